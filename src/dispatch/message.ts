@@ -1,0 +1,42 @@
+/** What passes between `http` and `dispatch`: a caller's message, its bounds in time, and what became of it. */
+
+/** A message as the caller sent it, validated: all strings are whole characters (no lone surrogates). */
+export interface Message {
+  /** UUID, made when the request came in; in the answer and in every log line. */
+  id: string;
+  /** Who holds the secret: the verified `sub` of the token. */
+  caller: string;
+  /** E.164 with `+` (ITU-T E.164: at most 15 digits). */
+  recipient: string;
+  /** Passed on character for character. */
+  text: string;
+  /** Auth0's `message_type` (`otp_verify`, …); part of what makes two messages "the same" for superseding. */
+  messageType?: string;
+  /** Opaque: a number or an alphanumeric id. Honoured when a modem is labelled with that number, else ignored. */
+  sender?: string;
+}
+
+/** The bounds of one send. */
+export interface SendControl {
+  /** `performance.now()` milliseconds at which the caller must have its answer. */
+  deadlineAt: number;
+  /** Aborted when the caller hung up. A message not yet started is then never started (I3). */
+  callerLeft: AbortSignal;
+}
+
+/** The network accepted every segment (I1). */
+export interface SendResult {
+  /** How many segments (TPDUs). */
+  segments: number;
+  /** The modem's configured name. */
+  modem: string;
+  /** TP-MR of each segment as the modem returned it in `+CMGS` (3GPP TS 27.005 3.5.1), 0–255. */
+  references: number[];
+  /** Milliseconds between admission and the first command to the modem. */
+  waitedMs: number;
+  /** Milliseconds from admission to the outcome. */
+  tookMs: number;
+}
+
+/** Takes a message in; resolves when the network has it, rejects with a `SendError` that may carry `progress`. */
+export type Send = (message: Message, control: SendControl) => Promise<SendResult>;
