@@ -1,0 +1,72 @@
+/** What `dispatch` knows of a modem: whether it can send, and how to hand it one message. */
+
+/** A modem's phase of life (DESIGN §3); `ready` and `sending` are the healthy ones. */
+export type ModemPhase =
+  | 'absent'
+  | 'opening'
+  | 'probing'
+  | 'unlocking'
+  | 'registering'
+  | 'ready'
+  | 'sending'
+  | 'stalled'
+  | 'lost'
+  | 'stopped';
+
+/** One look at a modem; plain data for status pages, readiness and admission. Texts are untrusted (they come from the air). */
+export interface ModemSnapshot {
+  name: string;
+  phase: ModemPhase;
+  /** `performance.now()` milliseconds at which the phase began. */
+  phaseSince: number;
+  /** What a person should know or do, when the modem is not ready. */
+  reason: string | undefined;
+  device: string;
+  manufacturer: string | undefined;
+  model: string | undefined;
+  operator: string | undefined;
+  /** Received signal strength, 3GPP TS 27.007 8.5; undefined when unknown. */
+  signalDbm: number | undefined;
+}
+
+/** One message, already split. */
+export interface OutgoingSms {
+  /** E.164 with `+`. */
+  recipient: string;
+  alphabet: 'gsm7' | 'ucs2';
+  /** The text of each segment, in order, 1–255. */
+  segments: readonly string[];
+  /** How long the network may keep trying to deliver; becomes TP-VP (3GPP TS 23.040 9.2.3.12). */
+  validityMs: number;
+}
+
+export interface SubmitControl {
+  /** Asked at the last moment, when the modem has given its prompt for the first segment: false leaves the prompt unsent (I3). */
+  mayStart(): boolean;
+  /** Called once, as the first Ctrl-Z is written: from here on the whole message is committed to this modem. */
+  onStarted(): void;
+  /** `performance.now()` milliseconds until which a segment that was surely not sent may be tried again here. */
+  retryUntil: number;
+}
+
+export interface SubmitReceipt {
+  /** TP-MR of each segment as returned in `+CMGS` (3GPP TS 27.005 3.5.1). */
+  references: number[];
+}
+
+export interface SmsModem {
+  readonly name: string;
+  /** The SIM's own number as labelled in the configuration, E.164. */
+  readonly number: string | undefined;
+  snapshot(): ModemSnapshot;
+  /** Called at each change of phase; returns the way to stop listening. */
+  onPhase(listener: (snapshot: ModemSnapshot) => void): () => void;
+  /**
+   * Sends one message; one call at a time (the queue sees to that). It may outlive every deadline: after Ctrl-Z it
+   * waits for the network's answer, up to the modem's submit timeout for each segment, and what it then settles
+   * with is the truth, late or not.
+   * Rejects with a `SendError`: `network_refused`, `partly_submitted`, `outcome_unknown`, or, surely not sent and with
+   * `elsewhere` set, `no_modem_ready`; `deadline_unreachable` when `mayStart` said no.
+   */
+  submit(sms: OutgoingSms, control: SubmitControl): Promise<SubmitReceipt>;
+}
