@@ -1,0 +1,67 @@
+import type { FinalError } from './lines.js';
+import type { AtStage } from './machine.js';
+
+/** The modem said an error as final result code: `ERROR`, `+CME ERROR` (27.007 9.2) or `+CMS ERROR` (27.005 3.2.5). */
+export class AtCommandError extends Error {
+  override readonly name = 'AtCommandError';
+  readonly final: FinalError;
+  /** With `result`, it came after Ctrl-Z. */
+  readonly stage: AtStage;
+  /** Information responses that came before it. */
+  readonly lines: readonly string[];
+
+  constructor(command: string, final: FinalError, stage: AtStage, lines: readonly string[]) {
+    const words = final.kind === 'ERROR' ? final.text : `${final.kind} ${final.code ?? final.text}`;
+    super(`${command}: the modem answered ${words}`);
+    this.final = final;
+    this.stage = stage;
+    this.lines = lines;
+  }
+}
+
+/** No final result code (or no prompt) in time. The session must be resynchronised before the next command. */
+export class AtTimeout extends Error {
+  override readonly name = 'AtTimeout';
+  readonly command: string;
+  /** With `result`, it was silent after Ctrl-Z: the outcome is unknown. */
+  readonly stage: AtStage;
+  readonly lines: readonly string[];
+
+  constructor(command: string, stage: AtStage, lines: readonly string[]) {
+    super(`${command}: no answer in time (${stage})`);
+    this.command = command;
+    this.stage = stage;
+    this.lines = lines;
+  }
+}
+
+/** The link failed while the command was in flight; `stage` tells whether Ctrl-Z was written. */
+export class AtLinkLost extends Error {
+  override readonly name = 'AtLinkLost';
+  readonly stage: AtStage;
+
+  constructor(command: string, stage: AtStage, cause: Error) {
+    super(`${command}: ${cause.message}`, { cause });
+    this.stage = stage;
+  }
+}
+
+/** The prompt was left with ESC, the payload never written: the caller withdrew, or the modem had lost its settings. */
+export class AtCancelled extends Error {
+  override readonly name = 'AtCancelled';
+  readonly because: 'caller' | 'reset';
+
+  constructor(command: string, because: 'caller' | 'reset') {
+    super(`${command}: left at the prompt (${because})`);
+    this.because = because;
+  }
+}
+
+/** After Ctrl-Z the modem is free again but gave no result: the outcome is unknown. */
+export class AtNoResult extends Error {
+  override readonly name = 'AtNoResult';
+
+  constructor(command: string) {
+    super(`${command}: the modem is free again but never gave the result`);
+  }
+}

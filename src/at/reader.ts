@@ -1,0 +1,69 @@
+import type { TransformCallback } from 'node:stream';
+import { ReadlineParser } from '@serialport/parser-readline';
+
+/** The line a reader yields for the prompt of 3GPP TS 27.005 3.5.1. */
+export const PROMPT = '>';
+
+/** Longest line kept, in octets; the longest real one is a `+CMGL` PDU of some 350. */
+const maxLineOctets = 4096;
+
+/**
+ * Bytes → lines, bounded. A line ends with LF; CR (also doubled) and blanks around it fall off. The prompt has no
+ * newline, so while, and only while, {@link promptAwaited} is set, a pending `>` is yielded at once as {@link PROMPT}; this fits
+ * `\r\n> `, `\r\n>` and `\r\n>\r\n`, in one piece or several.
+ */
+export class LineReader extends ReadlineParser {
+  /** Set it right before a command that is answered by a prompt; it clears itself when the prompt was seen. */
+  promptAwaited = false;
+  /** Lines dropped because they were longer than 4096 octets (noise, wrong baud rate). */
+  droppedLines = 0;
+  #discarding = false;
+
+  constructor() {
+    super({ delimiter: '\n', encoding: 'latin1' });
+  }
+
+  override _transform(chunk: Buffer, encoding: BufferEncoding, done: TransformCallback): void {
+    super._transform(this.#afterDiscarded(chunk), encoding, () => undefined);
+    if (this.promptAwaited && /(?:^|\r) *>/.test(this.buffer.toString('latin1'))) this.#takePrompt();
+    if (this.buffer.length > maxLineOctets) {
+      this.buffer = Buffer.alloc(0);
+      this.#discarding = true;
+      this.droppedLines += 1;
+    }
+    done();
+  }
+
+  override push(line: Buffer | string | null): boolean {
+    if (line === null) return super.push(null);
+    if (line.length > maxLineOctets) {
+      this.droppedLines += 1;
+      return true;
+    }
+    const text = cleanLine(line.toString('latin1'));
+    if (text === '') return true;
+    if (text === PROMPT) {
+      if (!this.promptAwaited) return true; // what is left of a prompt already taken
+      this.promptAwaited = false;
+    }
+    return super.push(text, 'latin1');
+  }
+
+  /** What is left of `chunk` when the tail of a line that was too long is cut off. */
+  #afterDiscarded(chunk: Buffer): Buffer {
+    if (!this.#discarding) return chunk;
+    const lineFeed = chunk.indexOf('\n');
+    this.#discarding = lineFeed < 0;
+    return lineFeed < 0 ? Buffer.alloc(0) : chunk.subarray(lineFeed + 1);
+  }
+
+  #takePrompt(): void {
+    this.buffer = this.buffer.subarray(this.buffer.indexOf(PROMPT) + 1);
+    this.push(PROMPT);
+  }
+}
+
+/** Without the control characters a line can carry at its ends: CR, the echo of ESC and Ctrl-Z, NUL noise at power-on. */
+function cleanLine(line: string): string {
+  return line.replace(/^[\x00-\x20\x7f]+|[\x00-\x20\x7f]+$/g, '');
+}

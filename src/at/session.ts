@@ -1,0 +1,279 @@
+import type { LinkListener, OpenLink, SerialLink } from '../serial/link.js';
+import { AtCancelled, AtCommandError, AtLinkLost, AtNoResult, AtTimeout } from './errors.js';
+import {
+  type AtCommand,
+  type AtEffect,
+  type AtEvent,
+  type AtOutcome,
+  type AtState,
+  ESC,
+  initialAtState,
+  step,
+} from './machine.js';
+import { LineReader, PROMPT } from './reader.js';
+import { redactAtLine } from './redact.js';
+
+/** Who listens to a session. All are called from the event loop, in the order of the modem's bytes. */
+export interface AtSessionListener {
+  /** An unsolicited result code, or any line that belongs to no reply; `pdu` is the second line of a two-line one. */
+  onUrc(line: string, pdu: string | undefined): void;
+  /** The link is gone and every command was rejected; exactly once. Undefined: we closed it. */
+  onLost(cause: Error | undefined): void;
+  /** One redacted line of the dialogue, for the debug log; `>` to the modem, `<` from it. */
+  onTrace?(direction: '>' | '<', line: string): void;
+}
+
+export interface AtSessionOptions {
+  /** Milliseconds between a final result code and the next command (Telit, u-blox 20; Cinterion 100). */
+  guardMs: number;
+}
+
+/** Extra words to one command. */
+export interface ExecuteOptions {
+  /** Asked when the prompt has come and nothing of the payload is written: false leaves the prompt with ESC. */
+  mayCommit?(): boolean;
+  /** Called as payload and Ctrl-Z are written. */
+  onCommitted?(): void;
+}
+
+interface Waiter {
+  id: number;
+  command: AtCommand;
+  options: ExecuteOptions;
+  resolve(lines: string[]): void;
+  reject(error: Error): void;
+}
+
+/** Milliseconds without a line after which a modem that owes us results is taken to have dropped them. */
+const quietMs = 1000;
+
+/** How long a bare `AT` may take, and how often it is tried, before the modem counts as silent. */
+const syncTimeoutMs = 1000;
+
+/**
+ * The AT dialogue over one link: commands take turns, each with its own timeout, and every one of them settles: with its
+ * information responses, or with an `AtCommandError`, `AtTimeout`, `AtLinkLost`, `AtCancelled` or `AtNoResult`.
+ * Ends with its link; a new connection is a new session.
+ */
+export class AtSession {
+  /** Milliseconds between a final result code and the next command; the modem's profile, once known, sets it. */
+  guardMs: number;
+  /** True when the modem has echoed the last command. */
+  echoes = false;
+  readonly #listener: AtSessionListener;
+  readonly #reader = new LineReader();
+  #link: SerialLink | undefined;
+  #state: AtState = initialAtState;
+  #timer: NodeJS.Timeout | undefined;
+  #waiter: Waiter | undefined;
+  #nextId = 1;
+  /** The end of the line of those who wait for their turn. */
+  #turn: Promise<unknown> = Promise.resolve();
+  #lastLineAt = 0;
+  #lastFinalAt = Number.NEGATIVE_INFINITY;
+  /** Told once when the next line comes; for the quiet time of a resynchronisation. */
+  #onNextLine: (() => void) | undefined;
+
+  private constructor(options: AtSessionOptions, listener: AtSessionListener) {
+    this.guardMs = options.guardMs;
+    this.#listener = listener;
+    this.#reader.on('data', (line: string) => this.#takeLine(line));
+  }
+
+  /** Opens the link and a session on it; rejects with the link's `LinkLost`. */
+  static async open(
+    openLink: OpenLink,
+    options: AtSessionOptions,
+    listener: AtSessionListener,
+  ): Promise<AtSession> {
+    const session = new AtSession(options, listener);
+    const linkListener: LinkListener = {
+      onData: (bytes) => session.#reader.write(bytes),
+      onClose: (cause) => session.#end(cause),
+    };
+    session.#link = await openLink(linkListener);
+    return session;
+  }
+
+  /** Lines dropped for being longer than any real one. */
+  get droppedLines(): number {
+    return this.#reader.droppedLines;
+  }
+
+  /** True when an earlier command was given up: {@link synchronise} must run before the next one. */
+  get needsSynchronising(): boolean {
+    return this.#state.owed > 0;
+  }
+
+  /** Sends one command when its turn comes; resolves with its information responses. */
+  execute(command: AtCommand, options: ExecuteOptions = {}): Promise<string[]> {
+    return this.#inTurn(() => this.#run(command, options));
+  }
+
+  /**
+   * Brings dialogue and modem into step: ESC leaves a prompt that may be open (never Ctrl-Z: it would submit what stands
+   * there), then a bare `AT` must be answered, and results still owed for commands that were given up must have come, or
+   * stayed away for a second. Rejects with `AtTimeout` when the modem is silent for `attempts` tries.
+   */
+  synchronise(attempts: number): Promise<void> {
+    return this.#inTurn(async () => {
+      for (let attempt = 1; ; attempt += 1) {
+        this.#write(ESC);
+        await this.#pause(Math.max(20, this.guardMs));
+        try {
+          await this.#run({ text: 'AT', timeoutMs: syncTimeoutMs }, {});
+          if (await this.#settleDebts()) return;
+        } catch (error) {
+          if (error instanceof AtLinkLost) throw error;
+          // An ERROR is an answer too, perhaps an older command's: ask again until AT is answered by OK.
+          if (attempt >= attempts)
+            throw error instanceof AtTimeout ? error : new AtTimeout('AT', 'command', []);
+        }
+      }
+    });
+  }
+
+  /** Ends the session as lost although the link is open, as when the modem says that it rebooted. */
+  fail(cause: Error): void {
+    this.#end(cause);
+  }
+
+  /** Closes the link; every command that waits is rejected with `AtLinkLost`. */
+  async close(): Promise<void> {
+    this.#end(undefined);
+    await this.#link?.close();
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(work);
+    this.#turn = result.catch(() => undefined); // whoever waits next only waits; the error is its own caller's
+    return result;
+  }
+
+  async #run(command: AtCommand, options: ExecuteOptions): Promise<string[]> {
+    const guard = this.#lastFinalAt + this.guardMs - performance.now();
+    if (guard > 0) await this.#pause(guard);
+    return new Promise((resolve, reject) => {
+      const id = this.#nextId++;
+      this.#waiter = { id, command, options, resolve, reject };
+      this.echoes = false;
+      this.#feed({ kind: 'start', id, command });
+    });
+  }
+
+  /** True when nothing is owed any more; a second of silence cancels the rest. False when more came than was owed. */
+  async #settleDebts(): Promise<boolean> {
+    while (this.#state.owed > 0 && !this.#state.lost) {
+      const sinceLine = performance.now() - this.#lastLineAt;
+      if (sinceLine >= quietMs) this.#state = { ...this.#state, owed: 0 };
+      else await this.#lineOr(quietMs - sinceLine);
+    }
+    const before = this.#lastLineAt;
+    await this.#lineOr(Math.max(20, this.guardMs));
+    return this.#lastLineAt === before;
+  }
+
+  #lineOr(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        this.#onNextLine = undefined;
+        resolve();
+      };
+      const timer = setTimeout(done, ms);
+      this.#onNextLine = done;
+    });
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => setTimeout(resolve, ms));
+  }
+
+  #takeLine(line: string): void {
+    if (this.#state.lost) return;
+    this.#lastLineAt = performance.now();
+    this.#listener.onTrace?.('<', redactAtLine(line));
+    if (line === PROMPT) {
+      const { options } = this.#waiter ?? {};
+      if (options?.mayCommit?.() === false) this.#feed({ kind: 'cancel' });
+      this.#feed({ kind: 'prompt' });
+    } else {
+      this.#feed({ kind: 'line', text: line });
+    }
+    this.#onNextLine?.();
+  }
+
+  #feed(event: AtEvent): void {
+    const before = this.#state.running?.stage;
+    const [state, effects] = step(this.#state, event);
+    this.#state = state;
+    for (const effect of effects) this.#carryOut(effect);
+    if (before === 'prompt' && state.running?.stage === 'result') this.#waiter?.options.onCommitted?.();
+  }
+
+  #carryOut(effect: AtEffect): void {
+    switch (effect.kind) {
+      case 'write':
+        this.#write(effect.bytes);
+        break;
+      case 'await_prompt':
+      case 'ignore_prompt':
+        this.#reader.promptAwaited = effect.kind === 'await_prompt';
+        break;
+      case 'timer':
+        clearTimeout(this.#timer);
+        if (effect.ms !== undefined)
+          this.#timer = setTimeout(() => this.#feed({ kind: 'timeout' }), effect.ms);
+        break;
+      case 'settle':
+        this.#settle(effect.outcome);
+        break;
+      case 'urc':
+        this.#listener.onUrc(effect.line, effect.pdu);
+        break;
+      case 'stray':
+        this.#listener.onUrc(effect.line, undefined);
+        break;
+      case 'echo':
+        this.echoes = true;
+        break;
+    }
+  }
+
+  #settle(outcome: AtOutcome): void {
+    const waiter = this.#waiter;
+    this.#waiter = undefined;
+    this.#lastFinalAt = performance.now();
+    if (!waiter) return;
+    if (outcome.kind === 'ok') waiter.resolve(outcome.lines);
+    else waiter.reject(outcomeError(waiter.command.text, outcome));
+  }
+
+  #write(bytes: string): void {
+    this.#listener.onTrace?.('>', redactAtLine(bytes.replace(/\r$/, '')));
+    this.#link?.write(bytes);
+  }
+
+  #end(cause: Error | undefined): void {
+    if (this.#state.lost) return;
+    this.#feed({ kind: 'lost', cause: cause ?? new Error('the session was closed') });
+    this.#onNextLine?.();
+    this.#listener.onLost(cause);
+  }
+}
+
+function outcomeError(command: string, outcome: Exclude<AtOutcome, { kind: 'ok' }>): Error {
+  const name = redactAtLine(command);
+  switch (outcome.kind) {
+    case 'error':
+      return new AtCommandError(name, outcome.error, outcome.stage, outcome.lines);
+    case 'timeout':
+      return new AtTimeout(name, outcome.stage, outcome.lines);
+    case 'lost':
+      return new AtLinkLost(name, outcome.stage, outcome.cause);
+    case 'cancelled':
+      return new AtCancelled(name, outcome.because);
+    case 'no_result':
+      return new AtNoResult(name);
+  }
+}

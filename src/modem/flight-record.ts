@@ -1,0 +1,112 @@
+import { type FileHandle, open, readFile } from 'node:fs/promises';
+
+/** What must outlive the process: whether a Ctrl-Z was out without its result, and the last message reference known. */
+export interface Flight {
+  inFlight: boolean;
+  lastReference: number | undefined;
+  /** True once the modem obeyed ATE0: if it echoes at the next start, it has restarted since. */
+  echoIsOff: boolean;
+}
+
+/** What the process before left behind; `ageMs` is unknown (undefined) across a reboot of the box. */
+export interface LeftFlight extends Flight {
+  ageMs: number | undefined;
+}
+
+interface Entry {
+  boot: string;
+  at_ns: string;
+  in_flight: boolean;
+  last_reference: number | null;
+  echo_is_off: boolean;
+}
+
+/** Fixed size, so that each write replaces the one before as a whole. */
+const entryOctets = 192;
+
+/**
+ * One small file per modem. It is written without waiting and without fsync: it must survive a killed daemon, for then the
+ * modem goes on sending, not a power cut, for then the modem lost its power too.
+ */
+export class FlightRecord {
+  readonly #file: FileHandle;
+  readonly #boot: string;
+  readonly #onFault: (error: unknown) => void;
+  #writing = false;
+  #next: Flight | undefined;
+  #idle: Promise<void> = Promise.resolve();
+
+  private constructor(file: FileHandle, boot: string, onFault: (error: unknown) => void) {
+    this.#file = file;
+    this.#boot = boot;
+    this.#onFault = onFault;
+  }
+
+  /** Opens or makes the file, and tells what it held. Rejects when `path` cannot be written. */
+  static async open(
+    path: string,
+    onFault: (error: unknown) => void,
+  ): Promise<[FlightRecord, LeftFlight | undefined]> {
+    const boot = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
+    const file = await open(path, 'a+', 0o600).then(async (handle) => {
+      await handle.close(); // 'a+' only makes it; positioned writes need 'r+'
+      return open(path, 'r+');
+    });
+    return [new FlightRecord(file, boot, onFault), readLeft(await file.readFile('utf8'), boot)];
+  }
+
+  /** Notes the newest state; an older one that is not written yet is skipped. */
+  note(flight: Flight): void {
+    this.#next = flight;
+    if (!this.#writing) this.#idle = this.#write();
+  }
+
+  async close(): Promise<void> {
+    await this.#idle;
+    await this.#file.close();
+  }
+
+  async #write(): Promise<void> {
+    this.#writing = true;
+    try {
+      while (this.#next) {
+        const entry = this.#entryOf(this.#next);
+        this.#next = undefined;
+        await this.#file.write(Buffer.from(entry), 0, entryOctets, 0);
+      }
+    } catch (error) {
+      this.#onFault(error);
+    } finally {
+      this.#writing = false;
+    }
+  }
+
+  #entryOf(flight: Flight): string {
+    const entry: Entry = {
+      boot: this.#boot,
+      at_ns: process.hrtime.bigint().toString(),
+      in_flight: flight.inFlight,
+      last_reference: flight.lastReference ?? null,
+      echo_is_off: flight.echoIsOff,
+    };
+    return JSON.stringify(entry).padEnd(entryOctets - 1) + '\n';
+  }
+}
+
+/** A file that is empty, torn or not ours counts as nothing left. */
+function readLeft(text: string, boot: string): LeftFlight | undefined {
+  let entry: Partial<Entry>;
+  try {
+    entry = JSON.parse(text) as Partial<Entry>;
+  } catch {
+    return undefined; // nothing was in flight before the first complete write
+  }
+  if (typeof entry.in_flight !== 'boolean' || typeof entry.at_ns !== 'string') return undefined;
+  const ageMs = Number((process.hrtime.bigint() - BigInt(entry.at_ns)) / 1_000_000n);
+  return {
+    inFlight: entry.in_flight,
+    lastReference: entry.last_reference ?? undefined,
+    echoIsOff: entry.echo_is_off === true,
+    ageMs: entry.boot === boot ? ageMs : undefined,
+  };
+}

@@ -1,0 +1,73 @@
+import type { ModemPhase } from './sms-modem.js';
+
+/** What can happen to a modem, as far as its phase is concerned. */
+export type LifeEvent =
+  /** The pause before the next try is over. */
+  | 'due'
+  | 'opened'
+  /** It answers, and its SIM is ready. */
+  | 'awake'
+  /** Its SIM wants a PIN or PUK. */
+  | 'locked'
+  | 'unlocked'
+  | 'registered'
+  | 'unregistered'
+  /** It may have lost its settings: initialise it again. */
+  | 'refresh'
+  | 'submitting'
+  /** The submit is over, whatever came of it. */
+  | 'submitted'
+  /** Silent after Ctrl-Z for longer than is usual. */
+  | 'overdue'
+  /** The tty is gone, the modem restarted, or it does not answer any more. */
+  | 'lost'
+  /** The link is closed; wait, then try again. */
+  | 'closed'
+  | 'stopped';
+
+/** One modem's life: in this phase, that event leads there. An event that is not listed changes nothing. */
+export const transitions: Readonly<Record<ModemPhase, Partial<Record<LifeEvent, ModemPhase>>>> = {
+  absent: { due: 'opening', stopped: 'stopped' },
+  opening: { opened: 'probing', lost: 'lost', stopped: 'stopped' },
+  probing: { awake: 'registering', locked: 'unlocking', lost: 'lost', stopped: 'stopped' },
+  unlocking: { unlocked: 'probing', refresh: 'probing', lost: 'lost', stopped: 'stopped' },
+  registering: { registered: 'ready', refresh: 'probing', lost: 'lost', stopped: 'stopped' },
+  ready: {
+    submitting: 'sending',
+    unregistered: 'registering',
+    refresh: 'probing',
+    lost: 'lost',
+    stopped: 'stopped',
+  },
+  sending: {
+    submitted: 'ready',
+    unregistered: 'registering',
+    overdue: 'stalled',
+    lost: 'lost',
+    stopped: 'stopped',
+  },
+  stalled: { submitted: 'ready', unregistered: 'registering', lost: 'lost', stopped: 'stopped' },
+  lost: { closed: 'absent', stopped: 'stopped' },
+  stopped: {},
+};
+
+/**
+ * Lines only a restarting modem says: its settings are gone, and so is whatever it was sending. `refresh` ones also come
+ * a while after power-on, so alone they do not prove that a message in flight was lost.
+ */
+const restartLine = /^(RDY|START|\^SYSSTART.*|\+SYSSTART.*|NORMAL POWER DOWN|\*ATREADY: *1|APP RDY)$/;
+const refreshLine =
+  /^(Call Ready|SMS Ready|SMS DONE|PB DONE|\+PBREADY|\+CFUN: *\d|\+CPIN: *(READY|NOT READY|NOT INSERTED|SIM REMOVED))$/;
+
+export type BootSign = 'restart' | 'refresh' | undefined;
+
+/** What an unsolicited line says about the modem's having restarted. */
+export function bootSign(line: string): BootSign {
+  if (restartLine.test(line)) return 'restart';
+  return refreshLine.test(line) ? 'refresh' : undefined;
+}
+
+/** Milliseconds before the next try after `failures` in a row: 0.5 s doubling to 8 s, with jitter so that several modems do not move in step. */
+export function backoffMs(failures: number, random: () => number = Math.random): number {
+  return Math.min(500 * 2 ** failures, 8_000) * (0.75 + random() / 4);
+}

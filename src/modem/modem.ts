@@ -1,0 +1,268 @@
+import { AtCommandError, AtTimeout } from '../at/errors.js';
+import { type AtCommand, anyText } from '../at/machine.js';
+import type { AtSession, ExecuteOptions } from '../at/session.js';
+import { generic, type ModemProfile, profileFor } from './profiles.js';
+
+/** What the operator set for this modem, where it overrides the profile. */
+export interface ModemTuning {
+  guardMs: number | undefined;
+  submitTimeoutMs: number | undefined;
+  roaming: boolean;
+  statusReport: boolean;
+}
+
+/** Who made it. Texts are the modem's own and untrusted. */
+export interface ModemIdentity {
+  manufacturer: string | undefined;
+  model: string | undefined;
+}
+
+/** `stat` of `+CREG`, `+CGREG`, `+CEREG` (27.007 7.2, 10.1.20, 10.1.22), as far as it matters to SMS. */
+export type Registration = 'home' | 'roaming' | 'searching' | 'denied' | 'none';
+
+/** `AT+CPIN?` (27.007 8.3). */
+export type SimState = 'ready' | 'pin' | 'puk' | 'absent' | 'busy' | 'other';
+
+/** A TPDU as `AT+CMGS` wants it. */
+export interface Tpdu {
+  /** Upper-case hexadecimal, without the SMSC address. */
+  hex: string;
+  /** Octets of the TPDU, without the SMSC address. */
+  octets: number;
+}
+
+/** Most commands answer at once; those that touch the SIM right after power-on take a few seconds. */
+const quickMs = 5_000;
+const simMs = 10_000;
+
+/**
+ * The commands of one modem over one session: the only file that spells AT. It keeps what it learnt of the modem's
+ * settings, which end with the session.
+ */
+export class Modem {
+  readonly #session: AtSession;
+  readonly #tuning: ModemTuning;
+  profile: ModemProfile = generic;
+  identity: ModemIdentity = { manufacturer: undefined, model: undefined };
+  /** True once the modem obeyed ATE0: an echo from then on means that it lost its settings. */
+  #echoIsOff = false;
+  /** Whether `AT+CMMS=2` is in force; undefined until it was tried. */
+  #linkHeld: boolean | undefined;
+
+  #echoedAtWake = false;
+  #smsPrepared = false;
+
+  constructor(session: AtSession, tuning: ModemTuning) {
+    this.#session = session;
+    this.#tuning = tuning;
+  }
+
+  /** True when the modem obeys ATE0; it then echoes again only after it has restarted. */
+  get obeysEchoOff(): boolean {
+    return this.#echoIsOff;
+  }
+
+  /** True when it echoed as {@link wake} began. */
+  get echoedAtWake(): boolean {
+    return this.#echoedAtWake;
+  }
+
+  get guardMs(): number {
+    return this.#tuning.guardMs ?? this.profile.guardMs;
+  }
+
+  get submitTimeoutMs(): number {
+    return this.#tuning.submitTimeoutMs ?? this.profile.submitTimeoutMs;
+  }
+
+  /**
+   * From an unknown state to a modem that speaks: prompt left, echo off, numeric errors, identity. Touches no SIM, resets nothing
+   * (ATZ is an ERROR on some, AT&F clears vendors' settings, CLAC stalls). Rejects with `AtTimeout` when it is silent.
+   */
+  async wake(attempts: number): Promise<void> {
+    await this.#session.synchronise(attempts);
+    this.#echoedAtWake = this.#session.echoes;
+    this.#smsPrepared = false;
+    this.#linkHeld = undefined;
+    await this.#attempt({ text: 'ATE0', timeoutMs: quickMs });
+    await this.#attempt({ text: 'AT+CMEE=1', timeoutMs: quickMs });
+    this.#echoIsOff = !this.#session.echoes;
+    this.identity = { manufacturer: await this.#identify('AT+CGMI'), model: await this.#identify('AT+CGMM') };
+    this.profile = profileFor(`${this.identity.manufacturer ?? ''} ${this.identity.model ?? ''}`);
+    this.#session.guardMs = this.guardMs;
+    for (const text of this.profile.vendorInit) await this.#attempt({ text, timeoutMs: quickMs });
+  }
+
+  /** Switches the radio on where it is off (27.007 8.2); a modem without `+CFUN` has it on. */
+  async switchOn(): Promise<void> {
+    const lines = await this.#attempt({ text: 'AT+CFUN?', response: /^\+CFUN:/, timeoutMs: quickMs });
+    if (lines?.[0] !== undefined && !/^\+CFUN: *1\b/.test(lines[0])) {
+      await this.#attempt({ text: 'AT+CFUN=1', timeoutMs: simMs });
+    }
+  }
+
+  /** Asks what the SIM wants. Wavecom answers without the final OK. */
+  async simState(): Promise<SimState> {
+    try {
+      const lines = await this.#run({ text: 'AT+CPIN?', response: /^\+CPIN:/, timeoutMs: simMs });
+      return readSimState(lines[0]);
+    } catch (error) {
+      if (error instanceof AtTimeout && error.lines.length > 0) {
+        await this.#session.synchronise(2);
+        return readSimState(error.lines[0]);
+      }
+      if (!(error instanceof AtCommandError)) throw error;
+      const { kind, code } = error.final;
+      if (kind === 'CME' && code === 10) return 'absent';
+      if (kind === 'CME' && (code === 14 || code === 515)) return 'busy';
+      return 'other';
+    }
+  }
+
+  /**
+   * PDU mode and the routing of inbound SMS, once per {@link wake}. False while the modem is not ready for SMS, which takes some
+   * ten seconds after power-on.
+   */
+  async prepareSms(): Promise<boolean> {
+    this.#smsPrepared ||= await this.#prepareSms();
+    return this.#smsPrepared;
+  }
+
+  async #prepareSms(): Promise<boolean> {
+    if (!(await this.#attempt({ text: 'AT+CMGF=0', timeoutMs: simMs }))) return false;
+    const choices = this.#tuning.statusReport
+      ? this.profile.indicationsWithReports
+      : this.profile.indications;
+    // An advertised value can be an ERROR, so it is chosen by setting it.
+    for (const choice of choices) {
+      if (await this.#attempt({ text: `AT+CNMI=${choice}`, timeoutMs: quickMs })) break;
+    }
+    return true;
+  }
+
+  /** The best of the three registrations: they disagree on LTE modems, and any of them can carry an SMS. */
+  async registration(): Promise<Registration> {
+    let best: Registration = 'none';
+    for (const name of ['CREG', 'CGREG', 'CEREG']) {
+      // Two numbers are the answer, one is the URC of the same name.
+      const response = new RegExp(`^\\+${name}: *\\d+ *, *\\d`);
+      const lines = await this.#attempt({ text: `AT+${name}?`, response, timeoutMs: quickMs });
+      const found = readRegistration(lines?.[0]);
+      if (found === 'home' || found === 'roaming') return found;
+      if (best === 'none' || found === 'denied') best = found;
+    }
+    return best;
+  }
+
+  /** Whether a message can be sent under `registration`, as the operator allows. */
+  maySend(registration: Registration): boolean {
+    return registration === 'home' || (registration === 'roaming' && this.#tuning.roaming);
+  }
+
+  /** `AT+CSQ` (27.007 8.5) in dBm; undefined when unknown. */
+  async signalDbm(): Promise<number | undefined> {
+    const lines = await this.#attempt({ text: 'AT+CSQ', response: /^\+CSQ:/, timeoutMs: quickMs });
+    const rssi = Number(/^\+CSQ: *(\d+)/.exec(lines?.[0] ?? '')?.[1] ?? 99);
+    return rssi <= 31 ? -113 + 2 * rssi : undefined;
+  }
+
+  /** The operator's name (27.007 7.3); untrusted. */
+  async operator(): Promise<string | undefined> {
+    const lines = await this.#attempt({ text: 'AT+COPS?', response: /^\+COPS:/, timeoutMs: simMs });
+    return /"([^"]*)"/.exec(lines?.[0] ?? '')?.[1];
+  }
+
+  /**
+   * Keeps the radio link up between segments (27.005 3.5.6), so that a long message pays for one set-up. Set once, at the
+   * first long message; a modem that refuses it is not asked again.
+   */
+  async holdLink(): Promise<void> {
+    if (this.#linkHeld !== undefined) return;
+    this.#linkHeld = (await this.#attempt({ text: 'AT+CMMS=2', timeoutMs: quickMs })) !== undefined;
+  }
+
+  /**
+   * Submits one TPDU (27.005 3.5.1): command, prompt, PDU, result. Resolves with the message reference the modem gave.
+   * Rejects with the errors of `at/errors.ts`; those of stage `result` came after Ctrl-Z.
+   */
+  async submitTpdu(tpdu: Tpdu, options: ExecuteOptions): Promise<number> {
+    const { submitTimeoutMs } = this;
+    const lines = await this.#session.execute(
+      {
+        text: `AT+CMGS=${tpdu.octets}`,
+        response: /^\+CMGS: *\d{1,3}\b/,
+        timeoutMs: this.profile.promptTimeoutMs,
+        payload: {
+          text: `00${tpdu.hex}`, // SMSC address of length 0: the one the SIM holds (+CSCA)
+          resultTimeoutMs: submitTimeoutMs,
+          // After 60 s the network's own timers (TR1M < 45 s, 24.011 10) are over; short submit timeouts scale it down.
+          probeAfterMs: Math.min(60_000, submitTimeoutMs / 3),
+          graceMs: Math.min(10_000, submitTimeoutMs / 6),
+          echoMeansReset: this.#echoIsOff,
+        },
+      },
+      options,
+    );
+    return Number(/\d+/.exec(lines[0] ?? '')?.[0]);
+  }
+
+  /** Brings the dialogue back into step after a command that was given up. */
+  synchronise(attempts: number): Promise<void> {
+    return this.#session.synchronise(attempts);
+  }
+
+  get needsSynchronising(): boolean {
+    return this.#session.needsSynchronising;
+  }
+
+  /** For commands whose failure is an answer too: undefined when the modem said an error. Silence and loss still reject. */
+  async #attempt(command: AtCommand): Promise<string[] | undefined> {
+    try {
+      return await this.#run(command);
+    } catch (error) {
+      if (error instanceof AtCommandError) return undefined;
+      throw error;
+    }
+  }
+
+  #run(command: AtCommand): Promise<string[]> {
+    return this.#session.execute(command);
+  }
+
+  async #identify(text: string): Promise<string | undefined> {
+    const lines = await this.#attempt({ text, response: anyText, timeoutMs: quickMs });
+    return lines?.[0]
+      ?.replace(/^\+CGM[IM]: */, '')
+      .replaceAll('"', '')
+      .slice(0, 64);
+  }
+}
+
+function readSimState(line: string | undefined): SimState {
+  const state = /^\+CPIN: *"?([A-Z0-9 -]+)/i
+    .exec(line ?? '')?.[1]
+    ?.trim()
+    .toUpperCase();
+  if (state === 'READY') return 'ready';
+  if (state === 'SIM PIN') return 'pin';
+  if (state === 'SIM PUK') return 'puk';
+  if (state === 'NOT INSERTED') return 'absent';
+  return 'other';
+}
+
+/** 6 and 7 are "registered for SMS only"; 9 and 10 "CSFB not preferred", which SMS does not need. */
+const stats: Record<number, Registration> = {
+  1: 'home',
+  2: 'searching',
+  3: 'denied',
+  5: 'roaming',
+  6: 'home',
+  7: 'roaming',
+  9: 'home',
+  10: 'roaming',
+};
+
+function readRegistration(line: string | undefined): Registration {
+  const stat = /^\+CE?G?REG: *\d+ *, *(\d+)/.exec(line ?? '')?.[1];
+  return stats[Number(stat)] ?? 'none';
+}

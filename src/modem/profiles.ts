@@ -1,0 +1,56 @@
+/** What differs between modems, as data. A modem nobody listed works with {@link generic}. */
+
+export interface ModemProfile {
+  name: string;
+  /** Milliseconds between a final result code and the next command. */
+  guardMs: number;
+  /** Milliseconds until the prompt; u-blox promises 1 s, ModemManager waits 10. */
+  promptTimeoutMs: number;
+  /** Milliseconds after Ctrl-Z until the outcome counts as unknown; the longest a manual names is 180 s (u-blox SARA-R4). */
+  submitTimeoutMs: number;
+  /** `+CNMI` settings to try in order (27.005 3.4.1): inbound SMS to storage with `+CMTI`, no status reports. */
+  indications: readonly string[];
+  /** The same with status reports routed as `+CDS`, else stored and told by `+CDSI`. */
+  indicationsWithReports: readonly string[];
+  /** Commands of the vendor that quieten or wake it; an ERROR to them means nothing. */
+  vendorInit: readonly string[];
+}
+
+export const generic: ModemProfile = {
+  name: 'generic',
+  guardMs: 20,
+  promptTimeoutMs: 10_000,
+  submitTimeoutMs: 180_000,
+  indications: ['2,1,0,0,0', '1,1,0,0,0'],
+  indicationsWithReports: ['2,1,0,1,0', '1,1,0,1,0', '2,1,0,2,0', '1,1,0,2,0', '2,1,0,0,0'],
+  vendorInit: [],
+};
+
+/** By what `AT+CGMI` and `AT+CGMM` say, first match wins. */
+const byIdentity: readonly [RegExp, Partial<ModemProfile>][] = [
+  // ^RSSI and its kin are stopped: they come several times a second and broke many a parser.
+  [
+    /huawei/i,
+    {
+      name: 'huawei',
+      indications: ['1,1,0,0,0'],
+      indicationsWithReports: ['1,1,0,1,0', '1,1,0,2,0', '1,1,0,0,0'],
+      vendorInit: ['AT^CURC=0'],
+    },
+  ],
+  [
+    /zte/i,
+    {
+      name: 'zte',
+      indications: ['1,1,0,0,0'],
+      indicationsWithReports: ['1,1,0,1,0', '1,1,0,2,0', '1,1,0,0,0'],
+    },
+  ],
+  [/cinterion|gemalto|telit cinterion/i, { name: 'cinterion', guardMs: 100 }],
+];
+
+/** The profile of a modem that calls itself so. */
+export function profileFor(identity: string): ModemProfile {
+  const match = byIdentity.find(([pattern]) => pattern.test(identity));
+  return match ? { ...generic, ...match[1] } : generic;
+}

@@ -1,0 +1,343 @@
+import type { Logger } from 'winston';
+import { AtSession } from '../at/session.js';
+import { SendError } from '../errors.js';
+import type { OpenLink } from '../serial/link.js';
+import type { FlightRecord, LeftFlight } from './flight-record.js';
+import { backoffMs, bootSign, type LifeEvent, transitions } from './life.js';
+import { Modem, type ModemTuning, type Registration, type SimState } from './modem.js';
+import type {
+  ModemPhase,
+  ModemSnapshot,
+  OutgoingSms,
+  SmsModem,
+  SubmitControl,
+  SubmitReceipt,
+} from './sms-modem.js';
+import {
+  lateAnswerMs,
+  randomConcatenationReference,
+  type SubmissionMemory,
+  submitSms,
+} from './submission.js';
+import { UnansweredSubmits } from './unanswered.js';
+
+export interface SupervisorOptions {
+  name: string;
+  /** For people; what `openLink` opens. */
+  device: string;
+  number: string | undefined;
+  openLink: OpenLink;
+  tuning: ModemTuning;
+  /** Milliseconds between liveness probes of an idle modem. */
+  idleProbeMs: number;
+  /** Keeps what must outlive the process, and what the one before left. */
+  flightRecord: FlightRecord;
+  leftFlight: LeftFlight | undefined;
+  log: Logger;
+}
+
+/** `AT` tries, a second each, before an open tty counts as silent. */
+const wakeAttempts = 5;
+/** Milliseconds between looks at a SIM that is not ready, and at the registration. */
+const pollMs = 1_000;
+/** Milliseconds after Ctrl-Z at which a modem counts as stalled; ordinary sends have taken up to 14.4 s. */
+const stallAfterMs = 15_000;
+
+/**
+ * One modem's life (`life.ts` is its table): opens the tty, brings the modem to `ready`, keeps it there, and starts over when it
+ * is lost, with no human. Takes one message at a time.
+ */
+export class Supervisor implements SmsModem {
+  readonly name: string;
+  readonly number: string | undefined;
+  readonly #options: SupervisorOptions;
+  readonly #log: Logger;
+  readonly #memory: SubmissionMemory;
+  readonly #listeners = new Set<(snapshot: ModemSnapshot) => void>();
+  #phase: ModemPhase = 'absent';
+  #phaseSince = performance.now();
+  /** Counts the changes of phase: work begun in an earlier one has no say any more. */
+  #epoch = 0;
+  #reason: string | undefined = 'not opened yet';
+  #session: AtSession | undefined;
+  #modem: Modem | undefined;
+  #signalDbm: number | undefined;
+  #operator: string | undefined;
+  #failures = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #stallTimer: NodeJS.Timeout | undefined;
+  #onLateReference: ((reference: number) => void) | undefined;
+  #echoIsOff = false;
+
+  constructor(options: SupervisorOptions) {
+    this.name = options.name;
+    this.number = options.number;
+    this.#options = options;
+    this.#log = options.log;
+    this.#memory = {
+      unanswered: new UnansweredSubmits(),
+      nextConcatenationReference: randomConcatenationReference(),
+      validityRefused: false,
+    };
+    this.#inherit(options.leftFlight);
+  }
+
+  /** Begins; the phases tell how it goes. */
+  start(): void {
+    this.#emit('due');
+  }
+
+  /** Ends for good: closes the tty. A message in flight is then rejected as unknown, so let the queue drain before. */
+  async stop(): Promise<void> {
+    const session = this.#session;
+    this.#emit('stopped');
+    await session?.close();
+    await this.#options.flightRecord.close();
+  }
+
+  snapshot(): ModemSnapshot {
+    return {
+      name: this.name,
+      phase: this.#phase,
+      phaseSince: this.#phaseSince,
+      reason: this.#reason,
+      device: this.#options.device,
+      manufacturer: this.#modem?.identity.manufacturer,
+      model: this.#modem?.identity.model,
+      operator: this.#operator,
+      signalDbm: this.#signalDbm,
+    };
+  }
+
+  onPhase(listener: (snapshot: ModemSnapshot) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async submit(sms: OutgoingSms, control: SubmitControl): Promise<SubmitReceipt> {
+    const modem = this.#modem;
+    if (this.#phase !== 'ready' || !modem) {
+      const detail = `modem "${this.name}" is ${this.#phase}: ${this.#reason ?? 'busy'}`;
+      throw new SendError('no_modem_ready', { detail, elsewhere: true });
+    }
+    this.#emit('submitting');
+    let outcome: LifeEvent = 'submitted';
+    try {
+      return await submitSms(
+        {
+          modem,
+          name: this.name,
+          memory: this.#memory,
+          statusReport: this.#options.tuning.statusReport,
+          log: this.#log,
+          onFlight: (inFlight) => this.#noteFlight(modem, inFlight),
+          lateReference: (timeoutMs) => this.#lateReference(timeoutMs),
+        },
+        sms,
+        control,
+      );
+    } catch (error) {
+      if (error instanceof SendError && /^(CMS 331|CME 30)\b/.test(error.causeCode ?? ''))
+        outcome = 'unregistered';
+      throw error;
+    } finally {
+      // A modem that is still out of step did not come back when asked: what it says next could answer anything.
+      if (modem === this.#modem)
+        this.#emit(modem.needsSynchronising ? 'lost' : outcome, 'it does not answer any more');
+    }
+  }
+
+  /** The transition, and what the new phase begins with. */
+  #emit(event: LifeEvent, reason?: string): void {
+    const next = transitions[this.#phase][event];
+    if (next === undefined) return;
+    const from = this.#phase;
+    this.#phase = next;
+    this.#phaseSince = performance.now();
+    this.#epoch += 1;
+    this.#reason = next === 'ready' || next === 'sending' ? undefined : reason;
+    clearTimeout(this.#timer);
+    if (!(next === 'sending' || (from === 'sending' && next === 'ready'))) {
+      const level = next === 'lost' || next === 'stalled' || next === 'unlocking' ? 'warn' : 'info';
+      this.#log.log(level, `modem ${this.name} is ${next}`, {
+        event: 'modem',
+        modem: this.name,
+        phase: next,
+        from,
+        reason,
+      });
+    }
+    this.#enter(next);
+    const snapshot = this.snapshot();
+    for (const listener of this.#listeners) listener(snapshot);
+  }
+
+  #enter(phase: ModemPhase): void {
+    switch (phase) {
+      case 'absent':
+        return this.#after(backoffMs(this.#failures++), () => this.#emit('due'));
+      case 'opening':
+        return this.#work(() => this.#open());
+      case 'probing':
+        return this.#work(() => this.#probe());
+      case 'unlocking':
+        return this.#after(10 * pollMs, () => this.#emit('unlocked'));
+      case 'registering':
+        return this.#work(() => this.#register());
+      case 'ready':
+        this.#failures = 0;
+        return this.#after(this.#options.idleProbeMs, () => this.#work(() => this.#probeIdle()));
+      case 'lost':
+        return this.#work(() => this.#release());
+      case 'sending':
+      case 'stalled':
+      case 'stopped':
+        return;
+    }
+  }
+
+  #after(ms: number, then: () => void): void {
+    this.#timer = setTimeout(then, ms);
+  }
+
+  /** Runs a phase's work; whatever it throws means that the modem is lost to us for now. */
+  #work(work: () => Promise<void>): void {
+    const epoch = this.#epoch;
+    work().catch((error: unknown) => {
+      const reason = error instanceof Error ? error.message : String(error);
+      if (epoch === this.#epoch) this.#emit('lost', reason);
+    });
+  }
+
+  async #open(): Promise<void> {
+    let session: AtSession | undefined;
+    session = await AtSession.open(
+      this.#options.openLink,
+      { guardMs: this.#options.tuning.guardMs ?? 20 },
+      {
+        onUrc: (line, pdu) => this.#takeUrc(line, pdu),
+        onLost: (cause) => {
+          if (session !== undefined && session === this.#session)
+            this.#emit('lost', cause?.message ?? 'closed');
+        },
+        onTrace: (direction, line) => this.#log.debug(`${this.name} ${direction} ${line}`, { event: 'at' }),
+      },
+    );
+    if (this.#phase !== 'opening') return session.close(); // stopped meanwhile
+    this.#session = session;
+    this.#modem = new Modem(session, this.#options.tuning);
+    this.#emit('opened');
+  }
+
+  async #probe(): Promise<void> {
+    const modem = this.#modem as Modem;
+    await modem.wake(wakeAttempts);
+    // An echo where there was none before: the modem has restarted, and nothing old can come from it.
+    if (this.#echoIsOff && modem.echoedAtWake) this.#memory.unanswered.clear();
+    this.#echoIsOff = modem.obeysEchoOff;
+    await modem.switchOn();
+    const sim = await modem.simState();
+    if (this.#phase !== 'probing') return;
+    if (sim === 'ready') this.#emit('awake', 'waiting for the network');
+    else this.#emit('locked', simReasons[sim]);
+  }
+
+  async #register(): Promise<void> {
+    const modem = this.#modem as Modem;
+    const registration = (await modem.prepareSms()) ? await modem.registration() : undefined;
+    if (this.#phase !== 'registering') return;
+    if (registration === undefined || !modem.maySend(registration)) {
+      this.#reason = registration ? registrationReasons[registration] : 'the modem is not ready for SMS yet';
+      return this.#after(pollMs, () => this.#work(() => this.#register()));
+    }
+    this.#signalDbm = await modem.signalDbm();
+    this.#operator = await modem.operator();
+    this.#emit('registered');
+  }
+
+  /** The only traffic of an idle modem: is it there, is it registered, how well does it hear. */
+  async #probeIdle(): Promise<void> {
+    const modem = this.#modem as Modem;
+    const registration = await modem.registration();
+    if (this.#phase !== 'ready') return;
+    if (!modem.maySend(registration)) return this.#emit('unregistered', registrationReasons[registration]);
+    this.#signalDbm = await modem.signalDbm();
+    if (this.#phase === 'ready') this.#enter('ready');
+  }
+
+  async #release(): Promise<void> {
+    const session = this.#session;
+    this.#session = undefined;
+    this.#modem = undefined;
+    clearTimeout(this.#stallTimer);
+    await session?.close();
+    this.#emit('closed', this.#reason);
+  }
+
+  #takeUrc(line: string, pdu: string | undefined): void {
+    const reference = /^\+CMGS: *(\d{1,3})\b/.exec(line)?.[1];
+    if (reference !== undefined) return this.#takeLateReference(Number(reference));
+    const sign = bootSign(line);
+    if (sign === 'restart') {
+      this.#memory.unanswered.clear();
+      this.#session?.fail(new Error(`the modem restarted (it said ${line})`));
+    } else if (sign === 'refresh' && this.#phase === 'ready') {
+      this.#emit('refresh', `the modem said ${line}`);
+    }
+    if (pdu !== undefined)
+      this.#log.info('the modem handed over an inbound PDU', { event: 'inbound', modem: this.name });
+  }
+
+  #takeLateReference(reference: number): void {
+    this.#log.info('a result came late', { event: 'late_reference', modem: this.name });
+    this.#memory.unanswered.answeredLate(reference);
+    this.#onLateReference?.(reference);
+  }
+
+  #lateReference(timeoutMs: number): Promise<number | undefined> {
+    return new Promise((resolve) => {
+      const done = (reference?: number) => {
+        clearTimeout(timer);
+        this.#onLateReference = undefined;
+        resolve(reference);
+      };
+      const timer = setTimeout(done, timeoutMs);
+      this.#onLateReference = done;
+    });
+  }
+
+  #noteFlight(modem: Modem, inFlight: boolean): void {
+    clearTimeout(this.#stallTimer);
+    if (inFlight) {
+      const ms = Math.min(stallAfterMs, modem.submitTimeoutMs / 4);
+      this.#stallTimer = setTimeout(() => this.#emit('overdue', 'no result after Ctrl-Z yet'), ms);
+    }
+    const lastReference = this.#memory.unanswered.lastReference;
+    this.#options.flightRecord.note({ inFlight, lastReference, echoIsOff: this.#echoIsOff });
+  }
+
+  /** A process before this one was killed while its message was in flight: its result may still come. */
+  #inherit(left: LeftFlight | undefined): void {
+    if (!left) return;
+    this.#echoIsOff = left.echoIsOff;
+    if (left.lastReference !== undefined) this.#memory.unanswered.answered(left.lastReference);
+    const remainingMs = lateAnswerMs - (left.ageMs ?? 0);
+    if (left.inFlight && remainingMs > 0) this.#memory.unanswered.add(performance.now() + remainingMs);
+  }
+}
+
+const simReasons: Record<Exclude<SimState, 'ready'>, string> = {
+  pin: 'the SIM asks for its PIN: remove the PIN lock with a phone, or set pin_file',
+  puk: 'the SIM is blocked and asks for its PUK: enter it with a phone; simgate never does',
+  absent: 'there is no SIM in the modem',
+  busy: 'the SIM is not ready yet',
+  other: 'the SIM is not usable: see AT+CPIN? in the debug log',
+};
+
+const registrationReasons: Record<Registration, string> = {
+  home: 'registered',
+  roaming: 'roaming, and roaming = false in the configuration',
+  searching: 'searching for a network',
+  denied: 'the network denies the SIM (not activated, blocked, or no contract)',
+  none: 'not registered with any network',
+};
