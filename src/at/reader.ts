@@ -40,13 +40,18 @@ export class LineReader extends ReadlineParser {
       this.droppedLines += 1;
       return true;
     }
-    const text = cleanLine(line.toString('latin1'));
-    if (text === '') return true;
+    // An echo ends with a bare CR and shares its LF with what follows.
+    for (const part of line.toString('latin1').split('\r')) this.#pushLine(cleanLine(part));
+    return true;
+  }
+
+  #pushLine(text: string): void {
+    if (text === '') return;
     if (text === PROMPT) {
-      if (!this.promptAwaited) return true; // what is left of a prompt already taken
+      if (!this.promptAwaited) return; // what is left of a prompt already taken
       this.promptAwaited = false;
     }
-    return super.push(text, 'latin1');
+    super.push(text, 'latin1');
   }
 
   /** What is left of `chunk` when the tail of a line that was too long is cut off. */
@@ -59,7 +64,7 @@ export class LineReader extends ReadlineParser {
 
   #takePrompt(): void {
     this.buffer = this.buffer.subarray(this.buffer.indexOf(PROMPT) + 1);
-    this.push(PROMPT);
+    this.#pushLine(PROMPT);
   }
 }
 

@@ -1,0 +1,226 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { AtCancelled, AtCommandError, AtLinkLost, AtNoResult, AtTimeout } from '../../src/at/errors.js';
+import type { AtCommand } from '../../src/at/machine.js';
+import { openSession } from './support.js';
+
+const pdu = '0001000C9194710123456700F4';
+const submit: AtCommand = {
+  text: 'AT+CMGS=12',
+  response: /^\+CMGS: *\d+/,
+  timeoutMs: 10_000,
+  payload: {
+    text: pdu,
+    resultTimeoutMs: 180_000,
+    probeAfterMs: 60_000,
+    graceMs: 10_000,
+    echoMeansReset: false,
+  },
+};
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+/** Settles later; a rejection is not unhandled meanwhile. */
+function later<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined);
+  return promise;
+}
+
+describe('a session', () => {
+  test('lets commands take turns, with the guard time between them', async () => {
+    const { session, link } = await openSession(20);
+    link.answer = (bytes) => (bytes === 'AT+A\r' || bytes === 'AT+B\r' ? '\r\nOK\r\n' : undefined);
+    const a = session.execute({ text: 'AT+A', timeoutMs: 1000 });
+    const b = session.execute({ text: 'AT+B', timeoutMs: 1000 });
+    await a;
+    await vi.advanceTimersByTimeAsync(19);
+    expect(link.written).toEqual(['AT+A\r']);
+    await vi.advanceTimersByTimeAsync(1);
+    await b;
+    expect(link.written).toEqual(['AT+A\r', 'AT+B\r']);
+  });
+
+  test('asks at the prompt whether the payload may still go', async () => {
+    const { session, link } = await openSession();
+    link.answer = (bytes) => (bytes.startsWith('AT+CMGS') ? '\r\n> ' : undefined);
+    const sent = later(
+      session.execute(submit, { mayCommit: () => false, onCommitted: () => expect.unreachable() }),
+    );
+    await expect(sent).rejects.toBeInstanceOf(AtCancelled);
+    expect(link.written).toEqual(['AT+CMGS=12\r', '\x1b']);
+  });
+
+  test('rejects every waiting command with the cause when the link is lost, and tells it once', async () => {
+    const { session, link, lost } = await openSession();
+    link.answer = (bytes) => (bytes.startsWith('AT+CMGS') ? '\r\n> ' : undefined);
+    const first = later(session.execute(submit));
+    const second = later(session.execute({ text: 'AT', timeoutMs: 1000 }));
+    await vi.advanceTimersByTimeAsync(1);
+    const cause = new Error('unplugged');
+    link.lose(cause);
+    link.lose(new Error('again'));
+    await expect(first).rejects.toMatchObject({ name: 'AtLinkLost', stage: 'result', cause });
+    await expect(second).rejects.toBeInstanceOf(AtLinkLost);
+    expect(lost).toEqual([cause]);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test('gives up after Ctrl-Z only when its time is over, asking in between', async () => {
+    const { session, link } = await openSession();
+    link.answer = (bytes) => (bytes.startsWith('AT+CMGS') ? '\r\n> ' : undefined);
+    const sent = later(session.execute(submit));
+    await vi.advanceTimersByTimeAsync(179_999);
+    expect(link.written).toEqual(['AT+CMGS=12\r', `${pdu}\x1a`, 'AT\r', 'AT\r']);
+    await vi.advanceTimersByTimeAsync(1);
+    await expect(sent).rejects.toMatchObject({ name: 'AtTimeout', stage: 'result' });
+    expect(session.needsSynchronising).toBe(true);
+  });
+
+  test('ends the wait when the modem answers AT but never gave the result', async () => {
+    const { session, link } = await openSession();
+    link.answer = (bytes) => {
+      if (bytes.startsWith('AT+CMGS')) return '\r\n> ';
+      return bytes === 'AT\r' ? '\r\nOK\r\n' : undefined;
+    };
+    const sent = later(session.execute(submit));
+    await vi.advanceTimersByTimeAsync(60_001);
+    await expect(sent).rejects.toBeInstanceOf(AtNoResult);
+  });
+
+  test('settles a command whose write went nowhere', async () => {
+    const { session } = await openSession();
+    const sent = later(session.execute({ text: 'AT', timeoutMs: 5_000 }));
+    await vi.advanceTimersByTimeAsync(5_000);
+    await expect(sent).rejects.toBeInstanceOf(AtTimeout);
+  });
+
+  test('keeps PDUs, PINs, USSD texts and whole numbers out of its trace', async () => {
+    const { session, link, trace } = await openSession();
+    link.answer = (bytes) => (bytes.startsWith('AT+CMGS') ? '\r\n> ' : '\r\nOK\r\n');
+    await session.execute({ text: 'AT+CPIN="4711"', timeoutMs: 1000 });
+    const sent = session.execute(submit);
+    await vi.advanceTimersByTimeAsync(1);
+    link.say('\r\n+CLIP: "+4915112345667",145\r\n+CUSD: 0,"Guthaben 7,42 EUR",15\r\n+CMGS: 3\r\n\r\nOK\r\n');
+    await sent;
+    const text = trace.join('\n');
+    expect(text).not.toMatch(/4711|94710123|12345667|Guthaben/);
+    expect(text).toContain('<13 octets>');
+    expect(text).toContain('+49…67');
+  });
+});
+
+describe('synchronising', () => {
+  test('leaves an open prompt with ESC, never with Ctrl-Z', async () => {
+    const { session, link } = await openSession();
+    let atPrompt = true;
+    link.answer = (bytes) => {
+      if (bytes === '\x1b') atPrompt = false;
+      return bytes === 'AT\r' && !atPrompt ? '\r\nOK\r\n' : undefined;
+    };
+    const done = later(session.synchronise(3));
+    await vi.advanceTimersByTimeAsync(5_000);
+    await done;
+    expect(link.written.join('')).not.toContain('\x1a');
+  });
+
+  test('waits out the late result of a command that was given up, so that it answers nothing new', async () => {
+    const { session, link, urcs } = await openSession();
+    const slow = later(session.execute({ text: 'AT+COPS?', response: /^\+COPS:/, timeoutMs: 1_000 }));
+    await vi.advanceTimersByTimeAsync(1_000);
+    await expect(slow).rejects.toBeInstanceOf(AtTimeout);
+    const done = later(session.synchronise(3));
+    await vi.advanceTimersByTimeAsync(30);
+    // The modem works in order: the old answer first, then that of AT.
+    link.say('\r\n+COPS: 0,0,"Carrier"\r\n\r\nOK\r\n');
+    await vi.advanceTimersByTimeAsync(100);
+    link.say('\r\nOK\r\n');
+    await vi.advanceTimersByTimeAsync(2_000);
+    await done;
+    expect(session.needsSynchronising).toBe(false);
+    expect(urcs.map((urc) => urc.line)).toContain('+COPS: 0,0,"Carrier"');
+    link.answer = () => '\r\nERROR\r\n';
+    await expect(session.execute({ text: 'AT+X', timeoutMs: 1_000 })).rejects.toBeInstanceOf(AtCommandError);
+  });
+
+  test('rejects a modem that stays silent, after the tries it was given', async () => {
+    const { session, link } = await openSession();
+    const done = later(session.synchronise(3));
+    await vi.advanceTimersByTimeAsync(10_000);
+    await expect(done).rejects.toBeInstanceOf(AtTimeout);
+    expect(link.written.filter((bytes) => bytes === 'AT\r')).toHaveLength(3);
+  });
+});
+
+/** Real dialogues: what is written, and what the modem then says. Each is run in one piece, cut at every offset, and with a URC at every line boundary. */
+const dialogues: { device: string; echo: string; prompt: string; result: string }[] = [
+  { device: 'generic (27.005)', echo: '', prompt: '\r\n> ', result: '\r\n+CMGS: 198\r\n\r\nOK\r\n' },
+  {
+    device: 'echo still on',
+    echo: 'AT+CMGS=12\r',
+    prompt: '\r\n> ',
+    result: `${pdu}\x1a\r\n+CMGS: 198\r\n\r\nOK\r\n`,
+  },
+  {
+    device: 'SIM7670G, prompt on a line of its own',
+    echo: '',
+    prompt: '\r\n>\r\n',
+    result: '\r\n+CMGS: 198\r\n\r\nOK\r\n',
+  },
+  {
+    device: 'ZTE MF190, noise between Ctrl-Z and the result',
+    echo: '',
+    prompt: '\r\n> ',
+    result: '\r\n+ZUSIMR:2\r\n\r\n+CMGS: 198\r\n\r\nOK\r\n',
+  },
+  {
+    device: 'with the SCTS of 27.005 3.5.1',
+    echo: '',
+    prompt: '\r\n>',
+    result: '\r\n+CMGS: 198,"26/11/23,10:00:00+04"\r\n\r\nOK\r\n',
+  },
+];
+
+describe.each(dialogues)('the submit dialogue of $device', ({ echo, prompt, result }) => {
+  async function run(promptPieces: string[], resultPieces: string[]): Promise<string[]> {
+    const { session, link } = await openSession();
+    link.answer = (bytes) => {
+      const pieces = bytes.startsWith('AT+CMGS') ? promptPieces : resultPieces;
+      for (const piece of pieces) queueMicrotask(() => link.say(piece));
+      return undefined;
+    };
+    const lines = await session.execute(submit);
+    expect(link.written).toEqual(['AT+CMGS=12\r', `${pdu}\x1a`]);
+    return lines;
+  }
+  const said = echo + prompt;
+
+  test('works cut at every offset', async () => {
+    for (let cut = 0; cut <= said.length; cut += 1) {
+      expect((await run([said.slice(0, cut), said.slice(cut)], [...result]))[0]).toMatch(/^\+CMGS: 198/);
+    }
+    for (let cut = 0; cut <= result.length; cut += 1) {
+      expect((await run([...said], [result.slice(0, cut), result.slice(cut)]))[0]).toMatch(/^\+CMGS: 198/);
+    }
+  });
+
+  test.each([
+    '\r\n^RSSI: 17\r\n',
+    '\r\n+CDS: 25\r\n0006D60B911326880736F4\r\n',
+    '\r\nRING\r\n',
+    '\r\n+CMTI: "SM",3\r\n',
+  ])('works with %j at every line boundary', async (urc) => {
+    for (const at of [0, echo.length]) {
+      const pieces = [said.slice(0, at), urc, said.slice(at)];
+      expect((await run(pieces, [result]))[0]).toMatch(/^\+CMGS: 198/);
+    }
+    for (const boundary of result.matchAll(/\r\n(?=\r\n|$)/g)) {
+      const at = boundary.index + 2;
+      expect((await run([said], [result.slice(0, at), urc, result.slice(at)]))[0]).toMatch(/^\+CMGS: 198/);
+    }
+    expect((await run([said], [urc, result]))[0]).toMatch(/^\+CMGS: 198/);
+  });
+});
