@@ -1,0 +1,212 @@
+import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { parse as parseToml, TomlError, type TomlTable } from 'smol-toml';
+import * as v from 'valibot';
+import { ConfigError, type Problem, shown } from './config/problem.js';
+import { contradictions, unknownKeys } from './config/rules.js';
+import { type ConfigFile, configSchema, isLoopback, type ListenAddress } from './config/schema.js';
+import { readSecrets, type Secrets } from './config/secrets.js';
+
+export { ConfigError, type Problem } from './config/problem.js';
+export { isLoopback, type ListenAddress } from './config/schema.js';
+export { demoSecret, type Secrets } from './config/secrets.js';
+
+/** One modem as configured. `undefined` stands for "by the modem's profile" or "none". */
+export interface ModemConfig {
+  name: string;
+  /** Absolute path of a tty, or `auto`. */
+  device: string;
+  pinFile: string | undefined;
+  /** E.164; what a caller's `sender` may ask for. */
+  number: string | undefined;
+  /** Bits per second. */
+  baud: number;
+  /** Least time between a reply and the next command. */
+  guardMs: number | undefined;
+  /** Longest wait for the final result after Ctrl-Z. */
+  submitTimeoutMs: number | undefined;
+  /** Whether to send while registered in a foreign network. */
+  roaming: boolean;
+  /** Whether to ask the SMSC for status reports (TP-SRR, 3GPP TS 23.040 9.2.3.5). */
+  statusReport: boolean;
+  /** Time without traffic after which the modem is asked whether it is alive. */
+  idleProbeMs: number;
+}
+
+/** The whole configuration, valid, with defaults filled in and paths absolute. */
+export interface Config {
+  /** Absolute path of the file. */
+  file: string;
+  stateDir: string;
+  http: { listen: ListenAddress };
+  admin: { listen: ListenAddress };
+  auth0: {
+    subject: string;
+    audience: string;
+    secretFile: string | undefined;
+    previousSecretFile: string | undefined;
+    /** Whether the secret is base64url (RFC 4648 5) of the key, else its UTF-8 octets are the key. */
+    secretBase64Encoded: boolean;
+    /** Oldest `iat` that is taken, in seconds; `undefined`: `iat` is not looked at. */
+    maxTokenAgeS: number | undefined;
+    /** Leeway for `exp`, `nbf` and `iat`, in seconds. */
+    clockToleranceS: number;
+  };
+  /** At least one; names and devices are unique. */
+  modems: ModemConfig[];
+  message: { deadlineMs: number; validityMs: number; maxSegments: number; maxWaiting: number };
+  log: { level: 'error' | 'warn' | 'info' | 'debug'; format: 'auto' | 'json' | 'text' };
+  /** What the operator should hear once the log is open. */
+  warnings: string[];
+}
+
+/**
+ * Reads and checks the TOML `file`. Relative paths in it are relative to its directory; `state_dir` falls back to
+ * `$STATE_DIRECTORY` (systemd.exec(5): several are separated by `:`, the first counts) and `/var/lib/simgate`.
+ * Throws a {@link ConfigError} that names every problem at once.
+ */
+export function loadConfig(file: string, env: NodeJS.ProcessEnv): Config {
+  const { config, problems } = readConfig(file, env);
+  if (!config) throw new ConfigError(file, problems);
+  return config;
+}
+
+/**
+ * Reads Auth0's secret or secrets and the PINs. Published sample secrets are refused unless `demo`. What is merely unwise
+ * (a short key, a file that all can read) is added to `config.warnings`. Throws a {@link ConfigError}; no message
+ * holds a secret.
+ */
+export function loadSecrets(config: Config, env: NodeJS.ProcessEnv, { demo = false } = {}): Secrets {
+  const { secrets, problems, warnings } = readSecrets(config, env, demo);
+  if (!secrets) throw new ConfigError(config.file, problems);
+  config.warnings.push(...warnings);
+  return secrets;
+}
+
+/** All that is wrong with `file` and the secrets it names, and what is merely unwise. Throws nothing. */
+export function checkConfig(
+  file: string,
+  env: NodeJS.ProcessEnv,
+): { problems: Problem[]; warnings: string[] } {
+  const { config, problems } = readConfig(file, env);
+  if (!config) return { problems, warnings: [] };
+  const secrets = readSecrets(config, env, false);
+  return { problems: secrets.problems, warnings: [...config.warnings, ...secrets.warnings] };
+}
+
+function readConfig(file: string, env: NodeJS.ProcessEnv): { config?: Config; problems: Problem[] } {
+  const raw = readToml(file);
+  if ('message' in raw) return { problems: [raw] };
+  const sections = { http: {}, admin: {}, auth0: {}, message: {}, policy: {}, journal: {}, log: {} };
+  const parsed = v.safeParse(configSchema, { ...sections, ...raw.table }, { abortPipeEarly: true });
+  const problems = [
+    ...unknownKeys(raw.table),
+    ...(parsed.issues ?? []).map(toProblem),
+    ...contradictions(raw.table),
+  ];
+  if (!parsed.success || problems.length > 0) return { problems };
+  return { config: toConfig(resolve(file), parsed.output, env), problems };
+}
+
+function readToml(file: string): { table: TomlTable } | Problem {
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file));
+    return { table: parseToml(text) };
+  } catch (error) {
+    if (error instanceof TomlError) {
+      // The rest of the message quotes the lines around, which may hold a secret.
+      const [sentence = ''] = error.message.split('\n');
+      return { path: '', message: `line ${error.line}, column ${error.column}: ${sentence}` };
+    }
+    if (!(error instanceof Error)) throw error;
+    return { path: '', message: `cannot be read: ${error.message}` };
+  }
+}
+
+type Issue = v.InferIssue<typeof configSchema>;
+
+/** What a person needs to fill in a key that has no default. */
+const whereFrom: Record<string, string> = {
+  'auth0.subject': 'the subject of gateway_authentication in Auth0, as "urn:Auth0"',
+  'auth0.audience': 'the audience of gateway_authentication in Auth0, as "urn:MySmsGateway"',
+  'modem[].name': 'a short name for logs, as "main"',
+  'modem[].device': 'the path of its tty, best /dev/serial/by-id/…',
+};
+
+function toProblem(issue: Issue): Problem {
+  const keys = issue.path?.map(({ key }) => key) ?? [];
+  const path = keys
+    .map((key) => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`))
+    .join('')
+    .slice(1);
+  const hint = whereFrom[path.replace(/\d+/, '')];
+  if (issue.input === undefined && hint) return { path, message: `is missing: ${hint}` };
+  // A PIN or secret is easily put where the name of its file belongs.
+  const value = /(?:secret|pin)_file$/.test(path) ? undefined : shown(issue.input);
+  return { path, message: issue.message, ...(value !== undefined && { value }) };
+}
+
+function toConfig(file: string, toml: ConfigFile, env: NodeJS.ProcessEnv): Config {
+  const absolute = (path: string) => resolve(dirname(file), path);
+  const optional = (path: string | undefined) => (path === undefined ? undefined : absolute(path));
+  const { auth0, message } = toml;
+  return {
+    file,
+    stateDir: absolute(toml.state_dir ?? (env.STATE_DIRECTORY?.split(':')[0] || '/var/lib/simgate')),
+    http: toml.http,
+    admin: toml.admin,
+    auth0: {
+      subject: auth0.subject,
+      audience: auth0.audience,
+      secretFile: optional(auth0.secret_file),
+      previousSecretFile: optional(auth0.previous_secret_file),
+      secretBase64Encoded: auth0.secret_base64_encoded,
+      maxTokenAgeS: auth0.max_token_age_s,
+      clockToleranceS: auth0.clock_tolerance_s,
+    },
+    modems: toml.modem.map((modem) => ({
+      name: modem.name,
+      device: modem.device === 'auto' ? 'auto' : absolute(modem.device),
+      pinFile: optional(modem.pin_file),
+      number: modem.number,
+      baud: modem.baud,
+      guardMs: modem.guard_ms,
+      submitTimeoutMs: modem.submit_timeout_s === undefined ? undefined : modem.submit_timeout_s * 1000,
+      roaming: modem.roaming,
+      statusReport: modem.status_report,
+      idleProbeMs: modem.idle_probe_s * 1000,
+    })),
+    message: {
+      deadlineMs: message.deadline_s * 1000,
+      validityMs: message.validity_s * 1000,
+      maxSegments: message.max_segments,
+      maxWaiting: message.max_waiting,
+    },
+    log: toml.log,
+    warnings: warningsOf(toml),
+  };
+}
+
+function warningsOf(toml: ConfigFile): string[] {
+  const warnings: string[] = [];
+  const later: [string, unknown][] = [
+    ['journal.retention_days', toml.journal.retention_days],
+    ...toml.modem.flatMap((modem, index): [string, unknown][] => [
+      [`modem[${index}].per_day`, modem.per_day],
+      [`modem[${index}].per_month`, modem.per_month],
+    ]),
+  ];
+  for (const [path, value] of later) {
+    if (value !== undefined)
+      warnings.push(`${path} has no effect in this version: it comes with a later one`);
+  }
+  if (toml.message.deadline_s > 29) {
+    warnings.push('message.deadline_s is over 29: Auth0 hangs up after 30 seconds and never sees the answer');
+  }
+  if (!isLoopback(toml.http.listen.host)) {
+    warnings.push(
+      'http.listen can be reached from other machines without TLS: codes and tokens can be read on the way',
+    );
+  }
+  return warnings;
+}

@@ -1,0 +1,57 @@
+/** One thing that is wrong with the configuration. */
+export interface Problem {
+  /** The key's path as `modem[0].baud`; empty when the whole file is meant. */
+  path: string;
+  /** What is wrong and the way out. Never holds a secret. */
+  message: string;
+  /** What was found there, for people; left out when it could be a secret. */
+  value?: string;
+}
+
+/** Everything that is wrong with the configuration, at once. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  readonly problems: readonly Problem[];
+
+  constructor(file: string, problems: readonly Problem[]) {
+    const count = problems.length === 1 ? 'a problem' : `${problems.length} problems`;
+    super([`${file} has ${count}:`, ...problems.map((problem) => `  ${describe(problem)}`)].join('\n'));
+    this.problems = problems;
+  }
+}
+
+function describe({ path, message, value }: Problem): string {
+  return `${path}${path ? ': ' : ''}${message}${value === undefined ? '' : ` (it is ${value})`}`;
+}
+
+/** A value as a person wrote it, short; `undefined` for tables and arrays, which may hold anything. */
+export function shown(value: unknown): string | undefined {
+  if (!['string', 'number', 'boolean', 'bigint'].includes(typeof value)) return undefined;
+  const text = typeof value === 'string' ? JSON.stringify(value) : String(value);
+  return text.length > 60 ? `${text.slice(0, 59)}…` : text;
+}
+
+/** The candidate that was probably meant by a misspelled key, if one is near. */
+export function nearest(key: string, candidates: readonly string[]): string | undefined {
+  const limit = Math.max(1, Math.floor(key.length / 3));
+  const ranked = candidates
+    .map((candidate) => ({ candidate, distance: editDistance(key.toLowerCase(), candidate) }))
+    .sort((a, b) => a.distance - b.distance);
+  const best = ranked[0];
+  return best && best.distance <= limit ? best.candidate : undefined;
+}
+
+/** Levenshtein distance; keys are short, but a hostile one is cut so that the table stays small. */
+function editDistance(left: string, right: string): number {
+  const a = left.slice(0, 64);
+  let row = Array.from({ length: right.length + 1 }, (_, column) => column);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= right.length; j++) {
+      const substitution = row[j - 1]! + (a[i - 1] === right[j - 1] ? 0 : 1);
+      next.push(Math.min(substitution, row[j]! + 1, next[j - 1]! + 1));
+    }
+    row = next;
+  }
+  return row[right.length]!;
+}

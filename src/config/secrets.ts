@@ -1,0 +1,158 @@
+import { readFileSync, statSync } from 'node:fs';
+import type { Config } from '../config.js';
+import type { Problem } from './problem.js';
+
+/** What the daemon must know and must never say. */
+export interface Secrets {
+  /** The key of Auth0's tokens: HS256 (RFC 7518 3.2). */
+  current: Uint8Array;
+  /** The key before the last rotation, still valid. */
+  previous?: Uint8Array;
+  /** The SIM's PIN (CHV1, 3GPP TS 51.011 9.3: 4 to 8 digits) by the modem's name. */
+  pins: ReadonlyMap<string, string>;
+}
+
+/** The secret of the demo: published, hence refused everywhere else. */
+export const demoSecret = 'simgate-demo-secret-known-to-everyone';
+
+/** Secrets that stand in guides, as people copy them. */
+const publishedSecrets = new Set([
+  demoSecret,
+  'MySecretToSignTheToken',
+  'your-256-bit-secret',
+  'a-string-secret-at-least-256-bits-long',
+  'YOUR_SECRET',
+  'changeme',
+  'secret',
+]);
+
+/** RFC 7518 3.2: an HS256 key has at least the size of the hash. */
+const minimumKeyOctets = 32;
+
+export interface SecretsRead {
+  secrets: Secrets | undefined;
+  problems: Problem[];
+  warnings: string[];
+}
+
+/** Reads the files and the environment that hold secrets; reports all that is wrong with them, never their content. */
+export function readSecrets(config: Config, env: NodeJS.ProcessEnv, demo: boolean): SecretsRead {
+  const reader = new SecretReader(config.auth0.secretBase64Encoded, demo);
+  const current = readCurrent(reader, config, env);
+  const previousFile = config.auth0.previousSecretFile;
+  const previous =
+    previousFile === undefined
+      ? undefined
+      : reader.key('auth0.previous_secret_file', previousFile, undefined);
+  const pins = new Map<string, string>();
+  for (const [index, modem] of config.modems.entries()) {
+    if (modem.pinFile === undefined) continue;
+    const pin = reader.pin(`modem[${index}].pin_file`, modem.pinFile);
+    if (pin !== undefined) pins.set(modem.name, pin);
+  }
+  const { problems, warnings } = reader;
+  if (!current || problems.length > 0) return { secrets: undefined, problems, warnings };
+  return { secrets: { current, ...(previous && { previous }), pins }, problems, warnings };
+}
+
+function readCurrent(reader: SecretReader, config: Config, env: NodeJS.ProcessEnv): Uint8Array | undefined {
+  const path = 'auth0.secret_file';
+  const file = config.auth0.secretFile;
+  const value = env.SIMGATE_AUTH0_SECRET;
+  if (file === undefined && value === undefined) {
+    reader.refuse(path, "is missing: name a file that holds Auth0's secret, or set SIMGATE_AUTH0_SECRET");
+    return undefined;
+  }
+  if (file !== undefined && value !== undefined) {
+    reader.refuse(
+      path,
+      'is set and so is SIMGATE_AUTH0_SECRET: remove one, so that it is sure which one counts',
+    );
+    return undefined;
+  }
+  return reader.key(file === undefined ? 'SIMGATE_AUTH0_SECRET' : path, file, value);
+}
+
+class SecretReader {
+  readonly problems: Problem[] = [];
+  readonly warnings: string[] = [];
+  readonly #base64Encoded: boolean;
+  readonly #demo: boolean;
+
+  constructor(base64Encoded: boolean, demo: boolean) {
+    this.#base64Encoded = base64Encoded;
+    this.#demo = demo;
+  }
+
+  refuse(path: string, message: string): undefined {
+    this.problems.push({ path, message });
+  }
+
+  /** The octets of an HS256 key, from `file` or, without one, from `value`. */
+  key(path: string, file: string | undefined, value: string | undefined): Uint8Array | undefined {
+    const text = file === undefined ? value : this.#content(path, file);
+    if (text === undefined) return undefined;
+    if (text === '') return this.refuse(path, 'is empty');
+    const key = this.#base64Encoded ? decodeBase64(text) : Buffer.from(text, 'utf8');
+    if (!key) {
+      return this.refuse(path, 'is not base64url, but auth0.secret_base64_encoded is true (RFC 4648 5)');
+    }
+    if (!this.#demo && (publishedSecrets.has(text) || publishedSecrets.has(key.toString('utf8')))) {
+      return this.refuse(
+        path,
+        'is a sample secret that everyone knows: make one with `openssl rand -hex 32`',
+      );
+    }
+    if (key.length < minimumKeyOctets) {
+      this.warnings.push(
+        `${path}: the key has ${key.length} octets; HS256 asks for ${minimumKeyOctets} (RFC 7518 3.2)`,
+      );
+    }
+    if (text !== text.trim())
+      this.warnings.push(`${path}: the secret begins or ends with white space, which counts`);
+    return new Uint8Array(key);
+  }
+
+  pin(path: string, file: string): string | undefined {
+    const text = this.#content(path, file);
+    if (text === undefined || /^\d{4,8}$/.test(text)) return text;
+    return this.refuse(path, 'must hold the PIN and nothing else, 4 to 8 digits');
+  }
+
+  /** The text of a secret file without its last newline. */
+  #content(path: string, file: string): string | undefined {
+    try {
+      const text = new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file));
+      if ((statSync(file).mode & 0o007) !== 0) {
+        this.warnings.push(`${path}: every user of this machine can get at the file: chmod o-rwx ${file}`);
+      }
+      return text.replace(/\r?\n$/, '');
+    } catch (error) {
+      return this.refuse(path, `cannot be read: ${reason(error)}`);
+    }
+  }
+}
+
+/** Both alphabets of RFC 4648 (4 and 5), padding or none: people paste either. */
+function decodeBase64(text: string): Buffer | undefined {
+  const digits = text.replace(/={1,2}$/, '');
+  if (!/^[A-Za-z0-9+/_-]+$/.test(digits) || digits.length % 4 === 1) return undefined;
+  return Buffer.from(digits, 'base64url');
+}
+
+/** Names no path: who mistakes `secret_file` for the secret would find it in the log. */
+function reason(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  switch (code) {
+    case 'ENOENT':
+      return 'there is no such file (the key takes a path, not the secret itself)';
+    case 'EACCES':
+      return 'permission denied: the user that runs simgate must be able to read it';
+    case 'EISDIR':
+      return 'it is a directory';
+    case 'ERR_ENCODING_INVALID_ENCODED_DATA':
+      return 'it is not UTF-8 text';
+    default:
+      return `it failed with ${String(code ?? error)}`;
+  }
+}

@@ -1,0 +1,149 @@
+/** One modem's queue: the places of the messages that wait for it, and how long they will take. */
+
+import PQueue from 'p-queue';
+import type { SmsModem, SubmitReceipt } from '../modem/sms-modem.js';
+import { SegmentTime } from './estimate.js';
+import type { PendingMessage } from './pending.js';
+
+/** p-queue's priorities: what failed over goes first, for it was admitted first. */
+export const priorities = { arrival: 0, failOver: 1 } as const;
+
+type Priority = (typeof priorities)[keyof typeof priorities];
+
+/** A place in the queue. Who holds it may change (supersede); when its turn comes, whoever holds it then is sent. */
+interface Slot {
+  holder: PendingMessage;
+  readonly priority: Priority;
+  /** False when nothing was before it: such a message was admitted whatever the estimate says. */
+  readonly behindOthers: boolean;
+  /** Takes the slot out of p-queue; used only while it waits, for later it would free the modem under a running job. */
+  readonly emptied: AbortController;
+}
+
+/** The reason p-queue gives back for a slot that was emptied on purpose. */
+const slotEmptied = Symbol('slot emptied');
+
+/**
+ * Called when a message's turn has come and no other is at this modem; the next turn begins when it settles, so it
+ * must not settle before `submit` has. It must not reject.
+ */
+export type TakeTurn = (lane: Lane, message: PendingMessage, waitedBehindOthers: boolean) => Promise<void>;
+
+/** Serialises one modem. p-queue's `timeout` and `clear()` are never used: both free the slot while the job runs on. */
+export class Lane {
+  readonly modem: SmsModem;
+  readonly #takeTurn: TakeTurn;
+  readonly #turns = new PQueue({ concurrency: 1 });
+  /** What waits, in the order in which it was put. */
+  readonly #slots = new Set<Slot>();
+  readonly #segmentTime = new SegmentTime();
+  #running: { segments: number; since: number } | undefined;
+
+  constructor(modem: SmsModem, takeTurn: TakeTurn) {
+    this.modem = modem;
+    this.#takeTurn = takeTurn;
+  }
+
+  /** The modem takes messages; busy counts, for it will be free. */
+  get isUsable(): boolean {
+    const { phase } = this.modem.snapshot();
+    return phase === 'ready' || phase === 'sending';
+  }
+
+  /** Nothing is at the modem and nothing waits for it. */
+  get isIdle(): boolean {
+    return this.#running === undefined && this.#slots.size === 0;
+  }
+
+  get waitingCount(): number {
+    return this.#slots.size;
+  }
+
+  /** What waits here, in the order of its turns. */
+  waiting(): PendingMessage[] {
+    return [...this.#slots].sort((a, b) => b.priority - a.priority).map(({ holder }) => holder);
+  }
+
+  /** Milliseconds that the modem needs for this message alone. */
+  ownMs(message: PendingMessage): number {
+    return message.sms.segments.length * this.#segmentTime.expectedMs();
+  }
+
+  /** Milliseconds until this message would be done, were it put here now, or (`inPlaceOf`) into another's place. */
+  doneInMs(message: PendingMessage, priority: Priority, inPlaceOf?: PendingMessage): number {
+    const perSegmentMs = this.#segmentTime.expectedMs();
+    const segments = this.#segmentsBefore(priority, inPlaceOf) + message.sms.segments.length;
+    return this.#runningMs(perSegmentMs) + segments * perSegmentMs;
+  }
+
+  /** Puts a message in; on an idle lane its turn has come before this returns. */
+  put(message: PendingMessage, priority: Priority): void {
+    const emptied = new AbortController();
+    const slot: Slot = { holder: message, priority, behindOthers: !this.isIdle, emptied };
+    this.#slots.add(slot);
+    message.waitFor(this.modem.name, () => this.#empty(slot));
+    this.#turns
+      .add(() => this.#begin(slot), { priority, signal: emptied.signal })
+      .catch((reason: unknown) => {
+        if (reason !== slotEmptied) throw reason;
+      });
+  }
+
+  /** Gives the place of a waiting message to a newer one; the older is left without a place. */
+  replace(older: PendingMessage, newer: PendingMessage): void {
+    const slot = [...this.#slots].find(({ holder }) => holder === older);
+    if (slot === undefined)
+      throw new Error(`message ${older.message.id} does not wait for ${this.modem.name}`);
+    older.losePlace();
+    slot.holder = newer;
+    newer.waitFor(this.modem.name, () => this.#empty(slot));
+  }
+
+  /** Hands the message to the modem; settles as the modem does, however late. */
+  async submit(message: PendingMessage): Promise<SubmitReceipt> {
+    const segments = message.sms.segments.length;
+    const since = performance.now();
+    this.#running = { segments, since };
+    try {
+      return await this.modem.submit(message.sms, message.handTo(this.modem.name));
+    } finally {
+      this.#running = undefined;
+      // What never reached Ctrl-Z says nothing of how long a send takes; a refusal by the network does.
+      if (message.isCommitted) this.#segmentTime.record(performance.now() - since, segments);
+    }
+  }
+
+  /** Resolves when no message is at the modem and none waits. */
+  async onIdle(): Promise<void> {
+    await this.#turns.onIdle();
+  }
+
+  #begin(slot: Slot): Promise<void> {
+    this.#slots.delete(slot);
+    slot.holder.losePlace();
+    return this.#takeTurn(this, slot.holder, slot.behindOthers);
+  }
+
+  #empty(slot: Slot): void {
+    this.#slots.delete(slot);
+    slot.emptied.abort(slotEmptied);
+  }
+
+  /** Segments whose turn comes before a new slot's of this priority, or before the place of `inPlaceOf`. */
+  #segmentsBefore(priority: Priority, inPlaceOf: PendingMessage | undefined): number {
+    const order = this.waiting();
+    if (inPlaceOf !== undefined) return countSegments(order.slice(0, order.indexOf(inPlaceOf)));
+    return countSegments([...this.#slots].filter((slot) => slot.priority >= priority).map((s) => s.holder));
+  }
+
+  /** What is left of the message at the modem; when it is overdue, it will probably be as much again. */
+  #runningMs(perSegmentMs: number): number {
+    if (this.#running === undefined) return 0;
+    const { segments, since } = this.#running;
+    return Math.abs(segments * perSegmentMs - (performance.now() - since));
+  }
+}
+
+function countSegments(messages: readonly PendingMessage[]): number {
+  return messages.reduce((sum, { sms }) => sum + sms.segments.length, 0);
+}

@@ -1,0 +1,249 @@
+/** Who sends what next: admission, supersede, deadline and fail-over over one lane per modem (DESIGN §4, §5). */
+
+import type { Logger } from 'winston';
+import { SendError } from '../errors.js';
+import { maskNumber } from '../mask.js';
+import type { OutgoingSms, SmsModem, SubmitReceipt } from '../modem/sms-modem.js';
+import { Lane, priorities } from './lane.js';
+import type { Message, SendControl, SendResult } from './message.js';
+import { PendingMessage } from './pending.js';
+import {
+  callerLeft,
+  deadlineUnreachable,
+  fromModem,
+  mayGoElsewhere,
+  noModemReady,
+  queueFull,
+  shuttingDown,
+  superseded,
+} from './refusals.js';
+
+export interface QueueOptions {
+  modems: readonly SmsModem[];
+  /** How many messages may wait, over all modems; those at a modem are not counted. */
+  maxWaiting: number;
+  log: Logger;
+}
+
+type Priority = (typeof priorities)[keyof typeof priorities];
+
+/** The message queue. It owns each message from {@link send} to its true end, which may come after its answer. */
+export class MessageQueue {
+  readonly #lanes: readonly Lane[];
+  readonly #maxWaiting: number;
+  readonly #log: Logger;
+  readonly #stopListening: readonly (() => void)[];
+  #arrivals = 0;
+  #stopped: Promise<void> | undefined;
+
+  constructor({ modems, maxWaiting, log }: QueueOptions) {
+    this.#maxWaiting = maxWaiting;
+    this.#log = log;
+    this.#lanes = modems.map((modem) => new Lane(modem, this.#takeTurn));
+    // A microtask later, for the modem must have finished its own change before it is handed a message.
+    this.#stopListening = modems.map((modem) =>
+      modem.onPhase(() => queueMicrotask(() => this.#moveStranded())),
+    );
+  }
+
+  /** How many messages wait for a modem. */
+  get waitingCount(): number {
+    return this.#lanes.reduce((sum, lane) => sum + lane.waitingCount, 0);
+  }
+
+  /**
+   * Sends one message, as soon as a modem is free. Settles at the deadline at the latest.
+   * @throws SendError what the modem said, or `no_modem_ready`, `queue_full`, `deadline_unreachable`, `superseded`,
+   * `shutting_down` (all surely not submitted), or `outcome_unknown` when the deadline passed after Ctrl-Z.
+   */
+  send(message: Message, sms: OutgoingSms, control: SendControl): Promise<SendResult> {
+    this.#arrivals += 1;
+    const pending = new PendingMessage(message, sms, control, this.#arrivals);
+    const refusal = this.#admit(pending);
+    if (refusal !== undefined) pending.reject(refusal);
+    return pending.answer;
+  }
+
+  /** Refuses everything that waits or comes; resolves when what is at a modem has settled there. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#drain();
+    return this.#stopped;
+  }
+
+  async #drain(): Promise<void> {
+    for (const stopListening of this.#stopListening) stopListening();
+    for (const lane of this.#lanes) {
+      for (const pending of lane.waiting()) pending.reject(shuttingDown());
+    }
+    await Promise.all(this.#lanes.map((lane) => lane.onIdle()));
+  }
+
+  /** Puts a new message in its place, or says why not; a refused one has changed nothing for any other. */
+  #admit(pending: PendingMessage): SendError | undefined {
+    if (this.#stopped !== undefined) return shuttingDown();
+    if (pending.callerHasLeft) return callerLeft();
+    if (pending.remainingMs <= 0)
+      return deadlineUnreachable('the deadline had passed when the message came in');
+    const twin = this.#waitingTwin(pending);
+    if (twin !== undefined && this.#takesPlace(pending, twin)) return undefined;
+    const lane = this.#choose(pending, priorities.arrival);
+    if (lane === undefined) return this.#whyNone(pending);
+    if (twin !== undefined) twin.message.reject(superseded());
+    else if (!lane.isIdle && this.waitingCount >= this.#maxWaiting) {
+      return queueFull(this.#maxWaiting, this.#soonestMs(pending) / (this.#maxWaiting + 1));
+    }
+    lane.put(pending, priorities.arrival);
+    return undefined;
+  }
+
+  /** The waiting message that only one of these two can outlive. */
+  #waitingTwin(pending: PendingMessage): { lane: Lane; message: PendingMessage } | undefined {
+    for (const lane of this.#lanes) {
+      const message = lane.waiting().find((other) => other.isSameAs(pending));
+      if (message !== undefined) return { lane, message };
+    }
+    return undefined;
+  }
+
+  /** The newer message takes the older one's very place, if it can meet its deadline from there. */
+  #takesPlace(newer: PendingMessage, older: { lane: Lane; message: PendingMessage }): boolean {
+    const { lane, message } = older;
+    if (!lane.isUsable) return false;
+    if (lane.doneInMs(newer, priorities.arrival, message) > newer.remainingMs) return false;
+    lane.replace(message, newer);
+    message.reject(superseded());
+    return true;
+  }
+
+  /** The usable modem, not tried yet, that meets the deadline: the one asked for by `sender`, else the first to be done. */
+  #choose(pending: PendingMessage, priority: Priority): Lane | undefined {
+    const inTime = this.#lanes
+      .filter((lane) => lane.isUsable && !pending.tried.has(lane.modem.name))
+      .map((lane) => ({ lane, doneInMs: lane.doneInMs(pending, priority) }))
+      .filter(({ lane, doneInMs }) => lane.isIdle || doneInMs <= pending.remainingMs)
+      .sort((a, b) => a.doneInMs - b.doneInMs);
+    const asked = inTime.find(({ lane }) => isSameNumber(pending.message.sender, lane.modem.number));
+    return (asked ?? inTime[0])?.lane;
+  }
+
+  #whyNone(pending: PendingMessage): SendError {
+    const soonestMs = this.#soonestMs(pending);
+    if (soonestMs === Infinity) return noModemReady(this.#lanes.map(({ modem }) => modem.snapshot()));
+    const [neededS, leftS] = [soonestMs, pending.remainingMs].map((ms) => (ms / 1000).toFixed(1));
+    return deadlineUnreachable(
+      `sending would take until about ${neededS} s from now, the deadline is in ${leftS} s`,
+      soonestMs - pending.remainingMs,
+    );
+  }
+
+  /** Milliseconds until a usable modem would be done with this message; Infinity when there is none. */
+  #soonestMs(pending: PendingMessage): number {
+    const usable = this.#lanes.filter((lane) => lane.isUsable);
+    return Math.min(...usable.map((lane) => lane.doneInMs(pending, priorities.arrival)));
+  }
+
+  /** A message's turn at a modem: checked again, handed over, answered or failed over. Settles when the modem is free. */
+  readonly #takeTurn = async (
+    lane: Lane,
+    pending: PendingMessage,
+    waitedBehindOthers: boolean,
+  ): Promise<void> => {
+    if (pending.callerHasLeft) return pending.reject(callerLeft());
+    if (pending.remainingMs <= 0) {
+      return pending.reject(deadlineUnreachable('the deadline passed while the message waited'));
+    }
+    if (!lane.isUsable) {
+      const unusable = noModemReady(this.#lanes.map(({ modem }) => modem.snapshot()));
+      return this.#failOver(lane, pending, unusable);
+    }
+    if (waitedBehindOthers && pending.remainingMs < lane.ownMs(pending)) {
+      return pending.reject(
+        deadlineUnreachable('when the turn of the message came, the time left was too short to send it'),
+      );
+    }
+    let receipt: SubmitReceipt;
+    try {
+      receipt = await lane.submit(pending);
+    } catch (error) {
+      return this.#submitFailed(lane, pending, fromModem(error, lane.modem.name));
+    }
+    if (pending.isAnswered) this.#logLate(lane, pending, receipt);
+    pending.resolve(receipt, lane.modem.name);
+  };
+
+  #submitFailed(lane: Lane, pending: PendingMessage, error: SendError): void {
+    if (pending.isAnswered) {
+      // One that was answered as not submitted, and was not: nothing new.
+      if (pending.isCommitted || error.submitted !== 'no') this.#logLate(lane, pending, error);
+      return;
+    }
+    if (mayGoElsewhere(error)) this.#failOver(lane, pending, error);
+    else pending.reject(error);
+  }
+
+  /** The message, surely not sent here, goes to the front at another modem; where none can do it in time, the error is its answer. */
+  #failOver(from: Lane, pending: PendingMessage, error: SendError): void {
+    const twin = this.#waitingTwin(pending);
+    const newerWaits = twin !== undefined && twin.message.arrival > pending.arrival;
+    const mayTry = this.#stopped === undefined && !pending.callerHasLeft && pending.remainingMs > 0;
+    const to = mayTry && !newerWaits ? this.#choose(pending, priorities.failOver) : undefined;
+    if (to === undefined) {
+      pending.reject(newerWaits ? superseded() : error);
+      return;
+    }
+    twin?.message.reject(superseded());
+    this.#logMove(from, to, pending, error.causeCode ?? error.code);
+    to.put(pending, priorities.failOver);
+  }
+
+  /** Messages that wait for a modem which cannot send now go to one that can do it in time; the others wait on. */
+  #moveStranded(): void {
+    for (const from of this.#lanes) {
+      if (from.isUsable) continue;
+      for (const pending of from.waiting()) {
+        const to = this.#choose(pending, priorities.arrival);
+        if (to === undefined) continue;
+        this.#logMove(from, to, pending, from.modem.snapshot().phase);
+        pending.leave();
+        to.put(pending, priorities.arrival);
+      }
+    }
+  }
+
+  #logMove(from: Lane, to: Lane, { message }: PendingMessage, cause: string): void {
+    this.#log.warn('message goes to another modem', {
+      event: 'fail_over',
+      id: message.id,
+      recipient: maskNumber(message.recipient),
+      from: from.modem.name,
+      to: to.modem.name,
+      cause,
+    });
+  }
+
+  /** The truth about a message whose caller was answered before it was known. */
+  #logLate(lane: Lane, pending: PendingMessage, outcome: SubmitReceipt | SendError): void {
+    const { id, recipient } = pending.message;
+    const { segments, waitedMs, tookMs } = pending.progress();
+    const failed = outcome instanceof SendError;
+    this.#log.log(failed && outcome.code === 'internal' ? 'error' : 'info', 'late result', {
+      event: 'late_result',
+      id,
+      recipient: maskNumber(recipient),
+      modem: lane.modem.name,
+      segments,
+      outcome: failed ? outcome.code : 'submitted',
+      submitted: failed ? outcome.submitted : 'yes',
+      ...(failed && outcome.causeCode !== undefined ? { cause_code: outcome.causeCode } : {}),
+      ...(failed && outcome.cause instanceof Error ? { stack: outcome.cause.stack } : {}),
+      waited_ms: Math.round(waitedMs),
+      took_ms: Math.round(tookMs),
+    });
+  }
+}
+
+/** `sender` may be written with spaces, dots, hyphens and parentheses, with or without `+`; an alphanumeric one is no number. */
+function isSameNumber(sender: string | undefined, number: string | undefined): boolean {
+  if (sender === undefined || number === undefined || /[^\d\s+().-]/.test(sender)) return false;
+  return sender.replace(/\D/g, '') === number.replace(/\D/g, '');
+}

@@ -1,0 +1,84 @@
+/** The refusals and verdicts that dispatch itself pronounces; what the modem says is passed on as it is. */
+
+import { SendError } from '../errors.js';
+import type { ModemSnapshot } from '../modem/sms-modem.js';
+
+/** A modem that is away is usually back (or another box asked) after a few seconds. */
+const modemBackMs = 10_000;
+/** The least worth waiting before asking again; a `Retry-After` of zero would be an invitation to spin. */
+const leastRetryMs = 1_000;
+const mostRetryMs = 60_000;
+
+function boundedRetryMs(ms: number): number {
+  return Math.min(Math.max(ms, leastRetryMs), mostRetryMs);
+}
+
+/** 409: a newer message of the same caller, recipient and type took its place; final. */
+export function superseded(): SendError {
+  const detail = 'a newer message to the same recipient took the place of this one while it still waited';
+  return new SendError('superseded', { detail });
+}
+
+/** 503: the daemon is stopping and starts nothing new. */
+export function shuttingDown(): SendError {
+  const detail = 'the gateway is shutting down; the message was not started';
+  return new SendError('shutting_down', { detail, retryAfterMs: modemBackMs });
+}
+
+/** 503: as many messages wait as may wait. */
+export function queueFull(maxWaiting: number, retryAfterMs: number): SendError {
+  const detail = `${maxWaiting} messages are waiting already, which is the limit (message.max_waiting)`;
+  return new SendError('queue_full', { detail, retryAfterMs: boundedRetryMs(retryAfterMs) });
+}
+
+/** 503: no modem can send; the detail says of each one why, for the person who has to mend it. */
+export function noModemReady(modems: readonly ModemSnapshot[]): SendError {
+  const states = modems.map(
+    ({ name, phase, reason }) => `${name} is ${phase}${reason === undefined ? '' : ` (${reason})`}`,
+  );
+  const detail = states.length === 0 ? 'no modem is configured' : `no modem is ready: ${states.join('; ')}`;
+  return new SendError('no_modem_ready', { detail, retryAfterMs: modemBackMs });
+}
+
+/** 503: it cannot be sent before its deadline, or could not; nothing was started. */
+export function deadlineUnreachable(detail: string, retryAfterMs = leastRetryMs): SendError {
+  return new SendError('deadline_unreachable', { detail, retryAfterMs: boundedRetryMs(retryAfterMs) });
+}
+
+/** The caller is gone, so nobody reads this; the log does. */
+export function callerLeft(): SendError {
+  return new SendError('deadline_unreachable', {
+    detail: 'the caller hung up before the message was started',
+  });
+}
+
+/** 504: the deadline passed after Ctrl-Z. The modem goes on, and what it learns is logged as a late result. */
+export function outcomeUnknown(modem: string): SendError {
+  const detail = `modem ${modem} had not told the outcome when the deadline passed; the message may or may not arrive`;
+  return new SendError('outcome_unknown', { submitted: 'unknown', detail });
+}
+
+/** True when nothing of the message was sent and another modem may take it (I4). */
+export function mayGoElsewhere({ elsewhere, submitted }: SendError): boolean {
+  return elsewhere && submitted === 'no';
+}
+
+/**
+ * What a modem threw, as a `SendError`: its own, with a `Retry-After` where another try may help; anything else is a
+ * bug after which nothing is known of the message.
+ */
+export function fromModem(error: unknown, modem: string): SendError {
+  if (!(error instanceof SendError)) {
+    const detail = `modem ${modem} failed unexpectedly`;
+    return new SendError('internal', { submitted: 'unknown', detail, cause: error });
+  }
+  if (!mayGoElsewhere(error) || error.retryAfterMs !== undefined) return error;
+  const { code, detail, causeCode } = error;
+  return new SendError(code, {
+    elsewhere: true,
+    retryAfterMs: modemBackMs,
+    cause: error,
+    ...(detail === undefined ? {} : { detail }),
+    ...(causeCode === undefined ? {} : { causeCode }),
+  });
+}

@@ -1,0 +1,76 @@
+import type { RequestListener } from 'node:http';
+import Koa from 'koa';
+import Router from 'koa-router';
+import type { Logger } from 'winston';
+import { SendError } from '../errors.js';
+import { errorExit, type RequestState } from './error-exit.js';
+import { type SendRouteOptions, sendRoute } from './send-route.js';
+import { addHealthRoutes, addStatusPage, requireLoopbackHost } from './status.js';
+
+/** What the public listener stands on. */
+export interface AppOptions extends SendRouteOptions {
+  /** Whether a message could be sent now. */
+  isReady: () => boolean;
+}
+
+/** What the admin listener shows. */
+export interface AdminAppOptions {
+  /** Whether a message could be sent now. */
+  isReady: () => boolean;
+  /** The state of the daemon as it goes into JSON: snake_case keys, numbers masked, no texts. */
+  snapshot: () => unknown;
+  log: Logger;
+}
+
+/** The public listener: `POST /sms`, and `/livez` and `/readyz` with no detail. */
+export function createApp(options: AppOptions): RequestListener {
+  const router = newRouter();
+  router.post('/sms', sendRoute(options));
+  addHealthRoutes(router, options.isReady);
+  return toListener(options.log, [], router);
+}
+
+/** The admin listener, for this machine only: `/`, `/livez` and `/readyz`, all read-only. */
+export function createAdminApp({ isReady, snapshot, log }: AdminAppOptions): RequestListener {
+  const router = newRouter();
+  addStatusPage(router, snapshot);
+  addHealthRoutes(router, isReady);
+  return toListener(log, [requireLoopbackHost], router);
+}
+
+/** Paths are case-sensitive (RFC 3986 6.2.2.1). */
+function newRouter(): Router<RequestState> {
+  return new Router<RequestState>({ sensitive: true });
+}
+
+/** Middleware in order: the error exit, `guards`, the routes, and the refusal of what has no route. */
+function toListener(
+  log: Logger,
+  guards: readonly Koa.Middleware<RequestState>[],
+  router: Router<RequestState>,
+): RequestListener {
+  const app = new Koa<RequestState>();
+  app.use(errorExit(log));
+  for (const guard of guards) app.use(guard);
+  app.use(router.routes());
+  app.use(refuseUnrouted(log));
+  // Here Koa reports a caller who hung up under its answer, which is no error of ours, and what escaped the exit.
+  app.on('error', (error: NodeJS.ErrnoException) => {
+    const callerLeft = error.code === 'ECONNRESET' || error.code === 'EPIPE';
+    log.log(callerLeft ? 'debug' : 'error', 'response failed', { event: 'response_failed', error });
+  });
+  const handle = app.callback();
+  return (req, res) => void handle(req, res);
+}
+
+/** 404, or 405 when only the method is wrong: OPTIONS too, for a 200 would tell Auth0 that a message was sent. */
+function refuseUnrouted(log: Logger): Koa.Middleware<RequestState> {
+  return (ctx) => {
+    const matched: readonly { methods: string[] }[] = ctx.matched ?? [];
+    const allowed = [...new Set(matched.flatMap((layer) => layer.methods))];
+    const code = allowed.length > 0 ? 'method_not_allowed' : 'not_found';
+    log.debug('refused a request', { event: 'request_refused', id: ctx.state.id, method: ctx.method, code });
+    if (allowed.length > 0) ctx.set('Allow', allowed.join(', '));
+    throw new SendError(code);
+  };
+}

@@ -1,0 +1,67 @@
+import { randomUUID } from 'node:crypto';
+import type Koa from 'koa';
+import type { Logger } from 'winston';
+import { CallerLeft, discardRest } from './body.js';
+import { type ProblemAnswer, toProblemAnswer, toSendError } from './problem.js';
+
+/** What every request has. */
+export interface RequestState {
+  /** UUID, in the answer and in every log line. */
+  id: string;
+  /** `performance.now()` milliseconds when the request's header was whole. */
+  receivedAt: number;
+}
+
+/** How much of a body that is too large is let pass before the connection is closed. */
+const discardOctets = 1024 * 1024;
+
+/** The outermost middleware: names the request, and is the one exit of every error. */
+export function errorExit(log: Logger): Koa.Middleware<RequestState> {
+  return async (ctx, next) => {
+    ctx.state.id = randomUUID();
+    ctx.state.receivedAt = performance.now();
+    ctx.set('Cache-Control', 'no-store');
+    try {
+      await next();
+    } catch (error) {
+      await leaveWith(error, ctx, log);
+    }
+  };
+}
+
+async function leaveWith(
+  error: unknown,
+  ctx: Koa.ParameterizedContext<RequestState>,
+  log: Logger,
+): Promise<void> {
+  const { id } = ctx.state;
+  if (error instanceof CallerLeft) {
+    log.debug(error.message, { event: 'caller_left', id });
+    ctx.respond = false;
+    return;
+  }
+  const failure = toSendError(error);
+  if (failure.code === 'internal') {
+    log.error('unexpected error', { event: 'internal_error', id, error: failure.cause ?? failure });
+  }
+  const answer = toProblemAnswer(failure, id);
+  if (failure.code === 'body_too_large') await closeWith(answer, ctx);
+  else {
+    ctx.status = answer.status;
+    ctx.set(answer.headers);
+    ctx.body = answer.body;
+  }
+}
+
+/** Answers at once and ends the connection, yet not before the caller could read the answer. */
+async function closeWith(
+  { status, headers, body }: ProblemAnswer,
+  ctx: Koa.ParameterizedContext<RequestState>,
+): Promise<void> {
+  ctx.respond = false;
+  if (!ctx.writable) return;
+  ctx.res.writeHead(status, { ...headers, Connection: 'close' });
+  ctx.res.write(body);
+  await discardRest(ctx.req, discardOctets);
+  ctx.res.end();
+}

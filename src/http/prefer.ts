@@ -1,0 +1,19 @@
+const token = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
+const preference = new RegExp(
+  `^\\s*(?<name>${token})\\s*(?:=\\s*(?:"(?<quoted>(?:\\\\.|[^"\\\\])*)"|(?<bare>${token})))?\\s*(?:;|$)`,
+);
+
+/**
+ * The seconds of `wait` in a `Prefer` header (RFC 7240 2 and 4.3): how long the caller is willing to wait. Several headers
+ * come joined by commas. Only the first `wait` counts, and one that is no number is as none.
+ */
+export function preferredWaitS(prefer: string): number | undefined {
+  // Commas within quotes do not separate.
+  for (const part of prefer.match(/(?:[^,"]|"(?:\\.|[^"\\])*")+/g) ?? []) {
+    const { name, quoted, bare } = preference.exec(part)?.groups ?? {};
+    if (name?.toLowerCase() !== 'wait') continue;
+    const value = quoted ?? bare ?? '';
+    return /^\d{1,9}$/.test(value) ? Number(value) : undefined;
+  }
+  return undefined;
+}

@@ -1,0 +1,168 @@
+import type Koa from 'koa';
+import * as v from 'valibot';
+import type { Logger } from 'winston';
+import type { Message, Send, SendResult } from '../dispatch/message.js';
+import { toE164 } from '../e164.js';
+import { SendError } from '../errors.js';
+import { maskNumber } from '../mask.js';
+import type { VerifyBearer } from './bearer.js';
+import { CallerLeft, readJson } from './body.js';
+import type { RequestState } from './error-exit.js';
+import type { LimitedLog } from './limited-log.js';
+import { preferredWaitS } from './prefer.js';
+import { problems, toSendError } from './problem.js';
+
+/** Longest body; a text of the longest template that Auth0 takes (5120 characters) has room. */
+export const maxBodyOctets = 64 * 1024;
+
+/** What `POST /sms` stands on. */
+export interface SendRouteOptions {
+  send: Send;
+  verify: VerifyBearer;
+  /** Whether the wall clock can be trusted to judge a token's times. */
+  clockIsSet: () => boolean;
+  isShuttingDown: () => boolean;
+  /** Milliseconds from the request's header to its answer, at most. */
+  deadlineMs: number;
+  log: Logger;
+  /** Where refusals go that anyone on the network can cause. */
+  refusals: LimitedLog;
+}
+
+/** `POST /sms`: authenticate, validate, send, and say what happened. */
+export function sendRoute(options: SendRouteOptions): Koa.Middleware<RequestState> {
+  return async (ctx) => {
+    refuseIfUnable(options, ctx.state.id);
+    const caller = await options.verify(ctx.get('authorization'), ctx.state.id);
+    const deadlineAt = ctx.state.receivedAt + deadlineMs(ctx, options.deadlineMs);
+    const { socket } = ctx.req;
+    const left = new AbortController();
+    const leave = () => left.abort();
+    // The socket's `close`, not the response's: a pipelined response that waits for its turn has no socket to hear of.
+    socket.once('close', leave);
+    if (socket.destroyed) leave();
+    const outcome: Outcome = { id: ctx.state.id, receivedAt: ctx.state.receivedAt, callerLeft: left.signal };
+    try {
+      outcome.message = toMessage(await readJson(ctx.req, maxBodyOctets), ctx.state.id, caller.sub);
+      const result = await options.send(outcome.message, { deadlineAt, callerLeft: left.signal });
+      logSuccess(options.log, outcome, result);
+      ctx.body = {
+        id: ctx.state.id,
+        segments: result.segments,
+        modem: result.modem,
+        references: result.references,
+        took_ms: Math.round(result.tookMs),
+      };
+    } catch (error) {
+      if (!(error instanceof CallerLeft)) logFailure(options.log, outcome, toSendError(error));
+      throw error;
+    } finally {
+      socket.off('close', leave);
+    }
+  };
+}
+
+/** Before the token is looked at: with a clock that is not set, every token would look expired or too young. */
+function refuseIfUnable({ isShuttingDown, clockIsSet, refusals }: SendRouteOptions, id: string): void {
+  const code = isShuttingDown() ? 'shutting_down' : clockIsSet() ? undefined : 'clock_unset';
+  if (code === undefined) return;
+  refusals.warn('refused a request', { event: 'request_refused', id, status: problems[code].status, code });
+  throw new SendError(code);
+}
+
+/** The caller may shorten the time, never lengthen it; it is told when it did. */
+function deadlineMs(ctx: Koa.Context, longestMs: number): number {
+  const waitS = preferredWaitS(ctx.get('prefer'));
+  if (waitS === undefined || waitS * 1000 >= longestMs) return longestMs;
+  ctx.set('Preference-Applied', `wait=${waitS}`);
+  return waitS * 1000;
+}
+
+const optionalText = (message: string) => v.nullish(v.string(message));
+
+/** Unknown keys and `req` (the end user's address, which is not ours to keep) are left out. */
+const messageBody = v.object(
+  {
+    recipient: v.string('recipient must be a string'),
+    body: v.pipe(
+      v.string('body must be a string'),
+      v.nonEmpty('body must not be empty'),
+      v.check((text) => !/\p{Surrogate}/u.test(text), 'body holds half a character (a lone surrogate)'),
+    ),
+    sender: optionalText('sender must be a string'),
+    message_type: optionalText('message_type must be a string'),
+  },
+  'the body must be a JSON object',
+);
+
+/** Throws a `SendError` of code `body_invalid` or `recipient_invalid`. */
+function toMessage(json: unknown, id: string, caller: string): Message {
+  const parsed = v.safeParse(messageBody, json, { abortEarly: true });
+  if (!parsed.success) {
+    const [issue] = parsed.issues;
+    const key = v.getDotPath(issue);
+    const isMissing = key !== null && issue.input === undefined;
+    throw new SendError('body_invalid', { detail: isMissing ? `${key} is missing` : issue.message });
+  }
+  const { recipient, body, sender, message_type: messageType } = parsed.output;
+  const e164 = toE164(recipient);
+  if (e164 === undefined) {
+    const detail = 'recipient must be + and 7 to 15 digits, the first not 0 (ITU-T E.164)';
+    throw new SendError('recipient_invalid', { detail });
+  }
+  return {
+    id,
+    caller,
+    recipient: e164,
+    text: body,
+    ...(messageType != null && { messageType: wellFormed(messageType) }),
+    ...(sender != null && { sender: wellFormed(sender) }),
+  };
+}
+
+/** Lone surrogates in what is only compared are no reason to refuse a message. */
+function wellFormed(text: string): string {
+  return text.replace(/\p{Surrogate}/gu, '\ufffd');
+}
+
+interface Outcome {
+  id: string;
+  receivedAt: number;
+  callerLeft: AbortSignal;
+  /** Known once the body was valid. */
+  message?: Message;
+}
+
+function logSuccess(log: Logger, outcome: Outcome, result: SendResult): void {
+  log.info('message sent', {
+    ...commonFields(outcome),
+    segments: result.segments,
+    modem: result.modem,
+    status: 200,
+    submitted: 'yes',
+    waited_ms: Math.round(result.waitedMs),
+    took_ms: Math.round(result.tookMs),
+    caller_left: outcome.callerLeft.aborted,
+  });
+}
+
+function logFailure(log: Logger, outcome: Outcome, error: SendError): void {
+  const { segments, modem, waitedMs, tookMs = performance.now() - outcome.receivedAt } = error.progress;
+  log.warn('message not sent', {
+    ...commonFields(outcome),
+    segments,
+    modem,
+    status: problems[error.code].status,
+    code: error.code,
+    submitted: error.submitted,
+    detail: error.detail,
+    cause_code: error.causeCode,
+    waited_ms: waitedMs === undefined ? undefined : Math.round(waitedMs),
+    took_ms: Math.round(tookMs),
+    caller_left: outcome.callerLeft.aborted,
+  });
+}
+
+function commonFields({ id, message }: Outcome) {
+  return { event: 'message', id, recipient: message && maskNumber(message.recipient) };
+}

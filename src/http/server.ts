@@ -1,0 +1,190 @@
+import { randomUUID } from 'node:crypto';
+import {
+  createServer as createHttpServer,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { Logger } from 'winston';
+import type { ListenAddress } from '../config.js';
+import { SendError, type SendErrorCode } from '../errors.js';
+import { Connections } from './connections.js';
+import { type ProblemAnswer, toProblemAnswer, toRawAnswer } from './problem.js';
+
+/** What a caller may take of the server. */
+export interface ServerLimits {
+  /** Milliseconds for a request's header to be whole. */
+  headersTimeoutMs: number;
+  /** Milliseconds for a whole request. */
+  requestTimeoutMs: number;
+  /** How often the two are looked at. */
+  checkIntervalMs: number;
+  /** Milliseconds an idle connection is kept: longer than nginx (60 s) and Caddy (120 s) reuse theirs. */
+  keepAliveTimeoutMs: number;
+  /** Octets of a request's header. */
+  maxHeaderOctets: number;
+  maxConnections: number;
+  /** Milliseconds a refused connection is kept for the caller to read why. */
+  lingerMs: number;
+}
+
+const defaultLimits: ServerLimits = {
+  headersTimeoutMs: 10_000,
+  requestTimeoutMs: 20_000,
+  checkIntervalMs: 1_000,
+  keepAliveTimeoutMs: 125_000,
+  maxHeaderOctets: 16_384,
+  maxConnections: 512,
+  lingerMs: 1_000,
+};
+
+/** What a server needs. */
+export interface ServerOptions {
+  handler: RequestListener;
+  listen: ListenAddress;
+  log: Logger;
+  limits?: Partial<ServerLimits>;
+}
+
+/** A listener with its connections. */
+export interface HttpServer {
+  /** Binds the address; rejects with an `Error` that says why it cannot. */
+  listen(): Promise<AddressInfo>;
+  /**
+   * Takes no new connection, lets requests under way be answered for at most `graceMs` milliseconds, then cuts what is left.
+   * May be called more than once.
+   */
+  close(graceMs: number): Promise<void>;
+}
+
+/**
+ * Node's HTTP server with bounds, and with problem details (RFC 9457) where Node would answer by itself: broken requests
+ * (400), late ones (408), headers too large (431), expectations (417), CONNECT (405).
+ */
+export function createServer({ handler, listen, log, limits }: ServerOptions): HttpServer {
+  const bounds = { ...defaultLimits, ...limits };
+  const server = createHttpServer({
+    headersTimeout: bounds.headersTimeoutMs,
+    requestTimeout: bounds.requestTimeoutMs,
+    connectionsCheckingInterval: bounds.checkIntervalMs,
+    keepAliveTimeout: bounds.keepAliveTimeoutMs,
+    maxHeaderSize: bounds.maxHeaderOctets,
+    // Node's own answer to a missing Host would have no body; ours is below.
+    requireHostHeader: false,
+  });
+  server.maxConnections = bounds.maxConnections;
+  const connections = new Connections(server);
+  let closed: Promise<void> | undefined;
+
+  const handle =
+    (act: RequestListener): RequestListener =>
+    (req, res) => {
+      connections.began(res);
+      if (closed) res.setHeader('Connection', 'close');
+      act(req, res);
+    };
+  server.on(
+    'request',
+    handle((req, res) => {
+      // RFC 9112 3.2
+      if (req.httpVersion === '1.1' && req.headers.host === undefined) refuse(res, 'request_malformed', log);
+      else handler(req, res);
+    }),
+  );
+  server.on(
+    'checkExpectation',
+    handle((_req, res) => refuse(res, 'expectation_failed', log)),
+  );
+  answerBelowHttp(server, connections, bounds.lingerMs, log);
+
+  return {
+    listen: async () => {
+      const address = await bind(server, listen);
+      server.on('error', (error) => log.error('listener failed', { event: 'listener_failed', error }));
+      return address;
+    },
+    close: (graceMs) => {
+      closed ??= closeGracefully(server, connections, graceMs);
+      return closed;
+    },
+  };
+}
+
+function bind(server: Server, { host, port }: ListenAddress): Promise<AddressInfo> {
+  return new Promise((resolve, reject) => {
+    const onError = (cause: Error) => {
+      const where = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+      reject(new Error(`cannot listen on ${where}: ${cause.message}`, { cause }));
+    };
+    server.once('error', onError);
+    server.listen(port, host, () => {
+      server.off('error', onError);
+      const address = server.address();
+      if (address === null || typeof address === 'string')
+        throw new TypeError('a TCP listener has an address');
+      resolve(address);
+    });
+  });
+}
+
+function closeGracefully(server: Server, connections: Connections, graceMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const cut = setTimeout(() => server.closeAllConnections(), graceMs);
+    // Its one error says that it was not listening, and then it is closed too.
+    server.close(() => {
+      clearTimeout(cut);
+      resolve();
+    });
+    connections.closeAllWhenAnswered();
+    server.closeIdleConnections();
+  });
+}
+
+/** An answer through Node's response object, where Koa has no part in it. */
+function refuse(res: ServerResponse, code: SendErrorCode, log: Logger): void {
+  const { status, headers, body } = newAnswer(code, log);
+  res.writeHead(status, { ...headers, Connection: 'close' });
+  res.end(body);
+}
+
+function newAnswer(code: SendErrorCode, log: Logger): ProblemAnswer {
+  const id = randomUUID();
+  log.debug('refused a request', { event: 'request_refused', id, code });
+  return toProblemAnswer(new SendError(code), id);
+}
+
+/** The ways in which Node's timers and parser give up on a connection; any other is a request that is no HTTP. */
+const codeOf = new Map<string | undefined, SendErrorCode>([
+  ['ERR_HTTP_REQUEST_TIMEOUT', 'request_timeout'],
+  ['HPE_HEADER_OVERFLOW', 'headers_too_large'],
+  ['HPE_CHUNK_EXTENSIONS_OVERFLOW', 'body_too_large'],
+]);
+
+/** Where there is no response object: answers go onto the socket itself, once, and never between others. */
+function answerBelowHttp(server: Server, connections: Connections, lingerMs: number, log: Logger): void {
+  const broken = new WeakSet<Duplex>();
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
+    // Node reports a broken connection again with each chunk that still comes in.
+    if (broken.has(socket)) return;
+    broken.add(socket);
+    if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy();
+    else if (connections.closeBroken(socket)) {
+      endWith(socket, toRawAnswer(newAnswer(codeOf.get(error.code) ?? 'request_malformed', log)), lingerMs);
+    }
+  });
+  server.on('connect', (_req, socket: Duplex) => {
+    // The parser is gone and with it whoever listened for errors.
+    socket.on('error', (error) => log.debug('connection failed', { event: 'connection_failed', error }));
+    const { headers, ...answer } = newAnswer('method_not_allowed', log);
+    endWith(socket, toRawAnswer({ ...answer, headers: { ...headers, Allow: 'GET, HEAD, POST' } }), lingerMs);
+  });
+}
+
+/** To destroy at once would reset the connection when more has come in, and the caller may lose the answer (RFC 9112 9.6). */
+function endWith(socket: Duplex, answer: string, lingerMs: number): void {
+  const cut = setTimeout(() => socket.destroy(), lingerMs);
+  socket.once('close', () => clearTimeout(cut));
+  socket.end(answer);
+}

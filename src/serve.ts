@@ -1,0 +1,162 @@
+import { join } from 'node:path';
+import type { Logger } from 'winston';
+import { type Config, loadConfig, loadSecrets, type ModemConfig, type Secrets } from './config.js';
+import { createDispatch, type Dispatch } from './dispatch/dispatch.js';
+import { createAdminApp, createApp } from './http/app.js';
+import { createBearerVerifier } from './http/bearer.js';
+import { LimitedLog } from './http/limited-log.js';
+import { createServer, type HttpServer } from './http/server.js';
+import { createLog } from './log.js';
+import { FlightRecord } from './modem/flight-record.js';
+import { Supervisor } from './modem/supervisor.js';
+import { serialLink } from './serial/port.js';
+import { openStateDir, type StateDir } from './state-dir.js';
+import { version } from './version.js';
+
+/** Milliseconds that a message in a modem may take to finish once we were told to stop; the unit's TimeoutStopSec is longer. */
+const drainMs = 30_000;
+/** Milliseconds for answers to reach their callers when we stop. */
+const closeMs = 2_000;
+
+/** A running daemon. */
+export interface Daemon {
+  /** Where the public listener is bound. */
+  port: number;
+  /** Answers what waits, lets what is in a modem finish (bounded), and releases everything. */
+  stop(): Promise<void>;
+}
+
+/**
+ * The composition root: binds the listeners and locks the state directory before any modem is touched, so that a second daemon
+ * never talks to the same stick. Throws `ConfigError`, `StateDirError` or the listener's error.
+ */
+export async function startDaemon(
+  configFile: string,
+  env: NodeJS.ProcessEnv,
+  { demo = false } = {},
+): Promise<Daemon> {
+  const config = loadConfig(configFile, env);
+  const secrets = loadSecrets(config, env, { demo });
+  const log = createLog(config.log);
+  const stateDir = await openStateDir(config.stateDir);
+  try {
+    return await compose(config, secrets, stateDir, log);
+  } catch (error) {
+    await stateDir.release();
+    throw error;
+  }
+}
+
+async function compose(config: Config, secrets: Secrets, stateDir: StateDir, log: Logger): Promise<Daemon> {
+  const modems = await Promise.all(config.modems.map((modem) => createModem(modem, stateDir, log)));
+  const dispatch = createDispatch({ modems, limits: config.message, log });
+  const isReady = () => modems.some((modem) => ['ready', 'sending'].includes(modem.snapshot().phase));
+  let stopping = false;
+  const refusals = new LimitedLog(log);
+  const handler = createApp({
+    send: dispatch.send,
+    verify: await createBearerVerifier({ secrets, expected: config.auth0, refusals }),
+    clockIsSet: stateDir.clockIsSet,
+    isShuttingDown: () => stopping,
+    isReady: () => !stopping && isReady(),
+    deadlineMs: config.message.deadlineMs,
+    log,
+    refusals,
+  });
+  const admin = createAdminApp({ isReady, snapshot: () => snapshotOf(modems, dispatch), log });
+  const servers = [
+    createServer({ handler, listen: config.http.listen, log }),
+    createServer({ handler: admin, listen: config.admin.listen, log }),
+  ];
+  const addresses = await Promise.all(servers.map((server) => server.listen()));
+  for (const warning of config.warnings) log.warn(warning, { event: 'config' });
+  const [{ port } = { port: 0 }] = addresses;
+  log.info(`simgate ${version} listens on ${config.http.listen.host}:${port}`, { event: 'started', port });
+  for (const modem of modems) modem.start();
+  let stopped: Promise<void> | undefined;
+  return {
+    port,
+    stop() {
+      stopping = true;
+      stopped ??= shutDown(servers, dispatch, modems, stateDir, log);
+      return stopped;
+    },
+  };
+}
+
+async function createModem(config: ModemConfig, stateDir: StateDir, log: Logger): Promise<Supervisor> {
+  const file = join(stateDir.path, `${encodeURIComponent(config.name)}.flight`);
+  const [flightRecord, leftFlight] = await FlightRecord.open(file, (error) =>
+    log.error(`${file} cannot be written: after a crash a late result may go unrecognised`, { event: 'state_fault', error }),
+  );
+  return new Supervisor({
+    name: config.name,
+    device: config.device,
+    number: config.number,
+    openLink: serialLink(config.device, config.baud),
+    tuning: config,
+    idleProbeMs: config.idleProbeMs,
+    flightRecord,
+    leftFlight,
+    log,
+  });
+}
+
+/** The state of the daemon as the admin listener shows it. */
+function snapshotOf(modems: readonly Supervisor[], dispatch: Dispatch): unknown {
+  return {
+    version,
+    waiting: dispatch.waiting(),
+    modems: modems.map((modem) => {
+      const { name, phase, phaseSince, reason, device, manufacturer, model, operator, signalDbm } = modem.snapshot();
+      const phase_s = Math.round((performance.now() - phaseSince) / 1000);
+      return { name, phase, phase_s, reason, device, manufacturer, model, operator, signal_dbm: signalDbm };
+    }),
+  };
+}
+
+async function shutDown(
+  servers: readonly HttpServer[],
+  dispatch: Dispatch,
+  modems: readonly Supervisor[],
+  stateDir: StateDir,
+  log: Logger,
+): Promise<void> {
+  log.info('stopping: what waits is refused, what is in a modem finishes', { event: 'stopping' });
+  const closed = Promise.all(servers.map((server) => server.close(drainMs + closeMs)));
+  let timer: NodeJS.Timeout | undefined;
+  const drained = await Promise.race([
+    dispatch.stop().then(() => true),
+    new Promise<false>((resolve) => {
+      timer = setTimeout(() => resolve(false), drainMs);
+    }),
+  ]);
+  clearTimeout(timer);
+  if (!drained) log.warn('a modem still has a message: its outcome stays unknown', { event: 'stopping' });
+  await Promise.all(modems.map((modem) => modem.stop()));
+  await closed;
+  await stateDir.release();
+  log.info('stopped', { event: 'stopped' });
+}
+
+/**
+ * `simgate serve`: runs until SIGTERM or SIGINT; a second one ends at once. An error nobody caught is logged and ends the
+ * process with 1, for systemd to start it anew: state that may be broken must not send.
+ */
+export async function serve(configFile: string, env: NodeJS.ProcessEnv): Promise<void> {
+  const daemon = await startDaemon(configFile, env);
+  let stopping = false;
+  const stop = (): void => {
+    if (stopping) process.exit(1);
+    stopping = true;
+    daemon.stop().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        console.error(error);
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+}

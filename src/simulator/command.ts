@@ -1,0 +1,294 @@
+import { once } from 'node:events';
+import { fstatSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { control } from './control.js';
+import { type FaultSpec, FaultSyntaxError, faultKinds, parseFault, stuckPrompt } from './faults.js';
+import {
+  busyPolicies,
+  defaultOptions,
+  registrationStates,
+  resetTtys,
+  type SimulatorOptions,
+} from './options.js';
+import { type PtyMaker, ptyMakers } from './pty.js';
+import type { RecordEntry } from './record.js';
+import { type RunningSimulator, runSimulator, type SimulatorEvent } from './run.js';
+import { vendorNames } from './vendors.js';
+
+/** What commander makes of the flags: the options, spelled as the flags are. */
+interface Flags {
+  name: string;
+  vendor: SimulatorOptions['vendor'];
+  link?: string;
+  linkMoves?: true;
+  record?: string;
+  seed: number;
+  submitLatency: number;
+  commandLatency: number;
+  linkSetup: number;
+  baud: number;
+  echo: boolean;
+  urcNoise: number;
+  statusReports?: true;
+  statusReportDelay: number;
+  registration: SimulatorOptions['registration'];
+  registrationDelay: number;
+  pin?: string;
+  puk: string;
+  pinTries: number;
+  bootMs: number;
+  number: string;
+  storageSlots: number;
+  busy: SimulatorOptions['busy'];
+  parallel?: true;
+  resetTty: SimulatorOptions['resetTty'];
+  fault?: FaultSpec[];
+  pty?: PtyMaker;
+  smsEvents?: true;
+}
+
+/** The subcommand `simulate`: a virtual modem on a real tty, until SIGTERM, SIGINT or the end of a piped stdin. */
+export function simulateCommand(): Command {
+  return addSimulateOptions(new Command('simulate'))
+    .description('a virtual GSM modem on a real tty, with a network behind it that keeps a record')
+    .action(async (flags: Flags) => {
+      await simulate(flags);
+    });
+}
+
+/** The flags of `simulate`, added to a command. */
+export function addSimulateOptions(command: Command): Command {
+  addModemOptions(command);
+  addNetworkOptions(command);
+  command
+    .option('--link <path>', 'a stable symbolic link to the tty')
+    .option('--link-moves', 'after a re-attach the link is called PATH.1, PATH.2 …')
+    .option('--record <file>', "the network's record, JSON lines; truncated at the start")
+    .option('--seed <n>', 'same seed, same faults', wholeNumber, defaultOptions.seed)
+    .option(
+      '--fault <kind[:arg][@when]>',
+      'may be repeated; WHEN is N, N-M, N% or * of the submits',
+      collectFault,
+    )
+    .option('--sms-events', 'with JSON output: an event for every SMS accepted')
+    .addOption(new Option('--pty <maker>', 'how the tty is made').choices(ptyMakers))
+    .addHelpText('after', () => `\nFaults:\n${faultHelp()}\n\n${controlHelp}`);
+  return command;
+}
+
+function addModemOptions(command: Command): void {
+  command
+    .option('--name <name>', 'how the record names the modem', defaultOptions.name)
+    .addOption(
+      new Option('--vendor <name>', 'whose modem it is').choices(vendorNames).default(defaultOptions.vendor),
+    )
+    .option(
+      '--command-latency <ms>',
+      'from a command to its answer',
+      milliseconds,
+      defaultOptions.commandLatencyMs,
+    )
+    .option('--baud <n>', 'UART pacing, 10 bits a byte; 0 is unpaced', wholeNumber, defaultOptions.baud)
+    .option('--echo', 'echo at power-on (the default)', defaultOptions.echo)
+    .option('--no-echo', 'no echo at power-on')
+    .option(
+      '--urc-noise <rate>',
+      'unsolicited lines per second',
+      milliseconds,
+      defaultOptions.urcNoisePerSecond,
+    )
+    .option('--pin <pin>', 'the SIM asks for this PIN')
+    .option('--puk <puk>', 'the PUK', defaultOptions.puk)
+    .option('--pin-tries <n>', 'tries left for the PIN, 0 to 3', pinTries, defaultOptions.pinTries)
+    .option('--boot-ms <ms>', 'how long a restart takes', milliseconds, defaultOptions.bootMs)
+    .option('--storage-slots <n>', 'slots of each message storage', wholeNumber, defaultOptions.storageSlots)
+    .option('--parallel', 'answers other commands while a submit is under way')
+    .addOption(
+      new Option('--busy <policy>', 'bytes that come while busy')
+        .choices(busyPolicies)
+        .default(defaultOptions.busy),
+    )
+    .addOption(
+      new Option('--reset-tty <what>', 'the tty at a restart')
+        .choices(resetTtys)
+        .default(defaultOptions.resetTty),
+    );
+}
+
+function addNetworkOptions(command: Command): void {
+  command
+    .option('--number <e164>', "the SIM's own number", defaultOptions.number)
+    .option('--submit-latency <ms>', 'from Ctrl-Z to +CMGS', milliseconds, defaultOptions.submitLatencyMs)
+    .option(
+      '--link-setup <ms>',
+      'more per submit, unless AT+CMMS holds the link',
+      milliseconds,
+      defaultOptions.linkSetupMs,
+    )
+    .option('--status-reports', 'the network reports deliveries that were asked for')
+    .option(
+      '--status-report-delay <ms>',
+      'after acceptance',
+      milliseconds,
+      defaultOptions.statusReportDelayMs,
+    )
+    .addOption(
+      new Option('--registration <state>', 'what the network grants')
+        .choices(registrationStates)
+        .default(defaultOptions.registration),
+    )
+    .option('--registration-delay <ms>', 'from power-on', milliseconds, defaultOptions.registrationDelayMs);
+}
+
+function milliseconds(value: string): number {
+  const number = Number(value);
+  if (!/^\d+(\.\d+)?$/.test(value)) throw new InvalidArgumentError('expected a number, 0 or more');
+  return number;
+}
+
+function wholeNumber(value: string): number {
+  if (!/^\d{1,9}$/.test(value)) throw new InvalidArgumentError('expected a whole number, 0 or more');
+  return Number(value);
+}
+
+function pinTries(value: string): number {
+  if (!/^[0-3]$/.test(value)) throw new InvalidArgumentError('expected 0 to 3');
+  return Number(value);
+}
+
+function collectFault(value: string, before: FaultSpec[] = []): FaultSpec[] {
+  try {
+    return [...before, parseFault(value)];
+  } catch (error) {
+    if (error instanceof FaultSyntaxError) throw new InvalidArgumentError(error.message);
+    throw error;
+  }
+}
+
+function faultHelp(): string {
+  const kinds = Object.entries(faultKinds).map(([kind, { parameters, does }]) => {
+    const names = parameters.map((p: { name: string; preset?: string }) =>
+      p.preset === undefined ? `:${p.name}` : `[:${p.name}=${p.preset}]`,
+    );
+    return `  ${(kind + names.join('')).padEnd(44)} ${does}`;
+  });
+  return [
+    ...kinds,
+    `  ${stuckPrompt.padEnd(44)} wakes with somebody's prompt open; WHEN counts power-ons`,
+  ].join('\n');
+}
+
+const controlHelp = `Control, JSON lines on a piped stdin:
+  {"fault":"late:3000","submits":2}  {"inject":"+CMTI: \\"SM\\",3"}  {"hangup":true,"reattach_ms":500,"power":"kept"}
+  {"inbound":{"from":"+49170…","text":"…"}}  {"registration":"searching"}  {"reboot":true}  {"stats":true}`;
+
+async function simulate(flags: Flags): Promise<void> {
+  const reporter = process.stdout.isTTY ? forPeople : forPrograms(flags.smsEvents === true);
+  const hooks = {
+    onEvent: (event: SimulatorEvent) => reporter.event(event),
+    onEntry: (entry: RecordEntry) => reporter.entry(entry),
+    ...(flags.pty !== undefined && { ptyMaker: flags.pty }),
+  };
+  const simulator = await runSimulator(optionsOf(flags), hooks);
+  reporter.ready(simulator);
+  await untilStopped((line) => reporter.answer(control(simulator, line)));
+  await simulator.close();
+}
+
+function optionsOf(flags: Flags): Partial<SimulatorOptions> {
+  return {
+    name: flags.name,
+    vendor: flags.vendor,
+    ...(flags.link !== undefined && { link: flags.link }),
+    linkMoves: flags.linkMoves === true,
+    ...(flags.record !== undefined && { record: flags.record }),
+    seed: flags.seed,
+    submitLatencyMs: flags.submitLatency,
+    commandLatencyMs: flags.commandLatency,
+    linkSetupMs: flags.linkSetup,
+    baud: flags.baud,
+    echo: flags.echo,
+    urcNoisePerSecond: flags.urcNoise,
+    statusReports: flags.statusReports === true,
+    statusReportDelayMs: flags.statusReportDelay,
+    registration: flags.registration,
+    registrationDelayMs: flags.registrationDelay,
+    ...(flags.pin !== undefined && { pin: flags.pin }),
+    puk: flags.puk,
+    pinTries: flags.pinTries,
+    bootMs: flags.bootMs,
+    number: flags.number,
+    storageSlots: flags.storageSlots,
+    busy: flags.busy,
+    parallel: flags.parallel === true,
+    resetTty: flags.resetTty,
+    faults: flags.fault ?? [],
+  };
+}
+
+/** Resolves at SIGTERM or SIGINT, or when a piped stdin ends; lines of such a stdin go to `onLine`. */
+async function untilStopped(onLine: (line: string) => void): Promise<void> {
+  const stopped = [once(process, 'SIGTERM'), once(process, 'SIGINT')];
+  const stdin = fstatSync(0);
+  // A terminal or /dev/null is nobody's control channel, and its end means nothing.
+  if (stdin.isFIFO() || stdin.isSocket()) {
+    const lines = createInterface({ input: process.stdin });
+    lines.on('line', onLine);
+    stopped.push(once(lines, 'close'));
+  }
+  await Promise.race(stopped);
+  process.stdin.destroy();
+}
+
+interface Reporter {
+  ready(simulator: RunningSimulator): void;
+  event(event: SimulatorEvent): void;
+  entry(entry: RecordEntry): void;
+  answer(answer: object): void;
+}
+
+/** JSON lines; `ready` is the first. */
+function forPrograms(withSms: boolean): Reporter {
+  let isReady = false;
+  const say = (value: object): void => {
+    process.stdout.write(`${JSON.stringify(value)}\n`);
+  };
+  return {
+    ready: ({ tty, link }) => {
+      isReady = true;
+      say({ event: 'ready', tty, ...(link !== undefined && { link }), pid: process.pid });
+    },
+    event: (event) => {
+      if (isReady) say(event);
+    },
+    entry: (entry) => {
+      if (withSms && entry.kind === 'accepted') say({ event: 'sms', ...entry });
+    },
+    answer: say,
+  };
+}
+
+/** Lines for a person. A simulated network's texts are shown in full: they reach no one else. */
+const forPeople: Reporter = {
+  ready: ({ tty, link }) => {
+    console.log(`The virtual modem is at ${link === undefined ? tty : `${link} (${tty})`}. Ctrl-C ends it.`);
+    console.log('No SMS leaves this machine; what the virtual network accepts is shown here in full.');
+  },
+  event: (event) => {
+    if (event.event === 'attached') console.log(`tty attached: ${event.link ?? event.tty}`);
+    else if (event.event === 'detached') console.log(`tty hung up, back in ${event.reattach_ms} ms`);
+    else console.log(`tty failed: ${event.reason}`);
+  },
+  entry: (entry) => {
+    if (entry.kind === 'accepted') console.log(describeSms(entry));
+    if (entry.kind === 'refused') console.log(`refused: ${entry.cause}`);
+    if (entry.kind === 'fault') console.log(`fault: ${entry.fault}`);
+  },
+  answer: (answer) => console.log(JSON.stringify(answer)),
+};
+
+function describeSms(entry: Extract<RecordEntry, { kind: 'accepted' }>): string {
+  const part = entry.concat_total === undefined ? '' : ` (${entry.concat_sequence}/${entry.concat_total})`;
+  return `SMS ${entry.seq} to ${entry.recipient}${part}: ${entry.text ?? `8-bit data ${entry.tpdu}`}`;
+}

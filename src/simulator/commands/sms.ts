@@ -1,0 +1,192 @@
+import { type Answer, CommandRefused, type Prompted, type Settle } from '../answer.js';
+import { integer, parameters } from '../command-line.js';
+import { fromHex } from '../decode.js';
+import { encodeTextSubmit } from '../encode.js';
+import type { CommandHandler } from '../executor.js';
+import type { SubmitPlan } from '../faults.js';
+import type { Modem } from '../modem.js';
+import { Submission } from '../submission.js';
+import { decodeText, textUserData } from '../text-mode.js';
+import { numberSetting } from './basic.js';
+
+/** The longest TPDU of an SMS-SUBMIT: 24 octets before TP-UD, 140 in it (23.040 9.2.2.2). */
+const maxTpduOctets = 164;
+/** Far enough into a PDU that the address has been sent, short of any whole one. */
+const breakAfterOctets = 20;
+
+/** Reads the data behind a prompt: the TPDU, or why not. */
+export type ReadTpdu = (data: string) => Uint8Array | CommandRefused;
+
+/** PDU mode (27.005 4.3): hex with the SMSC address before the TPDU, whose octets were announced. */
+function pduReader(announced: number): ReadTpdu {
+  return (data) => {
+    const octets = fromHex(data.replace(/\s/g, ''));
+    const serviceCentreOctets = 1 + (octets?.[0] ?? 0);
+    if (octets === undefined || octets.length !== serviceCentreOctets + announced)
+      return new CommandRefused('CMS', 304);
+    return octets.subarray(serviceCentreOctets);
+  };
+}
+
+/** Text mode (27.005 3.5.1) under `+CSCS` and `+CSMP`. */
+function textReader(modem: Modem, address: string): ReadTpdu {
+  return (data) => {
+    const { csmp, cscs } = modem.settings;
+    const [firstOctet, vp, pid, dcs] = csmp;
+    const recipient = decodeText(address, cscs === 'UCS2' ? 'UCS2' : 'IRA');
+    const text = decodeText(data.replace(/\r/g, '\r\n'), cscs);
+    const lengthAndData = text === undefined ? undefined : textUserData(text, dcs);
+    if (recipient === undefined || !/^\+?\d{1,20}$/.test(recipient) || lengthAndData === undefined) {
+      return new CommandRefused('CMS', 305);
+    }
+    return encodeTextSubmit({ firstOctet, recipient, pid, dcs, vp, lengthAndData });
+  };
+}
+
+/** The reader for what stands behind `AT+CMGS=` or `AT+CMGW=`. Throws CMS 304 or 305. */
+export function readerFor(modem: Modem, value: string): ReadTpdu {
+  const [first] = parameters(value);
+  if (modem.settings.cmgf === 1) {
+    if (first === undefined || first === '') throw new CommandRefused('CMS', 305);
+    return textReader(modem, first);
+  }
+  const announced = integer(first, 7, maxTpduOctets);
+  if (announced === undefined) throw new CommandRefused('CMS', 304);
+  return pduReader(announced);
+}
+
+function sendMessage(modem: Modem, value: string): Answer {
+  const read = readerFor(modem, value);
+  const plan = startPlan(modem);
+  if (plan.break?.at === 'before-prompt') {
+    const { break: how } = plan;
+    return { later: () => modem.break(how) };
+  }
+  if (plan.prompts === 0) {
+    return {
+      later: (settle) => modem.after(plan.promptlessMs, () => settle({ kind: 'unterminated', lines: [] })),
+    };
+  }
+  return { prompted: submitEntry(modem, plan, read) };
+}
+
+function startPlan(modem: Modem): SubmitPlan {
+  const plan = modem.faults.nextSubmit();
+  for (const fault of plan.faults) modem.record.write({ kind: 'fault', fault, submit: plan.submit });
+  return plan;
+}
+
+function submitEntry(modem: Modem, plan: SubmitPlan, read: ReadTpdu): Prompted {
+  const { vendor, record, settings } = modem;
+  const { submit } = plan;
+  return {
+    delayMs: plan.promptDelayMs,
+    prompt: vendor.prompt.repeat(plan.prompts) + (vendor.okBehindPrompt ? '\r\nOK\r\n' : ''),
+    isText: settings.cmgf === 1,
+    onPrompt: () => record.write({ kind: 'prompt', submit }),
+    ...(plan.garblesReceived && { receive: garbleOnce(modem) }),
+    ...(plan.break?.at === 'during-pdu' && { onProgress: breakOnce(modem, plan) }),
+    onComplete: (data, settle) => {
+      record.write({ kind: 'ctrl_z', submit, data });
+      const tpdu = read(data);
+      if (tpdu instanceof CommandRefused) refuseUnread(modem, plan, tpdu, data, settle);
+      else new Submission(modem, plan, '+CMGS', settle).start(tpdu);
+    },
+    onEscape: () => {
+      record.write({ kind: 'escape', submit });
+      return { kind: vendor.afterEscape === 'OK' ? 'lines' : 'unterminated', lines: [] };
+    },
+  };
+}
+
+function refuseUnread(
+  modem: Modem,
+  plan: SubmitPlan,
+  refusal: CommandRefused,
+  data: string,
+  settle: Settle,
+): void {
+  modem.record.write({
+    kind: 'refused',
+    submit: plan.submit,
+    cause: `${refusal.message}: unreadable`,
+    tpdu: data,
+  });
+  settle({ kind: 'refused', refusal });
+}
+
+/** Flips one bit in one of the first octets received. */
+function garbleOnce(modem: Modem): (text: string) => string {
+  let octetsBefore = modem.random.below(breakAfterOctets);
+  return (text) => {
+    octetsBefore -= 1;
+    if (octetsBefore !== -1) return text;
+    return String.fromCharCode(text.charCodeAt(0) ^ (1 << modem.random.below(3)));
+  };
+}
+
+function breakOnce(modem: Modem, plan: SubmitPlan): (octets: number) => void {
+  return (octets) => {
+    if (octets !== breakAfterOctets || plan.break === undefined) return;
+    modem.record.write({ kind: 'lost', submit: plan.submit, phase: 'during-pdu' });
+    modem.break(plan.break);
+  };
+}
+
+function sendStored(modem: Modem, value: string): Answer {
+  const index = integer(parameters(value)[0], 0, 999);
+  const slot = index === undefined ? undefined : modem.stores.get(modem.settings.cpms[1])?.get(index);
+  if (slot === undefined) throw new CommandRefused('CMS', 321);
+  const { tpdu } = slot.message;
+  return { later: (settle) => new Submission(modem, startPlan(modem), '+CMSS', settle).start(tpdu) };
+}
+
+function setTextParameters(modem: Modem, value: string): readonly string[] {
+  const given = parameters(value).map((part) => (part === '' ? undefined : integer(part, 0, 255)));
+  const [firstOctet, vp, pid, dcs] = modem.settings.csmp.map((old, index) => given[index] ?? old);
+  modem.settings.csmp = [firstOctet ?? 17, vp ?? 167, pid ?? 0, dcs ?? 0];
+  return [];
+}
+
+/** Sending and its parameters: 3GPP TS 27.005 3.2, 3.3 and 3.5. */
+export const smsCommands: Record<string, CommandHandler> = {
+  '+CMGS': { set: sendMessage, test: () => [], needsSim: 'SMS' },
+  '+CMSS': { set: sendStored, test: () => [], needsSim: 'SMS' },
+  '+CMGF': {
+    ...numberSetting(1, 0, (modem, value) => {
+      modem.settings.cmgf = value;
+    }),
+    read: ({ settings }) => [`+CMGF: ${settings.cmgf}`],
+    test: () => ['+CMGF: (0,1)'],
+  },
+  '+CSCA': {
+    read: ({ sim }) => [`+CSCA: "${sim.serviceCentre}",${sim.serviceCentre.startsWith('+') ? 145 : 129}`],
+    set: (modem, value) => {
+      const [address = ''] = parameters(value);
+      if (!/^\+?\d{1,20}$/.test(address)) throw new CommandRefused('CMS', 330);
+      modem.sim.serviceCentre = address;
+      return [];
+    },
+    test: () => [],
+    needsSim: 'SMS',
+  },
+  '+CSMP': {
+    read: ({ settings }) => [`+CSMP: ${settings.csmp.join(',')}`],
+    set: setTextParameters,
+    test: () => ['+CSMP: (0-255),(0-255),(0-255),(0-255)'],
+  },
+  '+CSDH': {
+    ...numberSetting(1, 0, (modem, value) => {
+      modem.settings.csdh = value;
+    }),
+    read: ({ settings }) => [`+CSDH: ${settings.csdh}`],
+    test: () => ['+CSDH: (0,1)'],
+  },
+  '+CMMS': {
+    ...numberSetting(2, 0, (modem, value) => {
+      modem.settings.cmms = value;
+    }),
+    read: ({ settings }) => [`+CMMS: ${settings.cmms}`],
+    test: () => ['+CMMS: (0-2)'],
+  },
+};

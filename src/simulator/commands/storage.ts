@@ -1,0 +1,188 @@
+import { type Answer, CommandRefused, type Settle } from '../answer.js';
+import { integer, parameters } from '../command-line.js';
+import { decodeSubmit, TpduMalformed, toHex } from '../decode.js';
+import { encodeServiceCentre } from '../encode.js';
+import type { CommandHandler } from '../executor.js';
+import { type MessageStatus, type MessageStore, messageStatus, type Slot } from '../message-store.js';
+import type { Modem } from '../modem.js';
+import { encodeText, stampText } from '../text-mode.js';
+import { readerFor } from './sms.js';
+
+const statusTexts = ['REC UNREAD', 'REC READ', 'STO UNSENT', 'STO SENT'] as const;
+const allStatuses = 4;
+
+function storeFor(modem: Modem, role: 0 | 1 | 2): MessageStore {
+  const store = modem.stores.get(modem.settings.cpms[role]);
+  if (store === undefined) throw new CommandRefused('CMS', 321);
+  return store;
+}
+
+/** The lines of one message: its header behind `+CMGR: ` or `+CMGL: n,`, and its body (27.005 3.4.2, 3.4.3, 4.1, 4.2). */
+function messageLines(modem: Modem, slot: Slot, lead: string): string[] {
+  const { message, status } = slot;
+  const { cmgf, cscs } = modem.settings;
+  if (cmgf === 0) {
+    const serviceCentre = message.kind === 'submit' ? [0] : encodeServiceCentre(modem.sim.serviceCentre);
+    return [
+      `${lead}${status},,${message.tpdu.length}`,
+      toHex(Uint8Array.from([...serviceCentre, ...message.tpdu])),
+    ];
+  }
+  const state = `${lead}"${statusTexts[status]}"`;
+  if (message.kind === 'report') {
+    const stamp = stampText(message.at);
+    return [`${state},6,${message.mr},"${message.recipient}",145,"${stamp}","${stamp}",${message.status}`];
+  }
+  const address = encodeText(message.kind === 'deliver' ? message.from : message.recipient, cscs);
+  const stamp = message.kind === 'deliver' ? `,"${stampText(message.at)}"` : '';
+  return [`${state},"${address}",${stamp}`, encodeText(message.text, cscs)];
+}
+
+function markRead(slot: Slot): void {
+  if (slot.status === messageStatus.unread) slot.status = messageStatus.read;
+}
+
+function readMessage(modem: Modem, value: string): readonly string[] {
+  const store = storeFor(modem, 0);
+  const index = integer(parameters(value)[0], 0, 999);
+  if (index === undefined || !store.holds(index)) throw new CommandRefused('CMS', 321);
+  const slot = store.get(index);
+  if (slot === undefined) throw new CommandRefused('CMS', 321);
+  const lines = messageLines(modem, slot, '+CMGR: ');
+  markRead(slot);
+  return lines;
+}
+
+function listMessages(modem: Modem, value: string): readonly string[] {
+  const [wanted = ''] = parameters(value);
+  const status =
+    modem.settings.cmgf === 0
+      ? integer(wanted === '' ? '0' : wanted, 0, allStatuses)
+      : [...statusTexts, 'ALL'].indexOf(wanted === '' ? 'REC UNREAD' : wanted);
+  if (status === undefined || status < 0) throw new CommandRefused('CMS', 302);
+  const matching = storeFor(modem, 0)
+    .entries()
+    .filter(([, slot]) => status === allStatuses || slot.status === status);
+  const lines = matching.flatMap(([index, slot]) => messageLines(modem, slot, `+CMGL: ${index},`));
+  for (const [, slot] of matching) markRead(slot);
+  return lines;
+}
+
+/** `+CMGD=index[,delflag]` (27.005 3.5.4): flag 1 read, 2 and sent, 3 and unsent, 4 all. */
+function deleteMessages(modem: Modem, value: string): readonly string[] {
+  const [indexText, flagText = '0'] = parameters(value);
+  const store = storeFor(modem, 0);
+  const index = integer(indexText, 0, 999);
+  const flag = integer(flagText, 0, 4);
+  if (index === undefined || flag === undefined) throw new CommandRefused('CMS', 321);
+  if (flag === 0) {
+    if (!store.holds(index)) throw new CommandRefused('CMS', 321);
+    store.delete(index);
+  }
+  const doomed: MessageStatus[] = [
+    messageStatus.read,
+    messageStatus.sent,
+    messageStatus.unsent,
+    messageStatus.unread,
+  ];
+  for (const [at, slot] of store.entries()) if (doomed.indexOf(slot.status) < flag) store.delete(at);
+  modem.network.deliverHeld();
+  return [];
+}
+
+function writeMessage(modem: Modem, value: string): Answer {
+  const [, statusText] = parameters(value);
+  const read = readerFor(modem, value);
+  const status = statusText === '3' || statusText === 'STO SENT' ? messageStatus.sent : messageStatus.unsent;
+  return {
+    prompted: {
+      delayMs: 0,
+      prompt: modem.vendor.prompt,
+      isText: modem.settings.cmgf === 1,
+      onPrompt: () => {},
+      onComplete: (data, settle) => storeWritten(modem, read(data), status, settle),
+      onEscape: () => ({ kind: modem.vendor.afterEscape === 'OK' ? 'lines' : 'unterminated', lines: [] }),
+    },
+  };
+}
+
+function storeWritten(
+  modem: Modem,
+  tpdu: Uint8Array | CommandRefused,
+  status: MessageStatus,
+  settle: Settle,
+): void {
+  if (tpdu instanceof CommandRefused) {
+    settle({ kind: 'refused', refusal: tpdu });
+    return;
+  }
+  const message = readSubmit(tpdu);
+  if (message === undefined) {
+    settle({ kind: 'refused', refusal: new CommandRefused('CMS', 304) });
+    return;
+  }
+  const index = storeFor(modem, 1).add({ status, message });
+  if (index === undefined) settle({ kind: 'refused', refusal: new CommandRefused('CMS', 322) });
+  else settle({ kind: 'lines', lines: [`+CMGW: ${index}`] });
+}
+
+function readSubmit(tpdu: Uint8Array): Slot['message'] | undefined {
+  try {
+    const { recipient, text = '' } = decodeSubmit(tpdu);
+    return { kind: 'submit', tpdu, recipient, text };
+  } catch (error) {
+    if (error instanceof TpduMalformed) return undefined;
+    throw error;
+  }
+}
+
+function usage(modem: Modem, name: string): string {
+  const store = modem.stores.get(name);
+  return `${store?.used ?? 0},${store?.capacity ?? 0}`;
+}
+
+function selectStorages(modem: Modem, value: string): readonly string[] {
+  const given = parameters(value);
+  const [reading, writing, receiving] = modem.settings.cpms.map((old, role) => given[role] ?? old);
+  const chosen: [string, string, string] = [reading ?? 'SM', writing ?? 'SM', receiving ?? 'SM'];
+  if (chosen.some((name) => !modem.stores.has(name))) throw new CommandRefused('CMS', 302);
+  modem.settings.cpms = chosen;
+  return [`+CPMS: ${chosen.map((name) => usage(modem, name)).join(',')}`];
+}
+
+/** Stored messages: 3GPP TS 27.005 3.2.2, 3.4.2, 3.4.3, 3.5.3 and 3.5.4. */
+export const storageCommands: Record<string, CommandHandler> = {
+  '+CPMS': {
+    read: (modem) => [
+      `+CPMS: ${modem.settings.cpms.map((name) => `"${name}",${usage(modem, name)}`).join(',')}`,
+    ],
+    test: ({ vendor }) => {
+      const all = `(${vendor.storages.map((name) => `"${name}"`).join(',')})`;
+      return [`+CPMS: ${all},${all},${all}`];
+    },
+    set: selectStorages,
+    needsSim: 'SMS',
+  },
+  '+CMGR': { set: readMessage, test: () => [], needsSim: 'SMS' },
+  '+CMGL': {
+    execute: (modem) => listMessages(modem, ''),
+    set: listMessages,
+    test: ({ settings }) => [
+      settings.cmgf === 0
+        ? '+CMGL: (0-4)'
+        : `+CMGL: (${[...statusTexts, 'ALL'].map((text) => `"${text}"`).join(',')})`,
+    ],
+    needsSim: 'SMS',
+  },
+  '+CMGD': {
+    set: deleteMessages,
+    test: (modem) => [
+      `+CMGD: (${storeFor(modem, 0)
+        .entries()
+        .map(([index]) => index)
+        .join(',')}),(0-4)`,
+    ],
+    needsSim: 'SMS',
+  },
+  '+CMGW': { set: writeMessage, test: () => [], needsSim: 'SMS' },
+};

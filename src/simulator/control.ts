@@ -1,0 +1,93 @@
+import { parseFault } from './faults.js';
+import { type RegistrationState, registrationStates } from './options.js';
+import type { RunningSimulator, SimulatorStats } from './run.js';
+
+/** What a control line is answered with. */
+export type ControlAnswer =
+  | { event: 'done'; command: string }
+  | { event: 'refused'; reason: string }
+  | ({ event: 'stats'; tty: string | null; link: string | null } & SimulatorStats);
+
+/** The line is no control line; the message says what was expected. */
+class ControlRefused extends Error {
+  override readonly name = 'ControlRefused';
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+const commands: Record<string, (simulator: RunningSimulator, fields: Fields) => void> = {
+  /** `{"fault":"late:3000","submits":2}`: plays it on the next submits (1 when not said). */
+  fault: (simulator, fields) => {
+    simulator.queueFault(parseFault(text(fields, 'fault')), wholeNumber(fields, 'submits', 1));
+  },
+  /** `{"inject":"+CMTI: \"SM\",3"}`: an unsolicited line. */
+  inject: (simulator, fields) => simulator.inject(text(fields, 'inject')),
+  /** `{"hangup":true,"reattach_ms":500,"power":"kept"}`: power is lost when not said. */
+  hangup: (simulator, fields) => {
+    simulator.hangUp(fields.power === 'kept' ? 'kept' : 'lost', wholeNumber(fields, 'reattach_ms', 500));
+  },
+  /** `{"reboot":true}` */
+  reboot: (simulator) => simulator.reboot(),
+  /** `{"inbound":{"from":"+49…","text":"…"}}` */
+  inbound: (simulator, fields) => {
+    const message = fields.inbound;
+    if (typeof message !== 'object' || message === null)
+      throw new ControlRefused('inbound needs from and text');
+    simulator.sendInbound(text(message as Fields, 'from'), text(message as Fields, 'text'));
+  },
+  /** `{"registration":"searching"}` */
+  registration: (simulator, fields) => {
+    const wanted = text(fields, 'registration');
+    if (!isRegistrationState(wanted)) {
+      throw new ControlRefused(`registration must be one of ${registrationStates.join(', ')}`);
+    }
+    simulator.register(wanted);
+  },
+};
+
+/** Carries out one line of the control channel (JSON) and says what came of it. Never throws for a bad line. */
+export function control(simulator: RunningSimulator, line: string): ControlAnswer {
+  try {
+    const fields = readObject(line);
+    if (fields.stats === true) {
+      return {
+        event: 'stats',
+        tty: simulator.tty ?? null,
+        link: simulator.link ?? null,
+        ...simulator.stats(),
+      };
+    }
+    const command = Object.keys(commands).find((name) => name in fields);
+    if (command === undefined)
+      throw new ControlRefused(`expected one of ${Object.keys(commands).join(', ')}, stats`);
+    commands[command]!(simulator, fields);
+    return { event: 'done', command };
+  } catch (error) {
+    return { event: 'refused', reason: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+function readObject(line: string): Fields {
+  const value: unknown = JSON.parse(line);
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new ControlRefused('expected an object');
+  return value as Fields;
+}
+
+function text(fields: Fields, key: string): string {
+  const value = fields[key];
+  if (typeof value !== 'string') throw new ControlRefused(`${key} must be a string`);
+  return value;
+}
+
+function wholeNumber(fields: Fields, key: string, preset: number): number {
+  const value = fields[key] ?? preset;
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) {
+    throw new ControlRefused(`${key} must be a whole number`);
+  }
+  return value;
+}
+
+function isRegistrationState(value: string): value is RegistrationState {
+  return (registrationStates as readonly string[]).includes(value);
+}

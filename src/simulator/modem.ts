@@ -1,0 +1,244 @@
+import { CommandRefused } from './answer.js';
+import { type Clock, Timers } from './clock.js';
+import { commandTable } from './commands/table.js';
+import { type CommandTable, executeLine } from './executor.js';
+import type { Break, Distortion, FaultPlanner } from './faults.js';
+import { Indications } from './indications.js';
+import { Interpreter } from './interpreter.js';
+import { type HeldMessage, MessageStore } from './message-store.js';
+import type { Network } from './network.js';
+import type { SimulatorOptions } from './options.js';
+import { RadioLink } from './radio-link.js';
+import type { Random } from './random.js';
+import type { NetworkRecord } from './record.js';
+import { freshSettings, type Settings } from './settings.js';
+import { SimCard } from './sim-card.js';
+import { type Vendor, vendors } from './vendors.js';
+
+/** What a modem says into, and pulls down with it. */
+export interface ModemTty {
+  /** Bytes as a latin1 string. */
+  send(output: string, distortion?: Distortion): void;
+  /** The tty goes away for `downMs`; with `power` lost it comes back by {@link Modem.powerOn}. */
+  hangUp(power: 'kept' | 'lost', downMs: number): void;
+}
+
+export interface ModemParts {
+  options: SimulatorOptions;
+  clock: Clock;
+  random: Random;
+  record: NetworkRecord;
+  network: Network;
+  faults: FaultPlanner;
+  tty: ModemTty;
+}
+
+/** `+CREG` stat of what the network grants (3GPP TS 27.007 7.2). */
+const registrationStat = { none: 0, home: 1, searching: 2, denied: 3, roaming: 5 } as const;
+type RegistrationStat = (typeof registrationStat)[keyof typeof registrationStat];
+
+/** The virtual modem: bytes in, bytes out, its state, and its power. Knows no tty, so a test needs none. */
+export class Modem {
+  readonly options: SimulatorOptions;
+  readonly vendor: Vendor;
+  readonly random: Random;
+  readonly record: NetworkRecord;
+  readonly network: Network;
+  readonly faults: FaultPlanner;
+  readonly sim: SimCard;
+  readonly stores: ReadonlyMap<string, MessageStore>;
+  readonly radioLink: RadioLink;
+  readonly indications: Indications;
+  settings: Settings;
+  readonly #tty: ModemTty;
+  readonly #interpreter: Interpreter;
+  readonly #commands: CommandTable;
+  readonly #timers: Timers;
+  #power: 'off' | 'booting' | 'on' = 'off';
+  #stat: RegistrationStat = registrationStat.none;
+  #heldIndications: string[] = [];
+
+  constructor(parts: ModemParts) {
+    this.options = parts.options;
+    this.vendor = vendors[parts.options.vendor];
+    this.random = parts.random;
+    this.record = parts.record;
+    this.network = parts.network;
+    this.faults = parts.faults;
+    this.#timers = new Timers(parts.clock);
+    this.#tty = parts.tty;
+    this.sim = new SimCard(parts.options);
+    this.stores = new Map(
+      this.vendor.storages.map((name) => [
+        name,
+        new MessageStore(name, parts.options.storageSlots, this.vendor.firstSlot),
+      ]),
+    );
+    this.settings = freshSettings(this.options, this.vendor);
+    this.radioLink = new RadioLink(parts.clock);
+    this.indications = new Indications(this);
+    this.#commands = commandTable(this.vendor);
+    this.#interpreter = new Interpreter({
+      run: (body, turn) => {
+        this.record.write({ kind: 'command', line: `AT${body}` });
+        this.after(this.options.commandLatencyMs, () => executeLine(this, this.#commands, body, turn));
+      },
+      send: (output, distortion) => this.#tty.send(output, distortion),
+      echoes: () => this.settings.echo,
+      dropsWhileBusy: () => this.options.busy === 'drop',
+    });
+    this.network.subscribe({
+      takeDelivery: (message: HeldMessage) => this.isRegistered && this.indications.takeDelivery(message),
+      registrationChanged: () => this.#refreshRegistration(),
+    });
+  }
+
+  /** `+CREG` stat. */
+  get stat(): RegistrationStat {
+    return this.#stat;
+  }
+
+  get isRegistered(): boolean {
+    return this.#stat === registrationStat.home || this.#stat === registrationStat.roaming;
+  }
+
+  get droppedOctets(): number {
+    return this.#interpreter.droppedOctets;
+  }
+
+  /** Bytes from the tty, as a latin1 string. A modem that is off or booting is deaf. */
+  receive(bytes: string): void {
+    if (this.#power === 'on') this.#interpreter.receive(bytes);
+  }
+
+  /** Runs after `delayMs` unless the power goes before. */
+  after(delayMs: number, run: () => void): void {
+    this.#timers.after(delayMs, run);
+  }
+
+  /** Comes up: at once and quietly when it was powered long before anyone looked, else deaf for `bootMs`, then with boot lines. */
+  powerOn(how: 'long-ago' | 'now'): void {
+    this.#power = 'booting';
+    if (how === 'now') this.record.write({ kind: 'boot' });
+    this.after(how === 'now' ? this.options.bootMs : 0, () => {
+      this.#power = 'on';
+      this.record.write({ kind: 'booted' });
+      if (how === 'now') this.#sayBootLines();
+      if (this.faults.nextPowerOnIsStuck()) this.#openForeignPrompt();
+      this.#scheduleNoise();
+      this.startRegistration();
+    });
+  }
+
+  /** Everything a restart forgets is forgotten; what was under way is lost. */
+  powerOff(): void {
+    this.#power = 'off';
+    this.#timers.cancelAll();
+    this.#interpreter.reset();
+    this.settings = freshSettings(this.options, this.vendor);
+    this.sim.reset();
+    this.radioLink.drop();
+    this.indications.reset();
+    this.#heldIndications = [];
+    this.#stat = registrationStat.none;
+  }
+
+  reboot(): void {
+    this.powerOff();
+    if (this.options.resetTty === 'hangup') this.#tty.hangUp('lost', this.options.bootMs);
+    else this.powerOn('now');
+  }
+
+  /** Plays a {@link Break}. */
+  break(how: Break): void {
+    this.after(how.delayMs, () => {
+      if (how.how === 'reboot') this.reboot();
+      else this.#tty.hangUp(how.how === 'glitch' ? 'kept' : 'lost', how.downMs);
+    });
+  }
+
+  /** Looks for the network, if the SIM and `+CFUN` let it. */
+  startRegistration(): void {
+    if (this.sim.state !== 'READY' || this.settings.cfun !== 1) {
+      this.#setStat(registrationStat.none);
+      return;
+    }
+    if (this.options.registrationDelayMs > 0) this.#setStat(registrationStat.searching);
+    this.after(this.options.registrationDelayMs, () => this.#refreshRegistration());
+  }
+
+  /** An unsolicited result code of one line or two. It waits while data is entered behind a prompt. */
+  say(line: string): void {
+    if (this.#power !== 'on') return;
+    if (this.#interpreter.isCollecting) this.#heldIndications.push(line);
+    else this.#interpreter.say(`\r\n${line}\r\n`);
+  }
+
+  /** Bytes as they are. */
+  sayRaw(output: string): void {
+    if (this.#power === 'on') this.#interpreter.say(output);
+  }
+
+  /** Data entry is over. */
+  sayHeld(): void {
+    for (const line of this.#heldIndications.splice(0)) this.say(line);
+  }
+
+  sayNoise(): void {
+    const line = this.vendor.noise[this.random.below(this.vendor.noise.length)];
+    if (line !== undefined) this.say(line);
+  }
+
+  /** Throws {@link CommandRefused} when a command needs a SIM that is locked. */
+  requireSim(need: 'SMS' | 'other' | undefined): void {
+    if (need === undefined || this.sim.state === 'READY') return;
+    const isBlocked = this.sim.state === 'SIM PUK';
+    throw need === 'SMS'
+      ? new CommandRefused('CMS', isBlocked ? 316 : 311)
+      : new CommandRefused('CME', isBlocked ? 12 : 11);
+  }
+
+  #refreshRegistration(): void {
+    if (this.#power !== 'on' || this.sim.state !== 'READY' || this.settings.cfun !== 1) return;
+    this.#setStat(registrationStat[this.network.granted]);
+    if (this.isRegistered) this.network.deliverHeld();
+  }
+
+  #setStat(stat: RegistrationStat): void {
+    if (stat === this.#stat) return;
+    this.#stat = stat;
+    for (const [name, mode] of Object.entries(this.settings.registrationReports)) {
+      if (mode === 1) this.say(`+${name}: ${stat}`);
+      if (mode === 2) this.say(`+${name}: ${stat},"00C3","0001A2B3",2`);
+    }
+  }
+
+  #sayBootLines(): void {
+    for (const line of this.vendor.bootLines) this.say(line.replace('{pin}', this.sim.state));
+  }
+
+  #scheduleNoise(): void {
+    const rate = this.options.urcNoisePerSecond;
+    if (rate <= 0) return;
+    const waitMs = (-Math.log(1 - this.random.next()) / rate) * 1000;
+    this.after(Math.max(1, waitMs), () => {
+      this.sayNoise();
+      this.#scheduleNoise();
+    });
+  }
+
+  #openForeignPrompt(): void {
+    this.record.write({ kind: 'fault', fault: 'stuck-prompt' });
+    this.#interpreter.collect({
+      prompt: '',
+      isText: false,
+      onComplete: () => this.#leaveForeignPrompt('+CMS ERROR: 304'),
+      onEscape: () => this.#leaveForeignPrompt(this.vendor.afterEscape === 'OK' ? 'OK' : undefined),
+    });
+  }
+
+  #leaveForeignPrompt(final: string | undefined): void {
+    this.#interpreter.reset();
+    if (final !== undefined) this.say(final);
+  }
+}

@@ -1,0 +1,90 @@
+import type { FaultSpec } from './faults.js';
+import type { VendorName } from './vendors.js';
+
+/** What the network grants: `+CREG` stat 1, 5, 2, 3 and 0 (3GPP TS 27.007 7.2). */
+export const registrationStates = ['home', 'roaming', 'searching', 'denied', 'none'] as const;
+export type RegistrationState = (typeof registrationStates)[number];
+
+/** What becomes of bytes that reach the modem while it works on a command: a FIFO keeps them, or they are lost. */
+export const busyPolicies = ['buffer', 'drop'] as const;
+export type BusyPolicy = (typeof busyPolicies)[number];
+
+/** Whether the tty goes away when the modem restarts itself, as with a USB stick, or stays, as with a UART. */
+export const resetTtys = ['keep', 'hangup'] as const;
+export type ResetTty = (typeof resetTtys)[number];
+
+/** Everything that can be chosen about the virtual modem and its network. Times are milliseconds. */
+export interface SimulatorOptions {
+  /** How the record names the modem. */
+  name: string;
+  vendor: VendorName;
+  /** A stable symbolic link to the tty. */
+  link?: string;
+  /** After a re-attach the link has another name (`LINK.1`, `LINK.2` …), as ttyUSB0 becomes ttyUSB1. */
+  linkMoves: boolean;
+  /** The file of the network's record; truncated at the start. */
+  record?: string;
+  /** Same seed, same faults, same first message reference. */
+  seed: number;
+  /** From Ctrl-Z to `+CMGS`. */
+  submitLatencyMs: number;
+  /** From a command line to its answer. */
+  commandLatencyMs: number;
+  /** What a submit costs more when the radio link is not held by AT+CMMS. */
+  linkSetupMs: number;
+  /** UART pacing in both directions at 10 bits an octet; 0 is unpaced. */
+  baud: number;
+  /** Echo at power-on (V.250 6.2.4). */
+  echo: boolean;
+  /** Mean rate of unsolicited vendor lines; with it, a burst comes between Ctrl-Z and `+CMGS` too. */
+  urcNoisePerSecond: number;
+  /** Whether the network sends status reports that were asked for, and how long after acceptance. */
+  statusReports: boolean;
+  statusReportDelayMs: number;
+  registration: RegistrationState;
+  /** From power-on (with the PIN given, where one is needed) to registration. */
+  registrationDelayMs: number;
+  /** The SIM asks for this PIN at power-on. */
+  pin?: string;
+  puk: string;
+  /** Tries left for the PIN, 0–3. */
+  pinTries: number;
+  /** How long the modem is deaf after a restart, until its boot lines. */
+  bootMs: number;
+  /** The SIM's own number, E.164. */
+  number: string;
+  /** Slots of the SIM's message storage; the modem's own has as many. */
+  storageSlots: number;
+  busy: BusyPolicy;
+  /** The odd modem that answers other commands while a submit is under way. */
+  parallel: boolean;
+  resetTty: ResetTty;
+  faults: readonly FaultSpec[];
+}
+
+/** A modem without faults or latency. */
+export const defaultOptions: SimulatorOptions = {
+  name: 'sim',
+  vendor: 'generic',
+  linkMoves: false,
+  seed: 1,
+  submitLatencyMs: 0,
+  commandLatencyMs: 0,
+  linkSetupMs: 0,
+  baud: 0,
+  echo: true,
+  urcNoisePerSecond: 0,
+  statusReports: false,
+  statusReportDelayMs: 1000,
+  registration: 'home',
+  registrationDelayMs: 0,
+  puk: '12345678',
+  pinTries: 3,
+  bootMs: 2000,
+  number: '+491700000000',
+  storageSlots: 23,
+  busy: 'buffer',
+  parallel: false,
+  resetTty: 'keep',
+  faults: [],
+};

@@ -1,0 +1,93 @@
+import { closeSync, openSync, writeSync } from 'node:fs';
+import type { Clock } from './clock.js';
+
+/** An SMS-SUBMIT the network took: the ground truth that verdicts are judged by. */
+export interface AcceptedEntry {
+  kind: 'accepted';
+  /** 1, 2, 3 … in the order of acceptance. */
+  seq: number;
+  /** The modem's name and IMEI. */
+  modem: string;
+  imei: string;
+  /** Which AT+CMGS or AT+CMSS of this modem it was, 1-based, refused ones counted. */
+  submit: number;
+  /** The TPDU in upper-case hex as the modem got it, without the SMSC address. */
+  tpdu: string;
+  /** TP-MR that the modem assigned and returned, 0–255. */
+  mr: number;
+  recipient: string;
+  dcs: number;
+  /** TP-UDH in hex with its length octet, absent without one. */
+  udh?: string;
+  concat_reference?: number;
+  concat_total?: number;
+  concat_sequence?: number;
+  /** TP-VP in hex as got, absent without one. */
+  validity_period?: string;
+  status_report_requested: boolean;
+  /** Decoded by the simulator's own decoder; absent for 8-bit data. */
+  text?: string;
+  /** Faults played on this submit, as written on the command line. */
+  faults?: string[];
+}
+
+/** What else happened, in the same file and order. */
+export type OtherEntry =
+  | { kind: 'started'; modem: string; imei: string; vendor: string; seed: number }
+  | { kind: 'attached'; tty: string; link?: string }
+  | { kind: 'hang_up'; power: 'kept' | 'lost'; reattach_ms: number }
+  | { kind: 'boot' }
+  | { kind: 'booted' }
+  | { kind: 'command'; line: string }
+  | { kind: 'prompt'; submit: number }
+  | { kind: 'ctrl_z'; submit: number; data: string }
+  | { kind: 'escape'; submit: number }
+  | { kind: 'reply'; submit: number; mr: number }
+  | { kind: 'refused'; submit: number; cause: string; tpdu: string; faults?: string[] }
+  | { kind: 'lost'; submit: number; phase: string }
+  | { kind: 'link_setup'; submit: number }
+  | { kind: 'fault'; fault: string; submit?: number }
+  | { kind: 'registration'; state: string }
+  | { kind: 'pin'; outcome: string; tries_left: number }
+  | { kind: 'status_report'; mr: number; recipient: string; status: number }
+  | { kind: 'inbound'; from: string; text: string }
+  | { kind: 'stopped'; octets_dropped: number };
+
+export type RecordEntry = (AcceptedEntry | OtherEntry) & {
+  /** `process.hrtime.bigint()` in decimal: CLOCK_MONOTONIC nanoseconds, comparable between processes. */
+  at_ns: string;
+};
+
+/**
+ * The network's record: one JSON line per entry, in order. An entry is in the file (written, not synced) before
+ * `write` returns, hence before the modem can say `+CMGS`.
+ */
+export class NetworkRecord {
+  readonly #clock: Clock;
+  readonly #file: number | undefined;
+  readonly #listeners: ((entry: RecordEntry) => void)[] = [];
+  #open = true;
+
+  /** `path` is truncated and created readable by its owner only: it holds whole texts. Throws what `fs.openSync` throws. */
+  constructor(clock: Clock, path?: string) {
+    this.#clock = clock;
+    this.#file = path === undefined ? undefined : openSync(path, 'w', 0o600);
+  }
+
+  listen(listener: (entry: RecordEntry) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  write(entry: AcceptedEntry | OtherEntry): void {
+    if (!this.#open) return;
+    const stamped: RecordEntry = { ...entry, at_ns: this.#clock.nowNs().toString() };
+    if (this.#file !== undefined) writeSync(this.#file, `${JSON.stringify(stamped)}\n`);
+    for (const listener of this.#listeners) listener(stamped);
+  }
+
+  close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    if (this.#file !== undefined) closeSync(this.#file);
+  }
+}

@@ -1,0 +1,233 @@
+import { type Clock, monotonicClock } from './clock.js';
+import { FaultPlanner, type FaultSpec } from './faults.js';
+import { Modem } from './modem.js';
+import { Network } from './network.js';
+import { defaultOptions, type RegistrationState, type SimulatorOptions } from './options.js';
+import { openPty, type Pty, type PtyMaker, placeLink, removeLink } from './pty.js';
+import { seededRandom } from './random.js';
+import { NetworkRecord, type RecordEntry } from './record.js';
+import { distort, PacedLine } from './uart.js';
+import { vendors } from './vendors.js';
+
+/** What happens to the tty, beside the record. */
+export type SimulatorEvent =
+  | { event: 'attached'; tty: string; link?: string }
+  | { event: 'detached'; reattach_ms: number }
+  | { event: 'failed'; reason: string };
+
+export interface SimulatorStats {
+  accepted: number;
+  submits: number;
+  /** Inbound messages and reports that the modem has not taken yet. */
+  undelivered: number;
+  /** Octets lost because a client did not read, or the modem was busy. */
+  octets_dropped: number;
+}
+
+export interface SimulatorHooks {
+  onEvent?: (event: SimulatorEvent) => void;
+  onEntry?: (entry: RecordEntry) => void;
+  clock?: Clock;
+  /** Insists on one way to a terminal. */
+  ptyMaker?: PtyMaker;
+}
+
+/** A virtual modem on a tty. */
+export interface RunningSimulator {
+  /** The slave's path now; undefined while detached. */
+  readonly tty: string | undefined;
+  readonly link: string | undefined;
+  /** Sends lines to the tty as they are, CR LF around them. */
+  inject(line: string): void;
+  queueFault(fault: FaultSpec, submits: number): void;
+  hangUp(power: 'kept' | 'lost', reattachMs: number): void;
+  reboot(): void;
+  sendInbound(from: string, text: string): void;
+  register(state: RegistrationState): void;
+  stats(): SimulatorStats;
+  /** Removes the tty and the link and closes the record. */
+  close(): Promise<void>;
+}
+
+/** Starts a virtual modem; resolves when its tty can be opened. Rejects with `PtyUnavailable`, `LinkRefused` or what the record's file says. */
+export async function runSimulator(
+  options: Partial<SimulatorOptions> = {},
+  hooks: SimulatorHooks = {},
+): Promise<RunningSimulator> {
+  const simulator = new Simulator({ ...defaultOptions, ...options }, hooks);
+  try {
+    await simulator.start();
+  } catch (error) {
+    await simulator.close();
+    throw error;
+  }
+  return simulator;
+}
+
+class Simulator implements RunningSimulator {
+  readonly #options: SimulatorOptions;
+  readonly #hooks: SimulatorHooks;
+  readonly #clock: Clock;
+  readonly #record: NetworkRecord;
+  readonly #network: Network;
+  readonly #faults: FaultPlanner;
+  readonly #modem: Modem;
+  readonly #fromClient: PacedLine;
+  readonly #toClient: PacedLine;
+  #pty: Pty | undefined;
+  #link: string | undefined;
+  #attachments = 0;
+  #octetsDropped = 0;
+  #isClosed = false;
+  /** The tty's comings and goings, one behind the other. */
+  #attaching: Promise<void> = Promise.resolve();
+  #reattach: (() => void) | undefined;
+
+  constructor(options: SimulatorOptions, hooks: SimulatorHooks) {
+    this.#options = options;
+    this.#hooks = hooks;
+    this.#clock = hooks.clock ?? monotonicClock;
+    this.#record = new NetworkRecord(this.#clock, options.record);
+    if (hooks.onEntry !== undefined) this.#record.listen(hooks.onEntry);
+    // Each has its own sequence, so that noise does not shift which submit a fault hits.
+    const [forNetwork, forFaults, forModem, forLine] = [1, 2, 3, 4].map((n) =>
+      seededRandom(options.seed * 8 + n),
+    );
+    this.#network = new Network(options, this.#clock, forNetwork!, this.#record);
+    this.#faults = new FaultPlanner(options.faults, forFaults!);
+    this.#toClient = new PacedLine(this.#clock, options.baud, (bytes) => {
+      this.#pty?.write(Buffer.from(bytes, 'latin1'));
+    });
+    this.#modem = new Modem({
+      options,
+      clock: this.#clock,
+      random: forModem!,
+      record: this.#record,
+      network: this.#network,
+      faults: this.#faults,
+      tty: {
+        send: (output, distortion) => {
+          const pieces = distortion === undefined ? undefined : distort(output, distortion, forLine!);
+          if (pieces === undefined) this.#toClient.write(output);
+          else for (const piece of pieces) this.#toClient.write(piece.bytes, piece.pauseMs);
+        },
+        hangUp: (power, downMs) => this.hangUp(power, downMs),
+      },
+    });
+    this.#fromClient = new PacedLine(this.#clock, options.baud, (bytes) => this.#modem.receive(bytes));
+  }
+
+  get tty(): string | undefined {
+    return this.#pty?.slavePath;
+  }
+
+  get link(): string | undefined {
+    return this.#link;
+  }
+
+  async start(): Promise<void> {
+    const { name: modem, vendor, seed } = this.#options;
+    this.#record.write({ kind: 'started', modem, imei: vendors[vendor].imei, vendor, seed });
+    await this.#attach();
+    this.#modem.powerOn('long-ago');
+  }
+
+  inject(line: string): void {
+    this.#modem.say(line);
+  }
+
+  queueFault(fault: FaultSpec, submits: number): void {
+    this.#faults.queue(fault, submits);
+  }
+
+  hangUp(power: 'kept' | 'lost', reattachMs: number): void {
+    if (this.#isClosed || this.#pty === undefined) return;
+    this.#record.write({ kind: 'hang_up', power, reattach_ms: reattachMs });
+    if (power === 'lost') this.#modem.powerOff();
+    this.#detach();
+    this.#hooks.onEvent?.({ event: 'detached', reattach_ms: reattachMs });
+    this.#reattach = this.#clock.after(Math.max(1, reattachMs), () => {
+      this.#attaching = this.#attaching
+        .then(() => this.#attach())
+        .then(() => {
+          if (power === 'lost' && !this.#isClosed) this.#modem.powerOn('now');
+        })
+        .catch((error: Error) => this.#hooks.onEvent?.({ event: 'failed', reason: error.message }));
+    });
+  }
+
+  reboot(): void {
+    this.#modem.reboot();
+  }
+
+  sendInbound(from: string, text: string): void {
+    this.#network.sendInbound(from, text);
+  }
+
+  register(state: RegistrationState): void {
+    this.#network.grant(state);
+  }
+
+  stats(): SimulatorStats {
+    return {
+      accepted: this.#network.accepted,
+      submits: this.#faults.submits,
+      undelivered: this.#network.undelivered,
+      octets_dropped:
+        this.#octetsDropped +
+        (this.#pty?.droppedOctets ?? 0) +
+        this.#toClient.droppedOctets +
+        this.#fromClient.droppedOctets +
+        this.#modem.droppedOctets,
+    };
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#reattach?.();
+    this.#modem.powerOff();
+    this.#network.close();
+    await this.#attaching;
+    const { octets_dropped } = this.stats();
+    this.#detach();
+    await this.#attaching;
+    this.#record.write({ kind: 'stopped', octets_dropped });
+    this.#record.close();
+  }
+
+  async #attach(): Promise<void> {
+    if (this.#isClosed) return;
+    const pty = await openPty(
+      {
+        onData: (bytes) => this.#fromClient.write(bytes.toString('latin1')),
+        onError: (error) => this.#hooks.onEvent?.({ event: 'failed', reason: error.message }),
+      },
+      this.#hooks.ptyMaker,
+    );
+    this.#pty = pty;
+    const { link: base, linkMoves } = this.#options;
+    if (base !== undefined) {
+      const link = linkMoves && this.#attachments > 0 ? `${base}.${this.#attachments}` : base;
+      placeLink(link, pty.slavePath);
+      this.#link = link;
+    }
+    this.#attachments += 1;
+    const where = { tty: pty.slavePath, ...(this.#link !== undefined && { link: this.#link }) };
+    this.#record.write({ kind: 'attached', ...where });
+    this.#hooks.onEvent?.({ event: 'attached', ...where });
+  }
+
+  /** The link goes with the tty, as udev takes it away. */
+  #detach(): void {
+    const pty = this.#pty;
+    this.#pty = undefined;
+    if (this.#link !== undefined) removeLink(this.#link);
+    this.#link = undefined;
+    this.#fromClient.clear();
+    this.#toClient.clear();
+    if (pty === undefined) return;
+    this.#octetsDropped += pty.droppedOctets;
+    this.#attaching = this.#attaching.then(() => pty.hangUp());
+  }
+}

@@ -1,0 +1,114 @@
+import { mkdir, open, rm, stat, utimes } from 'node:fs/promises';
+import { connect, createServer, type Server } from 'node:net';
+import { join } from 'node:path';
+import { releasedAtMs } from './version.js';
+
+/** The state directory cannot be used, or another daemon has it. */
+export class StateDirError extends Error {
+  override readonly name = 'StateDirError';
+}
+
+/** A held state directory. */
+export interface StateDir {
+  path: string;
+  /** False while the wall clock reads earlier than the newest time known: the release, or the last run here. */
+  clockIsSet(): boolean;
+  release(): Promise<void>;
+}
+
+/** A clock that NTP steps back a little is still right enough to judge tokens. */
+const clockSlackMs = 60_000;
+/** How often the time is noted while the daemon runs. */
+const stampEveryMs = 3_600_000;
+
+/**
+ * Makes and locks `path`, so that a second daemon never talks to the same modems. The lock is a listening Unix socket in it:
+ * it ends with its process, however that ends, and tells who holds it. Rejects with {@link StateDirError}.
+ */
+export async function openStateDir(path: string): Promise<StateDir> {
+  await mkdir(path, { recursive: true, mode: 0o700 }).catch((error: Error) => {
+    throw new StateDirError(`state_dir ${path} cannot be made: ${error.message}`);
+  });
+  const lock = await lockDir(path);
+  const stampFile = join(path, 'clock');
+  const known = Math.max(releasedAtMs, await lastStamp(stampFile));
+  const clockIsSet = () => Date.now() >= known - clockSlackMs;
+  const stamp = async () => {
+    if (!clockIsSet()) return;
+    await open(stampFile, 'a', 0o600).then((file) => file.close());
+    const now = new Date();
+    await utimes(stampFile, now, now);
+  };
+  await stamp().catch((error: Error) => {
+    throw new StateDirError(`state_dir ${path} cannot be written: ${error.message}`);
+  });
+  // A disk that fills up or fails later must not end the daemon: the stamp only grows old.
+  const timer = setInterval(() => stamp().catch(() => undefined), stampEveryMs);
+  timer.unref();
+  return {
+    path,
+    clockIsSet,
+    async release() {
+      clearInterval(timer);
+      await stamp().catch(() => undefined);
+      await new Promise((resolve) => lock.server.close(resolve));
+      await lock.directory.close();
+    },
+  };
+}
+
+async function lastStamp(file: string): Promise<number> {
+  try {
+    return (await stat(file)).mtimeMs;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0;
+    throw error;
+  }
+}
+
+async function lockDir(path: string): Promise<{ server: Server; directory: { close(): Promise<void> } }> {
+  const directory = await open(path, 'r');
+  // Through the descriptor: a Unix socket's path may have 107 octets at most (unix(7)), a state directory more.
+  const socket = `/proc/self/fd/${directory.fd}/lock`;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return { server: await listen(socket), directory };
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      const holder = code === 'EADDRINUSE' ? await whoHolds(socket) : undefined;
+      if (code === 'EADDRINUSE' && holder === undefined && attempt < 3) {
+        await rm(socket, { force: true }); // left by a process that is gone
+        continue;
+      }
+      await directory.close();
+      throw new StateDirError(
+        code === 'EADDRINUSE'
+          ? `state_dir ${path} is in use by another simgate (pid ${holder ?? 'unknown'}): stop it first, or give this one a state_dir of its own`
+          : `state_dir ${path} cannot be locked: ${message}`,
+      );
+    }
+  }
+}
+
+function listen(socket: string): Promise<Server> {
+  return new Promise((resolve, reject) => {
+    const server = createServer((connection) => connection.end(`${process.pid}\n`));
+    server.once('error', reject);
+    server.listen(socket, () => resolve(server));
+    server.unref();
+  });
+}
+
+/** The pid of whoever listens; undefined when nobody does. */
+function whoHolds(socket: string): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const connection = connect(socket);
+    let answer = '';
+    connection.setEncoding('utf8').on('data', (text: string) => {
+      answer += text;
+    });
+    connection.setTimeout(2_000, () => connection.destroy());
+    connection.once('error', () => resolve(undefined));
+    connection.once('connect', () => connection.once('close', () => resolve(answer.trim() || 'unknown')));
+  });
+}

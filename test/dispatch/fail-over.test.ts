@@ -1,0 +1,207 @@
+import { describe, expect, it } from 'vitest';
+import { SendError } from '../../src/errors.js';
+import { FakeModem, surelyNotSent } from './support/fake-modem.js';
+import { fakeTime, finish, pass, rig } from './support/rig.js';
+
+describe('fail-over', () => {
+  fakeTime();
+
+  it('puts what was surely not sent to the front at another modem, and logs the move', async () => {
+    const [first, second] = [new FakeModem('first'), new FakeModem('second')];
+    const { send, log } = rig([first, second]);
+    const caller = send('text', { recipient: '+4915112345667' });
+    send('running at second');
+    send('waits at first');
+    send('waits at second');
+    expect([first.texts, second.texts]).toEqual([['text'], ['running at second']]);
+    await pass(1000);
+    first.current.fail(surelyNotSent());
+    await pass();
+    expect(log).toEqual([
+      {
+        level: 'warn',
+        message: 'message goes to another modem',
+        event: 'fail_over',
+        id: 'id-1',
+        recipient: '+49…67',
+        from: 'first',
+        to: 'second',
+        cause: 'CME 30',
+      },
+    ]);
+    expect(first.current.text).toBe('waits at first');
+    await pass(1000);
+    await finish(first, second);
+    expect(second.texts).toEqual(['running at second', 'text', 'waits at second']);
+    expect(caller.result).toMatchObject({ modem: 'second', waitedMs: 2000, tookMs: 2000 });
+  });
+
+  it('gives a message to no modem twice, and answers with the last error and a time to come again', async () => {
+    const modems = [new FakeModem('first'), new FakeModem('second')];
+    const { send } = rig(modems);
+    const caller = send('text');
+    for (const modem of modems) {
+      await pass(10);
+      modem.current.fail(surelyNotSent());
+      await pass();
+    }
+    expect(caller.error).toMatchObject({
+      code: 'no_modem_ready',
+      submitted: 'no',
+      detail: 'no prompt',
+      causeCode: 'CME 30',
+      retryAfterMs: 10_000,
+      progress: { segments: 1, modem: 'second', waitedMs: 10, tookMs: 20 },
+    });
+    expect(modems.map(({ texts }) => texts)).toEqual([['text'], ['text']]);
+  });
+
+  it('keeps the time to come again that the modem itself has given', async () => {
+    const modem = new FakeModem('only');
+    const caller = rig([modem]).send('text');
+    modem.current.fail(new SendError('no_modem_ready', { elsewhere: true, retryAfterMs: 42_000 }));
+    await pass();
+    expect(caller.error?.retryAfterMs).toBe(42_000);
+  });
+
+  it.each([
+    ['refused for good', new SendError('network_refused', { submitted: 'no' })],
+    ['submitted in part', new SendError('partly_submitted', { submitted: 'partly', elsewhere: true })],
+    ['of unknown outcome', new SendError('outcome_unknown', { submitted: 'unknown', elsewhere: true })],
+  ])('never tries again what was %s', async (_what, error) => {
+    const [first, second] = [new FakeModem('first'), new FakeModem('second')];
+    const caller = rig([first, second]).send('text');
+    first.current.prompt();
+    first.current.fail(error);
+    await pass();
+    expect(caller.error).toBe(error);
+    expect(second.texts).toEqual([]);
+  });
+
+  it('may try again what was allowed to start but surely was not sent; its deadline is then surely unsent too', async () => {
+    const [first, second] = [new FakeModem('first'), new FakeModem('second')];
+    const { send } = rig([first, second]);
+    const caller = send('text', { deadlineMs: 10_000 });
+    send('running at second', { deadlineMs: 60_000 });
+    const stale = first.current.control;
+    first.current.prompt();
+    first.current.fail(surelyNotSent());
+    await pass();
+    expect(caller.code).toBe('waiting');
+    expect(stale.mayStart(), 'the first modem has lost its right').toBe(false);
+    stale.onStarted();
+    await pass(10_000);
+    expect(caller.error).toMatchObject({ code: 'deadline_unreachable', submitted: 'no' });
+    await finish(second);
+    expect(second.texts).toEqual(['running at second']);
+  });
+
+  it('does not happen when the other modem cannot meet the deadline', async () => {
+    const [first, second] = [new FakeModem('first'), new FakeModem('second')];
+    const { send } = rig([first, second]);
+    const caller = send('text', { deadlineMs: 7999 });
+    send('running at second');
+    first.current.fail(surelyNotSent());
+    await pass();
+    expect(caller.code).toBe('no_modem_ready');
+    await finish(second);
+  });
+
+  it('does not happen for a caller that has its answer or has left', async () => {
+    const [first, second] = [new FakeModem('first'), new FakeModem('second')];
+    const { send, log } = rig([first, second]);
+    const left = send('left');
+    left.hangUp();
+    first.current.fail(surelyNotSent());
+    await pass();
+    const late = send('late', { deadlineMs: 5000 });
+    await pass(5000);
+    first.current.fail(surelyNotSent());
+    await pass();
+    expect([left.code, late.code]).toEqual(['deadline_unreachable', 'deadline_unreachable']);
+    expect([second.texts, log]).toEqual([[], []]);
+  });
+});
+
+describe('a modem that becomes unusable', () => {
+  fakeTime();
+
+  it('loses its waiting messages at once to one that can send them in time, in their order', async () => {
+    const [first, second] = [new FakeModem('first'), new FakeModem('second')];
+    second.enter('registering');
+    const { send, dispatch, log } = rig([first, second]);
+    const running = send('running', { deadlineMs: 60_000 });
+    const waiting = ['a', 'b', 'c'].map((text) => send(text));
+    first.current.prompt();
+    second.phase = 'ready';
+    first.enter('stalled');
+    await pass();
+    expect([second.current.text, dispatch.waiting()]).toEqual(['a', 2]);
+    expect(log).toMatchObject(
+      ['id-2', 'id-3', 'id-4'].map((id) => ({ event: 'fail_over', id, from: 'first', cause: 'stalled' })),
+    );
+    await finish(second);
+    expect(second.texts).toEqual(['a', 'b', 'c']);
+    expect(waiting.map(({ code }) => code)).toEqual(['sent', 'sent', 'sent']);
+    expect([first.texts, running.code]).toEqual([['running'], 'waiting']);
+    await finish(first);
+    expect(running.code).toBe('sent');
+  });
+
+  it('keeps what no other can send in time, until the deadline', async () => {
+    const [first, second] = [new FakeModem('first'), new FakeModem('second')];
+    const { send, dispatch } = rig([first, second]);
+    send('running at first', { deadlineMs: 60_000 });
+    send('running at second', { deadlineMs: 60_000 });
+    const hasty = send('hasty', { deadlineMs: 9000 });
+    await pass(2000);
+    first.current.prompt();
+    first.enter('stalled');
+    // 2 s for what runs there and 4 s of its own are less than the 7 s left, so hasty moves; then the second stalls too.
+    await pass();
+    second.current.prompt();
+    second.enter('stalled');
+    await pass(6999);
+    expect([hasty.code, dispatch.waiting()]).toEqual(['waiting', 1]);
+    await pass(1);
+    expect([hasty.code, dispatch.waiting()]).toEqual(['deadline_unreachable', 0]);
+    await finish(first, second);
+    expect([...first.texts, ...second.texts]).not.toContain('hasty');
+  });
+
+  it('gives up what waits for it when another comes back later', async () => {
+    const [stuck, other] = [new FakeModem('stuck'), new FakeModem('other')];
+    other.enter('lost');
+    const { send } = rig([stuck, other]);
+    send('running', { deadlineMs: 60_000 });
+    const caller = send('waits');
+    stuck.current.prompt();
+    stuck.enter('stalled');
+    await pass(10_000);
+    expect(caller.code).toBe('waiting');
+    other.enter('ready');
+    await pass();
+    expect(other.current.text).toBe('waits');
+    await finish(stuck, other);
+    expect(caller.result?.modem).toBe('other');
+  });
+
+  it('is passed over when the turn of a message comes; without another that is the answer', async () => {
+    const [first, second] = [new FakeModem('first', '+491'), new FakeModem('second', '+492')];
+    const { send } = rig([first, second]);
+    send('running', { sender: '+491' });
+    const goesOver = send('goes over', { sender: '+491' });
+    // Nobody has said so: found out only at the turn.
+    first.phase = 'lost';
+    first.current.fail(new SendError('network_refused'));
+    await pass();
+    expect(second.current.text).toBe('goes over');
+    const nowhere = send('nowhere to go');
+    second.phase = 'lost';
+    second.current.accept();
+    await pass();
+    expect(goesOver.result?.modem).toBe('second');
+    expect(nowhere.error).toMatchObject({ code: 'no_modem_ready', submitted: 'no', retryAfterMs: 10_000 });
+    expect(nowhere.error?.detail).toBe('no modem is ready: first is lost; second is lost');
+  });
+});

@@ -1,0 +1,333 @@
+import { describe, expect, it } from 'vitest';
+import type { Send } from '../../src/dispatch/message.js';
+import { SendError } from '../../src/errors.js';
+import { accepted, json, post, startGateway, subject, validBody } from './support/gateway.js';
+import { rawPost, Wire } from './support/wire.js';
+
+async function answerTo(body: unknown, headers?: Record<string, string>) {
+  const gateway = await startGateway();
+  const text = typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body);
+  const response = await post(gateway, { body: text, ...(headers && { headers }) });
+  const answer = await json(response);
+  return { status: response.status, answer, message: gateway.sent[0]?.message, gateway };
+}
+
+describe('a message that was sent', () => {
+  it('is answered with what the network took', async () => {
+    const { status, answer, message } = await answerTo(validBody);
+    expect(status).toBe(200);
+    expect(answer).toEqual({ id: message?.id, segments: 1, modem: 'main', references: [7], took_ms: 1235 });
+    expect(message).toEqual({
+      id: expect.stringMatching(/^[0-9a-f-]{36}$/),
+      caller: subject,
+      recipient: validBody.recipient,
+      text: validBody.body,
+    });
+  });
+
+  it('leaves one line in the log, with the number masked and no text', async () => {
+    const { gateway, message } = await answerTo(validBody);
+    expect(gateway.record.of('message')).toEqual([
+      {
+        timestamp: expect.any(String),
+        level: 'info',
+        message: 'message sent',
+        event: 'message',
+        id: message?.id,
+        recipient: '+49…78',
+        segments: 1,
+        modem: 'main',
+        status: 200,
+        submitted: 'yes',
+        waited_ms: 0,
+        took_ms: 1235,
+        caller_left: false,
+      },
+    ]);
+    expect(gateway.record.text).not.toContain('482915');
+    expect(gateway.record.text).not.toContain('5112345');
+  });
+});
+
+describe('a message that was not sent', () => {
+  it('leaves one line in the log, with how far it came', async () => {
+    const error = new SendError('network_refused', { causeCode: 'CMS 38', detail: 'network out of order' });
+    error.progress = { segments: 2, modem: 'main', waitedMs: 12.3, tookMs: 4000.9 };
+    const gateway = await startGateway({ send: () => Promise.reject(error) });
+    const { id } = await json(await post(gateway));
+    expect(gateway.record.of('message')).toEqual([
+      {
+        timestamp: expect.any(String),
+        level: 'warn',
+        message: 'message not sent',
+        event: 'message',
+        id,
+        recipient: '+49…78',
+        segments: 2,
+        modem: 'main',
+        status: 502,
+        code: 'network_refused',
+        submitted: 'no',
+        detail: 'network out of order',
+        cause_code: 'CMS 38',
+        waited_ms: 12,
+        took_ms: 4001,
+        caller_left: false,
+      },
+    ]);
+  });
+});
+
+describe('the shapes that callers really send are taken', () => {
+  it.each<[string, Record<string, unknown>]>([
+    ['req with user-agent, as Auth0 sends it', { req: { ip: '192.0.2.1', 'user-agent': 'Mozilla/5.0' } }],
+    [
+      'req with user_agent and more, as an Action forwards it',
+      { req: { ip: '::1', user_agent: 'x', geoip: {}, method: 'POST' } },
+    ],
+    ['a req of any kind', { req: 'nothing' }],
+    ['keys that nobody knows', { to: 'x', from: null, code: '123456', language: 'en', text: 'y' }],
+    ['no sender', {}],
+    ['a null sender', { sender: null }],
+  ])('%s', async (_title, extra) => {
+    const { status, message } = await answerTo({ ...validBody, ...extra });
+    expect(status).toBe(200);
+    expect(message).not.toHaveProperty('sender');
+  });
+
+  it.each(['Auth0', '+1 234 567', '', 'x'.repeat(128)])('the sender %j, unchanged', async (sender) => {
+    expect((await answerTo({ ...validBody, sender })).message?.sender).toBe(sender);
+  });
+
+  it('a message_type', async () => {
+    const { message } = await answerTo({ ...validBody, message_type: 'otp_verify' });
+    expect(message?.messageType).toBe('otp_verify');
+  });
+
+  it.each(['text/plain;charset=UTF-8', 'application/x-www-form-urlencoded', 'nonsense'])(
+    'JSON called %s',
+    async (type) => {
+      expect(await answerTo(validBody, { 'content-type': type })).toMatchObject({ status: 200 });
+    },
+  );
+
+  it('JSON without a content type, in chunks', async () => {
+    const gateway = await startGateway();
+    const wire = await Wire.open(gateway.port);
+    const head = await rawPost('', { 'Transfer-Encoding': 'chunked' });
+    const text = JSON.stringify(validBody);
+    wire.write(head.replace(/Content-Length: 0\r\n/, ''));
+    for (const character of text) wire.write(`1\r\n${character}\r\n`);
+    const [answer] = await wire.write('0\r\n\r\n').answers(1);
+    expect(answer?.status).toBe(200);
+  });
+
+  it('a byte order mark before the JSON', async () => {
+    expect(await answerTo(`\ufeff${JSON.stringify(validBody)}`)).toMatchObject({ status: 200 });
+  });
+});
+
+describe('the recipient', () => {
+  it.each([
+    ['+1 399 999', '+1399999'],
+    ['+49 (151) 123-456.78', '+4915112345678'],
+    ['+49\u2011151\u2013123\u00a0456\u200978', '+4915112345678'],
+    ['\u202a+4915112345678\u202c', '+4915112345678'],
+    ['\u200e+49\u2066151\u206912345678\ufeff', '+4915112345678'],
+    [' +123456789012345\n', '+123456789012345'],
+  ])('%j becomes %s', async (recipient, e164) => {
+    expect((await answerTo({ ...validBody, recipient })).message?.recipient).toBe(e164);
+  });
+
+  it.each([
+    '',
+    '+',
+    '015112345678',
+    '004915112345678',
+    '4915112345678',
+    '+0151123456',
+    '+123456',
+    '+1234567890123456',
+    '+49151x2345678',
+    '++4915112345678',
+    '+49151,12345678',
+    '+４９１５１１２３４５',
+  ])('%j is refused', async (recipient) => {
+    const { status, answer, message, gateway } = await answerTo({ ...validBody, recipient });
+    expect({ status, code: answer.code, message }).toEqual({
+      status: 400,
+      code: 'recipient_invalid',
+      message: undefined,
+    });
+    expect(gateway.record.of('message')).toMatchObject([
+      { level: 'warn', status: 400, code: 'recipient_invalid' },
+    ]);
+  });
+});
+
+describe('the text', () => {
+  it.each([
+    'Your code is 482915\n\n@login.example.com #482915',
+    '  leading and trailing \r\n\t',
+    '€[]{}~^|\\ àèéùìòÇØø',
+    '👩‍👩‍👧‍👦 e\u0301 \u0000 \u202e',
+  ])('%j is passed on character for character', async (text) => {
+    expect((await answerTo({ ...validBody, body: text })).message?.text).toBe(text);
+  });
+});
+
+describe('a body is refused with 400', () => {
+  const json16 = Buffer.from(JSON.stringify(validBody), 'utf16le');
+
+  it.each<[string, unknown, string]>([
+    ['empty', '', 'the body is empty'],
+    ['no JSON', 'recipient=%2B49&body=x', 'the body is not JSON'],
+    ['UTF-16', json16, 'the body is not JSON'],
+    [
+      'Latin-1',
+      Buffer.from('{"recipient":"+4915112345678","body":"\xfc"}', 'latin1'),
+      'the body is not UTF-8',
+    ],
+    ['a list', [], 'recipient is missing'],
+    ['null', 'null', 'the body must be a JSON object'],
+    ['a string', '"x"', 'the body must be a JSON object'],
+    ['without recipient', { body: 'x' }, 'recipient is missing'],
+    ['with a number as recipient', { ...validBody, recipient: 4915112345678 }, 'recipient must be a string'],
+    ['without text', { recipient: '+4915112345678' }, 'body is missing'],
+    ['with an empty text', { ...validBody, body: '' }, 'body must not be empty'],
+    ['with a text that is no string', { ...validBody, body: 482915 }, 'body must be a string'],
+    [
+      'with a lone high surrogate',
+      '{"recipient":"+4915112345678","body":"a\\ud83d"}',
+      'body holds half a character (a lone surrogate)',
+    ],
+    [
+      'with a lone low surrogate',
+      '{"recipient":"+4915112345678","body":"\\ude00b"}',
+      'body holds half a character (a lone surrogate)',
+    ],
+    ['with a sender that is no string', { ...validBody, sender: 1 }, 'sender must be a string'],
+    [
+      'with a message_type that is no string',
+      { ...validBody, message_type: {} },
+      'message_type must be a string',
+    ],
+  ])('%s', async (_title, body, detail) => {
+    const { status, answer, message } = await answerTo(body);
+    expect(answer).toMatchObject({ code: 'body_invalid', detail });
+    expect({ status, message }).toEqual({ status: 400, message: undefined });
+  });
+
+  it('compressed', async () => {
+    expect(await answerTo(validBody, { 'content-encoding': 'gzip' })).toMatchObject({ status: 400 });
+    expect(await answerTo(validBody, { 'content-encoding': 'identity' })).toMatchObject({ status: 200 });
+  });
+
+  it('without a word of it in the log, though the parser quotes what it cannot read', async () => {
+    const { gateway } = await answerTo('{"recipient":"+4915112345678","body":"Your code is 482915"');
+    expect(gateway.record.of('message')).toHaveLength(1);
+    expect(gateway.record.text).not.toMatch(/482915|5112345/);
+  });
+});
+
+describe('Prefer: wait', () => {
+  /** Milliseconds from the request to the deadline that dispatch was given, within those that the request took. */
+  async function deadlineOf(prefer: string) {
+    const before = performance.now();
+    const gateway = await startGateway();
+    const response = await post(gateway, { headers: { prefer } });
+    const { deadlineAt } = gateway.sent[0]!.control;
+    const earliest = before + 1;
+    return {
+      earliest,
+      latest: performance.now(),
+      deadlineAt,
+      applied: response.headers.get('preference-applied'),
+    };
+  }
+
+  it('shortens the deadline and is acknowledged', async () => {
+    const { earliest, latest, deadlineAt, applied } = await deadlineOf('respond-async, wait=15');
+    expect(deadlineAt - 15_000).toBeGreaterThan(earliest);
+    expect(deadlineAt - 15_000).toBeLessThan(latest);
+    expect(applied).toBe('wait=15');
+  });
+
+  it.each(['wait=25', 'wait=600', 'wait=soon', 'handling=lenient'])(
+    '%s leaves it as it is',
+    async (prefer) => {
+      const { earliest, latest, deadlineAt, applied } = await deadlineOf(prefer);
+      expect(deadlineAt - 25_000).toBeGreaterThan(earliest);
+      expect(deadlineAt - 25_000).toBeLessThan(latest);
+      expect(applied).toBeNull();
+    },
+  );
+});
+
+describe('a caller that hangs up', () => {
+  /** Holds a message until its caller left. */
+  const untilLeft: Send = (_message, { callerLeft }) =>
+    new Promise((_resolve, reject) => {
+      const give = () => reject(new SendError('deadline_unreachable'));
+      if (callerLeft.aborted) give();
+      callerLeft.addEventListener('abort', give, { once: true });
+    });
+
+  it('aborts its message, is written nothing, and is in the log', async () => {
+    const gateway = await startGateway({ send: untilLeft });
+    const wire = await Wire.open(gateway.port);
+    wire.write(await rawPost(JSON.stringify(validBody)));
+    await expect.poll(() => gateway.sent.length, { interval: 1 }).toBe(1);
+    wire.socket.destroy();
+    expect(await gateway.record.next('message')).toMatchObject({ level: 'warn', caller_left: true });
+    expect(wire.received).toBe('');
+  });
+
+  it('by closing its sending side only, is taken as gone as well', async () => {
+    const gateway = await startGateway({ send: untilLeft });
+    const wire = await Wire.open(gateway.port);
+    wire.socket.end(await rawPost(JSON.stringify(validBody)));
+    expect(await gateway.record.next('message')).toMatchObject({ caller_left: true });
+  });
+
+  it('aborts the messages that it pipelined behind another', async () => {
+    const gateway = await startGateway({ send: untilLeft });
+    const wire = await Wire.open(gateway.port);
+    const request = await rawPost(JSON.stringify(validBody));
+    wire.write(request.repeat(15));
+    await expect.poll(() => gateway.sent.length, { interval: 1 }).toBe(15);
+    wire.socket.destroy();
+    await expect.poll(() => gateway.record.of('message').length, { interval: 1 }).toBe(15);
+    expect(gateway.record.of('message').every((entry) => entry.caller_left)).toBe(true);
+  });
+
+  it('while it sends its body leaves no message behind', async () => {
+    const gateway = await startGateway();
+    const wire = await Wire.open(gateway.port);
+    wire.write((await rawPost(JSON.stringify(validBody))).slice(0, -1));
+    await expect.poll(() => wire.socket.bytesWritten).toBeGreaterThan(0);
+    wire.socket.destroy();
+    await gateway.record.next('caller_left');
+    expect(gateway.sent).toEqual([]);
+    expect(gateway.record.of('message')).toEqual([]);
+  });
+
+  it('after its answer aborts nothing', async () => {
+    const gateway = await startGateway({ send: accepted });
+    const wire = await Wire.open(gateway.port);
+    await wire.write(await rawPost(JSON.stringify(validBody))).answers(1);
+    wire.socket.destroy();
+    await wire.closed;
+    expect(gateway.sent[0]?.control.callerLeft.aborted).toBe(false);
+  });
+});
+
+describe('before the token is looked at', () => {
+  it('a clock that is not set is answered with 503, never 401', async () => {
+    const gateway = await startGateway({ clockIsSet: () => false });
+    const response = await post(gateway, { token: 'expired.or.worse' });
+    expect(response.status).toBe(503);
+    expect(gateway.record.of('token_refused')).toEqual([]);
+    expect(gateway.record.of('request_refused')).toMatchObject([{ level: 'warn', code: 'clock_unset' }]);
+  });
+});

@@ -1,0 +1,328 @@
+import { once } from 'node:events';
+import { describe, expect, it } from 'vitest';
+import type { Send } from '../../src/dispatch/message.js';
+import { createServer } from '../../src/http/server.js';
+import { accepted, LogRecord, post, startGateway, validBody } from './support/gateway.js';
+import { exchange, rawPost, Wire } from './support/wire.js';
+
+const request = () => rawPost(JSON.stringify(validBody));
+
+/** A `send` that waits until it is let go, and says when it was called. */
+function gated() {
+  const gate = new EventTarget();
+  const send: Send = async (message, control) => {
+    gate.dispatchEvent(new Event('called'));
+    await once(gate, 'go');
+    return accepted(message, control);
+  };
+  return { send, called: () => once(gate, 'called'), go: () => gate.dispatchEvent(new Event('go')) };
+}
+
+describe('what is no proper request is answered as a problem, on the socket', () => {
+  it.each([
+    ['no HTTP at all', 'hello\r\n\r\n', 400, 'request_malformed'],
+    ['a TLS client hello', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03', 400, 'request_malformed'],
+    ['HTTP/2 without TLS', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 400, 'request_malformed'],
+    ['HTTP/1.1 without Host', 'GET /livez HTTP/1.1\r\n\r\n', 400, 'request_malformed'],
+    [
+      'a bad Content-Length',
+      'POST /sms HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n',
+      400,
+      'request_malformed',
+    ],
+    [
+      'two framings at once, as a smuggler sends them',
+      'POST /sms HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+      400,
+      'request_malformed',
+    ],
+    ['a bare CR in a header', 'GET /livez HTTP/1.1\r\nHost: x\r\nX: a\rb\r\n\r\n', 400, 'request_malformed'],
+    ['CONNECT', 'CONNECT example.com:443 HTTP/1.1\r\nHost: example.com\r\n\r\n', 405, 'method_not_allowed'],
+    [
+      'an unmeetable expectation',
+      'GET /livez HTTP/1.1\r\nHost: x\r\nExpect: 200-ok\r\n\r\n',
+      417,
+      'expectation_failed',
+    ],
+  ])('%s', async (_title, bytes, status, code) => {
+    const { port, record } = await startGateway();
+    const answers = await exchange(port, bytes);
+    expect(answers.map((answer) => answer.status)).toEqual([status]);
+    expect(JSON.parse(answers[0]!.body)).toMatchObject({ status, code, submitted: 'no' });
+    expect(answers[0]!.headers.get('content-type')).toBe('application/problem+json');
+    expect(record.entries.filter((entry) => entry.level === 'error')).toEqual([]);
+  });
+
+  it('a connection that says nothing is ended with 408', async () => {
+    const { port } = await startGateway({
+      limits: { headersTimeoutMs: 30, requestTimeoutMs: 30, checkIntervalMs: 5 },
+    });
+    const answers = await (await Wire.open(port)).untilClosed();
+    expect(answers.map((answer) => answer.status)).toEqual([408]);
+  });
+
+  it('a broken connection is answered once, however much more comes in', async () => {
+    const { port } = await startGateway();
+    const wire = await Wire.open(port);
+    wire.write('garbage\r\n\r\n');
+    await wire.answers(1);
+    wire.write('more garbage\r\n\r\n').write('GET /livez HTTP/1.1\r\nHost: x\r\n\r\n');
+    expect(await wire.untilClosed()).toHaveLength(1);
+  });
+
+  it('a client that is gone already is written nothing and hurts nothing', async () => {
+    const gateway = await startGateway();
+    for (const bytes of ['garbage\r\n\r\n', 'CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n', 'POST /sms HTT']) {
+      const wire = await Wire.open(gateway.port);
+      wire.write(bytes);
+      wire.socket.resetAndDestroy();
+      await wire.closed;
+    }
+    expect((await post(gateway)).status).toBe(200);
+    expect(gateway.record.entries.filter((entry) => entry.level === 'error')).toEqual([]);
+  });
+});
+
+describe('what Node would do by itself is what it should', () => {
+  it('takes HTTP/1.0 without Host and closes', async () => {
+    const { port } = await startGateway();
+    const [answer] = await exchange(port, 'GET /livez HTTP/1.0\r\n\r\n');
+    expect(answer).toMatchObject({ status: 200, body: 'alive\n' });
+  });
+
+  it('does not upgrade: the request is handled as it stands (RFC 9110 7.8)', async () => {
+    const { port } = await startGateway();
+    const wire = await Wire.open(port);
+    const headers = { Connection: 'Upgrade, HTTP2-Settings', Upgrade: 'h2c', 'HTTP2-Settings': 'AAMAAABk' };
+    const [answer] = await wire.write(await rawPost(JSON.stringify(validBody), headers)).answers(1);
+    expect(answer?.status).toBe(200);
+  });
+
+  it('asks for the body of a caller that waits with 100-continue', async () => {
+    const { port } = await startGateway();
+    const wire = await Wire.open(port);
+    const text = await rawPost(JSON.stringify(validBody), { Expect: '100-continue' });
+    const split = text.indexOf('\r\n\r\n') + 4;
+    const [interim] = await wire.write(text.slice(0, split)).answers(1);
+    expect(interim?.status).toBe(100);
+    const answers = await wire.write(text.slice(split)).answers(2);
+    expect(answers[1]?.status).toBe(200);
+  });
+
+  it.each(['OPTIONS', 'GET', 'HEAD', 'PUT', 'DELETE', 'PATCH', 'TRACE'])('%s /sms is 405', async (method) => {
+    const { port } = await startGateway();
+    const answers = await exchange(port, `${method} /sms HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+    expect(answers).toMatchObject(method === 'HEAD' ? [] : [{ status: 405 }]);
+  });
+
+  it.each(['*', '/', '/sms/x', '//sms', '/%zz', '/sms%00'])('OPTIONS %s is 404', async (target) => {
+    const { port } = await startGateway();
+    const answers = await exchange(
+      port,
+      `OPTIONS ${target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`,
+    );
+    expect(answers).toMatchObject([{ status: 404 }]);
+  });
+});
+
+describe('a body that is too large', () => {
+  const large = JSON.stringify({ ...validBody, body: 'x'.repeat(500_000) });
+
+  it('is answered before it came, when its length says so', async () => {
+    const { port, sent } = await startGateway();
+    const wire = await Wire.open(port);
+    const text = await rawPost('', { 'Content-Length': '65537' });
+    const [answer] = await wire.write(text).answers(1);
+    expect(answer?.status).toBe(413);
+    expect(answer?.headers.get('connection')).toBe('close');
+    expect(sent).toEqual([]);
+  });
+
+  it('is refused at the octet after the last that is allowed, when it comes in chunks', async () => {
+    const gateway = await startGateway();
+    const fits = { ...validBody, body: '' };
+    const room = 65_536 - JSON.stringify(fits).length;
+    const send = (text: string) => chunked(gateway.port, JSON.stringify({ ...fits, body: text }));
+    expect(await send('x'.repeat(room))).toBe(200);
+    expect(await send('x'.repeat(room + 1))).toBe(413);
+  });
+
+  it('is let pass, so that a client that first sends it all can read the answer', async () => {
+    const { port } = await startGateway();
+    const wire = await Wire.open(port);
+    wire.write(await rawPost(large));
+    const answers = await wire.untilClosed();
+    expect(answers.map((answer) => answer.status)).toEqual([413]);
+  });
+
+  it('is not let pass without end', async () => {
+    const { port } = await startGateway();
+    const wire = await Wire.open(port);
+    wire.write(await rawPost('', { 'Content-Length': String(2 ** 40) }));
+    const block = Buffer.alloc(65_536, 'x');
+    let written = 0;
+    const pump = () => {
+      while (!wire.socket.destroyed && wire.socket.write(block)) written += block.length;
+    };
+    wire.socket.on('drain', pump);
+    pump();
+    await wire.closed;
+    // A megabyte is discarded; what the kernel buffers on both sides comes on top.
+    expect(written).toBeLessThan(64 * 1024 * 1024);
+  });
+
+  async function chunked(port: number, text: string): Promise<number | undefined> {
+    const head = (await rawPost('', { 'Transfer-Encoding': 'chunked', Connection: 'close' })).replace(
+      'Content-Length: 0\r\n',
+      '',
+    );
+    const chunks = text.match(/.{1,10000}/gs) ?? [];
+    const body = chunks.map((chunk) => `${chunk.length.toString(16)}\r\n${chunk}\r\n`).join('');
+    const [answer] = await exchange(port, `${head}${body}0\r\n\r\n`);
+    return answer?.status;
+  }
+});
+
+describe('answers on one connection', () => {
+  it('come in the order of the pipelined requests', async () => {
+    const release: (() => void)[] = [];
+    const send: Send = async (message, control) => {
+      await new Promise<void>((resolve) => release.push(resolve));
+      return { ...(await accepted(message, control)), references: [Number(message.text)] };
+    };
+    const { port, sent } = await startGateway({ send });
+    const wire = await Wire.open(port);
+    for (const body of ['1', '2', '3']) wire.write(await rawPost(JSON.stringify({ ...validBody, body })));
+    await expect.poll(() => sent.length, { interval: 1 }).toBe(3);
+    for (const resolve of release.reverse()) resolve();
+    const answers = await wire.answers(3);
+    expect(answers.map(({ body }) => (JSON.parse(body) as { references: number[] }).references)).toEqual([
+      [1],
+      [2],
+      [3],
+    ]);
+  });
+
+  it('are not overtaken by the refusal of garbage behind a request under way', async () => {
+    const { send, called, go } = gated();
+    const { port } = await startGateway({ send });
+    const wire = await Wire.open(port);
+    const sending = called();
+    wire.write((await request()) + 'garbage\r\n\r\n');
+    await sending;
+    go();
+    const answers = await wire.untilClosed();
+    expect(answers.map((answer) => answer.status)).toEqual([200]);
+    expect(answers[0]?.headers.get('connection')).toBe('close');
+  });
+
+  it('are not overtaken by the 408 of a slow request behind one under way', async () => {
+    const { send, called, go } = gated();
+    const limits = { headersTimeoutMs: 30, requestTimeoutMs: 30, checkIntervalMs: 5 };
+    const { port } = await startGateway({ send, limits });
+    const wire = await Wire.open(port);
+    const sending = called();
+    wire.write((await request()) + 'POST /sms HTTP/1.1\r\n');
+    await sending;
+    // The bystander comes later, so when it has timed out, so has the slow request.
+    await (await Wire.open(port)).closed;
+    go();
+    expect((await wire.untilClosed()).map((answer) => answer.status)).toEqual([200]);
+  });
+
+  it('are one only, when a refused request never sends its body', async () => {
+    const { port } = await startGateway({
+      limits: { headersTimeoutMs: 30, requestTimeoutMs: 30, checkIntervalMs: 5 },
+    });
+    const text = (await request()).replace(/Bearer \S+/, 'Bearer x.y.z').slice(0, -10);
+    const answers = await exchange(port, text);
+    expect(answers.map((answer) => answer.status)).toEqual([401]);
+  });
+});
+
+describe('closing', () => {
+  it('answers what is under way, tells it to go, and takes nothing new', async () => {
+    const { send, called, go } = gated();
+    const gateway = await startGateway({ send });
+    const wire = await Wire.open(gateway.port);
+    const sending = called();
+    wire.write(await request());
+    await sending;
+    const closed = gateway.server.close(60_000);
+    await expect(post(gateway)).rejects.toThrow();
+    go();
+    const answers = await wire.untilClosed();
+    expect(answers.map((answer) => answer.status)).toEqual([200]);
+    expect(answers[0]?.headers.get('connection')).toBe('close');
+    await closed;
+  });
+
+  it('answers all pipelined requests under way', async () => {
+    const { send, go } = gated();
+    const { port, server, sent } = await startGateway({ send });
+    const wire = await Wire.open(port);
+    wire.write((await request()).repeat(3));
+    await expect.poll(() => sent.length, { interval: 1 }).toBe(3);
+    const closed = server.close(60_000);
+    go();
+    const answers = await wire.untilClosed();
+    expect(answers.map(({ status, headers }) => [status, headers.get('connection')])).toEqual([
+      [200, 'keep-alive'],
+      [200, 'keep-alive'],
+      [200, 'close'],
+    ]);
+    await closed;
+  });
+
+  it('ends idle connections at once', async () => {
+    const { port, server } = await startGateway();
+    const wire = await Wire.open(port);
+    await wire.write('GET /livez HTTP/1.1\r\nHost: x\r\n\r\n').answers(1);
+    await server.close(60_000);
+    await wire.closed;
+  });
+
+  it('cuts what is not done when the grace is over, and may be asked twice', async () => {
+    const { send, called } = gated();
+    const { port, server } = await startGateway({ send });
+    const wire = await Wire.open(port);
+    const sending = called();
+    wire.write(await request());
+    await sending;
+    await Promise.all([server.close(10), server.close(10)]);
+    expect(await wire.untilClosed()).toEqual([]);
+  });
+});
+
+describe('listening', () => {
+  it('says which address cannot be had and why', async () => {
+    const { port, record } = await startGateway();
+    const second = createServer({
+      handler: () => undefined,
+      listen: { host: '127.0.0.1', port },
+      log: record.log,
+    });
+    await expect(second.listen()).rejects.toThrow(`cannot listen on 127.0.0.1:${port}: listen EADDRINUSE`);
+  });
+
+  it('takes no more connections than it may', async () => {
+    const { port } = await startGateway({ limits: { maxConnections: 2 } });
+    const kept = [await Wire.open(port), await Wire.open(port)];
+    const surplus = await Wire.open(port);
+    await surplus.closed;
+    const [answer] = await kept[0]!.write('GET /livez HTTP/1.1\r\nHost: x\r\n\r\n').answers(1);
+    expect(answer?.status).toBe(200);
+  });
+
+  it('works on IPv6 as well', async () => {
+    const { log } = new LogRecord();
+    const server = createServer({
+      handler: (_req, res) => void res.end('ok'),
+      listen: { host: '::1', port: 0 },
+      log,
+    });
+    const { port } = await server.listen();
+    expect(await (await fetch(`http://[::1]:${port}/`)).text()).toBe('ok');
+    await server.close(0);
+  });
+});
