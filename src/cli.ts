@@ -63,7 +63,8 @@ if (process.argv[2] === 'simulate' || process.argv.includes('--help') || process
 
 function wholeSeconds(text: string): number {
   const seconds = Number(text);
-  if (!Number.isSafeInteger(seconds) || seconds < 1) throw new InvalidArgumentError('a whole number of seconds, 1 or more');
+  if (!Number.isSafeInteger(seconds) || seconds < 1)
+    throw new InvalidArgumentError('a whole number of seconds, 1 or more');
   return seconds;
 }
 
@@ -77,5 +78,7 @@ try {
 
 /** What a person can mend has a message that says how; anything else is a bug and shows its stack. */
 function isListenError(error: unknown): error is Error {
-  return error instanceof Error && 'code' in error && (error.code === 'EADDRINUSE' || error.code === 'EACCES');
+  return (
+    error instanceof Error && 'code' in error && (error.code === 'EADDRINUSE' || error.code === 'EACCES')
+  );
 }

@@ -97,7 +97,17 @@ export function checkConfig(
 function readConfig(file: string, env: NodeJS.ProcessEnv): { config?: Config; problems: Problem[] } {
   const raw = readToml(file);
   if ('message' in raw) return { problems: [raw] };
-  const sections = { http: {}, admin: {}, auth0: {}, message: {}, policy: {}, journal: {}, log: {} };
+  // What is left out is empty, so that its missing keys are told one by one and its defaults are filled in.
+  const sections = {
+    http: {},
+    admin: {},
+    auth0: {},
+    modem: [],
+    message: {},
+    policy: {},
+    journal: {},
+    log: {},
+  };
   const parsed = v.safeParse(configSchema, { ...sections, ...raw.table }, { abortPipeEarly: true });
   const problems = [
     ...unknownKeys(raw.table),
@@ -139,7 +149,7 @@ function toProblem(issue: Issue): Problem {
     .map((key) => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`))
     .join('')
     .slice(1);
-  const hint = whereFrom[path.replace(/\d+/, '')];
+  const hint = whereFrom[path.replace(/\[\d+\]/, '[]')];
   if (issue.input === undefined && hint) return { path, message: `is missing: ${hint}` };
   // A PIN or secret is easily put where the name of its file belongs.
   const value = /(?:secret|pin)_file$/.test(path) ? undefined : shown(issue.input);

@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'winston';
 import { type Config, loadConfig, loadSecrets, type ModemConfig, type Secrets } from './config.js';
@@ -8,6 +9,7 @@ import { LimitedLog } from './http/limited-log.js';
 import { createServer, type HttpServer } from './http/server.js';
 import { createLog } from './log.js';
 import { FlightRecord } from './modem/flight-record.js';
+import { type ConfiguredPin, PinMemory } from './modem/pin-memory.js';
 import { Supervisor } from './modem/supervisor.js';
 import { serialLink } from './serial/port.js';
 import { openStateDir, type StateDir } from './state-dir.js';
@@ -48,7 +50,12 @@ export async function startDaemon(
 }
 
 async function compose(config: Config, secrets: Secrets, stateDir: StateDir, log: Logger): Promise<Daemon> {
-  const modems = await Promise.all(config.modems.map((modem) => createModem(modem, stateDir, log)));
+  const pinMemory = await PinMemory.open(stateDir.path);
+  const modems = await Promise.all(
+    config.modems.map(async (modem) =>
+      createModem(modem, await pinOf(modem, secrets), pinMemory, stateDir, log),
+    ),
+  );
   const dispatch = createDispatch({ modems, limits: config.message, log });
   const isReady = () => modems.some((modem) => ['ready', 'sending'].includes(modem.snapshot().phase));
   let stopping = false;
@@ -84,10 +91,26 @@ async function compose(config: Config, secrets: Secrets, stateDir: StateDir, log
   };
 }
 
-async function createModem(config: ModemConfig, stateDir: StateDir, log: Logger): Promise<Supervisor> {
+async function pinOf(modem: ModemConfig, secrets: Secrets): Promise<ConfiguredPin | undefined> {
+  const pin = secrets.pins.get(modem.name);
+  if (pin === undefined || modem.pinFile === undefined) return undefined;
+  const { mtimeNs, ino } = await stat(modem.pinFile, { bigint: true });
+  return { pin, generation: `${ino}-${mtimeNs}` };
+}
+
+async function createModem(
+  config: ModemConfig,
+  pin: ConfiguredPin | undefined,
+  pinMemory: PinMemory,
+  stateDir: StateDir,
+  log: Logger,
+): Promise<Supervisor> {
   const file = join(stateDir.path, `${encodeURIComponent(config.name)}.flight`);
   const [flightRecord, leftFlight] = await FlightRecord.open(file, (error) =>
-    log.error(`${file} cannot be written: after a crash a late result may go unrecognised`, { event: 'state_fault', error }),
+    log.error(`${file} cannot be written: after a crash a late result may go unrecognised`, {
+      event: 'state_fault',
+      error,
+    }),
   );
   return new Supervisor({
     name: config.name,
@@ -98,6 +121,8 @@ async function createModem(config: ModemConfig, stateDir: StateDir, log: Logger)
     idleProbeMs: config.idleProbeMs,
     flightRecord,
     leftFlight,
+    pin,
+    pinMemory,
     log,
   });
 }
@@ -108,7 +133,8 @@ function snapshotOf(modems: readonly Supervisor[], dispatch: Dispatch): unknown 
     version,
     waiting: dispatch.waiting(),
     modems: modems.map((modem) => {
-      const { name, phase, phaseSince, reason, device, manufacturer, model, operator, signalDbm } = modem.snapshot();
+      const { name, phase, phaseSince, reason, device, manufacturer, model, operator, signalDbm } =
+        modem.snapshot();
       const phase_s = Math.round((performance.now() - phaseSince) / 1000);
       return { name, phase, phase_s, reason, device, manufacturer, model, operator, signal_dbm: signalDbm };
     }),

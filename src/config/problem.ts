@@ -31,27 +31,29 @@ export function shown(value: unknown): string | undefined {
   return text.length > 60 ? `${text.slice(0, 59)}…` : text;
 }
 
-/** The candidate that was probably meant by a misspelled key, if one is near. */
+/** The candidate that was probably meant by a misspelled key: one begins with the other, or they are two edits apart. */
 export function nearest(key: string, candidates: readonly string[]): string | undefined {
-  const limit = Math.max(1, Math.floor(key.length / 3));
+  const written = key.toLowerCase().slice(0, 64);
   const ranked = candidates
-    .map((candidate) => ({ candidate, distance: editDistance(key.toLowerCase(), candidate) }))
+    .map((candidate) => {
+      const extended = candidate.startsWith(written) || written.startsWith(candidate);
+      return { candidate, distance: extended ? 0 : editDistance(written, candidate) };
+    })
     .sort((a, b) => a.distance - b.distance);
-  const best = ranked[0];
-  return best && best.distance <= limit ? best.candidate : undefined;
+  const [best] = ranked;
+  return best && best.distance <= 2 ? best.candidate : undefined;
 }
 
-/** Levenshtein distance; keys are short, but a hostile one is cut so that the table stays small. */
-function editDistance(left: string, right: string): number {
-  const a = left.slice(0, 64);
-  let row = Array.from({ length: right.length + 1 }, (_, column) => column);
+/** Levenshtein distance. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, column) => column);
   for (let i = 1; i <= a.length; i++) {
     const next = [i];
-    for (let j = 1; j <= right.length; j++) {
-      const substitution = row[j - 1]! + (a[i - 1] === right[j - 1] ? 0 : 1);
+    for (let j = 1; j <= b.length; j++) {
+      const substitution = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
       next.push(Math.min(substitution, row[j]! + 1, next[j - 1]! + 1));
     }
     row = next;
   }
-  return row[right.length]!;
+  return row[b.length]!;
 }

@@ -119,6 +119,45 @@ export class Modem {
     }
   }
 
+  /** The SIM's serial number (ITU-T E.118), by whichever command the modem knows; many tell it before the PIN. */
+  async iccid(): Promise<string | undefined> {
+    for (const text of ['AT+CCID', 'AT+ICCID', 'AT^ICCID?', 'AT+QCCID']) {
+      const lines = await this.#attempt({ text, response: anyText, timeoutMs: quickMs });
+      const digits = /\d{18,22}/.exec(lines?.join(' ') ?? '')?.[0];
+      if (digits) return digits;
+    }
+    return undefined;
+  }
+
+  /** The modem's own serial number (27.007 5.4). */
+  async imei(): Promise<string | undefined> {
+    const lines = await this.#attempt({ text: 'AT+CGSN', response: anyText, timeoutMs: quickMs });
+    return /\d{14,16}/.exec(lines?.join(' ') ?? '')?.[0];
+  }
+
+  /**
+   * Tries left for the PIN; undefined when the modem cannot tell. `+CPINR` (27.007 8.65), else VERIFY without data
+   * (TS 102.221 11.1.9: status 63CX), which spends no try.
+   */
+  async pinTriesLeft(): Promise<number | undefined> {
+    const response = /^\+CPINR: *"?SIM PIN"?,/;
+    const lines = await this.#attempt({ text: 'AT+CPINR="SIM PIN"', response, timeoutMs: simMs });
+    const told = /, *(\d+)/.exec(lines?.[0] ?? '')?.[1];
+    if (told !== undefined) return Number(told);
+    const verify = await this.#attempt({
+      text: 'AT+CSIM=10,"0020000100"',
+      response: /^\+CSIM:/,
+      timeoutMs: simMs,
+    });
+    const status = /63C([0-9A-F])"?$/i.exec(verify?.[0] ?? '')?.[1];
+    return status === undefined ? undefined : Number.parseInt(status, 16);
+  }
+
+  /** `AT+CPIN=` (27.007 8.3): spends a try when wrong. Rejects with `AtCommandError` when refused. */
+  async enterPin(pin: string): Promise<void> {
+    await this.#run({ text: `AT+CPIN="${pin}"`, timeoutMs: simMs });
+  }
+
   /**
    * PDU mode and the routing of inbound SMS, once per {@link wake}. False while the modem is not ready for SMS, which takes some
    * ten seconds after power-on.

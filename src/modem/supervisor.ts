@@ -5,6 +5,7 @@ import type { OpenLink } from '../serial/link.js';
 import type { FlightRecord, LeftFlight } from './flight-record.js';
 import { backoffMs, bootSign, type LifeEvent, transitions } from './life.js';
 import { Modem, type ModemTuning, type Registration, type SimState } from './modem.js';
+import type { ConfiguredPin, PinMemory } from './pin-memory.js';
 import type {
   ModemPhase,
   ModemSnapshot,
@@ -20,6 +21,7 @@ import {
   submitSms,
 } from './submission.js';
 import { UnansweredSubmits } from './unanswered.js';
+import { unlock } from './unlock.js';
 
 export interface SupervisorOptions {
   name: string;
@@ -32,6 +34,8 @@ export interface SupervisorOptions {
   idleProbeMs: number;
   /** Keeps what must outlive the process, and what the one before left. */
   flightRecord: FlightRecord;
+  pin: ConfiguredPin | undefined;
+  pinMemory: PinMemory;
   leftFlight: LeftFlight | undefined;
   log: Logger;
 }
@@ -66,6 +70,7 @@ export class Supervisor implements SmsModem {
   #failures = 0;
   #timer: NodeJS.Timeout | undefined;
   #stallTimer: NodeJS.Timeout | undefined;
+  #sim: SimState = 'busy';
   #onLateReference: ((reference: number) => void) | undefined;
   #echoIsOff = false;
 
@@ -181,7 +186,7 @@ export class Supervisor implements SmsModem {
       case 'probing':
         return this.#work(() => this.#probe());
       case 'unlocking':
-        return this.#after(10 * pollMs, () => this.#emit('unlocked'));
+        return this.#work(() => this.#unlock());
       case 'registering':
         return this.#work(() => this.#register());
       case 'ready':
@@ -238,8 +243,29 @@ export class Supervisor implements SmsModem {
     await modem.switchOn();
     const sim = await modem.simState();
     if (this.#phase !== 'probing') return;
+    this.#sim = sim;
     if (sim === 'ready') this.#emit('awake', 'waiting for the network');
     else this.#emit('locked', simReasons[sim]);
+  }
+
+  /** Gives the SIM what it asks for if that is safe, else waits for a person, a SIM that wakes up, or a new one. */
+  async #unlock(): Promise<void> {
+    const modem = this.#modem as Modem;
+    const { pin, pinMemory } = this.#options;
+    const obstacle = this.#sim === 'pin' ? await unlock(modem, pin, pinMemory) : simReasons[this.#sim];
+    if (this.#phase !== 'unlocking') return;
+    if (obstacle === undefined) return this.#emit('unlocked');
+    if (obstacle !== this.#reason)
+      this.#log.warn(`modem ${this.name}: ${obstacle}`, { event: 'sim', modem: this.name });
+    this.#reason = obstacle;
+    this.#after(this.#sim === 'busy' ? pollMs : 10 * pollMs, () => this.#work(() => this.#lookAtSim()));
+  }
+
+  async #lookAtSim(): Promise<void> {
+    this.#sim = await (this.#modem as Modem).simState();
+    if (this.#phase !== 'unlocking') return;
+    if (this.#sim === 'ready') this.#emit('unlocked');
+    else await this.#unlock();
   }
 
   async #register(): Promise<void> {
@@ -326,8 +352,9 @@ export class Supervisor implements SmsModem {
   }
 }
 
-const simReasons: Record<Exclude<SimState, 'ready'>, string> = {
-  pin: 'the SIM asks for its PIN: remove the PIN lock with a phone, or set pin_file',
+const simReasons: Record<SimState, string> = {
+  ready: 'the SIM is ready',
+  pin: 'the SIM asks for its PIN',
   puk: 'the SIM is blocked and asks for its PUK: enter it with a phone; simgate never does',
   absent: 'there is no SIM in the modem',
   busy: 'the SIM is not ready yet',

@@ -1,5 +1,5 @@
-import type { Distortion } from './faults.js';
 import type { DataEntry } from './interpreter.js';
+import type { Distortion } from './submit-plan.js';
 
 /** A command's no: `+CME ERROR` (3GPP TS 27.007 9.2), `+CMS ERROR` (27.005 3.2.5) or a bare ERROR. */
 export class CommandRefused extends Error {

@@ -3,7 +3,8 @@ import { fstatSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { control } from './control.js';
-import { type FaultSpec, FaultSyntaxError, faultKinds, parseFault, stuckPrompt } from './faults.js';
+import { type FaultParameter, faultKinds } from './fault-kinds.js';
+import { type FaultSpec, FaultSyntaxError, parseFault, stuckPrompt } from './faults.js';
 import {
   busyPolicies,
   defaultOptions,
@@ -168,7 +169,7 @@ function collectFault(value: string, before: FaultSpec[] = []): FaultSpec[] {
 
 function faultHelp(): string {
   const kinds = Object.entries(faultKinds).map(([kind, { parameters, does }]) => {
-    const names = parameters.map((p: { name: string; preset?: string }) =>
+    const names = parameters.map((p: FaultParameter) =>
       p.preset === undefined ? `:${p.name}` : `[:${p.name}=${p.preset}]`,
     );
     return `  ${(kind + names.join('')).padEnd(44)} ${does}`;

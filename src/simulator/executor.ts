@@ -1,8 +1,8 @@
 import { type Answer, CommandRefused, finalResultOf, type Prompted, type Result } from './answer.js';
 import { type Command, parseCommandLine } from './command-line.js';
-import type { Distortion } from './faults.js';
 import type { Turn } from './interpreter.js';
 import type { Modem } from './modem.js';
+import type { Distortion } from './submit-plan.js';
 
 /** A command's behaviour, by the form it was asked in. A form that is absent is refused. */
 export interface CommandHandler {
@@ -85,10 +85,14 @@ function collect(modem: Modem, prompted: Prompted, settle: (result: Result) => v
     turn.collect({
       ...prompted,
       onComplete: (data) => {
+        modem.sayHeld();
         if (modem.options.parallel) turn.release();
         prompted.onComplete(data, settle);
       },
-      onEscape: () => settle(prompted.onEscape()),
+      onEscape: () => {
+        modem.sayHeld();
+        settle(prompted.onEscape());
+      },
     });
   });
 }

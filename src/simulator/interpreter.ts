@@ -1,4 +1,4 @@
-import type { Distortion } from './faults.js';
+import type { Distortion } from './submit-plan.js';
 
 const backspace = '\b';
 const lineFeed = '\n';
@@ -78,9 +78,10 @@ export class Interpreter {
     this.#output = '';
   }
 
-  /** Enters data entry out of the blue, without a prompt. */
-  collect(entry: DataEntry): void {
-    this.#mode = { name: 'data', entry, data: '' };
+  /** Takes the line as if a command had come, for a modem that wakes in the middle of one. */
+  seize(): Turn {
+    this.#mode = { name: 'busy' };
+    return this.#newTurn();
   }
 
   receive(bytes: string): void {

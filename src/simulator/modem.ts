@@ -2,7 +2,7 @@ import { CommandRefused } from './answer.js';
 import { type Clock, Timers } from './clock.js';
 import { commandTable } from './commands/table.js';
 import { type CommandTable, executeLine } from './executor.js';
-import type { Break, Distortion, FaultPlanner } from './faults.js';
+import { type FaultPlanner, stuckPrompt } from './faults.js';
 import { Indications } from './indications.js';
 import { Interpreter } from './interpreter.js';
 import { type HeldMessage, MessageStore } from './message-store.js';
@@ -13,6 +13,7 @@ import type { Random } from './random.js';
 import type { NetworkRecord } from './record.js';
 import { freshSettings, type Settings } from './settings.js';
 import { SimCard } from './sim-card.js';
+import type { Break, Distortion } from './submit-plan.js';
 import { type Vendor, vendors } from './vendors.js';
 
 /** What a modem says into, and pulls down with it. */
@@ -36,6 +37,9 @@ export interface ModemParts {
 /** `+CREG` stat of what the network grants (3GPP TS 27.007 7.2). */
 const registrationStat = { none: 0, home: 1, searching: 2, denied: 3, roaming: 5 } as const;
 type RegistrationStat = (typeof registrationStat)[keyof typeof registrationStat];
+
+/** How long a USB modem's tty is away while it restarts, unless the whole restart is shorter. */
+const enumerationMs = 500;
 
 /** The virtual modem: bytes in, bytes out, its state, and its power. Knows no tty, so a test needs none. */
 export class Modem {
@@ -145,7 +149,8 @@ export class Modem {
 
   reboot(): void {
     this.powerOff();
-    if (this.options.resetTty === 'hangup') this.#tty.hangUp('lost', this.options.bootMs);
+    if (this.options.resetTty === 'hangup')
+      this.#tty.hangUp('lost', Math.min(this.options.bootMs, enumerationMs));
     else this.powerOn('now');
   }
 
@@ -174,9 +179,11 @@ export class Modem {
     else this.#interpreter.say(`\r\n${line}\r\n`);
   }
 
-  /** Bytes as they are. */
+  /** Bytes as they are, in pieces that a terminal takes. */
   sayRaw(output: string): void {
-    if (this.#power === 'on') this.#interpreter.say(output);
+    const pieceOctets = 16 * 1024;
+    for (let at = 0; at < output.length; at += pieceOctets)
+      this.#interpreter.say(output.slice(at, at + pieceOctets));
   }
 
   /** Data entry is over. */
@@ -228,17 +235,16 @@ export class Modem {
   }
 
   #openForeignPrompt(): void {
-    this.record.write({ kind: 'fault', fault: 'stuck-prompt' });
-    this.#interpreter.collect({
+    this.record.write({ kind: 'fault', fault: stuckPrompt });
+    const turn = this.#interpreter.seize();
+    turn.collect({
       prompt: '',
       isText: false,
-      onComplete: () => this.#leaveForeignPrompt('+CMS ERROR: 304'),
-      onEscape: () => this.#leaveForeignPrompt(this.vendor.afterEscape === 'OK' ? 'OK' : undefined),
+      onComplete: (data) => {
+        this.record.write({ kind: 'foreign_ctrl_z', data });
+        turn.finish('\r\n+CMS ERROR: 304\r\n');
+      },
+      onEscape: () => turn.finish(this.vendor.afterEscape === 'OK' ? '\r\nOK\r\n' : ''),
     });
-  }
-
-  #leaveForeignPrompt(final: string | undefined): void {
-    this.#interpreter.reset();
-    if (final !== undefined) this.say(final);
   }
 }

@@ -5,7 +5,7 @@ import type { Duplex, Readable, Writable } from 'node:stream';
 import type { ReadStream } from 'node:tty';
 
 /** What a client has not read: beyond this, bytes are lost and counted, as a UART without flow control loses them. */
-const maxUnreadOctets = 64 * 1024;
+const maxUnreadOctets = 1024 * 1024;
 
 /** The master side of a real pseudo-terminal; the client opens {@link slavePath}. */
 export interface Pty {

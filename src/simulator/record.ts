@@ -41,6 +41,8 @@ export type OtherEntry =
   | { kind: 'command'; line: string }
   | { kind: 'prompt'; submit: number }
   | { kind: 'ctrl_z'; submit: number; data: string }
+  /** Ctrl-Z at a prompt that was not the client's: garbage would have gone out. */
+  | { kind: 'foreign_ctrl_z'; data: string }
   | { kind: 'escape'; submit: number }
   | { kind: 'reply'; submit: number; mr: number }
   | { kind: 'refused'; submit: number; cause: string; tpdu: string; faults?: string[] }

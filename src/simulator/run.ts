@@ -79,6 +79,7 @@ class Simulator implements RunningSimulator {
   #attachments = 0;
   #octetsDropped = 0;
   #isClosed = false;
+  #needsPowerOn = false;
   /** The tty's comings and goings, one behind the other. */
   #attaching: Promise<void> = Promise.resolve();
   #reattach: (() => void) | undefined;
@@ -141,16 +142,22 @@ class Simulator implements RunningSimulator {
   }
 
   hangUp(power: 'kept' | 'lost', reattachMs: number): void {
-    if (this.#isClosed || this.#pty === undefined) return;
+    if (this.#isClosed) return;
+    if (power === 'lost') {
+      this.#modem.powerOff();
+      this.#needsPowerOn = true;
+    }
+    if (this.#pty === undefined) return;
     this.#record.write({ kind: 'hang_up', power, reattach_ms: reattachMs });
-    if (power === 'lost') this.#modem.powerOff();
     this.#detach();
     this.#hooks.onEvent?.({ event: 'detached', reattach_ms: reattachMs });
     this.#reattach = this.#clock.after(Math.max(1, reattachMs), () => {
       this.#attaching = this.#attaching
         .then(() => this.#attach())
         .then(() => {
-          if (power === 'lost' && !this.#isClosed) this.#modem.powerOn('now');
+          if (!this.#needsPowerOn || this.#isClosed) return;
+          this.#needsPowerOn = false;
+          this.#modem.powerOn('now');
         })
         .catch((error: Error) => this.#hooks.onEvent?.({ event: 'failed', reason: error.message }));
     });

@@ -1,7 +1,7 @@
 import { CommandRefused, type Result, type Settle } from './answer.js';
 import { type DecodedSubmit, decodeSubmit, TpduMalformed, toHex } from './decode.js';
-import type { SubmitPlan } from './faults.js';
 import type { Modem } from './modem.js';
+import type { SubmitPlan } from './submit-plan.js';
 
 /** Distinct from any reply: where a flood has no newline, nothing may look like one. */
 const floodAlphabet = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
@@ -51,7 +51,10 @@ export class Submission {
     }
     if (!plan.accepts) this.#modem.record.write({ kind: 'lost', submit: plan.submit, phase: 'after-ctrl-z' });
     else if (plan.acceptsAtOnce || plan.silenceMs !== undefined) accept();
-    if (plan.break?.at === 'after-ctrl-z') this.#modem.break(plan.break);
+    if (plan.break?.at === 'after-ctrl-z') {
+      this.#modem.break(plan.break);
+      if (plan.break.how !== 'glitch') return;
+    }
     if (plan.silenceMs !== undefined) {
       this.#modem.after(plan.silenceMs, () => this.#fallSilent());
       return;

@@ -1,6 +1,6 @@
 import type { Cancel, Clock } from './clock.js';
-import type { Distortion } from './faults.js';
 import type { Random } from './random.js';
+import type { Distortion } from './submit-plan.js';
 
 /** Start bit, eight data bits, stop bit. */
 const bitsPerOctet = 10;

@@ -25,8 +25,6 @@ export interface Vendor {
   submitNoise: readonly string[];
   bootLines: readonly string[];
   indications: IndicationSupport;
-  /** Values tried by clients that the modem advertises but does not take. */
-  refusedDs: readonly number[];
   /** The answer to `+CSMS?`, or undefined for the plain one. */
   csmsLine: string | undefined;
   storages: readonly string[];
@@ -71,7 +69,6 @@ const generic: Vendor = {
   submitNoise: [],
   bootLines: ['RDY', '+CFUN: 1', '+CPIN: {pin}', 'Call Ready', 'SMS Ready'],
   indications: { mode: [0, 1, 2], mt: [0, 1, 2, 3], bm: [0, 2], ds: [0, 1, 2], bfr: [0, 1] },
-  refusedDs: [],
   csmsLine: undefined,
   storages: ['SM', 'ME', 'SR'],
   firstSlot: 1,
@@ -98,7 +95,7 @@ export const vendors = {
     manufacturer: 'huawei',
     model: 'E173',
     revision: '11.126.16.04.00',
-    imei: '353000000000014',
+    imei: '353000000000011',
     unknownCommand: 'COMMAND NOT SUPPORT',
     noise: ['^RSSI:19', '^BOOT:28214312,0,0,0,20', '^MODE:5,4', '^DSFLOWRPT:0000001E,00000000,00000000'],
     bootLines: ['^SIMST:1', '^SRVST:2', '^RSSI:19'],
@@ -118,7 +115,7 @@ export const vendors = {
     manufacturer: 'ZTE CORPORATION',
     model: 'MF190',
     revision: 'BD_MF190V1.0.0B03',
-    imei: '863000000000020',
+    imei: '863000000000022',
     noise: ['+ZDONR: "Operator",262,1,"CS_PS","ROAM_OFF"', '+ZPASR: "UMTS"', '+ZUSIMR:2'],
     submitNoise: ['+ZPASR: "UMTS"', '+ZDONR: "Operator",262,1,"CS_PS","ROAM_OFF"'],
     bootLines: ['+ZUSIMR:2', '+ZDONR: "Operator",262,1,"CS_PS","ROAM_OFF"'],
@@ -135,7 +132,7 @@ export const vendors = {
     manufacturer: 'SIMCOM_Ltd',
     model: 'SIMCOM_SIM800L',
     revision: 'Revision:1418B04SIM800L24',
-    imei: '866000000000032',
+    imei: '866000000000037',
     noise: [
       'UNDER-VOLTAGE WARNNING',
       '+CIEV: 10,"26201","Operator","Operator",0,0',
@@ -151,7 +148,7 @@ export const vendors = {
     manufacturer: 'SIMCOM INCORPORATED',
     model: 'SIMCOM_SIM7600E-H',
     revision: 'LE20B04SIM7600M22',
-    imei: '861000000000048',
+    imei: '861000000000040',
     noise: ['+CGEV: ME PDN ACT 1', '+CNSMOD: 0,8'],
     bootLines: ['RDY', '+CPIN: {pin}', 'SMS DONE', 'PB DONE'],
     wordsSmsErrors: true,
@@ -162,7 +159,7 @@ export const vendors = {
     manufacturer: 'INCORPORATED',
     model: 'A7670E-FASE',
     revision: 'A011B06A7670M7_F',
-    imei: '862000000000054',
+    imei: '862000000000056',
     prompt: '\r\n>\r\n',
     noise: ['+CGEV: EPS PDN ACT 1'],
     bootLines: ['*ATREADY: 1', '+CPIN: {pin}', 'SMS DONE', 'PB DONE'],
@@ -174,7 +171,7 @@ export const vendors = {
     manufacturer: 'Quectel',
     model: 'EC25',
     revision: 'EC25EFAR06A06M4G',
-    imei: '867000000000062',
+    imei: '867000000000069',
     noise: ['+QIND: "csq",20,99'],
     bootLines: ['RDY', '+CFUN: 1', '+CPIN: {pin}', '+QUSIM: 1', '+QIND: SMS DONE', '+QIND: PB DONE'],
     reportStorageNamed: 'SM',
@@ -188,7 +185,7 @@ export const vendors = {
     manufacturer: 'Sierra Wireless, Incorporated',
     model: 'MC7455',
     revision: 'SWI9X30C_02.24.05.06',
-    imei: '359000000000076',
+    imei: '359000000000072',
     noise: ['$GPRMC,120000.00,A,5231.2,N,01324.3,E,0.0,,231126,,,A*6C'],
     bootLines: [],
     okBehindPrompt: true,
@@ -208,7 +205,7 @@ export const vendors = {
     manufacturer: 'Telit',
     model: 'LE910-EUG',
     revision: '17.01.523',
-    imei: '358000000000098',
+    imei: '358000000000099',
     afterEscape: 'none',
     noise: ['#STN: 37', '#QSS: 3'],
     bootLines: ['#QSS: 1', '#QSS: 2', '#QSS: 3'],
@@ -223,7 +220,7 @@ export const vendors = {
     manufacturer: 'Cinterion',
     model: 'EHS6',
     revision: 'REVISION 04.003',
-    imei: '351000000000100',
+    imei: '351000000000104',
     noise: ['+CIEV: rssi,4', '^SSIM READY'],
     bootLines: ['^SYSSTART', '+CIEV: prov,0,"fallb3gpp"', '^SSIM READY', '+PBREADY'],
     indications: { mode: [0, 1, 2], mt: [0, 1], bm: [0, 2], ds: [0, 1, 2], bfr: [1] },
@@ -235,7 +232,7 @@ export const vendors = {
     manufacturer: 'WAVECOM MODEM',
     model: 'MULTIBAND  900E  1800',
     revision: '641b09gg.Q2403A 1320676 061804 14:38',
-    imei: '352000000000118',
+    imei: '352000000000111',
     noise: ['+WIND: 4', '+WIND: 10,"SM",1'],
     bootLines: ['+WIND: 1', '+WIND: 7', '+WIND: 3', '+WIND: 4'],
     defaultFormat: 1,

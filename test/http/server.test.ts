@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import type { Send } from '../../src/dispatch/message.js';
 import { createServer } from '../../src/http/server.js';
-import { accepted, LogRecord, post, startGateway, validBody } from './support/gateway.js';
+import { accepted, post, startGateway, validBody } from './support/gateway.js';
 import { exchange, rawPost, Wire } from './support/wire.js';
 
 const request = () => rawPost(JSON.stringify(validBody));
@@ -111,8 +111,9 @@ describe('what Node would do by itself is what it should', () => {
 
   it.each(['OPTIONS', 'GET', 'HEAD', 'PUT', 'DELETE', 'PATCH', 'TRACE'])('%s /sms is 405', async (method) => {
     const { port } = await startGateway();
-    const answers = await exchange(port, `${method} /sms HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
-    expect(answers).toMatchObject(method === 'HEAD' ? [] : [{ status: 405 }]);
+    const wire = await Wire.open(port);
+    await wire.write(`${method} /sms HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`).closed;
+    expect(wire.received).toMatch(/^HTTP\/1\.1 405 Method Not Allowed\r\n(?:.+\r\n)*Allow: POST\r\n/);
   });
 
   it.each(['*', '/', '/sms/x', '//sms', '/%zz', '/sms%00'])('OPTIONS %s is 404', async (target) => {
@@ -312,17 +313,5 @@ describe('listening', () => {
     await surplus.closed;
     const [answer] = await kept[0]!.write('GET /livez HTTP/1.1\r\nHost: x\r\n\r\n').answers(1);
     expect(answer?.status).toBe(200);
-  });
-
-  it('works on IPv6 as well', async () => {
-    const { log } = new LogRecord();
-    const server = createServer({
-      handler: (_req, res) => void res.end('ok'),
-      listen: { host: '::1', port: 0 },
-      log,
-    });
-    const { port } = await server.listen();
-    expect(await (await fetch(`http://[::1]:${port}/`)).text()).toBe('ok');
-    await server.close(0);
   });
 });

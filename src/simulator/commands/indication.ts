@@ -5,14 +5,14 @@ import type { Modem } from '../modem.js';
 
 /** `+CNMI` (3GPP TS 27.005 3.4.1); a value the vendor does not take is refused as a whole. */
 function setIndications(modem: Modem, value: string): readonly string[] {
-  const { indications, refusedDs } = modem.vendor;
+  const { indications } = modem.vendor;
   const given = parameters(value).map((part) => (part === '' ? undefined : Number(part)));
   const [mode, mt, bm, ds, bfr] = modem.settings.cnmi.map((old, index) => given[index] ?? old);
   const chosen: typeof modem.settings.cnmi = [mode ?? 0, mt ?? 0, bm ?? 0, ds ?? 0, bfr ?? 0];
   const allowed = [indications.mode, indications.mt, indications.bm, indications.ds, indications.bfr];
   const isTaken = (index: number): boolean =>
     given[index] === undefined || allowed[index]!.includes(chosen[index]!);
-  if (![0, 1, 2, 3, 4].every(isTaken) || refusedDs.includes(chosen[3])) throw new CommandRefused('CMS', 303);
+  if (![0, 1, 2, 3, 4].every(isTaken)) throw new CommandRefused('CMS', 303);
   modem.settings.cnmi = chosen;
   modem.indications.modeChanged();
   return [];

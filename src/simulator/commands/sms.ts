@@ -3,9 +3,9 @@ import { integer, parameters } from '../command-line.js';
 import { fromHex } from '../decode.js';
 import { encodeTextSubmit } from '../encode.js';
 import type { CommandHandler } from '../executor.js';
-import type { SubmitPlan } from '../faults.js';
 import type { Modem } from '../modem.js';
 import { Submission } from '../submission.js';
+import type { SubmitPlan } from '../submit-plan.js';
 import { decodeText, textUserData } from '../text-mode.js';
 import { numberSetting } from './basic.js';
 

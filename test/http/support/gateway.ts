@@ -27,7 +27,7 @@ export class LogRecord {
       write: (chunk: Buffer, _encoding, done) => {
         this.text += chunk.toString();
         this.entries.push(JSON.parse(chunk.toString()) as Entry);
-        for (const look of [...this.#waiting]) look();
+        for (const look of this.#waiting) look();
         done();
       },
     }),

@@ -1,0 +1,78 @@
+import { createHash } from 'node:crypto';
+import { open, readFile, rename } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+
+/** A PIN as the operator configured it. */
+export interface ConfiguredPin {
+  pin: string;
+  /** Changes whenever the file that holds it is written anew; tells nothing of the PIN. */
+  generation: string;
+}
+
+/** What became of the last try with this SIM and this PIN file. `unknown`: it was begun, and nothing more is known. */
+export type PinOutcome = 'unknown' | 'refused' | 'accepted';
+
+type Entries = Record<string, { generation: string; outcome: PinOutcome }>;
+
+/**
+ * What must never be forgotten about PINs (I7): a PIN that was refused, or whose outcome is unknown, is not tried again for that
+ * SIM until the operator writes the PIN file anew. One file for all modems; SIMs stand in it as hashes, PINs not at all.
+ */
+export class PinMemory {
+  readonly #file: string;
+  #entries: Entries;
+  /** Writes take turns. */
+  #saved: Promise<void> = Promise.resolve();
+
+  private constructor(file: string, entries: Entries) {
+    this.#file = file;
+    this.#entries = entries;
+  }
+
+  /** Reads `pins.json` in `folder`. Rejects when it is there but unreadable: guessing could block the SIM. */
+  static async open(folder: string): Promise<PinMemory> {
+    const file = join(folder, 'pins.json');
+    try {
+      return new PinMemory(file, JSON.parse(await readFile(file, 'utf8')) as Entries);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return new PinMemory(file, {});
+      throw new Error(`${file} cannot be read: after making sure that the PIN is right, delete it`, {
+        cause: error,
+      });
+    }
+  }
+
+  /** What became of the last try; undefined when this PIN file was never tried with this SIM. */
+  last(sim: string, generation: string): PinOutcome | undefined {
+    const entry = this.#entries[hashed(sim)];
+    return entry?.generation === generation ? entry.outcome : undefined;
+  }
+
+  /** Resolves when it is on the disk, not before: a power cut during the try must not erase it. */
+  note(sim: string, generation: string, outcome: PinOutcome): Promise<void> {
+    this.#entries = { ...this.#entries, [hashed(sim)]: { generation, outcome } };
+    const saved = this.#saved.then(() => this.#save());
+    this.#saved = saved.catch(() => undefined); // the next write only waits for it; its own caller has the error
+    return saved;
+  }
+
+  async #save(): Promise<void> {
+    const draft = `${this.#file}.new`;
+    const file = await open(draft, 'w', 0o600);
+    try {
+      await file.writeFile(`${JSON.stringify(this.#entries, undefined, 2)}\n`);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(draft, this.#file);
+    const folder = await open(dirname(this.#file), 'r');
+    try {
+      await folder.sync();
+    } finally {
+      await folder.close();
+    }
+  }
+}
+
+const hashed = (sim: string): string => createHash('sha256').update(sim).digest('hex').slice(0, 32);

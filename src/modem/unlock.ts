@@ -1,0 +1,38 @@
+import { AtCommandError } from '../at/errors.js';
+import type { Modem } from './modem.js';
+import type { ConfiguredPin, PinMemory } from './pin-memory.js';
+
+/** A PIN is tried only with all of its tries left (I7). */
+const fullTries = 3;
+
+/**
+ * Enters the PIN once, if that can do no harm (I7). Gives undefined when it was accepted, else what a person should know and do.
+ * Rejects when the modem was silent or lost: the outcome then stays on the disk as unknown.
+ */
+export async function unlock(
+  modem: Modem,
+  configured: ConfiguredPin | undefined,
+  memory: PinMemory,
+): Promise<string | undefined> {
+  if (!configured) return 'the SIM asks for its PIN: set pin_file, or remove the PIN lock with a phone';
+  const sim = (await modem.iccid()) ?? (await modem.imei());
+  if (sim === undefined)
+    return 'the SIM asks for its PIN, but neither ICCID nor IMEI can be read: remove the PIN lock with a phone';
+  const last = memory.last(sim, configured.generation);
+  if (last === 'refused') return 'the PIN in pin_file was refused and is not tried again: correct the file';
+  if (last === 'unknown')
+    return 'a try with the PIN in pin_file was cut off, so it is not tried again: check the PIN with a phone, then write the file anew';
+  const tries = await modem.pinTriesLeft();
+  if (tries !== fullTries)
+    return `the SIM asks for its PIN, with ${tries ?? 'an unknown number of'} tries left; simgate tries only with ${fullTries}: enter it once with a phone`;
+  await memory.note(sim, configured.generation, 'unknown');
+  try {
+    await modem.enterPin(configured.pin);
+  } catch (error) {
+    if (!(error instanceof AtCommandError)) throw error;
+    await memory.note(sim, configured.generation, 'refused');
+    return 'the SIM refused the PIN in pin_file: correct the file; it is not tried again before';
+  }
+  await memory.note(sim, configured.generation, 'accepted');
+  return undefined;
+}

@@ -1,0 +1,357 @@
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { ConfigError, checkConfig, loadConfig, type Problem } from '../../src/config.js';
+
+const directory = mkdtempSync(join(tmpdir(), 'simgate-config-'));
+afterAll(() => rmSync(directory, { recursive: true }));
+
+const auth0 = '[auth0]\nsubject = "urn:Auth0"\naudience = "urn:MySmsGateway"\n';
+const modem = '[[modem]]\nname = "main"\ndevice = "/dev/ttyUSB2"\n';
+
+function write(toml: string | Buffer): string {
+  const file = join(directory, 'simgate.toml');
+  writeFileSync(file, toml);
+  return file;
+}
+
+const load = (toml: string, env: NodeJS.ProcessEnv = {}) => loadConfig(write(toml), env);
+
+function problemsOf(toml: string | Buffer): readonly Problem[] {
+  try {
+    loadConfig(write(toml), {});
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+describe('a configuration with what must be there', () => {
+  it('is filled up with the defaults', () => {
+    expect(load(auth0 + modem)).toEqual({
+      file: join(directory, 'simgate.toml'),
+      stateDir: '/var/lib/simgate',
+      http: { listen: { host: '127.0.0.1', port: 8080 } },
+      admin: { listen: { host: '127.0.0.1', port: 8081 } },
+      auth0: {
+        subject: 'urn:Auth0',
+        audience: 'urn:MySmsGateway',
+        secretFile: undefined,
+        previousSecretFile: undefined,
+        secretBase64Encoded: false,
+        maxTokenAgeS: undefined,
+        clockToleranceS: 30,
+      },
+      modems: [
+        {
+          name: 'main',
+          device: '/dev/ttyUSB2',
+          pinFile: undefined,
+          number: undefined,
+          baud: 115_200,
+          guardMs: undefined,
+          submitTimeoutMs: undefined,
+          roaming: true,
+          statusReport: false,
+          idleProbeMs: 60_000,
+        },
+      ],
+      message: { deadlineMs: 25_000, validityMs: 300_000, maxSegments: 3, maxWaiting: 50 },
+      log: { level: 'info', format: 'auto' },
+      warnings: [],
+    });
+  });
+
+  it('takes every key', () => {
+    const config = load(`
+      state_dir = "state"
+      http.listen = "[::1]:0"
+      admin.listen = "localhost:9"
+      message = { deadline_s = 15, validity_s = 600, max_segments = 5, max_waiting = 9 }
+      log = { level = "debug", format = "text" }
+      [auth0]
+      subject = "s"
+      audience = "a"
+      secret_file = "secret"
+      previous_secret_file = "/old"
+      secret_base64_encoded = true
+      max_token_age_s = 300
+      clock_tolerance_s = 0
+      [[modem]]
+      name = "a"
+      device = "auto"
+      pin_file = "../pin"
+      number = "+49 (151) 12345-678"
+      baud = 9600
+      guard_ms = 0
+      submit_timeout_s = 90
+      roaming = false
+      status_report = true
+      idle_probe_s = 5
+    `);
+    expect(config).toMatchObject({
+      stateDir: join(directory, 'state'),
+      http: { listen: { host: '::1', port: 0 } },
+      admin: { listen: { host: 'localhost', port: 9 } },
+      auth0: {
+        secretFile: join(directory, 'secret'),
+        previousSecretFile: '/old',
+        secretBase64Encoded: true,
+        maxTokenAgeS: 300,
+        clockToleranceS: 0,
+      },
+      modems: [
+        {
+          device: 'auto',
+          pinFile: join(directory, '../pin'),
+          number: '+4915112345678',
+          baud: 9600,
+          guardMs: 0,
+          submitTimeoutMs: 90_000,
+          roaming: false,
+          statusReport: true,
+          idleProbeMs: 5_000,
+        },
+      ],
+      message: { deadlineMs: 15_000, validityMs: 600_000, maxSegments: 5, maxWaiting: 9 },
+      log: { level: 'debug', format: 'text' },
+      warnings: [],
+    });
+  });
+
+  it.each([
+    ['a/b', '/x:/y', 'the key before the environment', (dir: string) => join(dir, 'a/b')],
+    [undefined, '/x:/y', 'the first directory of systemd', () => '/x'],
+    [undefined, '', 'the default', () => '/var/lib/simgate'],
+  ])('finds state_dir %j with $STATE_DIRECTORY %j: %s', (key, environment, _title, expected) => {
+    const toml = (key === undefined ? '' : `state_dir = "${key}"\n`) + auth0 + modem;
+    expect(load(toml, { STATE_DIRECTORY: environment }).stateDir).toBe(expected(directory));
+  });
+});
+
+describe('what is wrong', () => {
+  it('is told all at once, each with its path, its value and the way out', () => {
+    const problems = problemsOf(`
+      deadline_s = 5
+      [auth0]
+      subject = ""
+      clock_tolerance = 5
+      [http]
+      listen = ":8080"
+      [message]
+      deadline_s = 0
+      max_segments = 2.5
+      [[modem]]
+      name = "main"
+      device = "/dev/ttyUSB2"
+      baud = "fast"
+      [[modem]]
+      name = "main"
+      device = "/dev/../dev/ttyUSB2"
+      roming = true
+      [log]
+      level = "loud"
+      [nonsense]
+    `);
+    expect([...problems].sort((a, b) => a.path.localeCompare(b.path))).toEqual([
+      { path: 'auth0.audience', message: expect.stringMatching(/^is missing: the audience/) },
+      { path: 'auth0.clock_tolerance', message: 'unknown key: did you mean clock_tolerance_s?' },
+      { path: 'auth0.subject', message: expect.stringMatching(/^must be the text/), value: '""' },
+      { path: 'deadline_s', message: 'unknown key: it belongs to message' },
+      { path: 'http.listen', message: expect.stringContaining('"127.0.0.1:8080"'), value: '":8080"' },
+      { path: 'log.level', message: 'must be one of "error", "warn", "info", "debug"', value: '"loud"' },
+      { path: 'message.deadline_s', message: 'must be a whole number of seconds, 1 to 600', value: '0' },
+      { path: 'message.max_segments', message: 'must be a whole number of segments, 1 to 255', value: '2.5' },
+      {
+        path: 'modem[0].baud',
+        message: 'must be a whole number of bits per second, 300 to 4000000',
+        value: '"fast"',
+      },
+      {
+        path: 'modem[1].device',
+        message: 'is already that of modem[0]: every modem has its own',
+        value: '"/dev/../dev/ttyUSB2"',
+      },
+      {
+        path: 'modem[1].name',
+        message: 'is already that of modem[0]: every modem has its own',
+        value: '"main"',
+      },
+      { path: 'modem[1].roming', message: 'unknown key: did you mean roaming?' },
+      { path: 'nonsense', message: expect.stringContaining('unknown key: known are state_dir, http') },
+    ]);
+  });
+
+  it('makes a message that a person can read', () => {
+    const file = write(`${auth0}${modem}baud = 1\n`);
+    expect(() => loadConfig(file, {})).toThrow(
+      `${file} has a problem:\n  modem[0].baud: must be a whole number of bits per second, 300 to 4000000 (it is 1)`,
+    );
+  });
+
+  it.each([
+    ['127.0.0.1', 'no port'],
+    ['127.0.0.1:65536', 'too large a port'],
+    ['127.0.0.1:', 'an empty port'],
+    ['::1:8080', 'IPv6 without brackets'],
+    ['[127.0.0.1]:80', 'IPv4 in brackets'],
+    ['999.0.0.1:80', 'no address'],
+    ['*:80', 'a star'],
+    ['http://localhost:80', 'a URL'],
+  ])('is the listen address %s: %s', (listen) => {
+    expect(problemsOf(`http.listen = "${listen}"\n${auth0}${modem}`)).toMatchObject([
+      { path: 'http.listen' },
+    ]);
+  });
+
+  it.each([
+    ['no modem', auth0, 'modem', 'at least one modem'],
+    ['a modem in single brackets', `${auth0}[modem]\nname = "main"\n`, 'modem', 'two brackets'],
+    ['a section that is no table', `http = 5\n${auth0}${modem}`, 'http', 'must be a table'],
+    [
+      'admin pages for everyone',
+      `admin.listen = "0.0.0.0:8081"\n${auth0}${modem}`,
+      'admin.listen',
+      'loopback',
+    ],
+    [
+      'one address twice',
+      `admin.listen = "127.0.0.1:8080"\n${auth0}${modem}`,
+      'admin.listen',
+      'another port',
+    ],
+    [
+      'a name with a slash',
+      `${auth0}[[modem]]\nname = "a/b"\ndevice = "x"\n`,
+      'modem[0].name',
+      '1 to 32 letters',
+    ],
+    ['a national number', `${auth0}${modem}number = "0151 1234567"\n`, 'modem[0].number', 'E.164'],
+    [
+      'a validity below 5 minutes',
+      `message.validity_s = 299\n${auth0}${modem}`,
+      'message.validity_s',
+      '300 to',
+    ],
+    [
+      'a policy that cannot be kept',
+      `policy.countries = ["DE"]\n${auth0}${modem}`,
+      'policy.countries',
+      'cannot',
+    ],
+    ['a policy that allows nothing', `policy.countries = []\n${auth0}${modem}`, 'policy.countries', 'cannot'],
+  ])('is %s', (_title, toml, path, message) => {
+    expect(problemsOf(toml)).toEqual([
+      expect.objectContaining({ path, message: expect.stringContaining(message) }),
+    ]);
+  });
+
+  it('is no TOML: line and column are told, and not what stands there', () => {
+    const problems = problemsOf(`${auth0}secret = "hunter2\n`);
+    expect(problems).toEqual([
+      { path: '', message: expect.stringMatching(/^line 4, column \d+: Invalid TOML/) },
+    ]);
+    expect(JSON.stringify(problems)).not.toContain('hunter2');
+  });
+
+  it('is a file that is missing or no UTF-8', () => {
+    expect(() => loadConfig(join(directory, 'none.toml'), {})).toThrow(
+      /none\.toml has a problem:\n {2}cannot be read: ENOENT/,
+    );
+    expect(problemsOf(Buffer.from([0x61, 0xff]))).toMatchObject([
+      { message: expect.stringContaining('cannot be read') },
+    ]);
+  });
+
+  it.each([
+    ['auth0.secret', `${auth0}secret = "hunter2"\n${modem}`, 'secret_file'],
+    ['auth0.previous_secret', `${auth0}previous_secret = "hunter2"\n${modem}`, 'previous_secret_file'],
+    ['modem[0].pin', `${auth0}${modem}pin = "hunter2"\n`, 'pin_file'],
+    ['auth0.secert', `${auth0}secert = "hunter2"\n${modem}`, 'unknown key'],
+    ['auth0.secret_file', `${auth0}secret_file = ["hunter2"]\n${modem}`, 'must be a path'],
+    ['modem[0].pin_file', `${auth0}${modem}pin_file = 7482\n`, 'must be a path'],
+  ])('is a secret in the file, at %s, which is not repeated', (path, toml, way) => {
+    const problems = problemsOf(toml);
+    expect(problems).toEqual([{ path, message: expect.stringContaining(way) }]);
+    expect(JSON.stringify(problems)).not.toMatch(/hunter2|7482/);
+  });
+
+  it('does not grow with a hostile key', () => {
+    const [problem] = problemsOf(`${'k'.repeat(100_000)} = 1\n${auth0}${modem}`);
+    expect(problem?.message).toContain('unknown key: known are');
+  });
+});
+
+describe('what is unwise', () => {
+  it.each([
+    ['journal.retention_days', `journal.retention_days = 30\n${auth0}${modem}`],
+    ['modem[0].per_day', `${auth0}${modem}per_day = 5\n`],
+    ['modem[0].per_month', `${auth0}${modem}per_month = 5\n`],
+    ['message.deadline_s', `message.deadline_s = 30\n${auth0}${modem}`],
+    ['http.listen', `http.listen = "0.0.0.0:8080"\n${auth0}${modem}`],
+  ])('is warned of: %s', (path, toml) => {
+    expect(load(toml).warnings).toEqual([
+      expect.stringMatching(new RegExp(`^${path.replace(/[[\]]/g, '\\$&')} `)),
+    ]);
+  });
+
+  it('is not a policy that says what this version does', () => {
+    expect(load(`policy.countries = ["*"]\n${auth0}${modem}`).warnings).toEqual([]);
+  });
+});
+
+describe('checkConfig', () => {
+  it('reports problems and warnings of the file and of its secrets', () => {
+    const secret = join(directory, 'secret');
+    writeFileSync(secret, 'short');
+    chmodSync(secret, 0o644);
+    const toml = `http.listen = "0.0.0.0:8080"\n${auth0}secret_file = "secret"\n${modem}pin_file = "nowhere"\n`;
+    const { problems, warnings } = checkConfig(write(toml), {});
+    expect(problems).toMatchObject([{ path: 'modem[0].pin_file' }]);
+    expect(warnings).toEqual([
+      expect.stringContaining('http.listen'),
+      expect.stringContaining('chmod o-rwx'),
+      expect.stringContaining('5 octets'),
+    ]);
+  });
+
+  it('reports a broken file', () => {
+    expect(checkConfig(write('a = '), {})).toMatchObject({ problems: [{ path: '' }], warnings: [] });
+  });
+});
+
+describe('the example', () => {
+  const example = readFileSync(new URL('../../config/simgate.example.toml', import.meta.url), 'utf8');
+  const everyKey = example.replace(/^#(?=[a-z])/gm, '');
+
+  it('is valid as it stands and says only what must be said', () => {
+    expect(problemsOf(example)).toEqual([]);
+    const config = load(example);
+    const bare = load(`${auth0}secret_file = "/etc/simgate/auth0-secret"\n${modem}`);
+    const [own, other] = [config.modems[0]!, bare.modems[0]!];
+    expect({ ...config, modems: [{ ...own, device: other.device }] }).toEqual(bare);
+  });
+
+  it('is valid with every line uncommented, and shows the defaults where there are any', () => {
+    const config = load(everyKey);
+    const bare = load(auth0 + modem);
+    const undefinedByDefault = (value: unknown, standard: unknown) =>
+      standard === undefined ? undefined : value;
+    const own = Object.entries(config.modems[0]!);
+    const standard = new Map(Object.entries(bare.modems[0]!));
+    for (const [key, value] of own) {
+      if (key !== 'device')
+        expect(undefinedByDefault(value, standard.get(key)), key).toEqual(standard.get(key));
+    }
+    expect(config.stateDir).toBe(bare.stateDir);
+    expect([config.http, config.admin, config.message, config.log]).toEqual([
+      bare.http,
+      bare.admin,
+      bare.message,
+      bare.log,
+    ]);
+    expect(config.auth0).toMatchObject({ secretBase64Encoded: false, clockToleranceS: 30 });
+  });
+});

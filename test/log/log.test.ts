@@ -1,0 +1,114 @@
+import { PassThrough } from 'node:stream';
+import { describe, expect, it } from 'vitest';
+import { createLog, type LogOptions } from '../../src/log.js';
+
+function open(
+  format: LogOptions['format'],
+  { level = 'info', isTTY = false }: Partial<LogOptions> & { isTTY?: boolean } = {},
+) {
+  const stream = Object.assign(new PassThrough(), { isTTY });
+  const log = createLog({ level, format, stream });
+  return { log, written: () => (stream.read() as Buffer | null)?.toString() ?? '' };
+}
+
+describe('the JSON format', () => {
+  it('is one object a line with timestamp, level, message and the fields', () => {
+    const { log, written } = open('json');
+    log.info('message sent', { event: 'message', took_ms: 12, modem: undefined, large: 2n ** 70n });
+    const lines = written().split('\n');
+    expect(lines).toHaveLength(2);
+    const entry = JSON.parse(lines[0]!) as Record<string, unknown>;
+    expect(entry).toEqual({
+      timestamp: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
+      level: 'info',
+      message: 'message sent',
+      event: 'message',
+      took_ms: 12,
+      large: '1180591620717411303424',
+    });
+  });
+
+  it('keeps what it was given through its escapes', () => {
+    const { log, written } = open('json');
+    const hostile = 'a\u001b[31m\u0007\n\u007f\u009b\u2028\u202e"\\';
+    log.info(hostile, { operator: hostile });
+    const line = written();
+    expect(line.trimEnd()).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u2028\u202e]/);
+    expect(JSON.parse(line)).toMatchObject({ message: hostile, operator: hostile });
+  });
+
+  it('tells an error with stack, code and causes, and no other property of it', () => {
+    const { log, written } = open('json');
+    const cause = Object.assign(new Error('inner'), { code: 'EIO', pdu: '0001000B91' });
+    const error = Object.assign(new TypeError('outer', { cause }), { text: 'Your code is 482915' });
+    log.error('failed', { error });
+    const line = written();
+    expect(JSON.parse(line)).toMatchObject({
+      error: {
+        name: 'TypeError',
+        message: 'outer',
+        stack: expect.stringContaining('log.test.ts'),
+        causes: [{ name: 'Error', message: 'inner', code: 'EIO' }],
+      },
+    });
+    expect(line).not.toMatch(/482915|0001000B91/);
+  });
+
+  it('ends on a chain of causes that leads back to itself', () => {
+    const { log, written } = open('json');
+    const error = new Error('ring');
+    error.cause = error;
+    log.error('failed', { error });
+    expect(JSON.parse(written())).toMatchObject({ error: { message: 'ring' } });
+  });
+});
+
+describe('the text format', () => {
+  it('is one line of time, level, message and fields', () => {
+    const { log, written } = open('text');
+    log.warn('not sent', { code: 'queue_full', detail: 'a "b"', took_ms: 3, none: undefined, list: [1] });
+    expect(written()).toMatch(
+      /^\S+Z warn {2}not sent code=queue_full detail="a \\"b\\"" took_ms=3 list=\[1\]\n$/,
+    );
+  });
+
+  it('shows nothing that would steer a terminal, break the line or turn its direction', () => {
+    const { log, written } = open('text');
+    const hostile = 'op\u001b]0;x\u0007\r\n2026-01-01T00:00:00.000Z error forged\u009b2J\u202e\u2028';
+    log.info(hostile, { operator: hostile, nested: { hostile } });
+    const text = written();
+    expect(text.trimEnd()).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u2028\u202e]/);
+    expect(text).toContain('op\\u001b]0;x\\u0007\\u000d\\u000a2026');
+  });
+
+  it('shows the stacks of an error and its cause, each line indented', () => {
+    const { log, written } = open('text');
+    log.error('failed', { error: new Error('outer\nforged', { cause: new Error('inner') }) });
+    const [first, ...rest] = written().trimEnd().split('\n');
+    expect(first).toMatch(/ error failed error="outer\\nforged"$/);
+    expect(rest.join('\n')).toMatch(/Error: outer\n {4}forged\n[\s\S]*Error: inner\n/);
+    expect(rest.every((line) => line.startsWith('    '))).toBe(true);
+  });
+});
+
+describe('a log', () => {
+  it.each([
+    ['auto', true, false],
+    ['auto', false, true],
+    ['json', true, true],
+    ['text', false, false],
+  ] as const)('of format %s on a terminal: %s is JSON: %s', (format, isTTY, isJson) => {
+    const { log, written } = open(format, { isTTY });
+    log.info('x');
+    expect(written().startsWith('{')).toBe(isJson);
+  });
+
+  it('leaves out what is below its level', () => {
+    const { log, written } = open('json', { level: 'warn' });
+    log.info('quiet');
+    log.debug('quieter');
+    expect(written()).toBe('');
+    log.warn('heard');
+    expect(written()).toContain('heard');
+  });
+});
