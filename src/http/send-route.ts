@@ -40,7 +40,6 @@ export function sendRoute(options: SendRouteOptions): Koa.Middleware<RequestStat
     const leave = () => left.abort();
     // The socket's `close`, not the response's: a pipelined response that waits for its turn has no socket to hear of.
     socket.once('close', leave);
-    if (socket.destroyed) leave();
     const outcome: Outcome = { id: ctx.state.id, receivedAt: ctx.state.receivedAt, callerLeft: left.signal };
     try {
       outcome.message = toMessage(await readJson(ctx.req, maxBodyOctets), ctx.state.id, caller.sub);

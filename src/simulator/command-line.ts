@@ -66,6 +66,7 @@ function parseBasic(text: string): Command | undefined {
 
 /** Splits at commas outside quotes; quotes are taken off. An omitted parameter is an empty string. */
 export function parameters(value: string): string[] {
+  if (value === '') return [];
   const parts = value.match(/(?:"[^"]*"|[^,"])+|(?<=^|,)(?=,|$)/g) ?? [];
   return parts.map((part) => part.trim().replace(/^"(.*)"$/s, '$1'));
 }

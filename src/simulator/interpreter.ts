@@ -186,13 +186,11 @@ export class Interpreter {
     };
   }
 
+  /** An answer goes out at once: what it brings about, such as a restart, comes behind it. */
   #answer(output: string, distortion: Distortion | undefined): void {
-    if (distortion === undefined) {
-      this.say(output);
-      return;
-    }
+    if (distortion === undefined) this.#output += output;
     this.#flush();
-    this.#host.send(output, distortion);
+    if (distortion !== undefined) this.#host.send(output, distortion);
   }
 
   #takeData(character: string, mode: Extract<Mode, { name: 'data' }>): void {

@@ -142,6 +142,12 @@ describe('the log of a refused token', () => {
     });
   });
 
+  it('names the claim, and not the other key, while two secrets are valid', async () => {
+    const previous = Buffer.alloc(32, 1);
+    const { refusal } = await answerTo(await sign({ ...good, sub: 'urn:Other' }), { previous });
+    expect(refusal).toMatchObject({ check: 'sub' });
+  });
+
   it('asks about base64 when the signature does not match', async () => {
     const { refusal } = await answerTo(
       await sign(good, base64url.decode(secret.toString('base64url').slice(0, 40))),

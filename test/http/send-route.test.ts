@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Send } from '../../src/dispatch/message.js';
 import { SendError } from '../../src/errors.js';
 import { accepted, json, post, startGateway, subject, validBody } from './support/gateway.js';
@@ -286,12 +286,18 @@ describe('a caller that hangs up', () => {
   it('by closing its sending side only, is taken as gone as well', async () => {
     const gateway = await startGateway({ send: untilLeft });
     const wire = await Wire.open(gateway.port);
-    wire.socket.end(await rawPost(JSON.stringify(validBody)));
+    wire.write(await rawPost(JSON.stringify(validBody)));
+    await expect.poll(() => gateway.sent.length, { interval: 1 }).toBe(1);
+    wire.socket.end();
     expect(await gateway.record.next('message')).toMatchObject({ caller_left: true });
   });
 
   it('aborts the messages that it pipelined behind another', async () => {
     const gateway = await startGateway({ send: untilLeft });
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error) => warnings.push(warning);
+    process.on('warning', onWarning);
+    onTestFinished(() => void process.off('warning', onWarning));
     const wire = await Wire.open(gateway.port);
     const request = await rawPost(JSON.stringify(validBody));
     wire.write(request.repeat(15));
@@ -299,6 +305,7 @@ describe('a caller that hangs up', () => {
     wire.socket.destroy();
     await expect.poll(() => gateway.record.of('message').length, { interval: 1 }).toBe(15);
     expect(gateway.record.of('message').every((entry) => entry.caller_left)).toBe(true);
+    expect(warnings).toEqual([]);
   });
 
   it('while it sends its body leaves no message behind', async () => {

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import type { Send } from '../../src/dispatch/message.js';
 import { createServer } from '../../src/http/server.js';
@@ -70,6 +71,23 @@ describe('what is no proper request is answered as a problem, on the socket', ()
     expect(await wire.untilClosed()).toHaveLength(1);
   });
 
+  it('a refused client is neither reset when more of it comes in, nor kept when it stays', async () => {
+    const { port, server } = await startGateway({ limits: { lingerMs: 300 } });
+    const stubborn = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    const failures: Error[] = [];
+    stubborn.on('error', (error) => failures.push(error)).resume();
+    stubborn.write('garbage\r\n\r\n');
+    await once(stubborn, 'end');
+    for (let chunk = 0; chunk < 3; chunk++) {
+      stubborn.write('more garbage\r\n\r\n');
+      // A round trip on another connection: by then the server has seen the chunk.
+      await exchange(port, 'GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+    }
+    expect(failures).toEqual([]);
+    await server.close(60_000);
+    stubborn.destroy();
+  });
+
   it('a client that is gone already is written nothing and hurts nothing', async () => {
     const gateway = await startGateway();
     for (const bytes of ['garbage\r\n\r\n', 'CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n', 'POST /sms HTT']) {
@@ -127,7 +145,7 @@ describe('what Node would do by itself is what it should', () => {
 });
 
 describe('a body that is too large', () => {
-  const large = JSON.stringify({ ...validBody, body: 'x'.repeat(500_000) });
+  const large = JSON.stringify({ ...validBody, body: 'x'.repeat(900_000) });
 
   it('is answered before it came, when its length says so', async () => {
     const { port, sent } = await startGateway();
@@ -151,7 +169,8 @@ describe('a body that is too large', () => {
   it('is let pass, so that a client that first sends it all can read the answer', async () => {
     const { port } = await startGateway();
     const wire = await Wire.open(port);
-    wire.write(await rawPost(large));
+    wire.socket.pause();
+    wire.socket.write(await rawPost(large), () => wire.socket.resume());
     const answers = await wire.untilClosed();
     expect(answers.map((answer) => answer.status)).toEqual([413]);
   });
@@ -270,6 +289,19 @@ describe('closing', () => {
     expect(answers.map(({ status, headers }) => [status, headers.get('connection')])).toEqual([
       [200, 'keep-alive'],
       [200, 'keep-alive'],
+      [200, 'close'],
+    ]);
+    await closed;
+  });
+
+  it('tells a connection that was opened before, and asks only now, to go after its answer', async () => {
+    const { port, server } = await startGateway();
+    const wire = await Wire.open(port);
+    // A round trip on another connection: by then the first one is accepted.
+    await exchange(port, 'GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+    const closed = server.close(60_000);
+    const answers = await wire.write('GET /livez HTTP/1.1\r\nHost: x\r\n\r\n').untilClosed();
+    expect(answers.map(({ status, headers }) => [status, headers.get('connection')])).toEqual([
       [200, 'close'],
     ]);
     await closed;

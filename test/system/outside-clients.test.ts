@@ -101,12 +101,8 @@ describe('gammu', () => {
     ['text of three segments', longText, ['-autolen', '400']],
   ])('sends a %s, which the network takes once and unchanged', patience, async (_, text, flags) => {
     await using simulator = await SimulatorProcess.start();
-    const { stdout } = await run('gammu', [
-      ...['-c', gammuConfig(simulator), 'sendsms', 'TEXT', recipient],
-      ...flags,
-      '-text',
-      text,
-    ]);
+    const command = ['-c', gammuConfig(simulator), 'sendsms', 'TEXT', recipient, '-text', text];
+    const { stdout } = await run('gammu', command.concat(flags));
     expect(stdout).toContain('message reference=');
     expect(acceptedTexts(simulator)).toEqual([text]);
     expect(simulator.accepted().every((entry) => entry.recipient === recipient)).toBe(true);

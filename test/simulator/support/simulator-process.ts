@@ -75,10 +75,10 @@ export class SimulatorProcess {
   }
 
   /** Sends a control line and waits for its answer. */
-  async control(line: object): Promise<Event> {
+  control(line: object): Promise<Event> {
     const before = this.#events.length;
     this.#child.stdin.write(`${JSON.stringify(line)}\n`);
-    return await this.event(['done', 'refused', 'stats'], before);
+    return this.event(['done', 'refused', 'stats'], before);
   }
 
   /** The first event of one of these names, from the `from`-th event on; waits for it. */

@@ -1,0 +1,102 @@
+import { request } from 'node:http';
+import type { PlannedMessage } from './plan.js';
+
+/** What a caller saw of its request. Stamps are nanoseconds of CLOCK_MONOTONIC, taken when the caller knew. */
+export type Outcome =
+  | { kind: 'answered'; atNs: bigint; status: number; body: Readonly<Record<string, unknown>> }
+  /** It hung up before an answer came. */
+  | { kind: 'left'; atNs: bigint }
+  /** The connection was refused or broke. */
+  | { kind: 'broken'; atNs: bigint; error: string }
+  | { kind: 'unanswered'; atNs: bigint };
+
+/** One request: what was asked, and what came of it. */
+export interface Story {
+  message: PlannedMessage;
+  /** When the request was handed to the connection, before the daemon can have had it. */
+  sentNs: bigint;
+  deadlineMs: number;
+  outcome: Outcome;
+}
+
+/** Milliseconds beyond the deadline after which nobody waits any longer: far past what is judged as too late. */
+const patienceMs = 15_000;
+
+/** Posts one message to the gateway, as its caller is planned to; resolves with what the caller saw. */
+export function post(
+  port: number,
+  token: string,
+  message: PlannedMessage,
+  longestDeadlineMs: number,
+): Promise<Story> {
+  const { waitS, leaveAfterMs } = message;
+  const body = JSON.stringify({
+    recipient: message.recipient,
+    body: message.text,
+    ...(message.messageType !== undefined && { message_type: message.messageType }),
+  });
+  const deadlineMs = Math.min(longestDeadlineMs, (waitS ?? Infinity) * 1000);
+  const sentNs = process.hrtime.bigint();
+  return new Promise((resolve) => {
+    const timers: NodeJS.Timeout[] = [];
+    const end = (outcome: Outcome): void => {
+      for (const timer of timers) clearTimeout(timer);
+      resolve({ message, sentNs, deadlineMs, outcome });
+    };
+    const outgoing = request(
+      {
+        host: '127.0.0.1',
+        port,
+        path: '/sms',
+        method: 'POST',
+        agent: false,
+        headers: {
+          authorization: `Bearer ${token}`,
+          'content-type': 'application/json',
+          'content-length': Buffer.byteLength(body),
+          ...(waitS !== undefined && { prefer: `wait=${waitS}` }),
+        },
+      },
+      (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('error', (error) => end(broken(error)));
+        response.on('end', () => end(answered(response.statusCode ?? 0, Buffer.concat(chunks))));
+      },
+    );
+    const giveUp = (kind: 'left' | 'unanswered') => (): void => {
+      // The stamp is first: what the daemon does later it does for a caller who has surely gone.
+      end({ kind, atNs: process.hrtime.bigint() });
+      outgoing.destroy();
+    };
+    outgoing.on('error', (error) => end(broken(error)));
+    timers.push(setTimeout(giveUp('unanswered'), deadlineMs + patienceMs));
+    if (leaveAfterMs !== undefined) timers.push(setTimeout(giveUp('left'), leaveAfterMs));
+    outgoing.end(body);
+  });
+}
+
+function broken(error: Error): Outcome {
+  return { kind: 'broken', atNs: process.hrtime.bigint(), error: error.message };
+}
+
+function answered(status: number, body: Buffer): Outcome {
+  const atNs = process.hrtime.bigint();
+  const parsed: unknown = JSON.parse(body.toString('utf8'));
+  if (typeof parsed !== 'object' || parsed === null) return broken(new Error(`${status} without an object`));
+  return { kind: 'answered', atNs, status, body: parsed as Record<string, unknown> };
+}
+
+/** Whether a message could be sent now, as `/readyz` says; false as well while nobody listens. */
+export function isReady(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const asked = request({ host: '127.0.0.1', port, path: '/readyz', agent: false }, (response) => {
+      response.resume();
+      response.on('error', () => resolve(false));
+      response.on('end', () => resolve(response.statusCode === 200));
+    });
+    asked.setTimeout(1000, () => asked.destroy(new Error('no answer from /readyz')));
+    asked.on('error', () => resolve(false));
+    asked.end();
+  });
+}

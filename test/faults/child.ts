@@ -1,0 +1,61 @@
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable, Writable } from 'node:stream';
+
+const cli = join(import.meta.dirname, '../../dist/cli.js');
+
+/** How a process ended. */
+export interface Ended {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+}
+
+/** Those that still run: whatever happens, the run ends them, each by its own handle. */
+const running = new Set<Child>();
+
+/** Kills every process that this run has started and that still runs. */
+export async function endAllChildren(): Promise<void> {
+  await Promise.all([...running].map((child) => child.end('SIGKILL')));
+}
+
+/** `simgate` as a process of its own, and what it says. */
+export class Child {
+  readonly ended: Promise<Ended>;
+  readonly #process: ChildProcessByStdio<Writable, Readable, Readable>;
+  #hasEnded = false;
+
+  /** `onLine` is given each line of stdout and stderr, in the order of each. */
+  constructor(args: readonly string[], onLine: (line: string, from: 'stdout' | 'stderr') => void) {
+    this.#process = spawn(process.execPath, [cli, ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
+    running.add(this);
+    createInterface({ input: this.#process.stdout }).on('line', (line) => onLine(line, 'stdout'));
+    createInterface({ input: this.#process.stderr }).on('line', (line) => onLine(line, 'stderr'));
+    // A process that was killed no longer reads; what it was told last is lost, as it should be.
+    this.#process.stdin.on('error', (error) => onLine(String(error), 'stderr'));
+    this.ended = once(this.#process, 'close').then(([code, signal]: unknown[]) => {
+      this.#hasEnded = true;
+      running.delete(this);
+      return { code: code as number | null, signal: signal as NodeJS.Signals | null };
+    });
+  }
+
+  get pid(): number {
+    return this.#process.pid!;
+  }
+
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  tell(line: string): void {
+    this.#process.stdin.write(`${line}\n`);
+  }
+
+  /** Sends the signal and waits for the end. */
+  end(signal: NodeJS.Signals): Promise<Ended> {
+    this.#process.kill(signal);
+    return this.ended;
+  }
+}

@@ -1,0 +1,150 @@
+import type { SubmitFaultKind } from '../../src/simulator/faults.js';
+import type { Random } from '../../src/simulator/random.js';
+
+/** Something that goes wrong, planned; all times are milliseconds. */
+export type Action =
+  /** On the next submit of the modem, as its control channel takes it. */
+  | { kind: 'submit_fault'; fault: string; submits: number }
+  | { kind: 'hangup'; power: 'kept' | 'lost'; reattachMs: number }
+  | { kind: 'reboot' }
+  | { kind: 'registration'; state: 'searching' | 'denied' | 'none'; forMs: number }
+  | { kind: 'noise'; lines: readonly string[] }
+  | { kind: 'inbound'; from: string; text: string }
+  | { kind: 'sigkill' }
+  /** SIGKILL while the network's answer is late, so that it meets the next daemon. */
+  | { kind: 'sigkill_mid_send'; fault: string }
+  | { kind: 'sigterm' };
+
+export type ActionKind = Action['kind'];
+
+type Draw<T> = (random: Random) => T;
+
+const between = (random: Random, least: number, most: number): number =>
+  least + random.below(most - least + 1);
+
+const downMs: Draw<number> = (random) => between(random, 50, 1500);
+
+/**
+ * `+CMS ERROR` codes by what they mean (3GPP TS 27.005 3.2.5, 24.011 8.2.5.4, 23.040 9.2.3.22): final, of this SIM, passing,
+ * silent about the outcome, and the SMSC's own.
+ */
+export const cmsGroups = {
+  refused: [21, 95, 96, 304],
+  sim: [8, 28, 50, 330],
+  passing: [17, 22, 41, 42, 47, 314, 331],
+  unclear: [38, 127, 332, 350, 500],
+  smsc: [160, 192, 194, 197, 208],
+} as const;
+
+export type CmsGroup = keyof typeof cmsGroups;
+
+const anyCode: Draw<number> = (random) => {
+  const codes = Object.values(cmsGroups).flat();
+  return codes[random.below(codes.length)]!;
+};
+
+/**
+ * How each fault of the simulator is drawn. The daemon under test waits 4 s for a result, 2 or 3 s for the caller, and 10 s for a
+ * prompt: times lie on both sides of the first two. One that the simulator learns anew does not compile until it stands here.
+ */
+const submitFaults: Record<SubmitFaultKind, Draw<string>> = {
+  cms: (random) => `cms:${anyCode(random)}`,
+  'cms-verbose': (random) =>
+    `cms-verbose:${['Unknown error', 'network timeout', 'SIM busy', 'no network service'][random.below(4)]}`,
+  error: () => 'error',
+  'cms-late': (random) => `cms-late:${anyCode(random)}:${between(random, 200, 6000)}`,
+  silence: (random) => `silence:${between(random, 500, 7000)}`,
+  'silence-lost': (random) => `silence-lost:${between(random, 500, 7000)}`,
+  late: (random) => `late:${between(random, 300, 7000)}`,
+  'no-prompt': (random) => `no-prompt:${between(random, 300, 4000)}`,
+  'prompt-late': (random) => `prompt-late:${between(random, 100, 4000)}`,
+  prompts: () => 'prompts:2',
+  garble: () => 'garble',
+  'garble-rx': () => 'garble-rx',
+  'drop-bytes': () => 'drop-bytes',
+  split: (random) => `split:${between(random, 1, 8)}`,
+  'ok-missing': () => 'ok-missing',
+  'cmgs-missing': () => 'cmgs-missing',
+  'urc-burst': (random) => `urc-burst:${between(random, 1, 20)}`,
+  flood: (random) => `flood:${between(random, 4, 64)}`,
+  'registration-lost': (random) => `registration-lost:${between(random, 200, 3000)}`,
+  'reboot-before-prompt': () => 'reboot-before-prompt',
+  'reboot-before-ctrlz': () => 'reboot-before-ctrlz',
+  'reboot-after-ctrlz': () => 'reboot-after-ctrlz',
+  'reboot-after-ctrlz-lost': () => 'reboot-after-ctrlz-lost',
+  'hangup-before': (random) => `hangup-before:${downMs(random)}`,
+  'hangup-during-pdu': (random) => `hangup-during-pdu:${downMs(random)}`,
+  'hangup-after-ctrlz': (random) => `hangup-after-ctrlz:${downMs(random)}`,
+  'hangup-after-ctrlz-lost': (random) => `hangup-after-ctrlz-lost:${downMs(random)}`,
+  'glitch-after-ctrlz': (random) => `glitch-after-ctrlz:${downMs(random)}`,
+  'hangup-after-reply': (random) => `hangup-after-reply:${downMs(random)}:${between(random, 0, 40)}`,
+};
+
+export const submitFaultKinds = Object.keys(submitFaults) as SubmitFaultKind[];
+
+/** Unsolicited lines, some of which look like an answer to what is in flight. */
+const noiseLines = [
+  'RING',
+  '+CMTI: "SM",3',
+  '+CREG: 1',
+  '^RSSI:17',
+  '+CUSD: 0,"Ihr Guthaben",15',
+  'NO CARRIER',
+  '> ',
+  '+CMGS',
+  '\u00ff\u0000\u0007',
+];
+
+/** The faults that are no submit's: of the tty, the network and the daemon. */
+const otherActions: Record<Exclude<ActionKind, 'submit_fault'>, Draw<Action>> = {
+  hangup: (random) => ({
+    kind: 'hangup',
+    power: random.below(2) === 0 ? 'kept' : 'lost',
+    reattachMs: downMs(random),
+  }),
+  reboot: () => ({ kind: 'reboot' }),
+  registration: (random) => ({
+    kind: 'registration',
+    state: (['searching', 'denied', 'none'] as const)[random.below(3)]!,
+    forMs: between(random, 300, 4000),
+  }),
+  noise: (random) => ({
+    kind: 'noise',
+    lines: Array.from({ length: between(random, 1, 8) }, () => noiseLines[random.below(noiseLines.length)]!),
+  }),
+  inbound: () => ({ kind: 'inbound', from: '+4917012345678', text: '+CMGS: 7' }),
+  sigkill: () => ({ kind: 'sigkill' }),
+  sigkill_mid_send: (random) => ({
+    kind: 'sigkill_mid_send',
+    fault: (['late', 'silence', 'silence-lost', 'cms-late'] as const).map((kind) =>
+      submitFaults[kind](random),
+    )[random.below(4)]!,
+  }),
+  sigterm: () => ({ kind: 'sigterm' }),
+};
+
+export const otherActionKinds = Object.keys(otherActions) as Exclude<ActionKind, 'submit_fault'>[];
+
+/** Every fault once, one of each group of CMS codes, in random order: drawing all of them in turn leaves none out. */
+export function shuffledDeck(random: Random): Action[] {
+  const cards: Action[] = [
+    ...submitFaultKinds.map((kind) => submitFault(submitFaults[kind](random))),
+    ...Object.values(cmsGroups).map((codes) => submitFault(`cms:${codes[random.below(codes.length)]}`)),
+    ...otherActionKinds.map((kind) => otherActions[kind](random)),
+  ];
+  return shuffled(cards, random);
+}
+
+/** One after another, with no gap in the kinds: Fisher and Yates. */
+export function shuffled<T>(items: readonly T[], random: Random): T[] {
+  const deck = [...items];
+  for (let left = deck.length; left > 1; left -= 1) {
+    const drawn = random.below(left);
+    [deck[left - 1], deck[drawn]] = [deck[drawn]!, deck[left - 1]!];
+  }
+  return deck;
+}
+
+function submitFault(fault: string): Action {
+  return { kind: 'submit_fault', fault, submits: 1 };
+}

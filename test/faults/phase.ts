@@ -1,0 +1,238 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { mintToken } from '../../src/token.js';
+import { post, type Story } from './caller.js';
+import type { Action } from './deck.js';
+import { Gateway } from './gateway.js';
+import { judge, type Violation } from './judge.js';
+import { LeakSearch } from './leaks.js';
+import type { PlannedMessage, PlannedPhase } from './plan.js';
+import type { ModemRecord } from './sightings.js';
+import { VirtualModem } from './virtual-modem.js';
+import { type Outage, Watch } from './watch.js';
+
+/** What came of one phase. */
+export interface PhaseResult {
+  phase: PlannedPhase;
+  stories: readonly Story[];
+  records: readonly ModemRecord[];
+  violations: readonly Violation[];
+  outages: readonly Outage[];
+  worstGrowthKiB: number;
+  worstResidentKiB: number;
+  /** How often each kind of action was taken; faults of submits are counted by the record. */
+  actions: ReadonlyMap<string, number>;
+}
+
+/** I8: milliseconds from the last fault to a modem that is ready. The longest known way: 10 s without a prompt, then a silent modem. */
+const recoveryLimitMs = 45_000;
+/** I5: what the daemon may grow beyond its idle size. */
+const growthLimitKiB = 60 * 1024;
+/** Milliseconds that a caller waits for the modem when it was told that none is ready. */
+const patienceMs = 4_000;
+
+/** Runs one phase: daemon, modems, callers and faults; then judges it. Rejects when the run itself fails. */
+export async function runPhase(
+  phase: PlannedPhase,
+  seed: number,
+  folder: string,
+  over: AbortSignal,
+): Promise<PhaseResult> {
+  const run = new PhaseRun(phase, seed, folder, over);
+  return await run.run();
+}
+
+class PhaseRun {
+  readonly #phase: PlannedPhase;
+  readonly #seed: number;
+  readonly #folder: string;
+  readonly #over: AbortSignal;
+  readonly #secret = randomBytes(32).toString('hex');
+  readonly #stories: Story[] = [];
+  readonly #violations: Violation[] = [];
+  readonly #actions = new Map<string, number>();
+  readonly #underway: Promise<void>[] = [];
+  readonly #tokens: string[] = [];
+  readonly #modems: VirtualModem[] = [];
+  #gateway!: Gateway;
+  #watch!: Watch;
+
+  constructor(phase: PlannedPhase, seed: number, folder: string, over: AbortSignal) {
+    this.#phase = phase;
+    this.#seed = seed;
+    this.#folder = folder;
+    this.#over = over;
+  }
+
+  async run(): Promise<PhaseResult> {
+    await this.#setUp();
+    const waiting = [...this.#phase.messages];
+    await Promise.all(
+      Array.from({ length: this.#phase.callers }, (_, index) => this.#callerLoop(waiting, index)),
+    );
+    await Promise.all(this.#underway);
+    await this.#partInPeace();
+    await this.#watch.stop();
+    await this.#gateway.stop();
+    for (const modem of this.#modems) await modem.stop();
+    return this.#result();
+  }
+
+  async #setUp(): Promise<void> {
+    const { modems, vendor, callers, number } = this.#phase;
+    mkdirSync(this.#folder);
+    for (const [index, flags] of modems.entries()) {
+      const seed = String(this.#seed * 100 + number * 2 + index);
+      const all = ['--vendor', vendor, '--seed', seed, ...flags];
+      this.#modems.push(await VirtualModem.start(this.#folder, `modem${index + 1}`, all));
+    }
+    const secret = new TextEncoder().encode(this.#secret);
+    const names = { subject: 'urn:Auth0', audience: 'urn:MySmsGateway' };
+    for (let index = 0; index < callers; index += 1) {
+      this.#tokens.push(await mintToken({ secret, ...names, expiresInS: 3600 + index }));
+    }
+    const leaks = new LeakSearch(this.#phase, [this.#secret, ...this.#tokens]);
+    this.#gateway = new Gateway(this.#folder, this.#writeConfig(), {
+      line: (line) => {
+        const leak = leaks.find(line);
+        if (leak !== undefined)
+          this.#violations.push({ property: 'I6', what: `${leak} in the log: ${line}` });
+      },
+      fault: (what) => this.#violations.push({ property: 'contract', what }),
+    });
+    this.#watch = new Watch(this.#gateway);
+    await this.#gateway.start();
+    this.#watch.start();
+    if (await this.#watch.untilReady(recoveryLimitMs)) return;
+    this.#violations.push({ property: 'I8', what: 'was not ready at the start' });
+  }
+
+  #writeConfig(): string {
+    const { deadlineS, statusReport } = this.#phase;
+    const secretFile = join(this.#folder, 'secret');
+    writeFileSync(secretFile, this.#secret, { mode: 0o600 });
+    const lines = [
+      `state_dir = "${join(this.#folder, 'state')}"`,
+      '[http]\nlisten = "127.0.0.1:0"',
+      '[admin]\nlisten = "127.0.0.1:0"',
+      `[auth0]\nsubject = "urn:Auth0"\naudience = "urn:MySmsGateway"\nsecret_file = "${secretFile}"`,
+      `[message]\ndeadline_s = ${deadlineS}`,
+      '[log]\nlevel = "debug"\nformat = "json"',
+      ...this.#modems.map(({ name, link }) =>
+        [
+          `[[modem]]\nname = "${name}"\ndevice = "${link}"\nstatus_report = ${statusReport}`,
+          'guard_ms = 0\nsubmit_timeout_s = 4\nidle_probe_s = 2',
+        ].join('\n'),
+      ),
+    ];
+    const file = join(this.#folder, 'simgate.toml');
+    writeFileSync(file, `${lines.join('\n')}\n`);
+    return file;
+  }
+
+  /** One caller: takes the next message when it has the answer to its last, until none is left. */
+  async #callerLoop(waiting: PlannedMessage[], index: number): Promise<void> {
+    for (;;) {
+      this.#over.throwIfAborted();
+      const message = waiting.shift();
+      if (message === undefined) return;
+      await pause(message.pauseMs);
+      if (message.fault !== undefined) this.#underway.push(this.#goWrong(message.fault));
+      const story = await this.#send(message, index);
+      // Who is told that nothing is ready does not spend the next code on the same answer.
+      if (story.outcome.kind !== 'answered' || story.outcome.body.code === 'no_modem_ready') {
+        await this.#watch.untilReady(patienceMs);
+      }
+    }
+  }
+
+  async #send(message: PlannedMessage, caller: number): Promise<Story> {
+    const story = await post(
+      this.#gateway.port,
+      this.#tokens[caller]!,
+      message,
+      this.#phase.deadlineS * 1000,
+    );
+    this.#stories.push(story);
+    return story;
+  }
+
+  async #goWrong({ action, delayMs, modem }: NonNullable<PlannedMessage['fault']>): Promise<void> {
+    const count = (kind: string): void => {
+      this.#actions.set(kind, (this.#actions.get(kind) ?? 0) + 1);
+    };
+    // A fault of a submit is to meet this very message, so it is in place before.
+    if (action.kind !== 'submit_fault') await pause(delayMs);
+    count(action.kind);
+    this.#watch.lastEvent = action.kind === 'submit_fault' ? action.fault : action.kind;
+    await this.#act(action, this.#modems[modem]!, delayMs);
+  }
+
+  async #act(action: Action, modem: VirtualModem, delayMs: number): Promise<void> {
+    switch (action.kind) {
+      case 'submit_fault':
+        return await modem.control({ fault: action.fault, submits: action.submits });
+      case 'hangup':
+        return await modem.control({ hangup: true, power: action.power, reattach_ms: action.reattachMs });
+      case 'reboot':
+        return await modem.control({ reboot: true });
+      case 'registration':
+        await modem.control({ registration: action.state });
+        await pause(action.forMs);
+        return await modem.control({ registration: 'home' });
+      case 'noise':
+        for (const line of action.lines) await modem.control({ inject: line });
+        return;
+      case 'inbound':
+        return await modem.control({ inbound: { from: action.from, text: action.text } });
+      case 'sigkill':
+        return await this.#gateway.restart('SIGKILL');
+      case 'sigkill_mid_send':
+        await modem.control({ fault: action.fault, submits: 1 });
+        await pause(delayMs);
+        return await this.#gateway.restart('SIGKILL');
+      case 'sigterm':
+        return await this.#gateway.restart('SIGTERM');
+    }
+  }
+
+  /** I8: with all faults over, the modem comes back by itself and a message gets through. */
+  async #partInPeace(): Promise<void> {
+    this.#watch.lastEvent = 'the last fault';
+    if (!(await this.#watch.untilReady(recoveryLimitMs))) {
+      this.#violations.push({ property: 'I8', what: `not ready ${recoveryLimitMs} ms after the last fault` });
+      return;
+    }
+    for (const message of this.#phase.parting) {
+      this.#over.throwIfAborted();
+      await pause(message.pauseMs);
+      const { outcome } = await this.#send(message, 0);
+      if (outcome.kind === 'answered' && outcome.status === 200) return;
+    }
+    const what = `ready, but none of ${this.#phase.parting.length} messages got through after the last fault`;
+    this.#violations.push({ property: 'I8', what });
+  }
+
+  #result(): PhaseResult {
+    const records = this.#modems.map((modem) => ({ modem: modem.name, entries: modem.record() }));
+    const { outages, worstGrowthKiB, worstResidentKiB } = this.#watch;
+    if (worstGrowthKiB > growthLimitKiB) {
+      this.#violations.push({ property: 'I5', what: `the daemon grew by ${worstGrowthKiB} KiB` });
+    }
+    return {
+      phase: this.#phase,
+      stories: this.#stories,
+      records,
+      violations: [...this.#violations, ...judge(this.#stories, records, this.#gateway.restarts)],
+      outages,
+      worstGrowthKiB,
+      worstResidentKiB,
+      actions: this.#actions,
+    };
+  }
+}
+
+function pause(forMs: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, forMs));
+}

@@ -1,0 +1,71 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { RecordEntry } from '../../src/simulator/record.js';
+import { Child } from './child.js';
+
+/** The virtual modem and its network as a process of their own; the record is what the daemon is judged by. */
+export class VirtualModem {
+  readonly name: string;
+  /** Where the tty is found. */
+  readonly link: string;
+  readonly #recordFile: string;
+  readonly #child: Child;
+  #onEvent: ((event: ModemEvent) => void) | undefined;
+  /** Control lines are answered in order. */
+  readonly #asked: ((answer: ModemEvent) => void)[] = [];
+
+  private constructor(folder: string, name: string, flags: readonly string[]) {
+    this.name = name;
+    this.link = join(folder, `${name}.tty`);
+    this.#recordFile = join(folder, `${name}.record.jsonl`);
+    const args = ['simulate', '--name', name, '--link', this.link, '--record', this.#recordFile, ...flags];
+    this.#child = new Child(args, (line, from) => this.#takeLine(line, from));
+  }
+
+  /** Rejects when the simulator ends before its tty can be opened. */
+  static async start(folder: string, name: string, flags: readonly string[]): Promise<VirtualModem> {
+    const modem = new VirtualModem(folder, name, flags);
+    const ready = new Promise<void>((resolve) => {
+      modem.#onEvent = ({ event }) => event === 'ready' && resolve();
+    });
+    const ended = modem.#child.ended.then(({ code }) => {
+      throw new Error(`the virtual modem ended with ${code} before it was ready`);
+    });
+    await Promise.race([ready, ended]);
+    return modem;
+  }
+
+  /** Sends a control line; rejects when the simulator refuses it or has ended. */
+  async control(line: object): Promise<void> {
+    if (this.#child.hasEnded) throw new Error(`${this.name}: the virtual modem has ended`);
+    const answered = new Promise<ModemEvent>((resolve) => this.#asked.push(resolve));
+    this.#child.tell(JSON.stringify(line));
+    const answer = await Promise.race([answered, this.#child.ended]);
+    if ('event' in answer && answer.event === 'done') return;
+    throw new Error(`${this.name}: ${JSON.stringify(line)} was answered ${JSON.stringify(answer)}`);
+  }
+
+  /** What the network knows, in order; complete once {@link stop} has resolved. */
+  record(): RecordEntry[] {
+    const lines = readFileSync(this.#recordFile, 'utf8').split('\n');
+    return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as RecordEntry);
+  }
+
+  async stop(): Promise<void> {
+    const { code, signal } = await this.#child.end('SIGTERM');
+    if (code !== 0) throw new Error(`${this.name}: the virtual modem ended with ${code ?? signal}`);
+  }
+
+  #takeLine(line: string, from: 'stdout' | 'stderr'): void {
+    if (from === 'stderr') {
+      process.stderr.write(`${this.name}: ${line}\n`);
+      return;
+    }
+    const event = JSON.parse(line) as ModemEvent;
+    if (event.event === 'failed') process.stderr.write(`${this.name}: ${line}\n`);
+    if (event.event === 'done' || event.event === 'refused') this.#asked.shift()?.(event);
+    this.#onEvent?.(event);
+  }
+}
+
+type ModemEvent = { event: string } & Record<string, unknown>;

@@ -1,0 +1,389 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import winston from 'winston';
+import { SendError } from '../../src/errors.js';
+import type { Flight, FlightRecord, LeftFlight } from '../../src/modem/flight-record.js';
+import type { PinMemory } from '../../src/modem/pin-memory.js';
+import type { OutgoingSms } from '../../src/modem/sms-modem.js';
+import { Supervisor, type SupervisorOptions } from '../../src/modem/supervisor.js';
+import { segmentText } from '../../src/sms/segments.js';
+import { VirtualDevice } from './virtual-link.js';
+
+const log = winston.createLogger({ silent: true });
+const started: Supervisor[] = [];
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(async () => {
+  await Promise.all(started.splice(0).map((supervisor) => supervisor.stop()));
+  vi.useRealTimers();
+});
+
+interface Setup {
+  supervisor: Supervisor;
+  phases: string[];
+  flights: Flight[];
+}
+
+function supervise(
+  device: VirtualDevice,
+  options: Partial<SupervisorOptions> = {},
+  left?: LeftFlight,
+): Setup {
+  const flights: Flight[] = [];
+  const flightRecord = {
+    note: (flight: Flight) => flights.push(flight),
+    close: () => Promise.resolve(),
+  } as unknown as FlightRecord;
+  const supervisor = new Supervisor({
+    name: 'main',
+    device: '/dev/virtual',
+    number: undefined,
+    openLink: device.openLink,
+    tuning: { guardMs: 0, submitTimeoutMs: undefined, roaming: true, statusReport: false },
+    idleProbeMs: 60_000,
+    flightRecord,
+    leftFlight: left,
+    pin: undefined,
+    pinMemory: { last: () => undefined, note: () => Promise.resolve() } as unknown as PinMemory,
+    log,
+    ...options,
+  });
+  const phases: string[] = [];
+  supervisor.onPhase((snapshot) => phases.push(snapshot.phase));
+  supervisor.start();
+  started.push(supervisor);
+  return { supervisor, phases, flights };
+}
+
+async function ready(setup: Setup): Promise<void> {
+  for (let i = 0; i < 100 && setup.supervisor.snapshot().phase !== 'ready'; i += 1)
+    await vi.advanceTimersByTimeAsync(500);
+  expect(setup.supervisor.snapshot()).toMatchObject({ phase: 'ready', reason: undefined });
+}
+
+function sms(text: string): OutgoingSms {
+  return { recipient: '+4915112345678', ...segmentText(text), validityMs: 300_000 };
+}
+
+/** A submit whose end the test can look at without waiting for it. */
+function submit(setup: Setup, text: string, mayStart: () => boolean = () => true) {
+  const result: { references?: number[]; error?: SendError; startedTimes: number } = { startedTimes: 0 };
+  const promise = setup.supervisor
+    .submit(sms(text), {
+      mayStart,
+      onStarted: () => {
+        result.startedTimes += 1;
+      },
+      retryUntil: performance.now() + 25_000,
+    })
+    .then(
+      ({ references }) => {
+        result.references = references;
+      },
+      (error: unknown) => {
+        expect(error).toBeInstanceOf(SendError);
+        result.error = error as SendError;
+      },
+    );
+  return { result, promise };
+}
+
+async function sent(setup: Setup, text: string, advanceMs = 5_000) {
+  const { result, promise } = submit(setup, text);
+  await vi.advanceTimersByTimeAsync(advanceMs);
+  await promise;
+  return result;
+}
+
+const refusal = (code: string, submitted: string, elsewhere = false) =>
+  expect.objectContaining({ code, submitted, elsewhere });
+
+describe('a modem on its way to ready', () => {
+  test('goes through its phases, and never resets what the operator had set', async () => {
+    const device = new VirtualDevice();
+    const setup = supervise(device);
+    await ready(setup);
+    expect(setup.phases).toEqual(['opening', 'probing', 'registering', 'ready']);
+    expect(device.commands().join(' ')).not.toMatch(/ATZ|AT&F|CLAC|CFUN=/);
+  });
+
+  test('waits for the network and says so', async () => {
+    const device = new VirtualDevice({ registration: 'searching' });
+    const setup = supervise(device);
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(setup.supervisor.snapshot()).toMatchObject({
+      phase: 'registering',
+      reason: 'searching for a network',
+    });
+    device.network.grant('home');
+    await ready(setup);
+  });
+
+  test('does not send abroad when roaming is off', async () => {
+    const device = new VirtualDevice({ registration: 'roaming' });
+    const setup = supervise(device, {
+      tuning: { guardMs: 0, submitTimeoutMs: undefined, roaming: false, statusReport: false },
+    });
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(setup.supervisor.snapshot().reason).toContain('roaming = false');
+  });
+
+  test('leaves a prompt that somebody left open, without Ctrl-Z', async () => {
+    const device = new VirtualDevice({}, ['stuck-prompt@1']);
+    await ready(supervise(device));
+    expect(device.entries.filter((entry) => entry.kind === 'ctrl_z')).toEqual([]);
+  });
+
+  test.each([
+    'generic',
+    'huawei',
+    'zte',
+    'sim800',
+    'sim7600',
+    'sim7670',
+    'ec25',
+    'ublox',
+    'telit',
+    'cinterion',
+    'wavecom',
+  ] as const)('works with the virtual %s and sends, long texts and UCS-2 included', async (vendor) => {
+    const device = new VirtualDevice({ vendor, urcNoisePerSecond: 5 });
+    const setup = supervise(device);
+    await ready(setup);
+    const texts = ['Your code is 417093', 'Ваш код 417093', 'x'.repeat(400)];
+    for (const text of texts) expect((await sent(setup, text)).error).toBeUndefined();
+    const record = device.accepted().map((entry) => entry.text);
+    expect([record[0], record[1], record.slice(2).join('')]).toEqual(texts);
+  });
+
+  test('opens again and again until the device is there', async () => {
+    const device = new VirtualDevice();
+    device.hangUp('lost', 60_000);
+    const setup = supervise(device);
+    await vi.advanceTimersByTimeAsync(30_000);
+    expect(setup.supervisor.snapshot().reason).toContain('is the modem plugged in?');
+    await vi.advanceTimersByTimeAsync(45_000);
+    await ready(setup);
+  });
+});
+
+describe('a submit', () => {
+  test('in steady state is one AT command per segment and nothing else', async () => {
+    const device = new VirtualDevice();
+    const setup = supervise(device);
+    await ready(setup);
+    const before = device.commands().length;
+    for (let i = 0; i < 5; i += 1) await sent(setup, `code ${i}`, 100);
+    expect(device.commands().slice(before)).toEqual(Array(5).fill('AT+CMGS=21'));
+  });
+
+  test('of several segments holds the radio link once and uses a new reference each time', async () => {
+    const device = new VirtualDevice({ linkSetupMs: 1000 });
+    const setup = supervise(device);
+    await ready(setup);
+    await sent(setup, 'x'.repeat(400));
+    await sent(setup, 'y'.repeat(400));
+    expect(device.commands().filter((line) => line.startsWith('AT+CMMS'))).toEqual(['AT+CMMS=2']);
+    const references = device.accepted().map((entry) => /050003(..)03(..)/.exec(entry.tpdu)?.slice(1));
+    expect(references.map((found) => found?.[1])).toEqual(['01', '02', '03', '01', '02', '03']);
+    expect(new Set(references.map((found) => found?.[0])).size).toBe(2);
+  });
+
+  test.each([
+    ['cms:21', 'network_refused', 'no', false, 0],
+    ['cms:8', 'network_refused', 'no', true, 0],
+    ['cms:38', 'network_refused', 'no', true, 0],
+    ['cms:331', 'network_refused', 'no', true, 0],
+    ['cms:500', 'outcome_unknown', 'unknown', false, 0],
+    ['cms-verbose:Unknown error', 'outcome_unknown', 'unknown', false, 0],
+    ['cms-late:38:40000', 'outcome_unknown', 'unknown', false, 0],
+    ['error', 'outcome_unknown', 'unknown', false, 0],
+    ['cmgs-missing', 'outcome_unknown', 'unknown', false, 1],
+    ['no-prompt', 'no_modem_ready', 'no', true, 0],
+    ['reboot-before-prompt', 'no_modem_ready', 'no', true, 0],
+    ['reboot-after-ctrlz', 'outcome_unknown', 'unknown', false, 1],
+    ['hangup-before:500', 'no_modem_ready', 'no', true, 0],
+    ['hangup-after-ctrlz:500', 'outcome_unknown', 'unknown', false, 1],
+    ['silence:30000', 'outcome_unknown', 'unknown', false, 1],
+    ['silence-lost:30000', 'outcome_unknown', 'unknown', false, 0],
+  ])('that meets %s ends as %s, %s', async (fault, code, submitted, elsewhere, accepted) => {
+    const device = new VirtualDevice({}, [`${fault}@1-9`]);
+    const setup = supervise(device);
+    await ready(setup);
+    const { error } = await sent(setup, 'code 1', 200_000);
+    expect(error).toEqual(refusal(code, submitted, elsewhere));
+    expect(device.accepted()).toHaveLength(accepted);
+    await ready(setup);
+  });
+
+  test('that was surely not sent is tried again while in time', async () => {
+    const device = new VirtualDevice({}, ['cms:42@1-2']);
+    const setup = supervise(device);
+    await ready(setup);
+    const { references } = await sent(setup, 'code 1');
+    expect(references).toHaveLength(1);
+    expect(device.accepted()).toHaveLength(1);
+  });
+
+  test('of which a later segment is refused is partly submitted', async () => {
+    const device = new VirtualDevice({}, ['cms:21@2']);
+    const setup = supervise(device);
+    await ready(setup);
+    const { error } = await sent(setup, 'x'.repeat(400));
+    expect(error).toEqual(refusal('partly_submitted', 'partly'));
+    expect(device.accepted()).toHaveLength(1);
+  });
+
+  test('whose caller left before the prompt is never started', async () => {
+    const device = new VirtualDevice({}, ['prompt-late:3000@1']);
+    const setup = supervise(device);
+    await ready(setup);
+    let here = true;
+    const { result, promise } = submit(setup, 'code 1', () => here);
+    await vi.advanceTimersByTimeAsync(1_000);
+    here = false;
+    await vi.advanceTimersByTimeAsync(10_000);
+    await promise;
+    expect(result).toMatchObject({ startedTimes: 0, error: refusal('deadline_unreachable', 'no') });
+    expect(device.entries.filter((entry) => entry.kind === 'ctrl_z')).toEqual([]);
+    expect((await sent(setup, 'code 2')).references).toHaveLength(1);
+  });
+
+  test('waits out a late result, and is stalled meanwhile', async () => {
+    const device = new VirtualDevice({}, ['late:90000@1']);
+    const setup = supervise(device);
+    await ready(setup);
+    const { result, promise } = submit(setup, 'code 1');
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(setup.supervisor.snapshot().phase).toBe('stalled');
+    await vi.advanceTimersByTimeAsync(80_000);
+    await promise;
+    expect(result.references).toHaveLength(1);
+    await ready(setup);
+    expect((await sent(setup, 'code 2')).references).toHaveLength(1);
+  });
+
+  test('falls back to no validity period when the SMSC refuses one', async () => {
+    const device = new VirtualDevice({}, ['cms:199@1']);
+    const setup = supervise(device);
+    await ready(setup);
+    expect((await sent(setup, 'code 1')).references).toHaveLength(1);
+    expect(device.accepted()[0]?.tpdu.slice(0, 2)).toBe('01'); // TP-VPF 00: no validity period
+  });
+
+  test('on a modem that restarted in silence is not taken for a text message', async () => {
+    const device = new VirtualDevice();
+    const setup = supervise(device);
+    await ready(setup);
+    // What a restart without any line loses: echo is on again, the mode is the default one.
+    device.modem.settings.echo = true;
+    device.modem.settings.cmgf = 1;
+    const { references } = await sent(setup, 'code 1');
+    expect(references).toHaveLength(1);
+    expect(device.accepted().map((entry) => entry.text)).toEqual(['code 1']);
+  });
+});
+
+describe('a late +CMGS', () => {
+  test('never answers the next message of a modem that answers AT while a submit is out', async () => {
+    const device = new VirtualDevice({ parallel: true }, ['late:65000@2', 'late:170000@3']);
+    const setup = supervise(device);
+    await ready(setup);
+    await sent(setup, 'first');
+    // Answered AT at 60 s without a result: unknown. Its +CMGS comes at 65 s, between the next Ctrl-Z and that one's own.
+    const second = submit(setup, 'second');
+    await vi.advanceTimersByTimeAsync(62_500);
+    await second.promise;
+    expect(second.result.error).toEqual(refusal('outcome_unknown', 'unknown'));
+    await ready(setup);
+    const third = submit(setup, 'third');
+    await vi.advanceTimersByTimeAsync(30_000);
+    await third.promise;
+    expect(third.result.references, 'the +CMGS of the second is no answer to the third').toBeUndefined();
+    expect(third.result.error).toEqual(refusal('outcome_unknown', 'unknown'));
+  });
+
+  test('does not cost a modem that counts its references: the next message is proven by its own', async () => {
+    const device = new VirtualDevice({ parallel: true }, ['silence:100@2']);
+    const setup = supervise(device);
+    await ready(setup);
+    await sent(setup, 'first');
+    await sent(setup, 'second', 63_000);
+    await ready(setup);
+    expect((await sent(setup, 'third')).references).toHaveLength(1);
+  });
+
+  test('of a message that a killed daemon had in flight never answers the next one', async () => {
+    const device = new VirtualDevice({ parallel: true }, ['late:20000@2']);
+    const first = supervise(device);
+    await ready(first);
+    await sent(first, 'first');
+    const cut = submit(first, 'second');
+    await vi.advanceTimersByTimeAsync(100);
+    const left = first.flights.at(-1);
+    expect(left?.inFlight).toBe(true);
+    await first.supervisor.stop(); // as far as the modem can tell, killed
+    await cut.promise;
+    const device2 = supervise(device, {}, { ...(left as Flight), ageMs: 1_000 });
+    await ready(device2);
+    device.faults.queue({ kind: 'silence-lost', args: ['60000'], text: 'silence-lost' } as never, 1);
+    const next = submit(device2, 'third');
+    await vi.advanceTimersByTimeAsync(40_000);
+    expect(next.result.references, 'nothing of the third was accepted').toBeUndefined();
+    await vi.advanceTimersByTimeAsync(200_000);
+    await next.promise;
+    expect(next.result.error).toEqual(refusal('outcome_unknown', 'unknown'));
+    expect(device.accepted().map((entry) => entry.text)).not.toContain('third');
+  });
+});
+
+describe('an idle modem', () => {
+  test('is asked slowly whether it is there, and nothing else', async () => {
+    const device = new VirtualDevice();
+    const setup = supervise(device);
+    await ready(setup);
+    const before = device.commands().length;
+    await vi.advanceTimersByTimeAsync(180_500);
+    expect(device.commands().slice(before)).toEqual([
+      'AT+CREG?',
+      'AT+CSQ',
+      'AT+CREG?',
+      'AT+CSQ',
+      'AT+CREG?',
+      'AT+CSQ',
+    ]);
+  });
+
+  test('that lost the network is not ready until it is back', async () => {
+    const device = new VirtualDevice();
+    const setup = supervise(device);
+    await ready(setup);
+    device.network.grant('none');
+    await vi.advanceTimersByTimeAsync(61_000);
+    expect(setup.supervisor.snapshot()).toMatchObject({ phase: 'registering' });
+    device.network.grant('home');
+    await ready(setup);
+  });
+
+  test('that was unplugged is back within ten seconds of its tty', async () => {
+    const device = new VirtualDevice({ bootMs: 500 });
+    const setup = supervise(device);
+    await ready(setup);
+    device.hangUp('lost', 40_000);
+    await vi.advanceTimersByTimeAsync(39_000);
+    expect(setup.supervisor.snapshot().phase).not.toBe('ready');
+    await vi.advanceTimersByTimeAsync(11_000);
+    expect(setup.supervisor.snapshot().phase).toBe('ready');
+  });
+
+  test('is not troubled by a jump of the wall clock', async () => {
+    const device = new VirtualDevice();
+    const setup = supervise(device);
+    await ready(setup);
+    vi.setSystemTime(new Date('2031-01-01'));
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect((await sent(setup, 'code 1')).references).toHaveLength(1);
+    expect(setup.phases.slice(4)).toEqual(['sending', 'ready']);
+  });
+});

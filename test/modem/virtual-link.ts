@@ -1,0 +1,94 @@
+import type { LinkListener, OpenLink, SerialLink } from '../../src/serial/link.js';
+import { LinkLost } from '../../src/serial/link.js';
+import { FaultPlanner, type FaultSpec, parseFault } from '../../src/simulator/faults.js';
+import { Modem as VirtualModem } from '../../src/simulator/modem.js';
+import { Network } from '../../src/simulator/network.js';
+import { defaultOptions, type SimulatorOptions } from '../../src/simulator/options.js';
+import { seededRandom } from '../../src/simulator/random.js';
+import { NetworkRecord, type RecordEntry } from '../../src/simulator/record.js';
+
+/**
+ * The virtual modem on a wire instead of a tty, in (faked) time: what the modem layer is tested against without a process. The
+ * network's record is the judge here too.
+ */
+export class VirtualDevice {
+  readonly entries: RecordEntry[] = [];
+  readonly modem: VirtualModem;
+  readonly network: Network;
+  readonly faults: FaultPlanner;
+  #attached = true;
+  #listener: LinkListener | undefined;
+
+  constructor(options: Partial<SimulatorOptions> = {}, faults: string[] = []) {
+    const all: SimulatorOptions = {
+      ...defaultOptions,
+      ...options,
+      faults: faults.map((text): FaultSpec => parseFault(text)),
+    };
+    const clock = {
+      nowNs: () => BigInt(Math.round(performance.now() * 1e6)),
+      after: (delayMs: number, run: () => void) => {
+        const timer = setTimeout(run, Math.max(0, delayMs));
+        return () => clearTimeout(timer);
+      },
+    };
+    const record = new NetworkRecord(clock);
+    record.listen((entry) => this.entries.push(entry));
+    this.network = new Network(all, clock, seededRandom(1), record);
+    this.faults = new FaultPlanner(all.faults, seededRandom(2));
+    this.modem = new VirtualModem({
+      options: all,
+      clock,
+      random: seededRandom(3),
+      record,
+      network: this.network,
+      faults: this.faults,
+      tty: {
+        send: (output) => queueMicrotask(() => this.#listener?.onData(Buffer.from(output, 'latin1'))),
+        hangUp: (power, downMs) => this.hangUp(power, downMs),
+      },
+    });
+    this.modem.powerOn('long-ago');
+  }
+
+  /** The tty goes away, and comes back after `downMs`. */
+  hangUp(power: 'kept' | 'lost', downMs: number): void {
+    this.#attached = false;
+    const listener = this.#listener;
+    this.#listener = undefined;
+    if (power === 'lost') this.modem.powerOff();
+    listener?.onClose(new LinkLost('/dev/virtual was lost: the tty was hung up'));
+    setTimeout(() => {
+      this.#attached = true;
+      if (power === 'lost') this.modem.powerOn('now');
+    }, downMs);
+  }
+
+  readonly openLink: OpenLink = (listener) => {
+    if (!this.#attached)
+      return Promise.reject(new LinkLost('/dev/virtual does not exist: is the modem plugged in?'));
+    this.#listener = listener;
+    const link: SerialLink = {
+      path: '/dev/virtual',
+      write: (bytes) => {
+        if (this.#listener === listener) queueMicrotask(() => this.modem.receive(bytes));
+      },
+      close: () => {
+        if (this.#listener === listener) this.#listener = undefined;
+        listener.onClose(undefined);
+        return Promise.resolve();
+      },
+    };
+    return Promise.resolve(link);
+  };
+
+  accepted(): { mr: number; text: string | undefined; tpdu: string }[] {
+    return this.entries.flatMap((entry) =>
+      entry.kind === 'accepted' ? [{ mr: entry.mr, text: entry.text, tpdu: entry.tpdu }] : [],
+    );
+  }
+
+  commands(): string[] {
+    return this.entries.flatMap((entry) => (entry.kind === 'command' ? [entry.line] : []));
+  }
+}

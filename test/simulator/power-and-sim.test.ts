@@ -1,0 +1,90 @@
+import { describe, expect, it } from 'vitest';
+import { Desk, lines } from './support/desk.js';
+
+describe('the SIM', () => {
+  it('asks for its PIN, and the modem registers once it has it', () => {
+    const desk = new Desk({ pin: '1234', registrationDelayMs: 500 });
+    expect(desk.command('AT+CPIN?')).toEqual(['+CPIN: SIM PIN', 'OK']);
+    expect(lines(desk.sendHello())[0]).toBe('+CMS ERROR: 311');
+    expect(desk.command('AT+CPIN="1234"')).toEqual(['OK']);
+    expect(desk.command('AT+CREG?')).toEqual(['+CREG: 0,2', 'OK']);
+    desk.wait(500);
+    expect(desk.command('AT+CREG?')).toEqual(['+CREG: 0,1', 'OK']);
+  });
+
+  it('locks after three wrong tries, which three commands count down, and opens with its PUK', () => {
+    const desk = new Desk({ pin: '1234', puk: '87654321' });
+    desk.command('AT+CMEE=1');
+    for (const left of [3, 2, 1]) {
+      expect(desk.command('AT+CPINR="SIM PIN"')).toEqual([`+CPINR: SIM PIN,${left},3`, 'OK']);
+      expect(desk.command('AT+CSIM=10,"0020000100"')).toEqual([`+CSIM: 4,"63C${left}"`, 'OK']);
+      expect(desk.command('AT+CPIN=0000')).toEqual([left > 1 ? '+CME ERROR: 16' : '+CME ERROR: 12']);
+    }
+    expect(desk.command('AT+CPIN?')).toEqual(['+CPIN: SIM PUK', 'OK']);
+    expect(desk.command('AT+CSIM=10,"0020000100"')).toEqual(['+CSIM: 4,"6983"', 'OK']);
+    expect(desk.command('AT+CPIN="1234"')).toEqual(['+CME ERROR: 12']);
+    expect(desk.command('AT+CPIN="87654321","4321"')).toEqual(['OK']);
+    expect(desk.command('AT+CPIN?')).toEqual(['+CPIN: READY', 'OK']);
+    expect(desk.entriesOf('pin').map((entry) => entry.tries_left)).toEqual([2, 1, 0, 3]);
+  });
+
+  it('keeps its counter over a restart, and asks again', () => {
+    const desk = new Desk({ pin: '1234', bootMs: 100 });
+    desk.command('AT+CPIN="0000"');
+    desk.modem.reboot();
+    desk.wait(100);
+    expect(desk.command('AT+CPINR="SIM PIN"')).toContain('+CPINR: SIM PIN,2,3');
+    desk.command('AT+CPIN="1234"');
+    desk.modem.reboot();
+    desk.wait(100);
+    expect(desk.command('AT+CPIN?')).toContain('+CPIN: SIM PIN');
+  });
+
+  it('words errors as +CMEE says', () => {
+    const desk = new Desk({ pin: '1234' });
+    expect(desk.command('AT+CIMI')).toEqual(['ERROR']);
+    desk.command('AT+CMEE=1');
+    expect(desk.command('AT+CIMI')).toEqual(['+CME ERROR: 11']);
+    desk.command('AT+CMEE=2');
+    expect(desk.command('AT+CIMI')).toEqual(['+CME ERROR: SIM PIN required']);
+  });
+});
+
+describe('a restart', () => {
+  it('is deaf, forgets its settings, prints its boot lines and registers again', () => {
+    const desk = new Desk({ echo: true, bootMs: 1000, registrationDelayMs: 500 });
+    desk.wait(500);
+    for (const line of ['ATE0', 'AT+CMEE=1', 'AT+CMGF=1', 'AT+CNMI=2,1']) desk.command(line);
+    expect(desk.command('AT+CFUN=1,1')).toEqual(['OK']);
+    expect(desk.command('AT')).toEqual([]);
+    expect(lines(desk.wait(1000))).toEqual(['RDY', '+CFUN: 1', '+CPIN: READY', 'Call Ready', 'SMS Ready']);
+    expect(desk.type('AT+CMGF?;+CNMI?;+CREG?\r')).toBe(
+      'AT+CMGF?;+CNMI?;+CREG?\r\r\n+CMGF: 0\r\n\r\n+CNMI: 0,0,0,0,0\r\n\r\n+CREG: 0,2\r\n\r\nOK\r\n',
+    );
+    desk.wait(500);
+    expect(desk.command('AT+CREG?')).toContain('+CREG: 0,1');
+  });
+
+  it('loses a submit that was on its way', () => {
+    const desk = new Desk({ submitLatencyMs: 100, bootMs: 10 });
+    desk.sendHello();
+    desk.modem.reboot();
+    expect(lines(desk.wait(10_000))).not.toContain('OK');
+    expect(desk.entriesOf('accepted')).toEqual([]);
+  });
+
+  it('takes the tty with it where a USB modem would', () => {
+    const desk = new Desk({ resetTty: 'hangup', bootMs: 2000 });
+    desk.command('AT+CFUN=1,1');
+    expect(desk.hangUps).toEqual([{ power: 'lost', downMs: 500 }]);
+  });
+
+  it('tells of registration when asked to', () => {
+    const desk = new Desk();
+    desk.command('AT+CREG=1;+CEREG=2');
+    desk.network.grant('denied');
+    expect(lines(desk.heard())).toEqual(['+CREG: 3', '+CEREG: 3,"00C3","0001A2B3",2']);
+    desk.command('AT+CFUN=4');
+    expect(desk.command('AT+CREG?')).toContain('+CREG: 1,0');
+  });
+});

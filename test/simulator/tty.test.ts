@@ -1,0 +1,209 @@
+import {
+  constants,
+  existsSync,
+  lstatSync,
+  mkdtempSync,
+  openSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
+import { ReadStream } from 'node:tty';
+import { SerialPort } from 'serialport';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { parseFault } from '../../src/simulator/faults.js';
+import type { SimulatorOptions } from '../../src/simulator/options.js';
+import { LinkRefused, type PtyMaker, ptyMakers } from '../../src/simulator/pty.js';
+import type { RecordEntry } from '../../src/simulator/record.js';
+import { type RunningSimulator, runSimulator, type SimulatorEvent } from '../../src/simulator/run.js';
+import { helloOctets, helloPdu } from './support/desk.js';
+
+/** A client of the tty. */
+class Client {
+  readonly #stream: Duplex;
+  readonly closed: Promise<void>;
+  #heard = '';
+  #wake: () => void = () => {};
+
+  private constructor(stream: Duplex) {
+    this.#stream = stream;
+    this.closed = new Promise((resolve) => {
+      stream.once('close', () => resolve());
+    });
+    stream.on('error', () => this.#wake());
+    stream.on('data', (bytes: Buffer) => {
+      this.#heard += bytes.toString('latin1');
+      this.#wake();
+    });
+  }
+
+  /** Over the `serialport` package. */
+  static async open(path: string): Promise<Client> {
+    const port = new SerialPort({ path, baudRate: 115_200, autoOpen: false });
+    await new Promise<void>((resolve, reject) => {
+      port.open((error) => (error === null ? resolve() : reject(error)));
+    });
+    return new Client(port);
+  }
+
+  /** Over a bare descriptor: `serialport` by itself may miss a hang-up that comes close behind data. */
+  static openBare(path: string): Client {
+    return new Client(new ReadStream(openSync(path, constants.O_RDWR | constants.O_NOCTTY)));
+  }
+
+  /** Writes, waits for `end`, and returns what was heard up to there. */
+  async ask(bytes: string, end: string): Promise<string> {
+    this.#stream.write(bytes);
+    while (!this.#heard.includes(end)) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+    const cut = this.#heard.indexOf(end) + end.length;
+    const heard = this.#heard.slice(0, cut);
+    this.#heard = this.#heard.slice(cut);
+    return heard;
+  }
+
+  write(bytes: string): void {
+    this.#stream.write(bytes);
+  }
+
+  async close(): Promise<void> {
+    this.#stream.destroy();
+    await this.closed;
+  }
+}
+
+describe.each(ptyMakers)('a tty made by %s', (ptyMaker: PtyMaker) => {
+  let folder: string;
+  let simulator: RunningSimulator;
+  const entries: RecordEntry[] = [];
+  const events: SimulatorEvent[] = [];
+  let wake: () => void = () => {};
+
+  const start = async (options: Partial<SimulatorOptions> = {}): Promise<void> => {
+    simulator = await runSimulator(
+      { link: join(folder, 'tty'), bootMs: 0, ...options },
+      {
+        ptyMaker,
+        onEntry: (entry) => entries.push(entry),
+        onEvent: (event) => {
+          events.push(event);
+          wake();
+        },
+      },
+    );
+  };
+
+  const attachedAgain = async (): Promise<void> => {
+    while (events.filter(({ event }) => event === 'attached').length < 2) {
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    }
+  };
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'tty-'));
+    entries.length = 0;
+    events.length = 0;
+  });
+
+  afterEach(async () => {
+    await simulator.close();
+    rmSync(folder, { recursive: true });
+  });
+
+  it('carries a whole send, Ctrl-Z included, and echoes only what the modem echoes', async () => {
+    await start();
+    const client = await Client.open(join(folder, 'tty'));
+    expect(await client.ask('ATE0\r', 'OK\r\n')).toBe('ATE0\r\r\nOK\r\n');
+    expect(await client.ask(`AT+CMGS=${helloOctets}\r`, '> ')).toBe('\r\n> ');
+    expect(await client.ask(`${helloPdu}\x1a`, 'OK\r\n')).toMatch(/^\r\n\+CMGS: \d+\r\n\r\nOK\r\n$/);
+    expect(entries.filter(({ kind }) => kind === 'accepted')).toMatchObject([{ text: 'hellohello' }]);
+    await client.close();
+  });
+
+  it('outlives its clients, and does not hear its own voice while nobody has it open', async () => {
+    await start({ echo: false });
+    const first = await Client.open(simulator.tty!);
+    await first.ask('AT\r', 'OK\r\n');
+    await first.close();
+    simulator.inject('RING');
+    const second = await Client.open(simulator.tty!);
+    await second.ask('AT\r', 'OK\r\n');
+    await second.close();
+    const commands = entries.filter((entry) => entry.kind === 'command').map(({ line }) => line);
+    expect(commands).toEqual(['AT', 'AT']);
+  });
+
+  it('hangs up on its client and comes back under the same link', async () => {
+    await start();
+    const client = Client.openBare(join(folder, 'tty'));
+    const before = readlinkSync(join(folder, 'tty'));
+    simulator.hangUp('lost', 30);
+    expect(existsSync(join(folder, 'tty'))).toBe(false);
+    await client.closed;
+    await attachedAgain();
+    const again = await Client.open(join(folder, 'tty'));
+    expect(readlinkSync(join(folder, 'tty'))).toBe(simulator.tty);
+    expect(before).toMatch(/^\/dev\/pts\/\d+$/);
+    await again.ask('AT\r', 'OK\r\n');
+    await again.close();
+  });
+
+  it('comes back under another link when it is told to move', async () => {
+    await start({ linkMoves: true });
+    simulator.hangUp('lost', 1);
+    await attachedAgain();
+    expect(simulator.link).toBe(join(folder, 'tty.1'));
+    expect(existsSync(join(folder, 'tty'))).toBe(false);
+  });
+
+  it('unplugged after Ctrl-Z, the client is cut off and the network has the message', async () => {
+    await start({ faults: [parseFault('hangup-after-ctrlz:20')] });
+    const client = Client.openBare(simulator.tty!);
+    await client.ask(`AT+CMGS=${helloOctets}\r`, '> ');
+    client.write(`${helloPdu}\x1a`);
+    await client.closed;
+    expect(entries.filter(({ kind }) => kind === 'accepted')).toHaveLength(1);
+  });
+
+  it('carries a reply in single bytes', async () => {
+    await start({ faults: [parseFault('split:1')], echo: false });
+    const client = await Client.open(simulator.tty!);
+    await client.ask(`AT+CMGS=${helloOctets}\r`, '> ');
+    expect(await client.ask(`${helloPdu}\x1a`, 'OK\r\n')).toMatch(/^\r\n\+CMGS: \d+\r\n\r\nOK\r\n$/);
+    await client.close();
+  });
+
+  it('bounds and counts what nobody reads', async () => {
+    await start();
+    const line = 'x'.repeat(64 * 1024);
+    for (let count = 0; count < 40; count++) simulator.inject(line);
+    expect(simulator.stats().octets_dropped).toBeGreaterThan(line.length);
+  });
+
+  it('removes its link at the end', async () => {
+    await start();
+    expect(lstatSync(join(folder, 'tty')).isSymbolicLink()).toBe(true);
+    await simulator.close();
+    expect(existsSync(join(folder, 'tty'))).toBe(false);
+    expect(entries.at(-1)).toMatchObject({ kind: 'stopped' });
+  });
+});
+
+describe('a link', () => {
+  it('never takes the place of something that is no link', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tty-'));
+    const link = join(folder, 'precious');
+    writeFileSync(link, 'kept');
+    await expect(runSimulator({ link })).rejects.toThrow(LinkRefused);
+    expect(lstatSync(link).isFile()).toBe(true);
+    rmSync(folder, { recursive: true });
+  });
+});
