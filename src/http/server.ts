@@ -164,13 +164,10 @@ const codeOf = new Map<string | undefined, SendErrorCode>([
 
 /** Where there is no response object: answers go onto the socket itself, once, and never between others. */
 function answerBelowHttp(server: Server, connections: Connections, lingerMs: number, log: Logger): void {
-  const broken = new WeakSet<Duplex>();
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
-    // Node reports a broken connection again with each chunk that still comes in.
-    if (broken.has(socket)) return;
-    broken.add(socket);
-    if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy();
-    else if (connections.closeBroken(socket)) {
+    // Not writable: gone, or answered, for Node reports a broken connection again with each chunk that still comes in.
+    if (error.code === 'ECONNRESET' || !socket.writable) return;
+    if (connections.closeBroken(socket)) {
       endWith(socket, toRawAnswer(newAnswer(codeOf.get(error.code) ?? 'request_malformed', log)), lingerMs);
     }
   });

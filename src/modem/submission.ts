@@ -125,7 +125,6 @@ async function trySegment(context: SubmissionContext, job: SegmentJob): Promise<
   const { modem, memory } = context;
   let committedAt: number | undefined;
   try {
-    if (!job.mayStart()) throw new AtCancelled('AT+CMGS', 'caller');
     const tpdu = job.encode(memory.validityRefused ? undefined : job.validityMs);
     const reference = await modem.submitTpdu(tpdu, {
       mayCommit: job.mayStart,

@@ -33,7 +33,7 @@ export class Gateway {
   constructor(
     folder: string,
     configFile: string,
-    on: { line(line: string): void; fault(what: string): void },
+    on: { line: (line: string) => void; fault: (what: string) => void },
   ) {
     this.#configFile = configFile;
     this.#log = createWriteStream(join(folder, 'daemon.log'));

@@ -33,14 +33,14 @@ const growthLimitKiB = 60 * 1024;
 const patienceMs = 4_000;
 
 /** Runs one phase: daemon, modems, callers and faults; then judges it. Rejects when the run itself fails. */
-export async function runPhase(
+export function runPhase(
   phase: PlannedPhase,
   seed: number,
   folder: string,
   over: AbortSignal,
 ): Promise<PhaseResult> {
   const run = new PhaseRun(phase, seed, folder, over);
-  return await run.run();
+  return run.run();
 }
 
 class PhaseRun {
@@ -138,7 +138,8 @@ class PhaseRun {
       const message = waiting.shift();
       if (message === undefined) return;
       await pause(message.pauseMs);
-      if (message.fault !== undefined) this.#underway.push(this.#goWrong(message.fault));
+      if (message.fault !== undefined)
+        this.#underway.push(this.#goWrong(message.fault).catch(this.#noteFailure));
       const story = await this.#send(message, index);
       // Who is told that nothing is ready does not spend the next code on the same answer.
       if (story.outcome.kind !== 'answered' || story.outcome.body.code === 'no_modem_ready') {
@@ -172,30 +173,34 @@ class PhaseRun {
   async #act(action: Action, modem: VirtualModem, delayMs: number): Promise<void> {
     switch (action.kind) {
       case 'submit_fault':
-        return await modem.control({ fault: action.fault, submits: action.submits });
+        return modem.control({ fault: action.fault, submits: action.submits });
       case 'hangup':
-        return await modem.control({ hangup: true, power: action.power, reattach_ms: action.reattachMs });
+        return modem.control({ hangup: true, power: action.power, reattach_ms: action.reattachMs });
       case 'reboot':
-        return await modem.control({ reboot: true });
+        return modem.control({ reboot: true });
       case 'registration':
         await modem.control({ registration: action.state });
         await pause(action.forMs);
-        return await modem.control({ registration: 'home' });
+        return modem.control({ registration: 'home' });
       case 'noise':
         for (const line of action.lines) await modem.control({ inject: line });
         return;
       case 'inbound':
-        return await modem.control({ inbound: { from: action.from, text: action.text } });
+        return modem.control({ inbound: { from: action.from, text: action.text } });
       case 'sigkill':
-        return await this.#gateway.restart('SIGKILL');
+        return this.#gateway.restart('SIGKILL');
       case 'sigkill_mid_send':
         await modem.control({ fault: action.fault, submits: 1 });
         await pause(delayMs);
-        return await this.#gateway.restart('SIGKILL');
+        return this.#gateway.restart('SIGKILL');
       case 'sigterm':
-        return await this.#gateway.restart('SIGTERM');
+        return this.#gateway.restart('SIGTERM');
     }
   }
+
+  readonly #noteFailure = (error: unknown): void => {
+    this.#violations.push({ property: 'contract', what: `a fault could not be played: ${String(error)}` });
+  };
 
   /** I8: with all faults over, the modem comes back by itself and a message gets through. */
   async #partInPeace(): Promise<void> {

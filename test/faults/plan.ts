@@ -62,6 +62,8 @@ interface Template {
 }
 
 const common = ['--boot-ms', '300', '--submit-latency', '60'];
+const noisy = ['--boot-ms', '300', '--submit-latency', '40', '--urc-noise', '5', '--baud', '115200'];
+const chances = ['garble@2%', 'drop-bytes@2%', 'split:1@5%', 'urc-burst@5%', 'prompts:2@5%', 'cms:42@3%'];
 
 /** The kinds of modem and network that a run meets, in this order, over and over. */
 const templates: readonly Template[] = [
@@ -69,14 +71,7 @@ const templates: readonly Template[] = [
   { name: 'answers AT while it sends', modems: [[...common, '--parallel']] },
   {
     name: 'faults by chance, noise, UART speed',
-    modems: [
-      [
-        ...['--boot-ms', '300', '--submit-latency', '40', '--urc-noise', '5', '--baud', '115200'],
-        ...['garble@2%', 'drop-bytes@2%', 'split:1@5%', 'urc-burst@5%', 'prompts:2@5%', 'cms:42@3%'].flatMap(
-          (fault) => ['--fault', fault],
-        ),
-      ],
-    ],
+    modems: [[...noisy, ...chances.flatMap((fault) => ['--fault', fault])]],
   },
   {
     name: 'USB stick, loses bytes while busy, stuck prompts',

@@ -92,7 +92,8 @@ function nameOf(outcome: Outcome): string {
   if (outcome.kind === 'left') return 'caller left';
   if (outcome.kind === 'broken') return 'connection broken (restart)';
   if (outcome.kind === 'unanswered') return 'never answered';
-  return `${outcome.status} ${String(outcome.body.code ?? '')}`.trim();
+  const { code } = outcome.body;
+  return typeof code === 'string' ? `${outcome.status} ${code}` : String(outcome.status);
 }
 
 /** Before the request and after its answer, as far as the record is shown. */

@@ -73,7 +73,9 @@ class Client {
   }
 
   async close(): Promise<void> {
-    this.#stream.destroy();
+    // A serial port gives its lock back only by `close`.
+    if (this.#stream instanceof SerialPort) this.#stream.close();
+    else this.#stream.destroy();
     await this.closed;
   }
 }
