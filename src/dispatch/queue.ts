@@ -142,16 +142,15 @@ export class MessageQueue {
     return Math.min(...usable.map((lane) => lane.doneInMs(pending, priorities.arrival)));
   }
 
-  /** A message's turn at a modem: checked again, handed over, answered or failed over. Settles when the modem is free. */
+  /**
+   * A message's turn at a modem: checked again, handed over, answered or failed over. Settles when the modem is free.
+   * One that was answered meanwhile (deadline, caller gone, superseded, shutdown) lost its place then and has no turn.
+   */
   readonly #takeTurn = async (
     lane: Lane,
     pending: PendingMessage,
     waitedBehindOthers: boolean,
   ): Promise<void> => {
-    if (pending.callerHasLeft) return pending.reject(callerLeft());
-    if (pending.remainingMs <= 0) {
-      return pending.reject(deadlineUnreachable('the deadline passed while the message waited'));
-    }
     if (!lane.isUsable) {
       const unusable = noModemReady(this.#lanes.map(({ modem }) => modem.snapshot()));
       return this.#failOver(lane, pending, unusable);

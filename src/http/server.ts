@@ -165,8 +165,8 @@ const codeOf = new Map<string | undefined, SendErrorCode>([
 /** Where there is no response object: answers go onto the socket itself, once, and never between others. */
 function answerBelowHttp(server: Server, connections: Connections, lingerMs: number, log: Logger): void {
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
-    // Not writable: gone, or answered, for Node reports a broken connection again with each chunk that still comes in.
-    if (error.code === 'ECONNRESET' || !socket.writable) return;
+    // Not writable: it failed, or was answered, for Node reports a broken one again with each chunk that still comes in.
+    if (!socket.writable) return;
     if (connections.closeBroken(socket)) {
       endWith(socket, toRawAnswer(newAnswer(codeOf.get(error.code) ?? 'request_malformed', log)), lingerMs);
     }

@@ -95,14 +95,14 @@ export class FlightRecord {
 
 /** A file that is empty, torn or not ours counts as nothing left. */
 function readLeft(text: string, boot: string): LeftFlight | undefined {
-  let entry: Partial<Entry>;
+  let entry: Partial<Entry> | null;
   try {
-    entry = JSON.parse(text) as Partial<Entry>;
+    entry = JSON.parse(text) as Partial<Entry> | null;
   } catch {
     return undefined; // nothing was in flight before the first complete write
   }
-  if (typeof entry.in_flight !== 'boolean' || typeof entry.at_ns !== 'string') return undefined;
-  const ageMs = Number((process.hrtime.bigint() - BigInt(entry.at_ns)) / 1_000_000n);
+  if (typeof entry?.in_flight !== 'boolean' || !/^\d{1,20}$/.test(entry.at_ns ?? '')) return undefined;
+  const ageMs = Number((process.hrtime.bigint() - BigInt(entry.at_ns ?? 0)) / 1_000_000n);
   return {
     inFlight: entry.in_flight,
     lastReference: entry.last_reference ?? undefined,

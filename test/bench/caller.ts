@@ -11,6 +11,8 @@ export interface Exchange {
   answeredAtMs: number;
 }
 
+const closed = () => new Error('the daemon closed the connection before it answered');
+
 /** A kept-alive connection with one request at a time, as bare as it can be: what it costs counts as the daemon's. */
 export class Caller {
   readonly #socket: Socket;
@@ -22,9 +24,10 @@ export class Caller {
     this.#socket = socket;
     socket.setEncoding('latin1').on('data', (text: string) => this.#take(text));
     socket.on('error', (error) => this.#onFailed?.(error));
-    socket.on('close', () => this.#onFailed?.(new Error('the daemon closed a connection under a request')));
+    socket.on('close', () => this.#onFailed?.(closed()));
   }
 
+  /** The daemon waits 10 s for a connection's first request, so none is opened long before it is used. */
   static async open(port: number): Promise<Caller> {
     const socket = connect({ port, host: '127.0.0.1', noDelay: true });
     await once(socket, 'connect');
@@ -34,9 +37,10 @@ export class Caller {
   /** Rejects when the connection ends before the answer is whole. */
   exchange(request: Buffer): Promise<Exchange> {
     return new Promise((resolve, reject) => {
-      const sentAtMs = monotonicMs();
-      this.#onWhole = (status) => resolve({ status, sentAtMs, answeredAtMs: monotonicMs() });
+      if (this.#socket.destroyed) return reject(closed());
       this.#onFailed = reject;
+      this.#onWhole = (status) => resolve({ status, sentAtMs, answeredAtMs: monotonicMs() });
+      const sentAtMs = monotonicMs();
       this.#socket.write(request);
     });
   }

@@ -118,7 +118,8 @@ describe('admission', () => {
   it('learns from a refusal after Ctrl-Z, not from a failure before it', async () => {
     const modem = new FakeModem('main');
     const gateway = rig([modem]);
-    gateway.send('no prompt');
+    gateway.send('no prompt for 9 s');
+    await pass(9000);
     modem.current.fail(new SendError('no_modem_ready'));
     await pass();
     gateway.send('refused after 2 s');

@@ -9,7 +9,8 @@ describe('fail-over', () => {
   it('puts what was surely not sent to the front at another modem, and logs the move', async () => {
     const [first, second] = [new FakeModem('first'), new FakeModem('second')];
     const { send, log } = rig([first, second]);
-    const caller = send('text', { recipient: '+4915112345667' });
+    // After 1 s there is time for what runs at the second modem and for itself, but for nothing that waits there.
+    const caller = send('text', { recipient: '+4915112345667', deadlineMs: 8000 });
     send('running at second');
     send('waits at first');
     send('waits at second');
@@ -91,7 +92,11 @@ describe('fail-over', () => {
     expect(stale.mayStart(), 'the first modem has lost its right').toBe(false);
     stale.onStarted();
     await pass(10_000);
-    expect(caller.error).toMatchObject({ code: 'deadline_unreachable', submitted: 'no' });
+    expect(caller.error).toMatchObject({
+      code: 'deadline_unreachable',
+      submitted: 'no',
+      progress: { modem: 'second', waitedMs: 10_000, tookMs: 10_000 },
+    });
     await finish(second);
     expect(second.texts).toEqual(['running at second']);
   });
@@ -146,6 +151,30 @@ describe('a modem that becomes unusable', () => {
     expect([first.texts, running.code]).toEqual([['running'], 'waiting']);
     await finish(first);
     expect(running.code).toBe('sent');
+  });
+
+  it('loses what had failed over to it before what came to it by itself', async () => {
+    const [first, second, third] = [
+      new FakeModem('first'),
+      new FakeModem('second', '+492'),
+      new FakeModem('third'),
+    ];
+    third.enter('registering');
+    const { send } = rig([first, second, third]);
+    send('failed over');
+    send('running', { deadlineMs: 60_000 });
+    send('waits at second', { sender: '+492' });
+    first.phase = 'lost';
+    first.current.fail(surelyNotSent());
+    await pass();
+    second.current.prompt();
+    third.phase = 'ready';
+    second.enter('stalled');
+    await pass();
+    await finish(third);
+    expect(third.texts).toEqual(['failed over', 'waits at second']);
+    await finish(second);
+    expect(second.texts).toEqual(['running']);
   });
 
   it('keeps what no other can send in time, until the deadline', async () => {

@@ -73,7 +73,7 @@ export class Gateway {
 
   async #end(signal: Restart['signal']): Promise<void> {
     const child = this.#now?.child;
-    if (child === undefined) return;
+    if (child === undefined || child.hasEnded) return;
     this.#expectedEnd = child;
     const ended = await within(stopLimitMs, child.end(signal));
     if (ended === undefined) {
@@ -106,7 +106,7 @@ export class Gateway {
   #noteEnd(child: Child, { code, signal }: Ended, errors: readonly string[]): void {
     if (child === this.#expectedEnd || this.#now?.child !== child) return;
     this.#onFault(`the daemon ended by itself (${code ?? signal}): ${errors.join('\n')}`);
-    this.restart('SIGTERM').catch((error: unknown) => this.#onFault(String(error)));
+    this.restart('SIGKILL').catch((error: unknown) => this.#onFault(String(error)));
   }
 }
 

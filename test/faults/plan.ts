@@ -90,7 +90,7 @@ const templates: readonly Template[] = [
 /** About one message in so many meets a fault. */
 const messagesPerFault = 6;
 const messagesPerPhase = 120;
-const partingMessages = 6;
+const partingMessages = 12;
 
 /** Everything that is left to chance, decided before anything runs: the same seed is the same plan. */
 export function planRun(seed: number, messageCount: number): PlannedPhase[] {

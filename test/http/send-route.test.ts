@@ -283,6 +283,16 @@ describe('a caller that hangs up', () => {
     expect(wire.received).toBe('');
   });
 
+  it('by a reset, is a matter for the debug level only', async () => {
+    const gateway = await startGateway({ send: untilLeft });
+    const wire = await Wire.open(gateway.port);
+    wire.write(await rawPost(JSON.stringify(validBody)));
+    await expect.poll(() => gateway.sent.length, { interval: 1 }).toBe(1);
+    wire.socket.resetAndDestroy();
+    expect(await gateway.record.next('message')).toMatchObject({ caller_left: true });
+    expect(await gateway.record.next('response_failed')).toMatchObject({ level: 'debug' });
+  });
+
   it('by closing its sending side only, is taken as gone as well', async () => {
     const gateway = await startGateway({ send: untilLeft });
     const wire = await Wire.open(gateway.port);

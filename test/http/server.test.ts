@@ -72,7 +72,7 @@ describe('what is no proper request is answered as a problem, on the socket', ()
   });
 
   it('a refused client is neither reset when more of it comes in, nor kept when it stays', async () => {
-    const { port, server } = await startGateway({ limits: { lingerMs: 300 } });
+    const { port, server, record } = await startGateway({ limits: { lingerMs: 300 } });
     const stubborn = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
     const failures: Error[] = [];
     stubborn.on('error', (error) => failures.push(error)).resume();
@@ -84,8 +84,19 @@ describe('what is no proper request is answered as a problem, on the socket', ()
       await exchange(port, 'GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
     }
     expect(failures).toEqual([]);
+    expect(record.of('request_refused')).toHaveLength(1);
     await server.close(60_000);
     stubborn.destroy();
+  });
+
+  it('a connection that is reset in the midst of a request is not answered', async () => {
+    const { port, record } = await startGateway();
+    const wire = await Wire.open(port);
+    wire.write('POST /sms HTTP/1.1\r\nHost');
+    await exchange(port, 'GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+    wire.socket.resetAndDestroy();
+    await exchange(port, 'GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+    expect(record.of('request_refused')).toEqual([]);
   });
 
   it('a client that is gone already is written nothing and hurts nothing', async () => {
@@ -166,15 +177,17 @@ describe('a body that is too large', () => {
     expect(await send('x'.repeat(room + 1))).toBe(413);
   });
 
-  it('is let pass, so that a client that first sends it all can read the answer', async () => {
+  it('is let pass, so that a client that sends all of it first is not cut off from the answer', async () => {
     const { port } = await startGateway();
     const wire = await Wire.open(port);
     const failures: unknown[] = [];
-    wire.socket.on('error', (error) => failures.push(error)).pause();
-    wire.socket.write(await rawPost(large), () => wire.socket.resume());
+    wire.socket.on('error', (error) => failures.push(error));
+    const text = await rawPost(large);
+    await wire.write(text.slice(0, 10_000)).answers(1);
+    wire.write(text.slice(10_000));
     const answers = await wire.untilClosed();
-    expect(failures).toEqual([]);
     expect(answers.map((answer) => answer.status)).toEqual([413]);
+    expect(failures).toEqual([]);
   });
 
   it('is not let pass without end', async () => {

@@ -1,0 +1,80 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { expect, test } from 'vitest';
+
+const src = resolve(import.meta.dirname, '../src');
+
+/** From top to bottom; a file may import from its own layer and from those below (DESIGN §7). */
+const ranks: readonly (readonly string[])[] = [
+  ['cli'],
+  ['demo'],
+  ['serve', 'simulator'],
+  ['state-dir'],
+  ['http'],
+  ['dispatch'],
+  ['modem'],
+  ['at', 'sms'],
+  ['serial'],
+  ['config', 'log', 'token'],
+  ['errors', 'mask', 'version', 'e164'],
+];
+/** Beside the ranks: what a layer may not know although it is below. */
+const forbidden: readonly (readonly [from: string, to: string])[] = [
+  ['http', 'modem'],
+  ['http', 'at'],
+  ['http', 'serial'],
+  ['at', 'sms'],
+  ['sms', 'at'],
+  ['sms', 'serial'],
+  ['simulator', 'sms'],
+  ['simulator', 'at'],
+  ['simulator', 'modem'],
+];
+
+const layerOf = (file: string): string => relative(src, file).split('/')[0]!.replace(/\.ts$/, '');
+const rankOf = (layer: string): number => ranks.findIndex((rank) => rank.includes(layer));
+
+function importsOf(file: string): string[] {
+  const text = readFileSync(file, 'utf8');
+  return [...text.matchAll(/(?:from|import\()\s*'(\.[^']+)'/g)].map((match) =>
+    resolve(dirname(file), match[1]!.replace(/\.js$/, '.ts')),
+  );
+}
+
+/** A file without its comments, roughly: enough to find what it spells. */
+const codeOf = (file: string): string =>
+  readFileSync(file, 'utf8').replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$|\/\/ .*$/gm, '');
+
+const files = readdirSync(src, { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.ts'))
+  .map((name) => join(src, name));
+
+test('every file belongs to a layer', () => {
+  expect(files.length).toBeGreaterThan(50);
+  expect(files.map(layerOf).filter((layer) => rankOf(layer) < 0)).toEqual([]);
+});
+
+test('imports go downward only', () => {
+  const wrong = files.flatMap((file) =>
+    importsOf(file)
+      .filter((target) => {
+        const [from, to] = [layerOf(file), layerOf(target)];
+        const upward = from !== to && rankOf(to) <= rankOf(from);
+        return upward || forbidden.some(([a, b]) => a === from && b === to);
+      })
+      .map((target) => `${relative(src, file)} imports ${relative(src, target)}`),
+  );
+  expect(wrong).toEqual([]);
+});
+
+test('only serve.ts builds the daemon', () => {
+  const builders = files.filter((file) =>
+    /new Supervisor\(|createDispatch\(\{/.test(readFileSync(file, 'utf8')),
+  );
+  expect(builders.map((file) => relative(src, file))).toEqual(['serve.ts']);
+});
+
+test('AT commands are spelled in modem.ts, in the probes of the AT layer and in profiles only', () => {
+  const spellers = files.filter((file) => /['"`]AT[+^]/.test(codeOf(file)) && !/simulator/.test(file));
+  expect(spellers.map((file) => relative(src, file)).sort()).toEqual(['modem/modem.ts', 'modem/profiles.ts']);
+});

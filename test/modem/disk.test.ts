@@ -1,0 +1,136 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { AtCommandError, AtTimeout } from '../../src/at/errors.js';
+import { FlightRecord } from '../../src/modem/flight-record.js';
+import type { Modem } from '../../src/modem/modem.js';
+import { PinMemory } from '../../src/modem/pin-memory.js';
+import { unlock } from '../../src/modem/unlock.js';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'simgate-test-'));
+});
+afterEach(() => {
+  rmSync(folder, { recursive: true });
+});
+
+const noFault = (error: unknown) => {
+  throw error;
+};
+
+describe('the flight record', () => {
+  test('tells the next process whether something was in flight', async () => {
+    const file = join(folder, 'main.flight');
+    const [first, nothing] = await FlightRecord.open(file, noFault);
+    expect(nothing).toBeUndefined();
+    first.note({ inFlight: true, lastReference: 41, echoIsOff: true });
+    first.note({ inFlight: false, lastReference: 42, echoIsOff: true });
+    first.note({ inFlight: true, lastReference: 42, echoIsOff: true });
+    await first.close();
+    const [second, left] = await FlightRecord.open(file, noFault);
+    await second.close();
+    expect(left).toMatchObject({ inFlight: true, lastReference: 42, echoIsOff: true });
+    expect(left?.ageMs).toBeLessThan(60_000);
+  });
+
+  test.each(['', '{"boot":"x"', 'null', '[]', '{"in_flight":1}'])('takes %j for nothing', async (content) => {
+    const file = join(folder, 'main.flight');
+    writeFileSync(file, content);
+    const [record, left] = await FlightRecord.open(file, noFault);
+    await record.close();
+    expect(left).toBeUndefined();
+  });
+
+  test('does not know the age of what an earlier boot of the box left', async () => {
+    const file = join(folder, 'main.flight');
+    const entry = { boot: 'another', at_ns: '1', in_flight: true, last_reference: null, echo_is_off: false };
+    writeFileSync(file, JSON.stringify(entry));
+    const [record, left] = await FlightRecord.open(file, noFault);
+    await record.close();
+    expect(left).toEqual({ inFlight: true, lastReference: undefined, echoIsOff: false, ageMs: undefined });
+  });
+});
+
+/** As much of a modem as unlocking needs. */
+function simWith(behaviour: { tries?: number; iccid?: string; imei?: string; entering?: () => void }) {
+  const entered: string[] = [];
+  const modem = {
+    iccid: () => Promise.resolve(behaviour.iccid),
+    imei: () => Promise.resolve(behaviour.imei),
+    pinTriesLeft: () => Promise.resolve(behaviour.tries),
+    enterPin: async (pin: string) => {
+      entered.push(pin);
+      // The disk knows before the SIM does (I7).
+      expect(readFileSync(join(folder, 'pins.json'), 'utf8')).toContain('"unknown"');
+      await behaviour.entering?.();
+    },
+  } as unknown as Modem;
+  return { modem, entered };
+}
+
+const refused = () => {
+  throw new AtCommandError('AT+CPIN=…', { kind: 'CME', code: 16, text: '16' }, 'command', []);
+};
+const silent = () => {
+  throw new AtTimeout('AT+CPIN=…', 'command', []);
+};
+const pin = { pin: '4711', generation: 'g1' };
+
+describe('a PIN (I7)', () => {
+  test('that was accepted is used again at the next power-on', async () => {
+    const { modem, entered } = simWith({ tries: 3, iccid: '8949000000000000001' });
+    expect(await unlock(modem, pin, await PinMemory.open(folder))).toBeUndefined();
+    expect(await unlock(modem, pin, await PinMemory.open(folder))).toBeUndefined();
+    expect(entered).toEqual(['4711', '4711']);
+  });
+
+  test.each([
+    ['refused', refused],
+    ['cut off', silent],
+  ])('that was %s is never tried again, until the file is written anew', async (_, entering) => {
+    const { modem, entered } = simWith({ tries: 3, iccid: '8949000000000000001', entering });
+    await unlock(modem, pin, await PinMemory.open(folder)).catch((error: unknown) =>
+      expect(error).toBeInstanceOf(AtTimeout),
+    );
+    for (let i = 0; i < 3; i += 1)
+      expect(await unlock(modem, pin, await PinMemory.open(folder))).toContain('not tried again');
+    expect(entered).toHaveLength(1);
+    await unlock(modem, { pin: '4712', generation: 'g2' }, await PinMemory.open(folder)).catch(
+      () => undefined,
+    );
+    expect(entered).toHaveLength(2);
+  });
+
+  test.each([2, 1, 0, undefined])('is not tried with %s tries left', async (tries) => {
+    const { modem, entered } = simWith({
+      ...(tries === undefined ? {} : { tries }),
+      iccid: '8949000000000000001',
+    });
+    expect(await unlock(modem, pin, await PinMemory.open(folder))).toContain('enter it once with a phone');
+    expect(entered).toEqual([]);
+  });
+
+  test('is remembered by the modem’s IMEI while the SIM hides its number, and not tried where neither is known', async () => {
+    const byImei = simWith({ tries: 3, imei: '350000000000006', entering: refused });
+    await unlock(byImei.modem, pin, await PinMemory.open(folder));
+    expect(await unlock(byImei.modem, pin, await PinMemory.open(folder))).toContain('not tried again');
+    const unknown = simWith({ tries: 3 });
+    expect(await unlock(unknown.modem, pin, await PinMemory.open(folder))).toContain(
+      'neither ICCID nor IMEI',
+    );
+    expect(unknown.entered).toEqual([]);
+  });
+
+  test('cannot be guessed from what is on the disk, nor can the SIM be told', async () => {
+    const { modem } = simWith({ tries: 3, iccid: '8949000000000000001' });
+    await unlock(modem, pin, await PinMemory.open(folder));
+    expect(readFileSync(join(folder, 'pins.json'), 'utf8')).not.toMatch(/4711|8949/);
+  });
+
+  test('is not tried when its memory is unreadable', async () => {
+    writeFileSync(join(folder, 'pins.json'), 'torn');
+    await expect(PinMemory.open(folder)).rejects.toThrow('delete it');
+  });
+});

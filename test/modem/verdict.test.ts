@@ -1,0 +1,62 @@
+import { describe, expect, test } from 'vitest';
+import { parseFinalResult } from '../../src/at/lines.js';
+import { describeFinalError, verdictOf } from '../../src/modem/verdict.js';
+
+function verdict(line: string, stage: 'prompt' | 'result' = 'result', elapsedMs = 1000) {
+  const final = parseFinalResult(line);
+  if (final === undefined || final === 'OK') throw new Error(`${line} is no error`);
+  return verdictOf(final, stage, elapsedMs);
+}
+
+describe('after Ctrl-Z', () => {
+  test.each([
+    ['+CMS ERROR: 21', 'refused'],
+    ['+CMS ERROR: 304', 'refused'],
+    ['+CMS ERROR: 176', 'refused'], // any other TP-FCS is the SMSC's refusal
+    ['+CMS ERROR: 8', 'sim'],
+    ['+CMS ERROR: 310', 'sim'],
+    ['+CMS ERROR: 330', 'sim'],
+    ['+CME ERROR: 11', 'sim'],
+    ['+CMS ERROR: 42', 'not_sent'],
+    ['+CMS ERROR: 331', 'not_sent'],
+    ['+CMS ERROR: 515', 'not_sent'],
+    ['+CME ERROR: 14', 'not_sent'],
+    ['+CMS ERROR: 27', 'not_now'],
+    ['+CMS ERROR: 99', 'refused'],
+    ['+CMS ERROR: 77', 'not_now'], // 24.011: an unknown cause counts as temporary
+    ['+CMS ERROR: 332', 'unknown'],
+    ['+CMS ERROR: 500', 'unknown'],
+    ['+CMS ERROR: 350', 'unknown'],
+    ['+CMS ERROR: 197', 'unknown'],
+    ['+CMS ERROR: 9999', 'unknown'],
+    ['+CME ERROR: 100', 'unknown'],
+    ['ERROR', 'unknown'],
+    ['+CMS ERROR: Unknown error', 'unknown'],
+    ['+CMS ERROR: no network service', 'not_sent'],
+    ['+CMS ERROR: (U)SIM PIN required', 'sim'],
+    ['+CMS ERROR: something the vendor made up', 'unknown'],
+  ])('%s is %s', (line, expected) => {
+    expect(verdict(line)).toBe(expected);
+  });
+
+  test('38 says nothing any more once the modem’s own timer may have run out', () => {
+    expect(verdict('+CMS ERROR: 38', 'result', 5_000)).toBe('not_now');
+    expect(verdict('+CMS ERROR: 38', 'result', 40_000)).toBe('unknown');
+  });
+});
+
+test('before Ctrl-Z no error leaves the outcome unknown', () => {
+  for (let code = 0; code < 600; code += 1) {
+    for (const line of [`+CMS ERROR: ${code}`, `+CME ERROR: ${code}`, 'ERROR', '+CMS ERROR: eh?']) {
+      expect(verdict(line, 'prompt')).not.toBe('unknown');
+    }
+  }
+});
+
+test('codes are described as people look them up', () => {
+  expect(describeFinalError({ kind: 'CMS', code: 38, text: '38' })).toBe('CMS 38 (network out of order)');
+  expect(describeFinalError({ kind: 'CMS', code: 9999, text: '9999' })).toBe('CMS 9999');
+  expect(describeFinalError({ kind: 'CME', code: undefined, text: `x\n${'y'.repeat(99)}` })).toBe(
+    `CME x?${'y'.repeat(46)}`,
+  );
+});
