@@ -65,16 +65,7 @@ export interface HttpServer {
  */
 export function createServer({ handler, listen, log, limits }: ServerOptions): HttpServer {
   const bounds = { ...defaultLimits, ...limits };
-  const server = createHttpServer({
-    headersTimeout: bounds.headersTimeoutMs,
-    requestTimeout: bounds.requestTimeoutMs,
-    connectionsCheckingInterval: bounds.checkIntervalMs,
-    keepAliveTimeout: bounds.keepAliveTimeoutMs,
-    maxHeaderSize: bounds.maxHeaderOctets,
-    // Node's own answer to a missing Host would have no body; ours is below.
-    requireHostHeader: false,
-  });
-  server.maxConnections = bounds.maxConnections;
+  const server = createBoundedServer(bounds);
   const connections = new Connections(server);
   let closed: Promise<void> | undefined;
 
@@ -110,6 +101,20 @@ export function createServer({ handler, listen, log, limits }: ServerOptions): H
       return closed;
     },
   };
+}
+
+function createBoundedServer(bounds: ServerLimits): Server {
+  const server = createHttpServer({
+    headersTimeout: bounds.headersTimeoutMs,
+    requestTimeout: bounds.requestTimeoutMs,
+    connectionsCheckingInterval: bounds.checkIntervalMs,
+    keepAliveTimeout: bounds.keepAliveTimeoutMs,
+    maxHeaderSize: bounds.maxHeaderOctets,
+    // Node's own answer to a missing Host has no body; ours has.
+    requireHostHeader: false,
+  });
+  server.maxConnections = bounds.maxConnections;
+  return server;
 }
 
 function bind(server: Server, { host, port }: ListenAddress): Promise<AddressInfo> {

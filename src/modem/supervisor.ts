@@ -215,6 +215,9 @@ export class Supervisor implements SmsModem {
   }
 
   async #open(): Promise<void> {
+    // A tty that is not there is looked for once a second, however long that takes; one that is there but fails is left alone for longer each time.
+    const failures = this.#failures;
+    this.#failures = 1;
     let session: AtSession | undefined;
     session = await AtSession.open(
       this.#options.openLink,
@@ -229,6 +232,7 @@ export class Supervisor implements SmsModem {
       },
     );
     if (this.#phase !== 'opening') return session.close(); // stopped meanwhile
+    this.#failures = failures;
     this.#session = session;
     this.#modem = new Modem(session, this.#options.tuning);
     this.#emit('opened');
@@ -306,6 +310,7 @@ export class Supervisor implements SmsModem {
     const sign = bootSign(line);
     if (sign === 'restart') {
       this.#memory.unanswered.clear();
+      this.#failures = 0;
       this.#session?.fail(new Error(`the modem restarted (it said ${line})`));
     } else if (sign === 'refresh' && this.#phase === 'ready') {
       this.#emit('refresh', `the modem said ${line}`);

@@ -30,9 +30,8 @@ function guardRead(port: PollablePort): void {
   let reading: Promise<unknown> = Promise.resolve();
   const closePort = port.close.bind(port);
   port.close = async () => {
-    const closed = closePort();
     await reading.catch(() => undefined); // its own caller has the error
-    return closed;
+    return closePort();
   };
   const readable = () =>
     new Promise<void>((resolve, reject) => {
@@ -50,6 +49,8 @@ function guardRead(port: PollablePort): void {
       } catch (error) {
         if (!isRetry(error)) throw error;
       }
+      // Closed while the read was under way: the poller is destroyed, and to poll it would crash the process.
+      if (!port.isOpen) throw canceled();
       await readable();
     }
   };

@@ -26,7 +26,7 @@ export function parseCommandLine(body: string): Command[] | undefined {
     const isExtended = extendedPrefixes.includes(rest.charAt(0));
     const text = isExtended
       ? untilSemicolon(rest)
-      : (/^(?:&?[A-Z]|S\d{1,3}(?==|\?))(?:=?\d*\??)/i.exec(rest)?.[0] ?? '');
+      : (/^(?:S\d{1,3}(?==|\?)|&?[A-Z])(?:=?\d*\??)/i.exec(rest)?.[0] ?? '');
     const command = isExtended ? parseExtended(text) : parseBasic(text);
     if (command === undefined) return undefined;
     commands.push(command);

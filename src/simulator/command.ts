@@ -191,9 +191,13 @@ async function simulate(flags: Flags): Promise<void> {
     onEntry: (entry: RecordEntry) => reporter.entry(entry),
     ...(flags.pty !== undefined && { ptyMaker: flags.pty }),
   };
+  // Asked for first: a signal that comes with the ready line must find the way out in place.
+  const signalled = Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
   const simulator = await runSimulator(optionsOf(flags), hooks);
+  const hungUp = onControlLine((line) => reporter.answer(control(simulator, line)));
   reporter.ready(simulator);
-  await untilStopped((line) => reporter.answer(control(simulator, line)));
+  await Promise.race([signalled, hungUp]);
+  process.stdin.destroy();
   await simulator.close();
 }
 
@@ -228,18 +232,15 @@ function optionsOf(flags: Flags): Partial<SimulatorOptions> {
   };
 }
 
-/** Resolves at SIGTERM or SIGINT, or when a piped stdin ends; lines of such a stdin go to `onLine`. */
-async function untilStopped(onLine: (line: string) => void): Promise<void> {
-  const stopped = [once(process, 'SIGTERM'), once(process, 'SIGINT')];
+/** Hands on the lines of a piped stdin; resolves at its end. A terminal or /dev/null controls nothing and never ends. */
+function onControlLine(onLine: (line: string) => void): Promise<void> {
   const stdin = fstatSync(0);
-  // A terminal or /dev/null is nobody's control channel, and its end means nothing.
-  if (stdin.isFIFO() || stdin.isSocket()) {
-    const lines = createInterface({ input: process.stdin });
-    lines.on('line', onLine);
-    stopped.push(once(lines, 'close'));
-  }
-  await Promise.race(stopped);
-  process.stdin.destroy();
+  if (!stdin.isFIFO() && !stdin.isSocket()) return new Promise(() => {});
+  const lines = createInterface({ input: process.stdin });
+  lines.on('line', onLine);
+  return new Promise((resolve) => {
+    lines.once('close', resolve);
+  });
 }
 
 interface Reporter {

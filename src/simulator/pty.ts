@@ -1,8 +1,9 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, constants, lstatSync, openSync, renameSync, rmSync, symlinkSync } from 'node:fs';
-import type { Duplex, Readable, Writable } from 'node:stream';
-import type { ReadStream } from 'node:tty';
+import { closeSync, lstatSync, renameSync, rmSync, symlinkSync, writeSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { Readable } from 'node:stream';
+import { ReadStream } from 'node:tty';
 
 /** What a client has not read: beyond this, bytes are lost and counted, as a UART without flow control loses them. */
 const maxUnreadOctets = 1024 * 1024;
@@ -12,6 +13,7 @@ export interface Pty {
   /** `/dev/pts/N`: raw, without echo, and alive while no client has it open. */
   readonly slavePath: string;
   readonly droppedOctets: number;
+  /** What no client reads is kept up to a bound, then lost and counted. `script` keeps it without a bound of ours. */
   write(bytes: Buffer): void;
   /** Hangs the terminal up: a client's descriptor reads its end from now on. Resolves when it is gone. */
   hangUp(): Promise<void>;
@@ -36,42 +38,96 @@ export class PtyUnavailable extends Error {
  * musl), else with `script` of util-linux. `maker` insists on one. Rejects with {@link PtyUnavailable}.
  */
 export async function openPty(listener: PtyListener, maker?: PtyMaker): Promise<Pty> {
-  const nodePty = maker === 'script' ? undefined : await loadNodePty(maker === 'node-pty');
+  const nodePty = maker === 'script' ? undefined : loadNodePty(maker === 'node-pty');
   return nodePty === undefined ? openByScript(listener) : openByNodePty(nodePty, listener);
 }
 
-/** What `open()` of node-pty gives; its type declarations leave it out. */
-interface OpenedTerminal {
-  readonly ptsName: string;
-  readonly master: ReadStream;
-  readonly slave: ReadStream;
+/** The native part of node-pty. `open` gives the two descriptors, non-blocking, and the slave's path. */
+interface NativePty {
+  open(columns: number, rows: number): { master: number; slave: number; pty: string };
 }
 
-interface NodePty {
-  open(options: { encoding: null; cols: number; rows: number }): OpenedTerminal;
+interface BinaryLoader {
+  requireBinary(file: string): NativePty;
 }
 
-async function loadNodePty(isRequired: boolean): Promise<NodePty | undefined> {
+/**
+ * Its own `open()` will not do: it reads the slave itself, and so takes the modem's first bytes from the client; it
+ * leaks a descriptor of the slave; and it writes to the master by a stream that spins while no client reads.
+ */
+function loadNodePty(isRequired: boolean): NativePty | undefined {
   try {
-    const loaded: { default?: unknown } = await import('@lydell/node-pty');
-    return (loaded.default ?? loaded) as NodePty;
+    const loader = createRequire(import.meta.url)('@lydell/node-pty/requireBinary.js') as BinaryLoader;
+    return loader.requireBinary('pty.node');
   } catch (cause) {
     if (isRequired) throw new PtyUnavailable('@lydell/node-pty cannot be loaded', { cause });
     return undefined;
   }
 }
 
-function openByNodePty(nodePty: NodePty, listener: PtyListener): Pty {
-  const { ptsName, master, slave } = nodePty.open({ encoding: null, cols: 80, rows: 24 });
-  // node-pty reads the slave itself and would steal the modem's first bytes. Another descriptor keeps the
-  // terminal alive between clients; raw mode keeps it from echoing what is said before one comes.
-  const keepAlive = openSync(ptsName, constants.O_RDWR | constants.O_NOCTTY);
-  slave.setRawMode(true);
-  slave.destroy();
-  return new StreamPty(ptsName, listener, master, master, () => {
-    master.destroy();
-    closeSync(keepAlive);
+function openByNodePty(native: NativePty, listener: PtyListener): Pty {
+  const { master, slave, pty: slavePath } = native.open(80, 24);
+  // Raw mode, lest the terminal echoes to the modem what it says before a client comes. libuv opens the slave anew
+  // for this; the descriptor given to it stays ours and keeps the terminal alive between clients.
+  const terminal = new ReadStream(slave);
+  terminal.setRawMode(true);
+  terminal.destroy();
+  const input = new ReadStream(master);
+  const output = new MasterWriter(master);
+  return new StreamPty(slavePath, listener, input, output, () => {
+    output.stop();
+    input.destroy();
+    closeSync(slave);
   });
+}
+
+/** While the client's side is full, another try is made after this time. */
+const retryMs = 2;
+
+/** Writes to a non-blocking master; what the terminal does not take waits. */
+class MasterWriter implements ByteSink {
+  readonly #descriptor: number;
+  #waiting: Buffer = Buffer.alloc(0);
+  #retry: NodeJS.Timeout | undefined;
+
+  constructor(descriptor: number) {
+    this.#descriptor = descriptor;
+  }
+
+  get writableLength(): number {
+    return this.#waiting.length;
+  }
+
+  write(bytes: Buffer): void {
+    this.#waiting = this.#waiting.length === 0 ? bytes : Buffer.concat([this.#waiting, bytes]);
+    if (this.#retry === undefined) this.#drain();
+  }
+
+  stop(): void {
+    clearTimeout(this.#retry);
+    this.#waiting = Buffer.alloc(0);
+  }
+
+  #drain(): void {
+    this.#retry = undefined;
+    while (this.#waiting.length > 0) {
+      const written = this.#writeSome();
+      if (written === 0) {
+        this.#retry = setTimeout(() => this.#drain(), retryMs);
+        return;
+      }
+      this.#waiting = this.#waiting.subarray(written);
+    }
+  }
+
+  #writeSome(): number {
+    try {
+      return writeSync(this.#descriptor, this.#waiting);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return 0;
+      throw error;
+    }
+  }
 }
 
 /** `script` holds a terminal whose slave `sleep` keeps alive; its own standard streams are the master side. */
@@ -103,9 +159,17 @@ async function killScript(child: ChildProcessWithoutNullStreams): Promise<void> 
   await exited;
 }
 
+/** Where the modem's bytes go; a stream is one. */
+interface ByteSink {
+  /** Octets not taken yet. */
+  readonly writableLength: number;
+  write(bytes: Buffer): unknown;
+  on?(event: 'error', listener: (error: Error) => void): unknown;
+}
+
 class StreamPty implements Pty {
   readonly slavePath: string;
-  readonly #output: Writable | Duplex;
+  readonly #output: ByteSink;
   readonly #destroy: () => void | Promise<void>;
   #isUp = true;
   droppedOctets = 0;
@@ -114,7 +178,7 @@ class StreamPty implements Pty {
     slavePath: string,
     listener: PtyListener,
     input: Readable,
-    output: Writable | Duplex,
+    output: ByteSink,
     destroy: () => void | Promise<void>,
   ) {
     this.slavePath = slavePath;
@@ -127,7 +191,7 @@ class StreamPty implements Pty {
       if (this.#isUp) listener.onError(error);
     };
     input.on('error', report);
-    if (output !== input) output.on('error', report);
+    output.on?.('error', report);
   }
 
   write(bytes: Buffer): void {

@@ -10,7 +10,11 @@ export interface CaseReport {
 export function table(reports: readonly CaseReport[]): string {
   const rows = reports.flatMap(({ figures }) => figures.map(cells));
   const widths = [0, 1, 2].map((column) => Math.max(...rows.map((row) => row[column]!.length)));
-  const lines = reports.flatMap(({ heading, figures }) => ['', heading, ...figures.map((f) => line(cells(f), widths))]);
+  const lines = reports.flatMap(({ heading, figures }) => [
+    '',
+    heading,
+    ...figures.map((f) => line(cells(f), widths)),
+  ]);
   return `${lines.join('\n')}\n`;
 }
 
@@ -40,10 +44,18 @@ type Cells = [what: string, value: string, target: string, verdict: string];
 
 function cells(figure: Figure): Cells {
   const { what, value, unit, target } = figure;
-  return [what, `${rounded(value)} ${unit}`.trimEnd(), target === undefined ? '' : bound(target), verdict(figure)];
+  return [
+    what,
+    `${rounded(value)} ${unit}`.trimEnd(),
+    target === undefined ? '' : bound(target),
+    verdict(figure),
+  ];
 }
 
-function line([what, value, target, verdict]: Cells, [first = 0, second = 0, third = 0]: readonly number[]): string {
+function line(
+  [what, value, target, verdict]: Cells,
+  [first = 0, second = 0, third = 0]: readonly number[],
+): string {
   return `  ${what.padEnd(first)}  ${value.padStart(second)}  ${target.padEnd(third)}  ${verdict}`.trimEnd();
 }
 

@@ -1,104 +1,32 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
-import type { RecordEntry } from '../../src/simulator/record.js';
 import { mintToken } from '../../src/token.js';
 import { Caller, type Exchange } from './caller.js';
-import { monotonicMs } from './monotonic.js';
-import { entriesSince } from './submits.js';
-
-const cli = join(import.meta.dirname, '../../dist/cli.js');
-const startWithinMs = 20_000;
-const lookEveryMs = 20;
+import { ModemProcess, readIfThere, startSimgate, stop, waitFor } from './processes.js';
 
 /** 55 characters of the GSM alphabet: one segment, 140 octets on the line. */
 export const shortText = 'Your code is 482913. It is valid for the next 5 minutes';
-/** 400 characters: three segments. */
+/** 400 characters of it: three segments. */
 export const longText = `${'Your code is 482913. '.repeat(19)}x`;
 
-/** What a message was, and what became of it. */
+/** A message, and how it was answered. */
 export interface Sent extends Exchange {
   recipient: string;
-}
-
-/** A process started by us; ends with us. */
-function start(args: readonly string[], stdio: [stdin: 'pipe' | 'ignore', stdout: number | 'ignore']): ChildProcess {
-  const child = spawn(process.execPath, [cli, ...args], { stdio: [...stdio, 'inherit'] });
-  const kill = (): void => {
-    child.kill('SIGKILL');
-  };
-  process.once('exit', kill);
-  child.once('exit', () => process.off('exit', kill));
-  return child;
-}
-
-async function stop(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const exited = once(child, 'exit');
-  child.kill('SIGTERM');
-  await exited;
-}
-
-/** Looks at `found` until it says something; rejects when `child` ends before, or nothing comes. */
-async function waitFor<T>(what: string, child: ChildProcess, found: () => T | undefined | Promise<T | undefined>): Promise<T> {
-  const until = monotonicMs() + startWithinMs;
-  for (;;) {
-    const value = await found();
-    if (value !== undefined) return value;
-    if (child.exitCode !== null) throw new Error(`${what}: the process ended with ${child.exitCode}`);
-    if (monotonicMs() > until) throw new Error(`${what}: not within ${startWithinMs} ms`);
-    await pause(lookEveryMs);
-  }
-}
-
-/** A virtual modem in a process of its own. */
-export class ModemProcess {
-  readonly tty: string;
-  readonly #child: ChildProcess;
-  readonly #record: string;
-
-  private constructor(child: ChildProcess, tty: string, record: string) {
-    this.#child = child;
-    this.tty = tty;
-    this.#record = record;
-  }
-
-  /** `flags` are those of `simgate simulate`; `folder` gets the record. */
-  static async start(folder: string, flags: readonly string[]): Promise<ModemProcess> {
-    const [record, tty] = [join(folder, 'record.jsonl'), join(folder, 'tty')];
-    const child = start(['simulate', '--link', tty, '--record', record, ...flags], ['pipe', 'ignore']);
-    await waitFor('the virtual modem', child, () =>
-      readIfThere(record).includes('"kind":"booted"') ? true : undefined,
-    );
-    return new ModemProcess(child, tty, record);
-  }
-
-  entriesSince(fromMs: number): RecordEntry[] {
-    return entriesSince(this.#record, fromMs);
-  }
-
-  async stop(): Promise<void> {
-    await stop(this.#child);
-  }
 }
 
 /** The whole daemon in a process of its own, at a virtual modem in another, and we who call it. */
 export class Rig {
   readonly modem: ModemProcess;
   readonly daemonPid: number;
-  readonly #folder: string;
   readonly #daemon: ChildProcess;
   readonly #port: number;
   readonly #token: string;
   readonly #callers: Caller[] = [];
   #messages = 0;
 
-  private constructor(folder: string, modem: ModemProcess, daemon: ChildProcess, port: number, token: string) {
-    this.#folder = folder;
+  private constructor(modem: ModemProcess, daemon: ChildProcess, port: number, token: string) {
     this.modem = modem;
     this.#daemon = daemon;
     this.#port = port;
@@ -106,31 +34,34 @@ export class Rig {
     this.daemonPid = daemon.pid!;
   }
 
-  /** Resolves when the daemon says that it is ready. */
+  /** Resolves when the daemon says that it is ready. `modemFlags` are those of `simgate simulate`. */
   static async start(modemFlags: readonly string[] = []): Promise<Rig> {
-    const folder = mkdtempSync(join(tmpdir(), 'simgate-bench-'));
-    const modem = await ModemProcess.start(folder, modemFlags);
+    const modem = await ModemProcess.start(modemFlags);
     const secret = randomBytes(32).toString('hex');
-    writeFileSync(join(folder, 'secret'), secret, { mode: 0o600 });
-    writeFileSync(join(folder, 'simgate.toml'), configOf(modem.tty));
-    const log = join(folder, 'log');
+    const [config, log] = [join(modem.folder, 'simgate.toml'), join(modem.folder, 'log')];
+    writeFileSync(join(modem.folder, 'secret'), secret, { mode: 0o600 });
+    writeFileSync(config, configOf(modem.tty));
     const stdout = openSync(log, 'w');
-    const daemon = start(['serve', '--config', join(folder, 'simgate.toml')], ['ignore', stdout]);
+    const daemon = startSimgate(['serve', '--config', config], ['ignore', stdout]);
     closeSync(stdout);
     const port = await waitFor('the daemon', daemon, () => portIn(readIfThere(log)));
     await waitFor('its modem', daemon, async () => {
       const { ok } = await fetch(`http://127.0.0.1:${port}/readyz`);
-      return ok ? true : undefined;
+      return ok || undefined;
     });
     const token = await mintToken({ secret: Buffer.from(secret), subject, audience, expiresInS: 3600 });
-    return new Rig(folder, modem, daemon, port, token);
+    return new Rig(modem, daemon, port, token);
   }
 
-  /** So many connections, opened before anything is measured. */
-  async connect(count: number): Promise<Caller[]> {
-    const callers = await Promise.all(Array.from({ length: count }, () => Caller.open(this.#port)));
-    this.#callers.push(...callers);
-    return callers;
+  /** A connection, to be used within 10 s: so long the daemon waits for its first request. */
+  async connect(): Promise<Caller> {
+    const caller = await Caller.open(this.#port);
+    this.#callers.push(caller);
+    return caller;
+  }
+
+  async connectMany(count: number): Promise<Caller[]> {
+    return Promise.all(Array.from({ length: count }, () => this.connect()));
   }
 
   /** Sends one message, each to a recipient of its own, so that none supersedes another and each is found in the record. */
@@ -141,10 +72,10 @@ export class Rig {
     return { recipient, ...exchange };
   }
 
-  /** As {@link send}; throws unless the answer is 200. */
+  /** As {@link send}; rejects unless the answer is 200. */
   async deliver(caller: Caller, text = shortText): Promise<Sent> {
     const sent = await this.send(caller, text);
-    if (sent.status !== 200) throw new Error(`a message was answered ${sent.status} where 200 was sure`);
+    if (sent.status !== 200) throw new Error(`a message was answered ${sent.status}, where 200 was sure`);
     return sent;
   }
 
@@ -165,15 +96,14 @@ export class Rig {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const caller of this.#callers) caller.close();
     await stop(this.#daemon);
-    await this.modem.stop();
-    rmSync(this.#folder, { recursive: true });
+    await this.modem[Symbol.asyncDispose]();
   }
 }
 
 const subject = 'urn:Auth0';
 const audience = 'urn:MySmsGateway';
 
-/** No guard time, and no liveness probe while we look: every other setting is the default. */
+/** No guard time, and no liveness probe while we look; every other setting is the default. */
 function configOf(tty: string): string {
   return `state_dir = "state"
 [http]
@@ -192,6 +122,7 @@ idle_probe_s = 86400
 `;
 }
 
+/** One piece, so that its first octet and its last are written at the same time. */
 function requestOf(token: string, recipient: string, text: string): Buffer {
   const body = JSON.stringify({ recipient, body: text, message_type: 'otp_verify' });
   const head = [
@@ -204,15 +135,7 @@ function requestOf(token: string, recipient: string, text: string): Buffer {
   return Buffer.from(`${head.join('\r\n')}\r\n\r\n${body}`);
 }
 
-function readIfThere(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return '';
-    throw error;
-  }
-}
-
+/** Port 0 was asked for; which it became stands in the daemon's first lines. */
 function portIn(log: string): number | undefined {
   const port = /"event":"started".*?"port":(\d+)/.exec(log)?.[1];
   return port === undefined ? undefined : Number(port);

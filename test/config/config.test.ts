@@ -1,8 +1,8 @@
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { ConfigError, checkConfig, loadConfig, type Problem } from '../../src/config.js';
+import { ConfigError, loadConfig, type Problem } from '../../src/config.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'simgate-config-'));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -281,77 +281,5 @@ describe('what is wrong', () => {
   it('does not grow with a hostile key', () => {
     const [problem] = problemsOf(`${'k'.repeat(100_000)} = 1\n${auth0}${modem}`);
     expect(problem?.message).toContain('unknown key: known are');
-  });
-});
-
-describe('what is unwise', () => {
-  it.each([
-    ['journal.retention_days', `journal.retention_days = 30\n${auth0}${modem}`],
-    ['modem[0].per_day', `${auth0}${modem}per_day = 5\n`],
-    ['modem[0].per_month', `${auth0}${modem}per_month = 5\n`],
-    ['message.deadline_s', `message.deadline_s = 30\n${auth0}${modem}`],
-    ['http.listen', `http.listen = "0.0.0.0:8080"\n${auth0}${modem}`],
-  ])('is warned of: %s', (path, toml) => {
-    expect(load(toml).warnings).toEqual([
-      expect.stringMatching(new RegExp(`^${path.replace(/[[\]]/g, '\\$&')} `)),
-    ]);
-  });
-
-  it('is not a policy that says what this version does', () => {
-    expect(load(`policy.countries = ["*"]\n${auth0}${modem}`).warnings).toEqual([]);
-  });
-});
-
-describe('checkConfig', () => {
-  it('reports problems and warnings of the file and of its secrets', () => {
-    const secret = join(directory, 'secret');
-    writeFileSync(secret, 'short');
-    chmodSync(secret, 0o644);
-    const toml = `http.listen = "0.0.0.0:8080"\n${auth0}secret_file = "secret"\n${modem}pin_file = "nowhere"\n`;
-    const { problems, warnings } = checkConfig(write(toml), {});
-    expect(problems).toMatchObject([{ path: 'modem[0].pin_file' }]);
-    expect(warnings).toEqual([
-      expect.stringContaining('http.listen'),
-      expect.stringContaining('chmod o-rwx'),
-      expect.stringContaining('5 octets'),
-    ]);
-  });
-
-  it('reports a broken file', () => {
-    expect(checkConfig(write('a = '), {})).toMatchObject({ problems: [{ path: '' }], warnings: [] });
-  });
-});
-
-describe('the example', () => {
-  const example = readFileSync(new URL('../../config/simgate.example.toml', import.meta.url), 'utf8');
-  const everyKey = example.replace(/^#(?=[a-z])/gm, '');
-
-  it('is valid as it stands and says only what must be said', () => {
-    expect(problemsOf(example)).toEqual([]);
-    const config = load(example);
-    const bare = load(`${auth0}secret_file = "/etc/simgate/auth0-secret"\n${modem}`);
-    const [own, other] = [config.modems[0]!, bare.modems[0]!];
-    expect({ ...config, modems: [{ ...own, device: other.device }] }).toEqual(bare);
-  });
-
-  it('is valid with every line uncommented, and shows the defaults where there are any', () => {
-    const config = load(everyKey);
-    const bare = load(auth0 + modem);
-    const undefinedByDefault = (value: unknown, standard: unknown) =>
-      standard === undefined ? undefined : value;
-    const own = Object.entries(config.modems[0]!);
-    const standard = new Map(Object.entries(bare.modems[0]!));
-    for (const [key, value] of own) {
-      if (key !== 'device')
-        expect(undefinedByDefault(value, standard.get(key)), key).toEqual(standard.get(key));
-    }
-    expect(config.stateDir).toBe(bare.stateDir);
-    expect([config.http, config.admin, config.message, config.log]).toEqual([
-      bare.http,
-      bare.admin,
-      bare.message,
-      bare.log,
-    ]);
-    expect(config.auth0).toMatchObject({ secretBase64Encoded: false, clockToleranceS: 30 });
   });
 });

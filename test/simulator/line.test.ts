@@ -51,7 +51,10 @@ describe('the command line (V.250 5)', () => {
     ]);
     expect(parameters('1,"a,b",,"c"')).toEqual(['1', 'a,b', '', 'c']);
     expect(parameters('')).toEqual([]);
-    expect(parseCommandLine('E0=')).toEqual([{ name: 'E', form: 'set', value: '' }]);
+    expect(parseCommandLine('S0=1&F')).toEqual([
+      { name: 'S0', form: 'set', value: '1' },
+      { name: '&F', form: 'execute', value: '' },
+    ]);
     expect(parseCommandLine('?!')).toBeUndefined();
   });
 

@@ -36,7 +36,7 @@ describe('simgate simulate', () => {
     await simulator.control({ hangup: true, reattach_ms: 5 });
     expect(await simulator.event(['attached'])).toMatchObject({ link: simulator.link });
     expect(simulator.record().map(({ kind }) => kind)).toEqual(
-      expect.arrayContaining(['registration', 'hang_up', 'boot']),
+      expect.arrayContaining(['registration', 'hang_up', 'attached']),
     );
   });
 

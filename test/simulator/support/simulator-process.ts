@@ -92,7 +92,7 @@ export class SimulatorProcess {
 
   /** Ends it by closing its stdin, or with a signal; resolves with its exit code. */
   async stop(signal?: NodeJS.Signals): Promise<number | null> {
-    if (this.#child.exitCode === null) {
+    if (this.#child.exitCode === null && this.#child.signalCode === null) {
       const exited = once(this.#child, 'exit');
       if (signal === undefined) this.#child.stdin.end();
       else this.#child.kill(signal);

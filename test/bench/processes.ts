@@ -1,0 +1,102 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { RecordEntry } from '../../src/simulator/record.js';
+import { monotonicMs } from './monotonic.js';
+import { entriesSince } from './submits.js';
+
+const cli = join(import.meta.dirname, '../../dist/cli.js');
+const startWithinMs = 20_000;
+const lookEveryMs = 20;
+
+/** Where a child's stdin and stdout go; its stderr is ours. */
+export type Streams = [stdin: 'pipe' | 'ignore', stdout: number | 'ignore'];
+
+/** Node with `args`, as a process that ends with ours at the latest. */
+export function startNode(args: readonly string[], streams: Streams): ChildProcess {
+  const child = spawn(process.execPath, args, { stdio: [...streams, 'inherit'] });
+  const kill = (): void => {
+    child.kill('SIGKILL');
+  };
+  process.once('exit', kill);
+  child.once('exit', () => process.off('exit', kill));
+  return child;
+}
+
+/** `simgate` with `args`, as built. */
+export function startSimgate(args: readonly string[], streams: Streams): ChildProcess {
+  return startNode([cli, ...args], streams);
+}
+
+/** SIGTERM, and resolves when it is gone. */
+export async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, 'exit');
+  child.kill('SIGTERM');
+  await exited;
+}
+
+/** Asks `find` until it has something; rejects when `child` ends before, or nothing comes for 20 s. */
+export async function waitFor<T>(
+  what: string,
+  child: ChildProcess,
+  find: () => T | undefined | Promise<T | undefined>,
+): Promise<T> {
+  const until = monotonicMs() + startWithinMs;
+  for (;;) {
+    const found = await find();
+    if (found !== undefined) return found;
+    if (child.exitCode !== null) throw new Error(`${what}: the process ended with ${child.exitCode}`);
+    if (monotonicMs() > until) throw new Error(`${what}: not within ${startWithinMs} ms`);
+    await pause(lookEveryMs);
+  }
+}
+
+/** The text of a file that another process has yet to make. */
+export function readIfThere(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return '';
+    throw error;
+  }
+}
+
+/** A virtual modem in a process of its own, on a real tty. */
+export class ModemProcess {
+  /** A folder of its own, removed at the end. */
+  readonly folder: string;
+  readonly tty: string;
+  readonly #child: ChildProcess;
+  readonly #record: string;
+
+  private constructor(folder: string, tty: string, record: string, child: ChildProcess) {
+    this.folder = folder;
+    this.tty = tty;
+    this.#record = record;
+    this.#child = child;
+  }
+
+  /** `flags` are those of `simgate simulate`. */
+  static async start(flags: readonly string[] = []): Promise<ModemProcess> {
+    const folder = mkdtempSync(join(tmpdir(), 'simgate-bench-'));
+    const [tty, record] = [join(folder, 'tty'), join(folder, 'record.jsonl')];
+    // It lives as long as its stdin: a pipe of ours, which ends with us however we end.
+    const child = startSimgate(['simulate', '--link', tty, '--record', record, ...flags], ['pipe', 'ignore']);
+    await waitFor('the virtual modem', child, () => readIfThere(record).includes('"booted"') || undefined);
+    return new ModemProcess(folder, tty, record, child);
+  }
+
+  /** What the network recorded from `fromMs` (`monotonicMs`) on. */
+  entriesSince(fromMs: number): RecordEntry[] {
+    return entriesSince(this.#record, fromMs);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await stop(this.#child);
+    rmSync(this.folder, { recursive: true });
+  }
+}

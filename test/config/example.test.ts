@@ -1,0 +1,63 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parse } from 'smol-toml';
+import { afterAll, describe, expect, it } from 'vitest';
+import { configSchema } from '../../src/config/schema.js';
+import { loadConfig } from '../../src/config.js';
+
+const example = readFileSync(new URL('../../config/simgate.example.toml', import.meta.url), 'utf8');
+/** With every line in force that is a setting left out. */
+const everyKey = example.replace(/^#(?=[a-z])/gm, '');
+
+const directory = mkdtempSync(join(tmpdir(), 'simgate-example-'));
+afterAll(() => rmSync(directory, { recursive: true }));
+
+const auth0 = '[auth0]\nsubject = "urn:Auth0"\naudience = "urn:MySmsGateway"\n';
+const modem = '[[modem]]\nname = "main"\ndevice = "/dev/ttyUSB2"\n';
+
+function load(toml: string) {
+  const file = join(directory, 'simgate.toml');
+  writeFileSync(file, toml);
+  return loadConfig(file, {});
+}
+
+/** What has a value: a default, or what must be given. */
+function defined(settings: object): object {
+  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
+}
+
+describe('the example', () => {
+  it('is valid as it stands and says only what must be said', () => {
+    const config = load(example);
+    const bare = load(`${auth0}secret_file = "/etc/simgate/auth0-secret"\n${modem}`);
+    const [own, other] = [config.modems[0]!, bare.modems[0]!];
+    expect({ ...config, modems: [{ ...own, device: other.device }] }).toEqual(bare);
+  });
+
+  it('is valid with every line uncommented, and shows the defaults where there are any', () => {
+    const config = load(everyKey);
+    const bare = load(auth0 + modem);
+    expect(config).toMatchObject({
+      stateDir: bare.stateDir,
+      http: bare.http,
+      admin: bare.admin,
+      auth0: defined(bare.auth0),
+      modems: [defined({ ...bare.modems[0], device: undefined })],
+      message: bare.message,
+      log: bare.log,
+    });
+  });
+
+  it('shows every key of the schema', () => {
+    const shown = parse(everyKey);
+    const { modem, ...sections } = configSchema.entries;
+    expect(Object.keys(shown).sort()).toEqual(Object.keys(configSchema.entries).sort());
+    for (const [name, schema] of Object.entries(sections)) {
+      if (!('entries' in schema)) continue;
+      expect(Object.keys(shown[name] as object).sort(), name).toEqual(Object.keys(schema.entries).sort());
+    }
+    const [shownModem] = shown.modem as object[];
+    expect(Object.keys(shownModem!).sort()).toEqual(Object.keys(modem.pipe[0].item.entries).sort());
+  });
+});
