@@ -50,6 +50,15 @@ export class Lane {
     return phase === 'ready' || phase === 'sending';
   }
 
+  /**
+   * Lets turns come only while the modem can take messages: what waits for one that is lost or restarting waits on, until it is
+   * back or the message's own deadline. To be called at each change of its phase, at once.
+   */
+  followModem(): void {
+    if (this.isUsable) this.#turns.start();
+    else this.#turns.pause();
+  }
+
   /** Nothing is at the modem and nothing waits for it. */
   get isIdle(): boolean {
     return this.#running === undefined && this.#slots.size === 0;
@@ -115,6 +124,7 @@ export class Lane {
 
   /** Resolves when no message is at the modem and none waits. */
   async onIdle(): Promise<void> {
+    this.#turns.start();
     await this.#turns.onIdle();
   }
 

@@ -40,9 +40,15 @@ export class MessageQueue {
     this.#maxWaiting = maxWaiting;
     this.#log = log;
     this.#lanes = modems.map((modem) => new Lane(modem, this.#takeTurn));
-    // A microtask later, for the modem must have finished its own change before it is handed a message.
-    this.#stopListening = modems.map((modem) =>
-      modem.onPhase(() => queueMicrotask(() => this.#moveStranded())),
+    this.#stopListening = this.#lanes.map((lane) =>
+      lane.modem.onPhase(() => {
+        if (!lane.isUsable) lane.followModem();
+        // A microtask later, for the modem must have finished its own change before it is handed a message.
+        queueMicrotask(() => {
+          lane.followModem();
+          this.#moveStranded();
+        });
+      }),
     );
   }
 

@@ -1,4 +1,4 @@
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, lstatSync, renameSync, rmSync, symlinkSync, writeSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -130,28 +130,35 @@ class MasterWriter implements ByteSink {
   }
 }
 
-/** `script` holds a terminal whose slave `sleep` keeps alive; its own standard streams are the master side. */
+/**
+ * `script` holds a terminal whose slave `cat` keeps alive; its own standard streams are the master side. `cat` waits on
+ * a fourth stream, which ends with this process, so that nothing is left behind even by a kill.
+ */
 async function openByScript(listener: PtyListener): Promise<Pty> {
-  const child = spawn('script', ['-qfec', 'stty raw -echo; tty; exec sleep infinity', '/dev/null']);
+  const child = spawn('script', ['-qfec', 'stty raw -echo; tty; exec cat <&3', '/dev/null'], {
+    stdio: ['pipe', 'pipe', 'ignore', 'pipe'],
+  });
+  const { stdin, stdout } = child;
+  if (stdin === null || stdout === null) throw new PtyUnavailable('script of util-linux has no streams');
   let rest = Buffer.alloc(0);
   const slavePath = await new Promise<string>((resolve, reject) => {
     const fail = (cause: unknown): void =>
       reject(new PtyUnavailable('script of util-linux gives no tty', { cause }));
     child.once('error', fail);
     child.once('exit', fail);
-    child.stdout.on('data', function read(chunk: Buffer) {
+    stdout.on('data', function read(chunk: Buffer) {
       rest = Buffer.concat([rest, chunk]);
       const end = rest.indexOf('\n');
       if (end < 0) return;
-      child.stdout.off('data', read);
+      stdout.off('data', read);
       child.off('exit', fail);
       resolve(rest.subarray(0, end).toString().trim());
     });
   });
-  return new StreamPty(slavePath, listener, child.stdout, child.stdin, () => killScript(child));
+  return new StreamPty(slavePath, listener, stdout, stdin, () => killScript(child));
 }
 
-async function killScript(child: ChildProcessWithoutNullStreams): Promise<void> {
+async function killScript(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const exited = once(child, 'exit');
   // Not SIGTERM: script would hand it to its child and live on until that ends.

@@ -233,4 +233,33 @@ describe('a modem that becomes unusable', () => {
     expect(nowhere.error).toMatchObject({ code: 'no_modem_ready', submitted: 'no', retryAfterMs: 10_000 });
     expect(nowhere.error?.detail).toBe('no modem is ready: first is lost; second is lost');
   });
+
+  it('lets a message wait out a short absence of its only modem, and sends it when that is back', async () => {
+    const modem = new FakeModem('only');
+    const { send } = rig([modem]);
+    const first = send('first');
+    const second = send('second');
+    modem.current.prompt();
+    modem.enter('lost');
+    modem.current.fail(new SendError('outcome_unknown', { submitted: 'unknown' }));
+    await pass(5_000);
+    expect([first.code, second.code, modem.texts]).toEqual(['outcome_unknown', 'waiting', ['first']]);
+    modem.enter('ready');
+    await finish(modem);
+    expect([second.code, modem.texts]).toEqual(['sent', ['first', 'second']]);
+  });
+
+  it('answers a message whose modem does not come back at its deadline', async () => {
+    const modem = new FakeModem('only');
+    const { send } = rig([modem]);
+    send('first');
+    const second = send('second', { deadlineMs: 10_000 });
+    modem.enter('lost');
+    modem.current.fail(surelyNotSent());
+    await pass(10_000);
+    expect(second.error).toMatchObject({ code: 'deadline_unreachable', submitted: 'no' });
+    modem.enter('ready');
+    await pass();
+    expect(modem.texts).toEqual(['first']);
+  });
 });

@@ -1,0 +1,10 @@
+import { defineConfig } from 'vitest/config';
+
+/** What needs Debian packages or another user: `npm run test:system`, which `.ci/run` installs them for. */
+export default defineConfig({
+  test: {
+    include: ['test/system/**/*.test.ts'],
+    testTimeout: 120_000,
+    fileParallelism: false,
+  },
+});
