@@ -63,7 +63,7 @@ async function compose(config: Config, secrets: Secrets, stateDir: StateDir, log
   const handler = createApp({
     send: dispatch.send,
     verify: await createBearerVerifier({ secrets, expected: config.auth0, refusals }),
-    clockIsSet: stateDir.clockIsSet,
+    clockIsSet: () => stateDir.clockIsSet(),
     isShuttingDown: () => stopping,
     isReady: () => !stopping && isReady(),
     deadlineMs: config.message.deadlineMs,

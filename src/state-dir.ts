@@ -43,7 +43,7 @@ export async function openStateDir(path: string): Promise<StateDir> {
     throw new StateDirError(`state_dir ${path} cannot be written: ${error.message}`);
   });
   // A disk that fills up or fails later must not end the daemon: the stamp only grows old.
-  const timer = setInterval(() => stamp().catch(() => undefined), stampEveryMs);
+  const timer = setInterval(() => void stamp().catch(() => undefined), stampEveryMs);
   timer.unref();
   return {
     path,
