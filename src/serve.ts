@@ -9,6 +9,7 @@ import { LimitedLog } from './http/limited-log.js';
 import { createServer, type HttpServer } from './http/server.js';
 import { createLog } from './log.js';
 import { FlightRecord } from './modem/flight-record.js';
+import { Flights } from './modem/flights.js';
 import { type ConfiguredPin, PinMemory } from './modem/pin-memory.js';
 import { Supervisor } from './modem/supervisor.js';
 import { serialLink } from './serial/port.js';
@@ -119,8 +120,7 @@ async function createModem(
     openLink: serialLink(config.device, config.baud),
     tuning: config,
     idleProbeMs: config.idleProbeMs,
-    flightRecord,
-    leftFlight,
+    flights: new Flights(flightRecord, leftFlight),
     pin,
     pinMemory,
     log,

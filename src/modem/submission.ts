@@ -1,11 +1,10 @@
-import { randomInt } from 'node:crypto';
 import type { Logger } from 'winston';
 import { AtCancelled, AtCommandError, AtLinkLost, AtNoResult, AtTimeout } from '../at/errors.js';
 import { SendError } from '../errors.js';
 import { encodeSubmit } from '../sms/tpdu.js';
+import { type Flights, lateAnswerMs } from './flights.js';
 import type { Modem, Tpdu } from './modem.js';
 import type { OutgoingSms, SubmitControl, SubmitReceipt } from './sms-modem.js';
-import type { UnansweredSubmits } from './unanswered.js';
 import { describeFinalError, type Verdict, verdictOf } from './verdict.js';
 
 /** How often a segment that was surely not sent is tried on one modem, and the pause before the first repeat. */
@@ -15,29 +14,15 @@ const retryPauseMs = 500;
 /** How long a second `+CMGS` is waited for when the first may answer an older submit. */
 const doubtMs = 10_000;
 
-/** How long an unanswered submit may still be answered: the longest a manual allows (u-blox SARA-R4: 3 minutes). */
-export const lateAnswerMs = 180_000;
-
-/** What a modem keeps from message to message, across sessions. */
-export interface SubmissionMemory {
-  unanswered: UnansweredSubmits;
-  /** One counter per modem with a random start, so that two long messages to one handset never share a reference (23.040 9.2.3.24.1). */
-  nextConcatenationReference: number;
-  /** The SMSC refused a validity period once (TP-FCS 198, 199): it gets none any more. */
-  validityRefused: boolean;
-}
-
 export interface SubmissionContext {
   modem: Modem;
   /** The configured name, for what people read. */
   name: string;
-  memory: SubmissionMemory;
+  flights: Flights;
   statusReport: boolean;
   log: Logger;
   /** Called at each Ctrl-Z and at each result of it. */
   onFlight(inFlight: boolean): void;
-  /** Resolves with the reference of the next `+CMGS` that answers no command in flight; undefined when none comes in time. */
-  lateReference(timeoutMs: number): Promise<number | undefined>;
 }
 
 /** `reason` is for people; `again` says whether another try here makes sense. */
@@ -48,8 +33,6 @@ interface Failure {
   cause: unknown;
 }
 
-export const randomConcatenationReference = (): number => randomInt(256);
-
 /** Sends one message, segment by segment, on one modem; the contract is `SmsModem.submit`. */
 export async function submitSms(
   context: SubmissionContext,
@@ -57,11 +40,8 @@ export async function submitSms(
   control: SubmitControl,
 ): Promise<SubmitReceipt> {
   const total = sms.segments.length;
-  const reference = context.memory.nextConcatenationReference;
-  if (total > 1) {
-    context.memory.nextConcatenationReference = (reference + 1) % 256;
-    await holdLink(context);
-  }
+  const reference = total > 1 ? context.flights.nextConcatenationReference() : 0;
+  if (total > 1) await holdLink(context);
   let started = false;
   const references: number[] = [];
   for (const [index, text] of sms.segments.entries()) {
@@ -122,10 +102,10 @@ async function submitSegment(context: SubmissionContext, job: SegmentJob): Promi
 
 /** One attempt: the reference, or why there is none. Leaves the dialogue in step where the modem still speaks. */
 async function trySegment(context: SubmissionContext, job: SegmentJob): Promise<number | Failure> {
-  const { modem, memory } = context;
+  const { modem, flights } = context;
   let committedAt: number | undefined;
   try {
-    const tpdu = job.encode(memory.validityRefused ? undefined : job.validityMs);
+    const tpdu = job.encode(flights.validityRefused ? undefined : job.validityMs);
     const reference = await modem.submitTpdu(tpdu, {
       mayCommit: job.mayStart,
       onCommitted: () => {
@@ -134,9 +114,9 @@ async function trySegment(context: SubmissionContext, job: SegmentJob): Promise<
         job.onCommitted();
       },
     });
-    if (!memory.unanswered.proves(reference, performance.now()))
+    if (!flights.unanswered.proves(reference, performance.now()))
       return await resolveDoubt(context, reference);
-    memory.unanswered.answered(reference);
+    flights.unanswered.answered(reference);
     return reference;
   } catch (error) {
     const elapsedMs = committedAt === undefined ? 0 : performance.now() - committedAt;
@@ -150,10 +130,11 @@ async function trySegment(context: SubmissionContext, job: SegmentJob): Promise<
 
 /** A `+CMGS` that may answer an earlier submit: this one's own is then still to come, and proves it when it does. */
 async function resolveDoubt(context: SubmissionContext, reference: number): Promise<number | Failure> {
-  const { unanswered } = context.memory;
+  const { flights } = context;
+  const { unanswered } = flights;
   unanswered.answeredLate(reference);
   unanswered.add(performance.now() + lateAnswerMs);
-  const second = await context.lateReference(doubtMs);
+  const second = await flights.lateReference(doubtMs);
   if (second !== undefined) return second;
   const reason = 'the modem answered, but perhaps to an earlier message that it had left unanswered';
   return { verdict: 'unknown', reason, cause: undefined };
@@ -184,16 +165,16 @@ async function recover(
   failure: Failure,
   committedAt: number | undefined,
 ): Promise<Failure> {
-  const { modem, memory } = context;
+  const { modem, flights } = context;
   const { cause } = failure;
   // A modem that was silent to AT as well is busy or deaf, and works in order when it is back: no late result can
   // overtake. One that answers AT, or whose link broke, may still have one.
   if (committedAt !== undefined && (cause instanceof AtNoResult || cause instanceof AtLinkLost)) {
-    memory.unanswered.add(committedAt + lateAnswerMs);
+    flights.unanswered.add(committedAt + lateAnswerMs);
   }
   if (cause instanceof AtLinkLost) return failure;
-  if (cause instanceof AtCommandError && isValidityRefused(cause) && !memory.validityRefused) {
-    memory.validityRefused = true;
+  if (cause instanceof AtCommandError && isValidityRefused(cause) && !flights.validityRefused) {
+    flights.validityRefused = true;
     context.log.warn('the SMSC refuses a validity period: sending without one', { modem: context.name });
     return { ...failure, verdict: 'not_sent' };
   }

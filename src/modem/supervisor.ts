@@ -2,10 +2,11 @@ import type { Logger } from 'winston';
 import { AtSession } from '../at/session.js';
 import { SendError } from '../errors.js';
 import type { OpenLink } from '../serial/link.js';
-import type { FlightRecord, LeftFlight } from './flight-record.js';
+import type { Flights } from './flights.js';
 import { backoffMs, bootSign, type LifeEvent, transitions } from './life.js';
-import { Modem, type ModemTuning, type Registration, type SimState } from './modem.js';
+import { Modem, type ModemTuning, type SimState } from './modem.js';
 import type { ConfiguredPin, PinMemory } from './pin-memory.js';
+import { registrationReasons, simReasons } from './reasons.js';
 import type {
   ModemPhase,
   ModemSnapshot,
@@ -14,13 +15,7 @@ import type {
   SubmitControl,
   SubmitReceipt,
 } from './sms-modem.js';
-import {
-  lateAnswerMs,
-  randomConcatenationReference,
-  type SubmissionMemory,
-  submitSms,
-} from './submission.js';
-import { UnansweredSubmits } from './unanswered.js';
+import { submitSms } from './submission.js';
 import { unlock } from './unlock.js';
 
 export interface SupervisorOptions {
@@ -32,11 +27,9 @@ export interface SupervisorOptions {
   tuning: ModemTuning;
   /** Milliseconds between liveness probes of an idle modem. */
   idleProbeMs: number;
-  /** Keeps what must outlive the process, and what the one before left. */
-  flightRecord: FlightRecord;
+  flights: Flights;
   pin: ConfiguredPin | undefined;
   pinMemory: PinMemory;
-  leftFlight: LeftFlight | undefined;
   log: Logger;
 }
 
@@ -56,7 +49,7 @@ export class Supervisor implements SmsModem {
   readonly number: string | undefined;
   readonly #options: SupervisorOptions;
   readonly #log: Logger;
-  readonly #memory: SubmissionMemory;
+  readonly #flights: Flights;
   readonly #listeners = new Set<(snapshot: ModemSnapshot) => void>();
   #phase: ModemPhase = 'absent';
   #phaseSince = performance.now();
@@ -71,20 +64,13 @@ export class Supervisor implements SmsModem {
   #timer: NodeJS.Timeout | undefined;
   #stallTimer: NodeJS.Timeout | undefined;
   #sim: SimState = 'busy';
-  #onLateReference: ((reference: number) => void) | undefined;
-  #echoIsOff = false;
 
   constructor(options: SupervisorOptions) {
     this.name = options.name;
     this.number = options.number;
     this.#options = options;
     this.#log = options.log;
-    this.#memory = {
-      unanswered: new UnansweredSubmits(),
-      nextConcatenationReference: randomConcatenationReference(),
-      validityRefused: false,
-    };
-    this.#inherit(options.leftFlight);
+    this.#flights = options.flights;
   }
 
   /** Begins; the phases tell how it goes. */
@@ -97,7 +83,7 @@ export class Supervisor implements SmsModem {
     const session = this.#session;
     this.#emit('stopped');
     await session?.close();
-    await this.#options.flightRecord.close();
+    await this.#flights.close();
   }
 
   snapshot(): ModemSnapshot {
@@ -132,11 +118,10 @@ export class Supervisor implements SmsModem {
         {
           modem,
           name: this.name,
-          memory: this.#memory,
+          flights: this.#flights,
           statusReport: this.#options.tuning.statusReport,
           log: this.#log,
           onFlight: (inFlight) => this.#noteFlight(modem, inFlight),
-          lateReference: (timeoutMs) => this.#lateReference(timeoutMs),
         },
         sms,
         control,
@@ -241,9 +226,7 @@ export class Supervisor implements SmsModem {
   async #probe(): Promise<void> {
     const modem = this.#modem as Modem;
     await modem.wake(wakeAttempts);
-    // An echo where there was none before: the modem has restarted, and nothing old can come from it.
-    if (this.#echoIsOff && modem.echoedAtWake) this.#memory.unanswered.clear();
-    this.#echoIsOff = modem.obeysEchoOff;
+    this.#flights.noteWake(modem.echoedAtWake, modem.obeysEchoOff);
     await modem.switchOn();
     const sim = await modem.simState();
     if (this.#phase !== 'probing') return;
@@ -306,10 +289,13 @@ export class Supervisor implements SmsModem {
 
   #takeUrc(line: string, pdu: string | undefined): void {
     const reference = /^\+CMGS: *(\d{1,3})\b/.exec(line)?.[1];
-    if (reference !== undefined) return this.#takeLateReference(Number(reference));
+    if (reference !== undefined) {
+      this.#log.info('a result came late', { event: 'late_reference', modem: this.name });
+      return this.#flights.takeLateReference(Number(reference));
+    }
     const sign = bootSign(line);
     if (sign === 'restart') {
-      this.#memory.unanswered.clear();
+      this.#flights.unanswered.clear();
       this.#failures = 0;
       this.#session?.fail(new Error(`the modem restarted (it said ${line})`));
     } else if (sign === 'refresh' && this.#phase === 'ready') {
@@ -319,57 +305,12 @@ export class Supervisor implements SmsModem {
       this.#log.info('the modem handed over an inbound PDU', { event: 'inbound', modem: this.name });
   }
 
-  #takeLateReference(reference: number): void {
-    this.#log.info('a result came late', { event: 'late_reference', modem: this.name });
-    this.#memory.unanswered.answeredLate(reference);
-    this.#onLateReference?.(reference);
-  }
-
-  #lateReference(timeoutMs: number): Promise<number | undefined> {
-    return new Promise((resolve) => {
-      const done = (reference?: number) => {
-        clearTimeout(timer);
-        this.#onLateReference = undefined;
-        resolve(reference);
-      };
-      const timer = setTimeout(done, timeoutMs);
-      this.#onLateReference = done;
-    });
-  }
-
   #noteFlight(modem: Modem, inFlight: boolean): void {
     clearTimeout(this.#stallTimer);
     if (inFlight) {
       const ms = Math.min(stallAfterMs, modem.submitTimeoutMs / 4);
       this.#stallTimer = setTimeout(() => this.#emit('overdue', 'no result after Ctrl-Z yet'), ms);
     }
-    const lastReference = this.#memory.unanswered.lastReference;
-    this.#options.flightRecord.note({ inFlight, lastReference, echoIsOff: this.#echoIsOff });
-  }
-
-  /** A process before this one was killed while its message was in flight: its result may still come. */
-  #inherit(left: LeftFlight | undefined): void {
-    if (!left) return;
-    this.#echoIsOff = left.echoIsOff;
-    if (left.lastReference !== undefined) this.#memory.unanswered.answered(left.lastReference);
-    const remainingMs = lateAnswerMs - (left.ageMs ?? 0);
-    if (left.inFlight && remainingMs > 0) this.#memory.unanswered.add(performance.now() + remainingMs);
+    this.#flights.note(inFlight);
   }
 }
-
-const simReasons: Record<SimState, string> = {
-  ready: 'the SIM is ready',
-  pin: 'the SIM asks for its PIN',
-  puk: 'the SIM is blocked and asks for its PUK: enter it with a phone; simgate never does',
-  absent: 'there is no SIM in the modem',
-  busy: 'the SIM is not ready yet',
-  other: 'the SIM is not usable: see AT+CPIN? in the debug log',
-};
-
-const registrationReasons: Record<Registration, string> = {
-  home: 'registered',
-  roaming: 'roaming, and roaming = false in the configuration',
-  searching: 'searching for a network',
-  denied: 'the network denies the SIM (not activated, blocked, or no contract)',
-  none: 'not registered with any network',
-};

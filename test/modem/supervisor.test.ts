@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import winston from 'winston';
 import { SendError } from '../../src/errors.js';
 import type { Flight, FlightRecord, LeftFlight } from '../../src/modem/flight-record.js';
+import { Flights } from '../../src/modem/flights.js';
 import type { PinMemory } from '../../src/modem/pin-memory.js';
 import type { OutgoingSms } from '../../src/modem/sms-modem.js';
 import { Supervisor, type SupervisorOptions } from '../../src/modem/supervisor.js';
@@ -42,8 +43,7 @@ function supervise(
     openLink: device.openLink,
     tuning: { guardMs: 0, submitTimeoutMs: undefined, roaming: true, statusReport: false },
     idleProbeMs: 60_000,
-    flightRecord,
-    leftFlight: left,
+    flights: new Flights(flightRecord, left),
     pin: undefined,
     pinMemory: { last: () => undefined, note: () => Promise.resolve() } as unknown as PinMemory,
     log,

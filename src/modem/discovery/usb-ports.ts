@@ -15,7 +15,7 @@ export interface PortLayout {
   notAt?: Readonly<Record<number, string>>;
 }
 
-/** USB interface class, subclass and protocol (USB 2.0, 9.6.5); absent ones match any. */
+/** What an interface of class ff is for, by its subclass and protocol (USB 2.0, 9.6.5). */
 export interface InterfaceRule {
   subclasses: readonly number[];
   protocol: number;
@@ -59,16 +59,20 @@ const zteLayouts: readonly (readonly [at: readonly number[], products: string])[
 
 /** By `vendor:product`, lower case. */
 export const layouts: ReadonlyMap<string, PortLayout> = new Map<string, PortLayout>([
-  // Huawei sticks older than the protocol codes of `huaweiRules`; with those codes, the codes win.
-  ['12d1:1001', layout('Huawei E1550, E169, E173', [2, 1, 0])],
-  ['12d1:140c', layout('Huawei E17xx', [3, 2])],
-  ['12d1:1436', layout('Huawei E1750', [4, 3])],
-  ['12d1:14ac', layout('Huawei E153', [4, 3])],
-  ['12d1:1506', layout('Huawei E171, E3131, E3372s', [3, 2])],
+  // Huawei sticks older than the protocol codes of `huaweiRules`; where an interface has such a code, the codes win.
+  // Interface 0 is the dial port: it answers AT, but unsolicited results go to the other one.
+  ['12d1:1001', layout('Huawei E1550, E169, E173', [2, 0], { 1: 'voice' })],
+  ['12d1:140c', layout('Huawei E17xx', [3, 0], { 2: 'voice' })],
+  ['12d1:1436', layout('Huawei E1750', [4, 0], { 3: 'voice' })],
+  ['12d1:14ac', layout('Huawei E153', [4, 0], { 3: 'voice' })],
+  ['12d1:1506', layout('Huawei E171, E398', [3, 0], { 2: 'voice' })],
   ...zteLayouts.flatMap(([at, products]) =>
     products.split(' ').map((product) => [`19d2:${product}`, layout('ZTE', at)] as const),
   ),
-  ['1e0e:9001', { ...qualcomm('SIMCom SIM7000, SIM7100, SIM7600'), notAt: { 0: diagnostic, 1: gps, 4: 'audio' } }],
+  [
+    '1e0e:9001',
+    { ...qualcomm('SIMCom SIM7000, SIM7100, SIM7600'), notAt: { 0: diagnostic, 1: gps, 4: 'audio' } },
+  ],
   ['1e0e:9205', layout('SIMCom SIM7070, SIM7080, SIM7090', [2, 3], { 0: diagnostic, 1: gps })],
   ['1e0e:9206', layout('SIMCom SIM7070, SIM7080, SIM7090', [2, 5], { 0: diagnostic, 1: gps })],
   ['1e0e:9011', layout('SIMCom A7600, A7602, A7670', [4, 5], { 2: diagnostic })],
@@ -189,7 +193,6 @@ export const cableDrivers: ReadonlyMap<string, string> = new Map([
   ['ti_usb_3410_5052', 'TI'],
   ['f81232', 'Fintek'],
   ['xr_serial', 'MaxLinear'],
-  ['mcp2200', 'MCP2200'],
 ]);
 
 /** The same for cables that call themselves CDC ACM, by vendor. */

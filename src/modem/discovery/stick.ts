@@ -1,0 +1,55 @@
+/** A tty of a stick, with the USB interface it belongs to. */
+export interface StickPort {
+  /** The node, as `/dev/ttyUSB2`. */
+  tty: string;
+  /** `major:minor` of the node, which names the tty whatever the node is called. */
+  deviceNumber?: string;
+  /** `bInterfaceNumber`, 0 to 255. */
+  interfaceNumber?: number;
+  /** USB 2.0, 9.6.5. */
+  interfaceClass?: number;
+  interfaceSubclass?: number;
+  interfaceProtocol?: number;
+  /** The kernel driver of the interface, as `option`. */
+  driver?: string;
+  /** Its stable name in `/dev/serial/by-id`. Two sticks without serial number have the same: the last one plugged in has it. */
+  byId?: string;
+}
+
+/** What a USB device says of itself. The texts are cleaned for showing. */
+export interface UsbIdentity {
+  /** Four hexadecimal digits, lower case. */
+  vendorId: string;
+  productId: string;
+  serial?: string;
+  manufacturer?: string;
+  product?: string;
+  /** Where it is plugged in: bus, then the port of each hub, as `1-1.2`. It tells identical sticks apart. */
+  busPath: string;
+}
+
+/** A tty that may answer AT, and why we think so: a sentence for people. */
+export interface AtPort {
+  tty: string;
+  why: string;
+}
+
+/** What can be plugged in: a modem with its ttys, a serial cable's port, or an UART of the board. */
+export interface Stick {
+  /** The same as long as it stays where it is plugged in; two sticks never have the same. */
+  key: string;
+  /**
+   * `modem`: of a vendor or product we know · `unlisted`: a USB tty we know nothing of · `cable`: one port of a serial cable ·
+   * `uart`: of the board · `no_modem`: surely not a modem.
+   */
+  kind: 'modem' | 'unlisted' | 'cable' | 'uart' | 'no_modem';
+  /** Absent for an UART. */
+  usb?: UsbIdentity;
+  /** Maker and model where known, for people. */
+  model?: string;
+  ports: StickPort[];
+  /** Best first; empty when there is none, and then `problem` says why. */
+  atPorts: AtPort[];
+  /** Why no tty of it can be used, and the way out: a sentence for people. */
+  problem?: string;
+}

@@ -1,0 +1,76 @@
+import { randomInt } from 'node:crypto';
+import type { FlightRecord, LeftFlight } from './flight-record.js';
+import { UnansweredSubmits } from './unanswered.js';
+
+/** How long an unanswered submit may still be answered: the longest a manual allows (u-blox SARA-R4: 3 minutes). */
+export const lateAnswerMs = 180_000;
+
+/**
+ * What one modem has in the air, from message to message and across sessions, and, by its record, across processes: the Ctrl-Z that
+ * waits for its result, and those whose result never came.
+ */
+export class Flights {
+  readonly unanswered = new UnansweredSubmits();
+  /** True once the SMSC has refused a validity period (TP-FCS 198, 199): it gets none any more. */
+  validityRefused = false;
+  /** True while the modem is known to have echo off: if it echoes later, it has restarted since. */
+  echoIsOff = false;
+  readonly #record: FlightRecord;
+  /** Random start, so that two long messages to one handset never share a reference (23.040 9.2.3.24.1). */
+  #concatenationReference = randomInt(256);
+  #onLateReference: ((reference: number) => void) | undefined;
+
+  /** `left`: a process before this one was killed while its message was in flight, whose result may still come. */
+  constructor(record: FlightRecord, left: LeftFlight | undefined) {
+    this.#record = record;
+    if (!left) return;
+    this.echoIsOff = left.echoIsOff;
+    if (left.lastReference !== undefined) this.unanswered.answered(left.lastReference);
+    const remainingMs = lateAnswerMs - (left.ageMs ?? 0);
+    if (left.inFlight && remainingMs > 0) this.unanswered.add(performance.now() + remainingMs);
+  }
+
+  /** The reference of the next concatenated message, 0–255. */
+  nextConcatenationReference(): number {
+    this.#concatenationReference = (this.#concatenationReference + 1) % 256;
+    return this.#concatenationReference;
+  }
+
+  /** A Ctrl-Z went out, or its outcome is known as far as it will be. */
+  note(inFlight: boolean): void {
+    this.#record.note({
+      inFlight: inFlight || this.unanswered.outstanding(performance.now()) > 0,
+      lastReference: this.unanswered.lastReference,
+      echoIsOff: this.echoIsOff,
+    });
+  }
+
+  /** The modem spoke after {@link echoIsOff} was known: an echo now means that nothing old can come from it. */
+  noteWake(echoed: boolean, obeysEchoOff: boolean): void {
+    if (this.echoIsOff && echoed) this.unanswered.clear();
+    this.echoIsOff = obeysEchoOff;
+  }
+
+  /** A `+CMGS` came that answers no command in flight. */
+  takeLateReference(reference: number): void {
+    this.unanswered.answeredLate(reference);
+    this.#onLateReference?.(reference);
+  }
+
+  /** The next such reference; undefined when none comes within `timeoutMs`. */
+  lateReference(timeoutMs: number): Promise<number | undefined> {
+    return new Promise((resolve) => {
+      const done = (reference?: number) => {
+        clearTimeout(timer);
+        this.#onLateReference = undefined;
+        resolve(reference);
+      };
+      const timer = setTimeout(done, timeoutMs);
+      this.#onLateReference = done;
+    });
+  }
+
+  close(): Promise<void> {
+    return this.#record.close();
+  }
+}

@@ -1,0 +1,20 @@
+import type { Registration, SimState } from './modem.js';
+
+/** What a person should know, and do, about a SIM that is not ready. */
+export const simReasons: Readonly<Record<SimState, string>> = {
+  ready: 'the SIM is ready',
+  pin: 'the SIM asks for its PIN',
+  puk: 'the SIM is blocked and asks for its PUK: enter it with a phone; simgate never does',
+  absent: 'there is no SIM in the modem',
+  busy: 'the SIM is not ready yet',
+  other: 'the SIM is not usable: see AT+CPIN? in the debug log',
+};
+
+/** The same about a modem that may not send. */
+export const registrationReasons: Readonly<Record<Registration, string>> = {
+  home: 'registered',
+  roaming: 'roaming, and roaming = false in the configuration',
+  searching: 'searching for a network',
+  denied: 'the network denies the SIM (not activated, blocked, or no contract)',
+  none: 'not registered with any network',
+};
