@@ -186,8 +186,12 @@ const controlHelp = `Control, JSON lines on a piped stdin:
 
 async function simulate(flags: Flags): Promise<void> {
   const reporter = process.stdout.isTTY ? forPeople : forPrograms(flags.smsEvents === true);
+  let isReady = false;
   const hooks = {
-    onEvent: (event: SimulatorEvent) => reporter.event(event),
+    // `ready` tells of the first tty.
+    onEvent: (event: SimulatorEvent) => {
+      if (isReady) reporter.event(event);
+    },
     onEntry: (entry: RecordEntry) => reporter.entry(entry),
     ...(flags.pty !== undefined && { ptyMaker: flags.pty }),
   };
@@ -196,6 +200,7 @@ async function simulate(flags: Flags): Promise<void> {
   const simulator = await runSimulator(optionsOf(flags), hooks);
   const hungUp = onControlLine((line) => reporter.answer(control(simulator, line)));
   reporter.ready(simulator);
+  isReady = true;
   await Promise.race([signalled, hungUp]);
   process.stdin.destroy();
   await simulator.close();
@@ -252,18 +257,14 @@ interface Reporter {
 
 /** JSON lines; `ready` is the first. */
 function forPrograms(withSms: boolean): Reporter {
-  let isReady = false;
   const say = (value: object): void => {
     process.stdout.write(`${JSON.stringify(value)}\n`);
   };
   return {
     ready: ({ tty, link }) => {
-      isReady = true;
       say({ event: 'ready', tty, ...(link !== undefined && { link }), pid: process.pid });
     },
-    event: (event) => {
-      if (isReady) say(event);
-    },
+    event: say,
     entry: (entry) => {
       if (withSms && entry.kind === 'accepted') say({ event: 'sms', ...entry });
     },

@@ -107,7 +107,7 @@ class PhaseRun {
     await this.#gateway.start();
     this.#watch.start();
     if (await this.#watch.untilReady(recoveryLimitMs)) return;
-    this.#violations.push({ property: 'I8', what: 'was not ready at the start' });
+    throw new Error(`phase ${number}: not ready ${recoveryLimitMs} ms after the start, before any fault`);
   }
 
   #writeConfig(): string {

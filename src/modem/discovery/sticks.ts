@@ -95,7 +95,7 @@ async function readTty(
     await linkTarget(join(interfacePath, 'driver')),
   ];
   if (usbInterface !== undefined) Object.assign(port, usbInterface);
-  if (driver !== undefined && driver !== 'denied') port.driver = driver.slice(driver.lastIndexOf('/') + 1);
+  if (driver !== undefined) port.driver = driver.slice(driver.lastIndexOf('/') + 1);
   // A usb-serial tty hangs on a port of the interface and says which; an ACM one on the interface itself.
   const socket = (await attribute(path, 'device/port_number'))?.trim() ?? '0';
   return { devicePath, socketPath: `${interfacePath}:${socket}`, port };

@@ -63,24 +63,30 @@ export function resolved(path: string): Promise<string | undefined> {
   return unlessGone(realpath(path));
 }
 
-/** Where a symbolic link points, as it is written; undefined when it is not there; `denied` when it may not be read. */
-export async function linkTarget(path: string): Promise<string | 'denied' | undefined> {
-  try {
-    return await readlink(path);
-  } catch (error) {
-    if (deniedCodes.has(codeOf(error))) return 'denied';
-    if (goneCodes.has(codeOf(error))) return undefined;
-    throw error;
-  }
+/** Where a symbolic link points, as it is written; undefined when it is not there or may not be read. */
+export function linkTarget(path: string): Promise<string | undefined> {
+  return unlessGone(readlink(path));
 }
 
-/** The names in a directory, or `denied` when another user's; none when it is not there. */
-export async function entriesOrDenied(directory: string): Promise<string[] | 'denied'> {
+/** What only its owner may see, as another user's open files. */
+export const denied = Symbol('denied');
+
+/** As `linkTarget`, but says when it may not be read. */
+export function linkTargetOrDenied(path: string): Promise<string | typeof denied | undefined> {
+  return unlessDenied(readlink(path));
+}
+
+/** The names in a directory, unsorted, or that it may not be read; undefined when it is not there. */
+export function entriesOrDenied(directory: string): Promise<string[] | typeof denied | undefined> {
+  return unlessDenied(readdir(directory));
+}
+
+async function unlessDenied<T>(reading: Promise<T>): Promise<T | typeof denied | undefined> {
   try {
-    return await readdir(directory);
+    return await reading;
   } catch (error) {
-    if (deniedCodes.has(codeOf(error))) return 'denied';
-    if (goneCodes.has(codeOf(error))) return [];
+    if (deniedCodes.has(codeOf(error))) return denied;
+    if (goneCodes.has(codeOf(error))) return undefined;
     throw error;
   }
 }

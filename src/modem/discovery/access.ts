@@ -1,0 +1,71 @@
+import { stat } from 'node:fs/promises';
+import { attribute, type Roots } from './sysfs.js';
+
+/** Who opens the tty: of this process unless told otherwise. */
+export interface Identity {
+  uid: number;
+  /** The effective group and the supplementary ones. */
+  groups: readonly number[];
+}
+
+export function ownIdentity(): Identity {
+  return { uid: process.geteuid!(), groups: [process.getegid!(), ...process.getgroups!()] };
+}
+
+/** Owner and mode of a node, with names where `/etc` has them. */
+export interface Access {
+  /** As `ls -l` writes it, without the file type: `rw-rw----`. */
+  mode: string;
+  owner: string;
+  group: string;
+  gid: number;
+  /** Reading and writing, by the mode alone. */
+  isPermitted: boolean;
+  /** The group may read and write, so being in it is the way out. */
+  isGroupEnough: boolean;
+  isInGroup: boolean;
+  /** `/etc/group` lists the user although this process is not in the group: it started before that. */
+  isListedInGroup: boolean;
+  /** The name of `identity`, or its number. */
+  user: string;
+}
+
+const readWrite = 0o6;
+
+/** Looks at a node's rights for `identity`; undefined when the node is gone. */
+export async function accessTo(tty: string, roots: Roots, identity: Identity): Promise<Access | undefined> {
+  const found = await stat(tty).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT' || error.code === 'ENXIO' || error.code === 'EACCES') return undefined;
+    throw error;
+  });
+  if (found === undefined) return undefined;
+  const [groups, users] = await Promise.all([readNames(roots, 'group'), readNames(roots, 'passwd')]);
+  const nameOf = (lines: string[][], id: number) => lines.find((line) => line[2] === String(id))?.[0];
+  const user = nameOf(users, identity.uid) ?? `uid ${identity.uid}`;
+  const groupLine = groups.find((line) => line[2] === String(found.gid));
+  const may = (shift: number) => ((found.mode >> shift) & readWrite) === readWrite;
+  const isInGroup = identity.groups.includes(found.gid);
+  // Only the first class that fits counts (path_resolution(7)); user 0 may do everything.
+  const shift = found.uid === identity.uid ? 6 : isInGroup ? 3 : 0;
+  return {
+    mode: modeText(found.mode),
+    owner: nameOf(users, found.uid) ?? String(found.uid),
+    group: groupLine?.[0] ?? String(found.gid),
+    gid: found.gid,
+    isPermitted: identity.uid === 0 || may(shift),
+    isGroupEnough: may(3),
+    isInGroup,
+    isListedInGroup: (groupLine?.[3] ?? '').split(',').includes(user),
+    user,
+  };
+}
+
+/** The lines of `/etc/group` or `/etc/passwd` (group(5), passwd(5)), split at the colons. */
+async function readNames(roots: Roots, file: string): Promise<string[][]> {
+  return ((await attribute(roots.etcRoot, file)) ?? '').split('\n').map((line) => line.split(':'));
+}
+
+const modeText = (mode: number) =>
+  [6, 3, 0]
+    .flatMap((shift) => ['r', 'w', 'x'].map((letter, bit) => ((mode >> shift) & (4 >> bit) ? letter : '-')))
+    .join('');

@@ -1,0 +1,75 @@
+import { join } from 'node:path';
+import {
+  attribute,
+  denied,
+  entries,
+  entriesOrDenied,
+  linkTargetOrDenied,
+  type Roots,
+  shown,
+} from './sysfs.js';
+
+/** A process that uses a tty. */
+export interface Holder {
+  pid: number;
+  /** `comm` of the process (proc_pid_comm(5)): at most 15 characters, cleaned for showing. */
+  name: string;
+}
+
+/** Who has a tty open, as far as this user may see. */
+export interface Holders {
+  holders: Holder[];
+  /** How many processes there are whose open files this user may not see; one of them may hold the tty. */
+  unseen: number;
+}
+
+/** The names of the processes that probe every modem they see, as `comm` has them. */
+const modemDaemons = new Set(['ModemManager', 'gammu-smsd', 'smsd', 'ofonod', 'gsmd']);
+
+/** Looks through the open files of all processes for the tty, given by its real path. */
+export async function holdersOf(tty: string, roots: Roots): Promise<Holders> {
+  const result: Holders = { holders: [], unseen: 0 };
+  for (const pid of await pids(roots)) {
+    const uses = await usesTty(tty, join(roots.procRoot, pid, 'fd'));
+    if (uses === 'unseen') result.unseen += 1;
+    if (uses === 'yes')
+      result.holders.push({
+        pid: Number(pid),
+        name: (await nameOf(pid, roots)) ?? 'a process that just ended',
+      });
+  }
+  return result;
+}
+
+/** Daemons that run and are known to take modems: they probably hold a tty that is busy for no other visible reason. */
+export async function modemDaemonsRunning(roots: Roots): Promise<Holder[]> {
+  const running = await Promise.all(
+    (await pids(roots)).map(async (pid) => ({ pid: Number(pid), name: (await nameOf(pid, roots)) ?? '' })),
+  );
+  return running.filter(({ name }) => modemDaemons.has(name));
+}
+
+/** The login that waits on a tty (`agetty`, `getty`), by its command line, which everybody may read. */
+export async function loginOn(ttyName: string, roots: Roots): Promise<Holder | undefined> {
+  for (const pid of await pids(roots)) {
+    const name = await nameOf(pid, roots);
+    if (name === undefined || !name.endsWith('getty')) continue;
+    const words = ((await attribute(join(roots.procRoot, pid), 'cmdline')) ?? '').split('\0');
+    if (words.some((word) => word === ttyName || word === `/dev/${ttyName}`))
+      return { pid: Number(pid), name };
+  }
+  return undefined;
+}
+
+const pids = async (roots: Roots) => (await entries(roots.procRoot)).filter((name) => /^\d+$/.test(name));
+
+const nameOf = async (pid: string, roots: Roots) => shown(await attribute(join(roots.procRoot, pid), 'comm'));
+
+/** A deleted node (`/dev/ttyUSB0 (deleted)`) is another, earlier tty: only the exact path counts. */
+async function usesTty(tty: string, fdDirectory: string): Promise<'yes' | 'no' | 'unseen'> {
+  const fds = await entriesOrDenied(fdDirectory);
+  if (fds === denied) return 'unseen';
+  const targets = await Promise.all((fds ?? []).map((fd) => linkTargetOrDenied(join(fdDirectory, fd))));
+  if (targets.includes(tty)) return 'yes';
+  return targets.includes(denied) ? 'unseen' : 'no';
+}

@@ -1,0 +1,180 @@
+import { type Access, accessTo, type Identity, ownIdentity } from './access.js';
+import { consoleTtys } from './console.js';
+import { type Holder, holdersOf, loginOn, modemDaemonsRunning } from './holders.js';
+import { linkTarget, type Roots, resolved } from './sysfs.js';
+
+/** What keeps us from a tty. */
+export interface Obstacle {
+  kind: 'busy' | 'console' | 'no_right' | 'not_ready' | 'missing' | 'not_a_tty' | 'unknown';
+  /** Names the thing, the place and the way out. */
+  sentence: string;
+  /** True when waiting alone may end it, as right after a re-plug. */
+  isPassing: boolean;
+}
+
+type Cause = 'busy' | 'denied' | 'missing' | 'vanishing' | 'not_a_tty' | 'unknown';
+
+/** Open errors by the texts of serialport's binding, which has no codes (they are strerror(3)'s), and by errno name. */
+const causes: readonly (readonly [RegExp, Cause])[] = [
+  [/Cannot lock port|temporarily unavailable|resource busy|EBUSY|EAGAIN/i, 'busy'],
+  [/Permission denied|Operation not permitted|EACCES|EPERM/i, 'denied'],
+  [/No such file|ENOENT/i, 'missing'],
+  [/No such device|Input\/output error|ENXIO|ENODEV|EIO/i, 'vanishing'],
+  [/Inappropriate ioctl|ENOTTY|Not a tty|Is a directory|EISDIR/i, 'not_a_tty'],
+];
+
+/**
+ * Says who or what kept `tty` from being opened with `error` (its `cause` chain counts too), and what to do about it. `tty`
+ * may be a symbolic link. Never rejects for what it may not see.
+ */
+export async function explainObstacle(
+  tty: string,
+  error: unknown,
+  roots: Roots,
+  identity: Identity = ownIdentity(),
+): Promise<Obstacle> {
+  const node = (await resolved(tty)) ?? tty;
+  const cause = causeOf(error);
+  switch (cause) {
+    case 'busy':
+      return (await consoleObstacle(node, roots)) ?? (await busy(node, roots));
+    case 'denied':
+      return (await consoleObstacle(node, roots)) ?? (await noRight(node, roots, identity));
+    case 'missing':
+      return missing(tty);
+    case 'vanishing':
+      return {
+        kind: 'not_ready',
+        isPassing: true,
+        sentence: `${tty} is there but the device behind it is going or coming: tried again by itself; if it stays so, plug the modem in again`,
+      };
+    case 'not_a_tty':
+      return {
+        kind: 'not_a_tty',
+        isPassing: false,
+        sentence: `${tty} is not a tty: give the modem's, best from /dev/serial/by-id, or "auto"`,
+      };
+    case 'unknown':
+      return {
+        kind: 'unknown',
+        isPassing: true,
+        sentence: `${tty} cannot be opened: ${messagesOf(error).at(-1) ?? 'no reason was given'}`,
+      };
+  }
+}
+
+/** The innermost message is the kernel's own, so it counts first. */
+function causeOf(error: unknown): Cause {
+  for (const message of messagesOf(error).reverse()) {
+    const known = causes.find(([pattern]) => pattern.test(message));
+    if (known !== undefined) return known[1];
+  }
+  return 'unknown';
+}
+
+/** The messages (with errno name) of an error and its causes, outermost first. */
+function messagesOf(error: unknown): string[] {
+  const messages: string[] = [];
+  for (let at: unknown = error; at instanceof Error && messages.length < 8; at = at.cause) {
+    const { code } = at as NodeJS.ErrnoException;
+    messages.push(code === undefined ? at.message : `${at.message} (${code})`);
+  }
+  return messages;
+}
+
+const nameOf = (node: string) => node.slice(node.lastIndexOf('/') + 1);
+
+/** A serial console or a login on the tty; undefined when there is none. For `doctor` also when the tty opens well. */
+export async function consoleObstacle(node: string, roots: Roots): Promise<Obstacle | undefined> {
+  const name = nameOf(node);
+  const [consoles, login] = await Promise.all([consoleTtys(roots), loginOn(name, roots)]);
+  if (!consoles.has(name) && login === undefined) return undefined;
+  const what = login === undefined ? 'the serial console' : `a login (${login.name}, pid ${login.pid})`;
+  return {
+    kind: 'console',
+    isPassing: false,
+    sentence:
+      `${node} is used by ${what}: on a Raspberry Pi, raspi-config, "Interface Options", "Serial Port": login shell no, ` +
+      `hardware yes; elsewhere take console=${name} off the kernel's command line and run ` +
+      `"sudo systemctl disable --now serial-getty@${name}"; then restart the machine`,
+  };
+}
+
+const modemManagerRemedy = 'Install the udev rule: see README, "ModemManager"';
+
+const quoted = ({ name, pid }: Holder) => `${name} holds it (pid ${pid})`;
+
+async function busy(node: string, roots: Roots): Promise<Obstacle> {
+  const base = { kind: 'busy', isPassing: false } as const;
+  const { holders, unseen } = await holdersOf(node, roots);
+  const others = holders.filter(({ pid }) => pid !== process.pid);
+  if (others.length > 0) {
+    const isModemManager = others.some(({ name }) => name === 'ModemManager');
+    const remedy = isModemManager ? modemManagerRemedy : 'Stop it, or keep it off this tty';
+    return { ...base, sentence: `${node} is busy: ${others.map(quoted).join(', ')}. ${remedy}` };
+  }
+  if (holders.length > 0)
+    return {
+      ...base,
+      isPassing: true,
+      sentence: `${node} is busy: this simgate holds it itself (pid ${process.pid}). Do two [[modem]] entries name it?`,
+    };
+  const daemons = await modemDaemonsRunning(roots);
+  if (daemons.length > 0) {
+    const names = daemons.map(({ name, pid }) => `${name} runs (pid ${pid})`).join(', ');
+    const remedy = daemons.some(({ name }) => name === 'ModemManager') ? modemManagerRemedy : 'Stop it';
+    return { ...base, sentence: `${node} is busy: ${names} and probably holds it. ${remedy}` };
+  }
+  if (unseen > 0)
+    return {
+      ...base,
+      sentence: `${node} is busy: another user's process holds it. "sudo fuser -v ${node}" shows which`,
+    };
+  return {
+    ...base,
+    isPassing: true,
+    sentence: `${node} is busy, though no process has it open any more: tried again by itself`,
+  };
+}
+
+async function noRight(node: string, roots: Roots, identity: Identity): Promise<Obstacle> {
+  const access = await accessTo(node, roots, identity);
+  if (access === undefined) return missing(node);
+  const rights = `${access.mode} ${access.owner}:${access.group}`;
+  // udev gives the node its group a moment after the kernel made it.
+  if (access.owner === 'root' && access.gid === 0 && !access.isGroupEnough)
+    return {
+      kind: 'not_ready',
+      isPassing: true,
+      sentence:
+        `${node} still belongs to root alone (${rights}), as it does for a moment after it was plugged in: tried again by ` +
+        `itself. If it stays so, udev does not run here (a container?): give the node a group, as in chgrp dialout ${node}`,
+    };
+  return {
+    kind: 'no_right',
+    isPassing: false,
+    sentence: `${node} may not be opened by ${access.user} (${rights}): ${remedyFor(access)}`,
+  };
+}
+
+function remedyFor(access: Access): string {
+  const { user, group } = access;
+  if (access.isPermitted)
+    return 'the mode allows it, so something else forbids it: DeviceAllow= or PrivateDevices= of the systemd unit, a container without --device, or AppArmor';
+  if (!access.isGroupEnough) return 'not even its group may. A udev rule must give it MODE="0660"';
+  if (access.isListedInGroup)
+    return `${user} is in the group ${group}, but only since after this process started: log in again, or restart the service`;
+  return `it is not in the group ${group}. Run "sudo usermod -aG ${group} ${user}" and log in again; for the service, SupplementaryGroups=${group} in the systemd unit`;
+}
+
+async function missing(tty: string): Promise<Obstacle> {
+  const target = await linkTarget(tty);
+  const gone = target === undefined ? 'does not exist' : `points to ${target}, which is gone`;
+  return {
+    kind: 'missing',
+    isPassing: true,
+    sentence:
+      `${tty} ${gone}: is the modem plugged in? It may have come back under another name: "simgate modems" lists what is ` +
+      `there; /dev/serial/by-id names do not change. A container sees only what was there when it started`,
+  };
+}
