@@ -105,6 +105,15 @@ export class Supervisor implements SmsModem {
     return () => this.#listeners.delete(listener);
   }
 
+  /**
+   * Lends the modem to somebody who asks it things, as doctor does. Messages go on: the commands of both take turns, and none runs
+   * while a message is in flight. Rejects when there is no modem now.
+   */
+  async inspect<T>(work: (modem: Modem) => Promise<T>): Promise<T> {
+    if (!this.#modem) throw new Error(`modem "${this.name}" is ${this.#phase}: ${this.#reason ?? 'not open'}`);
+    return work(this.#modem);
+  }
+
   async submit(sms: OutgoingSms, control: SubmitControl): Promise<SubmitReceipt> {
     const modem = this.#modem;
     if (this.#phase !== 'ready' || !modem) {
