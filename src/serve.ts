@@ -123,6 +123,7 @@ async function createModem(
     flights: new Flights(flightRecord, leftFlight),
     pin,
     pinMemory,
+    callHook: undefined,
     log,
   });
 }

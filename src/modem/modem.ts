@@ -245,6 +245,19 @@ export class Modem {
     return Number(/\d+/.exec(lines[0] ?? '')?.[0]);
   }
 
+  /**
+   * Restarts the modem (27.007 8.2), as a last resort: its settings and whatever it was doing are lost. Written even to one that does not
+   * answer; settles when it has answered or stayed silent, and rejects for neither.
+   */
+  async restart(): Promise<void> {
+    try {
+      await this.#run({ text: 'AT+CFUN=1,1', timeoutMs: quickMs });
+    } catch (error) {
+      // Silence, an ERROR, or the tty's going away: the next opening shows what it has done.
+      if (!(error instanceof Error)) throw error;
+    }
+  }
+
   /** Brings the dialogue back into step after a command that was given up. */
   synchronise(attempts: number): Promise<void> {
     return this.#session.synchronise(attempts);

@@ -1,8 +1,10 @@
 import type { Logger } from 'winston';
+import { AtTimeout } from '../at/errors.js';
 import { AtSession } from '../at/session.js';
 import { SendError } from '../errors.js';
 import type { OpenLink } from '../serial/link.js';
 import type { Flights } from './flights.js';
+import { Ladder, type LossKind, type Rung } from './ladder.js';
 import { backoffMs, bootSign, type LifeEvent, transitions } from './life.js';
 import { Modem, type ModemTuning, type SimState } from './modem.js';
 import type { ConfiguredPin, PinMemory } from './pin-memory.js';
@@ -30,7 +32,14 @@ export interface SupervisorOptions {
   flights: Flights;
   pin: ConfiguredPin | undefined;
   pinMemory: PinMemory;
+  /** Asks the operator's own hook for help; undefined when there is none. Must not reject. */
+  callHook: ((reason: string) => Promise<void>) | undefined;
   log: Logger;
+}
+
+/** It said so itself; the tty may still be there. */
+class ModemRestarted extends Error {
+  override readonly name = 'ModemRestarted';
 }
 
 /** `AT` tries, a second each, before an open tty counts as silent. */
@@ -61,6 +70,9 @@ export class Supervisor implements SmsModem {
   #signalDbm: number | undefined;
   #operator: string | undefined;
   #failures = 0;
+  readonly #ladder = new Ladder();
+  /** What {@link Ladder} said of the last loss. */
+  #rung: Rung = 'reopen';
   #timer: NodeJS.Timeout | undefined;
   #stallTimer: NodeJS.Timeout | undefined;
   #sim: SimState = 'busy';
@@ -110,7 +122,8 @@ export class Supervisor implements SmsModem {
    * while a message is in flight. Rejects when there is no modem now.
    */
   async inspect<T>(work: (modem: Modem) => Promise<T>): Promise<T> {
-    if (!this.#modem) throw new Error(`modem "${this.name}" is ${this.#phase}: ${this.#reason ?? 'not open'}`);
+    if (!this.#modem)
+      throw new Error(`modem "${this.name}" is ${this.#phase}: ${this.#reason ?? 'not open'}`);
     return work(this.#modem);
   }
 
@@ -123,7 +136,7 @@ export class Supervisor implements SmsModem {
     this.#emit('submitting');
     let outcome: LifeEvent = 'submitted';
     try {
-      return await submitSms(
+      const receipt = await submitSms(
         {
           modem,
           name: this.name,
@@ -135,15 +148,35 @@ export class Supervisor implements SmsModem {
         sms,
         control,
       );
+      this.#ladder.sent();
+      return receipt;
     } catch (error) {
-      if (error instanceof SendError && /^(CMS 331|CME 30)\b/.test(error.causeCode ?? ''))
-        outcome = 'unregistered';
+      outcome = this.#afterFailure(error);
       throw error;
     } finally {
       // A modem that is still out of step did not come back when asked: what it says next could answer anything.
-      if (modem === this.#modem)
-        this.#emit(modem.needsSynchronising ? 'lost' : outcome, 'it does not answer any more');
+      if (modem === this.#modem) {
+        if (outcome === 'submitted' && modem.needsSynchronising)
+          this.#lose('silent', 'it does not answer any more');
+        else this.#emit(outcome, 'it did not answer after Ctrl-Z');
+      }
     }
+  }
+
+  /** Where a submit that failed leaves the modem; a second one in a row without any answer may call for a reset. */
+  #afterFailure(error: unknown): LifeEvent {
+    if (!(error instanceof SendError)) return 'submitted';
+    if (/^(CMS 331|CME 30)\b/.test(error.causeCode ?? '')) return 'unregistered';
+    if (!(error.cause instanceof AtTimeout && error.cause.stage === 'result')) return 'submitted';
+    this.#rung = this.#ladder.next('wedged', performance.now());
+    return this.#rung === 'reopen' ? 'submitted' : 'lost';
+  }
+
+  /** The modem cannot be used any more; what is done about it depends on why, and on what was tried before. */
+  #lose(kind: LossKind, reason: string): void {
+    if (transitions[this.#phase].lost === undefined) return;
+    this.#rung = this.#ladder.next(kind, performance.now());
+    this.#emit('lost', reason);
   }
 
   /** The transition, and what the new phase begins with. */
@@ -185,6 +218,7 @@ export class Supervisor implements SmsModem {
         return this.#work(() => this.#register());
       case 'ready':
         this.#failures = 0;
+        this.#ladder.ready();
         return this.#after(this.#options.idleProbeMs, () => this.#work(() => this.#probeIdle()));
       case 'lost':
         return this.#work(() => this.#release());
@@ -204,7 +238,7 @@ export class Supervisor implements SmsModem {
     const epoch = this.#epoch;
     work().catch((error: unknown) => {
       const reason = error instanceof Error ? error.message : String(error);
-      if (epoch === this.#epoch) this.#emit('lost', reason);
+      if (epoch === this.#epoch) this.#lose(error instanceof AtTimeout ? 'silent' : 'vanished', reason);
     });
   }
 
@@ -219,8 +253,9 @@ export class Supervisor implements SmsModem {
       {
         onUrc: (line, pdu) => this.#takeUrc(line, pdu),
         onLost: (cause) => {
-          if (session !== undefined && session === this.#session)
-            this.#emit('lost', cause?.message ?? 'closed');
+          if (session === undefined || session !== this.#session) return;
+          const kind = cause instanceof ModemRestarted ? 'restarted' : 'vanished';
+          this.#lose(kind, cause?.message ?? 'closed');
         },
         onTrace: (direction, line) => this.#log.debug(`${this.name} ${direction} ${line}`, { event: 'at' }),
       },
@@ -289,11 +324,27 @@ export class Supervisor implements SmsModem {
 
   async #release(): Promise<void> {
     const session = this.#session;
+    await this.#climb();
     this.#session = undefined;
     this.#modem = undefined;
     clearTimeout(this.#stallTimer);
     await session?.close();
     this.#emit('closed', this.#reason);
+  }
+
+  /** Does what the ladder has decided, beyond opening the tty anew. */
+  async #climb(): Promise<void> {
+    const rung = this.#rung;
+    this.#rung = 'reopen';
+    if (rung === 'reopen') return;
+    const why = { event: 'recovery', modem: this.name, rung, reason: this.#reason };
+    if (rung === 'reset') {
+      this.#log.warn(`modem ${this.name}: restarting it with AT+CFUN=1,1`, why);
+      await this.#modem?.restart();
+    } else if (this.#options.callHook) {
+      this.#log.warn(`modem ${this.name}: calling the operator's recovery hook`, why);
+      await this.#options.callHook(this.#reason ?? 'unknown');
+    }
   }
 
   #takeUrc(line: string, pdu: string | undefined): void {
@@ -306,7 +357,7 @@ export class Supervisor implements SmsModem {
     if (sign === 'restart') {
       this.#flights.unanswered.clear();
       this.#failures = 0;
-      this.#session?.fail(new Error(`the modem restarted (it said ${line})`));
+      this.#session?.fail(new ModemRestarted(`the modem restarted (it said ${line})`));
     } else if (sign === 'refresh' && this.#phase === 'ready') {
       this.#emit('refresh', `the modem said ${line}`);
     }

@@ -45,6 +45,7 @@ function supervise(
     idleProbeMs: 60_000,
     flights: new Flights(flightRecord, left),
     pin: undefined,
+    callHook: undefined,
     pinMemory: { last: () => undefined, note: () => Promise.resolve() } as unknown as PinMemory,
     log,
     ...options,
@@ -335,6 +336,66 @@ describe('a late +CMGS', () => {
     await next.promise;
     expect(next.result.error).toEqual(refusal('outcome_unknown', 'unknown'));
     expect(device.accepted().map((entry) => entry.text)).not.toContain('third');
+  });
+});
+
+describe('a modem that does not answer', () => {
+  const restarts = (device: VirtualDevice) => device.commands().filter((line) => line === 'AT+CFUN=1,1');
+
+  test('is reset when opening it anew does not help, but never in a loop', async () => {
+    const device = new VirtualDevice({ bootMs: 2_000 });
+    let dead = false;
+    const openLink: SupervisorOptions['openLink'] = async (listener) => {
+      const link = await device.openLink(listener);
+      return {
+        ...link,
+        write: (bytes) => (dead && bytes !== 'AT+CFUN=1,1\r' ? undefined : link.write(bytes)),
+      };
+    };
+    const hooks: string[] = [];
+    const callHook = (reason: string) => {
+      hooks.push(reason);
+      return Promise.resolve();
+    };
+    const setup = supervise(device, { openLink, callHook });
+    await ready(setup);
+    dead = true;
+    await vi.advanceTimersByTimeAsync(4 * 60_000);
+    expect(restarts(device)).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(60 * 60_000);
+    expect(restarts(device).length).toBeLessThanOrEqual(4);
+    expect(hooks.length).toBeGreaterThan(0);
+    expect(hooks.length).toBeLessThanOrEqual(2);
+    dead = false;
+    await ready(setup);
+  });
+
+  test('is never reset because its tty vanished', async () => {
+    const device = new VirtualDevice();
+    const setup = supervise(device);
+    await ready(setup);
+    for (let i = 0; i < 20; i += 1) {
+      device.hangUp('lost', 2_000);
+      await vi.advanceTimersByTimeAsync(30_000);
+    }
+    await ready(setup);
+    expect(restarts(device)).toEqual([]);
+  });
+
+  test('to two submits in a row is reset after the second one’s wait has run out, not before', async () => {
+    const device = new VirtualDevice({ bootMs: 2_000 }, ['silence:181000@1-2']);
+    const setup = supervise(device);
+    await ready(setup);
+    await sent(setup, 'first', 200_000);
+    await ready(setup);
+    const second = submit(setup, 'second');
+    await vi.advanceTimersByTimeAsync(175_000);
+    expect(restarts(device)).toEqual([]);
+    await vi.advanceTimersByTimeAsync(30_000);
+    await second.promise;
+    expect(restarts(device)).toHaveLength(1);
+    await ready(setup);
+    expect((await sent(setup, 'third')).references).toHaveLength(1);
   });
 });
 
