@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { parse as parseToml, TomlError, type TomlTable } from 'smol-toml';
 import * as v from 'valibot';
 import { ConfigError, type Problem, shown } from './config/problem.js';
@@ -40,6 +40,8 @@ export interface Config {
   stateDir: string;
   http: { listen: ListenAddress };
   admin: { listen: ListenAddress };
+  /** The Unix socket on which the daemon is asked things. */
+  control: { socket: string };
   auth0: {
     subject: string;
     audience: string;
@@ -94,6 +96,14 @@ export function checkConfig(
   return { problems: secrets.problems, warnings: [...config.warnings, ...secrets.warnings] };
 }
 
+/**
+ * Where the control socket is when no configuration says so: in `$RUNTIME_DIRECTORY` (systemd.exec(5): several are separated by `:`,
+ * the first counts), else where the unit has it.
+ */
+export function defaultControlSocket(env: NodeJS.ProcessEnv): string {
+  return join(env.RUNTIME_DIRECTORY?.split(':')[0] || '/run/simgate', 'control.sock');
+}
+
 function readConfig(file: string, env: NodeJS.ProcessEnv): { config?: Config; problems: Problem[] } {
   const raw = readToml(file);
   if ('message' in raw) return { problems: [raw] };
@@ -101,6 +111,7 @@ function readConfig(file: string, env: NodeJS.ProcessEnv): { config?: Config; pr
   const sections = {
     http: {},
     admin: {},
+    control: {},
     auth0: {},
     modem: [],
     message: {},
@@ -165,6 +176,7 @@ function toConfig(file: string, toml: ConfigFile, env: NodeJS.ProcessEnv): Confi
     stateDir: absolute(toml.state_dir ?? (env.STATE_DIRECTORY?.split(':')[0] || '/var/lib/simgate')),
     http: toml.http,
     admin: toml.admin,
+    control: { socket: optional(toml.control.socket) ?? defaultControlSocket(env) },
     auth0: {
       subject: auth0.subject,
       audience: auth0.audience,

@@ -8,9 +8,11 @@ import { createBearerVerifier } from './http/bearer.js';
 import { LimitedLog } from './http/limited-log.js';
 import { createServer, type HttpServer } from './http/server.js';
 import { createLog } from './log.js';
+import { maskNumber } from './mask.js';
 import { FlightRecord } from './modem/flight-record.js';
 import { Flights } from './modem/flights.js';
 import { type ConfiguredPin, PinMemory } from './modem/pin-memory.js';
+import type { InboundEvent } from './modem/storage.js';
 import { Supervisor } from './modem/supervisor.js';
 import { serialLink } from './serial/port.js';
 import { openStateDir, type StateDir } from './state-dir.js';
@@ -124,8 +126,25 @@ async function createModem(
     pin,
     pinMemory,
     callHook: undefined,
+    onInbound: (event) => logInbound(log, config.name, event),
     log,
   });
+}
+
+/** Who wrote, and what became of what we wrote; never the text (I6). */
+function logInbound(log: Logger, modem: string, event: InboundEvent): void {
+  if (event.kind === 'sms') {
+    log.info('an SMS came in', { event: 'inbound', modem, from: maskNumber(event.from) });
+  } else {
+    const { recipient, reference, state } = event;
+    log.info('a status report came in', {
+      event: 'inbound',
+      modem,
+      recipient: maskNumber(recipient),
+      reference,
+      state,
+    });
+  }
 }
 
 /** The state of the daemon as the admin listener shows it. */

@@ -34,6 +34,8 @@ export interface ExecuteOptions {
   mayCommit?(): boolean;
   /** Called as payload and Ctrl-Z are written. */
   onCommitted?(): void;
+  /** Write it even when the dialogue is out of step: for what is a last resort and needs no answer. */
+  outOfStep?: boolean;
 }
 
 interface Waiter {
@@ -105,9 +107,15 @@ export class AtSession {
     return this.#state.owed > 0;
   }
 
-  /** Sends one command when its turn comes; resolves with its information responses. */
+  /**
+   * Sends one command when its turn comes; resolves with its information responses. If an earlier one was given up, the dialogue is
+   * brought back into step before, so that a late reply to that one answers nothing of this one's.
+   */
   execute(command: AtCommand, options: ExecuteOptions = {}): Promise<string[]> {
-    return this.#inTurn(() => this.#run(command, options));
+    return this.#inTurn(async () => {
+      if (this.needsSynchronising && !options.outOfStep) await this.#synchronise(2);
+      return this.#run(command, options);
+    });
   }
 
   /**
@@ -116,21 +124,7 @@ export class AtSession {
    * stayed away for a second. Rejects with `AtTimeout` when the modem is silent for `attempts` tries.
    */
   synchronise(attempts: number): Promise<void> {
-    return this.#inTurn(async () => {
-      for (let attempt = 1; ; attempt += 1) {
-        this.#write(ESC);
-        await this.#pause(Math.max(20, this.guardMs));
-        try {
-          await this.#run({ text: 'AT', timeoutMs: syncTimeoutMs }, {});
-          if (await this.#settleDebts()) return;
-        } catch (error) {
-          if (error instanceof AtLinkLost) throw error;
-          // An ERROR is an answer too, perhaps an older command's: ask again until AT is answered by OK.
-          if (attempt >= attempts)
-            throw error instanceof AtTimeout ? error : new AtTimeout('AT', 'command', []);
-        }
-      }
-    });
+    return this.#inTurn(() => this.#synchronise(attempts));
   }
 
   /** Ends the session as lost although the link is open, as when the modem says that it rebooted. */
@@ -148,6 +142,22 @@ export class AtSession {
     const result = this.#turn.then(work);
     this.#turn = result.catch(() => undefined); // whoever waits next only waits; the error is its own caller's
     return result;
+  }
+
+  async #synchronise(attempts: number): Promise<void> {
+    for (let attempt = 1; ; attempt += 1) {
+      this.#write(ESC);
+      await this.#pause(Math.max(20, this.guardMs));
+      try {
+        await this.#run({ text: 'AT', timeoutMs: syncTimeoutMs }, {});
+        if (await this.#settleDebts()) return;
+      } catch (error) {
+        if (error instanceof AtLinkLost) throw error;
+        // An ERROR is an answer too, perhaps an older command's: ask again until AT is answered by OK.
+        if (attempt >= attempts)
+          throw error instanceof AtTimeout ? error : new AtTimeout('AT', 'command', []);
+      }
+    }
   }
 
   async #run(command: AtCommand, options: ExecuteOptions): Promise<string[]> {
@@ -192,7 +202,7 @@ export class AtSession {
   #takeLine(line: string): void {
     if (this.#state.lost) return;
     this.#lastLineAt = performance.now();
-    this.#listener.onTrace?.('<', redactAtLine(line));
+    this.#trace('<', line);
     if (line === PROMPT) {
       const { options } = this.#waiter ?? {};
       if (options?.mayCommit?.() === false) this.#feed({ kind: 'cancel' });
@@ -249,8 +259,12 @@ export class AtSession {
     else waiter.reject(outcomeError(waiter.command.text, outcome));
   }
 
+  #trace(direction: '>' | '<', line: string): void {
+    this.#listener.onTrace?.(direction, redactAtLine(line.replace(/\r$/, '')));
+  }
+
   #write(bytes: string): void {
-    this.#listener.onTrace?.('>', redactAtLine(bytes.replace(/\r$/, '')));
+    this.#trace('>', bytes);
     this.#link?.write(bytes);
   }
 

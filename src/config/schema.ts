@@ -22,6 +22,16 @@ function text(message: string, pattern = /\S/) {
 const flag = v.boolean('must be true or false');
 const path = text('must be a path');
 
+/** Octets of a Unix socket's path, less the closing NUL (unix(7)). */
+const maxSocketPathOctets = 107;
+const socketPath = v.pipe(
+  path,
+  v.check(
+    (value) => Buffer.byteLength(value) <= maxSocketPathOctets,
+    `must have ${maxSocketPathOctets} octets at most: Unix sockets have no longer paths`,
+  ),
+);
+
 const listen = v.pipe(
   v.string('must be "host:port"'),
   v.rawTransform(({ dataset, addIssue, NEVER }): ListenAddress => {
@@ -75,6 +85,7 @@ export const configSchema = v.object({
   state_dir: v.optional(path),
   http: v.object({ listen: v.optional(listen, '127.0.0.1:8080') }, notATable),
   admin: v.object({ listen: v.optional(listen, '127.0.0.1:8081') }, notATable),
+  control: v.object({ socket: v.optional(socketPath) }, notATable),
   auth0: v.object(
     {
       subject: text('must be the text that Auth0 puts into the token as sub'),

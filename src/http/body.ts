@@ -28,8 +28,8 @@ export async function readJson(req: IncomingMessage, maxOctets: number): Promise
 }
 
 function readOctets(req: IncomingMessage, maxOctets: number): Promise<Buffer> {
-  const tooLarge = new SendError('body_too_large', { detail: `the body may have ${maxOctets} octets` });
-  if (Number(req.headers['content-length'] ?? 0) > maxOctets) return Promise.reject(tooLarge);
+  const tooLarge = () => new SendError('body_too_large', { detail: `the body may have ${maxOctets} octets` });
+  if (Number(req.headers['content-length'] ?? 0) > maxOctets) return Promise.reject(tooLarge());
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let length = 0;
@@ -40,7 +40,7 @@ function readOctets(req: IncomingMessage, maxOctets: number): Promise<Buffer> {
     const onData = (chunk: Buffer) => {
       length += chunk.length;
       chunks.push(chunk);
-      if (length > maxOctets) settle(() => reject(tooLarge));
+      if (length > maxOctets) settle(() => reject(tooLarge()));
     };
     const onEnd = () => settle(() => resolve(Buffer.concat(chunks)));
     const onGone = () => settle(() => reject(new CallerLeft('the caller left while it sent its request')));

@@ -45,13 +45,15 @@ export function sendRoute(options: SendRouteOptions): Koa.Middleware<RequestStat
       outcome.message = toMessage(await readJson(ctx.req, maxBodyOctets), ctx.state.id, caller.sub);
       const result = await options.send(outcome.message, { deadlineAt, callerLeft: left.signal });
       logSuccess(options.log, outcome, result);
-      ctx.body = {
+      // A string, since for an object Koa loads the whole of undici to see whether it is a Response.
+      ctx.type = 'json';
+      ctx.body = JSON.stringify({
         id: ctx.state.id,
         segments: result.segments,
         modem: result.modem,
         references: result.references,
         took_ms: Math.round(result.tookMs),
-      };
+      });
     } catch (error) {
       if (!(error instanceof CallerLeft)) logFailure(options.log, outcome, toSendError(error));
       throw error;

@@ -251,7 +251,7 @@ export class Modem {
    */
   async restart(): Promise<void> {
     try {
-      await this.#run({ text: 'AT+CFUN=1,1', timeoutMs: quickMs });
+      await this.#session.execute({ text: 'AT+CFUN=1,1', timeoutMs: quickMs }, { outOfStep: true });
     } catch (error) {
       // Silence, an ERROR, or the tty's going away: the next opening shows what it has done.
       if (!(error instanceof Error)) throw error;
@@ -266,6 +266,17 @@ export class Modem {
   get needsSynchronising(): boolean {
     return this.#session.needsSynchronising;
   }
+
+  /**
+   * One command of the other rooms that spell AT (`storage.ts`, `inquiry.ts`): its information responses, undefined when the modem said an
+   * error. Rejects with `AtTimeout` or `AtLinkLost`.
+   */
+  ask(text: string, response: RegExp | undefined, timeoutMs: number): Promise<string[] | undefined> {
+    return this.#attempt({ text, timeoutMs, ...(response ? { response } : {}) });
+  }
+
+  /** Who else wants to hear unsolicited lines, as who waits for `+CUSD`: the owner of the session hands each of them on. */
+  readonly urcListeners = new Set<(line: string) => void>();
 
   /** For commands whose failure is an answer too: undefined when the modem said an error. Silence and loss still reject. */
   async #attempt(command: AtCommand): Promise<string[] | undefined> {

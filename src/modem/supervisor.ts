@@ -17,6 +17,7 @@ import type {
   SubmitControl,
   SubmitReceipt,
 } from './sms-modem.js';
+import { type InboundEvent, readInbound, Storage } from './storage.js';
 import { submitSms } from './submission.js';
 import { unlock } from './unlock.js';
 
@@ -32,6 +33,8 @@ export interface SupervisorOptions {
   flights: Flights;
   pin: ConfiguredPin | undefined;
   pinMemory: PinMemory;
+  /** What came in over the air; must not throw. */
+  onInbound: (event: InboundEvent) => void;
   /** Asks the operator's own hook for help; undefined when there is none. Must not reject. */
   callHook: ((reason: string) => Promise<void>) | undefined;
   log: Logger;
@@ -46,6 +49,8 @@ class ModemRestarted extends Error {
 const wakeAttempts = 5;
 /** Milliseconds between looks at a SIM that is not ready, and at the registration. */
 const pollMs = 1_000;
+/** Milliseconds between the news that something was stored and the look at it. */
+const sweepDelayMs = 1_000;
 /** Milliseconds after Ctrl-Z at which a modem counts as stalled; ordinary sends have taken up to 14.4 s. */
 const stallAfterMs = 15_000;
 
@@ -75,6 +80,8 @@ export class Supervisor implements SmsModem {
   #rung: Rung = 'reopen';
   #timer: NodeJS.Timeout | undefined;
   #stallTimer: NodeJS.Timeout | undefined;
+  #storage: Storage | undefined;
+  #sweepTimer: NodeJS.Timeout | undefined;
   #sim: SimState = 'busy';
 
   constructor(options: SupervisorOptions) {
@@ -93,6 +100,8 @@ export class Supervisor implements SmsModem {
   /** Ends for good: closes the tty. A message in flight is then rejected as unknown, so let the queue drain before. */
   async stop(): Promise<void> {
     const session = this.#session;
+    clearTimeout(this.#stallTimer);
+    clearTimeout(this.#sweepTimer);
     this.#emit('stopped');
     await session?.close();
     await this.#flights.close();
@@ -257,13 +266,18 @@ export class Supervisor implements SmsModem {
           const kind = cause instanceof ModemRestarted ? 'restarted' : 'vanished';
           this.#lose(kind, cause?.message ?? 'closed');
         },
-        onTrace: (direction, line) => this.#log.debug(`${this.name} ${direction} ${line}`, { event: 'at' }),
+        // Not even redacted when nobody listens: it costs more than the dialogue.
+        ...(this.#log.isLevelEnabled('debug') && {
+          onTrace: (direction: string, line: string) =>
+            this.#log.debug(`${this.name} ${direction} ${line}`, { event: 'at' }),
+        }),
       },
     );
     if (this.#phase !== 'opening') return session.close(); // stopped meanwhile
     this.#failures = failures;
     this.#session = session;
     this.#modem = new Modem(session, this.#options.tuning);
+    this.#storage = new Storage(this.#modem, (event) => this.#options.onInbound(event));
     this.#emit('opened');
   }
 
@@ -309,6 +323,7 @@ export class Supervisor implements SmsModem {
     }
     this.#signalDbm = await modem.signalDbm();
     this.#operator = await modem.operator();
+    if (await this.#storage?.holdsAny()) this.#sweepSoon();
     this.#emit('registered');
   }
 
@@ -327,7 +342,10 @@ export class Supervisor implements SmsModem {
     await this.#climb();
     this.#session = undefined;
     this.#modem = undefined;
+    this.#storage = undefined;
     clearTimeout(this.#stallTimer);
+    clearTimeout(this.#sweepTimer);
+    this.#sweepTimer = undefined;
     await session?.close();
     this.#emit('closed', this.#reason);
   }
@@ -348,6 +366,7 @@ export class Supervisor implements SmsModem {
   }
 
   #takeUrc(line: string, pdu: string | undefined): void {
+    for (const listener of this.#modem?.urcListeners ?? []) listener(line);
     const reference = /^\+CMGS: *(\d{1,3})\b/.exec(line)?.[1];
     if (reference !== undefined) {
       this.#log.info('a result came late', { event: 'late_reference', modem: this.name });
@@ -361,8 +380,18 @@ export class Supervisor implements SmsModem {
     } else if (sign === 'refresh' && this.#phase === 'ready') {
       this.#emit('refresh', `the modem said ${line}`);
     }
-    if (pdu !== undefined)
-      this.#log.info('the modem handed over an inbound PDU', { event: 'inbound', modem: this.name });
+    if (/^\+(CMTI|CDSI):/.test(line)) this.#sweepSoon();
+    const inbound = pdu === undefined ? undefined : readInbound(pdu);
+    if (inbound) this.#options.onInbound(inbound);
+  }
+
+  /** Something lies in a storage: it is fetched in a while, at once with whatever else comes meanwhile, between messages. */
+  #sweepSoon(): void {
+    this.#sweepTimer ??= setTimeout(() => {
+      this.#sweepTimer = undefined;
+      if (this.#phase === 'ready' || this.#phase === 'sending')
+        this.#work(async () => this.#storage?.sweep());
+    }, sweepDelayMs);
   }
 
   #noteFlight(modem: Modem, inFlight: boolean): void {

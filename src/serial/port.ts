@@ -1,10 +1,7 @@
-import { read } from 'node:fs';
-import { promisify } from 'node:util';
+import { readSync } from 'node:fs';
 import { SerialPortStream } from '@serialport/stream';
 import { SerialPort } from 'serialport';
 import { type LinkListener, LinkLost, type OpenLink, type SerialLink } from './link.js';
-
-const readFd = promisify(read);
 
 /** What the guard needs of serialport's Linux port (`LinuxPortBinding`). */
 interface PollablePort {
@@ -12,7 +9,6 @@ interface PollablePort {
   fd: number | null;
   poller: { once(event: 'readable', callback: (error: Error | null) => void): unknown };
   read(buffer: Buffer, offset: number, length: number): Promise<{ buffer: Buffer; bytesRead: number }>;
-  close(): Promise<void>;
 }
 
 /** serialport's stream ignores a read that fails with this mark, and takes any other failure for a lost device. */
@@ -24,36 +20,35 @@ const isRetry = (error: unknown) =>
 /**
  * Replaces the port's `read`. serialport 13 reads again when `read(2)` returns 0, but a hung-up tty (USB unplug) returns
  * 0 for ever: it spins and never reports the loss (bindings-cpp issue 162). Here 0 bytes is the hang-up it means.
- * `close` waits for a read that is under way, so that its descriptor cannot be reused under it.
+ * The descriptor is O_NONBLOCK and is read only when it is readable, so the read is done at once on this thread: none can be under
+ * way when the port closes, which would crash the process or read from a reused descriptor.
  */
 function guardRead(port: PollablePort): void {
-  let reading: Promise<unknown> = Promise.resolve();
-  const closePort = port.close.bind(port);
-  port.close = async () => {
-    await reading.catch(() => undefined); // its own caller has the error
-    return closePort();
-  };
   const readable = () =>
     new Promise<void>((resolve, reject) => {
       port.poller.once('readable', (error) => (error ? reject(error) : resolve()));
     });
   port.read = async (buffer, offset, length) => {
     for (;;) {
-      if (!port.isOpen || port.fd === null) throw canceled();
-      try {
-        const pending = readFd(port.fd, buffer, offset, length, null);
-        reading = pending;
-        const { bytesRead } = await pending;
-        if (bytesRead > 0) return { buffer, bytesRead };
-        throw new Error('the tty was hung up');
-      } catch (error) {
-        if (!isRetry(error)) throw error;
-      }
-      // Closed while the read was under way: the poller is destroyed, and to poll it would crash the process.
+      // After `close` the poller is destroyed, and to poll it would crash the process.
       if (!port.isOpen) throw canceled();
       await readable();
+      if (!port.isOpen || port.fd === null) throw canceled();
+      const bytesRead = readNow(port.fd, buffer, offset, length);
+      if (bytesRead === 0) throw new Error('the tty was hung up');
+      if (bytesRead !== undefined) return { buffer, bytesRead };
     }
   };
+}
+
+/** Octets read; undefined when there was nothing to read after all. */
+function readNow(fd: number, buffer: Buffer, offset: number, length: number): number | undefined {
+  try {
+    return readSync(fd, buffer, offset, length, null);
+  } catch (error) {
+    if (isRetry(error)) return undefined;
+    throw error;
+  }
 }
 
 const guardedBinding: typeof SerialPort.binding = Object.assign(Object.create(SerialPort.binding), {

@@ -5,11 +5,15 @@ import { monotonicMs } from './monotonic.js';
 /** A request and its answer. Times are `monotonicMs` of the caller's process. */
 export interface Exchange {
   status: number;
+  body: string;
   /** Right before the request was written, as one piece. */
   sentAtMs: number;
   /** The answer was whole. */
   answeredAtMs: number;
 }
+
+/** Far beyond every deadline: a daemon that never answers must not hang the run. */
+const silentMs = 60_000;
 
 const closed = () => new Error('the daemon closed the connection before it answered');
 
@@ -17,12 +21,13 @@ const closed = () => new Error('the daemon closed the connection before it answe
 export class Caller {
   readonly #socket: Socket;
   #received = '';
-  #onWhole: ((status: number) => void) | undefined;
+  #onWhole: ((status: number, body: string) => void) | undefined;
   #onFailed: ((error: Error) => void) | undefined;
 
   private constructor(socket: Socket) {
     this.#socket = socket;
     socket.setEncoding('latin1').on('data', (text: string) => this.#take(text));
+    socket.setTimeout(silentMs, () => socket.destroy(new Error(`no answer within ${silentMs} ms`)));
     socket.on('error', (error) => this.#onFailed?.(error));
     socket.on('close', () => this.#onFailed?.(closed()));
   }
@@ -39,7 +44,7 @@ export class Caller {
     return new Promise((resolve, reject) => {
       if (this.#socket.destroyed) return reject(closed());
       this.#onFailed = reject;
-      this.#onWhole = (status) => resolve({ status, sentAtMs, answeredAtMs: monotonicMs() });
+      this.#onWhole = (status, body) => resolve({ status, body, sentAtMs, answeredAtMs: monotonicMs() });
       const sentAtMs = monotonicMs();
       this.#socket.write(request);
     });
@@ -58,7 +63,8 @@ export class Caller {
     const bodyOctets = Number(/^content-length: *(\d+)\r$/im.exec(head)?.[1]);
     // Not `<`: without a length the comparison must not come out as "whole".
     if (!(this.#received.length >= headOctets + bodyOctets)) return;
+    const body = this.#received.slice(headOctets, headOctets + bodyOctets);
     this.#received = this.#received.slice(headOctets + bodyOctets);
-    this.#onWhole?.(Number(/^HTTP\/1\.1 (\d{3}) /.exec(head)?.[1]));
+    this.#onWhole?.(Number(/^HTTP\/1\.1 (\d{3}) /.exec(head)?.[1]), body);
   }
 }

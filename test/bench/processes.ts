@@ -11,6 +11,7 @@ import { entriesSince } from './submits.js';
 const cli = join(import.meta.dirname, '../../dist/cli.js');
 const startWithinMs = 20_000;
 const lookEveryMs = 20;
+const stopWithinMs = 40_000;
 
 /** Where a child's stdin and stdout go; its stderr is ours. */
 export type Streams = [stdin: 'pipe' | 'ignore', stdout: number | 'ignore'];
@@ -31,12 +32,14 @@ export function startSimgate(args: readonly string[], streams: Streams): ChildPr
   return startNode([cli, ...args], streams);
 }
 
-/** SIGTERM, and resolves when it is gone. */
+/** SIGTERM, and resolves when it is gone: by SIGKILL, if its own bound on stopping does not hold. */
 export async function stop(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const exited = once(child, 'exit');
   child.kill('SIGTERM');
+  const kill = setTimeout(() => child.kill('SIGKILL'), stopWithinMs);
   await exited;
+  clearTimeout(kill);
 }
 
 /** Asks `find` until it has something; rejects when `child` ends before, or nothing comes for 20 s. */
@@ -72,12 +75,14 @@ export class ModemProcess {
   readonly tty: string;
   readonly #child: ChildProcess;
   readonly #record: string;
+  readonly #removeFolder = (): void => rmSync(this.folder, { recursive: true, force: true });
 
   private constructor(folder: string, tty: string, record: string, child: ChildProcess) {
     this.folder = folder;
     this.tty = tty;
     this.#record = record;
     this.#child = child;
+    process.once('exit', this.#removeFolder);
   }
 
   /** `flags` are those of `simgate simulate`. */
@@ -97,6 +102,7 @@ export class ModemProcess {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await stop(this.#child);
-    rmSync(this.folder, { recursive: true });
+    process.off('exit', this.#removeFolder);
+    this.#removeFolder();
   }
 }

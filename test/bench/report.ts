@@ -60,8 +60,8 @@ function line(
 }
 
 function bound(target: Target): string {
-  if ('atMost' in target) return `≤ ${target.atMost}`;
-  if ('atLeast' in target) return `≥ ${target.atLeast}`;
+  if ('atMost' in target) return `≤ ${rounded(target.atMost)}`;
+  if ('atLeast' in target) return `≥ ${rounded(target.atLeast)}`;
   return `= ${target.exactly}`;
 }
 

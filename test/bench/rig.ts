@@ -75,7 +75,7 @@ export class Rig {
   /** As {@link send}; rejects unless the answer is 200. */
   async deliver(caller: Caller, text = shortText): Promise<Sent> {
     const sent = await this.send(caller, text);
-    if (sent.status !== 200) throw new Error(`a message was answered ${sent.status}, where 200 was sure`);
+    if (sent.status !== 200) throw new Error(`answered ${sent.status}, where 200 was sure: ${sent.body}`);
     return sent;
   }
 

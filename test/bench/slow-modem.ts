@@ -1,6 +1,6 @@
-import { type Figure, judged, shown } from './figures.js';
+import { type Figure, judged, median, shown } from './figures.js';
 import { Rig } from './rig.js';
-import { type Submit, submitsOf } from './submits.js';
+import { ownTimesMs, type Submit, submitsOf } from './submits.js';
 
 const submitLatencyMs = 500;
 const baud = 115_200;
@@ -17,6 +17,7 @@ export async function slowModem(): Promise<Figure[]> {
   return [
     judged('20 messages at L = 500 ms, over 20·L', tookMs / atLeastMs, '', { atMost: 1.02 }),
     shown('first Ctrl-Z → last reply', tookMs, 'ms', { atMost: atLeastMs * 1.02 }),
+    shown('modem’s reply → next Ctrl-Z, median', median(ownTimesMs(submits)), 'ms'),
     shown('first request → last answer', callersMs, 'ms'),
   ];
 }

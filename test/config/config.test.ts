@@ -35,6 +35,7 @@ describe('a configuration with what must be there', () => {
       stateDir: '/var/lib/simgate',
       http: { listen: { host: '127.0.0.1', port: 8080 } },
       admin: { listen: { host: '127.0.0.1', port: 8081 } },
+      control: { socket: '/run/simgate/control.sock' },
       auth0: {
         subject: 'urn:Auth0',
         audience: 'urn:MySmsGateway',
@@ -69,6 +70,7 @@ describe('a configuration with what must be there', () => {
       state_dir = "state"
       http.listen = "[::1]:0"
       admin.listen = "localhost:9"
+      control.socket = "control.sock"
       message = { deadline_s = 15, validity_s = 600, max_segments = 5, max_waiting = 9 }
       log = { level = "debug", format = "text" }
       [auth0]
@@ -95,6 +97,7 @@ describe('a configuration with what must be there', () => {
       stateDir: join(directory, 'state'),
       http: { listen: { host: '::1', port: 0 } },
       admin: { listen: { host: 'localhost', port: 9 } },
+      control: { socket: join(directory, 'control.sock') },
       auth0: {
         secretFile: join(directory, 'secret'),
         previousSecretFile: '/old',
@@ -129,6 +132,15 @@ describe('a configuration with what must be there', () => {
     const toml = (key === undefined ? '' : `state_dir = "${key}"\n`) + auth0 + modem;
     expect(load(toml, { STATE_DIRECTORY: environment }).stateDir).toBe(expected(directory));
   });
+});
+
+it.each([
+  ['"c"', '/x:/y', 'the key before the environment', () => join(directory, 'c')],
+  [undefined, '/x:/y', 'the first directory of systemd', () => '/x/control.sock'],
+  [undefined, '', 'the default', () => '/run/simgate/control.sock'],
+])('finds control.socket %s with $RUNTIME_DIRECTORY %j: %s', (key, environment, _title, expected) => {
+  const toml = auth0 + modem + (key === undefined ? '' : `[control]\nsocket = ${key}\n`);
+  expect(load(toml, { RUNTIME_DIRECTORY: environment }).control.socket).toBe(expected());
 });
 
 describe('what is wrong', () => {

@@ -1,9 +1,16 @@
-import { request } from 'node:http';
+import { type IncomingMessage, request } from 'node:http';
 import type { PlannedMessage } from './plan.js';
 
 /** What a caller saw of its request. Stamps are nanoseconds of CLOCK_MONOTONIC, taken when the caller knew. */
 export type Outcome =
-  | { kind: 'answered'; atNs: bigint; status: number; body: Readonly<Record<string, unknown>> }
+  | {
+      kind: 'answered';
+      atNs: bigint;
+      status: number;
+      body: Readonly<Record<string, unknown>>;
+      /** What `Retry-After` says (RFC 9110 10.2.3), in milliseconds; 0 without one. */
+      retryAfterMs: number;
+    }
   /** It hung up before an answer came. */
   | { kind: 'left'; atNs: bigint }
   /** The connection was refused or broke. */
@@ -61,7 +68,7 @@ export function post(
         const chunks: Buffer[] = [];
         response.on('data', (chunk: Buffer) => chunks.push(chunk));
         response.on('error', (error) => end(broken(error)));
-        response.on('end', () => end(answered(response.statusCode ?? 0, Buffer.concat(chunks))));
+        response.on('end', () => end(answered(response, Buffer.concat(chunks))));
       },
     );
     const giveUp = (kind: 'left' | 'unanswered') => (): void => {
@@ -80,11 +87,12 @@ function broken(error: Error): Outcome {
   return { kind: 'broken', atNs: process.hrtime.bigint(), error: error.message };
 }
 
-function answered(status: number, body: Buffer): Outcome {
+function answered({ statusCode: status = 0, headers }: IncomingMessage, body: Buffer): Outcome {
   const atNs = process.hrtime.bigint();
   const parsed: unknown = JSON.parse(body.toString('utf8'));
   if (typeof parsed !== 'object' || parsed === null) return broken(new Error(`${status} without an object`));
-  return { kind: 'answered', atNs, status, body: parsed as Record<string, unknown> };
+  const retryAfterMs = Number(headers['retry-after'] ?? 0) * 1000;
+  return { kind: 'answered', atNs, status, body: parsed as Record<string, unknown>, retryAfterMs };
 }
 
 /** Whether a message could be sent now, as `/readyz` says; false as well while nobody listens. */

@@ -4,7 +4,7 @@ import type { Random } from '../../src/simulator/random.js';
 /** Something that goes wrong, planned; all times are milliseconds. */
 export type Action =
   /** On the next submit of the modem, as its control channel takes it. */
-  | { kind: 'submit_fault'; fault: string; submits: number }
+  | { kind: 'submit_fault'; fault: string }
   | { kind: 'hangup'; power: 'kept' | 'lost'; reattachMs: number }
   | { kind: 'reboot' }
   | { kind: 'registration'; state: 'searching' | 'denied' | 'none'; forMs: number }
@@ -146,5 +146,5 @@ export function shuffled<T>(items: readonly T[], random: Random): T[] {
 }
 
 function submitFault(fault: string): Action {
-  return { kind: 'submit_fault', fault, submits: 1 };
+  return { kind: 'submit_fault', fault };
 }

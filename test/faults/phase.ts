@@ -29,10 +29,8 @@ export interface PhaseResult {
 const recoveryLimitMs = 45_000;
 /** I5: what the daemon may grow beyond its idle size. */
 const growthLimitKiB = 60 * 1024;
-/** Milliseconds that a caller waits for the modem when it was told that none is ready. */
+/** Milliseconds that a caller waits at most when it was told to come later. */
 const patienceMs = 4_000;
-/** Milliseconds before its next message when it was told that this one would come too late. */
-const retryMs = 300;
 
 /** Runs one phase: daemon, modems, callers and faults; then judges it. Rejects when the run itself fails. */
 export function runPhase(
@@ -55,6 +53,7 @@ class PhaseRun {
   readonly #violations: Violation[] = [];
   readonly #actions = new Map<string, number>();
   readonly #underway: Promise<void>[] = [];
+  readonly #callersDone = new AbortController();
   readonly #tokens: string[] = [];
   readonly #modems: VirtualModem[] = [];
   #gateway!: Gateway;
@@ -73,6 +72,7 @@ class PhaseRun {
     await Promise.all(
       Array.from({ length: this.#phase.callers }, (_, index) => this.#callerLoop(waiting, index)),
     );
+    this.#callersDone.abort();
     await Promise.all(this.#underway);
     await this.#partInPeace();
     await this.#watch.stop();
@@ -147,10 +147,12 @@ class PhaseRun {
     }
   }
 
-  /** Who is told that nothing is ready does not spend the next code on the same answer. */
+  /** Who is told to come later does not spend the next code on the same answer. */
   async #waitAsTold({ outcome }: Story): Promise<void> {
     if (outcome.kind === 'answered' && outcome.status !== 503) return;
-    if (outcome.kind === 'answered' && outcome.body.code !== 'no_modem_ready') return pause(retryMs);
+    if (outcome.kind === 'answered' && outcome.body.code !== 'no_modem_ready') {
+      return pause(Math.min(outcome.retryAfterMs, patienceMs));
+    }
     await this.#watch.untilReady(patienceMs);
   }
 
@@ -176,10 +178,10 @@ class PhaseRun {
     await this.#act(action, this.#modems[modem]!, delayMs);
   }
 
-  async #act(action: Action, modem: VirtualModem, delayMs: number): Promise<void> {
+  async #act(action: Action, modem: VirtualModem, delayMs: number): Promise<unknown> {
     switch (action.kind) {
       case 'submit_fault':
-        return modem.control({ fault: action.fault, submits: action.submits });
+        return modem.playNext(action.fault, this.#callersDone.signal);
       case 'hangup':
         return modem.control({ hangup: true, power: action.power, reattach_ms: action.reattachMs });
       case 'reboot':
@@ -196,7 +198,8 @@ class PhaseRun {
       case 'sigkill':
         return this.#gateway.restart('SIGKILL');
       case 'sigkill_mid_send':
-        await modem.control({ fault: action.fault, submits: 1 });
+        await modem.playNext(action.fault, this.#callersDone.signal);
+        await modem.untilPlayed(this.#callersDone.signal);
         await pause(delayMs);
         return this.#gateway.restart('SIGKILL');
       case 'sigterm':

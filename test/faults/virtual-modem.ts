@@ -3,6 +3,9 @@ import { join } from 'node:path';
 import type { RecordEntry } from '../../src/simulator/record.js';
 import { Child } from './child.js';
 
+/** How often a fault that waits for its turn looks whether that has come. */
+const pollMs = 50;
+
 /** The virtual modem and its network as a process of their own; the record is what the daemon is judged by. */
 export class VirtualModem {
   readonly name: string;
@@ -13,6 +16,9 @@ export class VirtualModem {
   #onEvent: ((event: ModemEvent) => void) | undefined;
   /** Control lines are answered in order. */
   readonly #asked: ((answer: ModemEvent) => void)[] = [];
+  #playing: Promise<void> = Promise.resolve();
+  /** How many submits had begun when the last fault was put in place. */
+  #lastPlayedAt = -1;
 
   private constructor(folder: string, name: string, flags: readonly string[]) {
     this.name = name;
@@ -35,13 +41,38 @@ export class VirtualModem {
     return modem;
   }
 
+  /**
+   * Plays `fault` on the next submit that has none: they would pile up on one while nothing is sent. Gives up when `over` is
+   * aborted.
+   */
+  playNext(fault: string, over: AbortSignal): Promise<void> {
+    this.#playing = this.#playing.then(async () => {
+      await this.untilPlayed(over);
+      if (over.aborted) return;
+      this.#lastPlayedAt = await this.#submits();
+      await this.control({ fault, submits: 1 });
+    });
+    return this.#playing;
+  }
+
+  /** Resolves when the submit has begun that the last fault was put in place for. */
+  async untilPlayed(over: AbortSignal): Promise<void> {
+    while (!over.aborted && (await this.#submits()) <= this.#lastPlayedAt) await pause(pollMs);
+  }
+
+  /** How many submits the modem has begun. */
+  async #submits(): Promise<number> {
+    const { submits } = await this.control({ stats: true });
+    return Number(submits);
+  }
+
   /** Sends a control line; rejects when the simulator refuses it or has ended. */
-  async control(line: object): Promise<void> {
+  async control(line: object): Promise<ModemEvent> {
     if (this.#child.hasEnded) throw new Error(`${this.name}: the virtual modem has ended`);
     const answered = new Promise<ModemEvent>((resolve) => this.#asked.push(resolve));
     this.#child.tell(JSON.stringify(line));
     const answer = await Promise.race([answered, this.#child.ended]);
-    if ('event' in answer && answer.event === 'done') return;
+    if ('event' in answer && answer.event !== 'refused') return answer;
     throw new Error(`${this.name}: ${JSON.stringify(line)} was answered ${JSON.stringify(answer)}`);
   }
 
@@ -63,9 +94,13 @@ export class VirtualModem {
     }
     const event = JSON.parse(line) as ModemEvent;
     if (event.event === 'failed') process.stderr.write(`${this.name}: ${line}\n`);
-    if (event.event === 'done' || event.event === 'refused') this.#asked.shift()?.(event);
+    if (['done', 'refused', 'stats'].includes(event.event)) this.#asked.shift()?.(event);
     this.#onEvent?.(event);
   }
 }
 
 type ModemEvent = { event: string } & Record<string, unknown>;
+
+function pause(forMs: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, forMs));
+}

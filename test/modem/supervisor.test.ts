@@ -5,6 +5,7 @@ import type { Flight, FlightRecord, LeftFlight } from '../../src/modem/flight-re
 import { Flights } from '../../src/modem/flights.js';
 import type { PinMemory } from '../../src/modem/pin-memory.js';
 import type { OutgoingSms } from '../../src/modem/sms-modem.js';
+import type { InboundEvent } from '../../src/modem/storage.js';
 import { Supervisor, type SupervisorOptions } from '../../src/modem/supervisor.js';
 import { segmentText } from '../../src/sms/segments.js';
 import { VirtualDevice } from './virtual-link.js';
@@ -46,6 +47,7 @@ function supervise(
     flights: new Flights(flightRecord, left),
     pin: undefined,
     callHook: undefined,
+    onInbound: () => undefined,
     pinMemory: { last: () => undefined, note: () => Promise.resolve() } as unknown as PinMemory,
     log,
     ...options,
@@ -396,6 +398,88 @@ describe('a modem that does not answer', () => {
     expect(restarts(device)).toHaveLength(1);
     await ready(setup);
     expect((await sent(setup, 'third')).references).toHaveLength(1);
+  });
+});
+
+describe('what comes in', () => {
+  function listening(device: VirtualDevice, options: Partial<SupervisorOptions> = {}) {
+    const events: InboundEvent[] = [];
+    const onInbound = (event: InboundEvent) => {
+      events.push(event);
+    };
+    const setup = supervise(device, { ...options, onInbound });
+    return { setup, events };
+  }
+
+  test.each(['generic', 'huawei', 'sim800', 'ec25'] as const)(
+    'on a virtual %s is read and cleared, so that nothing fills up',
+    async (vendor) => {
+      const device = new VirtualDevice({ vendor, storageSlots: 5 });
+      const { setup, events } = listening(device);
+      await ready(setup);
+      for (let i = 0; i < 20; i += 1) {
+        device.network.sendInbound('+491700000001', `text ${i}`);
+        await vi.advanceTimersByTimeAsync(3_000);
+      }
+      expect(events).toEqual(
+        Array.from({ length: 20 }, (_, i) =>
+          expect.objectContaining({ kind: 'sms', from: '+491700000001', text: `text ${i}` }),
+        ),
+      );
+      for (const store of device.modem.stores.values()) expect(store.used).toBe(0);
+    },
+  );
+
+  test('while the daemon was away is fetched at the start, and what is no received message stays', async () => {
+    const device = new VirtualDevice({ storageSlots: 5 });
+    const [store] = [...device.modem.stores.values()];
+    store?.add({
+      status: 3,
+      message: {
+        kind: 'submit',
+        tpdu: new Uint8Array([1, 0, 5, 0x81, 0x21, 0x43, 0xf5, 0, 0, 0]),
+        recipient: '12345',
+        text: '',
+      },
+    });
+    device.network.sendInbound('+491700000001', 'early');
+    await vi.advanceTimersByTimeAsync(100);
+    const { setup, events } = listening(device);
+    await ready(setup);
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(events).toHaveLength(1);
+    expect(store?.used).toBe(1);
+  });
+
+  test('as a status report tells what became of the message', async () => {
+    for (const vendor of ['generic', 'zte', 'sim800', 'ec25', 'huawei'] as const) {
+      const device = new VirtualDevice({ vendor, statusReports: true, statusReportDelayMs: 500 });
+      const tuning = { guardMs: 0, submitTimeoutMs: undefined, roaming: true, statusReport: true };
+      const { setup, events } = listening(device, { tuning });
+      await ready(setup);
+      const { references } = await sent(setup, 'code 1');
+      await vi.advanceTimersByTimeAsync(5_000);
+      expect(events, vendor).toEqual([
+        expect.objectContaining({
+          kind: 'status_report',
+          recipient: '+4915112345678',
+          reference: references?.[0],
+          state: 'delivered',
+        }),
+      ]);
+    }
+  });
+
+  test('in a flood costs no message and no memory', async () => {
+    const device = new VirtualDevice();
+    const { setup } = listening(device);
+    await ready(setup);
+    const { result, promise } = submit(setup, 'code 1');
+    for (let i = 0; i < 5_000; i += 1) device.modem.say(i % 2 ? 'RING' : '+CMTI: "SM",3');
+    await vi.advanceTimersByTimeAsync(5_000);
+    await promise;
+    expect(result.references).toHaveLength(1);
+    expect(device.commands().length).toBeLessThan(60);
   });
 });
 

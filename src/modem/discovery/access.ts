@@ -18,12 +18,12 @@ export interface Access {
   mode: string;
   owner: string;
   group: string;
-  gid: number;
+  /** Root's alone: the kernel made the node, and udev has not given it its group yet. */
+  isFresh: boolean;
   /** Reading and writing, by the mode alone. */
   isPermitted: boolean;
   /** The group may read and write, so being in it is the way out. */
   isGroupEnough: boolean;
-  isInGroup: boolean;
   /** `/etc/group` lists the user although this process is not in the group: it started before that. */
   isListedInGroup: boolean;
   /** The name of `identity`, or its number. */
@@ -32,13 +32,23 @@ export interface Access {
 
 const readWrite = 0o6;
 
-/** Looks at a node's rights for `identity`; undefined when the node is gone. */
-export async function accessTo(tty: string, roots: Roots, identity: Identity): Promise<Access | undefined> {
-  const found = await stat(tty).catch((error: NodeJS.ErrnoException) => {
+/** What stat(2) says of a node's rights. */
+export interface NodeRights {
+  mode: number;
+  uid: number;
+  gid: number;
+}
+
+/** A node's rights; undefined when it is gone or may not be looked at. */
+export async function nodeRights(tty: string): Promise<NodeRights | undefined> {
+  return stat(tty).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT' || error.code === 'ENXIO' || error.code === 'EACCES') return undefined;
     throw error;
   });
-  if (found === undefined) return undefined;
+}
+
+/** What the rights of a node mean for `identity`. */
+export async function accessFor(found: NodeRights, roots: Roots, identity: Identity): Promise<Access> {
   const [groups, users] = await Promise.all([readNames(roots, 'group'), readNames(roots, 'passwd')]);
   const nameOf = (lines: string[][], id: number) => lines.find((line) => line[2] === String(id))?.[0];
   const user = nameOf(users, identity.uid) ?? `uid ${identity.uid}`;
@@ -51,10 +61,9 @@ export async function accessTo(tty: string, roots: Roots, identity: Identity): P
     mode: modeText(found.mode),
     owner: nameOf(users, found.uid) ?? String(found.uid),
     group: groupLine?.[0] ?? String(found.gid),
-    gid: found.gid,
+    isFresh: found.uid === 0 && found.gid === 0 && !may(0),
     isPermitted: identity.uid === 0 || may(shift),
     isGroupEnough: may(3),
-    isInGroup,
     isListedInGroup: (groupLine?.[3] ?? '').split(',').includes(user),
     user,
   };

@@ -1,4 +1,4 @@
-import { type Access, accessTo, type Identity, ownIdentity } from './access.js';
+import { type Access, accessFor, type Identity, type NodeRights, nodeRights, ownIdentity } from './access.js';
 import { consoleTtys } from './console.js';
 import { type Holder, holdersOf, loginOn, modemDaemonsRunning } from './holders.js';
 import { linkTarget, type Roots, resolved } from './sysfs.js';
@@ -107,18 +107,17 @@ const quoted = ({ name, pid }: Holder) => `${name} holds it (pid ${pid})`;
 async function busy(node: string, roots: Roots): Promise<Obstacle> {
   const base = { kind: 'busy', isPassing: false } as const;
   const { holders, unseen } = await holdersOf(node, roots);
-  const others = holders.filter(({ pid }) => pid !== process.pid);
-  if (others.length > 0) {
-    const isModemManager = others.some(({ name }) => name === 'ModemManager');
-    const remedy = isModemManager ? modemManagerRemedy : 'Stop it, or keep it off this tty';
-    return { ...base, sentence: `${node} is busy: ${others.map(quoted).join(', ')}. ${remedy}` };
-  }
-  if (holders.length > 0)
+  if (holders.some(({ pid }) => pid === process.pid))
     return {
       ...base,
       isPassing: true,
       sentence: `${node} is busy: this simgate holds it itself (pid ${process.pid}). Do two [[modem]] entries name it?`,
     };
+  if (holders.length > 0) {
+    const isModemManager = holders.some(({ name }) => name === 'ModemManager');
+    const remedy = isModemManager ? modemManagerRemedy : 'Stop it, or keep it off this tty';
+    return { ...base, sentence: `${node} is busy: ${holders.map(quoted).join(', ')}. ${remedy}` };
+  }
   const daemons = await modemDaemonsRunning(roots);
   if (daemons.length > 0) {
     const names = daemons.map(({ name, pid }) => `${name} runs (pid ${pid})`).join(', ');
@@ -138,11 +137,20 @@ async function busy(node: string, roots: Roots): Promise<Obstacle> {
 }
 
 async function noRight(node: string, roots: Roots, identity: Identity): Promise<Obstacle> {
-  const access = await accessTo(node, roots, identity);
-  if (access === undefined) return missing(node);
+  const found = await nodeRights(node);
+  return found === undefined ? missing(node) : explainRights(node, found, roots, identity);
+}
+
+/** Why a node's rights keep `identity` out; `doctor` may ask before anything is opened. */
+export async function explainRights(
+  node: string,
+  found: NodeRights,
+  roots: Roots,
+  identity: Identity,
+): Promise<Obstacle> {
+  const access = await accessFor(found, roots, identity);
   const rights = `${access.mode} ${access.owner}:${access.group}`;
-  // udev gives the node its group a moment after the kernel made it.
-  if (access.owner === 'root' && access.gid === 0 && !access.isGroupEnough)
+  if (access.isFresh && !access.isPermitted)
     return {
       kind: 'not_ready',
       isPassing: true,

@@ -86,10 +86,8 @@ async function readTty(
   const [deviceNumber, byId] = [await attribute(path, 'dev'), byIds.get((await resolved(node)) ?? node)];
   if (deviceNumber !== undefined) port.deviceNumber = deviceNumber;
   if (byId !== undefined) port.byId = byId;
-  const interfacePath = await ancestorWith(sys, path, 'bInterfaceNumber');
+  const interfacePath = await interfaceAbove(sys, path);
   if (interfacePath === undefined) return readUart(path, port);
-  const devicePath = await ancestorWith(sys, interfacePath, 'idVendor');
-  if (devicePath === undefined) return undefined;
   const [usbInterface, driver] = [
     await readInterface(interfacePath),
     await linkTarget(join(interfacePath, 'driver')),
@@ -98,7 +96,8 @@ async function readTty(
   if (driver !== undefined) port.driver = driver.slice(driver.lastIndexOf('/') + 1);
   // A usb-serial tty hangs on a port of the interface and says which; an ACM one on the interface itself.
   const socket = (await attribute(path, 'device/port_number'))?.trim() ?? '0';
-  return { devicePath, socketPath: `${interfacePath}:${socket}`, port };
+  // An interface is a direct child of its device; a search upward could end at the hub while the device comes or goes.
+  return { devicePath: dirname(interfacePath), socketPath: `${interfacePath}:${socket}`, port };
 }
 
 async function readUart(path: string, port: StickPort): Promise<Stick | undefined> {
@@ -108,10 +107,10 @@ async function readUart(path: string, port: StickPort): Promise<Stick | undefine
   return { key: path, kind: 'uart', ports: [port], atPorts: [{ tty: port.tty, why }] };
 }
 
-/** The nearest directory above `path` that has the attribute. */
-async function ancestorWith(sys: string, path: string, name: string): Promise<string | undefined> {
+/** The directory of the USB interface that a tty hangs on; undefined when it is none of USB's. */
+async function interfaceAbove(sys: string, path: string): Promise<string | undefined> {
   for (let at = dirname(path); at.startsWith(`${sys}/`); at = dirname(at)) {
-    if ((await attribute(at, name)) !== undefined) return at;
+    if ((await attribute(at, 'bInterfaceNumber')) !== undefined) return at;
   }
   return undefined;
 }
