@@ -12,6 +12,7 @@ import { maskNumber } from './mask.js';
 import { FlightRecord } from './modem/flight-record.js';
 import { Flights } from './modem/flights.js';
 import { type ConfiguredPin, PinMemory } from './modem/pin-memory.js';
+import { generic } from './modem/profiles.js';
 import type { InboundEvent } from './modem/storage.js';
 import { Supervisor } from './modem/supervisor.js';
 import { serialLink } from './serial/port.js';
@@ -122,7 +123,7 @@ async function createModem(
     openLink: serialLink(config.device, config.baud),
     tuning: config,
     idleProbeMs: config.idleProbeMs,
-    flights: new Flights(flightRecord, leftFlight),
+    flights: new Flights(flightRecord, leftFlight, config.submitTimeoutMs ?? generic.submitTimeoutMs),
     pin,
     pinMemory,
     callHook: undefined,

@@ -2,8 +2,11 @@ import { randomInt } from 'node:crypto';
 import type { FlightRecord, LeftFlight } from './flight-record.js';
 import { UnansweredSubmits } from './unanswered.js';
 
-/** How long an unanswered submit may still be answered: the longest a manual allows (u-blox SARA-R4: 3 minutes). */
-export const lateAnswerMs = 180_000;
+/**
+ * Milliseconds after Ctrl-Z in which the result of a submit may still overtake, given the modem's submit timeout: twice the longest of the
+ * network's own timers (TR1M < 45 s, 24.011 10). Meanwhile a `+CMGS` needs proof, which not every modem can give; so not for longer.
+ */
+export const lateAnswerMs = (submitTimeoutMs: number): number => Math.min(90_000, submitTimeoutMs * 5);
 
 /**
  * What one modem has in the air, from message to message and across sessions, and, by its record, across processes: the Ctrl-Z that
@@ -21,12 +24,12 @@ export class Flights {
   #onLateReference: ((reference: number) => void) | undefined;
 
   /** `left`: a process before this one was killed while its message was in flight, whose result may still come. */
-  constructor(record: FlightRecord, left: LeftFlight | undefined) {
+  constructor(record: FlightRecord, left: LeftFlight | undefined, submitTimeoutMs = 180_000) {
     this.#record = record;
     if (!left) return;
     this.echoIsOff = left.echoIsOff;
     if (left.lastReference !== undefined) this.unanswered.answered(left.lastReference);
-    const remainingMs = lateAnswerMs - (left.ageMs ?? 0);
+    const remainingMs = lateAnswerMs(submitTimeoutMs) - (left.ageMs ?? 0);
     if (left.inFlight && remainingMs > 0) this.unanswered.add(performance.now() + remainingMs);
   }
 

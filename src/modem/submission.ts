@@ -130,11 +130,11 @@ async function trySegment(context: SubmissionContext, job: SegmentJob): Promise<
 
 /** A `+CMGS` that may answer an earlier submit: this one's own is then still to come, and proves it when it does. */
 async function resolveDoubt(context: SubmissionContext, reference: number): Promise<number | Failure> {
-  const { flights } = context;
+  const { flights, modem } = context;
   const { unanswered } = flights;
   unanswered.answeredLate(reference);
-  unanswered.add(performance.now() + lateAnswerMs);
-  const second = await flights.lateReference(doubtMs);
+  unanswered.add(performance.now() + lateAnswerMs(modem.submitTimeoutMs));
+  const second = await flights.lateReference(Math.min(doubtMs, modem.submitTimeoutMs / 4));
   if (second !== undefined) return second;
   const reason = 'the modem answered, but perhaps to an earlier message that it had left unanswered';
   return { verdict: 'unknown', reason, cause: undefined };
@@ -170,7 +170,7 @@ async function recover(
   // A modem that was silent to AT as well is busy or deaf, and works in order when it is back: no late result can
   // overtake. One that answers AT, or whose link broke, may still have one.
   if (committedAt !== undefined && (cause instanceof AtNoResult || cause instanceof AtLinkLost)) {
-    flights.unanswered.add(committedAt + lateAnswerMs);
+    flights.unanswered.add(committedAt + lateAnswerMs(modem.submitTimeoutMs));
   }
   if (cause instanceof AtLinkLost) return failure;
   if (cause instanceof AtCommandError && isValidityRefused(cause) && !flights.validityRefused) {

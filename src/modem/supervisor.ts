@@ -167,7 +167,7 @@ export class Supervisor implements SmsModem {
       if (modem === this.#modem) {
         if (outcome === 'submitted' && modem.needsSynchronising)
           this.#lose('silent', 'it does not answer any more');
-        else this.#emit(outcome, 'it did not answer after Ctrl-Z');
+        else this.#emit(outcome, outcome === 'submitted' ? undefined : 'it did not answer after Ctrl-Z');
       }
     }
   }
@@ -175,7 +175,7 @@ export class Supervisor implements SmsModem {
   /** Where a submit that failed leaves the modem; a second one in a row without any answer may call for a reset. */
   #afterFailure(error: unknown): LifeEvent {
     if (!(error instanceof SendError)) return 'submitted';
-    if (/^(CMS 331|CME 30)\b/.test(error.causeCode ?? '')) return 'unregistered';
+    if (/^(CMS 331|CME 30)\b/.test(error.causeCode ?? '')) return 'unregistered'; // no network service
     if (!(error.cause instanceof AtTimeout && error.cause.stage === 'result')) return 'submitted';
     this.#rung = this.#ladder.next('wedged', performance.now());
     return this.#rung === 'reopen' ? 'submitted' : 'lost';

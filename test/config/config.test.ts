@@ -235,6 +235,12 @@ describe('what is wrong', () => {
       'another port',
     ],
     [
+      'a socket path that no socket can have',
+      `control.socket = "/run/${'x'.repeat(103)}"\n${auth0}${modem}`,
+      'control.socket',
+      '107 octets',
+    ],
+    [
       'a name with a slash',
       `${auth0}[[modem]]\nname = "a/b"\ndevice = "x"\n`,
       'modem[0].name',

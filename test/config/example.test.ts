@@ -42,6 +42,7 @@ describe('the example', () => {
       stateDir: bare.stateDir,
       http: bare.http,
       admin: bare.admin,
+      control: bare.control,
       auth0: defined(bare.auth0),
       modems: [defined({ ...bare.modems[0], device: undefined })],
       message: bare.message,

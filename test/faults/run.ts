@@ -18,6 +18,8 @@ interface RunOptions {
   limitS: number;
   /** Runs these phases only; their choices stay the same. */
   only: readonly number[] | undefined;
+  /** Keeps records and logs of a run that went well, too. */
+  keep: boolean;
 }
 
 function readOptions(): RunOptions {
@@ -27,6 +29,7 @@ function readOptions(): RunOptions {
       messages: { type: 'string', default: '300' },
       'limit-s': { type: 'string', default: '900' },
       phase: { type: 'string', multiple: true },
+      keep: { type: 'boolean', default: false },
     },
   });
   return {
@@ -34,6 +37,7 @@ function readOptions(): RunOptions {
     messages: wholeNumber('messages', values.messages),
     limitS: wholeNumber('limit-s', values['limit-s']),
     only: values.phase?.map((phase) => wholeNumber('phase', phase)),
+    keep: values.keep,
   };
 }
 
@@ -84,7 +88,7 @@ async function main(): Promise<void> {
   } finally {
     clearTimeout(limit);
     await endAllChildren();
-    if (isKept) rmSync(folder, { recursive: true });
+    if (isKept && !options.keep) rmSync(folder, { recursive: true });
     else console.log(`records, configurations and logs are kept in ${folder}`);
   }
   if (!isKept) process.exitCode = 1;

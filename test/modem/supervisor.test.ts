@@ -44,7 +44,7 @@ function supervise(
     openLink: device.openLink,
     tuning: { guardMs: 0, submitTimeoutMs: undefined, roaming: true, statusReport: false },
     idleProbeMs: 60_000,
-    flights: new Flights(flightRecord, left),
+    flights: new Flights(flightRecord, left, 180_000),
     pin: undefined,
     callHook: undefined,
     onInbound: () => undefined,

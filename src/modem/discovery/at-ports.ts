@@ -30,6 +30,8 @@ export interface Judgement {
   /** Maker and model where the table knows it. */
   model?: string;
   atPorts: AtPort[];
+  /** The kernel still makes its interfaces or ttys, so a better port may come within a second or two. */
+  isSettling: boolean;
   /** Why there is no port to talk to, and the way out. */
   problem?: string;
 }
@@ -59,25 +61,33 @@ export function judge(
   const known = layouts.get(id);
   const maker = known?.name ?? networkOnly.get(id) ?? modemVendors.get(usb.vendorId);
   const where = `${id} (${maker ?? 'unknown maker'}) at USB port ${usb.busPath}`;
-  const noModem = noModems.get(id);
-  if (noModem !== undefined)
-    return { kind: 'no_modem', atPorts: [], problem: `${id} at USB port ${usb.busPath} is a ${noModem}` };
+  if (noModems.has(id)) return judgeNoModem(usb);
   const cable = cableOf(usb, ports);
   if (cable !== undefined) return judgeCable(id, cable, ports);
   const listed = known !== undefined || modemVendors.has(usb.vendorId) || networkOnly.has(id);
-  const judgement: Judgement = { kind: listed ? 'modem' : 'unlisted', atPorts: [] };
+  const awaited = bestInterface(usb, interfaces);
+  const isSettling =
+    !complete || (awaited !== undefined && ports.every((port) => port.interfaceNumber !== awaited));
+  const judgement: Judgement = { kind: listed ? 'modem' : 'unlisted', atPorts: [], isSettling };
   if (maker !== undefined) judgement.model = maker;
   if (!complete)
     return { ...judgement, problem: `${where} is still being set up by the kernel: wait a moment` };
   if (ports.length === 0) return { ...judgement, problem: withoutTty(usb, where, interfaces) };
   judgement.atPorts = orderedPorts(usb, interfaces, ports);
   if (judgement.atPorts.length > 0) return judgement;
-  const missing = known?.at.find((number) => interfaces.some((one) => one.interfaceNumber === number));
   judgement.problem =
-    missing === undefined
+    awaited === undefined
       ? noAtPort(where)
-      : `${where}: interface ${missing}, its AT port, has no tty yet: wait a moment; if it stays so, another driver took it`;
+      : `${where}: interface ${awaited}, its AT port, has no tty yet: wait a moment; if it stays so, another driver took it`;
   return judgement;
+}
+
+/** The interface that will be its best AT port once it has a tty; undefined when the tables do not know. */
+function bestInterface(usb: UsbIdentity, interfaces: readonly UsbInterface[]): number | undefined {
+  const coded = interfaces.filter((one) => usb.vendorId === huaweiVendorId && roleOf(one) === 'control');
+  if (coded[0] !== undefined) return coded[0].interfaceNumber;
+  const known = layouts.get(idOf(usb));
+  return known?.at.find((number) => interfaces.some((one) => one.interfaceNumber === number));
 }
 
 function cableOf(usb: UsbIdentity, ports: readonly StickPort[]): string | undefined {
@@ -88,9 +98,19 @@ function cableOf(usb: UsbIdentity, ports: readonly StickPort[]): string | undefi
   return ports.length > 0 ? cableVendors.get(usb.vendorId) : undefined;
 }
 
+function judgeNoModem(usb: UsbIdentity): Judgement {
+  const problem = `${idOf(usb)} at USB port ${usb.busPath} is a ${noModems.get(idOf(usb))}`;
+  return { kind: 'no_modem', atPorts: [], isSettling: false, problem };
+}
+
 function judgeCable(id: string, maker: string, ports: readonly StickPort[]): Judgement {
   const why = `${id} is a serial cable (${maker}): a modem may hang on it`;
-  return { kind: 'cable', model: `${maker} serial cable`, atPorts: ports.map(({ tty }) => ({ tty, why })) };
+  return {
+    kind: 'cable',
+    model: `${maker} serial cable`,
+    atPorts: ports.map(({ tty }) => ({ tty, why })),
+    isSettling: false,
+  };
 }
 
 /** Why a device of a modem's vendor shows no tty at all. */
@@ -156,7 +176,7 @@ function byProtocol(usb: UsbIdentity, ports: readonly StickPort[]): AtPort[] | u
   return found.length > 0 ? found : undefined;
 }
 
-function roleOf(port: StickPort): InterfaceRule['role'] | undefined {
+function roleOf(port: Partial<UsbInterface>): InterfaceRule['role'] | undefined {
   if (port.interfaceClass !== classVendorSpecific) return undefined;
   return huaweiRules.find(
     (rule) =>

@@ -20,6 +20,8 @@ export interface Candidate {
 /** What a selector comes down to now. `reason` says why there is no candidate: a sentence for people. */
 export interface Selection {
   candidates: Candidate[];
+  /** A stick that fits is still being set up: a better candidate may come within a second or two (`Stick.isSettling`). */
+  isSettling: boolean;
   reason?: string;
 }
 
@@ -44,8 +46,9 @@ export async function candidatesFor(
   const candidates = free.flatMap((stick) =>
     stick.atPorts.map(({ tty, why }) => ({ tty, stickKey: stick.key, why, stick })),
   );
-  if (candidates.length > 0) return { candidates };
-  return { candidates, reason: whyNone(selector, sticks, named, free) };
+  const isSettling = free.some((stick) => stick.isSettling);
+  if (candidates.length > 0) return { candidates, isSettling };
+  return { candidates, isSettling, reason: whyNone(selector, sticks, named, free) };
 }
 
 const isConsole = (stick: Stick, consoles: ReadonlySet<string>) =>
@@ -103,27 +106,29 @@ async function reservedKeys(
 /** A path is taken at its word: whatever it is called and whatever it is, it is tried. */
 async function byPath(path: string, sticks: readonly Stick[]): Promise<Selection> {
   const node = await resolved(path);
-  if (node === undefined) return { candidates: [], reason: await whyNoPath(path) };
+  if (node === undefined) return { candidates: [], isSettling: false, reason: await whyNoPath(path) };
   const deviceNumber = await deviceNumberOf(node);
   for (const stick of sticks) {
     const port = stick.ports.find(
       (one) => one.tty === node || (deviceNumber !== undefined && one.deviceNumber === deviceNumber),
     );
     if (port !== undefined)
-      return { candidates: [{ tty: node, stickKey: stick.key, why: whyPath(path, stick, port), stick }] };
+      return found({ tty: node, stickKey: stick.key, why: whyPath(path, stick, port), stick });
   }
-  return { candidates: [{ tty: node, stickKey: node, why: `${path} is named in the configuration` }] };
+  return found({ tty: node, stickKey: node, why: `${path} is named in the configuration` });
 }
+
+const found = (candidate: Candidate): Selection => ({ candidates: [candidate], isSettling: false });
 
 /** `major:minor` of a character device: a node made by hand or by a container names the same tty under another name. */
 async function deviceNumberOf(node: string): Promise<string | undefined> {
-  const found = await stat(node, { bigint: true }).catch((error: NodeJS.ErrnoException) => {
+  const status = await stat(node, { bigint: true }).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT' || error.code === 'ENXIO') return undefined; // unplugged since it was resolved
     throw error;
   });
-  if (found === undefined || !found.isCharacterDevice()) return undefined;
+  if (status === undefined || !status.isCharacterDevice()) return undefined;
   // makedev(3) of Linux: the major number is in bits 8 to 19 and 44 to 63, the minor one in 0 to 7 and 20 to 43.
-  const { rdev } = found;
+  const { rdev } = status;
   const major = ((rdev >> 8n) & 0xfffn) | ((rdev >> 32n) & ~0xfffn);
   const minor = (rdev & 0xffn) | ((rdev >> 12n) & 0xff_ff_ff_00n);
   return `${major}:${minor}`;

@@ -34,7 +34,7 @@ export interface AtPort {
   why: string;
 }
 
-/** What can be plugged in: a modem with its ttys, a serial cable's port, or an UART of the board. */
+/** What can be plugged in: a modem with its ttys, a serial cable's port, or a UART of the board. */
 export interface Stick {
   /** The same as long as it stays where it is plugged in; two sticks never have the same. */
   key: string;
@@ -43,13 +43,18 @@ export interface Stick {
    * `uart`: of the board · `no_modem`: surely not a modem.
    */
   kind: 'modem' | 'unlisted' | 'cable' | 'uart' | 'no_modem';
-  /** Absent for an UART. */
+  /** Absent for a UART. */
   usb?: UsbIdentity;
   /** Maker and model where known, for people. */
   model?: string;
   ports: StickPort[];
   /** Best first; empty when there is none, and then `problem` says why. */
   atPorts: AtPort[];
+  /**
+   * The kernel still sets it up, so a better tty may come. Normal for a second or two after it was plugged in; when it stays so,
+   * another driver has taken the better port and the ones there are will do.
+   */
+  isSettling: boolean;
   /** Why no tty of it can be used, and the way out: a sentence for people. */
   problem?: string;
 }

@@ -73,7 +73,7 @@ async function byIdNames(roots: Roots): Promise<Map<string, string>> {
   );
 }
 
-/** A tty with its USB device, or an UART; undefined for anything else (PTYs, Bluetooth, reserved ports). */
+/** A tty with its USB device, or a UART; undefined for anything else (PTYs, Bluetooth, reserved ports). */
 async function readTty(
   sys: string,
   path: string,
@@ -103,8 +103,8 @@ async function readTty(
 async function readUart(path: string, port: StickPort): Promise<Stick | undefined> {
   const type = (await attribute(path, 'type'))?.trim();
   if (type === undefined || type === uartUnknown) return undefined;
-  const why = `${port.tty} is an UART of the board: a modem may hang on it`;
-  return { key: path, kind: 'uart', ports: [port], atPorts: [{ tty: port.tty, why }] };
+  const why = `${port.tty} is a UART of the board: a modem may hang on it`;
+  return { key: path, kind: 'uart', ports: [port], atPorts: [{ tty: port.tty, why }], isSettling: false };
 }
 
 /** The directory of the USB interface that a tty hangs on; undefined when it is none of USB's. */
@@ -182,10 +182,11 @@ async function readStick(path: string, ttys: readonly UsbTty[]): Promise<Stick[]
   const ports = ttys
     .map(({ port }) => port)
     .sort((a, b) => (a.interfaceNumber ?? 0) - (b.interfaceNumber ?? 0) || byCount(a.tty, b.tty));
-  const { kind, model, atPorts, problem } = judge(usb, interfaces, ports, isComplete);
+  const { kind, model, atPorts, isSettling, problem } = judge(usb, interfaces, ports, isComplete);
   const common = {
     kind,
     usb,
+    isSettling,
     ...(model !== undefined && { model }),
     ...(problem !== undefined && { problem }),
   };

@@ -105,7 +105,7 @@ test.each([
     /usb-gone points to \.\.\/\.\.\/ttyUSB7, which is gone/,
   ],
 ])('%s gives the reason', async (_, path, reason) => {
-  expect(await select(path())).toEqual({ candidates: [], reason: expect.stringMatching(reason) });
+  expect(await select(path())).toMatchObject({ candidates: [], reason: expect.stringMatching(reason) });
 });
 
 test('a USB id finds its stick under whatever tty it came back', async () => {
@@ -162,8 +162,18 @@ test.each([
   setUp();
   expect(await select('auto')).toEqual({
     candidates: [],
+    isSettling: false,
     reason: 'every stick that fits is named by another [[modem]] or is the serial console',
   });
+});
+
+test('a selection says when a better port may still come', async () => {
+  const path = tree.plug('ec25', { at: '1-1.2' });
+  expect(await select('auto')).toMatchObject({ isSettling: false });
+  tree.removeTty(path, 2, 'ttyUSB2');
+  const selection = await select('auto');
+  expect(selection.isSettling).toBe(true);
+  expect(ttys(selection.candidates)).toEqual(['ttyUSB3']);
 });
 
 test('with nothing plugged in auto says so', async () => {

@@ -177,9 +177,10 @@ test("the board's UARTs are listed, the ports that a driver only reserves and vi
       atPorts: [
         {
           tty: tree.path('dev/ttyAMA0'),
-          why: `${tree.path('dev/ttyAMA0')} is an UART of the board: a modem may hang on it`,
+          why: `${tree.path('dev/ttyAMA0')} is a UART of the board: a modem may hang on it`,
         },
       ],
+      isSettling: false,
     },
   ]);
 });
@@ -211,15 +212,25 @@ test('a stick whose interfaces are not all there yet is waited for, not guessed 
   expect(stick?.problem).toMatch(/still being set up/);
 });
 
-test('while the AT interface has no tty yet, no other port is taken for it', async () => {
-  const path = tree.plug('ec25', { at: '1-1.2' });
-  for (const tty of ['ttyUSB2', 'ttyUSB3']) {
-    rmSync(tree.path('sys/class/tty', tty));
-    rmSync(join(path, `1-1.2:1.${tty.at(-1)}`, tty), { recursive: true });
-  }
+test('while the AT interfaces have no tty yet, no other port is taken for one', async () => {
+  const path = tree.plug('zte-mf190', { at: '1-1.2' });
+  tree.removeTty(path, 1, 'ttyUSB1');
+  tree.removeTty(path, 2, 'ttyUSB2');
   const [stick] = await list();
-  expect(stick?.atPorts).toEqual([]);
+  expect(stick).toMatchObject({ atPorts: [], isSettling: true });
   expect(stick?.problem).toMatch(/interface 2, its AT port, has no tty yet/);
+});
+
+test.each([
+  ['e1750', 4, 'ttyUSB2'],
+  ['e3131', 2, 'ttyUSB2'],
+])('%s with only its dial port so far is still settling', async (name, interfaceNumber, tty) => {
+  const path = tree.plug(name, { at: '1-1.2' });
+  expect((await list())[0]?.isSettling).toBe(false);
+  tree.removeTty(path, interfaceNumber, tty);
+  const [stick] = await list();
+  expect(stick?.isSettling).toBe(true);
+  expect(atPorts(stick!)).toEqual(['ttyUSB0']);
 });
 
 test('a machine without sysfs has no sticks', async () => {

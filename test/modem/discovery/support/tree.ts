@@ -135,6 +135,14 @@ export class Tree {
     rmSync(path, { recursive: true });
   }
 
+  /** Takes away one tty of a stick, as if its driver had not got to it yet. */
+  removeTty(stickPath: string, interfaceNumber: number, name: string): void {
+    const at = stickPath.slice(stickPath.lastIndexOf('/') + 1);
+    rmSync(join(this.top, 'sys/class/tty', name));
+    rmSync(join(stickPath, `${at}:1.${interfaceNumber}`, name), { recursive: true });
+    this.#unplugNode(name);
+  }
+
   #unplugNode(name: string): void {
     const node = join(this.top, 'dev', name);
     rmSync(node, { force: true });

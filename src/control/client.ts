@@ -1,0 +1,64 @@
+import { once } from 'node:events';
+import { createConnection, type Socket } from 'node:net';
+import { ControlError, type ControlRequest, LineCutter, maxAnswerOctets, parseObject } from './protocol.js';
+
+/** Nobody listens at the socket: no daemon runs, or not with this socket. */
+export class NoDaemon extends Error {
+  override readonly name = 'NoDaemon';
+}
+
+/**
+ * Asks the daemon and yields the lines of its answer. Leaving the loop, or `signal`, takes the request back as far as the daemon
+ * can. Throws {@link NoDaemon}, or {@link ControlError} for everything else, the daemon's own refusal among it.
+ */
+export async function* askDaemon(
+  path: string,
+  request: ControlRequest,
+  signal?: AbortSignal,
+): AsyncGenerator<Record<string, unknown>, void, undefined> {
+  signal?.throwIfAborted();
+  const socket = await connect(path);
+  const leave = () => socket.destroy();
+  signal?.addEventListener('abort', leave);
+  try {
+    socket.write(`${JSON.stringify(request)}\n`);
+    const cutter = new LineCutter(maxAnswerOctets);
+    for await (const chunk of socket) {
+      for (const line of cutter.push(chunk as Buffer)) {
+        const answer = parseObject(line);
+        if (answer.done === true) return;
+        if (typeof answer.error === 'string') throw new ControlError(answer.error);
+        yield answer;
+      }
+    }
+    throw new ControlError('the daemon ended before it had answered: its log says why');
+  } catch (error) {
+    signal?.throwIfAborted();
+    const isBroken = error instanceof Error && 'syscall' in error;
+    if (isBroken) throw new ControlError(`${path}: ${error.message}`, { cause: error });
+    throw error;
+  } finally {
+    signal?.removeEventListener('abort', leave);
+    socket.destroy();
+  }
+}
+
+/** Codes of connect(2) that mean that nobody listens, or nothing is there. */
+const nobody = new Set(['ENOENT', 'ECONNREFUSED', 'ENOTDIR']);
+
+async function connect(path: string): Promise<Socket> {
+  const socket = createConnection(path);
+  try {
+    await once(socket, 'connect');
+    return socket;
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (nobody.has(code ?? '')) throw new NoDaemon(`no daemon listens at ${path}`, { cause: error });
+    if (code === 'EACCES' || code === 'EPERM')
+      throw new ControlError(
+        `${path} may not be used by this user: run it with sudo, or as a member of the socket's group`,
+        { cause: error },
+      );
+    throw new ControlError(`${path}: ${message}`, { cause: error });
+  }
+}

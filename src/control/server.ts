@@ -1,0 +1,204 @@
+import { once } from 'node:events';
+import { chmod, lstat, rm } from 'node:fs/promises';
+import { createServer, type Server, type Socket } from 'node:net';
+import type { Logger } from 'winston';
+import { askDaemon, NoDaemon } from './client.js';
+import { ControlError, type ControlRequest, LineCutter, maxRequestOctets, parseObject } from './protocol.js';
+
+/**
+ * A command of the control socket: yields the lines of its answer. `signal` is aborted when who asked has left, or the daemon stops. What
+ * it throws is told to who asked: a `ControlError` by its message, anything else as a bug.
+ */
+export type ControlCommand = (request: ControlRequest, signal: AbortSignal) => AsyncIterable<object>;
+
+export interface ControlServerOptions {
+  /** Path of the Unix socket; its folder must be there. */
+  path: string;
+  /** By name. `status` must be there, and say the daemon's `pid`. */
+  commands: Readonly<Record<string, ControlCommand>> & { readonly status: ControlCommand };
+  log: Logger;
+}
+
+export interface ControlServer {
+  /** Ends every connection and removes the socket. */
+  close(): Promise<void>;
+}
+
+/** Connections at a time; more are refused. */
+const maxConnections = 8;
+/** Milliseconds for a request to come, and for a reader to take what it asked for. */
+const patienceMs = 10_000;
+
+/**
+ * Opens the control socket, mode 0660. A file that a dead daemon left is replaced; that of a live one throws {@link ControlError}, which
+ * names its pid. A socket that cannot be made is a warning, and gives undefined: SMS go out without it.
+ */
+export async function openControlSocket(options: ControlServerOptions): Promise<ControlServer | undefined> {
+  const { path, log } = options;
+  const connections = new Connections(options);
+  const server = createServer((socket) => connections.take(socket));
+  try {
+    await bind(server, path);
+    await chmod(path, 0o660);
+  } catch (error) {
+    server.close();
+    if (error instanceof ControlError) throw error;
+    log.warn(
+      `the control socket ${path} cannot be made, so doctor and its kin cannot ask this daemon: its folder must be there and ` +
+        'be writable (RuntimeDirectory= of the unit), or set control.socket',
+      { event: 'control', error },
+    );
+    return undefined;
+  }
+  server.on('error', (error) => log.error('the control socket failed', { event: 'control', error }));
+  return {
+    async close() {
+      const closed = new Promise((resolve) => server.close(resolve));
+      connections.endAll();
+      await closed;
+    },
+  };
+}
+
+async function bind(server: Server, path: string): Promise<void> {
+  try {
+    await listen(server, path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+    const holder = await whoListens(path);
+    if (holder !== undefined)
+      throw new ControlError(
+        `control.socket ${path} is in use by another simgate (pid ${holder}): stop it first, or give this one a socket of its own`,
+      );
+    // Whatever else stands there is somebody's, and a mistake in the configuration.
+    if (!(await lstat(path)).isSocket())
+      throw new ControlError(`control.socket ${path} is there and no socket: choose another path`);
+    await rm(path, { force: true });
+    await listen(server, path);
+  }
+}
+
+async function listen(server: Server, path: string): Promise<void> {
+  server.listen(path);
+  await once(server, 'listening');
+}
+
+/** The pid of the daemon behind the socket; undefined when there is none any more. */
+async function whoListens(path: string): Promise<string | undefined> {
+  try {
+    for await (const { pid } of askDaemon(path, { command: 'status' }, AbortSignal.timeout(2_000)))
+      if (typeof pid === 'number') return String(pid);
+    return 'unknown';
+  } catch (error) {
+    return error instanceof NoDaemon ? undefined : 'unknown';
+  }
+}
+
+/** Those who ask, each answered in turn with one command; bounded in number, size and time. */
+class Connections {
+  readonly #options: ControlServerOptions;
+  readonly #open = new Map<Socket, AbortController>();
+
+  constructor(options: ControlServerOptions) {
+    this.#options = options;
+  }
+
+  take(socket: Socket): void {
+    const left = new AbortController();
+    this.#open.set(socket, left);
+    socket.once('close', () => {
+      this.#open.delete(socket);
+      left.abort(new ControlError('who asked has left'));
+    });
+    // Who left in the middle of the answer resets the connection; `close` follows and says all there is to know.
+    socket.on('error', () => undefined);
+    const work = this.#open.size > maxConnections ? refuse(socket) : this.#serve(socket, left.signal);
+    // Told as the last line by `#serve`; what is left is a connection that broke.
+    work.catch(() => socket.destroy());
+  }
+
+  endAll(): void {
+    for (const [socket, left] of this.#open) {
+      left.abort(new ControlError('the daemon is stopping'));
+      socket.destroy();
+    }
+  }
+
+  async #serve(socket: Socket, signal: AbortSignal): Promise<void> {
+    const { log, commands } = this.#options;
+    try {
+      const request = parseRequest(await readRequest(socket, signal));
+      const command = Object.hasOwn(commands, request.command) ? commands[request.command] : undefined;
+      if (command === undefined)
+        throw new ControlError(`unknown command; known are ${Object.keys(commands).join(', ')}`);
+      for await (const line of command(request, signal)) await write(socket, line, signal);
+      await write(socket, { done: true }, signal);
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!(error instanceof ControlError))
+        log.error('a control command failed', { event: 'control', error });
+      const message = error instanceof ControlError ? error.message : 'a bug: the log of the daemon has it';
+      await write(socket, { error: message }, signal);
+    }
+    close(socket);
+  }
+}
+
+async function refuse(socket: Socket): Promise<void> {
+  socket.resume();
+  socket.write(
+    `${JSON.stringify({ error: `${maxConnections} others ask already: try again in a moment` })}\n`,
+  );
+  close(socket);
+}
+
+/** Ends our side; a reader that does not take the rest in time loses it. */
+function close(socket: Socket): void {
+  socket.setTimeout(patienceMs, () => socket.destroy());
+  socket.end();
+}
+
+function parseRequest(line: string): ControlRequest {
+  const { command, ...rest } = parseObject(line);
+  if (typeof command !== 'string') throw new ControlError('a request needs a "command"');
+  return { ...rest, command };
+}
+
+/** The first line; whatever comes after it is dropped unread. */
+function readRequest(socket: Socket, signal: AbortSignal): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const cutter = new LineCutter(maxRequestOctets);
+    const settle = (how: () => void) => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', onLeft);
+      socket.off('data', onData);
+      socket.resume();
+      how();
+    };
+    const onLeft = () => settle(() => reject(signal.reason as Error));
+    const onData = (chunk: Buffer) => {
+      try {
+        const [line] = cutter.push(chunk);
+        if (line !== undefined) settle(() => resolve(line));
+      } catch (error) {
+        settle(() => reject(error as Error));
+      }
+    };
+    const late = new ControlError(`no request came within ${patienceMs / 1000} s`);
+    const timer = setTimeout(() => settle(() => reject(late)), patienceMs);
+    signal.addEventListener('abort', onLeft);
+    socket.on('data', onData);
+  });
+}
+
+/** Writes a line, and waits while the reader is slow, but not for one that takes nothing at all. */
+async function write(socket: Socket, line: object, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  if (socket.write(`${JSON.stringify(line)}\n`)) return;
+  const timer = setTimeout(() => socket.destroy(), patienceMs);
+  try {
+    await once(socket, 'drain', { signal });
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,119 @@
+import { AtTimeout } from '../at/errors.js';
+import { maskNumber } from '../mask.js';
+import {
+  firmware,
+  functionality,
+  indicationSettings,
+  inStep,
+  type RegistrationStats,
+  registrationStats,
+  type StorageFill,
+  serviceCentre,
+  storageFills,
+} from '../modem/inquiry.js';
+import type { Modem, SimState } from '../modem/modem.js';
+import { shownName } from './untrusted.js';
+
+/** What a modem says of itself, masked and escaped. What it did not tell is undefined. */
+export interface ModemFacts {
+  manufacturer?: string;
+  model?: string;
+  firmware?: string;
+  /** The set of quirks that simgate applies to it. */
+  profile: string;
+  /** Masked. */
+  imei?: string;
+  /** `<fun>` of `+CFUN` (27.007 8.2). */
+  functionality?: number;
+  sim?: SimState;
+  pinTriesLeft?: number;
+  /** Masked. */
+  iccid?: string;
+  registration?: RegistrationStats;
+  operator?: string;
+  signalDbm?: number;
+  /** Masked; empty when the SIM has none. */
+  smsc?: string;
+  /** False while the modem refuses PDU mode; undefined when it was not set here. */
+  isReadyForSms?: boolean;
+  storages?: StorageFill[];
+  /** mode, mt, bm, ds, bfr of `+CNMI` (27.005 3.4.1), read back. */
+  indications?: number[];
+}
+
+export interface ExamineOptions {
+  signal: AbortSignal;
+  /** Whether to set PDU mode and `+CNMI` first, as the daemon does; it has done so already when the modem is its own. */
+  prepare: boolean;
+}
+
+/** `silent`: the modem stopped answering, so some facts are missing. */
+export interface Examination {
+  facts: ModemFacts;
+  silent: boolean;
+}
+
+/**
+ * Asks an awake modem everything doctor wants to know. Spends no PIN try and resets nothing. Rejects with `AtLinkLost`, or with
+ * `signal`'s reason, which it looks at between commands.
+ */
+export async function examine(modem: Modem, { signal, prepare }: ExamineOptions): Promise<Examination> {
+  const facts: ModemFacts = { profile: modem.profile.name };
+  const note = async <Key extends keyof ModemFacts>(
+    key: Key,
+    question: () => Promise<ModemFacts[Key] | undefined>,
+  ): Promise<void> => {
+    signal.throwIfAborted();
+    const answer = await inStep(modem, question);
+    if (answer !== undefined) facts[key] = answer;
+  };
+  try {
+    const { manufacturer, model } = modem.identity;
+    if (manufacturer !== undefined) facts.manufacturer = shownName(manufacturer);
+    if (model !== undefined) facts.model = shownName(model);
+    await note('firmware', async () => named(await firmware(modem)));
+    await note('imei', async () => masked(await modem.imei()));
+    await note('functionality', () => functionality(modem));
+    await note('sim', () => modem.simState());
+    await note('pinTriesLeft', () => modem.pinTriesLeft());
+    await note('iccid', async () => masked(await modem.iccid()));
+    await note('registration', () => registrationStats(modem));
+    await note('operator', async () => named(await modem.operator()));
+    await note('signalDbm', () => modem.signalDbm());
+    await note('smsc', async () => masked(await serviceCentre(modem)));
+    if (prepare) await note('isReadyForSms', () => modem.prepareSms());
+    await note('storages', () => storageFills(modem));
+    await note('indications', () => indicationSettings(modem));
+    return { facts, silent: false };
+  } catch (error) {
+    if (!(error instanceof AtTimeout)) throw error;
+    return { facts, silent: true };
+  }
+}
+
+const named = (text: string | undefined) => (text === undefined ? undefined : shownName(text));
+
+const masked = (digits: string | undefined) =>
+  digits === undefined ? undefined : digits === '' ? '' : maskNumber(digits);
+
+/** The facts as JSON. */
+export function factsAsJson(facts: ModemFacts): Record<string, unknown> {
+  const { profile, imei, sim, iccid, registration, operator, smsc, storages } = facts;
+  return {
+    manufacturer: facts.manufacturer,
+    model: facts.model,
+    firmware: facts.firmware,
+    profile,
+    imei,
+    cfun: facts.functionality,
+    sim,
+    pin_tries_left: facts.pinTriesLeft,
+    iccid,
+    registration,
+    operator,
+    signal_dbm: facts.signalDbm,
+    smsc,
+    storages,
+    cnmi: facts.indications?.join(','),
+  };
+}

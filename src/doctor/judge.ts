@@ -1,0 +1,183 @@
+import type { RegistrationDomain, RegistrationStats } from '../modem/inquiry.js';
+import { simReasons } from '../modem/reasons.js';
+import type { ModemFacts } from './facts.js';
+import { error, type Finding, ok, warning } from './finding.js';
+
+/** What the configuration wants of a modem, as far as it can be judged. */
+export interface Wishes {
+  roaming: boolean;
+  statusReport: boolean;
+  /** Whether `pin_file` is set. */
+  hasPin: boolean;
+}
+
+/** Says of each fact whether it is as it should be. Of a chain of causes only the first is an error: without SIM nothing registers. */
+export function judgeFacts(facts: ModemFacts, wishes: Wishes): Finding[] {
+  const findings = [...judgeMaker(facts), ...judgeRadio(facts), ...judgeSim(facts, wishes)];
+  const isSimReady = facts.sim === 'ready' && isRadioOn(facts);
+  if (!isSimReady) return findings;
+  return [
+    ...findings,
+    ...judgeRegistration(facts, wishes),
+    ...judgeSignal(facts),
+    ...judgeServiceCentre(facts),
+    ...judgeStorage(facts),
+    ...judgeIndications(facts, wishes),
+  ];
+}
+
+function judgeMaker(facts: ModemFacts): Finding[] {
+  const { manufacturer, model, firmware, imei, profile } = facts;
+  const maker = [manufacturer, model].filter((part) => part !== undefined).join(' ');
+  if (maker === '')
+    return [warning('modem', 'it tells neither maker nor model: quirks are handled as generic')];
+  const rest = [
+    firmware === undefined ? undefined : `firmware ${firmware}`,
+    imei === undefined ? undefined : `IMEI ${imei}`,
+    `profile ${profile}`,
+  ].filter((part) => part !== undefined);
+  return [ok('modem', `${maker}, ${rest.join(', ')}`)];
+}
+
+/** A modem without `+CFUN` has its radio on. */
+const isRadioOn = ({ functionality = 1 }: ModemFacts) => functionality !== 0 && functionality !== 4;
+
+function judgeRadio(facts: ModemFacts): Finding[] {
+  if (isRadioOn(facts)) return [];
+  const what = `the radio is off (+CFUN: ${facts.functionality})`;
+  return [error('radio', what, 'simgate serve switches it on when it starts')];
+}
+
+function judgeSim(facts: ModemFacts, { hasPin }: Wishes): Finding[] {
+  const { sim = 'other', pinTriesLeft, iccid } = facts;
+  const tries = pinTriesLeft === undefined ? '' : `, ${pinTriesLeft} PIN tries left`;
+  const card = iccid === undefined ? '' : `, ICCID ${iccid}`;
+  const what = `${simReasons[sim]}${tries}${card}`;
+  switch (sim) {
+    case 'ready':
+      return [ok('sim', what)];
+    case 'busy':
+      return [warning('sim', what, 'wait a few seconds and ask again')];
+    case 'pin':
+      if (hasPin) return [warning('sim', what, 'simgate serve enters the PIN in pin_file, once')];
+      return [error('sim', what, 'set pin_file of this modem, or take the PIN lock off with a phone')];
+    case 'puk':
+      return [error('sim', what, 'put the SIM into a phone and enter the PUK there; simgate never does')];
+    case 'absent':
+      return [
+        error('sim', what, 'put one in, contacts down and cut corner as drawn, then plug the modem in again'),
+      ];
+    case 'other':
+      return [error('sim', what, 'try the SIM in a phone: it may be damaged, or want a network lock code')];
+  }
+}
+
+/** `<stat>` of `+CREG` and its kin (27.007 7.2), and whether an SMS can go out under it. */
+const registrations: readonly { word: string; kind: 'home' | 'roaming' | 'none' }[] = [
+  { word: 'not registered', kind: 'none' },
+  { word: 'home network', kind: 'home' },
+  { word: 'searching', kind: 'none' },
+  { word: 'denied', kind: 'none' },
+  { word: 'unknown', kind: 'none' },
+  { word: 'roaming', kind: 'roaming' },
+  { word: 'home network, SMS only', kind: 'home' },
+  { word: 'roaming, SMS only', kind: 'roaming' },
+  { word: 'emergency calls only', kind: 'none' },
+  { word: 'home network, CSFB not preferred', kind: 'home' },
+  { word: 'roaming, CSFB not preferred', kind: 'roaming' },
+  { word: 'emergency services only', kind: 'none' },
+];
+const denied = 3;
+
+const kindOf = (stat: number | undefined) => registrations[stat ?? 0]?.kind ?? 'none';
+
+const wordOf = (stat: number | undefined) =>
+  stat === undefined ? 'not known to this modem' : (registrations[stat]?.word ?? `stat ${stat}`);
+
+function judgeRegistration({ registration, operator }: ModemFacts, { roaming }: Wishes): Finding[] {
+  if (registration === undefined)
+    return [error('registration', 'the modem does not tell whether it is registered')];
+  const { creg, cgreg, cereg } = registration;
+  const what =
+    `${operator === undefined ? 'no operator' : `operator "${operator}"`}: ` +
+    `CREG ${wordOf(creg)}; CGREG ${wordOf(cgreg)}; CEREG ${wordOf(cereg)}`;
+  const kinds = [creg, cgreg, cereg].map(kindOf);
+  const isHome = kinds.includes('home');
+  if (!isHome && kinds.includes('roaming') && !roaming)
+    return [error('registration', what, 'set roaming = true for this modem, or use a SIM of this country')];
+  if (!isHome && !kinds.includes('roaming')) return [error('registration', what, remedyFor(registration))];
+  // The packet sides can be registered while no SMS gets through: CREG tells more (it covers SMS over SGs too).
+  if (kindOf(creg) === 'none')
+    return [
+      warning(
+        'registration',
+        what,
+        'CREG is what counts for SMS: if sends fail, choose 2G/3G, or a SIM and firmware with SMS over SGs',
+      ),
+    ];
+  return [ok('registration', what)];
+}
+
+function remedyFor(stats: RegistrationStats): string {
+  const domains = Object.keys(stats) as RegistrationDomain[];
+  if (domains.some((domain) => stats[domain] === denied))
+    return 'the network rejects the SIM: is it activated, paid, allowed in this kind of modem, and is there still 2G or 3G here?';
+  return 'look at the antenna and its plug, and try another place; a modem that was just plugged in needs up to a minute';
+}
+
+/** Below this, segments fail now and then; 27.007 8.5 ends at −113. */
+const weakDbm = -103;
+
+function judgeSignal({ signalDbm }: ModemFacts): Finding[] {
+  if (signalDbm === undefined) return [warning('signal', 'the modem does not tell how well it hears')];
+  if (signalDbm >= weakDbm) return [ok('signal', `${signalDbm} dBm`)];
+  return [warning('signal', `${signalDbm} dBm is weak`, 'a better antenna, or another place for it')];
+}
+
+function judgeServiceCentre({ smsc }: ModemFacts): Finding[] {
+  if (smsc === undefined) return [warning('smsc', 'the modem does not tell the SMSC, which it may do later')];
+  if (smsc === '')
+    return [
+      error(
+        'smsc',
+        'the SIM holds no number of an SMSC, so that every send fails (CMS 330)',
+        'put the SIM into a phone and set the message centre, whose number the operator knows',
+      ),
+    ];
+  return [ok('smsc', `SMSC ${smsc}`)];
+}
+
+function judgeStorage({ storages }: ModemFacts): Finding[] {
+  if (storages === undefined || storages.length === 0)
+    return [warning('storage', 'the modem does not tell how full its message storage is')];
+  const what = storages.map(({ storage, used, total }) => `${storage} ${used} of ${total}`).join(', ');
+  const isFull = storages.some(({ used, total }) => total > 0 && used >= total);
+  if (!isFull) return [ok('storage', what)];
+  return [
+    warning(
+      'storage',
+      `full: ${what}; status reports and inbound SMS stay out`,
+      'simgate serve clears what was received; what somebody stored to send must be deleted by hand',
+    ),
+  ];
+}
+
+function judgeIndications({ indications, isReadyForSms }: ModemFacts, { statusReport }: Wishes): Finding[] {
+  if (isReadyForSms === false)
+    return [
+      error(
+        'indications',
+        'the modem refuses PDU mode',
+        'it may still be starting: ask again in ten seconds',
+      ),
+    ];
+  if (indications === undefined) return [warning('indications', 'the modem does not tell its +CNMI')];
+  const [mode, , , ds = 0] = indications;
+  const what = `+CNMI: ${indications.join(',')} as read back`;
+  if (mode === 0) return [warning('indications', `${what}: it keeps to itself what comes in`)];
+  if (statusReport && ds === 0)
+    return [
+      warning('indications', `${what}: this modem hands over no status reports`, 'leave status_report off'),
+    ];
+  return [ok('indications', what)];
+}
