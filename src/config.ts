@@ -6,6 +6,7 @@ import { ConfigError, type Problem, shown } from './config/problem.js';
 import { contradictions, unknownKeys } from './config/rules.js';
 import { type ConfigFile, configSchema, isLoopback, type ListenAddress } from './config/schema.js';
 import { readSecrets, type Secrets } from './config/secrets.js';
+import { parseSelector, type Selector } from './config/selector.js';
 
 export { ConfigError, type Problem } from './config/problem.js';
 export { isLoopback, type ListenAddress } from './config/schema.js';
@@ -14,8 +15,10 @@ export { demoSecret, type Secrets } from './config/secrets.js';
 /** One modem as configured. `undefined` stands for "by the modem's profile" or "none". */
 export interface ModemConfig {
   name: string;
-  /** Absolute path of a tty, or `auto`. */
+  /** As configured: the path of a tty, `auto`, USB ids, or an IMEI. */
   device: string;
+  /** What `device` means. */
+  selector: Selector;
   pinFile: string | undefined;
   /** E.164; what a caller's `sender` may ask for. */
   number: string | undefined;
@@ -29,6 +32,8 @@ export interface ModemConfig {
   roaming: boolean;
   /** Whether to ask the SMSC for status reports (TP-SRR, 3GPP TS 23.040 9.2.3.5). */
   statusReport: boolean;
+  /** Whether to leave a note for the operator's own recovery hook when nothing else helps. */
+  recoveryHook: boolean;
   /** Time without traffic after which the modem is asked whether it is alive. */
   idleProbeMs: number;
 }
@@ -167,6 +172,11 @@ function toProblem(issue: Issue): Problem {
   return { path, message: issue.message, ...(value !== undefined && { value }) };
 }
 
+function selectorOf(device: string, absolute: (path: string) => string): Selector {
+  const parsed = parseSelector(device);
+  return parsed.ok ? parsed.selector : { kind: 'path', path: absolute(device) };
+}
+
 function toConfig(file: string, toml: ConfigFile, env: NodeJS.ProcessEnv): Config {
   const absolute = (path: string) => resolve(dirname(file), path);
   const optional = (path: string | undefined) => (path === undefined ? undefined : absolute(path));
@@ -188,7 +198,9 @@ function toConfig(file: string, toml: ConfigFile, env: NodeJS.ProcessEnv): Confi
     },
     modems: toml.modem.map((modem) => ({
       name: modem.name,
-      device: modem.device === 'auto' ? 'auto' : absolute(modem.device),
+      device: modem.device,
+      selector: selectorOf(modem.device, absolute),
+      recoveryHook: modem.recovery_hook,
       pinFile: optional(modem.pin_file),
       number: modem.number,
       baud: modem.baud,

@@ -1,21 +1,13 @@
-import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Logger } from 'winston';
-import { type Config, loadConfig, loadSecrets, type ModemConfig, type Secrets } from './config.js';
+import { type Config, loadConfig, loadSecrets, type Secrets } from './config.js';
 import { createDispatch, type Dispatch } from './dispatch/dispatch.js';
+import { createFleet } from './fleet.js';
 import { createAdminApp, createApp } from './http/app.js';
 import { createBearerVerifier } from './http/bearer.js';
 import { LimitedLog } from './http/limited-log.js';
 import { createServer, type HttpServer } from './http/server.js';
 import { createLog } from './log.js';
-import { maskNumber } from './mask.js';
-import { FlightRecord } from './modem/flight-record.js';
-import { Flights } from './modem/flights.js';
-import { type ConfiguredPin, PinMemory } from './modem/pin-memory.js';
-import { generic } from './modem/profiles.js';
-import type { InboundEvent } from './modem/storage.js';
-import { Supervisor } from './modem/supervisor.js';
-import { serialLink } from './serial/port.js';
+import type { Supervisor } from './modem/supervisor.js';
 import { openStateDir, type StateDir } from './state-dir.js';
 import { version } from './version.js';
 
@@ -54,12 +46,7 @@ export async function startDaemon(
 }
 
 async function compose(config: Config, secrets: Secrets, stateDir: StateDir, log: Logger): Promise<Daemon> {
-  const pinMemory = await PinMemory.open(stateDir.path);
-  const modems = await Promise.all(
-    config.modems.map(async (modem) =>
-      createModem(modem, await pinOf(modem, secrets), pinMemory, stateDir, log),
-    ),
-  );
+  const modems = await createFleet(config, secrets, stateDir, log);
   const dispatch = createDispatch({ modems, limits: config.message, log });
   const isReady = () => modems.some((modem) => ['ready', 'sending'].includes(modem.snapshot().phase));
   let stopping = false;
@@ -93,59 +80,6 @@ async function compose(config: Config, secrets: Secrets, stateDir: StateDir, log
       return stopped;
     },
   };
-}
-
-async function pinOf(modem: ModemConfig, secrets: Secrets): Promise<ConfiguredPin | undefined> {
-  const pin = secrets.pins.get(modem.name);
-  if (pin === undefined || modem.pinFile === undefined) return undefined;
-  const { mtimeNs, ino } = await stat(modem.pinFile, { bigint: true });
-  return { pin, generation: `${ino}-${mtimeNs}` };
-}
-
-async function createModem(
-  config: ModemConfig,
-  pin: ConfiguredPin | undefined,
-  pinMemory: PinMemory,
-  stateDir: StateDir,
-  log: Logger,
-): Promise<Supervisor> {
-  const file = join(stateDir.path, `${encodeURIComponent(config.name)}.flight`);
-  const [flightRecord, leftFlight] = await FlightRecord.open(file, (error) =>
-    log.error(`${file} cannot be written: after a crash a late result may go unrecognised`, {
-      event: 'state_fault',
-      error,
-    }),
-  );
-  return new Supervisor({
-    name: config.name,
-    device: config.device,
-    number: config.number,
-    openLink: serialLink(config.device, config.baud),
-    tuning: config,
-    idleProbeMs: config.idleProbeMs,
-    flights: new Flights(flightRecord, leftFlight, config.submitTimeoutMs ?? generic.submitTimeoutMs),
-    pin,
-    pinMemory,
-    callHook: undefined,
-    onInbound: (event) => logInbound(log, config.name, event),
-    log,
-  });
-}
-
-/** Who wrote, and what became of what we wrote; never the text (I6). */
-function logInbound(log: Logger, modem: string, event: InboundEvent): void {
-  if (event.kind === 'sms') {
-    log.info('an SMS came in', { event: 'inbound', modem, from: maskNumber(event.from) });
-  } else {
-    const { recipient, reference, state } = event;
-    log.info('a status report came in', {
-      event: 'inbound',
-      modem,
-      recipient: maskNumber(recipient),
-      reference,
-      state,
-    });
-  }
 }
 
 /** The state of the daemon as the admin listener shows it. */

@@ -8,7 +8,8 @@ const src = resolve(import.meta.dirname, '../src');
 const ranks: readonly (readonly string[])[] = [
   ['cli'],
   ['demo'],
-  ['serve', 'simulator'],
+  ['serve', 'simulator', 'doctor'],
+  ['control', 'fleet'],
   ['state-dir'],
   ['http'],
   ['dispatch'],
@@ -67,11 +68,11 @@ test('imports go downward only', () => {
   expect(wrong).toEqual([]);
 });
 
-test('only serve.ts builds the daemon', () => {
+test('only serve.ts and its fleet.ts build the daemon', () => {
   const builders = files.filter((file) =>
     /new Supervisor\(|createDispatch\(\{/.test(readFileSync(file, 'utf8')),
   );
-  expect(builders.map((file) => relative(src, file))).toEqual(['serve.ts']);
+  expect(builders.map((file) => relative(src, file))).toEqual(['fleet.ts', 'serve.ts']);
 });
 
 test('AT commands are spelled by the modem layer’s own rooms only', () => {

@@ -57,7 +57,7 @@ function sharedModemKeys(modems: unknown): Problem[] {
     const firstUse = new Map<string, number>();
     for (const [index, modem] of (Array.isArray(modems) ? modems : []).entries()) {
       const value = valueAt(modem, key);
-      if (typeof value !== 'string') continue;
+      if (typeof value !== 'string' || isShareable(value)) continue;
       const first = firstUse.get(normalize(value));
       if (first === undefined) firstUse.set(normalize(value), index);
       else {
@@ -68,6 +68,9 @@ function sharedModemKeys(modems: unknown): Problem[] {
   }
   return problems;
 }
+
+/** Several entries may be found each by itself, and identical sticks have identical ids: each entry then takes another stick. */
+const isShareable = (device: string): boolean => device === 'auto' || device.startsWith('usb:');
 
 function listeners({ http, admin }: TomlTable): Problem[] {
   const path = 'admin.listen';

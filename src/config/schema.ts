@@ -1,6 +1,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import * as v from 'valibot';
 import { toE164 } from '../e164.js';
+import { parseSelector } from './selector.js';
 
 /** Where a listener is bound. */
 export interface ListenAddress {
@@ -54,12 +55,22 @@ const number = v.pipe(
   }),
 );
 
+const device = v.pipe(
+  text('must be the path of a tty, best /dev/serial/by-id/…, or "auto"'),
+  v.rawCheck(({ dataset, addIssue }) => {
+    // Anything without such a prefix is a path, and may be relative to the file.
+    if (!dataset.typed || !/^(usb|imei):/.test(dataset.value)) return;
+    const parsed = parseSelector(dataset.value);
+    if (!parsed.ok) addIssue({ message: parsed.message });
+  }),
+);
+
 const notATable = 'must be a table, written as a line [name] above its keys';
 
 const modem = v.object(
   {
     name: text('must be 1 to 32 letters, digits, ".", "_" or "-"', /^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$/),
-    device: text('must be the path of a tty, best /dev/serial/by-id/…, or "auto"'),
+    device,
     pin_file: v.optional(path),
     number: v.optional(number),
     baud: v.optional(whole('bits per second', 300, 4_000_000), 115_200),
@@ -68,6 +79,7 @@ const modem = v.object(
     roaming: v.optional(flag, true),
     status_report: v.optional(flag, false),
     idle_probe_s: v.optional(whole('seconds', 1, 86_400), 60),
+    recovery_hook: v.optional(flag, false),
     per_day: v.optional(whole('messages', 1, 1_000_000)),
     per_month: v.optional(whole('messages', 1, 10_000_000)),
   },

@@ -6,8 +6,11 @@ import type { OpenLink } from '../serial/link.js';
 import type { Flights } from './flights.js';
 import { Ladder, type LossKind, type Rung } from './ladder.js';
 import { backoffMs, bootSign, type LifeEvent, transitions } from './life.js';
-import { Modem, type ModemTuning, type SimState } from './modem.js';
+import type { Locator } from './locator.js';
+import type { Modem, ModemTuning, SimState } from './modem.js';
+import { type OpenedModem, openModem } from './opening.js';
 import type { ConfiguredPin, PinMemory } from './pin-memory.js';
+import { generic } from './profiles.js';
 import { registrationReasons, simReasons } from './reasons.js';
 import type {
   ModemPhase,
@@ -23,10 +26,9 @@ import { unlock } from './unlock.js';
 
 export interface SupervisorOptions {
   name: string;
-  /** For people; what `openLink` opens. */
-  device: string;
+  /** Where to find it. */
+  locator: Locator;
   number: string | undefined;
-  openLink: OpenLink;
   tuning: ModemTuning;
   /** Milliseconds between liveness probes of an idle modem. */
   idleProbeMs: number;
@@ -70,8 +72,7 @@ export class Supervisor implements SmsModem {
   /** Counts the changes of phase: work begun in an earlier one has no say any more. */
   #epoch = 0;
   #reason: string | undefined = 'not opened yet';
-  #session: AtSession | undefined;
-  #modem: Modem | undefined;
+  #opened: OpenedModem | undefined;
   #signalDbm: number | undefined;
   #operator: string | undefined;
   #failures = 0;
@@ -99,11 +100,10 @@ export class Supervisor implements SmsModem {
 
   /** Ends for good: closes the tty. A message in flight is then rejected as unknown, so let the queue drain before. */
   async stop(): Promise<void> {
-    const session = this.#session;
     clearTimeout(this.#stallTimer);
     clearTimeout(this.#sweepTimer);
     this.#emit('stopped');
-    await session?.close();
+    await this.#close();
     await this.#flights.close();
   }
 
@@ -113,12 +113,17 @@ export class Supervisor implements SmsModem {
       phase: this.#phase,
       phaseSince: this.#phaseSince,
       reason: this.#reason,
-      device: this.#options.device,
-      manufacturer: this.#modem?.identity.manufacturer,
-      model: this.#modem?.identity.model,
+      device: this.#opened?.place.tty ?? this.#options.locator.device,
+      manufacturer: this.#opened?.modem.identity.manufacturer,
+      model: this.#opened?.modem.identity.model,
       operator: this.#operator,
       signalDbm: this.#signalDbm,
     };
+  }
+
+  /** True while it holds a tty, and with it a stick. */
+  get isOpen(): boolean {
+    return this.#opened !== undefined;
   }
 
   onPhase(listener: (snapshot: ModemSnapshot) => void): () => void {
@@ -131,13 +136,13 @@ export class Supervisor implements SmsModem {
    * while a message is in flight. Rejects when there is no modem now.
    */
   async inspect<T>(work: (modem: Modem) => Promise<T>): Promise<T> {
-    if (!this.#modem)
+    if (!this.#opened)
       throw new Error(`modem "${this.name}" is ${this.#phase}: ${this.#reason ?? 'not open'}`);
-    return work(this.#modem);
+    return work(this.#opened.modem);
   }
 
   async submit(sms: OutgoingSms, control: SubmitControl): Promise<SubmitReceipt> {
-    const modem = this.#modem;
+    const modem = this.#opened?.modem;
     if (this.#phase !== 'ready' || !modem) {
       const detail = `modem "${this.name}" is ${this.#phase}: ${this.#reason ?? 'busy'}`;
       throw new SendError('no_modem_ready', { detail, elsewhere: true });
@@ -164,7 +169,7 @@ export class Supervisor implements SmsModem {
       throw error;
     } finally {
       // A modem that is still out of step did not come back when asked: what it says next could answer anything.
-      if (modem === this.#modem) {
+      if (modem === this.#opened?.modem) {
         if (outcome === 'submitted' && modem.needsSynchronising)
           this.#lose('silent', 'it does not answer any more');
         else this.#emit(outcome, outcome === 'submitted' ? undefined : 'it did not answer after Ctrl-Z');
@@ -255,14 +260,27 @@ export class Supervisor implements SmsModem {
     // A tty that is not there is looked for once a second, however long that takes; one that is there but fails is left alone for longer each time.
     const failures = this.#failures;
     this.#failures = 1;
+    const { locator, tuning } = this.#options;
+    const opened = await openModem(locator, tuning, (openLink) => this.#openSession(openLink));
+    if (this.#phase !== 'opening') {
+      opened.place.release(); // stopped meanwhile
+      return opened.session.close();
+    }
+    this.#failures = failures;
+    this.#opened = opened;
+    this.#storage = new Storage(opened.modem, (event) => this.#options.onInbound(event));
+    this.#emit('opened', opened.place.why);
+  }
+
+  async #openSession(openLink: OpenLink): Promise<AtSession> {
     let session: AtSession | undefined;
     session = await AtSession.open(
-      this.#options.openLink,
-      { guardMs: this.#options.tuning.guardMs ?? 20 },
+      openLink,
+      { guardMs: this.#options.tuning.guardMs ?? generic.guardMs },
       {
         onUrc: (line, pdu) => this.#takeUrc(line, pdu),
         onLost: (cause) => {
-          if (session === undefined || session !== this.#session) return;
+          if (session === undefined || session !== this.#opened?.session) return;
           const kind = cause instanceof ModemRestarted ? 'restarted' : 'vanished';
           this.#lose(kind, cause?.message ?? 'closed');
         },
@@ -273,16 +291,11 @@ export class Supervisor implements SmsModem {
         }),
       },
     );
-    if (this.#phase !== 'opening') return session.close(); // stopped meanwhile
-    this.#failures = failures;
-    this.#session = session;
-    this.#modem = new Modem(session, this.#options.tuning);
-    this.#storage = new Storage(this.#modem, (event) => this.#options.onInbound(event));
-    this.#emit('opened');
+    return session;
   }
 
   async #probe(): Promise<void> {
-    const modem = this.#modem as Modem;
+    const modem = this.#openedModem();
     await modem.wake(wakeAttempts);
     this.#flights.noteWake(modem.echoedAtWake, modem.obeysEchoOff);
     await modem.switchOn();
@@ -295,7 +308,7 @@ export class Supervisor implements SmsModem {
 
   /** Gives the SIM what it asks for if that is safe, else waits for a person, a SIM that wakes up, or a new one. */
   async #unlock(): Promise<void> {
-    const modem = this.#modem as Modem;
+    const modem = this.#openedModem();
     const { pin, pinMemory } = this.#options;
     const obstacle = this.#sim === 'pin' ? await unlock(modem, pin, pinMemory) : simReasons[this.#sim];
     if (this.#phase !== 'unlocking') return;
@@ -307,14 +320,14 @@ export class Supervisor implements SmsModem {
   }
 
   async #lookAtSim(): Promise<void> {
-    this.#sim = await (this.#modem as Modem).simState();
+    this.#sim = await this.#openedModem().simState();
     if (this.#phase !== 'unlocking') return;
     if (this.#sim === 'ready') this.#emit('unlocked');
     else await this.#unlock();
   }
 
   async #register(): Promise<void> {
-    const modem = this.#modem as Modem;
+    const modem = this.#openedModem();
     const registration = (await modem.prepareSms()) ? await modem.registration() : undefined;
     if (this.#phase !== 'registering') return;
     if (registration === undefined || !modem.maySend(registration)) {
@@ -329,7 +342,7 @@ export class Supervisor implements SmsModem {
 
   /** The only traffic of an idle modem: is it there, is it registered, how well does it hear. */
   async #probeIdle(): Promise<void> {
-    const modem = this.#modem as Modem;
+    const modem = this.#openedModem();
     const registration = await modem.registration();
     if (this.#phase !== 'ready') return;
     if (!modem.maySend(registration)) return this.#emit('unregistered', registrationReasons[registration]);
@@ -338,16 +351,25 @@ export class Supervisor implements SmsModem {
   }
 
   async #release(): Promise<void> {
-    const session = this.#session;
     await this.#climb();
-    this.#session = undefined;
-    this.#modem = undefined;
-    this.#storage = undefined;
     clearTimeout(this.#stallTimer);
     clearTimeout(this.#sweepTimer);
     this.#sweepTimer = undefined;
-    await session?.close();
+    await this.#close();
     this.#emit('closed', this.#reason);
+  }
+
+  async #close(): Promise<void> {
+    const opened = this.#opened;
+    this.#opened = undefined;
+    this.#storage = undefined;
+    await opened?.session.close();
+    opened?.place.release();
+  }
+
+  #openedModem(): Modem {
+    if (!this.#opened) throw new Error(`modem "${this.name}" is not open`);
+    return this.#opened.modem;
   }
 
   /** Does what the ladder has decided, beyond opening the tty anew. */
@@ -358,7 +380,7 @@ export class Supervisor implements SmsModem {
     const why = { event: 'recovery', modem: this.name, rung, reason: this.#reason };
     if (rung === 'reset') {
       this.#log.warn(`modem ${this.name}: restarting it with AT+CFUN=1,1`, why);
-      await this.#modem?.restart();
+      await this.#opened?.modem.restart();
     } else if (this.#options.callHook) {
       this.#log.warn(`modem ${this.name}: calling the operator's recovery hook`, why);
       await this.#options.callHook(this.#reason ?? 'unknown');
@@ -366,7 +388,7 @@ export class Supervisor implements SmsModem {
   }
 
   #takeUrc(line: string, pdu: string | undefined): void {
-    for (const listener of this.#modem?.urcListeners ?? []) listener(line);
+    for (const listener of this.#opened?.modem.urcListeners ?? []) listener(line);
     const reference = /^\+CMGS: *(\d{1,3})\b/.exec(line)?.[1];
     if (reference !== undefined) {
       this.#log.info('a result came late', { event: 'late_reference', modem: this.name });
@@ -376,7 +398,7 @@ export class Supervisor implements SmsModem {
     if (sign === 'restart') {
       this.#flights.unanswered.clear();
       this.#failures = 0;
-      this.#session?.fail(new ModemRestarted(`the modem restarted (it said ${line})`));
+      this.#opened?.session.fail(new ModemRestarted(`the modem restarted (it said ${line})`));
     } else if (sign === 'refresh' && this.#phase === 'ready') {
       this.#emit('refresh', `the modem said ${line}`);
     }

@@ -52,6 +52,8 @@ describe('a configuration with what must be there', () => {
           pinFile: undefined,
           number: undefined,
           baud: 115_200,
+          recoveryHook: false,
+          selector: { kind: 'path', path: '/dev/ttyUSB2' },
           guardMs: undefined,
           submitTimeoutMs: undefined,
           roaming: true,

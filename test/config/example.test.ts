@@ -32,7 +32,7 @@ describe('the example', () => {
     const config = load(example);
     const bare = load(`${auth0}secret_file = "/etc/simgate/auth0-secret"\n${modem}`);
     const [own, other] = [config.modems[0]!, bare.modems[0]!];
-    expect({ ...config, modems: [{ ...own, device: other.device }] }).toEqual(bare);
+    expect({ ...config, modems: [{ ...own, device: other.device, selector: other.selector }] }).toEqual(bare);
   });
 
   it('is valid with every line uncommented, and shows the defaults where there are any', () => {
@@ -44,7 +44,7 @@ describe('the example', () => {
       admin: bare.admin,
       control: bare.control,
       auth0: defined(bare.auth0),
-      modems: [defined({ ...bare.modems[0], device: undefined })],
+      modems: [defined({ ...bare.modems[0], device: undefined, selector: undefined })],
       message: bare.message,
       log: bare.log,
     });

@@ -14,7 +14,7 @@ import { basename, join } from 'node:path';
  * urc| \r\n^MODE: 5,7\r\r\n     the same, as raw bytes
  *
  * [start]                      a table: commands in any order, each may come often
- * < RDY                        before the first `>`: said when the tty is opened
+ * < RDY                        before the first `>`: said when the tty is first opened
  * > AT+CPIN?                   the daemon writes this and CR
  * < +CME ERROR: 14             the modem answers; a command listed twice is answered so first, then otherwise
  * > ^[                         ESC, without CR; no answer here
@@ -44,7 +44,7 @@ export interface Dialogue {
   statusReport: boolean;
   /** What the device says unasked, as framed bytes. */
   urcs: string[];
-  /** Said when the tty is opened. */
+  /** Said when the tty is first opened. */
   greeting: ModemStep[];
   startPhase: string;
   table: Map<string, Answers>;

@@ -12,6 +12,8 @@ export interface Delivery {
   insert?: { bytes: string; boundary: number };
 }
 
+type Expectation = Extract<Step, { kind: 'expect' }>;
+
 /** Two-line URCs (27.005 3.4.1) are said in one breath. */
 const firstOfTwo = /\+(CMT|CDS|CBM): /;
 
@@ -20,7 +22,7 @@ const firstOfTwo = /\+(CMT|CDS|CBM): /;
  * command that the dialogue does not know is a failure that names it.
  */
 export class DialoguePlayer {
-  /** Everything the daemon wrote, but for what `[any time]` allows. */
+  /** What the daemon wrote, but for what `[any time]` allows: as it was, or, in a scenario, as the dialogue has it. */
   readonly written: string[] = [];
   /** What went wrong here; whoever drives the test throws it. */
   failure: Error | undefined;
@@ -33,8 +35,8 @@ export class DialoguePlayer {
    * the modem is free, and whoever comes first after a lost result resynchronises.
    */
   mayResynchronise = false;
-  /** What the scenario has next. */
-  awaited: Extract<Step, { kind: 'expect' }> | undefined;
+  /** What the scenario still has until the message ends. */
+  awaited: Expectation[] = [];
   /** Times {@link Delivery.insert} was said. */
   insertions = 0;
   /** The longest piece of speech, in octets, and the most line boundaries in one, since {@link measureAnew}. */
@@ -46,6 +48,8 @@ export class DialoguePlayer {
   /** Writes that a scenario has still to look at; undefined while the tables answer. */
   #unread: string[] | undefined;
   #listener: LinkListener | undefined;
+  /** It boots once. */
+  #greeting: ModemStep[];
   #echo: boolean;
   /** Echo of the command that is about to be answered in a scenario. */
   #pendingEcho = '';
@@ -57,6 +61,7 @@ export class DialoguePlayer {
   constructor(dialogue: Dialogue) {
     this.#dialogue = dialogue;
     this.#echo = dialogue.echo;
+    this.#greeting = dialogue.greeting;
   }
 
   readonly openLink: OpenLink = (listener) => {
@@ -74,7 +79,9 @@ export class DialoguePlayer {
         return Promise.resolve();
       },
     };
-    this.#then(this.#dialogue.greeting);
+    const greeting = this.#greeting;
+    this.#greeting = [];
+    setImmediate(() => this.#then(greeting));
     return Promise.resolve(link);
   };
 
@@ -96,11 +103,12 @@ export class DialoguePlayer {
   }
 
   /** True when the daemon has written; it must be what `step` says. */
-  heard(step: Extract<Step, { kind: 'expect' }>): boolean {
+  heard(step: Expectation): boolean {
     const bytes = this.#unread?.shift();
     if (bytes === undefined) return false;
     if (!step.bytes.test(bytes))
       this.#fail(`the daemon wrote ${shown(bytes)}, where line ${step.line} has "${step.text}"`);
+    this.written.push(step.text.includes('*') ? step.text : bytes);
     this.#pendingEcho = this.#echoOf(bytes);
     return true;
   }
@@ -118,12 +126,14 @@ export class DialoguePlayer {
       this.#then(this.#nextAnswer(anyTime), this.#echoOf(bytes));
       return;
     }
-    const isExtra = this.mayResynchronise && isResync(bytes) && !this.awaited?.bytes.test(bytes);
-    this.written.push(bytes);
+    const isDue = this.awaited[0]?.bytes.test(bytes) === true;
+    if (isDue) this.awaited.shift();
+    const isExtra = this.mayResynchronise && isResync(bytes) && !isDue;
     if (this.#unread && !isExtra) {
       this.#unread.push(bytes);
       return;
     }
+    this.written.push(bytes);
     const answers = this.#dialogue.table.get(bytes);
     if (answers) this.#then(this.#nextAnswer(answers), this.#echoOf(bytes));
     else this.#fail(`the daemon wrote ${shown(bytes)}, which [start] does not know`);
@@ -229,7 +239,7 @@ function isBoundary(before: string | undefined): boolean {
 }
 
 /** What a resynchronisation writes. */
-export const isResync = (bytes: string): boolean => bytes === '\x1b' || bytes === 'AT\r';
+export const isResync = (bytes: string): boolean => /^(\x1b|AT\r)$/.test(bytes);
 
 function shown(bytes: string): string {
   const text = bytes.replace(/\r$/, '').replaceAll('\x1b', '^[').replaceAll('\x1a', '^Z');

@@ -8,6 +8,7 @@ import type { PinMemory } from '../../src/modem/pin-memory.js';
 import type { InboundEvent } from '../../src/modem/storage.js';
 import { Supervisor } from '../../src/modem/supervisor.js';
 import { segmentText } from '../../src/sms/segments.js';
+import { locatorOf } from '../modem/virtual-link.js';
 import { type Dialogue, isModemStep, type ModemStep, type Step } from './dialogue.js';
 import { type Delivery, DialoguePlayer } from './player.js';
 
@@ -92,9 +93,8 @@ class Stage {
     const pinMemory = { last: () => undefined, note: () => Promise.resolve() };
     this.#supervisor = new Supervisor({
       name: dialogue.name,
-      device: '/dev/dialogue',
       number: undefined,
-      openLink: this.player.openLink,
+      locator: locatorOf(this.player.openLink),
       tuning: { guardMs, submitTimeoutMs: undefined, roaming: true, statusReport: dialogue.statusReport },
       idleProbeMs: longestMs,
       flights: new Flights(flightRecord as unknown as FlightRecord, undefined),
@@ -125,8 +125,8 @@ class Stage {
         speech.push(step);
       }
       const step = steps[at++];
-      this.player.awaited = step?.kind === 'expect' ? step : undefined;
       if (speech.length > 0) await this.#perform(speech);
+      if (step?.kind !== 'expect') this.player.awaited = expectedNext(steps.slice(at));
       if (step && !isModemStep(step)) await this.#take(step);
     }
     this.player.endScenario();
@@ -231,6 +231,12 @@ class Stage {
       vi.advanceTimersToNextTimer();
     }
   }
+}
+
+/** What is to be written until the message ends, or another begins. */
+function expectedNext(steps: readonly Step[]) {
+  const end = steps.findIndex((step) => !isModemStep(step) && step.kind !== 'expect');
+  return (end < 0 ? steps : steps.slice(0, end)).filter((step) => step.kind === 'expect');
 }
 
 /** An error in the words of a `=` line. */

@@ -1,4 +1,4 @@
-import { type IncomingMessage, request } from 'node:http';
+import { type IncomingMessage, type OutgoingHttpHeaders, type RequestOptions, request } from 'node:http';
 import type { PlannedMessage } from './plan.js';
 
 /** What a caller saw of its request. Stamps are nanoseconds of CLOCK_MONOTONIC, taken when the caller knew. */
@@ -30,57 +30,61 @@ export interface Story {
 const patienceMs = 15_000;
 
 /** Posts one message to the gateway, as its caller is planned to; resolves with what the caller saw. */
-export function post(
+export async function post(
   port: number,
   token: string,
   message: PlannedMessage,
   longestDeadlineMs: number,
 ): Promise<Story> {
-  const { waitS, leaveAfterMs } = message;
-  const body = JSON.stringify({
-    recipient: message.recipient,
-    body: message.text,
-    ...(message.messageType !== undefined && { message_type: message.messageType }),
-  });
-  const deadlineMs = Math.min(longestDeadlineMs, (waitS ?? Infinity) * 1000);
+  const deadlineMs = Math.min(longestDeadlineMs, (message.waitS ?? Infinity) * 1000);
   const sentNs = process.hrtime.bigint();
+  const outcome = await exchange(port, token, message, deadlineMs + patienceMs);
+  return { message, sentNs, deadlineMs, outcome };
+}
+
+function exchange(port: number, token: string, message: PlannedMessage, limitMs: number): Promise<Outcome> {
+  const body = bodyOf(message);
   return new Promise((resolve) => {
     const timers: NodeJS.Timeout[] = [];
     const end = (outcome: Outcome): void => {
       for (const timer of timers) clearTimeout(timer);
-      resolve({ message, sentNs, deadlineMs, outcome });
+      resolve(outcome);
     };
-    const outgoing = request(
-      {
-        host: '127.0.0.1',
-        port,
-        path: '/sms',
-        method: 'POST',
-        agent: false,
-        headers: {
-          authorization: `Bearer ${token}`,
-          'content-type': 'application/json',
-          'content-length': Buffer.byteLength(body),
-          ...(waitS !== undefined && { prefer: `wait=${waitS}` }),
-        },
-      },
-      (response) => {
-        const chunks: Buffer[] = [];
-        response.on('data', (chunk: Buffer) => chunks.push(chunk));
-        response.on('error', (error) => end(broken(error)));
-        response.on('end', () => end(answered(response, Buffer.concat(chunks))));
-      },
-    );
+    const options = { ...to(port, '/sms'), method: 'POST', headers: headersOf(token, message, body) };
+    const outgoing = request(options, (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('error', (error) => end(broken(error)));
+      response.on('end', () => end(answered(response, Buffer.concat(chunks))));
+    });
     const giveUp = (kind: 'left' | 'unanswered') => (): void => {
       // The stamp is first: what the daemon does later it does for a caller who has surely gone.
       end({ kind, atNs: process.hrtime.bigint() });
       outgoing.destroy();
     };
     outgoing.on('error', (error) => end(broken(error)));
-    timers.push(setTimeout(giveUp('unanswered'), deadlineMs + patienceMs));
-    if (leaveAfterMs !== undefined) timers.push(setTimeout(giveUp('left'), leaveAfterMs));
+    timers.push(setTimeout(giveUp('unanswered'), limitMs));
+    if (message.leaveAfterMs !== undefined) timers.push(setTimeout(giveUp('left'), message.leaveAfterMs));
     outgoing.end(body);
   });
+}
+
+function bodyOf({ recipient, text, messageType }: PlannedMessage): string {
+  return JSON.stringify({ recipient, body: text, message_type: messageType });
+}
+
+function headersOf(token: string, { waitS }: PlannedMessage, body: string): OutgoingHttpHeaders {
+  return {
+    authorization: `Bearer ${token}`,
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(body),
+    ...(waitS !== undefined && { prefer: `wait=${waitS}` }),
+  };
+}
+
+/** A connection of its own for each request: one that is kept would break at a restart for reasons that are nobody's fault. */
+function to(port: number, path: string): RequestOptions {
+  return { host: '127.0.0.1', port, path, agent: false };
 }
 
 function broken(error: Error): Outcome {
@@ -98,7 +102,7 @@ function answered({ statusCode: status = 0, headers }: IncomingMessage, body: Bu
 /** Whether a message could be sent now, as `/readyz` says; false as well while nobody listens. */
 export function isReady(port: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const asked = request({ host: '127.0.0.1', port, path: '/readyz', agent: false }, (response) => {
+    const asked = request(to(port, '/readyz'), (response) => {
       response.resume();
       response.on('error', () => resolve(false));
       response.on('end', () => resolve(response.statusCode === 200));

@@ -153,7 +153,8 @@ function supersededByNone(
 function falseSuccess({ story, accepted }: Case, { body, atNs }: Answered): string | undefined {
   const { message } = story;
   const inTime = accepted.filter((acceptance) => acceptance.atNs <= atNs);
-  const parts = [...inTime].sort((a, b) => a.sequence - b.sequence);
+  const inOrder = [...inTime].sort((a, b) => a.sequence - b.sequence);
+  const parts = inOrder.filter(({ sequence }, index) => sequence !== inOrder[index - 1]?.sequence);
   if (parts.length < message.segments || parts.some(({ total }) => total !== message.segments)) {
     return `was answered 200, but of ${message.segments} segments the network had ${parts.length}`;
   }

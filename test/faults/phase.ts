@@ -82,18 +82,9 @@ class PhaseRun {
   }
 
   async #setUp(): Promise<void> {
-    const { modems, vendor, callers, number } = this.#phase;
     mkdirSync(this.#folder);
-    for (const [index, flags] of modems.entries()) {
-      const seed = String(this.#seed * 100 + number * 2 + index);
-      const all = ['--vendor', vendor, '--seed', seed, ...flags];
-      this.#modems.push(await VirtualModem.start(this.#folder, `modem${index + 1}`, all));
-    }
-    const secret = new TextEncoder().encode(this.#secret);
-    const names = { subject: 'urn:Auth0', audience: 'urn:MySmsGateway' };
-    for (let index = 0; index < callers; index += 1) {
-      this.#tokens.push(await mintToken({ secret, ...names, expiresInS: 3600 + index }));
-    }
+    await this.#startModems();
+    await this.#mintTokens();
     const leaks = new LeakSearch(this.#phase, [this.#secret, ...this.#tokens]);
     this.#gateway = new Gateway(this.#folder, this.#writeConfig(), {
       line: (line) => {
@@ -107,7 +98,27 @@ class PhaseRun {
     await this.#gateway.start();
     this.#watch.start();
     if (await this.#watch.untilReady(recoveryLimitMs)) return;
-    throw new Error(`phase ${number}: not ready ${recoveryLimitMs} ms after the start, before any fault`);
+    throw new Error(
+      `phase ${this.#phase.number}: not ready ${recoveryLimitMs} ms after the start, before any fault`,
+    );
+  }
+
+  async #startModems(): Promise<void> {
+    const { modems, vendor, number } = this.#phase;
+    for (const [index, flags] of modems.entries()) {
+      const seed = String(this.#seed * 100 + number * 2 + index);
+      const all = ['--vendor', vendor, '--seed', seed, ...flags];
+      this.#modems.push(await VirtualModem.start(this.#folder, `modem${index + 1}`, all));
+    }
+  }
+
+  /** One for each caller, told apart by its life. */
+  async #mintTokens(): Promise<void> {
+    const secret = new TextEncoder().encode(this.#secret);
+    const names = { subject: 'urn:Auth0', audience: 'urn:MySmsGateway' };
+    for (let index = 0; index < this.#phase.callers; index += 1) {
+      this.#tokens.push(await mintToken({ secret, ...names, expiresInS: 3600 + index }));
+    }
   }
 
   #writeConfig(): string {
@@ -223,9 +234,10 @@ class PhaseRun {
       this.#over.throwIfAborted();
       await pause(message.pauseMs);
       await this.#watch.untilReady(Math.max(0, until - performance.now()));
-      const { outcome } = await this.#send(message, 0);
-      if (outcome.kind === 'answered' && outcome.status === 200) return;
+      const story = await this.#send(message, 0);
+      if (story.outcome.kind === 'answered' && story.outcome.status === 200) return;
       if (performance.now() > until) break;
+      await this.#waitAsTold(story);
     }
     this.#violations.push({ property: 'I8', what: 'ready, but no message got through after the last fault' });
   }

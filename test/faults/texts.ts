@@ -19,17 +19,17 @@ const gsm7Extension = ['€', '[', ']', '{', '}', '~', '^', '|', '\\'];
 const ucs2Filler = ['ж', 'я', 'и', ' ', '码', '验', 'e\u0301', '😀', '👩‍💻'];
 
 /**
- * Lengths in septets or UTF-16 units that need this many segments wherever a cut must step aside, and leave at least
- * 29 characters, hence a whole marker, in the last.
+ * Lengths in septets or UTF-16 units that need this many segments wherever a cut must step aside (the text may get up to 15
+ * longer), and leave at least 34 characters, hence a whole marker, in the last.
  */
 const lengths = {
-  gsm7: [undefined, [30, 150], [205, 290], [360, 430]],
-  ucs2: [undefined, [30, 65], [100, 118], [167, 180]],
+  gsm7: [undefined, [30, 145], [205, 290], [360, 430]],
+  ucs2: [undefined, [30, 55], [105, 118], [170, 180]],
 } as const;
 
 const fillerUnits = 12;
 
-/** A text of 1–3 segments with the marker of message `number` in every 21 units. */
+/** A text of 1–3 segments with the marker of message `number` after every 12 to 16 other units. */
 export function markedText(random: Random, number: number): MarkedText {
   const marker = `${markerPrefix}${number.toString(36).padStart(4, '0')}`;
   const alphabet = random.below(3) === 0 ? 'ucs2' : 'gsm7';

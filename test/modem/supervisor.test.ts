@@ -7,8 +7,9 @@ import type { PinMemory } from '../../src/modem/pin-memory.js';
 import type { OutgoingSms } from '../../src/modem/sms-modem.js';
 import type { InboundEvent } from '../../src/modem/storage.js';
 import { Supervisor, type SupervisorOptions } from '../../src/modem/supervisor.js';
+import type { OpenLink } from '../../src/serial/link.js';
 import { segmentText } from '../../src/sms/segments.js';
-import { VirtualDevice } from './virtual-link.js';
+import { locatorOf, VirtualDevice } from './virtual-link.js';
 
 const log = winston.createLogger({ silent: true });
 const started: Supervisor[] = [];
@@ -39,9 +40,8 @@ function supervise(
   } as unknown as FlightRecord;
   const supervisor = new Supervisor({
     name: 'main',
-    device: '/dev/virtual',
     number: undefined,
-    openLink: device.openLink,
+    locator: locatorOf(device.openLink),
     tuning: { guardMs: 0, submitTimeoutMs: undefined, roaming: true, statusReport: false },
     idleProbeMs: 60_000,
     flights: new Flights(flightRecord, left, 180_000),
@@ -347,7 +347,7 @@ describe('a modem that does not answer', () => {
   test('is reset when opening it anew does not help, but never in a loop', async () => {
     const device = new VirtualDevice({ bootMs: 2_000 });
     let dead = false;
-    const openLink: SupervisorOptions['openLink'] = async (listener) => {
+    const openLink: OpenLink = async (listener) => {
       const link = await device.openLink(listener);
       return {
         ...link,
@@ -359,7 +359,7 @@ describe('a modem that does not answer', () => {
       hooks.push(reason);
       return Promise.resolve();
     };
-    const setup = supervise(device, { openLink, callHook });
+    const setup = supervise(device, { locator: locatorOf(openLink), callHook });
     await ready(setup);
     dead = true;
     await vi.advanceTimersByTimeAsync(4 * 60_000);

@@ -1,3 +1,4 @@
+import type { Locator } from '../../src/modem/locator.js';
 import type { LinkListener, OpenLink, SerialLink } from '../../src/serial/link.js';
 import { LinkLost } from '../../src/serial/link.js';
 import { FaultPlanner, type FaultSpec, parseFault } from '../../src/simulator/faults.js';
@@ -91,4 +92,17 @@ export class VirtualDevice {
   commands(): string[] {
     return this.entries.flatMap((entry) => (entry.kind === 'command' ? [entry.line] : []));
   }
+}
+
+/** A locator that knows one place. */
+export function locatorOf(openLink: OpenLink): Locator {
+  return {
+    device: '/dev/virtual',
+    isWanted: undefined,
+    places: () =>
+      Promise.resolve([
+        () => ({ tty: '/dev/virtual', why: 'as configured', openLink, release: () => undefined }),
+      ]),
+    explain: (_, error) => Promise.resolve(error instanceof Error ? error.message : String(error)),
+  };
 }

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
+import type { Selector } from '../../config/selector.js';
 import { idOf, wrongRole } from './at-ports.js';
 import { consoleTtys } from './console.js';
-import type { Selector } from './selector.js';
 import type { Stick, StickPort } from './stick.js';
 import { linkTarget, type Roots, resolved } from './sysfs.js';
 

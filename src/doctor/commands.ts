@@ -1,0 +1,223 @@
+import * as v from 'valibot';
+import type { Logger } from 'winston';
+import { AtLinkLost } from '../at/errors.js';
+import type { ModemConfig } from '../config.js';
+import { ControlError, type ControlRequest } from '../control/protocol.js';
+import type { ControlCommand } from '../control/server.js';
+import type { Send } from '../dispatch/message.js';
+import { toE164 } from '../e164.js';
+import { maskNumber } from '../mask.js';
+import type { Stick } from '../modem/discovery/stick.js';
+import { listSticks } from '../modem/discovery/sticks.js';
+import type { Modem } from '../modem/modem.js';
+import type { ModemSnapshot } from '../modem/sms-modem.js';
+import { stoppedAnswering } from './direct.js';
+import { examine, factsAsJson } from './facts.js';
+import { error, type Finding, type ModemReport, ok, warning } from './finding.js';
+import { judgeFacts } from './judge.js';
+import { listModems } from './modem-list.js';
+import type { Surroundings } from './surroundings.js';
+import { reportSpareSticks, shownDevice, wishesOf } from './targets.js';
+import { sendTestMessage } from './test-message.js';
+import { judgeTty } from './tty.js';
+import { askCarrier } from './ussd.js';
+import { whyNotUssd } from './ussd-text.js';
+
+/** A modem as the daemon has it. `snapshot().device` is its tty while it is open. */
+export interface OwnModem {
+  readonly name: string;
+  snapshot(): ModemSnapshot;
+  inspect<T>(work: (modem: Modem) => Promise<T>): Promise<T>;
+}
+
+/** What the daemon lends to the control socket. */
+export interface OwnDaemon {
+  modems: readonly OwnModem[];
+  configs: readonly ModemConfig[];
+  send: Send;
+  /** Milliseconds within which the queue answers. */
+  deadlineMs: number;
+  snapshot(): object;
+  surroundings: Surroundings;
+  log: Logger;
+}
+
+/** The commands by which the CLI asks a running daemon. */
+export function controlCommands(daemon: OwnDaemon): Readonly<Record<string, ControlCommand>> & {
+  status: ControlCommand;
+} {
+  return {
+    status: async function* status() {
+      yield { pid: process.pid, ...daemon.snapshot() };
+    },
+    doctor: (_request, signal) => doctor(daemon, signal),
+    modems: () => modems(daemon),
+    ussd: createUssd(daemon),
+    send: (request, signal) => send(daemon, request, signal),
+  };
+}
+
+/** Yields `{report}` for each modem, then for each stick that is none of the daemon's. */
+async function* doctor(daemon: OwnDaemon, signal: AbortSignal): AsyncGenerator<object> {
+  const sticks = await listSticks(daemon.surroundings.roots);
+  const usedKeys = new Set<string>();
+  for (const [index, modem] of daemon.modems.entries()) {
+    const config = daemon.configs[index]!;
+    const stick = stickOf(modem.snapshot().device, sticks);
+    if (stick !== undefined) usedKeys.add(stick.key);
+    yield { report: await reportOwn(modem, config, stick, daemon.surroundings, signal) };
+  }
+  for (const report of reportSpareSticks(sticks, usedKeys)) yield { report };
+}
+
+const stickOf = (tty: string, sticks: readonly Stick[]) =>
+  sticks.find((stick) => stick.ports.some((port) => port.tty === tty));
+
+/** Milliseconds for one modem; it may be sending meanwhile, and then answers in between. */
+const examineMs = 60_000;
+
+async function reportOwn(
+  modem: OwnModem,
+  config: ModemConfig,
+  stick: Stick | undefined,
+  surroundings: Surroundings,
+  signal: AbortSignal,
+): Promise<ModemReport> {
+  const snapshot = modem.snapshot();
+  const tty = isOpen(snapshot) ? snapshot.device : undefined;
+  const head = { name: modem.name, device: shownDevice(config.device), ...(tty !== undefined && { tty }) };
+  const findings = [judgePhase(snapshot)];
+  if (tty === undefined) return { ...head, findings };
+  const why = stick?.atPorts.find((port) => port.tty === tty)?.why ?? `found as ${head.device}`;
+  const key = stick?.key ?? tty;
+  const judged = await judgeTty(
+    { tty, why, stickKey: key, ...(stick && { stick }) },
+    surroundings,
+    process.pid,
+  );
+  findings.unshift(...judged.findings);
+  if (snapshot.phase === 'stalled') return { ...head, findings };
+  const asked = await askOwn(modem, config, signal);
+  return { ...head, ...asked, findings: [...findings, ...asked.findings] };
+}
+
+/** Asks between the messages; gives up in time, so that the person at the terminal hears something. */
+async function askOwn(
+  modem: OwnModem,
+  config: ModemConfig,
+  signal: AbortSignal,
+): Promise<Pick<ModemReport, 'facts' | 'findings'>> {
+  const late = new AbortController();
+  const tooLong = new Promise<'late'>((resolve) => {
+    const timer = setTimeout(() => resolve('late'), examineMs);
+    late.signal.addEventListener('abort', () => clearTimeout(timer));
+  });
+  const examining = modem.inspect((lent) =>
+    examine(lent, { signal: AbortSignal.any([signal, late.signal]), prepare: false }),
+  );
+  try {
+    const examination = await Promise.race([examining, tooLong]);
+    if (examination === 'late') {
+      examining.catch(() => undefined); // it ends at its next command, for nobody waits for it any more
+      return {
+        findings: [error('modem', `the modem did not answer everything within ${examineMs / 1000} s`)],
+      };
+    }
+    const { facts, silent } = examination;
+    const findings = judgeFacts(facts, wishesOf(config));
+    return { facts: factsAsJson(facts), findings: silent ? [...findings, stoppedAnswering] : findings };
+  } catch (thrown) {
+    if (!(thrown instanceof AtLinkLost) && isOpen(modem.snapshot())) throw thrown;
+    return { findings: [error('modem', `the modem was lost while it was asked: ${messageOf(thrown)}`)] };
+  } finally {
+    late.abort(new ControlError('nobody waits for the answer any more'));
+  }
+}
+
+const messageOf = (thrown: unknown) => (thrown instanceof Error ? thrown.message : String(thrown));
+
+const openPhases = new Set(['probing', 'unlocking', 'registering', 'ready', 'sending', 'stalled']);
+const isOpen = ({ phase }: ModemSnapshot) => openPhases.has(phase);
+
+function judgePhase({ phase, phaseSince, reason }: ModemSnapshot): Finding {
+  const seconds = Math.round((performance.now() - phaseSince) / 1000);
+  const what = `${phase} for ${seconds} s${reason === undefined ? '' : `: ${reason}`}`;
+  if (phase === 'ready' || phase === 'sending') return ok('state', what);
+  if (phase === 'stalled')
+    return warning('state', what, 'it takes nothing else until the network has answered: wait 3 minutes');
+  return error('state', what);
+}
+
+/** Yields one `{sticks}`. */
+async function* modems({ modems, surroundings }: OwnDaemon): AsyncGenerator<object> {
+  const used = new Map(modems.map((modem) => [modem.snapshot().device, modem.name]));
+  yield { sticks: listModems(await listSticks(surroundings.roots), used) };
+}
+
+const text = (key: string) => v.string(`the request needs "${key}", a text`);
+const ussdRequest = v.object({ code: text('code'), modem: v.optional(text('modem')) });
+const sendRequest = v.object({ recipient: text('recipient') });
+
+function parse<Schema extends v.GenericSchema>(
+  schema: Schema,
+  request: ControlRequest,
+): v.InferOutput<Schema> {
+  const parsed = v.safeParse(schema, request);
+  if (!parsed.success) throw new ControlError(parsed.issues[0].message);
+  return parsed.output;
+}
+
+/** Yields one answer of the carrier; one question at a time for each modem, or the answers would get mixed up. */
+function createUssd(daemon: OwnDaemon): ControlCommand {
+  const asking = new Set<string>();
+  return async function* ussd(request, signal) {
+    const { code, modem: name } = parse(ussdRequest, request);
+    const objection = whyNotUssd(code);
+    if (objection !== undefined) throw new ControlError(objection);
+    const modem = chooseModem(daemon.modems, name);
+    const { phase, reason } = modem.snapshot();
+    if (phase !== 'ready' && phase !== 'sending')
+      throw new ControlError(`modem "${modem.name}" is ${phase}${reason === undefined ? '' : `: ${reason}`}`);
+    if (asking.has(modem.name)) throw new ControlError(`modem "${modem.name}" is asking the carrier already`);
+    asking.add(modem.name);
+    try {
+      yield { modem: modem.name, ...(await modem.inspect((lent) => askCarrier(lent, code, signal))) };
+    } catch (thrown) {
+      if (!(thrown instanceof AtLinkLost)) throw thrown;
+      throw new ControlError(`modem "${modem.name}" was lost: ${thrown.message}`, { cause: thrown });
+    } finally {
+      asking.delete(modem.name);
+    }
+  };
+}
+
+/** The one that is named, or the only one. */
+export function chooseModem<Named extends { readonly name: string }>(
+  modems: readonly Named[],
+  name: string | undefined,
+): Named {
+  const names = modems.map((modem) => modem.name).join(', ');
+  if (name === undefined) {
+    if (modems.length === 1) return modems[0]!;
+    throw new ControlError(
+      modems.length === 0 ? 'there is no modem' : `say which modem with --modem: ${names}`,
+    );
+  }
+  const found = modems.find((modem) => modem.name === name);
+  if (found === undefined) throw new ControlError(`there is no modem "${name}"; there is ${names || 'none'}`);
+  return found;
+}
+
+/** Yields one `{finding}`. The message keeps the rules of the queue: it is never started once who asked has left. */
+async function* send(
+  daemon: OwnDaemon,
+  request: ControlRequest,
+  signal: AbortSignal,
+): AsyncGenerator<object> {
+  const recipient = toE164(parse(sendRequest, request).recipient);
+  if (recipient === undefined)
+    throw new ControlError('the recipient must be + and 7 to 15 digits (ITU-T E.164)');
+  const finding = await sendTestMessage(daemon.send, recipient, daemon.deadlineMs, signal);
+  daemon.log.info(`doctor: ${finding.what}`, { event: 'test_message', recipient: maskNumber(recipient) });
+  yield { finding };
+}

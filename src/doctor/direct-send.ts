@@ -1,0 +1,41 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Logger } from 'winston';
+import { AtLinkLost, AtTimeout } from '../at/errors.js';
+import { FlightRecord } from '../modem/flight-record.js';
+import { Flights } from '../modem/flights.js';
+import type { Modem } from '../modem/modem.js';
+import { submitSms } from '../modem/submission.js';
+import { LinkLost } from '../serial/link.js';
+import { segmentText } from '../sms/segments.js';
+import { withModem } from './direct.js';
+import { error, type Finding } from './finding.js';
+import type { Target } from './targets.js';
+import { judgeNotSent, judgeSent, testText } from './test-message.js';
+
+/** How long the network may try to deliver the test message: TP-VP's least. */
+const validityMs = 300_000;
+
+/**
+ * Sends the test message through a modem that no daemon has. Waits for the network's answer as long as the modem's profile says, 3 minutes at
+ * most, for nobody is waiting behind it.
+ */
+export async function sendDirectly(
+  tty: string,
+  target: Target,
+  recipient: string,
+  log: Logger,
+): Promise<Finding> {
+  // What is in the air is noted there for nobody: doctor says itself that the daemon must wait when the outcome is open.
+  const folder = await mkdtemp(join(tmpdir(), 'simgate-doctor-'));
+  try {
+    return await withModem(tty, target, (modem) => submit(modem, folder, target, recipient, log));
+  } catch (thrown) {
+    if (!(thrown instanceof LinkLost || thrown instanceof AtLinkLost || thrown instanceof AtTimeout))
+      throw thrown;
+    return error('send', `the test message was not sent: ${thrown.message}`);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}

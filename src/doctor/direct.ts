@@ -1,0 +1,148 @@
+import { AtLinkLost, AtTimeout } from '../at/errors.js';
+import { AtSession } from '../at/session.js';
+import { isSameImei } from '../config/selector.js';
+import { explainObstacle } from '../modem/discovery/obstacles.js';
+import type { Candidate } from '../modem/discovery/select.js';
+import { Modem } from '../modem/modem.js';
+import { generic } from '../modem/profiles.js';
+import { LinkLost } from '../serial/link.js';
+import { serialLink } from '../serial/port.js';
+import { examine, factsAsJson } from './facts.js';
+import { error, type Finding, type ModemReport, ok, warning } from './finding.js';
+import { judgeFacts } from './judge.js';
+import type { Surroundings } from './surroundings.js';
+import type { Target } from './targets.js';
+import { judgeTty } from './tty.js';
+
+/** `AT` tries, a second each, before an open tty counts as silent. */
+const wakeAttempts = 3;
+
+/**
+ * Opens a tty, wakes the modem on it, lends it to `work`, and closes it. Rejects with `LinkLost` when the tty cannot be opened, `AtTimeout`
+ * when nothing answers AT, `AtLinkLost` when it vanishes, and with what `work` rejects with.
+ */
+export async function withModem<T>(
+  tty: string,
+  { baud, tuning }: Pick<Target, 'baud' | 'tuning'>,
+  work: (modem: Modem) => Promise<T>,
+): Promise<T> {
+  let modem: Modem | undefined;
+  const session = await AtSession.open(
+    serialLink(tty, baud),
+    { guardMs: tuning.guardMs ?? generic.guardMs },
+    {
+      onUrc: (line) => {
+        for (const listener of modem?.urcListeners ?? []) listener(line);
+      },
+      onLost: () => undefined, // the command in flight is rejected with the cause
+    },
+  );
+  try {
+    modem = new Modem(session, tuning);
+    await modem.wake(wakeAttempts);
+    return await work(modem);
+  } finally {
+    await session.close();
+  }
+}
+
+/** What was found at a target, and, when a modem answered, on which tty. */
+export interface DirectReport {
+  report: ModemReport;
+  answered?: Candidate;
+}
+
+/**
+ * Looks at a target's ttys until a modem answers on one; opens none that another program uses, and none of `usedKeys`, to which it adds the stick
+ * that it found.
+ */
+export async function reportTarget(
+  target: Target,
+  surroundings: Surroundings,
+  usedKeys: Set<string>,
+  signal: AbortSignal,
+): Promise<DirectReport> {
+  const { name, device, candidates, reason } = target;
+  const head = { name, ...(device !== undefined && { device }) };
+  const inVain: Finding[] = [];
+  const closed = new Set(usedKeys);
+  for (const candidate of candidates) {
+    signal.throwIfAborted();
+    // Two sessions on one modem would mix up their answers, whichever of its ttys they use.
+    if (closed.has(candidate.stickKey)) continue;
+    const { findings, isFree } = await judgeTty(candidate, surroundings);
+    const look = isFree
+      ? await lookAt(candidate, target, surroundings, signal)
+      : { outcome: 'closed' as const };
+    if (look.outcome === 'answered') {
+      usedKeys.add(candidate.stickKey);
+      const report = {
+        ...head,
+        tty: candidate.tty,
+        facts: look.facts,
+        findings: [...findings, ...look.findings],
+      };
+      return { report, answered: candidate };
+    }
+    if (look.outcome === 'closed') closed.add(candidate.stickKey);
+    inVain.push(...findings, ...('findings' in look ? look.findings : []));
+  }
+  if (candidates.length === 0) inVain.push(error('tty', reason ?? 'there is no tty to try'));
+  else if (!inVain.some(({ level }) => level === 'error')) inVain.push(nothingAnswers(target));
+  const [first] = candidates;
+  return { report: { ...head, ...(first && { tty: first.tty }), findings: inVain } };
+}
+
+/** On a cable or an UART that nobody has named there need not be a modem. */
+function nothingAnswers({ candidates, device }: Target): Finding {
+  const isMaybe = candidates.every(({ stick }) => stick?.kind === 'cable' || stick?.kind === 'uart');
+  if (device === undefined && isMaybe) return ok('modem', 'nothing answers AT: no modem hangs on it');
+  return error(
+    'modem',
+    'no modem answers AT',
+    'plug it in again, with enough power (a hub of its own); for an UART look at baud, wiring and PWRKEY',
+  );
+}
+
+type Look =
+  | { outcome: 'answered'; facts: Record<string, unknown>; findings: Finding[] }
+  /** Nothing answers on this tty; another one of the stick may. */
+  | { outcome: 'silent'; findings: Finding[] }
+  /** The modem is in use, or gone: its other ttys are left alone too. */
+  | { outcome: 'closed'; findings: Finding[] };
+
+async function lookAt(
+  { tty }: Candidate,
+  target: Target,
+  { roots, identity }: Surroundings,
+  signal: AbortSignal,
+): Promise<Look> {
+  try {
+    return await withModem(tty, target, (modem) => ask(modem, tty, target, signal));
+  } catch (thrown) {
+    if (thrown instanceof AtTimeout)
+      return { outcome: 'silent', findings: [warning('tty', `${tty} does not answer AT`)] };
+    if (thrown instanceof AtLinkLost)
+      return { outcome: 'closed', findings: [error('tty', `${tty} was lost: ${thrown.message}`)] };
+    if (!(thrown instanceof LinkLost)) throw thrown;
+    const { sentence } = await explainObstacle(tty, thrown, roots, identity);
+    return { outcome: 'closed', findings: [error('tty', sentence)] };
+  }
+}
+
+async function ask(modem: Modem, tty: string, target: Target, signal: AbortSignal): Promise<Look> {
+  const { selector, wishes } = target;
+  if (selector.kind === 'imei' && !isSameImei((await modem.imei()) ?? '', selector.imei))
+    return { outcome: 'closed', findings: [ok('tty', `${tty} belongs to a modem with another IMEI`)] };
+  const { facts, silent } = await examine(modem, { signal, prepare: true });
+  const findings = judgeFacts(facts, wishes);
+  if (silent) findings.push(stoppedAnswering);
+  return { outcome: 'answered', facts: factsAsJson(facts), findings };
+}
+
+/** The modem answered at first. */
+export const stoppedAnswering: Finding = error(
+  'modem',
+  'the modem stopped answering in the middle',
+  'plug it in again; if it happens often, give it more power',
+);

@@ -1,0 +1,92 @@
+import { dirname } from 'node:path';
+import { modemDaemonsRunning } from '../modem/discovery/holders.js';
+import type { Stick } from '../modem/discovery/stick.js';
+import { attribute } from '../modem/discovery/sysfs.js';
+import { releasedAtMs } from '../version.js';
+import { error, type Finding, ok, warning } from './finding.js';
+import type { Surroundings } from './surroundings.js';
+
+/** What of the machine itself matters: its clock, and who else goes for modems. */
+export async function judgeMachine(surroundings: Surroundings, sticks: readonly Stick[]): Promise<Finding[]> {
+  const [clock, rivals] = await Promise.all([judgeClock(surroundings), judgeRivals(surroundings, sticks)]);
+  return [clock, ...rivals];
+}
+
+async function judgeClock({ nowMs, isClockSynchronised }: Surroundings): Promise<Finding> {
+  const now = nowMs();
+  const what = `${new Date(now).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+  if (now < releasedAtMs)
+    return error(
+      'clock',
+      `${what} is before this version of simgate was made: tokens cannot be judged, and requests are answered 503 clock_unset`,
+      'sudo timedatectl set-ntp true; a Raspberry Pi has no clock battery and needs the network for the time',
+    );
+  const isSynchronised = await isClockSynchronised();
+  if (isSynchronised === false)
+    return warning(
+      'clock',
+      `${what}, kept by nothing: once it is off by more than auth0.clock_tolerance_s, good tokens are refused`,
+      'sudo timedatectl set-ntp true, or install chrony',
+    );
+  return ok(
+    'clock',
+    isSynchronised ? `${what}, synchronised` : `${what}; the system does not say what keeps it`,
+  );
+}
+
+/** Programs that probe every modem they see, and whether they were told to leave ours alone. */
+async function judgeRivals(surroundings: Surroundings, sticks: readonly Stick[]): Promise<Finding[]> {
+  const running = await modemDaemonsRunning(surroundings.roots);
+  const findings: Finding[] = [];
+  for (const { name, pid } of running) {
+    const who = `${name} runs (pid ${pid})`;
+    if (name !== 'ModemManager') {
+      findings.push(
+        warning('rivals', `${who} and sends through modems too`, `stop it, or give it another modem`),
+      );
+      continue;
+    }
+    const exposed = await exposedTo(surroundings, sticks);
+    if (exposed.length === 0) findings.push(ok('rivals', `${who}, told by udev to leave the modems alone`));
+    else
+      findings.push(
+        warning(
+          'rivals',
+          `${who} and may talk to ${exposed.join(', ')} in between`,
+          'install the udev rule: see README, "ModemManager"',
+        ),
+      );
+  }
+  return findings.length > 0 ? findings : [ok('rivals', 'no other program that looks for modems runs')];
+}
+
+/** The AT ports that no udev rule keeps ModemManager from (its manual, "Common udev tags"). */
+async function exposedTo(surroundings: Surroundings, sticks: readonly Stick[]): Promise<string[]> {
+  const exposed: string[] = [];
+  for (const stick of sticks) {
+    const [best] = stick.atPorts;
+    if (best === undefined || stick.usb === undefined) continue;
+    const port = stick.ports.find(({ tty }) => tty === best.tty);
+    const isIgnored =
+      (await hasTag(surroundings, await usbDeviceNumber(stick), 'ID_MM_DEVICE_IGNORE')) ||
+      (await hasTag(surroundings, port?.deviceNumber, 'ID_MM_PORT_IGNORE'));
+    if (!isIgnored) exposed.push(best.tty);
+  }
+  return exposed;
+}
+
+/** `major:minor` of the USB device's own node. A cable's key ends with its interface and socket. */
+function usbDeviceNumber(stick: Stick): Promise<string | undefined> {
+  return attribute(stick.kind === 'cable' ? dirname(stick.key) : stick.key, 'dev');
+}
+
+/** Whether udev's database has the tag for the character device. */
+async function hasTag(
+  { udevData }: Surroundings,
+  deviceNumber: string | undefined,
+  tag: string,
+): Promise<boolean> {
+  if (deviceNumber === undefined) return false;
+  const entry = await attribute(udevData, `c${deviceNumber}`);
+  return entry?.split('\n').includes(`E:${tag}=1`) ?? false;
+}

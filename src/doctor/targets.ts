@@ -1,0 +1,110 @@
+import { parseSelector, type Selector } from '../config/selector.js';
+import type { ModemConfig } from '../config.js';
+import { maskNumber } from '../mask.js';
+import { type Candidate, candidatesFor } from '../modem/discovery/select.js';
+import type { Stick } from '../modem/discovery/stick.js';
+import type { Roots } from '../modem/discovery/sysfs.js';
+import type { ModemTuning } from '../modem/modem.js';
+import { error, type ModemReport, ok } from './finding.js';
+import type { Wishes } from './judge.js';
+
+/** A modem to look at: an entry of the configuration, or, without one, a stick. */
+export interface Target {
+  name: string;
+  /** As configured. */
+  device?: string;
+  /** `imei` must be proven by asking. */
+  selector: Selector;
+  /** The ttys to try, best first. */
+  candidates: readonly Candidate[];
+  /** Why there is none. */
+  reason?: string;
+  baud: number;
+  tuning: ModemTuning;
+  wishes: Wishes;
+}
+
+/** What the daemon does when nothing is configured. */
+const defaultBaud = 115_200;
+const defaultTuning: ModemTuning = {
+  guardMs: undefined,
+  submitTimeoutMs: undefined,
+  roaming: true,
+  statusReport: false,
+};
+const noWishes: Wishes = { roaming: true, statusReport: false, hasPin: false };
+
+/** The entries of a configuration with the ttys that they may mean now. */
+export async function configuredTargets(
+  modems: readonly ModemConfig[],
+  sticks: readonly Stick[],
+  roots: Roots,
+): Promise<Target[]> {
+  return Promise.all(
+    modems.map(async (modem): Promise<Target> => {
+      const others = modems.filter((other) => other !== modem).map(({ selector }) => selector);
+      return {
+        name: modem.name,
+        device: shownDevice(modem.device),
+        selector: modem.selector,
+        ...(await candidatesFor(modem.selector, sticks, roots, others)),
+        baud: modem.baud,
+        tuning: modem,
+        wishes: wishesOf(modem),
+      };
+    }),
+  );
+}
+
+/** What an entry of the configuration wants of its modem. */
+export function wishesOf({ roaming, statusReport, pinFile }: ModemConfig): Wishes {
+  return { roaming, statusReport, hasPin: pinFile !== undefined };
+}
+
+/** Everything plugged in that has an AT port, or may have one. */
+export async function discoveredTargets(sticks: readonly Stick[], roots: Roots): Promise<Target[]> {
+  const { candidates } = await candidatesFor({ kind: 'auto' }, sticks, roots);
+  const byStick = new Map<string, Candidate[]>();
+  for (const candidate of candidates)
+    byStick.set(candidate.stickKey, [...(byStick.get(candidate.stickKey) ?? []), candidate]);
+  return [...byStick.values()].map((own) => ({
+    name: own[0]?.stick === undefined ? own[0]!.tty : stickName(own[0].stick),
+    selector: { kind: 'auto' },
+    candidates: own,
+    baud: defaultBaud,
+    tuning: defaultTuning,
+    wishes: noWishes,
+  }));
+}
+
+/** What to call a stick: what it is and where it is plugged in. */
+export function stickName({ model, usb, ports }: Stick): string {
+  if (usb === undefined) return ports[0]?.tty ?? 'serial port';
+  return `${model ?? usb.product ?? 'USB modem'} at USB port ${usb.busPath}`;
+}
+
+/** `device` as configured, but for an IMEI, which is shown nowhere whole. */
+export const shownDevice = (device: string): string =>
+  device.startsWith('imei:') ? `imei:${maskNumber(device)}` : device;
+
+/**
+ * Sticks that no modem above is: those that have no AT port, with what to do about it, and modems that no entry of the configuration
+ * names. Cables, UARTs and what is no modem are passed over.
+ */
+export function reportSpareSticks(sticks: readonly Stick[], usedKeys: ReadonlySet<string>): ModemReport[] {
+  return sticks.flatMap((stick): ModemReport[] => {
+    if (usedKeys.has(stick.key)) return [];
+    if (stick.kind !== 'modem' && stick.kind !== 'unlisted') return [];
+    const [best] = stick.atPorts;
+    const name = stickName(stick);
+    if (best === undefined)
+      return [{ name, findings: [error('stick', stick.problem ?? 'it has no tty to talk to')] }];
+    return [
+      {
+        name,
+        tty: best.tty,
+        findings: [ok('stick', 'plugged in; no [[modem]] of the configuration uses it')],
+      },
+    ];
+  });
+}

@@ -1,0 +1,67 @@
+import { accessFor, nodeRights } from '../modem/discovery/access.js';
+import { holdersOf } from '../modem/discovery/holders.js';
+import { consoleObstacle, explainRights } from '../modem/discovery/obstacles.js';
+import type { Candidate } from '../modem/discovery/select.js';
+import { resolved } from '../modem/discovery/sysfs.js';
+import { error, type Finding, ok } from './finding.js';
+import type { Surroundings } from './surroundings.js';
+
+/** What can be said of a tty without opening it. */
+export interface TtyJudgement {
+  findings: Finding[];
+  /** True when it may be opened: nobody else talks to the modem, and we have the right. */
+  isFree: boolean;
+}
+
+/**
+ * Looks who else uses the modem behind a tty, by this or another of its ttys, and whether we may. `ownPid` is the process that
+ * may have it open: the daemon that looks at its own.
+ */
+export async function judgeTty(
+  { tty, why, stick }: Candidate,
+  surroundings: Surroundings,
+  ownPid?: number,
+): Promise<TtyJudgement> {
+  const { roots } = surroundings;
+  const node = (await resolved(tty)) ?? tty;
+  const console = await consoleObstacle(node, roots);
+  const ttys = [...new Set([node, ...(stick?.ports ?? []).map((port) => port.tty)])];
+  const findings = [
+    ok('tty', `${tty}: ${why}`),
+    ...(console === undefined ? [] : [error('console', console.sentence)]),
+    ...(await judgeRights(node, surroundings)),
+    ...(await Promise.all(ttys.map((one) => judgeHolders(one, surroundings, ownPid)))).flat(),
+  ];
+  return { findings, isFree: findings.every(({ level }) => level !== 'error') };
+}
+
+async function judgeRights(node: string, { roots, identity }: Surroundings): Promise<Finding[]> {
+  const found = await nodeRights(node);
+  if (found === undefined) return [error('rights', `${node} is gone: is the modem plugged in?`)];
+  const access = await accessFor(found, roots, identity);
+  if (!access.isPermitted)
+    return [error('rights', (await explainRights(node, found, roots, identity)).sentence)];
+  const rights = `${access.mode} ${access.owner}:${access.group}`;
+  if (identity.uid !== 0) return [ok('rights', `${access.user} may use it (${rights})`)];
+  // What root may says nothing of the daemon's user.
+  const members = access.isGroupEnough ? `, and so may the group ${access.group}` : '';
+  return [ok('rights', `root may use it (${rights})${members}`)];
+}
+
+/** The far end of a pseudo-terminal keeps it open itself: there only its lock counts, which opening it will show. */
+const isPseudoTerminal = (node: string) => node.startsWith('/dev/pts/');
+
+async function judgeHolders(tty: string, { roots }: Surroundings, ownPid?: number): Promise<Finding[]> {
+  const node = (await resolved(tty)) ?? tty;
+  if (isPseudoTerminal(node)) return [];
+  const { holders } = await holdersOf(node, roots);
+  return holders
+    .filter(({ pid }) => pid !== ownPid)
+    .map(({ name, pid }) =>
+      error(
+        'holder',
+        `${name} (pid ${pid}) has ${tty} of this modem open`,
+        'stop it, or keep it off this modem',
+      ),
+    );
+}

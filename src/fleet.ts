@@ -1,0 +1,103 @@
+import { mkdir, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Logger } from 'winston';
+import type { Config, ModemConfig, Secrets } from './config.js';
+import { maskNumber } from './mask.js';
+import { StickLocks } from './modem/discovery/stick-locks.js';
+import { type Roots, systemRoots } from './modem/discovery/sysfs.js';
+import { FlightRecord } from './modem/flight-record.js';
+import { Flights } from './modem/flights.js';
+import { createLocator } from './modem/locator.js';
+import { type ConfiguredPin, PinMemory } from './modem/pin-memory.js';
+import { generic } from './modem/profiles.js';
+import type { InboundEvent } from './modem/storage.js';
+import { Supervisor } from './modem/supervisor.js';
+import type { StateDir } from './state-dir.js';
+
+/** The modems of a configuration, each with its supervisor, none of them started. */
+export async function createFleet(
+  config: Config,
+  secrets: Secrets,
+  stateDir: StateDir,
+  log: Logger,
+  roots: Roots = systemRoots,
+): Promise<Supervisor[]> {
+  const pinMemory = await PinMemory.open(stateDir.path);
+  const locks = new StickLocks();
+  const fleet: Supervisor[] = [];
+  for (const modem of config.modems) {
+    const locator = createLocator({
+      owner: modem.name,
+      device: modem.device,
+      selector: modem.selector,
+      baudRate: modem.baud,
+      locks,
+      roots,
+      others: () => config.modems.filter((_, i) => fleet[i]?.isOpen === false).map((other) => other.selector),
+    });
+    fleet.push(
+      new Supervisor({
+        name: modem.name,
+        number: modem.number,
+        locator,
+        tuning: modem,
+        idleProbeMs: modem.idleProbeMs,
+        flights: await openFlights(modem, stateDir, log),
+        pin: await pinOf(modem, secrets),
+        pinMemory,
+        callHook: modem.recoveryHook ? (reason) => callHook(modem.name, reason, stateDir, log) : undefined,
+        onInbound: (event) => logInbound(log, modem.name, event),
+        log,
+      }),
+    );
+  }
+  return fleet;
+}
+
+async function openFlights(modem: ModemConfig, stateDir: StateDir, log: Logger): Promise<Flights> {
+  const file = join(stateDir.path, `${encodeURIComponent(modem.name)}.flight`);
+  const [record, left] = await FlightRecord.open(file, (error) =>
+    log.error(`${file} cannot be written: after a crash a late result may go unrecognised`, {
+      event: 'state_fault',
+      error,
+    }),
+  );
+  return new Flights(record, left, modem.submitTimeoutMs ?? generic.submitTimeoutMs);
+}
+
+async function pinOf(modem: ModemConfig, secrets: Secrets): Promise<ConfiguredPin | undefined> {
+  const pin = secrets.pins.get(modem.name);
+  if (pin === undefined || modem.pinFile === undefined) return undefined;
+  const { mtimeNs, ino } = await stat(modem.pinFile, { bigint: true });
+  return { pin, generation: `${ino}-${mtimeNs}` };
+}
+
+/** Leaves a note that a root-owned systemd path unit watches for; the daemon itself has no right to do more. */
+async function callHook(modem: string, reason: string, stateDir: StateDir, log: Logger): Promise<void> {
+  const file = join(stateDir.path, 'recover', encodeURIComponent(modem));
+  try {
+    await mkdir(join(stateDir.path, 'recover'), { recursive: true, mode: 0o700 });
+    await writeFile(file, `${reason}\n`, { mode: 0o600 });
+  } catch (error) {
+    log.error(`${file} cannot be written: the recovery hook of modem ${modem} was not called`, {
+      event: 'state_fault',
+      error,
+    });
+  }
+}
+
+/** Who wrote, and what became of what we wrote; never the text (I6). */
+function logInbound(log: Logger, modem: string, event: InboundEvent): void {
+  if (event.kind === 'sms') {
+    log.info('an SMS came in', { event: 'inbound', modem, from: maskNumber(event.from) });
+    return;
+  }
+  const { recipient, reference, state } = event;
+  log.info('a status report came in', {
+    event: 'inbound',
+    modem,
+    recipient: maskNumber(recipient),
+    reference,
+    state,
+  });
+}

@@ -1,0 +1,68 @@
+import { isSameImei, type Selector } from '../config/selector.js';
+import type { OpenLink } from '../serial/link.js';
+import { LinkLost } from '../serial/link.js';
+import { serialLink } from '../serial/port.js';
+import { explainObstacle } from './discovery/obstacles.js';
+import { candidatesFor } from './discovery/select.js';
+import type { StickLocks } from './discovery/stick-locks.js';
+import { listSticks } from './discovery/sticks.js';
+import type { Roots } from './discovery/sysfs.js';
+
+/** A tty that may be the modem's; it is claimed until it is released. */
+export interface Place {
+  tty: string;
+  /** Why this one: a sentence for people. */
+  why: string;
+  openLink: OpenLink;
+  /** Gives the stick back to other entries. */
+  release(): void;
+}
+
+/** Where a modem is to be found, anew at each opening: what was ttyUSB0 may come back as ttyUSB3. */
+export interface Locator {
+  /** As configured, for people. */
+  readonly device: string;
+  /** The ttys to try, best first, each claimed only when it is taken. Rejects with `LinkLost` when there is none, and says why. */
+  places(): Promise<readonly (() => Place | undefined)[]>;
+  /** True when a modem with this IMEI is the one that is meant; undefined when any is. */
+  readonly isWanted: ((imei: string | undefined) => boolean) | undefined;
+  /** What keeps us from a tty that would not open, as a person should read it. */
+  explain(tty: string, error: unknown): Promise<string>;
+}
+
+export interface LocatorOptions {
+  /** The modem's configured name: who claims. */
+  owner: string;
+  /** As configured. */
+  device: string;
+  selector: Selector;
+  baudRate: number;
+  locks: StickLocks;
+  roots: Roots;
+  /** The selectors of the other entries that have no stick now: what a more exact one names is left to it. */
+  others(): readonly Selector[];
+}
+
+/** Finds the modem by what the configuration calls it: a path, USB ids, an IMEI, or `auto`. */
+export function createLocator(options: LocatorOptions): Locator {
+  const { owner, device, selector, baudRate, locks, roots } = options;
+  return {
+    device,
+    isWanted:
+      selector.kind === 'imei' ? (imei) => imei !== undefined && isSameImei(imei, selector.imei) : undefined,
+    async places() {
+      const selection = await candidatesFor(selector, await listSticks(roots), roots, options.others());
+      if (selection.candidates.length === 0) {
+        throw new LinkLost(`${device}: ${selection.reason ?? 'no modem found'}`);
+      }
+      return selection.candidates.map(({ tty, stickKey, why }) => () => {
+        if (!locks.claim(stickKey, owner)) return undefined;
+        const release = () => locks.release(stickKey, owner);
+        return { tty, why, openLink: serialLink(tty, baudRate), release };
+      });
+    },
+    async explain(tty, error) {
+      return (await explainObstacle(tty, error, roots)).sentence;
+    },
+  };
+}

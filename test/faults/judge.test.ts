@@ -1,0 +1,151 @@
+import { expect, test } from 'vitest';
+import { encodeTextSubmit } from '../../src/simulator/encode.js';
+import type { RecordEntry } from '../../src/simulator/record.js';
+import { textUserData } from '../../src/simulator/text-mode.js';
+import type { Outcome, Story } from './caller.js';
+import { judge } from './judge.js';
+import type { PlannedMessage } from './plan.js';
+
+const message: PlannedMessage = {
+  number: 7,
+  recipient: '+491512345678',
+  marker: 'zqx0007',
+  text: '#zqx0007# is your code',
+  segments: 1,
+  messageType: undefined,
+  pauseMs: 0,
+  waitS: undefined,
+  leaveAfterMs: undefined,
+  fault: undefined,
+};
+
+/** A TPDU with this text to this number, made without the product's encoder. */
+function tpduOf(text: string, recipient = message.recipient): string {
+  const lengthAndData = textUserData(text, 0)!;
+  const tpdu = encodeTextSubmit({ firstOctet: 0x11, recipient, pid: 0, dcs: 0, vp: 0, lengthAndData });
+  return Buffer.from(tpdu).toString('hex').toUpperCase();
+}
+
+const ms = (at: number): string => String(BigInt(at) * 1_000_000n);
+
+function accepted(at: number, tpdu = tpduOf(message.text), more: object = {}): RecordEntry {
+  const entry = { kind: 'accepted', seq: 1, submit: 1, mr: 42, tpdu, at_ns: ms(at), ...more };
+  return { recipient: message.recipient, text: message.text, ...entry } as RecordEntry;
+}
+
+function ctrlZ(at: number): RecordEntry {
+  return { kind: 'ctrl_z', submit: 1, data: `00${tpduOf(message.text)}`, at_ns: ms(at) };
+}
+
+function answer(at: number, status: number, body: Record<string, unknown>): Outcome {
+  return { kind: 'answered', atNs: BigInt(ms(at)), status, body, retryAfterMs: 0 };
+}
+
+const success = { segments: 1, references: [42] };
+
+/** What the judge says of one message that was sent at 1000 ms with a deadline of 2000 ms. */
+function verdict(outcome: Outcome, entries: readonly RecordEntry[], restarts = [[0, 0]]): string[] {
+  const story: Story = { message, sentNs: BigInt(ms(1000)), deadlineMs: 2000, outcome };
+  const windows = restarts.map(([from = 0, to = 0]) => ({
+    signal: 'SIGKILL' as const,
+    fromNs: BigInt(ms(from)),
+    toNs: BigInt(ms(to)),
+  }));
+  return judge([story], [{ modem: 'sim', entries }], windows).map(
+    ({ property, what }) => `${property} ${what}`,
+  );
+}
+
+test('finds nothing wrong with what was accepted, then answered 200', () => {
+  expect(verdict(answer(1200, 200, success), [ctrlZ(1050), accepted(1100)])).toEqual([]);
+});
+
+test('finds nothing wrong with what was refused and never accepted', () => {
+  const refused = { code: 'no_modem_ready', submitted: 'no' };
+  expect(verdict(answer(1200, 503, refused), [])).toEqual([]);
+});
+
+test('sees a 200 for what the network never had, or had only later (I1)', () => {
+  expect(verdict(answer(1200, 200, success), [ctrlZ(1050)])).toEqual([
+    'I1 was answered 200, but of 1 segments the network had 0',
+  ]);
+  expect(verdict(answer(1200, 200, success), [accepted(1201)])).toEqual([
+    'I1 was answered 200, but of 1 segments the network had 0',
+  ]);
+});
+
+test('sees another text, a wrong count and a foreign reference behind a 200 (I1)', () => {
+  const cut = accepted(1100, tpduOf('#zqx0007# is your'), { text: '#zqx0007# is your' });
+  expect(verdict(answer(1200, 200, success), [cut])).toEqual([
+    'I1 was answered 200, but another text was accepted: #zqx0007# is your',
+  ]);
+  expect(verdict(answer(1200, 200, { ...success, segments: 2 }), [accepted(1100)])).toEqual([
+    'I1 was answered 2 segments',
+  ]);
+  expect(verdict(answer(1200, 200, { ...success, references: [41] }), [accepted(1100)])).toEqual([
+    'I1 was answered references [41], but segment 1 has 42',
+  ]);
+});
+
+test('sees that "not submitted" was submitted, even much later (I2)', () => {
+  const refused = { code: 'deadline_unreachable', submitted: 'no' };
+  expect(verdict(answer(1200, 503, refused), [accepted(9000)])).toEqual([
+    'I2 was answered 503 deadline_unreachable, submitted: no, but of 1 segments the network had 1',
+  ]);
+});
+
+test('sees that "partly" was the whole (I2)', () => {
+  const partly = { code: 'partly_submitted', submitted: 'partly' };
+  expect(verdict(answer(1200, 502, partly), [accepted(1100)])).toHaveLength(1);
+});
+
+test('sees an answer that the contract does not know', () => {
+  expect(verdict(answer(1200, 503, { code: 'no_modem_ready', submitted: 'unknown' }), [])).toEqual([
+    'contract was answered 503 no_modem_ready, submitted: unknown',
+  ]);
+  expect(verdict(answer(1200, 500, { code: 'internal', submitted: 'unknown' }), [])).toHaveLength(1);
+  expect(verdict(answer(1200, 409, { code: 'superseded', submitted: 'no' }), [])).toEqual([
+    'contract was superseded, but by no other message',
+  ]);
+});
+
+test('sees a message that was started after its answer, its caller or its deadline (I3)', () => {
+  const unknown = answer(1200, 504, { code: 'outcome_unknown', submitted: 'unknown' });
+  expect(verdict(unknown, [ctrlZ(1449)]), 'a Ctrl-Z may be on its way').toEqual([]);
+  expect(verdict(unknown, [ctrlZ(1451)])).toEqual(['I3 was started 251 ms after it was answered']);
+  const left: Outcome = { kind: 'left', atNs: BigInt(ms(1100)) };
+  expect(verdict(left, [ctrlZ(1400)])).toEqual(['I3 was started 300 ms after it was left']);
+  const late = answer(3100, 504, { code: 'outcome_unknown', submitted: 'unknown' });
+  expect(verdict(late, [ctrlZ(3300)])).toEqual(['I3 was started 300 ms after its deadline']);
+});
+
+test('sees a segment that was accepted twice, and one that nobody sent (I4)', () => {
+  expect(verdict(answer(1200, 200, success), [accepted(1100), accepted(1150)])).toEqual([
+    'I4 segment 1 was accepted more than once',
+  ]);
+  const foreign = accepted(1100, tpduOf('no marker'), { text: 'no marker' });
+  expect(verdict(answer(1200, 503, { code: 'queue_full', submitted: 'no' }), [foreign])).toEqual([
+    'I4 sim submitted what nobody sent: entry 1 to +491512345678',
+  ]);
+});
+
+test('sees a message that went to somebody else (I4)', () => {
+  const other = '+491587654321';
+  const entry = accepted(1100, tpduOf(message.text, other), { recipient: other });
+  expect(verdict(answer(1200, 200, success), [entry])).toEqual([`I4 went to ${other}`]);
+});
+
+test('knows a message again whose head the simulator spoilt, and excuses its number only then', () => {
+  const spoilt = tpduOf(message.text).replace(/^11/, '15').replace('1915', '1905');
+  const entry = accepted(1100, spoilt, { recipient: '+491502345678', faults: ['garble-rx'] });
+  expect(verdict(answer(1200, 200, success), [entry])).toEqual([]);
+});
+
+test('sees an answer that was late or never came, and a connection that broke for no reason (I5)', () => {
+  const late = answer(4001, 504, { code: 'outcome_unknown', submitted: 'unknown' });
+  expect(verdict(late, [])).toEqual(['I5 was answered after 3001 ms, its deadline is 2000 ms']);
+  expect(verdict({ kind: 'unanswered', atNs: BigInt(ms(18_000)) }, [])).toEqual(['I5 was never answered']);
+  const broken: Outcome = { kind: 'broken', atNs: BigInt(ms(1100)), error: 'reset' };
+  expect(verdict(broken, [])).toEqual(['I5 lost its connection without a restart: reset']);
+  expect(verdict(broken, [], [[1090, 1500]])).toEqual([]);
+});

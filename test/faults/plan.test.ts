@@ -1,0 +1,42 @@
+import { expect, test } from 'vitest';
+import { seededRandom } from '../../src/simulator/random.js';
+import { countSegments } from '../../src/sms/segments.js';
+import { otherActionKinds, shuffledDeck, submitFaultKinds } from './deck.js';
+import { planRun } from './plan.js';
+import { findMarker } from './texts.js';
+
+test('the same seed is the same plan, another seed another', () => {
+  expect(planRun(7, 300)).toEqual(planRun(7, 300));
+  expect(planRun(8, 300)).not.toEqual(planRun(7, 300));
+});
+
+test('every message is in the plan once, needs the segments it says, and has its marker at either end', () => {
+  const messages = planRun(3, 2000).flatMap((phase) => phase.messages);
+  expect(messages).toHaveLength(2000);
+  expect(new Set(messages.map(({ marker }) => marker)).size).toBe(2000);
+  for (const { text, segments, marker } of messages) {
+    expect(countSegments(text)).toBe(segments);
+    expect(findMarker(text.slice(0, 29))).toBe(marker);
+    expect(findMarker(text.slice(-29))).toBe(marker);
+  }
+});
+
+test('a deck holds every kind of fault', () => {
+  const deck = shuffledDeck(seededRandom(1));
+  const played = deck.map((action) =>
+    action.kind === 'submit_fault' ? action.fault.split(':')[0] : action.kind,
+  );
+  expect([...submitFaultKinds, ...otherActionKinds].filter((kind) => !played.includes(kind))).toEqual([]);
+});
+
+test('2000 messages meet every fault and at least ten restarts', () => {
+  const actions = planRun(5, 2000).flatMap(({ messages }) =>
+    messages.flatMap(({ fault }) => (fault === undefined ? [] : [fault.action])),
+  );
+  const restarts = actions.filter(({ kind }) => kind.startsWith('sig'));
+  expect(restarts.length).toBeGreaterThanOrEqual(10);
+  const kinds = new Set(
+    actions.map((action) => ('fault' in action ? action.fault.split(':')[0] : action.kind)),
+  );
+  for (const kind of submitFaultKinds) expect(kinds).toContain(kind);
+});
