@@ -108,9 +108,9 @@ async function askOwn(
   signal: AbortSignal,
 ): Promise<Pick<ModemReport, 'facts' | 'findings'>> {
   const late = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
   const tooLong = new Promise<'late'>((resolve) => {
-    const timer = setTimeout(() => resolve('late'), examineMs);
-    late.signal.addEventListener('abort', () => clearTimeout(timer));
+    timer = setTimeout(() => resolve('late'), examineMs);
   });
   const examining = modem.inspect((lent) =>
     examine(lent, { signal: AbortSignal.any([signal, late.signal]), prepare: false }),
@@ -130,6 +130,7 @@ async function askOwn(
     if (!(thrown instanceof AtLinkLost) && isOpen(modem.snapshot())) throw thrown;
     return { findings: [error('modem', `the modem was lost while it was asked: ${messageOf(thrown)}`)] };
   } finally {
+    clearTimeout(timer);
     late.abort(new ControlError('nobody waits for the answer any more'));
   }
 }

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from 'winston';
 import { AtLinkLost, AtTimeout } from '../at/errors.js';
+import { SendError } from '../errors.js';
 import { FlightRecord } from '../modem/flight-record.js';
 import { Flights } from '../modem/flights.js';
 import type { Modem } from '../modem/modem.js';
@@ -16,6 +17,8 @@ import { judgeNotSent, judgeSent, testText } from './test-message.js';
 
 /** How long the network may try to deliver the test message: TP-VP's least. */
 const validityMs = 300_000;
+/** Milliseconds in which a test message that was surely not sent may be tried again. */
+const retryForMs = 10_000;
 
 /**
  * Sends the test message through a modem that no daemon has. Waits for the network's answer as long as the modem's profile says, 3 minutes at
@@ -37,5 +40,49 @@ export async function sendDirectly(
     return error('send', `the test message was not sent: ${thrown.message}`);
   } finally {
     await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function submit(
+  modem: Modem,
+  folder: string,
+  target: Target,
+  recipient: string,
+  log: Logger,
+): Promise<Finding> {
+  const [record] = await FlightRecord.open(join(folder, 'flight'), (fault) =>
+    log.warn('the note of what is in the air cannot be written', { error: fault }),
+  );
+  const flights = new Flights(record, undefined);
+  modem.urcListeners.add((line) => {
+    const late = /^\+CMGS: *(\d{1,3})\b/.exec(line)?.[1];
+    if (late !== undefined) flights.takeLateReference(Number(late));
+  });
+  const startedAt = performance.now();
+  try {
+    if (!(await modem.prepareSms()))
+      return error('send', 'the modem refuses PDU mode', 'ask again in ten seconds');
+    const { references } = await submitSms(
+      {
+        modem,
+        name: target.name,
+        flights,
+        statusReport: false,
+        log,
+        onFlight: (inFlight) => flights.note(inFlight),
+      },
+      { recipient, ...segmentText(testText), validityMs },
+      { mayStart: () => true, onStarted: () => undefined, retryUntil: startedAt + retryForMs },
+    );
+    const tookMs = performance.now() - startedAt;
+    return judgeSent(recipient, { segments: references.length, modem: target.name, references, tookMs });
+  } catch (thrown) {
+    const finding = judgeNotSent(recipient, thrown);
+    if (!(thrown instanceof SendError) || thrown.submitted !== 'unknown') return finding;
+    const wait =
+      'do not start simgate within 3 minutes: a late answer could pass for that of its first message';
+    return { ...finding, remedy: `${finding.remedy}; ${wait}` };
+  } finally {
+    await flights.close();
   }
 }

@@ -1,4 +1,4 @@
-import { parseSelector, type Selector } from '../config/selector.js';
+import type { Selector } from '../config/selector.js';
 import type { ModemConfig } from '../config.js';
 import { maskNumber } from '../mask.js';
 import { type Candidate, candidatesFor } from '../modem/discovery/select.js';

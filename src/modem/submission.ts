@@ -128,12 +128,14 @@ async function trySegment(context: SubmissionContext, job: SegmentJob): Promise<
   }
 }
 
-/** A `+CMGS` that may answer an earlier submit: this one's own is then still to come, and proves it when it does. */
+/**
+ * A `+CMGS` that may answer an earlier submit: this one's own is then still to come, and proves it when it does. When it does not, this one
+ * stays unknown, but the debt counts as paid: that yet another late result should fall into the short flight of the next message is
+ * less likely than that the first one was lost for good, and doubt without end would send nobody's code.
+ */
 async function resolveDoubt(context: SubmissionContext, reference: number): Promise<number | Failure> {
   const { flights, modem } = context;
-  const { unanswered } = flights;
-  unanswered.answeredLate(reference);
-  unanswered.add(performance.now() + lateAnswerMs(modem.submitTimeoutMs));
+  flights.unanswered.answeredLate(reference);
   const second = await flights.lateReference(Math.min(doubtMs, modem.submitTimeoutMs / 4));
   if (second !== undefined) return second;
   const reason = 'the modem answered, but perhaps to an earlier message that it had left unanswered';

@@ -31,7 +31,8 @@ export class UnansweredSubmits {
 
   /** A result that came when none was awaited: it answers the oldest. */
   answeredLate(reference: number): void {
-    if (this.#until.shift() !== undefined) this.#lastReference = reference;
+    this.#until.shift();
+    this.#lastReference = reference;
   }
 
   /** Whether `reference`, come after our own Ctrl-Z, can only be ours. */
