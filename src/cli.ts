@@ -1,17 +1,18 @@
 #!/usr/bin/env node
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { ConfigError, checkConfig, loadConfig, loadSecrets } from './config.js';
+import { ConfigError, checkConfig, defaultConfigFile, loadConfig, loadSecrets } from './config.js';
+import { ControlError } from './control/protocol.js';
+import type { CommonOptions } from './doctor/cli.js';
+import { toE164 } from './e164.js';
 import { StateDirError } from './state-dir.js';
 import { version } from './version.js';
-
-const defaultConfig = '/etc/simgate/simgate.toml';
 
 const program = new Command('simgate')
   .description('Sends the one-time codes of Auth0 passwordless logins as SMS through your own USB modem.')
   .version(version)
   .showHelpAfterError();
 
-const configOption = () => new Option('-c, --config <file>', 'the configuration').default(defaultConfig);
+const configOption = () => new Option('-c, --config <file>', 'the configuration').default(defaultConfigFile);
 
 program
   .command('serve')
@@ -25,12 +26,51 @@ program
 program
   .command('check-config')
   .description('say everything that is wrong with a configuration, and touch nothing')
-  .argument('[file]', 'the configuration', defaultConfig)
+  .argument('[file]', 'the configuration', defaultConfigFile)
   .action((file: string) => {
     const { problems, warnings } = checkConfig(file, process.env);
     for (const warning of warnings) console.log(`warning: ${warning}`);
     if (problems.length > 0) throw new ConfigError(file, problems);
     console.log(`${file}: no problems`);
+  });
+
+const optionalConfigOption = () =>
+  new Option('-c, --config <file>', `the configuration; ${defaultConfigFile} if it is there`);
+const jsonOption = () => new Option('--json', 'for programs');
+
+program
+  .command('doctor')
+  .description(
+    'look at this machine and its modems, and say what is wrong and what to do; exit code 1 if anything is',
+  )
+  .addOption(optionalConfigOption())
+  .addOption(jsonOption())
+  .option('--send <number>', 'send a test message to this number, as +4915112345678', e164)
+  .action(async (options: CommonOptions & { send?: string }) => {
+    const { doctor } = await import('./doctor/cli.js');
+    await doctor(options);
+  });
+
+program
+  .command('modems')
+  .description('list what is plugged in: ttys, which one is for AT commands and why, and what to configure')
+  .addOption(optionalConfigOption())
+  .addOption(jsonOption())
+  .action(async (options: CommonOptions) => {
+    const { modems } = await import('./doctor/cli.js');
+    await modems(options);
+  });
+
+program
+  .command('ussd')
+  .description('ask the carrier by a USSD code, as for the balance')
+  .argument('<code>', "in quotes, as '*100#'")
+  .addOption(optionalConfigOption())
+  .addOption(jsonOption())
+  .option('--modem <name>', 'which modem, if there are several')
+  .action(async (code: string, options: CommonOptions & { modem?: string }) => {
+    const { ussd } = await import('./doctor/cli.js');
+    await ussd(code, options);
   });
 
 program
@@ -61,6 +101,12 @@ if (process.argv[2] === 'simulate' || process.argv.includes('--help') || process
   program.addCommand(simulateCommand());
 }
 
+function e164(text: string): string {
+  const number = toE164(text);
+  if (number === undefined) throw new InvalidArgumentError('+ and 7 to 15 digits (ITU-T E.164)');
+  return number;
+}
+
 function wholeSeconds(text: string): number {
   const seconds = Number(text);
   if (!Number.isSafeInteger(seconds) || seconds < 1)
@@ -71,12 +117,18 @@ function wholeSeconds(text: string): number {
 try {
   await program.parseAsync();
 } catch (error) {
-  if (!(error instanceof ConfigError || error instanceof StateDirError || isListenError(error))) throw error;
+  if (!isForPeople(error)) throw error;
   console.error(`simgate: ${error.message}`);
   process.exitCode = 1;
 }
 
 /** What a person can mend has a message that says how; anything else is a bug and shows its stack. */
+function isForPeople(error: unknown): error is Error {
+  const isOurs =
+    error instanceof ConfigError || error instanceof StateDirError || error instanceof ControlError;
+  return isOurs || isListenError(error);
+}
+
 function isListenError(error: unknown): error is Error {
   return (
     error instanceof Error && 'code' in error && (error.code === 'EADDRINUSE' || error.code === 'EACCES')

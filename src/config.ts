@@ -38,6 +38,9 @@ export interface ModemConfig {
   idleProbeMs: number;
 }
 
+/** Where the configuration is when none is named. */
+export const defaultConfigFile = '/etc/simgate/simgate.toml';
+
 /** The whole configuration, valid, with defaults filled in and paths absolute. */
 export interface Config {
   /** Absolute path of the file. */

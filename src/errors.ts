@@ -45,6 +45,8 @@ export interface SendErrorOptions {
   retryAfterMs?: number;
   /** True when the message was surely not sent and another modem, or this one a moment later, may take it. */
   elsewhere?: boolean;
+  /** True when the refusal may lie with the SIM (no credit, barred) rather than with this message. */
+  simSuspected?: boolean;
   /** The network's or modem's own code, as `CMS 38` (3GPP TS 27.005 3.2.5) or `CME 14` (27.007 9.2). */
   causeCode?: string;
   cause?: unknown;
@@ -66,6 +68,7 @@ export class SendError extends Error {
   readonly detail: string | undefined;
   readonly retryAfterMs: number | undefined;
   readonly elsewhere: boolean;
+  readonly simSuspected: boolean;
   readonly causeCode: string | undefined;
   progress: SendProgress = {};
 
@@ -76,6 +79,7 @@ export class SendError extends Error {
     this.detail = options.detail;
     this.retryAfterMs = options.retryAfterMs;
     this.elsewhere = options.elsewhere ?? false;
+    this.simSuspected = options.simSuspected ?? false;
     this.causeCode = options.causeCode;
   }
 }

@@ -84,6 +84,7 @@ async function compose(config: Config, secrets: Secrets, stateDir: StateDir, log
 
 /** The state of the daemon as the admin listener shows it. */
 function snapshotOf(modems: readonly Supervisor[], dispatch: Dispatch): unknown {
+  const suspects = new Set(dispatch.suspects());
   return {
     version,
     waiting: dispatch.waiting(),
@@ -91,7 +92,18 @@ function snapshotOf(modems: readonly Supervisor[], dispatch: Dispatch): unknown 
       const { name, phase, phaseSince, reason, device, manufacturer, model, operator, signalDbm } =
         modem.snapshot();
       const phase_s = Math.round((performance.now() - phaseSince) / 1000);
-      return { name, phase, phase_s, reason, device, manufacturer, model, operator, signal_dbm: signalDbm };
+      return {
+        name,
+        phase,
+        phase_s,
+        reason,
+        device,
+        manufacturer,
+        model,
+        operator,
+        signal_dbm: signalDbm,
+        sim_suspect: suspects.has(name),
+      };
     }),
   };
 }

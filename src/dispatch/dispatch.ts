@@ -27,6 +27,8 @@ export interface Dispatch {
   stop(): Promise<void>;
   /** How many messages wait for a modem. */
   waiting(): number;
+  /** The names of the modems whose SIM is suspect: refused several recipients in a row. */
+  suspects(): string[];
 }
 
 /** @param options.log gets the late results and the fail-overs; the outcome of each message is its caller's to log. */
@@ -41,6 +43,7 @@ export function createDispatch(options: {
     send: async (message, control) => queue.send(message, compose(message, limits), control),
     stop: () => queue.stop(),
     waiting: () => queue.waitingCount,
+    suspects: () => queue.suspects,
   };
 }
 

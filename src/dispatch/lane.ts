@@ -4,6 +4,7 @@ import PQueue from 'p-queue';
 import type { SmsModem, SubmitReceipt } from '../modem/sms-modem.js';
 import { SegmentTime } from './estimate.js';
 import type { PendingMessage } from './pending.js';
+import { Suspicion } from './suspicion.js';
 
 /** p-queue's priorities: what failed over goes first, for it was admitted first. */
 export const priorities = { arrival: 0, failOver: 1 } as const;
@@ -37,6 +38,7 @@ export class Lane {
   /** What waits, in the order in which it was put. */
   readonly #slots = new Set<Slot>();
   readonly #segmentTime = new SegmentTime();
+  readonly suspicion = new Suspicion();
   #running: { segments: number; since: number } | undefined;
 
   constructor(modem: SmsModem, takeTurn: TakeTurn) {

@@ -52,6 +52,11 @@ export class MessageQueue {
     );
   }
 
+  /** The names of the modems whose SIM is suspect. */
+  get suspects(): string[] {
+    return this.#lanes.filter((lane) => lane.suspicion.isSuspect).map((lane) => lane.modem.name);
+  }
+
   /** How many messages wait for a modem. */
   get waitingCount(): number {
     return this.#lanes.reduce((sum, lane) => sum + lane.waitingCount, 0);
@@ -128,6 +133,12 @@ export class MessageQueue {
       .map((lane) => ({ lane, doneInMs: lane.doneInMs(pending, priority) }))
       .filter(({ lane, doneInMs }) => lane.isIdle || doneInMs <= pending.remainingMs)
       .sort((a, b) => a.doneInMs - b.doneInMs);
+    // A suspect SIM is passed over while another works, but for a trial now and then; alone it is better than nothing.
+    const trusted = inTime.filter(({ lane }) => !lane.suspicion.isSuspect);
+    if (trusted.length > 0 && trusted.length < inTime.length) {
+      const trial = inTime.find(({ lane }) => lane.suspicion.isSuspect && lane.suspicion.isTrialDue);
+      return (trial ?? trusted[0])?.lane;
+    }
     const asked = inTime.find(({ lane }) => isSameNumber(pending.message.sender, lane.modem.number));
     return (asked ?? inTime[0])?.lane;
   }
@@ -172,17 +183,26 @@ export class MessageQueue {
     } catch (error) {
       return this.#submitFailed(lane, pending, fromModem(error, lane.modem.name));
     }
+    if (lane.suspicion.accepted()) this.#logSuspicion(lane, 'info', 'sends again');
     if (pending.isAnswered) this.#logLate(lane, pending, receipt);
     pending.resolve(receipt, lane.modem.name);
   };
 
   #submitFailed(lane: Lane, pending: PendingMessage, error: SendError): void {
+    const wasSuspect = lane.suspicion.isSuspect;
+    if (error.simSuspected && lane.suspicion.refused(pending.message.recipient)) {
+      const words =
+        'is suspect: the network refused several recipients in a row. Check its credit and contract';
+      this.#logSuspicion(lane, 'warn', words);
+    }
     if (pending.isAnswered) {
       // One that was answered as not submitted, and was not: nothing new.
       if (pending.isCommitted || error.submitted !== 'no') this.#logLate(lane, pending, error);
       return;
     }
-    if (mayGoElsewhere(error)) this.#failOver(lane, pending, error);
+    // What a suspect SIM is refused says nothing of the message: it was only a trial.
+    const wasTrial = wasSuspect && error.simSuspected && error.submitted === 'no';
+    if (mayGoElsewhere(error) || wasTrial) this.#failOver(lane, pending, error);
     else pending.reject(error);
   }
 
@@ -224,6 +244,11 @@ export class MessageQueue {
       to: to.modem.name,
       cause,
     });
+  }
+
+  #logSuspicion(lane: Lane, level: 'info' | 'warn', words: string): void {
+    const { name } = lane.modem;
+    this.#log.log(level, `the SIM of modem ${name} ${words}`, { event: 'suspect', modem: name });
   }
 
   /** The truth about a message whose caller was answered before it was known. */

@@ -73,9 +73,10 @@ export function fromModem(error: unknown, modem: string): SendError {
     return new SendError('internal', { submitted: 'unknown', detail, cause: error });
   }
   if (!mayGoElsewhere(error) || error.retryAfterMs !== undefined) return error;
-  const { code, detail, causeCode } = error;
+  const { code, detail, causeCode, simSuspected } = error;
   return new SendError(code, {
     elsewhere: true,
+    simSuspected,
     retryAfterMs: modemBackMs,
     cause: error,
     ...(detail === undefined ? {} : { detail }),

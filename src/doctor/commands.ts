@@ -11,6 +11,7 @@ import type { Stick } from '../modem/discovery/stick.js';
 import { listSticks } from '../modem/discovery/sticks.js';
 import type { Modem } from '../modem/modem.js';
 import type { ModemSnapshot } from '../modem/sms-modem.js';
+import { chooseModem } from './choose.js';
 import { stoppedAnswering } from './direct.js';
 import { examine, factsAsJson } from './facts.js';
 import { error, type Finding, type ModemReport, ok, warning } from './finding.js';
@@ -190,23 +191,6 @@ function createUssd(daemon: OwnDaemon): ControlCommand {
       asking.delete(modem.name);
     }
   };
-}
-
-/** The one that is named, or the only one. */
-export function chooseModem<Named extends { readonly name: string }>(
-  modems: readonly Named[],
-  name: string | undefined,
-): Named {
-  const names = modems.map((modem) => modem.name).join(', ');
-  if (name === undefined) {
-    if (modems.length === 1) return modems[0]!;
-    throw new ControlError(
-      modems.length === 0 ? 'there is no modem' : `say which modem with --modem: ${names}`,
-    );
-  }
-  const found = modems.find((modem) => modem.name === name);
-  if (found === undefined) throw new ControlError(`there is no modem "${name}"; there is ${names || 'none'}`);
-  return found;
 }
 
 /** Yields one `{finding}`. The message keeps the rules of the queue: it is never started once who asked has left. */

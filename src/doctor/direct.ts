@@ -60,20 +60,16 @@ export async function reportTarget(
   target: Target,
   surroundings: Surroundings,
   usedKeys: Set<string>,
-  signal: AbortSignal,
 ): Promise<DirectReport> {
   const { name, device, candidates, reason } = target;
   const head = { name, ...(device !== undefined && { device }) };
   const inVain: Finding[] = [];
   const closed = new Set(usedKeys);
   for (const candidate of candidates) {
-    signal.throwIfAborted();
     // Two sessions on one modem would mix up their answers, whichever of its ttys they use.
     if (closed.has(candidate.stickKey)) continue;
     const { findings, isFree } = await judgeTty(candidate, surroundings);
-    const look = isFree
-      ? await lookAt(candidate, target, surroundings, signal)
-      : { outcome: 'closed' as const };
+    const look = isFree ? await lookAt(candidate, target, surroundings) : { outcome: 'closed' as const };
     if (look.outcome === 'answered') {
       usedKeys.add(candidate.stickKey);
       const report = {
@@ -111,14 +107,9 @@ type Look =
   /** The modem is in use, or gone: its other ttys are left alone too. */
   | { outcome: 'closed'; findings: Finding[] };
 
-async function lookAt(
-  { tty }: Candidate,
-  target: Target,
-  { roots, identity }: Surroundings,
-  signal: AbortSignal,
-): Promise<Look> {
+async function lookAt({ tty }: Candidate, target: Target, { roots, identity }: Surroundings): Promise<Look> {
   try {
-    return await withModem(tty, target, (modem) => ask(modem, tty, target, signal));
+    return await withModem(tty, target, (modem) => ask(modem, tty, target));
   } catch (thrown) {
     if (thrown instanceof AtTimeout)
       return { outcome: 'silent', findings: [warning('tty', `${tty} does not answer AT`)] };
@@ -130,11 +121,11 @@ async function lookAt(
   }
 }
 
-async function ask(modem: Modem, tty: string, target: Target, signal: AbortSignal): Promise<Look> {
+async function ask(modem: Modem, tty: string, target: Target): Promise<Look> {
   const { selector, wishes } = target;
   if (selector.kind === 'imei' && !isSameImei((await modem.imei()) ?? '', selector.imei))
     return { outcome: 'closed', findings: [ok('tty', `${tty} belongs to a modem with another IMEI`)] };
-  const { facts, silent } = await examine(modem, { signal, prepare: true });
+  const { facts, silent } = await examine(modem, { prepare: true });
   const findings = judgeFacts(facts, wishes);
   if (silent) findings.push(stoppedAnswering);
   return { outcome: 'answered', facts: factsAsJson(facts), findings };

@@ -42,7 +42,8 @@ export interface ModemFacts {
 }
 
 export interface ExamineOptions {
-  signal: AbortSignal;
+  /** Ends it between commands. */
+  signal?: AbortSignal;
   /** Whether to set PDU mode and `+CNMI` first, as the daemon does; it has done so already when the modem is its own. */
   prepare: boolean;
 }
@@ -63,7 +64,7 @@ export async function examine(modem: Modem, { signal, prepare }: ExamineOptions)
     key: Key,
     question: () => Promise<ModemFacts[Key] | undefined>,
   ): Promise<void> => {
-    signal.throwIfAborted();
+    signal?.throwIfAborted();
     const answer = await inStep(modem, question);
     if (answer !== undefined) facts[key] = answer;
   };

@@ -5,7 +5,7 @@ import * as v from 'valibot';
 export const levels = ['ok', 'warning', 'error'] as const;
 export type Level = (typeof levels)[number];
 
-const findingSchema = v.object({
+export const findingSchema = v.object({
   /** What was looked at, as `sim`; a name that programs may rely on. */
   check: v.string(),
   level: v.picklist(levels),
@@ -36,7 +36,7 @@ export type ModemReport = v.InferOutput<typeof modemReportSchema>;
 export interface DoctorReport {
   version: string;
   /** The running daemon that was asked; undefined when the modems were opened instead. */
-  daemon?: { pid?: number };
+  daemon?: { pid: number };
   /** About the machine and the configuration. */
   findings: Finding[];
   modems: ModemReport[];

@@ -5,16 +5,22 @@ import { stickName } from './targets.js';
 /** Something plugged in, as `simgate modems` tells it (JSON). */
 export interface ListedStick {
   name: string;
-  kind: Stick['kind'];
+  kind: string;
   /** `vendor:product`; undefined for an UART. */
-  usb_id: string | undefined;
+  usb_id?: string | undefined;
   /** What to write into the configuration as `device`; undefined when there is nothing to talk to. */
-  device: string | undefined;
+  device?: string | undefined;
   /** Why no tty of it can be used. */
-  problem: string | undefined;
-  ports: { tty: string; by_id: string | undefined; interface: number | undefined; why: string | undefined }[];
+  problem?: string | undefined;
+  ports: {
+    tty: string;
+    by_id?: string | undefined;
+    interface?: number | undefined;
+    /** Why it is taken for an AT port; undefined when it is none. */
+    why?: string | undefined;
+  }[];
   /** The entry of the running daemon that uses it. */
-  used_by: string | undefined;
+  used_by?: string | undefined;
 }
 
 /** The sticks, and, where a daemon told, who uses them: the name of the entry by the tty it has open. */

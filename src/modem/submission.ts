@@ -230,7 +230,10 @@ function sendErrorOf(context: SubmissionContext, job: SegmentJob, failure: Failu
     return new SendError('deadline_unreachable', options);
   }
   const elsewhere = failure.verdict !== 'refused';
-  if (failure.cause instanceof AtCommandError)
-    return new SendError('network_refused', { ...options, elsewhere });
+  if (failure.cause instanceof AtCommandError) {
+    // CMS 21 is what carriers say of a wrong recipient, and of an account without credit.
+    const simSuspected = failure.verdict === 'sim' || failure.cause.final.code === 21;
+    return new SendError('network_refused', { ...options, elsewhere, simSuspected });
+  }
   return new SendError('no_modem_ready', { ...options, elsewhere });
 }

@@ -182,8 +182,7 @@ class Parser {
   #readStep(line: string): Step {
     if (line.startsWith('!')) return this.#readDirective(line.slice(1));
     const [, sign = '', text = ''] = /^(>|<\||<|=) (.*)$/.exec(line) ?? this.#fail(line);
-    if (sign === '>')
-      return { kind: 'expect', bytes: pattern(writtenBytes(text)), text, line: this.#line };
+    if (sign === '>') return { kind: 'expect', bytes: pattern(writtenBytes(text)), text, line: this.#line };
     if (sign === '<') return { kind: 'say', bytes: this.#framed(text) };
     if (sign === '<|') return { kind: 'say', bytes: unescaped(text) };
     const phase = /^phase (\w+)$/.exec(text)?.[1];

@@ -12,6 +12,9 @@ export interface Delivery {
   insert?: { bytes: string; boundary: number };
 }
 
+/** Milliseconds after the tty was opened at which the greeting comes: the daemon has begun to speak. */
+const greetingDelayMs = 5;
+
 type Expectation = Extract<Step, { kind: 'expect' }>;
 
 /** Two-line URCs (27.005 3.4.1) are said in one breath. */
@@ -81,7 +84,7 @@ export class DialoguePlayer {
     };
     const greeting = this.#greeting;
     this.#greeting = [];
-    setImmediate(() => this.#then(greeting));
+    if (greeting.length > 0) setTimeout(() => this.perform(greeting), greetingDelayMs);
     return Promise.resolve(link);
   };
 
@@ -113,17 +116,20 @@ export class DialoguePlayer {
     return true;
   }
 
-  /** The next steps of a scenario; resolves when they are done. */
-  perform(steps: ModemStep[]): Promise<void> {
-    const echo = this.#pendingEcho;
-    this.#pendingEcho = '';
-    return this.#then(steps, echo);
+  /** Does what the dialogue has next, after all that is still to be said; resolves when it is done. Never rejects. */
+  perform(steps: ModemStep[], echo = this.#takePendingEcho()): Promise<void> {
+    this.#speech = this.#speech
+      .then(() => this.#perform(steps, echo))
+      .catch((error: unknown) => {
+        this.failure ??= new Error(`${this.#dialogue.name}: the daemon threw`, { cause: error });
+      });
+    return this.#speech;
   }
 
   #hear(bytes: string): void {
     const anyTime = this.#dialogue.anyTime.get(bytes);
     if (anyTime) {
-      this.#then(this.#nextAnswer(anyTime), this.#echoOf(bytes));
+      void this.perform(this.#nextAnswer(anyTime), this.#echoOf(bytes));
       return;
     }
     const isDue = this.awaited[0]?.bytes.test(bytes) === true;
@@ -135,7 +141,7 @@ export class DialoguePlayer {
     }
     this.written.push(bytes);
     const answers = this.#dialogue.table.get(bytes);
-    if (answers) this.#then(this.#nextAnswer(answers), this.#echoOf(bytes));
+    if (answers) void this.perform(this.#nextAnswer(answers), this.#echoOf(bytes));
     else this.#fail(`the daemon wrote ${shown(bytes)}, which [start] does not know`);
   }
 
@@ -151,22 +157,25 @@ export class DialoguePlayer {
     return echo;
   }
 
-  #then(steps: ModemStep[], echo = ''): Promise<void> {
-    this.#speech = this.#speech.then(async () => {
-      this.talking += 1;
-      let piece = echo === '' ? [] : [echo];
-      for (const step of steps) {
-        if (step.kind === 'say') piece.push(step.bytes);
-        else {
-          await this.#say(piece);
-          piece = [];
-          await this.#act(step);
-        }
+  async #perform(steps: ModemStep[], echo: string): Promise<void> {
+    this.talking += 1;
+    let piece = echo === '' ? [] : [echo];
+    for (const step of steps) {
+      if (step.kind === 'say') piece.push(step.bytes);
+      else {
+        await this.#say(piece);
+        piece = [];
+        await this.#act(step);
       }
-      await this.#say(piece);
-      this.talking -= 1;
-    });
-    return this.#speech;
+    }
+    await this.#say(piece);
+    this.talking -= 1;
+  }
+
+  #takePendingEcho(): string {
+    const echo = this.#pendingEcho;
+    this.#pendingEcho = '';
+    return echo;
   }
 
   async #act(step: Exclude<ModemStep, { kind: 'say' }>): Promise<void> {
@@ -223,7 +232,7 @@ export class DialoguePlayer {
 
   #parts(speech: string): string[] {
     const { splitAt, bytewise } = this.delivery;
-    if (bytewise) return [...speech];
+    if (bytewise) return speech.split('');
     if (splitAt === undefined || splitAt >= speech.length) return speech === '' ? [] : [speech];
     return [speech.slice(0, splitAt), speech.slice(splitAt)];
   }

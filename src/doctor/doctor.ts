@@ -1,0 +1,118 @@
+import type { Logger } from 'winston';
+import type { Config } from '../config.js';
+import { NoDaemon } from '../control/client.js';
+import type { Candidate } from '../modem/discovery/select.js';
+import type { Stick } from '../modem/discovery/stick.js';
+import { listSticks } from '../modem/discovery/sticks.js';
+import { version } from '../version.js';
+import { readConfiguration } from './configuration.js';
+import { reportTarget } from './direct.js';
+import { sendDirectly } from './direct-send.js';
+import { type DoctorReport, error, type Finding, type ModemReport, ok, warning } from './finding.js';
+import { judgeMachine } from './machine.js';
+import type { Surroundings } from './surroundings.js';
+import { configuredTargets, discoveredTargets, reportSpareSticks, type Target } from './targets.js';
+import { askPid, askReports, askToSend } from './through-daemon.js';
+
+export interface DoctorOptions {
+  /** The configuration that was named; without one the default counts, if it is there. */
+  config: string | undefined;
+  /** E.164: send a test message there. */
+  sendTo: string | undefined;
+  env: NodeJS.ProcessEnv;
+  surroundings: Surroundings;
+  /** What happens while a test message is sent without a daemon. */
+  log: Logger;
+}
+
+/**
+ * Looks at the machine, the configuration and every modem: through the running daemon when there is one, else by opening each AT port that
+ * nobody else uses. Throws `ControlError` when a daemon is there that does not answer.
+ */
+export async function examineAll(options: DoctorOptions): Promise<DoctorReport> {
+  const { surroundings, sendTo } = options;
+  const { config, socket, findings } = readConfiguration(options.config, options.env);
+  const sticks = await listSticks(surroundings.roots);
+  const report: DoctorReport = {
+    version,
+    findings: [...findings, ...(await judgeMachine(surroundings, sticks))],
+    modems: [],
+  };
+  const pid = await pidOfDaemon(socket);
+  if (pid !== undefined) {
+    report.daemon = { pid };
+    report.findings.push(ok('daemon', `a daemon runs (pid ${pid}) and answers at ${socket}`));
+    report.modems = await askReports(socket);
+    if (sendTo !== undefined) report.findings.push(await askToSend(socket, sendTo));
+    return report;
+  }
+  report.findings.push(absentDaemon(socket, config));
+  const { reports, fit } = await openEach(
+    await targetsOf(config, sticks, surroundings),
+    sticks,
+    surroundings,
+  );
+  report.modems = reports;
+  if (reports.length === 0)
+    report.findings.push(
+      error('modem', 'nothing is plugged in that could be a modem', 'see README, "Modems"'),
+    );
+  if (sendTo !== undefined) report.findings.push(await sendThrough(fit, sendTo, options.log));
+  return report;
+}
+
+async function pidOfDaemon(socket: string): Promise<number | undefined> {
+  try {
+    return await askPid(socket);
+  } catch (thrown) {
+    if (thrown instanceof NoDaemon) return undefined;
+    throw thrown;
+  }
+}
+
+function absentDaemon(socket: string, config: Config | undefined): Finding {
+  const what = `no daemon answers at ${socket}: the modems are opened instead`;
+  if (config === undefined) return ok('daemon', what);
+  return warning('daemon', what, 'sudo systemctl start simgate, unless it is stopped on purpose');
+}
+
+/** The modems to open when no daemon runs: those of the configuration, else everything that may be one. */
+export function targetsOf(
+  config: Config | undefined,
+  sticks: readonly Stick[],
+  { roots }: Surroundings,
+): Promise<Target[]> {
+  return config ? configuredTargets(config.modems, sticks, roots) : discoveredTargets(sticks, roots);
+}
+
+/** A target whose modem answered, and can send. */
+interface FitModem {
+  target: Target;
+  candidate: Candidate;
+}
+
+/** One at a time, for two entries may mean the same stick. */
+async function openEach(
+  targets: readonly Target[],
+  sticks: readonly Stick[],
+  surroundings: Surroundings,
+): Promise<{ reports: ModemReport[]; fit: FitModem | undefined }> {
+  const reports: ModemReport[] = [];
+  const usedKeys = new Set<string>();
+  const triedKeys = new Set<string>();
+  let fit: FitModem | undefined;
+  for (const target of targets) {
+    const { report, answered } = await reportTarget(target, surroundings, usedKeys);
+    reports.push(report);
+    if (answered === undefined) for (const { stickKey } of target.candidates) triedKeys.add(stickKey);
+    else if (report.findings.every(({ level }) => level !== 'error')) fit ??= { target, candidate: answered };
+  }
+  reports.push(...reportSpareSticks(sticks, new Set([...usedKeys, ...triedKeys])));
+  return { reports, fit };
+}
+
+async function sendThrough(fit: FitModem | undefined, recipient: string, log: Logger): Promise<Finding> {
+  if (fit === undefined)
+    return error('send', 'the test message was not sent: no modem can send now', 'see what is said of each');
+  return sendDirectly(fit.candidate.tty, fit.target, recipient, log);
+}

@@ -1,0 +1,78 @@
+import * as v from 'valibot';
+import { askDaemon } from '../control/client.js';
+import { ControlError, type ControlRequest } from '../control/protocol.js';
+import { type Finding, findingSchema, type ModemReport, modemReportSchema } from './finding.js';
+import type { UssdAnswer } from './ussd.js';
+
+/** The pid of the running daemon. This and all the others throw `NoDaemon`, or {@link ControlError}. */
+export async function askPid(socket: string): Promise<number> {
+  return (await askOnce(socket, { command: 'status' }, v.object({ pid: v.number() }))).pid;
+}
+
+/** What it found at its modems, and at the sticks that are none of its own. */
+export async function askReports(socket: string): Promise<ModemReport[]> {
+  const schema = v.object({ report: modemReportSchema });
+  const reports: ModemReport[] = [];
+  for await (const answer of askDaemon(socket, { command: 'doctor' }))
+    reports.push(parse(schema, answer).report);
+  return reports;
+}
+
+/** Has it send the test message. */
+export async function askToSend(socket: string, recipient: string): Promise<Finding> {
+  const request = { command: 'send', recipient };
+  return (await askOnce(socket, request, v.object({ finding: findingSchema }))).finding;
+}
+
+const ussdSchema = v.object({ status: v.number(), meaning: v.string(), text: v.exactOptional(v.string()) });
+
+/** Has it ask the carrier. */
+export function askForUssd(socket: string, code: string, modem: string | undefined): Promise<UssdAnswer> {
+  return askOnce(socket, { command: 'ussd', code, ...(modem !== undefined && { modem }) }, ussdSchema);
+}
+
+const optionalText = v.optional(v.string());
+const listSchema = v.object({
+  sticks: v.array(
+    v.object({
+      name: v.string(),
+      kind: v.string(),
+      usb_id: optionalText,
+      device: optionalText,
+      problem: optionalText,
+      ports: v.array(
+        v.object({
+          tty: v.string(),
+          by_id: optionalText,
+          interface: v.optional(v.number()),
+          why: optionalText,
+        }),
+      ),
+      used_by: optionalText,
+    }),
+  ),
+});
+
+/** What is plugged in, and which of it is whose. */
+export async function askForModems(socket: string): Promise<v.InferOutput<typeof listSchema>['sticks']> {
+  return (await askOnce(socket, { command: 'modems' }, listSchema)).sticks;
+}
+
+/** The one line of an answer. */
+async function askOnce<Schema extends v.GenericSchema>(
+  socket: string,
+  request: ControlRequest,
+  schema: Schema,
+): Promise<v.InferOutput<Schema>> {
+  for await (const answer of askDaemon(socket, request)) return parse(schema, answer);
+  throw new ControlError(`the daemon did not answer "${request.command}"`);
+}
+
+/** A daemon of another version may speak otherwise. */
+function parse<Schema extends v.GenericSchema>(schema: Schema, answer: unknown): v.InferOutput<Schema> {
+  const parsed = v.safeParse(schema, answer);
+  if (parsed.success) return parsed.output;
+  throw new ControlError(
+    'the running daemon answers what this simgate does not understand: restart it, so that both are of one version',
+  );
+}

@@ -1,0 +1,66 @@
+import { describe, expect, it } from 'vitest';
+import { SendError } from '../../src/errors.js';
+import { FakeModem } from './support/fake-modem.js';
+import { fakeTime, finish, pass, rig } from './support/rig.js';
+
+const refused = () => new SendError('network_refused', { simSuspected: true, causeCode: 'CMS 21' });
+
+describe('a SIM that the network refuses', () => {
+  fakeTime();
+
+  async function refuse(modem: FakeModem, times: number, send: (text: string) => unknown): Promise<void> {
+    for (let i = 0; i < times; i += 1) {
+      send(`to somebody else ${i}`);
+      modem.current.prompt();
+      modem.current.fail(refused());
+      await pass();
+    }
+  }
+
+  it('several recipients in a row is suspect: passed over while another works, tried slowly, and said so', async () => {
+    const [broke, good] = [new FakeModem('broke'), new FakeModem('good')];
+    const { send, log, dispatch } = rig([broke, good]);
+    let n = 0;
+    const sendNew = (text: string) => send(text, { recipient: `+49151123400${10 + n++}` });
+    good.enter('lost');
+    await refuse(broke, 3, sendNew);
+    expect(dispatch.suspects()).toEqual(['broke']);
+    expect(log.filter(({ event }) => event === 'suspect')).toHaveLength(1);
+    good.enter('ready');
+    await pass();
+    const caller = sendNew('goes to the good one');
+    await finish(good);
+    expect(caller.result).toMatchObject({ modem: 'good' });
+    await pass(300_000);
+    const trial = sendNew('a trial');
+    expect(broke.texts.at(-1)).toBe('a trial');
+    broke.current.prompt();
+    broke.current.fail(refused());
+    await pass();
+    await finish(good);
+    expect(trial.result, 'the trial costs the caller nothing').toMatchObject({ modem: 'good' });
+    await pass(300_000);
+    const second = sendNew('another trial');
+    await finish(broke);
+    expect(second.result).toMatchObject({ modem: 'broke' });
+    expect(dispatch.suspects()).toEqual([]);
+  });
+
+  it('is used all the same when there is no other', async () => {
+    const only = new FakeModem('only');
+    const { send } = rig([only]);
+    let n = 0;
+    const sendNew = (text: string) => send(text, { recipient: `+49151123400${10 + n++}` });
+    await refuse(only, 4, sendNew);
+    const caller = sendNew('still tried');
+    await finish(only);
+    expect(caller.result).toMatchObject({ modem: 'only' });
+  });
+
+  it('one recipient again and again is not suspect', async () => {
+    const only = new FakeModem('only');
+    const { send, dispatch } = rig([only]);
+    await refuse(only, 5, (text) => send(text, { recipient: '+4915112340001' }));
+    expect(dispatch.suspects()).toEqual([]);
+  });
+});
