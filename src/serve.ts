@@ -1,6 +1,9 @@
 import type { Logger } from 'winston';
 import { type Config, loadConfig, loadSecrets, type Secrets } from './config.js';
+import { type ControlServer, openControlSocket } from './control/server.js';
 import { createDispatch, type Dispatch } from './dispatch/dispatch.js';
+import { controlCommands } from './doctor/commands.js';
+import { ownSurroundings } from './doctor/surroundings.js';
 import { createFleet } from './fleet.js';
 import { createAdminApp, createApp } from './http/app.js';
 import { createBearerVerifier } from './http/bearer.js';
@@ -26,7 +29,7 @@ export interface Daemon {
 
 /**
  * The composition root: binds the listeners and locks the state directory before any modem is touched, so that a second daemon
- * never talks to the same stick. Throws `ConfigError`, `StateDirError` or the listener's error.
+ * never talks to the same stick. Throws `ConfigError`, `StateDirError`, `ControlError` or the listener's error.
  */
 export async function startDaemon(
   configFile: string,
@@ -67,6 +70,22 @@ async function compose(config: Config, secrets: Secrets, stateDir: StateDir, log
     createServer({ handler: admin, listen: config.admin.listen, log }),
   ];
   const addresses = await Promise.all(servers.map((server) => server.listen()));
+  const control = await openControlSocket({
+    path: config.control.socket,
+    commands: controlCommands({
+      modems,
+      configs: config.modems,
+      send: dispatch.send,
+      deadlineMs: config.message.deadlineMs,
+      snapshot: () => snapshotOf(modems, dispatch),
+      surroundings: ownSurroundings(),
+      log,
+    }),
+    log,
+  }).catch(async (error: unknown) => {
+    await Promise.all(servers.map((server) => server.close(0)));
+    throw error;
+  });
   for (const warning of config.warnings) log.warn(warning, { event: 'config' });
   const [{ port } = { port: 0 }] = addresses;
   log.info(`simgate ${version} listens on ${config.http.listen.host}:${port}`, { event: 'started', port });
@@ -76,14 +95,14 @@ async function compose(config: Config, secrets: Secrets, stateDir: StateDir, log
     port,
     stop() {
       stopping = true;
-      stopped ??= shutDown(servers, dispatch, modems, stateDir, log);
+      stopped ??= shutDown(servers, control, dispatch, modems, stateDir, log);
       return stopped;
     },
   };
 }
 
 /** The state of the daemon as the admin listener shows it. */
-function snapshotOf(modems: readonly Supervisor[], dispatch: Dispatch): unknown {
+function snapshotOf(modems: readonly Supervisor[], dispatch: Dispatch): object {
   const suspects = new Set(dispatch.suspects());
   return {
     version,
@@ -110,13 +129,14 @@ function snapshotOf(modems: readonly Supervisor[], dispatch: Dispatch): unknown 
 
 async function shutDown(
   servers: readonly HttpServer[],
+  control: ControlServer | undefined,
   dispatch: Dispatch,
   modems: readonly Supervisor[],
   stateDir: StateDir,
   log: Logger,
 ): Promise<void> {
   log.info('stopping: what waits is refused, what is in a modem finishes', { event: 'stopping' });
-  const closed = Promise.all(servers.map((server) => server.close(drainMs + closeMs)));
+  const closed = Promise.all([...servers.map((server) => server.close(drainMs + closeMs)), control?.close()]);
   let timer: NodeJS.Timeout | undefined;
   const drained = await Promise.race([
     dispatch.stop().then(() => true),

@@ -7,7 +7,7 @@
 /** A request as it came: an object with a command, and whatever that one needs. */
 export type ControlRequest = Readonly<Record<string, unknown>> & { readonly command: string };
 
-/** What a control connection is told, or what kept it from being answered: a sentence for people, with the way out. */
+/** A command of the CLI, or of the control socket for it, cannot be done: a sentence for people, with the way out. */
 export class ControlError extends Error {
   override readonly name = 'ControlError';
 }

@@ -134,7 +134,7 @@ class Connections {
       for await (const line of command(request, signal)) await write(socket, line, signal);
       await write(socket, { done: true }, signal);
     } catch (error) {
-      if (signal.aborted) return;
+      if (signal.aborted || error instanceof ReaderLeft) return;
       if (!(error instanceof ControlError))
         log.error('a control command failed', { event: 'control', error });
       const message = error instanceof ControlError ? error.message : 'a bug: the log of the daemon has it';
@@ -191,6 +191,11 @@ function readRequest(socket: Socket, signal: AbortSignal): Promise<string> {
   });
 }
 
+/** Who asked reads no more: nothing is left to be told, and nobody to be told. */
+class ReaderLeft extends Error {
+  override readonly name = 'ReaderLeft';
+}
+
 /** Writes a line, and waits while the reader is slow, but not for one that takes nothing at all. */
 async function write(socket: Socket, line: object, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted();
@@ -198,6 +203,8 @@ async function write(socket: Socket, line: object, signal: AbortSignal): Promise
   const timer = setTimeout(() => socket.destroy(), patienceMs);
   try {
     await once(socket, 'drain', { signal });
+  } catch (cause) {
+    throw new ReaderLeft('who asked reads no more', { cause });
   } finally {
     clearTimeout(timer);
   }

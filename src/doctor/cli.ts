@@ -1,9 +1,11 @@
 /** The three commands of the command line: what they print, and the exit code they leave. */
 
+import { AtLinkLost, AtTimeout } from '../at/errors.js';
 import { NoDaemon } from '../control/client.js';
 import { ControlError } from '../control/protocol.js';
 import { createLog } from '../log.js';
 import { listSticks } from '../modem/discovery/sticks.js';
+import { LinkLost } from '../serial/link.js';
 import { chooseModem } from './choose.js';
 import { readConfiguration } from './configuration.js';
 import { reportTarget, withModem } from './direct.js';
@@ -97,5 +99,13 @@ async function askCarrierDirectly(
   const obstacle = report.findings.find(({ level }) => level === 'error');
   if (answered === undefined || obstacle !== undefined)
     throw new ControlError(`modem "${target.name}": ${obstacle?.what ?? 'no modem answers AT'}`);
-  return withModem(answered.tty, target, (modem) => askCarrier(modem, code, new AbortController().signal));
+  try {
+    return await withModem(answered.tty, target, (modem) =>
+      askCarrier(modem, code, new AbortController().signal),
+    );
+  } catch (thrown) {
+    if (!(thrown instanceof LinkLost || thrown instanceof AtLinkLost || thrown instanceof AtTimeout))
+      throw thrown;
+    throw new ControlError(`modem "${target.name}" was lost: ${thrown.message}`, { cause: thrown });
+  }
 }

@@ -64,8 +64,9 @@ async function askOnce<Schema extends v.GenericSchema>(
   request: ControlRequest,
   schema: Schema,
 ): Promise<v.InferOutput<Schema>> {
-  for await (const answer of askDaemon(socket, request)) return parse(schema, answer);
-  throw new ControlError(`the daemon did not answer "${request.command}"`);
+  const answers: Record<string, unknown>[] = [];
+  for await (const answer of askDaemon(socket, request)) answers.push(answer);
+  return parse(schema, answers[0]);
 }
 
 /** A daemon of another version may speak otherwise. */

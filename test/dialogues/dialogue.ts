@@ -34,6 +34,7 @@ import { basename, join } from 'node:path';
  * !busy 3s                     the same, but somebody else holds the tty meanwhile
  * = references 12              how the message ended: the references, or the error's code, `submitted`, `elsewhere`, cause
  * = phase ready                the phase that is reached now, or in time; until then [start] holds again
+ * = never lost                 the tty was never given up since the start
  * ```
  */
 export interface Dialogue {
@@ -67,11 +68,12 @@ export type Step =
   | ModemStep
   | { kind: 'expect'; bytes: RegExp; text: string; line: number }
   | { kind: 'submit'; isLong: boolean }
-  | { kind: 'outcome' | 'phase'; text: string; line: number };
+  | { kind: 'outcome' | 'phase'; text: string; line: number }
+  | { kind: 'never_lost'; line: number };
 
 /** Whether it is the modem's part. */
 export function isModemStep(step: Step): step is ModemStep {
-  return !['expect', 'submit', 'outcome', 'phase'].includes(step.kind);
+  return !['expect', 'submit', 'outcome', 'phase', 'never_lost'].includes(step.kind);
 }
 
 const ESC = '\x1b';
@@ -185,6 +187,7 @@ class Parser {
     if (sign === '>') return { kind: 'expect', bytes: pattern(writtenBytes(text)), text, line: this.#line };
     if (sign === '<') return { kind: 'say', bytes: this.#framed(text) };
     if (sign === '<|') return { kind: 'say', bytes: unescaped(text) };
+    if (text === 'never lost') return { kind: 'never_lost', line: this.#line };
     const phase = /^phase (\w+)$/.exec(text)?.[1];
     return phase
       ? { kind: 'phase', text: phase, line: this.#line }

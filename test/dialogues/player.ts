@@ -84,7 +84,7 @@ export class DialoguePlayer {
     };
     const greeting = this.#greeting;
     this.#greeting = [];
-    if (greeting.length > 0) setTimeout(() => this.perform(greeting), greetingDelayMs);
+    if (greeting.length > 0) setTimeout(() => void this.perform(greeting), greetingDelayMs);
     return Promise.resolve(link);
   };
 

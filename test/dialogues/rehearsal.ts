@@ -179,6 +179,12 @@ class Stage {
         this.player.endScenario();
         await this.#reach(step.text);
         this.player.beginScenario();
+        return;
+      case 'never_lost':
+        if (this.#phases.lastIndexOf('lost') > this.#phases.indexOf('ready'))
+          throw new Error(
+            `${this.#dialogue.name}: line ${step.line}: it was lost: ${this.#phases.join(' ')}`,
+          );
     }
   }
 

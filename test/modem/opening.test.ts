@@ -1,0 +1,121 @@
+import { rmSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { AtSession } from '../../src/at/session.js';
+import { parseSelector } from '../../src/config/selector.js';
+import { StickLocks } from '../../src/modem/discovery/stick-locks.js';
+import { createLocator } from '../../src/modem/locator.js';
+import { type OpenedModem, openModem } from '../../src/modem/opening.js';
+import type { OpenLink } from '../../src/serial/link.js';
+import { openPty, type Pty } from '../../src/simulator/pty.js';
+import { type RunningSimulator, runSimulator } from '../../src/simulator/run.js';
+import { Tree } from './discovery/support/tree.js';
+
+const tuning = { guardMs: 0, submitTimeoutMs: undefined, roaming: true, statusReport: false };
+const openSession = (openLink: OpenLink) =>
+  AtSession.open(openLink, { guardMs: 0 }, { onUrc: () => undefined, onLost: () => undefined });
+
+let tree: Tree;
+let locks: StickLocks;
+const simulators: RunningSimulator[] = [];
+const ptys: Pty[] = [];
+const opened: OpenedModem[] = [];
+
+beforeEach(() => {
+  tree = new Tree();
+  locks = new StickLocks();
+});
+afterEach(async () => {
+  for (const one of opened.splice(0)) await one.session.close();
+  for (const simulator of simulators.splice(0)) await simulator.close();
+  for (const pty of ptys.splice(0)) await pty.hangUp();
+  tree.remove();
+});
+
+/** Puts a virtual modem behind a node of the tree. */
+async function modemAt(node: string, imeiOf: 'ec25' | 'generic' = 'ec25'): Promise<void> {
+  const simulator = await runSimulator({ vendor: imeiOf });
+  simulators.push(simulator);
+  place(node, simulator.tty ?? '');
+}
+
+/** A tty that takes everything and says nothing. */
+async function silenceAt(node: string): Promise<void> {
+  const pty = await openPty({ onData: () => undefined, onError: () => undefined });
+  ptys.push(pty);
+  place(node, pty.slavePath);
+}
+
+function place(node: string, tty: string): void {
+  const path = join(tree.roots.devRoot, node);
+  rmSync(path, { force: true });
+  symlinkSync(tty, path);
+}
+
+const node = (name: string) => join(tree.roots.devRoot, name);
+
+async function open(device: string, owner = 'main'): Promise<OpenedModem> {
+  const parsed = parseSelector(device);
+  if (!parsed.ok) throw new Error(parsed.message);
+  const { selector } = parsed;
+  const locator = createLocator({
+    owner,
+    device,
+    selector,
+    baudRate: 115_200,
+    locks,
+    roots: tree.roots,
+    others: () => [],
+  });
+  const one = await openModem(locator, tuning, openSession);
+  opened.push(one);
+  return one;
+}
+
+describe('opening a modem', () => {
+  test('by auto finds the AT port among a stick’s ttys, also after it came back under other names', async () => {
+    tree.plug('ec25', { at: '1-1.2' });
+    await modemAt('ttyUSB2');
+    const first = await open('auto');
+    expect(first.place.why).toContain('2c7c:0125');
+    await first.session.close();
+    first.place.release();
+    opened.pop();
+    tree.unplug('1-1.2');
+    tree.plug('ec25', { at: '1-1.2', firstTty: 3 });
+    await modemAt('ttyUSB5');
+    expect((await open('auto')).place.tty).toBe(node('ttyUSB5'));
+  });
+
+  test('passes over a port that does not answer, for the next', async () => {
+    tree.plug('ec25', { at: '1-1.2' });
+    await silenceAt('ttyUSB2');
+    await modemAt('ttyUSB3');
+    expect((await open('auto')).place.tty).toBe(node('ttyUSB3'));
+  });
+
+  test('never gives one stick to two entries', async () => {
+    tree.plug('ec25', { at: '1-1.2' });
+    await modemAt('ttyUSB2');
+    await modemAt('ttyUSB3');
+    await open('usb:2c7c:0125', 'first');
+    await expect(open('auto', 'second')).rejects.toThrow('another modem entry uses this stick');
+  });
+
+  test('by IMEI takes the one that is meant', async () => {
+    tree.plug('ec25', { at: '1-1.2' });
+    tree.plug('sim7600', { at: '1-1.3', firstTty: 4 });
+    await modemAt('ttyUSB2');
+    await modemAt('ttyUSB6', 'generic');
+    const imei = await (await open('usb:1e0e:9001', 'other')).modem.imei();
+    await opened[0]?.session.close();
+    opened.pop()?.place.release();
+    expect((await open(`imei:${imei}`)).place.tty).toBe(node('ttyUSB6'));
+  });
+
+  test('says what is in the way when there is nothing to open', async () => {
+    await expect(open('auto')).rejects.toThrow(/no modem|plug/i);
+    tree.plug('e3372h-hilink', { at: '1-1.2' });
+    await expect(open('auto')).rejects.toThrow(/HiLink/);
+  });
+});
