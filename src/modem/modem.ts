@@ -235,7 +235,7 @@ export class Modem {
           text: `00${tpdu.hex}`, // SMSC address of length 0: the one the SIM holds (+CSCA)
           resultTimeoutMs: submitTimeoutMs,
           // After 60 s the network's own timers (TR1M < 45 s, 24.011 10) are over; short submit timeouts scale it down.
-          probeAfterMs: Math.min(60_000, submitTimeoutMs / 3),
+          probeAfterMs: Math.min(60_000, submitTimeoutMs / 2),
           graceMs: Math.min(10_000, submitTimeoutMs / 6),
           echoMeansReset: this.#echoIsOff,
         },

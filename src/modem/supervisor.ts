@@ -3,15 +3,15 @@ import { AtTimeout } from '../at/errors.js';
 import { AtSession } from '../at/session.js';
 import { SendError } from '../errors.js';
 import type { OpenLink } from '../serial/link.js';
+import { BringUp, type Step } from './bring-up.js';
 import type { Flights } from './flights.js';
 import { Ladder, type LossKind, type Rung } from './ladder.js';
 import { backoffMs, bootSign, type LifeEvent, transitions } from './life.js';
 import type { Locator } from './locator.js';
-import type { Modem, ModemTuning, SimState } from './modem.js';
+import type { Modem, ModemTuning } from './modem.js';
 import { type OpenedModem, openModem } from './opening.js';
 import type { ConfiguredPin, PinMemory } from './pin-memory.js';
 import { generic } from './profiles.js';
-import { registrationReasons, simReasons } from './reasons.js';
 import type {
   ModemPhase,
   ModemSnapshot,
@@ -22,7 +22,6 @@ import type {
 } from './sms-modem.js';
 import { type InboundEvent, readInbound, Storage } from './storage.js';
 import { submitSms } from './submission.js';
-import { unlock } from './unlock.js';
 
 export interface SupervisorOptions {
   name: string;
@@ -47,10 +46,6 @@ class ModemRestarted extends Error {
   override readonly name = 'ModemRestarted';
 }
 
-/** `AT` tries, a second each, before an open tty counts as silent. */
-const wakeAttempts = 5;
-/** Milliseconds between looks at a SIM that is not ready, and at the registration. */
-const pollMs = 1_000;
 /** Milliseconds between the news that something was stored and the look at it. */
 const sweepDelayMs = 1_000;
 /** Milliseconds after Ctrl-Z at which a modem counts as stalled; ordinary sends have taken up to 14.4 s. */
@@ -73,17 +68,15 @@ export class Supervisor implements SmsModem {
   #epoch = 0;
   #reason: string | undefined = 'not opened yet';
   #opened: OpenedModem | undefined;
-  #signalDbm: number | undefined;
-  #operator: string | undefined;
+  #storage: Storage | undefined;
+  #bringUp: BringUp | undefined;
   #failures = 0;
   readonly #ladder = new Ladder();
   /** What {@link Ladder} said of the last loss. */
   #rung: Rung = 'reopen';
   #timer: NodeJS.Timeout | undefined;
   #stallTimer: NodeJS.Timeout | undefined;
-  #storage: Storage | undefined;
   #sweepTimer: NodeJS.Timeout | undefined;
-  #sim: SimState = 'busy';
 
   constructor(options: SupervisorOptions) {
     this.name = options.name;
@@ -116,8 +109,8 @@ export class Supervisor implements SmsModem {
       device: this.#opened?.place.tty ?? this.#options.locator.device,
       manufacturer: this.#opened?.modem.identity.manufacturer,
       model: this.#opened?.modem.identity.model,
-      operator: this.#operator,
-      signalDbm: this.#signalDbm,
+      operator: this.#bringUp?.operator,
+      signalDbm: this.#bringUp?.signalDbm,
     };
   }
 
@@ -225,15 +218,15 @@ export class Supervisor implements SmsModem {
       case 'opening':
         return this.#work(() => this.#open());
       case 'probing':
-        return this.#work(() => this.#probe());
+        return this.#perform((bringUp) => bringUp.probe());
       case 'unlocking':
-        return this.#work(() => this.#unlock());
+        return this.#perform((bringUp) => bringUp.unlock());
       case 'registering':
-        return this.#work(() => this.#register());
+        return this.#perform((bringUp) => bringUp.register());
       case 'ready':
         this.#failures = 0;
         this.#ladder.ready();
-        return this.#after(this.#options.idleProbeMs, () => this.#work(() => this.#probeIdle()));
+        return this.#after(this.#options.idleProbeMs, () => this.#perform((bringUp) => bringUp.probeIdle()));
       case 'lost':
         return this.#work(() => this.#release());
       case 'sending':
@@ -256,6 +249,31 @@ export class Supervisor implements SmsModem {
     });
   }
 
+  /** Takes one step of the way to ready, and does what follows from it, unless the phase has changed meanwhile. */
+  #perform(step: (bringUp: BringUp) => Promise<Step>): void {
+    const epoch = this.#epoch;
+    const bringUp = this.#bringUp;
+    if (!bringUp) return;
+    this.#work(async () => {
+      const next = await step(bringUp);
+      if (epoch !== this.#epoch) return;
+      if ('event' in next) return this.#emit(next.event, next.reason);
+      if (next.reason !== undefined && next.reason !== this.#reason) this.#noteReason(next.reason);
+      this.#after(next.againAfterMs, () => this.#perform(step));
+    });
+  }
+
+  #noteReason(reason: string): void {
+    this.#reason = reason;
+    const level = this.#phase === 'unlocking' ? 'warn' : 'info';
+    this.#log.log(level, `modem ${this.name}: ${reason}`, {
+      event: 'modem',
+      modem: this.name,
+      phase: this.#phase,
+      reason,
+    });
+  }
+
   async #open(): Promise<void> {
     // A tty that is not there is looked for once a second, however long that takes; one that is there but fails is left alone for longer each time.
     const failures = this.#failures;
@@ -268,7 +286,14 @@ export class Supervisor implements SmsModem {
     }
     this.#failures = failures;
     this.#opened = opened;
-    this.#storage = new Storage(opened.modem, (event) => this.#options.onInbound(event));
+    const { pin, pinMemory, idleProbeMs, onInbound } = this.#options;
+    this.#storage = new Storage(opened.modem, onInbound);
+    this.#bringUp = new BringUp(opened.modem, this.#storage, this.#flights, {
+      pin,
+      pinMemory,
+      idleProbeMs,
+      onStored: () => this.#sweepSoon(),
+    });
     this.#emit('opened', opened.place.why);
   }
 
@@ -294,62 +319,6 @@ export class Supervisor implements SmsModem {
     return session;
   }
 
-  async #probe(): Promise<void> {
-    const modem = this.#openedModem();
-    await modem.wake(wakeAttempts);
-    this.#flights.noteWake(modem.echoedAtWake, modem.obeysEchoOff);
-    await modem.switchOn();
-    const sim = await modem.simState();
-    if (this.#phase !== 'probing') return;
-    this.#sim = sim;
-    if (sim === 'ready') this.#emit('awake', 'waiting for the network');
-    else this.#emit('locked', simReasons[sim]);
-  }
-
-  /** Gives the SIM what it asks for if that is safe, else waits for a person, a SIM that wakes up, or a new one. */
-  async #unlock(): Promise<void> {
-    const modem = this.#openedModem();
-    const { pin, pinMemory } = this.#options;
-    const obstacle = this.#sim === 'pin' ? await unlock(modem, pin, pinMemory) : simReasons[this.#sim];
-    if (this.#phase !== 'unlocking') return;
-    if (obstacle === undefined) return this.#emit('unlocked');
-    if (obstacle !== this.#reason)
-      this.#log.warn(`modem ${this.name}: ${obstacle}`, { event: 'sim', modem: this.name });
-    this.#reason = obstacle;
-    this.#after(this.#sim === 'busy' ? pollMs : 10 * pollMs, () => this.#work(() => this.#lookAtSim()));
-  }
-
-  async #lookAtSim(): Promise<void> {
-    this.#sim = await this.#openedModem().simState();
-    if (this.#phase !== 'unlocking') return;
-    if (this.#sim === 'ready') this.#emit('unlocked');
-    else await this.#unlock();
-  }
-
-  async #register(): Promise<void> {
-    const modem = this.#openedModem();
-    const registration = (await modem.prepareSms()) ? await modem.registration() : undefined;
-    if (this.#phase !== 'registering') return;
-    if (registration === undefined || !modem.maySend(registration)) {
-      this.#reason = registration ? registrationReasons[registration] : 'the modem is not ready for SMS yet';
-      return this.#after(pollMs, () => this.#work(() => this.#register()));
-    }
-    this.#signalDbm = await modem.signalDbm();
-    this.#operator = await modem.operator();
-    if (await this.#storage?.holdsAny()) this.#sweepSoon();
-    this.#emit('registered');
-  }
-
-  /** The only traffic of an idle modem: is it there, is it registered, how well does it hear. */
-  async #probeIdle(): Promise<void> {
-    const modem = this.#openedModem();
-    const registration = await modem.registration();
-    if (this.#phase !== 'ready') return;
-    if (!modem.maySend(registration)) return this.#emit('unregistered', registrationReasons[registration]);
-    this.#signalDbm = await modem.signalDbm();
-    if (this.#phase === 'ready') this.#enter('ready');
-  }
-
   async #release(): Promise<void> {
     await this.#climb();
     clearTimeout(this.#stallTimer);
@@ -363,13 +332,9 @@ export class Supervisor implements SmsModem {
     const opened = this.#opened;
     this.#opened = undefined;
     this.#storage = undefined;
+    this.#bringUp = undefined;
     await opened?.session.close();
     opened?.place.release();
-  }
-
-  #openedModem(): Modem {
-    if (!this.#opened) throw new Error(`modem "${this.name}" is not open`);
-    return this.#opened.modem;
   }
 
   /** Does what the ladder has decided, beyond opening the tty anew. */

@@ -1,0 +1,95 @@
+import type { Flights } from './flights.js';
+import type { LifeEvent } from './life.js';
+import type { Modem, SimState } from './modem.js';
+import type { ConfiguredPin, PinMemory } from './pin-memory.js';
+import { registrationReasons, simReasons } from './reasons.js';
+import type { Storage } from './storage.js';
+import { unlock } from './unlock.js';
+
+/** What one look at the modem came to: an event in its life, or nothing new, to be looked at again. */
+export type Step = { event: LifeEvent; reason?: string } | { againAfterMs: number; reason?: string };
+
+export interface BringUpOptions {
+  pin: ConfiguredPin | undefined;
+  pinMemory: PinMemory;
+  /** Milliseconds between liveness probes of an idle modem. */
+  idleProbeMs: number;
+  /** Something lies in a storage, to be fetched when the modem is ready. */
+  onStored(): void;
+}
+
+/** `AT` tries, a second each, before an open tty counts as silent. */
+const wakeAttempts = 5;
+/** Milliseconds between looks at a SIM that is busy, and at the registration. */
+const pollMs = 1_000;
+/** Milliseconds between looks at a SIM that needs a person. */
+const personMs = 10_000;
+
+/**
+ * The way of one opened modem to `ready`, step by step; each step asks it things and says what follows. A step rejects when the modem is
+ * silent or lost.
+ */
+export class BringUp {
+  readonly #modem: Modem;
+  readonly #storage: Storage;
+  readonly #flights: Flights;
+  readonly #options: BringUpOptions;
+  #sim: SimState = 'busy';
+  /** Received signal strength (27.007 8.5); undefined when unknown. */
+  signalDbm: number | undefined;
+  /** The operator's name; untrusted. */
+  operator: string | undefined;
+
+  constructor(modem: Modem, storage: Storage, flights: Flights, options: BringUpOptions) {
+    this.#modem = modem;
+    this.#storage = storage;
+    this.#flights = flights;
+    this.#options = options;
+  }
+
+  /** From an unknown state to a modem that speaks and a SIM whose state is known. */
+  async probe(): Promise<Step> {
+    await this.#modem.wake(wakeAttempts);
+    this.#flights.noteWake(this.#modem.echoedAtWake, this.#modem.obeysEchoOff);
+    await this.#modem.switchOn();
+    this.#sim = await this.#modem.simState();
+    if (this.#sim === 'ready') return { event: 'awake', reason: 'waiting for the network' };
+    return { event: 'locked', reason: simReasons[this.#sim] };
+  }
+
+  /** Gives the SIM what it asks for if that is safe, else waits for a person, a SIM that wakes up, or a new one. */
+  async unlock(): Promise<Step> {
+    const { pin, pinMemory } = this.#options;
+    const sim = this.#sim;
+    const obstacle = sim === 'pin' ? await unlock(this.#modem, pin, pinMemory) : simReasons[sim];
+    if (obstacle === undefined) return { event: 'unlocked' };
+    this.#sim = await this.#modem.simState();
+    if (this.#sim === 'ready') return { event: 'unlocked' };
+    return { againAfterMs: sim === 'busy' ? pollMs : personMs, reason: obstacle };
+  }
+
+  /** Ready for SMS, and registered where it may send. */
+  async register(): Promise<Step> {
+    if (!(await this.#modem.prepareSms())) {
+      return { againAfterMs: pollMs, reason: 'the modem is not ready for SMS yet' };
+    }
+    const registration = await this.#modem.registration();
+    if (!this.#modem.maySend(registration)) {
+      return { againAfterMs: pollMs, reason: registrationReasons[registration] };
+    }
+    this.signalDbm = await this.#modem.signalDbm();
+    this.operator = await this.#modem.operator();
+    if (await this.#storage.holdsAny()) this.#options.onStored();
+    return { event: 'registered' };
+  }
+
+  /** The only traffic of an idle modem: is it there, is it registered, how well does it hear. */
+  async probeIdle(): Promise<Step> {
+    const registration = await this.#modem.registration();
+    if (!this.#modem.maySend(registration)) {
+      return { event: 'unregistered', reason: registrationReasons[registration] };
+    }
+    this.signalDbm = await this.#modem.signalDbm();
+    return { againAfterMs: this.#options.idleProbeMs };
+  }
+}

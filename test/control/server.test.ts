@@ -1,0 +1,294 @@
+import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createConnection, createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { askDaemon, NoDaemon } from '../../src/control/client.js';
+import { ControlError, maxRequestOctets } from '../../src/control/protocol.js';
+import { type ControlCommand, type ControlServer, openControlSocket } from '../../src/control/server.js';
+import { createLog } from '../../src/log.js';
+
+let folder: string;
+let path: string;
+let server: ControlServer | undefined;
+let logged: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'simgate-control-'));
+  path = join(folder, 'control.sock');
+  logged = '';
+});
+afterEach(async () => {
+  vi.useRealTimers();
+  await server?.close();
+  server = undefined;
+  rmSync(folder, { recursive: true });
+});
+
+const status: ControlCommand = async function* status() {
+  yield { pid: process.pid };
+};
+
+const openAt = (where: string, commands: Record<string, ControlCommand> = {}) => {
+  const stream = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      logged += chunk.toString();
+      done();
+    },
+  });
+  return openControlSocket({
+    path: where,
+    commands: { status, ...commands },
+    log: createLog({ level: 'debug', format: 'json', stream }),
+  });
+};
+
+async function open(commands: Record<string, ControlCommand> = {}): Promise<void> {
+  server = await openAt(path, commands);
+  expect(server).toBeDefined();
+}
+
+async function ask(command: string, rest: object = {}): Promise<object[]> {
+  const answers: object[] = [];
+  for await (const answer of askDaemon(path, { ...rest, command })) answers.push(answer);
+  return answers;
+}
+
+async function connect(): Promise<Socket> {
+  const socket = createConnection(path);
+  await once(socket, 'connect');
+  return socket;
+}
+
+/** Everything that a connection says until its end. */
+async function read(socket: Socket): Promise<string> {
+  let text = '';
+  for await (const chunk of socket) text += String(chunk);
+  return text;
+}
+
+describe('a command', () => {
+  it('is answered by its lines, in order, with what it was asked', async () => {
+    const echo: ControlCommand = async function* echo(request) {
+      yield { first: request };
+      yield { second: 'Grüße 😀\nzweite Zeile' };
+    };
+    await open({ echo });
+    expect(await ask('echo', { modem: 'main' })).toEqual([
+      { first: { command: 'echo', modem: 'main' } },
+      { second: 'Grüße 😀\nzweite Zeile' },
+    ]);
+  });
+
+  it('is one line and answered by lines, the last of which says that it is done', async () => {
+    await open();
+    const socket = await connect();
+    socket.write('{"command":');
+    socket.write('"status"}\n');
+    expect(await read(socket)).toBe(`{"pid":${process.pid}}\n{"done":true}\n`);
+  });
+
+  it('that does not exist is refused with those that do', async () => {
+    await open();
+    await expect(ask('reboot')).rejects.toThrow(new ControlError('unknown command; known are status'));
+    await expect(ask('toString')).rejects.toThrow(ControlError);
+    await expect(ask('__proto__')).rejects.toThrow(ControlError);
+  });
+
+  it('that says why it cannot be done says so to who asked', async () => {
+    const send: ControlCommand = async function* send() {
+      yield {};
+      throw new ControlError('no modem is ready');
+    };
+    await open({ send });
+    await expect(ask('send')).rejects.toThrow('no modem is ready');
+    expect(logged).toBe('');
+  });
+
+  it('that fails by a bug is logged, and tells nothing of it', async () => {
+    const buggy: ControlCommand = async function* buggy() {
+      yield {};
+      throw new TypeError('recipient +4915112345678 is undefined');
+    };
+    await open({ buggy });
+    await expect(ask('buggy')).rejects.toThrow('a bug: the log of the daemon has it');
+    expect(JSON.parse(logged)).toMatchObject({ level: 'error', error: { name: 'TypeError' } });
+  });
+
+  it('waits for a slow reader and gives it everything', async () => {
+    const flood: ControlCommand = async function* flood() {
+      for (let n = 0; n < 400; n++) yield { n, filling: 'x'.repeat(10_000) };
+    };
+    await open({ flood });
+    let next = 0;
+    for await (const { n } of askDaemon(path, { command: 'flood' })) {
+      expect(n).toBe(next++);
+      if (next % 50 === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    expect(next).toBe(400);
+  });
+});
+
+describe('who asks', () => {
+  it('takes the request back by leaving', async () => {
+    let onLeft: (reason: unknown) => void;
+    const left = new Promise<unknown>((resolve) => {
+      onLeft = resolve;
+    });
+    const wait: ControlCommand = async function* wait(_request, signal) {
+      signal.addEventListener('abort', () => onLeft(signal.reason));
+      yield { waiting: true };
+      await left;
+    };
+    await open({ wait });
+    for await (const answer of askDaemon(path, { command: 'wait' })) {
+      expect(answer).toEqual({ waiting: true });
+      break;
+    }
+    expect(await left).toEqual(new ControlError('who asked has left'));
+    expect(await ask('status')).toHaveLength(1);
+    expect(logged).toBe('');
+  });
+
+  it('takes it back by its signal too', async () => {
+    const wait: ControlCommand = async function* wait(_request, signal) {
+      yield { waiting: true };
+      await once(signal, 'abort');
+    };
+    await open({ wait });
+    const controller = new AbortController();
+    const asking = async () => {
+      for await (const _ of askDaemon(path, { command: 'wait' }, controller.signal))
+        controller.abort(new Error('Ctrl-C'));
+    };
+    await expect(asking()).rejects.toThrow('Ctrl-C');
+  });
+
+  it('is refused while eight others ask', async () => {
+    await open();
+    const others = await Promise.all(Array.from({ length: 8 }, connect));
+    await expect(ask('status')).rejects.toThrow('8 others ask already');
+    others.pop()!.destroy();
+    await vi.waitFor(async () => expect(await ask('status')).toHaveLength(1));
+    for (const other of others) other.destroy();
+  });
+
+  it('must say within ten seconds what it wants', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    await open();
+    const socket = await connect();
+    // The server has taken the connection when it answers another one.
+    await ask('status');
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(await read(socket)).toBe('{"error":"no request came within 10 s"}\n');
+  });
+
+  it('is not held in memory: a request has 64 KiB at most', async () => {
+    await open();
+    const socket = await connect();
+    socket.on('error', () => undefined); // the rest of what we write has no reader
+    socket.write('x'.repeat(maxRequestOctets + 1));
+    expect(await read(socket)).toMatch(/^\{"error":"a line .* more than 65536 octets"\}\n$/);
+    const fitting = { command: 'status', filling: 'x'.repeat(maxRequestOctets - 33) };
+    expect(JSON.stringify(fitting).length).toBeLessThanOrEqual(maxRequestOctets);
+    expect(await ask('status', fitting)).toHaveLength(1);
+  });
+
+  it.each([
+    ['not JSON', 'AT+CGMI\r\n'],
+    ['no object', '[{"command":"status"}]\n'],
+    ['null', 'null\n'],
+    ['without a command', '{}\n'],
+    ['with a command that is no text', '{"command":["status"]}\n'],
+    ['empty', '\n'],
+  ])('is told when the request is %s', async (_what, request) => {
+    await open();
+    const socket = await connect();
+    socket.write(request);
+    expect(JSON.parse(await read(socket))).toEqual({ error: expect.any(String) });
+    expect(await ask('status')).toHaveLength(1);
+    expect(logged).toBe('');
+  });
+
+  it('can send anything without harm', async () => {
+    await open();
+    await fc.assert(
+      fc.asyncProperty(fc.uint8Array({ maxLength: 300 }), async (octets) => {
+        const socket = await connect();
+        socket.on('error', () => undefined); // it may be closed before it has read everything
+        socket.write(octets);
+        socket.end('\n');
+        await read(socket);
+      }),
+      { numRuns: 60 },
+    );
+    expect(await ask('status')).toEqual([{ pid: process.pid }]);
+    expect(logged).toBe('');
+  });
+});
+
+describe('the socket', () => {
+  it('is for its user and group only, and goes with the daemon', async () => {
+    await open();
+    expect(statSync(path).mode & 0o777).toBe(0o660);
+    await server?.close();
+    expect(existsSync(path)).toBe(false);
+    await expect(ask('status')).rejects.toThrow(NoDaemon);
+  });
+
+  it('of a daemon that runs is an error that names its pid', async () => {
+    await open();
+    await expect(openAt(path)).rejects.toThrow(
+      `control.socket ${path} is in use by another simgate (pid ${process.pid}): stop it first`,
+    );
+    expect(await ask('status')).toHaveLength(1);
+  });
+
+  it('of a program that says nothing is an error too', async () => {
+    const mute = createServer((socket) => socket.resume().end());
+    mute.listen(path);
+    await once(mute, 'listening');
+    await expect(openAt(path)).rejects.toThrow('(pid unknown)');
+    await new Promise((resolve) => mute.close(resolve));
+  });
+
+  it('that a dead daemon left is replaced', async () => {
+    const dying = `require('node:net').createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, 'SIGKILL'))`;
+    spawnSync(process.execPath, ['-e', dying]);
+    expect(statSync(path).isSocket()).toBe(true);
+    await open();
+    expect(await ask('status')).toHaveLength(1);
+  });
+
+  it('never replaces what is no socket', async () => {
+    writeFileSync(path, 'precious');
+    await expect(openAt(path)).rejects.toThrow(`${path} is there and no socket`);
+    expect(statSync(path).isFile()).toBe(true);
+  });
+
+  it('that cannot be made is a warning: SMS go out without it', async () => {
+    const nowhere = join(folder, 'missing/control.sock');
+    expect(await openAt(nowhere)).toBeUndefined();
+    expect(JSON.parse(logged)).toMatchObject({
+      level: 'warn',
+      message: expect.stringContaining(nowhere),
+      error: { code: expect.any(String) },
+    });
+  });
+
+  it('ends what is being asked when the daemon stops', async () => {
+    const wait: ControlCommand = async function* wait(_request, signal) {
+      yield { waiting: true };
+      await once(signal, 'abort');
+    };
+    await open({ wait });
+    const asking = async () => {
+      for await (const _ of askDaemon(path, { command: 'wait' })) void server?.close();
+    };
+    await expect(asking()).rejects.toThrow('the daemon ended before it had answered');
+  });
+});
