@@ -41,7 +41,7 @@ export const isSecondLine = (head: string, line: string): boolean =>
   isPduLine(line) || !/[:,] *\d+$/.test(head);
 
 /**
- * URCs seen in the field that a command with a free-form reply (`AT+CGMI`) must not mistake for it
+ * URCs seen in the field that must not be mistaken for a text
  * (27.007, 27.005 and the vendors' manuals; any of them may come between any two lines).
  */
 const knownUrc = new RegExp(
@@ -51,8 +51,20 @@ const knownUrc = new RegExp(
     String.raw`^\^(RSSI|BOOT|MODE|DSFLOWRPT|SIMST|SRVST|HCSQ|CERSSI|LWURC|STIN|EARST|SYSSTART)\b`,
     String.raw`^#(STN|QSS)\b`,
     String.raw`^\*(ATREADY|PSUTTZ|PSNWID)\b`,
-    '^(RING|RDY|START|BUSY|NO ANSWER|Call Ready|SMS Ready|SMS DONE|PB DONE|NORMAL POWER DOWN|UNDER-VOLTAGE.*|OVER-VOLTAGE.*|GSM READY|SIM READY)$',
+    '^(RING|RDY|QCRDY|START|BUSY|NO ANSWER|Call Ready|SMS Ready|SMS DONE|PB DONE|NORMAL POWER DOWN|UNDER-VOLTAGE.*|OVER-VOLTAGE.*|GSM READY|SIM READY|DST: \\d)$',
   ].join('|'),
 );
 
 export const isKnownUrc = (line: string): boolean => knownUrc.test(line);
+
+/** How URCs begin, listed above or not: `+WIND:`, `^RSSILVL:`, `#STN:`, `*PSUTTZ:`, `$GPRMC,` (NMEA). */
+const prefixed = /^[+^#*$%!&][A-Za-z]/;
+
+/**
+ * Whether `line` can be the free-form response to `command`, as `huawei` is to `AT+CGMI`: it does not begin like a URC, or
+ * it begins with the command's own name (`+CGMI: ZTE CORPORATION`).
+ */
+export function isFreeText(command: string, line: string): boolean {
+  const name = command.slice(2).replace(/[=?].*$/, '');
+  return line.startsWith(`${name}:`) || !(prefixed.test(line) || isKnownUrc(line));
+}

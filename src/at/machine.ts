@@ -8,7 +8,7 @@
  */
 import {
   type FinalError,
-  isKnownUrc,
+  isFreeText,
   isPduLine,
   isSecondLine,
   isTwoLineUrc,
@@ -215,8 +215,9 @@ function takeError(state: AtState, running: Running, error: FinalError, line: st
 
 function takeText(state: AtState, running: Running, line: string): AtStep {
   const { response, payload } = running.command;
-  // A free-form response (AT+CGMI) is anything that is no URC; one with a prefix of its own is never mistaken.
-  const matches = response === anyText ? !isKnownUrc(line) : response?.test(line) === true;
+  // A free-form response (AT+CGMI) is known by what it is not; one with a prefix of its own is never mistaken.
+  const matches =
+    response === anyText ? isFreeText(running.command.text, line) : response?.test(line) === true;
   if (!matches) return [state, [{ kind: 'urc', line, pdu: undefined }]];
   const next = { ...running, lines: [...running.lines, line] };
   if (!payload) return [running.lines.length < maxReplyLines ? { ...state, running: next } : state, []];

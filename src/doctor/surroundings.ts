@@ -12,9 +12,9 @@ export interface Surroundings {
   /** Who would open the ttys. */
   identity: Identity;
   /** The wall clock: milliseconds since 1970. */
-  nowMs(): number;
+  nowMs: () => number;
   /** Whether something keeps the wall clock right; undefined when the system does not say. */
-  isClockSynchronised(): Promise<boolean | undefined>;
+  isClockSynchronised: () => Promise<boolean | undefined>;
 }
 
 const run = promisify(execFile);

@@ -27,8 +27,8 @@ export function decodeUssd(raw: string, dcs: number | undefined, characterSet: s
   const alphabet = ussdAlphabet(dcs);
   if (alphabet === 'ucs2') return isPairs ? fromUcs2(octets.subarray(dcs === ucs2WithLanguage ? 2 : 0)) : raw;
   if (isPairs && (characterSet === 'UCS2' || isAsciiInUcs2(raw))) return fromUcs2(octets);
-  // A balance may be nothing but digits, and so look like hexadecimal.
-  if (/^\d{1,15}$/.test(raw)) return raw;
+  // A balance may be nothing but digits, and so look like hexadecimal, as may a short word.
+  if (/^\d{1,15}$/.test(raw) || octets.length < 4) return raw;
   const candidates = [
     ...(isPairs ? [fromUcs2(octets)] : []),
     ...(alphabet === 'gsm7' ? [fromPacked(octets)] : []),
@@ -62,14 +62,13 @@ function plainText(raw: string, characterSet: string | undefined): string {
   return isSeptets ? decodeSeptets(octets) : raw;
 }
 
-const likelyCharacter =
-  /[\p{Script=Latin}\p{Script=Cyrillic}\p{Script=Greek}\p{Script=Arabic}\p{N} \n\r.,:;!?%*#+\-/()'"@€£$&=_]/u;
+const likelyCharacters =
+  /[\p{Script=Latin}\p{Script=Cyrillic}\p{Script=Greek}\p{Script=Arabic}\p{N} \n\r.,:;!?%*#+\-/()'"@€£$&=_]/gu;
 
 /** Letters, digits and common marks, nearly all through. */
 function isLikelyText(text: string): boolean {
-  const characters = [...text];
-  const likely = characters.filter((character) => likelyCharacter.test(character));
-  return /\p{L}/u.test(text) && likely.length / characters.length > 0.95;
+  const unlikely = text.replace(likelyCharacters, '');
+  return /\p{L}/u.test(text) && unlikely.length < text.length * 0.05;
 }
 
 /** Characters of a request (23.038 6.1.2.3 allows 182). */

@@ -35,6 +35,7 @@ export class BringUp {
   readonly #flights: Flights;
   readonly #options: BringUpOptions;
   #sim: SimState = 'busy';
+  #simIsStale = true;
   /** Received signal strength (27.007 8.5); undefined when unknown. */
   signalDbm: number | undefined;
   /** The operator's name; untrusted. */
@@ -53,19 +54,20 @@ export class BringUp {
     this.#flights.noteWake(this.#modem.echoedAtWake, this.#modem.obeysEchoOff);
     await this.#modem.switchOn();
     this.#sim = await this.#modem.simState();
+    this.#simIsStale = false;
     if (this.#sim === 'ready') return { event: 'awake', reason: 'waiting for the network' };
     return { event: 'locked', reason: simReasons[this.#sim] };
   }
 
   /** Gives the SIM what it asks for if that is safe, else waits for a person, a SIM that wakes up, or a new one. */
   async unlock(): Promise<Step> {
-    const { pin, pinMemory } = this.#options;
-    const sim = this.#sim;
-    const obstacle = sim === 'pin' ? await unlock(this.#modem, pin, pinMemory) : simReasons[sim];
-    if (obstacle === undefined) return { event: 'unlocked' };
-    this.#sim = await this.#modem.simState();
+    if (this.#simIsStale) this.#sim = await this.#modem.simState();
+    this.#simIsStale = true;
     if (this.#sim === 'ready') return { event: 'unlocked' };
-    return { againAfterMs: sim === 'busy' ? pollMs : personMs, reason: obstacle };
+    const { pin, pinMemory } = this.#options;
+    const obstacle = this.#sim === 'pin' ? await unlock(this.#modem, pin, pinMemory) : simReasons[this.#sim];
+    if (obstacle === undefined) return { event: 'unlocked' };
+    return { againAfterMs: this.#sim === 'busy' ? pollMs : personMs, reason: obstacle };
   }
 
   /** Ready for SMS, and registered where it may send. */

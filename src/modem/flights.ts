@@ -73,6 +73,11 @@ export class Flights {
     });
   }
 
+  /** True while the result of an earlier submit may come: its `OK` would end whatever command is in flight then. */
+  expectsLateResult(now: number): boolean {
+    return this.#onLateReference !== undefined || this.unanswered.outstanding(now) > 0;
+  }
+
   close(): Promise<void> {
     return this.#record.close();
   }

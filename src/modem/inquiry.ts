@@ -208,14 +208,16 @@ class UssdCollector {
   }
 
   #takeText(line: string): void {
-    const end = /^(.*)"(?: *, *(\d{1,3}))? *$/.exec(line);
+    const end = /^(.*)" *, *(\d{1,3}) *$/.exec(line);
     this.#lines.push(end?.[1] ?? line);
     if (end !== null) this.#reply = this.#finish(wholeNumber(end[2]));
     else if (this.#lines.length >= maxUssdLines) this.#reply = this.#finish(undefined);
   }
 
+  /** Without a data coding scheme a quote at the end of a line may be the text's own, so only silence tells that it was the last. */
   #finish(dcs: number | undefined): UssdReply {
-    return { status: this.#status ?? 0, raw: this.#lines.join('\n'), dcs };
+    const text = this.#lines.join('\n');
+    return { status: this.#status ?? 0, raw: dcs === undefined ? text.replace(/" *$/, '') : text, dcs };
   }
 }
 

@@ -55,7 +55,7 @@ export const transitions: Readonly<Record<ModemPhase, Partial<Record<LifeEvent, 
  * Lines only a restarting modem says: its settings are gone, and so is whatever it was sending. `refresh` ones also come
  * a while after power-on, so alone they do not prove that a message in flight was lost.
  */
-const restartLine = /^(RDY|START|\^SYSSTART.*|\+SYSSTART.*|NORMAL POWER DOWN|\*ATREADY: *1|APP RDY)$/;
+const restartLine = /^(RDY|QCRDY|START|\^SYSSTART.*|\+SYSSTART.*|NORMAL POWER DOWN|\*ATREADY: *1|APP RDY)$/;
 const refreshLine =
   /^(Call Ready|SMS Ready|SMS DONE|PB DONE|\+PBREADY|\+CFUN: *\d|\+CPIN: *(READY|NOT READY|NOT INSERTED|SIM REMOVED))$/;
 

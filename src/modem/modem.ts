@@ -112,9 +112,10 @@ export class Modem {
         return readSimState(error.lines[0]);
       }
       if (!(error instanceof AtCommandError)) throw error;
-      const { kind, code } = error.final;
-      if (kind === 'CME' && code === 10) return 'absent';
-      if (kind === 'CME' && (code === 14 || code === 515)) return 'busy';
+      // SIM7600 says it in words whatever +CMEE is.
+      const { kind, code, text } = error.final;
+      if (kind === 'CME' && (code === 10 || /not inserted/i.test(text))) return 'absent';
+      if (kind === 'CME' && (code === 14 || code === 515 || /busy/i.test(text))) return 'busy';
       return 'other';
     }
   }
@@ -183,8 +184,8 @@ export class Modem {
   async registration(): Promise<Registration> {
     let best: Registration = 'none';
     for (const name of ['CREG', 'CGREG', 'CEREG']) {
-      // Two numbers are the answer, one is the URC of the same name.
-      const response = new RegExp(`^\\+${name}: *\\d+ *, *\\d`);
+      // The answer has <n> and <stat>; the URC of the same name <stat> alone, or before a LAC of four or more hexadecimal digits.
+      const response = new RegExp(`^\\+${name}: *\\d+ *, *\\d{1,3} *(,|$)`);
       const lines = await this.#attempt({ text: `AT+${name}?`, response, timeoutMs: quickMs });
       const found = readRegistration(lines?.[0]);
       if (found === 'home' || found === 'roaming') return found;

@@ -46,7 +46,16 @@ const byIdentity: readonly [RegExp, Partial<ModemProfile>][] = [
       indicationsWithReports: ['1,1,0,1,0', '1,1,0,2,0', '1,1,0,0,0'],
     },
   ],
-  [/cinterion|gemalto|telit cinterion/i, { name: 'cinterion', guardMs: 100 }],
+  // bfr 0 is an ERROR on the MC75i and PHS8, ds 1 on most.
+  [
+    /cinterion|gemalto|telit cinterion/i,
+    {
+      name: 'cinterion',
+      guardMs: 100,
+      indications: ['2,1,0,0,1', '2,1,0,0,0', '1,1,0,0,1'],
+      indicationsWithReports: ['2,1,0,1,1', '2,1,0,1,0', '2,1,0,2,1', '2,1,0,2,0', '2,1,0,0,1', '2,1,0,0,0'],
+    },
+  ],
 ];
 
 /** The profile of a modem that calls itself so. */

@@ -117,6 +117,7 @@ async function trySegment(context: SubmissionContext, job: SegmentJob): Promise<
     if (!flights.unanswered.proves(reference, performance.now()))
       return await resolveDoubt(context, reference);
     flights.unanswered.answered(reference);
+    await catchUp(context);
     return reference;
   } catch (error) {
     const elapsedMs = committedAt === undefined ? 0 : performance.now() - committedAt;
@@ -188,13 +189,26 @@ async function recover(
       await modem.synchronise(2);
     }
   } catch (error) {
-    context.log.warn('the modem does not come back into step', {
-      modem: context.name,
-      reason: String(error),
-    });
+    warnOutOfStep(context, error);
     return { ...failure, verdict: failure.verdict === 'not_sent' ? 'sim' : failure.verdict };
   }
   return failure;
+}
+
+/** A result that took long leaves the answers to the probes owed. What comes of them says nothing about the message. */
+async function catchUp(context: SubmissionContext): Promise<void> {
+  try {
+    if (context.modem.needsSynchronising) await context.modem.synchronise(2);
+  } catch (error) {
+    warnOutOfStep(context, error);
+  }
+}
+
+function warnOutOfStep(context: SubmissionContext, error: unknown): void {
+  context.log.warn('the modem does not come back into step', {
+    modem: context.name,
+    reason: String(error),
+  });
 }
 
 /** TP-FCS 198 and 199 (23.040 9.2.3.22): validity period (format) not supported. */

@@ -372,11 +372,15 @@ export class Supervisor implements SmsModem {
     if (inbound) this.#options.onInbound(inbound);
   }
 
-  /** Something lies in a storage: it is fetched in a while, at once with whatever else comes meanwhile, between messages. */
+  /**
+   * Something lies in a storage: it is fetched in a while, at once with whatever else comes meanwhile, between messages, and not while
+   * a late result may come, whose `OK` would answer for ours.
+   */
   #sweepSoon(): void {
     this.#sweepTimer ??= setTimeout(() => {
       this.#sweepTimer = undefined;
-      if (this.#phase === 'ready' || this.#phase === 'sending')
+      if (this.#flights.expectsLateResult(performance.now())) this.#sweepSoon();
+      else if (this.#phase === 'ready' || this.#phase === 'sending')
         this.#work(async () => this.#storage?.sweep());
     }, sweepDelayMs);
   }

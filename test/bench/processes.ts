@@ -16,14 +16,20 @@ const stopWithinMs = 40_000;
 /** Where a child's stdin and stdout go; its stderr is ours. */
 export type Streams = [stdin: 'pipe' | 'ignore', stdout: number | 'ignore'];
 
+/** What is left to do should we exit before it is done in order. */
+const lastDuties = new Set<() => void>();
+process.once('exit', () => {
+  for (const duty of lastDuties) duty();
+});
+
 /** Node with `args`, as a process that ends with ours at the latest. */
 export function startNode(args: readonly string[], streams: Streams): ChildProcess {
   const child = spawn(process.execPath, args, { stdio: [...streams, 'inherit'] });
   const kill = (): void => {
     child.kill('SIGKILL');
   };
-  process.once('exit', kill);
-  child.once('exit', () => process.off('exit', kill));
+  lastDuties.add(kill);
+  child.once('exit', () => lastDuties.delete(kill));
   return child;
 }
 
@@ -82,7 +88,7 @@ export class ModemProcess {
     this.tty = tty;
     this.#record = record;
     this.#child = child;
-    process.once('exit', this.#removeFolder);
+    lastDuties.add(this.#removeFolder);
   }
 
   /** `flags` are those of `simgate simulate`. */
@@ -102,7 +108,7 @@ export class ModemProcess {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await stop(this.#child);
-    process.off('exit', this.#removeFolder);
+    lastDuties.delete(this.#removeFolder);
     this.#removeFolder();
   }
 }

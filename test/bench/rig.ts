@@ -16,9 +16,9 @@ export interface Sent extends Exchange {
   recipient: string;
 }
 
-/** The whole daemon in a process of its own, at a virtual modem in another, and we who call it. */
+/** The whole daemon in a process of its own, at virtual modems in others, and we who call it. */
 export class Rig {
-  readonly modem: ModemProcess;
+  readonly modems: readonly ModemProcess[];
   readonly daemonPid: number;
   readonly #daemon: ChildProcess;
   readonly #port: number;
@@ -26,31 +26,42 @@ export class Rig {
   readonly #callers: Caller[] = [];
   #messages = 0;
 
-  private constructor(modem: ModemProcess, daemon: ChildProcess, port: number, token: string) {
-    this.modem = modem;
+  private constructor(modems: readonly ModemProcess[], daemon: ChildProcess, port: number, token: string) {
+    this.modems = modems;
     this.#daemon = daemon;
     this.#port = port;
     this.#token = token;
     this.daemonPid = daemon.pid!;
   }
 
-  /** Resolves when the daemon says that it is ready. `modemFlags` are those of `simgate simulate`. */
-  static async start(modemFlags: readonly string[] = []): Promise<Rig> {
-    const modem = await ModemProcess.start(modemFlags);
+  /** A rig with one modem. `modemFlags` are those of `simgate simulate`. */
+  static start(modemFlags: readonly string[] = []): Promise<Rig> {
+    return Rig.startWith([modemFlags]);
+  }
+
+  /** Resolves when the daemon has said of every modem that it is ready. `flagsOfEach` are those of `simgate simulate`, one list a modem. */
+  static async startWith(flagsOfEach: readonly (readonly string[])[]): Promise<Rig> {
+    const modems = await Promise.all(flagsOfEach.map((flags) => ModemProcess.start(flags)));
+    const { folder } = modems[0]!;
     const secret = randomBytes(32).toString('hex');
-    const [config, log] = [join(modem.folder, 'simgate.toml'), join(modem.folder, 'log')];
-    writeFileSync(join(modem.folder, 'secret'), secret, { mode: 0o600 });
-    writeFileSync(config, configOf(modem.tty));
+    const [config, log] = [join(folder, 'simgate.toml'), join(folder, 'log')];
+    writeFileSync(join(folder, 'secret'), secret, { mode: 0o600 });
+    writeFileSync(config, configOf(modems.map(({ tty }) => tty)));
     const stdout = openSync(log, 'w');
     const daemon = startSimgate(['serve', '--config', config], ['ignore', stdout]);
     closeSync(stdout);
     const port = await waitFor('the daemon', daemon, () => portIn(readIfThere(log)));
-    await waitFor('its modem', daemon, async () => {
-      const { ok } = await fetch(`http://127.0.0.1:${port}/readyz`);
-      return ok || undefined;
-    });
+    for (const index of modems.keys()) {
+      const name = modemName(index);
+      await waitFor(name, daemon, () => isReadyIn(readIfThere(log), name) || undefined);
+    }
     const token = await mintToken({ secret: Buffer.from(secret), subject, audience, expiresInS: 3600 });
-    return new Rig(modem, daemon, port, token);
+    return new Rig(modems, daemon, port, token);
+  }
+
+  /** The only modem, or the first. */
+  get modem(): ModemProcess {
+    return this.modems[0]!;
   }
 
   /** A connection, to be used within 10 s: so long the daemon waits for its first request. */
@@ -96,7 +107,7 @@ export class Rig {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const caller of this.#callers) caller.close();
     await stop(this.#daemon);
-    await this.modem[Symbol.asyncDispose]();
+    await Promise.all(this.modems.map((modem) => modem[Symbol.asyncDispose]()));
   }
 }
 
@@ -104,7 +115,15 @@ const subject = 'urn:Auth0';
 const audience = 'urn:MySmsGateway';
 
 /** No guard time, and no liveness probe while we look; every other setting is the default. */
-function configOf(tty: string): string {
+function configOf(ttys: readonly string[]): string {
+  const modems = ttys.map(
+    (tty, index) => `[[modem]]
+name = "${modemName(index)}"
+device = "${tty}"
+guard_ms = 0
+idle_probe_s = 86400
+`,
+  );
   return `state_dir = "state"
 [http]
 listen = "127.0.0.1:0"
@@ -114,12 +133,11 @@ listen = "127.0.0.1:0"
 subject = "${subject}"
 audience = "${audience}"
 secret_file = "secret"
-[[modem]]
-name = "main"
-device = "${tty}"
-guard_ms = 0
-idle_probe_s = 86400
-`;
+${modems.join('')}`;
+}
+
+function modemName(index: number): string {
+  return `modem${index + 1}`;
 }
 
 /** One piece, so that its first octet and its last are written at the same time. */
@@ -139,4 +157,8 @@ function requestOf(token: string, recipient: string, text: string): Buffer {
 function portIn(log: string): number | undefined {
   const port = /"event":"started".*?"port":(\d+)/.exec(log)?.[1];
   return port === undefined ? undefined : Number(port);
+}
+
+function isReadyIn(log: string, modem: string): boolean {
+  return log.includes(`"modem":"${modem}","phase":"ready"`);
 }

@@ -7,6 +7,7 @@ import { type Figure, isMet } from './figures.js';
 import { flood } from './flood.js';
 import { longMessage } from './long-message.js';
 import { type CaseReport, json, table } from './report.js';
+import { severalModems } from './several-modems.js';
 import { pacedModem, slowModem } from './slow-modem.js';
 import { steady } from './steady.js';
 
@@ -15,6 +16,7 @@ const cases: Record<string, { heading: string; measure: () => Promise<Figure[]> 
   slow: { heading: 'A modem that takes 500 ms', measure: slowModem },
   paced: { heading: 'A modem that takes 500 ms behind 115,200 baud', measure: pacedModem },
   long: { heading: 'Three segments, 1 s of link set-up', measure: longMessage },
+  modems: { heading: 'Several modems that take 500 ms', measure: severalModems },
   flood: { heading: '200 callers at once, a modem that takes 2 s', measure: flood },
 };
 

@@ -62,3 +62,12 @@ export function segmentsPerSecond(submits: readonly Submit[]): number {
   if (first === undefined || last === undefined) return Number.NaN;
   return ((submits.length - 1) * 1000) / (last.ctrlZAtMs - first.ctrlZAtMs);
 }
+
+/** Messages of one segment sent between two times; of those that were under way at either, the share of their time at the modem. */
+export function sentBetween(submits: readonly Submit[], fromMs: number, toMs: number): number {
+  const shares = submits.map(({ ctrlZAtMs, replyAtMs }) => {
+    const withinMs = Math.min(replyAtMs, toMs) - Math.max(ctrlZAtMs, fromMs);
+    return Math.max(0, withinMs) / (replyAtMs - ctrlZAtMs);
+  });
+  return shares.reduce((sum, share) => sum + share, 0);
+}

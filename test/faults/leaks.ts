@@ -17,7 +17,9 @@ export class LeakSearch {
       hexOf(Buffer.from(markerPrefix, 'utf16le').swap16()),
       ...secrets.flatMap((secret) => [secret, ...secret.split('.').slice(-1)]),
     ].map((text) => text.toLowerCase());
-    const numbers = [...phase.messages, ...phase.parting].map(({ recipient }) => recipient.slice(1));
+    const numbers = [...phase.messages, ...phase.draining, ...phase.parting].map(({ recipient }) =>
+      recipient.slice(1),
+    );
     this.#numbers = new Set(numbers.flatMap((digits) => [digits, semiOctets(digits)]));
   }
 

@@ -53,7 +53,8 @@ class PhaseRun {
   readonly #violations: Violation[] = [];
   readonly #actions = new Map<string, number>();
   readonly #underway: Promise<void>[] = [];
-  readonly #callersDone = new AbortController();
+  /** No submit comes any more that a fault could meet. */
+  readonly #noMoreFaults = new AbortController();
   readonly #tokens: string[] = [];
   readonly #modems: VirtualModem[] = [];
   #gateway!: Gateway;
@@ -72,8 +73,7 @@ class PhaseRun {
     await Promise.all(
       Array.from({ length: this.#phase.callers }, (_, index) => this.#callerLoop(waiting, index)),
     );
-    this.#callersDone.abort();
-    await Promise.all(this.#underway);
+    await this.#drain();
     await this.#partInPeace();
     await this.#watch.stop();
     await this.#gateway.stop();
@@ -192,7 +192,7 @@ class PhaseRun {
   async #act(action: Action, modem: VirtualModem, delayMs: number): Promise<unknown> {
     switch (action.kind) {
       case 'submit_fault':
-        return modem.playNext(action.fault, this.#callersDone.signal);
+        return modem.playNext(action.fault, this.#noMoreFaults.signal);
       case 'hangup':
         return modem.control({ hangup: true, power: action.power, reattach_ms: action.reattachMs });
       case 'reboot':
@@ -209,13 +209,29 @@ class PhaseRun {
       case 'sigkill':
         return this.#gateway.restart('SIGKILL');
       case 'sigkill_mid_send':
-        await modem.playNext(action.fault, this.#callersDone.signal);
-        await modem.untilPlayed(this.#callersDone.signal);
+        await modem.playNext(action.fault, this.#noMoreFaults.signal);
+        await modem.untilPlayed(this.#noMoreFaults.signal);
         await pause(delayMs);
         return this.#gateway.restart('SIGKILL');
       case 'sigterm':
         return this.#gateway.restart('SIGTERM');
     }
+  }
+
+  /** Sends on until every fault that was planned has met a submit. */
+  async #drain(): Promise<void> {
+    let allPlayed = false;
+    const played = Promise.all(this.#underway).then(() => {
+      allPlayed = true;
+    });
+    for (const message of this.#phase.draining) {
+      this.#over.throwIfAborted();
+      await pause(message.pauseMs);
+      if (allPlayed) break;
+      await this.#waitAsTold(await this.#send(message, 0));
+    }
+    this.#noMoreFaults.abort();
+    await played;
   }
 
   readonly #noteFailure = (error: unknown): void => {

@@ -34,6 +34,8 @@ export interface PlannedPhase {
   statusReport: boolean;
   callers: number;
   messages: readonly PlannedMessage[];
+  /** Sent after them, as long as a planned fault still waits for a submit to meet. */
+  draining: readonly PlannedMessage[];
   /** Sent when all faults are over, one after another until one gets through. */
   parting: readonly PlannedMessage[];
 }
@@ -88,9 +90,10 @@ const templates: readonly Template[] = [
 ];
 
 /** About one message in so many meets a fault. */
-const messagesPerFault = 6;
+const messagesPerFault = 8;
 const messagesPerPhase = 120;
 const partingMessages = 12;
+const drainingMessages = 20;
 
 /** Everything that is left to chance, decided before anything runs: the same seed is the same plan. */
 export function planRun(seed: number, messageCount: number): PlannedPhase[] {
@@ -121,6 +124,7 @@ export function planRun(seed: number, messageCount: number): PlannedPhase[] {
       statusReport: template.statusReport === true,
       callers: 3 + forPhases!.below(3),
       messages: take(count, template.modems.length),
+      draining: take(drainingMessages, undefined).map(quietly),
       parting: take(partingMessages, undefined).map(quietly),
     };
   });

@@ -1,0 +1,22 @@
+import type { Surroundings } from '../../../src/doctor/surroundings.js';
+import { Tree } from '../../modem/discovery/support/tree.js';
+
+/** A machine laid out in a temporary folder, whose clock is right and which belongs to user 0, unless told otherwise. */
+export class Machine {
+  readonly tree = new Tree();
+
+  surroundings(own: Partial<Surroundings> = {}): Surroundings {
+    return {
+      roots: this.tree.roots,
+      udevData: this.tree.path('run/udev/data'),
+      identity: { uid: 0, groups: [0] },
+      nowMs: () => Date.UTC(2026, 10, 23, 12),
+      isClockSynchronised: () => Promise.resolve(true),
+      ...own,
+    };
+  }
+
+  remove(): void {
+    this.tree.remove();
+  }
+}
