@@ -8,7 +8,8 @@ const src = resolve(import.meta.dirname, '../src');
 const ranks: readonly (readonly string[])[] = [
   ['cli'],
   ['demo'],
-  ['serve', 'simulator', 'doctor'],
+  ['serve', 'simulator'],
+  ['doctor'],
   ['control', 'fleet'],
   ['state-dir'],
   ['http'],
@@ -78,6 +79,7 @@ test('only serve.ts and its fleet.ts build the daemon', () => {
 test('AT commands are spelled by the modem layer’s own rooms only', () => {
   const spellers = files.filter((file) => /['"`]AT[+^]/.test(codeOf(file)) && !/simulator/.test(file));
   expect(spellers.map((file) => relative(src, file)).sort()).toEqual([
+    'modem/inquiry.ts',
     'modem/modem.ts',
     'modem/profiles.ts',
     'modem/storage.ts',
