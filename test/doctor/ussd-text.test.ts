@@ -63,7 +63,8 @@ describe('an answer', () => {
   });
 
   it('of packed septets is read back, whatever its length', () => {
-    const letters = fc.string({ unit: fc.constantFrom(...'abcdefghijk ABC.,'), minLength: 8, maxLength: 60 });
+    const unit = fc.constantFrom(...'abcdefghijk ABC.,'.split(''));
+    const letters = fc.string({ unit, minLength: 8, maxLength: 60 }).filter((text) => /[a-k]/i.test(text));
     fc.assert(
       fc.property(letters, (text) => {
         const septets = [...encodeSeptets(text)];

@@ -1,0 +1,345 @@
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type DoctorOptions, examineAll } from '../../src/doctor/doctor.js';
+import type { Finding, ModemReport } from '../../src/doctor/finding.js';
+import { testText } from '../../src/doctor/test-message.js';
+import { createLog } from '../../src/log.js';
+import { serialLink } from '../../src/serial/port.js';
+import { VirtualModem } from '../faults/virtual-modem.js';
+import { Machine } from './support/machine.js';
+import { ScriptedModem, wholeNumbers } from './support/scripted-modem.js';
+
+let folder: string;
+let machine: Machine;
+let modem: ScriptedModem | undefined;
+let virtual: VirtualModem | undefined;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'simgate-doctor-'));
+  machine = new Machine();
+});
+afterEach(async () => {
+  const unknown = modem?.unknown ?? [];
+  await modem?.stop();
+  await virtual?.stop();
+  [modem, virtual] = [undefined, undefined];
+  machine.remove();
+  rmSync(folder, { recursive: true });
+  expect(unknown).toEqual([]);
+});
+
+const recipient = '+4915112345678';
+
+const log = createLog({
+  level: 'debug',
+  format: 'json',
+  stream: new Writable({ write: (_chunk, _encoding, done) => done() }),
+});
+
+/** No daemon: the socket is in a folder of its own. */
+const examine = (own: Partial<DoctorOptions> = {}) =>
+  examineAll({
+    config: undefined,
+    sendTo: undefined,
+    env: { RUNTIME_DIRECTORY: folder },
+    surroundings: machine.surroundings(),
+    log,
+    ...own,
+  });
+
+function configure(device: string, more = ''): string {
+  const file = join(folder, 'simgate.toml');
+  writeFileSync(
+    file,
+    `[auth0]\nsubject = "s"\naudience = "a"\n[[modem]]\nname = "main"\ndevice = "${device}"\n${more}\n`,
+  );
+  return file;
+}
+
+/** Puts a tty where the tree has the node. */
+function place(tty: string, name: string): void {
+  const node = machine.tree.path('dev', name);
+  rmSync(node);
+  symlinkSync(tty, node);
+}
+
+const levelOf = (report: ModemReport | undefined, check: string) =>
+  report?.findings.find((finding) => finding.check === check)?.level;
+const wrong = (findings: readonly Finding[] = []) =>
+  findings.filter(({ level }) => level !== 'ok').map(({ check, level }) => `${level} ${check}`);
+
+describe('without a configuration', () => {
+  it('finds the AT port of what is plugged in and asks the modem behind it', async () => {
+    modem = await ScriptedModem.start();
+    machine.tree.plug('ec25', { at: '1-1.2' });
+    place(modem.tty, 'ttyUSB2');
+    const { findings, modems, daemon } = await examine();
+    expect(daemon).toBeUndefined();
+    expect(wrong(findings)).toEqual([]);
+    expect(modems).toHaveLength(1);
+    const [report] = modems;
+    expect(wrong(report?.findings)).toEqual([]);
+    expect(report).toMatchObject({
+      name: 'Quectel EC25, EG25-G at USB port 1-1.2',
+      tty: machine.tree.path('dev/ttyUSB2'),
+      facts: {
+        manufacturer: 'Quectel',
+        model: 'EC25',
+        firmware: 'EC25EFAR06A06M4G',
+        sim: 'ready',
+        pin_tries_left: 3,
+        iccid: '…90',
+        imei: '…69',
+        registration: { creg: 1, cgreg: 1, cereg: 1 },
+        operator: 'Operator',
+        signal_dbm: -71,
+        smsc: '+49…00',
+        storages: [
+          { storage: 'SM', used: 0, total: 25 },
+          { storage: 'ME', used: 3, total: 255 },
+        ],
+        cnmi: '2,1,0,0,0',
+      },
+    });
+  });
+
+  it('tries the next AT port when the first is silent', async () => {
+    const mute = await ScriptedModem.start(Object.fromEntries(['AT', 'ATE0'].map((line) => [line, []])));
+    modem = await ScriptedModem.start();
+    machine.tree.plug('ec25', { at: '1-1.2' });
+    place(mute.tty, 'ttyUSB2');
+    place(modem.tty, 'ttyUSB3');
+    const { modems } = await examine();
+    await mute.stop();
+    expect(modems).toHaveLength(1);
+    expect(modems[0]?.tty).toBe(machine.tree.path('dev/ttyUSB3'));
+    expect(wrong(modems[0]?.findings)).toEqual([]);
+  });
+
+  it('says of a modem that answers nowhere that it is silent, and of a bare cable that it is bare', async () => {
+    const mute = await ScriptedModem.start({ AT: [] });
+    machine.tree.plug('mc7455', { at: '1-1.2' });
+    machine.tree.plug('ftdi', { at: '1-1.3', firstTty: 3 });
+    place(mute.tty, 'ttyUSB2');
+    const other = await ScriptedModem.start({ AT: [] });
+    place(other.tty, 'ttyUSB3');
+    const { modems } = await examine();
+    await Promise.all([mute.stop(), other.stop()]);
+    expect(modems.map((report) => levelOf(report, 'modem'))).toEqual(['error', 'ok']);
+    expect(modems[1]?.findings.at(-1)?.what).toContain('no modem hangs on it');
+  });
+
+  it('says of a HiLink stick that it has no AT port, and what to do', async () => {
+    machine.tree.plug('e3372h-hilink', { at: '1-1.2' });
+    const { modems } = await examine();
+    expect(modems[0]).toMatchObject({ findings: [{ check: 'stick', level: 'error' }] });
+    expect(modems[0]?.findings[0]?.what).toMatch(/HiLink.*HuaweiAltModeGlobal/);
+  });
+
+  it('says that nothing is plugged in', async () => {
+    const { findings, modems } = await examine();
+    expect(modems).toEqual([]);
+    expect(wrong(findings)).toEqual(['error modem']);
+  });
+
+  it('opens no modem that another program talks to, not even by another of its ttys', async () => {
+    modem = await ScriptedModem.start();
+    machine.tree.plug('ec25', { at: '1-1.2' });
+    place(modem.tty, 'ttyUSB3');
+    machine.tree.process(731, 'minicom', [machine.tree.path('dev/ttyUSB2')]);
+    const { modems } = await examine();
+    expect(levelOf(modems[0], 'holder')).toBe('error');
+    expect(modem.heard).toEqual([]);
+  });
+});
+
+describe('with a configuration', () => {
+  it('looks at its modems, and warns that no daemon runs', async () => {
+    modem = await ScriptedModem.start();
+    const { findings, modems } = await examine({ config: configure(modem.tty) });
+    expect(wrong(findings)).toEqual(['warning daemon']);
+    expect(modems).toMatchObject([{ name: 'main', device: modem.tty, tty: modem.tty }]);
+    expect(wrong(modems[0]?.findings)).toEqual([]);
+  });
+
+  it('tells of modems that it does not name', async () => {
+    modem = await ScriptedModem.start();
+    machine.tree.plug('sim7600', { at: '1-1.2' });
+    const { modems } = await examine({ config: configure(modem.tty) });
+    expect(modems.map(({ name }) => name)).toEqual([
+      'main',
+      'SIMCom SIM7000, SIM7100, SIM7600 at USB port 1-1.2',
+    ]);
+    expect(wrong(modems[1]?.findings)).toEqual([]);
+  });
+
+  it('that is wrong is told problem by problem, and what is plugged in is looked at all the same', async () => {
+    modem = await ScriptedModem.start();
+    machine.tree.plug('ec25', { at: '1-1.2' });
+    place(modem.tty, 'ttyUSB2');
+    const { findings, modems } = await examine({ config: configure(modem.tty, 'bauds = 9600\nroaming = 3') });
+    expect(wrong(findings)).toEqual(['error configuration', 'error configuration']);
+    expect(findings.some(({ what }) => what.includes('modem[0].bauds'))).toBe(true);
+    expect(modems).toHaveLength(1);
+  });
+
+  it('that was named and is not there is an error', async () => {
+    const { findings } = await examine({ config: join(folder, 'missing.toml') });
+    expect(wrong(findings)).toContain('error configuration');
+  });
+
+  it('finds the modem with the IMEI, and shows it nowhere whole', async () => {
+    modem = await ScriptedModem.start();
+    const other = await ScriptedModem.start({ 'AT+CGSN': ['861000000000040', 'OK'] });
+    machine.tree.plug('ec25', { at: '1-1.2' });
+    machine.tree.plug('mc7455', { at: '1-1.3', firstTty: 4 });
+    place(other.tty, 'ttyUSB2');
+    place(modem.tty, 'ttyUSB6');
+    const report = await examine({ config: configure('imei:867000000000069') });
+    await other.stop();
+    expect(report.modems[0]).toMatchObject({
+      name: 'main',
+      device: 'imei:…69',
+      tty: machine.tree.path('dev/ttyUSB6'),
+    });
+    expect(JSON.stringify(report)).not.toContain('867000000000069');
+  });
+
+  it('names a device that is not there', async () => {
+    const { modems } = await examine({ config: configure('/dev/serial/by-id/usb-gone') });
+    expect(modems[0]).toMatchObject({ name: 'main', findings: [{ check: 'tty', level: 'error' }] });
+    expect(modems[0]?.findings[0]?.what).toContain('/dev/serial/by-id/usb-gone does not exist');
+  });
+
+  it('explains a port that another program has locked, and sends nothing to it', async () => {
+    modem = await ScriptedModem.start();
+    const holder = await serialLink(
+      modem.tty,
+      115_200,
+    )({ onData: () => undefined, onClose: () => undefined });
+    const { modems } = await examine({ config: configure(modem.tty) });
+    await holder.close();
+    expect(modems[0]?.findings.at(-1)).toMatchObject({ check: 'tty', level: 'error' });
+    expect(modems[0]?.findings.at(-1)?.what).toContain(`${modem.tty} is busy`);
+    expect(modem.heard).toEqual([]);
+  });
+});
+
+describe('a modem', () => {
+  const report = async (answers: Record<string, readonly string[]>) => {
+    modem = await ScriptedModem.start(answers);
+    return (await examine({ config: configure(modem.tty) })).modems[0];
+  };
+
+  it.each<[string, Record<string, readonly string[]>, string]>([
+    ['without SIM', { 'AT+CPIN?': ['+CME ERROR: 10'] }, 'error sim'],
+    ['with a blocked SIM', { 'AT+CPIN?': ['+CPIN: SIM PUK', 'OK'] }, 'error sim'],
+    ['without SMSC', { 'AT+CSCA?': ['+CSCA: "",129', 'OK'] }, 'error smsc'],
+    ['with a full storage', { 'AT+CPMS?': ['+CPMS: "SM",25,25,"SM",25,25', 'OK'] }, 'warning storage'],
+    ['with the radio off', { 'AT+CFUN?': ['+CFUN: 4', 'OK'] }, 'error radio'],
+    ['that hears badly', { 'AT+CSQ': ['+CSQ: 2,99', 'OK'] }, 'warning signal'],
+    ['that hears nothing', { 'AT+CSQ': ['+CSQ: 99,99', 'OK'] }, 'warning signal'],
+    ['still starting', { 'AT+CMGF=0': ['+CMS ERROR: 515'] }, 'error indications'],
+  ])('%s is found out', async (_title, answers, expected) => {
+    expect(wrong((await report(answers))?.findings)).toEqual([expected]);
+  });
+
+  it('in UCS-2 tells its SMSC all the same, masked', async () => {
+    const digits = '+491710760000'
+      .split('')
+      .map((digit) => `00${digit.charCodeAt(0).toString(16)}`)
+      .join('');
+    const { facts } = (await report({ 'AT+CSCA?': [`+CSCA: "${digits.toUpperCase()}",145`, 'OK'] }))!;
+    expect(facts).toMatchObject({ smsc: '+49…00' });
+  });
+
+  it('that does not answer one question is asked the others', async () => {
+    const found = await report({ 'AT+CGMR': [] });
+    expect(wrong(found?.findings)).toEqual([]);
+    expect(found?.facts?.firmware).toBeUndefined();
+    expect(found?.facts).toMatchObject({ model: 'EC25', cnmi: '2,1,0,0,0' });
+  });
+
+  it('cannot put whole numbers or control characters into what is shown', async () => {
+    const found = await report({
+      'AT+CGMM': ['EC25\u001b[2J 867000000000069', 'OK'],
+      'AT+CGMR': ['fw 262010000000001', 'OK'],
+      'AT+COPS?': ['+COPS: 0,0,"\u001b]0;x\u0007 +4915112345678",7', 'OK'],
+    });
+    const said = found!.findings.map(({ what }) => what).join('\n');
+    expect(said).toContain('EC25\\u001b[2J …69');
+    expect(said).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
+    for (const number of ['867000000000069', '262010000000001', '4915112345678', ...wholeNumbers])
+      expect(JSON.stringify(found)).not.toContain(number);
+  });
+});
+
+describe('the virtual modem', () => {
+  const report = async (flags: string[], more = '') => {
+    virtual = await VirtualModem.start(folder, 'modem', flags);
+    return (await examine({ config: configure(virtual.link, more) })).modems[0];
+  };
+
+  it.each<[string, string[], string, string[]]>([
+    ['in good order', [], '', []],
+    ['with a PIN', ['--pin', '4711'], '', ['error sim']],
+    ['with a PIN that is known', ['--pin', '4711'], 'pin_file = "pin"', ['warning sim']],
+    ['searching', ['--registration', 'searching'], '', ['error registration', 'warning signal']],
+    ['denied', ['--registration', 'denied'], '', ['error registration', 'warning signal']],
+    ['roaming', ['--registration', 'roaming'], '', []],
+    ['roaming where it may not', ['--registration', 'roaming'], 'roaming = false', ['error registration']],
+    ['of Huawei, noisy', ['--vendor', 'huawei', '--urc-noise', '50'], '', []],
+  ])('%s', async (_title, flags, more, expected) => {
+    expect(wrong((await report(flags, more))?.findings)).toEqual(expected);
+  });
+
+  it('keeps its PIN tries', async () => {
+    const found = await report(['--pin', '4711', '--pin-tries', '2'], 'pin_file = "pin"');
+    expect(found?.facts).toMatchObject({ sim: 'pin', pin_tries_left: 2 });
+    await virtual?.stop();
+    expect(virtual?.record().filter(({ kind }) => kind === 'pin')).toEqual([]);
+    virtual = undefined;
+  });
+});
+
+describe('the test message', () => {
+  const send = async (flags: string[]) => {
+    virtual = await VirtualModem.start(folder, 'modem', flags);
+    const report = await examine({ config: configure(virtual.link), sendTo: recipient });
+    const finding = report.findings.find(({ check }) => check === 'send');
+    await virtual.stop();
+    const texts = virtual.record().flatMap((entry) => (entry.kind === 'accepted' ? [entry.text] : []));
+    virtual = undefined;
+    return { finding, texts, report };
+  };
+
+  it('goes out, and the answer of the network is told', async () => {
+    const { finding, texts, report } = await send([]);
+    expect(texts).toEqual([testText]);
+    expect(finding).toMatchObject({ level: 'ok' });
+    expect(finding?.what).toMatch(/accepted the test message to \+49…78 through main .*\(reference \d+\)/);
+    expect(JSON.stringify(report)).not.toContain('15112345678');
+  });
+
+  it('that the network refuses is told with its code', async () => {
+    const { finding, texts } = await send(['--fault', 'cms:21']);
+    expect(texts).toEqual([]);
+    expect(finding).toMatchObject({ level: 'error' });
+    expect(finding?.what).toMatch(/not sent: network_refused: .*CMS 21/);
+  });
+
+  it('that got lost on the way may or may not arrive, and the daemon must wait', async () => {
+    const { finding } = await send(['--fault', 'hangup-after-ctrlz:100']);
+    expect(finding).toMatchObject({ level: 'error', remedy: expect.stringContaining('3 minutes') });
+    expect(finding?.what).toContain('may or may not arrive');
+  });
+
+  it('is not tried with a modem that cannot send', async () => {
+    const { finding, texts } = await send(['--registration', 'denied']);
+    expect(texts).toEqual([]);
+    expect(finding?.what).toContain('no modem can send now');
+  });
+});

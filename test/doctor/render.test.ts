@@ -1,0 +1,80 @@
+import { expect, it } from 'vitest';
+import { countLevels, type DoctorReport, error, ok, warning } from '../../src/doctor/finding.js';
+import { renderReport } from '../../src/doctor/render.js';
+import { escapeControls, shownName } from '../../src/doctor/untrusted.js';
+
+const report: DoctorReport = {
+  version: '1.2.3',
+  findings: [
+    ok('clock', '2026-11-23 12:00 UTC, synchronised'),
+    warning('daemon', 'none answers', 'start it'),
+  ],
+  modems: [
+    {
+      name: 'main',
+      device: '/dev/modem',
+      tty: '/dev/ttyUSB2',
+      findings: [error('sim', 'none', 'put one in')],
+    },
+    { name: '/dev/ttyS0', tty: '/dev/ttyS0', findings: [ok('modem', 'nothing answers AT')] },
+  ],
+};
+
+it('is aligned, with each remedy below what is wrong', () => {
+  expect(renderReport(report, false)).toBe(`simgate 1.2.3 doctor, without a daemon
+
+This machine
+  ok       clock   2026-11-23 12:00 UTC, synchronised
+  warning  daemon  none answers
+                   → start it
+
+Modem main (/dev/modem, /dev/ttyUSB2)
+  error    sim     none
+                   → put one in
+
+Modem /dev/ttyS0
+  ok       modem   nothing answers AT
+
+1 error, 1 warning.
+`);
+});
+
+it('is the same on a terminal, but for the colours', () => {
+  const coloured = renderReport(report, true);
+  expect(coloured).toContain('\u001b[31merror  \u001b[0m  sim');
+  expect(coloured.replace(/\u001b\[\d+m/g, '')).toBe(renderReport(report, false));
+});
+
+it('says through which daemon, and when all is well', () => {
+  const text = renderReport(
+    { version: '1', daemon: { pid: 412 }, findings: [ok('clock', 'x')], modems: [] },
+    false,
+  );
+  expect(text).toMatch(/^simgate 1 doctor, through the running daemon \(pid 412\)\n/);
+  expect(text).toMatch(/\n\nAll is well\.\n$/);
+});
+
+it('counts the findings of each level', () => {
+  expect(countLevels([error('a', ''), error('b', ''), ok('c', '')])).toEqual({ ok: 1, warning: 0, error: 2 });
+});
+
+it.each([
+  ['\u001b[2J', '\\u001b[2J'],
+  ['a\u009bb\u007f', 'a\\u009bb\\u007f'],
+  ['evil\u202etxt', 'evil\\u202etxt'],
+  ['a\r\nb', 'a\\u000d\\u000ab'],
+  ['Grüße 😀', 'Grüße 😀'],
+])('%j cannot steer a terminal', (text, shown) => {
+  expect(escapeControls(text)).toBe(shown);
+});
+
+it.each([
+  ['EC25EFAR06A06M4G', 'EC25EFAR06A06M4G'],
+  ['Revision 20190312', 'Revision 20190312'],
+  [' 26201 ', '26201'],
+  ['IMEI 867000000000069', 'IMEI …69'],
+  ['call +4915112345678', 'call +49…78'],
+  ['x'.repeat(100), 'x'.repeat(64)],
+])('the name %j is shown as %j', (name, shown) => {
+  expect(shownName(name)).toBe(shown);
+});

@@ -1,0 +1,87 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { type Figure, judged, shown } from '../bench/figures.js';
+
+/** What the daemon says of its own inside after a full collection; a line of `look-inside.mjs`. */
+export interface InsideView {
+  heap_octets: number;
+  array_buffer_octets: number;
+  /** What keeps the event loop alive, by kind: `process.getActiveResourcesInfo()`. */
+  resources: Readonly<Record<string, number>>;
+  /** Objects that can be reached, by class. */
+  reachable: Readonly<Record<Reachable, number>>;
+}
+
+const reachables = ['timers', 'emitters', 'promises', 'functions'] as const;
+type Reachable = (typeof reachables)[number];
+
+/** One look at the daemon, from outside and inside. */
+export interface Vitals {
+  descriptors: number;
+  threads: number;
+  residentOctets: number;
+  inside: InsideView;
+}
+
+/** Reads proc_pid_fd(5) and proc_pid_status(5) of the daemon; throws when it is gone. */
+export function vitalsOf(pid: number, inside: InsideView): Vitals {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  return {
+    descriptors: readdirSync(`/proc/${pid}/fd`).length,
+    threads: statusNumber(status, 'Threads'),
+    residentOctets: statusNumber(status, 'VmRSS') * 1024,
+    inside,
+  };
+}
+
+function statusNumber(status: string, key: string): number {
+  const value = new RegExp(`^${key}:\\s+(\\d+)`, 'm').exec(status)?.[1];
+  if (value === undefined) throw new Error(`/proc/PID/status has no ${key}`);
+  return Number(value);
+}
+
+/** Every count of a look by its name: what must come back to its start. */
+function counts({ descriptors, threads, inside }: Vitals): Map<string, number> {
+  const { resources, reachable } = inside;
+  return new Map([
+    ['file descriptors', descriptors],
+    ['threads', threads],
+    ...Object.entries(resources).map(([kind, count]): [string, number] => [`active ${kind}`, count]),
+    ['timers', reachable.timers],
+    ['event emitters', reachable.emitters],
+    ['promises', reachable.promises],
+  ]);
+}
+
+/** Whether nothing is more than it was: what was under way at the look is over. */
+export function isBackTo(start: Vitals, now: Vitals): boolean {
+  const before = counts(start);
+  return [...counts(now)].every(([name, count]) => count <= (before.get(name) ?? 0));
+}
+
+/** The heap may grow by a tenth: code that ran for the first time, and tables that grow in steps. */
+const heapGrowth = 1.1;
+/** A listener or another callback that each re-plug leaves behind is one function of each; fewer are code that ran for the first time. */
+const functionsPerReplug = 0.5;
+
+/** What is held against the start. */
+export function vitalFigures(start: Vitals, end: Vitals, replugs: number): Figure[] {
+  const [before, after] = [counts(start), counts(end)];
+  const names = new Set([...before.keys(), ...after.keys()]);
+  const [inBefore, inAfter] = [start.inside, end.inside];
+  return [
+    ...[...names].map((name) => judged(name, after.get(name) ?? 0, '', { atMost: before.get(name) ?? 0 })),
+    judged(
+      'functions more than at the start, per re-plug',
+      (inAfter.reachable.functions - inBefore.reachable.functions) / replugs,
+      '',
+      { atMost: functionsPerReplug },
+    ),
+    judged('heap after GC, over its start', inAfter.heap_octets / inBefore.heap_octets, '', {
+      atMost: heapGrowth,
+    }),
+    shown('heap after GC', inAfter.heap_octets / 1e6, 'MB'),
+    shown('array buffers', inAfter.array_buffer_octets / 1e6, 'MB'),
+    shown('RSS at the start', start.residentOctets / 1e6, 'MB'),
+    shown('RSS', end.residentOctets / 1e6, 'MB'),
+  ];
+}
