@@ -70,19 +70,7 @@ async function compose(config: Config, secrets: Secrets, stateDir: StateDir, log
     createServer({ handler: admin, listen: config.admin.listen, log }),
   ];
   const addresses = await Promise.all(servers.map((server) => server.listen()));
-  const control = await openControlSocket({
-    path: config.control.socket,
-    commands: controlCommands({
-      modems,
-      configs: config.modems,
-      send: dispatch.send,
-      deadlineMs: config.message.deadlineMs,
-      snapshot: () => snapshotOf(modems, dispatch),
-      surroundings: ownSurroundings(),
-      log,
-    }),
-    log,
-  }).catch(async (error: unknown) => {
+  const control = await openControl(config, modems, dispatch, log).catch(async (error: unknown) => {
     await Promise.all(servers.map((server) => server.close(0)));
     throw error;
   });
@@ -99,6 +87,25 @@ async function compose(config: Config, secrets: Secrets, stateDir: StateDir, log
       return stopped;
     },
   };
+}
+
+/** The socket through which doctor and its kin ask; undefined where it cannot be made. */
+function openControl(
+  config: Config,
+  modems: readonly Supervisor[],
+  dispatch: Dispatch,
+  log: Logger,
+): Promise<ControlServer | undefined> {
+  const commands = controlCommands({
+    modems,
+    configs: config.modems,
+    send: dispatch.send,
+    deadlineMs: config.message.deadlineMs,
+    snapshot: () => snapshotOf(modems, dispatch),
+    surroundings: ownSurroundings(),
+    log,
+  });
+  return openControlSocket({ path: config.control.socket, commands, log });
 }
 
 /** The state of the daemon as the admin listener shows it. */

@@ -205,8 +205,8 @@ function takeOk(state: AtState, running: Running): AtStep {
 }
 
 function takeError(state: AtState, running: Running, error: FinalError, line: string): AtStep {
-  // NO CARRIER ends somebody's incoming call; after Ctrl-Z it says nothing about the payload.
-  if (running.stage === 'result' && line === 'NO CARRIER')
+  // NO CARRIER ends somebody's incoming call; it says nothing about the prompt or the payload.
+  if (running.stage !== 'command' && line === 'NO CARRIER')
     return [state, [{ kind: 'urc', line, pdu: undefined }]];
   const outcome: AtOutcome = { kind: 'error', stage: running.stage, error, lines: [...running.lines] };
   const [next, effects] = settle(state, outcome, running.probes);

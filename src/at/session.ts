@@ -71,7 +71,8 @@ export class AtSession {
   #nextId = 1;
   /** The end of the line of those who wait for their turn. */
   #turn: Promise<unknown> = Promise.resolve();
-  #lastLineAt = 0;
+  /** When the last final result code came; what is unsolicited says nothing about debts. */
+  #lastResultAt = 0;
   #lastFinalAt = Number.NEGATIVE_INFINITY;
   /** Told once when the next line comes; for the quiet time of a resynchronisation. */
   #onNextLine: (() => void) | undefined;
@@ -174,13 +175,13 @@ export class AtSession {
   /** True when nothing is owed any more; a second of silence cancels the rest. False when more came than was owed. */
   async #settleDebts(): Promise<boolean> {
     while (this.#state.owed > 0 && !this.#state.lost) {
-      const sinceLine = performance.now() - this.#lastLineAt;
-      if (sinceLine >= quietMs) this.#state = { ...this.#state, owed: 0 };
-      else await this.#lineOr(quietMs - sinceLine);
+      const sinceResult = performance.now() - this.#lastResultAt;
+      if (sinceResult >= quietMs) this.#state = { ...this.#state, owed: 0 };
+      else await this.#lineOr(quietMs - sinceResult);
     }
-    const before = this.#lastLineAt;
-    await this.#lineOr(Math.max(20, this.guardMs));
-    return this.#lastLineAt === before;
+    const before = this.#lastResultAt;
+    await this.#pause(Math.max(20, this.guardMs));
+    return this.#lastResultAt === before;
   }
 
   #lineOr(ms: number): Promise<void> {
@@ -201,7 +202,6 @@ export class AtSession {
 
   #takeLine(line: string): void {
     if (this.#state.lost) return;
-    this.#lastLineAt = performance.now();
     this.#trace('<', line);
     if (line === PROMPT) {
       const { options } = this.#waiter ?? {};
@@ -242,6 +242,7 @@ export class AtSession {
         this.#listener.onUrc(effect.line, effect.pdu);
         break;
       case 'stray':
+        this.#lastResultAt = performance.now();
         this.#listener.onUrc(effect.line, undefined);
         break;
       case 'echo':
@@ -254,6 +255,7 @@ export class AtSession {
     const waiter = this.#waiter;
     this.#waiter = undefined;
     this.#lastFinalAt = performance.now();
+    this.#lastResultAt = performance.now();
     if (!waiter) return;
     if (outcome.kind === 'ok') waiter.resolve(outcome.lines);
     else waiter.reject(outcomeError(waiter.command.text, outcome));

@@ -77,12 +77,16 @@ async function submit(
     const tookMs = performance.now() - startedAt;
     return judgeSent(recipient, { segments: references.length, modem: target.name, references, tookMs });
   } catch (thrown) {
-    const finding = judgeNotSent(recipient, thrown);
-    if (!(thrown instanceof SendError) || thrown.submitted !== 'unknown') return finding;
-    const wait =
-      'do not start simgate within 3 minutes: a late answer could pass for that of its first message';
-    return { ...finding, remedy: `${finding.remedy}; ${wait}` };
+    return withWait(judgeNotSent(recipient, thrown), thrown);
   } finally {
     await flights.close();
   }
+}
+
+/** After an open outcome a late `+CMGS` may still come, which a daemon that starts now could not tell from its own. */
+function withWait(finding: Finding, thrown: unknown): Finding {
+  if (!(thrown instanceof SendError) || thrown.submitted !== 'unknown') return finding;
+  const wait =
+    'do not start simgate within 3 minutes: a late answer could pass for that of its first message';
+  return { ...finding, remedy: `${finding.remedy}; ${wait}` };
 }

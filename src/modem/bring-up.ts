@@ -66,7 +66,8 @@ export class BringUp {
     if (this.#sim === 'ready') return { event: 'unlocked' };
     const { pin, pinMemory } = this.#options;
     const obstacle = this.#sim === 'pin' ? await unlock(this.#modem, pin, pinMemory) : simReasons[this.#sim];
-    if (obstacle === undefined) return { event: 'unlocked' };
+    // Some modems go on asking for it a moment longer.
+    if (obstacle === undefined) return { againAfterMs: pollMs, reason: 'the PIN was accepted' };
     return { againAfterMs: this.#sim === 'busy' ? pollMs : personMs, reason: obstacle };
   }
 

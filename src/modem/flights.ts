@@ -21,7 +21,7 @@ export class Flights {
   readonly #record: FlightRecord;
   /** Random start, so that two long messages to one handset never share a reference (23.040 9.2.3.24.1). */
   #concatenationReference = randomInt(256);
-  #onLateReference: ((reference: number) => void) | undefined;
+  #onOwnReference: ((reference: number) => void) | undefined;
 
   /** `left`: a process before this one was killed while its message was in flight, whose result may still come. */
   constructor(record: FlightRecord, left: LeftFlight | undefined, submitTimeoutMs = 180_000) {
@@ -56,26 +56,30 @@ export class Flights {
 
   /** A `+CMGS` came that answers no command in flight. */
   takeLateReference(reference: number): void {
-    this.unanswered.answeredLate(reference);
-    this.#onLateReference?.(reference);
+    if (this.#onOwnReference && this.unanswered.proves(reference, performance.now())) {
+      this.unanswered.answered(reference);
+      this.#onOwnReference(reference);
+    } else {
+      this.unanswered.answeredLate(reference);
+    }
   }
 
-  /** The next such reference; undefined when none comes within `timeoutMs`. */
-  lateReference(timeoutMs: number): Promise<number | undefined> {
+  /** The reference of the submit that is in doubt, when it comes and proves itself; undefined when it does not within `timeoutMs`. */
+  ownReference(timeoutMs: number): Promise<number | undefined> {
     return new Promise((resolve) => {
       const done = (reference?: number) => {
         clearTimeout(timer);
-        this.#onLateReference = undefined;
+        this.#onOwnReference = undefined;
         resolve(reference);
       };
       const timer = setTimeout(done, timeoutMs);
-      this.#onLateReference = done;
+      this.#onOwnReference = done;
     });
   }
 
   /** True while the result of an earlier submit may come: its `OK` would end whatever command is in flight then. */
   expectsLateResult(now: number): boolean {
-    return this.#onLateReference !== undefined || this.unanswered.outstanding(now) > 0;
+    return this.#onOwnReference !== undefined || this.unanswered.outstanding(now) > 0;
   }
 
   close(): Promise<void> {

@@ -62,6 +62,11 @@ export class Modem {
     return this.#echoIsOff;
   }
 
+  /** True when the last command was echoed although echo was off: the modem has lost its settings. */
+  get hasRestarted(): boolean {
+    return this.#echoIsOff && this.#session.echoes;
+  }
+
   /** True when it echoed as {@link wake} began. */
   get echoedAtWake(): boolean {
     return this.#echoedAtWake;

@@ -9,8 +9,8 @@ export interface ConfiguredPin {
   generation: string;
 }
 
-/** What became of the last try with this SIM and this PIN file. `unknown`: it was begun, and nothing more is known. */
-export type PinOutcome = 'unknown' | 'refused' | 'accepted';
+/** What became of the last try with this SIM and this PIN file. `unknown`: it was begun, and nothing more is known; `untried`: it surely did not count. */
+export type PinOutcome = 'unknown' | 'refused' | 'accepted' | 'untried';
 
 type Entries = Record<string, { generation: string; outcome: PinOutcome }>;
 

@@ -65,16 +65,19 @@ export class Storage {
     return false;
   }
 
-  /** Empties every storage that holds something. */
-  async sweep(): Promise<void> {
+  /** Empties every storage that holds something. `mayGoOn` is asked before each command; @returns false when it said no. */
+  async sweep(mayGoOn: () => boolean): Promise<boolean> {
     for (const storage of storages) {
+      if (!mayGoOn()) return false;
       const fill = await this.#select(storage);
       if (fill === undefined) continue;
       let left = fill.used;
       for (let index = 0; left > 0 && index <= Math.min(fill.total, mostSlots); index += 1) {
+        if (!mayGoOn()) return false;
         if (await this.#take(index)) left -= 1;
       }
     }
+    return true;
   }
 
   /** `+CPMS` (27.005 3.2.2): makes `storage` the one that is read and deleted from. */

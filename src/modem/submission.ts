@@ -3,6 +3,7 @@ import { AtCancelled, AtCommandError, AtLinkLost, AtNoResult, AtTimeout } from '
 import { SendError } from '../errors.js';
 import { encodeSubmit } from '../sms/tpdu.js';
 import { type Flights, lateAnswerMs } from './flights.js';
+import { ModemRestarted } from './life.js';
 import type { Modem, Tpdu } from './modem.js';
 import type { OutgoingSms, SubmitControl, SubmitReceipt } from './sms-modem.js';
 import { describeFinalError, type Verdict, verdictOf } from './verdict.js';
@@ -120,6 +121,11 @@ async function trySegment(context: SubmissionContext, job: SegmentJob): Promise<
     await catchUp(context);
     return reference;
   } catch (error) {
+    const isResult = error instanceof AtCommandError && error.stage === 'result';
+    if (isResult && flights.unanswered.outstanding(performance.now()) > 0) {
+      return await resolveDoubt(context, undefined);
+    }
+    if (isResult) flights.unanswered.refused();
     const elapsedMs = committedAt === undefined ? 0 : performance.now() - committedAt;
     const failure = failureOf(error, elapsedMs);
     if (!failure) throw error;
@@ -130,15 +136,19 @@ async function trySegment(context: SubmissionContext, job: SegmentJob): Promise<
 }
 
 /**
- * A `+CMGS` that may answer an earlier submit: this one's own is then still to come, and proves it when it does. When it does not, this one
- * stays unknown, but the debt counts as paid: that yet another late result should fall into the short flight of the next message is
- * less likely than that the first one was lost for good, and doubt without end would send nobody's code.
+ * A result that may answer an earlier submit (its `reference`, or undefined for an error): this one's own is then still to come, and proves
+ * itself when it does. When it does not, this one stays unknown, but the debt counts as paid: that yet another late result should fall
+ * into the short flight of the next message is less likely than that the first one was lost for good, and doubt without end would send
+ * nobody's code.
  */
-async function resolveDoubt(context: SubmissionContext, reference: number): Promise<number | Failure> {
+async function resolveDoubt(
+  context: SubmissionContext,
+  reference: number | undefined,
+): Promise<number | Failure> {
   const { flights, modem } = context;
   flights.unanswered.answeredLate(reference);
-  const second = await flights.lateReference(Math.min(doubtMs, modem.submitTimeoutMs / 4));
-  if (second !== undefined) return second;
+  const own = await flights.ownReference(Math.min(doubtMs, modem.submitTimeoutMs / 4));
+  if (own !== undefined) return own;
   const reason = 'the modem answered, but perhaps to an earlier message that it had left unanswered';
   return { verdict: 'unknown', reason, cause: undefined };
 }
@@ -172,7 +182,11 @@ async function recover(
   const { cause } = failure;
   // A modem that was silent to AT as well is busy or deaf, and works in order when it is back: no late result can
   // overtake. One that answers AT, or whose link broke, may still have one.
-  if (committedAt !== undefined && (cause instanceof AtNoResult || cause instanceof AtLinkLost)) {
+  const mayOvertake =
+    cause instanceof AtNoResult || (cause instanceof AtLinkLost && !(cause.cause instanceof ModemRestarted));
+  // An echo where there was none: it has restarted, and nothing old can come from it.
+  if (modem.hasRestarted) flights.unanswered.clear();
+  else if (committedAt !== undefined && mayOvertake) {
     flights.unanswered.add(committedAt + lateAnswerMs(modem.submitTimeoutMs));
   }
   if (cause instanceof AtLinkLost) return failure;

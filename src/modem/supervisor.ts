@@ -6,7 +6,7 @@ import type { OpenLink } from '../serial/link.js';
 import { BringUp, type Step } from './bring-up.js';
 import type { Flights } from './flights.js';
 import { Ladder, type LossKind, type Rung } from './ladder.js';
-import { backoffMs, bootSign, type LifeEvent, transitions } from './life.js';
+import { backoffMs, bootSign, type LifeEvent, ModemRestarted, transitions } from './life.js';
 import type { Locator } from './locator.js';
 import type { Modem, ModemTuning } from './modem.js';
 import { type OpenedModem, openModem } from './opening.js';
@@ -41,11 +41,6 @@ export interface SupervisorOptions {
   log: Logger;
 }
 
-/** It said so itself; the tty may still be there. */
-class ModemRestarted extends Error {
-  override readonly name = 'ModemRestarted';
-}
-
 /** Milliseconds between the news that something was stored and the look at it. */
 const sweepDelayMs = 1_000;
 /** Milliseconds after Ctrl-Z at which a modem counts as stalled; ordinary sends have taken up to 14.4 s. */
@@ -67,6 +62,8 @@ export class Supervisor implements SmsModem {
   /** Counts the changes of phase: work begun in an earlier one has no say any more. */
   #epoch = 0;
   #reason: string | undefined = 'not opened yet';
+  /** Why it was lost, as the log was last told. */
+  #toldReason: string | undefined;
   #opened: OpenedModem | undefined;
   #storage: Storage | undefined;
   #bringUp: BringUp | undefined;
@@ -197,8 +194,7 @@ export class Supervisor implements SmsModem {
     this.#reason = next === 'ready' || next === 'sending' ? undefined : reason;
     clearTimeout(this.#timer);
     if (!(next === 'sending' || (from === 'sending' && next === 'ready'))) {
-      const level = next === 'lost' || next === 'stalled' || next === 'unlocking' ? 'warn' : 'info';
-      this.#log.log(level, `modem ${this.name} is ${next}`, {
+      this.#log.log(this.#levelOf(next, reason), `modem ${this.name} is ${next}`, {
         event: 'modem',
         modem: this.name,
         phase: next,
@@ -209,6 +205,18 @@ export class Supervisor implements SmsModem {
     this.#enter(next);
     const snapshot = this.snapshot();
     for (const listener of this.#listeners) listener(snapshot);
+  }
+
+  /** A modem that stays away goes round opening, lost and absent all day: told once for each reason, the rest is for debugging. */
+  #levelOf(next: ModemPhase, reason: string | undefined): 'warn' | 'info' | 'debug' {
+    if (next === 'ready') this.#toldReason = undefined;
+    if (next === 'opening' || next === 'absent') return 'debug';
+    if (next === 'lost') {
+      if (reason === this.#toldReason) return 'debug';
+      this.#toldReason = reason;
+      return 'warn';
+    }
+    return next === 'stalled' || next === 'unlocking' ? 'warn' : 'info';
   }
 
   #enter(phase: ModemPhase): void {
@@ -379,9 +387,14 @@ export class Supervisor implements SmsModem {
   #sweepSoon(): void {
     this.#sweepTimer ??= setTimeout(() => {
       this.#sweepTimer = undefined;
-      if (this.#flights.expectsLateResult(performance.now())) this.#sweepSoon();
-      else if (this.#phase === 'ready' || this.#phase === 'sending')
-        this.#work(async () => this.#storage?.sweep());
+      const isBusy = this.#phase === 'sending' || this.#flights.expectsLateResult(performance.now());
+      if (isBusy) this.#sweepSoon();
+      else if (this.#phase === 'ready') {
+        this.#work(async () => {
+          const swept = await this.#storage?.sweep(() => this.#phase === 'ready');
+          if (swept === false) this.#sweepSoon();
+        });
+      }
     }, sweepDelayMs);
   }
 

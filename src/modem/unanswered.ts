@@ -1,51 +1,81 @@
 /**
  * Submits whose result never came, and may still come: a late `+CMGS` of one of them must never answer a newer one (a false
  * 200). A modem that works its commands off in order cannot mix them up once it has answered a later `AT`; one that answers `AT` while a
- * submit is still out can. Only the message reference tells: modems count it up by one for each submit, so with k results outstanding ours is
- * the last one plus k plus 1.
+ * submit is still out can. Only the message reference tells (23.040 9.2.3.6): modems count it up by one for each submit, so with k results
+ * outstanding, and r refused ones since the last reference known, ours is that one plus k plus r plus 1.
  */
 export class UnansweredSubmits {
-  /** `performance.now()` milliseconds until which each may still be answered. */
-  #until: number[] = [];
+  /** `performance.now()` milliseconds until which each may still be answered: those begun after the last reference known … */
+  #ahead: number[] = [];
+  /** … and those whose references lie behind it, since a newer submit was answered meanwhile. */
+  #behind: number[] = [];
   #lastReference: number | undefined;
+  #refused = 0;
 
-  /** The newest reference that is known to belong to a submit of ours; undefined before the first. */
+  /**
+   * The newest reference that surely belongs to a submit of ours, where nothing that may or may not have been counted came after it; undefined
+   * otherwise.
+   */
   get lastReference(): number | undefined {
-    return this.#lastReference;
+    return this.#refused === 0 ? this.#lastReference : undefined;
   }
 
   /** A Ctrl-Z got no result; one may come until `until`. */
   add(until: number): void {
-    this.#until.push(until);
+    this.#ahead.push(until);
   }
 
-  /** The modem has started anew, or has shown that it works in order: nothing old can come any more. */
+  /** A Ctrl-Z was answered by an error; most modems have counted it. */
+  refused(): void {
+    this.#refused += 1;
+  }
+
+  /** The modem has started anew: nothing old can come any more. */
   clear(): void {
-    this.#until = [];
+    this.#ahead = [];
+    this.#behind = [];
   }
 
   /** A reference that surely belongs to its submit. */
   answered(reference: number): void {
+    this.#behind.push(...this.#ahead);
+    this.#ahead = [];
     this.#lastReference = reference;
+    this.#refused = 0;
   }
 
-  /** A result that came when none was awaited: it answers the oldest. */
-  answeredLate(reference: number): void {
-    this.#until.shift();
-    this.#lastReference = reference;
+  /** A result that is nobody's in flight: it answers the oldest. Undefined: it was an error. */
+  answeredLate(reference: number | undefined): void {
+    const isBehind = this.#behind.length > 0 && (reference === undefined || this.#distance(reference) > 128);
+    if (isBehind) {
+      this.#behind.shift();
+      return;
+    }
+    this.#ahead.shift();
+    if (reference === undefined) this.#refused += 1;
+    else {
+      this.#lastReference = reference;
+      this.#refused = 0;
+    }
   }
 
   /** Whether `reference`, come after our own Ctrl-Z, can only be ours. */
   proves(reference: number, now: number): boolean {
-    const outstanding = this.outstanding(now);
-    if (outstanding === 0) return true;
+    if (this.outstanding(now) === 0) return true;
     if (this.#lastReference === undefined) return false;
-    return (reference - this.#lastReference + 256) % 256 === (outstanding + 1) % 256;
+    const distance = this.#distance(reference);
+    return distance > this.#ahead.length + this.#refused && distance < 128;
   }
 
   /** How many results may still come. */
   outstanding(now: number): number {
-    this.#until = this.#until.filter((until) => until > now);
-    return this.#until.length;
+    this.#ahead = this.#ahead.filter((until) => until > now);
+    this.#behind = this.#behind.filter((until) => until > now);
+    return this.#ahead.length + this.#behind.length;
+  }
+
+  /** By how many submits `reference` is ahead of the last one known, 0–255. */
+  #distance(reference: number): number {
+    return (reference - (this.#lastReference ?? reference) + 256) % 256;
   }
 }

@@ -1,6 +1,6 @@
 import { AtCommandError } from '../at/errors.js';
 import type { Modem } from './modem.js';
-import type { ConfiguredPin, PinMemory } from './pin-memory.js';
+import type { ConfiguredPin, PinMemory, PinOutcome } from './pin-memory.js';
 
 /** A PIN is tried only with all of its tries left (I7). */
 const fullTries = 3;
@@ -23,16 +23,39 @@ export async function unlock(
   if (last === 'unknown')
     return 'a try with the PIN in pin_file was cut off, so it is not tried again: check the PIN with a phone, then write the file anew';
   const tries = await modem.pinTriesLeft();
+  if (tries === undefined)
+    return 'the SIM asks for its PIN, and the modem does not tell how many tries are left: remove the PIN lock with a phone';
   if (tries !== fullTries)
-    return `the SIM asks for its PIN, with ${tries ?? 'an unknown number of'} tries left; simgate tries only with ${fullTries}: enter it once with a phone`;
+    return `the SIM asks for its PIN, with ${tries} tries left; simgate tries only with ${fullTries}: enter it once with a phone`;
   await memory.note(sim, configured.generation, 'unknown');
   try {
     await modem.enterPin(configured.pin);
   } catch (error) {
     if (!(error instanceof AtCommandError)) throw error;
-    await memory.note(sim, configured.generation, 'refused');
-    return 'the SIM refused the PIN in pin_file: correct the file; it is not tried again before';
+    return afterError(modem, error, (outcome) => memory.note(sim, configured.generation, outcome), last);
   }
   await memory.note(sim, configured.generation, 'accepted');
   return undefined;
+}
+
+/** 27.007 9.2: 16 "incorrect password"; 12 "SIM PUK required", after the last try. */
+const refusals = [12, 16];
+
+/** Other errors (SIM busy, not now) are no refusals: only the tries that are left tell whether one was spent. */
+async function afterError(
+  modem: Modem,
+  error: AtCommandError,
+  note: (outcome: PinOutcome) => Promise<void>,
+  last: PinOutcome | undefined,
+): Promise<string> {
+  const isRefusal = error.final.code !== undefined && refusals.includes(error.final.code);
+  const tries = isRefusal ? 0 : await modem.pinTriesLeft();
+  if (tries === fullTries) {
+    await note(last ?? 'untried');
+    return 'the SIM took no PIN just now, and counted no try: tried again later';
+  }
+  if (tries === undefined)
+    return 'the SIM answered the PIN with an error, and it is not known whether a try was spent: it is not tried again; remove the PIN lock with a phone';
+  await note('refused');
+  return 'the SIM refused the PIN in pin_file: correct the file; it is not tried again before';
 }

@@ -154,6 +154,23 @@ describe('who asks', () => {
     expect(logged).toBe('');
   });
 
+  it('may leave in the middle of the answer, at any line, and is no fault of ours', async () => {
+    let ended = 0;
+    const flood: ControlCommand = async function* flood() {
+      try {
+        for (let n = 0; n < 100; n++) yield { n, filling: 'x'.repeat(20_000) };
+      } finally {
+        ended += 1;
+      }
+    };
+    await open({ flood });
+    for (let lines = 1; lines <= 20; lines++) {
+      for await (const { n } of askDaemon(path, { command: 'flood' })) if (n === lines) break;
+    }
+    await vi.waitFor(() => expect(ended).toBe(20));
+    expect(logged).toBe('');
+  });
+
   it('takes it back by its signal too', async () => {
     const wait: ControlCommand = async function* wait(_request, signal) {
       yield { waiting: true };

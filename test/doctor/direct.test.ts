@@ -5,17 +5,14 @@ import { Writable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type DoctorOptions, examineAll } from '../../src/doctor/doctor.js';
 import type { Finding, ModemReport } from '../../src/doctor/finding.js';
-import { testText } from '../../src/doctor/test-message.js';
 import { createLog } from '../../src/log.js';
 import { serialLink } from '../../src/serial/port.js';
-import { VirtualModem } from '../faults/virtual-modem.js';
 import { Machine } from './support/machine.js';
 import { ScriptedModem, wholeNumbers } from './support/scripted-modem.js';
 
 let folder: string;
 let machine: Machine;
 let modem: ScriptedModem | undefined;
-let virtual: VirtualModem | undefined;
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'simgate-doctor-'));
@@ -24,14 +21,11 @@ beforeEach(() => {
 afterEach(async () => {
   const unknown = modem?.unknown ?? [];
   await modem?.stop();
-  await virtual?.stop();
-  [modem, virtual] = [undefined, undefined];
+  modem = undefined;
   machine.remove();
   rmSync(folder, { recursive: true });
   expect(unknown).toEqual([]);
 });
-
-const recipient = '+4915112345678';
 
 const log = createLog({
   level: 'debug',
@@ -156,6 +150,20 @@ describe('without a configuration', () => {
   });
 });
 
+it('leaves the other ttys of a modem alone when one is locked', async () => {
+  const locked = await ScriptedModem.start();
+  modem = await ScriptedModem.start();
+  const holder = await serialLink(locked.tty, 115_200)({ onData: () => undefined, onClose: () => undefined });
+  machine.tree.plug('ec25', { at: '1-1.2' });
+  place(locked.tty, 'ttyUSB2');
+  place(modem.tty, 'ttyUSB3');
+  const { modems } = await examine();
+  await holder.close();
+  await locked.stop();
+  expect(wrong(modems[0]?.findings)).toEqual(['error tty']);
+  expect([...locked.heard, ...modem.heard]).toEqual([]);
+});
+
 describe('with a configuration', () => {
   it('looks at its modems, and warns that no daemon runs', async () => {
     modem = await ScriptedModem.start();
@@ -274,72 +282,5 @@ describe('a modem', () => {
     expect(said).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
     for (const number of ['867000000000069', '262010000000001', '4915112345678', ...wholeNumbers])
       expect(JSON.stringify(found)).not.toContain(number);
-  });
-});
-
-describe('the virtual modem', () => {
-  const report = async (flags: string[], more = '') => {
-    virtual = await VirtualModem.start(folder, 'modem', flags);
-    return (await examine({ config: configure(virtual.link, more) })).modems[0];
-  };
-
-  it.each<[string, string[], string, string[]]>([
-    ['in good order', [], '', []],
-    ['with a PIN', ['--pin', '4711'], '', ['error sim']],
-    ['with a PIN that is known', ['--pin', '4711'], 'pin_file = "pin"', ['warning sim']],
-    ['searching', ['--registration', 'searching'], '', ['error registration', 'warning signal']],
-    ['denied', ['--registration', 'denied'], '', ['error registration', 'warning signal']],
-    ['roaming', ['--registration', 'roaming'], '', []],
-    ['roaming where it may not', ['--registration', 'roaming'], 'roaming = false', ['error registration']],
-    ['of Huawei, noisy', ['--vendor', 'huawei', '--urc-noise', '50'], '', []],
-  ])('%s', async (_title, flags, more, expected) => {
-    expect(wrong((await report(flags, more))?.findings)).toEqual(expected);
-  });
-
-  it('keeps its PIN tries', async () => {
-    const found = await report(['--pin', '4711', '--pin-tries', '2'], 'pin_file = "pin"');
-    expect(found?.facts).toMatchObject({ sim: 'pin', pin_tries_left: 2 });
-    await virtual?.stop();
-    expect(virtual?.record().filter(({ kind }) => kind === 'pin')).toEqual([]);
-    virtual = undefined;
-  });
-});
-
-describe('the test message', () => {
-  const send = async (flags: string[]) => {
-    virtual = await VirtualModem.start(folder, 'modem', flags);
-    const report = await examine({ config: configure(virtual.link), sendTo: recipient });
-    const finding = report.findings.find(({ check }) => check === 'send');
-    await virtual.stop();
-    const texts = virtual.record().flatMap((entry) => (entry.kind === 'accepted' ? [entry.text] : []));
-    virtual = undefined;
-    return { finding, texts, report };
-  };
-
-  it('goes out, and the answer of the network is told', async () => {
-    const { finding, texts, report } = await send([]);
-    expect(texts).toEqual([testText]);
-    expect(finding).toMatchObject({ level: 'ok' });
-    expect(finding?.what).toMatch(/accepted the test message to \+49…78 through main .*\(reference \d+\)/);
-    expect(JSON.stringify(report)).not.toContain('15112345678');
-  });
-
-  it('that the network refuses is told with its code', async () => {
-    const { finding, texts } = await send(['--fault', 'cms:21']);
-    expect(texts).toEqual([]);
-    expect(finding).toMatchObject({ level: 'error' });
-    expect(finding?.what).toMatch(/not sent: network_refused: .*CMS 21/);
-  });
-
-  it('that got lost on the way may or may not arrive, and the daemon must wait', async () => {
-    const { finding } = await send(['--fault', 'hangup-after-ctrlz:100']);
-    expect(finding).toMatchObject({ level: 'error', remedy: expect.stringContaining('3 minutes') });
-    expect(finding?.what).toContain('may or may not arrive');
-  });
-
-  it('is not tried with a modem that cannot send', async () => {
-    const { finding, texts } = await send(['--registration', 'denied']);
-    expect(texts).toEqual([]);
-    expect(finding?.what).toContain('no modem can send now');
   });
 });

@@ -109,8 +109,48 @@ describe('a PIN (I7)', () => {
       ...(tries === undefined ? {} : { tries }),
       iccid: '8949000000000000001',
     });
-    expect(await unlock(modem, pin, await PinMemory.open(folder))).toContain('enter it once with a phone');
+    expect(await unlock(modem, pin, await PinMemory.open(folder))).toMatch(
+      /enter it once with a phone|remove the PIN lock with a phone/,
+    );
     expect(entered).toEqual([]);
+  });
+
+  test('that met a busy SIM counts as untried while all tries are left, and an accepted one stays accepted', async () => {
+    const busy = () => {
+      throw new AtCommandError('AT+CPIN=…', { kind: 'CME', code: 14, text: '14' }, 'command', []);
+    };
+    let entering: (() => void) | undefined;
+    const { modem, entered } = simWith({
+      tries: 3,
+      iccid: '8949000000000000001',
+      entering: () => entering?.(),
+    });
+    for (const behaviour of [busy, undefined, busy, undefined]) {
+      entering = behaviour;
+      const obstacle = await unlock(modem, pin, await PinMemory.open(folder));
+      expect(obstacle).toEqual(behaviour ? expect.stringContaining('tried again later') : undefined);
+    }
+    expect(entered).toHaveLength(4);
+  });
+
+  test('that met an error after which no tries can be read is not tried again', async () => {
+    let tries: number | undefined = 3;
+    const { modem, entered } = simWith({
+      iccid: '8949000000000000001',
+      entering: () => {
+        tries = undefined;
+        throw new AtCommandError(
+          'AT+CPIN=…',
+          { kind: 'ERROR', code: undefined, text: 'ERROR' },
+          'command',
+          [],
+        );
+      },
+    });
+    modem.pinTriesLeft = () => Promise.resolve(tries);
+    for (let i = 0; i < 3; i += 1)
+      expect(await unlock(modem, pin, await PinMemory.open(folder))).toContain('not tried again');
+    expect(entered).toHaveLength(1);
   });
 
   test('is remembered by the modem’s IMEI while the SIM hides its number, and not tried where neither is known', async () => {
