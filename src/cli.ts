@@ -1,10 +1,8 @@
 #!/usr/bin/env node
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { ConfigError, checkConfig, defaultConfigFile, loadConfig, loadSecrets } from './config.js';
-import { ControlError } from './control/protocol.js';
 import type { CommonOptions } from './doctor/cli.js';
 import { toE164 } from './e164.js';
-import { StateDirError } from './state-dir.js';
 import { version } from './version.js';
 
 const program = new Command('simgate')
@@ -124,13 +122,6 @@ try {
 
 /** What a person can mend has a message that says how; anything else is a bug and shows its stack. */
 function isForPeople(error: unknown): error is Error {
-  const isOurs =
-    error instanceof ConfigError || error instanceof StateDirError || error instanceof ControlError;
-  return isOurs || isListenError(error);
-}
-
-function isListenError(error: unknown): error is Error {
-  return (
-    error instanceof Error && 'code' in error && (error.code === 'EADDRINUSE' || error.code === 'EACCES')
-  );
+  const names = ['ConfigError', 'StateDirError', 'ControlError', 'ListenError'];
+  return error instanceof Error && names.includes(error.name);
 }

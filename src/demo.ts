@@ -112,6 +112,8 @@ function configOf(folder: string, device: string): string {
 listen = "127.0.0.1:0"
 [admin]
 listen = "127.0.0.1:0"
+[control]
+socket = "control.sock"
 [auth0]
 subject = "${subject}"
 audience = "${audience}"

@@ -1,3 +1,4 @@
+import type { AddressInfo } from 'node:net';
 import type { Logger } from 'winston';
 import { type Config, loadConfig, loadSecrets, type Secrets } from './config.js';
 import { type ControlServer, openControlSocket } from './control/server.js';
@@ -23,6 +24,7 @@ const closeMs = 2_000;
 export interface Daemon {
   /** Where the public listener is bound. */
   port: number;
+  log: Logger;
   /** Answers what waits, lets what is in a modem finish (bounded), and releases everything. */
   stop(): Promise<void>;
 }
@@ -69,11 +71,7 @@ async function compose(config: Config, secrets: Secrets, stateDir: StateDir, log
     createServer({ handler, listen: config.http.listen, log }),
     createServer({ handler: admin, listen: config.admin.listen, log }),
   ];
-  const addresses = await Promise.all(servers.map((server) => server.listen()));
-  const control = await openControl(config, modems, dispatch, log).catch(async (error: unknown) => {
-    await Promise.all(servers.map((server) => server.close(0)));
-    throw error;
-  });
+  const { addresses, control } = await bindAll(servers, () => openControl(config, modems, dispatch, log));
   for (const warning of config.warnings) log.warn(warning, { event: 'config' });
   const [{ port } = { port: 0 }] = addresses;
   log.info(`simgate ${version} listens on ${config.http.listen.host}:${port}`, { event: 'started', port });
@@ -81,12 +79,28 @@ async function compose(config: Config, secrets: Secrets, stateDir: StateDir, log
   let stopped: Promise<void> | undefined;
   return {
     port,
+    log,
     stop() {
       stopping = true;
       stopped ??= shutDown(servers, control, dispatch, modems, stateDir, log);
       return stopped;
     },
   };
+}
+
+/** Binds everything, or nothing: no modem may be touched by a daemon that nobody can reach. */
+async function bindAll(
+  servers: readonly HttpServer[],
+  openControl: () => Promise<ControlServer | undefined>,
+): Promise<{ addresses: AddressInfo[]; control: ControlServer | undefined }> {
+  try {
+    const addresses: AddressInfo[] = [];
+    for (const server of servers) addresses.push(await server.listen());
+    return { addresses, control: await openControl() };
+  } catch (error) {
+    await Promise.all(servers.map((server) => server.close(0)));
+    throw error;
+  }
 }
 
 /** The socket through which doctor and its kin ask; undefined where it cannot be made. */
@@ -165,6 +179,12 @@ async function shutDown(
  */
 export async function serve(configFile: string, env: NodeJS.ProcessEnv): Promise<void> {
   const daemon = await startDaemon(configFile, env);
+  const die = (error: unknown): void => {
+    daemon.log.error('an error that nobody caught: ending, to be started anew', { event: 'fatal', error });
+    daemon.log.once('finish', () => process.exit(1)).end();
+  };
+  process.on('uncaughtException', die);
+  process.on('unhandledRejection', die);
   let stopping = false;
   const stop = (): void => {
     if (stopping) process.exit(1);

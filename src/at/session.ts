@@ -1,5 +1,6 @@
 import type { LinkListener, OpenLink, SerialLink } from '../serial/link.js';
 import { AtCancelled, AtCommandError, AtLinkLost, AtNoResult, AtTimeout } from './errors.js';
+import { isKnownUrc, isPduLine, isSecondLine, parseFinalResult } from './lines.js';
 import {
   type AtCommand,
   type AtEffect,
@@ -202,7 +203,7 @@ export class AtSession {
 
   #takeLine(line: string): void {
     if (this.#state.lost) return;
-    this.#trace('<', line);
+    this.#traceFromModem(line);
     if (line === PROMPT) {
       const { options } = this.#waiter ?? {};
       if (options?.mayCommit?.() === false) this.#feed({ kind: 'cancel' });
@@ -259,6 +260,19 @@ export class AtSession {
     if (!waiter) return;
     if (outcome.kind === 'ok') waiter.resolve(outcome.lines);
     else waiter.reject(outcomeError(waiter.command.text, outcome));
+  }
+
+  /**
+   * What nobody asked for and what does not look like the modem's own words may be the text of an SMS (a modem that fell back to text mode):
+   * only its length is told (I6).
+   */
+  #traceFromModem(line: string): void {
+    const { running, urcHead } = this.#state;
+    const isOwnWord = line === PROMPT || parseFinalResult(line) !== undefined || /^[+^#*$]/.test(line);
+    const isAsked = running?.command.response?.test(line) === true || line === running?.command.text;
+    const isBody = urcHead !== undefined && isSecondLine(urcHead, line);
+    const isTellable = isPduLine(line) || (!isBody && (isOwnWord || isAsked || isKnownUrc(line)));
+    this.#trace('<', isTellable ? line : `<${line.length} characters>`);
   }
 
   #trace(direction: '>' | '<', line: string): void {

@@ -47,6 +47,11 @@ export async function createBearerVerifier(options: BearerOptions): Promise<Veri
   return async (authorization, requestId) => {
     const token = /^bearer +(?<token>\S.*)$/i.exec(authorization)?.groups?.token;
     if (token === undefined) {
+      refusals.warn('refused a request without a token: does the proxy pass the Authorization header on?', {
+        event: 'token_refused',
+        id: requestId,
+        code: 'token_missing',
+      });
       throw new SendError('token_missing', {
         detail: 'send the header "Authorization: Bearer …" with a JWT',
       });

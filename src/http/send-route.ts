@@ -67,9 +67,22 @@ export function sendRoute(options: SendRouteOptions): Koa.Middleware<RequestStat
 function refuseIfUnable({ isShuttingDown, clockIsSet, refusals }: SendRouteOptions, id: string): void {
   const code = isShuttingDown() ? 'shutting_down' : clockIsSet() ? undefined : 'clock_unset';
   if (code === undefined) return;
-  refusals.warn('refused a request', { event: 'request_refused', id, status: problems[code].status, code });
-  throw new SendError(code);
+  const detail = inabilities[code];
+  refusals.warn(`refused a request: ${detail}`, {
+    event: 'request_refused',
+    id,
+    status: problems[code].status,
+    code,
+  });
+  throw new SendError(code, { detail });
 }
+
+const inabilities = {
+  shutting_down: 'the gateway is stopping',
+  clock_unset:
+    'the clock of this machine is behind the last time it knew, so no token can be judged: it waits for NTP (timedatectl). ' +
+    'Should the time be right, then an earlier run had a clock in the future: delete the file "clock" in state_dir',
+} as const;
 
 /** The caller may shorten the time, never lengthen it; it is told when it did. */
 function deadlineMs(ctx: Koa.Context, longestMs: number): number {

@@ -40,6 +40,18 @@ const defaultLimits: ServerLimits = {
   lingerMs: 1_000,
 };
 
+/** A listener's address cannot be bound. */
+export class ListenError extends Error {
+  override readonly name = 'ListenError';
+
+  constructor(where: string, cause: NodeJS.ErrnoException) {
+    const busy =
+      'is taken: does another simgate run? Else choose another address for http.listen or admin.listen';
+    const words = cause.code === 'EADDRINUSE' ? busy : `cannot be listened on: ${cause.message}`;
+    super(`${where} ${words}`, { cause });
+  }
+}
+
 /** What a server needs. */
 export interface ServerOptions {
   handler: RequestListener;
@@ -80,7 +92,10 @@ export function createServer({ handler, listen, log, limits }: ServerOptions): H
     'request',
     handle((req, res) => {
       // RFC 9112 3.2
-      if (req.httpVersion === '1.1' && req.headers.host === undefined) refuse(res, 'request_malformed', log);
+      const hasHost = req.httpVersion !== '1.1' || req.headers.host !== undefined;
+      // A target that is no URL makes Koa's router throw; it is the caller's fault, not ours.
+      const hasTarget = req.url === '*' || URL.canParse(req.url ?? '', 'http://localhost');
+      if (!hasHost || !hasTarget) refuse(res, 'request_malformed', log);
       else handler(req, res);
     }),
   );
@@ -121,7 +136,7 @@ function bind(server: Server, { host, port }: ListenAddress): Promise<AddressInf
   return new Promise((resolve, reject) => {
     const onError = (cause: Error) => {
       const where = `${host.includes(':') ? `[${host}]` : host}:${port}`;
-      reject(new Error(`cannot listen on ${where}: ${cause.message}`, { cause }));
+      reject(new ListenError(where, cause));
     };
     server.once('error', onError);
     server.listen(port, host, () => {

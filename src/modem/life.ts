@@ -57,7 +57,7 @@ export const transitions: Readonly<Record<ModemPhase, Partial<Record<LifeEvent, 
  */
 const restartLine = /^(RDY|QCRDY|START|\^SYSSTART.*|\+SYSSTART.*|NORMAL POWER DOWN|\*ATREADY: *1|APP RDY)$/;
 const refreshLine =
-  /^(Call Ready|SMS Ready|SMS DONE|PB DONE|\+PBREADY|#QSS: *\d|\+CFUN: *\d|\+CPIN: *(READY|NOT READY|NOT INSERTED|SIM REMOVED))$/;
+  /^(Call Ready|SMS Ready|SMS DONE|PB DONE|\+PBREADY|\+CFUN: *\d|\+CPIN: *(READY|NOT READY|NOT INSERTED|SIM REMOVED))$/;
 
 /** The modem said so itself; the tty may still be there. */
 export class ModemRestarted extends Error {

@@ -63,8 +63,7 @@ export class UnansweredSubmits {
   proves(reference: number, now: number): boolean {
     if (this.outstanding(now) === 0) return true;
     if (this.#lastReference === undefined) return false;
-    const distance = this.#distance(reference);
-    return distance > this.#ahead.length + this.#refused && distance < 128;
+    return this.#distance(reference) === this.#ahead.length + this.#refused + 1;
   }
 
   /** How many results may still come. */

@@ -203,7 +203,9 @@ describe.each(dialogues)('the submit dialogue of $device', ({ echo, prompt, resu
       expect((await run([said.slice(0, cut), said.slice(cut)], result.split('')))[0]).toMatch(/^\+CMGS: 198/);
     }
     for (let cut = 0; cut <= result.length; cut += 1) {
-      expect((await run(said.split(''), [result.slice(0, cut), result.slice(cut)]))[0]).toMatch(/^\+CMGS: 198/);
+      expect((await run(said.split(''), [result.slice(0, cut), result.slice(cut)]))[0]).toMatch(
+        /^\+CMGS: 198/,
+      );
     }
   });
 

@@ -129,6 +129,8 @@ idle_probe_s = 86400
 listen = "127.0.0.1:0"
 [admin]
 listen = "127.0.0.1:0"
+[control]
+socket = "control.sock"
 [auth0]
 subject = "${subject}"
 audience = "${audience}"

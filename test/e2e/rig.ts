@@ -42,6 +42,7 @@ export class Rig {
 listen = "127.0.0.1:0"
 [admin]
 listen = "127.0.0.1:0"
+${extra.includes('[control]') ? '' : `[control]\nsocket = "${stateDir}.sock"`}
 [auth0]
 subject = "${subject}"
 audience = "${audience}"

@@ -129,7 +129,7 @@ class PhaseRun {
       `state_dir = "${join(this.#folder, 'state')}"`,
       '[http]\nlisten = "127.0.0.1:0"',
       '[admin]\nlisten = "127.0.0.1:0"',
-      `[auth0]\nsubject = "urn:Auth0"\naudience = "urn:MySmsGateway"\nsecret_file = "${secretFile}"`,
+      `[control]\nsocket = "control.sock"\n[auth0]\nsubject = "urn:Auth0"\naudience = "urn:MySmsGateway"\nsecret_file = "${secretFile}"`,
       `[message]\ndeadline_s = ${deadlineS}`,
       '[log]\nlevel = "debug"\nformat = "json"',
       ...this.#modems.map(({ name, link }) =>

@@ -317,6 +317,46 @@ describe('a late +CMGS', () => {
     expect((await sent(setup, 'third')).references).toHaveLength(1);
   });
 
+  test('among several never answers a message that the network refused', async () => {
+    const faults = [
+      'glitch-after-ctrlz:200@2',
+      'late:4000@2',
+      'glitch-after-ctrlz:200@3',
+      'late:3000@3',
+      'cms-late:21:5000@4',
+    ];
+    const device = new VirtualDevice({ parallel: true }, faults);
+    const setup = supervise(device);
+    await ready(setup);
+    await sent(setup, 'first', 100);
+    for (const text of ['second', 'third']) {
+      await sent(setup, text, 800);
+      for (let i = 0; i < 20 && setup.supervisor.snapshot().phase !== 'ready'; i += 1)
+        await vi.advanceTimersByTimeAsync(100);
+    }
+    const { references } = await sent(setup, 'fourth', 60_000);
+    expect(references).toBeUndefined();
+    expect(device.accepted().map((entry) => entry.text)).toEqual(['first', 'second', 'third']);
+  });
+
+  test('that is an error is never charged to the next message, nor is that one sent twice for it', async () => {
+    const device = new VirtualDevice({ parallel: true }, ['cms-late:41:3000@2', 'late:4000@3']);
+    const first = supervise(device);
+    await ready(first);
+    await sent(first, 'first', 100);
+    const cut = submit(first, 'second');
+    await vi.advanceTimersByTimeAsync(100);
+    const left = first.flights.at(-1) as Flight;
+    await first.supervisor.stop(); // as far as the modem can tell, killed
+    await cut.promise;
+    const next = supervise(device, {}, { ...left, ageMs: 100 });
+    await vi.advanceTimersByTimeAsync(500);
+    await ready(next);
+    const { references } = await sent(next, 'third', 30_000);
+    expect(references, 'its own result came after the error, and counts').toHaveLength(1);
+    expect(device.accepted().map((entry) => entry.text)).toEqual(['first', 'third']);
+  });
+
   test('of a message that a killed daemon had in flight never answers the next one', async () => {
     const device = new VirtualDevice({ parallel: true }, ['late:20000@2']);
     const first = supervise(device);

@@ -22,6 +22,29 @@ test('before any reference is known none is proof', () => {
   expect(submits.proves(0, 0)).toBe(false);
 });
 
+test('one that a newer submit has overtaken asks for proof, but is not counted any more', () => {
+  const submits = new UnansweredSubmits();
+  submits.answered(10);
+  submits.add(1000); // 11
+  expect(submits.proves(12, 0)).toBe(true);
+  submits.answered(12);
+  expect(submits.outstanding(0)).toBe(1);
+  expect(submits.proves(13, 0), 'the very next one').toBe(true);
+  expect(submits.proves(11, 0), 'the late one itself').toBe(false);
+  submits.answeredLate(11);
+  expect([submits.outstanding(0), submits.lastReference]).toEqual([0, 12]);
+});
+
+test('refused submits are counted, as modems count them', () => {
+  const submits = new UnansweredSubmits();
+  submits.answered(10);
+  submits.refused(); // 11
+  expect(submits.lastReference, 'not every modem counts it, so nothing is known').toBeUndefined();
+  submits.add(1000); // 12
+  expect(submits.proves(12, 0)).toBe(false);
+  expect(submits.proves(13, 0)).toBe(true);
+});
+
 test('a late result pays the oldest debt', () => {
   const submits = new UnansweredSubmits();
   submits.answered(10);

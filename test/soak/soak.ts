@@ -107,7 +107,7 @@ class Soak {
       'state_dir = "state"',
       '[http]\nlisten = "127.0.0.1:0"',
       '[admin]\nlisten = "127.0.0.1:0"',
-      '[auth0]\nsubject = "urn:Auth0"\naudience = "urn:MySmsGateway"\nsecret_file = "secret"',
+      '[control]\nsocket = "control.sock"\n[auth0]\nsubject = "urn:Auth0"\naudience = "urn:MySmsGateway"\nsecret_file = "secret"',
       `[message]\ndeadline_s = ${deadlineS}`,
       '[log]\nformat = "json"',
       ...this.#modems.map(

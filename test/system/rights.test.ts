@@ -40,6 +40,8 @@ function configure(auth0: string, stateDir: string): string {
 listen = "127.0.0.1:0"
 [admin]
 listen = "127.0.0.1:0"
+[control]
+socket = "control.sock"
 [auth0]
 subject = "urn:Auth0"
 audience = "urn:MySmsGateway"

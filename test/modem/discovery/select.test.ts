@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type Candidate, candidatesFor } from '../../../src/modem/discovery/select.js';
 import { isSameImei, parseSelector, type Selector } from '../../../src/config/selector.js';
+import { type Candidate, candidatesFor } from '../../../src/modem/discovery/select.js';
 import { listSticks } from '../../../src/modem/discovery/sticks.js';
 import { Tree } from './support/tree.js';
 
