@@ -178,25 +178,24 @@ async function shutDown(
  * process with 1, for systemd to start it anew: state that may be broken must not send.
  */
 export async function serve(configFile: string, env: NodeJS.ProcessEnv): Promise<void> {
-  const daemon = await startDaemon(configFile, env);
+  let daemon: Daemon | undefined;
+  let stopping = false;
+  // Before anything else: a signal that comes during the start must not end the process by its default.
+  const stop = (): void => {
+    if (stopping) process.exit(1);
+    if (!daemon) process.exit(0); // nothing has been sent, and the lock ends with the process
+    stopping = true;
+    daemon.stop().then(() => process.exit(0), die);
+  };
   const die = (error: unknown): void => {
+    console.error(error);
+    if (!daemon) process.exit(1);
     daemon.log.error('an error that nobody caught: ending, to be started anew', { event: 'fatal', error });
     daemon.log.once('finish', () => process.exit(1)).end();
   };
-  process.on('uncaughtException', die);
-  process.on('unhandledRejection', die);
-  let stopping = false;
-  const stop = (): void => {
-    if (stopping) process.exit(1);
-    stopping = true;
-    daemon.stop().then(
-      () => process.exit(0),
-      (error: unknown) => {
-        console.error(error);
-        process.exit(1);
-      },
-    );
-  };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
+  daemon = await startDaemon(configFile, env);
+  process.on('uncaughtException', die);
+  process.on('unhandledRejection', die);
 }

@@ -31,6 +31,8 @@ const callers = 8;
 const deadlineS = 10;
 /** Before the start is measured: code is compiled, tables have grown. */
 const warmUp = { sends: 500, replugs: 20 };
+/** V8 lets go of compiled code that has fallen out of use only after several full collections, of which a busy daemon of 14 MB has few. */
+const roundsPerCollection = 5;
 /** Within each round every modem is unplugged once, at any time up to this. */
 const unplugWithinMs = 400;
 /** How long its tty stays away, at most. */
@@ -73,7 +75,7 @@ class Soak {
   async run(sends: number, replugs: number): Promise<SoakResult> {
     await this.#setUp();
     await this.#rounds(warmUp.sends, warmUp.replugs);
-    const start = await this.#settled((now, before) => before !== undefined && isBackTo(before, now));
+    const start = await this.#settled((now, before) => isBackTo(before, now));
     await this.#rounds(sends, replugs);
     const end = await this.#settled((now) => isBackTo(start, now));
     await this.#daemon.stop();
@@ -127,6 +129,7 @@ class Soak {
       const share = Math.floor(((round + 1) * sends) / rounds) - Math.floor((round * sends) / rounds);
       const unplugged = this.#modems.slice(0, replugs - round * this.#modems.length);
       await Promise.all([this.#send(share), ...unplugged.map((modem) => this.#replug(modem))]);
+      if (round % roundsPerCollection === 0) await this.#daemon.look();
     }
   }
 
@@ -176,16 +179,16 @@ class Soak {
     closeSync(old);
   }
 
-  /** Looks until what was under way is over; the last look, when that takes too long. */
-  async #settled(isCalm: (now: Vitals, before: Vitals | undefined) => boolean): Promise<Vitals> {
+  /** Looks at least twice, until what was under way is over; the last look, when that takes too long. */
+  async #settled(isCalm: (now: Vitals, before: Vitals) => boolean): Promise<Vitals> {
     const until = performance.now() + settleLimitMs;
-    let before: Vitals | undefined;
+    let before = await this.#daemon.look();
     for (;;) {
       this.#over.throwIfAborted();
+      await pause(settleEveryMs);
       const now = await this.#daemon.look();
       if (isCalm(now, before) || performance.now() > until) return now;
       before = now;
-      await pause(settleEveryMs);
     }
   }
 }
