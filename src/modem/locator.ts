@@ -53,7 +53,7 @@ export function createLocator(options: LocatorOptions): Locator {
     async places() {
       const selection = await candidatesFor(selector, await listSticks(roots), roots, options.others());
       if (selection.candidates.length === 0) {
-        throw new LinkLost(`${device}: ${selection.reason ?? 'no modem found'}`);
+        throw new LinkLost(selection.reason ?? `${device}: no modem found`);
       }
       return selection.candidates.map(({ tty, stickKey, why }) => () => {
         if (!locks.claim(stickKey, owner)) return undefined;
