@@ -215,7 +215,7 @@ describe('listening', () => {
       listen: { host: '127.0.0.1', port },
       log: record.log,
     });
-    await expect(second.listen()).rejects.toThrow(`cannot listen on 127.0.0.1:${port}: listen EADDRINUSE`);
+    await expect(second.listen()).rejects.toThrow(`127.0.0.1:${port} is taken: does another simgate run?`);
   });
 
   it('takes no more connections than it may', async () => {
