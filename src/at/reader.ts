@@ -25,7 +25,7 @@ export class LineReader extends ReadlineParser {
 
   override _transform(chunk: Buffer, encoding: BufferEncoding, done: TransformCallback): void {
     super._transform(this.#afterDiscarded(chunk), encoding, () => undefined);
-    if (this.promptAwaited && /(?:^|\r) *>/.test(this.buffer.toString('latin1'))) this.#takePrompt();
+    if (this.promptAwaited && /(?:^|\r) *> *$/.test(this.buffer.toString('latin1'))) this.#takePrompt();
     if (this.buffer.length > maxLineOctets) {
       this.buffer = Buffer.alloc(0);
       this.#discarding = true;

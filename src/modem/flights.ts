@@ -21,7 +21,7 @@ export class Flights {
   readonly #record: FlightRecord;
   /** Random start, so that two long messages to one handset never share a reference (23.040 9.2.3.24.1). */
   #concatenationReference = randomInt(256);
-  #onOwnReference: ((reference: number) => void) | undefined;
+  #onResult: ((reference: number) => void) | undefined;
 
   /** `left`: a process before this one was killed while its message was in flight, whose result may still come. */
   constructor(record: FlightRecord, left: LeftFlight | undefined, submitTimeoutMs = 180_000) {
@@ -56,30 +56,41 @@ export class Flights {
 
   /** A `+CMGS` came that answers no command in flight. */
   takeLateReference(reference: number): void {
-    if (this.#onOwnReference && this.unanswered.proves(reference, performance.now())) {
-      this.unanswered.answered(reference);
-      this.#onOwnReference(reference);
-    } else {
-      this.unanswered.answeredLate(reference);
-    }
+    if (this.#onResult) this.#onResult(reference);
+    else this.unanswered.answeredLate(reference);
   }
 
-  /** The reference of the submit that is in doubt, when it comes and proves itself; undefined when it does not within `timeoutMs`. */
-  ownReference(timeoutMs: number): Promise<number | undefined> {
+  /**
+   * `first` (undefined: an error) came after our Ctrl-Z, but may answer an older one. Resolves with our own reference when, within `timeoutMs`, one
+   * comes that proves itself, or every result that is still out has come, of which the newest is ours; else with undefined, and then
+   * ours may be the one that is out, for as long as the older ones may.
+   */
+  settleDoubt(first: number | undefined, timeoutMs: number): Promise<number | undefined> {
+    const { unanswered } = this;
+    const debts = unanswered.outstanding(performance.now());
+    const results = [first];
     return new Promise((resolve) => {
-      const done = (reference?: number) => {
+      const done = (own?: number) => {
         clearTimeout(timer);
-        this.#onOwnReference = undefined;
-        resolve(reference);
+        this.#onResult = undefined;
+        if (own === undefined) unanswered.addForAsLong();
+        else if (results.length > debts) unanswered.clear();
+        if (own !== undefined) unanswered.answered(own);
+        resolve(own);
       };
       const timer = setTimeout(done, timeoutMs);
-      this.#onOwnReference = done;
+      this.#onResult = (reference) => {
+        results.push(reference);
+        const known = results.filter((result) => result !== undefined);
+        if (unanswered.proves(reference, performance.now())) done(reference);
+        else if (known.length > debts) done(unanswered.newest(known));
+      };
     });
   }
 
   /** True while the result of an earlier submit may come: its `OK` would end whatever command is in flight then. */
   expectsLateResult(now: number): boolean {
-    return this.#onOwnReference !== undefined || this.unanswered.outstanding(now) > 0;
+    return this.#onResult !== undefined || this.unanswered.outstanding(now) > 0;
   }
 
   close(): Promise<void> {

@@ -137,17 +137,14 @@ async function trySegment(context: SubmissionContext, job: SegmentJob): Promise<
 
 /**
  * A result that may answer an earlier submit (its `reference`, or undefined for an error): this one's own is then still to come, and proves
- * itself when it does. When it does not, this one stays unknown, but the debt counts as paid: that yet another late result should fall
- * into the short flight of the next message is less likely than that the first one was lost for good, and doubt without end would send
- * nobody's code.
+ * itself when it does. Else this one stays unknown.
  */
 async function resolveDoubt(
   context: SubmissionContext,
   reference: number | undefined,
 ): Promise<number | Failure> {
   const { flights, modem } = context;
-  flights.unanswered.answeredLate(reference);
-  const own = await flights.ownReference(Math.min(doubtMs, modem.submitTimeoutMs / 4));
+  const own = await flights.settleDoubt(reference, Math.min(doubtMs, modem.submitTimeoutMs / 4));
   if (own !== undefined) return own;
   const reason = 'the modem answered, but perhaps to an earlier message that it had left unanswered';
   return { verdict: 'unknown', reason, cause: undefined };

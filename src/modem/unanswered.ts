@@ -25,6 +25,18 @@ export class UnansweredSubmits {
     this.#ahead.push(until);
   }
 
+  /** One of ours may be among those that are out; it is waited for no longer than they are, so that doubt has an end. */
+  addForAsLong(): void {
+    const until = Math.max(...this.#ahead, ...this.#behind);
+    if (until > Number.NEGATIVE_INFINITY) this.#ahead.push(until);
+  }
+
+  /** The reference that was given last, of several that came: they count up, modulo 256. */
+  newest(references: readonly number[]): number {
+    const isNewer = (a: number, b: number) => (a - b + 256) % 256 < 128;
+    return references.reduce((newest, reference) => (isNewer(reference, newest) ? reference : newest));
+  }
+
   /** A Ctrl-Z was answered by an error; most modems have counted it. */
   refused(): void {
     this.#refused += 1;
