@@ -46,6 +46,12 @@ const byIdentity: readonly [RegExp, Partial<ModemProfile>][] = [
       indicationsWithReports: ['1,1,0,1,0', '1,1,0,2,0', '1,1,0,0,0'],
     },
   ],
+  // A report routed by +CDSI names a slot that holds nothing, or another message (asterisk-chan-quectel PR 75).
+  [/quectel/i, { name: 'quectel', indicationsWithReports: ['2,1,0,1,0', '1,1,0,1,0', '2,1,0,0,0'] }],
+  // ds 2 is an ERROR on the SIM800 (its manual, p. 125).
+  [/simcom|sim\d{3,4}/i, { name: 'simcom', indicationsWithReports: ['2,1,0,1,0', '1,1,0,1,0', '2,1,0,0,0'] }],
+  // It wedges when a +CDS is not acknowledged, and refuses the acknowledgement (ofono): reports by +CDSI only.
+  [/novatel/i, { name: 'novatel', indicationsWithReports: ['1,1,0,2,0', '2,1,0,2,0', '2,1,0,0,0'] }],
   // bfr 0 is an ERROR on the MC75i and PHS8, ds 1 on most.
   [
     /cinterion|gemalto|telit cinterion/i,
