@@ -21,6 +21,9 @@ interface Slot {
   readonly emptied: AbortController;
 }
 
+/** Milliseconds at a modem from which a message expected to take `expectedMs` holds up the others. */
+const overdueMs = (expectedMs: number): number => Math.max(2_000, 2 * expectedMs);
+
 /** The reason p-queue gives back for a slot that was emptied on purpose. */
 const slotEmptied = Symbol('slot emptied');
 
@@ -40,10 +43,20 @@ export class Lane {
   readonly #segmentTime = new SegmentTime();
   readonly suspicion = new Suspicion();
   #running: { segments: number; since: number } | undefined;
+  readonly #onOverdue: () => void;
 
-  constructor(modem: SmsModem, takeTurn: TakeTurn) {
+  /** @param onOverdue called when a message takes much longer at the modem than was to be expected */
+  constructor(modem: SmsModem, takeTurn: TakeTurn, onOverdue: () => void) {
     this.modem = modem;
     this.#takeTurn = takeTurn;
+    this.#onOverdue = onOverdue;
+  }
+
+  /** The message at the modem takes so long that who waits behind it had better go elsewhere. */
+  get isOverdue(): boolean {
+    if (this.#running === undefined) return false;
+    const { segments, since } = this.#running;
+    return performance.now() - since >= overdueMs(segments * this.#segmentTime.expectedMs());
   }
 
   /** The modem takes messages; busy counts, for it will be free. */
@@ -115,9 +128,11 @@ export class Lane {
     const segments = message.sms.segments.length;
     const since = performance.now();
     this.#running = { segments, since };
+    const timer = setTimeout(this.#onOverdue, overdueMs(segments * this.#segmentTime.expectedMs()) + 1);
     try {
       return await this.modem.submit(message.sms, message.handTo(this.modem.name));
     } finally {
+      clearTimeout(timer);
       this.#running = undefined;
       // What never reached Ctrl-Z says nothing of how long a send takes; a refusal by the network does.
       if (message.isCommitted) this.#segmentTime.record(performance.now() - since, segments);

@@ -39,7 +39,7 @@ export class MessageQueue {
   constructor({ modems, maxWaiting, log }: QueueOptions) {
     this.#maxWaiting = maxWaiting;
     this.#log = log;
-    this.#lanes = modems.map((modem) => new Lane(modem, this.#takeTurn));
+    this.#lanes = modems.map((modem) => new Lane(modem, this.#takeTurn, () => this.#moveStranded()));
     this.#stopListening = this.#lanes.map((lane) =>
       lane.modem.onPhase(() => {
         if (!lane.isUsable) lane.followModem();
@@ -221,14 +221,14 @@ export class MessageQueue {
     to.put(pending, priorities.failOver);
   }
 
-  /** Messages that wait for a modem which cannot send now go to one that can do it in time; the others wait on. */
+  /** Messages that wait for a modem which cannot send now, or is held up by one that takes too long, go to one that can do it in time; the others wait on. */
   #moveStranded(): void {
     for (const from of this.#lanes) {
-      if (from.isUsable) continue;
+      if (from.isUsable && !from.isOverdue) continue;
       for (const pending of from.waiting()) {
         const to = this.#choose(pending, priorities.arrival);
-        if (to === undefined) continue;
-        this.#logMove(from, to, pending, from.modem.snapshot().phase);
+        if (to === undefined || to === from || to.isOverdue) continue;
+        this.#logMove(from, to, pending, from.isUsable ? 'overdue' : from.modem.snapshot().phase);
         pending.leave();
         to.put(pending, priorities.arrival);
       }

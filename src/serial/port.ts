@@ -26,7 +26,12 @@ const isRetry = (error: unknown) =>
 function guardRead(port: PollablePort): void {
   const readable = () =>
     new Promise<void>((resolve, reject) => {
-      port.poller.once('readable', (error) => (error ? reject(error) : resolve()));
+      port.poller.once('readable', (error) => {
+        if (!error) resolve();
+        else if ('canceled' in error && error.canceled) reject(error);
+        // What libuv calls a bad file descriptor here is a hang-up seen by poll(2).
+        else reject(new Error('the tty was hung up', { cause: error }));
+      });
     });
   port.read = async (buffer, offset, length) => {
     for (;;) {

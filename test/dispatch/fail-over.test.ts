@@ -262,4 +262,19 @@ describe('a modem that becomes unusable', () => {
     await pass();
     expect(modem.texts).toEqual(['first']);
   });
+
+  it('moves what waits behind a message that takes too long to a modem that is free', async () => {
+    const [slow, free] = [new FakeModem('slow'), new FakeModem('free')];
+    const { send } = rig([slow, free]);
+    send('stuck without a prompt', { deadlineMs: 60_000 });
+    const running = send('running', { deadlineMs: 60_000 });
+    const waits = send('waits', { deadlineMs: 60_000 });
+    await pass(3_000);
+    await finish(free);
+    expect(running.code).toBe('sent');
+    await pass(6_000);
+    await finish(free);
+    expect([waits.code, free.texts.length + slow.texts.length]).toEqual(['sent', 3]);
+    await finish(slow);
+  });
 });

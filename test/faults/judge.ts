@@ -42,18 +42,35 @@ export function judge(
     const what = `${modem} submitted what nobody sent: entry ${entry.seq} to ${entry.recipient}`;
     return { property: 'I4', what };
   });
-  return [...strays, ...stories.flatMap((story) => judgeCase(caseOf(story, sightings), stories, restarts))];
+  return [
+    ...strays,
+    ...casesOf(stories, sightings).flatMap((subject) => judgeCase(subject, stories, restarts)),
+  ];
 }
 
-function caseOf(story: Story, { acceptances, commits }: Sightings): Case {
-  const { number } = story.message;
-  return {
-    story,
-    accepted: acceptances.filter(({ message }) => message.number === number),
-    starts: commits
-      .filter(({ message, sequence }) => message.number === number && sequence === 1)
-      .map(({ atNs }) => atNs),
-  };
+function casesOf(stories: readonly Story[], { acceptances, commits }: Sightings): Case[] {
+  const accepted = byMessage(acceptances);
+  const starts = byMessage(commits.filter(({ sequence }) => sequence === 1));
+  return stories.map((story) => {
+    const { number } = story.message;
+    return {
+      story,
+      accepted: accepted.get(number) ?? [],
+      starts: (starts.get(number) ?? []).map(({ atNs }) => atNs),
+    };
+  });
+}
+
+/** By the message's number: a long run has too many to search them all for each. */
+function byMessage<Seen extends { message: { number: number } }>(seen: readonly Seen[]): Map<number, Seen[]> {
+  const found = new Map<number, Seen[]>();
+  for (const each of seen) {
+    const { number } = each.message;
+    const same = found.get(number);
+    if (same === undefined) found.set(number, [each]);
+    else same.push(each);
+  }
+  return found;
 }
 
 function judgeCase(subject: Case, stories: readonly Story[], restarts: readonly Restart[]): Violation[] {
