@@ -7,6 +7,7 @@ const src = resolve(import.meta.dirname, '../src');
 /** From top to bottom; a file may import from its own layer and from those below (DESIGN §7). */
 const ranks: readonly (readonly string[])[] = [
   ['cli'],
+  ['commands'],
   ['demo'],
   ['serve', 'simulator'],
   ['doctor'],

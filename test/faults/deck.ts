@@ -90,7 +90,7 @@ const noiseLines = [
   '^RSSI:17',
   '+CUSD: 0,"Ihr Guthaben",15',
   'NO CARRIER',
-  '> ',
+  '> x', // a bare one is the SIM7670's own prompt, and would be taken for it
   '+CMGS',
   '\u00ff\u0000\u0007',
 ];
