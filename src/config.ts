@@ -10,7 +10,7 @@ import { parseSelector, type Selector } from './config/selector.js';
 
 export { ConfigError, type Problem } from './config/problem.js';
 export { isLoopback, type ListenAddress } from './config/schema.js';
-export { demoSecret, type Secrets } from './config/secrets.js';
+export type { Secrets } from './config/secrets.js';
 
 /** One modem as configured. `undefined` stands for "by the modem's profile" or "none". */
 export interface ModemConfig {
@@ -82,12 +82,12 @@ export function loadConfig(file: string, env: NodeJS.ProcessEnv): Config {
 }
 
 /**
- * Reads Auth0's secret or secrets and the PINs. Published sample secrets are refused unless `demo`. What is merely unwise
+ * Reads Auth0's secret or secrets and the PINs. Published sample secrets are refused. What is merely unwise
  * (a short key, a file that all can read) is added to `config.warnings`. Throws a {@link ConfigError}; no message
  * holds a secret.
  */
-export function loadSecrets(config: Config, env: NodeJS.ProcessEnv, { demo = false } = {}): Secrets {
-  const { secrets, problems, warnings } = readSecrets(config, env, demo);
+export function loadSecrets(config: Config, env: NodeJS.ProcessEnv): Secrets {
+  const { secrets, problems, warnings } = readSecrets(config, env);
   if (!secrets) throw new ConfigError(config.file, problems);
   config.warnings.push(...warnings);
   return secrets;
@@ -100,7 +100,7 @@ export function checkConfig(
 ): { problems: Problem[]; warnings: string[] } {
   const { config, problems } = readConfig(file, env);
   if (!config) return { problems, warnings: [] };
-  const secrets = readSecrets(config, env, false);
+  const secrets = readSecrets(config, env);
   return { problems: secrets.problems, warnings: [...config.warnings, ...secrets.warnings] };
 }
 

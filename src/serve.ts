@@ -33,13 +33,9 @@ export interface Daemon {
  * The composition root: binds the listeners and locks the state directory before any modem is touched, so that a second daemon
  * never talks to the same stick. Throws `ConfigError`, `StateDirError`, `ControlError` or the listener's error.
  */
-export async function startDaemon(
-  configFile: string,
-  env: NodeJS.ProcessEnv,
-  { demo = false } = {},
-): Promise<Daemon> {
+export async function startDaemon(configFile: string, env: NodeJS.ProcessEnv): Promise<Daemon> {
   const config = loadConfig(configFile, env);
-  const secrets = loadSecrets(config, env, { demo });
+  const secrets = loadSecrets(config, env);
   const log = createLog(config.log);
   const stateDir = await openStateDir(config.stateDir);
   try {

@@ -12,12 +12,8 @@ export interface Secrets {
   pins: ReadonlyMap<string, string>;
 }
 
-/** The secret of the demo: published, hence refused everywhere else. */
-export const demoSecret = 'simgate-demo-secret-known-to-everyone';
-
 /** Secrets that stand in guides, as people copy them. */
 const publishedSecrets = new Set([
-  demoSecret,
   'MySecretToSignTheToken',
   'your-256-bit-secret',
   'a-string-secret-at-least-256-bits-long',
@@ -36,8 +32,8 @@ export interface SecretsRead {
 }
 
 /** Reads the files and the environment that hold secrets; reports all that is wrong with them, never their content. */
-export function readSecrets(config: Config, env: NodeJS.ProcessEnv, demo: boolean): SecretsRead {
-  const reader = new SecretReader(config.auth0.secretBase64Encoded, demo);
+export function readSecrets(config: Config, env: NodeJS.ProcessEnv): SecretsRead {
+  const reader = new SecretReader(config.auth0.secretBase64Encoded);
   const current = readCurrent(reader, config, env);
   const previousFile = config.auth0.previousSecretFile;
   const previous =
@@ -77,11 +73,9 @@ class SecretReader {
   readonly problems: Problem[] = [];
   readonly warnings: string[] = [];
   readonly #base64Encoded: boolean;
-  readonly #demo: boolean;
 
-  constructor(base64Encoded: boolean, demo: boolean) {
+  constructor(base64Encoded: boolean) {
     this.#base64Encoded = base64Encoded;
-    this.#demo = demo;
   }
 
   refuse(path: string, message: string): undefined {
@@ -97,7 +91,7 @@ class SecretReader {
     if (!key) {
       return this.refuse(path, 'is not base64url, but auth0.secret_base64_encoded is true (RFC 4648 5)');
     }
-    if (!this.#demo && (publishedSecrets.has(text) || publishedSecrets.has(key.toString('utf8')))) {
+    if (publishedSecrets.has(text) || publishedSecrets.has(key.toString('utf8'))) {
       return this.refuse(
         path,
         'is a sample secret that everyone knows: make one with `openssl rand -hex 32`',

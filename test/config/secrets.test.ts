@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { ConfigError, demoSecret, loadConfig, loadSecrets } from '../../src/config.js';
+import { ConfigError, loadConfig, loadSecrets } from '../../src/config.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'simgate-secrets-'));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -34,7 +34,7 @@ function problemsOf(load: () => unknown): string {
 const fromFile = (content: string | Buffer, lines = '', env: NodeJS.ProcessEnv = {}) => {
   write('secret', content);
   const loaded = config(`secret_file = "secret"\n${lines}`);
-  return { config: loaded, load: (demo = false) => loadSecrets(loaded, env, { demo }) };
+  return { config: loaded, load: () => loadSecrets(loaded, env) };
 };
 
 const text = (octets: Uint8Array | undefined) => octets && Buffer.from(octets).toString('utf8');
@@ -88,10 +88,9 @@ describe('a secret is refused', () => {
       'secret_base64_encoded = true',
       'sample secret',
     ],
-    ['that of the demo', demoSecret, '', 'sample secret'],
     [
-      'that of the demo in base64',
-      Buffer.from(demoSecret).toString('base64url'),
+      'that of the guide in base64',
+      Buffer.from('MySecretToSignTheToken').toString('base64url'),
       'secret_base64_encoded = true',
       'sample secret',
     ],
@@ -130,12 +129,6 @@ describe('a secret is refused', () => {
       '  auth0.previous_secret_file: cannot be read: it is a directory',
       '  modem[0].pin_file: cannot be read: there is no such file (the key takes a path, not the secret itself)',
     ]);
-  });
-});
-
-describe('in the demo', () => {
-  it('its secret is taken', () => {
-    expect(text(fromFile(demoSecret).load(true).current)).toBe(demoSecret);
   });
 });
 
