@@ -62,8 +62,7 @@ export class Flights {
 
   /**
    * `first` (undefined: an error) came after our Ctrl-Z, but may answer an older one. Resolves with our own reference when, within `timeoutMs`, one
-   * comes that proves itself, or every result that is still out has come, of which the newest is ours; else with undefined, and then
-   * ours may be the one that is out, for as long as the older ones may.
+   * comes that proves itself, or every result that is still out has come, of which the newest is ours; else with undefined.
    */
   settleDoubt(first: number | undefined, timeoutMs: number): Promise<number | undefined> {
     const { unanswered } = this;
@@ -73,9 +72,15 @@ export class Flights {
       const done = (own?: number) => {
         clearTimeout(timer);
         this.#onResult = undefined;
-        if (own === undefined) unanswered.addForAsLong();
-        else if (results.length > debts) unanswered.clear();
-        if (own !== undefined) unanswered.answered(own);
+        if (own === undefined) {
+          // A reference pays a debt: that yet another late result should fall into the short flight of the next message is less likely than
+          // that one was lost for good. An error pays none.
+          for (const result of results) if (result !== undefined) unanswered.answeredLate(result);
+          if (first === undefined) unanswered.addForAsLong();
+        } else {
+          if (results.length > debts) unanswered.clear();
+          unanswered.answered(own);
+        }
         resolve(own);
       };
       const timer = setTimeout(done, timeoutMs);
