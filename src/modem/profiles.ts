@@ -42,13 +42,24 @@ const byIdentity: readonly [RegExp, Partial<ModemProfile>][] = [
     /zte/i,
     {
       name: 'zte',
+      // Stays in the network; some firmwares wait for their own dial-up program to say so (gammu).
+      vendorInit: ['AT+ZOPRT=5'],
       indications: ['1,1,0,0,0'],
       indicationsWithReports: ['1,1,0,1,0', '1,1,0,2,0', '1,1,0,0,0'],
     },
   ],
   // A report routed by +CDSI names a slot that holds nothing, or another message (asterisk-chan-quectel PR 75).
   [/quectel/i, { name: 'quectel', indicationsWithReports: ['2,1,0,1,0', '1,1,0,1,0', '2,1,0,0,0'] }],
-  // ds 2 is an ERROR on the SIM800 (its manual, p. 125).
+  // Its manual gives CMGS 60 s (V1.09, p. 121); the network's own timers (24.011 10.2) may end a little later.
+  [
+    /sim(800|808|868|900)/i,
+    {
+      name: 'simcom-2g',
+      submitTimeoutMs: 90_000,
+      indicationsWithReports: ['2,1,0,1,0', '1,1,0,1,0', '2,1,0,0,0'],
+    },
+  ],
+  // ds 2 is an ERROR on the SIM800 (its manual, p. 125), and its kin are no better.
   [/simcom|sim\d{3,4}/i, { name: 'simcom', indicationsWithReports: ['2,1,0,1,0', '1,1,0,1,0', '2,1,0,0,0'] }],
   // It wedges when a +CDS is not acknowledged, and refuses the acknowledgement (ofono): reports by +CDSI only.
   [/novatel/i, { name: 'novatel', indicationsWithReports: ['1,1,0,2,0', '2,1,0,2,0', '2,1,0,0,0'] }],
@@ -62,6 +73,8 @@ const byIdentity: readonly [RegExp, Partial<ModemProfile>][] = [
       indicationsWithReports: ['2,1,0,1,1', '2,1,0,1,0', '2,1,0,2,1', '2,1,0,2,0', '2,1,0,0,1', '2,1,0,0,0'],
     },
   ],
+  // With its GPS port on it never says +CMGS (MC7455, MC7304): the outcome is unknown anyway, so the modem is free again sooner.
+  [/sierra/i, { name: 'sierra', submitTimeoutMs: 90_000 }],
 ];
 
 /** The profile of a modem that calls itself so. */

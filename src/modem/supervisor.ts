@@ -128,7 +128,15 @@ export class Supervisor implements SmsModem {
   async inspect<T>(work: (modem: Modem) => Promise<T>): Promise<T> {
     if (!this.#opened)
       throw new Error(`modem "${this.name}" is ${this.#phase}: ${this.#reason ?? 'not open'}`);
-    return work(this.#opened.modem);
+    const epoch = this.#epoch;
+    try {
+      return await work(this.#opened.modem);
+    } catch (error) {
+      // Silent to a bare AT as well: what it is asked next would only wait in vain.
+      if (error instanceof AtTimeout && epoch === this.#epoch && this.#phase === 'ready')
+        this.#lose('silent', error.message);
+      throw error;
+    }
   }
 
   async submit(sms: OutgoingSms, control: SubmitControl): Promise<SubmitReceipt> {

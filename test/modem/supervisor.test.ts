@@ -111,6 +111,19 @@ describe('a modem on its way to ready', () => {
     expect(device.commands().join(' ')).not.toMatch(/ATZ|AT&F|CLAC|CFUN=/);
   });
 
+  test('is opened anew at once when it was silent to somebody who asked', async () => {
+    const device = new VirtualDevice();
+    const setup = supervise(device, { idleProbeMs: 3_600_000 });
+    await ready(setup);
+    device.modem.powerOff();
+    const asked = expect(setup.supervisor.inspect((modem) => modem.iccid())).rejects.toThrow(/AT\+CCID/);
+    await vi.advanceTimersByTimeAsync(6_000);
+    await asked;
+    expect(setup.phases.at(-1)).not.toBe('ready');
+    device.modem.powerOn('now');
+    await ready(setup);
+  });
+
   test('waits for the network and says so', async () => {
     const device = new VirtualDevice({ registration: 'searching' });
     const setup = supervise(device);
