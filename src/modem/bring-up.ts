@@ -40,6 +40,8 @@ export class BringUp {
   signalDbm: number | undefined;
   /** The operator's name; untrusted. */
   operator: string | undefined;
+  /** The SIM's serial number (ITU-T E.118); undefined when it cannot be read. Personal: never shown whole. */
+  iccid: string | undefined;
 
   constructor(modem: Modem, storage: Storage, flights: Flights, options: BringUpOptions) {
     this.#modem = modem;
@@ -82,6 +84,7 @@ export class BringUp {
     }
     this.signalDbm = await this.#modem.signalDbm();
     this.operator = await this.#modem.operator();
+    this.iccid = await this.#modem.iccid();
     if (await this.#storage.holdsAny()) this.#options.onStored();
     return { event: 'registered' };
   }

@@ -51,6 +51,8 @@ export class Modem {
 
   #echoedAtWake = false;
   #smsPrepared = false;
+  /** What may tell the ICCID: no standard does. Once one has, only that. */
+  #iccidCommands = ['AT+CCID', 'AT+ICCID', 'AT+CICCID', 'AT^ICCID?', 'AT+QCCID', 'AT#CCID'];
 
   constructor(session: AtSession, tuning: ModemTuning) {
     this.#session = session;
@@ -127,10 +129,12 @@ export class Modem {
 
   /** The SIM's serial number (ITU-T E.118), by whichever command the modem knows; many tell it before the PIN. */
   async iccid(): Promise<string | undefined> {
-    for (const text of ['AT+CCID', 'AT+ICCID', 'AT^ICCID?', 'AT+QCCID']) {
-      const lines = await this.#attempt({ text, response: anyText, timeoutMs: quickMs });
-      const digits = /\d{18,22}/.exec(lines?.join(' ') ?? '')?.[0];
-      if (digits) return digits;
+    for (const text of this.#iccidCommands) {
+      const lines = await this.#attempt({ text, response: iccidLine, timeoutMs: quickMs });
+      const digits = iccidLine.exec(lines?.[0] ?? '')?.[1];
+      if (digits === undefined) continue;
+      this.#iccidCommands = [text];
+      return digits;
     }
     return undefined;
   }
@@ -306,6 +310,9 @@ export class Modem {
       .slice(0, 64);
   }
 }
+
+/** With a prefix, which need not be the command's, or bare. */
+const iccidLine = /^[^\d]{0,14}(\d{18,22})"?F?$/;
 
 function readSimState(line: string | undefined): SimState {
   const state = /^\+CPIN: *"?([A-Z0-9 -]+)/i

@@ -25,6 +25,8 @@ export interface ModemSnapshot {
   manufacturer: string | undefined;
   model: string | undefined;
   operator: string | undefined;
+  /** The SIM's serial number (ITU-T E.118); undefined when unknown. Personal: never shown whole. */
+  iccid: string | undefined;
   /** Received signal strength, 3GPP TS 27.007 8.5; undefined when unknown. */
   signalDbm: number | undefined;
 }

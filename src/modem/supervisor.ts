@@ -107,6 +107,7 @@ export class Supervisor implements SmsModem {
       manufacturer: this.#opened?.modem.identity.manufacturer,
       model: this.#opened?.modem.identity.model,
       operator: this.#bringUp?.operator,
+      iccid: this.#bringUp?.iccid,
       signalDbm: this.#bringUp?.signalDbm,
     };
   }

@@ -107,6 +107,7 @@ export class FakeModem implements SmsModem {
       manufacturer: undefined,
       model: undefined,
       operator: undefined,
+      iccid: undefined,
       signalDbm: undefined,
     };
   }
