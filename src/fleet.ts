@@ -1,14 +1,15 @@
-import { mkdir, stat, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'winston';
-import type { Config, ModemConfig, Secrets } from './config.js';
+import type { Config, ModemConfig } from './config.js';
 import { maskNumber } from './mask.js';
 import { StickLocks } from './modem/discovery/stick-locks.js';
 import { type Roots, systemRoots } from './modem/discovery/sysfs.js';
 import { FlightRecord } from './modem/flight-record.js';
 import { Flights } from './modem/flights.js';
 import { createLocator } from './modem/locator.js';
-import { type ConfiguredPin, PinMemory } from './modem/pin-memory.js';
+import { pinReader } from './modem/pin-file.js';
+import { PinMemory } from './modem/pin-memory.js';
 import { generic } from './modem/profiles.js';
 import type { InboundEvent } from './modem/storage.js';
 import { Supervisor } from './modem/supervisor.js';
@@ -17,7 +18,6 @@ import type { StateDir } from './state-dir.js';
 /** The modems of a configuration, each with its supervisor, none of them started. */
 export async function createFleet(
   config: Config,
-  secrets: Secrets,
   stateDir: StateDir,
   log: Logger,
   roots: Roots = systemRoots,
@@ -43,7 +43,7 @@ export async function createFleet(
         tuning: modem,
         idleProbeMs: modem.idleProbeMs,
         flights: await openFlights(modem, stateDir, log),
-        pin: await pinOf(modem, secrets),
+        readPin: modem.pinFile === undefined ? undefined : pinReader(modem.pinFile),
         pinMemory,
         callHook: modem.recoveryHook ? (reason) => callHook(modem.name, reason, stateDir, log) : undefined,
         onInbound: (event) => logInbound(log, modem.name, event),
@@ -63,13 +63,6 @@ async function openFlights(modem: ModemConfig, stateDir: StateDir, log: Logger):
     }),
   );
   return new Flights(record, left, modem.submitTimeoutMs ?? generic.submitTimeoutMs);
-}
-
-async function pinOf(modem: ModemConfig, secrets: Secrets): Promise<ConfiguredPin | undefined> {
-  const pin = secrets.pins.get(modem.name);
-  if (pin === undefined || modem.pinFile === undefined) return undefined;
-  const { mtimeNs, ino } = await stat(modem.pinFile, { bigint: true });
-  return { pin, generation: `${ino}-${mtimeNs}` };
 }
 
 /** Leaves a note that a root-owned systemd path unit watches for; the daemon itself has no right to do more. */

@@ -1,7 +1,8 @@
 import type { Flights } from './flights.js';
 import type { LifeEvent } from './life.js';
 import type { Modem, SimState } from './modem.js';
-import type { ConfiguredPin, PinMemory } from './pin-memory.js';
+import type { ReadPin } from './pin-file.js';
+import type { PinMemory } from './pin-memory.js';
 import { registrationReasons, simReasons } from './reasons.js';
 import type { Storage } from './storage.js';
 import { unlock } from './unlock.js';
@@ -10,7 +11,8 @@ import { unlock } from './unlock.js';
 export type Step = { event: LifeEvent; reason?: string } | { againAfterMs: number; reason?: string };
 
 export interface BringUpOptions {
-  pin: ConfiguredPin | undefined;
+  /** Undefined when none is configured. */
+  readPin: ReadPin | undefined;
   pinMemory: PinMemory;
   /** Milliseconds between liveness probes of an idle modem. */
   idleProbeMs: number;
@@ -66,8 +68,9 @@ export class BringUp {
     if (this.#simIsStale) this.#sim = await this.#modem.simState();
     this.#simIsStale = true;
     if (this.#sim === 'ready') return { event: 'unlocked' };
-    const { pin, pinMemory } = this.#options;
-    const obstacle = this.#sim === 'pin' ? await unlock(this.#modem, pin, pinMemory) : simReasons[this.#sim];
+    const { readPin, pinMemory } = this.#options;
+    const obstacle =
+      this.#sim === 'pin' ? await unlock(this.#modem, readPin, pinMemory) : simReasons[this.#sim];
     // Some modems go on asking for it a moment longer.
     if (obstacle === undefined) return { againAfterMs: pollMs, reason: 'the PIN was accepted' };
     return { againAfterMs: this.#sim === 'busy' ? pollMs : personMs, reason: obstacle };

@@ -10,7 +10,8 @@ import { backoffMs, bootSign, type LifeEvent, ModemRestarted, transitions } from
 import type { Locator } from './locator.js';
 import type { Modem, ModemTuning } from './modem.js';
 import { type OpenedModem, openModem } from './opening.js';
-import type { ConfiguredPin, PinMemory } from './pin-memory.js';
+import type { ReadPin } from './pin-file.js';
+import type { PinMemory } from './pin-memory.js';
 import { generic } from './profiles.js';
 import type {
   ModemPhase,
@@ -32,7 +33,8 @@ export interface SupervisorOptions {
   /** Milliseconds between liveness probes of an idle modem. */
   idleProbeMs: number;
   flights: Flights;
-  pin: ConfiguredPin | undefined;
+  /** Undefined when no PIN is configured. */
+  readPin: ReadPin | undefined;
   pinMemory: PinMemory;
   /** What came in over the air; must not throw. */
   onInbound: (event: InboundEvent) => void;
@@ -303,10 +305,10 @@ export class Supervisor implements SmsModem {
     }
     this.#failures = failures;
     this.#opened = opened;
-    const { pin, pinMemory, idleProbeMs, onInbound } = this.#options;
+    const { readPin, pinMemory, idleProbeMs, onInbound } = this.#options;
     this.#storage = new Storage(opened.modem, onInbound);
     this.#bringUp = new BringUp(opened.modem, this.#storage, this.#flights, {
-      pin,
+      readPin,
       pinMemory,
       idleProbeMs,
       onStored: () => this.#sweepSoon(),

@@ -1,5 +1,6 @@
 import { AtCommandError } from '../at/errors.js';
 import type { Modem } from './modem.js';
+import type { ReadPin } from './pin-file.js';
 import type { ConfiguredPin, PinMemory, PinOutcome } from './pin-memory.js';
 
 /** A PIN is tried only with all of its tries left (I7). */
@@ -11,10 +12,16 @@ const fullTries = 3;
  */
 export async function unlock(
   modem: Modem,
-  configured: ConfiguredPin | undefined,
+  readPin: ReadPin | undefined,
   memory: PinMemory,
 ): Promise<string | undefined> {
-  if (!configured) return 'the SIM asks for its PIN: set pin_file, or remove the PIN lock with a phone';
+  if (!readPin) return 'the SIM asks for its PIN: set pin_file, or remove the PIN lock with a phone';
+  let configured: ConfiguredPin;
+  try {
+    configured = await readPin();
+  } catch (error) {
+    return `the SIM asks for its PIN: ${error instanceof Error ? error.message : String(error)}`;
+  }
   const sim = (await modem.iccid()) ?? (await modem.imei());
   if (sim === undefined)
     return 'the SIM asks for its PIN, but neither ICCID nor IMEI can be read: remove the PIN lock with a phone';

@@ -98,7 +98,7 @@ class Stage {
       tuning: { guardMs, submitTimeoutMs: undefined, roaming: true, statusReport: dialogue.statusReport },
       idleProbeMs: longestMs,
       flights: new Flights(flightRecord as unknown as FlightRecord, undefined),
-      pin: undefined,
+      readPin: undefined,
       pinMemory: pinMemory as unknown as PinMemory,
       callHook: undefined,
       onInbound: (event) => this.#handedUp.inbound.push(event),

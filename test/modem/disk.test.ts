@@ -1,10 +1,11 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { AtCommandError, AtTimeout } from '../../src/at/errors.js';
 import { FlightRecord } from '../../src/modem/flight-record.js';
 import type { Modem } from '../../src/modem/modem.js';
+import { pinReader } from '../../src/modem/pin-file.js';
 import { PinMemory } from '../../src/modem/pin-memory.js';
 import { unlock } from '../../src/modem/unlock.js';
 
@@ -77,7 +78,43 @@ const refused = () => {
 const silent = () => {
   throw new AtTimeout('AT+CPIN=…', 'command', []);
 };
-const pin = { pin: '4711', generation: 'g1' };
+const pin = () => Promise.resolve({ pin: '4711', generation: 'g1' });
+
+describe('a PIN file', () => {
+  test.each(['4711', '4711\n', '12345678\r\n'])(
+    'holds the PIN and at most a line end: %j',
+    async (content) => {
+      const file = join(folder, 'pin');
+      writeFileSync(file, content);
+      expect((await pinReader(file)()).pin).toBe(content.trim());
+    },
+  );
+
+  test('has another generation whenever it is written, and the same while it is not', async () => {
+    const file = join(folder, 'pin');
+    writeFileSync(file, '4711');
+    utimesSync(file, 1_000_000, 1_000_000);
+    const read = pinReader(file);
+    const first = await read();
+    expect(await read()).toEqual(first);
+    writeFileSync(file, '4711');
+    expect((await read()).generation).not.toBe(first.generation);
+  });
+
+  test('that cannot be used is said to the person, without its content', async () => {
+    const { modem, entered } = simWith({ tries: 3, iccid: '8949000000000000001' });
+    const file = join(folder, 'pin');
+    const memory = await PinMemory.open(folder);
+    expect(await unlock(modem, pinReader(file), memory)).toMatch(/pin_file .*ENOENT/);
+    writeFileSync(file, 'PIN=4711');
+    const reason = await unlock(modem, pinReader(file), memory);
+    expect(reason).toContain('4 to 8 digits');
+    expect(reason).not.toContain('4711');
+    expect(entered).toEqual([]);
+    writeFileSync(file, '4711');
+    expect(await unlock(modem, pinReader(file), memory)).toBeUndefined();
+  });
+});
 
 describe('a PIN (I7)', () => {
   test('that was accepted is used again at the next power-on', async () => {
@@ -98,9 +135,11 @@ describe('a PIN (I7)', () => {
     for (let i = 0; i < 3; i += 1)
       expect(await unlock(modem, pin, await PinMemory.open(folder))).toContain('not tried again');
     expect(entered).toHaveLength(1);
-    await unlock(modem, { pin: '4712', generation: 'g2' }, await PinMemory.open(folder)).catch(
-      () => undefined,
-    );
+    await unlock(
+      modem,
+      () => Promise.resolve({ pin: '4712', generation: 'g2' }),
+      await PinMemory.open(folder),
+    ).catch(() => undefined);
     expect(entered).toHaveLength(2);
   });
 

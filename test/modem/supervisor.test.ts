@@ -45,7 +45,7 @@ function supervise(
     tuning: { guardMs: 0, submitTimeoutMs: undefined, roaming: true, statusReport: false },
     idleProbeMs: 60_000,
     flights: new Flights(flightRecord, left, 180_000),
-    pin: undefined,
+    readPin: undefined,
     callHook: undefined,
     onInbound: () => undefined,
     pinMemory: { last: () => undefined, note: () => Promise.resolve() } as unknown as PinMemory,
