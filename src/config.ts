@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { parse as parseToml, TomlError, type TomlTable } from 'smol-toml';
 import * as v from 'valibot';
+import { type PolicyConfig, policyWarnings, toPolicyConfig } from './config/policy.js';
 import { ConfigError, type Problem, shown } from './config/problem.js';
 import { contradictions, unknownKeys } from './config/rules.js';
 import { type ConfigFile, configSchema, isLoopback, type ListenAddress } from './config/schema.js';
@@ -34,6 +35,8 @@ export interface ModemConfig {
   statusReport: boolean;
   /** Whether to leave a note for the operator's own recovery hook when nothing else helps. */
   recoveryHook: boolean;
+  /** Most segments that the SIM may send within 24 hours and 30 days, and most recipients within 30 days; undefined: no cap. */
+  caps: { perDay: number | undefined; perMonth: number | undefined; recipientsPerMonth: number | undefined };
   /** Time without traffic after which the modem is asked whether it is alive. */
   idleProbeMs: number;
 }
@@ -65,6 +68,11 @@ export interface Config {
   /** At least one; names and devices are unique. */
   modems: ModemConfig[];
   message: { deadlineMs: number; validityMs: number; maxSegments: number; maxWaiting: number };
+  policy: PolicyConfig;
+  journal: {
+    /** Days after which what happened to a message is forgotten. */
+    retentionDays: number;
+  };
   log: { level: 'error' | 'warn' | 'info' | 'debug'; format: 'auto' | 'json' | 'text' };
   /** What the operator should hear once the log is open. */
   warnings: string[];
@@ -160,6 +168,7 @@ const whereFrom: Record<string, string> = {
   'auth0.audience': 'the audience of gateway_authentication in Auth0, as "urn:MySmsGateway"',
   'modem[].name': 'a short name for logs, as "main"',
   'modem[].device': 'the path of its tty, best /dev/serial/by-id/…',
+  'policy.countries': 'the countries that may be written to, as ["DE", "AT"], or ["*"] for every one',
 };
 
 function toProblem(issue: Issue): Problem {
@@ -212,6 +221,11 @@ function toConfig(file: string, toml: ConfigFile, env: NodeJS.ProcessEnv): Confi
       roaming: modem.roaming,
       statusReport: modem.status_report,
       idleProbeMs: modem.idle_probe_s * 1000,
+      caps: {
+        perDay: modem.per_day,
+        perMonth: modem.per_month,
+        recipientsPerMonth: modem.recipients_per_month,
+      },
     })),
     message: {
       deadlineMs: message.deadline_s * 1000,
@@ -219,24 +233,15 @@ function toConfig(file: string, toml: ConfigFile, env: NodeJS.ProcessEnv): Confi
       maxSegments: message.max_segments,
       maxWaiting: message.max_waiting,
     },
+    policy: toPolicyConfig(toml.policy),
+    journal: { retentionDays: toml.journal.retention_days },
     log: toml.log,
     warnings: warningsOf(toml),
   };
 }
 
 function warningsOf(toml: ConfigFile): string[] {
-  const warnings: string[] = [];
-  const later: [string, unknown][] = [
-    ['journal.retention_days', toml.journal.retention_days],
-    ...toml.modem.flatMap((modem, index): [string, unknown][] => [
-      [`modem[${index}].per_day`, modem.per_day],
-      [`modem[${index}].per_month`, modem.per_month],
-    ]),
-  ];
-  for (const [path, value] of later) {
-    if (value !== undefined)
-      warnings.push(`${path} has no effect in this version: it comes with a later one`);
-  }
+  const warnings = policyWarnings(toPolicyConfig(toml.policy));
   if (toml.message.deadline_s > 29) {
     warnings.push('message.deadline_s is over 29: Auth0 hangs up after 30 seconds and never sees the answer');
   }

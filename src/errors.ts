@@ -37,6 +37,10 @@ export const sendErrorCodes = [
 
 export type SendErrorCode = (typeof sendErrorCodes)[number];
 
+export function isSendErrorCode(text: string | undefined): text is SendErrorCode {
+  return sendErrorCodes.some((code) => code === text);
+}
+
 /** What is known of the message at the network: nothing of it, some segments, or not known. */
 export type Submitted = 'no' | 'partly' | 'unknown';
 

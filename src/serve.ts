@@ -1,8 +1,11 @@
 import type { AddressInfo } from 'node:net';
 import type { Logger } from 'winston';
+import { type Books, openBooks } from './books.js';
 import { type Config, loadConfig, loadSecrets, type Secrets } from './config.js';
 import { type ControlServer, openControlSocket } from './control/server.js';
+import { ownCommands } from './daemon-commands.js';
 import { createDispatch, type Dispatch } from './dispatch/dispatch.js';
+import { createSimBudget } from './dispatch/sim-budget.js';
 import { controlCommands } from './doctor/commands.js';
 import { ownSurroundings } from './doctor/surroundings.js';
 import { createFleet } from './fleet.js';
@@ -10,8 +13,11 @@ import { createAdminApp, createApp } from './http/app.js';
 import { createBearerVerifier } from './http/bearer.js';
 import { LimitedLog } from './http/limited-log.js';
 import { createServer, type HttpServer } from './http/server.js';
+import type { JournalState } from './journal/entries.js';
+import { createLogCommand } from './journal/log-command.js';
 import { createLog } from './log.js';
 import type { Supervisor } from './modem/supervisor.js';
+import { readAnew } from './reload.js';
 import { openStateDir, type StateDir } from './state-dir.js';
 import { version } from './version.js';
 
@@ -25,6 +31,11 @@ export interface Daemon {
   /** Where the public listener is bound. */
   port: number;
   log: Logger;
+  /**
+   * Takes up the configuration file and the secrets as they are now, all or nothing; messages on their way are kept. Rejects with
+   * `ConfigError` or `ReloadError`, and then nothing has changed.
+   */
+  reload(): Promise<void>;
   /** Answers what waits, lets what is in a modem finish (bounded), and releases everything. */
   stop(): Promise<void>;
 }
@@ -39,35 +50,101 @@ export async function startDaemon(configFile: string, env: NodeJS.ProcessEnv): P
   const log = createLog(config.log);
   const stateDir = await openStateDir(config.stateDir);
   try {
-    return await compose(config, secrets, stateDir, log);
+    return await compose(config, secrets, stateDir, env, log);
   } catch (error) {
     await stateDir.release();
     throw error;
   }
 }
 
-async function compose(config: Config, secrets: Secrets, stateDir: StateDir, log: Logger): Promise<Daemon> {
-  const modems = await createFleet(config, secrets, stateDir, log);
-  const dispatch = createDispatch({ modems, limits: config.message, log });
+async function compose(
+  config: Config,
+  secrets: Secrets,
+  stateDir: StateDir,
+  env: NodeJS.ProcessEnv,
+  log: Logger,
+): Promise<Daemon> {
+  const books = await openBooks(config, stateDir, log);
+  try {
+    return await composeWith(books, config, secrets, stateDir, env, log);
+  } catch (error) {
+    await books.journal.close();
+    throw error;
+  }
+}
+
+async function composeWith(
+  books: Books,
+  started: Config,
+  secrets: Secrets,
+  stateDir: StateDir,
+  env: NodeJS.ProcessEnv,
+  log: Logger,
+): Promise<Daemon> {
+  /** What is in force; `reload` replaces it as a whole. */
+  let config = started;
+  const modems = await createFleet(config, stateDir, log);
+  const capsOf = (name: string) => config.modems.find((modem) => modem.name === name)?.caps ?? noCaps;
+  const dispatch = createDispatch({
+    ...books,
+    modems,
+    limits: config.message,
+    budget: createSimBudget(books.simCaps, capsOf, books.hmac),
+    log,
+  });
   const isReady = () => modems.some((modem) => ['ready', 'sending'].includes(modem.snapshot().phase));
   let stopping = false;
   const refusals = new LimitedLog(log);
+  const verify = await createBearerVerifier({ secrets, expected: config.auth0, refusals });
   const handler = createApp({
     send: dispatch.send,
-    verify: await createBearerVerifier({ secrets, expected: config.auth0, refusals }),
+    verify,
     clockIsSet: () => stateDir.clockIsSet(),
     isShuttingDown: () => stopping,
     isReady: () => !stopping && isReady(),
-    deadlineMs: config.message.deadlineMs,
+    get deadlineMs() {
+      return config.message.deadlineMs;
+    },
     log,
     refusals,
   });
-  const admin = createAdminApp({ isReady, snapshot: () => snapshotOf(modems, dispatch), log });
+  const snapshot = () => snapshotOf(modems, dispatch, books);
+  const admin = createAdminApp({ isReady, snapshot, log });
   const servers = [
     createServer({ handler, listen: config.http.listen, log }),
     createServer({ handler: admin, listen: config.admin.listen, log }),
   ];
-  const { addresses, control } = await bindAll(servers, () => openControl(config, modems, dispatch, log));
+  const reload = async (): Promise<void> => {
+    const next = readAnew(config, env);
+    await verify.replace(next.secrets, next.config.auth0);
+    config = next.config;
+    books.policy.replaceConfig(config.policy);
+    dispatch.replaceLimits(config.message);
+    log.level = config.log.level;
+    for (const warning of config.warnings) log.warn(warning, { event: 'config' });
+    log.info('the configuration was read anew and is in force', { event: 'reloaded' });
+  };
+  const commands = {
+    ...controlCommands({
+      modems,
+      configs: config.modems,
+      send: dispatch.send,
+      deadlineMs: config.message.deadlineMs,
+      snapshot,
+      surroundings: ownSurroundings(),
+      log,
+    }),
+    log: createLogCommand(books),
+    ...ownCommands({
+      reload,
+      secretUse: verify.lastUse,
+      policy: books.policy,
+      caller: () => config.auth0.subject,
+    }),
+  };
+  const { addresses, control } = await bindAll(servers, () =>
+    openControlSocket({ path: config.control.socket, commands, log }),
+  );
   for (const warning of config.warnings) log.warn(warning, { event: 'config' });
   const [{ port } = { port: 0 }] = addresses;
   log.info(`simgate ${version} listens on ${config.http.listen.host}:${port}`, { event: 'started', port });
@@ -76,13 +153,16 @@ async function compose(config: Config, secrets: Secrets, stateDir: StateDir, log
   return {
     port,
     log,
+    reload,
     stop() {
       stopping = true;
-      stopped ??= shutDown(servers, control, dispatch, modems, stateDir, log);
+      stopped ??= shutDown(servers, control, dispatch, modems, books, stateDir, log);
       return stopped;
     },
   };
 }
+
+const noCaps = { perDay: undefined, perMonth: undefined, recipientsPerMonth: undefined };
 
 /** Binds everything, or nothing: no modem may be touched by a daemon that nobody can reach. */
 async function bindAll(
@@ -99,31 +179,13 @@ async function bindAll(
   }
 }
 
-/** The socket through which doctor and its kin ask; undefined where it cannot be made. */
-function openControl(
-  config: Config,
-  modems: readonly Supervisor[],
-  dispatch: Dispatch,
-  log: Logger,
-): Promise<ControlServer | undefined> {
-  const commands = controlCommands({
-    modems,
-    configs: config.modems,
-    send: dispatch.send,
-    deadlineMs: config.message.deadlineMs,
-    snapshot: () => snapshotOf(modems, dispatch),
-    surroundings: ownSurroundings(),
-    log,
-  });
-  return openControlSocket({ path: config.control.socket, commands, log });
-}
-
 /** The state of the daemon as the admin listener shows it. */
-function snapshotOf(modems: readonly Supervisor[], dispatch: Dispatch): object {
+function snapshotOf(modems: readonly Supervisor[], dispatch: Dispatch, { journal }: Books): object {
   const suspects = new Set(dispatch.suspects());
   return {
     version,
     waiting: dispatch.waiting(),
+    journal: journalAsJson(journal.state()),
     modems: modems.map((modem) => {
       const { name, phase, phaseSince, reason, device, manufacturer, model, operator, signalDbm } =
         modem.snapshot();
@@ -144,11 +206,16 @@ function snapshotOf(modems: readonly Supervisor[], dispatch: Dispatch): object {
   };
 }
 
+function journalAsJson({ isOk, fault, droppedRows, skippedRefusals, pending }: JournalState): object {
+  return { ok: isOk, fault, dropped_rows: droppedRows, skipped_refusals: skippedRefusals, pending };
+}
+
 async function shutDown(
   servers: readonly HttpServer[],
   control: ControlServer | undefined,
   dispatch: Dispatch,
   modems: readonly Supervisor[],
+  { journal }: Books,
   stateDir: StateDir,
   log: Logger,
 ): Promise<void> {
@@ -165,6 +232,7 @@ async function shutDown(
   if (!drained) log.warn('a modem still has a message: its outcome stays unknown', { event: 'stopping' });
   await Promise.all(modems.map((modem) => modem.stop()));
   await closed;
+  await journal.close();
   await stateDir.release();
   log.info('stopped', { event: 'stopped' });
 }
@@ -192,6 +260,15 @@ export async function serve(configFile: string, env: NodeJS.ProcessEnv): Promise
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
   daemon = await startDaemon(configFile, env);
+  const { log, reload } = daemon;
+  process.on('SIGHUP', () => {
+    reload().catch((error: unknown) =>
+      log.error('the configuration was read anew, but not taken up: the old one stays in force', {
+        event: 'reload_refused',
+        error,
+      }),
+    );
+  });
   process.on('uncaughtException', die);
   process.on('unhandledRejection', die);
 }

@@ -48,7 +48,7 @@ function unknownKey(section: string, key: string, known: readonly string[]): str
  * is; a value of the wrong type is the schema's business.
  */
 export function contradictions(file: TomlTable): Problem[] {
-  return [...sharedModemKeys(file.modem), ...listeners(file), ...countries(file)];
+  return [...sharedModemKeys(file.modem), ...listeners(file)];
 }
 
 function sharedModemKeys(modems: unknown): Problem[] {
@@ -86,14 +86,6 @@ function listeners({ http, admin }: TomlTable): Problem[] {
   return [
     { path, message: 'is the address of http.listen: choose another port', value: JSON.stringify(own) },
   ];
-}
-
-/** A restriction that this version cannot keep is refused: to ignore it would send what must not be sent. */
-function countries({ policy }: TomlTable): Problem[] {
-  const value = valueAt(policy, 'countries');
-  if (!Array.isArray(value) || (value.length === 1 && value[0] === '*')) return [];
-  const message = 'this version cannot restrict countries: say ["*"] and restrict them before simgate';
-  return [{ path: 'policy.countries', message }];
 }
 
 function valueAt(table: unknown, key: string): unknown {

@@ -1,6 +1,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import * as v from 'valibot';
 import { toE164 } from '../e164.js';
+import { policySchema } from './policy.js';
 import { parseSelector } from './selector.js';
 
 /** Where a listener is bound. */
@@ -80,8 +81,9 @@ const modem = v.object(
     status_report: v.optional(flag, false),
     idle_probe_s: v.optional(whole('seconds', 1, 86_400), 60),
     recovery_hook: v.optional(flag, false),
-    per_day: v.optional(whole('messages', 1, 1_000_000)),
-    per_month: v.optional(whole('messages', 1, 10_000_000)),
+    per_day: v.optional(whole('SMS', 1, 1_000_000)),
+    per_month: v.optional(whole('SMS', 1, 10_000_000)),
+    recipients_per_month: v.optional(whole('recipients', 1, 100_000)),
   },
   'must be a table, written as a line [[modem]] above its keys',
 );
@@ -122,11 +124,8 @@ export const configSchema = v.object({
     },
     notATable,
   ),
-  policy: v.object(
-    { countries: v.optional(v.array(v.string('must be in quotes'), 'must be a list, as ["*"]')) },
-    notATable,
-  ),
-  journal: v.object({ retention_days: v.optional(whole('days', 1, 36_500)) }, notATable),
+  policy: policySchema,
+  journal: v.object({ retention_days: v.optional(whole('days', 1, 36_500), 30) }, notATable),
   log: v.object(
     {
       level: v.optional(

@@ -12,15 +12,47 @@ export interface Secrets {
   pins: ReadonlyMap<string, string>;
 }
 
-/** Secrets that stand in guides, as people copy them. */
-const publishedSecrets = new Set([
-  'MySecretToSignTheToken',
-  'your-256-bit-secret',
-  'a-string-secret-at-least-256-bits-long',
-  'YOUR_SECRET',
-  'changeme',
-  'secret',
-]);
+/** Secrets that stand in guides, in the documentation of JWT libraries and in RFCs, as people copy them; in small letters. */
+const publishedSecrets = new Set(
+  [
+    // Auth0's guide to SMS gateways
+    'MySecretToSignTheToken',
+    // the gateway of MessageMedia, which has it built in
+    'MessageMedia',
+    // jwt.io, now and before
+    'a-string-secret-at-least-256-bits-long',
+    'a-valid-string-secret-that-is-at-least-512-bits-long-which-is-very-long',
+    'your-256-bit-secret',
+    'your-384-bit-secret',
+    'your-512-bit-secret',
+    // the documentation of jose and of jsonwebtoken
+    'cc7e0d44fd473002f1c42167459001140ec6389b7353f8088f4d9a95f2f596f2',
+    'shhhhh',
+    'shared-secret',
+    // RFC 7515 A.1 and 3.5 of RFC 7520, base64url
+    'AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow',
+    'hJtXIZ2uSN5kbQfbtTNWbpdmhkV8FJG-Onbc6mxCcYg',
+    // README and example configuration of this project
+    'what stands in /etc/simgate/auth0-secret',
+    'the contents of /etc/simgate/auth0-secret',
+    // what stands where a secret belongs
+    'YOUR_SECRET',
+    'your-secret',
+    'your-secret-key',
+    'your_jwt_secret',
+    'GATEWAY_SECRET',
+    'mysecret',
+    'supersecret',
+    'super-secret',
+    'topsecret',
+    'change-me',
+    'change_me',
+    'changeme',
+    'password',
+    'secret',
+    'test',
+  ].map((sample) => sample.toLowerCase()),
+);
 
 /** RFC 7518 3.2: an HS256 key has at least the size of the hash. */
 const minimumKeyOctets = 32;
@@ -91,7 +123,9 @@ class SecretReader {
     if (!key) {
       return this.refuse(path, 'is not base64url, but auth0.secret_base64_encoded is true (RFC 4648 5)');
     }
-    if (publishedSecrets.has(text) || publishedSecrets.has(key.toString('utf8'))) {
+    // Another case or white space around does not make it a secret; the key of those in base64url is found by their text.
+    const readings = [text, key.toString('utf8'), key.toString('base64url')];
+    if (readings.some((reading) => publishedSecrets.has(reading.trim().toLowerCase()))) {
       return this.refuse(
         path,
         'is a sample secret that everyone knows: make one with `openssl rand -hex 32`',

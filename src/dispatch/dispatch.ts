@@ -1,12 +1,19 @@
-/** The use case: a caller's message becomes segments and goes through the queue. Knows no HTTP and no AT. */
+/**
+ * The use case: a caller's message becomes segments, is sent once whatever its key is asked with, is let in by the policy, and goes through
+ * the queue; the journal hears of it. Knows no HTTP and no AT.
+ */
 
 import type { Logger } from 'winston';
 import { SendError } from '../errors.js';
 import type { OutgoingSms, SmsModem } from '../modem/sms-modem.js';
+import type { Policy } from '../policy/policy.js';
+import type { Reservation } from '../policy/request.js';
 import { TooManySegments, Unencodable } from '../sms/errors.js';
 import { type SegmentedText, segmentText } from '../sms/segments.js';
-import type { Message, Send } from './message.js';
-import { MessageQueue } from './queue.js';
+import type { Idempotency, KeyedRequest } from './idempotency.js';
+import type { Message, Send, SendControl, SendResult } from './message.js';
+import { MessageQueue, type SimBudget } from './queue.js';
+import type { MessageRecord, Recorder } from './recorder.js';
 
 export interface DispatchLimits {
   /** Segments of one message, 1–255. */
@@ -19,8 +26,9 @@ export interface DispatchLimits {
 
 export interface Dispatch {
   /**
-   * Sends one message; settles at its deadline at the latest.
-   * @throws SendError with its `progress` filled: `body_invalid`, `text_too_long`, and what {@link MessageQueue.send} says.
+   * Sends one message, or tells again what became of one with the same `idempotencyKey`; settles at its deadline at the latest.
+   * @throws SendError with its `progress` filled: `body_invalid`, `text_too_long`, `idempotency_key_reused`, what the policy says, and
+   * what {@link MessageQueue.send} says.
    */
   send: Send;
   /** Refuses what waits and what comes with `shutting_down`; resolves when what is at a modem has settled there. */
@@ -29,22 +37,114 @@ export interface Dispatch {
   waiting(): number;
   /** The names of the modems whose SIM is suspect: refused several recipients in a row. */
   suspects(): string[];
+  /** From the next message on; what is on its way keeps what it came in with. */
+  replaceLimits(limits: DispatchLimits): void;
 }
 
-/** @param options.log gets the late results and the fail-overs; the outcome of each message is its caller's to log. */
-export function createDispatch(options: {
+export interface DispatchOptions {
   modems: readonly SmsModem[];
   limits: DispatchLimits;
+  policy: Policy;
+  budget: SimBudget;
+  recorder: Recorder;
+  idempotency: Idempotency;
+  /** Each call gives a greater number; the one that `idempotency` has. */
+  nextOrder: () => number;
+  /** Gets the late results and the fail-overs; the outcome of each message is its caller's to log. */
   log: Logger;
-}): Dispatch {
-  const { modems, limits, log } = options;
-  const queue = new MessageQueue({ modems, maxWaiting: limits.maxWaiting, log });
+}
+
+export function createDispatch(options: DispatchOptions): Dispatch {
+  const { modems, policy, budget, recorder, idempotency, nextOrder, log } = options;
+  let { limits } = options;
+  /** Of each message in the queue, or still at a modem after its answer. */
+  const tracks = new WeakMap<Message, Track>();
+  const queue = new MessageQueue({
+    modems,
+    budget,
+    listener: {
+      starting: ({ message }, modem) => tracks.get(message)?.record.starting(modem),
+      stalled: ({ message }) => tracks.get(message)?.reservation.stalled(),
+      late: ({ message }, truth) => {
+        const { record, key } = tracks.get(message) ?? {};
+        const outcome = truth instanceof SendError ? { error: truth } : { result: truth };
+        record?.late(outcome);
+        if (key !== undefined) idempotency.late(key, outcome);
+      },
+    },
+    maxWaiting: limits.maxWaiting,
+    log,
+  });
+
+  /** One try: what the policy lets in goes through the queue, and is counted by what became of it. */
+  async function attempt(
+    message: Message,
+    sms: OutgoingSms,
+    key: KeyedRequest | undefined,
+    control: SendControl,
+    order: number,
+  ): Promise<SendResult> {
+    const where = policy.whereabouts(message);
+    const record = recorder.open(message, sms.segments.length, where, key);
+    try {
+      const reservation = admitted(() => policy.admit(message), sms.segments.length);
+      tracks.set(message, { record, reservation, key });
+      const result = await counted(reservation, queue.send(message, sms, control, { ...where, order }));
+      record.ended({ result });
+      return result;
+    } catch (error) {
+      if (error instanceof SendError) record.ended({ error });
+      throw error;
+    }
+  }
+
   return {
-    send: async (message, control) => queue.send(message, compose(message, limits), control),
+    async send(message, control) {
+      const sms = compose(message, limits);
+      const key = idempotency.identify(message);
+      if (key === undefined) return attempt(message, sms, key, control, nextOrder());
+      return idempotency.send(key, control, (shared, order) => attempt(message, sms, key, shared, order));
+    },
     stop: () => queue.stop(),
     waiting: () => queue.waitingCount,
     suspects: () => queue.suspects,
+    replaceLimits(next) {
+      limits = next;
+      queue.maxWaiting = next.maxWaiting;
+    },
   };
+}
+
+/** What has to be known of a message until its true end. */
+interface Track {
+  record: MessageRecord;
+  reservation: Reservation;
+  key: KeyedRequest | undefined;
+}
+
+/** What the policy refuses never reached the queue, so it neither waited nor took time. */
+function admitted(admit: () => Reservation, segments: number): Reservation {
+  try {
+    return admit();
+  } catch (error) {
+    if (error instanceof SendError) error.progress = { segments, waitedMs: 0, tookMs: 0 };
+    throw error;
+  }
+}
+
+/** A message counts once it may have cost something: it was started, or the network refused it. */
+async function counted(reservation: Reservation, answer: Promise<SendResult>): Promise<SendResult> {
+  try {
+    const result = await answer;
+    reservation.keep();
+    return result;
+  } catch (error) {
+    const neverStarted =
+      error instanceof SendError && error.submitted === 'no' && error.code !== 'network_refused';
+    if (neverStarted) reservation.giveBack();
+    else reservation.keep();
+    throw error;
+  }
 }
 
 /** @throws SendError `body_invalid` or `text_too_long` */

@@ -4,6 +4,7 @@ import PQueue from 'p-queue';
 import type { SmsModem, SubmitReceipt } from '../modem/sms-modem.js';
 import { SegmentTime } from './estimate.js';
 import type { PendingMessage } from './pending.js';
+import { deadlineUnreachable } from './refusals.js';
 import { Suspicion } from './suspicion.js';
 
 /** p-queue's priorities: what failed over goes first, for it was admitted first. */
@@ -42,7 +43,7 @@ export class Lane {
   readonly #slots = new Set<Slot>();
   readonly #segmentTime = new SegmentTime();
   readonly suspicion = new Suspicion();
-  #running: { segments: number; since: number } | undefined;
+  #running: { message: PendingMessage; segments: number; since: number } | undefined;
   readonly #onOverdue: () => void;
 
   /** @param onOverdue called when a message takes much longer at the modem than was to be expected */
@@ -81,6 +82,16 @@ export class Lane {
 
   get waitingCount(): number {
     return this.#slots.size;
+  }
+
+  /** Segments of all that waits here. */
+  get waitingSegments(): number {
+    return countSegments(this.waiting());
+  }
+
+  /** The message that is at the modem, or about to be. */
+  get atModem(): PendingMessage | undefined {
+    return this.#running?.message;
   }
 
   /** What waits here, in the order of its turns. */
@@ -123,13 +134,18 @@ export class Lane {
     newer.waitFor(this.modem.name, () => this.#empty(slot));
   }
 
-  /** Hands the message to the modem; settles as the modem does, however late. */
-  async submit(message: PendingMessage): Promise<SubmitReceipt> {
+  /**
+   * Hands the message to the modem once it is `noted`; settles as the modem does, however late. One that was answered meanwhile is not
+   * handed over.
+   */
+  async submit(message: PendingMessage, noted: Promise<void> | undefined): Promise<SubmitReceipt> {
     const segments = message.sms.segments.length;
     const since = performance.now();
-    this.#running = { segments, since };
+    this.#running = { message, segments, since };
     const timer = setTimeout(this.#onOverdue, overdueMs(segments * this.#segmentTime.expectedMs()) + 1);
     try {
+      if (noted !== undefined) await noted;
+      if (message.isAnswered) throw deadlineUnreachable('it was answered before its turn began');
       return await this.modem.submit(message.sms, message.handTo(this.modem.name));
     } finally {
       clearTimeout(timer);

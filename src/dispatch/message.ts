@@ -14,6 +14,18 @@ export interface Message {
   messageType?: string;
   /** Opaque: a number or an alphanumeric id. Honoured when a modem is labelled with that number, else ignored. */
   sender?: string;
+  /** The end user's address as the caller tells it (`req.ip`), for a limit; never kept in clear. */
+  clientIp?: string;
+  /** `Idempotency-Key` as it came, 1–255 characters: a repeat with it never sends twice. */
+  idempotencyKey?: string;
+}
+
+/** What goes with a message through the queue. */
+export interface Ticket {
+  /** Order in which messages were asked for: of two, the greater is the newer. */
+  order: number;
+  /** Keyed HMAC of the recipient, as the caps of a SIM know it. */
+  recipientHmac: string;
 }
 
 /** The bounds of one send. */
@@ -26,6 +38,10 @@ export interface SendControl {
 
 /** The network accepted every segment (I1). */
 export interface SendResult {
+  /** The id of the message that was sent; of a repeat, that of the first. */
+  id: string;
+  /** True when nothing was sent for this request: it is told what became of an earlier one with its key. */
+  isReplay?: boolean;
   /** How many segments (TPDUs). */
   segments: number;
   /** The modem's configured name. */

@@ -2,7 +2,7 @@
 
 import type { SendError } from '../errors.js';
 import type { OutgoingSms, SubmitControl, SubmitReceipt } from '../modem/sms-modem.js';
-import type { Message, SendControl, SendResult } from './message.js';
+import type { Message, SendControl, SendResult, Ticket } from './message.js';
 import { callerLeft, deadlineUnreachable, outcomeUnknown } from './refusals.js';
 
 /**
@@ -14,8 +14,7 @@ import { callerLeft, deadlineUnreachable, outcomeUnknown } from './refusals.js';
 export class PendingMessage {
   readonly message: Message;
   readonly sms: OutgoingSms;
-  /** Order of admission: of two messages the greater is the newer. */
-  readonly arrival: number;
+  readonly ticket: Ticket;
   /** Names of the modems that were handed this message; none gets it twice. */
   readonly tried = new Set<string>();
   /** Settles with the outcome, or with a {@link SendError} whose `progress` is filled. */
@@ -34,10 +33,10 @@ export class PendingMessage {
   #committed = false;
   #answered = false;
 
-  constructor(message: Message, sms: OutgoingSms, control: SendControl, arrival: number) {
+  constructor(message: Message, sms: OutgoingSms, control: SendControl, ticket: Ticket) {
     this.message = message;
     this.sms = sms;
-    this.arrival = arrival;
+    this.ticket = ticket;
     this.#control = control;
     this.answer = new Promise((resolve, reject) => {
       this.#resolve = resolve;
@@ -63,6 +62,11 @@ export class PendingMessage {
   /** True from the moment the modem was allowed to write Ctrl-Z: it may be on the air from then on. */
   get isCommitted(): boolean {
     return this.#committed;
+  }
+
+  /** Of two messages, the one that was asked for later. */
+  isNewerThan({ ticket }: PendingMessage): boolean {
+    return this.ticket.order > ticket.order;
   }
 
   /** Among waiting messages, only the newest of the same caller, recipient and type is worth sending. */
@@ -120,7 +124,7 @@ export class PendingMessage {
   resolve(receipt: SubmitReceipt, modem: string): void {
     if (!this.#close()) return;
     const { segments, waitedMs, tookMs } = this.progress();
-    this.#resolve({ segments, modem, references: receipt.references, waitedMs, tookMs });
+    this.#resolve({ id: this.message.id, segments, modem, references: receipt.references, waitedMs, tookMs });
   }
 
   /** Nothing when it was answered already. */

@@ -4,8 +4,9 @@ import type { Logger } from 'winston';
 import { SendError } from '../errors.js';
 import { maskNumber } from '../mask.js';
 import type { OutgoingSms, SmsModem, SubmitReceipt } from '../modem/sms-modem.js';
+import type { Charge } from '../policy/sim-caps.js';
 import { Lane, priorities } from './lane.js';
-import type { Message, SendControl, SendResult } from './message.js';
+import type { Message, SendControl, SendResult, Ticket } from './message.js';
 import { PendingMessage } from './pending.js';
 import {
   callerLeft,
@@ -18,8 +19,28 @@ import {
   superseded,
 } from './refusals.js';
 
+/** What the SIMs may still send. Segments are counted, as carriers do. */
+export interface SimBudget {
+  /** Why this SIM may not take the message behind `segmentsBefore` others; undefined when it may. */
+  refusal(modem: SmsModem, message: PendingMessage, segmentsBefore: number): SendError | undefined;
+  /** Counts the message. */
+  take(modem: SmsModem, message: PendingMessage): Charge;
+}
+
+/** What others learn of a message while it is at a modem. None of it may throw. */
+export interface QueueListener {
+  /** Its turn has come. What is returned is waited for before the modem gets it: it must be bounded in time and never reject. */
+  starting(message: PendingMessage, modem: SmsModem): Promise<void> | undefined;
+  /** The modem does not answer after Ctrl-Z. */
+  stalled(message: PendingMessage): void;
+  /** The truth about a message that was answered before it was known. */
+  late(message: PendingMessage, outcome: SendResult | SendError): void;
+}
+
 export interface QueueOptions {
   modems: readonly SmsModem[];
+  budget: SimBudget;
+  listener: QueueListener;
   /** How many messages may wait, over all modems; those at a modem are not counted. */
   maxWaiting: number;
   log: Logger;
@@ -30,18 +51,23 @@ type Priority = (typeof priorities)[keyof typeof priorities];
 /** The message queue. It owns each message from {@link send} to its true end, which may come after its answer. */
 export class MessageQueue {
   readonly #lanes: readonly Lane[];
-  readonly #maxWaiting: number;
+  /** How many messages may wait, over all modems. */
+  maxWaiting: number;
   readonly #log: Logger;
+  readonly #budget: SimBudget;
+  readonly #listener: QueueListener;
   readonly #stopListening: readonly (() => void)[];
-  #arrivals = 0;
   #stopped: Promise<void> | undefined;
 
-  constructor({ modems, maxWaiting, log }: QueueOptions) {
-    this.#maxWaiting = maxWaiting;
+  constructor({ modems, budget, listener, maxWaiting, log }: QueueOptions) {
+    this.maxWaiting = maxWaiting;
     this.#log = log;
+    this.#budget = budget;
+    this.#listener = listener;
     this.#lanes = modems.map((modem) => new Lane(modem, this.#takeTurn, () => this.#moveStranded()));
     this.#stopListening = this.#lanes.map((lane) =>
-      lane.modem.onPhase(() => {
+      lane.modem.onPhase(({ phase }) => {
+        if (phase === 'stalled' && lane.atModem !== undefined) listener.stalled(lane.atModem);
         if (!lane.isUsable) lane.followModem();
         // A microtask later, for the modem must have finished its own change before it is handed a message.
         queueMicrotask(() => {
@@ -64,12 +90,11 @@ export class MessageQueue {
 
   /**
    * Sends one message, as soon as a modem is free. Settles at the deadline at the latest.
-   * @throws SendError what the modem said, or `no_modem_ready`, `queue_full`, `deadline_unreachable`, `superseded`,
+   * @throws SendError what the modem said, or `no_modem_ready`, `sim_cap_reached`, `queue_full`, `deadline_unreachable`, `superseded`,
    * `shutting_down` (all surely not submitted), or `outcome_unknown` when the deadline passed after Ctrl-Z.
    */
-  send(message: Message, sms: OutgoingSms, control: SendControl): Promise<SendResult> {
-    this.#arrivals += 1;
-    const pending = new PendingMessage(message, sms, control, this.#arrivals);
+  send(message: Message, sms: OutgoingSms, control: SendControl, ticket: Ticket): Promise<SendResult> {
+    const pending = new PendingMessage(message, sms, control, ticket);
     const refusal = this.#admit(pending);
     if (refusal !== undefined) pending.reject(refusal);
     return pending.answer;
@@ -96,12 +121,14 @@ export class MessageQueue {
     if (pending.remainingMs <= 0)
       return deadlineUnreachable('the deadline had passed when the message came in');
     const twin = this.#waitingTwin(pending);
+    // A late repeat of an older message does not displace a newer one.
+    if (twin?.message.isNewerThan(pending)) return superseded();
     if (twin !== undefined && this.#takesPlace(pending, twin)) return undefined;
     const lane = this.#choose(pending, priorities.arrival);
     if (lane === undefined) return this.#whyNone(pending);
     if (twin !== undefined) twin.message.reject(superseded());
-    else if (!lane.isIdle && this.waitingCount >= this.#maxWaiting) {
-      return queueFull(this.#maxWaiting, this.#soonestMs(pending) / (this.#maxWaiting + 1));
+    else if (!lane.isIdle && this.waitingCount >= this.maxWaiting) {
+      return queueFull(this.maxWaiting, this.#soonestMs(pending) / (this.maxWaiting + 1));
     }
     lane.put(pending, priorities.arrival);
     return undefined;
@@ -130,6 +157,7 @@ export class MessageQueue {
   #choose(pending: PendingMessage, priority: Priority): Lane | undefined {
     const inTime = this.#lanes
       .filter((lane) => lane.isUsable && !pending.tried.has(lane.modem.name))
+      .filter((lane) => this.#refusalBySim(lane, pending) === undefined)
       .map((lane) => ({ lane, doneInMs: lane.doneInMs(pending, priority) }))
       .filter(({ lane, doneInMs }) => lane.isIdle || doneInMs <= pending.remainingMs)
       .sort((a, b) => a.doneInMs - b.doneInMs);
@@ -143,7 +171,14 @@ export class MessageQueue {
     return (asked ?? inTime[0])?.lane;
   }
 
+  #refusalBySim(lane: Lane, pending: PendingMessage): SendError | undefined {
+    return this.#budget.refusal(lane.modem, pending, lane.waitingSegments);
+  }
+
   #whyNone(pending: PendingMessage): SendError {
+    const usable = this.#lanes.filter((lane) => lane.isUsable);
+    const capped = usable.map((lane) => this.#refusalBySim(lane, pending));
+    if (capped[0] !== undefined && !capped.includes(undefined)) return capped[0];
     const soonestMs = this.#soonestMs(pending);
     if (soonestMs === Infinity) return noModemReady(this.#lanes.map(({ modem }) => modem.snapshot()));
     const [neededS, leftS] = [soonestMs, pending.remainingMs].map((ms) => (ms / 1000).toFixed(1));
@@ -155,7 +190,9 @@ export class MessageQueue {
 
   /** Milliseconds until a usable modem would be done with this message; Infinity when there is none. */
   #soonestMs(pending: PendingMessage): number {
-    const usable = this.#lanes.filter((lane) => lane.isUsable);
+    const usable = this.#lanes.filter(
+      (lane) => lane.isUsable && this.#refusalBySim(lane, pending) === undefined,
+    );
     return Math.min(...usable.map((lane) => lane.doneInMs(pending, priorities.arrival)));
   }
 
@@ -177,12 +214,19 @@ export class MessageQueue {
         deadlineUnreachable('when the turn of the message came, the time left was too short to send it'),
       );
     }
+    const capped = this.#budget.refusal(lane.modem, pending, 0);
+    if (capped !== undefined) return this.#failOver(lane, pending, capped);
+    const charge = this.#budget.take(lane.modem, pending);
     let receipt: SubmitReceipt;
     try {
-      receipt = await lane.submit(pending);
-    } catch (error) {
-      return this.#submitFailed(lane, pending, fromModem(error, lane.modem.name));
+      receipt = await lane.submit(pending, this.#listener.starting(pending, lane.modem));
+    } catch (thrown) {
+      const error = fromModem(thrown, lane.modem.name);
+      if (error.submitted === 'no') charge.giveBack();
+      else charge.keep();
+      return this.#submitFailed(lane, pending, error);
     }
+    charge.keep();
     if (lane.suspicion.accepted()) this.#logSuspicion(lane, 'info', 'sends again');
     if (pending.isAnswered) this.#logLate(lane, pending, receipt);
     pending.resolve(receipt, lane.modem.name);
@@ -209,7 +253,7 @@ export class MessageQueue {
   /** The message, surely not sent here, goes to the front at another modem; where none can do it in time, the error is its answer. */
   #failOver(from: Lane, pending: PendingMessage, error: SendError): void {
     const twin = this.#waitingTwin(pending);
-    const newerWaits = twin !== undefined && twin.message.arrival > pending.arrival;
+    const newerWaits = twin?.message.isNewerThan(pending) === true;
     const mayTry = this.#stopped === undefined && !pending.callerHasLeft && pending.remainingMs > 0;
     const to = mayTry && !newerWaits ? this.#choose(pending, priorities.failOver) : undefined;
     if (to === undefined) {
@@ -256,11 +300,16 @@ export class MessageQueue {
     const { id, recipient } = pending.message;
     const { segments, waitedMs, tookMs } = pending.progress();
     const failed = outcome instanceof SendError;
+    const modem = lane.modem.name;
+    this.#listener.late(
+      pending,
+      failed ? outcome : { id, segments, modem, references: outcome.references, waitedMs, tookMs },
+    );
     this.#log.log(failed && outcome.code === 'internal' ? 'error' : 'info', 'late result', {
       event: 'late_result',
       id,
       recipient: maskNumber(recipient),
-      modem: lane.modem.name,
+      modem,
       segments,
       outcome: failed ? outcome.code : 'submitted',
       submitted: failed ? outcome.submitted : 'yes',

@@ -58,6 +58,13 @@ export function outcomeUnknown(modem: string): SendError {
   return new SendError('outcome_unknown', { submitted: 'unknown', detail });
 }
 
+/** 504: this caller's own deadline came before that of the message it joined, which goes on for the others. */
+export function outcomeNotAwaited(): SendError {
+  const detail =
+    'the deadline of this request passed while the same message, asked for before with this Idempotency-Key, was still on its way';
+  return new SendError('outcome_unknown', { submitted: 'unknown', detail });
+}
+
 /** True when nothing of the message was sent and another modem may take it (I4). */
 export function mayGoElsewhere({ elsewhere, submitted }: SendError): boolean {
   return elsewhere && submitted === 'no';

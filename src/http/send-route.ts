@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import type Koa from 'koa';
 import * as v from 'valibot';
 import type { Logger } from 'winston';
@@ -42,13 +43,16 @@ export function sendRoute(options: SendRouteOptions): Koa.Middleware<RequestStat
     socket.once('close', leave);
     const outcome: Outcome = { id: ctx.state.id, receivedAt: ctx.state.receivedAt, callerLeft: left.signal };
     try {
-      outcome.message = toMessage(await readJson(ctx.req, maxBodyOctets), ctx.state.id, caller.sub);
+      const idempotencyKey = keyOf(ctx.get('idempotency-key'));
+      const body = await readJson(ctx.req, maxBodyOctets);
+      outcome.message = { ...toMessage(body, ctx.state.id, caller.sub), ...idempotencyKey };
       const result = await options.send(outcome.message, { deadlineAt, callerLeft: left.signal });
       logSuccess(options.log, outcome, result);
       // A string, since for an object Koa loads the whole of undici to see whether it is a Response.
       ctx.type = 'json';
+      if (result.isReplay) ctx.set('Idempotent-Replayed', 'true');
       ctx.body = JSON.stringify({
-        id: ctx.state.id,
+        id: result.id,
         segments: result.segments,
         modem: result.modem,
         references: result.references,
@@ -92,9 +96,18 @@ function deadlineMs(ctx: Koa.Context, longestMs: number): number {
   return waitS * 1000;
 }
 
+/** Opaque, but for a bound on its length and what a header may hold (draft-ietf-httpapi-idempotency-key-header 2.1). */
+function keyOf(header: string): { idempotencyKey?: string } {
+  if (header === '') return {};
+  if (/^[\x20-\x7e]{1,255}$/.test(header)) return { idempotencyKey: header };
+  throw new SendError('request_malformed', {
+    detail: 'Idempotency-Key must be 1 to 255 printable ASCII characters',
+  });
+}
+
 const optionalText = (message: string) => v.nullish(v.string(message));
 
-/** Unknown keys and `req` (the end user's address, which is not ours to keep) are left out. */
+/** Unknown keys are left out. Of `req`, which describes the end user's own request, only the address is of use, for a limit. */
 const messageBody = v.object(
   {
     recipient: v.string('recipient must be a string'),
@@ -105,6 +118,7 @@ const messageBody = v.object(
     ),
     sender: optionalText('sender must be a string'),
     message_type: optionalText('message_type must be a string'),
+    req: v.unknown(),
   },
   'the body must be a JSON object',
 );
@@ -118,7 +132,8 @@ function toMessage(json: unknown, id: string, caller: string): Message {
     const isMissing = key !== null && issue.input === undefined;
     throw new SendError('body_invalid', { detail: isMissing ? `${key} is missing` : issue.message });
   }
-  const { recipient, body, sender, message_type: messageType } = parsed.output;
+  const { recipient, body, sender, message_type: messageType, req } = parsed.output;
+  const clientIp = clientIpOf(req);
   const e164 = toE164(recipient);
   if (e164 === undefined) {
     const detail = 'recipient must be + and 7 to 15 digits, the first not 0 (ITU-T E.164)';
@@ -131,7 +146,14 @@ function toMessage(json: unknown, id: string, caller: string): Message {
     text: body,
     ...(messageType != null && { messageType: wellFormed(messageType) }),
     ...(sender != null && { sender: wellFormed(sender) }),
+    ...(clientIp !== undefined && { clientIp }),
   };
+}
+
+/** What is no address is left out: what Auth0 sends there is not documented well enough to refuse a login for it. */
+function clientIpOf(req: unknown): string | undefined {
+  if (typeof req !== 'object' || req === null || !('ip' in req)) return undefined;
+  return typeof req.ip === 'string' && isIP(req.ip) !== 0 ? req.ip : undefined;
 }
 
 /** Lone surrogates in what is only compared are no reason to refuse a message. */
@@ -157,6 +179,7 @@ function logSuccess(log: Logger, outcome: Outcome, result: SendResult): void {
     waited_ms: Math.round(result.waitedMs),
     took_ms: Math.round(result.tookMs),
     caller_left: outcome.callerLeft.aborted,
+    ...(result.isReplay && { replay_of: result.id }),
   });
 }
 

@@ -30,6 +30,7 @@ describe('dispatch', () => {
     modem.current.accept();
     await pass();
     expect(first.result).toEqual({
+      id: 'id-1',
       segments: 1,
       modem: 'main',
       references: [7],
@@ -41,6 +42,7 @@ describe('dispatch', () => {
     modem.current.accept();
     await pass();
     expect(second.result).toEqual({
+      id: 'id-2',
       segments: 2,
       modem: 'main',
       references: [7, 8],

@@ -1,13 +1,25 @@
 /** Dispatch with fake modems, faked time, and a log that can be read. */
 
+import { createHmac } from 'node:crypto';
 import { getEventListeners } from 'node:events';
 import { Writable } from 'node:stream';
+import * as v from 'valibot';
 import { afterEach, beforeEach, expect, vi } from 'vitest';
 import { createLogger, format, type Logger, transports } from 'winston';
+import { policySchema, toPolicyConfig } from '../../../src/config/policy.js';
 import { createDispatch, type Dispatch, type DispatchLimits } from '../../../src/dispatch/dispatch.js';
+import { Idempotency } from '../../../src/dispatch/idempotency.js';
 import type { Message, SendResult } from '../../../src/dispatch/message.js';
+import { Recorder } from '../../../src/dispatch/recorder.js';
+import { createSimBudget } from '../../../src/dispatch/sim-budget.js';
 import { SendError } from '../../../src/errors.js';
+import { problems } from '../../../src/http/problem.js';
+import type { EndedEntry, LateOutcome, StartedEntry } from '../../../src/journal/entries.js';
+import type { Hmac } from '../../../src/journal/hmac-key.js';
+import type { Journal } from '../../../src/journal/journal.js';
 import type { SmsModem } from '../../../src/modem/sms-modem.js';
+import { Policy } from '../../../src/policy/policy.js';
+import { type Caps, SimCaps } from '../../../src/policy/sim-caps.js';
 import type { FakeModem } from './fake-modem.js';
 
 /** Fakes all clocks for each test of the file, and fails a test that leaves a timer behind. */
@@ -84,20 +96,76 @@ export interface Rig {
   dispatch: Dispatch;
   /** Parsed lines of the log. */
   log: Record<string, unknown>[];
+  /** What the journal was told, in order. */
+  written: Written[];
   /** Sends, by default each to its own recipient, with 25 s until the deadline. */
   send: (text: string, options?: Partial<Message> & { deadlineMs?: number }) => Caller;
 }
 
-export function rig(modems: readonly SmsModem[], limits: Partial<DispatchLimits> = {}): Rig {
+/** What holds beside the queue's own rules; nothing, unless a test says so. */
+export interface Rules {
+  policy?: Record<string, unknown>;
+  caps?: Partial<Caps>;
+  /** Milliseconds that the journal takes to write that a message starts; undefined: it is not waited for. */
+  startedMs?: number;
+}
+
+const off = 'off';
+const openPolicy = {
+  countries: ['*'],
+  ...{ per_recipient: off, per_block: off, per_client_ip: off, per_country: off, total: off },
+  ...{ lock_out_first_s: 0, cool_down_recipient_s: 0, cool_down_block_s: 0 },
+};
+const noCaps: Caps = { perDay: undefined, perMonth: undefined, recipientsPerMonth: undefined };
+
+export type Written =
+  | { kind: 'started'; entry: StartedEntry }
+  | { kind: 'ended'; entry: EndedEntry }
+  | { kind: 'late'; id: string; outcome: LateOutcome };
+
+function memoryJournal(startedMs = 0): { journal: Journal; written: Written[] } {
+  const written: Written[] = [];
+  const journal = {
+    // Not awaited where no time is given, so that an idle modem gets its message in the same tick.
+    started: (entry: StartedEntry) => {
+      const write = () => written.push({ kind: 'started', entry });
+      if (startedMs === 0) return void write();
+      return new Promise<void>((resolve) => setTimeout(resolve, startedMs)).then(write);
+    },
+    ended: (entry: EndedEntry) => written.push({ kind: 'ended', entry }),
+    late: (id: string, outcome: LateOutcome) => written.push({ kind: 'late', id, outcome }),
+  };
+  return { journal: journal as unknown as Journal, written };
+}
+
+export function rig(
+  modems: readonly SmsModem[],
+  limits: Partial<DispatchLimits> = {},
+  rules: Rules = {},
+): Rig {
   const { logger, lines } = readableLog();
+  const now = () => Date.now();
+  let orders = 0;
+  const nextOrder = () => (orders += 1);
+  const { journal, written } = memoryJournal(rules.startedMs);
+  const hmac: Hmac = (domain, text) =>
+    createHmac('sha256', 'key').update(`${domain}\0${text}`).digest('hex').slice(0, 32);
+  const config = toPolicyConfig(v.parse(policySchema, { ...openPolicy, ...rules.policy }));
+  const simCaps = new SimCaps(now);
   const dispatch = createDispatch({
     modems,
+    policy: new Policy({ config, hmac, now }),
+    budget: createSimBudget(simCaps, () => ({ ...noCaps, ...rules.caps }), hmac),
+    idempotency: new Idempotency({ hmac, now, nextOrder }),
+    recorder: new Recorder({ journal, hmac, now, statusOf: ({ code }) => problems[code].status }),
+    nextOrder,
     limits: { maxSegments: 3, maxWaiting: 50, validityMs: 300_000, ...limits },
     log: logger,
   });
   let sent = 0;
   return {
     dispatch,
+    written,
     log: lines,
     send: (text, { deadlineMs = 25_000, ...message } = {}) => {
       sent += 1;

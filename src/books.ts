@@ -1,0 +1,54 @@
+import { join } from 'node:path';
+import type { Logger } from 'winston';
+import type { Config } from './config.js';
+import { Idempotency } from './dispatch/idempotency.js';
+import { Recorder } from './dispatch/recorder.js';
+import { memoryMs, restore } from './dispatch/restore.js';
+import { problems } from './http/problem.js';
+import { type Hmac, openHmacKey } from './journal/hmac-key.js';
+import { type Journal, openJournal } from './journal/journal.js';
+import { Policy } from './policy/policy.js';
+import { SimCaps } from './policy/sim-caps.js';
+import { StampClock } from './stamp-clock.js';
+import type { StateDir } from './state-dir.js';
+
+/** All that counts messages, and outlives a restart by the journal. */
+export interface Books {
+  hmac: Hmac;
+  journal: Journal;
+  policy: Policy;
+  simCaps: SimCaps;
+  idempotency: Idempotency;
+  recorder: Recorder;
+  /** Each call gives a greater number. */
+  nextOrder(): number;
+}
+
+/** Opens the books where the last run left them. A journal that is out of order is loud in the log, and the books are then blank. */
+export async function openBooks(config: Config, stateDir: StateDir, log: Logger): Promise<Books> {
+  const clock = new StampClock();
+  const now = () => clock.now();
+  const hmac = await openHmacKey(join(stateDir.path, 'hmac.key'));
+  const { retentionDays } = config.journal;
+  const file = join(stateDir.path, 'journal.db');
+  const journal = await openJournal({ file, retentionDays, log, clock: now });
+  let orders = 0;
+  const nextOrder = () => (orders += 1);
+  const policy = new Policy({
+    config: config.policy,
+    hmac,
+    now,
+    onHold: ({ kind, key, strikes, until }) => journal.saveHold({ kind, key, strikes, untilMs: until }),
+  });
+  const simCaps = new SimCaps(now);
+  const idempotency = new Idempotency({ hmac, now, nextOrder });
+  const started = now();
+  const recent = await journal.recent({
+    messagesSinceMs: started - memoryMs.messages,
+    simUsesSinceMs: started - memoryMs.simUses,
+  });
+  clock.startFrom(recent.newestAtMs ?? 0);
+  restore(recent, { policy, simCaps, idempotency });
+  const recorder = new Recorder({ journal, hmac, now, statusOf: ({ code }) => problems[code].status });
+  return { hmac, journal, policy, simCaps, idempotency, recorder, nextOrder };
+}

@@ -1,0 +1,220 @@
+import { getCountries } from 'libphonenumber-js/max';
+import * as v from 'valibot';
+import { nearest } from './problem.js';
+
+/** What a limit counts by; the keys of `[policy]` are spelled so. */
+export const limitNames = [
+  'per_recipient',
+  'per_block',
+  'per_client_ip',
+  'per_country',
+  'per_caller',
+  'total',
+] as const;
+export type LimitName = (typeof limitNames)[number];
+
+/** At most `count` messages within any `windowMs`. */
+export interface Limit {
+  /** 1 to {@link maxCount}. */
+  count: number;
+  /** 1,000 to {@link longestWindowMs}. */
+  windowMs: number;
+}
+
+/** Types of numbers as numbering plans tell them apart (ITU-T E.164 2010, "service numbers" of the national plans). */
+export const numberTypes = [
+  'mobile',
+  'fixed_line',
+  'fixed_line_or_mobile',
+  'voip',
+  'toll_free',
+  'pager',
+  'personal_number',
+  'premium_rate',
+  'shared_cost',
+  'uan',
+  'voicemail',
+] as const;
+export type NumberType = (typeof numberTypes)[number];
+
+/** Who may be written to, and how often. Durations in milliseconds. */
+export interface PolicyConfig {
+  /** ISO 3166-1 alpha-2 codes in capitals, or exactly `*`. */
+  countries: readonly string[];
+  /** A number whose type is not known is never refused for its type. */
+  refuseTypes: readonly NumberType[];
+  /** `+` and digits. The longest prefix that fits decides before countries and types do; among equals the refusal. */
+  allowPrefixes: readonly string[];
+  refusePrefixes: readonly string[];
+  /** Empty: off. All of a list hold. */
+  limits: Readonly<Record<LimitName, readonly Limit[]>>;
+  /** A recipient's lock-outs: the first lasts `firstMs` (0: there are none), each further one twice as long, none over `longestMs`. */
+  lockOut: { firstMs: number; longestMs: number };
+  /** After a send that stalled a modem, growing in the same way; 0: none. */
+  coolDown: { recipientMs: number; blockMs: number };
+}
+
+/** Windows are no longer than what is remembered of single messages. */
+export const longestWindowMs = 86_400_000;
+/** How many messages of the last 24 hours are remembered; more than a limit may count would make no sense. */
+export const maxCount = 50_000;
+/** No lock-out and no cool-down is longer: it is also a weapon against the person whose number it is. */
+export const longestHoldMs = 900_000;
+
+const countryCodes: ReadonlySet<string> = new Set(getCountries());
+const regionNames = new Intl.DisplayNames('en', { type: 'region', fallback: 'none' });
+
+/** `Germany` for `DE`; the code itself if it has no name. */
+export function countryName(code: string): string {
+  return regionNames.of(code) ?? code;
+}
+
+const country = v.pipe(
+  v.string('must be in quotes'),
+  v.rawTransform(({ dataset, addIssue, NEVER }): string => {
+    const code = dataset.value.trim().toUpperCase();
+    if (code === '*' || countryCodes.has(code)) return code;
+    addIssue({ message: unknownCountry(code) });
+    return NEVER;
+  }),
+);
+
+function unknownCountry(code: string): string {
+  if (/^[A-Z]{2}$/.test(code)) {
+    // CLDR knows the codes that were replaced, and UK; EL is what the European Union writes for Greece.
+    const alias = code === 'EL' ? 'GR' : new Intl.Locale(`und-${code}`).region;
+    if (alias !== undefined && alias !== code && countryCodes.has(alias)) {
+      return `is no code of ISO 3166-1: write "${alias}" (${countryName(alias)})`;
+    }
+    const name = regionNames.of(code);
+    if (name !== undefined) return `${name} has no telephone numbers of its own`;
+  }
+  const byName = new Map([...countryCodes].map((known) => [countryName(known).toLowerCase(), known]));
+  const meant = code.length > 3 ? byName.get(nearest(code, [...byName.keys()]) ?? '') : undefined;
+  return meant === undefined
+    ? 'must be a two-letter code of ISO 3166-1, as "DE", or "*" for every country'
+    : `must be a two-letter code: write "${meant}" (${countryName(meant)})`;
+}
+
+const countriesMessage = 'must be a list of two-letter codes, as ["DE", "AT"], or ["*"] for every country';
+
+const countries = v.pipe(
+  v.array(country, countriesMessage),
+  v.minLength(1, countriesMessage),
+  v.check((codes) => codes.length === 1 || !codes.includes('*'), '"*" means every country: it stands alone'),
+);
+
+const unitMs: Readonly<Record<string, number>> = { s: 1000, min: 60_000, h: 3_600_000, d: 86_400_000 };
+const limitMessage =
+  `must be "COUNT in TIME", as "5 in 10 min", a list of such, or "off"; COUNT is 1 to ${maxCount}, ` +
+  'TIME is in s, min, h or d, and 24 h at most';
+
+function parseLimit(text: string): Limit | undefined {
+  const match = /^\s*(?<count>\d{1,6}) in (?<time>\d{1,6}) ?(?<unit>s|min|h|d)\s*$/.exec(text);
+  const { count, time, unit } = match?.groups ?? {};
+  const limit = { count: Number(count), windowMs: Number(time) * (unitMs[unit ?? ''] ?? 0) };
+  const isInRange = limit.count >= 1 && limit.count <= maxCount && limit.windowMs >= 1000;
+  return isInRange && limit.windowMs <= longestWindowMs ? limit : undefined;
+}
+
+/** How many windows one limit may have. */
+const maxWindows = 4;
+
+const limits = v.pipe(
+  v.union([v.string(), v.array(v.string())], limitMessage),
+  v.rawTransform(({ dataset, addIssue, NEVER }): Limit[] => {
+    if (dataset.value === 'off') return [];
+    const texts = typeof dataset.value === 'string' ? [dataset.value] : dataset.value;
+    const parsed = texts.flatMap((text) => parseLimit(text) ?? []);
+    if (texts.length > 0 && texts.length <= maxWindows && parsed.length === texts.length) return parsed;
+    addIssue({ message: texts.length > maxWindows ? `must be ${maxWindows} at most` : limitMessage });
+    return NEVER;
+  }),
+);
+
+const prefixMessage = 'must be a list of + and 1 to 15 digits, as ["+49151"]';
+const prefixes = v.optional(
+  v.array(
+    v.pipe(
+      v.string(prefixMessage),
+      v.transform((text) => text.replace(/\s/g, '')),
+      v.regex(/^\+[1-9]\d{0,14}$/, prefixMessage),
+    ),
+    prefixMessage,
+  ),
+  [],
+);
+
+const typesMessage = `must be a list of ${numberTypes.map((type) => `"${type}"`).join(', ')}`;
+
+function seconds(min: number) {
+  const message = `must be a whole number of seconds, ${min} to ${longestHoldMs / 1000}`;
+  return v.pipe(
+    v.number(message),
+    v.integer(message),
+    v.minValue(min, message),
+    v.maxValue(longestHoldMs / 1000, message),
+  );
+}
+
+/** The table `[policy]`, keys as they are spelled there; only `countries` has no default. */
+export const policySchema = v.object(
+  {
+    countries,
+    refuse_types: v.optional(v.array(v.picklist(numberTypes, typesMessage), typesMessage), [
+      'premium_rate',
+      'shared_cost',
+      'personal_number',
+      'uan',
+      'voicemail',
+    ]),
+    allow_prefixes: prefixes,
+    refuse_prefixes: prefixes,
+    per_recipient: v.optional(limits, '5 in 10 min'),
+    // An office whose forty people have consecutive numbers and one address is one block and one client.
+    per_block: v.optional(limits, ['100 in 10 min', '200 in 6 h']),
+    per_client_ip: v.optional(limits, ['100 in 10 min', '300 in 6 h']),
+    per_country: v.optional(limits, ['300 in 1 h', '1500 in 24 h']),
+    per_caller: v.optional(limits, 'off'),
+    total: v.optional(limits, ['400 in 1 h', '2000 in 24 h']),
+    lock_out_first_s: v.optional(seconds(0), 60),
+    lock_out_longest_s: v.optional(seconds(1), 900),
+    cool_down_recipient_s: v.optional(seconds(0), 300),
+    cool_down_block_s: v.optional(seconds(0), 60),
+  },
+  'must be a table, written as a line [policy] above its keys',
+);
+
+/** The table once it is valid, in the words of the code. */
+export function toPolicyConfig(table: v.InferOutput<typeof policySchema>): PolicyConfig {
+  return {
+    countries: table.countries,
+    refuseTypes: table.refuse_types,
+    allowPrefixes: table.allow_prefixes,
+    refusePrefixes: table.refuse_prefixes,
+    limits: {
+      per_recipient: table.per_recipient,
+      per_block: table.per_block,
+      per_client_ip: table.per_client_ip,
+      per_country: table.per_country,
+      per_caller: table.per_caller,
+      total: table.total,
+    },
+    lockOut: { firstMs: table.lock_out_first_s * 1000, longestMs: table.lock_out_longest_s * 1000 },
+    coolDown: { recipientMs: table.cool_down_recipient_s * 1000, blockMs: table.cool_down_block_s * 1000 },
+  };
+}
+
+/** What is valid and unwise, as sentences for the operator. */
+export function policyWarnings(config: PolicyConfig): string[] {
+  const warnings: string[] = [];
+  if (config.limits.per_recipient.some(({ windowMs }) => windowMs > longestHoldMs)) {
+    warnings.push(
+      'policy.per_recipient has a window over 15 min: whoever knows a number can shut its owner out for as long',
+    );
+  }
+  if (config.limits.total.length === 0) {
+    warnings.push('policy.total is off: nothing but the caps of each SIM bounds what an attack can cost');
+  }
+  return warnings;
+}

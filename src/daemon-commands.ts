@@ -1,0 +1,63 @@
+import * as v from 'valibot';
+import { ConfigError } from './config.js';
+import { ControlError } from './control/protocol.js';
+import type { ControlCommand } from './control/server.js';
+import { toE164 } from './e164.js';
+import type { SecretUse } from './http/bearer.js';
+import { explanationJson } from './policy/explain-text.js';
+import type { Policy } from './policy/policy.js';
+import { ReloadError } from './reload.js';
+
+/** What {@link ownCommands} stand on. */
+export interface OwnParts {
+  /** Rejects with `ConfigError` or `ReloadError`. */
+  reload: () => Promise<void>;
+  secretUse: () => SecretUse;
+  policy: Policy;
+  /** Who the messages of Auth0 come from. */
+  caller: () => string;
+}
+
+const explainRequest = v.object({ to: v.string(), client_ip: v.optional(v.string()) });
+
+/** The control commands about the daemon itself: take up the configuration, which secret is in use, what the policy says. */
+export function ownCommands({
+  reload,
+  secretUse,
+  policy,
+  caller,
+}: OwnParts): Record<'reload' | 'auth' | 'policy', ControlCommand> {
+  return {
+    reload: async function* () {
+      try {
+        await reload();
+      } catch (error) {
+        if (error instanceof ConfigError || error instanceof ReloadError)
+          throw new ControlError(error.message);
+        throw error;
+      }
+      yield { reloaded: true };
+    },
+    auth: async function* () {
+      const { current, previous } = secretUse();
+      yield { current_seen_at: asTime(current), previous_seen_at: asTime(previous) };
+    },
+    policy: async function* (request) {
+      const parsed = v.safeParse(explainRequest, request);
+      const recipient = parsed.success ? toE164(parsed.output.to) : undefined;
+      if (!parsed.success || recipient === undefined)
+        throw new ControlError('the recipient must be + and 7 to 15 digits (ITU-T E.164)');
+      const { client_ip: clientIp } = parsed.output;
+      const explanation = policy.explain({
+        recipient,
+        caller: caller(),
+        ...(clientIp !== undefined && { clientIp }),
+      });
+      yield explanationJson(recipient, explanation);
+    },
+  };
+}
+
+/** ISO 8601, UTC. */
+const asTime = (wallMs: number | undefined) =>
+  wallMs === undefined ? undefined : new Date(wallMs).toISOString();

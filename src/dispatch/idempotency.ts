@@ -1,0 +1,201 @@
+/**
+ * A repeat of a request with the same `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header) never sends twice: while the first is in
+ * flight it joins, afterwards it reads what became of it. Only what was surely not submitted is tried again.
+ */
+
+import { SendError } from '../errors.js';
+import type { Hmac } from '../journal/hmac-key.js';
+import { JointSend } from './joint-send.js';
+import type { Message, SendControl, SendResult } from './message.js';
+import { superseded } from './refusals.js';
+
+/** What stands for a key and its request where they are kept: keyed HMACs, from which neither can be guessed (I6). */
+export interface KeyedRequest {
+  /** Of the caller and the key. */
+  keyHmac: string;
+  /** Of all that makes the request the same; the key itself is part of it. */
+  requestHmac: string;
+}
+
+/** What became of a message, as it is told again. */
+export type Outcome = { result: SendResult } | { error: SendError };
+
+/** A request of an earlier run of the daemon. */
+export interface RememberedRequest extends KeyedRequest {
+  /** Wall clock milliseconds of its first sight. */
+  at: number;
+  outcome: Outcome;
+}
+
+/** One try at sending. `order` is that of the key's first sight: a late repeat is no newer than the message it repeats. */
+export type Attempt = (control: SendControl, order: number) => Promise<SendResult>;
+
+export interface IdempotencyOptions {
+  hmac: Hmac;
+  /** Wall clock milliseconds that never run backwards. */
+  now(): number;
+  /** Each call gives a greater number. */
+  nextOrder(): number;
+}
+
+/** Milliseconds that a key is remembered. */
+export const keptMs = 24 * 3_600_000;
+/** Most keys whose message was, or may have been, submitted; beyond it the oldest is forgotten before its time (I5). */
+const mostKept = 50_000;
+/** Most keys of messages that were surely not: forgetting one of them only forgets its order. */
+const mostUnsent = 10_000;
+
+interface Entry {
+  readonly requestHmac: string;
+  readonly order: number;
+  readonly firstSeenAt: number;
+  running?: JointSend;
+  /** Absent while it runs for the first time, and when it was surely not submitted. */
+  outcome?: Outcome;
+}
+
+export class Idempotency {
+  readonly #options: IdempotencyOptions;
+  /** In order of first sight; the two differ in what forgetting costs. */
+  readonly #kept = new Map<string, Entry>();
+  readonly #unsent = new Map<string, Entry>();
+
+  constructor(options: IdempotencyOptions) {
+    this.#options = options;
+  }
+
+  /** What a message's key is kept as; undefined for a message without one. */
+  identify(message: Message): KeyedRequest | undefined {
+    const { idempotencyKey: key, caller, recipient, text, sender, messageType } = message;
+    if (key === undefined) return undefined;
+    const { hmac } = this.#options;
+    return {
+      keyHmac: hmac('idempotency_key', JSON.stringify([caller, key])),
+      // With the key in it, so that the text of a code cannot be found by trying all codes.
+      requestHmac: hmac('request', JSON.stringify([key, recipient, text, sender, messageType])),
+    };
+  }
+
+  /**
+   * Sends, joins or tells again. A joined message keeps its first deadline, and dies only when all its callers have left.
+   * @throws SendError `idempotency_key_reused`, `outcome_unknown` when this caller's own deadline passes first, or what became of the message
+   */
+  async send(request: KeyedRequest, control: SendControl, attempt: Attempt): Promise<SendResult> {
+    for (;;) {
+      const entry = this.#entryOf(request);
+      if (entry.requestHmac !== request.requestHmac) throw keyReused();
+      if (entry.running === undefined) {
+        if (entry.outcome !== undefined) return told(entry.outcome);
+        return this.#start(request, entry, control, attempt);
+      }
+      const joint = entry.running;
+      try {
+        return { ...(await joint.join(control)), isReplay: true };
+      } catch (error) {
+        // Everybody else hung up just before: this caller is still here, and nothing was sent.
+        const died = joint.isAbandoned && error instanceof SendError && error.submitted === 'no';
+        if (!died || control.callerLeft.aborted) throw error;
+      }
+    }
+  }
+
+  /** The truth about a message whose caller was answered before it was known. */
+  late({ keyHmac }: KeyedRequest, outcome: Outcome): void {
+    const entry = this.#kept.get(keyHmac);
+    if (entry === undefined) return;
+    entry.outcome = outcome;
+    this.#file(keyHmac, entry);
+  }
+
+  /** Takes back what an earlier run knew, oldest first. */
+  restore(requests: readonly RememberedRequest[]): void {
+    for (const { keyHmac, requestHmac, at, outcome } of requests) {
+      const entry: Entry = { requestHmac, order: 0, firstSeenAt: at, outcome };
+      this.#kept.set(keyHmac, entry);
+      this.#file(keyHmac, entry);
+    }
+  }
+
+  #entryOf({ keyHmac, requestHmac }: KeyedRequest): Entry {
+    const now = this.#options.now();
+    const isOver = ({ firstSeenAt, running }: Entry) => running === undefined && now - firstSeenAt >= keptMs;
+    for (const entries of [this.#kept, this.#unsent]) {
+      for (const [key, entry] of entries) {
+        if (!isOver(entry)) break;
+        entries.delete(key);
+      }
+    }
+    const known = this.#kept.get(keyHmac) ?? this.#unsent.get(keyHmac);
+    if (known !== undefined && !isOver(known)) return known;
+    this.#kept.delete(keyHmac);
+    this.#unsent.delete(keyHmac);
+    const entry: Entry = { requestHmac, order: this.#options.nextOrder(), firstSeenAt: now };
+    this.#unsent.set(keyHmac, entry);
+    return entry;
+  }
+
+  async #start(
+    { keyHmac }: KeyedRequest,
+    entry: Entry,
+    control: SendControl,
+    attempt: Attempt,
+  ): Promise<SendResult> {
+    const joint = new JointSend(control, (shared) => attempt(shared, entry.order));
+    entry.running = joint;
+    this.#unsent.delete(keyHmac);
+    this.#kept.set(keyHmac, entry);
+    const settle = (outcome: Outcome) => {
+      delete entry.running;
+      // A late result may have come with the answer: it is the truth.
+      entry.outcome ??= outcome;
+      this.#file(keyHmac, entry);
+    };
+    joint.answer.then(
+      (result) => settle({ result }),
+      (error: unknown) => settle({ error: toSendError(error) }),
+    );
+    return joint.answer;
+  }
+
+  /** Puts an entry where it belongs now, and forgets the oldest where there are too many. */
+  #file(keyHmac: string, entry: Entry): void {
+    if (entry.outcome !== undefined && mayTryAgain(entry.outcome)) {
+      delete entry.outcome;
+      this.#kept.delete(keyHmac);
+      this.#unsent.set(keyHmac, entry);
+      forgetOldest(this.#unsent, mostUnsent);
+    } else forgetOldest(this.#kept, mostKept);
+  }
+}
+
+/** Surely not submitted, and not for good: a superseded message stays superseded, for a newer one has been sent. */
+function mayTryAgain(outcome: Outcome): boolean {
+  return 'error' in outcome && outcome.error.submitted === 'no' && outcome.error.code !== superseded().code;
+}
+
+function forgetOldest(entries: Map<string, Entry>, most: number): void {
+  if (entries.size <= most) return;
+  for (const [key, { running }] of entries) {
+    if (running !== undefined) continue;
+    entries.delete(key);
+    return;
+  }
+}
+
+function told(outcome: Outcome): SendResult {
+  if ('error' in outcome) throw outcome.error;
+  return { ...outcome.result, isReplay: true };
+}
+
+function keyReused(): SendError {
+  const detail =
+    'this Idempotency-Key was used within the last 24 hours for another request: a new message needs a new key';
+  return new SendError('idempotency_key_reused', { detail });
+}
+
+/** What is no `SendError` is a bug, after which nothing is known of the message. */
+function toSendError(error: unknown): SendError {
+  return error instanceof SendError
+    ? error
+    : new SendError('internal', { submitted: 'unknown', cause: error });
+}

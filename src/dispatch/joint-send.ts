@@ -1,0 +1,43 @@
+/** One send that several callers wait for. */
+
+import type { SendControl, SendResult } from './message.js';
+import { outcomeNotAwaited } from './refusals.js';
+
+/** It lives until its own answer; it is given up as unwanted only when all its callers have left. */
+export class JointSend {
+  /** Settles as the send does, whoever waits: the first caller's, since the send keeps to its deadline. */
+  readonly answer: Promise<SendResult>;
+  readonly #abandoned = new AbortController();
+  #callers = 0;
+
+  /** @param control of the first caller, whose deadline is the send's */
+  constructor(control: SendControl, send: (shared: SendControl) => Promise<SendResult>) {
+    this.#count(control.callerLeft);
+    this.answer = send({ deadlineAt: control.deadlineAt, callerLeft: this.#abandoned.signal });
+  }
+
+  get isAbandoned(): boolean {
+    return this.#abandoned.signal.aborted;
+  }
+
+  /** The answer for one more caller, by its own deadline at the latest. */
+  join(control: SendControl): Promise<SendResult> {
+    this.#count(control.callerLeft);
+    return new Promise((resolve, reject) => {
+      const remainingMs = Math.max(0, control.deadlineAt - performance.now());
+      // The message goes on for the others, so nothing may be promised to this one.
+      const timer = setTimeout(() => reject(outcomeNotAwaited()), remainingMs);
+      this.answer.then(resolve, reject).finally(() => clearTimeout(timer));
+    });
+  }
+
+  #count(callerLeft: AbortSignal): void {
+    this.#callers += 1;
+    const leave = () => {
+      this.#callers -= 1;
+      if (this.#callers === 0) this.#abandoned.abort();
+    };
+    if (callerLeft.aborted) leave();
+    else callerLeft.addEventListener('abort', leave, { once: true });
+  }
+}

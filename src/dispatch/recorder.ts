@@ -1,0 +1,93 @@
+/** Tells the journal what happened to each message. It only listens: nothing waits for it but the start of a message, and that is bounded. */
+
+import type { SendError } from '../errors.js';
+import type { Outcome as JournalOutcome, JournalSim, MessageEntry } from '../journal/entries.js';
+import type { Hmac } from '../journal/hmac-key.js';
+import type { Journal } from '../journal/journal.js';
+import { maskNumber } from '../mask.js';
+import type { SmsModem } from '../modem/sms-modem.js';
+import type { Whereabouts } from '../policy/request.js';
+import type { KeyedRequest, Outcome } from './idempotency.js';
+import type { Message } from './message.js';
+
+export interface RecorderOptions {
+  journal: Journal;
+  hmac: Hmac;
+  /** The HTTP status of an error, which only `http` knows. */
+  statusOf(error: SendError): number;
+  /** Wall clock milliseconds that never run backwards. */
+  now(): number;
+}
+
+export class Recorder {
+  readonly #options: RecorderOptions;
+
+  constructor(options: RecorderOptions) {
+    this.#options = options;
+  }
+
+  /** The record of a message that has come in. */
+  open(message: Message, segments: number, where: Whereabouts, key: KeyedRequest | undefined): MessageRecord {
+    const { id, caller, recipient } = message;
+    const entry: MessageEntry = {
+      id,
+      atMs: this.#options.now(),
+      caller,
+      recipientMasked: maskNumber(recipient),
+      segments,
+      ...where,
+      ...key,
+    };
+    return new MessageRecord(entry, segments, this.#options);
+  }
+}
+
+/** What the journal is told of one message. */
+export class MessageRecord {
+  readonly #entry: MessageEntry;
+  readonly #segments: number;
+  readonly #options: RecorderOptions;
+  #at: { modem: string; sim?: JournalSim } | undefined;
+
+  constructor(entry: MessageEntry, segments: number, options: RecorderOptions) {
+    this.#entry = entry;
+    this.#segments = segments;
+    this.#options = options;
+  }
+
+  /** Its turn has come at this modem. Settles when that is written, within the journal's bound. */
+  starting(modem: SmsModem): Promise<void> {
+    const { iccid } = modem.snapshot();
+    const sim =
+      iccid === undefined ? undefined : { masked: maskNumber(iccid), hmac: this.#options.hmac('sim', iccid) };
+    this.#at = { modem: modem.name, ...(sim && { sim }) };
+    return this.#options.journal.started({ ...this.#entry, ...this.#at, segments: this.#segments });
+  }
+
+  /** Its caller has been answered. */
+  ended(outcome: Outcome): void {
+    this.#options.journal.ended({
+      ...this.#entry,
+      ...this.#at,
+      wasStarted: this.#at !== undefined,
+      outcome: this.#told(outcome),
+    });
+  }
+
+  /** What became of it after its caller was answered. */
+  late(outcome: Outcome): void {
+    const { status, code, causeCode, submitted, references } = this.#told(outcome);
+    const atMs = this.#options.now();
+    this.#options.journal.late(this.#entry.id, { atMs, status, code, causeCode, submitted, references });
+  }
+
+  #told(outcome: Outcome): JournalOutcome {
+    if ('result' in outcome) {
+      const { references, waitedMs, tookMs } = outcome.result;
+      return { status: 200, submitted: 'yes', references, waitedMs, tookMs };
+    }
+    const { code, causeCode, submitted, progress } = outcome.error;
+    const { waitedMs, tookMs } = progress;
+    return { status: this.#options.statusOf(outcome.error), code, causeCode, submitted, waitedMs, tookMs };
+  }
+}

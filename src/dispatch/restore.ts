@@ -1,0 +1,69 @@
+/** What the daemon knew before it was started anew, from the journal. */
+
+import { isSendErrorCode, SendError } from '../errors.js';
+import type {
+  LateOutcome,
+  Recent,
+  RecentMessage,
+  SavedHold,
+  Outcome as ToldOutcome,
+} from '../journal/entries.js';
+import { type Hold, holdKinds } from '../policy/holds.js';
+import type { Policy } from '../policy/policy.js';
+import { capMonthMs, type SimCaps } from '../policy/sim-caps.js';
+import { type Idempotency, keptMs, type Outcome, type RememberedRequest } from './idempotency.js';
+
+/** How far back {@link restore} needs to know, in milliseconds. */
+export const memoryMs = { messages: keptMs, simUses: capMonthMs } as const;
+
+/** Takes up limits, caps and keys where the last run left them. To be called before the first message. */
+export function restore(
+  { messages, simUses, holds }: Recent,
+  into: { policy: Policy; simCaps: SimCaps; idempotency: Idempotency },
+): void {
+  const counted = messages.filter(({ wasStarted, outcome }) => wasStarted && mayHaveCost(outcome));
+  into.policy.restore(
+    counted.map((message) => ({ ...message, at: message.atMs })),
+    holds.flatMap(toHold),
+  );
+  into.simCaps.restore(
+    simUses
+      .filter(({ submitted }) => submitted !== 'no')
+      .map((use) => ({ ...use, at: use.atMs, sim: use.simHmac ?? `modem:${use.modem}` })),
+  );
+  into.idempotency.restore(messages.flatMap(toRememberedRequest).reverse());
+}
+
+/** As `dispatch` counts while it runs. */
+function mayHaveCost(outcome: ToldOutcome | undefined): boolean {
+  return outcome === undefined || outcome.submitted !== 'no' || outcome.code === 'network_refused';
+}
+
+function toHold({ kind, key, strikes, untilMs }: SavedHold): Hold[] {
+  const known = holdKinds.find((one) => one === kind);
+  return known === undefined ? [] : [{ kind: known, key, strikes, until: untilMs }];
+}
+
+function toRememberedRequest(message: RecentMessage): RememberedRequest[] {
+  const { keyHmac, requestHmac, atMs: at } = message;
+  if (keyHmac === undefined || requestHmac === undefined) return [];
+  return [{ keyHmac, requestHmac, at, outcome: toOutcome(message) }];
+}
+
+/** The newest that is known; of a message that is still open, nothing is. */
+function toOutcome({ id, segments, modem = '', outcome, late }: RecentMessage): Outcome {
+  const last: LateOutcome | ToldOutcome | undefined = late ?? outcome;
+  if (last === undefined)
+    return { error: new SendError('outcome_unknown', { submitted: 'unknown', detail }) };
+  const { submitted, references = [], causeCode } = last;
+  if (submitted === 'yes') {
+    const { waitedMs = 0, tookMs = 0 } = outcome ?? {};
+    return { result: { id, segments, modem, references: [...references], waitedMs, tookMs } };
+  }
+  const code = isSendErrorCode(last.code) ? last.code : 'internal';
+  const options = { submitted, detail, ...(causeCode !== undefined && { causeCode }) };
+  return { error: new SendError(code, options) };
+}
+
+const detail =
+  'this is what became of the message that was sent with this Idempotency-Key before the gateway was restarted';

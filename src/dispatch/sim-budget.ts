@@ -1,0 +1,35 @@
+/** The caps of the SIMs as the queue asks for them: by the SIM that is in the modem now. */
+
+import { SendError } from '../errors.js';
+import type { Hmac } from '../journal/hmac-key.js';
+import type { SmsModem } from '../modem/sms-modem.js';
+import type { Caps, SimCaps } from '../policy/sim-caps.js';
+import type { PendingMessage } from './pending.js';
+import type { SimBudget } from './queue.js';
+
+/** What the SIM in this modem is counted by: its ICCID, so that its count goes with it to another modem; else the modem's name. */
+export function simKey(modem: SmsModem, hmac: Hmac): string {
+  const { iccid } = modem.snapshot();
+  return iccid === undefined ? `modem:${modem.name}` : hmac('sim', iccid);
+}
+
+/** @param capsOf the caps of a modem as configured now */
+export function createSimBudget(simCaps: SimCaps, capsOf: (modem: string) => Caps, hmac: Hmac): SimBudget {
+  return {
+    refusal(modem: SmsModem, { ticket, sms }: PendingMessage, segmentsBefore: number): SendError | undefined {
+      const segments = segmentsBefore + sms.segments.length;
+      const reached = simCaps.isReached(
+        simKey(modem, hmac),
+        capsOf(modem.name),
+        ticket.recipientHmac,
+        segments,
+      );
+      if (reached === undefined) return undefined;
+      const { cap, retryAfterMs } = reached;
+      const detail = `the SIM of modem ${modem.name} has sent all it may (${cap} of this modem in the configuration)`;
+      return new SendError('sim_cap_reached', { detail, retryAfterMs });
+    },
+    take: (modem, { ticket, sms }) =>
+      simCaps.take(simKey(modem, hmac), ticket.recipientHmac, sms.segments.length),
+  };
+}
