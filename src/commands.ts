@@ -1,7 +1,9 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { ConfigError, checkConfig, defaultConfigFile, loadConfig, loadSecrets } from './config.js';
+import type { DaemonOptions } from './daemon-cli.js';
 import type { CommonOptions } from './doctor/cli.js';
 import { toE164 } from './e164.js';
+import { type LogOptions, parseSince } from './journal/log-cli.js';
 import { version } from './version.js';
 
 const program = new Command('simgate')
@@ -71,10 +73,56 @@ program
   });
 
 program
+  .command('log')
+  .description('show what became of the messages: the journal of the running daemon')
+  .addOption(optionalConfigOption())
+  .addOption(jsonOption())
+  .option('--to <number>', 'only those to this number', e164)
+  .option('--since <when>', 'only those since then: 90s, 30m, 2h, 7d ago, or a date and time', since)
+  .option('--status <number>', 'only those answered with this HTTP status', whole)
+  .option('--code <code>', 'only those that failed with this code, as outcome_unknown')
+  .option('--limit <count>', 'how many of the newest', whole, 100)
+  .option('-f, --follow', 'go on with those that come')
+  .action(
+    async ({
+      since: sinceMs,
+      ...options
+    }: DaemonOptions & Omit<LogOptions, 'socket'> & { since?: number }) => {
+      const { log } = await import('./daemon-cli.js');
+      await log({ ...options, sinceMs });
+    },
+  );
+
+program
+  .command('policy')
+  .description('who may be written to, and how often')
+  .command('explain')
+  .description(
+    'say what would become of a message to this number now, and why; exit code 1 if it would be refused',
+  )
+  .argument('<number>', 'as +4915112345678', e164)
+  .addOption(optionalConfigOption())
+  .addOption(jsonOption())
+  .option('--ip <address>', 'of the client who asks for the code')
+  .action(async (to: string, options: DaemonOptions & { ip?: string }) => {
+    const { explainPolicy } = await import('./daemon-cli.js');
+    await explainPolicy(to, options);
+  });
+
+program
+  .command('reload')
+  .description('have the running daemon read its configuration and secrets anew, all or nothing')
+  .addOption(optionalConfigOption())
+  .action(async (options: DaemonOptions) => {
+    const { reload } = await import('./daemon-cli.js');
+    await reload(options);
+  });
+
+program
   .command('token')
   .description('mint a token as Auth0 would send it, for a trial with curl')
   .addOption(configOption())
-  .option('--expires-in <seconds>', 'its life', wholeSeconds, 300)
+  .option('--expires-in <seconds>', 'its life', whole, 300)
   .action(async ({ config: file, expiresIn }: { config: string; expiresIn: number }) => {
     const { mintToken } = await import('./token.js');
     const config = loadConfig(file, process.env);
@@ -92,8 +140,14 @@ program
     await demo({ once });
   });
 
-// Loaded for its own command only: the daemon needs none of it.
-if (process.argv[2] === 'simulate' || process.argv.includes('--help') || process.argv.includes('help')) {
+// Loaded for their own commands only: nobody else needs them.
+const isHelp =
+  process.argv.length < 3 || ['-h', '--help', 'help'].some((word) => process.argv.includes(word));
+if (process.argv[2] === 'auth0' || isHelp) {
+  const { auth0Command } = await import('./auth0/command.js');
+  program.addCommand(auth0Command());
+}
+if (process.argv[2] === 'simulate' || isHelp) {
   const { simulateCommand } = await import('./simulator/command.js');
   program.addCommand(simulateCommand());
 }
@@ -104,11 +158,18 @@ function e164(text: string): string {
   return number;
 }
 
-function wholeSeconds(text: string): number {
-  const seconds = Number(text);
-  if (!Number.isSafeInteger(seconds) || seconds < 1)
-    throw new InvalidArgumentError('a whole number of seconds, 1 or more');
-  return seconds;
+function whole(text: string): number {
+  const number = Number(text);
+  if (!Number.isSafeInteger(number) || number < 1)
+    throw new InvalidArgumentError('a whole number, 1 or more');
+  return number;
+}
+
+function since(text: string): number {
+  const wallMs = parseSince(text, Date.now());
+  if (wallMs === undefined)
+    throw new InvalidArgumentError('90s, 30m, 2h, 7d, or a date and time as 2026-11-23T14:30');
+  return wallMs;
 }
 
 /** Runs the command that `argv` (as `process.argv`) names; rejects with what went wrong. */

@@ -119,6 +119,8 @@ subject = "${subject}"
 audience = "${audience}"
 secret_file = "secret"
 secret_base64_encoded = true
+[policy]
+countries = ["*"]
 [[modem]]
 name = "main"
 device = ${JSON.stringify(device)}

@@ -171,15 +171,17 @@ export const policySchema = v.object(
     allow_prefixes: prefixes,
     refuse_prefixes: prefixes,
     per_recipient: v.optional(limits, '5 in 10 min'),
-    // An office whose forty people have consecutive numbers and one address is one block and one client.
-    per_block: v.optional(limits, ['100 in 10 min', '200 in 6 h']),
-    per_client_ip: v.optional(limits, ['100 in 10 min', '300 in 6 h']),
-    per_country: v.optional(limits, ['300 in 1 h', '1500 in 24 h']),
+    // An office whose people have consecutive numbers and one address is one block and one client.
+    per_block: v.optional(limits, ['200 in 10 min', '400 in 6 h']),
+    per_client_ip: v.optional(limits, ['200 in 10 min', '600 in 6 h']),
+    per_country: v.optional(limits, ['1000 in 1 h', '4000 in 24 h']),
     per_caller: v.optional(limits, 'off'),
-    total: v.optional(limits, ['400 in 1 h', '2000 in 24 h']),
+    // More than one modem can send in an hour: the busiest morning is not to be refused, an attack by night is to be bounded.
+    total: v.optional(limits, ['1200 in 1 h', '5000 in 24 h']),
     lock_out_first_s: v.optional(seconds(0), 60),
     lock_out_longest_s: v.optional(seconds(1), 900),
-    cool_down_recipient_s: v.optional(seconds(0), 300),
+    // Who waits for a code asks again after a minute.
+    cool_down_recipient_s: v.optional(seconds(0), 60),
     cool_down_block_s: v.optional(seconds(0), 60),
   },
   'must be a table, written as a line [policy] above its keys',

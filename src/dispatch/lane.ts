@@ -140,12 +140,15 @@ export class Lane {
    */
   async submit(message: PendingMessage, noted: Promise<void> | undefined): Promise<SubmitReceipt> {
     const segments = message.sms.segments.length;
-    const since = performance.now();
-    this.#running = { message, segments, since };
-    const timer = setTimeout(this.#onOverdue, overdueMs(segments * this.#segmentTime.expectedMs()) + 1);
+    this.#running = { message, segments, since: performance.now() };
+    let since = Infinity;
+    let timer: NodeJS.Timeout | undefined;
     try {
       if (noted !== undefined) await noted;
       if (message.isAnswered) throw deadlineUnreachable('it was answered before its turn began');
+      since = performance.now();
+      this.#running.since = since;
+      timer = setTimeout(this.#onOverdue, overdueMs(segments * this.#segmentTime.expectedMs()) + 1);
       return await this.modem.submit(message.sms, message.handTo(this.modem.name));
     } finally {
       clearTimeout(timer);

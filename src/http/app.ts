@@ -3,6 +3,7 @@ import Koa from 'koa';
 import Router from 'koa-router';
 import type { Logger } from 'winston';
 import { SendError } from '../errors.js';
+import { type ClientAddressOf, clientAddress } from './client-address.js';
 import { errorExit, type RequestState } from './error-exit.js';
 import { type SendRouteOptions, sendRoute } from './send-route.js';
 import { addHealthRoutes, addStatusPage, requireLoopbackHost } from './status.js';
@@ -11,6 +12,8 @@ import { addHealthRoutes, addStatusPage, requireLoopbackHost } from './status.js
 export interface AppOptions extends SendRouteOptions {
   /** Whether a message could be sent now. */
   isReady: () => boolean;
+  /** IP addresses and CIDR ranges of the proxies whose `X-Forwarded-For` is believed, for the log; default: none. */
+  trustedProxies?: readonly string[];
 }
 
 /** What the admin listener shows. */
@@ -27,7 +30,7 @@ export function createApp(options: AppOptions): RequestListener {
   const router = newRouter();
   router.post('/sms', sendRoute(options));
   addHealthRoutes(router, options.isReady);
-  return toListener(options.log, [], router);
+  return toListener(options.log, clientAddress(options.trustedProxies ?? []), [], router);
 }
 
 /** The admin listener, for this machine only: `/`, `/livez` and `/readyz`, all read-only. */
@@ -35,7 +38,7 @@ export function createAdminApp({ isReady, snapshot, log }: AdminAppOptions): Req
   const router = newRouter();
   addStatusPage(router, snapshot);
   addHealthRoutes(router, isReady);
-  return toListener(log, [requireLoopbackHost], router);
+  return toListener(log, clientAddress([]), [requireLoopbackHost], router);
 }
 
 /** Paths are case-sensitive (RFC 3986 6.2.2.1). */
@@ -46,11 +49,12 @@ function newRouter(): Router<RequestState> {
 /** Middleware in order: the error exit, `guards`, the routes, and the refusal of what has no route. */
 function toListener(
   log: Logger,
+  clientAddressOf: ClientAddressOf,
   guards: readonly Koa.Middleware<RequestState>[],
   router: Router<RequestState>,
 ): RequestListener {
   const app = new Koa<RequestState>();
-  app.use(errorExit(log));
+  app.use(errorExit(log, clientAddressOf));
   for (const guard of guards) app.use(guard);
   app.use(router.routes());
   app.use(refuseUnrouted(log));

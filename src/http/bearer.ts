@@ -9,85 +9,148 @@ export interface Caller {
   sub: string;
 }
 
+/** HS256 keys: the one in use and, while it is rotated, the one before. */
+export interface BearerSecrets {
+  current: Uint8Array;
+  previous?: Uint8Array;
+}
+
+/** What a token must say. */
+export interface ExpectedClaims {
+  subject: string;
+  audience: string;
+  /** Leeway for `exp`, `nbf` and `iat`, in seconds. */
+  clockToleranceS: number;
+  /** Oldest `iat` that is taken, in seconds; `undefined`: `iat` is not looked at. */
+  maxTokenAgeS: number | undefined;
+}
+
 /** What is checked of a token. */
 export interface BearerOptions {
-  /** HS256 keys: the one in use and, while it is rotated, the one before. */
-  secrets: { current: Uint8Array; previous?: Uint8Array };
-  expected: {
-    subject: string;
-    audience: string;
-    /** Leeway for `exp`, `nbf` and `iat`, in seconds. */
-    clockToleranceS: number;
-    /** Oldest `iat` that is taken, in seconds; `undefined`: `iat` is not looked at. */
-    maxTokenAgeS: number | undefined;
-  };
+  secrets: BearerSecrets;
+  expected: ExpectedClaims;
   /** Where refused tokens are told, with what is wrong and their claims. */
   refusals: LimitedLog;
+  /** Wall-clock milliseconds for {@link BearerVerifier.lastUse}. */
+  wallNow?: () => number;
 }
 
 /**
  * Judges the value of an `Authorization` header (RFC 6750 2.1): a JWT (RFC 7519), HS256 and nothing else, with our `sub` and
  * `aud`; `exp` and `nbf` count when present. Rejects with a `SendError` of code `token_missing`, `token_invalid` or
- * `token_expired`. `requestId` ties the log line to the answer.
+ * `token_expired`. `requestId` ties the log line to the answer; `client` is the address that the line names.
  */
-export type VerifyBearer = (authorization: string, requestId: string) => Promise<Caller>;
+export type VerifyBearer = (authorization: string, requestId: string, client?: string) => Promise<Caller>;
+
+/** When a token was last taken by each secret, wall-clock milliseconds; absent if none was since the daemon learnt of the secret. */
+export interface SecretUse {
+  current?: number;
+  previous?: number;
+}
+
+/** A {@link VerifyBearer} whose secrets can be rotated while it is in use. */
+export interface BearerVerifier extends VerifyBearer {
+  /**
+   * Judges by these from when it resolves; until then, and for tokens already being judged, by what was before. A secret that is in
+   * both keeps its last use, in whichever place it stands. Rejects, changing nothing, if a secret is no key.
+   */
+  replace(secrets: BearerSecrets, expected: ExpectedClaims): Promise<void>;
+  lastUse(): SecretUse;
+}
+
+interface Secret {
+  readonly octets: Uint8Array;
+  readonly key: webcrypto.CryptoKey;
+  lastUsedMs?: number;
+}
+
+/** All that a token is judged by; replaced as a whole, never changed. */
+interface Rules {
+  /** The current one first. */
+  readonly secrets: readonly Secret[];
+  readonly expected: ExpectedClaims;
+  readonly checks: JWTVerifyOptions;
+}
 
 /** Imports the keys, once, and gives the check. */
-export async function createBearerVerifier(options: BearerOptions): Promise<VerifyBearer> {
-  const { secrets, expected, refusals } = options;
-  const keys = [await importHs256Key(secrets.current, 'verify')];
-  if (secrets.previous) keys.push(await importHs256Key(secrets.previous, 'verify'));
-  const checks: JWTVerifyOptions = {
-    algorithms: ['HS256'],
-    subject: expected.subject,
-    audience: expected.audience,
-    clockTolerance: expected.clockToleranceS,
-    ...(expected.maxTokenAgeS !== undefined && { maxTokenAge: expected.maxTokenAgeS }),
-  };
-  return async (authorization, requestId) => {
+export async function createBearerVerifier(options: BearerOptions): Promise<BearerVerifier> {
+  const { refusals, wallNow = Date.now } = options;
+  let rules = await toRules(options.secrets, options.expected, []);
+  const verify: VerifyBearer = async (authorization, requestId, client) => {
+    const { secrets, expected, checks } = rules;
+    const about = { event: 'token_refused', id: requestId, client };
     const token = /^bearer +(?<token>\S.*)$/i.exec(authorization)?.groups?.token;
     if (token === undefined) {
-      refusals.warn('refused a request without a token: does the proxy pass the Authorization header on?', {
-        event: 'token_refused',
-        id: requestId,
-        code: 'token_missing',
-      });
+      const message = 'refused a request without a token: does the proxy pass the Authorization header on?';
+      refusals.warn(message, { ...about, code: 'token_missing' });
       throw new SendError('token_missing', {
         detail: 'send the header "Authorization: Bearer …" with a JWT',
       });
     }
     try {
-      await verifyWithAny(keys, token, checks);
+      const secret = await verifyWithAny(secrets, token, checks);
+      secret.lastUsedMs = wallNow();
     } catch (error) {
-      const refusal = explain(error, claimsOf(token), expected);
-      refusals.warn(`refused a token: ${refusal.reason}`, {
-        event: 'token_refused',
-        id: requestId,
-        code: refusal.code,
-        check: refusal.check,
-        claims: shownClaims(claimsOf(token)),
-      });
-      throw new SendError(refusal.code, { detail: refusal.detail, cause: error });
+      const claims = claimsOf(token);
+      const { code, check, reason, detail } = explain(error, claims, expected);
+      refusals.warn(`refused a token: ${reason}`, { ...about, code, check, claims: shownClaims(claims) });
+      throw new SendError(code, { detail, cause: error });
     }
     return { sub: expected.subject };
   };
+  return Object.assign(verify, {
+    replace: async (secrets: BearerSecrets, expected: ExpectedClaims) => {
+      rules = await toRules(secrets, expected, rules.secrets);
+    },
+    lastUse: (): SecretUse => {
+      const [current, previous] = rules.secrets.map(({ lastUsedMs }) => lastUsedMs);
+      return { ...(current !== undefined && { current }), ...(previous !== undefined && { previous }) };
+    },
+  });
 }
 
-/** Only a signature that does not match is a reason to try the next key; a matching one settles which key it was. */
+async function toRules(
+  { current, previous }: BearerSecrets,
+  expected: ExpectedClaims,
+  known: readonly Secret[],
+): Promise<Rules> {
+  const imported = [current, ...(previous ? [previous] : [])].map(
+    async (octets): Promise<Secret> =>
+      known.find((secret) => Buffer.from(secret.octets).equals(octets)) ?? {
+        octets,
+        key: await importHs256Key(octets, 'verify'),
+      },
+  );
+  return {
+    secrets: await Promise.all(imported),
+    expected,
+    checks: {
+      algorithms: ['HS256'],
+      subject: expected.subject,
+      audience: expected.audience,
+      clockTolerance: expected.clockToleranceS,
+      ...(expected.maxTokenAgeS !== undefined && { maxTokenAge: expected.maxTokenAgeS }),
+    },
+  };
+}
+
+/** The secret that signed it. Only a signature that does not match is a reason to try the next; a matching one settles which it was. */
 async function verifyWithAny(
-  keys: readonly webcrypto.CryptoKey[],
+  secrets: readonly Secret[],
   token: string,
   checks: JWTVerifyOptions,
-): Promise<void> {
-  for (const [index, key] of keys.entries()) {
+): Promise<Secret> {
+  let mismatch: unknown;
+  for (const secret of secrets) {
     try {
-      await jwtVerify(token, key, checks);
-      return;
+      await jwtVerify(token, secret.key, checks);
+      return secret;
     } catch (error) {
-      const isLast = index === keys.length - 1;
-      if (isLast || !(error instanceof errors.JWSSignatureVerificationFailed)) throw error;
+      if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw error;
+      mismatch = error;
     }
   }
+  throw mismatch;
 }
 
 interface Refusal {
@@ -148,8 +211,15 @@ function shownClaims(claims: JWTPayload): Record<string, string> {
   return Object.fromEntries(names.map((name) => [name, shown(claims[name])]));
 }
 
-/** At most 128 characters of what a stranger wrote. */
+/** At most 128 characters of what a stranger wrote. Lists are shown one level deep: `JSON.stringify` recurses, and a deep one ends it. */
 function shown(claim: unknown): string {
-  const text = JSON.stringify(claim) ?? 'undefined';
+  const isList = Array.isArray(claim);
+  const text = isList ? `[${claim.slice(0, 16).map(shownScalar).join(',')}]` : shownScalar(claim);
   return text.length > 128 ? `${text.slice(0, 127)}…` : text;
+}
+
+function shownScalar(value: unknown): string {
+  if (Array.isArray(value)) return '[…]';
+  if (typeof value === 'object' && value !== null) return '{…}';
+  return JSON.stringify(value) ?? 'undefined';
 }

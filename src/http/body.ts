@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { SendError } from '../errors.js';
+import { AmbiguousJson, parseJson } from './json.js';
 
 /** The caller hung up before its request was whole: nobody is there to be answered. */
 export class CallerLeft extends Error {
@@ -8,8 +9,8 @@ export class CallerLeft extends Error {
 
 /**
  * Reads a body of at most `maxOctets` octets as JSON (RFC 8259) in UTF-8, whatever its content type says: Auth0's own
- * samples name none. Rejects with a `SendError` of code `body_too_large` (and reads no further) or `body_invalid`, or
- * with {@link CallerLeft}.
+ * samples name none. Names that stand twice in an object and deep nesting are refused (see {@link parseJson}). Rejects with a
+ * `SendError` of code `body_too_large` (and reads no further) or `body_invalid`, or with {@link CallerLeft}.
  */
 export async function readJson(req: IncomingMessage, maxOctets: number): Promise<unknown> {
   const encoding = req.headers['content-encoding'] ?? 'identity';
@@ -19,12 +20,17 @@ export async function readJson(req: IncomingMessage, maxOctets: number): Promise
   const octets = await readOctets(req, maxOctets);
   if (octets.length === 0) throw new SendError('body_invalid', { detail: 'the body is empty' });
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(octets));
+    return parseJson(new TextDecoder('utf-8', { fatal: true }).decode(octets));
   } catch (error) {
     // Not kept as the cause: the parser's message quotes the body, and with it the one-time code.
-    const detail = error instanceof SyntaxError ? 'the body is not JSON' : 'the body is not UTF-8';
-    throw new SendError('body_invalid', { detail });
+    throw new SendError('body_invalid', { detail: whatIsWrong(error) });
   }
+}
+
+function whatIsWrong(error: unknown): string {
+  if (error instanceof AmbiguousJson)
+    return `the body is not JSON that everyone reads alike: ${error.message}`;
+  return error instanceof SyntaxError ? 'the body is not JSON' : 'the body is not UTF-8';
 }
 
 function readOctets(req: IncomingMessage, maxOctets: number): Promise<Buffer> {

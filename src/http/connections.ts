@@ -1,34 +1,84 @@
 import type { Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 
+/** What all callers together may take of a listener's connections. */
+export interface ConnectionLimits {
+  /** How many are open at a time. */
+  maxConnections: number;
+  /** Requests of one connection that are not answered yet (RFC 9112 9.3.2: pipelining). */
+  maxPipelined: number;
+  /** Milliseconds for a caller to read an answer; ours have a few hundred octets. */
+  readTimeoutMs: number;
+  /** Milliseconds between two looks for such that do not read. */
+  checkIntervalMs: number;
+}
+
+interface Connection {
+  /** In the order of the requests, answered ones before those that are not. */
+  exchanges: ServerResponse[];
+  /** `performance.now()` of the look since which octets have been waiting for the caller to read. */
+  unreadSince: number | undefined;
+}
+
 /**
  * Which requests are under way on which connection. HTTP/1.1 callers may pipeline (RFC 9112 9.3.2), so several can be, and
  * an answer that overtakes another would be taken for it: a 400 for the second request, read as the first's, would
  * deny a message that is being sent.
+ *
+ * It also bounds what those can take who send no request worth an answer. When all connections are taken, a new one takes the place
+ * of that which has been quiet for longest; one that waits for an answer is never given up for another.
  */
 export class Connections {
-  readonly #exchanges = new Map<Duplex, ServerResponse[]>();
+  /** The one that has been quiet for longest is first. */
+  readonly #connections = new Map<Duplex, Connection>();
+  readonly #limits: ConnectionLimits;
 
-  constructor(server: Server) {
+  /** `onFull` is called whenever a connection had to be given up, or a new one refused, because there were too many. */
+  constructor(server: Server, limits: ConnectionLimits, onFull: () => void) {
+    this.#limits = limits;
     server.on('connection', (socket) => {
-      this.#exchanges.set(socket, []);
+      if (this.#connections.size >= limits.maxConnections) {
+        onFull();
+        if (!this.#giveUpQuietest()) {
+          socket.destroy();
+          return;
+        }
+      }
+      this.#connections.set(socket, { exchanges: [], unreadSince: undefined });
       // Each waiting request listens to its socket; how many may be pipelined is not for Node's leak warning to say.
       socket.setMaxListeners(0);
-      socket.once('close', () => this.#exchanges.delete(socket));
+      socket.once('close', () => this.#connections.delete(socket));
     });
+    const look = setInterval(() => this.#endWhereNobodyReads(), limits.checkIntervalMs);
+    look.unref();
+    server.once('close', () => clearInterval(look));
   }
 
-  /** To be called for each request before it is handled. */
-  began(res: ServerResponse): void {
+  /**
+   * To be called for each request before it is handled. False when it is not to be handled: there are so many on its connection that
+   * this was ended, or one before it has an answer that ends the connection (RFC 9112 9.6), so that a message would be sent and
+   * its caller never hear of it.
+   */
+  began(res: ServerResponse): boolean {
     const { socket } = res.req;
-    const underWay = this.#exchanges.get(socket);
+    const connection = this.#connections.get(socket);
     // Closed before its request was handled: nothing is left to keep.
-    if (underWay) this.#exchanges.set(socket, [...underWay.filter(isUnderWay), res]);
+    if (!connection) return !socket.destroyed;
+    dropAnswered(connection.exchanges);
+    if (connection.exchanges.some(isLast)) return false;
+    connection.exchanges.push(res);
+    this.#connections.delete(socket);
+    if (connection.exchanges.length > this.#limits.maxPipelined) {
+      socket.destroy();
+      return false;
+    }
+    this.#connections.set(socket, connection);
+    return true;
   }
 
   /** Ends every connection after the answers that are due on it. */
   closeAllWhenAnswered(): void {
-    for (const socket of this.#exchanges.keys()) this.#closeAfterLast(this.#underWay(socket));
+    for (const socket of this.#connections.keys()) this.#closeAfterLast(this.#underWay(socket));
   }
 
   /**
@@ -51,14 +101,52 @@ export class Connections {
   }
 
   #underWay(socket: Duplex): ServerResponse[] {
-    return (this.#exchanges.get(socket) ?? []).filter(isUnderWay);
+    return (this.#connections.get(socket)?.exchanges ?? []).filter(isUnderWay);
   }
 
   #closeAfterLast(exchanges: readonly ServerResponse[]): void {
     const last = exchanges.at(-1);
-    if (last && !last.headersSent) last.setHeader('Connection', 'close');
-    else last?.req.socket.destroySoon();
+    if (!last) return;
+    const { socket } = last.req;
+    if (!last.headersSent) last.setHeader('Connection', 'close');
+    else if (last.writableFinished) socket.destroySoon();
+    // Made already, but it waits behind the answers before it, or to be read.
+    else last.once('finish', () => socket.destroySoon());
   }
+
+  /** False if all have a request that waits for its answer. */
+  #giveUpQuietest(): boolean {
+    for (const [socket, { exchanges }] of this.#connections) {
+      if (!exchanges.every((res) => res.writableEnded)) continue;
+      this.#connections.delete(socket);
+      socket.destroy();
+      return true;
+    }
+    return false;
+  }
+
+  /** Answers that nobody reads would be kept for ever: Node has no bound for it. */
+  #endWhereNobodyReads(): void {
+    const now = performance.now();
+    for (const [socket, connection] of this.#connections) {
+      if (socket.writableLength === 0) connection.unreadSince = undefined;
+      else connection.unreadSince ??= now;
+      const { unreadSince = now } = connection;
+      if (now - unreadSince >= this.#limits.readTimeoutMs) socket.destroy();
+    }
+  }
+}
+
+/** Answers go out in order, so only the first can be done; looking at all for each request would make pipelining cost its square. */
+function dropAnswered(exchanges: ServerResponse[]): void {
+  let done = 0;
+  while (done < exchanges.length && !isUnderWay(exchanges[done]!)) done++;
+  exchanges.splice(0, done);
+}
+
+/** Whether its answer says, or will say, that no other follows. */
+function isLast(res: ServerResponse): boolean {
+  return res.getHeader('connection') === 'close';
 }
 
 function isUnderWay(res: ServerResponse): boolean {

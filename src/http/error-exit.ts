@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
 import type Koa from 'koa';
 import type { Logger } from 'winston';
 import { CallerLeft, discardRest } from './body.js';
+import type { ClientAddressOf } from './client-address.js';
 import { type ProblemAnswer, toProblemAnswer, toSendError } from './problem.js';
 
 /** What every request has. */
@@ -10,16 +12,21 @@ export interface RequestState {
   id: string;
   /** `performance.now()` milliseconds when the request's header was whole. */
   receivedAt: number;
+  /** Who sent it, for the log of refusals and nothing else. */
+  client: string;
 }
 
 /** How much of a body that is too large is let pass before the connection is closed. */
 const discardOctets = 1024 * 1024;
+/** A refused request may keep its connection if no more than this of its body is still to come. */
+const restOctets = 64 * 1024;
 
 /** The outermost middleware: names the request, and is the one exit of every error. */
-export function errorExit(log: Logger): Koa.Middleware<RequestState> {
+export function errorExit(log: Logger, clientAddressOf: ClientAddressOf): Koa.Middleware<RequestState> {
   return async (ctx, next) => {
     ctx.state.id = randomUUID();
     ctx.state.receivedAt = performance.now();
+    ctx.state.client = clientAddressOf(ctx.req);
     ctx.set('Cache-Control', 'no-store');
     try {
       await next();
@@ -45,7 +52,7 @@ async function leaveWith(
     log.error('unexpected error', { event: 'internal_error', id, error: failure.cause ?? failure });
   }
   const answer = toProblemAnswer(failure, id);
-  if (failure.code === 'body_too_large') await closeWith(answer, ctx);
+  if (isLongRest(ctx.req)) await closeWith(answer, ctx);
   else {
     ctx.status = answer.status;
     ctx.set(answer.headers);
@@ -60,8 +67,14 @@ async function closeWith(
 ): Promise<void> {
   ctx.respond = false;
   if (!ctx.writable) return;
-  ctx.res.writeHead(status, { ...headers, Connection: 'close' });
+  ctx.res.setHeader('Connection', 'close').writeHead(status, headers);
   ctx.res.write(body);
   await discardRest(ctx.req, discardOctets);
   ctx.res.end();
+}
+
+/** Whether so much of the body may be still to come that a refusal is not worth reading it: Node would, to the end. */
+function isLongRest({ complete, headers }: IncomingMessage): boolean {
+  const isChunked = headers['transfer-encoding'] !== undefined;
+  return !complete && (isChunked || Number(headers['content-length'] ?? 0) > restOctets);
 }

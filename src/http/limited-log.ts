@@ -10,14 +10,21 @@ export class LimitedLog {
   readonly #log: Logger;
   readonly #perMinute: number;
   readonly #now: () => number;
+  readonly #what: string;
   #windowStartedAt = Number.NEGATIVE_INFINITY;
   #count = 0;
 
-  /** `now`: monotonic milliseconds. */
-  constructor(log: Logger, perMinute = 10, now: () => number = () => performance.now()) {
+  /** `now`: monotonic milliseconds. `what` follows the number of those left out. */
+  constructor(
+    log: Logger,
+    perMinute = 10,
+    now: () => number = () => performance.now(),
+    what = 'requests were refused and not logged',
+  ) {
     this.#log = log;
     this.#perMinute = perMinute;
     this.#now = now;
+    this.#what = what;
   }
 
   warn(message: string, fields: Record<string, unknown>): void {
@@ -29,7 +36,7 @@ export class LimitedLog {
   #startWindow(): void {
     const suppressed = Math.max(0, this.#count - this.#perMinute);
     if (suppressed > 0) {
-      this.#log.warn(`${suppressed} more requests were refused and not logged`, {
+      this.#log.warn(`${suppressed} more ${this.#what}`, {
         event: 'refusals_suppressed',
         suppressed,
       });

@@ -118,7 +118,7 @@ const messageBody = v.object(
     ),
     sender: optionalText('sender must be a string'),
     message_type: optionalText('message_type must be a string'),
-    req: v.unknown(),
+    req: v.optional(v.unknown()),
   },
   'the body must be a JSON object',
 );

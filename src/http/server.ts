@@ -10,22 +10,21 @@ import type { Duplex } from 'node:stream';
 import type { Logger } from 'winston';
 import type { ListenAddress } from '../config.js';
 import { SendError, type SendErrorCode } from '../errors.js';
-import { Connections } from './connections.js';
+import { type ConnectionLimits, Connections } from './connections.js';
+import { LimitedLog } from './limited-log.js';
 import { type ProblemAnswer, toProblemAnswer, toRawAnswer } from './problem.js';
+import { improperRequest } from './proper-request.js';
 
 /** What a caller may take of the server. */
-export interface ServerLimits {
+export interface ServerLimits extends ConnectionLimits {
   /** Milliseconds for a request's header to be whole. */
   headersTimeoutMs: number;
   /** Milliseconds for a whole request. */
   requestTimeoutMs: number;
-  /** How often the two are looked at. */
-  checkIntervalMs: number;
   /** Milliseconds an idle connection is kept: longer than nginx (60 s) and Caddy (120 s) reuse theirs. */
   keepAliveTimeoutMs: number;
   /** Octets of a request's header. */
   maxHeaderOctets: number;
-  maxConnections: number;
   /** Milliseconds a refused connection is kept for the caller to read why. */
   lingerMs: number;
 }
@@ -37,6 +36,8 @@ const defaultLimits: ServerLimits = {
   keepAliveTimeoutMs: 125_000,
   maxHeaderOctets: 16_384,
   maxConnections: 512,
+  maxPipelined: 32,
+  readTimeoutMs: 30_000,
   lingerMs: 1_000,
 };
 
@@ -78,24 +79,21 @@ export interface HttpServer {
 export function createServer({ handler, listen, log, limits }: ServerOptions): HttpServer {
   const bounds = { ...defaultLimits, ...limits };
   const server = createBoundedServer(bounds);
-  const connections = new Connections(server);
+  const connections = new Connections(server, bounds, warnWhenFull(bounds, log));
   let closed: Promise<void> | undefined;
 
   const handle =
     (act: RequestListener): RequestListener =>
     (req, res) => {
-      connections.began(res);
+      if (!connections.began(res)) return;
       if (closed) res.setHeader('Connection', 'close');
       act(req, res);
     };
   server.on(
     'request',
     handle((req, res) => {
-      // RFC 9112 3.2
-      const hasHost = req.httpVersion !== '1.1' || req.headers.host !== undefined;
-      // A target that is no URL makes Koa's router throw; it is the caller's fault, not ours.
-      const hasTarget = req.url === '*' || URL.canParse(req.url ?? '', 'http://localhost');
-      if (!hasHost || !hasTarget) refuse(res, 'request_malformed', log);
+      const code = improperRequest(req);
+      if (code !== undefined) refuse(res, code, log);
       else handler(req, res);
     }),
   );
@@ -119,17 +117,24 @@ export function createServer({ handler, listen, log, limits }: ServerOptions): H
 }
 
 function createBoundedServer(bounds: ServerLimits): Server {
-  const server = createHttpServer({
+  return createHttpServer({
     headersTimeout: bounds.headersTimeoutMs,
     requestTimeout: bounds.requestTimeoutMs,
     connectionsCheckingInterval: bounds.checkIntervalMs,
     keepAliveTimeout: bounds.keepAliveTimeoutMs,
     maxHeaderSize: bounds.maxHeaderOctets,
+    // Whatever NODE_OPTIONS says: a lenient parser is one that can be smuggled past.
+    insecureHTTPParser: false,
     // Node's own answer to a missing Host has no body; ours has.
     requireHostHeader: false,
   });
-  server.maxConnections = bounds.maxConnections;
-  return server;
+}
+
+/** One line a minute at most: anyone who reaches the listener can cause it. */
+function warnWhenFull({ maxConnections }: ServerLimits, log: Logger): () => void {
+  const limited = new LimitedLog(log, 1, undefined, 'connections came while all were taken');
+  const message = `all ${maxConnections} connections are taken: the one that was quiet for longest gives way to each new one`;
+  return () => limited.warn(message, { event: 'connections_full' });
 }
 
 function bind(server: Server, { host, port }: ListenAddress): Promise<AddressInfo> {
@@ -165,7 +170,8 @@ function closeGracefully(server: Server, connections: Connections, graceMs: numb
 /** An answer through Node's response object, where Koa has no part in it. */
 function refuse(res: ServerResponse, code: SendErrorCode, log: Logger): void {
   const { status, headers, body } = newAnswer(code, log);
-  res.writeHead(status, { ...headers, Connection: 'close' });
+  // Not with the others: what stands behind this request is not to be handled, and by this it is known.
+  res.setHeader('Connection', 'close').writeHead(status, headers);
   res.end(body);
 }
 

@@ -19,6 +19,9 @@ export function pinReader(file: string): ReadPin {
     try {
       const { ino, mtimeNs } = await handle.stat({ bigint: true });
       const pin = pinLine.exec(await handle.readFile('utf8'))?.[1];
+      // A refusal noted for the wrong generation would let the same PIN be tried twice (I7).
+      if ((await handle.stat({ bigint: true })).mtimeNs !== mtimeNs)
+        throw new Error(`pin_file ${file} is being written: it is read again in a moment`);
       if (pin === undefined)
         throw new Error(`pin_file ${file} must hold the PIN and nothing else, 4 to 8 digits`);
       return { pin, generation: `${ino}-${mtimeNs}` };

@@ -12,6 +12,28 @@ export interface ConfiguredPin {
 /** What became of the last try with this SIM and this PIN file. `unknown`: it was begun, and nothing more is known; `untried`: it surely did not count. */
 export type PinOutcome = 'unknown' | 'refused' | 'accepted' | 'untried';
 
+/**
+ * By what a SIM is remembered: its ICCID, and the IMEI of its modem for when the SIM hides the ICCID, which it may do at one time and not at
+ * another. An outcome is noted under all of `noted`, and looked up under all of `known`.
+ */
+export interface SimNames {
+  known: readonly string[];
+  noted: readonly string[];
+}
+
+/** Undefined when neither can be read: a try could not be remembered. */
+export function simNames(iccid: string | undefined, imei: string | undefined): SimNames | undefined {
+  if (iccid !== undefined) {
+    // What was tried while the ICCID was hidden may have been this SIM.
+    return {
+      known: [iccid, ...(imei === undefined ? [] : [`hidden in ${imei}`])],
+      noted: [iccid, ...(imei === undefined ? [] : [`in ${imei}`])],
+    };
+  }
+  if (imei === undefined) return undefined;
+  return { known: [`in ${imei}`, `hidden in ${imei}`], noted: [`in ${imei}`, `hidden in ${imei}`] };
+}
+
 type Entries = Record<string, { generation: string; outcome: PinOutcome }>;
 
 /**
@@ -42,15 +64,18 @@ export class PinMemory {
     }
   }
 
-  /** What became of the last try; undefined when this PIN file was never tried with this SIM. */
-  last(sim: string, generation: string): PinOutcome | undefined {
-    const entry = this.#entries[hashed(sim)];
-    return entry?.generation === generation ? entry.outcome : undefined;
+  /** What became of the last try; undefined when this PIN file was never tried with this SIM. Of several names of a SIM the worst counts. */
+  last({ known }: SimNames, generation: string): PinOutcome | undefined {
+    const outcomes = known
+      .map((name) => this.#entries[hashed(name)])
+      .flatMap((entry) => (entry?.generation === generation ? [entry.outcome] : []));
+    return outcomes.find((outcome) => outcome === 'unknown' || outcome === 'refused') ?? outcomes[0];
   }
 
   /** Resolves when it is on the disk, not before: a power cut during the try must not erase it. */
-  note(sim: string, generation: string, outcome: PinOutcome): Promise<void> {
-    this.#entries = { ...this.#entries, [hashed(sim)]: { generation, outcome } };
+  note({ noted }: SimNames, generation: string, outcome: PinOutcome): Promise<void> {
+    this.#entries = { ...this.#entries };
+    for (const name of noted) this.#entries[hashed(name)] = { generation, outcome };
     const saved = this.#saved.then(() => this.#save());
     this.#saved = saved.catch(() => undefined); // the next write only waits for it; its own caller has the error
     return saved;

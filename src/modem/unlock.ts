@@ -1,7 +1,7 @@
 import { AtCommandError } from '../at/errors.js';
 import type { Modem } from './modem.js';
 import type { ReadPin } from './pin-file.js';
-import type { ConfiguredPin, PinMemory, PinOutcome } from './pin-memory.js';
+import { type ConfiguredPin, type PinMemory, type PinOutcome, simNames } from './pin-memory.js';
 
 /** A PIN is tried only with all of its tries left (I7). */
 const fullTries = 3;
@@ -22,7 +22,7 @@ export async function unlock(
   } catch (error) {
     return `the SIM asks for its PIN: ${error instanceof Error ? error.message : String(error)}`;
   }
-  const sim = (await modem.iccid()) ?? (await modem.imei());
+  const sim = simNames(await modem.iccid(), await modem.imei());
   if (sim === undefined)
     return 'the SIM asks for its PIN, but neither ICCID nor IMEI can be read: remove the PIN lock with a phone';
   const last = memory.last(sim, configured.generation);

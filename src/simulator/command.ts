@@ -3,8 +3,8 @@ import { fstatSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { control } from './control.js';
-import { type FaultParameter, faultKinds } from './fault-kinds.js';
-import { type FaultSpec, FaultSyntaxError, parseFault, stuckPrompt } from './faults.js';
+import { controlHelp, faultHelp } from './fault-help.js';
+import { type FaultSpec, FaultSyntaxError, parseFault } from './faults.js';
 import {
   busyPolicies,
   defaultOptions,
@@ -23,6 +23,7 @@ interface Flags {
   vendor: SimulatorOptions['vendor'];
   link?: string;
   linkMoves?: true;
+  ttyMoves?: true;
   record?: string;
   seed: number;
   submitLatency: number;
@@ -37,6 +38,7 @@ interface Flags {
   registrationDelay: number;
   pin?: string;
   puk: string;
+  iccid: string;
   pinTries: number;
   bootMs: number;
   number: string;
@@ -65,6 +67,7 @@ export function addSimulateOptions(command: Command): Command {
   command
     .option('--link <path>', 'a stable symbolic link to the tty')
     .option('--link-moves', 'after a re-attach the link is called PATH.1, PATH.2 …')
+    .option('--tty-moves', 'a re-attached tty never has the number it had')
     .option('--record <file>', "the network's record, JSON lines; truncated at the start")
     .option('--seed <n>', 'same seed, same faults', wholeNumber, defaultOptions.seed)
     .option(
@@ -101,6 +104,7 @@ function addModemOptions(command: Command): void {
     )
     .option('--pin <pin>', 'the SIM asks for this PIN')
     .option('--puk <puk>', 'the PUK', defaultOptions.puk)
+    .option('--iccid <digits>', "the SIM's serial number", iccid, defaultOptions.iccid)
     .option('--pin-tries <n>', 'tries left for the PIN, 0 to 3', pinTries, defaultOptions.pinTries)
     .option('--boot-ms <ms>', 'how long a restart takes', milliseconds, defaultOptions.bootMs)
     .option('--storage-slots <n>', 'slots of each message storage', wholeNumber, defaultOptions.storageSlots)
@@ -153,6 +157,11 @@ function wholeNumber(value: string): number {
   return Number(value);
 }
 
+function iccid(value: string): string {
+  if (!/^\d{18,22}$/.test(value)) throw new InvalidArgumentError('expected 18 to 22 digits');
+  return value;
+}
+
 function pinTries(value: string): number {
   if (!/^[0-3]$/.test(value)) throw new InvalidArgumentError('expected 0 to 3');
   return Number(value);
@@ -166,23 +175,6 @@ function collectFault(value: string, before: FaultSpec[] = []): FaultSpec[] {
     throw error;
   }
 }
-
-function faultHelp(): string {
-  const kinds = Object.entries(faultKinds).map(([kind, { parameters, does }]) => {
-    const names = parameters.map((p: FaultParameter) =>
-      p.preset === undefined ? `:${p.name}` : `[:${p.name}=${p.preset}]`,
-    );
-    return `  ${(kind + names.join('')).padEnd(44)} ${does}`;
-  });
-  return [
-    ...kinds,
-    `  ${stuckPrompt.padEnd(44)} wakes with somebody's prompt open; WHEN counts power-ons`,
-  ].join('\n');
-}
-
-const controlHelp = `Control, JSON lines on a piped stdin:
-  {"fault":"late:3000","submits":2}  {"inject":"+CMTI: \\"SM\\",3"}  {"hangup":true,"reattach_ms":500,"power":"kept"}
-  {"inbound":{"from":"+49170…","text":"…"}}  {"registration":"searching"}  {"reboot":true}  {"stats":true}`;
 
 async function simulate(flags: Flags): Promise<void> {
   const reporter = process.stdout.isTTY ? forPeople : forPrograms(flags.smsEvents === true);
@@ -212,6 +204,7 @@ function optionsOf(flags: Flags): Partial<SimulatorOptions> {
     vendor: flags.vendor,
     ...(flags.link !== undefined && { link: flags.link }),
     linkMoves: flags.linkMoves === true,
+    ttyMoves: flags.ttyMoves === true,
     ...(flags.record !== undefined && { record: flags.record }),
     seed: flags.seed,
     submitLatencyMs: flags.submitLatency,
@@ -226,6 +219,7 @@ function optionsOf(flags: Flags): Partial<SimulatorOptions> {
     registrationDelayMs: flags.registrationDelay,
     ...(flags.pin !== undefined && { pin: flags.pin }),
     puk: flags.puk,
+    iccid: flags.iccid,
     pinTries: flags.pinTries,
     bootMs: flags.bootMs,
     number: flags.number,

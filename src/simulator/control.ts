@@ -1,6 +1,8 @@
 import { parseFault } from './faults.js';
 import { type RegistrationState, registrationStates } from './options.js';
+import { parsePinFault } from './pin-faults.js';
 import type { RunningSimulator, SimulatorStats } from './run.js';
+import { phoneActs } from './sim-card.js';
 
 /** What a control line is answered with. */
 export type ControlAnswer =
@@ -19,6 +21,15 @@ const commands: Record<string, (simulator: RunningSimulator, fields: Fields) => 
   /** `{"fault":"late:3000","submits":2}`: plays it on the next submits (1 when not said). */
   fault: (simulator, fields) => {
     simulator.queueFault(parseFault(text(fields, 'fault')), wholeNumber(fields, 'submits', 1));
+  },
+  /** `{"pin_fault":"late:3000"}`: plays it on the next `AT+CPIN=`. */
+  pin_fault: (simulator, fields) => simulator.queuePinFault(parsePinFault(text(fields, 'pin_fault'))),
+  /** `{"phone":"enter_pin"}`: a person has put the SIM into a phone. */
+  phone: (simulator, fields) => {
+    const wanted = text(fields, 'phone');
+    const act = phoneActs.find((known) => known === wanted);
+    if (act === undefined) throw new ControlRefused(`phone must be one of ${phoneActs.join(', ')}`);
+    if (!simulator.takeSimToPhone(act)) throw new ControlRefused(`the SIM does not want ${act} now`);
   },
   /** `{"inject":"+CMTI: \"SM\",3"}`: an unsolicited line. */
   inject: (simulator, fields) => simulator.inject(text(fields, 'inject')),

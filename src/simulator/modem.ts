@@ -8,11 +8,12 @@ import { Interpreter } from './interpreter.js';
 import { type HeldMessage, MessageStore } from './message-store.js';
 import type { Network } from './network.js';
 import type { SimulatorOptions } from './options.js';
+import { PinFaultQueue } from './pin-faults.js';
 import { RadioLink } from './radio-link.js';
 import type { Random } from './random.js';
 import type { NetworkRecord } from './record.js';
 import { freshSettings, type Settings } from './settings.js';
-import { SimCard } from './sim-card.js';
+import { type PhoneAct, SimCard } from './sim-card.js';
 import type { Break, Distortion } from './submit-plan.js';
 import { type Vendor, vendors } from './vendors.js';
 
@@ -49,6 +50,7 @@ export class Modem {
   readonly record: NetworkRecord;
   readonly network: Network;
   readonly faults: FaultPlanner;
+  readonly pinFaults = new PinFaultQueue();
   readonly sim: SimCard;
   readonly stores: ReadonlyMap<string, MessageStore>;
   readonly radioLink: RadioLink;
@@ -126,7 +128,7 @@ export class Modem {
     if (how === 'now') this.record.write({ kind: 'boot' });
     this.after(how === 'now' ? this.options.bootMs : 0, () => {
       this.#power = 'on';
-      this.record.write({ kind: 'booted' });
+      this.record.write({ kind: 'booted', sim: this.sim.state });
       if (how === 'now') this.#sayBootLines();
       if (this.faults.nextPowerOnIsStuck()) this.#openForeignPrompt();
       this.#scheduleNoise();
@@ -170,6 +172,14 @@ export class Modem {
     }
     if (this.options.registrationDelayMs > 0) this.#setStat(registrationStat.searching);
     this.after(this.options.registrationDelayMs, () => this.#refreshRegistration());
+  }
+
+  /** A person takes the SIM to a phone and back: false when the SIM does not want that now. Its own power is another matter. */
+  takeSimToPhone(act: PhoneAct): boolean {
+    if (!this.sim.handleInPhone(act)) return false;
+    this.record.write({ kind: 'phone', did: act, tries_left: this.sim.pinTries });
+    this.startRegistration();
+    return true;
   }
 
   /** An unsolicited result code of one line or two. It waits while data is entered behind a prompt. */

@@ -22,6 +22,8 @@ export interface SimulatorOptions {
   link?: string;
   /** After a re-attach the link has another name (`LINK.1`, `LINK.2` …), as ttyUSB0 becomes ttyUSB1. */
   linkMoves: boolean;
+  /** A re-attached tty never has the number it had, as a real one has not whose old node somebody still holds open. */
+  ttyMoves: boolean;
   /** The file of the network's record; truncated at the start. */
   record?: string;
   /** Same seed, same faults, same first message reference. */
@@ -47,6 +49,8 @@ export interface SimulatorOptions {
   /** The SIM asks for this PIN at power-on. */
   pin?: string;
   puk: string;
+  /** The SIM's serial number, 18–22 digits (ITU-T E.118). */
+  iccid: string;
   /** Tries left for the PIN, 0–3. */
   pinTries: number;
   /** How long the modem is deaf after a restart, until its boot lines. */
@@ -67,6 +71,7 @@ export const defaultOptions: SimulatorOptions = {
   name: 'sim',
   vendor: 'generic',
   linkMoves: false,
+  ttyMoves: false,
   seed: 1,
   submitLatencyMs: 0,
   commandLatencyMs: 0,
@@ -79,6 +84,7 @@ export const defaultOptions: SimulatorOptions = {
   registration: 'home',
   registrationDelayMs: 0,
   puk: '12345678',
+  iccid: '89490000000000000017',
   pinTries: 3,
   bootMs: 2000,
   number: '+491700000000',

@@ -1,5 +1,6 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import type { Clock } from './clock.js';
+import type { PhoneAct } from './sim-card.js';
 
 /** An SMS-SUBMIT the network took: the ground truth that verdicts are judged by. */
 export interface AcceptedEntry {
@@ -31,13 +32,35 @@ export interface AcceptedEntry {
   faults?: string[];
 }
 
+/** An `AT+CPIN=` that the modem saw: the ground truth about PINs. */
+export interface PinEntry {
+  kind: 'pin';
+  command: '+CPIN';
+  /** 1, 2, 3 … over the life of the simulator. */
+  attempt: number;
+  iccid: string;
+  /** As it was entered: nobody's but the simulator's. */
+  pin: string;
+  /** What `+CPIN?` would have said before it. */
+  state: string;
+  /** The card's counter before and after it, 0–3. */
+  tries_before: number;
+  tries_left: number;
+  /**
+   * What the card made of it. `not_asked`: it was ready, or wants the PUK; `lost`: the card never saw it; `uncounted`: nor did it then, and
+   * the modem said an error. Whether the client was told is another matter: see `pin_reply`.
+   */
+  outcome: 'accepted' | 'refused' | 'not_asked' | 'lost' | 'uncounted';
+}
+
 /** What else happened, in the same file and order. */
 export type OtherEntry =
   | { kind: 'started'; modem: string; imei: string; vendor: string; seed: number }
   | { kind: 'attached'; tty: string; link?: string }
   | { kind: 'hang_up'; power: 'kept' | 'lost'; reattach_ms: number }
   | { kind: 'boot' }
-  | { kind: 'booted' }
+  /** Ready for commands; `sim` is what `+CPIN?` says. */
+  | { kind: 'booted'; sim: string }
   | { kind: 'command'; line: string }
   | { kind: 'prompt'; submit: number }
   | { kind: 'ctrl_z'; submit: number; data: string }
@@ -50,12 +73,17 @@ export type OtherEntry =
   | { kind: 'link_setup'; submit: number }
   | { kind: 'fault'; fault: string; submit?: number }
   | { kind: 'registration'; state: string }
-  | { kind: 'pin'; outcome: string; tries_left: number }
+  /** The answer to this attempt was said. */
+  | { kind: 'pin_reply'; attempt: number }
+  /** `AT+CLCK` or `AT+CPWD`, which take the PIN too. */
+  | { kind: 'pin_use'; command: '+CLCK' | '+CPWD'; outcome: 'accepted' | 'refused'; tries_left: number }
+  /** A person put the SIM into a phone. */
+  | { kind: 'phone'; did: PhoneAct; tries_left: number }
   | { kind: 'status_report'; mr: number; recipient: string; status: number }
   | { kind: 'inbound'; from: string; text: string }
   | { kind: 'stopped'; octets_dropped: number };
 
-export type RecordEntry = (AcceptedEntry | OtherEntry) & {
+export type RecordEntry = (AcceptedEntry | PinEntry | OtherEntry) & {
   /** `process.hrtime.bigint()` in decimal: CLOCK_MONOTONIC nanoseconds, comparable between processes. */
   at_ns: string;
 };
@@ -80,7 +108,7 @@ export class NetworkRecord {
     this.#listeners.push(listener);
   }
 
-  write(entry: AcceptedEntry | OtherEntry): void {
+  write(entry: AcceptedEntry | PinEntry | OtherEntry): void {
     if (!this.#open) return;
     const stamped: RecordEntry = { ...entry, at_ns: this.#clock.nowNs().toString() };
     if (this.#file !== undefined) writeSync(this.#file, `${JSON.stringify(stamped)}\n`);

@@ -1,11 +1,14 @@
+import { closeSync, constants, openSync } from 'node:fs';
 import { type Clock, monotonicClock } from './clock.js';
 import { FaultPlanner, type FaultSpec } from './faults.js';
 import { Modem } from './modem.js';
 import { Network } from './network.js';
 import { defaultOptions, type RegistrationState, type SimulatorOptions } from './options.js';
+import type { PinFault } from './pin-faults.js';
 import { openPty, type Pty, type PtyMaker, placeLink, removeLink } from './pty.js';
 import { seededRandom } from './random.js';
 import { NetworkRecord, type RecordEntry } from './record.js';
+import type { PhoneAct, PinState } from './sim-card.js';
 import { distort, PacedLine } from './uart.js';
 import { vendors } from './vendors.js';
 
@@ -22,6 +25,10 @@ export interface SimulatorStats {
   undelivered: number;
   /** Octets lost because a client did not read, or the modem was busy. */
   octets_dropped: number;
+  /** The SIM: what `+CPIN?` says, its PIN's tries, and how many `AT+CPIN=` the modem has seen. */
+  sim_state: PinState;
+  pin_tries: number;
+  pin_attempts: number;
 }
 
 export interface SimulatorHooks {
@@ -40,6 +47,10 @@ export interface RunningSimulator {
   /** Sends lines to the tty as they are, CR LF around them. */
   inject(line: string): void;
   queueFault(fault: FaultSpec, submits: number): void;
+  /** Plays it on the next `AT+CPIN=`. */
+  queuePinFault(fault: PinFault): void;
+  /** A person takes the SIM to a phone; false when it does not want that now. */
+  takeSimToPhone(act: PhoneAct): boolean;
   hangUp(power: 'kept' | 'lost', reattachMs: number): void;
   reboot(): void;
   sendInbound(from: string, text: string): void;
@@ -80,6 +91,8 @@ class Simulator implements RunningSimulator {
   #octetsDropped = 0;
   #isClosed = false;
   #needsPowerOn = false;
+  /** Descriptor of the last tty's slave, which keeps its number taken. */
+  #heldSlave: number | undefined;
   /** The tty's comings and goings, one behind the other. */
   #attaching: Promise<void> = Promise.resolve();
   #reattach: (() => void) | undefined;
@@ -141,6 +154,14 @@ class Simulator implements RunningSimulator {
     this.#faults.queue(fault, submits);
   }
 
+  queuePinFault(fault: PinFault): void {
+    this.#modem.pinFaults.queue(fault);
+  }
+
+  takeSimToPhone(act: PhoneAct): boolean {
+    return this.#modem.takeSimToPhone(act);
+  }
+
   hangUp(power: 'kept' | 'lost', reattachMs: number): void {
     if (this.#isClosed) return;
     if (power === 'lost') {
@@ -186,6 +207,9 @@ class Simulator implements RunningSimulator {
         this.#toClient.droppedOctets +
         this.#fromClient.droppedOctets +
         this.#modem.droppedOctets,
+      sim_state: this.#modem.sim.state,
+      pin_tries: this.#modem.sim.pinTries,
+      pin_attempts: this.#modem.pinFaults.attempts,
     };
   }
 
@@ -199,6 +223,7 @@ class Simulator implements RunningSimulator {
     const { octets_dropped } = this.stats();
     this.#detach();
     await this.#attaching;
+    this.#releaseHeldSlave();
     this.#record.write({ kind: 'stopped', octets_dropped });
     this.#record.close();
   }
@@ -213,6 +238,7 @@ class Simulator implements RunningSimulator {
       this.#hooks.ptyMaker,
     );
     this.#pty = pty;
+    this.#releaseHeldSlave();
     const { link: base, linkMoves } = this.#options;
     if (base !== undefined) {
       const link = linkMoves && this.#attachments > 0 ? `${base}.${this.#attachments}` : base;
@@ -235,6 +261,17 @@ class Simulator implements RunningSimulator {
     this.#toClient.clear();
     if (pty === undefined) return;
     this.#octetsDropped += pty.droppedOctets;
+    if (this.#options.ttyMoves) this.#holdSlave(pty.slavePath);
     this.#attaching = this.#attaching.then(() => pty.hangUp());
+  }
+
+  #holdSlave(path: string): void {
+    this.#releaseHeldSlave();
+    this.#heldSlave = openSync(path, constants.O_RDWR | constants.O_NOCTTY);
+  }
+
+  #releaseHeldSlave(): void {
+    if (this.#heldSlave !== undefined) closeSync(this.#heldSlave);
+    this.#heldSlave = undefined;
   }
 }

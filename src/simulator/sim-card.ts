@@ -1,13 +1,17 @@
 /** What `+CPIN?` says (3GPP TS 27.007 8.3). */
 export type PinState = 'READY' | 'SIM PIN' | 'SIM PUK';
 
+/** What a person can do to a SIM in a phone: enter its PIN, its PUK, or turn the PIN lock off. */
+export const phoneActs = ['enter_pin', 'enter_puk', 'remove_lock'] as const;
+export type PhoneAct = (typeof phoneActs)[number];
+
 const pukTriesAtFirst = 10;
 const pinTriesAtBest = 3;
 
 /** The SIM: its PIN and PUK with their counters, which outlive the modem's power (3GPP TS 31.101 11.1.9). */
 export class SimCard {
   readonly imsi = '262010000000001';
-  readonly iccid = '89490000000000000017';
+  readonly iccid: string;
   /** The service centre, kept in EF_SMSP. */
   serviceCentre = '+491710760000';
   #pin: string;
@@ -18,7 +22,8 @@ export class SimCard {
   #pukTries = pukTriesAtFirst;
 
   /** Without a `pin` the lock is off (and the PIN 0000). */
-  constructor(options: { pin?: string | undefined; puk: string; pinTries: number }) {
+  constructor(options: { pin?: string | undefined; puk: string; pinTries: number; iccid: string }) {
+    this.iccid = options.iccid;
     this.#isLockEnabled = options.pin !== undefined;
     this.#pin = options.pin ?? '0000';
     this.#puk = options.puk;
@@ -66,6 +71,15 @@ export class SimCard {
     this.#pukTries = pukTriesAtFirst;
     this.#pinTries = pinTriesAtBest;
     this.#isVerified = true;
+    return true;
+  }
+
+  /** Done with the right codes in a phone, which fills the counters; false when the card does not want that now. */
+  handleInPhone(act: PhoneAct): boolean {
+    if (act === 'enter_puk' ? this.#pinTries > 0 : this.#pinTries === 0) return false;
+    this.#pinTries = pinTriesAtBest;
+    this.#pukTries = pukTriesAtFirst;
+    if (act === 'remove_lock') this.#isLockEnabled = false;
     return true;
   }
 

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { mintToken } from '../../src/token.js';
+import { openPolicy } from '../open-policy.js';
 import { Caller, type Exchange } from './caller.js';
 import { ModemProcess, readIfThere, startSimgate, stop, waitFor } from './processes.js';
 
@@ -135,7 +136,7 @@ socket = "control.sock"
 subject = "${subject}"
 audience = "${audience}"
 secret_file = "secret"
-${modems.join('')}`;
+${openPolicy}${modems.join('')}`;
 }
 
 function modemName(index: number): string {

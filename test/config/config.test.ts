@@ -1,13 +1,15 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import * as v from 'valibot';
 import { afterAll, describe, expect, it } from 'vitest';
+import { policySchema, toPolicyConfig } from '../../src/config/policy.js';
 import { ConfigError, loadConfig, type Problem } from '../../src/config.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'simgate-config-'));
 afterAll(() => rmSync(directory, { recursive: true }));
 
-const auth0 = '[auth0]\nsubject = "urn:Auth0"\naudience = "urn:MySmsGateway"\n';
+const auth0 = 'policy.countries = ["DE"]\n[auth0]\nsubject = "urn:Auth0"\naudience = "urn:MySmsGateway"\n';
 const modem = '[[modem]]\nname = "main"\ndevice = "/dev/ttyUSB2"\n';
 
 function write(toml: string | Buffer): string {
@@ -59,8 +61,11 @@ describe('a configuration with what must be there', () => {
           roaming: true,
           statusReport: false,
           idleProbeMs: 60_000,
+          caps: { perDay: undefined, perMonth: undefined, recipientsPerMonth: undefined },
         },
       ],
+      policy: toPolicyConfig(v.parse(policySchema, { countries: ['DE'] })),
+      journal: { retentionDays: 30 },
       message: { deadlineMs: 25_000, validityMs: 300_000, maxSegments: 3, maxWaiting: 50 },
       log: { level: 'info', format: 'auto' },
       warnings: [],
@@ -94,6 +99,14 @@ describe('a configuration with what must be there', () => {
       roaming = false
       status_report = true
       idle_probe_s = 5
+      per_day = 50
+      per_month = 500
+      recipients_per_month = 20
+      [policy]
+      countries = ["de", "AT"]
+      total = "9 in 1 h"
+      [journal]
+      retention_days = 7
     `);
     expect(config).toMatchObject({
       stateDir: join(directory, 'state'),
@@ -195,6 +208,7 @@ describe('what is wrong', () => {
       },
       { path: 'modem[1].roming', message: 'unknown key: did you mean roaming?' },
       { path: 'nonsense', message: expect.stringContaining('unknown key: known are state_dir, http') },
+      { path: 'policy.countries', message: expect.stringMatching(/^is missing: the countries/) },
     ]);
   });
 
@@ -255,13 +269,7 @@ describe('what is wrong', () => {
       'message.validity_s',
       '300 to',
     ],
-    [
-      'a policy that cannot be kept',
-      `policy.countries = ["DE"]\n${auth0}${modem}`,
-      'policy.countries',
-      'cannot',
-    ],
-    ['a policy that allows nothing', `policy.countries = []\n${auth0}${modem}`, 'policy.countries', 'cannot'],
+    ['a policy for an empty list', auth0.replace('"DE"', '') + modem, 'policy.countries', '["*"]'],
   ])('is %s', (_title, toml, path, message) => {
     expect(problemsOf(toml)).toEqual([
       expect.objectContaining({ path, message: expect.stringContaining(message) }),
@@ -271,7 +279,7 @@ describe('what is wrong', () => {
   it('is no TOML: line and column are told, and not what stands there', () => {
     const problems = problemsOf(`${auth0}secret = "hunter2\n`);
     expect(problems).toEqual([
-      { path: '', message: expect.stringMatching(/^line 4, column \d+: Invalid TOML/) },
+      { path: '', message: expect.stringMatching(/^line 5, column \d+: Invalid TOML/) },
     ]);
     expect(JSON.stringify(problems)).not.toContain('hunter2');
   });

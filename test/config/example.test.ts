@@ -13,7 +13,7 @@ const everyKey = example.replace(/^#(?=[a-z])/gm, '');
 const directory = mkdtempSync(join(tmpdir(), 'simgate-example-'));
 afterAll(() => rmSync(directory, { recursive: true }));
 
-const auth0 = '[auth0]\nsubject = "urn:Auth0"\naudience = "urn:MySmsGateway"\n';
+const auth0 = 'policy.countries = ["DE"]\n[auth0]\nsubject = "urn:Auth0"\naudience = "urn:MySmsGateway"\n';
 const modem = '[[modem]]\nname = "main"\ndevice = "/dev/ttyUSB2"\n';
 
 function load(toml: string) {
@@ -44,7 +44,9 @@ describe('the example', () => {
       admin: bare.admin,
       control: bare.control,
       auth0: defined(bare.auth0),
-      modems: [defined({ ...bare.modems[0], device: undefined, selector: undefined })],
+      modems: [defined({ ...bare.modems[0], device: undefined, selector: undefined, caps: undefined })],
+      journal: bare.journal,
+      policy: { limits: bare.policy.limits, lockOut: bare.policy.lockOut, coolDown: bare.policy.coolDown },
       message: bare.message,
       log: bare.log,
     });

@@ -48,7 +48,7 @@ function configure(device: string, more = ''): string {
   const file = join(folder, 'simgate.toml');
   writeFileSync(
     file,
-    `[auth0]\nsubject = "s"\naudience = "a"\n[[modem]]\nname = "main"\ndevice = "${device}"\n${more}\n`,
+    `[auth0]\nsubject = "s"\naudience = "a"\n[policy]\ncountries = ["*"]\n[[modem]]\nname = "main"\ndevice = "${device}"\n${more}\n`,
   );
   return file;
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { mintToken } from '../../src/token.js';
 import { Child } from '../faults/child.js';
 import { VirtualModem } from '../faults/virtual-modem.js';
+import { openPolicy } from '../open-policy.js';
 
 export const secret = 'the-secret-of-this-test-run-0123456789abcdef';
 const [subject, audience] = ['urn:Auth0', 'urn:MySmsGateway'];
@@ -47,7 +48,7 @@ ${extra.includes('[control]') ? '' : `[control]\nsocket = "${stateDir}.sock"`}
 subject = "${subject}"
 audience = "${audience}"
 secret_file = "secret"
-[log]
+${extra.includes('[policy]') ? '' : openPolicy}[log]
 level = "debug"
 format = "json"
 [[modem]]

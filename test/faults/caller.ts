@@ -69,8 +69,8 @@ function exchange(port: number, token: string, message: PlannedMessage, limitMs:
   });
 }
 
-function bodyOf({ recipient, text, messageType }: PlannedMessage): string {
-  return JSON.stringify({ recipient, body: text, message_type: messageType });
+function bodyOf({ recipient, text, messageType, sender }: PlannedMessage): string {
+  return JSON.stringify({ recipient, body: text, message_type: messageType, sender });
 }
 
 function headersOf(token: string, { waitS }: PlannedMessage, body: string): OutgoingHttpHeaders {

@@ -9,6 +9,8 @@ export type Action =
   | { kind: 'reboot' }
   | { kind: 'registration'; state: 'searching' | 'denied' | 'none'; forMs: number }
   | { kind: 'noise'; lines: readonly string[] }
+  /** Bytes that no modem would say. */
+  | { kind: 'garbage'; lines: readonly string[] }
   | { kind: 'inbound'; from: string; text: string }
   | { kind: 'sigkill' }
   /** SIGKILL while the network's answer is late, so that it meets the next daemon. */
@@ -22,7 +24,9 @@ type Draw<T> = (random: Random) => T;
 const between = (random: Random, least: number, most: number): number =>
   least + random.below(most - least + 1);
 
-const downMs: Draw<number> = (random) => between(random, 50, 1500);
+/** Most ttys are back soon, some not for a while. */
+const downMs: Draw<number> = (random) =>
+  random.below(6) === 0 ? between(random, 3000, 6000) : between(random, 50, 1500);
 
 /**
  * `+CMS ERROR` codes by what they mean (3GPP TS 27.005 3.2.5, 24.011 8.2.5.4, 23.040 9.2.3.22): final, of this SIM, passing,
@@ -95,6 +99,12 @@ const noiseLines = [
   '\u00ff\u0000\u0007',
 ];
 
+/** Up to 200 octets of any value but the prompt's own `>`, which a modem with a bare prompt says in earnest. */
+const garbageLine: Draw<string> = (random) =>
+  Array.from({ length: between(random, 1, 200) }, () => String.fromCharCode(random.below(256)))
+    .join('')
+    .replaceAll('>', '<');
+
 /** The faults that are no submit's: of the tty, the network and the daemon. */
 const otherActions: Record<Exclude<ActionKind, 'submit_fault'>, Draw<Action>> = {
   hangup: (random) => ({
@@ -112,6 +122,10 @@ const otherActions: Record<Exclude<ActionKind, 'submit_fault'>, Draw<Action>> = 
     kind: 'noise',
     lines: Array.from({ length: between(random, 1, 8) }, () => noiseLines[random.below(noiseLines.length)]!),
   }),
+  garbage: (random) => ({
+    kind: 'garbage',
+    lines: Array.from({ length: between(random, 1, 6) }, () => garbageLine(random)),
+  }),
   inbound: () => ({ kind: 'inbound', from: '+4917012345678', text: '+CMGS: 7' }),
   sigkill: () => ({ kind: 'sigkill' }),
   sigkill_mid_send: (random) => ({
@@ -125,11 +139,18 @@ const otherActions: Record<Exclude<ActionKind, 'submit_fault'>, Draw<Action>> = 
 
 export const otherActionKinds = Object.keys(otherActions) as Exclude<ActionKind, 'submit_fault'>[];
 
+/**
+ * A network that says nothing for 135 s of the 180 s that a modem may take, then `+CMS ERROR: 350`; as the daemon under test waits 4 s, that
+ * is 3 s.
+ */
+export const slowRefusal = 'cms-late:350:3000';
+
 /** Every fault once, one of each group of CMS codes, in random order: drawing all of them in turn leaves none out. */
 export function shuffledDeck(random: Random): Action[] {
   const cards: Action[] = [
     ...submitFaultKinds.map((kind) => submitFault(submitFaults[kind](random))),
     ...Object.values(cmsGroups).map((codes) => submitFault(`cms:${codes[random.below(codes.length)]}`)),
+    submitFault(slowRefusal),
     ...otherActionKinds.map((kind) => otherActions[kind](random)),
   ];
   return shuffled(cards, random);

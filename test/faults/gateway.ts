@@ -6,6 +6,8 @@ import { Child, type Ended } from './child.js';
 export interface Restart {
   signal: 'SIGKILL' | 'SIGTERM';
   fromNs: bigint;
+  /** The old one is gone. */
+  endedNs: bigint;
   toNs: bigint;
 }
 
@@ -26,6 +28,7 @@ export class Gateway {
   readonly #log: WriteStream;
   readonly #onLine: (line: string) => void;
   readonly #onFault: (what: string) => void;
+  readonly #onDown: () => void;
   #now: Started | undefined;
   #expectedEnd: Child | undefined;
   #changing: Promise<void> = Promise.resolve();
@@ -33,12 +36,13 @@ export class Gateway {
   constructor(
     folder: string,
     configFile: string,
-    on: { line: (line: string) => void; fault: (what: string) => void },
+    on: { line: (line: string) => void; fault: (what: string) => void; down?: () => void },
   ) {
     this.#configFile = configFile;
     this.#log = createWriteStream(join(folder, 'daemon.log'));
     this.#onLine = on.line;
     this.#onFault = on.fault;
+    this.#onDown = on.down ?? (() => {});
   }
 
   get port(): number {
@@ -58,8 +62,10 @@ export class Gateway {
     this.#changing = this.#changing.then(async () => {
       const fromNs = process.hrtime.bigint();
       await this.#end(signal);
+      const endedNs = process.hrtime.bigint();
+      this.#onDown();
       this.#now = await this.#launch();
-      this.restarts.push({ signal, fromNs, toNs: process.hrtime.bigint() });
+      this.restarts.push({ signal, fromNs, endedNs, toNs: process.hrtime.bigint() });
     });
     return this.#changing;
   }

@@ -49,6 +49,7 @@ function verdict(outcome: Outcome, entries: readonly RecordEntry[], restarts = [
   const windows = restarts.map(([from = 0, to = 0]) => ({
     signal: 'SIGKILL' as const,
     fromNs: BigInt(ms(from)),
+    endedNs: BigInt(ms(from)),
     toNs: BigInt(ms(to)),
   }));
   return judge([story], [{ modem: 'sim', entries }], windows).map(

@@ -7,7 +7,7 @@ import type { Restart } from './gateway.js';
 import { type Acceptance, findSightings, type ModemRecord, type Sightings } from './sightings.js';
 
 export interface Violation {
-  property: 'I1' | 'I2' | 'I3' | 'I4' | 'I5' | 'I6' | 'I8' | 'contract';
+  property: 'I1' | 'I2' | 'I3' | 'I4' | 'I5' | 'I6' | 'I7' | 'I8' | 'contract';
   what: string;
   story?: Story;
 }

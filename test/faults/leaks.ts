@@ -1,4 +1,4 @@
-import type { PlannedPhase } from './plan.js';
+import { allMessages, type PlannedPhase } from './plan.js';
 import { markerPrefix } from './texts.js';
 
 /** Digits of every recipient of a run, and so the window that is looked for. */
@@ -17,9 +17,7 @@ export class LeakSearch {
       hexOf(Buffer.from(markerPrefix, 'utf16le').swap16()),
       ...secrets.flatMap((secret) => [secret, ...secret.split('.').slice(-1)]),
     ].map((text) => text.toLowerCase());
-    const numbers = [...phase.messages, ...phase.draining, ...phase.parting].map(({ recipient }) =>
-      recipient.slice(1),
-    );
+    const numbers = allMessages(phase).map(({ recipient }) => recipient.slice(1));
     this.#numbers = new Set(numbers.flatMap((digits) => [digits, semiOctets(digits)]));
   }
 

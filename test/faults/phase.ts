@@ -1,24 +1,32 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync } from 'node:fs';
 import { mintToken } from '../../src/token.js';
 import { post, type Story } from './caller.js';
+import { writeDaemonConfig } from './daemon-config.js';
 import type { Action } from './deck.js';
 import { Gateway } from './gateway.js';
 import { judge, type Violation } from './judge.js';
 import { LeakSearch } from './leaks.js';
+import { configuredModems, numberOf, startModems } from './modems.js';
+import type { PinFile } from './pin-file.js';
+import { judgePins, type PinAttempt, pinAttempts } from './pin-judge.js';
+import { PinTrial } from './pin-trial.js';
 import type { PlannedMessage, PlannedPhase } from './plan.js';
+import { findRecoveries, type Recovery } from './recoveries.js';
 import type { ModemRecord } from './sightings.js';
-import { VirtualModem } from './virtual-modem.js';
-import { type Outage, Watch } from './watch.js';
+import type { VirtualModem } from './virtual-modem.js';
+import { Watch } from './watch.js';
 
 /** What came of one phase. */
 export interface PhaseResult {
+  seed: number;
   phase: PlannedPhase;
   stories: readonly Story[];
   records: readonly ModemRecord[];
   violations: readonly Violation[];
-  outages: readonly Outage[];
+  recoveries: readonly Recovery[];
+  /** Each `AT+CPIN=`. */
+  pinAttempts: readonly PinAttempt[];
   worstGrowthKiB: number;
   worstResidentKiB: number;
   /** How often each kind of action was taken; faults of submits are counted by the record. */
@@ -27,6 +35,8 @@ export interface PhaseResult {
 
 /** I8: milliseconds from the last fault to a modem that is ready. The longest known way: 10 s without a prompt, then a silent modem. */
 const recoveryLimitMs = 45_000;
+/** Between messages that did not go by the modem they asked for. */
+const partingPauseMs = 3_000;
 /** I5: what the daemon may grow beyond its idle size. */
 const growthLimitKiB = 60 * 1024;
 /** Milliseconds that a caller waits at most when it was told to come later. */
@@ -57,8 +67,10 @@ class PhaseRun {
   readonly #noMoreFaults = new AbortController();
   readonly #tokens: string[] = [];
   readonly #modems: VirtualModem[] = [];
+  readonly #pinFiles: PinFile[] = [];
   #gateway!: Gateway;
   #watch!: Watch;
+  #pinTrial: PinTrial | undefined;
 
   constructor(phase: PlannedPhase, seed: number, folder: string, over: AbortSignal) {
     this.#phase = phase;
@@ -70,11 +82,14 @@ class PhaseRun {
   async run(): Promise<PhaseResult> {
     await this.#setUp();
     const waiting = [...this.#phase.messages];
-    await Promise.all(
-      Array.from({ length: this.#phase.callers }, (_, index) => this.#callerLoop(waiting, index)),
-    );
+    await Promise.all([
+      ...Array.from({ length: this.#phase.callers }, (_, index) => this.#callerLoop(waiting, index)),
+      this.#pinTrial?.run(),
+    ]);
     await this.#drain();
-    await this.#partInPeace();
+    // The last faults may have cut off a try.
+    await this.#pinTrial?.help();
+    await Promise.all(this.#modems.map((_, index) => this.#partInPeace(index)));
     await this.#watch.stop();
     await this.#gateway.stop();
     for (const modem of this.#modems) await modem.stop();
@@ -83,18 +98,29 @@ class PhaseRun {
 
   async #setUp(): Promise<void> {
     mkdirSync(this.#folder);
-    await this.#startModems();
+    const { modems, pinFiles } = await startModems(this.#phase, this.#seed, this.#folder);
+    this.#modems.push(...modems);
+    this.#pinFiles.push(...pinFiles);
     await this.#mintTokens();
-    const leaks = new LeakSearch(this.#phase, [this.#secret, ...this.#tokens]);
-    this.#gateway = new Gateway(this.#folder, this.#writeConfig(), {
+    const pins = pinFiles.map(({ rightPin }) => rightPin);
+    const leaks = new LeakSearch(this.#phase, [this.#secret, ...this.#tokens, ...pins]);
+    const configured = configuredModems({ modems, pinFiles });
+    const configFile = writeDaemonConfig(this.#folder, this.#secret, configured, this.#phase);
+    this.#gateway = new Gateway(this.#folder, configFile, {
       line: (line) => {
+        this.#watch.takeLine(line);
         const leak = leaks.find(line);
         if (leak !== undefined)
           this.#violations.push({ property: 'I6', what: `${leak} in the log: ${line}` });
       },
       fault: (what) => this.#violations.push({ property: 'contract', what }),
+      down: () => this.#watch.noteDown(),
     });
-    this.#watch = new Watch(this.#gateway);
+    this.#watch = new Watch(
+      this.#gateway,
+      modems.map(({ name }) => name),
+    );
+    this.#pinTrial = this.#makePinTrial();
     await this.#gateway.start();
     this.#watch.start();
     if (await this.#watch.untilReady(recoveryLimitMs)) return;
@@ -103,13 +129,23 @@ class PhaseRun {
     );
   }
 
-  async #startModems(): Promise<void> {
-    const { modems, vendor, number } = this.#phase;
-    for (const [index, flags] of modems.entries()) {
-      const seed = String(this.#seed * 100 + number * 2 + index);
-      const all = ['--vendor', vendor, '--seed', seed, ...flags];
-      this.#modems.push(await VirtualModem.start(this.#folder, `modem${index + 1}`, all));
-    }
+  #makePinTrial(): PinTrial | undefined {
+    const { pins } = this.#phase;
+    if (pins === undefined) return undefined;
+    const messages = [...pins.messages];
+    return new PinTrial({
+      plan: pins,
+      modems: this.#modems,
+      files: this.#pinFiles,
+      gateway: this.#gateway,
+      watch: this.#watch,
+      over: this.#over,
+      send: async (modem) => {
+        const message = messages.shift();
+        if (message !== undefined) await this.#send({ ...message, sender: numberOf(modem) }, 0);
+      },
+      onViolation: (violation) => this.#violations.push(violation),
+    });
   }
 
   /** One for each caller, told apart by its life. */
@@ -119,29 +155,6 @@ class PhaseRun {
     for (let index = 0; index < this.#phase.callers; index += 1) {
       this.#tokens.push(await mintToken({ secret, ...names, expiresInS: 3600 + index }));
     }
-  }
-
-  #writeConfig(): string {
-    const { deadlineS, statusReport } = this.#phase;
-    const secretFile = join(this.#folder, 'secret');
-    writeFileSync(secretFile, this.#secret, { mode: 0o600 });
-    const lines = [
-      `state_dir = "${join(this.#folder, 'state')}"`,
-      '[http]\nlisten = "127.0.0.1:0"',
-      '[admin]\nlisten = "127.0.0.1:0"',
-      `[control]\nsocket = "control.sock"\n[auth0]\nsubject = "urn:Auth0"\naudience = "urn:MySmsGateway"\nsecret_file = "${secretFile}"`,
-      `[message]\ndeadline_s = ${deadlineS}`,
-      '[log]\nlevel = "debug"\nformat = "json"',
-      ...this.#modems.map(({ name, link }) =>
-        [
-          `[[modem]]\nname = "${name}"\ndevice = "${link}"\nstatus_report = ${statusReport}`,
-          'guard_ms = 0\nsubmit_timeout_s = 4\nidle_probe_s = 2',
-        ].join('\n'),
-      ),
-    ];
-    const file = join(this.#folder, 'simgate.toml');
-    writeFileSync(file, `${lines.join('\n')}\n`);
-    return file;
   }
 
   /** One caller: takes the next message when it has the answer to its last, until none is left. */
@@ -185,7 +198,6 @@ class PhaseRun {
     // A fault of a submit is to meet this very message, so it is in place before.
     if (action.kind !== 'submit_fault') await pause(delayMs);
     count(action.kind);
-    this.#watch.lastEvent = action.kind === 'submit_fault' ? action.fault : action.kind;
     await this.#act(action, this.#modems[modem]!, delayMs);
   }
 
@@ -202,6 +214,7 @@ class PhaseRun {
         await pause(action.forMs);
         return modem.control({ registration: 'home' });
       case 'noise':
+      case 'garbage':
         for (const line of action.lines) await modem.control({ inject: line });
         return;
       case 'inbound':
@@ -238,38 +251,55 @@ class PhaseRun {
     this.#violations.push({ property: 'contract', what: `a fault could not be played: ${String(error)}` });
   };
 
-  /** I8: with all faults over, the modem comes back by itself and a message gets through. */
-  async #partInPeace(): Promise<void> {
-    this.#watch.lastEvent = 'the last fault';
-    if (!(await this.#watch.untilReady(recoveryLimitMs))) {
-      this.#violations.push({ property: 'I8', what: `not ready ${recoveryLimitMs} ms after the last fault` });
-      return;
-    }
+  /** I8: with all faults over, each modem comes back by itself, and a message gets through it, as its network's record says. */
+  async #partInPeace(index: number): Promise<void> {
+    const modem = this.#modems[index]!;
     const until = performance.now() + recoveryLimitMs;
-    for (const message of this.#phase.parting) {
+    const isBroken = (what: string): void => {
+      this.#violations.push({ property: 'I8', what: `${modem.name} ${what}` });
+    };
+    while (!this.#watch.saysReady(modem.name)) {
+      this.#over.throwIfAborted();
+      if (performance.now() > until)
+        return isBroken(`is not ready ${recoveryLimitMs} ms after the last fault`);
+      await pause(100);
+    }
+    for (const message of this.#phase.parting[index] ?? []) {
       this.#over.throwIfAborted();
       await pause(message.pauseMs);
-      await this.#watch.untilReady(Math.max(0, until - performance.now()));
-      const story = await this.#send(message, 0);
-      if (story.outcome.kind === 'answered' && story.outcome.status === 200) return;
+      const before = await modem.accepted();
+      const story = await this.#send({ ...message, sender: numberOf(index) }, 0);
+      const wasSent = story.outcome.kind === 'answered' && story.outcome.status === 200;
+      if (wasSent && (await modem.accepted()) > before) return;
       if (performance.now() > until) break;
+      // One that went by another modem has cost no time, and this one may have a doubt to get over.
+      await pause(partingPauseMs);
       await this.#waitAsTold(story);
     }
-    this.#violations.push({ property: 'I8', what: 'ready, but no message got through after the last fault' });
+    isBroken('is ready, but no message got through it after the last fault');
   }
 
   #result(): PhaseResult {
     const records = this.#modems.map((modem) => ({ modem: modem.name, entries: modem.record() }));
-    const { outages, worstGrowthKiB, worstResidentKiB } = this.#watch;
+    const { changes, worstGrowthKiB, worstResidentKiB } = this.#watch;
+    const { restarts } = this.#gateway;
+    const writes = this.#pinFiles.flatMap((file) => file.writes);
+    const withPins = this.#pinFiles.map((file, index) => ({ record: records[index]!, writes: file.writes }));
     if (worstGrowthKiB > growthLimitKiB) {
       this.#violations.push({ property: 'I5', what: `the daemon grew by ${worstGrowthKiB} KiB` });
     }
     return {
+      seed: this.#seed,
       phase: this.#phase,
       stories: this.#stories,
       records,
-      violations: [...this.#violations, ...judge(this.#stories, records, this.#gateway.restarts)],
-      outages,
+      violations: [
+        ...this.#violations,
+        ...judge(this.#stories, records, restarts),
+        ...withPins.flatMap((each) => judgePins(each.record, each.writes, restarts)),
+      ],
+      recoveries: findRecoveries(changes, records, restarts, writes),
+      pinAttempts: withPins.flatMap((each) => pinAttempts(each.record, each.writes, restarts)),
       worstGrowthKiB,
       worstResidentKiB,
       actions: this.#actions,

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { seededRandom } from '../../src/simulator/random.js';
 import { countSegments } from '../../src/sms/segments.js';
 import { otherActionKinds, shuffledDeck, submitFaultKinds } from './deck.js';
+import { playedPinFaults } from './pins.js';
 import { planRun } from './plan.js';
 import { findMarker } from './texts.js';
 
@@ -27,6 +28,17 @@ test('a deck holds every kind of fault', () => {
     action.kind === 'submit_fault' ? action.fault.split(':')[0] : action.kind,
   );
   expect([...submitFaultKinds, ...otherActionKinds].filter((kind) => !played.includes(kind))).toEqual([]);
+});
+
+test('the modems with a PIN meet every way in which that can go wrong, and one of them loses its lock at last', () => {
+  const { pins } = planRun(2, 300).find((phase) => phase.pins !== undefined)!;
+  const hands = pins!.rounds.flatMap((round) => round.hands);
+  const cards = hands.flatMap(({ card }) => card ?? []);
+  const faults = cards.flatMap((card) => ('fault' in card ? [`pin-${card.fault.replace(/:.*/, '')}`] : []));
+  expect(playedPinFaults.filter((kind) => !faults.includes(kind))).toEqual([]);
+  expect(cards.map(({ kind }) => kind)).toEqual(expect.arrayContaining(['sigkill', 'wrong_file']));
+  expect(hands.filter(({ remedy }) => remedy === 'remove_lock')).toHaveLength(1);
+  expect(pins!.rounds[0]!.hands.map(({ card }) => card)).toEqual(pins!.starts.map(() => undefined));
 });
 
 test('2000 messages meet every fault and at least ten restarts', () => {

@@ -1,6 +1,7 @@
 import { type Random, seededRandom } from '../../src/simulator/random.js';
 import type { VendorName } from '../../src/simulator/vendors.js';
-import { type Action, shuffled, shuffledDeck } from './deck.js';
+import { type Action, shuffled, shuffledDeck, slowRefusal } from './deck.js';
+import { type PinStart, type PlannedPins, planPins } from './pins.js';
 import { markedText } from './texts.js';
 
 /** One message and how its caller behaves. Times are milliseconds. */
@@ -19,6 +20,8 @@ export interface PlannedMessage {
   waitS: number | undefined;
   /** The caller hangs up this long after it sent its request. */
   leaveAfterMs: number | undefined;
+  /** The number of the modem that it is to go by. */
+  sender?: string;
   /** What goes wrong around it. */
   fault: { action: Action; delayMs: number; modem: number } | undefined;
 }
@@ -36,8 +39,9 @@ export interface PlannedPhase {
   messages: readonly PlannedMessage[];
   /** Sent after them, as long as a planned fault still waits for a submit to meet. */
   draining: readonly PlannedMessage[];
-  /** Sent when all faults are over, one after another until one gets through. */
-  parting: readonly PlannedMessage[];
+  /** Sent when all faults are over, for each modem one after another until one gets through it. */
+  parting: readonly (readonly PlannedMessage[])[];
+  pins: (PlannedPins & { messages: readonly PlannedMessage[] }) | undefined;
 }
 
 /**
@@ -61,11 +65,49 @@ interface Template {
   name: string;
   modems: readonly (readonly string[])[];
   statusReport?: boolean;
+  /** How many messages there are to one that meets a fault; {@link messagesPerFault} when not said. */
+  messagesPerFault?: number;
+  /** SIMs that ask for a PIN, by modem. */
+  pins?: readonly PinStart[];
 }
 
-const common = ['--boot-ms', '300', '--submit-latency', '60'];
-const noisy = ['--boot-ms', '300', '--submit-latency', '40', '--urc-noise', '5', '--baud', '115200'];
+/** A tty that comes back has another number each time; the configured device is the link that points to it. */
+const moving = ['--tty-moves', '--boot-ms', '300'];
+const common = [...moving, '--submit-latency', '60'];
+const noisy = [...moving, '--submit-latency', '40', '--urc-noise', '5', '--baud', '115200'];
 const chances = ['garble@2%', 'drop-bytes@2%', 'split:1@5%', 'urc-burst@5%', 'prompts:2@5%', 'cms:42@3%'];
+
+const unplugged = [
+  'hangup-before:900@3%',
+  'hangup-during-pdu:700@3%',
+  'hangup-after-ctrlz:1200@2%',
+  'hangup-after-ctrlz-lost:400@2%',
+  'glitch-after-ctrlz:800@2%',
+  'hangup-after-reply:600:15@3%',
+];
+const everything = [
+  ...chances,
+  ...unplugged.map((fault) => fault.replace(/@.*/, '@1%')),
+  `${slowRefusal}@2%`,
+  'registration-lost:1500@2%',
+  'reboot-before-prompt@1%',
+  'reboot-before-ctrlz@1%',
+  'reboot-after-ctrlz@1%',
+  'silence:2500@1%',
+  'late:2500@2%',
+  'no-prompt:1500@1%',
+  'stuck-prompt@40%',
+];
+const playing = (faults: readonly string[]): string[] => faults.flatMap((fault) => ['--fault', fault]);
+
+/** Found at the start: all well, a mistyped PIN, tries spent elsewhere, a blocked SIM, and a first try that is never answered. */
+const pinStarts: readonly PinStart[] = [
+  { file: 'right', tries: 3 },
+  { file: 'wrong', tries: 3 },
+  { file: 'right', tries: 2 },
+  { file: 'right', tries: 0 },
+  { file: 'right', tries: 3, fault: 'silence-lost:2000' },
+];
 
 /** The kinds of modem and network that a run meets, in this order, over and over. */
 const templates: readonly Template[] = [
@@ -73,7 +115,7 @@ const templates: readonly Template[] = [
   { name: 'answers AT while it sends', modems: [[...common, '--parallel']] },
   {
     name: 'faults by chance, noise, UART speed',
-    modems: [[...noisy, ...chances.flatMap((fault) => ['--fault', fault])]],
+    modems: [[...noisy, ...playing(chances)]],
   },
   {
     name: 'USB stick, loses bytes while busy, stuck prompts',
@@ -87,6 +129,23 @@ const templates: readonly Template[] = [
     ],
     statusReport: true,
   },
+  {
+    name: 'two modems that come back under another name',
+    modems: [
+      [...common, ...playing(unplugged)],
+      [...common, '--submit-latency', '120', ...playing(unplugged)],
+    ],
+  },
+  {
+    name: 'three modems, all faults at once',
+    modems: [
+      [...common, ...playing(everything)],
+      [...noisy, '--reset-tty', 'hangup', ...playing(everything)],
+      [...common, '--busy', 'drop', '--registration-delay', '700', ...playing(everything)],
+    ],
+    messagesPerFault: 3,
+  },
+  { name: 'five SIMs with a PIN', modems: pinStarts.map(() => common), pins: pinStarts },
 ];
 
 /** About one message in so many meets a fault. */
@@ -97,22 +156,25 @@ const drainingMessages = 20;
 
 /** Everything that is left to chance, decided before anything runs: the same seed is the same plan. */
 export function planRun(seed: number, messageCount: number): PlannedPhase[] {
-  const [forPhases, forMessages, forFaults] = [1, 2, 3].map((stream) => seededRandom(seed * 16 + stream));
+  const [forPhases, forMessages, forFaults, forPins] = [1, 2, 3, 4].map((stream) =>
+    seededRandom(seed * 16 + stream),
+  );
   const phaseCount = Math.max(templates.length, Math.round(messageCount / messagesPerPhase));
   const makers = shuffled(vendors, forPhases!);
   const deal = dealer(forFaults!);
   let number = 0;
-  const take = (count: number, modems: number | undefined): PlannedMessage[] => {
+  const take = (count: number, template?: Template): PlannedMessage[] => {
     const messages: PlannedMessage[] = [];
     for (let taken = 0; taken < count; taken += 1) {
       const message = planMessage(forMessages!, number++, messages);
-      const fault = modems === undefined ? undefined : planFault(forFaults!, deal, modems);
+      const fault = template === undefined ? undefined : planFault(forFaults!, deal, template);
       messages.push({ ...message, fault });
     }
     return messages;
   };
   return Array.from({ length: phaseCount }, (_, index) => {
     const template = templates[index % templates.length]!;
+    const pins = template.pins && planPins(forPins!, template.pins);
     const count =
       Math.floor(((index + 1) * messageCount) / phaseCount) - Math.floor((index * messageCount) / phaseCount);
     return {
@@ -123,11 +185,17 @@ export function planRun(seed: number, messageCount: number): PlannedPhase[] {
       deadlineS: 2 + forPhases!.below(2),
       statusReport: template.statusReport === true,
       callers: 3 + forPhases!.below(3),
-      messages: take(count, template.modems.length),
-      draining: take(drainingMessages, undefined).map(quietly),
-      parting: take(partingMessages, undefined).map(quietly),
+      messages: take(count, template),
+      draining: take(drainingMessages).map(quietly),
+      parting: template.modems.map(() => take(partingMessages).map(quietly)),
+      pins: pins && { ...pins, messages: take(pins.rounds.length * template.modems.length).map(quietly) },
     };
   });
+}
+
+/** Every message that the phase may send. */
+export function allMessages({ messages, draining, parting, pins }: PlannedPhase): PlannedMessage[] {
+  return [...messages, ...draining, ...parting.flat(), ...(pins?.messages ?? [])];
 }
 
 /** Cards from one deck after another. */
@@ -139,9 +207,9 @@ function dealer(random: Random): () => Action {
   };
 }
 
-function planFault(random: Random, deal: () => Action, modems: number): PlannedMessage['fault'] {
-  if (random.below(messagesPerFault) !== 0) return undefined;
-  return { action: deal(), delayMs: random.below(200), modem: random.below(modems) };
+function planFault(random: Random, deal: () => Action, template: Template): PlannedMessage['fault'] {
+  if (random.below(template.messagesPerFault ?? messagesPerFault) !== 0) return undefined;
+  return { action: deal(), delayMs: random.below(200), modem: random.below(template.modems.length) };
 }
 
 function planMessage(random: Random, number: number, before: readonly PlannedMessage[]): PlannedMessage {

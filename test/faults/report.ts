@@ -3,6 +3,8 @@ import type { Outcome, Story } from './caller.js';
 import { cmsGroups, otherActionKinds, submitFaultKinds } from './deck.js';
 import type { Violation } from './judge.js';
 import type { PhaseResult } from './phase.js';
+import { playedPinFaults } from './pins.js';
+import type { Recovery } from './recoveries.js';
 
 /** A run this long meets every fault. */
 const messagesForCoverage = 500;
@@ -19,10 +21,13 @@ export function shortcomings(results: readonly PhaseResult[], messageCount: numb
   const sent = stories.filter(({ outcome }) => outcome.kind === 'answered' && outcome.status === 200).length;
   if (sent < leastSuccess * stories.length)
     found.push(`only ${sent} of ${stories.length} messages were sent`);
+  const unmoved = attachments(results).filter(({ isMoved }) => !isMoved).length;
+  if (unmoved > 0) found.push(`${unmoved} ttys came back under the name they had`);
   if (messageCount < messagesForCoverage) return found;
   const played = faultCounts(results);
   const wanted = [
     ...submitFaultKinds,
+    ...playedPinFaults,
     standingFault,
     ...otherActionKinds,
     ...Object.keys(cmsGroups).map((group) => `cms (${group})`),
@@ -56,24 +61,68 @@ function groupOf(code: number): string | undefined {
 /** The run in a few lines. */
 export function summary(results: readonly PhaseResult[]): string {
   const stories = results.flatMap((result) => result.stories);
-  const outcomes = tally(stories.map(({ outcome }) => nameOf(outcome)));
-  const outages = results.flatMap((result) => result.outages).sort((a, b) => a.ms - b.ms);
-  const worst = outages.at(-1);
   const answers = stories.flatMap(({ sentNs, outcome }) =>
     outcome.kind === 'answered' ? [Number(outcome.atNs - sentNs) / 1e6] : [],
   );
   const growth = Math.max(...results.map((result) => result.worstGrowthKiB));
   const resident = Math.max(...results.map((result) => result.worstResidentKiB));
+  const attempts = results.flatMap((result) => result.pinAttempts);
+  const recoveries = results.flatMap((result) => result.recoveries);
+  const ttys = attachments(results);
   return [
-    `messages         ${stories.length}`,
-    ...table(outcomes),
     'faults',
     ...table(faultCounts(results)),
+    'answers',
+    ...table(tally(stories.map(({ outcome }) => nameOf(outcome)))),
     `worst answer     ${Math.round(Math.max(...answers))} ms`,
-    `recoveries       ${outages.length}: median ${Math.round(outages[outages.length >> 1]?.ms ?? 0)} ms, worst ${Math.round(worst?.ms ?? 0)} ms (after ${worst?.after})`,
-    ...outages.filter(({ ms }) => ms >= 5000).map(({ ms, after }) => `  ${Math.round(ms)} ms after ${after}`),
     `memory           ${resident >> 10} MiB at most, ${growth >> 10} MiB over idle`,
+    `AT+CPIN=         ${attempts.length}, as the daemon knew them afterwards:`,
+    ...table(tally(attempts.map(({ knowledge }) => knowledge))),
+    `re-attached      ${ttys.length} ttys, ${ttys.filter(({ isMoved }) => isMoved).length} of them under another name`,
+    ...recoveryTable(recoveries),
+    `messages         ${stories.length}`,
+    `seeds            ${[...new Set(results.map(({ seed }) => seed))].join(', ')}`,
+    `phases           ${results.length}, with ${results.reduce((sum, { phase }) => sum + phase.modems.length, 0)} modems`,
+    `violations       ${violationCounts(results)}`,
   ].join('\n');
+}
+
+const promises = ['I1', 'I2', 'I3', 'I4', 'I5', 'I6', 'I7', 'I8', 'contract'] as const;
+
+function violationCounts(results: readonly PhaseResult[]): string {
+  const broken = tally(results.flatMap(({ violations }) => violations.map(({ property }) => property)));
+  return promises.map((property) => `${property} ${broken.get(property) ?? 0}`).join(', ');
+}
+
+/** Each tty that came back, and whether its number is a new one. */
+function attachments(results: readonly PhaseResult[]): { isMoved: boolean }[] {
+  return results.flatMap(({ records }) =>
+    records.flatMap(({ entries }) => {
+      const ttys = entries.flatMap((entry) => (entry.kind === 'attached' ? [entry.tty] : []));
+      return ttys.slice(1).map((tty, index) => ({ isMoved: tty !== ttys[index] }));
+    }),
+  );
+}
+
+/** How long modems were away, by what took them away, and how long after they could work again they were ready. */
+function recoveryTable(recoveries: readonly Recovery[]): string[] {
+  const kinds = [...new Set(recoveries.map(({ kind }) => kind))].sort((a, b) => a.localeCompare(b));
+  const lines = [...kinds, undefined].map((kind) => {
+    const those = recoveries.filter((each) => kind === undefined || each.kind === kind);
+    const out = spread(those.map(({ outMs }) => outMs));
+    const back = spread(those.flatMap(({ sinceBackMs }) => sinceBackMs ?? []));
+    return `  ${String(those.length).padStart(5)}  ${(kind ?? 'all').padEnd(26)}${out}${back}`;
+  });
+  const head = `recoveries       ${''.padEnd(17)}${'out: median   worst'.padStart(20)}${'once it was back:'.padStart(22)}`;
+  return [`${head}  (ms)`, ...lines];
+}
+
+/** Median and worst. */
+function spread(times: readonly number[]): string {
+  const sorted = [...times].sort((a, b) => a - b);
+  const shownAs = (time: number | undefined): string =>
+    (time === undefined ? '-' : String(Math.round(time))).padStart(8);
+  return `   ${shownAs(sorted[sorted.length >> 1])}${shownAs(sorted.at(-1))}`;
 }
 
 function tally(names: readonly string[]): Map<string, number> {
@@ -101,9 +150,9 @@ const aroundNs = 1_500_000_000n;
 const mostLines = 60;
 
 /** A violation with what it takes to understand it: the message, its answer, and the record around it. */
-export function describe(violation: Violation, { phase, records }: PhaseResult): string {
+export function describe(violation: Violation, { seed, phase, records }: PhaseResult): string {
   const { property, what, story } = violation;
-  const head = `${property} violated in phase ${phase.number} (${phase.name}, ${phase.vendor}): `;
+  const head = `${property} violated with seed ${seed} in phase ${phase.number} (${phase.name}, ${phase.vendor}): `;
   if (story === undefined) return head + what;
   const { message, outcome, sentNs } = story;
   const lines = records.flatMap(({ modem, entries }) =>

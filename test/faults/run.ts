@@ -1,6 +1,7 @@
 /**
  * The fault run: the whole daemon against the virtual modem, with random faults on random messages, judged by the virtual
- * network's record. `--seed N` repeats what was chosen; the seed is printed first. Exits with 1 when a promise was broken.
+ * network's record. `--seed N` repeats what was chosen, may be given several times, and is printed first. `--phase` takes a
+ * phase's number or a part of its name. Exits with 1 when a promise was broken, or a modem was not ready at the end.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,12 +13,13 @@ import { type PlannedPhase, planRun } from './plan.js';
 import { describe, shortcomings, summary } from './report.js';
 
 interface RunOptions {
-  seed: number;
+  seeds: readonly number[];
+  /** With each seed. */
   messages: number;
   /** The hard limit of the whole run. */
   limitS: number;
-  /** Runs these phases only; their choices stay the same. */
-  only: readonly number[] | undefined;
+  /** Runs these phases only, by number or by a part of the name; their choices stay the same. */
+  only: readonly string[] | undefined;
   /** Keeps records and logs of a run that went well, too. */
   keep: boolean;
 }
@@ -25,7 +27,7 @@ interface RunOptions {
 function readOptions(): RunOptions {
   const { values } = parseArgs({
     options: {
-      seed: { type: 'string' },
+      seed: { type: 'string', multiple: true },
       messages: { type: 'string', default: '300' },
       'limit-s': { type: 'string', default: '900' },
       phase: { type: 'string', multiple: true },
@@ -33,10 +35,10 @@ function readOptions(): RunOptions {
     },
   });
   return {
-    seed: wholeNumber('seed', values.seed ?? String(Date.now() % 1_000_000)),
+    seeds: (values.seed ?? [String(Date.now() % 1_000_000)]).map((seed) => wholeNumber('seed', seed)),
     messages: wholeNumber('messages', values.messages),
     limitS: wholeNumber('limit-s', values['limit-s']),
-    only: values.phase?.map((phase) => wholeNumber('phase', phase)),
+    only: values.phase,
     keep: values.keep,
   };
 }
@@ -46,23 +48,35 @@ function wholeNumber(name: string, text: string): number {
   return Number(text);
 }
 
-/** Runs every phase, tells of each, and resolves with whether all promises were kept. */
+/** Runs every phase with every seed, tells of each, and resolves with whether all promises were kept. */
 async function runAll(options: RunOptions, folder: string, over: AbortSignal): Promise<boolean> {
-  const plan = planRun(options.seed, options.messages);
-  const phases = plan.filter(({ number }) => options.only?.includes(number) ?? true);
   const results: PhaseResult[] = [];
-  for (const phase of phases) {
-    const result = await runPhase(phase, options.seed, join(folder, `phase${phase.number}`), over);
-    results.push(result);
-    console.log(headline(phase, result));
-    for (const violation of result.violations) console.log(describe(violation, result));
+  const lacking: string[] = [];
+  for (const seed of options.seeds) {
+    const plan = planRun(seed, options.messages);
+    const own: PhaseResult[] = [];
+    for (const phase of plan.filter((each) => isWanted(each, options.only))) {
+      const result = await runPhase(phase, seed, join(folder, `seed${seed}-phase${phase.number}`), over);
+      own.push(result);
+      console.log(headline(phase, result));
+      for (const violation of result.violations) console.log(describe(violation, result));
+    }
+    results.push(...own);
+    if (options.only === undefined) lacking.push(...shortcomings(own, options.messages));
   }
+  if (results.length === 0) throw new RangeError(`no phase is called ${options.only?.join(' or ')}`);
   console.log(summary(results));
-  const lacking = options.only === undefined ? shortcomings(results, options.messages) : [];
   for (const what of lacking) console.log(`the run proves too little: ${what}`);
   const violations = results.reduce((sum, result) => sum + result.violations.length, 0);
-  console.log(`seed ${options.seed}: ${violations} violations`);
+  console.log(`${options.seeds.map((seed) => `seed ${seed}`).join(', ')}: ${violations} violations`);
   return violations === 0 && lacking.length === 0;
+}
+
+function isWanted({ number, name }: PlannedPhase, only: RunOptions['only']): boolean {
+  return (
+    only?.some((wanted) => wanted === String(number) || (!/^\d+$/.test(wanted) && name.includes(wanted))) ??
+    true
+  );
 }
 
 function headline({ number, name, vendor }: PlannedPhase, { stories, violations }: PhaseResult): string {
@@ -73,7 +87,7 @@ function headline({ number, name, vendor }: PlannedPhase, { stories, violations 
 
 async function main(): Promise<void> {
   const options = readOptions();
-  console.log(`seed ${options.seed}, ${options.messages} messages`);
+  console.log(`seed ${options.seeds.join(', ')}, ${options.messages} messages`);
   const folder = mkdtempSync(join(tmpdir(), 'simgate-faults-'));
   const over = new AbortController();
   const stop = (why: string) => () => over.abort(new Error(why));

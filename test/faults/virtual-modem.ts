@@ -66,6 +66,18 @@ export class VirtualModem {
     return Number(submits);
   }
 
+  /** What the SIM knows, and how many `AT+CPIN=` the modem has seen. */
+  async simCard(): Promise<{ state: string; tries: number; attempts: number }> {
+    const { sim_state, pin_tries, pin_attempts } = await this.control({ stats: true });
+    return { state: String(sim_state), tries: Number(pin_tries), attempts: Number(pin_attempts) };
+  }
+
+  /** How many segments the network has taken from this modem. */
+  async accepted(): Promise<number> {
+    const { accepted } = await this.control({ stats: true });
+    return Number(accepted);
+  }
+
   /** Sends a control line; rejects when the simulator refuses it or has ended. */
   async control(line: object): Promise<ModemEvent> {
     if (this.#child.hasEnded) throw new Error(`${this.name}: the virtual modem has ended`);

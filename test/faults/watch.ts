@@ -1,34 +1,29 @@
 import { isReady } from './caller.js';
 import { type Gateway, residentKiB } from './gateway.js';
-
-/** A time without a ready modem. */
-export interface Outage {
-  ms: number;
-  /** What was done last before it. */
-  after: string;
-}
+import type { PhaseChange } from './recoveries.js';
 
 /** How often the daemon is looked at. */
 const lookEveryMs = 100;
 
-/** Looks at the daemon from outside: whether it is ready, and how much memory it holds. */
+/** Looks at the daemon: from outside whether it is ready and how much memory it holds, and by its log what it says of each modem. */
 export class Watch {
-  readonly outages: Outage[] = [];
+  /** All that the daemon said of its modems' phases, and its absence. */
+  readonly changes: PhaseChange[] = [];
   /** The most that one daemon grew beyond what it held when it was first ready, in KiB. */
   worstGrowthKiB = 0;
   worstResidentKiB = 0;
-  /** For the report: what happened last. */
-  lastEvent = 'the start';
   readonly #gateway: Gateway;
+  readonly #modems: readonly string[];
+  readonly #ready = new Set<string>();
   readonly #idleKiB = new Map<number, number>();
-  #lostAt: number | undefined = performance.now();
-  #lostAfter = this.lastEvent;
   #onReady: (() => void)[] = [];
   #watching: Promise<void> | undefined;
   #isOver = false;
 
-  constructor(gateway: Gateway) {
+  constructor(gateway: Gateway, modems: readonly string[]) {
     this.#gateway = gateway;
+    this.#modems = modems;
+    this.noteDown();
   }
 
   start(): void {
@@ -51,33 +46,46 @@ export class Watch {
     });
   }
 
+  /** What the daemon says of this modem; the network's record is the judge of whether that is so. */
+  saysReady(modem: string): boolean {
+    return this.#ready.has(modem);
+  }
+
+  /** A line of the daemon's log. */
+  takeLine(line: string): void {
+    if (!line.includes('"event":"modem"')) return;
+    const { modem, phase } = JSON.parse(line) as { modem: string; phase: string };
+    if (phase === this.changes.findLast((change) => change.modem === modem)?.phase) return;
+    this.#note(modem, phase);
+  }
+
+  /** The daemon has gone, and every modem's phase with it. */
+  noteDown(): void {
+    for (const modem of this.#modems) this.#note(modem, 'absent');
+  }
+
+  #note(modem: string, phase: string): void {
+    this.changes.push({ modem, phase, atNs: process.hrtime.bigint() });
+    if (phase === 'ready') this.#ready.add(modem);
+    else this.#ready.delete(modem);
+  }
+
   async #run(): Promise<void> {
     while (!this.#isOver) {
-      this.#noteReadiness(await isReady(this.#gateway.port));
-      this.#noteMemory();
+      const ready = await isReady(this.#gateway.port);
+      this.#noteMemory(ready);
+      if (ready) for (const tell of this.#onReady.splice(0)) tell();
       await new Promise((resolve) => setTimeout(resolve, lookEveryMs));
     }
   }
 
-  #noteReadiness(ready: boolean): void {
-    const now = performance.now();
-    if (!ready) {
-      if (this.#lostAt === undefined) this.#lostAfter = this.lastEvent;
-      this.#lostAt ??= now;
-      return;
-    }
-    if (this.#lostAt !== undefined) this.outages.push({ ms: now - this.#lostAt, after: this.#lostAfter });
-    this.#lostAt = undefined;
-    for (const tell of this.#onReady.splice(0)) tell();
-  }
-
-  #noteMemory(): void {
+  #noteMemory(ready: boolean): void {
     const { pid } = this.#gateway;
     const kiB = pid === undefined ? undefined : residentKiB(pid);
     if (pid === undefined || kiB === undefined) return;
     this.worstResidentKiB = Math.max(this.worstResidentKiB, kiB);
     // What it holds before anything was sent; each restart is a new process.
-    if (this.#lostAt === undefined && !this.#idleKiB.has(pid)) this.#idleKiB.set(pid, kiB);
+    if (ready && !this.#idleKiB.has(pid)) this.#idleKiB.set(pid, kiB);
     this.worstGrowthKiB = Math.max(this.worstGrowthKiB, kiB - (this.#idleKiB.get(pid) ?? kiB));
   }
 }

@@ -50,9 +50,40 @@ describe('answers on one connection', () => {
     expect(answers[0]?.headers.get('connection')).toBe('close');
   });
 
+  it('all go out before garbage ends the connection, though a later one was made first', async () => {
+    const { send, called, go } = gated();
+    const { port, record } = await startGateway({ send });
+    const wire = await Wire.open(port);
+    const sending = called();
+    wire.write((await request()) + (await request()).replace(/Bearer \S+/, 'Bearer x.y.z'));
+    await Promise.all([sending, record.next('token_refused')]);
+    wire.write('garbage\r\n\r\n');
+    // A round trip on another connection: by then the server has seen the garbage.
+    await exchange(port, 'GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+    go();
+    expect((await wire.untilClosed()).map((answer) => answer.status)).toEqual([200, 401]);
+  });
+
+  it('end with one that says so: what stands behind it is not sent, for nobody would hear of it', async () => {
+    const { send, called, go } = gated();
+    const gateway = await startGateway({ send });
+    const wire = await Wire.open(gateway.port);
+    const sending = called();
+    const twoHosts = (await request()).replace('\r\n', '\r\nHost: other\r\n');
+    wire.write((await request()) + twoHosts + (await request()));
+    await sending;
+    // Another caller's comes as far as `send` later than the third of these would.
+    const other = post(gateway);
+    await expect.poll(() => gateway.sent.length, { interval: 1 }).toBe(2);
+    go();
+    expect((await wire.untilClosed()).map((answer) => answer.status)).toEqual([200, 400]);
+    expect((await other).status).toBe(200);
+    expect(gateway.sent).toHaveLength(2);
+  });
+
   it('are not overtaken by the 408 of a slow request behind one under way', async () => {
     const { send, called, go } = gated();
-    const limits = { headersTimeoutMs: 30, requestTimeoutMs: 30, checkIntervalMs: 5 };
+    const limits = { headersTimeoutMs: 200, requestTimeoutMs: 200, checkIntervalMs: 20 };
     const { port } = await startGateway({ send, limits });
     const wire = await Wire.open(port);
     const sending = called();
@@ -66,7 +97,7 @@ describe('answers on one connection', () => {
 
   it('are one only, when a refused request never sends its body', async () => {
     const { port } = await startGateway({
-      limits: { headersTimeoutMs: 30, requestTimeoutMs: 30, checkIntervalMs: 5 },
+      limits: { headersTimeoutMs: 200, requestTimeoutMs: 200, checkIntervalMs: 20 },
     });
     const text = (await request()).replace(/Bearer \S+/, 'Bearer x.y.z').slice(0, -10);
     const answers = await exchange(port, text);
@@ -105,6 +136,19 @@ describe('closing', () => {
       [200, 'keep-alive'],
       [200, 'close'],
     ]);
+    await closed;
+  });
+
+  it('answers what is under way although a later request is answered already', async () => {
+    const { send, called, go } = gated();
+    const { port, server, record } = await startGateway({ send });
+    const wire = await Wire.open(port);
+    const sending = called();
+    wire.write((await request()) + (await request()).replace(/Bearer \S+/, 'Bearer x.y.z'));
+    await Promise.all([sending, record.next('token_refused')]);
+    const closed = server.close(60_000);
+    go();
+    expect((await wire.untilClosed()).map((answer) => answer.status)).toEqual([200, 401]);
     await closed;
   });
 

@@ -99,6 +99,7 @@ const provocations: Record<SendErrorCode, Provocation> = {
         'Bearer realm="simgate", error="invalid_token", error_description="The bearer token has expired"',
     },
   },
+  recipient_not_allowed: { gateway: failing('recipient_not_allowed'), request: byClient(), status: 403 },
   not_found: { request: byPath('POST', '/SMS'), status: 404 },
   method_not_allowed: { request: byPath('OPTIONS', '/sms'), status: 405, headers: { allow: 'POST' } },
   request_timeout: {
@@ -108,13 +109,22 @@ const provocations: Record<SendErrorCode, Provocation> = {
   },
   superseded: { gateway: failing('superseded'), request: byClient(), status: 409 },
   body_too_large: {
-    request: byWire(() => rawPost(JSON.stringify({ ...validBody, body: 'x'.repeat(70_000) }))),
+    // Not the whole of it: who has sent all need not lose its connection.
+    gateway: { limits: { headersTimeoutMs: 300, requestTimeoutMs: 300, checkIntervalMs: 20 } },
+    request: byWire(() => rawPost('{', { 'Content-Length': '70000' })),
     status: 413,
   },
   expectation_failed: { request: byWire(() => rawPost('{}', { Expect: 'a miracle' })), status: 417 },
   headers_too_large: {
     request: byWire(`GET /livez HTTP/1.1\r\nHost: localhost\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`),
     status: 431,
+  },
+  idempotency_key_reused: { gateway: failing('idempotency_key_reused'), request: byClient(), status: 422 },
+  rate_limited: {
+    gateway: failing('rate_limited', { retryAfterMs: 90_500 }),
+    request: byClient(),
+    status: 429,
+    headers: { 'retry-after': '91' },
   },
   internal: { gateway: { send: crash }, request: byClient(), status: 500, submitted: 'unknown' },
   network_refused: {
@@ -145,6 +155,12 @@ const provocations: Record<SendErrorCode, Provocation> = {
     request: byClient(),
     status: 503,
     headers: { 'retry-after': '1' },
+  },
+  sim_cap_reached: {
+    gateway: failing('sim_cap_reached'),
+    request: byClient(),
+    status: 503,
+    headers: { 'retry-after': '600' },
   },
   clock_unset: {
     gateway: { clockIsSet: () => false },
@@ -185,7 +201,7 @@ describe('the table of problems', () => {
       id: expect.stringMatching(/^[0-9a-f-]{36}$/),
     });
     for (const [name, value] of Object.entries(headers)) expect(answer.header(name)).toBe(value);
-    expect(answer.header('retry-after') !== null).toBe(status === 503);
+    expect(answer.header('retry-after') !== null).toBe(status === 503 || status === 429);
     expect(answer.header('www-authenticate') !== null).toBe(status === 401);
   });
 

@@ -192,6 +192,29 @@ describe('a PIN (I7)', () => {
     expect(entered).toHaveLength(1);
   });
 
+  test.each([
+    ['then hides its ICCID', { iccid: '8949000000000000001' }, {}],
+    ['then shows its ICCID', {}, { iccid: '8949000000000000001' }],
+  ])('that was refused by a SIM that %s is not tried again', async (_, first, second) => {
+    const before = simWith({ tries: 3, imei: '350000000000006', ...first, entering: refused });
+    await unlock(before.modem, pin, await PinMemory.open(folder));
+    const after = simWith({ tries: 3, imei: '350000000000006', ...second });
+    expect(await unlock(after.modem, pin, await PinMemory.open(folder))).toContain('not tried again');
+    expect([...before.entered, ...after.entered]).toEqual(['4711']);
+  });
+
+  test('that was refused by one SIM is tried with another in the same modem, which tells its ICCID', async () => {
+    const one = simWith({
+      tries: 3,
+      imei: '350000000000006',
+      iccid: '8949000000000000001',
+      entering: refused,
+    });
+    await unlock(one.modem, pin, await PinMemory.open(folder));
+    const other = simWith({ tries: 3, imei: '350000000000006', iccid: '8949000000000000002' });
+    expect(await unlock(other.modem, pin, await PinMemory.open(folder))).toBeUndefined();
+  });
+
   test('is remembered by the modem’s IMEI while the SIM hides its number, and not tried where neither is known', async () => {
     const byImei = simWith({ tries: 3, imei: '350000000000006', entering: refused });
     await unlock(byImei.modem, pin, await PinMemory.open(folder));

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { parsePinFault } from '../../src/simulator/pin-faults.js';
 import { Desk, lines } from './support/desk.js';
 
 describe('the SIM', () => {
@@ -25,7 +26,14 @@ describe('the SIM', () => {
     expect(desk.command('AT+CPIN="1234"')).toEqual(['+CME ERROR: 12']);
     expect(desk.command('AT+CPIN="87654321","4321"')).toEqual(['OK']);
     expect(desk.command('AT+CPIN?')).toEqual(['+CPIN: READY', 'OK']);
-    expect(desk.entriesOf('pin').map((entry) => entry.tries_left)).toEqual([2, 1, 0, 3]);
+    expect(desk.entriesOf('pin').map((entry) => entry.tries_left)).toEqual([2, 1, 0, 0, 3]);
+    expect(desk.entriesOf('pin').map((entry) => entry.outcome)).toEqual([
+      'refused',
+      'refused',
+      'refused',
+      'not_asked',
+      'accepted',
+    ]);
   });
 
   it('keeps its counter over a restart, and asks again', () => {
@@ -47,6 +55,95 @@ describe('the SIM', () => {
     expect(desk.command('AT+CIMI')).toEqual(['+CME ERROR: 11']);
     desk.command('AT+CMEE=2');
     expect(desk.command('AT+CIMI')).toEqual(['+CME ERROR: SIM PIN required']);
+  });
+});
+
+describe('an AT+CPIN= that goes wrong', () => {
+  const locked = (fault: string): Desk => {
+    const desk = new Desk({ pin: '1234', bootMs: 100 });
+    desk.modem.pinFaults.queue(parsePinFault(fault));
+    return desk;
+  };
+  const tries = (desk: Desk): object[] =>
+    desk.entriesOf('pin').map(({ attempt, pin, tries_before, outcome, tries_left }) => ({
+      attempt,
+      pin,
+      tries: [tries_before, tries_left],
+      outcome,
+    }));
+
+  it('is recorded with what the card made of it, and its answer when that is said', () => {
+    const desk = locked('late:500');
+    expect(desk.command('AT+CPIN="0000"')).toEqual([]);
+    expect(tries(desk)).toEqual([{ attempt: 1, pin: '0000', tries: [3, 2], outcome: 'refused' }]);
+    expect(desk.entriesOf('pin_reply')).toEqual([]);
+    expect(lines(desk.wait(500))).toEqual(['ERROR']);
+    expect(desk.entriesOf('pin_reply').map(({ attempt }) => attempt)).toEqual([1]);
+    expect(desk.entriesOf('fault').map(({ fault }) => fault)).toEqual(['pin-late:500']);
+    expect(desk.command('AT+CPIN="1234"'), 'the fault is played once').toEqual(['OK']);
+  });
+
+  it.each([
+    ['silence:500', 'accepted', 'READY'],
+    ['silence-lost:500', 'lost', 'SIM PIN'],
+    ['glitch:500', 'accepted', 'READY'],
+  ])('%s is never answered, and the modem is free again later', (fault, outcome, state) => {
+    const desk = locked(fault);
+    expect(desk.command('AT+CPIN="1234"')).toEqual([]);
+    expect(lines(desk.wait(500))).toEqual([]);
+    expect(desk.command('AT+CPIN?')).toEqual([`+CPIN: ${state}`, 'OK']);
+    expect(tries(desk)).toMatchObject([{ outcome, tries: [3, 3] }]);
+    expect(desk.entriesOf('pin_reply')).toEqual([]);
+    expect(desk.hangUps).toEqual(fault.startsWith('glitch') ? [{ power: 'kept', downMs: 500 }] : []);
+  });
+
+  it.each([
+    ['hangup:500', 'refused', 2],
+    ['hangup-lost:500', 'lost', 3],
+    ['reboot', 'refused', 2],
+    ['reboot-lost', 'lost', 3],
+  ])('%s takes the power, and the card keeps its count', (fault, outcome, left) => {
+    const desk = locked(fault);
+    expect(desk.command('AT+CPIN="0000"')).toEqual([]);
+    desk.wait(100);
+    expect(tries(desk)).toMatchObject([{ outcome, tries: [3, left] }]);
+    expect(desk.entriesOf('pin_reply')).toEqual([]);
+    expect(desk.hangUps).toEqual(fault.startsWith('hangup') ? [{ power: 'lost', downMs: 500 }] : []);
+  });
+
+  it.each([
+    ['busy', '+CME ERROR: 14'],
+    ['error', 'ERROR'],
+  ])('%s counts no try', (fault, said) => {
+    const desk = locked(fault);
+    desk.command('AT+CMEE=1');
+    expect(desk.command('AT+CPIN="0000"')).toEqual([said]);
+    expect(tries(desk)).toMatchObject([{ outcome: 'uncounted', tries: [3, 3] }]);
+  });
+
+  it('refuses a fault that it does not know', () => {
+    expect(() => parsePinFault('nonsense')).toThrow('unknown PIN fault "nonsense"');
+    expect(() => parsePinFault('reboot:5')).toThrow('"reboot:5": expected reboot');
+    expect(() => parsePinFault('late:soon')).toThrow('"late:soon": expected late[:MS]');
+  });
+});
+
+describe('a SIM in a phone', () => {
+  it('has all its tries again, and still asks for its PIN', () => {
+    const desk = new Desk({ pin: '1234', pinTries: 1 });
+    expect(desk.modem.takeSimToPhone('enter_puk'), 'it wants no PUK').toBe(false);
+    expect(desk.modem.takeSimToPhone('enter_pin')).toBe(true);
+    expect(desk.command('AT+CPINR="SIM PIN"')).toContain('+CPINR: SIM PIN,3,3');
+    expect(desk.command('AT+CPIN?')).toContain('+CPIN: SIM PIN');
+  });
+
+  it('wants its PUK when it is blocked, and registers once its lock is off', () => {
+    const desk = new Desk({ pin: '1234', pinTries: 0 });
+    expect(desk.modem.takeSimToPhone('enter_pin'), 'too late for the PIN').toBe(false);
+    expect(desk.modem.takeSimToPhone('enter_puk')).toBe(true);
+    expect(desk.modem.takeSimToPhone('remove_lock')).toBe(true);
+    expect(desk.command('AT+CREG?')).toContain('+CREG: 0,1');
+    expect(desk.entriesOf('phone').map(({ did }) => did)).toEqual(['enter_puk', 'remove_lock']);
   });
 });
 

@@ -33,11 +33,32 @@ describe('simgate simulate', () => {
       accepted: 0,
       link: simulator.link,
     });
+    expect(await simulator.control({ pin_fault: 'late:5' })).toEqual({ event: 'done', command: 'pin_fault' });
+    expect(await simulator.control({ pin_fault: 'late:5:6' })).toMatchObject({ event: 'refused' });
+    expect(await simulator.control({ phone: 'ring' })).toMatchObject({
+      event: 'refused',
+      reason: 'phone must be one of enter_pin, enter_puk, remove_lock',
+    });
+    expect(await simulator.control({ phone: 'enter_puk' })).toMatchObject({
+      event: 'refused',
+      reason: 'the SIM does not want enter_puk now',
+    });
     await simulator.control({ hangup: true, reattach_ms: 5 });
     expect(await simulator.event(['attached'])).toMatchObject({ link: simulator.link });
     expect(simulator.record().map(({ kind }) => kind)).toEqual(
       expect.arrayContaining(['registration', 'hang_up', 'attached']),
     );
+  });
+
+  it('gives the tty another number at each re-attach, when told to', async () => {
+    await using simulator = await SimulatorProcess.start('--tty-moves', '--boot-ms', '0');
+    for (let round = 1; round <= 5; round += 1) {
+      await simulator.control({ hangup: true, reattach_ms: 1 });
+      await simulator.attachments(round);
+    }
+    const ttys = simulator.record().flatMap((entry) => (entry.kind === 'attached' ? [entry.tty] : []));
+    expect(ttys).toHaveLength(6);
+    expect(ttys.filter((tty, index) => tty === ttys[index - 1])).toEqual([]);
   });
 
   it.each([undefined, 'SIGTERM', 'SIGINT'] as const)(

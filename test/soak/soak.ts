@@ -9,6 +9,7 @@ import type { PlannedMessage } from '../faults/plan.js';
 import type { ModemRecord } from '../faults/sightings.js';
 import { markedText } from '../faults/texts.js';
 import { VirtualModem } from '../faults/virtual-modem.js';
+import { openPolicy } from '../open-policy.js';
 import { Daemon } from './daemon.js';
 import { isBackTo, type Vitals } from './vitals.js';
 
@@ -111,6 +112,7 @@ class Soak {
       '[admin]\nlisten = "127.0.0.1:0"',
       '[control]\nsocket = "control.sock"\n[auth0]\nsubject = "urn:Auth0"\naudience = "urn:MySmsGateway"\nsecret_file = "secret"',
       `[message]\ndeadline_s = ${deadlineS}`,
+      openPolicy,
       '[log]\nformat = "json"',
       ...this.#modems.map(
         ({ name, link }) =>

@@ -46,6 +46,8 @@ socket = "control.sock"
 subject = "urn:Auth0"
 audience = "urn:MySmsGateway"
 ${auth0}
+[policy]
+countries = ["*"]
 [[modem]]
 name = "main"
 device = "${pty.slavePath}"

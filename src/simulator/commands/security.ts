@@ -2,23 +2,15 @@ import { CommandRefused } from '../answer.js';
 import { parameters } from '../command-line.js';
 import type { CommandHandler } from '../executor.js';
 import type { Modem } from '../modem.js';
+import { enterPin, wrongPin } from './pin-entry.js';
 
-/** Tells the record what became of a try, and refuses with CME 16, or 12 when it was the last. */
-function judge(modem: Modem, isRight: boolean): readonly string[] {
+/** Tells the record what became of a try that is no `AT+CPIN=`, and refuses a wrong one. */
+function judge(modem: Modem, command: '+CLCK' | '+CPWD', isRight: boolean): readonly string[] {
   const { sim, record } = modem;
-  record.write({ kind: 'pin', outcome: isRight ? 'accepted' : 'refused', tries_left: sim.pinTries });
+  const outcome = isRight ? 'accepted' : 'refused';
+  record.write({ kind: 'pin_use', command, outcome, tries_left: sim.pinTries });
   if (isRight) return [];
-  throw new CommandRefused('CME', sim.state === 'SIM PUK' ? 12 : 16);
-}
-
-function enterPin(modem: Modem, value: string): readonly string[] {
-  const [pin = '', newPin] = parameters(value);
-  const { sim } = modem;
-  if (sim.state === 'READY') throw new CommandRefused('CME', 3);
-  if (sim.state === 'SIM PUK' && newPin === undefined) throw new CommandRefused('CME', 12);
-  const answer = judge(modem, newPin === undefined ? sim.verify(pin) : sim.unblock(pin, newPin));
-  modem.startRegistration();
-  return answer;
+  throw wrongPin(modem);
 }
 
 /** The status words of VERIFY PIN with no data: tries left, or blocked (3GPP TS 31.101 11.1.9, 10.2). */
@@ -67,7 +59,7 @@ export const securityCommands: Record<string, CommandHandler> = {
       if (facility !== 'SC') throw new CommandRefused('CME', 3);
       if (mode === '2') return [`+CLCK: ${modem.sim.isLockEnabled ? 1 : 0}`];
       if (mode !== '0' && mode !== '1') throw new CommandRefused('CME', 50);
-      return judge(modem, modem.sim.setLock(mode === '1', password));
+      return judge(modem, '+CLCK', modem.sim.setLock(mode === '1', password));
     },
   },
   '+CPWD': {
@@ -75,7 +67,7 @@ export const securityCommands: Record<string, CommandHandler> = {
     set: (modem, value) => {
       const [facility, password = '', newPassword = ''] = parameters(value);
       if (facility !== 'SC' || !/^\d{4,8}$/.test(newPassword)) throw new CommandRefused('CME', 50);
-      return judge(modem, modem.sim.changePin(password, newPassword));
+      return judge(modem, '+CPWD', modem.sim.changePin(password, newPassword));
     },
   },
 };

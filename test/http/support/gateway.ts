@@ -72,8 +72,8 @@ export interface Gateway {
   sent: { message: Message; control: SendControl }[];
 }
 
-export const accepted: Send = () =>
-  Promise.resolve({ segments: 1, modem: 'main', references: [7], waitedMs: 0.4, tookMs: 1234.5 });
+export const accepted: Send = ({ id }) =>
+  Promise.resolve({ id, segments: 1, modem: 'main', references: [7], waitedMs: 0.4, tookMs: 1234.5 });
 
 /** The whole HTTP side on a port of its own; only `send` is not the real one. Closed when the test ends. */
 export async function startGateway(options: GatewayOptions = {}): Promise<Gateway> {

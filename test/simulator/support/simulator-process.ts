@@ -90,6 +90,13 @@ export class SimulatorProcess {
     }
   }
 
+  /** Resolves when the tty has come back so many times. */
+  async attachments(count: number): Promise<void> {
+    while (this.#events.filter(({ event }) => event === 'attached').length < count) {
+      await new Promise<void>((resolve) => this.#wakers.push(resolve));
+    }
+  }
+
   /** Ends it by closing its stdin, or with a signal; resolves with its exit code. */
   async stop(signal?: NodeJS.Signals): Promise<number | null> {
     if (this.#child.exitCode === null && this.#child.signalCode === null) {

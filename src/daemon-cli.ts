@@ -1,0 +1,71 @@
+/** Commands of the command line that only a running daemon can answer: what they print, and the exit code they leave. */
+
+import { askDaemon, NoDaemon } from './control/client.js';
+import { ControlError, type ControlRequest } from './control/protocol.js';
+import { readConfiguration } from './doctor/configuration.js';
+import { type LogOptions, showLog } from './journal/log-cli.js';
+import { type ExplanationJson, explanationText } from './policy/explain-text.js';
+
+/** Options that all of them take. */
+export interface DaemonOptions {
+  /** The configuration that was named. */
+  config?: string;
+  json?: boolean;
+}
+
+/** `simgate log`: ends by Ctrl-C with `follow`. Throws `ControlError`. */
+export async function log({ config, ...options }: DaemonOptions & Omit<LogOptions, 'socket'>): Promise<void> {
+  const { socket } = readConfiguration(config, process.env);
+  const interrupted = new AbortController();
+  process.once('SIGINT', () => interrupted.abort());
+  // `simgate log | head` ends quietly.
+  process.stdout.on('error', () => process.exit());
+  try {
+    await needed(socket, () =>
+      showLog({ socket, ...options }, process.stdout, process.stderr, interrupted.signal),
+    );
+  } catch (error) {
+    if (!interrupted.signal.aborted) throw error;
+  }
+}
+
+/** `simgate policy explain`: exit code 1 when the message would be refused. Throws `ControlError`. */
+export async function explainPolicy(
+  to: string,
+  { config, json = false, ip }: DaemonOptions & { ip?: string },
+): Promise<void> {
+  const { socket } = readConfiguration(config, process.env);
+  const answer = await ask(socket, { command: 'policy', to, client_ip: ip });
+  const explanation = answer as unknown as ExplanationJson;
+  process.stdout.write(
+    json ? `${JSON.stringify(explanation, undefined, 2)}\n` : explanationText(explanation),
+  );
+  if (!explanation.is_allowed) process.exitCode = 1;
+}
+
+/** `simgate reload`. Throws `ControlError` with all that is wrong. */
+export async function reload({ config }: DaemonOptions): Promise<void> {
+  const { socket } = readConfiguration(config, process.env);
+  await ask(socket, { command: 'reload' });
+  console.log('the daemon has read its configuration and secrets anew');
+}
+
+/** The one line of an answer. */
+async function ask(socket: string, request: ControlRequest): Promise<Record<string, unknown>> {
+  return needed(socket, async () => {
+    for await (const answer of askDaemon(socket, request)) return answer;
+    throw new ControlError('the daemon gave no answer: restart it, so that both are of one version');
+  });
+}
+
+async function needed<T>(socket: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof NoDaemon)) throw error;
+    throw new ControlError(
+      `no daemon listens at ${socket}: start it (systemctl start simgate), or name its configuration with --config`,
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,190 @@
+/**
+ * What the journal keeps of a message. No text, no whole number, no token, no user agent and no address of a client (I6): a recipient
+ * is its mask and keyed HMACs (`hmac-key.ts`). All times are wall-clock milliseconds since 1970 of a clock that never runs backwards.
+ */
+
+import type { Submitted } from '../errors.js';
+
+/** A SIM: its ICCID (ITU-T E.118) masked for people and as a keyed HMAC to compare. */
+export interface JournalSim {
+  masked: string;
+  hmac: string;
+}
+
+/** What is known of a message before anything becomes of it. HMACs are 32 hex digits. */
+export interface MessageEntry {
+  /** UUID of the request. */
+  id: string;
+  /** When the request came. */
+  atMs: number;
+  /** The verified `sub` of the token. */
+  caller: string;
+  recipientMasked: string;
+  recipientHmac: string;
+  /** Of the recipient without its last four digits. */
+  blockHmac: string;
+  /** Of the client's address. */
+  ipHmac?: string | undefined;
+  /** ISO 3166-1 alpha-2; undefined for numbers of no country. */
+  country?: string | undefined;
+  /** How many segments (TPDUs). */
+  segments?: number | undefined;
+  /** Of the Idempotency-Key. */
+  keyHmac?: string | undefined;
+  /** Of what the request asked, to tell a repeat from a key used for something else. */
+  requestHmac?: string | undefined;
+}
+
+/** A message that is about to be given to a modem. */
+export interface StartedEntry extends MessageEntry {
+  segments: number;
+  /** The modem's configured name. */
+  modem: string;
+  sim?: JournalSim | undefined;
+}
+
+/** What the caller was told. */
+export interface Outcome {
+  /** HTTP status. */
+  status: number;
+  /** Of the problem body; undefined for 200. */
+  code?: string | undefined;
+  /** The modem's or network's own code, as `CMS 38`. */
+  causeCode?: string | undefined;
+  submitted: 'yes' | Submitted;
+  /** TP-MR of each segment that was accepted (3GPP TS 23.040 9.2.3.2), 0–255. */
+  references?: readonly number[] | undefined;
+  /** Milliseconds between admission and the first command to the modem. */
+  waitedMs?: number | undefined;
+  /** Milliseconds from admission to the outcome. */
+  tookMs?: number | undefined;
+}
+
+/** The outcome of a message that was started, or the whole of one that never was. */
+export interface EndedEntry extends MessageEntry {
+  /** True when {@link Journal.started} was called for it. Those that never started are refusals, and are bounded in number. */
+  wasStarted: boolean;
+  modem?: string | undefined;
+  sim?: JournalSim | undefined;
+  outcome: Outcome;
+}
+
+/** What became of a message after its caller had been answered. */
+export interface LateOutcome {
+  atMs: number;
+  status: number;
+  code?: string | undefined;
+  causeCode?: string | undefined;
+  submitted: 'yes' | Submitted;
+  references?: readonly number[] | undefined;
+}
+
+/** A lock-out or cool-down. */
+export interface SavedHold {
+  /** What holds: `lockout`, `cooldown`. */
+  kind: string;
+  /** Whom: an HMAC, with its scope in front if the policy says so. */
+  key: string;
+  /** How often in a row. */
+  strikes: number;
+  untilMs: number;
+}
+
+/** A message of the last day, as policy windows and idempotency records need it. */
+export interface RecentMessage {
+  id: string;
+  atMs: number;
+  caller: string;
+  recipientHmac: string;
+  blockHmac: string;
+  ipHmac?: string;
+  country?: string;
+  segments: number;
+  keyHmac?: string;
+  requestHmac?: string;
+  /** False for one that was superseded while it waited: kept for its Idempotency-Key only. */
+  wasStarted: boolean;
+  modem?: string;
+  /** Undefined while it is still with the modem. */
+  outcome?: Outcome;
+  late?: LateOutcome;
+}
+
+/** One message that a SIM took, for its caps. */
+export interface SimUse {
+  atMs: number;
+  modem: string;
+  simHmac?: string;
+  recipientHmac: string;
+  segments: number;
+  /** What the caller was told, or what is known since; undefined while it is still with the modem. */
+  submitted?: Outcome['submitted'];
+  status?: number;
+}
+
+/** What has to be known again after a restart. */
+export interface Recent {
+  /** False when the journal is out of order: then all is empty. */
+  isComplete: boolean;
+  /** Newest first. */
+  messages: RecentMessage[];
+  /** Newest first. */
+  simUses: SimUse[];
+  holds: SavedHold[];
+  /** The newest stamp of any row: the wall clock was at least there. */
+  newestAtMs?: number;
+}
+
+/** Which rows to show; every condition that is there must hold. */
+export interface LogFilter {
+  recipientHmac?: string | undefined;
+  sinceMs?: number | undefined;
+  /** HTTP status that the caller was told. */
+  status?: number | undefined;
+  code?: string | undefined;
+  /** Rows written or changed after the one with this `change`, in the order of their changes; without it, the newest by time. */
+  afterChange?: number | undefined;
+  /** 1–{@link maxLogRows}. */
+  limit: number;
+}
+
+/** The most rows that one query gives. */
+export const maxLogRows = 1_000;
+
+/** A row for people. */
+export interface LogRow {
+  /** Grows with every row written or changed: see {@link LogFilter.afterChange}. */
+  change: number;
+  id: string;
+  atMs: number;
+  caller: string;
+  recipientMasked: string;
+  country?: string;
+  segments?: number;
+  modem?: string;
+  simMasked?: string;
+  /** Undefined while it is with the modem. */
+  outcome?: Outcome;
+  late?: LateOutcome;
+}
+
+/** The rows that a query found. */
+export interface LogPage {
+  rows: LogRow[];
+  /** The newest change of any row when it looked: who goes on after it misses nothing. */
+  lastChange: number;
+}
+
+/** How the journal is, for the status page and the metrics. */
+export interface JournalState {
+  isOk: boolean;
+  /** A sentence for people; there when `isOk` is false. */
+  fault?: string;
+  path: string;
+  /** Entries lost since the start: the queue was full, or the store refused them. */
+  droppedRows: number;
+  /** Refusals not written since the start, because they came faster than the journal takes refusals. */
+  skippedRefusals: number;
+  /** Entries that wait to be written. */
+  pending: number;
+}

@@ -1,0 +1,77 @@
+/**
+ * What kinds of trouble a store may have. `corrupt`: the file is no sound database. `newer`: a later version of simgate made it.
+ * `worker`: the thread ended or never began. `entry`: one entry could not be written, the store is well.
+ */
+export type FaultKind =
+  | 'corrupt'
+  | 'full'
+  | 'read_only'
+  | 'cannot_open'
+  | 'busy'
+  | 'io'
+  | 'newer'
+  | 'worker'
+  | 'silent'
+  | 'entry';
+
+/** Passes between the threads as it is. */
+export interface Fault {
+  kind: FaultKind;
+  /** The library's own words; they hold no value of any row. */
+  message: string;
+}
+
+/** The journal cannot do what it was asked for. */
+export class JournalFault extends Error {
+  override readonly name = 'JournalFault';
+  readonly kind: FaultKind;
+
+  constructor({ kind, message }: Fault, options?: ErrorOptions) {
+    super(message, options);
+    this.kind = kind;
+  }
+}
+
+/** Primary result codes of SQLite (sqlite.org/rescode.html); the low octet of an extended one. */
+const kinds: ReadonlyMap<number, FaultKind> = new Map([
+  [3, 'read_only'], // SQLITE_PERM
+  [5, 'busy'], // SQLITE_BUSY
+  [6, 'busy'], // SQLITE_LOCKED
+  [8, 'read_only'], // SQLITE_READONLY
+  [10, 'io'], // SQLITE_IOERR
+  [11, 'corrupt'], // SQLITE_CORRUPT
+  [13, 'full'], // SQLITE_FULL: ENOSPC, or PRAGMA max_page_count
+  [14, 'cannot_open'], // SQLITE_CANTOPEN
+  [18, 'entry'], // SQLITE_TOOBIG
+  [19, 'entry'], // SQLITE_CONSTRAINT
+  [20, 'entry'], // SQLITE_MISMATCH
+  [25, 'entry'], // SQLITE_RANGE
+  [26, 'corrupt'], // SQLITE_NOTADB
+]);
+
+/** What a thrown value of the store means; `otherwise` is the kind of one without a code of SQLite. */
+export function faultOf(thrown: unknown, otherwise: FaultKind): Fault {
+  if (thrown instanceof JournalFault) return { kind: thrown.kind, message: thrown.message };
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  const rawCode = thrown instanceof Error && 'rawCode' in thrown ? thrown.rawCode : undefined;
+  if (typeof rawCode !== 'number') return { kind: otherwise, message };
+  return { kind: kinds.get(rawCode & 0xff) ?? 'io', message: `${message} (SQLite ${rawCode})` };
+}
+
+const ways: Readonly<Record<FaultKind, string>> = {
+  corrupt: 'the file is damaged',
+  full: 'the disk is full: make room',
+  read_only: 'it may not be written: give the file and its folder back to the user of the daemon',
+  cannot_open: 'it cannot be opened',
+  busy: 'another program has locked it: close that one',
+  io: 'the disk refuses',
+  newer: 'a newer simgate made it: go back to that version, or move the file away',
+  worker: 'its thread failed',
+  silent: 'the disk does not answer',
+  entry: 'an entry was refused',
+};
+
+/** A sentence for people, with the way out. */
+export function describeFault(file: string, { kind, message }: Fault): string {
+  return `journal ${file}: ${ways[kind]} (${message})`;
+}

@@ -1,0 +1,175 @@
+import type { Logger } from 'winston';
+import { describeFault, type Fault, type FaultKind, faultOf, JournalFault } from './faults.js';
+import { makePrivate, setAside } from './files.js';
+import { StoreThread } from './thread.js';
+import type { CallName, Calls } from './wire.js';
+
+export interface KeeperOptions {
+  file: string;
+  log: Logger;
+  clock: () => number;
+  busyTimeoutMs: number;
+  /** Before the first try to open again; doubled with each, up to {@link maxRetryMs}. */
+  retryMs: number;
+  onOpen: () => void;
+}
+
+const maxRetryMs = 60_000;
+/** A damaged file is set aside at once, but on a disk that damages every new one no more often than this. */
+const setAsideEveryMs = 3_600_000;
+/** A call that takes longer is told as a fault; it is waited for nevertheless, since nothing can take it back. */
+const silentMs = 10_000;
+/** Faults of one request; the store is as well as before. */
+const harmless: ReadonlySet<FaultKind> = new Set(['entry']);
+
+/**
+ * Keeps one {@link StoreThread} open: after any fault the thread is ended and, more and more slowly, another begun; a damaged file is
+ * set aside first. Says in the log when it gets out of order and when it is back, not at each try.
+ */
+export class Keeper {
+  readonly #options: KeeperOptions;
+  #thread: StoreThread | undefined;
+  #isOpen = false;
+  #isClosed = false;
+  #hasClosedOpenRows = false;
+  #fault: Fault | undefined;
+  #retryMs: number;
+  #retry: NodeJS.Timeout | undefined;
+  #lastSetAsideAt = Number.NEGATIVE_INFINITY;
+
+  constructor(options: KeeperOptions) {
+    this.#options = options;
+    this.#retryMs = options.retryMs;
+  }
+
+  /** True while requests are taken. */
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  /** True while they are answered too, so that waiting for one is worth it. */
+  get isWell(): boolean {
+    return this.#isOpen && this.#fault === undefined;
+  }
+
+  /** A sentence for people; undefined while all is well. */
+  get fault(): string | undefined {
+    return this.#fault && describeFault(this.#options.file, this.#fault);
+  }
+
+  /** Tries to open the file, and settles when that is done or has failed. Never rejects. */
+  async open(): Promise<void> {
+    const { file, clock, busyTimeoutMs } = this.#options;
+    let thread: StoreThread | undefined;
+    try {
+      await makePrivate(file);
+      if (this.#isClosed) return;
+      const closesOpenRows = !this.#hasClosedOpenRows;
+      const options = { file, nowMs: clock(), closesOpenRows, busyTimeoutMs };
+      thread = new StoreThread(options, (fault) => void this.#fail(thread, fault));
+      this.#thread = thread;
+      const { closedRows } = await this.#watched(thread.opened);
+      this.#hasClosedOpenRows = true;
+      this.#isOpen = true;
+      if (closedRows > 0) this.#tellClosedRows(closedRows);
+      this.#options.onOpen();
+    } catch (error) {
+      await this.#fail(thread, faultOf(error, 'cannot_open'));
+    }
+  }
+
+  /** Rejects with {@link JournalFault}; unless it is that one request's, the store is opened again. */
+  async ask<Name extends CallName>(
+    name: Name,
+    request: Calls[Name]['request'],
+  ): Promise<Calls[Name]['answer']> {
+    const thread = this.#thread;
+    if (thread === undefined || !this.#isOpen)
+      throw new JournalFault(this.#fault ?? { kind: 'worker', message: 'it is not open' });
+    try {
+      return await this.#watched(thread.ask(name, request));
+    } catch (error) {
+      const fault = faultOf(error, 'worker');
+      if (!harmless.has(fault.kind)) void this.#fail(thread, fault);
+      throw new JournalFault(fault, { cause: error });
+    }
+  }
+
+  /** It does what it should: a write was done, or nothing waits to be written. */
+  proved(): void {
+    this.#retryMs = this.#options.retryMs;
+    if (this.#fault === undefined) return;
+    this.#fault = undefined;
+    this.#options.log.info(`journal ${this.#options.file}: it is well again`, { event: 'journal' });
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#isOpen = false;
+    clearTimeout(this.#retry);
+    await this.#thread?.end();
+  }
+
+  /** Once for each thread, whatever tells of its failing first. */
+  async #fail(thread: StoreThread | undefined, fault: Fault): Promise<void> {
+    if (this.#isClosed || thread !== this.#thread) return;
+    this.#isOpen = false;
+    this.#thread = undefined;
+    this.#tell(fault);
+    await thread?.end();
+    const isFresh = fault.kind === 'corrupt' && (await this.#setAside());
+    if (this.#isClosed) return;
+    if (isFresh) return this.open();
+    this.#retry = setTimeout(() => void this.open(), this.#retryMs);
+    this.#retry.unref();
+    this.#retryMs = Math.min(this.#retryMs * 2, maxRetryMs);
+  }
+
+  async #setAside(): Promise<boolean> {
+    const { file, log, clock } = this.#options;
+    if (performance.now() - this.#lastSetAsideAt < setAsideEveryMs) return false;
+    try {
+      const aside = await setAside(file, new Date(clock()));
+      this.#lastSetAsideAt = performance.now();
+      log.error(
+        `journal ${file}: the damaged file is kept as ${aside}, a new one begins; limits go on as this process knows them`,
+        { event: 'journal' },
+      );
+      return true;
+    } catch (error) {
+      log.error(`journal ${file}: the damaged file cannot be set aside`, { event: 'journal', error });
+      return false;
+    }
+  }
+
+  /** Tells when the disk does not answer, and when it did. */
+  async #watched<T>(call: Promise<T>): Promise<T> {
+    const silent: Fault = { kind: 'silent', message: `nothing for ${silentMs / 1000} s` };
+    const timer = setTimeout(() => this.#tell(silent), silentMs);
+    timer.unref();
+    try {
+      const answer = await call;
+      if (this.#fault?.kind === 'silent') this.proved();
+      return answer;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #tell(fault: Fault): void {
+    const isNew = this.#fault?.kind !== fault.kind;
+    this.#fault = fault;
+    if (isNew)
+      this.#options.log.error(`${this.fault}: messages go on without it`, {
+        event: 'journal',
+        fault: fault.kind,
+      });
+  }
+
+  #tellClosedRows(count: number): void {
+    this.#options.log.warn(
+      `the process before ended while ${count} messages were with a modem: whether they were sent is unknown`,
+      { event: 'journal' },
+    );
+  }
+}

@@ -1,0 +1,171 @@
+/** Entries as rows of the table `messages`, and back. */
+
+import type {
+  EndedEntry,
+  LateOutcome,
+  LogRow,
+  MessageEntry,
+  Outcome,
+  RecentMessage,
+  SimUse,
+  StartedEntry,
+} from './entries.js';
+
+/** What SQLite gives and takes. */
+export type SqlValue = string | number | null;
+/** A row as it comes; the columns are those of `schema.ts`, which says what may be null. */
+export type SqlRow = Readonly<Record<string, SqlValue>>;
+
+/** The columns that an entry fills, in the order of {@link startedValues} and {@link endedValues}. */
+export const entryColumns =
+  'change_id, id, at, state, was_started, caller, recipient_masked, recipient_hmac, block_hmac, ip_hmac, country, segments, ' +
+  'key_hmac, request_hmac, modem, sim_masked, sim_hmac, status, code, cause_code, submitted, "references", waited_ms, took_ms';
+
+/** Columns of a late outcome, in the order of {@link lateValues}. */
+export const lateColumns =
+  'late_at, late_status, late_code, late_cause_code, late_submitted, late_references';
+
+export function startedValues(change: number, entry: StartedEntry): SqlValue[] {
+  return entryValues(change, entry, 'started', true, undefined);
+}
+
+export function endedValues(change: number, entry: EndedEntry): SqlValue[] {
+  return entryValues(change, entry, 'ended', entry.wasStarted, entry.outcome);
+}
+
+function entryValues(
+  change: number,
+  entry: MessageEntry & Pick<EndedEntry, 'modem' | 'sim'>,
+  state: 'started' | 'ended',
+  wasStarted: boolean,
+  outcome: Outcome | undefined,
+): SqlValue[] {
+  return [
+    change,
+    entry.id,
+    Math.round(entry.atMs),
+    state,
+    wasStarted ? 1 : 0,
+    entry.caller,
+    entry.recipientMasked,
+    entry.recipientHmac,
+    entry.blockHmac,
+    entry.ipHmac ?? null,
+    entry.country ?? null,
+    entry.segments ?? null,
+    entry.keyHmac ?? null,
+    entry.requestHmac ?? null,
+    entry.modem ?? null,
+    entry.sim?.masked ?? null,
+    entry.sim?.hmac ?? null,
+    outcome?.status ?? null,
+    outcome?.code ?? null,
+    outcome?.causeCode ?? null,
+    outcome?.submitted ?? null,
+    listed(outcome?.references),
+    rounded(outcome?.waitedMs),
+    rounded(outcome?.tookMs),
+  ];
+}
+
+export function lateValues(late: LateOutcome): SqlValue[] {
+  return [
+    Math.round(late.atMs),
+    late.status,
+    late.code ?? null,
+    late.causeCode ?? null,
+    late.submitted,
+    listed(late.references),
+  ];
+}
+
+const rounded = (milliseconds: number | undefined): SqlValue =>
+  milliseconds === undefined ? null : Math.round(milliseconds);
+const listed = (references: readonly number[] | undefined): SqlValue =>
+  references === undefined ? null : JSON.stringify(references);
+
+export function logRow(row: SqlRow): LogRow {
+  return {
+    change: row.change_id as number,
+    id: row.id as string,
+    atMs: row.at as number,
+    caller: row.caller as string,
+    recipientMasked: row.recipient_masked as string,
+    ...there({
+      country: row.country,
+      segments: row.segments,
+      modem: row.modem,
+      simMasked: row.sim_masked,
+    }),
+    ...outcomes(row),
+  };
+}
+
+export function recentMessage(row: SqlRow): RecentMessage {
+  return {
+    id: row.id as string,
+    atMs: row.at as number,
+    caller: row.caller as string,
+    recipientHmac: row.recipient_hmac as string,
+    blockHmac: row.block_hmac as string,
+    segments: row.segments as number,
+    wasStarted: row.was_started === 1,
+    ...there({
+      ipHmac: row.ip_hmac,
+      country: row.country,
+      keyHmac: row.key_hmac,
+      requestHmac: row.request_hmac,
+      modem: row.modem,
+    }),
+    ...outcomes(row),
+  };
+}
+
+export function simUse(row: SqlRow): SimUse {
+  return {
+    atMs: row.at as number,
+    modem: row.modem as string,
+    recipientHmac: row.recipient_hmac as string,
+    segments: row.segments as number,
+    ...there({
+      simHmac: row.sim_hmac,
+      submitted: row.late_submitted ?? row.submitted,
+      status: row.late_status ?? row.status,
+    }),
+  };
+}
+
+function outcomes(row: SqlRow): { outcome?: Outcome; late?: LateOutcome } {
+  const outcome = {
+    status: row.status as number,
+    submitted: row.submitted as Outcome['submitted'],
+    ...there({
+      code: row.code,
+      causeCode: row.cause_code,
+      references: references(row.references),
+      waitedMs: row.waited_ms,
+      tookMs: row.took_ms,
+    }),
+  };
+  const late = {
+    atMs: row.late_at as number,
+    status: row.late_status as number,
+    submitted: row.late_submitted as Outcome['submitted'],
+    ...there({
+      code: row.late_code,
+      causeCode: row.late_cause_code,
+      references: references(row.late_references),
+    }),
+  };
+  return { ...(row.state !== 'started' && { outcome }), ...(row.late_at !== null && { late }) };
+}
+
+const references = (list: SqlValue | undefined): readonly number[] | undefined =>
+  typeof list === 'string' ? (JSON.parse(list) as number[]) : undefined;
+
+/** The properties that have a value; the types are those of the columns, which STRICT tables keep. */
+function there<T extends object>(properties: T): { [Key in keyof T]?: never } {
+  return Object.fromEntries(
+    Object.entries(properties).filter(([, value]) => value !== null && value !== undefined),
+  ) as { [Key in keyof T]?: never };
+}

@@ -1,0 +1,60 @@
+/**
+ * The tables, one step per version (`PRAGMA user_version`). A step that was released is never changed: a new one is put behind it.
+ *
+ * `messages.state`: `started` (given to a modem, no outcome yet), `ended`, `counted` (older than the retention: nothing is left but
+ * what the caps of its SIM need). `change_id` grows with each write, so that who follows the journal sees outcomes too.
+ * `by_kind` serves what a restart needs and the bound on refusals; `by_code` has only what did not end well.
+ */
+export const migrations: readonly string[] = [
+  `
+  CREATE TABLE messages (
+    row_id INTEGER PRIMARY KEY,
+    change_id INTEGER NOT NULL,
+    id TEXT NOT NULL UNIQUE,
+    at INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('started', 'ended', 'counted')),
+    was_started INTEGER NOT NULL CHECK (was_started IN (0, 1)),
+    caller TEXT,
+    recipient_masked TEXT,
+    recipient_hmac TEXT NOT NULL,
+    block_hmac TEXT,
+    ip_hmac TEXT,
+    country TEXT,
+    segments INTEGER,
+    key_hmac TEXT,
+    request_hmac TEXT,
+    modem TEXT,
+    sim_masked TEXT,
+    sim_hmac TEXT,
+    status INTEGER,
+    code TEXT,
+    cause_code TEXT,
+    submitted TEXT,
+    "references" TEXT,
+    waited_ms INTEGER,
+    took_ms INTEGER,
+    late_at INTEGER,
+    late_status INTEGER,
+    late_code TEXT,
+    late_cause_code TEXT,
+    late_submitted TEXT,
+    late_references TEXT
+  ) STRICT;
+  CREATE INDEX by_change ON messages (change_id);
+  CREATE INDEX by_at ON messages (at) WHERE state <> 'counted';
+  CREATE INDEX by_kind ON messages (was_started, at);
+  CREATE INDEX by_recipient ON messages (recipient_hmac, at);
+  CREATE INDEX by_status ON messages (status, at);
+  CREATE INDEX by_code ON messages (code, at) WHERE code IS NOT NULL;
+  CREATE INDEX open_rows ON messages (row_id) WHERE state = 'started';
+  CREATE INDEX counted_rows ON messages (at) WHERE state = 'counted';
+  CREATE TABLE holds (
+    kind TEXT NOT NULL,
+    key TEXT NOT NULL,
+    strikes INTEGER NOT NULL,
+    until INTEGER NOT NULL,
+    PRIMARY KEY (kind, key)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE openings (one INTEGER PRIMARY KEY CHECK (one = 1), at INTEGER NOT NULL) STRICT;
+  `,
+];

@@ -1,0 +1,83 @@
+/** What passes between the daemon and the thread that has the database. */
+
+import type {
+  EndedEntry,
+  LateOutcome,
+  LogFilter,
+  LogPage,
+  RecentMessage,
+  SavedHold,
+  SimUse,
+  StartedEntry,
+} from './entries.js';
+import type { Fault } from './faults.js';
+
+/** How the thread opens the database. */
+export interface StoreOptions {
+  file: string;
+  nowMs: number;
+  /** True once per process: rows still open are those of a process that is gone. */
+  closesOpenRows: boolean;
+  /** Milliseconds to wait for another program's lock. */
+  busyTimeoutMs: number;
+}
+
+/** One thing to write. Each may be written twice with no harm: a batch whose answer was lost is written again. */
+export type Entry =
+  | { kind: 'started'; entry: StartedEntry }
+  | { kind: 'ended'; entry: EndedEntry }
+  | { kind: 'late'; id: string; outcome: LateOutcome }
+  | { kind: 'hold'; hold: SavedHold }
+  | { kind: 'hold_removed'; hold: Pick<SavedHold, 'kind' | 'key'> };
+
+/** Where a page of rows ended; the next one begins with what is older. */
+export interface PageEnd {
+  atMs: number;
+  rowId: number;
+}
+
+/** Which rows must go. */
+export interface Bounds {
+  /** Older ones go, or keep only what the caps of their SIM need. */
+  keepSinceMs: number;
+  /** Even that goes when it is older. */
+  keepSimUsesSinceMs: number;
+  /** The most rows of messages that never started. */
+  maxRefusals: number;
+  /** The most rows of messages that did. */
+  maxStarted: number;
+  /** Rows of one go. */
+  limit: number;
+}
+
+/** What may be asked, and what is answered. */
+export interface Calls {
+  write: { request: { entries: readonly Entry[] }; answer: { refused: Fault[] } };
+  query: { request: { filter: LogFilter }; answer: LogPage };
+  messages: { request: { before: PageEnd; sinceMs: number; started: boolean }; answer: Page<RecentMessage> };
+  sim_uses: { request: { before: PageEnd; sinceMs: number }; answer: Page<SimUse> };
+  holds: { request: object; answer: { holds: SavedHold[]; newestAtMs: number | undefined } };
+  prune: { request: { bounds: Bounds }; answer: { removed: number; youngestCutMs: number | undefined } };
+}
+
+/** Rows, and where to go on; without an end there are no more. */
+export interface Page<Row> {
+  rows: Row[];
+  end: PageEnd | undefined;
+}
+
+export type CallName = keyof Calls;
+
+/** A call, or the wish that the thread ends. */
+export type Request =
+  | { [Name in CallName]: { number: number; name: Name } & Calls[Name]['request'] }[CallName]
+  | { number: number; name: 'end' };
+
+/** Number 0 is the answer to the opening. */
+export type Answer = { number: number } & ({ result: unknown } | { fault: Fault });
+
+/** Told once the database is open. */
+export interface Opened {
+  /** Rows of the process before that had no outcome. */
+  closedRows: number;
+}

@@ -1,0 +1,52 @@
+/** The journal's thread: the database is opened at once, and then one request after the other is answered. */
+
+import { parentPort, workerData } from 'node:worker_threads';
+import { type FaultKind, faultOf } from './faults.js';
+import { Store } from './store.js';
+import type { Answer, Request, StoreOptions } from './wire.js';
+
+const port = parentPort;
+if (port === null) throw new Error('the journal’s worker runs as a thread only');
+
+const answer = (number: number, work: () => unknown, otherwise: FaultKind = 'worker'): void => {
+  let told: Answer;
+  try {
+    told = { number, result: work() };
+  } catch (error) {
+    told = { number, fault: faultOf(error, otherwise) };
+  }
+  port.postMessage(told);
+};
+
+port.on('message', ({ name }: Request) => {
+  // Between two calls, never within one: see `StoreThread.end`.
+  if (name === 'end') process.exit();
+});
+answer(
+  0,
+  () => {
+    const [store, opened] = Store.open(workerData as StoreOptions);
+    port.on('message', (request: Request) => answer(request.number, () => perform(store, request)));
+    return opened;
+  },
+  'cannot_open',
+);
+
+function perform(store: Store, request: Request): unknown {
+  switch (request.name) {
+    case 'write':
+      return store.write(request.entries);
+    case 'query':
+      return store.query(request.filter);
+    case 'messages':
+      return store.messages(request.before, request.sinceMs, request.started);
+    case 'sim_uses':
+      return store.simUses(request.before, request.sinceMs);
+    case 'holds':
+      return store.holds();
+    case 'prune':
+      return store.prune(request.bounds);
+    case 'end':
+      return undefined; // the other listener
+  }
+}

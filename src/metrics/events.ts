@@ -1,0 +1,207 @@
+import Counter from 'prom-client/lib/counter.js';
+import Histogram from 'prom-client/lib/histogram.js';
+import type Registry from 'prom-client/lib/registry.js';
+import { limitNames } from '../config/policy.js';
+import type { SendErrorCode } from '../errors.js';
+import type { FaultKind } from '../journal/faults.js';
+import type { Rung } from '../modem/ladder.js';
+import { holdKinds } from '../policy/holds.js';
+import type { Refusal } from '../policy/request.js';
+import { atErrorLabels } from './at-errors.js';
+import type { MetricsListener, SubmittedOrYes } from './listener.js';
+
+/** Which values the labels can have; each begins at 0, for `increase()` does not see a series begin at 1. */
+export interface LabelValues {
+  /** The configured names. */
+  modems: readonly string[];
+  /** The HTTP status of each code. */
+  problems: Readonly<Record<SendErrorCode, { status: number }>>;
+}
+
+/** Seconds at a modem. An ordinary send takes 2–5 s and has taken up to 14.4 s; 180 s is the longest wait after Ctrl-Z. */
+const submitSeconds = [1, 2, 3, 4, 5, 7.5, 10, 15, 20, 30, 60, 120, 180];
+/** Seconds a person waits; Auth0 hangs up at 30 s. */
+const answerSeconds = [1, 2, 3, 4, 5, 7.5, 10, 15, 20, 25, 30];
+
+const submittedValues: Readonly<Record<SubmittedOrYes, true>> = {
+  yes: true,
+  no: true,
+  partly: true,
+  unknown: true,
+};
+/** Those that are neither a limit nor a hold. */
+type OtherReason = Exclude<Refusal['reason'], (typeof limitNames | typeof holdKinds)[number]>;
+const otherReasons: Readonly<Record<OtherReason, true>> = {
+  countries: true,
+  refuse_types: true,
+  refuse_prefixes: true,
+  memory: true,
+};
+const faultKinds: Readonly<Record<FaultKind, true>> = {
+  corrupt: true,
+  full: true,
+  read_only: true,
+  cannot_open: true,
+  busy: true,
+  io: true,
+  newer: true,
+  worker: true,
+  silent: true,
+  entry: true,
+};
+const rungs: Readonly<Record<Rung, true>> = { reopen: true, reset: true, hook: true };
+
+/** The counters and histograms: everything that is told as it happens. */
+export function createEventMetrics(registry: Registry, values: LabelValues): MetricsListener {
+  const registers = [registry];
+  const answers = answerMetrics(registers, values.problems);
+  const refusals = refusalMetrics(registers);
+  const outcomes = outcomeMetrics(registers, values.modems);
+  const moves = moveMetrics(registers, values.modems);
+  const troubles = troubleMetrics(registers, values.modems);
+  return { ...answers, ...refusals, ...outcomes, ...moves, ...troubles };
+}
+
+function answerMetrics(
+  registers: Registry[],
+  problems: LabelValues['problems'],
+): Pick<MetricsListener, 'answered' | 'callerLeft'> {
+  const messages = new Counter({
+    name: 'simgate_messages_total',
+    help: 'Answers of the public listener by HTTP status and code; 200 has the code "sent".',
+    labelNames: ['status', 'code'],
+    registers,
+  });
+  messages.inc({ status: 200, code: 'sent' }, 0);
+  for (const [code, { status }] of Object.entries(problems)) messages.inc({ status, code }, 0);
+  const duration = new Histogram({
+    name: 'simgate_message_duration_seconds',
+    help: 'Seconds from the admission of a message to its answer 200.',
+    buckets: answerSeconds,
+    registers,
+  });
+  const wait = new Histogram({
+    name: 'simgate_message_wait_seconds',
+    help: 'The part of simgate_message_duration_seconds before the modem was given the message.',
+    buckets: answerSeconds,
+    registers,
+  });
+  const callersLeft = new Counter({
+    name: 'simgate_callers_left_total',
+    help: 'Callers that hung up before their answer.',
+    registers,
+  });
+  return {
+    answered(answer) {
+      if (answer.code !== undefined) {
+        messages.inc({ status: problems[answer.code].status, code: answer.code });
+        return;
+      }
+      messages.inc({ status: 200, code: 'sent' });
+      if (answer.isReplay) return;
+      duration.observe(answer.tookMs / 1000);
+      wait.observe(answer.waitedMs / 1000);
+    },
+    callerLeft: () => callersLeft.inc(),
+  };
+}
+
+function refusalMetrics(registers: Registry[]): Pick<MetricsListener, 'refused'> {
+  const refusals = new Counter({
+    name: 'simgate_policy_refusals_total',
+    help: 'Messages refused by the policy, by what refused them: a key of [policy], a kind of hold, or full memory.',
+    labelNames: ['reason'],
+    registers,
+  });
+  for (const reason of [...limitNames, ...holdKinds, ...Object.keys(otherReasons)])
+    refusals.inc({ reason }, 0);
+  return { refused: ({ reason }) => refusals.inc({ reason }) };
+}
+
+function outcomeMetrics(
+  registers: Registry[],
+  modems: readonly string[],
+): Pick<MetricsListener, 'submitEnded' | 'lateResult'> {
+  const duration = new Histogram({
+    name: 'simgate_submit_duration_seconds',
+    help: 'Seconds that a modem took for a whole message, until its true end, which may come after the answer.',
+    labelNames: ['modem'],
+    buckets: submitSeconds,
+    registers,
+  });
+  const submits = new Counter({
+    name: 'simgate_submits_total',
+    help: 'Messages that a modem was done with after Ctrl-Z, by what became of them: submitted yes, no, partly, or unknown.',
+    labelNames: ['modem', 'submitted'],
+    registers,
+  });
+  const lateResults = new Counter({
+    name: 'simgate_late_results_total',
+    help: 'Messages whose outcome became known after their caller was answered.',
+    labelNames: ['modem', 'submitted'],
+    registers,
+  });
+  for (const modem of modems) {
+    duration.zero({ modem });
+    for (const submitted of Object.keys(submittedValues)) {
+      submits.inc({ modem, submitted }, 0);
+      lateResults.inc({ modem, submitted }, 0);
+    }
+  }
+  return {
+    submitEnded({ modem, tookMs, submitted }) {
+      duration.observe({ modem }, tookMs / 1000);
+      submits.inc({ modem, submitted });
+    },
+    lateResult: ({ modem, submitted }) => lateResults.inc({ modem, submitted }),
+  };
+}
+
+function moveMetrics(registers: Registry[], modems: readonly string[]): Pick<MetricsListener, 'failedOver'> {
+  const failOvers = new Counter({
+    name: 'simgate_fail_overs_total',
+    help: 'Messages that went from one modem to another, surely not sent by the first.',
+    labelNames: ['from', 'to'],
+    registers,
+  });
+  for (const from of modems) {
+    for (const to of modems) if (to !== from) failOvers.inc({ from, to }, 0);
+  }
+  return { failedOver: ({ from, to }) => failOvers.inc({ from, to }) };
+}
+
+function troubleMetrics(
+  registers: Registry[],
+  modems: readonly string[],
+): Pick<MetricsListener, 'atError' | 'recovery' | 'journalFault'> {
+  const atErrors = new Counter({
+    name: 'simgate_at_errors_total',
+    help: 'Failed attempts to submit a segment, retried ones too: CMS (27.005 3.2.5) and CME (27.007 9.2) errors by code, and silences.',
+    labelNames: ['modem', 'kind', 'code'],
+    registers,
+  });
+  const recoveries = new Counter({
+    name: 'simgate_recoveries_total',
+    help: 'What was done to get a modem back: opened anew, restarted by command, or the hook called.',
+    labelNames: ['modem', 'rung'],
+    registers,
+  });
+  const journalFaults = new Counter({
+    name: 'simgate_journal_faults_total',
+    help: 'How often the journal went out of order, by why; sending goes on without it.',
+    labelNames: ['kind'],
+    registers,
+  });
+  for (const modem of modems) {
+    for (const rung of Object.keys(rungs)) recoveries.inc({ modem, rung }, 0);
+  }
+  for (const kind of Object.keys(faultKinds)) journalFaults.inc({ kind }, 0);
+  return {
+    atError({ modem, cause }) {
+      const labels = atErrorLabels(cause);
+      if (labels !== undefined) atErrors.inc({ modem, ...labels });
+    },
+    recovery: ({ modem, rung }) => recoveries.inc({ modem, rung }),
+    journalFault: ({ kind }) => journalFaults.inc({ kind }),
+  };
+}

@@ -1,0 +1,147 @@
+import Counter from 'prom-client/lib/counter.js';
+import Gauge from 'prom-client/lib/gauge.js';
+import type Registry from 'prom-client/lib/registry.js';
+import { transitions } from '../modem/life.js';
+import { registrationReasons } from '../modem/reasons.js';
+import type { CapReached } from '../policy/sim-caps.js';
+import type { JournalFigures, MetricsSnapshot, ModemFigures } from './snapshot.js';
+
+/** Puts a snapshot into the metrics that only show a state. */
+export type ShowSnapshot = (snapshot: MetricsSnapshot) => void;
+
+const phases = Object.keys(transitions);
+const registrations = Object.keys(registrationReasons);
+
+/** The gauges that are filled at each scrape, each from the same look at the daemon. */
+export function createGauges(registry: Registry): ShowSnapshot {
+  const registers = [registry];
+  const waiting = new Gauge({
+    name: 'simgate_messages_waiting',
+    help: 'Messages that wait for a modem.',
+    registers,
+  });
+  const maxWaiting = new Gauge({
+    name: 'simgate_messages_waiting_limit',
+    help: 'How many messages may wait (message.max_waiting).',
+    registers,
+  });
+  const clockSet = new Gauge({
+    name: 'simgate_clock_set',
+    help: '1 when the wall clock can judge tokens, 0 while it is behind the last time known.',
+    registers,
+  });
+  const showModems = modemGauges(registers);
+  const showJournal = journalGauges(registers);
+  return (snapshot) => {
+    waiting.set(snapshot.waiting);
+    maxWaiting.set(snapshot.maxWaiting);
+    clockSet.set(Number(snapshot.clockIsSet));
+    showModems(snapshot.modems);
+    showJournal(snapshot.journal);
+  };
+}
+
+function modemGauges(registers: Registry[]): (modems: readonly ModemFigures[]) => void {
+  const phase = new Gauge({
+    name: 'simgate_modem_phase',
+    help: 'The phase of a modem: 1 for the one it is in. It can send in ready, and does in sending.',
+    labelNames: ['modem', 'phase'],
+    registers,
+  });
+  const registration = new Gauge({
+    name: 'simgate_modem_registration',
+    help: 'The registration of a modem with the network: 1 for the one it has, all 0 while unknown.',
+    labelNames: ['modem', 'registration'],
+    registers,
+  });
+  const signal = new Gauge({
+    name: 'simgate_modem_signal_dbm',
+    help: 'Received signal strength in dBm (27.007 8.5); no sample while unknown.',
+    labelNames: ['modem'],
+    registers,
+  });
+  const suspect = new Gauge({
+    name: 'simgate_sim_suspect',
+    help: '1 while the network refuses one recipient after the other: no credit, barred, or blocked.',
+    labelNames: ['modem'],
+    registers,
+  });
+  const showCaps = capGauges(registers);
+  return (modems) => {
+    // A modem that a reload took away, a signal that is unknown now: what is not set below is not shown.
+    for (const gauge of [phase, registration, signal, suspect]) gauge.reset();
+    for (const modem of modems) {
+      for (const name of phases) phase.set({ modem: modem.name, phase: name }, Number(name === modem.phase));
+      for (const name of registrations) {
+        registration.set({ modem: modem.name, registration: name }, Number(name === modem.registration));
+      }
+      if (modem.signalDbm !== undefined) signal.set({ modem: modem.name }, modem.signalDbm);
+      suspect.set({ modem: modem.name }, Number(modem.simSuspect));
+    }
+    showCaps(modems);
+  };
+}
+
+function capGauges(registers: Registry[]): (modems: readonly ModemFigures[]) => void {
+  const used = new Gauge({
+    name: 'simgate_sim_cap_used',
+    help: 'What counts towards a cap of the SIM: segments, or different recipients; also where no cap is configured.',
+    labelNames: ['modem', 'cap'],
+    registers,
+  });
+  const limit = new Gauge({
+    name: 'simgate_sim_cap_limit',
+    help: 'The cap; no sample where none is configured.',
+    labelNames: ['modem', 'cap'],
+    registers,
+  });
+  return (modems) => {
+    used.reset();
+    limit.reset();
+    for (const modem of modems) {
+      for (const [cap, count, most] of capRows(modem)) {
+        used.set({ modem: modem.name, cap }, count);
+        if (most !== undefined) limit.set({ modem: modem.name, cap }, most);
+      }
+    }
+  };
+}
+
+function capRows({ caps, used }: ModemFigures): [CapReached['cap'], number, number | undefined][] {
+  return [
+    ['per_day', used.dayCount, caps.perDay],
+    ['per_month', used.monthCount, caps.perMonth],
+    ['recipients_per_month', used.monthRecipients, caps.recipientsPerMonth],
+  ];
+}
+
+function journalGauges(registers: Registry[]): (journal: JournalFigures) => void {
+  const up = new Gauge({
+    name: 'simgate_journal_up',
+    help: '1 when the journal is written, 0 while it is out of order.',
+    registers,
+  });
+  const pendingRows = new Gauge({
+    name: 'simgate_journal_pending_rows',
+    help: 'Rows of the journal that wait to be written.',
+    registers,
+  });
+  const dropped = new Counter({
+    name: 'simgate_journal_dropped_rows_total',
+    help: 'Rows lost: too many waited, or the store refused them.',
+    registers,
+  });
+  const skipped = new Counter({
+    name: 'simgate_journal_skipped_refusals_total',
+    help: 'Refused messages left out of the journal on purpose, because they came too fast.',
+    registers,
+  });
+  return ({ isOk, pending, droppedRows, skippedRefusals }) => {
+    up.set(Number(isOk));
+    pendingRows.set(pending);
+    dropped.reset();
+    dropped.inc(droppedRows);
+    skipped.reset();
+    skipped.inc(skippedRefusals);
+  };
+}

@@ -1,0 +1,40 @@
+import type { SendErrorCode, Submitted } from '../errors.js';
+import type { FaultKind } from '../journal/faults.js';
+import type { Rung } from '../modem/ladder.js';
+import type { Refusal } from '../policy/request.js';
+
+/** What became of a message at the network. */
+export type SubmittedOrYes = Submitted | 'yes';
+
+/**
+ * What the metrics want to hear of. Whoever knows calls it as it happens, once each; none of these throws or takes time. `modem` is always
+ * the configured name: it becomes a label.
+ */
+export interface MetricsListener {
+  /** A request of the public listener has its answer. */
+  answered(answer: Answer): void;
+  /** A caller hung up before its answer. */
+  callerLeft(): void;
+  /** The policy refused a message. */
+  refused(refusal: { reason: Refusal['reason'] }): void;
+  /** A modem was done with a message that it had written Ctrl-Z for; `tookMs` from its first command, whatever the caller was told. */
+  submitEnded(end: { modem: string; tookMs: number; submitted: SubmittedOrYes }): void;
+  /** What became of a message after its caller was answered. */
+  lateResult(result: { modem: string; submitted: SubmittedOrYes }): void;
+  /** A message that waited for one modem, or was surely not sent by it, goes to another. */
+  failedOver(move: { from: string; to: string }): void;
+  /** An attempt to submit a segment failed, retried or not; `cause` is what the AT dialogue threw. */
+  atError(error: { modem: string; cause: unknown }): void;
+  /** Something was done to get a modem back. */
+  recovery(recovery: { modem: string; rung: Rung }): void;
+  /** The journal went out of order. */
+  journalFault(fault: { kind: FaultKind }): void;
+}
+
+/** An answer of the public listener. */
+export type Answer =
+  /**
+   * 200; milliseconds before the modem was given the message, and from the message's admission to the answer. `isReplay`: they are of an
+   * earlier request with the same Idempotency-Key.
+   */
+  { code?: undefined; isReplay?: boolean; waitedMs: number; tookMs: number } | { code: SendErrorCode };

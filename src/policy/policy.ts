@@ -1,0 +1,295 @@
+import {
+  type LimitName,
+  limitNames,
+  longestHoldMs,
+  longestWindowMs,
+  type PolicyConfig,
+} from '../config/policy.js';
+import { SendError } from '../errors.js';
+import { clientNetwork } from './client-network.js';
+import { type Hold, type HoldKind, Holds, holdKinds } from './holds.js';
+import { lookUp, type Numbering } from './numbering.js';
+import { refuseRecipient } from './recipient-rules.js';
+import type { Explanation, PolicyRequest, PolicyRow, Refusal, Reservation, Whereabouts } from './request.js';
+import { type Entry, type Keys, SlidingWindows } from './windows.js';
+import { durationText, limitText } from './wording.js';
+
+export interface PolicyOptions {
+  config: PolicyConfig;
+  /** A keyed HMAC; equal for equal arguments and for nothing else. */
+  hmac: (domain: 'recipient' | 'block' | 'client_ip', text: string) => string;
+  /** Wall milliseconds that never run backwards, not even over a restart. */
+  now: () => number;
+  /** Told of every lock-out and cool-down as it begins, so that it outlives the process. Must not throw. */
+  onHold?: (hold: Hold) => void;
+  /** How many messages are remembered; default and bound as {@link SlidingWindows}. */
+  capacity?: number;
+}
+
+interface Subject {
+  numbering: Numbering;
+  keys: Keys;
+  recipientHmac: string;
+  blockHmac: string;
+  ipHmac: string | undefined;
+}
+
+/** A refusal for a time. */
+interface Obstacle {
+  reason: Refusal['reason'];
+  detail: string;
+  /** Wall milliseconds. */
+  until: number;
+}
+
+/**
+ * Who may be written to, and how often. Everything is synchronous: of many requests at once exactly as many are let in as a limit allows.
+ * It counts messages; what a SIM may send is counted in segments, elsewhere.
+ */
+export class Policy {
+  #config: PolicyConfig;
+  readonly #hmac: PolicyOptions['hmac'];
+  readonly #now: () => number;
+  readonly #onHold: (hold: Hold) => void;
+  readonly #windows: SlidingWindows;
+  readonly #holds: Holds;
+  constructor({ config, hmac, now, onHold = () => undefined, capacity }: PolicyOptions) {
+    this.#config = config;
+    this.#hmac = hmac;
+    this.#now = now;
+    this.#onHold = onHold;
+    this.#windows = new SlidingWindows(capacity);
+    this.#holds = new Holds(capacity);
+  }
+
+  /**
+   * Counts the message and lets it in. Throws a `SendError` of code `recipient_not_allowed` or `rate_limited`, whose detail names the limit
+   * that lasts longest; `retryAfterMs` is when the same request would pass if nobody else came.
+   */
+  admit(request: PolicyRequest): Reservation {
+    const now = this.#now();
+    const subject = this.#subject(request);
+    const { refusal, lockOut } = this.#judge(request.recipient, subject, now);
+    if (lockOut) this.#begin(lockOut, now);
+    if (refusal) {
+      throw new SendError(refusal.code, {
+        submitted: 'no',
+        detail: `${refusal.reason}: ${refusal.detail}`,
+        ...(refusal.retryAfterMs !== undefined && { retryAfterMs: refusal.retryAfterMs }),
+      });
+    }
+    return this.#reservation(subject, this.#windows.add(subject.keys, now));
+  }
+
+  /** What a message is counted by, whether it is let in or not. */
+  whereabouts(request: PolicyRequest): Whereabouts {
+    const { recipientHmac, blockHmac, ipHmac, numbering } = this.#subject(request);
+    return { recipientHmac, blockHmac, country: numbering.group, ...(ipHmac !== undefined && { ipHmac }) };
+  }
+
+  /** What {@link admit} would do, and why. Changes nothing. Without `caller`, what counts by it is left out. */
+  explain(request: Omit<PolicyRequest, 'caller'> & { caller?: string }): Explanation {
+    const now = this.#now();
+    const subject = this.#subject(request);
+    const fills = limitNames.flatMap((name) =>
+      this.#config.limits[name].flatMap((limit) => this.#windows.fill(name, limit, subject.keys, now) ?? []),
+    );
+    return {
+      numbering: subject.numbering,
+      refusal: this.#judge(request.recipient, subject, now).refusal,
+      fills: fills.map((fill) => ({ ...fill, freeInMs: Math.max(0, (fill.freeAt ?? now) - now) })),
+      notLookedAt: limitNames.filter((name) => !fills.some((fill) => fill.name === name)),
+      holds: this.#lasting(subject, now).map((hold) => ({ ...hold, freeInMs: hold.until - now })),
+    };
+  }
+
+  /**
+   * Takes up what the journal knows, in any order, before the first message: those of the last 24 hours that were started, and the holds.
+   * A stamp of the future counts as now.
+   */
+  restore(rows: Iterable<PolicyRow>, holds: Iterable<Hold>): void {
+    const now = this.#now();
+    const recent = [...rows].filter(({ at }) => at + longestWindowMs > now).sort((a, b) => a.at - b.at);
+    for (const row of recent) this.#windows.add(keysOf(row), Math.min(row.at, now)).isKept = true;
+    this.#holds.restore(holds, now);
+  }
+
+  /** The lock-outs and cool-downs that last or whose strikes still count. */
+  holds(): Hold[] {
+    return this.#holds.all(this.#now());
+  }
+
+  /** From now on other rules hold. Nothing is forgotten: new windows count the messages that were. */
+  replaceConfig(config: PolicyConfig): void {
+    this.#config = config;
+  }
+
+  #subject({ recipient, caller, clientIp }: Partial<PolicyRequest> & { recipient: string }): Subject {
+    const numbering = lookUp(recipient);
+    const network = clientIp === undefined ? undefined : clientNetwork(clientIp);
+    const hmacs = {
+      recipientHmac: this.#hmac('recipient', recipient),
+      blockHmac: this.#hmac('block', recipient.slice(0, -4)),
+      ipHmac: network === undefined ? undefined : this.#hmac('client_ip', network),
+    };
+    return { numbering, ...hmacs, keys: keysOf({ ...hmacs, caller, country: numbering.group }) };
+  }
+
+  /** What stands in the way, and the lock-out that this request brings about. */
+  #judge(recipient: string, subject: Subject, now: number): { refusal?: Refusal; lockOut?: Hold } {
+    const forGood = refuseRecipient(this.#config, recipient, subject.numbering);
+    if (forGood) return { refusal: { code: 'recipient_not_allowed', ...forGood, retryAfterMs: undefined } };
+    const lasting = this.#lasting(subject, now);
+    const lockOut = lasting.length === 0 ? this.#lockOut(subject, now) : undefined;
+    const obstacles = [
+      ...(lockOut ? [lockOut] : lasting).map((hold) => obstacleOf(hold, now)),
+      ...this.#earlierOneWaits(subject, now),
+      ...this.#fullWindows(subject.keys, now),
+      ...this.#fullMemory(now),
+    ];
+    const [longest] = obstacles.sort((a, b) => b.until - a.until);
+    if (!longest) return {};
+    const { reason, detail, until } = longest;
+    return {
+      refusal: { code: 'rate_limited', reason, detail, retryAfterMs: until - now },
+      ...(lockOut && { lockOut }),
+    };
+  }
+
+  #lasting({ recipientHmac, blockHmac }: Subject, now: number): Hold[] {
+    return holdKinds.flatMap((kind) => {
+      const key = kind === 'cool_down_block' ? blockHmac : recipientHmac;
+      return this.#holds.lasting(kind, key, now) ?? [];
+    });
+  }
+
+  /**
+   * The lock-out that begins with a request of a recipient who is at the limit: it lasts until there is room, and longer each time. After
+   * one, every message that was sent leads into the next, until an hour passed without: so the codes come ever slower, yet the person never
+   * waits longer than the longest lock-out. It grows by messages that were sent, never by requests that were refused.
+   */
+  #lockOut({ keys, recipientHmac }: Subject, now: number): Hold | undefined {
+    const { firstMs } = this.#config.lockOut;
+    const newest = this.#windows.newest('per_recipient', keys);
+    if (firstMs === 0 || !newest?.isKept) return undefined;
+    const before = this.#holds.remembered('lock_out', recipientHmac, now);
+    if (before && newest.at < before.until) return undefined;
+    const freeAt = Math.max(0, ...this.#limitsReached('per_recipient', keys, now).map((full) => full.until));
+    if (freeAt === 0 && !before) return undefined;
+    const span = { ...this.#config.lockOut, atLeastMs: Math.max(0, freeAt - now) };
+    return this.#holds.next('lock_out', recipientHmac, now, span);
+  }
+
+  /** After a lock-out there is one message at a time: while it waits or is sent, the next one has no place. */
+  #earlierOneWaits({ keys, recipientHmac }: Subject, now: number): Obstacle[] {
+    const { firstMs } = this.#config.lockOut;
+    const newest = this.#windows.newest('per_recipient', keys);
+    const before = this.#holds.remembered('lock_out', recipientHmac, now);
+    if (firstMs === 0 || !newest || newest.isKept || !before || newest.at < before.until) return [];
+    const detail =
+      'after a lock-out the recipient gets one message at a time, and one is on its way (policy.per_recipient)';
+    return [{ reason: 'per_recipient', detail, until: now + firstMs }];
+  }
+
+  #fullWindows(keys: Keys, now: number): Obstacle[] {
+    return limitNames.flatMap((name) => this.#limitsReached(name, keys, now));
+  }
+
+  #limitsReached(name: LimitName, keys: Keys, now: number): Obstacle[] {
+    return this.#config.limits[name].flatMap((limit) => {
+      const until = this.#windows.freeAt(name, limit, keys, now);
+      if (until === undefined) return [];
+      const detail = `the limit of ${limitText(limit)} (policy.${name}) is reached; there is room in ${durationText(until - now)}`;
+      return [{ reason: name, detail, until }];
+    });
+  }
+
+  #fullMemory(now: number): Obstacle[] {
+    const windows = Object.values(this.#config.limits).flatMap((limits) =>
+      limits.map(({ windowMs }) => windowMs),
+    );
+    const { hasRoom, freeAt } = this.#windows.makeRoom(now, Math.max(0, ...windows));
+    if (hasRoom) return [];
+    const detail =
+      'more messages are within the longest window of [policy] than can be remembered; ' +
+      `there is room in ${durationText(freeAt - now)}. Shorter windows need fewer`;
+    return [{ reason: 'memory', detail, until: freeAt }];
+  }
+
+  #begin(hold: Hold, now: number): void {
+    this.#holds.begin(hold, now);
+    this.#onHold(hold);
+  }
+
+  /**
+   * The block begins to cool down with its second stall within the hour: one number that stalls a modem says nothing of its
+   * neighbours, and one moment of bad radio must not shut out an office.
+   */
+  #coolDown({ recipientHmac, blockHmac }: Subject): void {
+    const now = this.#now();
+    const { recipientMs, blockMs } = this.#config.coolDown;
+    if (recipientMs > 0) {
+      const span = { firstMs: recipientMs, longestMs: longestHoldMs };
+      this.#begin(this.#holds.next('cool_down_recipient', recipientHmac, now, span), now);
+    }
+    if (blockMs === 0) return;
+    const isFirst = this.#holds.remembered('cool_down_block', blockHmac, now) === undefined;
+    const longestMs = isFirst ? 0 : longestHoldMs;
+    this.#begin(
+      this.#holds.next('cool_down_block', blockHmac, now, { firstMs: blockMs / 2, longestMs }),
+      now,
+    );
+  }
+
+  #reservation(subject: Subject, entry: Entry): Reservation {
+    const { numbering, recipientHmac, blockHmac, ipHmac } = subject;
+    let isSettled = false;
+    let hasStalled = false;
+    return {
+      country: numbering.group,
+      recipientHmac,
+      blockHmac,
+      ...(ipHmac !== undefined && { ipHmac }),
+      keep: () => {
+        isSettled = true;
+        entry.isKept = true;
+      },
+      giveBack: () => {
+        if (!isSettled) this.#windows.remove(entry);
+        isSettled = true;
+      },
+      stalled: () => {
+        if (!hasStalled) this.#coolDown(subject);
+        hasStalled = true;
+      },
+    };
+  }
+}
+
+type Counted = Omit<PolicyRow, 'at' | 'caller'> & { caller: string | undefined };
+
+function keysOf(message: Counted): Keys {
+  const { recipientHmac, blockHmac, ipHmac, country, caller } = message;
+  return {
+    per_recipient: recipientHmac,
+    per_block: blockHmac,
+    ...(ipHmac !== undefined && { per_client_ip: ipHmac }),
+    ...(country !== undefined && { per_country: country }),
+    ...(caller !== undefined && { per_caller: caller }),
+  };
+}
+
+/** The keys of `[policy]` that say how long. */
+const holdTexts: Readonly<Record<HoldKind, string>> = {
+  lock_out: 'too many messages went to this recipient (policy.per_recipient, policy.lock_out_first_s)',
+  cool_down_recipient: 'a message to this recipient stalled a modem (policy.cool_down_recipient_s)',
+  cool_down_block: 'messages to several numbers beside this one stalled a modem (policy.cool_down_block_s)',
+};
+
+function obstacleOf({ kind, until }: Hold, now: number): Obstacle {
+  return {
+    reason: kind,
+    detail: `${holdTexts[kind]}; there is room in ${durationText(until - now)}`,
+    until,
+  };
+}

@@ -1,0 +1,69 @@
+import type { LimitName } from '../config/policy.js';
+import type { Hold, HoldKind } from './holds.js';
+import type { Numbering } from './numbering.js';
+import type { RecipientRefusal } from './recipient-rules.js';
+import type { Fill } from './windows.js';
+
+/** Who wants to write to whom. */
+export interface PolicyRequest {
+  /** E.164 with `+`. */
+  recipient: string;
+  /** Who holds the secret. */
+  caller: string;
+  /** The address of the person who logs in, as the caller tells it; what is no address counts as none. */
+  clientIp?: string;
+}
+
+/** What a message is counted by. */
+export interface Whereabouts {
+  /** ISO 3166-1 alpha-2, else `+` and a calling code: what the message is counted by per country. */
+  readonly country: string;
+  readonly recipientHmac: string;
+  /** Of all but the last four digits. */
+  readonly blockHmac: string;
+  readonly ipHmac?: string;
+}
+
+/** A message that was let in. Exactly one of `keep` and `giveBack` is called, once its outcome is known; what comes second does nothing. */
+export interface Reservation extends Whereabouts {
+  /** The message may have been submitted, or the network refused it: it counts. */
+  keep(): void;
+  /** Nothing was started: it never counted. */
+  giveBack(): void;
+  /** Its send stalled a modem: recipient and block cool down. May be called with either of the others, once. */
+  stalled(): void;
+}
+
+/** A message of the last 24 hours as the journal knows it. */
+export interface PolicyRow {
+  /** Wall milliseconds. */
+  at: number;
+  caller: string;
+  recipientHmac: string;
+  blockHmac: string;
+  country?: string | undefined;
+  ipHmac?: string | undefined;
+}
+
+/** What stands in the way of a message. */
+export interface Refusal {
+  code: 'recipient_not_allowed' | 'rate_limited';
+  /** The key of `[policy]`, the kind of hold, or `memory`: too many messages to remember. */
+  reason: RecipientRefusal['reason'] | LimitName | HoldKind | 'memory';
+  /** For people; holds no number. */
+  detail: string;
+  /** Milliseconds from now; `undefined`: for good. */
+  retryAfterMs: number | undefined;
+}
+
+/** What would become of a request, and why. */
+export interface Explanation {
+  numbering: Numbering;
+  /** `undefined`: the message would be let in. */
+  refusal: Refusal | undefined;
+  /** Every window that the request would be counted in. */
+  fills: readonly (Fill & { freeInMs: number })[];
+  /** Limits without a window, or without what they count by. */
+  notLookedAt: readonly LimitName[];
+  holds: readonly (Hold & { freeInMs: number })[];
+}

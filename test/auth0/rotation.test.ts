@@ -1,0 +1,225 @@
+import { existsSync, linkSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, expect, it } from 'vitest';
+import { management } from './stand-in.js';
+import { Desk, gatewayUrl, secret } from './support/desk.js';
+
+let desk: Desk | undefined;
+afterEach(async () => {
+  await desk?.close();
+  desk = undefined;
+});
+
+/** A desk whose tenant is set up with the present secret. */
+async function setUpDesk(): Promise<Desk> {
+  desk = await Desk.open({ withDaemon: true });
+  await desk.run('setup', '--gateway-url', gatewayUrl, '--yes');
+  return desk;
+}
+
+/** What Auth0 signs with. */
+function secretAtAuth0({ auth0 }: Desk): string {
+  return (auth0.connections[0]!.options.gateway_authentication as { secret: string }).secret;
+}
+
+const record = ({ stateDir }: Desk) => join(stateDir, 'auth0', 'rotation.json');
+
+/** The person logs in whenever the command waits; a login that the daemon refuses is a lost one. */
+function loginAtEachWait(at: Desk): string[] {
+  const lost: string[] = [];
+  at.onWait = () => {
+    if (!at.daemon.take(secretAtAuth0(at))) lost.push(secretAtAuth0(at));
+  };
+  return lost;
+}
+
+it('changes the secret in one run, step by step, without a lost login', async () => {
+  const at = await setUpDesk();
+  const lost = loginAtEachWait(at);
+  const said = await at.run('rotate');
+  expect(said.match(/^\d\/5/gm)).toEqual(['1/5', '2/5', '3/5', '4/5', '5/5']);
+  expect(lost).toEqual([]);
+  const now = readFileSync(at.secretFile, 'utf8').trimEnd();
+  expect(now).not.toBe(secret);
+  expect(Buffer.from(now, 'base64url')).toHaveLength(32);
+  expect(secretAtAuth0(at)).toBe(now);
+  expect([at.daemon.current, at.daemon.previous]).toEqual([now, undefined]);
+  expect(['.next', '.previous'].filter((end) => existsSync(at.secretFile + end))).toEqual([]);
+  expect(existsSync(record(at))).toBe(false);
+  for (const hidden of [now, secret, management.token]) expect(said).not.toContain(hidden);
+});
+
+it('keeps all else of the connection, and the mode of the secret file', async () => {
+  const at = await setUpDesk();
+  const before = structuredClone(at.auth0.connections[0]!);
+  loginAtEachWait(at);
+  await at.run('rotate');
+  const after = at.auth0.connections[0]!;
+  const authentication = { ...(before.options.gateway_authentication as object), secret: secretAtAuth0(at) };
+  expect(after).toEqual({
+    ...before,
+    options: { ...before.options, gateway_authentication: authentication },
+  });
+  expect(statSync(at.secretFile).mode & 0o777).toBe(0o600);
+});
+
+it('waits a minute after the last message that was signed with the old secret', async () => {
+  const at = await setUpDesk();
+  let looks = 0;
+  at.onWait = () => {
+    looks += 1;
+    at.daemon.take(secretAtAuth0(at));
+    // One of Auth0's machines is late.
+    if (looks === 10) at.daemon.take(secret);
+  };
+  const said = await at.run('rotate');
+  expect(said).toContain('signed with the old one again');
+  expect(at.waits.reduce((sum, ms) => sum + ms, 0)).toBe(10 * 2_000 + 60_000);
+});
+
+it('ends when no login comes, with both accepted, and the next run goes on from there', async () => {
+  const at = await setUpDesk();
+  await expect(at.run('rotate', '--wait', '5')).rejects.toThrow('no login came');
+  expect(at.waits.reduce((sum, ms) => sum + ms, 0)).toBe(5 * 60_000);
+  expect(at.daemon.previous).toBe(secret);
+  const now = at.daemon.current;
+  expect(secretAtAuth0(at)).toBe(now);
+  expect(await at.run('rotate', '--status')).toContain('Auth0 has the new one (3/5)');
+  expect(readFileSync(record(at), 'utf8')).not.toContain(now);
+  loginAtEachWait(at);
+  expect(await at.run('rotate')).toContain('Going on with the rotation');
+  expect([at.daemon.current, at.daemon.previous]).toEqual([now, undefined]);
+  expect(at.auth0.writes.filter(({ method }) => method === 'PATCH')).toHaveLength(2);
+});
+
+it('never leaves a state in which a restarted daemon refuses what Auth0 signs with, wherever it is stopped', async () => {
+  const at = await setUpDesk();
+  let outcome = 'stopped';
+  let stops = 0;
+  for (; outcome === 'stopped'; stops += 1) {
+    const surroundings = at.surroundings();
+    let calls = 0;
+    // Each thing that the outside is asked for is a place to be stopped at: before it, and in the next round after it.
+    const perhapsStop = () => {
+      calls += 1;
+      if (calls > stops) throw new Error('stopped here');
+    };
+    const stoppable =
+      <Words extends unknown[], Answer>(call: (...words: Words) => Answer) =>
+      (...words: Words): Answer => {
+        perhapsStop();
+        return call(...words);
+      };
+    const { fetch: send, daemonAt, terminal } = surroundings;
+    surroundings.fetch = stoppable(send);
+    surroundings.terminal = { ...terminal, say: stoppable((line: string) => terminal.say(line)) };
+    surroundings.daemonAt = (socket) => {
+      const link = daemonAt(socket);
+      return {
+        ...link,
+        reload: stoppable(() => link.reload()),
+        acceptedKeys: stoppable(() => link.acceptedKeys()),
+      };
+    };
+    loginAtEachWait(at);
+    outcome = await at.runWith(surroundings, 'rotate').then(
+      () => 'done',
+      (error: Error) => (error.message === 'stopped here' ? 'stopped' : error.message),
+    );
+    at.daemon.read();
+    expect([at.daemon.current, at.daemon.previous], `after a stop at call ${stops}`).toContain(
+      secretAtAuth0(at),
+    );
+  }
+  expect(outcome).toBe('done');
+  expect(stops).toBeGreaterThan(15);
+  expect(secretAtAuth0(at)).toBe(readFileSync(at.secretFile, 'utf8').trimEnd());
+});
+
+it.each([
+  ['between the link and the rename', (file: string) => linkSync(file, `${file}.previous`)],
+  [
+    'after the rename, before it was noted',
+    (file: string) => {
+      linkSync(file, `${file}.previous`);
+      renameSync(`${file}.next`, file);
+    },
+  ],
+])('goes on after a power cut %s', async (_when, cut) => {
+  const at = await setUpDesk();
+  at.daemon.isStubborn = true;
+  // Stopped at the reload; then the files are put as they were at the moment of the cut.
+  await expect(at.run('rotate')).rejects.toThrow('cannot be read');
+  renameSync(at.secretFile, `${at.secretFile}.next`);
+  renameSync(`${at.secretFile}.previous`, at.secretFile);
+  cut(at.secretFile);
+  at.daemon.isStubborn = false;
+  at.daemon.read();
+  const lost = loginAtEachWait(at);
+  await at.run('rotate');
+  expect(lost).toEqual([]);
+  expect(at.daemon.current).toBe(secretAtAuth0(at));
+  expect(at.daemon.current).not.toBe(secret);
+});
+
+it('needs the running daemon, and one that holds the secret of the file', async () => {
+  const at = await setUpDesk();
+  at.daemon.current = 'another-secret-of-the-same-length-0123456789';
+  await expect(at.run('rotate')).rejects.toThrow('runs with another secret');
+  await at.daemon.stop();
+  await expect(at.run('rotate')).rejects.toThrow('needs the running daemon');
+  expect(existsSync(record(at))).toBe(false);
+  expect(existsSync(`${at.secretFile}.next`)).toBe(false);
+});
+
+it('makes nothing when the connection does not use simgate', async () => {
+  desk = await Desk.open({ withDaemon: true });
+  await expect(desk.run('rotate')).rejects.toThrow('run `simgate auth0 setup` first');
+  expect(existsSync(`${desk.secretFile}.next`)).toBe(false);
+});
+
+it('does not touch an old secret that somebody else left there', async () => {
+  const at = await setUpDesk();
+  writeFileSync(`${at.secretFile}.previous`, 'put here by hand');
+  await expect(at.run('rotate')).rejects.toThrow('from a change by hand');
+  expect(readFileSync(`${at.secretFile}.previous`, 'utf8')).toBe('put here by hand');
+});
+
+it('stops when somebody else changed the secret meanwhile, and can be given up', async () => {
+  const at = await setUpDesk();
+  await expect(at.run('rotate', '--wait', '1')).rejects.toThrow('no login came');
+  writeFileSync(at.secretFile, 'a third secret of somebody else 0123456789');
+  at.daemon.read();
+  await expect(at.run('rotate')).rejects.toThrow();
+  expect(await at.run('rotate', '--forget')).toContain('It is forgotten');
+  expect(await at.run('rotate', '--status')).toContain('No rotation is under way');
+});
+
+it('refuses a setup while it is under way', async () => {
+  const at = await setUpDesk();
+  await expect(at.run('rotate', '--wait', '1')).rejects.toThrow('no login came');
+  await expect(at.run('setup', '--yes')).rejects.toThrow('a rotation of the secret is under way');
+});
+
+it('refuses a configuration in which it could not keep the old secret', async () => {
+  desk = await Desk.open({ auth0: 'previous_secret_file = "old"', withDaemon: true });
+  writeFileSync(join(desk.folder, 'old'), 'an old secret of this test 0123456789abcdef');
+  await desk.run('setup', '--gateway-url', gatewayUrl, '--yes');
+  await expect(desk.run('rotate')).rejects.toThrow('take auth0.previous_secret_file out');
+});
+
+it('gives the Action the new secret in the unified world', async () => {
+  desk = await Desk.open({ withDaemon: true });
+  const at = desk;
+  at.auth0.phoneFlag = true;
+  for (const what of ['actions', 'phone_providers'])
+    for (const verb of ['read', 'create', 'update']) at.auth0.scopes.add(`${verb}:${what}`);
+  await at.run('setup', '--gateway-url', gatewayUrl, '--deploy', '--yes');
+  at.onWait = () => {
+    at.daemon.take(at.auth0.unified.running!.secrets[0]!.value);
+  };
+  await at.run('rotate');
+  expect(at.auth0.unified.running?.secrets[0]?.value).toBe(at.daemon.current);
+  expect(at.daemon.current).not.toBe(secret);
+  expect(at.daemon.previous).toBeUndefined();
+});

@@ -1,0 +1,43 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { openPolicy } from '../open-policy.js';
+
+/** A modem as the daemon's configuration knows it. */
+export interface ConfiguredModem {
+  name: string;
+  /** Where the tty is found: a link, which may point elsewhere later. */
+  link: string;
+  /** E.164: what `sender` asks for. */
+  number: string;
+  pinFile: string | undefined;
+}
+
+/** Writes a configuration with short times into `folder`, and the shared secret beside it; returns its path. */
+export function writeDaemonConfig(
+  folder: string,
+  secret: string,
+  modems: readonly ConfiguredModem[],
+  { deadlineS, statusReport }: { deadlineS: number; statusReport: boolean },
+): string {
+  const secretFile = join(folder, 'secret');
+  writeFileSync(secretFile, secret, { mode: 0o600 });
+  const lines = [
+    `state_dir = "${join(folder, 'state')}"`,
+    '[http]\nlisten = "127.0.0.1:0"',
+    '[admin]\nlisten = "127.0.0.1:0"',
+    `[control]\nsocket = "control.sock"\n[auth0]\nsubject = "urn:Auth0"\naudience = "urn:MySmsGateway"\nsecret_file = "${secretFile}"`,
+    `[message]\ndeadline_s = ${deadlineS}`,
+    openPolicy,
+    '[log]\nlevel = "debug"\nformat = "json"',
+    ...modems.map(({ name, link, number, pinFile }) =>
+      [
+        `[[modem]]\nname = "${name}"\ndevice = "${link}"\nnumber = "${number}"\nstatus_report = ${statusReport}`,
+        'guard_ms = 0\nsubmit_timeout_s = 4\nidle_probe_s = 2',
+        ...(pinFile === undefined ? [] : [`pin_file = "${pinFile}"`]),
+      ].join('\n'),
+    ),
+  ];
+  const file = join(folder, 'simgate.toml');
+  writeFileSync(file, `${lines.join('\n')}\n`);
+  return file;
+}

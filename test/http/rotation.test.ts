@@ -1,0 +1,87 @@
+import { describe, expect, it } from 'vitest';
+import { type BearerSecrets, createBearerVerifier } from '../../src/http/bearer.js';
+import { LimitedLog } from '../../src/http/limited-log.js';
+import { mintToken } from '../../src/token.js';
+import { audience, LogRecord, subject } from './support/gateway.js';
+
+const [first, second] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)];
+const expected = { subject, audience, clockToleranceS: 30, maxTokenAgeS: undefined };
+
+async function verifierOf(secrets: BearerSecrets) {
+  const record = new LogRecord();
+  const clock = { nowMs: 1_000 };
+  const verifier = await createBearerVerifier({
+    secrets,
+    expected,
+    refusals: new LimitedLog(record.log),
+    wallNow: () => clock.nowMs,
+  });
+  const present = async (secret: Uint8Array, claims = { subject, audience }) =>
+    verifier(`Bearer ${await mintToken({ secret, ...claims, expiresInS: 60 })}`, 'id', '192.0.2.7');
+  return { verifier, clock, record, present };
+}
+
+describe('secrets that are replaced while the daemon runs', () => {
+  it('count from then on, and the old one no longer', async () => {
+    const { verifier, present } = await verifierOf({ current: first });
+    await expect(present(second)).rejects.toMatchObject({ code: 'token_invalid' });
+    await verifier.replace({ current: second }, expected);
+    await expect(present(second)).resolves.toEqual({ sub: subject });
+    await expect(present(first)).rejects.toMatchObject({ code: 'token_invalid' });
+  });
+
+  it('bring the claims along that are expected', async () => {
+    const { verifier, present } = await verifierOf({ current: first });
+    await verifier.replace({ current: first }, { ...expected, audience: 'urn:New' });
+    await expect(present(first)).rejects.toMatchObject({ code: 'token_invalid' });
+    await expect(present(first, { subject, audience: 'urn:New' })).resolves.toEqual({ sub: subject });
+  });
+
+  it('lose no token that is presented meanwhile', async () => {
+    const { verifier, present } = await verifierOf({ current: first });
+    const presented = Array.from({ length: 50 }, async (_, index) => {
+      if (index === 25) await verifier.replace({ current: second, previous: first }, expected);
+      return present(first);
+    });
+    await expect(Promise.all(presented)).resolves.toHaveLength(50);
+  });
+
+  it('change nothing when one of them is no key', async () => {
+    const { verifier, present } = await verifierOf({ current: first });
+    const none = new Uint8Array(0);
+    await expect(verifier.replace({ current: second, previous: none }, expected)).rejects.toThrow();
+    await expect(present(first)).resolves.toEqual({ sub: subject });
+    await expect(present(second)).rejects.toMatchObject({ code: 'token_invalid' });
+  });
+});
+
+describe('the last use of a secret', () => {
+  it('is told for each, and only of tokens that were taken', async () => {
+    const { verifier, clock, present } = await verifierOf({ current: second, previous: first });
+    expect(verifier.lastUse()).toEqual({});
+    await present(second, { subject: 'urn:Other', audience }).catch(() => undefined);
+    expect(verifier.lastUse()).toEqual({});
+    await present(first);
+    expect(verifier.lastUse()).toEqual({ previous: 1_000 });
+    clock.nowMs = 2_000;
+    await present(second);
+    expect(verifier.lastUse()).toEqual({ current: 2_000, previous: 1_000 });
+  });
+
+  it('goes with the secret when it becomes the previous one, and is forgotten with it', async () => {
+    const { verifier, present } = await verifierOf({ current: first });
+    await present(first);
+    await verifier.replace({ current: second, previous: first }, expected);
+    expect(verifier.lastUse()).toEqual({ previous: 1_000 });
+    await verifier.replace({ current: second }, expected);
+    expect(verifier.lastUse()).toEqual({});
+    await verifier.replace({ current: first }, expected);
+    expect(verifier.lastUse()).toEqual({});
+  });
+});
+
+it('the line of a refused token names who sent it', async () => {
+  const { record, present } = await verifierOf({ current: first });
+  await present(second).catch(() => undefined);
+  expect(record.of('token_refused')).toMatchObject([{ client: '192.0.2.7', check: 'signature' }]);
+});

@@ -1,0 +1,198 @@
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test, vi } from 'vitest';
+import { ended, folder, look, noonMs, open, refused, rowsOf, started } from './support/rig.js';
+
+test('a started message is in the file once the promise resolves', async () => {
+  const { journal, file } = await open();
+  await journal.started(started('a', { sim: { masked: '8949…12', hmac: 'c'.repeat(32) } }));
+  expect(rowsOf(file)).toMatchObject([
+    {
+      id: 'a',
+      state: 'started',
+      at: noonMs,
+      modem: 'main',
+      sim_masked: '8949…12',
+      status: null,
+      submitted: null,
+    },
+  ]);
+});
+
+test('its outcome goes into the same row, in whole milliseconds', async () => {
+  const { journal, file } = await open();
+  await journal.started(started('a'));
+  journal.ended(ended('a'));
+  await journal.close();
+  expect(rowsOf(file)).toMatchObject([
+    {
+      id: 'a',
+      state: 'ended',
+      status: 200,
+      code: null,
+      submitted: 'yes',
+      references: '[7]',
+      waited_ms: 13,
+      took_ms: 3400,
+    },
+  ]);
+});
+
+test('an outcome that does not know the modem or SIM keeps what the start said', async () => {
+  const { journal, file } = await open();
+  await journal.started(started('a', { sim: { masked: '8949…12', hmac: 'c'.repeat(32) } }));
+  journal.ended(ended('a', { modem: undefined, sim: undefined }));
+  await journal.close();
+  expect(rowsOf(file)).toMatchObject([{ modem: 'main', sim_masked: '8949…12', state: 'ended' }]);
+});
+
+test('a late outcome stands beside the one that was told', async () => {
+  const { journal } = await open();
+  await journal.started(started('a'));
+  const told = { status: 504, code: 'outcome_unknown', submitted: 'unknown' } as const;
+  journal.ended(ended('a', { outcome: told }));
+  journal.late('a', { atMs: noonMs + 40_000, status: 200, submitted: 'yes', references: [9] });
+  await vi.waitFor(() => expect(journal.state().pending).toBe(0));
+  const { rows } = await journal.query({ limit: 10 });
+  expect(rows).toMatchObject([
+    {
+      id: 'a',
+      outcome: told,
+      late: { atMs: noonMs + 40_000, status: 200, submitted: 'yes', references: [9] },
+    },
+  ]);
+});
+
+test('what the process before left open is unknown, and may have been sent', async () => {
+  const file = join(folder(), 'journal.db');
+  const first = await open({ file });
+  await first.journal.started(started('a'));
+  first.journal.ended(ended('b'));
+  await first.journal.close();
+  const { journal, logged } = await open({ file });
+  const { rows } = await journal.query({ limit: 10 });
+  const outcomes = new Map(rows.map(({ id, outcome }) => [id, outcome]));
+  expect(outcomes.get('a')).toEqual({ status: 504, code: 'outcome_unknown', submitted: 'unknown' });
+  expect(outcomes.get('b')).toMatchObject({ status: 200, submitted: 'yes' });
+  expect(logged).toMatchObject([
+    { level: 'warn', message: expect.stringMatching(/ 1 messages were with a modem/) },
+  ]);
+});
+
+test('only its owner may read the files', async () => {
+  const { journal, file } = await open();
+  await journal.started(started('a'));
+  const modes = ['', '-wal', '-shm'].map((suffix) => statSync(file + suffix).mode & 0o777);
+  expect(modes).toEqual([0o600, 0o600, 0o600]);
+});
+
+test('closing writes what waits', async () => {
+  const { journal, file } = await open();
+  for (let number = 0; number < 500; number += 1) journal.ended(ended(`m${number}`));
+  expect(journal.state().pending).toBeGreaterThan(0);
+  await journal.close();
+  expect(rowsOf(file).map(({ id }) => id)).toEqual(Array.from({ length: 500 }, (_, number) => `m${number}`));
+});
+
+test('an entry that the tables do not take is lost and told, and those beside it are not', async () => {
+  const { journal, file, logged } = await open();
+  journal.ended(ended('a', { segments: 1.5 }));
+  await journal.started(started('b'));
+  expect(rowsOf(file)).toMatchObject([{ id: 'b' }]);
+  expect(journal.state()).toMatchObject({ isOk: true, droppedRows: 1, pending: 0 });
+  expect(logged).toMatchObject([{ level: 'error', message: expect.stringMatching(/^1 entries .* lost/) }]);
+});
+
+test('a flood of refusals is bounded, and does not keep out a message', async () => {
+  const { journal, file } = await open();
+  for (let number = 0; number < 5_000; number += 1) journal.ended(refused(`r${number}`));
+  await journal.started(started('a'));
+  journal.ended(ended('a'));
+  await journal.close();
+  const rows = rowsOf(file);
+  expect(rows.filter(({ was_started: was }) => was === 0).length).toBe(
+    5_000 - journal.state().skippedRefusals,
+  );
+  expect(journal.state().skippedRefusals).toBeGreaterThan(4_800);
+  expect(rows.at(-1)).toMatchObject({ id: 'a', state: 'ended' });
+});
+
+test('every condition of a query holds, and the newest come first', async () => {
+  const { journal } = await open();
+  const other = 'd'.repeat(32);
+  journal.ended(ended('old', { atMs: noonMs - 7_200_000 }));
+  journal.ended(ended('other', { atMs: noonMs - 2, recipientHmac: other }));
+  journal.ended(refused('refused', { atMs: noonMs - 1 }));
+  await journal.started(started('open'));
+  const ids = async (filter: object) =>
+    (await journal.query({ limit: 10, ...filter })).rows.map(({ id }) => id);
+  expect(await ids({})).toEqual(['open', 'refused', 'other', 'old']);
+  expect(await ids({ limit: 2 })).toEqual(['open', 'refused']);
+  expect(await ids({ sinceMs: noonMs - 2 })).toEqual(['open', 'refused', 'other']);
+  expect(await ids({ recipientHmac: other })).toEqual(['other']);
+  expect(await ids({ status: 200 })).toEqual(['other', 'old']);
+  expect(await ids({ code: 'rate_limited' })).toEqual(['refused']);
+  expect(await ids({ status: 200, recipientHmac: 'a'.repeat(32), sinceMs: noonMs })).toEqual([]);
+});
+
+test('who goes on after a change sees every row that was written or changed since, once', async () => {
+  const { journal } = await open();
+  await journal.started(started('a'));
+  journal.ended(ended('b'));
+  const { lastChange } = await journal.query({ limit: 10 });
+  journal.ended(ended('a'));
+  journal.ended(ended('c'));
+  await vi.waitFor(() => expect(journal.state().pending).toBe(0));
+  const after = await journal.query({ limit: 10, afterChange: lastChange });
+  expect(after.rows.map(({ id }) => id)).toEqual(['a', 'c']);
+  expect((await journal.query({ limit: 10, afterChange: after.lastChange })).rows).toEqual([]);
+});
+
+test('a restart finds messages, idempotency keys, SIM uses and holds again, over many pages', async () => {
+  const file = join(folder(), 'journal.db');
+  const first = await open({ file });
+  const sim = { masked: '8949…12', hmac: 'c'.repeat(32) };
+  for (let number = 0; number < 1_203; number += 1)
+    first.journal.ended(
+      ended(`m${number}`, { atMs: noonMs - Math.floor(number / 3), sim, keyHmac: `k${number}` }),
+    );
+  const superseded = { status: 409, code: 'superseded', submitted: 'no' } as const;
+  first.journal.ended(refused('with-key', { outcome: superseded, keyHmac: 'k' }));
+  first.journal.ended(refused('without-key', { outcome: superseded }));
+  first.journal.ended(refused('limited', { keyHmac: 'l' }));
+  first.journal.ended(ended('before', { atMs: noonMs - 5_000 }));
+  first.journal.saveHold({ kind: 'lockout', key: 'x', strikes: 1, untilMs: noonMs });
+  first.journal.saveHold({ kind: 'lockout', key: 'x', strikes: 2, untilMs: noonMs + 5 });
+  first.journal.saveHold({ kind: 'cooldown', key: 'y', strikes: 1, untilMs: noonMs });
+  first.journal.removeHold({ kind: 'cooldown', key: 'y' });
+  await first.journal.close();
+  const { journal } = await open({ file });
+  const recent = await journal.recent({ messagesSinceMs: noonMs - 1_000, simUsesSinceMs: noonMs - 10_000 });
+  expect(recent.isComplete).toBe(true);
+  expect(recent.newestAtMs).toBe(noonMs);
+  expect(recent.holds).toEqual([{ kind: 'lockout', key: 'x', strikes: 2, untilMs: noonMs + 5 }]);
+  const ids = recent.messages.map(({ id }) => id);
+  const expected = [...Array.from({ length: 1_203 }, (_, number) => `m${number}`), 'with-key'];
+  expect(ids.toSorted()).toEqual(expected.toSorted());
+  expect(recent.messages.map(({ atMs }) => atMs)).toEqual(
+    recent.messages.map(({ atMs }) => atMs).toSorted((a, b) => b - a),
+  );
+  expect(recent.messages.find(({ id }) => id === 'm7')).toMatchObject({
+    keyHmac: 'k7',
+    wasStarted: true,
+    outcome: { status: 200, references: [7] },
+  });
+  expect(recent.simUses).toHaveLength(1_204);
+  expect(recent.simUses[0]).toMatchObject({
+    simHmac: sim.hmac,
+    segments: 1,
+    submitted: 'yes',
+    modem: 'main',
+  });
+});
+
+test('the file carries the version of its tables', async () => {
+  const { journal, file } = await open();
+  await journal.close();
+  expect(look(file, (db) => db.prepare('PRAGMA user_version').get())).toMatchObject({ user_version: 1 });
+});

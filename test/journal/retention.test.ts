@@ -1,0 +1,82 @@
+import { join } from 'node:path';
+import { expect, test, vi } from 'vitest';
+import { dayMs, ended, folder, noonMs, open, refused, rowsOf } from './support/rig.js';
+
+const sim = { masked: '8949…12', hmac: 'c'.repeat(32) };
+
+test('what is older than the retention goes; of what a SIM took stays what its caps need', async () => {
+  const file = join(folder(), 'journal.db');
+  const first = await open({ file });
+  const old = { atMs: noonMs - 31 * dayMs };
+  first.journal.ended(refused('refused-old', { ...old, ipHmac: 'd'.repeat(32) }));
+  first.journal.ended(
+    ended('sent-old', { ...old, sim, ipHmac: 'd'.repeat(32), keyHmac: 'k', country: 'DE' }),
+  );
+  first.journal.ended(ended('sent-before', { atMs: noonMs - 64 * dayMs, sim }));
+  first.journal.ended(ended('sent-lately', { atMs: noonMs - 29 * dayMs, sim }));
+  await first.journal.close();
+  expect(rowsOf(file)).toHaveLength(4);
+
+  const { journal } = await open({ file });
+  await vi.waitFor(() => expect(rowsOf(file)).toHaveLength(2));
+  const [stripped, kept] = rowsOf(file);
+  expect(stripped).toMatchObject({
+    id: 'sent-old',
+    state: 'counted',
+    sim_hmac: sim.hmac,
+    segments: 1,
+    submitted: 'yes',
+  });
+  for (const column of [
+    'caller',
+    'recipient_masked',
+    'block_hmac',
+    'ip_hmac',
+    'country',
+    'key_hmac',
+    'sim_masked',
+    'references',
+  ])
+    expect(stripped).toHaveProperty(column, null);
+  expect(kept).toMatchObject({ id: 'sent-lately', state: 'ended', caller: 'urn:Auth0' });
+  expect((await journal.query({ limit: 10 })).rows.map(({ id }) => id)).toEqual(['sent-lately']);
+  const recent = await journal.recent({ messagesSinceMs: 0, simUsesSinceMs: noonMs - 62 * dayMs });
+  expect(recent.messages.map(({ id }) => id)).toEqual(['sent-lately']);
+  expect(recent.simUses).toHaveLength(2);
+});
+
+test('even what the caps need goes after two months', async () => {
+  const file = join(folder(), 'journal.db');
+  const first = await open({ file, retentionDays: 1 });
+  first.journal.ended(ended('a', { atMs: noonMs - 2 * dayMs, sim }));
+  await first.journal.close();
+  const second = await open({ file, retentionDays: 1 });
+  await vi.waitFor(() => expect(rowsOf(file)).toMatchObject([{ id: 'a', state: 'counted' }]));
+  await second.journal.close();
+  await open({ file, retentionDays: 1, clock: () => noonMs + 62 * dayMs });
+  await vi.waitFor(() => expect(rowsOf(file)).toEqual([]));
+});
+
+test('the oldest refusals go when there are too many, and no message that a modem took', async () => {
+  const file = join(folder(), 'journal.db');
+  const first = await open({ file });
+  first.journal.ended(ended('sent', { atMs: noonMs - 1_000 }));
+  for (let number = 0; number < 60; number += 1)
+    first.journal.ended(refused(`r${number}`, { atMs: noonMs + number }));
+  await first.journal.close();
+  await open({ file, maxRefusals: 10 });
+  const left = Array.from({ length: 10 }, (_, number) => `r${number + 50}`);
+  await vi.waitFor(() => expect(rowsOf(file).map(({ id }) => id)).toEqual(['sent', ...left]));
+});
+
+test('rows that go before their time are told', async () => {
+  const file = join(folder(), 'journal.db');
+  const first = await open({ file });
+  for (let number = 0; number < 300; number += 1)
+    first.journal.ended(ended(`m${number}`, { atMs: noonMs - 1_000 + number }));
+  await first.journal.close();
+  const { logged } = await open({ file, maxStarted: 20 });
+  await vi.waitFor(() => expect(rowsOf(file)).toHaveLength(20));
+  expect(rowsOf(file).at(0)).toMatchObject({ id: 'm280' });
+  expect(logged.map(({ message }) => message)).toContainEqual(expect.stringMatching(/has its most rows/));
+});

@@ -1,0 +1,96 @@
+import { expect, it } from 'vitest';
+import { explanationJson, explanationText } from '../../src/policy/explain-text.js';
+import { durationText, limitText } from '../../src/policy/wording.js';
+import { desk, minute } from './support/policy.js';
+
+it('an explanation is told to people line by line', () => {
+  const { clock, policy, send, refusal } = desk({ countries: ['DE'] });
+  for (let count = 0; count < 5; count++) send({ clientIp: '192.0.2.1' });
+  clock.now += minute;
+  refusal({ clientIp: '192.0.2.1' });
+  const recipient = '+4915112345678';
+  const json = explanationJson(recipient, policy.explain({ recipient, clientIp: '192.0.2.1' }));
+  expect(explanationText(json)).toBe(`\
++49…78: refused, rate_limited (lock_out): too many messages went to this recipient (policy.per_recipient, policy.lock_out_first_s); there is room in 9 min
+  number  DE (Germany), mobile
+  limits  per_recipient  5 of 5 in 10 min; room in 9 min
+          per_block      5 of 200 in 10 min
+          per_block      5 of 400 in 6 h
+          per_client_ip  5 of 200 in 10 min
+          per_client_ip  5 of 600 in 6 h
+          per_country    5 of 1000 in 1 h
+          per_country    5 of 4000 in 24 h
+          total          5 of 1200 in 1 h
+          total          5 of 5000 in 24 h
+          per_caller     off, or nothing to count by
+  holds   lock-out of the recipient, the 1st in a row; over in 9 min
+`);
+});
+
+it('an explanation as JSON has snake_case keys, whole milliseconds and a masked number', () => {
+  const { clock, policy, send, refusal } = desk({
+    countries: ['DE'],
+    per_recipient: '1 in 5 min',
+    total: 'off',
+    cool_down_recipient_s: 300,
+  });
+  send().stalled();
+  clock.now += 0.5;
+  refusal();
+  const recipient = '+4915112345678';
+  const json = explanationJson(recipient, policy.explain({ recipient }));
+  expect(json).toMatchObject({
+    recipient: '+49…78',
+    is_allowed: false,
+    code: 'rate_limited',
+    reason: 'cool_down_recipient',
+    retry_after_ms: 5 * minute,
+    countries: ['DE'],
+    number_type: 'mobile',
+    limits_not_looked_at: ['per_client_ip', 'per_caller', 'total'],
+    holds: [{ kind: 'cool_down_recipient', strikes: 1, free_in_ms: 5 * minute }],
+  });
+  expect(json.limits[0]).toEqual({
+    name: 'per_recipient',
+    count: 1,
+    window_ms: 5 * minute,
+    used: 1,
+    free_in_ms: 5 * minute,
+  });
+  expect(JSON.stringify(json)).not.toContain('1511234');
+});
+
+it('a number that passes, is of no country and in no known range is told so', () => {
+  const { policy } = desk({ countries: ['*'] });
+  const text = (recipient: string) =>
+    explanationText(explanationJson(recipient, policy.explain({ recipient, caller: 'urn:Auth0' })));
+  expect(text('+882123456789')).toContain(
+    'a message would be let in\n  number  of no country, type not known\n',
+  );
+  expect(text('+75551234567')).toContain('RU (Russia) or KZ (Kazakhstan), type not known');
+  expect(text('+882123456789')).toContain('  holds   none\n');
+});
+
+it.each([
+  [1, '1 s'],
+  [999, '1 s'],
+  [45_000, '45 s'],
+  [60_000, '1 min'],
+  [61_000, '61 s'],
+  [361_000, '7 min'],
+  [3_600_000, '1 h'],
+  [3_600_001, '61 min'],
+  [5_400_000, '90 min'],
+  [86_400_000, '24 h'],
+  [86_000_000, '24 h'],
+])('%i ms are told as %s', (ms, text) => {
+  expect(durationText(ms)).toBe(text);
+});
+
+it.each([
+  [{ count: 5, windowMs: 600_000 }, '5 in 10 min'],
+  [{ count: 1, windowMs: 90_000 }, '1 in 90 s'],
+  [{ count: 20, windowMs: 86_400_000 }, '20 in 24 h'],
+])('the limit %j is written as %s', (limit, text) => {
+  expect(limitText(limit)).toBe(text);
+});
