@@ -7,6 +7,7 @@ import { memoryMs, restore } from './dispatch/restore.js';
 import { problems } from './http/problem.js';
 import { type Hmac, openHmacKey } from './journal/hmac-key.js';
 import { type Journal, openJournal } from './journal/journal.js';
+import type { MetricsListener } from './metrics/listener.js';
 import { Policy } from './policy/policy.js';
 import { SimCaps } from './policy/sim-caps.js';
 import { StampClock } from './stamp-clock.js';
@@ -25,13 +26,18 @@ export interface Books {
 }
 
 /** Opens the books where the last run left them. A journal that is out of order is loud in the log, and the books are then blank. */
-export async function openBooks(config: Config, stateDir: StateDir, log: Logger): Promise<Books> {
+export async function openBooks(
+  config: Config,
+  stateDir: StateDir,
+  log: Logger,
+  metrics: MetricsListener,
+): Promise<Books> {
   const clock = new StampClock();
   const now = () => clock.now();
   const hmac = await openHmacKey(join(stateDir.path, 'hmac.key'));
   const { retentionDays } = config.journal;
   const file = join(stateDir.path, 'journal.db');
-  const journal = await openJournal({ file, retentionDays, log, clock: now });
+  const journal = await openJournal({ file, retentionDays, log, clock: now, onFault: metrics.journalFault });
   let orders = 0;
   const nextOrder = () => (orders += 1);
   const policy = new Policy({
@@ -39,6 +45,7 @@ export async function openBooks(config: Config, stateDir: StateDir, log: Logger)
     hmac,
     now,
     onHold: ({ kind, key, strikes, until }) => journal.saveHold({ kind, key, strikes, untilMs: until }),
+    onRefused: metrics.refused,
   });
   const simCaps = new SimCaps(now);
   const idempotency = new Idempotency({ hmac, now, nextOrder });

@@ -49,7 +49,11 @@ export interface Config {
   /** Absolute path of the file. */
   file: string;
   stateDir: string;
-  http: { listen: ListenAddress };
+  http: {
+    listen: ListenAddress;
+    /** IP addresses and CIDR ranges of the proxies whose `X-Forwarded-For` is believed, for the log only. */
+    trustedProxies: string[];
+  };
   admin: { listen: ListenAddress };
   /** The Unix socket on which the daemon is asked things. */
   control: { socket: string };
@@ -196,7 +200,7 @@ function toConfig(file: string, toml: ConfigFile, env: NodeJS.ProcessEnv): Confi
   return {
     file,
     stateDir: absolute(toml.state_dir ?? (env.STATE_DIRECTORY?.split(':')[0] || '/var/lib/simgate')),
-    http: toml.http,
+    http: { listen: toml.http.listen, trustedProxies: toml.http.trusted_proxies },
     admin: toml.admin,
     control: { socket: optional(toml.control.socket) ?? defaultControlSocket(env) },
     auth0: {

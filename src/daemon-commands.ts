@@ -3,7 +3,8 @@ import { ConfigError } from './config.js';
 import { ControlError } from './control/protocol.js';
 import type { ControlCommand } from './control/server.js';
 import { toE164 } from './e164.js';
-import type { SecretUse } from './http/bearer.js';
+import type { BearerSecrets, SecretUse } from './http/bearer.js';
+import { keyId } from './key-id.js';
 import { explanationJson } from './policy/explain-text.js';
 import type { Policy } from './policy/policy.js';
 import { ReloadError } from './reload.js';
@@ -12,6 +13,9 @@ import { ReloadError } from './reload.js';
 export interface OwnParts {
   /** Rejects with `ConfigError` or `ReloadError`. */
   reload: () => Promise<void>;
+  /** The secrets in force. */
+  secrets: () => BearerSecrets;
+  /** When each was last used. */
   secretUse: () => SecretUse;
   policy: Policy;
   /** Who the messages of Auth0 come from. */
@@ -20,9 +24,10 @@ export interface OwnParts {
 
 const explainRequest = v.object({ to: v.string(), client_ip: v.optional(v.string()) });
 
-/** The control commands about the daemon itself: take up the configuration, which secret is in use, what the policy says. */
+/** The control commands about the daemon itself: take up the configuration, which secrets are in use (times in Unix milliseconds), what the policy says. */
 export function ownCommands({
   reload,
+  secrets,
   secretUse,
   policy,
   caller,
@@ -39,8 +44,14 @@ export function ownCommands({
       yield { reloaded: true };
     },
     auth: async function* () {
-      const { current, previous } = secretUse();
-      yield { current_seen_at: asTime(current), previous_seen_at: asTime(previous) };
+      const { current, previous } = secrets();
+      const seenAt = secretUse();
+      yield {
+        current_key_id: keyId(current),
+        current_seen_at: seenAt.current ?? null,
+        previous_key_id: previous === undefined ? null : keyId(previous),
+        previous_seen_at: seenAt.previous ?? null,
+      };
     },
     policy: async function* (request) {
       const parsed = v.safeParse(explainRequest, request);
@@ -57,7 +68,3 @@ export function ownCommands({
     },
   };
 }
-
-/** ISO 8601, UTC. */
-const asTime = (wallMs: number | undefined) =>
-  wallMs === undefined ? undefined : new Date(wallMs).toISOString();

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Logger } from 'winston';
 import type { Config, ModemConfig } from './config.js';
 import { maskNumber } from './mask.js';
+import type { MetricsListener } from './metrics/listener.js';
 import { StickLocks } from './modem/discovery/stick-locks.js';
 import { type Roots, systemRoots } from './modem/discovery/sysfs.js';
 import { FlightRecord } from './modem/flight-record.js';
@@ -15,11 +16,15 @@ import type { InboundEvent } from './modem/storage.js';
 import { Supervisor } from './modem/supervisor.js';
 import type { StateDir } from './state-dir.js';
 
+/** What is worth counting about modems. */
+export type FleetListener = Partial<Pick<MetricsListener, 'atError' | 'recovery'>>;
+
 /** The modems of a configuration, each with its supervisor, none of them started. */
 export async function createFleet(
   config: Config,
   stateDir: StateDir,
   log: Logger,
+  listener: FleetListener = {},
   roots: Roots = systemRoots,
 ): Promise<Supervisor[]> {
   const pinMemory = await PinMemory.open(stateDir.path);
@@ -47,6 +52,8 @@ export async function createFleet(
         pinMemory,
         callHook: modem.recoveryHook ? (reason) => callHook(modem.name, reason, stateDir, log) : undefined,
         onInbound: (event) => logInbound(log, modem.name, event),
+        onAttemptFailed: (cause) => listener.atError?.({ modem: modem.name, cause }),
+        onRecovery: (rung) => listener.recovery?.({ modem: modem.name, rung }),
         log,
       }),
     );

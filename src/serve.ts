@@ -5,18 +5,23 @@ import { type Config, loadConfig, loadSecrets, type Secrets } from './config.js'
 import { type ControlServer, openControlSocket } from './control/server.js';
 import { ownCommands } from './daemon-commands.js';
 import { createDispatch, type Dispatch } from './dispatch/dispatch.js';
-import { createSimBudget } from './dispatch/sim-budget.js';
+import { createSimBudget, simKey } from './dispatch/sim-budget.js';
 import { controlCommands } from './doctor/commands.js';
 import { ownSurroundings } from './doctor/surroundings.js';
 import { createFleet } from './fleet.js';
 import { createAdminApp, createApp } from './http/app.js';
 import { createBearerVerifier } from './http/bearer.js';
 import { LimitedLog } from './http/limited-log.js';
+import { problems } from './http/problem.js';
 import { createServer, type HttpServer } from './http/server.js';
 import type { JournalState } from './journal/entries.js';
 import { createLogCommand } from './journal/log-command.js';
 import { createLog } from './log.js';
+import { createMetrics, type Metrics } from './metrics/metrics.js';
+import { metricsRoute } from './metrics/route.js';
+import type { MetricsSnapshot } from './metrics/snapshot.js';
 import type { Supervisor } from './modem/supervisor.js';
+import type { Caps } from './policy/sim-caps.js';
 import { readAnew } from './reload.js';
 import { openStateDir, type StateDir } from './state-dir.js';
 import { version } from './version.js';
@@ -64,9 +69,10 @@ async function compose(
   env: NodeJS.ProcessEnv,
   log: Logger,
 ): Promise<Daemon> {
-  const books = await openBooks(config, stateDir, log);
+  const metrics = createMetrics({ version, modems: config.modems.map(({ name }) => name), problems });
+  const books = await openBooks(config, stateDir, log, metrics);
   try {
-    return await composeWith(books, config, secrets, stateDir, env, log);
+    return await composeWith(books, metrics, config, secrets, stateDir, env, log);
   } catch (error) {
     await books.journal.close();
     throw error;
@@ -75,21 +81,24 @@ async function compose(
 
 async function composeWith(
   books: Books,
+  metrics: Metrics,
   started: Config,
-  secrets: Secrets,
+  startedWith: Secrets,
   stateDir: StateDir,
   env: NodeJS.ProcessEnv,
   log: Logger,
 ): Promise<Daemon> {
   /** What is in force; `reload` replaces it as a whole. */
   let config = started;
-  const modems = await createFleet(config, stateDir, log);
+  let secrets = startedWith;
+  const modems = await createFleet(config, stateDir, log, metrics);
   const capsOf = (name: string) => config.modems.find((modem) => modem.name === name)?.caps ?? noCaps;
   const dispatch = createDispatch({
     ...books,
     modems,
     limits: config.message,
     budget: createSimBudget(books.simCaps, capsOf, books.hmac),
+    listener: metrics,
     log,
   });
   const isReady = () => modems.some((modem) => ['ready', 'sending'].includes(modem.snapshot().phase));
@@ -107,9 +116,18 @@ async function composeWith(
     },
     log,
     refusals,
+    trustedProxies: config.http.trustedProxies,
+    listener: metrics,
   });
   const snapshot = () => snapshotOf(modems, dispatch, books);
-  const admin = createAdminApp({ isReady, snapshot, log });
+  const admin = createAdminApp({
+    isReady,
+    snapshot,
+    metrics: metricsRoute(metrics, () =>
+      figuresOf(modems, dispatch, books, capsOf, stateDir.clockIsSet(), config.message.maxWaiting),
+    ),
+    log,
+  });
   const servers = [
     createServer({ handler, listen: config.http.listen, log }),
     createServer({ handler: admin, listen: config.admin.listen, log }),
@@ -117,7 +135,7 @@ async function composeWith(
   const reload = async (): Promise<void> => {
     const next = readAnew(config, env);
     await verify.replace(next.secrets, next.config.auth0);
-    config = next.config;
+    ({ config, secrets } = next);
     books.policy.replaceConfig(config.policy);
     dispatch.replaceLimits(config.message);
     log.level = config.log.level;
@@ -137,6 +155,7 @@ async function composeWith(
     log: createLogCommand(books),
     ...ownCommands({
       reload,
+      secrets: () => secrets,
       secretUse: verify.lastUse,
       policy: books.policy,
       caller: () => config.auth0.subject,
@@ -201,6 +220,37 @@ function snapshotOf(modems: readonly Supervisor[], dispatch: Dispatch, { journal
         operator,
         signal_dbm: signalDbm,
         sim_suspect: suspects.has(name),
+      };
+    }),
+  };
+}
+
+/** The same as the metrics show it. */
+function figuresOf(
+  modems: readonly Supervisor[],
+  dispatch: Dispatch,
+  { journal, simCaps, hmac }: Books,
+  capsOf: (modem: string) => Caps,
+  clockIsSet: boolean,
+  maxWaiting: number,
+): MetricsSnapshot {
+  const suspects = new Set(dispatch.suspects());
+  return {
+    waiting: dispatch.waiting(),
+    maxWaiting,
+    clockIsSet,
+    journal: journal.state(),
+    modems: modems.map((modem) => {
+      const { name, phase, registration, signalDbm } = modem.snapshot();
+      const used = simCaps.used(simKey(modem, hmac));
+      return {
+        name,
+        phase,
+        registration,
+        signalDbm,
+        simSuspect: suspects.has(name),
+        caps: capsOf(name),
+        used,
       };
     }),
   };

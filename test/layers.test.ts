@@ -14,8 +14,7 @@ const ranks: readonly (readonly string[])[] = [
   ['doctor', 'books', 'reload'],
   ['fleet'],
   ['state-dir'],
-  ['metrics'],
-  ['http'],
+  ['http', 'metrics'],
   ['dispatch'],
   ['journal', 'policy'],
   ['control'],
@@ -23,7 +22,7 @@ const ranks: readonly (readonly string[])[] = [
   ['at', 'sms'],
   ['serial'],
   ['config', 'log', 'token', 'stamp-clock'],
-  ['errors', 'mask', 'version', 'e164'],
+  ['errors', 'mask', 'version', 'e164', 'key-id'],
 ];
 /** Beside the ranks: what a layer may not know although it is below. */
 const forbidden: readonly (readonly [from: string, to: string])[] = [

@@ -1,4 +1,4 @@
-import { isIPv4, isIPv6 } from 'node:net';
+import { isIP, isIPv4, isIPv6 } from 'node:net';
 import * as v from 'valibot';
 import { toE164 } from '../e164.js';
 import { policySchema } from './policy.js';
@@ -44,6 +44,16 @@ const listen = v.pipe(
     });
     return NEVER;
   }),
+);
+
+const addressRange = v.pipe(
+  v.string('must be an IP address or a range, as "10.0.0.0/8"'),
+  v.check((range) => {
+    const [address = '', bits, ...rest] = range.split('/');
+    const widest = isIP(address) === 4 ? 32 : 128;
+    const fits = bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= widest);
+    return isIP(address) !== 0 && rest.length === 0 && fits;
+  }, 'must be an IP address or a range of them, as "10.0.0.0/8"'),
 );
 
 const number = v.pipe(
@@ -97,7 +107,13 @@ const atLeastOneModem =
  */
 export const configSchema = v.object({
   state_dir: v.optional(path),
-  http: v.object({ listen: v.optional(listen, '127.0.0.1:8080') }, notATable),
+  http: v.object(
+    {
+      listen: v.optional(listen, '127.0.0.1:8080'),
+      trusted_proxies: v.optional(v.array(addressRange, 'must be a list, as ["127.0.0.1"]'), []),
+    },
+    notATable,
+  ),
   admin: v.object({ listen: v.optional(listen, '127.0.0.1:8081') }, notATable),
   control: v.object({ socket: v.optional(socketPath) }, notATable),
   auth0: v.object(

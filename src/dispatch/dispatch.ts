@@ -11,7 +11,7 @@ import type { Reservation } from '../policy/request.js';
 import { TooManySegments, Unencodable } from '../sms/errors.js';
 import { type SegmentedText, segmentText } from '../sms/segments.js';
 import type { Idempotency, KeyedRequest } from './idempotency.js';
-import type { Message, Send, SendControl, SendResult } from './message.js';
+import type { DispatchListener, Message, Send, SendControl, SendResult } from './message.js';
 import { MessageQueue, type SimBudget } from './queue.js';
 import type { MessageRecord, Recorder } from './recorder.js';
 
@@ -50,12 +50,14 @@ export interface DispatchOptions {
   idempotency: Idempotency;
   /** Each call gives a greater number; the one that `idempotency` has. */
   nextOrder: () => number;
+  /** What is worth counting; default: nobody does. */
+  listener?: Partial<DispatchListener>;
   /** Gets the late results and the fail-overs; the outcome of each message is its caller's to log. */
   log: Logger;
 }
 
 export function createDispatch(options: DispatchOptions): Dispatch {
-  const { modems, policy, budget, recorder, idempotency, nextOrder, log } = options;
+  const { modems, policy, budget, recorder, idempotency, nextOrder, listener = {}, log } = options;
   let { limits } = options;
   /** Of each message in the queue, or still at a modem after its answer. */
   const tracks = new WeakMap<Message, Track>();
@@ -63,6 +65,9 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     modems,
     budget,
     listener: {
+      submitEnded: (end) => listener.submitEnded?.(end),
+      lateResult: (result) => listener.lateResult?.(result),
+      failedOver: (move) => listener.failedOver?.(move),
       starting: ({ message }, modem) => tracks.get(message)?.record.starting(modem),
       stalled: ({ message }) => tracks.get(message)?.reservation.stalled(),
       late: ({ message }, truth) => {

@@ -1,5 +1,7 @@
 /** What passes between `http` and `dispatch`: a caller's message, its bounds in time, and what became of it. */
 
+import type { Submitted } from '../errors.js';
+
 /** A message as the caller sent it, validated: all strings are whole characters (no lone surrogates). */
 export interface Message {
   /** UUID, made when the request came in; in the answer and in every log line. */
@@ -26,6 +28,15 @@ export interface Ticket {
   order: number;
   /** Keyed HMAC of the recipient, as the caps of a SIM know it. */
   recipientHmac: string;
+}
+
+/** What is worth counting between a message's admission and its true end. None of it may throw. */
+export interface DispatchListener {
+  /** A modem was done with a message after Ctrl-Z; `tookMs` from its first command. */
+  submitEnded(end: { modem: string; tookMs: number; submitted: Submitted | 'yes' }): void;
+  /** What became of a message after its caller was answered. */
+  lateResult(result: { modem: string; submitted: Submitted | 'yes' }): void;
+  failedOver(move: { from: string; to: string }): void;
 }
 
 /** The bounds of one send. */

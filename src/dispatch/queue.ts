@@ -1,12 +1,12 @@
 /** Who sends what next: admission, supersede, deadline and fail-over over one lane per modem (DESIGN §4, §5). */
 
 import type { Logger } from 'winston';
-import { SendError } from '../errors.js';
+import { SendError, type Submitted } from '../errors.js';
 import { maskNumber } from '../mask.js';
 import type { OutgoingSms, SmsModem, SubmitReceipt } from '../modem/sms-modem.js';
 import type { Charge } from '../policy/sim-caps.js';
 import { Lane, priorities } from './lane.js';
-import type { Message, SendControl, SendResult, Ticket } from './message.js';
+import type { DispatchListener, Message, SendControl, SendResult, Ticket } from './message.js';
 import { PendingMessage } from './pending.js';
 import {
   callerLeft,
@@ -28,7 +28,7 @@ export interface SimBudget {
 }
 
 /** What others learn of a message while it is at a modem. None of it may throw. */
-export interface QueueListener {
+export interface QueueListener extends DispatchListener {
   /** Its turn has come. What is returned is waited for before the modem gets it: it must be bounded in time and never reject. */
   starting(message: PendingMessage, modem: SmsModem): Promise<void> | undefined;
   /** The modem does not answer after Ctrl-Z. */
@@ -222,15 +222,24 @@ export class MessageQueue {
       receipt = await lane.submit(pending, this.#listener.starting(pending, lane.modem));
     } catch (thrown) {
       const error = fromModem(thrown, lane.modem.name);
+      this.#tellEnd(lane, pending, error.submitted);
       if (error.submitted === 'no') charge.giveBack();
       else charge.keep();
       return this.#submitFailed(lane, pending, error);
     }
     charge.keep();
+    this.#tellEnd(lane, pending, 'yes');
     if (lane.suspicion.accepted()) this.#logSuspicion(lane, 'info', 'sends again');
     if (pending.isAnswered) this.#logLate(lane, pending, receipt);
     pending.resolve(receipt, lane.modem.name);
   };
+
+  /** What never reached Ctrl-Z says nothing of the network. */
+  #tellEnd(lane: Lane, pending: PendingMessage, submitted: Submitted | 'yes'): void {
+    if (!pending.isCommitted) return;
+    const { waitedMs, tookMs } = pending.progress();
+    this.#listener.submitEnded({ modem: lane.modem.name, tookMs: tookMs - waitedMs, submitted });
+  }
 
   #submitFailed(lane: Lane, pending: PendingMessage, error: SendError): void {
     const wasSuspect = lane.suspicion.isSuspect;
@@ -280,6 +289,7 @@ export class MessageQueue {
   }
 
   #logMove(from: Lane, to: Lane, { message }: PendingMessage, cause: string): void {
+    this.#listener.failedOver({ from: from.modem.name, to: to.modem.name });
     this.#log.warn('message goes to another modem', {
       event: 'fail_over',
       id: message.id,
@@ -305,6 +315,7 @@ export class MessageQueue {
       pending,
       failed ? outcome : { id, segments, modem, references: outcome.references, waitedMs, tookMs },
     );
+    this.#listener.lateResult({ modem, submitted: failed ? outcome.submitted : 'yes' });
     this.#log.log(failed && outcome.code === 'internal' ? 'error' : 'info', 'late result', {
       event: 'late_result',
       id,

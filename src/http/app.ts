@@ -4,7 +4,7 @@ import Router from 'koa-router';
 import type { Logger } from 'winston';
 import { SendError } from '../errors.js';
 import { type ClientAddressOf, clientAddress } from './client-address.js';
-import { errorExit, type RequestState } from './error-exit.js';
+import { errorExit, type OnFailure, type RequestState } from './error-exit.js';
 import { type SendRouteOptions, sendRoute } from './send-route.js';
 import { addHealthRoutes, addStatusPage, requireLoopbackHost } from './status.js';
 
@@ -22,6 +22,8 @@ export interface AdminAppOptions {
   isReady: () => boolean;
   /** The state of the daemon as it goes into JSON: snake_case keys, numbers masked, no texts. */
   snapshot: () => unknown;
+  /** `/metrics`. */
+  metrics?: Koa.Middleware;
   log: Logger;
 }
 
@@ -30,13 +32,16 @@ export function createApp(options: AppOptions): RequestListener {
   const router = newRouter();
   router.post('/sms', sendRoute(options));
   addHealthRoutes(router, options.isReady);
-  return toListener(options.log, clientAddress(options.trustedProxies ?? []), [], router);
+  const { log, trustedProxies = [], listener } = options;
+  const onFailure = ({ code }: SendError) => listener?.answered({ code });
+  return toListener(log, clientAddress(trustedProxies), [], router, onFailure);
 }
 
 /** The admin listener, for this machine only: `/`, `/livez` and `/readyz`, all read-only. */
-export function createAdminApp({ isReady, snapshot, log }: AdminAppOptions): RequestListener {
+export function createAdminApp({ isReady, snapshot, metrics, log }: AdminAppOptions): RequestListener {
   const router = newRouter();
   addStatusPage(router, snapshot);
+  if (metrics) router.get('/metrics', metrics);
   addHealthRoutes(router, isReady);
   return toListener(log, clientAddress([]), [requireLoopbackHost], router);
 }
@@ -52,9 +57,10 @@ function toListener(
   clientAddressOf: ClientAddressOf,
   guards: readonly Koa.Middleware<RequestState>[],
   router: Router<RequestState>,
+  onFailure?: OnFailure,
 ): RequestListener {
   const app = new Koa<RequestState>();
-  app.use(errorExit(log, clientAddressOf));
+  app.use(errorExit(log, clientAddressOf, onFailure));
   for (const guard of guards) app.use(guard);
   app.use(router.routes());
   app.use(refuseUnrouted(log));

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type Koa from 'koa';
 import type { Logger } from 'winston';
+import type { SendError } from '../errors.js';
 import { CallerLeft, discardRest } from './body.js';
 import type { ClientAddressOf } from './client-address.js';
 import { type ProblemAnswer, toProblemAnswer, toSendError } from './problem.js';
@@ -21,8 +22,15 @@ const discardOctets = 1024 * 1024;
 /** A refused request may keep its connection if no more than this of its body is still to come. */
 const restOctets = 64 * 1024;
 
+/** Told of each error that becomes an answer. Must not throw. */
+export type OnFailure = (failure: SendError) => void;
+
 /** The outermost middleware: names the request, and is the one exit of every error. */
-export function errorExit(log: Logger, clientAddressOf: ClientAddressOf): Koa.Middleware<RequestState> {
+export function errorExit(
+  log: Logger,
+  clientAddressOf: ClientAddressOf,
+  onFailure: OnFailure = () => undefined,
+): Koa.Middleware<RequestState> {
   return async (ctx, next) => {
     ctx.state.id = randomUUID();
     ctx.state.receivedAt = performance.now();
@@ -31,7 +39,7 @@ export function errorExit(log: Logger, clientAddressOf: ClientAddressOf): Koa.Mi
     try {
       await next();
     } catch (error) {
-      await leaveWith(error, ctx, log);
+      await leaveWith(error, ctx, log, onFailure);
     }
   };
 }
@@ -40,6 +48,7 @@ async function leaveWith(
   error: unknown,
   ctx: Koa.ParameterizedContext<RequestState>,
   log: Logger,
+  onFailure: OnFailure,
 ): Promise<void> {
   const { id } = ctx.state;
   if (error instanceof CallerLeft) {
@@ -48,6 +57,7 @@ async function leaveWith(
     return;
   }
   const failure = toSendError(error);
+  onFailure(failure);
   if (failure.code === 'internal') {
     log.error('unexpected error', { event: 'internal_error', id, error: failure.cause ?? failure });
   }

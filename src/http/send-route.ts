@@ -4,7 +4,7 @@ import * as v from 'valibot';
 import type { Logger } from 'winston';
 import type { Message, Send, SendResult } from '../dispatch/message.js';
 import { toE164 } from '../e164.js';
-import { SendError } from '../errors.js';
+import { SendError, type SendErrorCode } from '../errors.js';
 import { maskNumber } from '../mask.js';
 import type { VerifyBearer } from './bearer.js';
 import { CallerLeft, readJson } from './body.js';
@@ -28,13 +28,27 @@ export interface SendRouteOptions {
   log: Logger;
   /** Where refusals go that anyone on the network can cause. */
   refusals: LimitedLog;
+  /** What is worth counting; default: nobody does. */
+  listener?: AnswerListener;
+}
+
+/** Counts answers; none of it may throw. */
+export interface AnswerListener {
+  /** The request has its answer: 200 with its times, or the code of the problem body. */
+  answered(
+    answer:
+      | { code?: undefined; isReplay: boolean; waitedMs: number; tookMs: number }
+      | { code: SendErrorCode },
+  ): void;
+  /** The caller hung up before its answer. */
+  callerLeft(): void;
 }
 
 /** `POST /sms`: authenticate, validate, send, and say what happened. */
 export function sendRoute(options: SendRouteOptions): Koa.Middleware<RequestState> {
   return async (ctx) => {
-    refuseIfUnable(options, ctx.state.id);
-    const caller = await options.verify(ctx.get('authorization'), ctx.state.id);
+    refuseIfUnable(options, ctx.state);
+    const caller = await options.verify(ctx.get('authorization'), ctx.state.id, ctx.state.client);
     const deadlineAt = ctx.state.receivedAt + deadlineMs(ctx, options.deadlineMs);
     const { socket } = ctx.req;
     const left = new AbortController();
@@ -48,6 +62,8 @@ export function sendRoute(options: SendRouteOptions): Koa.Middleware<RequestStat
       outcome.message = { ...toMessage(body, ctx.state.id, caller.sub), ...idempotencyKey };
       const result = await options.send(outcome.message, { deadlineAt, callerLeft: left.signal });
       logSuccess(options.log, outcome, result);
+      const { isReplay = false, waitedMs, tookMs } = result;
+      options.listener?.answered({ isReplay, waitedMs, tookMs });
       // A string, since for an object Koa loads the whole of undici to see whether it is a Response.
       ctx.type = 'json';
       if (result.isReplay) ctx.set('Idempotent-Replayed', 'true');
@@ -63,18 +79,23 @@ export function sendRoute(options: SendRouteOptions): Koa.Middleware<RequestStat
       throw error;
     } finally {
       socket.off('close', leave);
+      if (left.signal.aborted) options.listener?.callerLeft();
     }
   };
 }
 
 /** Before the token is looked at: with a clock that is not set, every token would look expired or too young. */
-function refuseIfUnable({ isShuttingDown, clockIsSet, refusals }: SendRouteOptions, id: string): void {
+function refuseIfUnable(
+  { isShuttingDown, clockIsSet, refusals }: SendRouteOptions,
+  { id, client }: RequestState,
+): void {
   const code = isShuttingDown() ? 'shutting_down' : clockIsSet() ? undefined : 'clock_unset';
   if (code === undefined) return;
   const detail = inabilities[code];
   refusals.warn(`refused a request: ${detail}`, {
     event: 'request_refused',
     id,
+    client,
     status: problems[code].status,
     code,
   });

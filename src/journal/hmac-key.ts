@@ -51,9 +51,8 @@ async function read(file: string): Promise<Buffer | undefined> {
 }
 
 async function make(file: string): Promise<Buffer> {
-  const draft = `${file}.${process.pid}.new`;
+  const draft = `${file}.${randomBytes(6).toString('hex')}.new`;
   try {
-    await rm(draft, { force: true });
     await makePrivate(draft);
     const handle = await open(draft, 'r+');
     try {

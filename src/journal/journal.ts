@@ -49,6 +49,8 @@ export interface JournalOptions {
   log: Logger;
   /** Wall-clock milliseconds that never run backwards. */
   clock: () => number;
+  /** It got out of order. Must not throw. */
+  onFault?: ((fault: Pick<Fault, 'kind'>) => void) | undefined;
   /** Milliseconds that `started` waits at most. Default 250. */
   startedBoundMs?: number;
   /** Milliseconds to wait for another program's lock before that is a fault. Default 2000. */
@@ -100,10 +102,18 @@ class SqliteJournal implements Journal {
   #droppedTold = 0;
 
   constructor(options: JournalOptions) {
-    const { file, log, clock, busyTimeoutMs = 2_000, retryMs = 1_000 } = options;
+    const { file, log, clock, onFault, busyTimeoutMs = 2_000, retryMs = 1_000 } = options;
     this.#options = options;
     this.#queue = new WriteQueue(options.maxPending ?? 2_000);
-    this.#keeper = new Keeper({ file, log, clock, busyTimeoutMs, retryMs, onOpen: () => this.#onOpen() });
+    this.#keeper = new Keeper({
+      file,
+      log,
+      clock,
+      busyTimeoutMs,
+      retryMs,
+      onFault,
+      onOpen: () => this.#onOpen(),
+    });
     this.#pruning = setInterval(() => void this.#prune(), pruneEveryMs);
     this.#pruning.unref();
   }

@@ -12,6 +12,8 @@ export interface KeeperOptions {
   /** Before the first try to open again; doubled with each, up to {@link maxRetryMs}. */
   retryMs: number;
   onOpen: () => void;
+  /** It got out of order. Must not throw. */
+  onFault?: ((fault: { kind: FaultKind }) => void) | undefined;
 }
 
 const maxRetryMs = 60_000;
@@ -159,6 +161,7 @@ export class Keeper {
   #tell(fault: Fault): void {
     const isNew = this.#fault?.kind !== fault.kind;
     this.#fault = fault;
+    if (isNew) this.#options.onFault?.({ kind: fault.kind });
     if (isNew)
       this.#options.log.error(`${this.fault}: messages go on without it`, {
         event: 'journal',

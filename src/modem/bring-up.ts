@@ -1,6 +1,6 @@
 import type { Flights } from './flights.js';
 import type { LifeEvent } from './life.js';
-import type { Modem, SimState } from './modem.js';
+import type { Modem, Registration, SimState } from './modem.js';
 import type { ReadPin } from './pin-file.js';
 import type { PinMemory } from './pin-memory.js';
 import { registrationReasons, simReasons } from './reasons.js';
@@ -38,6 +38,8 @@ export class BringUp {
   readonly #options: BringUpOptions;
   #sim: SimState = 'busy';
   #simIsStale = true;
+  /** As the modem last said; undefined while it was not asked. */
+  registration: Registration | undefined;
   /** Received signal strength (27.007 8.5); undefined when unknown. */
   signalDbm: number | undefined;
   /** The operator's name; untrusted. */
@@ -82,6 +84,7 @@ export class BringUp {
       return { againAfterMs: pollMs, reason: 'the modem is not ready for SMS yet' };
     }
     const registration = await this.#modem.registration();
+    this.registration = registration;
     if (!this.#modem.maySend(registration)) {
       return { againAfterMs: pollMs, reason: registrationReasons[registration] };
     }
@@ -95,6 +98,7 @@ export class BringUp {
   /** The only traffic of an idle modem: is it there, is it registered, how well does it hear. */
   async probeIdle(): Promise<Step> {
     const registration = await this.#modem.registration();
+    this.registration = registration;
     if (!this.#modem.maySend(registration)) {
       return { event: 'unregistered', reason: registrationReasons[registration] };
     }

@@ -24,6 +24,8 @@ export interface SubmissionContext {
   log: Logger;
   /** Called at each Ctrl-Z and at each result of it. */
   onFlight(inFlight: boolean): void;
+  /** Called for each attempt that failed, with what the AT dialogue threw. */
+  onAttemptFailed?(cause: unknown): void;
 }
 
 /** `reason` is for people; `again` says whether another try here makes sense. */
@@ -88,6 +90,7 @@ async function submitSegment(context: SubmissionContext, job: SegmentJob): Promi
   for (let attempt = 1; ; attempt += 1) {
     const failure = await trySegment(context, job);
     if (typeof failure === 'number') return failure;
+    context.onAttemptFailed?.(failure.cause);
     const pauseMs = retryPauseMs * 2 ** (attempt - 1);
     const mayRetry = failure.verdict === 'not_sent' && attempt < maxAttempts;
     if (!mayRetry || performance.now() + pauseMs >= job.retryUntil) throw sendErrorOf(context, job, failure);

@@ -7,6 +7,7 @@ import { BringUp, type Step } from './bring-up.js';
 import type { Flights } from './flights.js';
 import { Ladder, type LossKind, type Rung } from './ladder.js';
 import { backoffMs, bootSign, type LifeEvent, ModemRestarted, transitions } from './life.js';
+import { Liveness } from './liveness.js';
 import type { Locator } from './locator.js';
 import type { Modem, ModemTuning } from './modem.js';
 import { type OpenedModem, openModem } from './opening.js';
@@ -38,15 +39,28 @@ export interface SupervisorOptions {
   pinMemory: PinMemory;
   /** What came in over the air; must not throw. */
   onInbound: (event: InboundEvent) => void;
+  /** An attempt to submit a segment failed; `cause` is what the AT dialogue threw. Must not throw. */
+  onAttemptFailed?: ((cause: unknown) => void) | undefined;
+  /** Something is done to get the modem back. Must not throw. */
+  onRecovery?: ((rung: Rung) => void) | undefined;
   /** Asks the operator's own hook for help; undefined when there is none. Must not reject. */
   callHook: ((reason: string) => Promise<void>) | undefined;
   log: Logger;
 }
 
+/** What a look at the storages is called when it is overdue. */
+const sweeping = 'the end of a sweep';
 /** Milliseconds between the news that something was stored and the look at it. */
 const sweepDelayMs = 1_000;
 /** Milliseconds after Ctrl-Z at which a modem counts as stalled; ordinary sends have taken up to 14.4 s. */
 const stallAfterMs = 15_000;
+/**
+ * Milliseconds within which a step that is not a wait must be over, so that the loop counts as alive. A step asks the modem up to some fifteen
+ * things of 5–10 s each, in turn with doctor's commands; to close a stuck tty takes the kernel 30 s.
+ */
+const stepMs = 240_000;
+/** Milliseconds by which a timer may be late on a box that is busy. */
+const latenessMs = 60_000;
 
 /**
  * One modem's life (`life.ts` is its table): opens the tty, brings the modem to `ready`, keeps it there, and starts over when it
@@ -71,6 +85,7 @@ export class Supervisor implements SmsModem {
   #bringUp: BringUp | undefined;
   #failures = 0;
   readonly #ladder = new Ladder();
+  readonly #liveness = new Liveness();
   /** What {@link Ladder} said of the last loss. */
   #rung: Rung = 'reopen';
   #timer: NodeJS.Timeout | undefined;
@@ -110,6 +125,7 @@ export class Supervisor implements SmsModem {
       model: this.#opened?.modem.identity.model,
       operator: this.#bringUp?.operator,
       iccid: this.#bringUp?.iccid,
+      registration: this.#bringUp?.registration,
       signalDbm: this.#bringUp?.signalDbm,
     };
   }
@@ -117,6 +133,14 @@ export class Supervisor implements SmsModem {
   /** True while it holds a tty, and with it a stick. */
   get isOpen(): boolean {
     return this.#opened !== undefined;
+  }
+
+  /**
+   * What shows that this loop makes no progress any more and never will; undefined while all is well, whatever state the modem is in. A
+   * message in flight may take its submit timeout.
+   */
+  wedgedBy(): string | undefined {
+    return this.#liveness.overdue(performance.now());
   }
 
   onPhase(listener: (snapshot: ModemSnapshot) => void): () => void {
@@ -159,6 +183,7 @@ export class Supervisor implements SmsModem {
           statusReport: this.#options.tuning.statusReport,
           log: this.#log,
           onFlight: (inFlight) => this.#noteFlight(modem, inFlight),
+          onAttemptFailed: (cause) => this.#options.onAttemptFailed?.(cause),
         },
         sms,
         control,
@@ -204,6 +229,7 @@ export class Supervisor implements SmsModem {
     this.#epoch += 1;
     this.#reason = next === 'ready' || next === 'sending' ? undefined : reason;
     clearTimeout(this.#timer);
+    this.#liveness.beginAnew();
     if (!(next === 'sending' || (from === 'sending' && next === 'ready'))) {
       this.#log.log(this.#levelOf(next, reason), `modem ${this.name} is ${next}`, {
         event: 'modem',
@@ -249,23 +275,37 @@ export class Supervisor implements SmsModem {
       case 'lost':
         return this.#work(() => this.#release());
       case 'sending':
+        return this.#liveness.expect('a prompt', stepMs);
       case 'stalled':
+        return this.#expectResult();
       case 'stopped':
-        return;
+        return this.#liveness.rest();
     }
   }
 
   #after(ms: number, then: () => void): void {
-    this.#timer = setTimeout(then, ms);
+    this.#liveness.expect('a timer', ms + latenessMs);
+    this.#timer = setTimeout(() => {
+      this.#liveness.met('a timer');
+      then();
+    }, ms);
   }
 
   /** Runs a phase's work; whatever it throws means that the modem is lost to us for now. */
-  #work(work: () => Promise<void>): void {
+  #work(work: () => Promise<void>, what = `a step of ${this.#phase}`): void {
     const epoch = this.#epoch;
-    work().catch((error: unknown) => {
-      const reason = error instanceof Error ? error.message : String(error);
-      if (epoch === this.#epoch) this.#lose(error instanceof AtTimeout ? 'silent' : 'vanished', reason);
-    });
+    this.#liveness.expect(what, stepMs);
+    work().then(
+      () => {
+        if (epoch === this.#epoch) this.#liveness.met(what);
+      },
+      (error: unknown) => {
+        if (epoch !== this.#epoch) return;
+        this.#liveness.met(what);
+        const reason = error instanceof Error ? error.message : String(error);
+        this.#lose(error instanceof AtTimeout ? 'silent' : 'vanished', reason);
+      },
+    );
   }
 
   /** Takes one step of the way to ready, and does what follows from it, unless the phase has changed meanwhile. */
@@ -317,6 +357,8 @@ export class Supervisor implements SmsModem {
   }
 
   async #openSession(openLink: OpenLink): Promise<AtSession> {
+    // Each of several candidates has its time.
+    if (this.#phase === 'opening') this.#liveness.expect('a step of opening', stepMs);
     let session: AtSession | undefined;
     session = await AtSession.open(
       openLink,
@@ -360,6 +402,8 @@ export class Supervisor implements SmsModem {
   async #climb(): Promise<void> {
     const rung = this.#rung;
     this.#rung = 'reopen';
+    // A tty that is not there is looked for all day: nothing was done about a modem that was not open.
+    if (rung !== 'reopen' || this.isOpen) this.#options.onRecovery?.(rung);
     if (rung === 'reopen') return;
     const why = { event: 'recovery', modem: this.name, rung, reason: this.#reason };
     if (rung === 'reset') {
@@ -401,16 +445,33 @@ export class Supervisor implements SmsModem {
       const isBusy = this.#phase === 'sending' || this.#flights.expectsLateResult(performance.now());
       if (isBusy) this.#sweepSoon();
       else if (this.#phase === 'ready') {
-        this.#work(async () => {
-          const swept = await this.#storage?.sweep(() => this.#phase === 'ready');
-          if (swept === false) this.#sweepSoon();
-        });
+        this.#work(() => this.#sweep(), sweeping);
       }
     }, sweepDelayMs);
   }
 
+  async #sweep(): Promise<void> {
+    const epoch = this.#epoch;
+    const swept = await this.#storage?.sweep(() => {
+      if (epoch === this.#epoch) this.#liveness.expect(sweeping, stepMs); // a full storage takes long
+      return this.#phase === 'ready';
+    });
+    if (swept === false) this.#sweepSoon();
+  }
+
+  /** The network's answer to a segment: the modem has its submit timeout for it, and the dialogue a step's time to come into step again. */
+  #expectResult(): void {
+    const submitTimeoutMs = this.#opened?.modem.submitTimeoutMs ?? generic.submitTimeoutMs;
+    this.#liveness.expect('a result', submitTimeoutMs + stepMs);
+  }
+
   #noteFlight(modem: Modem, inFlight: boolean): void {
     clearTimeout(this.#stallTimer);
+    if (this.#phase === 'sending' || this.#phase === 'stalled') {
+      this.#liveness.beginAnew();
+      if (inFlight) this.#expectResult();
+      else this.#liveness.expect('what follows a result', stepMs);
+    }
     if (inFlight) {
       const ms = Math.min(stallAfterMs, modem.submitTimeoutMs / 4);
       this.#stallTimer = setTimeout(() => this.#emit('overdue', 'no result after Ctrl-Z yet'), ms);

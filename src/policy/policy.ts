@@ -22,6 +22,8 @@ export interface PolicyOptions {
   now: () => number;
   /** Told of every lock-out and cool-down as it begins, so that it outlives the process. Must not throw. */
   onHold?: (hold: Hold) => void;
+  /** Told of every message that is refused, and by what. Must not throw. */
+  onRefused?: (refusal: Refusal) => void;
   /** How many messages are remembered; default and bound as {@link SlidingWindows}. */
   capacity?: number;
 }
@@ -51,13 +53,23 @@ export class Policy {
   readonly #hmac: PolicyOptions['hmac'];
   readonly #now: () => number;
   readonly #onHold: (hold: Hold) => void;
+  readonly #onRefused: (refusal: Refusal) => void;
   readonly #windows: SlidingWindows;
   readonly #holds: Holds;
-  constructor({ config, hmac, now, onHold = () => undefined, capacity }: PolicyOptions) {
+
+  constructor({
+    config,
+    hmac,
+    now,
+    onHold = () => undefined,
+    onRefused = () => undefined,
+    capacity,
+  }: PolicyOptions) {
     this.#config = config;
     this.#hmac = hmac;
     this.#now = now;
     this.#onHold = onHold;
+    this.#onRefused = onRefused;
     this.#windows = new SlidingWindows(capacity);
     this.#holds = new Holds(capacity);
   }
@@ -72,6 +84,7 @@ export class Policy {
     const { refusal, lockOut } = this.#judge(request.recipient, subject, now);
     if (lockOut) this.#begin(lockOut, now);
     if (refusal) {
+      this.#onRefused(refusal);
       throw new SendError(refusal.code, {
         submitted: 'no',
         detail: `${refusal.reason}: ${refusal.detail}`,

@@ -35,7 +35,7 @@ describe('a configuration with what must be there', () => {
     expect(load(auth0 + modem)).toEqual({
       file: join(directory, 'simgate.toml'),
       stateDir: '/var/lib/simgate',
-      http: { listen: { host: '127.0.0.1', port: 8080 } },
+      http: { listen: { host: '127.0.0.1', port: 8080 }, trustedProxies: [] },
       admin: { listen: { host: '127.0.0.1', port: 8081 } },
       control: { socket: '/run/simgate/control.sock' },
       auth0: {
@@ -75,7 +75,7 @@ describe('a configuration with what must be there', () => {
   it('takes every key', () => {
     const config = load(`
       state_dir = "state"
-      http.listen = "[::1]:0"
+      http = { listen = "[::1]:0", trusted_proxies = ["127.0.0.1", "10.0.0.0/8", "::1"] }
       admin.listen = "localhost:9"
       control.socket = "control.sock"
       message = { deadline_s = 15, validity_s = 600, max_segments = 5, max_waiting = 9 }
@@ -110,7 +110,7 @@ describe('a configuration with what must be there', () => {
     `);
     expect(config).toMatchObject({
       stateDir: join(directory, 'state'),
-      http: { listen: { host: '::1', port: 0 } },
+      http: { listen: { host: '::1', port: 0 }, trustedProxies: ['127.0.0.1', '10.0.0.0/8', '::1'] },
       admin: { listen: { host: 'localhost', port: 9 } },
       control: { socket: join(directory, 'control.sock') },
       auth0: {
@@ -268,6 +268,18 @@ describe('what is wrong', () => {
       `message.validity_s = 299\n${auth0}${modem}`,
       'message.validity_s',
       '300 to',
+    ],
+    [
+      'a proxy by name',
+      `http.trusted_proxies = ["proxy"]\n${auth0}${modem}`,
+      'http.trusted_proxies[0]',
+      'range',
+    ],
+    [
+      'a range too wide',
+      `http.trusted_proxies = ["::/129"]\n${auth0}${modem}`,
+      'http.trusted_proxies[0]',
+      'range',
     ],
     ['a policy for an empty list', auth0.replace('"DE"', '') + modem, 'policy.countries', '["*"]'],
   ])('is %s', (_title, toml, path, message) => {

@@ -40,7 +40,7 @@ describe('the example', () => {
     const bare = load(auth0 + modem);
     expect(config).toMatchObject({
       stateDir: bare.stateDir,
-      http: bare.http,
+      http: { listen: bare.http.listen },
       admin: bare.admin,
       control: bare.control,
       auth0: defined(bare.auth0),

@@ -154,7 +154,7 @@ describe('a second daemon', () => {
     writeFileSync(file, rig.config(rig.modem.link, 'state2'));
     const lines: string[] = [];
     const second = new Child(['serve', '--config', file], (line) => lines.push(line));
-    await expect.poll(() => lines.join('\n')).toContain('is busy');
+    await expect.poll(() => lines.join('\n'), { timeout: 10_000 }).toContain('is busy');
     await second.end('SIGTERM');
   });
 });

@@ -263,6 +263,48 @@ describe('Prefer: wait', () => {
   );
 });
 
+describe('Idempotency-Key', () => {
+  it('goes on with the message, and a repeat is told the id of the first', async () => {
+    const gateway = await startGateway({
+      send: () =>
+        Promise.resolve({
+          id: 'the-first',
+          isReplay: true,
+          ...{ segments: 1, modem: 'main', references: [7], waitedMs: 0, tookMs: 9 },
+        }),
+    });
+    const response = await post(gateway, { headers: { 'idempotency-key': '"8e03978e"' } });
+    expect(gateway.sent[0]?.message.idempotencyKey).toBe('"8e03978e"');
+    expect(response.headers.get('idempotent-replayed')).toBe('true');
+    expect((await json(response)).id).toBe('the-first');
+    expect(gateway.record.of('message')).toMatchObject([{ status: 200, replay_of: 'the-first' }]);
+    expect(gateway.record.text).not.toContain('8e03978e');
+  });
+
+  it.each(['x'.repeat(256), 'caf\u00e9'])('that is too long or not ASCII is refused: %s', async (key) => {
+    const { status, answer, message } = await answerTo(validBody, { 'idempotency-key': key });
+    expect([status, answer.code]).toEqual([400, 'request_malformed']);
+    expect(message).toBeUndefined();
+  });
+});
+
+describe('the address of the end user', () => {
+  it.each([
+    [{ ip: '203.0.113.7', 'user-agent': 'Mozilla' }, '203.0.113.7'],
+    [{ ip: '2001:db8::7' }, '2001:db8::7'],
+    [{ ip: 'somewhere' }, undefined],
+    [{ ip: 7 }, undefined],
+    [{}, undefined],
+    [null, undefined],
+    ['203.0.113.7', undefined],
+  ])('in req %j is taken as %s, and never a reason to refuse', async (req, clientIp) => {
+    const { status, message, gateway } = await answerTo({ ...validBody, req });
+    expect(status).toBe(200);
+    expect(message?.clientIp).toBe(clientIp);
+    expect(gateway.record.text).not.toMatch(/203\.0\.113|2001:db8|Mozilla/);
+  });
+});
+
 describe('before the token is looked at', () => {
   it('a clock that is not set is answered with 503, never 401', async () => {
     const gateway = await startGateway({ clockIsSet: () => false });
