@@ -34,6 +34,13 @@ function configOfServe(words: string[]): string | undefined {
 
 /** What a person can mend has a message that says how; anything else is a bug and shows its stack. */
 function isForPeople(error: unknown): error is Error {
-  const names = ['ConfigError', 'StateDirError', 'ControlError', 'ListenError'];
+  const names = [
+    'ConfigError',
+    'StateDirError',
+    'ControlError',
+    'ListenError',
+    'HmacKeyError',
+    'ManagementError',
+  ];
   return error instanceof Error && names.includes(error.name);
 }

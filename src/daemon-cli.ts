@@ -15,7 +15,7 @@ export interface DaemonOptions {
 
 /** `simgate log`: ends by Ctrl-C with `follow`. Throws `ControlError`. */
 export async function log({ config, ...options }: DaemonOptions & Omit<LogOptions, 'socket'>): Promise<void> {
-  const { socket } = readConfiguration(config, process.env);
+  const socket = socketOf(config);
   const interrupted = new AbortController();
   process.once('SIGINT', () => interrupted.abort());
   // `simgate log | head` ends quietly.
@@ -34,7 +34,7 @@ export async function explainPolicy(
   to: string,
   { config, json = false, ip }: DaemonOptions & { ip?: string },
 ): Promise<void> {
-  const { socket } = readConfiguration(config, process.env);
+  const socket = socketOf(config);
   const answer = await ask(socket, { command: 'policy', to, client_ip: ip });
   const explanation = answer as unknown as ExplanationJson;
   process.stdout.write(
@@ -45,9 +45,17 @@ export async function explainPolicy(
 
 /** `simgate reload`. Throws `ControlError` with all that is wrong. */
 export async function reload({ config }: DaemonOptions): Promise<void> {
-  const { socket } = readConfiguration(config, process.env);
+  const socket = socketOf(config);
   await ask(socket, { command: 'reload' });
   console.log('the daemon has read its configuration and secrets anew');
+}
+
+/** Where the daemon is asked; a configuration that is wrong does not say so. */
+function socketOf(named: string | undefined): string {
+  const { socket, findings } = readConfiguration(named, process.env);
+  const wrong = findings.filter(({ level }) => level === 'error').map(({ what }) => what);
+  if (wrong.length > 0) throw new ControlError(wrong.join('\n'));
+  return socket;
 }
 
 /** The one line of an answer. */

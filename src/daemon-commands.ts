@@ -24,7 +24,7 @@ export interface OwnParts {
 
 const explainRequest = v.object({ to: v.string(), client_ip: v.optional(v.string()) });
 
-/** The control commands about the daemon itself: take up the configuration, which secrets are in use (times in Unix milliseconds), what the policy says. */
+/** The control commands about the daemon itself: take up the configuration, which secrets are in use (times in ISO 8601), what the policy says. */
 export function ownCommands({
   reload,
   secrets,
@@ -48,9 +48,9 @@ export function ownCommands({
       const seenAt = secretUse();
       yield {
         current_key_id: keyId(current),
-        current_seen_at: seenAt.current ?? null,
-        previous_key_id: previous === undefined ? null : keyId(previous),
-        previous_seen_at: seenAt.previous ?? null,
+        current_seen_at: asTime(seenAt.current),
+        previous_key_id: previous && keyId(previous),
+        previous_seen_at: asTime(seenAt.previous),
       };
     },
     policy: async function* (request) {
@@ -68,3 +68,7 @@ export function ownCommands({
     },
   };
 }
+
+/** ISO 8601, UTC. */
+const asTime = (wallMs: number | undefined) =>
+  wallMs === undefined ? undefined : new Date(wallMs).toISOString();

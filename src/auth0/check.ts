@@ -4,11 +4,12 @@ import * as v from 'valibot';
 import type { Config } from '../config.js';
 import { NoDaemon } from '../control/client.js';
 import { error, type Finding, ok, warning } from '../doctor/finding.js';
+import { keyId } from '../key-id.js';
 import { type SmsConnection, usualConnectionName } from './connection.js';
 import type { DaemonLink } from './daemon.js';
 import { judgeGatewayUrl } from './gateway-url.js';
 import { type ManagementApi, ManagementError } from './management.js';
-import { type AuthSecret, keyId, keyOf } from './secret.js';
+import { type AuthSecret, keyOf } from './secret.js';
 import { judgeTemplate, templateOf } from './template.js';
 
 const setUpAgain = 'run `simgate auth0 setup`';

@@ -6,7 +6,7 @@ import { ControlError, type ControlRequest } from '../control/protocol.js';
 
 /** Which key the daemon holds, and when a token signed with it was last accepted. */
 export interface KeySighting {
-  /** As `keyId` of secret.ts names it. */
+  /** As `keyId` of key-id.ts names it. */
   keyId: string;
   /** ISO 8601; undefined when none was since the daemon has the key. */
   seenAt: string | undefined;

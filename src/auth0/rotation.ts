@@ -14,10 +14,11 @@ import { link, rename, rm, stat } from 'node:fs/promises';
 import type { Config } from '../config.js';
 import { NoDaemon } from '../control/client.js';
 import { ControlError } from '../control/protocol.js';
+import { keyId } from '../key-id.js';
 import type { AcceptedKeys, DaemonLink } from './daemon.js';
 import type { Auth0Folder, RotationRecord } from './folder.js';
 import { cannot, createPrivateFile, readPrivateFile, syncFolder } from './private-file.js';
-import { generateSecret, keyId, keyOf } from './secret.js';
+import { generateSecret, keyOf } from './secret.js';
 
 /** Milliseconds between two looks at what the daemon has seen. */
 const pollMs = 2_000;

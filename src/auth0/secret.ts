@@ -1,6 +1,6 @@
 /** The secret that Auth0 signs with: made, kept in its file, and told apart without being shown. */
 
-import { createHmac, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { type Config, loadSecrets } from '../config.js';
 import { ControlError } from '../control/protocol.js';
@@ -21,14 +21,6 @@ export interface AuthSecret {
 /** 256 random bits as base64url: a good text, and the base64url form of a good key. */
 export function generateSecret(): string {
   return randomBytes(generatedOctets).toString('base64url');
-}
-
-/**
- * Names a key without giving it away: 64 bits of an HMAC-SHA-256 under it, in hex. The same for the same octets, whatever form they are
- * written in. Only for keys that nobody can guess, for a guess could be tried against it.
- */
-export function keyId(key: Uint8Array): string {
-  return createHmac('sha256', key).update('simgate key id').digest('hex').slice(0, 16);
 }
 
 /** The octets that the text of a secret stands for. */

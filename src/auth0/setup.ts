@@ -4,6 +4,7 @@ import type { Config } from '../config.js';
 import { NoDaemon } from '../control/client.js';
 import { ControlError } from '../control/protocol.js';
 import { error, type Finding, ok } from '../doctor/finding.js';
+import { keyId } from '../key-id.js';
 import { judgeMessage, judgeName, judgePhoneTemplates } from './check.js';
 import {
   type ConnectionOptions,
@@ -17,7 +18,7 @@ import { judgeGatewayUrl, probeGateway } from './gateway-url.js';
 import { gatewayOptions, replaceOptions } from './legacy.js';
 import type { ManagementApi } from './management.js';
 import { diffOptions } from './options-diff.js';
-import { type AuthSecret, configuredSecret, keyId, lacksSecret, makeSecret } from './secret.js';
+import { type AuthSecret, configuredSecret, lacksSecret, makeSecret } from './secret.js';
 import type { Surroundings } from './surroundings.js';
 import { agrees, askFor, choose } from './terminal.js';
 import { deployUnified, type UnifiedOptions, unifiedSteps } from './unified.js';

@@ -34,8 +34,11 @@ export function ownTerminal(): Terminal {
 /** What is typed is shown on `output`. */
 async function readAnswer(output: NodeJS.WritableStream, question: string): Promise<string> {
   const lines = createInterface({ input: process.stdin, output, terminal: true });
+  let isOver = false;
   const left = new Promise<never>((_resolve, reject) => {
     const leave = () => {
+      if (isOver) return;
+      isOver = true;
       process.stdout.write('\n');
       reject(new ControlError('stopped, before anything more was changed'));
     };
@@ -43,10 +46,10 @@ async function readAnswer(output: NodeJS.WritableStream, question: string): Prom
     lines.once('close', leave);
   });
   try {
-    return (await Promise.race([lines.question(question), left])).trim();
+    const answer = await Promise.race([lines.question(question), left]);
+    isOver = true;
+    return answer.trim();
   } finally {
-    // Nothing is left to be told once there is an answer.
-    lines.removeAllListeners('close');
     lines.close();
   }
 }

@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import type { Config } from '../config.js';
 import type { Problem } from './problem.js';
 
@@ -8,8 +8,6 @@ export interface Secrets {
   current: Uint8Array;
   /** The key before the last rotation, still valid. */
   previous?: Uint8Array;
-  /** The SIM's PIN (CHV1, 3GPP TS 51.011 9.3: 4 to 8 digits) by the modem's name. */
-  pins: ReadonlyMap<string, string>;
 }
 
 /** Secrets that stand in guides, in the documentation of JWT libraries and in RFCs, as people copy them; in small letters. */
@@ -67,20 +65,31 @@ export interface SecretsRead {
 export function readSecrets(config: Config, env: NodeJS.ProcessEnv): SecretsRead {
   const reader = new SecretReader(config.auth0.secretBase64Encoded);
   const current = readCurrent(reader, config, env);
-  const previousFile = config.auth0.previousSecretFile;
+  const previousFile = config.auth0.previousSecretFile ?? rotatedFrom(config.auth0.secretFile);
   const previous =
     previousFile === undefined
       ? undefined
       : reader.key('auth0.previous_secret_file', previousFile, undefined);
-  const pins = new Map<string, string>();
-  for (const [index, modem] of config.modems.entries()) {
-    if (modem.pinFile === undefined) continue;
-    const pin = reader.pin(`modem[${index}].pin_file`, modem.pinFile);
-    if (pin !== undefined) pins.set(modem.name, pin);
+  for (const [index, { pinFile }] of config.modems.entries()) {
+    if (pinFile !== undefined) reader.checkPin(`modem[${index}].pin_file`, pinFile);
   }
   const { problems, warnings } = reader;
   if (!current || problems.length > 0) return { secrets: undefined, problems, warnings };
-  return { secrets: { current, ...(previous && { previous }), pins }, problems, warnings };
+  return { secrets: { current, ...(previous && { previous }) }, problems, warnings };
+}
+
+/**
+ * Where `simgate auth0 rotate` keeps the old secret while both are valid: beside the new one, so that no configuration has to be edited.
+ * Undefined when there is none.
+ */
+export function previousSecretFileOf(secretFile: string): string {
+  return `${secretFile}.previous`;
+}
+
+function rotatedFrom(secretFile: string | undefined): string | undefined {
+  if (secretFile === undefined) return undefined;
+  const file = previousSecretFileOf(secretFile);
+  return existsSync(file) ? file : undefined;
 }
 
 function readCurrent(reader: SecretReader, config: Config, env: NodeJS.ProcessEnv): Uint8Array | undefined {
@@ -141,10 +150,11 @@ class SecretReader {
     return new Uint8Array(key);
   }
 
-  pin(path: string, file: string): string | undefined {
+  /** CHV1 has 4 to 8 digits (3GPP TS 51.011 9.3). It is read again whenever a SIM asks for it. */
+  checkPin(path: string, file: string): void {
     const text = this.#content(path, file);
-    if (text === undefined || /^\d{4,8}$/.test(text)) return text;
-    return this.refuse(path, 'must hold the PIN and nothing else, 4 to 8 digits');
+    if (text !== undefined && !/^\d{4,8}$/.test(text))
+      this.refuse(path, 'must hold the PIN and nothing else, 4 to 8 digits');
   }
 
   /** The text of a secret file without its last newline. */

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createPrivateFile, writePrivateFile } from '../../src/auth0/private-file.js';
-import { generateSecret, keyId, keyOf, secretRights } from '../../src/auth0/secret.js';
+import { generateSecret, keyOf, secretRights } from '../../src/auth0/secret.js';
+import { keyId } from '../../src/key-id.js';
 
 let folder: string;
 beforeEach(() => {

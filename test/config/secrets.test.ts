@@ -152,13 +152,23 @@ describe('what is unwise about a secret', () => {
   });
 });
 
+describe('the secret before a rotation', () => {
+  it('stands beside the new one, without a key in the configuration', () => {
+    write('secret', long);
+    write('secret.previous', `${long}-old`);
+    const { current, previous } = loadSecrets(config('secret_file = "secret"'), {});
+    rmSync(join(directory, 'secret.previous'));
+    expect(Buffer.from(current).toString()).toBe(long);
+    expect(Buffer.from(previous ?? []).toString()).toBe(`${long}-old`);
+    expect(loadSecrets(config('secret_file = "secret"'), {}).previous).toBeUndefined();
+  });
+});
+
 describe('a PIN', () => {
-  it.each(['0000\n', '12345678'])('of %j is read for its modem', (content) => {
+  it.each(['0000\n', '12345678'])('of %j is taken, and not kept in memory', (content) => {
     write('pin', content);
-    const loaded = config('', 'pin_file = "pin"');
-    expect(loadSecrets(loaded, { SIMGATE_AUTH0_SECRET: long }).pins).toEqual(
-      new Map([['main', content.trim()]]),
-    );
+    const secrets = loadSecrets(config('', 'pin_file = "pin"'), { SIMGATE_AUTH0_SECRET: long });
+    expect(Object.keys(secrets)).toEqual(['current']);
   });
 
   it.each(['123', '123456789', '12a4', ' 1234', ''])('of %j is refused, and not repeated', (content) => {

@@ -6,10 +6,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import winston from 'winston';
 import { auth0Command } from '../../../src/auth0/command.js';
 import { daemonAt } from '../../../src/auth0/daemon.js';
-import { keyId } from '../../../src/auth0/secret.js';
 import type { Surroundings } from '../../../src/auth0/surroundings.js';
 import { ControlError } from '../../../src/control/protocol.js';
 import { type ControlServer, openControlSocket } from '../../../src/control/server.js';
+import { keyId } from '../../../src/key-id.js';
 import { Auth0StandIn, management } from '../stand-in.js';
 
 export const gatewayUrl = 'https://sms.example.com/sms';
