@@ -94,7 +94,7 @@ describe('the watchdog is fed while', () => {
   });
 
   test('a message waits for its result until the submit timeout, and the modem is then got back', async () => {
-    const modem = supervisor(new VirtualDevice({}, ['silence_after_ctrl_z']).openLink);
+    const modem = supervisor(new VirtualDevice({}, ['silence:9999999']).openLink);
     run(modem);
     await vi.advanceTimersByTimeAsync(30_000);
     expect(modem.snapshot().phase).toBe('ready');
