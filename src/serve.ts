@@ -165,8 +165,12 @@ async function composeWith(
     openControlSocket({ path: config.control.socket, commands, log }),
   );
   for (const warning of config.warnings) log.warn(warning, { event: 'config' });
-  const [{ port } = { port: 0 }] = addresses;
-  log.info(`simgate ${version} listens on ${config.http.listen.host}:${port}`, { event: 'started', port });
+  const [port = 0, admin_port] = addresses.map((address) => address.port);
+  log.info(`simgate ${version} listens on ${config.http.listen.host}:${port}`, {
+    event: 'started',
+    port,
+    admin_port,
+  });
   for (const modem of modems) modem.start();
   let stopped: Promise<void> | undefined;
   return {

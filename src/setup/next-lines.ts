@@ -17,9 +17,10 @@ export interface Outcome {
 export function nextLines({ configFile, caller, url, listen, isDaemonRunning, needs }: Outcome): string[] {
   const isUsual = configFile === defaultConfigFile;
   const config = isUsual ? '' : ` --config ${quoted(configFile)}`;
+  const sudo = isUsual ? 'sudo ' : '';
   const lines = [...startLines(isUsual, config, { isDaemonRunning, needs })];
   const curl =
-    `  curl -i http://${listen}/sms -H "Authorization: Bearer $(${isUsual ? 'sudo ' : ''}simgate token${config})" ` +
+    `  curl -i http://${listen}/sms -H "Authorization: Bearer $(${sudo}simgate token${config})" ` +
     `-d '{"recipient":"+…","body":"It works"}'`;
   if (caller === 'token') lines.push('Try it from here, as your program would (put your number in):', curl);
   lines.push(
@@ -30,9 +31,8 @@ export function nextLines({ configFile, caller, url, listen, isDaemonRunning, ne
     return lines;
   }
   lines.push(
-    'Then have Auth0 send through it (it shows first what would change; docs/auth0.md tells how to get the token):',
-    '  export AUTH0_DOMAIN=YOUR-TENANT.eu.auth0.com AUTH0_MANAGEMENT_TOKEN=…',
-    `  sudo --preserve-env=AUTH0_DOMAIN,AUTH0_MANAGEMENT_TOKEN simgate auth0 setup${config} --gateway-url ${quoted(url ?? 'https://YOUR.NAME/sms')}`,
+    'Then have Auth0 send through it (it asks for tenant and credentials, and shows first what would change; see docs/auth0.md):',
+    `  ${sudo}simgate auth0 setup${config} --gateway-url ${quoted(url ?? 'https://YOUR.NAME/sms')}`,
   );
   return lines;
 }

@@ -2,6 +2,7 @@
 
 import { mkdir } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { Auth0Folder } from '../auth0/folder.js';
 import { cannot, writePrivateFile } from '../auth0/private-file.js';
 import { secretRights } from '../auth0/secret.js';
@@ -124,13 +125,21 @@ function editsOf({ choice, pin, countries, caller }: Answers, present: Present):
   const wasSecretFile = written === undefined ? undefined : resolve(dirname(present.file), written);
   return [
     ...modem,
-    { path: ['policy', 'countries'], value: countries },
+    ...countryEdits(countries, present),
     { path: ['auth0', 'subject'], value: caller.subject },
     { path: ['auth0', 'audience'], value: caller.audience },
     ...(secretFile === undefined || secretFile === wasSecretFile
       ? []
       : [{ path: ['auth0', 'secret_file'], value: secretFile }]),
   ];
+}
+
+/** None when only the spelling differs. */
+function countryEdits(countries: readonly string[], { table }: Present): Edit[] {
+  const path = ['policy', 'countries'];
+  const written = valueAt(table, path);
+  const now = readCountries(Array.isArray(written) ? written.join(',') : '');
+  return 'value' in now && isDeepStrictEqual(now.value, countries) ? [] : [{ path, value: countries }];
 }
 
 function modemEdits({ index, name, device }: ModemChoice, pin: PinAnswer, present: Present): Edit[] {

@@ -159,6 +159,24 @@ describe('the journal', () => {
   });
 });
 
+describe('who counts', () => {
+  fakeTime();
+
+  it('hears of each send that reached Ctrl-Z, of none that did not, and of what came late', async () => {
+    const modems = [new FakeModem('one'), new FakeModem('two')];
+    const { send, heard } = rig(modems);
+    send('moves', { deadlineMs: 5_000 });
+    modems[0]!.current.fail(new SendError('no_modem_ready', { elsewhere: true }));
+    await pass();
+    expect(heard).toEqual(['one to two']);
+    modems[1]!.current.prompt();
+    await pass(5_000);
+    modems[1]!.current.accept();
+    await pass();
+    expect(heard.slice(1).sort()).toEqual(['two ended: yes', 'two late: yes']);
+  });
+});
+
 describe('a request with an Idempotency-Key', () => {
   fakeTime();
   const recipient = '+4915112345678';

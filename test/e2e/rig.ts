@@ -22,6 +22,7 @@ export class Rig {
   modem!: VirtualModem;
   daemon!: Child;
   port = 0;
+  adminPort = 0;
   token = '';
   readonly #waiting = new Set<() => void>();
 
@@ -67,7 +68,9 @@ ${extra}
       for (const look of this.#waiting) look();
     });
     const from = this.log.length;
-    this.port = Number((await this.until((line) => line.event === 'started', from)).port);
+    const started = await this.until((line) => line.event === 'started', from);
+    this.port = Number(started.port);
+    this.adminPort = Number(started.admin_port);
   }
 
   /** The first line since `from` that fits, when it comes; vitest's own timeout is the limit. */

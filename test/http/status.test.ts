@@ -1,3 +1,4 @@
+import type Koa from 'koa';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createAdminApp } from '../../src/http/app.js';
 import { createServer } from '../../src/http/server.js';
@@ -9,11 +10,12 @@ async function get(port: number, path: string, host = 'localhost') {
   return answer!;
 }
 
-async function startAdmin(isReady = () => true): Promise<number> {
+async function startAdmin(isReady = () => true, metrics?: Koa.Middleware): Promise<number> {
   const { log } = new LogRecord();
   const handler = createAdminApp({
     isReady,
     snapshot: () => ({ modems: [{ name: 'main', state: 'ready' }] }),
+    ...(metrics && { metrics }),
     log,
   });
   const server = createServer({ handler, listen: { host: '127.0.0.1', port: 0 }, log });
@@ -53,6 +55,21 @@ describe('the admin listener', () => {
     const answer = await get(await startAdmin(), '/');
     expect(answer.headers.get('content-type')).toBe('application/json; charset=utf-8');
     expect(JSON.parse(answer.body)).toEqual({ modems: [{ name: 'main', state: 'ready' }] });
+  });
+
+  it('shows the metrics to GET and HEAD from this machine, and to nothing else', async () => {
+    const port = await startAdmin(
+      () => true,
+      (ctx) => {
+        ctx.body = 'simgate_up 1\n';
+      },
+    );
+    expect(await get(port, '/metrics')).toMatchObject({ status: 200, body: 'simgate_up 1\n' });
+    expect((await fetch(`http://127.0.0.1:${port}/metrics`, { method: 'HEAD' })).status).toBe(200);
+    expect((await fetch(`http://127.0.0.1:${port}/metrics`, { method: 'POST' })).status).toBe(405);
+    expect((await get(port, '/metrics', 'evil.example')).status).toBe(400);
+    const { port: publicPort } = await startGateway();
+    expect((await get(publicPort, '/metrics')).status).toBe(404);
   });
 
   it('sends no messages', async () => {

@@ -117,7 +117,9 @@ describe('the watchdog is fed no more when', () => {
     expect(await feedsIn(10 * 60_000)).toBeLessThan(10);
     expect(await feedsIn(hour)).toBe(0);
     expect(error).toHaveBeenCalledExactlyOnceWith(
-      expect.stringMatching(/^modem stuck: its supervisor makes no progress: a step of opening is \d+ s overdue$/),
+      expect.stringMatching(
+        /^modem stuck: its supervisor makes no progress: a step of opening is \d+ s overdue$/,
+      ),
       expect.objectContaining({ event: 'wedged', modem: 'stuck' }),
     );
   });

@@ -95,7 +95,9 @@ test('READY comes when the listener answers, states as STATUS, and STOPPING at t
   expect((await fetch(`http://127.0.0.1:${port}/livez`)).status).toBe(200);
   expect(log.findIndex(({ event }) => event === 'started')).toBeGreaterThanOrEqual(0);
   expect(listener.heard.indexOf(ready)).toBe(0);
-  expect(ready.lines.find((line) => line.startsWith('STATUS='))).toBe('STATUS=0 of 1 modem ready: main not there');
+  expect(ready.lines.find((line) => line.startsWith('STATUS='))).toBe(
+    'STATUS=0 of 1 modem ready: main not there',
+  );
   const ended = once(daemon!, 'exit');
   daemon!.kill('SIGTERM');
   expect(await ended).toEqual([0, null]);

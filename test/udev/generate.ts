@@ -30,8 +30,8 @@ function modemLines(): string[] {
       ([vendor, products]) =>
         `${unset}, ATTR{idVendor}=="${vendor}", ATTR{idProduct}=="${products.join('|')}", ENV{SIMGATE_MODEM}="0"`,
     ),
-    '# Vendors of modems.',
-    ...[...modemVendors].map(([vendor, name]) => `${unset}, ATTR{idVendor}=="${vendor}", ${mark} # ${name}`),
+    '# Vendors of modems:',
+    ...[...modemVendors].map(([vendor, name]) => `# ${name}\n${unset}, ATTR{idVendor}=="${vendor}", ${mark}`),
     '# Modems of other vendors.',
     ...listed.map(
       ([vendor, products]) =>
@@ -47,10 +47,12 @@ function portLines(): string[] {
     const key = `${vendorOf(id)}:${twoDigits(at[0]!)}`;
     groups.set(key, [...(groups.get(key) ?? []), productOf(id)]);
   }
-  const listed = [...groups].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([key, products]) => {
-    const match = `ENV{ID_VENDOR_ID}=="${vendorOf(key)}", ENV{ID_MODEL_ID}=="${products.toSorted().join('|')}"`;
-    return `${match}, ENV{ID_USB_INTERFACE_NUM}=="${productOf(key)}", ENV{SIMGATE_AT_PORT}="1"`;
-  });
+  const listed = [...groups]
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, products]) => {
+      const match = `ENV{ID_VENDOR_ID}=="${vendorOf(key)}", ENV{ID_MODEL_ID}=="${products.toSorted().join('|')}"`;
+      return `${match}, ENV{ID_USB_INTERFACE_NUM}=="${productOf(key)}", ENV{SIMGATE_AT_PORT}="1"`;
+    });
   const likely = [...vendorLayouts].map(([vendor, { at }]) => {
     const others = byVendor(layouts.keys()).find(([one]) => one === vendor)?.[1] ?? [];
     const match = `ENV{ID_VENDOR_ID}=="${vendor}", ENV{ID_MODEL_ID}!="${others.join('|')}"`;

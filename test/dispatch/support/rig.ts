@@ -98,6 +98,8 @@ export interface Rig {
   log: Record<string, unknown>[];
   /** What the journal was told, in order. */
   written: Written[];
+  /** What the metrics were told, in order. */
+  heard: string[];
   /** Sends, by default each to its own recipient, with 25 s until the deadline. */
   send: (text: string, options?: Partial<Message> & { deadlineMs?: number }) => Caller;
 }
@@ -146,6 +148,7 @@ export function rig(
   const { logger, lines } = readableLog();
   const now = () => Date.now();
   let orders = 0;
+  const heard: string[] = [];
   const nextOrder = () => (orders += 1);
   const { journal, written } = memoryJournal(rules.startedMs);
   const hmac: Hmac = (domain, text) =>
@@ -159,6 +162,11 @@ export function rig(
     idempotency: new Idempotency({ hmac, now, nextOrder }),
     recorder: new Recorder({ journal, hmac, now, statusOf: ({ code }) => problems[code].status }),
     nextOrder,
+    listener: {
+      submitEnded: ({ modem, submitted }) => heard.push(`${modem} ended: ${submitted}`),
+      lateResult: ({ modem, submitted }) => heard.push(`${modem} late: ${submitted}`),
+      failedOver: ({ from, to }) => heard.push(`${from} to ${to}`),
+    },
     limits: { maxSegments: 3, maxWaiting: 50, validityMs: 300_000, ...limits },
     log: logger,
   });
@@ -166,6 +174,7 @@ export function rig(
   return {
     dispatch,
     written,
+    heard,
     log: lines,
     send: (text, { deadlineMs = 25_000, ...message } = {}) => {
       sent += 1;
