@@ -19,8 +19,8 @@ import { WriteQueue } from './write-queue.js';
 /** What happened to each message. It only listens: nothing it does or fails to do keeps a message from its modem. */
 export interface Journal {
   /**
-   * Resolves when the row is in the file, so that it outlives a killed process; or after `startedBoundMs`, for a slow disk delays
-   * no answer; or at once when the journal is out of order. Never rejects. What is not written yet is written when that is possible.
+   * Resolves when the row is in the file, so that it outlives a killed process; or after `startedBoundMs`, and for those that come after
+   * at once until the file has caught up, for a slow disk must not delay answers; or at once when the journal is out of order. Never rejects. What is not written yet is written when that is possible.
    */
   started(entry: StartedEntry): Promise<void>;
   /** The outcome of a message that was started, or the whole of one that never was: those are skipped when there are too many. */
@@ -97,6 +97,7 @@ class SqliteJournal implements Journal {
   #isClosed = false;
   #isWriting = false;
   #isPruning = false;
+  #isSlow = false;
   #droppedRows = 0;
   #skippedRefusals = 0;
   #droppedTold = 0;
@@ -126,10 +127,24 @@ class SqliteJournal implements Journal {
     let timer: NodeJS.Timeout | undefined;
     await new Promise<void>((resolve) => {
       const isWaiting = this.#add({ kind: 'started', entry }, resolve);
-      if (!isWaiting || !this.#keeper.isWell) resolve();
-      else timer = setTimeout(resolve, this.#options.startedBoundMs ?? 250);
+      if (!isWaiting || !this.#keeper.isWell || this.#isSlow) return resolve();
+      timer = setTimeout(() => {
+        this.#noteSlow();
+        resolve();
+      }, this.#options.startedBoundMs ?? 250);
     });
     clearTimeout(timer);
+  }
+
+  /** One message has waited in vain: the next ones do not, until the file has caught up. */
+  #noteSlow(): void {
+    if (this.#isSlow) return;
+    this.#isSlow = true;
+    this.#options.log.warn(
+      'the journal takes too long to write: messages do not wait for it until it has caught up. Were the gateway killed now, it might ' +
+        'not know of the last ones',
+      { event: 'journal', pending: this.#queue.size },
+    );
   }
 
   ended(entry: EndedEntry): void {
@@ -207,6 +222,7 @@ class SqliteJournal implements Journal {
         this.#keeper.proved();
         this.#tellLost(refused);
       }
+      if (this.#queue.size === 0) this.#isSlow = false;
     } catch (error) {
       if (!(error instanceof JournalFault)) throw error; // told by the keeper, which opens it again
     } finally {

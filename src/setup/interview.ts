@@ -67,7 +67,8 @@ export class Interview {
   }
 }
 
-function valid<T>(reading: Reading<T>, what: string): T {
+/** The value. Throws {@link ControlError} that says what of `what` is wrong. */
+export function valid<T>(reading: Reading<T>, what: string): T {
   if ('value' in reading) return reading.value;
   throw new ControlError(`${what}: ${reading.objection}`);
 }

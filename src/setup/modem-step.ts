@@ -7,7 +7,7 @@ import { ControlError } from '../control/protocol.js';
 import type { Finding, ModemReport } from '../doctor/finding.js';
 import type { Surroundings } from '../doctor/surroundings.js';
 import { wishesOf } from '../doctor/targets.js';
-import type { Interview, Reading } from './interview.js';
+import { type Interview, type Reading, valid } from './interview.js';
 import { type Present, type PresentModem, selectorOf } from './present.js';
 import { type Entry, type FoundModem, findModems, type Look, lookAt, type RunningDaemon } from './sight.js';
 
@@ -197,9 +197,4 @@ export function tellFindings(
     terminal.say(`     ${level}: ${what}`);
     if (remedy !== undefined) terminal.say(`       → ${remedy}`);
   }
-}
-
-function valid<T>(reading: Reading<T>, flag: string): T {
-  if ('value' in reading) return reading.value;
-  throw new ControlError(`${flag}: ${reading.objection}`);
 }

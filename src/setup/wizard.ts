@@ -49,6 +49,8 @@ interface Answers {
 export async function setUp(flags: SetupFlags, surroundings: SetupSurroundings): Promise<boolean> {
   const { env, terminal, machine } = surroundings;
   const interview = new Interview(terminal, flags.yes ?? false);
+  // A number that is none is told before anything is written.
+  if (flags.send !== undefined) await askForRecipient(flags.send, interview);
   const present = await readPresent(flags.config, env);
   if (!flags.dryRun) await proveWritable(present.file);
   const daemon = await findDaemon(present.socket);

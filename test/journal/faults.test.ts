@@ -53,9 +53,18 @@ test('a start waits no longer than its bound for a slow file, and is written whe
   db.exec('BEGIN IMMEDIATE');
   await journal.started(started('a'));
   expect(journal.state()).toMatchObject({ isOk: true, pending: 1 });
+  // Those that come while it is slow do not wait at all: in no more than a turn of the loop each.
+  const turns = new Promise((resolve) => setImmediate(resolve)).then(() => 'a turn of the loop');
+  expect(await Promise.race([journal.started(started('b')).then(() => 'let go'), turns])).toBe('let go');
+  expect(journal.state().pending).toBe(2);
   db.exec('ROLLBACK');
   await vi.waitFor(() => expect(journal.state().pending).toBe(0), 5_000);
-  expect(rowsOf(file)).toMatchObject([{ id: 'a', state: 'started' }]);
+  expect(rowsOf(file)).toMatchObject([
+    { id: 'a', state: 'started' },
+    { id: 'b', state: 'started' },
+  ]);
+  await journal.started(started('c'));
+  expect(rowsOf(file)).toHaveLength(3);
 });
 
 test('a file that another program keeps locked is told once; all is written when it lets go', async () => {

@@ -19,7 +19,7 @@ afterEach(async () => {
 });
 
 const ec25 = (answers = {}) => person.plug('ec25', { at: '1-1.2', name: 'ttyUSB2' }, answers);
-const e3372 = (answers = {}) => person.plug('e3372s', { at: '1-1.3', firstTty: 4, name: 'ttyUSB4' }, answers);
+const e3372 = (answers = {}) => person.plug('e3372s', { at: '1-1.3', firstTty: 4, name: 'ttyUSB5' }, answers);
 
 /** Everything after the modem, answered with Enter. */
 const rest: Line[] = [
@@ -51,7 +51,7 @@ describe('a first run', () => {
     expect(said).toContain('Quectel EC25 (2c7c:0125 at USB port 1-1.2)');
     expect(said).toContain('it is ready to send');
     expect(changed(example, person.read('simgate.toml'))).toEqual({
-      gone: [`device = "${exampleDevice}"`, 'secret_file = "/etc/simgate/auth0-secret"'],
+      gone: ['secret_file = "/etc/simgate/auth0-secret"', `device = "${exampleDevice}"`],
       added: [`secret_file = "${join(person.folder, 'auth0-secret')}"`, `device = "${device}"`],
     });
     const config = loadConfig(person.file, {});
@@ -273,6 +273,7 @@ describe('the PIN', () => {
       'AT+CPINR="SIM PIN"': answer,
       'AT^CPIN?': ['ERROR'],
       'AT+QPINC="SC"': ['ERROR'],
+      'AT+CSIM=10,"0020000100"': ['ERROR'],
     });
     const said = await person.runsAsScript('--yes', '--countries', 'DE');
     expect(said).toContain(message);
@@ -298,7 +299,12 @@ describe('the PIN', () => {
 describe('modems', () => {
   it('that are several are listed with maker and model, and one is picked', async () => {
     await ec25();
-    const device = await e3372({ 'AT+CGMI': ['huawei', 'OK'], 'AT+CGMM': ['E3372', 'OK'] });
+    const device = await e3372({
+      'AT+CGMI': ['huawei', 'OK'],
+      'AT+CGMM': ['E3372', 'OK'],
+      'AT^CURC=0': ['OK'],
+      'AT+CNMI=1,1,0,0,0': ['OK'],
+    });
     const said = await person.runs([
       [/^Which one, by number, or another device: $/, '2'],
       ...rest,

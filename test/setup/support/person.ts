@@ -1,5 +1,6 @@
 import {
   chmodSync,
+  existsSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -104,10 +105,13 @@ export class Person {
     };
   }
 
+  /** Written when it is first asked for. */
   place(): SetupPlace {
     const [groupFile, passwdFile] = [this.machine.tree.path('group'), this.machine.tree.path('passwd')];
-    writeFileSync(groupFile, this.groups);
-    writeFileSync(passwdFile, this.users);
+    if (!existsSync(passwdFile)) {
+      writeFileSync(groupFile, this.groups);
+      writeFileSync(passwdFile, this.users);
+    }
     return { uid: process.getuid!(), gid: process.getgid!(), groupFile, passwdFile };
   }
 
