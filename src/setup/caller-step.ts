@@ -42,20 +42,18 @@ export async function askForCaller(
   flags: CallerFlags,
   present: Present,
   interview: Interview,
-  { env, knownUrl }: { env: NodeJS.ProcessEnv; knownUrl: string | undefined },
+  knownUrl: string | undefined,
 ): Promise<CallerAnswer> {
   const auth0 = present.isUntouched ? undefined : present.table.auth0;
   const subject = textAt(auth0, 'subject');
   const caller = await interview.ask({
-    what: 'who sends: "auth0" (Auth0 passwordless), or "token" (a program of yours)',
+    what: 'who sends',
+    hint: 'auth0: Auth0 passwordless; token: a program of yours',
     flag: '--caller',
     given: flags.caller,
     present: subject && (subject === auth0Defaults.subject ? 'auth0' : 'token'),
     fallback: 'auth0',
-    read: (answer): Reading<Caller> => {
-      const found = callers.find((one) => one === answer);
-      return found === undefined ? { objection: 'must be auth0 or token' } : { value: found };
-    },
+    read: readCaller,
   });
   const defaults = caller === 'auth0' ? auth0Defaults : tokenDefaults;
   return {
@@ -76,9 +74,14 @@ export async function askForCaller(
       fallback: defaults.audience,
       read: readText,
     }),
-    ...(await settleSecret(flags.secretFile, present, env)),
+    ...(await settleSecret(flags.secretFile, present, interview)),
     url: await askForUrl(flags.url, knownUrl, interview),
   };
+}
+
+function readCaller(answer: string): Reading<Caller> {
+  const found = callers.find((one) => one === answer);
+  return found === undefined ? { objection: 'must be auth0 or token' } : { value: found };
 }
 
 const readText = (answer: string): Reading<string> =>
@@ -88,12 +91,22 @@ const readText = (answer: string): Reading<string> =>
 async function settleSecret(
   flag: string | undefined,
   present: Present,
-  env: NodeJS.ProcessEnv,
+  { terminal }: Interview,
 ): Promise<Pick<CallerAnswer, 'secretFile' | 'newSecret'>> {
   const folder = dirname(present.file);
   const written = present.isUntouched ? undefined : textAt(present.table, 'auth0', 'secret_file');
-  if (flag === undefined && written === undefined && env.SIMGATE_AUTH0_SECRET !== undefined)
+  // Somebody has filled in the rest: with both, the daemon would not know which one counts.
+  if (
+    flag === undefined &&
+    written === undefined &&
+    !present.isUntouched &&
+    textAt(present.table, 'auth0', 'subject') !== undefined
+  ) {
+    terminal.say(
+      `${present.file} names no secret_file, so the service must have SIMGATE_AUTH0_SECRET in its environment; --secret-file makes one.`,
+    );
     return { secretFile: undefined, newSecret: undefined };
+  }
   const secretFile =
     flag === undefined ? resolve(folder, written ?? join(folder, 'auth0-secret')) : resolve(flag);
   const isThere = ((await readPrivateFile(secretFile)) ?? '').trim() !== '';
@@ -108,7 +121,8 @@ async function askForUrl(
 ): Promise<string | undefined> {
   const { terminal } = interview;
   const url = await interview.ask({
-    what: 'its public URL, as https://sms.example.com/sms (Enter alone: later)',
+    what: 'its public URL',
+    hint: 'as https://sms.example.com/sms; Enter alone: later',
     flag: '--url',
     given: flag,
     present: knownUrl ?? '',

@@ -1,4 +1,5 @@
-import { type CountryCode, getCountries, getCountryCallingCode, Metadata } from 'libphonenumber-js/max';
+import { getCountries, getCountryCallingCode } from 'libphonenumber-js/max';
+import metadata from 'libphonenumber-js/max/metadata';
 import * as v from 'valibot';
 import { countryName, policySchema } from '../config/policy.js';
 import type { Reading } from './interview.js';
@@ -16,7 +17,7 @@ export function readCountries(answer: string): Reading<string[]> {
 
 /**
  * The country to propose. That of the SIM's SMSC, which belongs to the home operator wherever the SIM is; where its calling code is shared,
- * the one of them that the locale names (locale(7)), else the one that is served by default; and without an SMSC the locale's. `smsc` may be
+ * the one of them that the locale names (locale(7)), else the main one of them; and without an SMSC the locale's. `smsc` may be
  * masked behind its calling code.
  */
 export function guessCountry(smsc: string | undefined, env: NodeJS.ProcessEnv): string | undefined {
@@ -26,9 +27,9 @@ export function guessCountry(smsc: string | undefined, env: NodeJS.ProcessEnv): 
   const countries = getCountries().filter((country) => getCountryCallingCode(country) === callingCode);
   if (countries.length <= 1) return countries[0] ?? local;
   if (countries.some((country) => country === local)) return local;
-  // The others of a shared code have ranges of their own (+44 1481 is Guernsey).
-  const main = countries.filter((country) => leadingDigits(country) === undefined);
-  return main.length === 1 ? main[0] : undefined;
+  // Google's metadata has the country first that numbers of unknown range are taken for: GB before Guernsey. Of the North American
+  // plan's twenty none stands for the others.
+  return callingCode === '1' ? undefined : metadata.country_calling_codes[callingCode]?.[0];
 }
 
 /** `DE` of `de_DE.UTF-8`, in the order in which locale(7) has the variables. */
@@ -36,12 +37,6 @@ function localeCountry(env: NodeJS.ProcessEnv): string | undefined {
   const locale = [env.LC_ALL, env.LC_MESSAGES, env.LANG].find((value) => value);
   const code = /^[a-z]{2,3}_([A-Z]{2})\b/.exec(locale?.replace(/[.@].*$/, '') ?? '')?.[1];
   return getCountries().find((country) => country === code);
-}
-
-function leadingDigits(country: CountryCode): string | undefined {
-  const metadata = new Metadata();
-  metadata.selectNumberingPlan(country);
-  return metadata.numberingPlan?.leadingDigits();
 }
 
 /** `DE (Germany), AT (Austria)`. */

@@ -8,6 +8,8 @@ export type Reading<T> = { value: T } | { objection: string };
 export interface Question<T> {
   /** As "the countries that may be written to". */
   what: string;
+  /** How to answer, as "DE, AT; * is every one". */
+  hint?: string;
   /** With which it is answered in advance, as `--countries`. */
   flag: string;
   /** What the flag says. */
@@ -38,16 +40,16 @@ export class Interview {
    * {@link ControlError} naming the flag where nobody can be asked.
    */
   async ask<T>(question: Question<T>): Promise<T> {
-    const { what, flag, given, present, fallback, read } = question;
+    const { what, hint, flag, given, present, fallback, read } = question;
     if (given !== undefined) return valid(read(given), flag);
     const proposal = present ?? fallback;
     if (this.canAsk || (this.terminal.isInteractive && proposal === undefined))
-      return this.#askPerson(what, proposal, read);
+      return this.#askPerson(hint === undefined ? what : `${what} (${hint})`, proposal, read);
     if (present !== undefined)
       return valid(read(present), `${what} of the configuration (change it with ${flag})`);
-    if (fallback === undefined) throw new ControlError(`${what} is missing: give it as ${flag}`);
+    if (fallback === undefined) throw new ControlError(`${flag} is missing: ${what}`);
     if (this.#isYes) return valid(read(fallback), flag);
-    throw new ControlError(`${what} is missing: give it as ${flag}, or say --yes to take ${fallback}`);
+    throw new ControlError(`${flag} is missing: ${what}. --yes would take ${fallback}`);
   }
 
   async #askPerson<T>(what: string, proposal: string | undefined, read: Question<T>['read']): Promise<T> {

@@ -6,7 +6,7 @@ import { parseSelector, type Selector } from '../config/selector.js';
 import { ControlError } from '../control/protocol.js';
 import type { Finding, ModemReport } from '../doctor/finding.js';
 import type { Surroundings } from '../doctor/surroundings.js';
-import { wishesOf } from '../doctor/targets.js';
+import { shownDevice, wishesOf } from '../doctor/targets.js';
 import { type Interview, type Reading, valid } from './interview.js';
 import { type Present, type PresentModem, selectorOf } from './present.js';
 import { type Entry, type FoundModem, findModems, type Look, lookAt, type RunningDaemon } from './sight.js';
@@ -54,7 +54,7 @@ export async function chooseModem(flags: ModemFlags, bench: Bench): Promise<Mode
   const device = present.modems[index]?.device;
   if (device !== undefined) {
     const look = await see({ index, name, device }, others, bench);
-    interview.terminal.say(`Modem "${name}" is configured as ${device}: ${presence(look)}.`);
+    interview.terminal.say(`Modem "${name}" is configured as ${shownDevice(device)}: ${presence(look)}.`);
     if (await interview.confirms('Keep it?')) return { index, name, device, look };
   }
   const chosen = await discover(others, bench);
@@ -94,7 +94,8 @@ async function chooseName(
     throw new ControlError(`--device is of which modem? Give it as --modem: there is ${names}`);
   }
   return interview.ask<string | undefined>({
-    what: `which modem to look at (${names}; a new name adds one; Enter alone: none)`,
+    what: 'which modem to look at',
+    hint: `${names}; a new name adds one; Enter alone: none`,
     flag: '--modem',
     read: (answer) => (answer === '' ? { value: undefined } : readName(answer)),
   });

@@ -56,7 +56,7 @@ export async function readPresent(named: string, env: NodeJS.ProcessEnv): Promis
     file,
     text,
     table,
-    isUntouched: modems.every(({ device }) => device === undefined),
+    isUntouched: modems.length > 0 && modems.every(({ device }) => device === undefined),
     modems,
     config,
     socket: config?.control.socket ?? defaultControlSocket(env),

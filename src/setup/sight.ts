@@ -7,7 +7,7 @@ import { reportTarget } from '../doctor/direct.js';
 import type { ModemReport } from '../doctor/finding.js';
 import { listModems } from '../doctor/modem-list.js';
 import type { Surroundings } from '../doctor/surroundings.js';
-import { discoveredTargets, type Target } from '../doctor/targets.js';
+import { discoveredTargets, reportSpareSticks, type Target } from '../doctor/targets.js';
 import { askPid, askReports } from '../doctor/through-daemon.js';
 import { idOf } from '../modem/discovery/at-ports.js';
 import { type Candidate, candidatesFor } from '../modem/discovery/select.js';
@@ -98,12 +98,11 @@ export async function findModems(
     if (look.answered === undefined) inVain.push(look.report);
     else found.push(named(look.answered.candidate, look, sticks));
   }
-  const mute = sticks.filter(({ kind, atPorts }) => kind === 'modem' && atPorts.length === 0);
-  for (const { model, problem } of mute)
-    inVain.push({
-      name: model ?? 'USB modem',
-      findings: [{ check: 'stick', level: 'error', what: problem ?? 'it has no tty to talk to' }],
-    });
+  const isTold = new Set([
+    ...takenKeys,
+    ...sticks.filter(({ atPorts }) => atPorts.length > 0).map(({ key }) => key),
+  ]);
+  inVain.push(...reportSpareSticks(sticks, isTold));
   return { found, inVain };
 }
 

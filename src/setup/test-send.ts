@@ -23,7 +23,8 @@ export function askForRecipient(
   interview: Interview,
 ): Promise<string | undefined> {
   return interview.ask({
-    what: 'a number to send a test message to, as +4915112345678 (Enter alone: none)',
+    what: 'a number to send a test message to',
+    hint: 'as +4915112345678; Enter alone: none',
     flag: '--send',
     given,
     present: '',

@@ -1,28 +1,28 @@
 /** `simgate setup`: asks what must be known, changes what was asked for, and says what comes next. */
 
 import { mkdir } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
+import { dirname } from 'node:path';
 import { Auth0Folder } from '../auth0/folder.js';
 import { cannot, writePrivateFile } from '../auth0/private-file.js';
 import { secretRights } from '../auth0/secret.js';
-import { type Config, checkConfig, loadConfig } from '../config.js';
+import { checkConfig, loadConfig } from '../config.js';
 import { judgeMachine } from '../doctor/machine.js';
 import { listSticks } from '../modem/discovery/sticks.js';
-import { askForCaller, type CallerAnswer, type CallerFlags, urlOfAuth0Setup } from './caller-step.js';
-import { guessCountry, namedCountries, readCountries } from './countries.js';
+import { askForCaller, type CallerFlags, urlOfAuth0Setup } from './caller-step.js';
+import { guessCountry, readCountries } from './countries.js';
 import { firstConfig } from './first-config.js';
 import { Interview } from './interview.js';
 import { chooseModem, type ModemChoice, type ModemFlags, tellFindings } from './modem-step.js';
 import { nextLines } from './next-lines.js';
 import { type PinAnswer, settlePin } from './pin-step.js';
-import { type Present, readPresent, textAt } from './present.js';
+import { type Answers, editsOf, needsOf, tellPlan } from './plan.js';
+import { type Present, readPresent } from './present.js';
 import { fittingRights, mendRights, proveWritable } from './rights.js';
 import { type Draft, draftConfig } from './save.js';
 import { findDaemon, type RunningDaemon } from './sight.js';
 import type { SetupSurroundings } from './surroundings.js';
 import { askForRecipient, sendTest } from './test-send.js';
-import { assignment, type Edit, editToml, nameOf, valueAt } from './toml-edit.js';
+import { editToml, valueAt } from './toml-edit.js';
 
 /** Every answer in advance. */
 export interface SetupFlags extends ModemFlags, CallerFlags {
@@ -32,14 +32,6 @@ export interface SetupFlags extends ModemFlags, CallerFlags {
   send?: string;
   yes?: boolean;
   dryRun?: boolean;
-}
-
-/** All that was answered. */
-interface Answers {
-  choice: ModemChoice | undefined;
-  pin: PinAnswer;
-  countries: readonly string[];
-  caller: CallerAnswer;
 }
 
 /**
@@ -81,34 +73,44 @@ async function interviewAll(
 ): Promise<Answers> {
   const choice = await chooseModem(flags, { present, daemon, interview, machine });
   if (choice !== undefined) tellLook(choice, terminal);
-  const facts = choice?.look.report.facts;
-  const pin = choice
-    ? await settlePin(
-        {
-          name: choice.name,
-          configFile: present.file,
-          given: flags.pinFile,
-          present: present.modems[choice.index]?.pinFile,
-          facts,
-          env,
-        },
-        interview,
-      )
-    : {};
-  const written = present.isUntouched ? undefined : valueAt(present.table, ['policy', 'countries']);
-  const smsc = typeof facts?.smsc === 'string' ? facts.smsc : undefined;
-  const countries = await interview.ask({
-    what: 'the countries that may be written to, as DE, AT (* is every one)',
-    flag: '--countries',
-    given: flags.countries,
-    present: Array.isArray(written) ? written.join(', ') : undefined,
-    fallback: guessCountry(smsc, env),
-    read: readCountries,
-  });
+  const pin = choice ? await askForPin(choice, flags.pinFile, present, interview, env) : {};
+  const countries = await askForCountries(choice, flags.countries, present, interview, env);
   const stateDir = present.config?.stateDir;
   const knownUrl =
     stateDir === undefined ? undefined : await urlOfAuth0Setup(() => new Auth0Folder(stateDir).readSetup());
-  return { choice, pin, countries, caller: await askForCaller(flags, present, interview, { env, knownUrl }) };
+  return { choice, pin, countries, caller: await askForCaller(flags, present, interview, knownUrl) };
+}
+
+function askForPin(
+  { index, name, look }: ModemChoice,
+  given: string | undefined,
+  present: Present,
+  interview: Interview,
+  env: NodeJS.ProcessEnv,
+): Promise<PinAnswer> {
+  const { facts } = look.report;
+  const pinFile = present.modems[index]?.pinFile;
+  return settlePin({ name, configFile: present.file, given, present: pinFile, facts, env }, interview);
+}
+
+function askForCountries(
+  choice: ModemChoice | undefined,
+  given: string | undefined,
+  present: Present,
+  interview: Interview,
+  env: NodeJS.ProcessEnv,
+): Promise<string[]> {
+  const written = present.isUntouched ? undefined : valueAt(present.table, ['policy', 'countries']);
+  const smsc = choice?.look.report.facts?.smsc;
+  return interview.ask({
+    what: 'the countries that may be written to',
+    hint: 'as DE, AT; * is every one',
+    flag: '--countries',
+    given,
+    present: Array.isArray(written) ? written.join(', ') : undefined,
+    fallback: guessCountry(typeof smsc === 'string' ? smsc : undefined, env),
+    read: readCountries,
+  });
 }
 
 function tellLook({ name, look: { report } }: ModemChoice, terminal: Interview['terminal']): void {
@@ -117,61 +119,6 @@ function tellLook({ name, look: { report } }: ModemChoice, terminal: Interview['
   terminal.say(`Modem "${name}"${made === undefined ? '' : `: ${made.what}`}`);
   if (wrong.length === 0) terminal.say('     it is ready to send');
   tellFindings(report.facts?.sim === 'pin' ? wrong.filter(({ check }) => check !== 'sim') : wrong, terminal);
-}
-
-/** What the configuration should say. What it says already is no change. */
-function editsOf({ choice, pin, countries, caller }: Answers, present: Present): Edit[] {
-  const modem = choice === undefined ? [] : modemEdits(choice, pin, present);
-  const secretFile = caller.secretFile;
-  const written = textAt(present.table, 'auth0', 'secret_file');
-  const wasSecretFile = written === undefined ? undefined : resolve(dirname(present.file), written);
-  return [
-    ...modem,
-    ...countryEdits(countries, present),
-    { path: ['auth0', 'subject'], value: caller.subject },
-    { path: ['auth0', 'audience'], value: caller.audience },
-    ...(secretFile === undefined || secretFile === wasSecretFile
-      ? []
-      : [{ path: ['auth0', 'secret_file'], value: secretFile }]),
-  ];
-}
-
-/** None when only the spelling differs. */
-function countryEdits(countries: readonly string[], { table }: Present): Edit[] {
-  const path = ['policy', 'countries'];
-  const written = valueAt(table, path);
-  const now = readCountries(Array.isArray(written) ? written.join(',') : '');
-  return 'value' in now && isDeepStrictEqual(now.value, countries) ? [] : [{ path, value: countries }];
-}
-
-function modemEdits({ index, name, device }: ModemChoice, pin: PinAnswer, present: Present): Edit[] {
-  const edits: Edit[] = [
-    { path: ['modem', index, 'name'], value: name },
-    { path: ['modem', index, 'device'], value: device },
-  ];
-  if (pin.file !== undefined && pin.file !== present.modems[index]?.pinFile)
-    edits.push({ path: ['modem', index, 'pin_file'], value: pin.file });
-  return edits;
-}
-
-/** Whether there is anything to do. */
-function tellPlan(
-  edits: readonly Edit[],
-  { pin, caller, countries }: Answers,
-  { file, table, text }: Present,
-  { terminal }: Interview,
-): boolean {
-  const changes = edits.filter(({ path, value }) => {
-    const now = valueAt(table, path);
-    return JSON.stringify(now) !== JSON.stringify(value);
-  });
-  if (changes.length > 0) terminal.say(`${text === undefined ? 'New' : 'Changes in'} ${file}:`);
-  for (const edit of changes) terminal.say(`  ${nameOf(edit.path.slice(0, -1))}: ${assignment(edit)}`);
-  if (changes.some(({ path }) => path.at(-1) === 'countries'))
-    terminal.say(`  (that is ${namedCountries(countries)})`);
-  if (caller.newSecret !== undefined) terminal.say(`A new secret in ${caller.secretFile}`);
-  if (pin.pin !== undefined) terminal.say(`The PIN in ${pin.file}`);
-  return changes.length > 0 || caller.newSecret !== undefined || pin.pin !== undefined;
 }
 
 /** Secrets first: a configuration never names a file that is not there. Its draft is valid before anything is written for good. */
@@ -228,16 +175,20 @@ async function finish(
   { present, daemon, interview, surroundings }: Ending,
 ): Promise<boolean> {
   const { env, terminal } = surroundings;
-  const { problems, warnings } = checkConfig(present.file, env);
+  const config = loadConfig(present.file, env);
+  const found = checkConfig(present.file, env);
+  // What the service's environment holds cannot be seen from here.
+  const problems = found.problems.filter(
+    ({ path }) => path !== 'auth0.secret_file' || caller.secretFile !== undefined,
+  );
   for (const { path, message } of problems) terminal.say(`error: ${path}: ${message}`);
-  for (const warning of warnings) terminal.say(`warning: ${warning}`);
+  for (const warning of found.warnings) terminal.say(`warning: ${warning}`);
   const recipient = await askForRecipient(flags.send, interview);
   const sent = recipient && (await sendTest(recipient, choice, daemon, surroundings));
   if (sent) {
     terminal.say(`${sent.level}: ${sent.what}`);
     if (sent.remedy !== undefined) terminal.say(`  → ${sent.remedy}`);
   }
-  const config = loadConfig(present.file, env);
   const { host, port } = config.http.listen;
   terminal.say('\nNext:');
   const lines = nextLines({
@@ -250,16 +201,4 @@ async function finish(
   });
   for (const line of lines) terminal.say(line);
   return problems.length === 0 && (!sent || sent.level === 'ok');
-}
-
-/** As reload.ts has it: what belongs to modems needs a new process. */
-function needsOf(
-  before: Config | undefined,
-  after: Config,
-  hasNewSecret: boolean,
-): 'restart' | 'reload' | undefined {
-  const modems = (config: Config | undefined) => JSON.stringify(config?.modems);
-  if (modems(before) !== modems(after)) return 'restart';
-  const rest = (config: Config | undefined) => JSON.stringify([config?.auth0, config?.policy]);
-  return hasNewSecret || rest(before) !== rest(after) ? 'reload' : undefined;
 }

@@ -98,8 +98,7 @@ it('without a terminal it is plain text, and ends where an answer is missing', a
   const failed = await run('--device', 'auto');
   expect(failed).toMatchObject({
     code: 1,
-    stderr:
-      'simgate: the countries that may be written to, as DE, AT (* is every one) is missing: give it as --countries\n',
+    stderr: 'simgate: --countries is missing: the countries that may be written to\n',
   });
   expect(existsSync(person.file)).toBe(false);
   const done = await run('--device', 'auto', '--countries', 'DE', '--yes');

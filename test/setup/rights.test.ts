@@ -49,9 +49,16 @@ it('configuration, secret, PIN and the old configuration are for the service to 
   for (const name of names) expectServed(name);
 });
 
-it('files that all could read, or the service could not, are put right; nothing else of them changes', async () => {
-  writeFileSync(join(person.folder, 'auth0-secret'), `${'s'.repeat(40)}\n`);
-  chmodSync(join(person.folder, 'auth0-secret'), 0o644);
+it.each([
+  ['all could read', 0o644, service.gid],
+  ['the service could not', 0o640, 0],
+  ['its group could not', 0o600, service.gid],
+])('a file that %s is put right; nothing else of it changes', async (_title, mode, gid) => {
+  const path = join(person.folder, 'auth0-secret');
+  writeFileSync(path, `${'s'.repeat(40)}\n`);
+  if (isRoot) chownSync(path, 0, gid);
+  // Who is not root owns it, and needs no group.
+  chmodSync(path, isRoot ? mode : 0o644);
   const said = await person.runsAsScript(...words);
   expect(said).toContain('auth0-secret can now be read by the service, and by no stranger');
   expectServed('auth0-secret');

@@ -114,6 +114,12 @@ describe('a file with its own ways', () => {
   });
 });
 
+it('a table inside of the last modem so far is that modem’s', () => {
+  const before = '[[modem]]\n[modem.x]\nname = "a"\n[[modem]]\n[modem.x]\nname = "b"\n';
+  expect(edit(before, set('modem.1.x.name', 'c'))).toBe(before.replace('"b"', '"c"'));
+  expect(edit(before, set('modem.0.x.name', 'c'))).toBe(before.replace('"a"', '"c"'));
+});
+
 describe('what cannot be changed safely', () => {
   it.each<[string, string, Edit, RegExp]>([
     [

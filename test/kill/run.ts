@@ -1,0 +1,111 @@
+/**
+ * The kill run: the whole daemon against the virtual modem, killed at chosen moments while callers repeat their requests with the same
+ * `Idempotency-Key`; judged by the virtual network's record and by the journal that each killed process left. `--seed N` repeats what was
+ * chosen and is printed first. Exits with 1 when a promise was broken, or when the run proves too little.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { openHmacKey } from '../../src/journal/hmac-key.js';
+import { endAllChildren } from '../faults/child.js';
+import { judgeJournal } from './journal-judge.js';
+import { casesOf, judge } from './judge.js';
+import { planKills } from './plan.js';
+import { describe, type Judged, shortcomings, summary } from './report.js';
+import { play } from './rounds.js';
+import { turnsOf } from './turns.js';
+
+interface RunOptions {
+  seed: number;
+  sends: number;
+  /** The hard limit of the whole run. */
+  limitS: number;
+  /** Keeps record, configuration, log and journal of a run that went well, too. */
+  keep: boolean;
+}
+
+function readOptions(): RunOptions {
+  const { values } = parseArgs({
+    options: {
+      seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+      sends: { type: 'string', default: '200' },
+      'limit-s': { type: 'string', default: '900' },
+      keep: { type: 'boolean', default: false },
+    },
+  });
+  return {
+    seed: wholeNumber('seed', values.seed),
+    sends: wholeNumber('sends', values.sends),
+    limitS: wholeNumber('limit-s', values['limit-s']),
+    keep: values.keep,
+  };
+}
+
+function wholeNumber(name: string, text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new RangeError(`--${name} must be a whole number, not "${text}"`);
+  return Number(text);
+}
+
+async function playAndJudge({ seed, sends }: RunOptions, folder: string): Promise<Judged> {
+  const plan = planKills(seed, sends);
+  const { modem, stateDir, lives, snapshots, stories, violations } = await play(plan, folder, seed);
+  const entries = modem.record();
+  const { cases, strays } = casesOf(stories, [{ modem: modem.name, entries }]);
+  const hmac = await openHmacKey(join(stateDir, 'hmac.key'));
+  // As the daemon names a key: of its caller and itself.
+  const keyHmac = (key: string) => hmac('idempotency_key', JSON.stringify(['urn:Auth0', key]));
+  const journal = judgeJournal(snapshots, cases, lives, keyHmac, turnsOf(entries, cases));
+  return {
+    plan,
+    lives,
+    cases,
+    entries,
+    looks: snapshots.length,
+    journal,
+    violations: [...violations, ...strays, ...journal.violations, ...judge(cases, lives, plan.limits)],
+  };
+}
+
+/** Plays, tells, and resolves with whether all promises were kept. */
+async function runOnce(options: RunOptions, folder: string): Promise<boolean> {
+  const judged = await playAndJudge(options, folder);
+  const lacking = shortcomings(judged);
+  for (const violation of judged.violations) console.log(describe(violation, judged));
+  console.log(summary(judged));
+  for (const what of lacking) console.log(`the run proves too little: ${what}`);
+  console.log(`seed ${options.seed}: ${judged.violations.length} violations`);
+  return judged.violations.length === 0 && lacking.length === 0;
+}
+
+async function main(): Promise<void> {
+  const options = readOptions();
+  console.log(`seed ${options.seed}, ${options.sends} sends`);
+  const folder = mkdtempSync(join(tmpdir(), 'simgate-kill-'));
+  let limit: NodeJS.Timeout | undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    const stop = (why: string) => () => reject(new Error(why));
+    limit = setTimeout(stop(`the run took longer than ${options.limitS} s`), options.limitS * 1000);
+    process.once('SIGINT', stop('interrupted')).once('SIGTERM', stop('interrupted'));
+  });
+  let isKept = false;
+  try {
+    isKept = await Promise.race([runOnce(options, folder), aborted]);
+  } finally {
+    clearTimeout(limit);
+    await endAllChildren();
+    if (isKept && !options.keep) rmSync(folder, { recursive: true });
+    else console.log(`record, configuration, log and journal are kept in ${folder}`);
+  }
+  if (!isKept) process.exitCode = 1;
+}
+
+try {
+  await main();
+} catch (error) {
+  console.error(error);
+  process.exitCode = 1;
+} finally {
+  // What an abandoned run still waits for must not keep the process.
+  process.exit();
+}
