@@ -147,6 +147,10 @@ if (process.argv[2] === 'auth0' || isHelp) {
   const { auth0Command } = await import('./auth0/command.js');
   program.addCommand(auth0Command());
 }
+if (process.argv[2] === 'setup' || isHelp) {
+  const { setupCommand } = await import('./setup/command.js');
+  program.addCommand(setupCommand());
+}
 if (process.argv[2] === 'simulate' || isHelp) {
   const { simulateCommand } = await import('./simulator/command.js');
   program.addCommand(simulateCommand());

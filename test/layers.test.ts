@@ -8,9 +8,10 @@ const src = resolve(import.meta.dirname, '../src');
 const ranks: readonly (readonly string[])[] = [
   ['cli'],
   ['commands'],
-  ['demo', 'daemon-cli'],
-  ['serve', 'simulator', 'auth0'],
-  ['daemon-commands'],
+  ['demo', 'daemon-cli', 'setup'],
+  ['serve', 'simulator', 'auth0', 'service'],
+  ['daemon'],
+  ['daemon-commands', 'daemon-snapshot', 'notify'],
   ['doctor', 'books', 'reload'],
   ['fleet'],
   ['state-dir'],
@@ -73,11 +74,11 @@ test('imports go downward only', () => {
   expect(wrong).toEqual([]);
 });
 
-test('only serve.ts and its fleet.ts build the daemon', () => {
+test('only daemon.ts and its fleet.ts build the daemon', () => {
   const builders = files.filter((file) =>
     /new Supervisor\(|createDispatch\(\{/.test(readFileSync(file, 'utf8')),
   );
-  expect(builders.map((file) => relative(src, file))).toEqual(['fleet.ts', 'serve.ts']);
+  expect(builders.map((file) => relative(src, file))).toEqual(['daemon.ts', 'fleet.ts']);
 });
 
 test('AT commands are spelled by the modem layer’s own rooms only', () => {
