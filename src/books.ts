@@ -23,6 +23,8 @@ export interface Books {
   recorder: Recorder;
   /** Each call gives a greater number. */
   nextOrder(): number;
+  /** Wall clock milliseconds that never run backwards, not even over a restart. */
+  now(): number;
 }
 
 /** Opens the books where the last run left them. A journal that is out of order is loud in the log, and the books are then blank. */
@@ -57,5 +59,5 @@ export async function openBooks(
   clock.startFrom(recent.newestAtMs ?? 0);
   restore(recent, { policy, simCaps, idempotency });
   const recorder = new Recorder({ journal, hmac, now, statusOf: ({ code }) => problems[code].status });
-  return { hmac, journal, policy, simCaps, idempotency, recorder, nextOrder };
+  return { hmac, journal, policy, simCaps, idempotency, recorder, nextOrder, now };
 }

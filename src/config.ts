@@ -251,7 +251,8 @@ function warningsOf(toml: ConfigFile): string[] {
   }
   if (!isLoopback(toml.http.listen.host)) {
     warnings.push(
-      'http.listen can be reached from other machines without TLS: codes and tokens can be read on the way',
+      'http.listen can be reached from other machines without TLS: codes and tokens can be read on the way. Under the shipped unit ' +
+        'only this machine reaches it (IPAddressAllow=): see docs/systemd.md',
     );
   }
   return warnings;

@@ -103,10 +103,11 @@ async function composeWith(
   let stopping = false;
   const refusals = new LimitedLog(log);
   const verify = await createBearerVerifier({ secrets, expected: config.auth0, refusals });
+  const clockIsSet = () => stateDir.clockIsSet(books.now());
   const handler = createApp({
     send: dispatch.send,
     verify,
-    clockIsSet: () => stateDir.clockIsSet(),
+    clockIsSet,
     isShuttingDown: () => stopping,
     isReady: () => !stopping && isReady(),
     get deadlineMs() {
@@ -117,7 +118,6 @@ async function composeWith(
     trustedProxies: config.http.trustedProxies,
     listener: metrics,
   });
-  const clockIsSet = () => stateDir.clockIsSet();
   const parts: DaemonParts = { modems, dispatch, books, config: () => config, clockIsSet };
   const snapshot = () => snapshotOf(parts);
   const figures = metricsRoute(metrics, () => figuresOf(parts));

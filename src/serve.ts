@@ -19,22 +19,23 @@ export async function serve(configFile: string, env: NodeJS.ProcessEnv): Promise
     daemon.log.error('an error that nobody caught: ending, to be started anew', { event: 'fatal', error });
     daemon.log.once('finish', () => process.exit(1)).end();
   };
+  const reload = (): void => {
+    daemon?.reload().catch((error: unknown) =>
+      daemon?.log.error('the configuration was read anew, but not taken up: the old one stays in force', {
+        event: 'reload_refused',
+        error,
+      }),
+    );
+  };
   process.on('SIGTERM', stop);
+  // During the start there is nothing to read anew.
+  process.on('SIGHUP', reload);
   process.on('SIGINT', stop);
   daemon = await startDaemon(configFile, env);
   if (stopping) {
     await daemon.stop();
     process.exit(0);
   }
-  const { log, reload } = daemon;
-  process.on('SIGHUP', () => {
-    reload().catch((error: unknown) =>
-      log.error('the configuration was read anew, but not taken up: the old one stays in force', {
-        event: 'reload_refused',
-        error,
-      }),
-    );
-  });
   process.on('uncaughtException', die);
   process.on('unhandledRejection', die);
 }

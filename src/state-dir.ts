@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir, open, rm, stat, utimes } from 'node:fs/promises';
 import { connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
@@ -11,28 +12,35 @@ export class StateDirError extends Error {
 /** A held state directory. */
 export interface StateDir {
   path: string;
-  /** False while the wall clock reads earlier than the newest time known: the release, or the last run here. */
-  clockIsSet(): boolean;
+  /**
+   * False while the wall clock reads earlier than the newest time known: the release, the last run here, or `newestStampMs` (milliseconds since 1970);
+   * unless the system says that it has synchronised the clock, for then it is the stamps that were wrong.
+   */
+  clockIsSet(newestStampMs?: number): boolean;
   release(): Promise<void>;
 }
 
 /** A clock that NTP steps back a little is still right enough to judge tokens. */
 const clockSlackMs = 60_000;
+/** Made by systemd-timesyncd once it has set the clock since the machine started (systemd-timesyncd.service(8)). */
+const timesyncMark = '/run/systemd/timesync/synchronized';
 /** How often the time is noted while the daemon runs. */
 const stampEveryMs = 3_600_000;
 
 /**
  * Makes and locks `path`, so that a second daemon never talks to the same modems. The lock is a listening Unix socket in it:
  * it ends with its process, however that ends, and tells who holds it. Rejects with {@link StateDirError}.
+ * @param synchronisedMark a file that is there once the system has set its clock
  */
-export async function openStateDir(path: string): Promise<StateDir> {
+export async function openStateDir(path: string, synchronisedMark = timesyncMark): Promise<StateDir> {
   await mkdir(path, { recursive: true, mode: 0o700 }).catch((error: Error) => {
     throw new StateDirError(`state_dir ${path} cannot be made: ${error.message}`);
   });
   const lock = await lockDir(path);
   const stampFile = join(path, 'clock');
   const known = Math.max(releasedAtMs, await lastStamp(stampFile));
-  const clockIsSet = () => Date.now() >= known - clockSlackMs;
+  const clockIsSet = (newestStampMs = 0) =>
+    Date.now() >= Math.max(known, newestStampMs) - clockSlackMs || existsSync(synchronisedMark);
   const stamp = async () => {
     if (!clockIsSet()) return;
     await open(stampFile, 'a', 0o600).then((file) => file.close());

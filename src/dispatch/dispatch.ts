@@ -14,6 +14,7 @@ import type { Idempotency, KeyedRequest } from './idempotency.js';
 import type { DispatchListener, Message, Send, SendControl, SendResult } from './message.js';
 import { MessageQueue, type SimBudget } from './queue.js';
 import type { MessageRecord, Recorder } from './recorder.js';
+import { SharedReservation } from './shared-reservation.js';
 
 export interface DispatchLimits {
   /** Segments of one message, 1–255. */
@@ -81,7 +82,10 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     log,
   });
 
-  /** One try: what the policy lets in goes through the queue, and is counted by what became of it. */
+  /**
+   * One try: what the policy lets in goes through the queue, and is counted by what became of it. A message that takes the place of a waiting one
+   * takes over its place within the limits too: else the older, void code would be sent, and the newer refused.
+   */
   async function attempt(
     message: Message,
     sms: OutgoingSms,
@@ -92,7 +96,10 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     const where = policy.whereabouts(message);
     const record = recorder.open(message, sms.segments.length, where, key);
     try {
-      const reservation = admitted(() => policy.admit(message), sms.segments.length);
+      const twin = queue.waitingTwinOf(message, order);
+      const inherited = twin && tracks.get(twin)?.reservation.share();
+      const reservation =
+        inherited ?? new SharedReservation(admitted(() => policy.admit(message), sms.segments.length));
       tracks.set(message, { record, reservation, key });
       const result = await counted(reservation, queue.send(message, sms, control, { ...where, order }));
       record.ended({ result });
@@ -123,7 +130,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
 /** What has to be known of a message until its true end. */
 interface Track {
   record: MessageRecord;
-  reservation: Reservation;
+  reservation: SharedReservation;
   key: KeyedRequest | undefined;
 }
 
@@ -138,7 +145,7 @@ function admitted(admit: () => Reservation, segments: number): Reservation {
 }
 
 /** A message counts once it may have cost something: it was started, or the network refused it. */
-async function counted(reservation: Reservation, answer: Promise<SendResult>): Promise<SendResult> {
+async function counted(reservation: SharedReservation, answer: Promise<SendResult>): Promise<SendResult> {
   try {
     const result = await answer;
     reservation.keep();

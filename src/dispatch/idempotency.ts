@@ -3,11 +3,10 @@
  * flight it joins, afterwards it reads what became of it. Only what was surely not submitted is tried again.
  */
 
-import { SendError } from '../errors.js';
+import { SendError, type SendErrorCode, type Submitted } from '../errors.js';
 import type { Hmac } from '../journal/hmac-key.js';
 import { JointSend } from './joint-send.js';
 import type { Message, SendControl, SendResult } from './message.js';
-import { superseded } from './refusals.js';
 
 /** What stands for a key and its request where they are kept: keyed HMACs, from which neither can be guessed (I6). */
 export interface KeyedRequest {
@@ -32,7 +31,7 @@ export type Attempt = (control: SendControl, order: number) => Promise<SendResul
 
 export interface IdempotencyOptions {
   hmac: Hmac;
-  /** Wall clock milliseconds that never run backwards. */
+  /** Wall clock milliseconds that never run backwards, for the age of what an earlier run has seen. */
   now(): number;
   /** Each call gives a greater number. */
   nextOrder(): number;
@@ -48,11 +47,17 @@ const mostUnsent = 10_000;
 interface Entry {
   readonly requestHmac: string;
   readonly order: number;
+  /** `performance.now()` milliseconds: a wall clock that leaps forward must not have a key forgotten. */
   readonly firstSeenAt: number;
   running?: JointSend;
   /** Absent while it runs for the first time, and when it was surely not submitted. */
-  outcome?: Outcome;
+  outcome?: Kept;
 }
+
+/** An {@link Outcome} without the stacks of its errors: there may be many. */
+type Kept =
+  | { result: SendResult }
+  | { failure: { code: SendErrorCode; submitted: Submitted; detail?: string; causeCode?: string } };
 
 export class Idempotency {
   readonly #options: IdempotencyOptions;
@@ -103,21 +108,22 @@ export class Idempotency {
   late({ keyHmac }: KeyedRequest, outcome: Outcome): void {
     const entry = this.#kept.get(keyHmac);
     if (entry === undefined) return;
-    entry.outcome = outcome;
+    entry.outcome = toKept(outcome);
     this.#file(keyHmac, entry);
   }
 
   /** Takes back what an earlier run knew, oldest first. */
   restore(requests: readonly RememberedRequest[]): void {
     for (const { keyHmac, requestHmac, at, outcome } of requests) {
-      const entry: Entry = { requestHmac, order: 0, firstSeenAt: at, outcome };
+      const firstSeenAt = performance.now() - Math.max(0, this.#options.now() - at);
+      const entry: Entry = { requestHmac, order: 0, firstSeenAt, outcome: toKept(outcome) };
       this.#kept.set(keyHmac, entry);
       this.#file(keyHmac, entry);
     }
   }
 
   #entryOf({ keyHmac, requestHmac }: KeyedRequest): Entry {
-    const now = this.#options.now();
+    const now = performance.now();
     const isOver = ({ firstSeenAt, running }: Entry) => running === undefined && now - firstSeenAt >= keptMs;
     for (const entries of [this.#kept, this.#unsent]) {
       for (const [key, entry] of entries) {
@@ -147,7 +153,7 @@ export class Idempotency {
     const settle = (outcome: Outcome) => {
       delete entry.running;
       // A late result may have come with the answer: it is the truth.
-      entry.outcome ??= outcome;
+      entry.outcome ??= toKept(outcome);
       this.#file(keyHmac, entry);
     };
     joint.answer.then(
@@ -169,8 +175,14 @@ export class Idempotency {
 }
 
 /** Surely not submitted, and not for good: a superseded message stays superseded, for a newer one has been sent. */
-function mayTryAgain(outcome: Outcome): boolean {
-  return 'error' in outcome && outcome.error.submitted === 'no' && outcome.error.code !== superseded().code;
+function mayTryAgain(outcome: Kept): boolean {
+  return 'failure' in outcome && outcome.failure.submitted === 'no' && outcome.failure.code !== 'superseded';
+}
+
+function toKept(outcome: Outcome): Kept {
+  if ('result' in outcome) return outcome;
+  const { code, submitted, detail, causeCode } = outcome.error;
+  return { failure: { code, submitted, ...(detail && { detail }), ...(causeCode && { causeCode }) } };
 }
 
 function forgetOldest(entries: Map<string, Entry>, most: number): void {
@@ -182,8 +194,11 @@ function forgetOldest(entries: Map<string, Entry>, most: number): void {
   }
 }
 
-function told(outcome: Outcome): SendResult {
-  if ('error' in outcome) throw outcome.error;
+function told(outcome: Kept): SendResult {
+  if ('failure' in outcome) {
+    const { code, ...options } = outcome.failure;
+    throw new SendError(code, options);
+  }
   return { ...outcome.result, isReplay: true };
 }
 

@@ -70,11 +70,11 @@ export class PendingMessage {
   }
 
   /** Among waiting messages, only the newest of the same caller, recipient and type is worth sending. */
-  isSameAs({ message }: PendingMessage): boolean {
+  isSame({ caller, recipient, messageType }: Message): boolean {
     return (
-      this.message.caller === message.caller &&
-      this.message.recipient === message.recipient &&
-      this.message.messageType === message.messageType
+      this.message.caller === caller &&
+      this.message.recipient === recipient &&
+      this.message.messageType === messageType
     );
   }
 

@@ -7,6 +7,7 @@ import type { OutgoingSms, SmsModem, SubmitReceipt } from '../modem/sms-modem.js
 import type { Charge } from '../policy/sim-caps.js';
 import { Lane, priorities } from './lane.js';
 import type { DispatchListener, Message, SendControl, SendResult, Ticket } from './message.js';
+import { NewestStarted } from './newest-started.js';
 import { PendingMessage } from './pending.js';
 import {
   callerLeft,
@@ -57,6 +58,7 @@ export class MessageQueue {
   readonly #budget: SimBudget;
   readonly #listener: QueueListener;
   readonly #stopListening: readonly (() => void)[];
+  readonly #newest = new NewestStarted();
   #stopped: Promise<void> | undefined;
 
   constructor({ modems, budget, listener, maxWaiting, log }: QueueOptions) {
@@ -100,6 +102,15 @@ export class MessageQueue {
     return pending.answer;
   }
 
+  /** The waiting message whose place a new one of this order would take. */
+  waitingTwinOf(message: Message, order: number): Message | undefined {
+    for (const lane of this.#lanes) {
+      const twin = lane.waiting().find((other) => other.isSame(message));
+      if (twin !== undefined) return twin.ticket.order < order ? twin.message : undefined;
+    }
+    return undefined;
+  }
+
   /** Refuses everything that waits or comes; resolves when what is at a modem has settled there. */
   stop(): Promise<void> {
     this.#stopped ??= this.#drain();
@@ -121,8 +132,8 @@ export class MessageQueue {
     if (pending.remainingMs <= 0)
       return deadlineUnreachable('the deadline had passed when the message came in');
     const twin = this.#waitingTwin(pending);
-    // A late repeat of an older message does not displace a newer one.
-    if (twin?.message.isNewerThan(pending)) return superseded();
+    // A late repeat of an older message neither displaces a newer one nor follows it: its code is void.
+    if (twin?.message.isNewerThan(pending) || this.#newest.hasStartedAfter(pending)) return superseded();
     if (twin !== undefined && this.#takesPlace(pending, twin)) return undefined;
     const lane = this.#choose(pending, priorities.arrival);
     if (lane === undefined) return this.#whyNone(pending);
@@ -137,7 +148,7 @@ export class MessageQueue {
   /** The waiting message that only one of these two can outlive. */
   #waitingTwin(pending: PendingMessage): { lane: Lane; message: PendingMessage } | undefined {
     for (const lane of this.#lanes) {
-      const message = lane.waiting().find((other) => other.isSameAs(pending));
+      const message = lane.waiting().find((other) => other.isSame(pending.message));
       if (message !== undefined) return { lane, message };
     }
     return undefined;
@@ -217,6 +228,7 @@ export class MessageQueue {
     const capped = this.#budget.refusal(lane.modem, pending, 0);
     if (capped !== undefined) return this.#failOver(lane, pending, capped);
     const charge = this.#budget.take(lane.modem, pending);
+    this.#newest.started(pending);
     let receipt: SubmitReceipt;
     try {
       receipt = await lane.submit(pending, this.#listener.starting(pending, lane.modem));

@@ -106,7 +106,8 @@ const inabilities = {
   shutting_down: 'the gateway is stopping',
   clock_unset:
     'the clock of this machine is behind the last time it knew, so no token can be judged: it waits for NTP (timedatectl). ' +
-    'Should the time be right, then an earlier run had a clock in the future: delete the file "clock" in state_dir',
+    'Should the time be right, then an earlier run had a clock in the future: stop simgate, delete the file "clock" in state_dir, and move ' +
+    'journal.db* away',
 } as const;
 
 /** The caller may shorten the time, never lengthen it; it is told when it did. */

@@ -81,7 +81,7 @@ export interface LateOutcome {
 
 /** A lock-out or cool-down. */
 export interface SavedHold {
-  /** What holds: `lockout`, `cooldown`. */
+  /** What holds, as `lock_out`. */
   kind: string;
   /** Whom: an HMAC, with its scope in front if the policy says so. */
   key: string;
@@ -110,26 +110,33 @@ export interface RecentMessage {
   late?: LateOutcome;
 }
 
-/** One message that a SIM took, for its caps. */
-export interface SimUse {
-  atMs: number;
-  modem: string;
-  simHmac?: string;
-  recipientHmac: string;
+/** A SIM as its caps count by it: its ICCID's HMAC, or the modem it was in when its ICCID could not be read. */
+export type CountedSim = { simHmac: string } | { modem: string };
+
+/** Segments that were, or may have been, submitted by a SIM within one hour of the clock (UTC). */
+export interface SimHour {
+  sim: CountedSim;
+  /** When the hour began. */
+  beganAtMs: number;
   segments: number;
-  /** What the caller was told, or what is known since; undefined while it is still with the modem. */
-  submitted?: Outcome['submitted'];
-  status?: number;
 }
 
-/** What has to be known again after a restart. */
+/** A recipient that a SIM has, or may have, sent to. */
+export interface SimRecipient {
+  sim: CountedSim;
+  recipientHmac: string;
+  /** The newest of those messages. */
+  newestAtMs: number;
+}
+
+/** What earlier runs knew, and has to be known again after a restart. What this run writes is not among it. */
 export interface Recent {
-  /** False when the journal is out of order: then all is empty. */
-  isComplete: boolean;
   /** Newest first. */
   messages: RecentMessage[];
   /** Newest first. */
-  simUses: SimUse[];
+  simHours: SimHour[];
+  /** Newest first; each recipient of a SIM once. */
+  simRecipients: SimRecipient[];
   holds: SavedHold[];
   /** The newest stamp of any row: the wall clock was at least there. */
   newestAtMs?: number;

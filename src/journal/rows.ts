@@ -7,9 +7,9 @@ import type {
   MessageEntry,
   Outcome,
   RecentMessage,
-  SimUse,
   StartedEntry,
 } from './entries.js';
+import type { HourOfUse } from './wire.js';
 
 /** What SQLite gives and takes. */
 export type SqlValue = string | number | null;
@@ -121,17 +121,13 @@ export function recentMessage(row: SqlRow): RecentMessage {
   };
 }
 
-export function simUse(row: SqlRow): SimUse {
+/** A row of `usesOfHour`. */
+export function useOfHour(row: SqlRow): HourOfUse['uses'][number] {
   return {
-    atMs: row.at as number,
-    modem: row.modem as string,
+    sim: row.sim_hmac === null ? { modem: row.modem as string } : { simHmac: row.sim_hmac as string },
     recipientHmac: row.recipient_hmac as string,
     segments: row.segments as number,
-    ...there({
-      simHmac: row.sim_hmac,
-      submitted: row.late_submitted ?? row.submitted,
-      status: row.late_status ?? row.status,
-    }),
+    newestAtMs: row.newest_at as number,
   };
 }
 

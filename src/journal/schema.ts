@@ -1,3 +1,6 @@
+import type Database from 'libsql';
+import { JournalFault } from './faults.js';
+
 /**
  * The tables, one step per version (`PRAGMA user_version`). A step that was released is never changed: a new one is put behind it.
  *
@@ -5,7 +8,7 @@
  * what the caps of its SIM need). `change_id` grows with each write, so that who follows the journal sees outcomes too.
  * `by_kind` serves what a restart needs and the bound on refusals; `by_code` has only what did not end well.
  */
-export const migrations: readonly string[] = [
+const migrations: readonly string[] = [
   `
   CREATE TABLE messages (
     row_id INTEGER PRIMARY KEY,
@@ -58,3 +61,16 @@ export const migrations: readonly string[] = [
   CREATE TABLE openings (one INTEGER PRIMARY KEY CHECK (one = 1), at INTEGER NOT NULL) STRICT;
   `,
 ];
+
+/** Brings the tables up to date. Throws `JournalFault` when the file is of a later version. */
+export function migrate(db: Database.Database): void {
+  const row = db.prepare('PRAGMA user_version').get() as { user_version: number };
+  const version = row.user_version;
+  if (version > migrations.length) {
+    const message = `its version is ${version}, this simgate knows up to ${migrations.length}`;
+    throw new JournalFault({ kind: 'newer', message });
+  }
+  for (const [index, step] of migrations.entries()) {
+    if (index >= version) db.exec(`BEGIN IMMEDIATE; ${step}; PRAGMA user_version = ${index + 1}; COMMIT;`);
+  }
+}

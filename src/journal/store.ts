@@ -7,28 +7,39 @@ import {
   maxLogRows,
   type RecentMessage,
   type SavedHold,
-  type SimUse,
 } from './entries.js';
-import { type Fault, faultOf, JournalFault } from './faults.js';
+import { type Fault, faultOf } from './faults.js';
 import {
   endedValues,
-  entryColumns,
-  lateColumns,
   lateValues,
   logRow,
   recentMessage,
   type SqlRow,
   type SqlValue,
-  simUse,
   startedValues,
+  useOfHour,
 } from './rows.js';
-import { migrations } from './schema.js';
-import type { Bounds, Entry, Opened, Page, PageEnd, StoreOptions } from './wire.js';
+import { migrate } from './schema.js';
+import {
+  closeOpenRows,
+  cutHolds,
+  deleteCounted,
+  deleteExpired,
+  insertStarted,
+  noteOpening,
+  stripExpired,
+  updateLate,
+  upsertEnded,
+  upsertHold,
+  usesOfHour,
+} from './statements.js';
+import type { Bounds, Entry, HourOfUse, Opened, Page, PageEnd, Since, StoreOptions } from './wire.js';
 
 /** Rows of a page: small, for the thread's heap is. */
 const pageRows = 500;
-/** The most holds that are read at start. */
+/** The most holds that are kept. */
 const maxHolds = 10_000;
+const hourMs = 3_600_000;
 
 /**
  * WAL with `synchronous=NORMAL`: a commit is written to the file but flushed to the disk only at a checkpoint. A killed process loses
@@ -62,13 +73,10 @@ export class Store {
     migrate(db);
     const store = new Store(db);
     const closedRows = store.#inTransaction(() => {
-      store.#run(
-        'INSERT INTO openings VALUES (1, ?) ON CONFLICT DO UPDATE SET at = excluded.at',
-        Math.round(nowMs),
-      );
+      store.#run(noteOpening, Math.round(nowMs));
       return closesOpenRows ? store.#closeOpenRows() : 0;
     });
-    return [store, { closedRows }];
+    return [store, { closedRows, lastChange: store.#change }];
   }
 
   /** Writes all in one transaction; what SQLite will not have for its own sake is left out and told. */
@@ -107,17 +115,26 @@ export class Store {
     return { rows: rows.map(logRow), lastChange: this.#change };
   }
 
-  /** Messages from `sinceMs` on, newest first: those a modem took, or those superseded that have an Idempotency-Key. */
-  messages(before: PageEnd, sinceMs: number, started: boolean): Page<RecentMessage> {
+  /** Messages of earlier runs, newest first: those a modem took, or those superseded that have an Idempotency-Key. */
+  messages(before: PageEnd, since: Since, started: boolean): Page<RecentMessage> {
     const which = started
       ? "was_started = 1 AND state <> 'counted'"
       : "code = 'superseded' AND was_started = 0 AND key_hmac IS NOT NULL AND state <> 'counted'";
-    return this.#page(which, before, sinceMs, recentMessage);
+    return this.#page(which, before, since, recentMessage);
   }
 
-  /** What the SIMs took from `sinceMs` on, newest first. */
-  simUses(before: PageEnd, sinceMs: number): Page<SimUse> {
-    return this.#page('was_started = 1', before, sinceMs, simUse);
+  /** What the SIMs sent to each recipient, in the newest hour before `beforeMs` in which earlier runs sent anything. */
+  simHour(beforeMs: number, { sinceMs, lastChange }: Since): HourOfUse | undefined {
+    const newest = this.#get(
+      'SELECT at FROM messages WHERE was_started = 1 AND at >= ? AND at < ? ORDER BY at DESC LIMIT 1',
+      sinceMs,
+      beforeMs,
+    );
+    if (newest === undefined) return undefined;
+    const beganAtMs = Math.floor((newest.at as number) / hourMs) * hourMs;
+    const fromMs = Math.max(beganAtMs, sinceMs);
+    const rows = this.#all(usesOfHour, fromMs, Math.min(beforeMs, beganAtMs + hourMs), lastChange);
+    return { beganAtMs, uses: rows.map(useOfHour) };
   }
 
   holds(): { holds: SavedHold[]; newestAtMs: number | undefined } {
@@ -141,7 +158,8 @@ export class Store {
       const expired =
         this.#run(stripExpired, keepSinceMs, keepSimUsesSinceMs, limit).changes +
         this.#run(deleteExpired, keepSinceMs, keepSimUsesSinceMs, limit).changes +
-        this.#run(deleteCounted, keepSimUsesSinceMs, limit).changes;
+        this.#run(deleteCounted, keepSimUsesSinceMs, limit).changes +
+        this.#run(cutHolds, bounds.keepHoldsSinceMs, maxHolds).changes;
       if (expired > 0) return { removed: expired, youngestCutMs: undefined };
       const refusals = this.#cut(0, bounds.maxRefusals, limit);
       const started = this.#cut(1, bounds.maxStarted, limit);
@@ -168,10 +186,7 @@ export class Store {
 
   /** What the process before never learned: it may have been sent (I4). */
   #closeOpenRows(): number {
-    const sql = `UPDATE messages SET state = 'ended', status = 504, code = 'outcome_unknown', submitted = 'unknown', change_id = ?
-      WHERE state = 'started'`;
-    this.#change += 1;
-    return this.#run(sql, this.#change).changes;
+    return this.#run(closeOpenRows, this.#nextChange()).changes;
   }
 
   #writeOne(entry: Entry): void {
@@ -190,9 +205,6 @@ export class Store {
         this.#run(upsertHold, kind, key, strikes, Math.round(untilMs));
         break;
       }
-      case 'hold_removed':
-        this.#run('DELETE FROM holds WHERE kind = ? AND key = ?', entry.hold.kind, entry.hold.key);
-        break;
     }
   }
 
@@ -201,10 +213,11 @@ export class Store {
     return this.#change;
   }
 
-  #page<Row>(which: string, before: PageEnd, sinceMs: number, read: (row: SqlRow) => Row): Page<Row> {
+  #page<Row>(which: string, before: PageEnd, since: Since, read: (row: SqlRow) => Row): Page<Row> {
     const rows = this.#all(
-      `SELECT * FROM messages WHERE ${which} AND at >= ? AND (at, row_id) < (?, ?) ORDER BY at DESC, row_id DESC LIMIT ?`,
-      sinceMs,
+      `SELECT * FROM messages WHERE ${which} AND at >= ? AND change_id <= ? AND (at, row_id) < (?, ?) ORDER BY at DESC, row_id DESC LIMIT ?`,
+      since.sinceMs,
+      since.lastChange,
       before.atMs,
       before.rowId,
       pageRows,
@@ -246,41 +259,5 @@ export class Store {
     const statement = this.#db.prepare(sql);
     this.#statements.set(sql, statement);
     return statement;
-  }
-}
-
-const marks = entryColumns.replace(/[^,]+/g, '?');
-/** Written twice, or after its outcome, a start changes nothing. */
-const insertStarted = `INSERT INTO messages (${entryColumns}) VALUES (${marks}) ON CONFLICT (id) DO NOTHING`;
-/** What the start said is said again, but for the SIM and modem if the end does not know them. */
-const upsertEnded = `INSERT INTO messages (${entryColumns}) VALUES (${marks}) ON CONFLICT (id) DO UPDATE SET
-  change_id = excluded.change_id, state = 'ended', was_started = max(was_started, excluded.was_started),
-  segments = coalesce(excluded.segments, segments), modem = coalesce(excluded.modem, modem),
-  sim_masked = coalesce(excluded.sim_masked, sim_masked), sim_hmac = coalesce(excluded.sim_hmac, sim_hmac),
-  status = excluded.status, code = excluded.code, cause_code = excluded.cause_code, submitted = excluded.submitted,
-  "references" = excluded."references", waited_ms = excluded.waited_ms, took_ms = excluded.took_ms`;
-const updateLate = `UPDATE messages SET (change_id, ${lateColumns}) = (?, ?, ?, ?, ?, ?, ?) WHERE id = ? AND state <> 'counted'`;
-const upsertHold = `INSERT INTO holds VALUES (?, ?, ?, ?)
-  ON CONFLICT (kind, key) DO UPDATE SET strikes = excluded.strikes, until = excluded.until`;
-
-const stripExpired = `UPDATE messages SET state = 'counted', caller = NULL, recipient_masked = NULL, block_hmac = NULL,
-  ip_hmac = NULL, country = NULL, key_hmac = NULL, request_hmac = NULL, sim_masked = NULL, "references" = NULL, late_references = NULL
-  WHERE row_id IN (SELECT row_id FROM messages
-    WHERE state <> 'counted' AND at < ? AND was_started = 1 AND at >= ? ORDER BY at LIMIT ?)`;
-const deleteExpired = `DELETE FROM messages WHERE row_id IN (SELECT row_id FROM messages
-  WHERE state <> 'counted' AND at < ? AND (was_started = 0 OR at < ?) ORDER BY at LIMIT ?)`;
-const deleteCounted = `DELETE FROM messages WHERE row_id IN (SELECT row_id FROM messages
-  WHERE state = 'counted' AND at < ? ORDER BY at LIMIT ?)`;
-
-/** Throws `JournalFault` when the file is of a later version. */
-function migrate(db: Database.Database): void {
-  const row = db.prepare('PRAGMA user_version').get() as { user_version: number };
-  const version = row.user_version;
-  if (version > migrations.length) {
-    const message = `its version is ${version}, this simgate knows up to ${migrations.length}`;
-    throw new JournalFault({ kind: 'newer', message });
-  }
-  for (const [index, step] of migrations.entries()) {
-    if (index >= version) db.exec(`BEGIN IMMEDIATE; ${step}; PRAGMA user_version = ${index + 1}; COMMIT;`);
   }
 }

@@ -1,13 +1,13 @@
 /** What passes between the daemon and the thread that has the database. */
 
 import type {
+  CountedSim,
   EndedEntry,
   LateOutcome,
   LogFilter,
   LogPage,
   RecentMessage,
   SavedHold,
-  SimUse,
   StartedEntry,
 } from './entries.js';
 import type { Fault } from './faults.js';
@@ -27,13 +27,25 @@ export type Entry =
   | { kind: 'started'; entry: StartedEntry }
   | { kind: 'ended'; entry: EndedEntry }
   | { kind: 'late'; id: string; outcome: LateOutcome }
-  | { kind: 'hold'; hold: SavedHold }
-  | { kind: 'hold_removed'; hold: Pick<SavedHold, 'kind' | 'key'> };
+  | { kind: 'hold'; hold: SavedHold };
 
 /** Where a page of rows ended; the next one begins with what is older. */
 export interface PageEnd {
   atMs: number;
   rowId: number;
+}
+
+/** Which rows of earlier runs to read. */
+export interface Since {
+  sinceMs: number;
+  /** Rows of a later change are of this run. */
+  lastChange: number;
+}
+
+/** What the SIMs sent within one hour. */
+export interface HourOfUse {
+  beganAtMs: number;
+  uses: { sim: CountedSim; recipientHmac: string; segments: number; newestAtMs: number }[];
 }
 
 /** Which rows must go. */
@@ -42,6 +54,8 @@ export interface Bounds {
   keepSinceMs: number;
   /** Even that goes when it is older. */
   keepSimUsesSinceMs: number;
+  /** Holds that were over before go. */
+  keepHoldsSinceMs: number;
   /** The most rows of messages that never started. */
   maxRefusals: number;
   /** The most rows of messages that did. */
@@ -54,8 +68,9 @@ export interface Bounds {
 export interface Calls {
   write: { request: { entries: readonly Entry[] }; answer: { refused: Fault[] } };
   query: { request: { filter: LogFilter }; answer: LogPage };
-  messages: { request: { before: PageEnd; sinceMs: number; started: boolean }; answer: Page<RecentMessage> };
-  sim_uses: { request: { before: PageEnd; sinceMs: number }; answer: Page<SimUse> };
+  messages: { request: { before: PageEnd; since: Since; started: boolean }; answer: Page<RecentMessage> };
+  /** The newest hour before `beforeMs` in which any SIM sent; undefined: there is none. */
+  sim_hour: { request: { beforeMs: number; since: Since }; answer: HourOfUse | undefined };
   holds: { request: object; answer: { holds: SavedHold[]; newestAtMs: number | undefined } };
   prune: { request: { bounds: Bounds }; answer: { removed: number; youngestCutMs: number | undefined } };
 }
@@ -80,4 +95,6 @@ export type Answer = { number: number } & ({ result: unknown } | { fault: Fault 
 export interface Opened {
   /** Rows of the process before that had no outcome. */
   closedRows: number;
+  /** The newest change of any row. */
+  lastChange: number;
 }

@@ -39,9 +39,9 @@ function perform(store: Store, request: Request): unknown {
     case 'query':
       return store.query(request.filter);
     case 'messages':
-      return store.messages(request.before, request.sinceMs, request.started);
-    case 'sim_uses':
-      return store.simUses(request.before, request.sinceMs);
+      return store.messages(request.before, request.since, request.started);
+    case 'sim_hour':
+      return store.simHour(request.beforeMs, request.since);
     case 'holds':
       return store.holds();
     case 'prune':

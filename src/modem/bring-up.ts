@@ -25,7 +25,7 @@ const wakeAttempts = 5;
 /** Milliseconds between looks at a SIM that is busy, and at the registration. */
 const pollMs = 1_000;
 /** Milliseconds between looks at a SIM that needs a person. */
-const personMs = 10_000;
+const personMs = 5_000;
 
 /**
  * The way of one opened modem to `ready`, step by step; each step asks it things and says what follows. A step rejects when the modem is

@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { closeSync, openSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { mintToken } from '../../src/token.js';
 import { openPolicy } from '../open-policy.js';
@@ -17,13 +17,30 @@ export interface Sent extends Exchange {
   recipient: string;
 }
 
+/** How the daemon of a rig differs from the usual. */
+export interface RigOptions {
+  /** The table `[policy]`; default: everything is let in. */
+  policy?: string;
+  /** `message.max_waiting`; default: the daemon's own. */
+  maxWaiting?: number;
+  /** False: where the journal's file would be there is a folder, so that the daemon goes on without one. */
+  hasJournal?: boolean;
+}
+
+/** What a request says, where it differs from the usual. */
+export interface RequestOptions {
+  recipient?: string;
+  token?: string;
+}
+
 /** The whole daemon in a process of its own, at virtual modems in others, and we who call it. */
 export class Rig {
   readonly modems: readonly ModemProcess[];
   readonly daemonPid: number;
   readonly #daemon: ChildProcess;
   readonly #port: number;
-  readonly #token: string;
+  /** One that the daemon takes. */
+  readonly token: string;
   readonly #callers: Caller[] = [];
   #messages = 0;
 
@@ -31,23 +48,33 @@ export class Rig {
     this.modems = modems;
     this.#daemon = daemon;
     this.#port = port;
-    this.#token = token;
+    this.token = token;
     this.daemonPid = daemon.pid!;
   }
 
   /** A rig with one modem. `modemFlags` are those of `simgate simulate`. */
-  static start(modemFlags: readonly string[] = []): Promise<Rig> {
-    return Rig.startWith([modemFlags]);
+  static start(modemFlags: readonly string[] = [], options: RigOptions = {}): Promise<Rig> {
+    return Rig.startWith([modemFlags], options);
   }
 
   /** Resolves when the daemon has said of every modem that it is ready. `flagsOfEach` are those of `simgate simulate`, one list a modem. */
-  static async startWith(flagsOfEach: readonly (readonly string[])[]): Promise<Rig> {
+  static async startWith(
+    flagsOfEach: readonly (readonly string[])[],
+    options: RigOptions = {},
+  ): Promise<Rig> {
     const modems = await Promise.all(flagsOfEach.map((flags) => ModemProcess.start(flags)));
     const { folder } = modems[0]!;
     const secret = randomBytes(32).toString('hex');
     const [config, log] = [join(folder, 'simgate.toml'), join(folder, 'log')];
     writeFileSync(join(folder, 'secret'), secret, { mode: 0o600 });
-    writeFileSync(config, configOf(modems.map(({ tty }) => tty)));
+    writeFileSync(
+      config,
+      configOf(
+        modems.map(({ tty }) => tty),
+        options,
+      ),
+    );
+    if (options.hasJournal === false) mkdirSync(join(folder, 'state', 'journal.db'), { recursive: true });
     const stdout = openSync(log, 'w');
     const daemon = startSimgate(['serve', '--config', config], ['ignore', stdout]);
     closeSync(stdout);
@@ -80,8 +107,13 @@ export class Rig {
   async send(caller: Caller, text = shortText): Promise<Sent> {
     this.#messages += 1;
     const recipient = `+4915${String(this.#messages).padStart(9, '0')}`;
-    const exchange = await caller.exchange(requestOf(this.#token, recipient, text));
+    const exchange = await caller.exchange(requestOf(this.token, recipient, text));
     return { recipient, ...exchange };
+  }
+
+  /** A request that can be sent again and again, and is no message of its own. */
+  request({ recipient = '+4915000000000', token = this.token }: RequestOptions = {}): Buffer {
+    return requestOf(token, recipient, shortText);
   }
 
   /** As {@link send}; rejects unless the answer is 200. */
@@ -116,7 +148,7 @@ const subject = 'urn:Auth0';
 const audience = 'urn:MySmsGateway';
 
 /** No guard time, and no liveness probe while we look; every other setting is the default. */
-function configOf(ttys: readonly string[]): string {
+function configOf(ttys: readonly string[], { policy = openPolicy, maxWaiting }: RigOptions): string {
   const modems = ttys.map(
     (tty, index) => `[[modem]]
 name = "${modemName(index)}"
@@ -136,7 +168,7 @@ socket = "control.sock"
 subject = "${subject}"
 audience = "${audience}"
 secret_file = "secret"
-${openPolicy}${modems.join('')}`;
+${policy}${maxWaiting === undefined ? '' : `[message]\nmax_waiting = ${maxWaiting}\n`}${modems.join('')}`;
 }
 
 function modemName(index: number): string {
@@ -145,7 +177,8 @@ function modemName(index: number): string {
 
 /** One piece, so that its first octet and its last are written at the same time. */
 function requestOf(token: string, recipient: string, text: string): Buffer {
-  const body = JSON.stringify({ recipient, body: text, message_type: 'otp_verify' });
+  const req = { ip: '192.0.2.1' };
+  const body = JSON.stringify({ recipient, body: text, message_type: 'otp_verify', req });
   const head = [
     'POST /sms HTTP/1.1',
     'Host: localhost',

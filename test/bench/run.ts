@@ -3,9 +3,11 @@
  * record and by /proc. Exits with 1 when a count or a ratio measured within the run is not met, never for a time.
  */
 import { parseArgs } from 'node:util';
+import { books } from './books.js';
 import { type Figure, isMet } from './figures.js';
 import { flood } from './flood.js';
 import { longMessage } from './long-message.js';
+import { refusals } from './refusals.js';
 import { type CaseReport, json, table } from './report.js';
 import { severalModems } from './several-modems.js';
 import { pacedModem, slowModem } from './slow-modem.js';
@@ -17,6 +19,8 @@ const cases: Record<string, { heading: string; measure: () => Promise<Figure[]> 
   paced: { heading: 'A modem that takes 500 ms behind 115,200 baud', measure: pacedModem },
   long: { heading: 'Three segments, 1 s of link set-up', measure: longMessage },
   modems: { heading: 'Several modems that take 500 ms', measure: severalModems },
+  books: { heading: 'What limits and journal cost', measure: books },
+  refusals: { heading: 'Requests that are refused, 8 callers', measure: refusals },
   flood: { heading: '200 callers at once, a modem that takes 2 s', measure: flood },
 };
 

@@ -157,6 +157,15 @@ describe('a repeat with the same key', () => {
     expect(tries).toHaveLength(2);
   });
 
+  it('is not forgotten because the wall clock leaps forward', async () => {
+    const { request, tries } = setUp();
+    const first = request();
+    tries[0]!.accept();
+    await first.answer;
+    vi.setSystemTime(Date.now() + 3 * keptMs);
+    expect((await request().answer).isReplay).toBe(true);
+  });
+
   it('is a new request after 24 hours', async () => {
     const { request, tries } = setUp();
     const first = request();
@@ -181,6 +190,18 @@ describe('a joined message', () => {
     await expect(hasty.answer).rejects.toMatchObject({ code: 'outcome_unknown', submitted: 'unknown' });
     tries[0]!.accept();
     expect((await first.answer).id).toBe('first');
+  });
+
+  it('dies when the first has left and the others were answered at their own deadlines', async () => {
+    const { request, tries } = setUp();
+    const first = request({}, 25_000);
+    const hasty = request({}, 1_000);
+    await vi.advanceTimersByTimeAsync(1_000);
+    await expect(hasty.answer).rejects.toEqual(code('outcome_unknown'));
+    expect(tries[0]!.control.callerLeft.aborted).toBe(false);
+    first.hangUp();
+    hasty.hangUp();
+    expect(tries[0]!.control.callerLeft.aborted).toBe(true);
   });
 
   it('dies only when all its callers have left', async () => {

@@ -63,6 +63,36 @@ describe('a limit', () => {
   });
 });
 
+describe('at a limit', () => {
+  fakeTime();
+
+  it('the newest code goes out in the place of the one that waits, and the pair counts once', async () => {
+    const modem = new FakeModem('main');
+    const { send } = rig([modem], {}, { policy: { per_recipient: '2 in 10 min' } });
+    const to = { recipient: '+4915112345678', messageType: 'otp_verify' };
+    const running = send('code 1', to);
+    const waiting = send('code 2', to);
+    const newest = send('code 3', to);
+    expect(await codeOf(waiting)).toBe('superseded');
+    await finish(modem);
+    expect([running.code, newest.code]).toEqual(['sent', 'sent']);
+    expect(await codeOf(send('code 4', to))).toBe('rate_limited');
+    expect(modem.texts).toEqual(['code 1', 'code 3']);
+  });
+
+  it('a newer one that cannot be admitted leaves the waiting one its place', async () => {
+    const modem = new FakeModem('main');
+    const { send } = rig([modem], {}, { policy: { per_recipient: '2 in 10 min' } });
+    const to = { recipient: '+4915112345678', messageType: 'otp_verify' };
+    send('code 1', to);
+    const waiting = send('code 2', to);
+    expect(await codeOf(send('code 3', { ...to, deadlineMs: 10 }))).toBe('deadline_unreachable');
+    await finish(modem);
+    expect(waiting.code).toBe('sent');
+    expect(await codeOf(send('code 4', to))).toBe('rate_limited');
+  });
+});
+
 describe('a cap of a SIM', () => {
   fakeTime();
 
@@ -197,6 +227,20 @@ describe('a request with an Idempotency-Key', () => {
     expect(newer.code).toBe('sent');
     expect(await codeOf(send('old code', keyed))).toBe('superseded');
     expect(modem.texts).toEqual(['running', 'new code']);
+  });
+
+  it('that is repeated after a newer message has gone out is void', async () => {
+    const modem = new FakeModem('main');
+    const { send } = rig([modem]);
+    const to = { recipient, messageType: 'otp_verify' };
+    modem.enter('lost');
+    expect(await codeOf(send('old code', { ...to, idempotencyKey: 'k' }))).toBe('no_modem_ready');
+    modem.enter('ready');
+    await pass();
+    send('new code', to);
+    await finish(modem);
+    expect(await codeOf(send('old code', { ...to, idempotencyKey: 'k' }))).toBe('superseded');
+    expect(modem.texts).toEqual(['new code']);
   });
 
   it('reads the late result of a 504', async () => {

@@ -77,8 +77,12 @@ export function tryOnce(port: number, token: string, message: KeyedMessage): Pro
       response.on('error', failed);
       response.on('end', () => {
         const atNs = process.hrtime.bigint();
-        const parsed = JSON.parse(Buffer.concat(chunks).toString('utf8')) as Record<string, unknown>;
-        end({ kind: 'answered', atNs, status: response.statusCode ?? 0, body: parsed, retryAfterMs: 0 });
+        try {
+          const answer = JSON.parse(Buffer.concat(chunks).toString('utf8')) as Record<string, unknown>;
+          end({ kind: 'answered', atNs, status: response.statusCode ?? 0, body: answer, retryAfterMs: 0 });
+        } catch (error) {
+          failed(error as Error); // no JSON, and the daemon was not killed: the judge minds
+        }
       });
     });
     const timer = setTimeout(() => {

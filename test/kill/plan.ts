@@ -97,7 +97,7 @@ export function planKills(seed: number, sends: number): Plan {
     rounds.push({ messages: messages.slice(from, from + count), moment });
     from += count;
   }
-  const limits = { segments: Math.ceil(sends * 0.5), recipients: Math.ceil(sends * 0.18), perRecipient: 3 };
+  const limits = { segments: Math.ceil(sends * 0.7), recipients: Math.ceil(sends * 0.24), perRecipient: 3 };
   return { rounds, limits, messages };
 }
 

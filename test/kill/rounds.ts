@@ -7,6 +7,7 @@ import { deadlineMs, type KeyedStory, tryOnce, untilFinal } from './caller.js';
 import { Daemon, type Life } from './daemon.js';
 import { JournalHolder } from './journal-holder.js';
 import type { Violation } from './judge.js';
+import { Latch } from './latch.js';
 import { leakFinder } from './leaks.js';
 import type { KeyedMessage, Limits, Moment, Plan, Round } from './plan.js';
 import { journalFile, type Snapshot, takeSnapshot } from './snapshot.js';
@@ -27,8 +28,8 @@ export interface Played {
 const roundMs = 3_000;
 /** Milliseconds in which the daemon may still be killed when all callers have their answers. */
 const leisureMs = 60;
-/** From Ctrl-Z to the network's answer: time enough to be killed in. */
-const modemFlags = ['--submit-latency', '50', '--command-latency', '3'];
+/** Each step of a submit takes time enough to be killed in; at this speed a PDU takes 10 to 30 ms from the prompt to Ctrl-Z. */
+const modemFlags = ['--submit-latency', '50', '--command-latency', '3', '--baud', '115200'];
 
 /** Plays every round of a plan, and then asks again for what was asked long ago. */
 export async function play(plan: Plan, folder: string, seed: number): Promise<Played> {
@@ -36,6 +37,14 @@ export async function play(plan: Plan, folder: string, seed: number): Promise<Pl
   for (const round of plan.rounds) await stage.play(round);
   await stage.finish();
   return stage;
+}
+
+/** The messages of a round on their way. */
+interface Sent {
+  /** All have been sent. */
+  underWay: Promise<void>;
+  /** Each has had an answer. */
+  answered: Promise<void>;
 }
 
 class Stage implements Played {
@@ -91,10 +100,10 @@ class Stage implements Played {
       // Before the first request, for it may come to pass at once.
       const seen = this.#comes(moment);
       const sent = this.#send(messages);
-      const allAnswered = sent.then((answers) => Promise.all(answers)).then(() => pause(leisureMs));
-      await Promise.race([seen, allAnswered, pause(roundMs, undefined, { ref: false })]);
+      const atLeisure = sent.answered.then(() => pause(leisureMs));
+      await Promise.race([seen, atLeisure, pause(roundMs, undefined, { ref: false })]);
       await this.#kill();
-      await sent;
+      await sent.underWay;
     } finally {
       await holder?.kill();
     }
@@ -118,26 +127,32 @@ class Stage implements Played {
     await this.modem.stop();
   }
 
-  /** Resolves when all are under way, with what resolves when each has its first answer. */
-  async #send(messages: readonly KeyedMessage[]): Promise<Promise<void>[]> {
-    const answers: Promise<void>[] = [];
-    for (const message of messages) {
-      if (message.submitFault !== undefined)
-        await this.modem.control({ fault: message.submitFault, submits: 1 });
-      const story: KeyedStory = { message, tries: [] };
-      this.stories.push(story);
-      answers.push(
-        new Promise((resolve) => {
-          const onAnswer = (): void => {
-            this.#watch.see('answer');
-            resolve();
-          };
-          this.#callers.push(untilFinal(this.#daemon, this.#token, story, onAnswer));
-        }),
-      );
-      await pause(message.pauseMs);
-    }
-    return answers;
+  /** Sends each with its fault and its pause. */
+  #send(messages: readonly KeyedMessage[]): Sent {
+    const answers = messages.map(() => new Latch<true>());
+    const sendAll = async (): Promise<void> => {
+      for (const [index, message] of messages.entries()) {
+        const { submitFault, pauseMs } = message;
+        if (submitFault !== undefined) await this.modem.control({ fault: submitFault, submits: 1 });
+        this.#ask(message, () => answers[index]!.open(true));
+        await pause(pauseMs);
+      }
+    };
+    const answered = Promise.all(answers.map((answer) => answer.passed()));
+    return { underWay: sendAll(), answered: answered.then(() => undefined) };
+  }
+
+  #ask(message: KeyedMessage, onAnswer: () => void): void {
+    const story: KeyedStory = { message, tries: [] };
+    this.stories.push(story);
+    const tell = (): void => {
+      this.#watch.see('answer');
+      onAnswer();
+    };
+    const asked = untilFinal(this.#daemon, this.#token, story, tell).catch((error: unknown) => {
+      this.violations.push({ property: 'contract', what: `a caller failed: ${String(error)}`, story });
+    });
+    this.#callers.push(asked);
   }
 
   async #comes(moment: Moment): Promise<void> {

@@ -29,7 +29,10 @@ const modemDaemons = new Set(['ModemManager', 'gammu-smsd', 'smsd', 'ofonod', 'g
 /** Looks through the open files of all processes for the tty, given by its real path. */
 export async function holdersOf(tty: string, roots: Roots): Promise<Holders> {
   const result: Holders = { holders: [], unseen: 0 };
-  for (const pid of await pids(roots)) {
+  const visible = await pids(roots);
+  // With ProtectProc=invisible the processes of others are not even listed (systemd.exec(5)).
+  if (!visible.includes('1')) result.unseen += 1;
+  for (const pid of visible) {
     const uses = await usesTty(tty, join(roots.procRoot, pid, 'fd'));
     if (uses === 'unseen') result.unseen += 1;
     if (uses === 'yes')
@@ -47,6 +50,12 @@ export async function modemDaemonsRunning(roots: Roots): Promise<Holder[]> {
     (await pids(roots)).map(async (pid) => ({ pid: Number(pid), name: (await nameOf(pid, roots)) ?? '' })),
   );
   return running.filter(({ name }) => modemDaemons.has(name));
+}
+
+/** Whether systemd runs ModemManager: it says so to everybody, also where other users' processes are hidden. */
+export async function modemManagerIsActive(roots: Roots): Promise<boolean> {
+  const units = await entries(join(roots.runRoot, 'systemd/units'));
+  return units.includes('invocation:ModemManager.service');
 }
 
 /** The login that waits on a tty (`agetty`, `getty`), by its command line, which everybody may read. */

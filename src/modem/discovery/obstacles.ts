@@ -1,6 +1,6 @@
 import { type Access, accessFor, type Identity, type NodeRights, nodeRights, ownIdentity } from './access.js';
 import { consoleTtys } from './console.js';
-import { type Holder, holdersOf, loginOn, modemDaemonsRunning } from './holders.js';
+import { type Holder, holdersOf, loginOn, modemDaemonsRunning, modemManagerIsActive } from './holders.js';
 import { linkTarget, type Roots, resolved } from './sysfs.js';
 
 /** What keeps us from a tty. */
@@ -123,6 +123,10 @@ async function busy(node: string, roots: Roots): Promise<Obstacle> {
     const names = daemons.map(({ name, pid }) => `${name} runs (pid ${pid})`).join(', ');
     const remedy = daemons.some(({ name }) => name === 'ModemManager') ? modemManagerRemedy : 'Stop it';
     return { ...base, sentence: `${node} is busy: ${names} and probably holds it. ${remedy}` };
+  }
+  if (await modemManagerIsActive(roots)) {
+    const sentence = `${node} is busy: ModemManager runs and probably holds it. ${modemManagerRemedy}`;
+    return { ...base, sentence };
   }
   if (unseen > 0)
     return {

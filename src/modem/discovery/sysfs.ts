@@ -6,11 +6,18 @@ export interface Roots {
   sysRoot: string;
   devRoot: string;
   procRoot: string;
+  runRoot: string;
   /** For the names of groups and users. */
   etcRoot: string;
 }
 
-export const systemRoots: Roots = { sysRoot: '/sys', devRoot: '/dev', procRoot: '/proc', etcRoot: '/etc' };
+export const systemRoots: Roots = {
+  sysRoot: '/sys',
+  devRoot: '/dev',
+  procRoot: '/proc',
+  runRoot: '/run',
+  etcRoot: '/etc',
+};
 
 /**
  * What a read meets while a device is being unplugged: the entry is gone, its driver is gone, or a parent became

@@ -25,7 +25,6 @@ const failure = (message: string) =>
 const stranger = { uid: 4242, groups: [4242] };
 
 test('a busy tty is explained by the process that has it open', async () => {
-  tree.process(1, 'systemd', ['/dev/null']);
   tree.process(731, 'minicom', ['/dev/pts/0', node]);
   expect(await explainObstacle(node, locked(), tree.roots)).toEqual({
     kind: 'busy',
@@ -49,6 +48,17 @@ test('ModemManager that runs is the likely one when no process is seen with the 
   expect(kind).toBe('busy');
   expect(sentence).toBe(
     `${node} is busy: ModemManager runs (pid 412) and probably holds it. Install the udev rule: see README, "ModemManager"`,
+  );
+});
+
+test('where the processes of others are hidden, systemd still tells that ModemManager runs', async () => {
+  rmSync(tree.path('proc/1'), { recursive: true });
+  expect((await explainObstacle(node, locked(), tree.roots)).sentence).toMatch(
+    /another user's process holds it/,
+  );
+  tree.write('run/systemd/units/invocation:ModemManager.service', '');
+  expect((await explainObstacle(node, locked(), tree.roots)).sentence).toBe(
+    `${node} is busy: ModemManager runs and probably holds it. Install the udev rule: see README, "ModemManager"`,
   );
 });
 

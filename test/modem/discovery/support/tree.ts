@@ -66,6 +66,7 @@ export class Tree {
     sysRoot: join(this.top, 'sys'),
     devRoot: join(this.top, 'dev'),
     procRoot: join(this.top, 'proc'),
+    runRoot: join(this.top, 'run'),
     etcRoot: join(this.top, 'etc'),
   };
   readonly #controller = join(this.top, 'sys/devices/platform/soc/3f980000.usb/usb1');
@@ -90,6 +91,7 @@ export class Tree {
     this.#link(join(this.top, 'sys/bus/usb/devices/1-1'), join(this.#controller, '1-1'));
     this.virtualTty('tty0');
     this.virtualTty('ptmx');
+    this.process(1, 'systemd', []);
   }
 
   remove(): void {

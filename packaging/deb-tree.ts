@@ -1,0 +1,136 @@
+/** Lays out what is in the Debian package. */
+import { execFileSync } from 'node:child_process';
+import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join, relative, resolve } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { debianChangelog, type Release } from './debian-changelog.js';
+import { debianCopyright } from './debian-copyright.js';
+import { nativeClosure } from './native-packages.js';
+import { noticesOf, packagesIn } from './notices.js';
+import { shippedConfig } from './shipped-config.js';
+
+/** What npm calls Debian's architectures. */
+export const npmCpus = { amd64: 'x64', arm64: 'arm64' } as const;
+export type Architecture = keyof typeof npmCpus;
+
+/** What one package is made from. */
+export interface Source {
+  /** The repository, with dist/ built. */
+  root: string;
+  version: string;
+  architecture: Architecture;
+  maintainer: string;
+  releases: readonly Release[];
+  /** By its name, as simgate.1, in roff. */
+  manuals: ReadonlyMap<string, string>;
+  /** Where npm may put the native packages of the architecture. */
+  npmFolder: string;
+}
+
+/** Fills the empty folder `tree`. Rejects when a part is missing. */
+export async function layOut(source: Source, tree: string): Promise<void> {
+  const { root } = source;
+  const place = placerOf(tree);
+  installNatives(source);
+  placeProgram(source, tree, place);
+  for (const unit of readdirSync(join(root, 'systemd')))
+    if (/\.(service|path)$/.test(unit)) place(`usr/lib/systemd/system/${unit}`, read(root, 'systemd', unit));
+  place('usr/lib/modules-load.d/simgate.conf', read(root, 'systemd/simgate-modules.conf'));
+  place('usr/lib/sysusers.d/simgate.conf', read(root, 'packaging/files/simgate.sysusers.conf'));
+  place('usr/lib/tmpfiles.d/simgate.conf', read(root, 'packaging/files/simgate.tmpfiles.conf'));
+  for (const rules of readdirSync(join(root, 'udev')))
+    if (rules.endsWith('.rules')) place(`usr/lib/udev/rules.d/${rules}`, read(root, 'udev', rules));
+  place('etc/simgate/simgate.toml', shippedConfig(read(root, 'config/simgate.example.toml')));
+  place('usr/share/lintian/overrides/simgate', read(root, 'packaging/debian/lintian-overrides'));
+  await placeDocuments(source, tree, place);
+}
+
+type Place = (path: string, content: string | Buffer) => void;
+
+function placerOf(tree: string): Place {
+  return (path, content) => {
+    const file = join(tree, path);
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, content);
+  };
+}
+
+const read = (...path: string[]): string => readFileSync(join(...path), 'utf8');
+
+/** As package-lock.json has them, checksums included, for the architecture of the package; nothing of them is run. */
+function installNatives({ root, architecture, npmFolder }: Source): void {
+  mkdirSync(npmFolder, { recursive: true });
+  for (const file of ['package.json', 'package-lock.json']) cpSync(join(root, file), join(npmFolder, file));
+  const target = ['--os=linux', `--cpu=${npmCpus[architecture]}`, '--libc=glibc'];
+  const quiet = ['--no-audit', '--no-fund', '--loglevel=error'];
+  execFileSync('npm', ['ci', '--omit=dev', '--ignore-scripts', ...target, ...quiet], {
+    cwd: npmFolder,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+}
+
+function placeProgram({ root, version, architecture, npmFolder }: Source, tree: string, place: Place): void {
+  const home = 'usr/lib/simgate';
+  for (const name of readdirSync(join(root, 'dist')))
+    if (/\.js(\.map)?$/.test(name)) place(`${home}/dist/${name}`, readFileSync(join(root, 'dist', name)));
+  chmodSync(join(tree, home, 'dist/cli.js'), 0o755);
+  const manifest = { name: 'simgate', version, type: 'module', private: true };
+  place(`${home}/package.json`, `${JSON.stringify(manifest, undefined, 2)}\n`);
+  for (const folder of nativeFolders(npmFolder))
+    for (const file of runtimeFiles(join(npmFolder, folder), npmCpus[architecture]))
+      place(`${home}/${folder}/${file}`, readFileSync(join(npmFolder, folder, file)));
+  mkdirSync(join(tree, 'usr/bin'), { recursive: true });
+  symlinkSync('../lib/simgate/dist/cli.js', join(tree, 'usr/bin/simgate'));
+}
+
+/** Without C++ headers, which only a compiler reads, and what is for another C library, which npm takes when the lock file does not tell them apart. */
+function nativeFolders(npmFolder: string): string[] {
+  return nativeClosure(npmFolder).filter((folder) => !/\/node-addon-api$|-musl$/.test(folder));
+}
+
+/** What the program reads of a package: code and its binary, no sources, types, maps, programs of its own, nor other systems' binaries. */
+function runtimeFiles(folder: string, cpu: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
+    .filter((file) => {
+      if (/^node_modules\/|\/node_modules\//.test(file)) return false;
+      if (basename(file) === 'package.json') return true;
+      if (file.startsWith('prebuilds/'))
+        return file.startsWith(`prebuilds/linux-${cpu}/`) && file.endsWith('.glibc.node');
+      if (file.endsWith('.node')) return true;
+      return /\.c?js$/.test(file) && !readFileSync(join(folder, file), 'utf8').startsWith('#!');
+    })
+    .sort();
+}
+
+async function placeDocuments(source: Source, tree: string, place: Place): Promise<void> {
+  const { root, npmFolder, version, maintainer, releases, manuals } = source;
+  const doc = 'usr/share/doc/simgate';
+  // As in the repository, so that the links from one to another hold.
+  for (const folder of ['docs', 'config'])
+    cpSync(join(root, folder), join(tree, doc, folder), { recursive: true });
+  place(`${doc}/README.md`, read(root, 'README.md'));
+  place(`${doc}/changelog.gz`, packed(debianChangelog(releases, version, maintainer)));
+  place(
+    `${doc}/copyright`,
+    debianCopyright(
+      read(root, 'LICENSE'),
+      await packagesIn(root, bundledFiles(root)),
+      await noticesOf(npmFolder, nativeFolders(npmFolder)),
+    ),
+  );
+  for (const [name, text] of manuals) place(`usr/share/man/man${name.slice(-1)}/${name}.gz`, packed(text));
+}
+
+/** The files whose code is in dist/, relative to the repository, by its source maps. */
+function bundledFiles(root: string): string[] {
+  const dist = join(root, 'dist');
+  return readdirSync(dist)
+    .filter((name) => name.endsWith('.map'))
+    .flatMap((name) => (JSON.parse(read(dist, name)) as { sources: string[] }).sources)
+    .map((file) => relative(root, resolve(dist, file)));
+}
+
+/** zlib writes no time and no name into it. */
+const packed = (text: string): Buffer => gzipSync(text, { level: 9 });

@@ -1,0 +1,42 @@
+/** What the store writes, and what it counts, in SQL. */
+
+import { entryColumns, lateColumns } from './rows.js';
+
+const marks = entryColumns.replace(/[^,]+/g, '?');
+/** A later start is that at another modem, to which the message went over; after its outcome, a start changes nothing. */
+export const insertStarted = `INSERT INTO messages (${entryColumns}) VALUES (${marks}) ON CONFLICT (id) DO UPDATE SET
+  change_id = excluded.change_id, modem = excluded.modem, sim_masked = excluded.sim_masked, sim_hmac = excluded.sim_hmac
+  WHERE state = 'started'`;
+/** What the start said is said again, but for the SIM and modem if the end does not know them. */
+export const upsertEnded = `INSERT INTO messages (${entryColumns}) VALUES (${marks}) ON CONFLICT (id) DO UPDATE SET
+  change_id = excluded.change_id, state = 'ended', was_started = max(was_started, excluded.was_started),
+  segments = coalesce(excluded.segments, segments), modem = coalesce(excluded.modem, modem),
+  sim_masked = coalesce(excluded.sim_masked, sim_masked), sim_hmac = coalesce(excluded.sim_hmac, sim_hmac),
+  status = excluded.status, code = excluded.code, cause_code = excluded.cause_code, submitted = excluded.submitted,
+  "references" = excluded."references", waited_ms = excluded.waited_ms, took_ms = excluded.took_ms`;
+export const updateLate = `UPDATE messages SET (change_id, ${lateColumns}) = (?, ?, ?, ?, ?, ?, ?) WHERE id = ? AND state <> 'counted'`;
+export const upsertHold = `INSERT INTO holds VALUES (?, ?, ?, ?)
+  ON CONFLICT (kind, key) DO UPDATE SET strikes = excluded.strikes, until = excluded.until`;
+
+export const stripExpired = `UPDATE messages SET state = 'counted', caller = NULL, recipient_masked = NULL, block_hmac = NULL,
+  ip_hmac = NULL, country = NULL, key_hmac = NULL, request_hmac = NULL, sim_masked = NULL, "references" = NULL, late_references = NULL
+  WHERE row_id IN (SELECT row_id FROM messages
+    WHERE state <> 'counted' AND at < ? AND was_started = 1 AND at >= ? ORDER BY at LIMIT ?)`;
+export const deleteExpired = `DELETE FROM messages WHERE row_id IN (SELECT row_id FROM messages
+  WHERE state <> 'counted' AND at < ? AND (was_started = 0 OR at < ?) ORDER BY at LIMIT ?)`;
+export const deleteCounted = `DELETE FROM messages WHERE row_id IN (SELECT row_id FROM messages
+  WHERE state = 'counted' AND at < ? ORDER BY at LIMIT ?)`;
+
+/** Those that have been over for long, and the oldest of those that are more than may be kept. */
+export const cutHolds = `DELETE FROM holds WHERE until < ?
+  OR (kind, key) IN (SELECT kind, key FROM holds ORDER BY until DESC LIMIT -1 OFFSET ?)`;
+
+/** What may have been submitted counts as sent; a late outcome is the truth. */
+export const usesOfHour = `SELECT sim_hmac, iif(sim_hmac IS NULL, modem, NULL) AS modem, recipient_hmac,
+  sum(segments) AS segments, max(at) AS newest_at FROM messages
+  WHERE was_started = 1 AND at >= ? AND at < ? AND change_id <= ? AND coalesce(late_submitted, submitted, 'unknown') <> 'no'
+  GROUP BY 1, 2, 3`;
+
+export const noteOpening = 'INSERT INTO openings VALUES (1, ?) ON CONFLICT DO UPDATE SET at = excluded.at';
+export const closeOpenRows = `UPDATE messages SET state = 'ended', status = 504, code = 'outcome_unknown', submitted = 'unknown',
+  change_id = ? WHERE state = 'started'`;

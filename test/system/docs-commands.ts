@@ -1,0 +1,178 @@
+/** What becomes of each command in the documentation, by its exact text: it is run here, or it is said why not. */
+
+/** A command that is run in the private root, and what shows that it did its work. */
+export interface Step {
+  command: string;
+  /** What its output must have. */
+  shows: RegExp;
+  /** Its exit code, 0 if not said. */
+  exits?: number;
+  /** It never ends by itself: it is interrupted after so many seconds, which is no failure. */
+  stopAfterS?: number;
+}
+
+const step = (command: string, shows: RegExp = /^$/, more: Partial<Step> = {}): Step => ({
+  command,
+  shows,
+  ...more,
+});
+
+const sent = /"segments":\s*1/;
+const reload = step('sudo simgate reload', /has read its configuration and secrets anew/);
+const getToken = step('TOKEN=$(sudo -u simgate simgate token)');
+const send = step(
+  `curl -i http://127.0.0.1:8080/sms -H "Authorization: Bearer $TOKEN" -d '{"recipient":"+49 151 12345678","body":"It works"}'`,
+  sent,
+);
+const newSecret = step(
+  'openssl rand -hex 32 | sudo install -o root -g simgate -m 640 /dev/stdin /etc/simgate/auth0-secret',
+);
+const stop = step('sudo systemctl stop simgate', /stopped/);
+const start = step('sudo systemctl start simgate', /started/);
+
+/** One evening of an operator, in order, in one shell: a command may come more than once. */
+export const evening: readonly Step[] = [
+  // install.md, by hand
+  step('npm prune --omit=dev', /./),
+  step('sudo mkdir -p /usr/lib/simgate'),
+  step('sudo cp -r dist node_modules package.json systemd udev packaging /usr/lib/simgate/'),
+  step('sudo ln -sf ../lib/simgate/dist/cli.js /usr/bin/simgate'),
+  step('simgate service install --dry-run', /ExecStart=/),
+  step('sudo simgate service install', /simgate\.service/),
+  // set-up
+  step('simgate modems', /device = /),
+  step('simgate modems --json', /^[[{]/),
+  step(
+    'sudo simgate setup --yes --device /dev/serial/by-id/usb-HUAWEI_HUAWEI_Mobile-if00-port0 --countries DE,AT --caller auth0 --url https://sms.example.com/sms',
+    /auth0 setup/,
+  ),
+  step('sudo -u simgate simgate check-config', /no problems/),
+  step('sudo systemctl enable --now simgate', /started/),
+  step('sudo simgate doctor', /registration/),
+  step('sudo simgate doctor --send +4915112345678', /sent|accepted/),
+  getToken,
+  send,
+  // looking around
+  step('sudo simgate log --since 1h', /\+49…78/),
+  step('sudo simgate log --to +4915112345678', /\+49…78/),
+  step('sudo simgate log --status 504 --since 7d', /^(?!.*\+49)/s),
+  step('sudo simgate log --code rate_limited --json'),
+  step('sudo simgate policy explain +4915112345678', /per_recipient/),
+  step('curl -s http://127.0.0.1:8081/', /"phase": "ready"/),
+  step('curl -s http://127.0.0.1:8081/readyz', /^ready$/m),
+  step('curl -s http://127.0.0.1:8081/metrics', /simgate_messages_total\{.*code="sent".*\} [1-9]/),
+  step('promtool check rules config/prometheus/simgate.rules.yml', /SUCCESS/),
+  step('promtool test rules config/prometheus/simgate.rules.test.yml', /SUCCESS/),
+  // the secret, by hand
+  step('sudo cp -p /etc/simgate/auth0-secret /etc/simgate/auth0-secret.previous'),
+  newSecret,
+  reload,
+  send, // with a token of the old secret
+  getToken,
+  send,
+  step('sudo rm /etc/simgate/auth0-secret.previous'),
+  reload,
+  send,
+  step('echo 1234 | sudo install -o root -g simgate -m 640 /dev/stdin /etc/simgate/pin-main'),
+  // backup and back
+  step('sudo install -d -m 700 /root/simgate-backup'),
+  step('sudo cp -a /etc/simgate /var/lib/simgate/hmac.key /root/simgate-backup/'),
+  step('sudo sqlite3 /var/lib/simgate/journal.db ".backup /root/simgate-backup/journal.db"'),
+  stop,
+  step('sudo rm -f /var/lib/simgate/journal.db-wal /var/lib/simgate/journal.db-shm'),
+  step(
+    'sudo install -o simgate -g simgate -m 600 /root/simgate-backup/journal.db /root/simgate-backup/hmac.key /var/lib/simgate/',
+  ),
+  step('sudo cp -a /root/simgate-backup/simgate/. /etc/simgate/'),
+  step('sudo chown root:simgate /etc/simgate/auth0-secret'),
+  start,
+  step('sudo simgate log --to +4915112345678', /\+49…78/), // the key fits the rows
+  send,
+  // the clock
+  stop,
+  step('sudo rm /var/lib/simgate/clock'),
+  start,
+  send,
+  // a modem of one's own
+  step('simgate simulate --link /tmp/modem --submit-latency 2000', /\/tmp\/modem/, { stopAfterS: 2 }),
+  step('node dist/cli.js simulate --link /tmp/modem --fault late:100000@1 --record /tmp/network.jsonl', /\/tmp\/modem/, {
+    stopAfterS: 2,
+  }),
+  step('sudo simgate service uninstall', /simgate\.service/),
+];
+
+/** Commands that no machine can run here, by the reason. */
+export const listed: Readonly<Record<string, readonly string[]>> = {
+  'this very run, and .ci/run before it': [
+    'npm ci && npm run demo',
+    'npm ci && npm test',
+    'npm ci && npm run build',
+    'npx vitest run --config test/vitest.config.ts test/modem/dialogues.test.ts',
+  ],
+  'builds and installs packages: test/system/package.test.ts does': [
+    'npm ci && npm run package:deb',
+    'npm ci && npm pack',
+    'sudo apt-get install ./simgate_0.1.0_arm64.deb',
+    'sudo apt-get install ./dist-deb/simgate_0.1.0_arm64.deb',
+    'sudo apt-get remove simgate',
+    'sudo apt-get purge simgate',
+    'sudo npm install -g ./simgate-0.1.0.tgz',
+    'sudo npm uninstall -g simgate',
+  ],
+  'asks at a terminal: the form with options is run here, the other by test/setup': ['sudo simgate setup'],
+  'needs a configuration of the reader’s own: the service’s is run here': [
+    'simgate serve --config ./simgate.toml',
+  ],
+  'needs a machine that systemd has booted': [
+    'systemctl status simgate',
+    'sudo systemctl reload simgate',
+    'sudo systemctl restart simgate',
+    'sudo systemctl enable --now simgate-recover.path',
+    'sudo systemctl disable --now ModemManager',
+    'journalctl -u simgate -f',
+    'journalctl -u simgate -p warning -b',
+    'journalctl -u simgate -p err -b',
+    `journalctl -u simgate --since -1h -o cat | grep '"event":"wedged"'`,
+    `journalctl -u simgate --since -1h -o cat | grep '"event":"token_refused"'`,
+    `journalctl -u simgate --since -10m -o cat | grep '"event":"at"'`,
+  ],
+  'needs a public name and a certificate: test/system/proxies.test.ts tries the configurations': [
+    'sudo apt-get install nginx-light certbot',
+    "sudo certbot certonly --webroot -w /var/www/html -d sms.example.com --deploy-hook 'systemctl reload nginx'",
+    'sudo cp config/proxy/nginx/simgate.conf /etc/nginx/sites-available/simgate',
+    "sudo sed -i 's/sms\\.example\\.com/YOUR.NAME/g' /etc/nginx/sites-available/simgate",
+    'sudo ln -s ../sites-available/simgate /etc/nginx/sites-enabled/simgate',
+    'sudo nginx -t && sudo systemctl reload nginx',
+    'sudo apt-get install caddy',
+    'sudo cp config/proxy/Caddyfile /etc/caddy/Caddyfile',
+    "sudo sed -i 's/sms\\.example\\.com/YOUR.NAME/g' /etc/caddy/Caddyfile",
+    'caddy validate --config /etc/caddy/Caddyfile && sudo systemctl reload caddy',
+    `curl -i https://sms.example.com/sms -H "Authorization: Bearer $TOKEN" -d '{"recipient":"+49 151 12345678","body":"It works"}'`,
+    "curl -i https://sms.example.com/sms -d '{}'",
+    'curl -i https://sms.example.com/readyz',
+    "curl -i http://sms.example.com/sms -d '{}'",
+  ],
+  'asks a server on the Internet': [
+    'sudo apt-get install jq',
+    `curl -fsS https://cdn.auth0.com/ip-ranges.json | jq -r '.regions.EU.ipv4_cidrs | join(", ")'`,
+  ],
+  'needs a tenant at Auth0: test/auth0 has a stand-in for one': [
+    'export AUTH0_DOMAIN=example.eu.auth0.com AUTH0_CLIENT_ID=abc; read -rs AUTH0_CLIENT_SECRET && export AUTH0_CLIENT_SECRET',
+    'export AUTH0_DOMAIN=example.eu.auth0.com',
+    'export AUTH0_CLIENT_ID=...',
+    'read -rs AUTH0_CLIENT_SECRET && export AUTH0_CLIENT_SECRET',
+    "alias auth0='sudo --preserve-env=AUTH0_DOMAIN,AUTH0_CLIENT_ID,AUTH0_CLIENT_SECRET,AUTH0_MANAGEMENT_TOKEN simgate auth0'",
+    'sudo -E simgate auth0 setup --gateway-url https://sms.example.com/sms --dry-run',
+    'sudo -E simgate auth0 setup --gateway-url https://sms.example.com/sms',
+    'sudo -E simgate auth0 check',
+    'sudo -E simgate auth0 test +4915112345678',
+    'sudo -E simgate auth0 rotate',
+    'sudo -E simgate auth0 restore',
+    'auth0 setup --gateway-url https://sms.example.com/sms --dry-run',
+    'auth0 setup --gateway-url https://sms.example.com/sms',
+    'auth0 setup --gateway-url https://sms.example.com/sms --deploy',
+    'auth0 check',
+    'auth0 test +4915112345678',
+    'auth0 rotate',
+  ],
+};
