@@ -2,11 +2,11 @@ import * as v from 'valibot';
 import { ConfigError } from './config.js';
 import { ControlError } from './control/protocol.js';
 import type { ControlCommand } from './control/server.js';
-import { toE164 } from './e164.js';
 import type { BearerSecrets, SecretUse } from './http/bearer.js';
 import { keyId } from './key-id.js';
 import { explanationJson } from './policy/explain-text.js';
 import type { Policy } from './policy/policy.js';
+import { readRecipient } from './recipient.js';
 import { ReloadError } from './reload.js';
 
 /** What {@link ownCommands} stand on. */
@@ -55,10 +55,10 @@ export function ownCommands({
     },
     policy: async function* (request) {
       const parsed = v.safeParse(explainRequest, request);
-      const recipient = parsed.success ? toE164(parsed.output.to) : undefined;
-      if (!parsed.success || recipient === undefined)
-        throw new ControlError('the recipient must be + and 7 to 15 digits (ITU-T E.164)');
-      const { client_ip: clientIp } = parsed.output;
+      if (!parsed.success) throw new ControlError('to must be a number and client_ip an address');
+      const { to, client_ip: clientIp } = parsed.output;
+      const { number: recipient, objection } = readRecipient(to);
+      if (recipient === undefined) throw new ControlError(`the recipient ${objection}`);
       const explanation = policy.explain({
         recipient,
         caller: caller(),

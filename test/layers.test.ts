@@ -22,7 +22,7 @@ const ranks: readonly (readonly string[])[] = [
   ['modem'],
   ['at', 'sms'],
   ['serial'],
-  ['config', 'log', 'token', 'stamp-clock'],
+  ['config', 'log', 'token', 'stamp-clock', 'recipient'],
   ['errors', 'mask', 'version', 'e164', 'key-id'],
 ];
 /** Beside the ranks: what a layer may not know although it is below. */

@@ -5,12 +5,12 @@ import type { ModemConfig } from '../config.js';
 import { ControlError, type ControlRequest } from '../control/protocol.js';
 import type { ControlCommand } from '../control/server.js';
 import type { Send } from '../dispatch/message.js';
-import { toE164 } from '../e164.js';
 import { maskNumber } from '../mask.js';
 import type { Stick } from '../modem/discovery/stick.js';
 import { listSticks } from '../modem/discovery/sticks.js';
 import type { Modem } from '../modem/modem.js';
 import type { ModemSnapshot } from '../modem/sms-modem.js';
+import { readRecipient } from '../recipient.js';
 import { chooseModem } from './choose.js';
 import { stoppedAnswering } from './direct.js';
 import { examine, factsAsJson } from './facts.js';
@@ -199,9 +199,9 @@ async function* send(
   request: ControlRequest,
   signal: AbortSignal,
 ): AsyncGenerator<object> {
-  const recipient = toE164(parse(sendRequest, request).recipient);
-  if (recipient === undefined)
-    throw new ControlError('the recipient must be + and 7 to 15 digits (ITU-T E.164)');
+  const reading = readRecipient(parse(sendRequest, request).recipient);
+  if (reading.objection !== undefined) throw new ControlError(`the recipient ${reading.objection}`);
+  const { number: recipient } = reading;
   const finding = await sendTestMessage(daemon.send, recipient, daemon.deadlineMs, signal);
   daemon.log.info(`doctor: ${finding.what}`, { event: 'test_message', recipient: maskNumber(recipient) });
   yield { finding };

@@ -8,6 +8,7 @@ import { FlightRecord } from '../modem/flight-record.js';
 import { Flights } from '../modem/flights.js';
 import type { Modem } from '../modem/modem.js';
 import { submitSms } from '../modem/submission.js';
+import { readRecipient } from '../recipient.js';
 import { LinkLost } from '../serial/link.js';
 import { segmentText } from '../sms/segments.js';
 import { withModem } from './direct.js';
@@ -30,10 +31,13 @@ export async function sendDirectly(
   recipient: string,
   log: Logger,
 ): Promise<Finding> {
+  const reading = readRecipient(recipient);
+  if (reading.objection !== undefined)
+    return error('send', `the test message was not sent: the number ${reading.objection}`);
   // What is in the air is noted there for nobody: doctor says itself that the daemon must wait when the outcome is open.
   const folder = await mkdtemp(join(tmpdir(), 'simgate-doctor-'));
   try {
-    return await withModem(tty, target, (modem) => submit(modem, folder, target, recipient, log));
+    return await withModem(tty, target, (modem) => submit(modem, folder, target, reading.number, log));
   } catch (thrown) {
     if (!(thrown instanceof LinkLost || thrown instanceof AtLinkLost || thrown instanceof AtTimeout))
       throw thrown;

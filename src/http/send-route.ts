@@ -3,9 +3,9 @@ import type Koa from 'koa';
 import * as v from 'valibot';
 import type { Logger } from 'winston';
 import type { Message, Send, SendResult } from '../dispatch/message.js';
-import { toE164 } from '../e164.js';
 import { SendError, type SendErrorCode } from '../errors.js';
 import { maskNumber } from '../mask.js';
+import { readRecipient } from '../recipient.js';
 import type { VerifyBearer } from './bearer.js';
 import { CallerLeft, readJson } from './body.js';
 import type { RequestState } from './error-exit.js';
@@ -156,15 +156,13 @@ function toMessage(json: unknown, id: string, caller: string): Message {
   }
   const { recipient, body, sender, message_type: messageType, req } = parsed.output;
   const clientIp = clientIpOf(req);
-  const e164 = toE164(recipient);
-  if (e164 === undefined) {
-    const detail = 'recipient must be + and 7 to 15 digits, the first not 0 (ITU-T E.164)';
-    throw new SendError('recipient_invalid', { detail });
-  }
+  const reading = readRecipient(recipient);
+  if (reading.objection !== undefined)
+    throw new SendError('recipient_invalid', { detail: `recipient ${reading.objection}` });
   return {
     id,
     caller,
-    recipient: e164,
+    recipient: reading.number,
     text: body,
     ...(messageType != null && { messageType: wellFormed(messageType) }),
     ...(sender != null && { sender: wellFormed(sender) }),

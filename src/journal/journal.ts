@@ -11,9 +11,10 @@ import type {
 } from './entries.js';
 import { type Fault, JournalFault } from './faults.js';
 import { Keeper } from './keeper.js';
-import { readRecent } from './recent.js';
+import { Pruner, type Retention } from './pruner.js';
+import { type RecentBounds, readRecent } from './recent.js';
 import { RefusalRate } from './refusal-rate.js';
-import type { Bounds, Entry } from './wire.js';
+import type { Entry } from './wire.js';
 import { WriteQueue } from './write-queue.js';
 
 /** What happened to each message. It only listens: nothing it does or fails to do keeps a message from its modem. */
@@ -28,12 +29,11 @@ export interface Journal {
   /** What became of it after its caller had been answered. */
   late(id: string, outcome: LateOutcome): void;
   saveHold(hold: SavedHold): void;
-  removeHold(hold: Pick<SavedHold, 'kind' | 'key'>): void;
   /**
-   * What has to be known again after a restart. Never rejects: out of order, it is empty and says so.
-   * @param bounds.messagesSinceMs for windows and idempotency records; @param bounds.simUsesSinceMs for the caps of SIMs
+   * What earlier runs knew. Never rejects, but resolves only when all could be read: at a later opening if the journal is out of order
+   * now, and never if it is not well again before it is closed.
    */
-  recent(bounds: { messagesSinceMs: number; simUsesSinceMs: number }): Promise<Recent>;
+  recent(bounds: RecentBounds): Promise<Recent>;
   /** Rows, newest first, or by their change with `afterChange`. @throws JournalFault when the journal is out of order */
   query(filter: LogFilter): Promise<LogPage>;
   state(): JournalState;
@@ -41,10 +41,10 @@ export interface Journal {
   close(): Promise<void>;
 }
 
-export interface JournalOptions {
+export interface JournalOptions extends Retention {
   /** The database; its folder must be there. */
   file: string;
-  /** Days after which a row goes, 1 or more. What the caps of a SIM need is kept, without the rest, for 62 days. */
+  /** Days after which a row goes, 1 or more. What the caps of a SIM need is kept, without the rest, for 31 days. */
   retentionDays: number;
   log: Logger;
   /** Wall-clock milliseconds that never run backwards. */
@@ -59,21 +59,12 @@ export interface JournalOptions {
   retryMs?: number;
   /** Entries that may wait to be written. Default 2000: about an hour of one modem. */
   maxPending?: number;
-  /** The most rows of messages that no modem was given. Default 50,000. */
-  maxRefusals?: number;
-  /** The most rows of messages that one was: about 300 MB. Default 500,000. */
-  maxStarted?: number;
 }
 
-const dayMs = 86_400_000;
-/** Two calendar months, whatever the time zone. */
-const simUsesDays = 63;
+const startedBoundDefaultMs = 250;
 /** Refusals are written at this rate at most: 100 at once, then one a second. */
 const refusalBurst = 100;
 const refusalsPerSecond = 1;
-const pruneEveryMs = 3_600_000;
-/** Rows removed in one go: a message that starts meanwhile waits for no more than that. */
-const pruneRows = 200;
 /** Longer than the store waits for a lock by default, or the thread would be ended in the middle of a call. */
 const closeBoundMs = 3_000;
 const openBoundMs = 5_000;
@@ -93,10 +84,12 @@ class SqliteJournal implements Journal {
   readonly #queue: WriteQueue;
   readonly #keeper: Keeper;
   readonly #refusals = new RefusalRate(refusalBurst, refusalsPerSecond, performance.now());
-  readonly #pruning: NodeJS.Timeout;
+  readonly #pruner: Pruner;
+  readonly #startedBoundMs: number;
+  /** Who waits for the next opening. */
+  readonly #awaitingOpen: (() => void)[] = [];
   #isClosed = false;
   #isWriting = false;
-  #isPruning = false;
   #isSlow = false;
   #droppedRows = 0;
   #skippedRefusals = 0;
@@ -105,6 +98,7 @@ class SqliteJournal implements Journal {
   constructor(options: JournalOptions) {
     const { file, log, clock, onFault, busyTimeoutMs = 2_000, retryMs = 1_000 } = options;
     this.#options = options;
+    this.#startedBoundMs = options.startedBoundMs ?? startedBoundDefaultMs;
     this.#queue = new WriteQueue(options.maxPending ?? 2_000);
     this.#keeper = new Keeper({
       file,
@@ -115,8 +109,7 @@ class SqliteJournal implements Journal {
       onFault,
       onOpen: () => this.#onOpen(),
     });
-    this.#pruning = setInterval(() => void this.#prune(), pruneEveryMs);
-    this.#pruning.unref();
+    this.#pruner = new Pruner(this.#keeper, this.#queue, options, log);
   }
 
   open(): Promise<void> {
@@ -131,7 +124,7 @@ class SqliteJournal implements Journal {
       timer = setTimeout(() => {
         this.#noteSlow();
         resolve();
-      }, this.#options.startedBoundMs ?? 250);
+      }, this.#startedBoundMs);
     });
     clearTimeout(timer);
   }
@@ -160,16 +153,16 @@ class SqliteJournal implements Journal {
     this.#add({ kind: 'hold', hold });
   }
 
-  removeHold({ kind, key }: Pick<SavedHold, 'kind' | 'key'>): void {
-    this.#add({ kind: 'hold_removed', hold: { kind, key } });
-  }
-
-  async recent(bounds: { messagesSinceMs: number; simUsesSinceMs: number }): Promise<Recent> {
-    try {
-      return await readRecent((name, request) => this.#keeper.ask(name, request), bounds);
-    } catch (error) {
-      if (!(error instanceof JournalFault)) throw error;
-      return { isComplete: false, messages: [], simUses: [], holds: [] };
+  async recent(bounds: RecentBounds): Promise<Recent> {
+    const ask: Keeper['ask'] = (name, request) => this.#keeper.ask(name, request);
+    for (;;) {
+      if (!this.#keeper.isOpen) await new Promise<void>((resolve) => this.#awaitingOpen.push(resolve));
+      try {
+        return await readRecent(ask, bounds, this.#keeper.lastChangeBefore);
+      } catch (error) {
+        // Told by the keeper, which opens it again; all is read anew then.
+        if (!(error instanceof JournalFault) || error.kind === 'entry') throw error;
+      }
     }
   }
 
@@ -191,7 +184,7 @@ class SqliteJournal implements Journal {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    clearInterval(this.#pruning);
+    this.#pruner.stop();
     if (this.#keeper.isWell) await bounded(this.#queue.drained(), closeBoundMs);
     if (this.#queue.size > 0) {
       const lost = `the journal was closed with ${this.#queue.size} entries that could not be written`;
@@ -217,12 +210,15 @@ class SqliteJournal implements Journal {
     try {
       while (this.#queue.size > 0 && this.#keeper.isOpen) {
         const entries = this.#queue.next();
+        const begunAt = performance.now();
         const { refused } = await this.#keeper.ask('write', { entries });
+        const isQuick = performance.now() - begunAt < this.#startedBoundMs;
         this.#queue.written(entries.length);
+        // A start that comes now is written with the next batch. With busy modems the queue may never be empty.
+        if (isQuick && this.#queue.isOneBatch) this.#isSlow = false;
         this.#keeper.proved();
         this.#tellLost(refused);
       }
-      if (this.#queue.size === 0) this.#isSlow = false;
     } catch (error) {
       if (!(error instanceof JournalFault)) throw error; // told by the keeper, which opens it again
     } finally {
@@ -242,44 +238,8 @@ class SqliteJournal implements Journal {
   #onOpen(): void {
     if (this.#queue.size === 0) this.#keeper.proved();
     void this.#write();
-    void this.#prune();
-  }
-
-  /** Removes what is too old or too much, in small goes between the messages. */
-  async #prune(): Promise<void> {
-    if (this.#isPruning) return;
-    this.#isPruning = true;
-    try {
-      for (let isMore = true; isMore && !this.#isClosed && this.#keeper.isOpen; ) {
-        const { removed, youngestCutMs } = await this.#keeper.ask('prune', { bounds: this.#bounds() });
-        isMore = removed > 0;
-        if (youngestCutMs !== undefined && youngestCutMs > this.#bounds().keepSinceMs) this.#tellCut();
-        await this.#queue.drained();
-      }
-    } catch (error) {
-      if (!(error instanceof JournalFault)) throw error; // as above
-    } finally {
-      this.#isPruning = false;
-    }
-  }
-
-  #tellCut(): void {
-    this.#options.log.warn(
-      `the journal has its most rows: older ones went before journal.retention_days (${this.#options.retentionDays})`,
-      { event: 'journal' },
-    );
-  }
-
-  #bounds(): Bounds {
-    const { clock, retentionDays, maxRefusals = 50_000, maxStarted = 500_000 } = this.#options;
-    const keepSinceMs = clock() - retentionDays * dayMs;
-    return {
-      keepSinceMs,
-      keepSimUsesSinceMs: Math.min(keepSinceMs, clock() - simUsesDays * dayMs),
-      maxRefusals,
-      maxStarted,
-      limit: pruneRows,
-    };
+    void this.#pruner.prune();
+    for (const resolve of this.#awaitingOpen.splice(0)) resolve();
   }
 }
 

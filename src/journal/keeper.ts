@@ -33,7 +33,8 @@ export class Keeper {
   #thread: StoreThread | undefined;
   #isOpen = false;
   #isClosed = false;
-  #hasClosedOpenRows = false;
+  /** The newest change of the file as it was before this run wrote to it; undefined until it was opened. */
+  #lastChangeBefore: number | undefined;
   #fault: Fault | undefined;
   #retryMs: number;
   #retry: NodeJS.Timeout | undefined;
@@ -59,6 +60,11 @@ export class Keeper {
     return this.#fault && describeFault(this.#options.file, this.#fault);
   }
 
+  /** The newest change that earlier runs left in the file. */
+  get lastChangeBefore(): number {
+    return this.#lastChangeBefore ?? 0;
+  }
+
   /** Tries to open the file, and settles when that is done or has failed. Never rejects. */
   async open(): Promise<void> {
     const { file, clock, busyTimeoutMs } = this.#options;
@@ -66,12 +72,12 @@ export class Keeper {
     try {
       await makePrivate(file);
       if (this.#isClosed) return;
-      const closesOpenRows = !this.#hasClosedOpenRows;
+      const closesOpenRows = this.#lastChangeBefore === undefined;
       const options = { file, nowMs: clock(), closesOpenRows, busyTimeoutMs };
       thread = new StoreThread(options, (fault) => void this.#fail(thread, fault));
       this.#thread = thread;
-      const { closedRows } = await this.#watched(thread.opened);
-      this.#hasClosedOpenRows = true;
+      const { closedRows, lastChange } = await this.#watched(thread.opened);
+      this.#lastChangeBefore ??= lastChange;
       this.#isOpen = true;
       if (closedRows > 0) this.#tellClosedRows(closedRows);
       this.#options.onOpen();
@@ -133,6 +139,7 @@ export class Keeper {
     try {
       const aside = await setAside(file, new Date(clock()));
       this.#lastSetAsideAt = performance.now();
+      this.#lastChangeBefore = 0; // whatever is in the new file, this run writes
       log.error(
         `journal ${file}: the damaged file is kept as ${aside}, a new one begins; limits go on as this process knows them`,
         { event: 'journal' },

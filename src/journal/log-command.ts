@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import * as v from 'valibot';
 import { ControlError, type ControlRequest } from '../control/protocol.js';
 import type { ControlCommand } from '../control/server.js';
-import { toE164 } from '../e164.js';
+import { readRecipient } from '../recipient.js';
 import {
   type LateOutcome,
   type LogFilter,
@@ -95,10 +95,9 @@ function parseRequest(request: ControlRequest, hmac: Hmac): { filter: LogFilter;
     throw new ControlError(`${v.getDotPath(issue) ?? 'the request'}: ${issue.message}`);
   }
   const { to, since_ms: sinceMs, status, code, limit, follow } = parsed.output;
-  const recipient = to === undefined ? undefined : toE164(to);
-  if (to !== undefined && recipient === undefined)
-    throw new ControlError('to: + and 7 to 15 digits (ITU-T E.164)');
-  const recipientHmac = recipient === undefined ? undefined : hmac('recipient', recipient);
+  const recipient = to === undefined ? undefined : readRecipient(to);
+  if (recipient?.objection !== undefined) throw new ControlError(`to: ${recipient.objection}`);
+  const recipientHmac = recipient === undefined ? undefined : hmac('recipient', recipient.number);
   return { filter: { recipientHmac, sinceMs, status, code, limit }, follow };
 }
 

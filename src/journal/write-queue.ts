@@ -26,6 +26,11 @@ export class WriteQueue {
     return this.#waiting.length;
   }
 
+  /** True when the next batch takes all that waits, and whatever comes before it. */
+  get isOneBatch(): boolean {
+    return this.#waiting.length < batchEntries;
+  }
+
   /** False when it is full: the entry is lost. The older ones are kept, for a start must not be without its outcome. */
   add(entry: Entry, onWritten?: () => void): boolean {
     if (this.#waiting.length >= this.#maxEntries) return false;

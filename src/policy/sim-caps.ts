@@ -22,13 +22,12 @@ export interface Charge {
   giveBack(): void;
 }
 
-/** A started message of the last 30 days as the journal knows it. */
-export interface SimRow {
-  /** Wall milliseconds. */
-  at: number;
-  sim: string;
-  recipientHmac: string;
-  segments: number;
+/** What SIMs sent in the last 30 days as the journal knows it. All times are wall milliseconds. */
+export interface SimHistory {
+  /** Segments by the hour of the clock (UTC); each hour of a SIM once. */
+  hours: Iterable<{ sim: string; beganAt: number; segments: number }>;
+  /** The newest message to each recipient. */
+  recipients: Iterable<{ sim: string; recipientHmac: string; newestAt: number }>;
 }
 
 /** What a SIM has sent: segments, and different recipients. */
@@ -127,16 +126,22 @@ export class SimCaps {
     };
   }
 
-  /** Takes up what the journal knows of the last 30 days, in any order, before the first message. A stamp of the future counts as now. */
-  restore(rows: Iterable<SimRow>): void {
+  /**
+   * Takes up what earlier runs sent, in any order, at any time but only once; what this run has sent counts beside it. A stamp of the
+   * future counts as now.
+   */
+  restore({ hours, recipients }: SimHistory): void {
     const now = this.#now();
-    const recent = [...rows].filter(({ at }) => at + capMonthMs > now).sort((a, b) => a.at - b.at);
-    for (const { at: stamp, sim, recipientHmac, segments } of recent) {
-      const at = Math.min(stamp, now);
-      const known = this.#current(sim, at);
-      hourOf(known, at).segments += segments;
-      putLast(known.recipients, recipientHmac, { keptAt: at, open: 0 });
+    for (const { sim, beganAt, segments } of hours) {
+      const at = Math.min(beganAt, now);
+      if (endOfHour(at) + capMonthMs > now) addToHour(this.#current(sim, now).hours, at, segments);
     }
+    const before = new Map<string, Map<string, number>>();
+    for (const { sim, recipientHmac, newestAt } of recipients) {
+      const bySim = before.get(sim) ?? new Map<string, number>();
+      before.set(sim, bySim.set(recipientHmac, Math.min(newestAt, now)));
+    }
+    for (const [sim, keptAts] of before) mergeRecipients(this.#current(sim, now), keptAts, now);
   }
 
   /** What counts now. */
@@ -163,13 +168,42 @@ export class SimCaps {
   }
 }
 
+/** Wall milliseconds at which the hour of the clock is over that `at` is in. */
+function endOfHour(at: number): number {
+  return (Math.floor(at / hourMs) + 1) * hourMs;
+}
+
 function hourOf(sim: Sim, at: number): Hour {
-  const end = (Math.floor(at / hourMs) + 1) * hourMs;
+  const end = endOfHour(at);
   const last = sim.hours.at(-1);
   if (last && last.end >= end) return last;
   const hour = { end, segments: 0 };
   sim.hours.push(hour);
   return hour;
+}
+
+/** Charges hold on to the hours that are there: one is added to, never replaced. */
+function addToHour(hours: Hour[], at: number, segments: number): void {
+  const end = endOfHour(at);
+  const index = hours.findLastIndex((hour) => hour.end <= end);
+  const hour = hours[index];
+  if (hour?.end === end) hour.segments += segments;
+  else hours.splice(index + 1, 0, { end, segments });
+}
+
+/** Puts those of before in front of those that this run has kept; charges hold on to what is there. */
+function mergeRecipients(sim: Sim, keptAts: ReadonlyMap<string, number>, now: number): void {
+  const own = sim.recipients;
+  sim.recipients = new Map();
+  for (const [hmac, keptAt] of [...keptAts].sort(([, a], [, b]) => a - b)) {
+    const recipient = own.get(hmac) ?? { keptAt: undefined, open: 0 };
+    if (recipient.keptAt !== undefined || keptAt + capMonthMs <= now) continue;
+    recipient.keptAt = keptAt;
+    putLast(sim.recipients, hmac, recipient);
+  }
+  for (const [hmac, recipient] of own) {
+    if (!sim.recipients.has(hmac)) putLast(sim.recipients, hmac, recipient);
+  }
 }
 
 /** Beyond the most that are told apart the one written to longest ago is forgotten: no cap is that high. */

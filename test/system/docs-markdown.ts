@@ -89,7 +89,10 @@ export function commandsOf(pages: readonly Page[]): Command[] {
         text
           .replace(/\\\n\s*/g, (joint) => `\\${'\n'.repeat(joint.split('\n').length - 1)}`)
           .split(/(?<!\\)\n/)
-          .map((one, index) => ({ text: withoutComment(one.replace(/\\\n/g, '')), at: `${path}:${line + index}` })),
+          .map((one, index) => ({
+            text: withoutComment(one.replace(/\\\n/g, '')),
+            at: `${path}:${line + index}`,
+          })),
       )
       .filter(({ text }) => text !== ''),
   );
@@ -99,7 +102,7 @@ export function commandsOf(pages: readonly Page[]): Command[] {
 function withoutComment(line: string): string {
   for (const { index } of line.matchAll(/(?<=^|\s)#/g)) {
     const before = line.slice(0, index);
-    const isQuoted = [...before].filter((c) => c === "'").length % 2 === 1;
+    const isQuoted = before.split("'").length % 2 === 0;
     if (!isQuoted) return before.trim();
   }
   return line.trim();

@@ -21,7 +21,7 @@ const device = '/dev/serial/by-id/usb-HUAWEI_HUAWEI_Mobile-if00-port0';
 const enter = (folder: string, repository: string, node: string) => `
 set -euo pipefail
 mount -t tmpfs -o mode=755 tmpfs ${folder}
-mkdir ${folder}/writes ${folder}/work ${folder}/root
+mkdir ${folder}/writes ${folder}/work ${folder}/root ${folder}/clone-writes ${folder}/clone-work
 mount -t overlay overlay -o lowerdir=/,upperdir=${folder}/writes,workdir=${folder}/work ${folder}/root
 root=${folder}/root
 mount -t proc proc $root/proc
@@ -34,16 +34,19 @@ mkdir -p $root/dev/pts $root/dev/serial/by-id
 mount -t devpts -o newinstance,ptmxmode=0666,mode=0620,gid=5 devpts $root/dev/pts
 ln -s pts/ptmx $root/dev/ptmx
 ln -s /proc/self/fd $root/dev/fd
+for number in 0,stdin 1,stdout 2,stderr; do ln -s /proc/self/fd/\${number%,*} $root/dev/\${number#*,}; done
 mount -t tmpfs -o mode=1777 tmpfs $root/tmp
 mount -t tmpfs -o mode=755 tmpfs $root/run
 mkdir -p $root/run/systemd/system
 rm -rf $root/etc/simgate $root/var/lib/simgate $root/usr/lib/simgate $root/usr/bin/simgate
+mkdir -p $root/srv/simgate
+mount -t overlay overlay -o lowerdir=${repository},upperdir=${folder}/clone-writes,workdir=${folder}/clone-work $root/srv/simgate
 touch $root/usr/local/bin/node
 mount --bind ${node} $root/usr/local/bin/node
-# The network is new, so its loopback is down; what must not be at hand here is, as 127.0.0.1:8080, taken on this machine.
+# The network is new, and its loopback down.
 ip link set lo up
 exec chroot $root /usr/bin/env -i HOME=/root LANG=C.UTF-8 TERM=dumb NO_COLOR=1 \\
-  PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin bash -c 'cd ${repository} && exec bash /tmp/steps'
+  PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin bash -c 'cd /srv/simgate && exec bash /tmp/steps'
 `;
 
 /** In place of what only a booted machine has. `systemctl` does what the unit says, with its user and directories, and without its sandbox. */
@@ -118,7 +121,11 @@ function stepsScript(steps: readonly Step[]): string {
 }
 
 function writeStep(lines: string[], index: number, command: string): void {
-  lines.push(`printf '${mark}begin ${index}\\n'`, `{ ${command}\n} </dev/null 2>&1`, `printf '${mark}end ${index} %d\\n' $?`);
+  lines.push(
+    `printf '${mark}begin ${index}\\n'`,
+    `{ ${command}\n} </dev/null 2>&1`,
+    `printf '${mark}end ${index} %d\\n' $?`,
+  );
 }
 
 /**
@@ -138,7 +145,10 @@ export async function runSteps(
   writeFileSync(stepsFile, stepsScript(steps));
   const entering = enter(mountPoint, repository, process.execPath);
   // Its /tmp is new, and the steps must be in it.
-  writeFileSync(script, entering.replace('mkdir -p $root/run', `cp ${stepsFile} $root/tmp/steps\nmkdir -p $root/run`));
+  writeFileSync(
+    script,
+    entering.replace('mkdir -p $root/run', `cp ${stepsFile} $root/tmp/steps\nmkdir -p $root/run`),
+  );
   try {
     const output = await inNamespaces(script, timeoutMs);
     return steps.map((_, index) => outcomeOf(output, index));
@@ -151,11 +161,16 @@ export async function runSteps(
 function inNamespaces(script: string, timeoutMs: number): Promise<string> {
   const args = ['--mount', '--net', '--pid', '--fork', '--kill-child', 'bash', script];
   return new Promise((resolve, reject) => {
-    execFile('unshare', args, { encoding: 'utf8', timeout: timeoutMs, maxBuffer: 2 ** 25 }, (error, out, err) => {
-      if (error !== null && !out.includes(mark)) reject(new Error(`${error.message}\n${err}`));
-      else if (error?.killed) reject(new Error(`not done within ${timeoutMs} ms:\n${out.slice(-4000)}`));
-      else resolve(out);
-    });
+    execFile(
+      'unshare',
+      args,
+      { encoding: 'utf8', timeout: timeoutMs, maxBuffer: 2 ** 25 },
+      (error, out, err) => {
+        if (error !== null && !out.includes(mark)) reject(new Error(`${error.message}\n${err}`));
+        else if (error?.killed) reject(new Error(`not done within ${timeoutMs} ms:\n${out.slice(-4000)}`));
+        else resolve(out);
+      },
+    );
   });
 }
 
@@ -166,4 +181,3 @@ function outcomeOf(output: string, index: number): Outcome {
   const text = output.slice(output.indexOf('\n', from) + 1, to);
   return { output: text, exit: Number.parseInt(output.slice(to).split(' ')[2] ?? '', 10) };
 }
-

@@ -7,6 +7,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { configSchema } from '../../src/config/schema.js';
 import { checkConfig } from '../../src/config.js';
 import { problems } from '../../src/http/problem.js';
+import { parseDialogue } from '../dialogues/dialogue.js';
 import { evening, listed } from './docs-commands.js';
 import { commandsOf, type Page, readPages, tableUnder } from './docs-markdown.js';
 import { type Outcome, runSteps } from './docs-rig.js';
@@ -47,9 +48,13 @@ describe('each command in the documentation', () => {
   test('is not hidden in a block of another language', () => {
     const hidden = pages.flatMap(({ path, fences }) =>
       fences
-        .filter(({ language }) => !['sh', 'console'].includes(language))
-        .flatMap(({ text, line }) => text.split('\n').map((one) => `${path}:${line}: ${one}`))
-        .filter((one) => /: (sudo|npm|npx|node|simgate|curl|systemctl|journalctl) /.test(one)),
+        .filter(({ language }) => language !== 'sh')
+        .flatMap(({ text, line }) =>
+          text
+            .split('\n')
+            .filter((one) => /^\s*(sudo|npm|npx|node|simgate|curl|systemctl|journalctl) /.test(one))
+            .map((one) => `${path}:${line}: ${one}`),
+        ),
     );
     expect(hidden).toEqual([]);
   });
@@ -70,11 +75,14 @@ describe('each command in the documentation', () => {
   });
 });
 
-/** `simgate auth0 setup --dry-run`, as words; the alias of docs/auth0.md is the same. */
+/** The words behind `simgate`, of each part of a command line that begins with it; the alias of docs/auth0.md is the same. */
 function ownCommandsIn(text: string): string[][] {
-  return [...text.matchAll(/(?<=^|[\s(])(?:simgate|(?=auth0 [a-z]))\s?([^|&;)]*)/g)].map(([, rest = '']) =>
-    rest.trim().split(/\s+/),
-  );
+  return text.split(/&&|[|;]|\$\(/).flatMap((part) => {
+    const [, name, rest = ''] =
+      /^(?:sudo (?:-u simgate |-E )?)?(simgate|auth0) ([^)]*)/.exec(part.trim()) ?? [];
+    if (name === undefined) return [];
+    return [[...(name === 'auth0' ? [name] : []), ...rest.trim().split(/\s+/)]];
+  });
 }
 
 const helps = new Map<string, string>();
@@ -82,13 +90,17 @@ function helpOf(path: readonly string[]): string {
   const key = path.join(' ');
   const known = helps.get(key);
   if (known !== undefined) return known;
-  const help = execFileSync(process.execPath, [join(root, 'dist/cli.js'), ...path, '--help'], { encoding: 'utf8' });
+  const help = execFileSync(process.execPath, [join(root, 'dist/cli.js'), ...path, '--help'], {
+    encoding: 'utf8',
+  });
   helps.set(key, help);
   return help;
 }
 
 const subcommandsIn = (help: string): string[] =>
-  [...(help.split(/^Commands:$/m)[1] ?? '').matchAll(/^ {2}([a-z][a-z0-9-]*)/gm)].map(([, name = '']) => name);
+  [...(help.split(/^Commands:$/m)[1] ?? '').matchAll(/^ {2}([a-z][a-z0-9-]*)/gm)].map(
+    ([, name = '']) => name,
+  );
 
 function unknownWordsOf(words: readonly string[]): string[] {
   const path: string[] = [];
@@ -142,6 +154,13 @@ describe('what the documentation names', () => {
     for (const { at, text } of fragments) expect(problemsOf(parse(text)), at).toEqual([]);
   });
 
+  test('is understood by the player, where it is a dialogue', () => {
+    const sample = page('docs/modems.md').fences.find(({ text }) => text.includes('[submit]'));
+    const { device, scenarios } = parseDialogue('sample', sample?.text ?? '');
+    expect(device).toBe('Huawei E3131');
+    expect([...scenarios.keys()]).toEqual(['submit']);
+  });
+
   test('parses, where it is JSON', () => {
     const documents = fencesOf('json');
     expect(documents.length).toBeGreaterThan(0);
@@ -172,10 +191,11 @@ describe('what the documentation names', () => {
 
   test('has every profile and every dialogue of a modem', () => {
     const rows = tableUnder(page('docs/modems.md'), 'Profiles');
-    const profiles = [...readFileSync(join(root, 'src/modem/profiles.ts'), 'utf8').matchAll(/name: '([\w-]+)'/g)];
-    expect(rows.map(([name = '']) => name.replaceAll('`', '')).sort()).toEqual(
-      profiles.map(([, name]) => name).sort(),
-    );
+    const profiles = [
+      ...readFileSync(join(root, 'src/modem/profiles.ts'), 'utf8').matchAll(/name: '([\w-]+)'/g),
+    ];
+    const described = rows.map(([name = '']) => name.replaceAll('`', ''));
+    expect(described.sort()).toEqual(profiles.map(([, name = '']) => name).sort());
     const files = readdirSync(join(root, 'test/dialogues')).filter((name) => name.endsWith('.txt'));
     const dialogues = rows.flatMap(([, , names = '']) => [...names.matchAll(/`([\w-]+)`/g)]);
     expect(dialogues.map(([, name]) => `${name}.txt`).sort()).toEqual(files.sort());
@@ -237,13 +257,19 @@ describe('an operator’s evening with these commands, in a root of its own', ()
 
   test('shows every metric that the documentation names', () => {
     const index = evening.findIndex(({ command }) => command.endsWith('/metrics'));
-    const exposed = new Set([...(outcomes[index]?.output ?? '').matchAll(/^# TYPE (\w+) /gm)].map(([, name]) => name));
+    const exposed = new Set(
+      [...(outcomes[index]?.output ?? '').matchAll(/^# TYPE (\w+) /gm)].map(([, name]) => name),
+    );
     const named = pages.flatMap(({ prose, fences }) =>
-      [prose, ...fences.map(({ text }) => text)].flatMap((text) => [...text.matchAll(/\bsimgate_[a-z_]+\b/g)]),
+      [prose, ...fences.map(({ text }) => text)].flatMap((text) => [
+        ...text.matchAll(/\bsimgate_[a-z_]+\b/g),
+      ]),
     );
     const unknown = named.map(([name]) => name.replace(/_bucket$/, '')).filter((name) => !exposed.has(name));
     expect([...new Set(unknown)]).toEqual([]);
-    const rows = tableUnder(page('docs/metrics.md'), 'The metrics').map(([name = '']) => /\w+/.exec(name)?.[0]);
+    const rows = tableUnder(page('docs/metrics.md'), 'The metrics').map(
+      ([name = '']) => /\w+/.exec(name)?.[0],
+    );
     expect([...exposed].filter((name) => !rows.includes(name))).toEqual([]);
   });
 });
