@@ -3,6 +3,7 @@ import type { Logger } from 'winston';
 import type { Config } from './config.js';
 import { Idempotency } from './dispatch/idempotency.js';
 import { Recorder } from './dispatch/recorder.js';
+import { Restoration } from './dispatch/restoration.js';
 import { memoryMs, restore } from './dispatch/restore.js';
 import { problems } from './http/problem.js';
 import { type Hmac, openHmacKey } from './journal/hmac-key.js';
@@ -25,15 +26,24 @@ export interface Books {
   nextOrder(): number;
   /** Wall clock milliseconds that never run backwards, not even over a restart. */
   now(): number;
+  /** Settles when what earlier runs knew is known again: perhaps long after the start, or never, see {@link Restoration}. */
+  whenRestored: Promise<void>;
+  isRestored(): boolean;
+  /** Writes what waits and closes the journal. */
+  close(): Promise<void>;
 }
 
-/** Opens the books where the last run left them. A journal that is out of order is loud in the log, and the books are then blank. */
+/**
+ * Opens the books where the last run left them. A journal that cannot be read within 5 s is loud in the log, and the books are then blank until
+ * it can be.
+ */
 export async function openBooks(
   config: Config,
   stateDir: StateDir,
   log: Logger,
   metrics: MetricsListener,
 ): Promise<Books> {
+  const startedAt = performance.now();
   const clock = new StampClock();
   const now = () => clock.now();
   const hmac = await openHmacKey(join(stateDir.path, 'hmac.key'));
@@ -50,14 +60,35 @@ export async function openBooks(
     onRefused: metrics.refused,
   });
   const simCaps = new SimCaps(now);
-  const idempotency = new Idempotency({ hmac, now, nextOrder });
-  const started = now();
-  const recent = await journal.recent({
-    messagesSinceMs: started - memoryMs.messages,
-    simUsesSinceMs: started - memoryMs.simUses,
+  const idempotency = new Idempotency({ hmac, now, nextOrder, isBlind: () => restoration.isBlind() });
+  const restoration = new Restoration({
+    recent: journal.recent({
+      messagesSinceMs: now() - memoryMs.messages,
+      simUsesSinceMs: now() - memoryMs.simUses,
+    }),
+    restore(recent) {
+      clock.startFrom(recent.newestAtMs ?? 0);
+      restore(recent, { policy, simCaps, idempotency });
+    },
+    startedAt,
+    log,
   });
-  clock.startFrom(recent.newestAtMs ?? 0);
-  restore(recent, { policy, simCaps, idempotency });
+  await restoration.inTime();
   const recorder = new Recorder({ journal, hmac, now, statusOf: ({ code }) => problems[code].status });
-  return { hmac, journal, policy, simCaps, idempotency, recorder, nextOrder, now };
+  return {
+    hmac,
+    journal,
+    policy,
+    simCaps,
+    idempotency,
+    recorder,
+    nextOrder,
+    now,
+    whenRestored: restoration.whenRestored,
+    isRestored: () => restoration.isRestored(),
+    close() {
+      restoration.close();
+      return journal.close();
+    },
+  };
 }

@@ -1,6 +1,8 @@
 #!/usr/bin/env node
 import { parseArgs } from 'node:util';
-import { defaultConfigFile } from './config.js';
+
+// Before any module of ours is loaded, so that the traces of all name the source and not the bundle.
+process.setSourceMapsEnabled(true);
 
 try {
   await run(process.argv);
@@ -12,7 +14,7 @@ try {
 
 /** The daemon has a way in of its own: what reads the other commands would stay in its memory for years. */
 async function run(argv: readonly string[]): Promise<void> {
-  const config = argv[2] === 'serve' ? configOfServe(argv.slice(3)) : undefined;
+  const config = argv[2] === 'serve' ? await configOfServe(argv.slice(3)) : undefined;
   if (config === undefined) {
     const { runCommand } = await import('./commands.js');
     return runCommand(argv);
@@ -22,7 +24,8 @@ async function run(argv: readonly string[]): Promise<void> {
 }
 
 /** Undefined when the words are not those of a plain start: the other way then says what is wrong with them. */
-function configOfServe(words: string[]): string | undefined {
+async function configOfServe(words: string[]): Promise<string | undefined> {
+  const { defaultConfigFile } = await import('./config.js');
   try {
     const options = { config: { type: 'string', short: 'c', default: defaultConfigFile } } as const;
     return parseArgs({ args: words, options }).values.config;

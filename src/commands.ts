@@ -147,6 +147,10 @@ if (process.argv[2] === 'auth0' || isHelp) {
   const { auth0Command } = await import('./auth0/command.js');
   program.addCommand(auth0Command());
 }
+if (process.argv[2] === 'service' || isHelp) {
+  const { serviceCommand } = await import('./service/command.js');
+  program.addCommand(serviceCommand());
+}
 if (process.argv[2] === 'setup' || isHelp) {
   const { setupCommand } = await import('./setup/command.js');
   program.addCommand(setupCommand());

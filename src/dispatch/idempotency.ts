@@ -7,6 +7,7 @@ import { SendError, type SendErrorCode, type Submitted } from '../errors.js';
 import type { Hmac } from '../journal/hmac-key.js';
 import { JointSend } from './joint-send.js';
 import type { Message, SendControl, SendResult } from './message.js';
+import { deadlineUnreachable } from './refusals.js';
 
 /** What stands for a key and its request where they are kept: keyed HMACs, from which neither can be guessed (I6). */
 export interface KeyedRequest {
@@ -35,10 +36,14 @@ export interface IdempotencyOptions {
   now(): number;
   /** Each call gives a greater number. */
   nextOrder(): number;
+  /** True while an earlier run may have known a key that this one does not know yet; default: never. */
+  isBlind?(): boolean;
 }
 
 /** Milliseconds that a key is remembered. */
 export const keptMs = 24 * 3_600_000;
+/** Milliseconds after which a key that could not be judged is worth another try. */
+const blindRetryMs = 5_000;
 /** Most keys whose message was, or may have been, submitted; beyond it the oldest is forgotten before its time (I5). */
 const mostKept = 50_000;
 /** Most keys of messages that were surely not: forgetting one of them only forgets its order. */
@@ -83,7 +88,8 @@ export class Idempotency {
 
   /**
    * Sends, joins or tells again. A joined message keeps its first deadline, and dies only when all its callers have left.
-   * @throws SendError `idempotency_key_reused`, `outcome_unknown` when this caller's own deadline passes first, or what became of the message
+   * @throws SendError `idempotency_key_reused`, `outcome_unknown` when this caller's own deadline passes first, `deadline_unreachable` for an
+   * unknown key while {@link IdempotencyOptions.isBlind}, or what became of the message
    */
   async send(request: KeyedRequest, control: SendControl, attempt: Attempt): Promise<SendResult> {
     for (;;) {
@@ -112,13 +118,22 @@ export class Idempotency {
     this.#file(keyHmac, entry);
   }
 
-  /** Takes back what an earlier run knew, oldest first. */
+  /** Takes back what earlier runs knew, oldest first; what this run knows of a key stands. */
   restore(requests: readonly RememberedRequest[]): void {
+    const own = new Map(this.#kept);
+    this.#kept.clear();
     for (const { keyHmac, requestHmac, at, outcome } of requests) {
+      const kept = toKept(outcome);
+      if (own.has(keyHmac) || (this.#unsent.has(keyHmac) && mayTryAgain(kept))) continue;
       const firstSeenAt = performance.now() - Math.max(0, this.#options.now() - at);
-      const entry: Entry = { requestHmac, order: 0, firstSeenAt, outcome: toKept(outcome) };
+      const entry: Entry = { requestHmac, order: 0, firstSeenAt, outcome: kept };
+      this.#unsent.delete(keyHmac);
       this.#kept.set(keyHmac, entry);
       this.#file(keyHmac, entry);
+    }
+    for (const [keyHmac, entry] of own) {
+      this.#kept.set(keyHmac, entry);
+      forgetOldest(this.#kept, mostKept);
     }
   }
 
@@ -133,6 +148,7 @@ export class Idempotency {
     }
     const known = this.#kept.get(keyHmac) ?? this.#unsent.get(keyHmac);
     if (known !== undefined && !isOver(known)) return known;
+    if (this.#options.isBlind?.()) throw notKnownYet();
     this.#kept.delete(keyHmac);
     this.#unsent.delete(keyHmac);
     const entry: Entry = { requestHmac, order: this.#options.nextOrder(), firstSeenAt: now };
@@ -200,6 +216,12 @@ function told(outcome: Kept): SendResult {
     throw new SendError(code, options);
   }
   return { ...outcome.result, isReplay: true };
+}
+
+function notKnownYet(): SendError {
+  const detail =
+    'the journal cannot be read yet, so whether this Idempotency-Key was used before is not known; nothing was sent';
+  return deadlineUnreachable(detail, blindRetryMs);
 }
 
 function keyReused(): SendError {

@@ -2,10 +2,12 @@
 
 import { isSendErrorCode, SendError } from '../errors.js';
 import type {
+  CountedSim,
   LateOutcome,
   Recent,
   RecentMessage,
   SavedHold,
+  SimRecipient,
   Outcome as ToldOutcome,
 } from '../journal/entries.js';
 import { type Hold, holdKinds } from '../policy/holds.js';
@@ -16,22 +18,41 @@ import { type Idempotency, keptMs, type Outcome, type RememberedRequest } from '
 /** How far back {@link restore} needs to know, in milliseconds. */
 export const memoryMs = { messages: keptMs, simUses: capMonthMs } as const;
 
-/** Takes up limits, caps and keys where the last run left them. To be called before the first message. */
+/** What remembers messages. */
+export interface Memories {
+  policy: Policy;
+  simCaps: SimCaps;
+  idempotency: Idempotency;
+}
+
+/** Takes up limits, caps and keys where earlier runs left them; what this run has counted meanwhile counts beside it. To be called once. */
 export function restore(
-  { messages, simUses, holds }: Recent,
-  into: { policy: Policy; simCaps: SimCaps; idempotency: Idempotency },
+  { messages, simHours, simRecipients, holds }: Recent,
+  { policy, simCaps, idempotency }: Memories,
 ): void {
   const counted = messages.filter(({ wasStarted, outcome }) => wasStarted && mayHaveCost(outcome));
-  into.policy.restore(
+  policy.restore(
     counted.map((message) => ({ ...message, at: message.atMs })),
     holds.flatMap(toHold),
   );
-  into.simCaps.restore(
-    simUses
-      .filter(({ submitted }) => submitted !== 'no')
-      .map((use) => ({ ...use, at: use.atMs, sim: use.simHmac ?? `modem:${use.modem}` })),
-  );
-  into.idempotency.restore(messages.flatMap(toRememberedRequest).reverse());
+  simCaps.restore({
+    hours: simHours.map(({ sim, beganAtMs: beganAt, segments }) => ({ sim: nameOf(sim), beganAt, segments })),
+    recipients: toRecipients(simRecipients),
+  });
+  idempotency.restore(messages.flatMap(toRememberedRequest).reverse());
+}
+
+/** As `simKey` names it. */
+function nameOf(sim: CountedSim): string {
+  return 'simHmac' in sim ? sim.simHmac : `modem:${sim.modem}`;
+}
+
+/** One at a time: there may be many. */
+function* toRecipients(
+  list: readonly SimRecipient[],
+): Iterable<{ sim: string; recipientHmac: string; newestAt: number }> {
+  for (const { sim, recipientHmac, newestAtMs } of list)
+    yield { sim: nameOf(sim), recipientHmac, newestAt: newestAtMs };
 }
 
 /** As `dispatch` counts while it runs. */

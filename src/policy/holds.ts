@@ -45,18 +45,19 @@ export class Holds {
 
   /**
    * The hold that would begin at `now`: of `firstMs`, doubled for each strike before, at least `atLeastMs` and at most `longestMs`
-   * (milliseconds; never over 15 minutes). One that lasts longer already is not shortened. Changes nothing: {@link begin} does.
+   * (milliseconds; never over 15 minutes), counted from `since` (wall milliseconds, not after `now`, which is the default). One that lasts
+   * longer already is not shortened. Changes nothing: {@link begin} does.
    */
   next(
     kind: HoldKind,
     key: string,
     now: number,
-    span: { firstMs: number; longestMs: number; atLeastMs?: number },
+    span: { firstMs: number; longestMs: number; atLeastMs?: number; since?: number },
   ): Hold {
     const before = this.remembered(kind, key, now);
     const strikes = (before?.strikes ?? 0) + 1;
     const grownMs = Math.max(span.firstMs * 2 ** (strikes - 1), span.atLeastMs ?? 0);
-    const until = now + Math.min(grownMs, span.longestMs, longestHoldMs);
+    const until = (span.since ?? now) + Math.min(grownMs, span.longestMs, longestHoldMs);
     return { kind, key, strikes, until: Math.max(until, before?.until ?? 0) };
   }
 
@@ -77,13 +78,16 @@ export class Holds {
     return [...this.#holds.values()].filter(({ until }) => until + strikesKeptMs > now);
   }
 
-  /** Takes up what was kept over a restart. A clock that had run ahead makes nobody wait longer than the longest hold. */
+  /**
+   * Takes up what was kept over a restart, where nothing longer holds already. A clock that had run ahead makes nobody wait longer than the
+   * longest hold.
+   */
   restore(holds: Iterable<Hold>, now: number): void {
     const oldestFirst = [...holds].sort((a, b) => a.until - b.until);
     for (const hold of oldestFirst) {
-      if (hold.until + strikesKeptMs > now) {
-        this.begin({ ...hold, until: Math.min(hold.until, now + longestHoldMs) }, now);
-      }
+      const until = Math.min(hold.until, now + longestHoldMs);
+      const own = this.remembered(hold.kind, hold.key, now);
+      if (until + strikesKeptMs > now && until > (own?.until ?? 0)) this.begin({ ...hold, until }, now);
     }
   }
 }

@@ -117,13 +117,15 @@ export class Policy {
   }
 
   /**
-   * Takes up what the journal knows, in any order, before the first message: those of the last 24 hours that were started, and the holds.
-   * A stamp of the future counts as now.
+   * Takes up what the journal knows of the runs before, in any order: the messages of the last 24 hours that were started, and the holds.
+   * They count beside what this run has counted, so it may come late, but once. A stamp of the future counts as now.
    */
   restore(rows: Iterable<PolicyRow>, holds: Iterable<Hold>): void {
     const now = this.#now();
-    const recent = [...rows].filter(({ at }) => at + longestWindowMs > now).sort((a, b) => a.at - b.at);
-    for (const row of recent) this.#windows.add(keysOf(row), Math.min(row.at, now)).isKept = true;
+    const recent = [...rows].filter(({ at }) => at + longestWindowMs > now);
+    this.#windows.merge(
+      recent.map((row) => ({ at: Math.min(row.at, now), keys: keysOf(row), isKept: true })),
+    );
     this.#holds.restore(holds, now);
   }
 
@@ -179,7 +181,8 @@ export class Policy {
   /**
    * The lock-out that begins with a request of a recipient who is at the limit: it lasts until there is room, and longer each time. After
    * one, every message that was sent leads into the next, until an hour passed without: so the codes come ever slower, yet the person never
-   * waits longer than the longest lock-out. It grows by messages that were sent, never by requests that were refused.
+   * waits longer than the longest lock-out. It grows by messages that were sent, never by requests that were refused; and it counts from
+   * the message that it follows, so that nobody who has waited as long in peace is refused.
    */
   #lockOut({ keys, recipientHmac }: Subject, now: number): Hold | undefined {
     const { firstMs } = this.#config.lockOut;
@@ -189,8 +192,10 @@ export class Policy {
     if (before && newest.at < before.until) return undefined;
     const freeAt = Math.max(0, ...this.#limitsReached('per_recipient', keys, now).map((full) => full.until));
     if (freeAt === 0 && !before) return undefined;
-    const span = { ...this.#config.lockOut, atLeastMs: Math.max(0, freeAt - now) };
-    return this.#holds.next('lock_out', recipientHmac, now, span);
+    const since = newest.at;
+    const span = { ...this.#config.lockOut, since, atLeastMs: Math.max(0, freeAt - since) };
+    const hold = this.#holds.next('lock_out', recipientHmac, now, span);
+    return hold.until > now ? hold : undefined;
   }
 
   /** After a lock-out there is one message at a time: while it waits or is sent, the next one has no place. */

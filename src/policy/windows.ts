@@ -1,4 +1,5 @@
 import { type Limit, type LimitName, limitNames, longestWindowMs, maxCount } from '../config/policy.js';
+import { Track } from './track.js';
 
 /** What a message is counted by; a name that is left out is not counted by. `total` needs no key. */
 export type Keys = Readonly<Partial<Record<LimitName, string>>>;
@@ -30,8 +31,8 @@ export interface Fill {
  */
 export class SlidingWindows {
   /** In the order of their times. */
-  readonly #entries: Entry[] = [];
-  readonly #tracks = new Map<LimitName, Map<string, Entry[]>>(limitNames.map((name) => [name, new Map()]));
+  #entries = new Track();
+  readonly #tracks = new Map<LimitName, Map<string, Track>>(limitNames.map((name) => [name, new Map()]));
   readonly #capacity: number;
 
   constructor(capacity = maxCount) {
@@ -48,8 +49,8 @@ export class SlidingWindows {
    * Forgets what is over. False while the memory is full of messages that a window of `longestMs` still has to count; `freeAt` tells until when.
    */
   makeRoom(now: number, longestMs: number): { hasRoom: boolean; freeAt: number } {
-    while (this.#entries[0] && this.#entries[0].at + longestWindowMs <= now) this.#forgetOldest();
-    const oldest = this.#entries[0];
+    while (this.#isOver(this.#entries.oldest, now)) this.#forgetOldest();
+    const { oldest } = this.#entries;
     if (!oldest || this.#entries.length < this.#capacity) return { hasRoom: true, freeAt: now };
     return { hasRoom: oldest.at + longestMs <= now, freeAt: oldest.at + longestMs };
   }
@@ -58,76 +59,73 @@ export class SlidingWindows {
   fill(name: LimitName, limit: Limit, keys: Keys, now: number): Fill | undefined {
     const track = this.#track(name, keys);
     if (!track) return undefined;
-    const lastOutside = track.findLastIndex(({ at }) => at + limit.windowMs <= now);
-    return {
-      name,
-      limit,
-      used: track.length - 1 - lastOutside,
-      freeAt: this.freeAt(name, limit, keys, now),
-    };
+    const used = track.countAfter(now - limit.windowMs);
+    return { name, limit, used, freeAt: this.freeAt(name, limit, keys, now) };
   }
 
   /** When the window of `limit` has room again for who has `keys`; `undefined`: it has. Takes constant time. */
   freeAt(name: LimitName, limit: Limit, keys: Keys, now: number): number | undefined {
-    const track = this.#track(name, keys);
     // The newest `count` messages fill the window until the first of them falls out of it.
-    const first = track?.[track.length - limit.count];
+    const first = this.#track(name, keys)?.newest(limit.count);
     return first && first.at + limit.windowMs > now ? first.at + limit.windowMs : undefined;
   }
 
   /** The newest message under a key. */
   newest(name: LimitName, keys: Keys): Entry | undefined {
-    return this.#track(name, keys)?.at(-1);
+    return this.#track(name, keys)?.newest(1);
   }
 
   /** Counts a message. `now` must not be before that of an earlier call. */
   add(keys: Keys, now: number): Entry {
     if (this.#entries.length >= this.#capacity) this.#forgetOldest();
-    const entry: Entry = { at: Math.max(now, this.#entries.at(-1)?.at ?? now), keys, isKept: false };
-    this.#entries.push(entry);
-    for (const [name, byKey] of this.#tracks) {
-      const key = keys[name];
-      if (name === 'total' || key === undefined) continue;
-      const track = byKey.get(key);
-      if (track) track.push(entry);
-      else byKey.set(key, [entry]);
-    }
+    const entry: Entry = { at: Math.max(now, this.#entries.newest(1)?.at ?? now), keys, isKept: false };
+    this.#push(entry);
     return entry;
+  }
+
+  /** Counts messages of before, in any order, beside those that are counted already. If all are too many, the oldest are left out. */
+  merge(earlier: readonly Entry[]): void {
+    const all = [...this.#entries, ...earlier].sort((a, b) => a.at - b.at);
+    this.#entries = new Track();
+    for (const byKey of this.#tracks.values()) byKey.clear();
+    for (const entry of all.slice(-this.#capacity)) this.#push(entry);
   }
 
   /** Takes a message back out of every window. */
   remove(entry: Entry): void {
-    removeFrom(this.#entries, entry);
-    this.#removeFromTracks(entry);
-  }
-
-  #track(name: LimitName, keys: Keys): readonly Entry[] | undefined {
-    if (name === 'total') return this.#entries;
-    const key = keys[name];
-    return key === undefined ? undefined : (this.#tracks.get(name)?.get(key) ?? []);
-  }
-
-  #forgetOldest(): void {
-    const oldest = this.#entries.shift();
-    if (oldest) this.#removeFromTracks(oldest);
-  }
-
-  #removeFromTracks(entry: Entry): void {
+    this.#entries.remove(entry);
     for (const [name, byKey] of this.#tracks) {
       const key = entry.keys[name];
       const track = key === undefined ? undefined : byKey.get(key);
       if (key === undefined || !track) continue;
-      removeFrom(track, entry);
+      track.remove(entry);
       if (track.length === 0) byKey.delete(key);
     }
   }
-}
 
-/** What expires is first, what is given back is near the end. */
-function removeFrom(entries: Entry[], entry: Entry): void {
-  if (entries[0] === entry) entries.shift();
-  else {
-    const index = entries.lastIndexOf(entry);
-    if (index !== -1) entries.splice(index, 1);
+  #track(name: LimitName, keys: Keys): Track | undefined {
+    if (name === 'total') return this.#entries;
+    const key = keys[name];
+    return key === undefined ? undefined : (this.#tracks.get(name)?.get(key) ?? new Track());
+  }
+
+  #push(entry: Entry): void {
+    this.#entries.push(entry);
+    for (const [name, byKey] of this.#tracks) {
+      const key = entry.keys[name];
+      if (name === 'total' || key === undefined) continue;
+      const track = byKey.get(key) ?? new Track();
+      track.push(entry);
+      byKey.set(key, track);
+    }
+  }
+
+  #isOver(entry: Entry | undefined, now: number): boolean {
+    return entry !== undefined && entry.at + longestWindowMs <= now;
+  }
+
+  #forgetOldest(): void {
+    const { oldest } = this.#entries;
+    if (oldest) this.remove(oldest);
   }
 }

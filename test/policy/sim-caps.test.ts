@@ -158,10 +158,10 @@ describe('the caps of a SIM', () => {
         for (const { afterMs, recipientHmac, segments } of sendings) {
           clock.now += afterMs;
           send(recipientHmac, segments);
-          rows.push({ at: clock.now, sim: 'sim', recipientHmac, segments });
+          rows.push({ at: clock.now, recipientHmac, segments });
         }
         const restarted = counter(clock.now);
-        restarted.caps.restore(rows.toReversed());
+        restarted.caps.restore(history(rows.toReversed()));
         expect(restarted.caps.used('sim')).toEqual(caps.used('sim'));
         const limits = { perDay: 2, perMonth: 10, recipientsPerMonth: 2 };
         for (const recipient of ['a', 'e']) {
@@ -175,7 +175,7 @@ describe('the caps of a SIM', () => {
 
   it('take up a stamp of the future as one of now', () => {
     const { clock, caps } = counter();
-    caps.restore([{ at: clock.now + 365 * day, sim: 'sim', recipientHmac: 'a', segments: 2 }]);
+    caps.restore(history([{ at: clock.now + 365 * day, recipientHmac: 'a', segments: 2 }]));
     expect(caps.used('sim')).toEqual({ dayCount: 2, monthCount: 2, monthRecipients: 1 });
     clock.now += capMonthMs + hour;
     expect(caps.used('sim')).toEqual({ dayCount: 0, monthCount: 0, monthRecipients: 0 });

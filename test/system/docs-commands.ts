@@ -5,8 +5,6 @@ export interface Step {
   command: string;
   /** What its output must have. */
   shows: RegExp;
-  /** Its exit code, 0 if not said. */
-  exits?: number;
   /** It never ends by itself: it is interrupted after so many seconds, which is no failure. */
   stopAfterS?: number;
 }

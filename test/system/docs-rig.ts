@@ -14,11 +14,18 @@ export interface Outcome {
 /** As in the documentation. */
 const device = '/dev/serial/by-id/usb-HUAWEI_HUAWEI_Mobile-if00-port0';
 
+interface Places {
+  /** An empty folder to mount on. */
+  folder: string;
+  repository: string;
+  stepsFile: string;
+}
+
 /**
  * A root of its own: this machine's, under a layer that takes all writes and goes with the process; no network but a loopback of its own, no
  * other process, no device but pseudo terminals. As unshare(1) and mount(8) have it, so it takes root.
  */
-const enter = (folder: string, repository: string, node: string) => `
+const enter = ({ folder, repository, stepsFile }: Places) => `
 set -euo pipefail
 mount -t tmpfs -o mode=755 tmpfs ${folder}
 mkdir ${folder}/writes ${folder}/work ${folder}/root ${folder}/clone-writes ${folder}/clone-work
@@ -36,13 +43,14 @@ ln -s pts/ptmx $root/dev/ptmx
 ln -s /proc/self/fd $root/dev/fd
 for number in 0,stdin 1,stdout 2,stderr; do ln -s /proc/self/fd/\${number%,*} $root/dev/\${number#*,}; done
 mount -t tmpfs -o mode=1777 tmpfs $root/tmp
+cp ${stepsFile} $root/tmp/steps
 mount -t tmpfs -o mode=755 tmpfs $root/run
 mkdir -p $root/run/systemd/system
 rm -rf $root/etc/simgate $root/var/lib/simgate $root/usr/lib/simgate $root/usr/bin/simgate
 mkdir -p $root/srv/simgate
 mount -t overlay overlay -o lowerdir=${repository},upperdir=${folder}/clone-writes,workdir=${folder}/clone-work $root/srv/simgate
 touch $root/usr/local/bin/node
-mount --bind ${node} $root/usr/local/bin/node
+mount --bind ${process.execPath} $root/usr/local/bin/node
 # The network is new, and its loopback down.
 ip link set lo up
 exec chroot $root /usr/bin/env -i HOME=/root LANG=C.UTF-8 TERM=dumb NO_COLOR=1 \\
@@ -137,23 +145,18 @@ export async function runSteps(
   steps: readonly Step[],
   timeoutMs: number,
 ): Promise<Outcome[]> {
-  const folder = mkdtempSync(join(tmpdir(), 'simgate-docs-'));
-  const mountPoint = join(folder, 'mount');
-  mkdirSync(mountPoint);
-  const script = join(folder, 'enter');
-  const stepsFile = join(folder, 'steps');
+  const own = mkdtempSync(join(tmpdir(), 'simgate-docs-'));
+  const folder = join(own, 'root');
+  const script = join(own, 'enter');
+  const stepsFile = join(own, 'steps');
+  mkdirSync(folder);
   writeFileSync(stepsFile, stepsScript(steps));
-  const entering = enter(mountPoint, repository, process.execPath);
-  // Its /tmp is new, and the steps must be in it.
-  writeFileSync(
-    script,
-    entering.replace('mkdir -p $root/run', `cp ${stepsFile} $root/tmp/steps\nmkdir -p $root/run`),
-  );
+  writeFileSync(script, enter({ folder, repository, stepsFile }));
   try {
     const output = await inNamespaces(script, timeoutMs);
     return steps.map((_, index) => outcomeOf(output, index));
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    rmSync(own, { recursive: true, force: true });
   }
 }
 

@@ -40,6 +40,8 @@ export async function open(options: Partial<JournalOptions> = {}): Promise<Rig> 
   const journal = await openJournal({
     retentionDays: 30,
     clock: () => noonMs,
+    wallClock: options.clock ?? (() => noonMs),
+    settleMs: 0,
     retryMs: 20,
     ...options,
     log,
