@@ -29,8 +29,6 @@ export interface Books {
   /** Settles when what earlier runs knew is known again: perhaps long after the start, or never, see {@link Restoration}. */
   whenRestored: Promise<void>;
   isRestored(): boolean;
-  /** Writes what waits and closes the journal. */
-  close(): Promise<void>;
 }
 
 /**
@@ -86,9 +84,5 @@ export async function openBooks(
     now,
     whenRestored: restoration.whenRestored,
     isRestored: () => restoration.isRestored(),
-    close() {
-      restoration.close();
-      return journal.close();
-    },
   };
 }

@@ -152,7 +152,7 @@ async function composeWith(
     ...ownCommands({
       reload,
       secrets: () => secrets,
-      secretUse: verify.lastUse,
+      secretUse: () => verify.lastUse(),
       policy: books.policy,
       caller: () => config.auth0.subject,
     }),

@@ -15,7 +15,7 @@ const fixed: Readonly<Record<string, (config: Config) => unknown>> = {
   'journal.retention_days': ({ journal }) => journal.retentionDays,
   'log.format': ({ log }) => log.format,
   // All but the caps, which are asked for with each message.
-  '[[modem]]': ({ modems }) => modems.map(({ caps: _, ...modem }) => modem),
+  '[[modem]]': ({ modems }) => modems.map((modem) => ({ ...modem, caps: undefined })),
 };
 
 /**

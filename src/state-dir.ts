@@ -16,7 +16,7 @@ export interface StateDir {
    * False while the wall clock reads earlier than the newest time known: the release, the last run here, or `newestStampMs` (milliseconds since 1970);
    * unless the system says that it has synchronised the clock, for then it is the stamps that were wrong.
    */
-  clockIsSet(newestStampMs?: number): boolean;
+  readonly clockIsSet: (newestStampMs?: number) => boolean;
   release(): Promise<void>;
 }
 

@@ -29,7 +29,6 @@ export class Restoration {
   readonly #log: Logger;
   #isRestored = false;
   #isLate = false;
-  #isClosed = false;
   #timer: NodeJS.Timeout | undefined;
 
   constructor({ recent, restore, startedAt, log }: RestorationOptions) {
@@ -57,17 +56,11 @@ export class Restoration {
     });
     await Promise.race([this.whenRestored, late]);
     clearTimeout(this.#timer);
-    if (this.#isRestored || this.#isClosed) return;
+    if (this.#isRestored) return;
     this.#isLate = true;
     this.#tellLate();
     this.#timer = setTimeout(() => this.#tellGivenUp(), Math.max(0, blindMs - this.#sinceStartMs()));
     this.#timer.unref();
-  }
-
-  /** Nothing more is told. */
-  close(): void {
-    this.#isClosed = true;
-    clearTimeout(this.#timer);
   }
 
   #sinceStartMs(): number {
@@ -76,7 +69,7 @@ export class Restoration {
 
   #done(): void {
     this.#isRestored = true;
-    if (!this.#isLate || this.#isClosed) return;
+    if (!this.#isLate) return;
     clearTimeout(this.#timer);
     const after = `the journal could be read ${Math.round(this.#sinceStartMs() / 1000)} s after the start`;
     this.#log.info(`${after}: limits, caps and keys of before are known again`, { event: 'journal' });

@@ -270,7 +270,11 @@ describe('Idempotency-Key', () => {
         Promise.resolve({
           id: 'the-first',
           isReplay: true,
-          ...{ segments: 1, modem: 'main', references: [7], waitedMs: 0, tookMs: 9 },
+          segments: 1,
+          modem: 'main',
+          references: [7],
+          waitedMs: 0,
+          tookMs: 9,
         }),
     });
     const response = await post(gateway, { headers: { 'idempotency-key': '"8e03978e"' } });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Caps, capMonthMs, SimCaps, type SimRow } from '../../src/policy/sim-caps.js';
+import { type Caps, capMonthMs, SimCaps, type SimHistory } from '../../src/policy/sim-caps.js';
 import { hour, minute } from './support/policy.js';
 
 const none: Caps = { perDay: undefined, perMonth: undefined, recipientsPerMonth: undefined };
@@ -13,6 +13,27 @@ function counter(startsAt = Date.UTC(2026, 10, 2, 8)) {
     clock,
     caps,
     send: (recipient: string, segments = 1) => caps.take('sim', recipient, segments).keep(),
+  };
+}
+
+interface Row {
+  at: number;
+  recipientHmac: string;
+  segments: number;
+}
+
+/** Messages as the journal adds them up. */
+function history(rows: readonly Row[]): SimHistory {
+  const hours = new Map<number, number>();
+  const newest = new Map<string, number>();
+  for (const { at, recipientHmac, segments } of rows) {
+    const beganAt = at - (at % hour);
+    hours.set(beganAt, (hours.get(beganAt) ?? 0) + segments);
+    newest.set(recipientHmac, Math.max(at, newest.get(recipientHmac) ?? 0));
+  }
+  return {
+    hours: [...hours].map(([beganAt, segments]) => ({ sim: 'sim', beganAt, segments })),
+    recipients: [...newest].map(([recipientHmac, newestAt]) => ({ sim: 'sim', recipientHmac, newestAt })),
   };
 }
 
@@ -154,7 +175,7 @@ describe('the caps of a SIM', () => {
     fc.assert(
       fc.property(fc.array(row, { maxLength: 40 }), (sendings) => {
         const { clock, caps, send } = counter();
-        const rows: SimRow[] = [];
+        const rows: Row[] = [];
         for (const { afterMs, recipientHmac, segments } of sendings) {
           clock.now += afterMs;
           send(recipientHmac, segments);
@@ -170,6 +191,55 @@ describe('the caps of a SIM', () => {
           );
         }
       }),
+    );
+  });
+
+  it('are the same when the journal is taken up late, among messages of this run', () => {
+    const sending = fc.record({
+      afterMs: fc.oneof(fc.integer({ min: 0, max: hour }), fc.integer({ min: 0, max: 6 * day })),
+      recipientHmac: fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f'),
+      segments: fc.integer({ min: 1, max: 3 }),
+      isKept: fc.boolean(),
+      /** How many messages later its outcome comes. */
+      openFor: fc.integer({ min: 0, max: 4 }),
+    });
+    const place = fc.nat({ max: 30 });
+    fc.assert(
+      fc.property(fc.array(sending, { maxLength: 30 }), place, place, (sendings, first, second) => {
+        const { clock, caps, send } = counter();
+        const restartAt = Math.min(first, second);
+        const restoreAt = Math.max(first, second);
+        const rows: Row[] = [];
+        const restarted = new SimCaps(() => clock.now);
+        const open: { closesAt: number; settle: () => void }[] = [];
+        const settleUntil = (index: number) => {
+          for (const { settle } of open.filter(({ closesAt }) => closesAt <= index)) settle();
+          open.splice(0, open.length, ...open.filter(({ closesAt }) => closesAt > index));
+        };
+        for (const [index, { afterMs, recipientHmac, segments, isKept, openFor }] of sendings.entries()) {
+          clock.now += afterMs;
+          if (index === restoreAt) restarted.restore(history(rows));
+          if (index < restartAt) {
+            send(recipientHmac, segments);
+            rows.push({ at: clock.now, recipientHmac, segments });
+            continue;
+          }
+          const charges = [caps, restarted].map((each) => each.take('sim', recipientHmac, segments));
+          const settle = () => charges.forEach((charge) => (isKept ? charge.keep() : charge.giveBack()));
+          open.push({ closesAt: index + openFor, settle });
+          settleUntil(index);
+        }
+        if (restoreAt >= sendings.length) restarted.restore(history(rows));
+        settleUntil(Number.POSITIVE_INFINITY);
+        expect(restarted.used('sim')).toEqual(caps.used('sim'));
+        for (const limits of [
+          { perDay: 4, perMonth: undefined, recipientsPerMonth: undefined },
+          { perDay: undefined, perMonth: 10, recipientsPerMonth: undefined },
+          { perDay: undefined, perMonth: undefined, recipientsPerMonth: 2 },
+        ])
+          expect(restarted.isReached('sim', limits, 'z', 1)).toEqual(caps.isReached('sim', limits, 'z', 1));
+      }),
+      { numRuns: 500 },
     );
   });
 

@@ -46,7 +46,7 @@ mount -t tmpfs -o mode=1777 tmpfs $root/tmp
 cp ${stepsFile} $root/tmp/steps
 mount -t tmpfs -o mode=755 tmpfs $root/run
 mkdir -p $root/run/systemd/system
-rm -rf $root/etc/simgate $root/var/lib/simgate $root/usr/lib/simgate $root/usr/bin/simgate
+rm -rf $root/etc/simgate $root/var/lib/simgate $root/usr/lib/simgate $root/usr/bin/simgate $root/usr/lib/systemd/system/simgate.service
 mkdir -p $root/srv/simgate
 mount -t overlay overlay -o lowerdir=${repository},upperdir=${folder}/clone-writes,workdir=${folder}/clone-work $root/srv/simgate
 touch $root/usr/local/bin/node

@@ -115,8 +115,14 @@ export interface Rules {
 const off = 'off';
 const openPolicy = {
   countries: ['*'],
-  ...{ per_recipient: off, per_block: off, per_client_ip: off, per_country: off, total: off },
-  ...{ lock_out_first_s: 0, cool_down_recipient_s: 0, cool_down_block_s: 0 },
+  per_recipient: off,
+  per_block: off,
+  per_client_ip: off,
+  per_country: off,
+  total: off,
+  lock_out_first_s: 0,
+  cool_down_recipient_s: 0,
+  cool_down_block_s: 0,
 };
 const noCaps: Caps = { perDay: undefined, perMonth: undefined, recipientsPerMonth: undefined };
 
