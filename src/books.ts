@@ -9,6 +9,7 @@ import { problems } from './http/problem.js';
 import { type Hmac, openHmacKey } from './journal/hmac-key.js';
 import { type Journal, openJournal } from './journal/journal.js';
 import type { MetricsListener } from './metrics/listener.js';
+import { nearlyFullText } from './policy/alarm.js';
 import { Policy } from './policy/policy.js';
 import { SimCaps } from './policy/sim-caps.js';
 import { StampClock } from './stamp-clock.js';
@@ -47,7 +48,13 @@ export async function openBooks(
   const hmac = await openHmacKey(join(stateDir.path, 'hmac.key'));
   const { retentionDays } = config.journal;
   const file = join(stateDir.path, 'journal.db');
-  const journal = await openJournal({ file, retentionDays, log, clock: now, onFault: metrics.journalFault });
+  const journal = await openJournal({
+    file,
+    retentionDays,
+    log,
+    clock: now,
+    onFault: (fault) => metrics.journalFault(fault),
+  });
   let orders = 0;
   const nextOrder = () => (orders += 1);
   const policy = new Policy({
@@ -55,7 +62,9 @@ export async function openBooks(
     hmac,
     now,
     onHold: ({ kind, key, strikes, until }) => journal.saveHold({ kind, key, strikes, untilMs: until }),
-    onRefused: metrics.refused,
+    onRefused: (refusal) => metrics.refused(refusal),
+    onNearlyFull: (full) =>
+      log.warn(nearlyFullText(full), { event: 'limit_nearly_full', limit: full.name, country: full.country }),
   });
   const simCaps = new SimCaps(now);
   const idempotency = new Idempotency({ hmac, now, nextOrder, isBlind: () => restoration.isBlind() });

@@ -160,7 +160,9 @@ function readToml(file: string): { table: TomlTable } | Problem {
       return { path: '', message: `line ${error.line}, column ${error.column}: ${sentence}` };
     }
     if (!(error instanceof Error)) throw error;
-    return { path: '', message: `cannot be read: ${error.message}` };
+    const isMissing = 'code' in error && error.code === 'ENOENT';
+    const remedy = isMissing ? '. "sudo simgate setup" writes one' : '';
+    return { path: '', message: `cannot be read: ${error.message}${remedy}` };
   }
 }
 

@@ -82,7 +82,9 @@ describe('one phone has one spelling', () => {
   it('and reading it again changes nothing; only a trunk prefix is ever left out', () => {
     const digits = fc.stringMatching(/^[0-9]{5,11}$/);
     const anyNumber = fc.record({
-      callingCode: fc.constantFrom(...mobileNumbers).map(({ countryCallingCode }) => `+${countryCallingCode}`),
+      callingCode: fc
+        .constantFrom(...mobileNumbers)
+        .map(({ countryCallingCode }) => `+${countryCallingCode}`),
       national: fc
         .tuple(fc.constantFrom('', '0', '00', '1', '8', '06'), digits)
         .map((parts) => parts.join('').slice(0, 12)),
@@ -94,9 +96,9 @@ describe('one phone has one spelling', () => {
         if (number === undefined || number === text) return;
         expect(readRecipient(number)).toEqual({ number });
         expect(lookUp(number).type).toBeDefined();
-        expect(['0', '06', '1', '8'].map((trunk) => callingCode + trunk + number.slice(callingCode.length))).toContain(
-          text,
-        );
+        expect(
+          ['0', '06', '1', '8'].map((trunk) => callingCode + trunk + number.slice(callingCode.length)),
+        ).toContain(text);
       }),
       { numRuns: 3000 },
     );

@@ -11,6 +11,7 @@
  */
 
 import { link, rename, rm, stat } from 'node:fs/promises';
+import { previousSecretFileOf } from '../config/secrets.js';
 import type { Config } from '../config.js';
 import { NoDaemon } from '../control/client.js';
 import { ControlError } from '../control/protocol.js';
@@ -50,11 +51,6 @@ interface SecretFiles {
   current: string;
   next: string;
   previous: string;
-}
-
-/** Where the old secret is kept while both are accepted; the daemon looks there by itself. */
-export function previousSecretFile(secretFile: string): string {
-  return `${secretFile}.previous`;
 }
 
 /**
@@ -109,10 +105,11 @@ function secretFiles({ auth0, file }: Config): SecretFiles {
     throw new ControlError(
       `the secret stands in SIMGATE_AUTH0_SECRET, which no command can change: put it into a file, and its path into auth0.secret_file of ${file}`,
     );
-  const previous = previousSecretFile(current);
-  if (configured !== undefined && configured !== previous)
+  const previous = previousSecretFileOf(current);
+  // Even if it names that very file: the rotation removes it in the end, and with the key no daemon would start without it.
+  if (configured !== undefined)
     throw new ControlError(
-      `take auth0.previous_secret_file out of ${file} once that old secret is no longer needed: a rotation keeps the old one in ${previous} by itself`,
+      `take auth0.previous_secret_file out of ${file} once that old secret is no longer needed: a rotation keeps the old one in ${previous} by itself, and the daemon looks there`,
     );
   return { current, next: `${current}.next`, previous };
 }

@@ -61,6 +61,9 @@ export const maxCount = 50_000;
 /** No lock-out and no cool-down is longer: it is also a weapon against the person whose number it is. */
 export const longestHoldMs = 900_000;
 
+/** A limit that neighbours share is warned of when it is longer: they would be shut out for as long. */
+const longestSharedWindowMs = 3_600_000;
+
 const countryCodes: ReadonlySet<string> = new Set(getCountries());
 const regionNames = new Intl.DisplayNames('en', { type: 'region', fallback: 'none' });
 
@@ -171,9 +174,10 @@ export const policySchema = v.object(
     allow_prefixes: prefixes,
     refuse_prefixes: prefixes,
     per_recipient: v.optional(limits, '5 in 10 min'),
-    // An office whose people have consecutive numbers and one address is one block and one client.
-    per_block: v.optional(limits, ['200 in 10 min', '400 in 6 h']),
-    per_client_ip: v.optional(limits, ['200 in 10 min', '600 in 6 h']),
+    // An office whose people have consecutive numbers and one address is one block and one client. Who fills a window shuts out all others
+    // in it for as long: an hour at most, but for what bounds the spending of a day.
+    per_block: v.optional(limits, ['200 in 10 min', '600 in 1 h']),
+    per_client_ip: v.optional(limits, ['200 in 10 min', '600 in 1 h']),
     per_country: v.optional(limits, ['1000 in 1 h', '4000 in 24 h']),
     per_caller: v.optional(limits, 'off'),
     // More than one modem can send in an hour: the busiest morning is not to be refused, an attack by night is to be bounded.
@@ -214,6 +218,14 @@ export function policyWarnings(config: PolicyConfig): string[] {
     warnings.push(
       'policy.per_recipient has a window over 15 min: whoever knows a number can shut its owner out for as long',
     );
+  }
+  for (const name of ['per_block', 'per_client_ip'] as const) {
+    if (config.limits[name].some(({ windowMs }) => windowMs > longestSharedWindowMs)) {
+      const neighbours = name === 'per_block' ? 'with numbers beside it' : 'behind the same address';
+      warnings.push(
+        `policy.${name} has a window over 1 h: whoever fills it shuts out everybody ${neighbours} for as long`,
+      );
+    }
   }
   if (config.limits.total.length === 0) {
     warnings.push('policy.total is off: nothing but the caps of each SIM bounds what an attack can cost');

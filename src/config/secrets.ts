@@ -65,11 +65,7 @@ export interface SecretsRead {
 export function readSecrets(config: Config, env: NodeJS.ProcessEnv): SecretsRead {
   const reader = new SecretReader(config.auth0.secretBase64Encoded);
   const current = readCurrent(reader, config, env);
-  const previousFile = config.auth0.previousSecretFile ?? rotatedFrom(config.auth0.secretFile);
-  const previous =
-    previousFile === undefined
-      ? undefined
-      : reader.key('auth0.previous_secret_file', previousFile, undefined);
+  const previous = readPrevious(reader, config);
   for (const [index, { pinFile }] of config.modems.entries()) {
     if (pinFile !== undefined) reader.checkPin(`modem[${index}].pin_file`, pinFile);
   }
@@ -78,14 +74,27 @@ export function readSecrets(config: Config, env: NodeJS.ProcessEnv): SecretsRead
   return { secrets: { current, ...(previous && { previous }) }, problems, warnings };
 }
 
-/**
- * Where `simgate auth0 rotate` keeps the old secret while both are valid: beside the new one, so that no configuration has to be edited.
- * Undefined when there is none.
- */
+/** Where `simgate auth0 rotate` keeps the old secret while both are valid: beside the new one, so that no configuration has to be edited. */
 export function previousSecretFileOf(secretFile: string): string {
   return `${secretFile}.previous`;
 }
 
+/** The secret before the last rotation. Whoever forgets it has two keys to the gateway, so it is told as long as it is there. */
+function readPrevious(reader: SecretReader, { file, auth0 }: Config): Uint8Array | undefined {
+  const path = 'auth0.previous_secret_file';
+  const configured = auth0.previousSecretFile;
+  const previousFile = configured ?? rotatedFrom(auth0.secretFile);
+  if (previousFile === undefined) return undefined;
+  const previous = reader.key(path, previousFile, undefined);
+  const end =
+    configured === undefined
+      ? `finish with \`simgate auth0 rotate\`, or remove ${previousFile} once Auth0 no longer signs with the old one`
+      : `take ${path} out of ${file} once Auth0 no longer signs with the old one`;
+  if (previous) reader.warnings.push(`two secrets are accepted, the present and an old one: ${end}`);
+  return previous;
+}
+
+/** Undefined when there is none. */
 function rotatedFrom(secretFile: string | undefined): string | undefined {
   if (secretFile === undefined) return undefined;
   const file = previousSecretFileOf(secretFile);

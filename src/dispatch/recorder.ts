@@ -9,6 +9,7 @@ import type { SmsModem } from '../modem/sms-modem.js';
 import type { Whereabouts } from '../policy/request.js';
 import type { KeyedRequest, Outcome } from './idempotency.js';
 import type { Message } from './message.js';
+import { knownIccid } from './sim-budget.js';
 
 export interface RecorderOptions {
   journal: Journal;
@@ -57,7 +58,7 @@ export class MessageRecord {
 
   /** Its turn has come at this modem. Settles when that is written, within the journal's bound. */
   starting(modem: SmsModem): Promise<void> {
-    const { iccid } = modem.snapshot();
+    const iccid = knownIccid(modem);
     const sim =
       iccid === undefined ? undefined : { masked: maskNumber(iccid), hmac: this.#options.hmac('sim', iccid) };
     this.#at = { modem: modem.name, ...(sim && { sim }) };

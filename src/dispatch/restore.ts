@@ -7,7 +7,6 @@ import type {
   Recent,
   RecentMessage,
   SavedHold,
-  SimRecipient,
   Outcome as ToldOutcome,
 } from '../journal/entries.js';
 import { type Hold, holdKinds } from '../policy/holds.js';
@@ -27,7 +26,7 @@ export interface Memories {
 
 /** Takes up limits, caps and keys where earlier runs left them; what this run has counted meanwhile counts beside it. To be called once. */
 export function restore(
-  { messages, simHours, simRecipients, holds }: Recent,
+  { messages, simUses, holds }: Recent,
   { policy, simCaps, idempotency }: Memories,
 ): void {
   const counted = messages.filter(({ wasStarted, outcome }) => wasStarted && mayHaveCost(outcome));
@@ -35,24 +34,13 @@ export function restore(
     counted.map((message) => ({ ...message, at: message.atMs })),
     holds.flatMap(toHold),
   );
-  simCaps.restore({
-    hours: simHours.map(({ sim, beganAtMs: beganAt, segments }) => ({ sim: nameOf(sim), beganAt, segments })),
-    recipients: toRecipients(simRecipients),
-  });
+  for (const { sim, ...use } of simUses) simCaps.restore(nameOf(sim), use);
   idempotency.restore(messages.flatMap(toRememberedRequest).reverse());
 }
 
 /** As `simKey` names it. */
 function nameOf(sim: CountedSim): string {
   return 'simHmac' in sim ? sim.simHmac : `modem:${sim.modem}`;
-}
-
-/** One at a time: there may be many. */
-function* toRecipients(
-  list: readonly SimRecipient[],
-): Iterable<{ sim: string; recipientHmac: string; newestAt: number }> {
-  for (const { sim, recipientHmac, newestAtMs } of list)
-    yield { sim: nameOf(sim), recipientHmac, newestAt: newestAtMs };
 }
 
 /** As `dispatch` counts while it runs. */

@@ -113,30 +113,21 @@ export interface RecentMessage {
 /** A SIM as its caps count by it: its ICCID's HMAC, or the modem it was in when its ICCID could not be read. */
 export type CountedSim = { simHmac: string } | { modem: string };
 
-/** Segments that were, or may have been, submitted by a SIM within one hour of the clock (UTC). */
-export interface SimHour {
+/** What was, or may have been, submitted by a SIM. */
+export interface SimUse {
   sim: CountedSim;
-  /** When the hour began. */
-  beganAtMs: number;
-  segments: number;
-}
-
-/** A recipient that a SIM has, or may have, sent to. */
-export interface SimRecipient {
-  sim: CountedSim;
-  recipientHmac: string;
-  /** The newest of those messages. */
-  newestAtMs: number;
+  /** Segments by the hour of the clock (UTC), which has its beginning in milliseconds. */
+  hours: Map<number, number>;
+  /** The recipients' HMACs, each with the beginning of the newest hour in which a message went to it. */
+  recipients: Map<string, number>;
 }
 
 /** What earlier runs knew, and has to be known again after a restart. What this run writes is not among it. */
 export interface Recent {
   /** Newest first. */
   messages: RecentMessage[];
-  /** Newest first. */
-  simHours: SimHour[];
-  /** Newest first; each recipient of a SIM once. */
-  simRecipients: SimRecipient[];
+  /** Each SIM once. */
+  simUses: SimUse[];
   holds: SavedHold[];
   /** The newest stamp of any row: the wall clock was at least there. */
   newestAtMs?: number;

@@ -1,4 +1,4 @@
-import type { CountedSim, Recent, RecentMessage, SimHour, SimRecipient } from './entries.js';
+import type { Recent, RecentMessage, SimUse } from './entries.js';
 import type { CallName, Calls, PageEnd, Since } from './wire.js';
 
 type Ask = <Name extends CallName>(
@@ -29,9 +29,9 @@ export async function readRecent(
   const started = await allMessages(ask, since, true);
   const superseded = await allMessages(ask, since, false);
   const messages = [...started, ...superseded].sort((a, b) => b.atMs - a.atMs);
-  const uses = await allSimUses(ask, { sinceMs: Math.round(simUsesSinceMs), lastChange });
+  const simUses = await allSimUses(ask, { sinceMs: Math.round(simUsesSinceMs), lastChange });
   const { holds, newestAtMs } = await ask('holds', {});
-  return { messages, ...uses, holds, ...(newestAtMs !== undefined && { newestAtMs }) };
+  return { messages, simUses, holds, ...(newestAtMs !== undefined && { newestAtMs }) };
 }
 
 async function allMessages(ask: Ask, since: Since, started: boolean): Promise<RecentMessage[]> {
@@ -44,28 +44,20 @@ async function allMessages(ask: Ask, since: Since, started: boolean): Promise<Re
   return all;
 }
 
-async function allSimUses(
-  ask: Ask,
-  since: Since,
-): Promise<{ simHours: SimHour[]; simRecipients: SimRecipient[] }> {
-  const simHours: SimHour[] = [];
-  const simRecipients: SimRecipient[] = [];
-  /** The recipients of each SIM that are in the list: the first that is met is the newest. */
-  const known = new Map<string, { sim: CountedSim; recipients: Set<string> }>();
+async function allSimUses(ask: Ask, since: Since): Promise<SimUse[]> {
+  const bySim = new Map<string, SimUse>();
   for (let beforeMs = Number.MAX_SAFE_INTEGER; ; ) {
     const hour: Calls['sim_hour']['answer'] = await ask('sim_hour', { beforeMs, since });
-    if (hour === undefined) return { simHours, simRecipients };
+    if (hour === undefined) return [...bySim.values()];
     beforeMs = hour.beganAtMs;
-    const sums = new Map<CountedSim, number>();
-    for (const { sim, recipientHmac, segments, newestAtMs } of hour.uses) {
-      const of = 'simHmac' in sim ? sim.simHmac : `modem:${sim.modem}`;
-      const { sim: same, recipients } = known.get(of) ?? { sim, recipients: new Set<string>() };
-      known.set(of, { sim: same, recipients });
-      sums.set(same, (sums.get(same) ?? 0) + segments);
-      if (recipients.has(recipientHmac)) continue;
-      recipients.add(recipientHmac);
-      simRecipients.push({ sim: same, recipientHmac, newestAtMs });
+    for (const { sim, segments, recipients } of hour.uses) {
+      const name = JSON.stringify(sim);
+      const use = bySim.get(name) ?? { sim, hours: new Map(), recipients: new Map<string, number>() };
+      bySim.set(name, use);
+      use.hours.set(hour.beganAtMs, segments);
+      // The newest hour comes first.
+      for (const hmac of JSON.parse(recipients) as string[])
+        if (!use.recipients.has(hmac)) use.recipients.set(hmac, hour.beganAtMs);
     }
-    for (const [sim, segments] of sums) simHours.push({ sim, beganAtMs: hour.beganAtMs, segments });
   }
 }

@@ -125,9 +125,8 @@ export function recentMessage(row: SqlRow): RecentMessage {
 export function useOfHour(row: SqlRow): HourOfUse['uses'][number] {
   return {
     sim: row.sim_hmac === null ? { modem: row.modem as string } : { simHmac: row.sim_hmac as string },
-    recipientHmac: row.recipient_hmac as string,
     segments: row.segments as number,
-    newestAtMs: row.newest_at as number,
+    recipients: row.recipients as string,
   };
 }
 

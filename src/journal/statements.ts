@@ -32,10 +32,10 @@ export const cutHolds = `DELETE FROM holds WHERE until < ?
   OR (kind, key) IN (SELECT kind, key FROM holds ORDER BY until DESC LIMIT -1 OFFSET ?)`;
 
 /** What may have been submitted counts as sent; a late outcome is the truth. */
-export const usesOfHour = `SELECT sim_hmac, iif(sim_hmac IS NULL, modem, NULL) AS modem, recipient_hmac,
-  sum(segments) AS segments, max(at) AS newest_at FROM messages
+export const usesOfHour = `SELECT sim_hmac, iif(sim_hmac IS NULL, modem, NULL) AS modem, sum(segments) AS segments,
+  json_group_array(DISTINCT recipient_hmac) AS recipients FROM messages
   WHERE was_started = 1 AND at >= ? AND at < ? AND change_id <= ? AND coalesce(late_submitted, submitted, 'unknown') <> 'no'
-  GROUP BY 1, 2, 3`;
+  GROUP BY 1, 2`;
 
 export const noteOpening = 'INSERT INTO openings VALUES (1, ?) ON CONFLICT DO UPDATE SET at = excluded.at';
 export const closeOpenRows = `UPDATE messages SET state = 'ended', status = 504, code = 'outcome_unknown', submitted = 'unknown',

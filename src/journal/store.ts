@@ -1,13 +1,7 @@
 /** The database itself, as the journal's thread has it. All calls are synchronous and throw the errors of SQLite. */
 
 import Database from 'libsql';
-import {
-  type LogFilter,
-  type LogPage,
-  maxLogRows,
-  type RecentMessage,
-  type SavedHold,
-} from './entries.js';
+import { type LogFilter, type LogPage, maxLogRows, type RecentMessage, type SavedHold } from './entries.js';
 import { type Fault, faultOf } from './faults.js';
 import {
   endedValues,
@@ -123,7 +117,7 @@ export class Store {
     return this.#page(which, before, since, recentMessage);
   }
 
-  /** What the SIMs sent to each recipient, in the newest hour before `beforeMs` in which earlier runs sent anything. */
+  /** What the SIMs sent, in the newest hour before `beforeMs` in which earlier runs sent anything. */
   simHour(beforeMs: number, { sinceMs, lastChange }: Since): HourOfUse | undefined {
     const newest = this.#get(
       'SELECT at FROM messages WHERE was_started = 1 AND at >= ? AND at < ? ORDER BY at DESC LIMIT 1',
@@ -186,7 +180,10 @@ export class Store {
 
   /** What the process before never learned: it may have been sent (I4). */
   #closeOpenRows(): number {
-    return this.#run(closeOpenRows, this.#nextChange()).changes;
+    const { changes } = this.#run(closeOpenRows, this.#change + 1);
+    // A number that no row has would be given to a row of this run when the file is opened again.
+    if (changes > 0) this.#change += 1;
+    return changes;
   }
 
   #writeOne(entry: Entry): void {

@@ -42,10 +42,15 @@ export interface Since {
   lastChange: number;
 }
 
-/** What the SIMs sent within one hour. */
+/** What each SIM sent within one hour. */
 export interface HourOfUse {
   beganAtMs: number;
-  uses: { sim: CountedSim; recipientHmac: string; segments: number; newestAtMs: number }[];
+  uses: {
+    sim: CountedSim;
+    segments: number;
+    /** JSON: a list of HMACs. As one text they pass between the threads at a quarter of the cost. */
+    recipients: string;
+  }[];
 }
 
 /** Which rows must go. */

@@ -17,7 +17,15 @@ export interface ExplanationJson {
   /** ISO 3166-1 codes: several when the range is not known, none when the number belongs to no country. */
   countries: readonly string[];
   number_type: string;
-  limits: { name: string; count: number; window_ms: number; used: number; free_in_ms: number }[];
+  limits: {
+    name: string;
+    count: number;
+    window_ms: number;
+    used: number;
+    free_in_ms: number;
+    /** Of `per_country` and `total`: 80 % is used. */
+    is_nearly_full: boolean;
+  }[];
   limits_not_looked_at: readonly string[];
   holds: { kind: HoldKind; strikes: number; free_in_ms: number }[];
 }
@@ -32,12 +40,13 @@ export function explanationJson(recipient: string, explanation: Explanation): Ex
     ...(refusal?.retryAfterMs !== undefined && { retry_after_ms: Math.ceil(refusal.retryAfterMs) }),
     countries: numbering.countries,
     number_type: numbering.type ?? 'unknown',
-    limits: fills.map(({ name, limit, used, freeInMs }) => ({
+    limits: fills.map(({ name, limit, used, freeInMs, isNearlyFull }) => ({
       name,
       count: limit.count,
       window_ms: limit.windowMs,
       used,
       free_in_ms: Math.ceil(freeInMs),
+      is_nearly_full: isNearlyFull,
     })),
     limits_not_looked_at: notLookedAt,
     holds: holds.map(({ kind, strikes, freeInMs }) => ({ kind, strikes, free_in_ms: Math.ceil(freeInMs) })),
@@ -51,7 +60,8 @@ export function explanationText(json: ExplanationJson): string {
     : `refused, ${json.code} (${json.reason}): ${json.detail}`;
   const limits = json.limits.map((limit) => {
     const text = limitText({ count: limit.count, windowMs: limit.window_ms });
-    const wait = limit.free_in_ms > 0 ? `; room in ${durationText(limit.free_in_ms)}` : '';
+    const nearlyFull = limit.is_nearly_full ? '; nearly full, for everybody' : '';
+    const wait = limit.free_in_ms > 0 ? `; room in ${durationText(limit.free_in_ms)}` : nearlyFull;
     return `${limit.name.padEnd(nameWidth)}${limit.used} of ${text}${wait}`;
   });
   const off = json.limits_not_looked_at.map((name) => `${name.padEnd(nameWidth)}off, or nothing to count by`);

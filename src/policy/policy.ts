@@ -6,13 +6,20 @@ import {
   type PolicyConfig,
 } from '../config/policy.js';
 import { SendError } from '../errors.js';
+import { Alarm, isShared, type NearlyFull, nearlyFullCount } from './alarm.js';
 import { clientNetwork } from './client-network.js';
-import { type Hold, type HoldKind, Holds, holdKinds } from './holds.js';
+import { type Hold, Holds, holdKinds } from './holds.js';
 import { lookUp, type Numbering } from './numbering.js';
+import {
+  earlierOneObstacle,
+  holdObstacle,
+  memoryObstacle,
+  type Obstacle,
+  windowObstacle,
+} from './obstacle.js';
 import { refuseRecipient } from './recipient-rules.js';
 import type { Explanation, PolicyRequest, PolicyRow, Refusal, Reservation, Whereabouts } from './request.js';
 import { type Entry, type Keys, SlidingWindows } from './windows.js';
-import { durationText, limitText } from './wording.js';
 
 export interface PolicyOptions {
   config: PolicyConfig;
@@ -24,6 +31,8 @@ export interface PolicyOptions {
   onHold?: (hold: Hold) => void;
   /** Told of every message that is refused, and by what. Must not throw. */
   onRefused?: (refusal: Refusal) => void;
+  /** Told, once an hour for each, of a limit for a country or for all that is 80 % full: who fills it shuts others out. Must not throw. */
+  onNearlyFull?: (limit: NearlyFull) => void;
   /** How many messages are remembered; default and bound as {@link SlidingWindows}. */
   capacity?: number;
 }
@@ -36,14 +45,6 @@ interface Subject {
   ipHmac: string | undefined;
 }
 
-/** A refusal for a time. */
-interface Obstacle {
-  reason: Refusal['reason'];
-  detail: string;
-  /** Wall milliseconds. */
-  until: number;
-}
-
 /**
  * Who may be written to, and how often. Everything is synchronous: of many requests at once exactly as many are let in as a limit allows.
  * It counts messages; what a SIM may send is counted in segments, elsewhere.
@@ -54,6 +55,8 @@ export class Policy {
   readonly #now: () => number;
   readonly #onHold: (hold: Hold) => void;
   readonly #onRefused: (refusal: Refusal) => void;
+  readonly #onNearlyFull: (limit: NearlyFull) => void;
+  readonly #alarm = new Alarm();
   readonly #windows: SlidingWindows;
   readonly #holds: Holds;
 
@@ -63,6 +66,7 @@ export class Policy {
     now,
     onHold = () => undefined,
     onRefused = () => undefined,
+    onNearlyFull = () => undefined,
     capacity,
   }: PolicyOptions) {
     this.#config = config;
@@ -70,6 +74,7 @@ export class Policy {
     this.#now = now;
     this.#onHold = onHold;
     this.#onRefused = onRefused;
+    this.#onNearlyFull = onNearlyFull;
     this.#windows = new SlidingWindows(capacity);
     this.#holds = new Holds(capacity);
   }
@@ -91,7 +96,11 @@ export class Policy {
         ...(refusal.retryAfterMs !== undefined && { retryAfterMs: refusal.retryAfterMs }),
       });
     }
-    return this.#reservation(subject, this.#windows.add(subject.keys, now));
+    const entry = this.#windows.add(subject.keys, now);
+    for (const nearlyFull of this.#nearlyFull(subject.keys, now)) {
+      if (this.#alarm.isDue(nearlyFull, now)) this.#onNearlyFull(nearlyFull);
+    }
+    return this.#reservation(subject, entry);
   }
 
   /** What a message is counted by, whether it is let in or not. */
@@ -110,7 +119,11 @@ export class Policy {
     return {
       numbering: subject.numbering,
       refusal: this.#judge(request.recipient, subject, now).refusal,
-      fills: fills.map((fill) => ({ ...fill, freeInMs: Math.max(0, (fill.freeAt ?? now) - now) })),
+      fills: fills.map((fill) => ({
+        ...fill,
+        freeInMs: Math.max(0, (fill.freeAt ?? now) - now),
+        isNearlyFull: isShared(fill.name) && fill.used >= nearlyFullCount(fill.limit),
+      })),
       notLookedAt: limitNames.filter((name) => !fills.some((fill) => fill.name === name)),
       holds: this.#lasting(subject, now).map((hold) => ({ ...hold, freeInMs: hold.until - now })),
     };
@@ -157,7 +170,7 @@ export class Policy {
     const lasting = this.#lasting(subject, now);
     const lockOut = lasting.length === 0 ? this.#lockOut(subject, now) : undefined;
     const obstacles = [
-      ...(lockOut ? [lockOut] : lasting).map((hold) => obstacleOf(hold, now)),
+      ...(lockOut ? [lockOut] : lasting).map((hold) => holdObstacle(hold, now)),
       ...this.#earlierOneWaits(subject, now),
       ...this.#fullWindows(subject.keys, now),
       ...this.#fullMemory(now),
@@ -204,9 +217,7 @@ export class Policy {
     const newest = this.#windows.newest('per_recipient', keys);
     const before = this.#holds.remembered('lock_out', recipientHmac, now);
     if (firstMs === 0 || !newest || newest.isKept || !before || newest.at < before.until) return [];
-    const detail =
-      'after a lock-out the recipient gets one message at a time, and one is on its way (policy.per_recipient)';
-    return [{ reason: 'per_recipient', detail, until: now + firstMs }];
+    return [earlierOneObstacle(now + firstMs)];
   }
 
   #fullWindows(keys: Keys, now: number): Obstacle[] {
@@ -216,9 +227,16 @@ export class Policy {
   #limitsReached(name: LimitName, keys: Keys, now: number): Obstacle[] {
     return this.#config.limits[name].flatMap((limit) => {
       const until = this.#windows.freeAt(name, limit, keys, now);
-      if (until === undefined) return [];
-      const detail = `the limit of ${limitText(limit)} (policy.${name}) is reached; there is room in ${durationText(until - now)}`;
-      return [{ reason: name, detail, until }];
+      return until === undefined ? [] : [windowObstacle(name, limit, until, now)];
+    });
+  }
+
+  #nearlyFull(keys: Keys, now: number): NearlyFull[] {
+    return limitNames.filter(isShared).flatMap((name) => {
+      const country = name === 'per_country' ? keys.per_country : undefined;
+      return this.#config.limits[name]
+        .filter((limit) => this.#windows.hasAtLeast(nearlyFullCount(limit), name, limit.windowMs, keys, now))
+        .map((limit) => ({ name, limit, ...(country !== undefined && { country }) }));
     });
   }
 
@@ -227,11 +245,7 @@ export class Policy {
       limits.map(({ windowMs }) => windowMs),
     );
     const { hasRoom, freeAt } = this.#windows.makeRoom(now, Math.max(0, ...windows));
-    if (hasRoom) return [];
-    const detail =
-      'more messages are within the longest window of [policy] than can be remembered; ' +
-      `there is room in ${durationText(freeAt - now)}. Shorter windows need fewer`;
-    return [{ reason: 'memory', detail, until: freeAt }];
+    return hasRoom ? [] : [memoryObstacle(freeAt, now)];
   }
 
   #begin(hold: Hold, now: number): void {
@@ -294,20 +308,5 @@ function keysOf(message: Counted): Keys {
     ...(ipHmac !== undefined && { per_client_ip: ipHmac }),
     ...(country !== undefined && { per_country: country }),
     ...(caller !== undefined && { per_caller: caller }),
-  };
-}
-
-/** The keys of `[policy]` that say how long. */
-const holdTexts: Readonly<Record<HoldKind, string>> = {
-  lock_out: 'too many messages went to this recipient (policy.per_recipient, policy.lock_out_first_s)',
-  cool_down_recipient: 'a message to this recipient stalled a modem (policy.cool_down_recipient_s)',
-  cool_down_block: 'messages to several numbers beside this one stalled a modem (policy.cool_down_block_s)',
-};
-
-function obstacleOf({ kind, until }: Hold, now: number): Obstacle {
-  return {
-    reason: kind,
-    detail: `${holdTexts[kind]}; there is room in ${durationText(until - now)}`,
-    until,
   };
 }

@@ -62,7 +62,11 @@ export interface Explanation {
   /** `undefined`: the message would be let in. */
   refusal: Refusal | undefined;
   /** Every window that the request would be counted in. */
-  fills: readonly (Fill & { freeInMs: number })[];
+  fills: readonly (Fill & {
+    freeInMs: number;
+    /** Of a limit that many share: 80 % is used. */
+    isNearlyFull: boolean;
+  })[];
   /** Limits without a window, or without what they count by. */
   notLookedAt: readonly LimitName[];
   holds: readonly (Hold & { freeInMs: number })[];

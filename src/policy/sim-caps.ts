@@ -22,12 +22,12 @@ export interface Charge {
   giveBack(): void;
 }
 
-/** What SIMs sent in the last 30 days as the journal knows it. All times are wall milliseconds. */
+/** What a SIM sent in the last 30 days as the journal knows it, by the hour of the clock; wall milliseconds of when that hour began. */
 export interface SimHistory {
-  /** Segments by the hour of the clock (UTC); each hour of a SIM once. */
-  hours: Iterable<{ sim: string; beganAt: number; segments: number }>;
-  /** The newest message to each recipient. */
-  recipients: Iterable<{ sim: string; recipientHmac: string; newestAt: number }>;
+  /** Segments by hour. */
+  hours: ReadonlyMap<number, number>;
+  /** The newest hour by recipient. */
+  recipients: ReadonlyMap<string, number>;
 }
 
 /** What a SIM has sent: segments, and different recipients. */
@@ -127,21 +127,17 @@ export class SimCaps {
   }
 
   /**
-   * Takes up what earlier runs sent, in any order, at any time but only once; what this run has sent counts beside it. A stamp of the
-   * future counts as now.
+   * Takes up what earlier runs sent, at any time but only once; what this run has sent counts beside it. A recipient counts from the end of
+   * its hour. A stamp of the future counts as now.
    */
-  restore({ hours, recipients }: SimHistory): void {
+  restore(sim: string, { hours, recipients }: SimHistory): void {
     const now = this.#now();
-    for (const { sim, beganAt, segments } of hours) {
+    const known = this.#current(sim, now);
+    for (const [beganAt, segments] of hours) {
       const at = Math.min(beganAt, now);
-      if (endOfHour(at) + capMonthMs > now) addToHour(this.#current(sim, now).hours, at, segments);
+      if (endOfHour(at) + capMonthMs > now) addToHour(known.hours, at, segments);
     }
-    const before = new Map<string, Map<string, number>>();
-    for (const { sim, recipientHmac, newestAt } of recipients) {
-      const bySim = before.get(sim) ?? new Map<string, number>();
-      before.set(sim, bySim.set(recipientHmac, Math.min(newestAt, now)));
-    }
-    for (const [sim, keptAts] of before) mergeRecipients(this.#current(sim, now), keptAts, now);
+    mergeRecipients(known, recipients, now);
   }
 
   /** What counts now. */
@@ -192,10 +188,11 @@ function addToHour(hours: Hour[], at: number, segments: number): void {
 }
 
 /** Puts those of before in front of those that this run has kept; charges hold on to what is there. */
-function mergeRecipients(sim: Sim, keptAts: ReadonlyMap<string, number>, now: number): void {
+function mergeRecipients(sim: Sim, hours: ReadonlyMap<string, number>, now: number): void {
   const own = sim.recipients;
   sim.recipients = new Map();
-  for (const [hmac, keptAt] of [...keptAts].sort(([, a], [, b]) => a - b)) {
+  for (const [hmac, beganAt] of [...hours].sort(([, a], [, b]) => a - b)) {
+    const keptAt = Math.min(beganAt + hourMs, now);
     const recipient = own.get(hmac) ?? { keptAt: undefined, open: 0 };
     if (recipient.keptAt !== undefined || keptAt + capMonthMs <= now) continue;
     recipient.keptAt = keptAt;

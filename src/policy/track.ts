@@ -1,8 +1,5 @@
 import type { Entry } from './windows.js';
 
-/** So many forgotten entries may lie before the first one that counts, unless they are fewer than those that count. */
-const leastSlack = 32;
-
 /**
  * Messages in the order of their times. Adding, and forgetting the oldest, take constant time on the average however long it is: the head
  * moves on, and what lies before it is cut off once it is more than the rest.
@@ -42,7 +39,7 @@ export class Track {
       const index = this.#entries.lastIndexOf(entry);
       if (index >= this.#head) this.#entries.splice(index, 1);
     }
-    if (this.#head > Math.max(leastSlack, this.length)) {
+    if (this.#head > this.length) {
       this.#entries = this.#entries.slice(this.#head);
       this.#head = 0;
     }

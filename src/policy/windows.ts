@@ -70,6 +70,11 @@ export class SlidingWindows {
     return first && first.at + limit.windowMs > now ? first.at + limit.windowMs : undefined;
   }
 
+  /** Whether at least `count` messages (1 or more) are in the last `windowMs` for who has `keys`. Takes constant time. */
+  hasAtLeast(count: number, name: LimitName, windowMs: number, keys: Keys, now: number): boolean {
+    return this.freeAt(name, { count, windowMs }, keys, now) !== undefined;
+  }
+
   /** The newest message under a key. */
   newest(name: LimitName, keys: Keys): Entry | undefined {
     return this.#track(name, keys)?.newest(1);

@@ -201,11 +201,17 @@ it('refuses a setup while it is under way', async () => {
   await expect(at.run('setup', '--yes')).rejects.toThrow('a rotation of the secret is under way');
 });
 
-it('refuses a configuration in which it could not keep the old secret', async () => {
-  desk = await Desk.open({ auth0: 'previous_secret_file = "old"', withDaemon: true });
-  writeFileSync(join(desk.folder, 'old'), 'an old secret of this test 0123456789abcdef');
+it.each([
+  ['it could not keep the old secret', 'old'],
+  ['no daemon would start once it has removed the old secret', 'auth0-secret.previous'],
+])('refuses a configuration in which %s', async (_why, name) => {
+  desk = await Desk.open({ auth0: `previous_secret_file = "${name}"`, withDaemon: true });
+  const old = join(desk.folder, name);
+  writeFileSync(old, 'an old secret of this test 0123456789abcdef');
   await desk.run('setup', '--gateway-url', gatewayUrl, '--yes');
   await expect(desk.run('rotate')).rejects.toThrow('take auth0.previous_secret_file out');
+  expect(existsSync(old)).toBe(true);
+  expect(existsSync(`${desk.secretFile}.next`)).toBe(false);
 });
 
 it('gives the Action the new secret in the unified world', async () => {

@@ -149,11 +149,11 @@ it('the defaults are those of the manual', () => {
       per_recipient: [{ count: 5, windowMs: 600_000 }],
       per_block: [
         { count: 200, windowMs: 600_000 },
-        { count: 400, windowMs: 21_600_000 },
+        { count: 600, windowMs: 3_600_000 },
       ],
       per_client_ip: [
         { count: 200, windowMs: 600_000 },
-        { count: 600, windowMs: 21_600_000 },
+        { count: 600, windowMs: 3_600_000 },
       ],
       per_country: [
         { count: 1000, windowMs: 3_600_000 },
@@ -176,5 +176,10 @@ it('what is unwise is told', () => {
     expect.stringContaining('policy.per_recipient'),
   ]);
   expect(policyWarnings(read({ per_recipient: '5 in 15 min' }))).toEqual([]);
+  for (const name of ['per_block', 'per_client_ip']) {
+    expect(policyWarnings(read({ [name]: ['200 in 10 min', '900 in 61 min'] }))).toMatchObject([
+      expect.stringContaining(`policy.${name} has a window over 1 h: whoever fills it shuts out everybody`),
+    ]);
+  }
   expect(policyWarnings(read({ total: 'off' }))).toMatchObject([expect.stringContaining('policy.total')]);
 });

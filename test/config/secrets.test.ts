@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { ConfigError, loadConfig, loadSecrets } from '../../src/config.js';
+import { ConfigError, checkConfig, loadConfig, loadSecrets } from '../../src/config.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'simgate-secrets-'));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -142,6 +142,22 @@ describe('what is unwise about a secret', () => {
       'auth0.secret_file: the key has 8 octets; HS256 asks for 32 (RFC 7518 3.2)',
       'auth0.secret_file: the secret begins or ends with white space, which counts',
     ]);
+  });
+
+  it.each([
+    ['configured', 'previous_secret_file = "old"\n', 'take auth0.previous_secret_file out of'],
+    ['left by a rotation', '', 'finish with `simgate auth0 rotate`, or remove'],
+  ])('is an old one that is still accepted, %s', (_how, line, end) => {
+    const old = write(line === '' ? 'secret.previous' : 'old', `${long}-old`);
+    write('secret', long);
+    const loaded = config(`secret_file = "secret"\n${line}`);
+    expect(text(loadSecrets(loaded, {}).previous)).toBe(`${long}-old`);
+    const expected = [
+      expect.stringContaining(`two secrets are accepted, the present and an old one: ${end}`),
+    ];
+    expect(loaded.warnings).toEqual(expected);
+    expect(checkConfig(loaded.file, {}).warnings).toEqual(expected);
+    rmSync(old);
   });
 
   it('is not a file for a group, as packages install it', () => {

@@ -49,7 +49,13 @@ afterEach(() => {
 function setUp() {
   let orders = 0;
   const tries: Try[] = [];
-  const idempotency = new Idempotency({ hmac, now: () => Date.now(), nextOrder: () => (orders += 1) });
+  const blind = { is: false };
+  const idempotency = new Idempotency({
+    hmac,
+    now: () => Date.now(),
+    nextOrder: () => (orders += 1),
+    isBlind: () => blind.is,
+  });
   const request = (changes: Partial<Message> = {}, deadlineMs = 25_000) => {
     const caller = new AbortController();
     const key = idempotency.identify({ ...sample, ...changes })!;
@@ -64,7 +70,7 @@ function setUp() {
     answer.catch(() => undefined); // looked at below
     return { answer, key, hangUp: () => caller.abort() };
   };
-  return { idempotency, tries, request };
+  return { idempotency, tries, request, blind };
 }
 
 const code = (expected: SendErrorCode) => expect.objectContaining({ code: expected });
@@ -228,6 +234,55 @@ describe('a joined message', () => {
 });
 
 describe('what an earlier run knew', () => {
+  it('is not guessed at: while the journal cannot be read, only keys of this run are served', async () => {
+    const { idempotency, request, tries, blind } = setUp();
+    request({ idempotencyKey: 'own' });
+    blind.is = true;
+    await expect(request({ idempotencyKey: 'earlier' }).answer).rejects.toEqual(code('deadline_unreachable'));
+    const repeat = request({ idempotencyKey: 'own' });
+    tries[0]!.accept();
+    expect((await repeat.answer).isReplay).toBe(true);
+    expect(tries).toHaveLength(1);
+    const identified = idempotency.identify({ ...sample, idempotencyKey: 'earlier' })!;
+    const result = { id: 'earlier', segments: 1, modem: 'main', references: [3], waitedMs: 0, tookMs: 5 };
+    idempotency.restore([{ ...identified, at: Date.now() - 1_000, outcome: { result } }]);
+    expect(await request({ idempotencyKey: 'earlier' }).answer).toEqual({ ...result, isReplay: true });
+    blind.is = false;
+    request({ idempotencyKey: 'new' });
+    expect(tries).toHaveLength(2);
+  });
+
+  it('gives way to what this run knows of a key, but not to that it was not sent', async () => {
+    const { idempotency, request, tries } = setUp();
+    const identify = (key: string) => idempotency.identify({ ...sample, idempotencyKey: key })!;
+    for (const key of ['sent', 'running', 'unsent']) request({ idempotencyKey: key });
+    tries[0]!.accept();
+    tries[2]!.fail('no_modem_ready');
+    await settled();
+    const result = { id: 'earlier', segments: 1, modem: 'main', references: [3], waitedMs: 0, tookMs: 5 };
+    const at = Date.now() - 1_000;
+    idempotency.restore(
+      ['sent', 'running', 'unsent'].map((key) => ({ ...identify(key), at, outcome: { result } })),
+    );
+    expect((await request({ idempotencyKey: 'sent' }).answer).id).toBe('first');
+    expect((await request({ idempotencyKey: 'unsent' }).answer).id).toBe('earlier');
+    const joined = request({ idempotencyKey: 'running' });
+    tries[1]!.accept();
+    expect((await joined.answer).id).toBe('first');
+    expect(tries).toHaveLength(3);
+  });
+
+  it('keeps the order of a key that this run has seen, when neither has sent it', async () => {
+    const { idempotency, request, tries } = setUp();
+    request();
+    tries[0]!.fail('no_modem_ready');
+    await settled();
+    const error = new SendError('no_modem_ready');
+    idempotency.restore([{ ...idempotency.identify(sample)!, at: Date.now() - 1_000, outcome: { error } }]);
+    request();
+    expect(tries[1]!.order).toBe(tries[0]!.order);
+  });
+
   it('is told again, or tried again, or refused as reused', async () => {
     const { idempotency, request, tries } = setUp();
     const identify = (key: string) => idempotency.identify({ ...sample, idempotencyKey: key })!;

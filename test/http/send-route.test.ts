@@ -134,6 +134,7 @@ describe('the recipient', () => {
     ['\u202a+4915112345678\u202c', '+4915112345678'],
     ['\u200e+49\u2066151\u206912345678\ufeff', '+4915112345678'],
     [' +123456789012345\n', '+123456789012345'],
+    ['+49 (0)151 12345678', '+4915112345678'],
   ])('%j becomes %s', async (recipient, e164) => {
     expect((await answerTo({ ...validBody, recipient })).message?.recipient).toBe(e164);
   });
@@ -162,6 +163,18 @@ describe('the recipient', () => {
       { level: 'warn', status: 400, code: 'recipient_invalid' },
     ]);
   });
+});
+
+it('a recipient with zeros too many is refused, and told how to write it, without the number', async () => {
+  const { status, answer, message } = await answerTo({ ...validBody, recipient: '+49 00151 12345678' });
+  expect({ status, code: answer.code, message }).toEqual({
+    status: 400,
+    code: 'recipient_invalid',
+    message: undefined,
+  });
+  expect(answer.detail).toBe(
+    'recipient has 0, the prefix of calls within the country, after +49: leave it out',
+  );
 });
 
 describe('the text', () => {

@@ -29,7 +29,8 @@ test('refusals that come slowly are all admitted', () => {
 
 test('the queue keeps the order, and an entry until it is written', () => {
   const queue = new WriteQueue(3);
-  const entry = (id: string) => ({ kind: 'hold', hold: { kind: 'lock_out', key: id, strikes: 1, untilMs: 0 } }) as const;
+  const entry = (id: string) =>
+    ({ kind: 'hold', hold: { kind: 'lock_out', key: id, strikes: 1, untilMs: 0 } }) as const;
   const written: string[] = [];
   const taken = ['a', 'b', 'c', 'd'].map((id) => queue.add(entry(id), () => written.push(id)));
   expect(taken).toEqual([true, true, true, false]);

@@ -2,7 +2,7 @@ import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, writeFileSyn
 import { basename, dirname, join } from 'node:path';
 import type { Worker } from 'node:worker_threads';
 import Database from 'libsql';
-import { expect, test, vi } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { faultOf } from '../../src/journal/faults.js';
 import { ended, folder, look, open, type Rig, rowsOf, started } from './support/rig.js';
 
@@ -65,6 +65,53 @@ test('a start waits no longer than its bound for a slow file, and is written whe
   ]);
   await journal.started(started('c'));
   expect(rowsOf(file)).toHaveLength(3);
+});
+
+test('messages wait for the file again once it keeps up, though the queue is never empty', async () => {
+  const { journal, file } = await open({ startedBoundMs: 1_000 });
+  const db = new Database(file, { timeout: 5_000 });
+  db.exec('BEGIN IMMEDIATE');
+  await journal.started(started('slow'));
+  let number = 0;
+  const feed = () => {
+    if (journal.state().pending < 8) journal.ended(ended(`m${(number += 1)}`));
+    feeding = setImmediate(feed);
+  };
+  let feeding = setImmediate(feed);
+  onTestFinished(() => clearImmediate(feeding));
+  db.exec('ROLLBACK');
+  let tries = 0;
+  await vi.waitFor(async () => {
+    const id = `started-${(tries += 1)}`;
+    await journal.started(started(id));
+    const written = look(file, (own) => own.prepare('SELECT 1 FROM messages WHERE id = ?').get(id));
+    expect(written).toBeDefined();
+  }, 5_000);
+  expect(number).toBeGreaterThan(8);
+});
+
+test('what earlier runs knew is read once a locked file is free, without what this run has written', async () => {
+  const file = await filled();
+  const db = new Database(file, { timeout: 5_000 });
+  db.exec('BEGIN IMMEDIATE');
+  const rig = await open({ file, busyTimeoutMs: 10 });
+  const recent = rig.journal.recent({ messagesSinceMs: 0, simUsesSinceMs: 0 });
+  await rig.journal.started(started('own'));
+  rig.journal.ended(ended('own'));
+  expect(rig.journal.state().isOk).toBe(false);
+  db.exec('ROLLBACK');
+  const { messages, simUses } = await recent;
+  expect(messages).toHaveLength(600);
+  expect(simUses.map(({ hours }) => [...hours.values()])).toEqual([[600]]);
+  await vi.waitFor(() => expect(rowsOf(file)).toHaveLength(601), 5_000);
+});
+
+test('what earlier runs knew is read anew when the thread crashes in the middle', async () => {
+  const rig = await open({ file: await filled() });
+  const recent = rig.journal.recent({ messagesSinceMs: 0, simUsesSinceMs: 0 });
+  crash();
+  rig.journal.ended(ended('own'));
+  expect((await recent).messages).toHaveLength(600);
 });
 
 test('a file that another program keeps locked is told once; all is written when it lets go', async () => {

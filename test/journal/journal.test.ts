@@ -38,6 +38,30 @@ test('its outcome goes into the same row, in whole milliseconds', async () => {
   ]);
 });
 
+test('of a message that went over to another modem, the journal knows that one, whichever entry is written twice', async () => {
+  const first = await open();
+  const sim = (digit: string) => ({ masked: `…${digit}`, hmac: digit.repeat(32) });
+  const one = started('a', { modem: 'one', sim: sim('1') });
+  const two = started('a', { modem: 'two', segments: 2 });
+  for (const entry of [one, two, two]) await first.journal.started(entry);
+  for (const entry of [one, { ...one, modem: 'two', sim: sim('2') }])
+    await first.journal.started({ ...entry, id: 'b' });
+  await first.journal.started(started('c', { modem: 'one', sim: sim('1') }));
+  first.journal.ended(ended('c', { modem: 'two', sim: sim('2') }));
+  await first.journal.started(started('c', { modem: 'one', sim: sim('1') }));
+  await first.journal.close();
+  expect(rowsOf(first.file)).toMatchObject([
+    { id: 'a', modem: 'two', sim_masked: null, sim_hmac: null, state: 'started' },
+    { id: 'b', modem: 'two', sim_masked: '…2', sim_hmac: sim('2').hmac, state: 'started' },
+    { id: 'c', modem: 'two', sim_masked: '…2', sim_hmac: sim('2').hmac, state: 'ended', status: 200 },
+  ]);
+  const { journal } = await open({ file: first.file });
+  const { simUses } = await journal.recent({ messagesSinceMs: 0, simUsesSinceMs: 0 });
+  expect(new Set(simUses.map((use) => use.sim))).toEqual(
+    new Set([{ modem: 'two' }, { simHmac: sim('2').hmac }]),
+  );
+});
+
 test('an outcome that does not know the modem or SIM keeps what the start said', async () => {
   const { journal, file } = await open();
   await journal.started(started('a', { sim: { masked: '8949…12', hmac: 'c'.repeat(32) } }));
@@ -179,14 +203,54 @@ test('a restart finds messages, idempotency keys, SIM uses and holds again, over
     wasStarted: true,
     outcome: { status: 200, references: [7] },
   });
-  expect(recent.simHours).toEqual([
-    { sim: { simHmac: sim.hmac }, beganAtMs: noonMs, segments: 3 },
-    { sim: { simHmac: sim.hmac }, beganAtMs: noonMs - 3_600_000, segments: 1_200 },
-    { sim: { modem: 'main' }, beganAtMs: noonMs - 3_600_000, segments: 1 },
+  const hmac = 'a'.repeat(32);
+  const hourBefore = noonMs - 3_600_000;
+  expect(recent.simUses).toEqual([
+    {
+      sim: { simHmac: sim.hmac },
+      hours: new Map([
+        [noonMs, 3],
+        [hourBefore, 1_200],
+      ]),
+      recipients: new Map([[hmac, noonMs]]),
+    },
+    { sim: { modem: 'main' }, hours: new Map([[hourBefore, 1]]), recipients: new Map([[hmac, hourBefore]]) },
   ]);
-  expect(recent.simRecipients).toEqual([
-    { sim: { simHmac: sim.hmac }, recipientHmac: 'a'.repeat(32), newestAtMs: noonMs },
-    { sim: { modem: 'main' }, recipientHmac: 'a'.repeat(32), newestAtMs: noonMs - 5_000 },
+});
+
+test('what was surely not submitted counts for no SIM, and a late outcome is the truth', async () => {
+  const file = join(folder(), 'journal.db');
+  const first = await open({ file });
+  const no = { status: 502, code: 'network_refused', submitted: 'no' } as const;
+  const unknown = { status: 504, code: 'outcome_unknown', submitted: 'unknown' } as const;
+  first.journal.ended(ended('refused', { segments: 1, recipientHmac: '1', outcome: no }));
+  first.journal.ended(ended('unknown', { segments: 2, recipientHmac: '2', outcome: unknown }));
+  first.journal.ended(ended('lately-no', { segments: 4, recipientHmac: '3', outcome: unknown }));
+  first.journal.late('lately-no', { ...no, atMs: noonMs });
+  first.journal.ended(ended('lately-yes', { segments: 8, recipientHmac: '4', outcome: unknown }));
+  first.journal.late('lately-yes', { atMs: noonMs, status: 200, submitted: 'yes' });
+  await first.journal.started(started('cut', { segments: 16, recipientHmac: '5' }));
+  first.journal.ended(refused('never-started', { segments: 32, recipientHmac: '6' }));
+  first.journal.ended(ended('long-ago', { segments: 64, recipientHmac: '7', atMs: noonMs - 1 }));
+  await first.journal.close();
+  const { journal } = await open({ file });
+  const { simUses } = await journal.recent({ messagesSinceMs: 0, simUsesSinceMs: noonMs });
+  expect(simUses.map(({ hours }) => [...hours])).toEqual([[[noonMs, 2 + 8 + 16]]]);
+  expect(simUses.flatMap(({ recipients }) => [...recipients.keys()].sort())).toEqual(['2', '4', '5']);
+});
+
+test('what this run has written is not among what earlier runs knew, even if the clock was put back', async () => {
+  const file = join(folder(), 'journal.db');
+  const first = await open({ file });
+  await first.journal.started(started('earlier'));
+  await first.journal.close();
+  const { journal } = await open({ file });
+  journal.ended(ended('own', { atMs: noonMs - 5_000, recipientHmac: 'd'.repeat(32) }));
+  await journal.started(started('own-too', { atMs: noonMs + 5_000 }));
+  const recent = await journal.recent({ messagesSinceMs: 0, simUsesSinceMs: 0 });
+  expect(recent.messages.map(({ id }) => id)).toEqual(['earlier']);
+  expect(recent.simUses).toMatchObject([
+    { hours: new Map([[noonMs, 1]]), recipients: new Map([['a'.repeat(32), noonMs]]) },
   ]);
 });
 

@@ -150,7 +150,11 @@ test('a fifth who follows is refused, and may when another has left', async () =
 });
 
 test.each([
-  [{ to: '0151 1234' }, /^to: \+ and 7 to 15 digits/],
+  [
+    { to: '+49 00151 12345678' },
+    /^to: has 0, the prefix of calls within the country, after \+49: leave it out/,
+  ],
+  [{ to: '0151 1234' }, /^to: must be \+ and 7 to 15 digits/],
   [{ status: 99 }, /^status: /],
   [{ limit: 5_000 }, /^limit: /],
   [{ sinceMs: 1.5 }, /^since_ms: /],

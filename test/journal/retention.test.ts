@@ -1,8 +1,11 @@
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
-import { dayMs, ended, folder, noonMs, open, refused, rowsOf } from './support/rig.js';
+import { dayMs, ended, folder, look, noonMs, open, refused, rowsOf } from './support/rig.js';
 
 const sim = { masked: '8949…12', hmac: 'c'.repeat(32) };
+
+const holdsOf = (file: string) =>
+  look(file, (db) => db.prepare('SELECT * FROM holds').all()) as Record<string, unknown>[];
 
 test('what is older than the retention goes; of what a SIM took stays what its caps need', async () => {
   const file = join(folder(), 'journal.db');
@@ -42,7 +45,7 @@ test('what is older than the retention goes; of what a SIM took stays what its c
   expect((await journal.query({ limit: 10 })).rows.map(({ id }) => id)).toEqual(['sent-lately']);
   const recent = await journal.recent({ messagesSinceMs: 0, simUsesSinceMs: noonMs - 62 * dayMs });
   expect(recent.messages.map(({ id }) => id)).toEqual(['sent-lately']);
-  expect(recent.simHours.map(({ segments }) => segments)).toEqual([1, 1]);
+  expect(recent.simUses.map(({ hours }) => [...hours.values()])).toEqual([[1, 1]]);
 });
 
 test('even what the caps need goes after 31 days', async () => {
@@ -55,6 +58,44 @@ test('even what the caps need goes after 31 days', async () => {
   await second.journal.close();
   await open({ file, retentionDays: 1, clock: () => noonMs + 30 * dayMs });
   await vi.waitFor(() => expect(rowsOf(file)).toEqual([]));
+});
+
+test('nothing goes by its age while the time is not believed, and the oldest refusals go nevertheless', async () => {
+  const file = join(folder(), 'journal.db');
+  const first = await open({ file });
+  first.journal.ended(ended('sent', { atMs: noonMs - dayMs, sim }));
+  for (let number = 0; number < 12; number += 1)
+    first.journal.ended(refused(`r${number}`, { atMs: noonMs + number }));
+  first.journal.saveHold({ kind: 'lock_out', key: 'x', strikes: 1, untilMs: noonMs });
+  await first.journal.close();
+  const wallClock = () => noonMs + 400 * dayMs;
+  const second = await open({ file, clock: wallClock, wallClock, settleMs: 60_000, maxRefusals: 10 });
+  await vi.waitFor(() => expect(rowsOf(file)).toHaveLength(11));
+  expect(rowsOf(file)[0]).toMatchObject({ id: 'sent', state: 'ended' });
+  expect(holdsOf(file)).toHaveLength(1);
+  await second.journal.close();
+  await open({ file, wallClock, settleMs: 0 });
+  await vi.waitFor(() => expect(rowsOf(file)).toEqual([]));
+});
+
+test('holds go a day after they were over, and the oldest when there are too many', async () => {
+  const file = join(folder(), 'journal.db');
+  const first = await open({ file });
+  const hold = { kind: 'lock_out', strikes: 1 };
+  first.journal.saveHold({ ...hold, key: 'over', untilMs: noonMs - dayMs - 1 });
+  first.journal.saveHold({ ...hold, key: 'counts', untilMs: noonMs - dayMs });
+  await first.journal.close();
+  const second = await open({ file });
+  await vi.waitFor(() => expect(holdsOf(file)).toMatchObject([{ key: 'counts' }]));
+  await second.journal.close();
+  look(file, (db) =>
+    db.exec(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10050)
+      INSERT INTO holds SELECT 'lock_out', 'n' || i, 1, ${noonMs} + i FROM n`),
+  );
+  await open({ file });
+  await vi.waitFor(() => expect(holdsOf(file)).toHaveLength(10_000));
+  const untils = holdsOf(file).map(({ until }) => until as number);
+  expect(Math.min(...untils)).toBe(noonMs + 51);
 });
 
 test('the oldest refusals go when there are too many, and no message that a modem took', async () => {

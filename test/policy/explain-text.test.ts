@@ -15,9 +15,9 @@ it('an explanation is told to people line by line', () => {
   number  DE (Germany), mobile
   limits  per_recipient  5 of 5 in 10 min; room in 9 min
           per_block      5 of 200 in 10 min
-          per_block      5 of 400 in 6 h
+          per_block      5 of 600 in 1 h
           per_client_ip  5 of 200 in 10 min
-          per_client_ip  5 of 600 in 6 h
+          per_client_ip  5 of 600 in 1 h
           per_country    5 of 1000 in 1 h
           per_country    5 of 4000 in 24 h
           total          5 of 1200 in 1 h
@@ -56,6 +56,7 @@ it('an explanation as JSON has snake_case keys, whole milliseconds and a masked 
     window_ms: 5 * minute,
     used: 1,
     free_in_ms: 5 * minute,
+    is_nearly_full: false,
   });
   expect(JSON.stringify(json)).not.toContain('1511234');
 });

@@ -72,3 +72,22 @@ it('what is restored goes on where it was; of several of one key the last', () =
   expect(holds.all(0)).toEqual([lockOut('a', 5 * minute, 3)]);
   expect(holds.next('lock_out', 'a', 6 * minute, span)).toEqual(lockOut('a', 14 * minute, 4));
 });
+
+it('what is restored late does not shorten what this run has begun, nor brings its strikes down', () => {
+  const holds = new Holds();
+  holds.begin(lockOut('a', 8 * minute, 3), 0);
+  holds.begin(lockOut('b', minute, 1), 0);
+  holds.restore([lockOut('a', 2 * minute, 2), lockOut('b', 4 * minute, 3), lockOut('c', minute)], 0);
+  expect(holds.lasting('lock_out', 'a', 0)).toEqual(lockOut('a', 8 * minute, 3));
+  expect(holds.lasting('lock_out', 'b', 0)).toEqual(lockOut('b', 4 * minute, 3));
+  expect(holds.lasting('lock_out', 'c', 0)).toEqual(lockOut('c', minute));
+});
+
+it('a hold can count from before it begins, and then ends as much sooner', () => {
+  const holds = new Holds();
+  const since = 10 * minute;
+  expect(holds.next('lock_out', 'a', 12 * minute, { ...span, firstMs: 5 * minute, since })).toEqual(
+    lockOut('a', 15 * minute),
+  );
+  expect(holds.next('lock_out', 'a', hour, { ...span, since }).until).toBe(11 * minute);
+});

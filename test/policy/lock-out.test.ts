@@ -55,6 +55,41 @@ describe('a lock-out', () => {
     send();
   });
 
+  it('counts from the message that it follows: who waited as long in peace is served at once', () => {
+    const { clock, send, refusal, begun } = desk({ countries: ['DE'] });
+    const start = clock.now;
+    for (let count = 0; count < 5; count++) {
+      clock.now = start + count * 20 * second;
+      send();
+    }
+    clock.now = start + 100 * second;
+    expect(refusal().retryAfterMs).toBe(10 * minute - 100 * second);
+    clock.now = start + 10 * minute;
+    send();
+    // Logins of a working day, each less than an hour after the last: none of them is refused.
+    for (const minutes of [50, 52, 107, 161]) {
+      clock.now = start + minutes * minute;
+      send();
+    }
+    expect(begun).toHaveLength(1);
+  });
+
+  it('is shorter by what was waited since the message', () => {
+    const { clock, send, refusal } = desk(table);
+    send();
+    send();
+    clock.now += refusal().retryAfterMs ?? 0;
+    send();
+    clock.now += 3 * minute;
+    expect(refusal().retryAfterMs).toBe(minute);
+    clock.now += minute - 1;
+    expect(refusal().retryAfterMs).toBe(1);
+    clock.now += 1;
+    send();
+    clock.now += 2 * minute;
+    expect(refusal()).toMatchObject({ retryAfterMs: 6 * minute });
+  });
+
   it('leaves one message at a time afterwards', () => {
     const { clock, admit, send, refusal, begun } = desk(table);
     send();

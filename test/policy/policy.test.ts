@@ -172,6 +172,22 @@ describe('a restart', () => {
     send();
   });
 
+  it('that come late count beside what this run has sent', () => {
+    const { clock, policy, refusal, send } = desk({ ...off, per_recipient: '3 in 10 min' });
+    const recipientHmac = hmac('recipient', '+4915112345678');
+    const row = { caller: 'urn:Auth0', recipientHmac, blockHmac: 'b' };
+    send();
+    clock.now += minute;
+    policy.restore(
+      [4, 5].map((minutes) => ({ ...row, at: clock.now - minutes * minute })),
+      [],
+    );
+    expect(refusal().retryAfterMs).toBe(5 * minute);
+    clock.now += 5 * minute;
+    send();
+    expect(refusal().retryAfterMs).toBe(minute);
+  });
+
   it('takes up neither what is a day old nor holds that are forgotten', () => {
     const { clock, policy, send } = desk({ ...off, per_recipient: '1 in 24 h' });
     const recipientHmac = hmac('recipient', '+4915112345678');

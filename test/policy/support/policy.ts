@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto';
 import * as v from 'valibot';
 import { type PolicyConfig, policySchema, toPolicyConfig } from '../../../src/config/policy.js';
 import { SendError } from '../../../src/errors.js';
+import type { NearlyFull } from '../../../src/policy/alarm.js';
 import type { Hold } from '../../../src/policy/holds.js';
 import { Policy } from '../../../src/policy/policy.js';
 import type { PolicyRequest, Reservation } from '../../../src/policy/request.js';
@@ -31,15 +32,17 @@ export const off = {
 export const hmac = (domain: string, text: string): string =>
   createHmac('sha256', 'key of the tests').update(`${domain}:${text}`).digest('hex').slice(0, 32);
 
-/** A policy with a clock that the test sets, and the holds it told of. */
+/** A policy with a clock that the test sets, and the holds and warnings it told of. */
 export function desk(table: Record<string, unknown>, capacity?: number) {
   const clock = { now: Date.UTC(2026, 10, 2, 8) };
   const begun: Hold[] = [];
+  const nearlyFull: NearlyFull[] = [];
   const policy = new Policy({
     config: policyConfig(table),
     hmac,
     now: () => clock.now,
     onHold: (hold) => begun.push(hold),
+    onNearlyFull: (limit) => nearlyFull.push(limit),
     ...(capacity !== undefined && { capacity }),
   });
   const ask = (request: Partial<PolicyRequest>) =>
@@ -48,6 +51,8 @@ export function desk(table: Record<string, unknown>, capacity?: number) {
     clock,
     policy,
     begun,
+    /** The warnings of limits that are nearly full. */
+    nearlyFull,
     /** Lets in or throws. */
     admit: ask,
     /** Lets in and sends. */
