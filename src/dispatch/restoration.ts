@@ -7,7 +7,7 @@ export interface RestorationOptions {
   /** Settles when the journal could be read; perhaps never. */
   recent: Promise<Recent>;
   /** Takes it up. */
-  restore(recent: Recent): void;
+  restore: (recent: Recent) => void;
   /** `performance.now()` of the start. */
   startedAt: number;
   log: Logger;
