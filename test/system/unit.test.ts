@@ -71,7 +71,7 @@ test(`systemd-analyze security sees an exposure of ${mostExposure} at most`, () 
 
 test('the unit waits longer for the end than the daemon needs, and kills only after several feeds of the watchdog are missed', () => {
   const drainMs = Number(
-    /drainMs = ([\d_]+)/.exec(readFileSync(join(root, 'src/serve.ts'), 'utf8'))?.[1]?.replaceAll('_', ''),
+    /drainMs = ([\d_]+)/.exec(readFileSync(join(root, 'src/daemon.ts'), 'utf8'))?.[1]?.replaceAll('_', ''),
   );
   const unit = settings();
   expect(Number(unit.get('TimeoutStopSec')?.[0]) * 1000).toBeGreaterThan(drainMs + 5_000);
