@@ -36,6 +36,7 @@ export async function openStateDir(path: string, synchronisedMark = timesyncMark
   await mkdir(path, { recursive: true, mode: 0o700 }).catch((error: Error) => {
     throw new StateDirError(`state_dir ${path} cannot be made: ${error.message}`);
   });
+  await refuseRoot(path);
   const lock = await lockDir(path);
   const stampFile = join(path, 'clock');
   const known = Math.max(releasedAtMs, await lastStamp(stampFile));
@@ -63,6 +64,16 @@ export async function openStateDir(path: string, synchronisedMark = timesyncMark
       await lock.directory.close();
     },
   };
+}
+
+/** What root made in the directory of the service's user, that user could not open afterwards. */
+async function refuseRoot(path: string): Promise<void> {
+  const { uid } = await stat(path);
+  if (process.geteuid?.() !== 0 || uid === 0) return;
+  throw new StateDirError(
+    `state_dir ${path} belongs to another user (uid ${uid}), and what root writes there that user could not read: start the service ` +
+      '(systemctl start simgate), or run "sudo -u simgate simgate serve"',
+  );
 }
 
 async function lastStamp(file: string): Promise<number> {

@@ -85,7 +85,7 @@ export const evening: readonly Step[] = [
     'sudo install -o simgate -g simgate -m 600 /root/simgate-backup/journal.db /root/simgate-backup/hmac.key /var/lib/simgate/',
   ),
   step('sudo cp -a /root/simgate-backup/simgate/. /etc/simgate/'),
-  step('sudo chown root:simgate /etc/simgate/auth0-secret'),
+  step('sudo chgrp -R simgate /etc/simgate'),
   start,
   step('sudo simgate log --to +4915112345678', /\+49…78/), // the key fits the rows
   limited,
@@ -117,7 +117,7 @@ export const listed: Readonly<Record<string, readonly string[]>> = {
   'builds and installs packages: test/system/package.test.ts does': [
     'npm ci && npm run package:deb',
     'npm ci && npm pack',
-    'sudo apt-get install ./simgate_0.1.0_arm64.deb',
+    'sudo apt-get install git nodejs npm',
     'sudo apt-get install ./dist-deb/simgate_0.1.0_arm64.deb',
     'sudo apt-get remove simgate',
     'sudo apt-get purge simgate',

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -80,4 +80,17 @@ test('a tty without the right to it points to the group dialout', () => {
   } finally {
     rmSync(open, { recursive: true, force: true });
   }
+});
+
+test('root is not let into the state directory of the service’s user, who could not read it afterwards', () => {
+  process.env.SIMGATE_AUTH0_SECRET = 'y'.repeat(40);
+  const state = join(folder, 'state');
+  mkdirSync(state);
+  chownSync(state, 65_534, 65_534);
+  const { stderr } = spawnSync(process.execPath, [cli, 'serve', '--config', configure('', state)], {
+    encoding: 'utf8',
+    timeout: 10_000,
+  });
+  expect(stderr).toMatch(/belongs to another user \(uid 65534\).*sudo -u simgate simgate serve/);
+  expect(readdirSync(state)).toEqual([]);
 });
