@@ -20,10 +20,15 @@ export interface BringUpOptions {
   onStored(): void;
 }
 
+/** It echoes again, or its SIM is locked again: everything has to be set anew. */
+const restarted: Step = { event: 'refresh', reason: 'the modem has restarted by itself' };
+
 /** `AT` tries, a second each, before an open tty counts as silent. */
 const wakeAttempts = 5;
 /** Milliseconds between looks at a SIM that is busy, and at the registration. */
 const pollMs = 1_000;
+/** Looks at the registration for one at the SIM. */
+const simEveryLooks = 5;
 /** Milliseconds between looks at a SIM that needs a person. */
 const personMs = 5_000;
 
@@ -38,6 +43,8 @@ export class BringUp {
   readonly #options: BringUpOptions;
   #sim: SimState = 'busy';
   #simIsStale = true;
+  /** In a row, without a registration. */
+  #looks = 0;
   /** As the modem last said; undefined while it was not asked. */
   registration: Registration | undefined;
   /** Received signal strength (27.007 8.5); undefined when unknown. */
@@ -80,14 +87,11 @@ export class BringUp {
 
   /** Ready for SMS, and registered where it may send. */
   async register(): Promise<Step> {
-    if (!(await this.#modem.prepareSms())) {
-      return { againAfterMs: pollMs, reason: 'the modem is not ready for SMS yet' };
-    }
+    if (!(await this.#modem.prepareSms())) return this.#lookAgain('the modem is not ready for SMS yet');
     const registration = await this.#modem.registration();
     this.registration = registration;
-    if (!this.#modem.maySend(registration)) {
-      return { againAfterMs: pollMs, reason: registrationReasons[registration] };
-    }
+    if (!this.#modem.maySend(registration)) return this.#lookAgain(registrationReasons[registration]);
+    this.#looks = 0;
     this.signalDbm = await this.#modem.signalDbm();
     this.operator = await this.#modem.operator();
     this.iccid = await this.#modem.iccid();
@@ -95,10 +99,22 @@ export class BringUp {
     return { event: 'registered' };
   }
 
+  /** Not ready yet, for `reason`; unless it has restarted without a word, for its SIM may then ask for the PIN again. */
+  async #lookAgain(reason: string): Promise<Step> {
+    if (this.#modem.hasRestarted) return restarted;
+    this.#looks += 1;
+    if (this.#looks % simEveryLooks === 0) {
+      const sim = await this.#modem.simState();
+      if (sim !== 'ready' && sim !== 'busy') return restarted;
+    }
+    return { againAfterMs: pollMs, reason };
+  }
+
   /** The only traffic of an idle modem: is it there, is it registered, how well does it hear. */
   async probeIdle(): Promise<Step> {
     const registration = await this.#modem.registration();
     this.registration = registration;
+    if (this.#modem.hasRestarted) return restarted;
     if (!this.#modem.maySend(registration)) {
       return { event: 'unregistered', reason: registrationReasons[registration] };
     }

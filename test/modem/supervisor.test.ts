@@ -124,6 +124,19 @@ describe('a modem on its way to ready', () => {
     await ready(setup);
   });
 
+  test.each([true, false])('that restarts without a word is given its PIN again (echo: %s)', async (echo) => {
+    const device = new VirtualDevice({ vendor: 'telit', pin: '4711', ...(echo ? {} : { echo: false }) });
+    const readPin = () => Promise.resolve({ pin: '4711', generation: 'g1' });
+    const setup = supervise(device, { readPin, idleProbeMs: 10_000 });
+    await ready(setup);
+    device.modem.powerOff();
+    device.modem.powerOn('now');
+    await vi.advanceTimersByTimeAsync(30_000);
+    await ready(setup);
+    expect(device.entries.filter(({ kind }) => kind === 'pin_reply')).toHaveLength(2);
+    expect((await sent(setup, 'code 1')).references).toHaveLength(1);
+  });
+
   test('waits for the network and says so', async () => {
     const device = new VirtualDevice({ registration: 'searching' });
     const setup = supervise(device);
