@@ -15,16 +15,21 @@ export interface WatchedModem {
 
 /** What the daemon tells the service manager that runs it. Nothing here rejects or throws because of the manager. */
 export interface ServiceNotifier {
-  /** The listeners are bound. From now on states are told, and the watchdog is fed while every modem's loop makes progress. */
+  /** The listeners are bound: told until it was. From now on states are told, and the watchdog is fed while every modem's loop makes progress. */
   ready(): void;
   /** Tells that `work` re-reads the configuration, and when it is over, however it ended; settles as `work` does. */
   reloading<T>(work: () => Promise<T>): Promise<T>;
-  /** The daemon is going to end: nothing is told after this. */
+  /** The daemon is going to end: this is told until it was, and nothing after it. */
   stopping(): void;
 }
 
 /** Milliseconds between looks at the states where no watchdog asks for more. */
 const statusMs = 30_000;
+/**
+ * Feeds in the watchdog's time. sd_watchdog_enabled(3) recommends two; with three, one that comes late or is lost leaves time for another, for
+ * each is a child process that may take its {@link Notify} up to 10 s.
+ */
+const feeds = 3;
 /** Milliseconds in which changes of state are gathered. */
 const gatherMs = 1_000;
 /** Milliseconds until the next look at a modem whose loop was found broken: after a frozen machine all timers are late, for a moment. */
@@ -63,7 +68,11 @@ class ToldManager implements ServiceNotifier {
   #usable = '';
   /** What was last logged as wedged. */
   #wedged = '';
+  /** What must be told until it was, beside states and feeds: READY, or STOPPING. Replaced as a whole, so that a telling knows its own. */
+  #owed: Notification = {};
   #isTelling = false;
+  /** Whether there was something to tell while another telling was under way. */
+  #isDue = false;
   #isStopping = false;
 
   constructor(watchdogMs: number | undefined, notify: Notify, modems: readonly WatchedModem[], log: Logger) {
@@ -77,18 +86,24 @@ class ToldManager implements ServiceNotifier {
     if (this.#isStopping) return;
     this.#usable = this.#usableNow();
     this.#unlisten = this.#modems.map((modem) => modem.onPhase(() => this.#onPhase()));
-    void this.#tell({ READY: 1, ...this.#changedStatus() });
+    this.#owed = { READY: 1 };
+    this.#tell();
     this.#scheduleTick(this.#periodMs);
   }
 
   async reloading<T>(work: () => Promise<T>): Promise<T> {
     if (this.#isStopping) return work();
-    void this.#notify({ RELOADING: 1, MONOTONIC_USEC: monotonicUsec() });
+    // A READY=1 that is still owed would now end the reload; the one at its end stands for both.
+    this.#owed = {};
+    void this.#notify({ RELOADING: 1, MONOTONIC_USEC: monotonicUsec(), ...this.#feed() });
     try {
       return await work();
     } finally {
       // READY=1 ends the reload, also of one that was refused: the daemon runs on with what it had. After STOPPING=1 it would be a lie.
-      if (!this.#isStopping) void this.#notify({ READY: 1 });
+      if (!this.#isStopping) {
+        this.#owed = { READY: 1 };
+        this.#tell();
+      }
     }
   }
 
@@ -98,24 +113,19 @@ class ToldManager implements ServiceNotifier {
     clearTimeout(this.#tickTimer);
     clearTimeout(this.#statusTimer);
     for (const unlisten of this.#unlisten.splice(0)) unlisten();
-    void this.#notify({ STOPPING: 1, STATUS: 'stopping: what is in a modem finishes' });
+    this.#owed = { STOPPING: 1, STATUS: 'stopping: what is in a modem finishes' };
+    this.#tell();
   }
 
-  /** sd_watchdog_enabled(3) recommends half of the time. */
   get #periodMs(): number {
-    return this.#watchdogMs === undefined ? statusMs : this.#watchdogMs / 2;
+    return this.#watchdogMs === undefined ? statusMs : this.#watchdogMs / feeds;
   }
 
-  /**
-   * Feeds the watchdog if every modem's loop makes progress. This timer is the event loop's own proof: a blocked loop does not come here. What
-   * was told must have been taken before more is told, so that nothing piles up.
-   */
+  /** This timer is the event loop's own proof: a blocked loop does not come here, and feeds no watchdog. */
   #tick(): void {
-    const isWedged = this.#lookForWedged();
-    const feed: Notification = this.#watchdogMs === undefined || isWedged ? {} : { WATCHDOG: 1 };
-    const notification = { ...feed, ...(this.#isTelling ? {} : this.#changedStatus()) };
-    if (!this.#isTelling && Object.keys(notification).length > 0) void this.#tell(notification);
-    this.#scheduleTick(isWedged ? Math.min(lookAgainMs, this.#periodMs) : this.#periodMs);
+    const isWedged = !this.#isStopping && this.#lookForWedged();
+    this.#tell();
+    if (!this.#isStopping) this.#scheduleTick(isWedged ? Math.min(lookAgainMs, this.#periodMs) : this.#periodMs);
   }
 
   #scheduleTick(ms: number): void {
@@ -124,14 +134,32 @@ class ToldManager implements ServiceNotifier {
     this.#tickTimer.unref();
   }
 
-  async #tell(notification: Notification): Promise<void> {
+  /** Tells what there is to tell: now, or as soon as what is under way was taken, so that nothing piles up and no feed is left out. */
+  #tell(): void {
+    if (this.#isTelling) this.#isDue = true;
+    else void this.#tellNow();
+  }
+
+  async #tellNow(): Promise<void> {
+    this.#isDue = false;
+    const owed = this.#owed;
+    // Once STOPPING=1 was told there is nothing more to tell.
+    if (this.#isStopping && owed.STOPPING === undefined) return;
+    const notification = { ...owed, ...(this.#isStopping ? {} : this.#changedStatus()), ...this.#feed() };
+    if (Object.keys(notification).length === 0) return;
     this.#isTelling = true;
     const wasTold = await this.#notify(notification);
     this.#isTelling = false;
-    if (wasTold || this.#isStopping) return;
-    // What was not told is still to be told, and a feed that failed once must not wait for its next turn: that may be too late.
-    this.#status = '';
-    this.#scheduleTick(Math.min(failedMs, this.#periodMs));
+    if (wasTold && this.#owed === owed) this.#owed = {};
+    if (!wasTold) this.#status = '';
+    if (this.#isDue) return this.#tellNow();
+    // A feed that failed must not wait for its next turn: that may be too late.
+    if (!wasTold) this.#scheduleTick(Math.min(failedMs, this.#periodMs));
+  }
+
+  /** Feeds the watchdog, with whatever is told, while every modem's loop makes progress. */
+  #feed(): Notification {
+    return this.#watchdogMs === undefined || this.#lookForWedged() ? {} : { WATCHDOG: 1 };
   }
 
   /** Logged when it changes, for a kill must have been explained before it comes. */
@@ -161,10 +189,7 @@ class ToldManager implements ServiceNotifier {
     this.#usable = usable;
     this.#statusTimer ??= setTimeout(() => {
       this.#statusTimer = undefined;
-      // While another message is under way the next tick tells it.
-      if (this.#isTelling) return;
-      const status = this.#changedStatus();
-      if (status.STATUS !== undefined) void this.#tell(status);
+      this.#tell();
     }, gatherMs).unref();
   }
 

@@ -66,7 +66,7 @@ const moments: readonly ((random: Random, nth: number) => Moment)[] = [
   (random) => ({ kind: 'held_journal', delayMs: random.below(3), holdMs: 80 + random.below(40) }),
   (random) => ({ kind: 'random', delayMs: random.below(600) }),
   (random) => ({ kind: 'held_journal', delayMs: random.below(3), holdMs: 80 + random.below(40) }),
-  (random) => ({ kind: 'start', delayMs: 50 + random.below(700) }),
+  (random) => ({ kind: 'start', delayMs: 30 + random.below(250) }),
 ];
 
 /** `late` and `cms` are answered in time; after `silence` nobody ever knows. */

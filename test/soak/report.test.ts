@@ -38,7 +38,7 @@ function withReachable(change: Partial<InsideView['reachable']>): Vitals {
 
 /** The judged figures that are not met. */
 function broken(change: Partial<SoakResult> = {}): string[] {
-  const { reports } = reportOf({ ...result, ...change }, { replugs: 1 });
+  const { reports } = reportOf({ ...result, ...change }, { sends: 0, replugs: 1 });
   return reports.flatMap(({ figures }) => figures.filter((f) => f.isJudged && !isMet(f)).map((f) => f.what));
 }
 

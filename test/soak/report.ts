@@ -11,7 +11,7 @@ const mostComplaints = 20;
 /** The verdict on a soak, as figures, and each single violation in a line. */
 export function reportOf(
   result: SoakResult,
-  { replugs }: { replugs: number },
+  { sends, replugs }: { sends: number; replugs: number },
 ): { reports: CaseReport[]; violations: string[] } {
   const violations = judge(result.stories, result.records, []);
   const reports: CaseReport[] = [
@@ -20,7 +20,7 @@ export function reportOf(
     {
       heading: 'The daemon, against its start after the warm-up',
       figures: [
-        ...vitalFigures(result.start, result.end, replugs),
+        ...vitalFigures(result.start, result.end, sends, replugs),
         judged('lines on stderr', result.complaints.length, '', { exactly: 0 }),
       ],
     },

@@ -69,13 +69,17 @@ const dataGrowth = 1.05;
 /** A listener or another callback that each re-plug leaves behind is one function a re-plug; fewer are code that ran for the first time. */
 const functionsPerReplug = 0.1;
 
-/** The end of a soak with so many re-plugs, held against its start. */
-export function vitalFigures(start: Vitals, end: Vitals, replugs: number): Figure[] {
+/** What the daemon rightly remembers of each message for a day, for limits and caps: bounded (I5), and no leak. Measured: 571 octets in the windows. */
+const rememberedOctets = 900;
+
+/** The end of a soak with so many sends and re-plugs, held against its start. */
+export function vitalFigures(start: Vitals, end: Vitals, sends: number, replugs: number): Figure[] {
   const [before, after] = [counts(start), counts(end)];
   const names = [...new Set([...before.keys(), ...after.keys()])];
   const perReplug = (count: (view: InsideView) => number) =>
     (count(end.inside) - count(start.inside)) / replugs;
-  const growth = (octets: (view: InsideView) => number) => octets(end.inside) / octets(start.inside);
+  const growth = (octets: (view: InsideView) => number) =>
+    (octets(end.inside) - sends * rememberedOctets) / octets(start.inside);
   return [
     ...names.map((name) => judged(name, after.get(name) ?? 0, '', { atMost: before.get(name) ?? 0 })),
     judged(
