@@ -28,7 +28,10 @@ const stages = [
 ] as const;
 type Stage = (typeof stages)[number];
 
-/** A run this long meets every moment and reaches every cap. */
+/** How long these last is the machine's affair: milliseconds, so that a run may miss them. */
+const rareStages: ReadonlySet<Stage> = new Set(['after the prompt', 'while it started']);
+
+/** A run this long meets every other moment and reaches every cap. */
 const sendsForCoverage = 200;
 const leastSuccess = 0.2;
 /** More messages without a row than this share, and the machine was too slow for the run to prove much. */
@@ -46,9 +49,8 @@ export function shortcomings({ plan, cases, lives, entries, journal }: Judged): 
   const killed = tally(
     lives.flatMap((life) => (life.killedNs === undefined ? [] : [stageOf(life, cases, entries)])),
   );
-  // How quickly it starts is the machine's affair.
   for (const stage of stages)
-    if (stage !== 'while it started' && !killed.has(stage)) found.push(`no daemon was killed: ${stage}`);
+    if (!rareStages.has(stage) && !killed.has(stage)) found.push(`no daemon was killed: ${stage}`);
   const reached = capsTold(cases);
   for (const cap of ['per_day', 'recipients_per_month', 'per_recipient'])
     if (!reached.has(cap)) found.push(`${cap} was never reached`);
