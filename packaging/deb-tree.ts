@@ -1,17 +1,14 @@
 /** Lays out what is in the Debian package. */
-import { execFileSync } from 'node:child_process';
 import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { type Architecture, architectures } from './architecture.js';
 import { debianChangelog, type Release } from './debian-changelog.js';
 import { debianCopyright } from './debian-copyright.js';
-import { nativeClosure } from './native-packages.js';
+import { fetchLocked } from './fetch-natives.js';
+import { checkBinaries } from './native-binaries.js';
+import { type LockedPackage, type LockFile, lockedNatives } from './native-packages.js';
 import { noticesOf, packagesIn } from './notices.js';
-import { shippedConfig } from './shipped-config.js';
-
-/** What npm calls Debian's architectures. */
-export const npmCpus = { amd64: 'x64', arm64: 'arm64' } as const;
-export type Architecture = keyof typeof npmCpus;
 
 /** What one package is made from. */
 export interface Source {
@@ -23,16 +20,19 @@ export interface Source {
   releases: readonly Release[];
   /** By its name, as simgate.1, in roff. */
   manuals: ReadonlyMap<string, string>;
-  /** Where npm may put the native packages of the architecture. */
+  /** Not there yet: where the native packages of the architecture are put first. */
   npmFolder: string;
 }
 
-/** Fills the empty folder `tree`. Rejects when a part is missing. */
+/** Fills the empty folder `tree`. Rejects when a part is missing, or a binary is for another machine. */
 export async function layOut(source: Source, tree: string): Promise<void> {
-  const { root } = source;
+  const { root, architecture, npmFolder } = source;
   const place = placerOf(tree);
-  installNatives(source);
-  placeProgram(source, tree, place);
+  const lock = JSON.parse(read(root, 'package-lock.json')) as LockFile;
+  const natives = lockedNatives(lock, architectures[architecture].npmCpu);
+  fetchLocked(natives, npmFolder);
+  placeProgram(source, natives, tree, place);
+  checkBinaries(join(tree, home, 'node_modules'), architecture);
   for (const unit of readdirSync(join(root, 'systemd')))
     if (/\.(service|path)$/.test(unit)) place(`usr/lib/systemd/system/${unit}`, read(root, 'systemd', unit));
   place('usr/lib/modules-load.d/simgate.conf', read(root, 'systemd/simgate-modules.conf'));
@@ -40,9 +40,10 @@ export async function layOut(source: Source, tree: string): Promise<void> {
   place('usr/lib/tmpfiles.d/simgate.conf', read(root, 'packaging/files/simgate.tmpfiles.conf'));
   for (const rules of readdirSync(join(root, 'udev')))
     if (rules.endsWith('.rules')) place(`usr/lib/udev/rules.d/${rules}`, read(root, 'udev', rules));
-  place('etc/simgate/simgate.toml', shippedConfig(read(root, 'config/simgate.example.toml')));
+  // The same in every version: dpkg asks about a conffile that both setup and an upgrade have changed, and nobody answers at night.
+  place('etc/simgate/simgate.toml', read(root, 'packaging/debian/simgate.toml'));
   place('usr/share/lintian/overrides/simgate', read(root, 'packaging/debian/lintian-overrides'));
-  await placeDocuments(source, tree, place);
+  await placeDocuments(source, natives, tree, place);
 }
 
 type Place = (path: string, content: string | Buffer) => void;
@@ -57,35 +58,33 @@ function placerOf(tree: string): Place {
 
 const read = (...path: string[]): string => readFileSync(join(...path), 'utf8');
 
-/** As package-lock.json has them, checksums included, for the architecture of the package; nothing of them is run. */
-function installNatives({ root, architecture, npmFolder }: Source): void {
-  mkdirSync(npmFolder, { recursive: true });
-  for (const file of ['package.json', 'package-lock.json']) cpSync(join(root, file), join(npmFolder, file));
-  const target = ['--os=linux', `--cpu=${npmCpus[architecture]}`, '--libc=glibc'];
-  const quiet = ['--no-audit', '--no-fund', '--loglevel=error'];
-  execFileSync('npm', ['ci', '--omit=dev', '--ignore-scripts', ...target, ...quiet], {
-    cwd: npmFolder,
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
-}
+const home = 'usr/lib/simgate';
 
-function placeProgram({ root, version, architecture, npmFolder }: Source, tree: string, place: Place): void {
-  const home = 'usr/lib/simgate';
+function placeProgram(
+  { root, version, architecture, npmFolder }: Source,
+  natives: readonly LockedPackage[],
+  tree: string,
+  place: Place,
+): void {
   for (const name of readdirSync(join(root, 'dist')))
     if (/\.js(\.map)?$/.test(name)) place(`${home}/dist/${name}`, readFileSync(join(root, 'dist', name)));
+  place(`${home}/dist/cli.js`, withDebiansNode(read(root, 'dist/cli.js')));
   chmodSync(join(tree, home, 'dist/cli.js'), 0o755);
   const manifest = { name: 'simgate', version, type: 'module', private: true };
   place(`${home}/package.json`, `${JSON.stringify(manifest, undefined, 2)}\n`);
-  for (const folder of nativeFolders(npmFolder))
-    for (const file of runtimeFiles(join(npmFolder, folder), npmCpus[architecture]))
+  for (const { folder } of natives)
+    for (const file of runtimeFiles(join(npmFolder, folder), architectures[architecture].npmCpu))
       place(`${home}/${folder}/${file}`, readFileSync(join(npmFolder, folder, file)));
   mkdirSync(join(tree, 'usr/bin'), { recursive: true });
   symlinkSync('../lib/simgate/dist/cli.js', join(tree, 'usr/bin/simgate'));
 }
 
-/** Without C++ headers, which only a compiler reads, and what is for another C library, which npm takes when the lock file does not tell them apart. */
-function nativeFolders(npmFolder: string): string[] {
-  return nativeClosure(npmFolder).filter((folder) => !/\/node-addon-api$|-musl$/.test(folder));
+/** The one of Depends, not what is first in PATH (Policy 10.4). */
+function withDebiansNode(program: string): string {
+  const anyNode = '#!/usr/bin/env node\n';
+  if (!program.startsWith(anyNode))
+    throw new Error('dist/cli.js does not begin as it did: which node runs it?');
+  return `#!/usr/bin/node\n${program.slice(anyNode.length)}`;
 }
 
 /** What the program reads of a package: code and its binary, no sources, types, maps, programs of its own, nor other systems' binaries. */
@@ -104,12 +103,19 @@ function runtimeFiles(folder: string, cpu: string): string[] {
     .sort();
 }
 
-async function placeDocuments(source: Source, tree: string, place: Place): Promise<void> {
+async function placeDocuments(
+  source: Source,
+  natives: readonly LockedPackage[],
+  tree: string,
+  place: Place,
+): Promise<void> {
   const { root, npmFolder, version, maintainer, releases, manuals } = source;
   const doc = 'usr/share/doc/simgate';
   // As in the repository, so that the links from one to another hold.
   for (const folder of ['docs', 'config'])
     cpSync(join(root, folder), join(tree, doc, folder), { recursive: true });
+  mkdirSync(join(tree, doc, 'examples'));
+  symlinkSync('../config/simgate.example.toml', join(tree, doc, 'examples/simgate.toml'));
   place(`${doc}/README.md`, read(root, 'README.md'));
   place(`${doc}/changelog.gz`, packed(debianChangelog(releases, version, maintainer)));
   place(
@@ -117,7 +123,10 @@ async function placeDocuments(source: Source, tree: string, place: Place): Promi
     debianCopyright(
       read(root, 'LICENSE'),
       await packagesIn(root, bundledFiles(root)),
-      await noticesOf(npmFolder, nativeFolders(npmFolder)),
+      await noticesOf(
+        npmFolder,
+        natives.map(({ folder }) => folder),
+      ),
     ),
   );
   for (const [name, text] of manuals) place(`usr/share/man/man${name.slice(-1)}/${name}.gz`, packed(text));

@@ -18,8 +18,9 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { releasedAtMs, version } from '../src/version.js';
+import { type Architecture, architectures } from './architecture.js';
 import { addControl } from './deb-control.js';
-import { type Architecture, layOut, npmCpus } from './deb-tree.js';
+import { layOut } from './deb-tree.js';
 import { releasesOf } from './debian-changelog.js';
 import { maintainerOf } from './maintainer.js';
 import { commandManual } from './man-command.js';
@@ -28,7 +29,7 @@ import { configurationManual } from './man-configuration.js';
 const root = resolve(import.meta.dirname, '..');
 const { values: options } = parseArgs({
   options: {
-    architecture: { type: 'string', multiple: true, default: Object.keys(npmCpus) },
+    architecture: { type: 'string', multiple: true, default: Object.keys(architectures) },
     out: { type: 'string', default: 'dist-deb' },
     'deb-version': { type: 'string', default: version },
   },
@@ -43,8 +44,8 @@ mkdirSync(out, { recursive: true });
 for (const architecture of options.architecture.map(known)) console.log(await buildPackage(architecture));
 
 function known(name: string): Architecture {
-  if (name in npmCpus) return name as Architecture;
-  throw new Error(`no such architecture: ${name} (there are ${Object.keys(npmCpus).join(', ')})`);
+  if (name in architectures) return name as Architecture;
+  throw new Error(`no such architecture: ${name} (there are ${Object.keys(architectures).join(', ')})`);
 }
 
 function writeManuals(): Map<string, string> {

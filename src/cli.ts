@@ -1,6 +1,9 @@
 #!/usr/bin/env node
 import { parseArgs } from 'node:util';
 
+/** EX_CONFIG (sysexits.h): the unit's RestartPreventExitStatus, for starting anew mends no configuration. */
+const wrongConfiguration = 78;
+
 // Before any module of ours is loaded, so that the traces of all name the source and not the bundle.
 process.setSourceMapsEnabled(true);
 
@@ -9,7 +12,7 @@ try {
 } catch (error) {
   if (!isForPeople(error)) throw error;
   console.error(`simgate: ${error.message}`);
-  process.exitCode = 1;
+  process.exitCode = error.name === 'ConfigError' ? wrongConfiguration : 1;
 }
 
 /** The daemon has a way in of its own: what reads the other commands would stay in its memory for years. */

@@ -152,7 +152,14 @@ function readConfig(file: string, env: NodeJS.ProcessEnv): { config?: Config; pr
 function readToml(file: string): { table: TomlTable } | Problem {
   try {
     const text = new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file));
-    return { table: parseToml(text) };
+    const table = parseToml(text);
+    // As the Debian package brings it.
+    if (Object.keys(table).length === 0)
+      return {
+        path: '',
+        message: 'sets nothing yet. "sudo simgate setup" asks for what is needed, and writes it',
+      };
+    return { table };
   } catch (error) {
     if (error instanceof TomlError) {
       // The rest of the message quotes the lines around, which may hold a secret.

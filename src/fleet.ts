@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'winston';
 import type { Config, ModemConfig } from './config.js';
@@ -75,9 +75,12 @@ async function openFlights(modem: ModemConfig, stateDir: StateDir, log: Logger):
 /** Leaves a note that a root-owned systemd path unit watches for; the daemon itself has no right to do more. */
 async function callHook(modem: string, reason: string, stateDir: StateDir, log: Logger): Promise<void> {
   const file = join(stateDir.path, 'recover', encodeURIComponent(modem));
+  // Written elsewhere: the unit fires when something appears in the directory, and would find it empty.
+  const unfinished = join(stateDir.path, `${encodeURIComponent(modem)}.recover.new`);
   try {
     await mkdir(join(stateDir.path, 'recover'), { recursive: true, mode: 0o700 });
-    await writeFile(file, `${reason}\n`, { mode: 0o600 });
+    await writeFile(unfinished, `${reason}\n`, { mode: 0o600 });
+    await rename(unfinished, file);
   } catch (error) {
     log.error(`${file} cannot be written: the recovery hook of modem ${modem} was not called`, {
       event: 'state_fault',

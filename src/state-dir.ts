@@ -96,8 +96,11 @@ async function lockDir(path: string): Promise<{ server: Server; directory: { clo
       const { code, message } = error as NodeJS.ErrnoException;
       const holder = code === 'EADDRINUSE' ? await whoHolds(socket) : undefined;
       if (code === 'EADDRINUSE' && holder === undefined && attempt < 3) {
-        await rm(socket, { force: true }); // left by a process that is gone
-        continue;
+        // Left by a process that is gone.
+        const fault = await rm(socket, { force: true }).catch((thrown: Error) => thrown);
+        if (fault === undefined) continue;
+        await directory.close();
+        throw new StateDirError(`state_dir ${path} cannot be locked: ${fault.message}`);
       }
       await directory.close();
       throw new StateDirError(

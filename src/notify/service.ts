@@ -123,9 +123,10 @@ class ToldManager implements ServiceNotifier {
 
   /** This timer is the event loop's own proof: a blocked loop does not come here, and feeds no watchdog. */
   #tick(): void {
-    const isWedged = !this.#isStopping && this.#lookForWedged();
+    const isWedged = this.#lookForWedged();
     this.#tell();
-    if (!this.#isStopping) this.#scheduleTick(isWedged ? Math.min(lookAgainMs, this.#periodMs) : this.#periodMs);
+    if (!this.#isStopping)
+      this.#scheduleTick(isWedged ? Math.min(lookAgainMs, this.#periodMs) : this.#periodMs);
   }
 
   #scheduleTick(ms: number): void {
@@ -143,8 +144,6 @@ class ToldManager implements ServiceNotifier {
   async #tellNow(): Promise<void> {
     this.#isDue = false;
     const owed = this.#owed;
-    // Once STOPPING=1 was told there is nothing more to tell.
-    if (this.#isStopping && owed.STOPPING === undefined) return;
     const notification = { ...owed, ...(this.#isStopping ? {} : this.#changedStatus()), ...this.#feed() };
     if (Object.keys(notification).length === 0) return;
     this.#isTelling = true;

@@ -288,6 +288,12 @@ describe('what is wrong', () => {
     ]);
   });
 
+  it('is a file that sets nothing, as the package ships it', () => {
+    expect(problemsOf('# nothing yet\n')).toEqual([
+      { path: '', message: expect.stringContaining('"sudo simgate setup" asks for what is needed') },
+    ]);
+  });
+
   it('is no TOML: line and column are told, and not what stands there', () => {
     const problems = problemsOf(`${auth0}secret = "hunter2\n`);
     expect(problems).toEqual([

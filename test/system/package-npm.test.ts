@@ -99,7 +99,7 @@ test('service install on a machine gives a unit whose command starts that instal
     const command = /^ExecStart=(.*)$/m.exec(unit)?.[1]?.split(' ') ?? [];
     expect(command.slice(0, 2)).toEqual([realpathSync(process.execPath), `${home}/simgate/dist/cli.js`]);
     const { status, output } = machine.run(command, { user: 'simgate' });
-    expect(status).toBe(1);
+    expect(status).toBe(78); // EX_CONFIG (sysexits.h)
     expect(output).toContain('/etc/simgate/simgate.toml');
 
     machine.must(['simgate', 'service', 'uninstall']);

@@ -1,40 +1,128 @@
-import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { parse } from 'smol-toml';
-import { expect, test } from 'vitest';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
 import { debianChangelog, releasesOf } from '../../packaging/debian-changelog.js';
 import { debianCopyright } from '../../packaging/debian-copyright.js';
+import { unpackLocked } from '../../packaging/fetch-natives.js';
 import { commandManual, parseHelp } from '../../packaging/man-command.js';
 import { configurationManual, entriesOf } from '../../packaging/man-configuration.js';
-import { shippedConfig } from '../../packaging/shipped-config.js';
+import { checkBinaries } from '../../packaging/native-binaries.js';
+import { type LockFile, lockedNatives } from '../../packaging/native-packages.js';
 import { version } from '../../src/version.js';
 
 const repository = join(import.meta.dirname, '../..');
 const cli = join(repository, 'dist/cli.js');
 const example = readFileSync(join(repository, 'config/simgate.example.toml'), 'utf8');
 
-test('the configuration as shipped is the example without a modem’s device and without countries', () => {
-  const [shipped, whole] = [parse(shippedConfig(example)), parse(example)] as Record<
-    string,
-    Record<string, unknown>
-  >[];
-  expect(shipped?.modem).toEqual([{ name: 'main' }]);
-  expect(shipped?.policy).not.toHaveProperty('countries');
-  expect({ ...shipped, modem: undefined, policy: undefined }).toEqual({
-    ...whole,
-    modem: undefined,
-    policy: undefined,
-  });
-  expect(shippedConfig(example).split('\n')[0]).toContain('does not start until');
+const lock = JSON.parse(readFileSync(join(repository, 'package-lock.json'), 'utf8')) as LockFile;
+const temporary = mkdtempSync(join(tmpdir(), 'simgate-parts-'));
+afterAll(() => rmSync(temporary, { recursive: true }));
+
+test('the configuration as shipped is the one of every version: a change would ask, or stop an unattended upgrade half-way', () => {
+  const shipped = readFileSync(join(repository, 'packaging/debian/simgate.toml'));
+  expect(createHash('sha256').update(shipped).digest('hex')).toBe(
+    'e68e857286c1bf6484d80bafae1b5a4a48025ec87e6dd4e8a1919158221a4b7a',
+  );
 });
 
 test.each([
-  ['decides nothing', example.replace(/^device = /m, '#device = ')],
-  ['has a second modem', `${example}\n[[modem]]\nname = "b"\ndevice = "/dev/ttyUSB1"\n`],
-  ['begins otherwise', example.replace('#\n# A line', '# A line')],
-])('an example that %s is refused: what would be shipped is not known', (_, text) => {
-  expect(() => shippedConfig(text)).toThrow();
+  ['x64', 'arm64'],
+  ['arm64', 'x64'],
+])('the lock file gives for %s the native packages of that CPU, and none of %s', (cpu, other) => {
+  const folders = lockedNatives(lock, cpu).map(({ folder }) => folder);
+  expect(folders.filter((folder) => folder.includes(cpu))).toEqual([
+    `node_modules/@libsql/linux-${cpu}-gnu`,
+    `node_modules/@lydell/node-pty-linux-${cpu}`,
+  ]);
+  // Its own version, not the one beside it that a build tool uses.
+  expect(folders).toContain('node_modules/libsql/node_modules/detect-libc');
+  expect(
+    folders.filter((folder) => /darwin|win32|musl|addon-api/.test(folder) || folder.includes(other)),
+  ).toEqual([]);
+});
+
+test.each([
+  ['has no such package', { 'node_modules/ms': undefined }],
+  ['has it without a checksum', { 'node_modules/ms': { version: '2.1.3' } }],
+])('a lock file that %s is refused', (_, change) => {
+  const packages = { ...lock.packages, ...change } as LockFile['packages'];
+  expect(() => lockedNatives({ packages }, 'x64')).toThrow(
+    'no ms with a checksum, which node_modules/debug needs',
+  );
+});
+
+test('a download is known by its checksum, and one with another is not unpacked', () => {
+  const [downloads, root, content] = ['downloads', 'root', 'content'].map((name) =>
+    join(temporary, name),
+  ) as [string, string, string];
+  for (const folder of [downloads, root, join(content, 'any-name')]) mkdirSync(folder, { recursive: true });
+  writeFileSync(join(content, 'any-name/package.json'), '{}');
+  const tarball = join(downloads, 'whatever-npm-calls-it.tgz');
+  execFileSync('tar', ['--create', '--gzip', '--file', tarball, '--directory', content, 'any-name']);
+  const sha512 = createHash('sha512').update(readFileSync(tarball)).digest('base64');
+  const locked = {
+    folder: 'node_modules/@a/b',
+    name: '@a/b',
+    version: '1.0.0',
+    integrity: `sha512-${sha512}`,
+  };
+
+  const swapped = { ...locked, integrity: lock.packages['node_modules/ms']?.integrity ?? '' };
+  expect(() => unpackLocked([swapped], downloads, root)).toThrow('@a/b@1.0.0');
+  expect(existsSync(join(root, 'node_modules'))).toBe(false);
+  unpackLocked([locked], downloads, root);
+  expect(readdirSync(join(root, 'node_modules/@a/b'))).toEqual(['package.json']);
+});
+
+const binaries = [
+  '@libsql/linux-arm64-gnu/index.node',
+  '@lydell/node-pty-linux-arm64/pty.node',
+  '@serialport/bindings-cpp/prebuilds/linux-arm64/any.glibc.node',
+];
+const elf = (machine: number): Buffer => {
+  const header = Buffer.alloc(64);
+  header.write('\x7fELF', 'latin1');
+  header.writeUInt16LE(machine, 18);
+  return header;
+};
+function modulesWith(contents: Record<string, Buffer>): string {
+  const modules = mkdtempSync(join(temporary, 'modules-'));
+  for (const [name, content] of Object.entries(contents)) {
+    mkdirSync(dirname(join(modules, name)), { recursive: true });
+    writeFileSync(join(modules, name), content);
+  }
+  return modules;
+}
+const arm = Object.fromEntries(binaries.map((name) => [name, elf(183)]));
+const [libsql = '', ...withoutLibsql] = binaries;
+
+test('a package with one binary of its machine for each native package is taken', () => {
+  expect(() => checkBinaries(modulesWith(arm), 'arm64')).not.toThrow();
+});
+
+test.each([
+  ['another machine’s binary under the right name', { ...arm, [libsql]: elf(62) }, `${libsql} is no library`],
+  ['what is no library', { ...arm, [libsql]: Buffer.from('<html>') }, `${libsql} is no library`],
+  ['one too few', Object.fromEntries(withoutLibsql.map((name) => [name, elf(183)])), 'and has @lydell'],
+  [
+    'one too many',
+    { ...arm, '@libsql/linux-x64-gnu/index.node': elf(62) },
+    'must have one binary in each of',
+  ],
+  ['none', {}, 'and has none'],
+])('a package for arm64 with %s is refused', (_, contents, message) => {
+  expect(() => checkBinaries(modulesWith(contents), 'arm64')).toThrow(message);
 });
 
 test('a changelog becomes Debian’s, with the date of each release and lines that fit', () => {

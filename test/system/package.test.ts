@@ -4,55 +4,48 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { version } from '../../src/version.js';
+import { buildPackages, olderRepository } from './package-build.js';
 import { Machine, type Service } from './package-machine.js';
+import { SystemdStandIn } from './package-systemd.js';
 
 // The tests go on from one another, as the life of a package does: built, installed, set up, upgraded, removed, purged.
 const repository = join(import.meta.dirname, '../..');
 const out = mkdtempSync(join(tmpdir(), 'simgate-package-'));
 const olderVersion = `${version}~1`;
+/** EX_CONFIG (sysexits.h): the unit does not start that again. */
+const wrongConfiguration = 78;
 const configFile = '/etc/simgate/simgate.toml';
+const exampleFile = '/usr/share/doc/simgate/examples/simgate.toml';
 let machine: Machine;
+let systemd: SystemdStandIn;
 
 beforeAll(async () => {
   machine = await Machine.start();
-  // Records what the package asks of systemd, which does not run there; `disable` is a matter of files and is done.
-  machine.put(
-    '/usr/local/bin/systemctl',
-    '#!/bin/sh\necho "$*" >>/run/asked\ncase "$*" in *disable*) SYSTEMD_OFFLINE=1 exec /usr/bin/systemctl "$@" ;; esac\n',
-    '755',
-  );
-  machine.must(['mkdir', '-p', '/run/systemd/system']);
+  systemd = new SystemdStandIn(machine);
+  // Where Debian's package has it; another that is found first in PATH must not be taken.
+  if (machine.list('/usr/bin/node').length === 0)
+    machine.put('/usr/bin/node', readFileSync(process.execPath), '755');
+  machine.put('/usr/local/bin/node', '#!/bin/sh\necho a foreign node >&2\nexit 1\n', '755');
+  // The images of containers leave documents out.
+  machine.must(['sh', '-c', 'rm -f /etc/dpkg/dpkg.cfg.d/docker*']);
   // Or man-db reads all manuals anew each time.
   machine.must(['rm', '-f', '/var/lib/man-db/auto-update']);
-  // A container may have one that lets no package start or stop a service.
-  machine.put('/usr/sbin/policy-rc.d', '#!/bin/sh\nexit 0\n', '755');
 });
 afterAll(async () => {
   await machine.stop();
   rmSync(out, { recursive: true });
 });
 
-function build(folder: string, options: readonly string[] = [], env: Record<string, string> = {}): void {
-  const script = join(repository, 'packaging/deb.ts');
-  // The umask of the test's shell is given on: `sh -c` is where it can be another.
-  const command = `umask ${env.UMASK ?? '022'}; exec "$@"`;
-  const node = [process.execPath, '--import', 'tsx', script, '--out', join(out, folder), ...options];
-  execFileSync('sh', ['-c', command, 'sh', ...node], { cwd: repository, env: { ...process.env, ...env } });
-}
-
-/** Node may not come from a Debian package here, as it would on an operator's machine; all other dependencies must be met. */
+/**
+ * As unattended upgrades do it: a question finds the end of stdin, and fails. Node may not come from a Debian package here, as it would on
+ * an operator's machine; all other dependencies must be met.
+ */
 function install(folder: string, packageVersion: string): string {
   const name = `simgate_${packageVersion}_amd64.deb`;
   machine.put(`/root/${name}`, readFileSync(join(out, folder, name)));
-  machine.must(['sh', '-c', ': >/run/asked']);
+  systemd.forget();
   return machine.must(['dpkg', '--ignore-depends=nodejs', '--install', `/root/${name}`]);
 }
-
-const askedOfSystemd = (): string[] =>
-  machine
-    .must(['cat', '/run/asked'])
-    .split('\n')
-    .filter((line) => /start|stop|enable|disable|reload/.test(line));
 
 const textOf = (deb: string, field: string): string =>
   execFileSync('dpkg-deb', ['--field', join(out, 'first', deb), field], { encoding: 'utf8' }).trim();
@@ -60,8 +53,8 @@ const textOf = (deb: string, field: string): string =>
 test('built twice, on a machine set up otherwise, both packages have the same bytes', {
   timeout: 400_000,
 }, () => {
-  build('first');
-  build('second', [], { UMASK: '077', TZ: 'Asia/Tokyo', LC_ALL: 'C' });
+  buildPackages(repository, join(out, 'first'));
+  buildPackages(repository, join(out, 'second'), [], { UMASK: '077', TZ: 'Asia/Tokyo', LC_ALL: 'C' });
   const names = ['amd64', 'arm64'].map((architecture) => `simgate_${version}_${architecture}.deb`);
   expect(readdirSync(join(out, 'first')).sort()).toEqual(names);
   for (const name of names)
@@ -101,11 +94,12 @@ test('lintian finds no error', () => {
 });
 
 test('the first installation makes the user and its folders, starts nothing, and says what is next', () => {
-  build('older', ['--architecture', 'amd64', '--deb-version', olderVersion]);
+  const older = olderRepository(repository, join(out, 'older-repository'));
+  buildPackages(older, join(out, 'older'), ['--architecture', 'amd64', '--deb-version', olderVersion]);
   const said = install('older', olderVersion);
   expect(said).toContain('sudo simgate setup');
   expect(said).toContain('sudo systemctl enable --now simgate');
-  expect(askedOfSystemd().filter((line) => line.includes('simgate'))).toEqual([]);
+  expect(systemd.asked().filter((line) => line.includes('simgate'))).toEqual([]);
   expect(machine.must(['id', '--name', '--groups', 'simgate']).split(/\s+/)).toContain('dialout');
   expect(machine.list('/etc/simgate')).toEqual([
     `0644 root:root ${configFile}`,
@@ -115,11 +109,10 @@ test('the first installation makes the user and its folders, starts nothing, and
   expect(machine.must(['simgate', '--version']).trim()).toBe(version);
 });
 
-test('as installed it refuses to start, and names what is missing', () => {
+test('as installed it refuses to start, and names who asks for what is missing', () => {
   const { status, output } = machine.run(['simgate', 'serve'], { user: 'simgate' });
-  expect(status).toBe(1);
-  expect(output).toContain('modem[0].device: is missing');
-  expect(output).toContain('policy.countries: is missing');
+  expect(status).toBe(wrongConfiguration);
+  expect(output).toContain('sudo simgate setup');
 });
 
 /** A virtual modem whose tty has the group and the mode that udev gives. */
@@ -131,22 +124,27 @@ async function plugIn(): Promise<Service> {
   return modem;
 }
 
-/** The configuration with what an operator must say, on free ports, and a log that can be read here. */
-const completed = (config: string): string =>
-  config
-    .replace(/^#device = .*$/m, 'device = "/run/modem"')
-    .replace(/^#countries = .*$/m, 'countries = ["DE"]')
-    .replace(/^#listen = "127.0.0.1:\d+"$/gm, 'listen = "127.0.0.1:0"')
-    .replace('#format = "auto"', 'format = "json"');
-
-test('with a modem and countries, but no secret, it refuses still', () => {
-  machine.put('/run/trial.toml', completed(machine.must(['cat', configFile])));
-  const { status, output } = machine.run(['simgate', 'serve', '--config', '/run/trial.toml'], {
-    user: 'simgate',
-  });
-  expect(status).toBe(1);
+test('as the example has it, but without a secret, it refuses still', () => {
+  const { status, output } = machine.run(['simgate', 'serve', '--config', exampleFile], { user: 'simgate' });
+  expect(status).toBe(wrongConfiguration);
   expect(output).toContain('has a problem:\n  auth0.secret_file: cannot be read: there is no such file');
 });
+
+/** What an operator may add: free ports, and a log that can be read here. */
+const added = `
+[http]
+listen = "127.0.0.1:0"
+
+[admin]
+listen = "127.0.0.1:0"
+
+[log]
+format = "json"
+`;
+
+/** `put` would change whose it is. */
+const writeConfig = (text: string): string =>
+  machine.must(['sh', '-c', `cat >${configFile}`], { input: text });
 
 test('setup makes of it what the service’s user can start with, and a secret that nobody else reads', async () => {
   const modem = await plugIn();
@@ -155,9 +153,8 @@ test('setup makes of it what the service’s user can start with, and a secret t
   expect(machine.must(['simgate', 'check-config'], { user: 'simgate' })).toContain('no problems');
   const { output } = machine.run(['cat', '/etc/simgate/auth0-secret'], { user: 'nobody' });
   expect(output).toContain('Permission denied');
-  // `put` would change whose it is.
-  const config = machine.must(['cat', configFile]).replace(/^#(device|countries) = .*\n/gm, '');
-  machine.must(['sh', '-c', `cat >${configFile}`], { input: completed(config) });
+  const config = machine.must(['cat', configFile]);
+  writeConfig(config + added);
   expect(machine.must(['simgate', 'check-config'], { user: 'simgate' })).toContain('no problems');
 });
 
@@ -210,27 +207,67 @@ test('it sends as the service’s user: the network has the text of a signed req
   expect(await daemon.stop()).toBe(0);
 });
 
-test('an upgrade keeps configuration, secret and journal, and restarts the service only where it runs', async () => {
-  const before = [
+test('an upgrade with another example keeps what setup and the operator wrote, asks nothing, and restarts the service only where it runs', async () => {
+  const kept = () => [
     machine.must(['cat', configFile]),
     ...machine.list('/etc/simgate'),
     ...machine.list('/var/lib/simgate'),
   ];
+  const [before, olderExample] = [kept(), machine.must(['cat', exampleFile])];
   const said = install('first', version);
+  expect(machine.must(['cat', exampleFile])).not.toBe(olderExample);
   expect(said).not.toContain('simgate setup');
-  expect(askedOfSystemd().filter((line) => line.includes('simgate'))).toEqual([
-    'try-restart simgate.service',
-  ]);
-  expect(machine.must(['dpkg-query', '--show', 'simgate']).trim()).toBe(`simgate\t${version}`);
-  const after = [
-    machine.must(['cat', configFile]),
-    ...machine.list('/etc/simgate'),
-    ...machine.list('/var/lib/simgate'),
-  ];
-  expect(after).toEqual(before);
+  expect(said).not.toContain('onfiguration file');
+  expect(systemd.asked().filter((line) => line.includes('simgate'))).toEqual(['try-restart simgate.service']);
+  expect(statusOf()).toBe(`install ok installed ${version}`);
+  expect(kept()).toEqual(before);
   const daemon = await sendThrough('Your code is 582216');
   expect(journal()).toMatchObject([{ status: 200 }, { status: 200 }]);
   expect(await daemon.stop()).toBe(0);
+});
+
+/** What dpkg has of it; "installed" is when all its scripts went through. */
+const statusOf = (): string =>
+  machine.must(['dpkg-query', '--show', '--showformat', `\${Status} \${Version}`, 'simgate']);
+
+test('an upgrade to a version that refuses the configuration leaves the running service alone, and says so', async () => {
+  const config = machine.must(['cat', configFile]);
+  writeConfig(`${config}colour = "red"\n`);
+  await systemd.whileRunning('LANG=C', () => {
+    const said = install('first', version);
+    expect(said).toContain('log.colour');
+    expect(said).toContain('NOT RESTARTED');
+  });
+  expect(systemd.asked().filter((line) => line.includes('simgate'))).toEqual([]);
+  expect(statusOf()).toBe(`install ok installed ${version}`);
+  writeConfig(config);
+});
+
+test('an upgrade knows the secret that the running service has from its environment', async () => {
+  const config = machine.must(['cat', configFile]);
+  const secret = machine.must(['cat', '/etc/simgate/auth0-secret']).trim();
+  writeConfig(config.replace(/^secret_file = .*\n/m, ''));
+  expect(machine.run(['simgate', 'check-config'], { user: 'simgate' }).status).toBe(wrongConfiguration);
+  await systemd.whileRunning(`SIMGATE_AUTH0_SECRET=${secret}`, () => {
+    const said = install('first', version);
+    expect(said).not.toContain('NOT RESTARTED');
+    expect(said).not.toContain(secret);
+  });
+  expect(systemd.asked()).toContain('try-restart simgate.service');
+  writeConfig(config);
+});
+
+test('where systemd answers nothing, installation and removal go through and say what was not done', () => {
+  systemd.isBroken = true;
+  const said = install('first', version);
+  expect(said).toContain('systemd did not read its units anew');
+  expect(statusOf()).toBe(`install ok installed ${version}`);
+  const removing = machine.must(['dpkg', '--remove', 'simgate']);
+  for (const warning of ['was not stopped', 'was not disabled', 'still knows the units'])
+    expect(removing).toContain(warning);
+  expect(statusOf()).toBe(`deinstall ok config-files ${version}`);
+  systemd.isBroken = false;
+  install('first', version);
 });
 
 test('removal stops and disables the service, and leaves configuration, secret and journal', () => {
@@ -239,9 +276,9 @@ test('removal stops and disables the service, and leaves configuration, secret a
   expect(machine.list(wanted)).toHaveLength(1);
   const kept = [...machine.list('/etc/simgate'), ...machine.list('/var/lib/simgate')];
   expect(kept.join()).toContain('/var/lib/simgate/journal.db');
-  machine.must(['sh', '-c', ': >/run/asked']);
+  systemd.forget();
   machine.must(['dpkg', '--remove', 'simgate']);
-  expect(askedOfSystemd()).toContain('stop simgate-recover.path simgate.service');
+  expect(systemd.asked()).toContain('stop simgate-recover.path simgate.service');
   expect(machine.list(wanted)).toEqual([]);
   expect([...machine.list('/etc/simgate'), ...machine.list('/var/lib/simgate')]).toEqual(kept);
   console.log(`left after removal:\n${kept.join('\n')}`);
@@ -253,7 +290,7 @@ test('purge leaves the user, and nothing else', () => {
   machine.must(['dpkg', '--purge', 'simgate']);
   // The accounts' own files, dpkg's and other programs' records, and what this test put there.
   const others =
-    /^\/etc\/(passwd|group|shadow|gshadow)-?$|^\/etc\/\.pwd\.lock$|^\/var\/(lib\/(dpkg|man-db)|log|cache)\/|^\/root\/|^\/usr\/(local\/bin\/systemctl|sbin\/policy-rc\.d)$/;
+    /^\/etc\/(passwd|group|shadow|gshadow)-?$|^\/etc\/\.pwd\.lock$|^\/var\/(lib\/(dpkg|man-db)|log|cache)\/|^\/root\/|^\/etc\/dpkg\/|^\/usr\/(local\/bin\/(systemctl|node)|bin\/node|sbin\/policy-rc\.d)$/;
   expect(machine.changes().filter((file) => !others.test(file))).toEqual([]);
   expect(machine.run(['dpkg-query', '--list', 'simgate']).status).not.toBe(0);
   const user = machine.must(['getent', 'passwd', 'simgate']);

@@ -77,11 +77,22 @@ test('the unit waits longer for the end than the daemon needs, and kills only af
   expect(Number(unit.get('TimeoutStopSec')?.[0]) * 1000).toBeGreaterThan(drainMs + 5_000);
   // A telling that failed is tried again after 5 s, and may itself take 10.
   expect(Number(unit.get('WatchdogSec')?.[0])).toBeGreaterThanOrEqual(60);
-  // A watchdog's kill and restart must not use up the starts that are allowed: then a person would be needed.
-  const [interval, burst] = [unit.get('StartLimitIntervalSec'), unit.get('StartLimitBurst')].map((one) =>
-    Number(one?.[0]),
-  );
-  expect(interval! / Number(unit.get('WatchdogSec')?.[0])).toBeLessThan(burst!);
+});
+
+test('the unit tries again for ever at a bounded rate, but not with a wrong configuration', () => {
+  const unit = settings();
+  expect(unit.get('Restart')).toEqual(['on-failure']);
+  expect(unit.get('StartLimitIntervalSec')).toEqual(['0']);
+  expect(Number(unit.get('RestartSec')?.[0])).toBeGreaterThanOrEqual(5);
+  const exitCode = /wrongConfiguration = (\d+)/.exec(readFileSync(join(root, 'src/cli.ts'), 'utf8'))?.[1];
+  expect(unit.get('RestartPreventExitStatus')).toEqual([exitCode]);
+});
+
+test('the unit is ordered after the time is known, and does not pull that in', () => {
+  const unit = settings();
+  expect(unit.get('After')?.[0]?.split(' ')).toContain('time-sync.target');
+  // systemd.special(7): who needs the time must not pull it in.
+  expect(unit.has('Wants')).toBe(false);
 });
 
 test('only serial ports are open to it, and no core file or second privilege', () => {
