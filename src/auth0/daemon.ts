@@ -1,8 +1,8 @@
 /** The running daemon, as the set-up needs it: asked through the control socket. */
 
 import * as v from 'valibot';
+import { askOnce, parseAnswer } from '../control/answer.js';
 import { askDaemon } from '../control/client.js';
-import { ControlError, type ControlRequest } from '../control/protocol.js';
 
 /** Which key the daemon holds, and when a token signed with it was last accepted. */
 export interface KeySighting {
@@ -36,7 +36,7 @@ export type ArrivalWatch = (
   signal: AbortSignal,
 ) => AsyncIterable<Arrival>;
 
-/** All methods reject with `NoDaemon`, or {@link ControlError} for everything else. */
+/** All methods reject with `NoDaemon`, or `ControlError` for everything else. */
 export interface DaemonLink {
   /** Has it read its secrets anew. */
   reload(): Promise<void>;
@@ -72,29 +72,10 @@ export function daemonAt(socket: string): DaemonLink {
     async *watch(recipient, sinceMs, signal) {
       const request = { command: 'log', to: recipient, since_ms: sinceMs, follow: true };
       for await (const line of askDaemon(socket, request, signal)) {
-        const { row } = parse(logSchema, line);
+        const { row } = parseAnswer(logSchema, line);
         // A row without a status has begun and not ended; it comes again.
         if (row?.status !== undefined) yield { id: row.id, status: row.status, code: row.code };
       }
     },
   };
-}
-
-async function askOnce<Schema extends v.GenericSchema>(
-  socket: string,
-  request: ControlRequest,
-  schema: Schema,
-): Promise<v.InferOutput<Schema>> {
-  const answers: Record<string, unknown>[] = [];
-  for await (const answer of askDaemon(socket, request)) answers.push(answer);
-  return parse(schema, answers[0]);
-}
-
-/** A daemon of another version may speak otherwise. */
-function parse<Schema extends v.GenericSchema>(schema: Schema, answer: unknown): v.InferOutput<Schema> {
-  const parsed = v.safeParse(schema, answer);
-  if (parsed.success) return parsed.output;
-  throw new ControlError(
-    'the running daemon answers what this simgate does not understand: restart it, so that both are of one version',
-  );
 }

@@ -1,10 +1,10 @@
 import * as v from 'valibot';
+import { askOnce, parseAnswer } from '../control/answer.js';
 import { askDaemon } from '../control/client.js';
-import { ControlError, type ControlRequest } from '../control/protocol.js';
 import { type Finding, findingSchema, type ModemReport, modemReportSchema } from './finding.js';
 import type { UssdAnswer } from './ussd.js';
 
-/** The pid of the running daemon. This and all the others throw `NoDaemon`, or {@link ControlError}. */
+/** The pid of the running daemon. This and all the others throw `NoDaemon`, or `ControlError`. */
 export async function askPid(socket: string): Promise<number> {
   return (await askOnce(socket, { command: 'status' }, v.object({ pid: v.number() }))).pid;
 }
@@ -14,7 +14,7 @@ export async function askReports(socket: string): Promise<ModemReport[]> {
   const schema = v.object({ report: modemReportSchema });
   const reports: ModemReport[] = [];
   for await (const answer of askDaemon(socket, { command: 'doctor' }))
-    reports.push(parse(schema, answer).report);
+    reports.push(parseAnswer(schema, answer).report);
   return reports;
 }
 
@@ -56,24 +56,4 @@ const listSchema = v.object({
 /** What is plugged in, and which of it is whose. */
 export async function askForModems(socket: string): Promise<v.InferOutput<typeof listSchema>['sticks']> {
   return (await askOnce(socket, { command: 'modems' }, listSchema)).sticks;
-}
-
-/** The one line of an answer. */
-async function askOnce<Schema extends v.GenericSchema>(
-  socket: string,
-  request: ControlRequest,
-  schema: Schema,
-): Promise<v.InferOutput<Schema>> {
-  const answers: Record<string, unknown>[] = [];
-  for await (const answer of askDaemon(socket, request)) answers.push(answer);
-  return parse(schema, answers[0]);
-}
-
-/** A daemon of another version may speak otherwise. */
-function parse<Schema extends v.GenericSchema>(schema: Schema, answer: unknown): v.InferOutput<Schema> {
-  const parsed = v.safeParse(schema, answer);
-  if (parsed.success) return parsed.output;
-  throw new ControlError(
-    'the running daemon answers what this simgate does not understand: restart it, so that both are of one version',
-  );
 }

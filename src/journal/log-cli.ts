@@ -1,8 +1,8 @@
 /** `simgate log`: asks the daemon for the journal's rows, and prints them. */
 
 import * as v from 'valibot';
+import { parseAnswer } from '../control/answer.js';
 import { askDaemon } from '../control/client.js';
-import { ControlError } from '../control/protocol.js';
 import { logHeading, logLine, type ShownRow, shownRowSchema } from './log-text.js';
 
 export interface LogOptions {
@@ -38,14 +38,10 @@ export async function showLog(
   if (!json) out.write(`${logHeading}\n`);
   let isEmpty = true;
   for await (const answer of askDaemon(socket, request, signal)) {
-    const parsed = v.safeParse(answerSchema, answer);
-    if (!parsed.success)
-      throw new ControlError(
-        'the running daemon answers what this simgate does not understand: restart it, so that both are of one version',
-      );
-    if ('row' in parsed.output) {
+    const line = parseAnswer(answerSchema, answer);
+    if ('row' in line) {
       isEmpty = false;
-      print(parsed.output.row);
+      print(line.row);
     } else
       notes.write('older messages are not shown: ask for more with --limit, or for others with --since\n');
   }

@@ -1,0 +1,26 @@
+import * as v from 'valibot';
+import { askDaemon } from './client.js';
+import { ControlError, type ControlRequest } from './protocol.js';
+
+/** A line of an answer as this program knows it. A daemon of another version may speak otherwise: throws {@link ControlError}. */
+export function parseAnswer<Schema extends v.GenericSchema>(
+  schema: Schema,
+  answer: unknown,
+): v.InferOutput<Schema> {
+  const parsed = v.safeParse(schema, answer);
+  if (parsed.success) return parsed.output;
+  throw new ControlError(
+    'the running daemon answers what this simgate does not understand: restart it, so that both are of one version',
+  );
+}
+
+/** Asks for an answer of one line. Throws `NoDaemon`, or {@link ControlError} for everything else. */
+export async function askOnce<Schema extends v.GenericSchema>(
+  socket: string,
+  request: ControlRequest,
+  schema: Schema,
+): Promise<v.InferOutput<Schema>> {
+  const answers: Record<string, unknown>[] = [];
+  for await (const answer of askDaemon(socket, request)) answers.push(answer);
+  return parseAnswer(schema, answers[0]);
+}
