@@ -70,7 +70,7 @@ const dataGrowth = 1.05;
 const functionsPerReplug = 0.1;
 
 /** What the daemon rightly remembers of each message for a day, for limits and caps: bounded (I5), and no leak. Measured: 571 octets in the windows. */
-const rememberedOctets = 900;
+const rememberedOctets = 650;
 
 /** The end of a soak with so many sends and re-plugs, held against its start. */
 export function vitalFigures(start: Vitals, end: Vitals, sends: number, replugs: number): Figure[] {
