@@ -1,10 +1,12 @@
 /** Commands of the command line that only a running daemon can answer: what they print, and the exit code they leave. */
 
-import { askDaemon, NoDaemon } from './control/client.js';
-import { ControlError, type ControlRequest } from './control/protocol.js';
+import * as v from 'valibot';
+import { askOnce } from './control/answer.js';
+import { NoDaemon } from './control/client.js';
+import { ControlError } from './control/protocol.js';
 import { readConfiguration } from './doctor/configuration.js';
 import { type LogOptions, showLog } from './journal/log-cli.js';
-import { type ExplanationJson, explanationText } from './policy/explain-text.js';
+import { explanationSchema, explanationText } from './policy/explain-text.js';
 
 /** Options that all of them take. */
 export interface DaemonOptions {
@@ -35,8 +37,8 @@ export async function explainPolicy(
   { config, json = false, ip }: DaemonOptions & { ip?: string },
 ): Promise<void> {
   const socket = socketOf(config);
-  const answer = await ask(socket, { command: 'policy', to, client_ip: ip });
-  const explanation = answer as unknown as ExplanationJson;
+  const request = { command: 'policy', to, client_ip: ip };
+  const explanation = await needed(socket, () => askOnce(socket, request, explanationSchema));
   process.stdout.write(
     json ? `${JSON.stringify(explanation, undefined, 2)}\n` : explanationText(explanation),
   );
@@ -46,7 +48,8 @@ export async function explainPolicy(
 /** `simgate reload`. Throws `ControlError` with all that is wrong. */
 export async function reload({ config }: DaemonOptions): Promise<void> {
   const socket = socketOf(config);
-  await ask(socket, { command: 'reload' });
+  const answer = v.object({ reloaded: v.literal(true) });
+  await needed(socket, () => askOnce(socket, { command: 'reload' }, answer));
   console.log('the daemon has read its configuration and secrets anew');
 }
 
@@ -58,14 +61,7 @@ function socketOf(named: string | undefined): string {
   return socket;
 }
 
-/** The one line of an answer. */
-async function ask(socket: string, request: ControlRequest): Promise<Record<string, unknown>> {
-  return needed(socket, async () => {
-    for await (const answer of askDaemon(socket, request)) return answer;
-    throw new ControlError('the daemon gave no answer: restart it, so that both are of one version');
-  });
-}
-
+/** A daemon that does not run is said with the way out. */
 async function needed<T>(socket: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();

@@ -1,34 +1,38 @@
+import * as v from 'valibot';
 import { countryName } from '../config/policy.js';
 import { maskNumber } from '../mask.js';
-import type { HoldKind } from './holds.js';
+import { type HoldKind, holdKinds } from './holds.js';
 import type { Numbering } from './numbering.js';
 import type { Explanation } from './request.js';
 import { durationText, limitText } from './wording.js';
 
 /** An {@link Explanation} as JSON; times in whole milliseconds, `recipient` masked. */
-export interface ExplanationJson {
-  recipient: string;
-  is_allowed: boolean;
-  code?: string;
-  reason?: string;
-  detail?: string;
+export const explanationSchema = v.object({
+  recipient: v.string(),
+  is_allowed: v.boolean(),
+  code: v.exactOptional(v.string()),
+  reason: v.exactOptional(v.string()),
+  detail: v.exactOptional(v.string()),
   /** Left out when it is refused for good. */
-  retry_after_ms?: number;
+  retry_after_ms: v.exactOptional(v.number()),
   /** ISO 3166-1 codes: several when the range is not known, none when the number belongs to no country. */
-  countries: readonly string[];
-  number_type: string;
-  limits: {
-    name: string;
-    count: number;
-    window_ms: number;
-    used: number;
-    free_in_ms: number;
-    /** Of `per_country` and `total`: 80 % is used. */
-    is_nearly_full: boolean;
-  }[];
-  limits_not_looked_at: readonly string[];
-  holds: { kind: HoldKind; strikes: number; free_in_ms: number }[];
-}
+  countries: v.pipe(v.array(v.string()), v.readonly()),
+  number_type: v.string(),
+  limits: v.array(
+    v.object({
+      name: v.string(),
+      count: v.number(),
+      window_ms: v.number(),
+      used: v.number(),
+      free_in_ms: v.number(),
+      /** Of `per_country` and `total`: 80 % is used. */
+      is_nearly_full: v.boolean(),
+    }),
+  ),
+  limits_not_looked_at: v.pipe(v.array(v.string()), v.readonly()),
+  holds: v.array(v.object({ kind: v.picklist(holdKinds), strikes: v.number(), free_in_ms: v.number() })),
+});
+export type ExplanationJson = v.InferOutput<typeof explanationSchema>;
 
 /** For `simgate policy explain --json`. */
 export function explanationJson(recipient: string, explanation: Explanation): ExplanationJson {
