@@ -15,8 +15,11 @@ export interface Ended {
 /** Those that still run: whatever happens, the run ends them, each by its own handle. */
 const running = new Set<Child>();
 
-/** Kills every process that this run has started and that still runs. */
+let areNoMoreWanted = false;
+
+/** Kills every process that this run has started and that still runs; from then on none can be started. */
 export async function endAllChildren(): Promise<void> {
+  areNoMoreWanted = true;
   await Promise.all([...running].map((child) => child.end('SIGKILL')));
 }
 
@@ -28,6 +31,7 @@ export class Child {
 
   /** `onLine` is given each line of stdout and stderr, in the order of each. */
   constructor(args: readonly string[], onLine: (line: string, from: 'stdout' | 'stderr') => void) {
+    if (areNoMoreWanted) throw new Error('the run is over');
     this.#process = spawn(process.execPath, [cli, ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
     running.add(this);
     createInterface({ input: this.#process.stdout }).on('line', (line) => onLine(line, 'stdout'));

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { RecordEntry } from '../../src/simulator/record.js';
 import { Child } from './child.js';
 
@@ -100,14 +100,16 @@ export class VirtualModem {
   }
 
   #takeLine(line: string, from: 'stdout' | 'stderr'): void {
-    if (from === 'stderr') {
-      process.stderr.write(`${this.name}: ${line}\n`);
-      return;
-    }
+    if (from === 'stderr') return this.#complain(line);
     const event = JSON.parse(line) as ModemEvent;
-    if (event.event === 'failed') process.stderr.write(`${this.name}: ${line}\n`);
+    if (event.event === 'failed') this.#complain(line);
     if (['done', 'refused', 'stats'].includes(event.event)) this.#asked.shift()?.(event);
     this.#onEvent?.(event);
+  }
+
+  /** At once, and by the phase's folder: several phases may run at a time. */
+  #complain(line: string): void {
+    process.stderr.write(`${basename(dirname(this.#recordFile))} ${this.name}: ${line}\n`);
   }
 }
 
