@@ -1,7 +1,8 @@
 /**
  * The fault run: the whole daemon against the virtual modem, with random faults on random messages, judged by the virtual
  * network's record. `--seed N` repeats what was chosen, may be given several times, and is printed first. `--phase` takes a
- * phase's number or a part of its name. `--jobs N` runs N phases at a time, for they mostly wait: two cores bear eight. Exits with 1 when a promise was broken, or a modem was not ready at the end.
+ * phase's number or a part of its name. `--jobs N` runs N phases at a time: they mostly wait, and two cores bear eight.
+ * Exits with 1 when a promise was broken, or a modem was not ready at the end.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
