@@ -79,7 +79,8 @@ export class MessageRecord {
   late(outcome: Outcome): void {
     const { status, code, causeCode, submitted, references } = this.#told(outcome);
     const atMs = this.#options.now();
-    this.#options.journal.late(this.#entry.id, { atMs, status, code, causeCode, submitted, references });
+    const truth = { atMs, status, code, causeCode, submitted, references };
+    this.#options.journal.late(this.#entry.id, truth, this.#entry.keyHmac);
   }
 
   #told(outcome: Outcome): JournalOutcome {

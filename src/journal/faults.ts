@@ -49,13 +49,32 @@ const kinds: ReadonlyMap<number, FaultKind> = new Map([
   [26, 'corrupt'], // SQLITE_NOTADB
 ]);
 
-/** What a thrown value of the store means; `otherwise` is the kind of one without a code of SQLite. */
+/** Extended result codes of SQLite that say more than their low octet. */
+const extendedKinds: ReadonlyMap<number, FaultKind> = new Map([
+  [4874, 'full'], // SQLITE_IOERR_SHMSIZE: `-shm` cannot be made as large as it has to be, which only a lack of room forbids
+]);
+
+/** Errors of the files beside SQLite's own work. */
+const systemKinds: ReadonlyMap<unknown, FaultKind> = new Map([
+  ['ENOSPC', 'full'],
+  ['EDQUOT', 'full'],
+  ['EROFS', 'read_only'],
+  ['EACCES', 'read_only'],
+  ['EPERM', 'read_only'],
+  ['EIO', 'io'],
+]);
+
+/** What a thrown value of the store means; `otherwise` is the kind of one with no code that is known. */
 export function faultOf(thrown: unknown, otherwise: FaultKind): Fault {
   if (thrown instanceof JournalFault) return { kind: thrown.kind, message: thrown.message };
   const message = thrown instanceof Error ? thrown.message : String(thrown);
   const rawCode = thrown instanceof Error && 'rawCode' in thrown ? thrown.rawCode : undefined;
-  if (typeof rawCode !== 'number') return { kind: otherwise, message };
-  return { kind: kinds.get(rawCode & 0xff) ?? 'io', message: `${message} (SQLite ${rawCode})` };
+  if (typeof rawCode !== 'number') {
+    const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined;
+    return { kind: systemKinds.get(code) ?? otherwise, message };
+  }
+  const kind = extendedKinds.get(rawCode) ?? kinds.get(rawCode & 0xff) ?? 'io';
+  return { kind, message: `${message} (SQLite ${rawCode})` };
 }
 
 const ways: Readonly<Record<FaultKind, string>> = {

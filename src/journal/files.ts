@@ -1,4 +1,4 @@
-import { open, rename } from 'node:fs/promises';
+import { open, rename, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /** Makes the file for its owner only; SQLite gives the `-wal` and `-shm` beside it the same mode. Rejects as open(2) fails. */
@@ -30,4 +30,17 @@ export async function setAside(file: string, at: Date): Promise<string> {
   }
   await syncFolderOf(file);
   return aside;
+}
+
+/** What SQLite makes beside a database at its opening (`-shm`, the head of `-wal`) has no room in less. */
+const leastFreeOctets = 65_536;
+
+/** Whether the disk behind a file has no room, as its user has it, or no inode left. False where that cannot be told. */
+export async function isFullBehind(file: string): Promise<boolean> {
+  try {
+    const { bavail, bsize, files, ffree } = await statfs(dirname(file));
+    return bavail * bsize < leastFreeOctets || (files > 0 && ffree === 0);
+  } catch {
+    return false; // the fault that was to be explained is told as it is
+  }
 }

@@ -1,4 +1,5 @@
 import type { Logger } from 'winston';
+import { counted } from '../counted.js';
 import type {
   EndedEntry,
   JournalState,
@@ -20,14 +21,20 @@ import { WriteQueue } from './write-queue.js';
 /** What happened to each message. It only listens: nothing it does or fails to do keeps a message from its modem. */
 export interface Journal {
   /**
-   * Resolves when the row is in the file, so that it outlives a killed process; or after `startedBoundMs`, and for those that come after
-   * at once until the file has caught up, for a slow disk must not delay answers; or at once when the journal is out of order. Never rejects. What is not written yet is written when that is possible.
+   * Resolves when the row outlives what it has to. With a key that is a power cut: the row is on the disk, for a repeat with that key
+   * must never send again. Without one it is a killed process: the row is in the file. Resolves without that after a bound
+   * (`keyedBoundMs`, `startedBoundMs`), for a slow disk must not delay answers, and at once when the journal is out of order; a key
+   * that is then not safe is told in the log. Messages without a key do not wait either until the file has caught up. Never rejects.
+   * What is not written yet is written when that is possible.
    */
   started(entry: StartedEntry): Promise<void>;
-  /** The outcome of a message that was started, or the whole of one that never was: those are skipped when there are too many. */
+  /**
+   * The outcome of a message that was started, or the whole of one that never was: those are skipped when there are too many. What a repeat
+   * with its key will be told is on the disk soon after.
+   */
   ended(entry: EndedEntry): void;
-  /** What became of it after its caller had been answered. */
-  late(id: string, outcome: LateOutcome): void;
+  /** What became of it after its caller had been answered; `keyHmac` as at its start. */
+  late(id: string, outcome: LateOutcome, keyHmac?: string): void;
   saveHold(hold: SavedHold): void;
   /**
    * What earlier runs knew. Never rejects, but resolves only when all could be read: at a later opening if the journal is out of order
@@ -51,8 +58,10 @@ export interface JournalOptions extends Retention {
   clock: () => number;
   /** It got out of order. Must not throw. */
   onFault?: ((fault: Pick<Fault, 'kind'>) => void) | undefined;
-  /** Milliseconds that `started` waits at most. Default 250. */
+  /** Milliseconds that `started` waits at most for a message without a key. Default 250. */
   startedBoundMs?: number;
+  /** The same for one with a key, which waits for the disk. Default 500. */
+  keyedBoundMs?: number;
   /** Milliseconds to wait for another program's lock before that is a fault. Default 2000. */
   busyTimeoutMs?: number;
   /** Milliseconds before the first try to open it again; doubled with each, up to 60 s. Default 1000. */
@@ -62,6 +71,7 @@ export interface JournalOptions extends Retention {
 }
 
 const startedBoundDefaultMs = 250;
+const keyedBoundDefaultMs = 500;
 /** Refusals are written at this rate at most: 100 at once, then one a second. */
 const refusalBurst = 100;
 const refusalsPerSecond = 1;
@@ -86,6 +96,7 @@ class SqliteJournal implements Journal {
   readonly #refusals = new RefusalRate(refusalBurst, refusalsPerSecond, performance.now());
   readonly #pruner: Pruner;
   readonly #startedBoundMs: number;
+  readonly #keyedBoundMs: number;
   /** Who waits for the next opening. */
   readonly #awaitingOpen: (() => void)[] = [];
   #isClosed = false;
@@ -99,6 +110,7 @@ class SqliteJournal implements Journal {
     const { file, log, clock, onFault, busyTimeoutMs = 2_000, retryMs = 1_000 } = options;
     this.#options = options;
     this.#startedBoundMs = options.startedBoundMs ?? startedBoundDefaultMs;
+    this.#keyedBoundMs = options.keyedBoundMs ?? keyedBoundDefaultMs;
     this.#queue = new WriteQueue(options.maxPending ?? 2_000);
     this.#keeper = new Keeper({
       file,
@@ -117,16 +129,33 @@ class SqliteJournal implements Journal {
   }
 
   async started(entry: StartedEntry): Promise<void> {
+    const isKeyed = entry.keyHmac !== undefined;
     let timer: NodeJS.Timeout | undefined;
-    await new Promise<void>((resolve) => {
-      const isWaiting = this.#add({ kind: 'started', entry }, resolve);
-      if (!isWaiting || !this.#keeper.isWell || this.#isSlow) return resolve();
-      timer = setTimeout(() => {
-        this.#noteSlow();
-        resolve();
-      }, this.#startedBoundMs);
+    const isSafe = await new Promise<boolean>((resolve) => {
+      let isWritten = false;
+      const isWaiting = this.#add({ kind: 'started', entry }, () => {
+        isWritten = true;
+        if (!isKeyed) resolve(true);
+        else void this.#flush().then(resolve);
+      });
+      if (!isWaiting || !this.#keeper.isWell || (this.#isSlow && !isKeyed)) return resolve(false);
+      timer = setTimeout(
+        () => {
+          if (!isWritten) this.#noteSlow();
+          resolve(false);
+        },
+        isKeyed ? this.#keyedBoundMs : this.#startedBoundMs,
+      );
     });
     clearTimeout(timer);
+    if (isKeyed && !isSafe) this.#tellUnsafe(entry.id);
+  }
+
+  #tellUnsafe(id: string): void {
+    this.#options.log.warn(
+      `message ${id} goes on before its start is on the disk: after a power cut its Idempotency-Key may be unknown, and a repeat sent`,
+      { event: 'key_unsafe', id },
+    );
   }
 
   /** One message has waited in vain: the next ones do not, until the file has caught up. */
@@ -142,11 +171,11 @@ class SqliteJournal implements Journal {
 
   ended(entry: EndedEntry): void {
     if (!entry.wasStarted && !this.#refusals.admits(performance.now())) this.#skippedRefusals += 1;
-    else this.#add({ kind: 'ended', entry });
+    else this.#add({ kind: 'ended', entry }, isToldAgain(entry) ? () => void this.#flush() : undefined);
   }
 
-  late(id: string, outcome: LateOutcome): void {
-    this.#add({ kind: 'late', id, outcome });
+  late(id: string, outcome: LateOutcome, keyHmac?: string): void {
+    this.#add({ kind: 'late', id, outcome }, keyHmac === undefined ? undefined : () => void this.#flush());
   }
 
   saveHold(hold: SavedHold): void {
@@ -187,10 +216,21 @@ class SqliteJournal implements Journal {
     this.#pruner.stop();
     if (this.#keeper.isWell) await bounded(this.#queue.drained(), closeBoundMs);
     if (this.#queue.size > 0) {
-      const lost = `the journal was closed with ${this.#queue.size} entries that could not be written`;
+      const lost = `the journal was closed with ${counted(this.#queue.size, 'entry')} that could not be written`;
       this.#options.log.error(lost, { event: 'journal' });
     }
     await bounded(this.#keeper.close(), closeBoundMs);
+  }
+
+  /** Puts what was written on the disk. False if that failed; the keeper tells it. */
+  async #flush(): Promise<boolean> {
+    try {
+      await this.#keeper.flush();
+      return true;
+    } catch (error) {
+      if (!(error instanceof JournalFault)) throw error;
+      return false;
+    }
   }
 
   /** False when the entry is lost: nobody can be made to wait for it. */
@@ -232,7 +272,10 @@ class SqliteJournal implements Journal {
     if (lost === 0) return;
     this.#droppedTold = this.#droppedRows;
     const why = refused[0]?.message ?? 'too many waited while it was out of order';
-    this.#options.log.error(`${lost} entries of the journal are lost: ${why}`, { event: 'journal' });
+    const verb = lost === 1 ? 'is' : 'are';
+    this.#options.log.error(`${counted(lost, 'entry')} of the journal ${verb} lost: ${why}`, {
+      event: 'journal',
+    });
   }
 
   #onOpen(): void {
@@ -241,6 +284,11 @@ class SqliteJournal implements Journal {
     void this.#pruner.prune();
     for (const resolve of this.#awaitingOpen.splice(0)) resolve();
   }
+}
+
+/** Whether a repeat with its key is told this outcome; of what was surely not sent, only that it is void for good. */
+function isToldAgain({ keyHmac, wasStarted, outcome }: EndedEntry): boolean {
+  return keyHmac !== undefined && (wasStarted || outcome.code === 'superseded');
 }
 
 /** Resolves with `work`, or after `timeoutMs` without it. */

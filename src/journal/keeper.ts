@@ -1,6 +1,8 @@
 import type { Logger } from 'winston';
+import { counted } from '../counted.js';
 import { describeFault, type Fault, type FaultKind, faultOf, JournalFault } from './faults.js';
-import { makePrivate, setAside } from './files.js';
+import { isFullBehind, makePrivate, setAside } from './files.js';
+import { Flusher } from './flusher.js';
 import { StoreThread } from './thread.js';
 import type { CallName, Calls } from './wire.js';
 
@@ -31,6 +33,7 @@ const harmless: ReadonlySet<FaultKind> = new Set(['entry']);
 export class Keeper {
   readonly #options: KeeperOptions;
   #thread: StoreThread | undefined;
+  #flusher: Flusher | undefined;
   #isOpen = false;
   #isClosed = false;
   /** The newest change of the file as it was before this run wrote to it; undefined until it was opened. */
@@ -78,8 +81,10 @@ export class Keeper {
       this.#thread = thread;
       const { closedRows, lastChange } = await this.#watched(thread.opened);
       this.#lastChangeBefore ??= lastChange;
-      this.#isOpen = true;
       if (closedRows > 0) this.#tellClosedRows(closedRows);
+      await this.#openFlusher();
+      if (this.#isClosed) return;
+      this.#isOpen = true;
       this.#options.onOpen();
     } catch (error) {
       await this.#fail(thread, faultOf(error, 'cannot_open'));
@@ -103,6 +108,20 @@ export class Keeper {
     }
   }
 
+  /** Resolves when everything that was written before is on the disk, so that it outlives a power cut. Rejects as {@link ask} does. */
+  async flush(): Promise<void> {
+    const [thread, flusher] = [this.#thread, this.#flusher];
+    if (flusher === undefined || !this.#isOpen)
+      throw new JournalFault(this.#fault ?? { kind: 'worker', message: 'it is not open' });
+    try {
+      await this.#watched(flusher.flush());
+    } catch (error) {
+      const fault = faultOf(error, 'io');
+      void this.#fail(thread, fault);
+      throw new JournalFault(fault, { cause: error });
+    }
+  }
+
   /** It does what it should: a write was done, or nothing waits to be written. */
   proved(): void {
     this.#retryMs = this.#options.retryMs;
@@ -116,6 +135,13 @@ export class Keeper {
     this.#isOpen = false;
     clearTimeout(this.#retry);
     await this.#thread?.end();
+    await this.#flusher?.close();
+  }
+
+  async #openFlusher(): Promise<void> {
+    const flusher = await this.#watched(Flusher.open(this.#options.file));
+    if (this.#isClosed) await flusher.close();
+    else this.#flusher = flusher;
   }
 
   /** Once for each thread, whatever tells of its failing first. */
@@ -123,7 +149,11 @@ export class Keeper {
     if (this.#isClosed || thread !== this.#thread) return;
     this.#isOpen = false;
     this.#thread = undefined;
-    this.#tell(fault);
+    const flusher = this.#flusher;
+    this.#flusher = undefined;
+    this.#tell(await this.#named(fault));
+    // It ends when its disk answers, which nobody has to wait for.
+    flusher?.close().catch(() => undefined);
     await thread?.end();
     const isFresh = fault.kind === 'corrupt' && (await this.#setAside());
     if (this.#isClosed) return;
@@ -131,6 +161,12 @@ export class Keeper {
     this.#retry = setTimeout(() => void this.open(), this.#retryMs);
     this.#retry.unref();
     this.#retryMs = Math.min(this.#retryMs * 2, maxRetryMs);
+  }
+
+  /** SQLite says of some files only that it could not do with them what it wanted: a full disk is told as such. */
+  async #named(fault: Fault): Promise<Fault> {
+    const mayBeFull = fault.kind === 'io' || fault.kind === 'cannot_open';
+    return mayBeFull && (await isFullBehind(this.#options.file)) ? { ...fault, kind: 'full' } : fault;
   }
 
   async #setAside(): Promise<boolean> {
@@ -177,8 +213,10 @@ export class Keeper {
   }
 
   #tellClosedRows(count: number): void {
+    const [were, they] = count === 1 ? ['was', 'it was'] : ['were', 'they were'];
     this.#options.log.warn(
-      `the process before ended while ${count} messages were with a modem: whether they were sent is unknown`,
+      `the process before ended while ${counted(count, 'message')} ${were} with a modem, as far as the journal on the disk knows: ` +
+        `whether ${they} sent is unknown`,
       { event: 'journal' },
     );
   }

@@ -37,7 +37,8 @@ const hourMs = 3_600_000;
 
 /**
  * WAL with `synchronous=NORMAL`: a commit is written to the file but flushed to the disk only at a checkpoint. A killed process loses
- * nothing; a power cut or a kernel crash may lose the last commits (up to 1000 pages of WAL), never the soundness of the file.
+ * nothing; a power cut or a kernel crash may lose the last commits (up to 1000 pages of WAL), never the soundness of the file. What must
+ * outlive that too is flushed by `flusher.ts`.
  */
 const settings = `
   PRAGMA journal_mode = WAL;

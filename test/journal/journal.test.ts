@@ -99,7 +99,7 @@ test('what the process before left open is unknown, and may have been sent', asy
   expect(outcomes.get('a')).toEqual({ status: 504, code: 'outcome_unknown', submitted: 'unknown' });
   expect(outcomes.get('b')).toMatchObject({ status: 200, submitted: 'yes' });
   expect(logged).toMatchObject([
-    { level: 'warn', message: expect.stringMatching(/ 1 messages were with a modem/) },
+    { level: 'warn', message: expect.stringMatching(/ 1 message was with a modem/) },
   ]);
 });
 
@@ -124,7 +124,7 @@ test('an entry that the tables do not take is lost and told, and those beside it
   await journal.started(started('b'));
   expect(rowsOf(file)).toMatchObject([{ id: 'b' }]);
   expect(journal.state()).toMatchObject({ isOk: true, droppedRows: 1, pending: 0 });
-  expect(logged).toMatchObject([{ level: 'error', message: expect.stringMatching(/^1 entries .* lost/) }]);
+  expect(logged).toMatchObject([{ level: 'error', message: expect.stringMatching(/^1 entry .* lost/) }]);
 });
 
 test('a flood of refusals is bounded, and does not keep out a message', async () => {
