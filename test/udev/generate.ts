@@ -97,7 +97,11 @@ TEST=="power/control", ATTR{power/control}="on"
 GOTO="simgate_end"
 
 LABEL="simgate_port"
-TAGS!="simgate", GOTO="simgate_end"
+# udev(7) looks for the tag at the tty itself and at each device above it: only "==" asks whether one of them has it.
+TAGS=="simgate", GOTO="simgate_ours"
+GOTO="simgate_end"
+
+LABEL="simgate_ours"
 ENV{ID_MM_PORT_IGNORE}="1", GROUP="dialout", MODE="0660", TAG+="systemd"
 ENV{ID_USB_INTERFACE_NUM}=="", IMPORT{builtin}="usb_id"
 ENV{ID_PATH}=="", IMPORT{builtin}="path_id"

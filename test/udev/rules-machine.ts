@@ -1,15 +1,17 @@
 /** A device as udev sees it when its event is handled. */
 export interface UdevDevice {
+  /** The last part of its path in sysfs. */
+  kernel?: string;
   subsystem: string;
   devtype?: string;
-  /** Its own attributes in sysfs. */
+  /** Its attributes in sysfs. */
   attributes?: Readonly<Record<string, string>>;
-  /** Each parent's, the nearest first; the subsystem of each under `SUBSYSTEM`. */
-  parents?: readonly Readonly<Record<string, string>>[];
-  /** Tags of its parents. */
-  parentTags?: readonly string[];
+  /** Of a device above another: what its own event left as its tags in udev's database. */
+  tags?: readonly string[];
   /** What earlier rules have set, as `usb_id` does. */
   properties?: Readonly<Record<string, string>>;
+  /** The next one above it in sysfs. */
+  parent?: UdevDevice | undefined;
 }
 
 /** What the rules came to. */
@@ -64,21 +66,41 @@ export function applyRules(rules: readonly Token[][], device: UdevDevice, action
   return result;
 }
 
+/** Keys that are asked of the device and of each one above it. */
+const upwardKeys = ['KERNELS', 'SUBSYSTEMS', 'ATTRS', 'TAGS'];
+
 function matches(tokens: readonly Token[], device: UdevDevice, action: string, result: UdevResult): boolean {
   const conditions = tokens.filter(({ operator }) => operator === '==' || operator === '!=');
-  const ofParents = conditions.filter(({ key }) => ['ATTRS', 'SUBSYSTEMS'].includes(key));
-  const own = conditions.filter((token) => !ofParents.includes(token));
-  const isMet = (token: Token) => {
-    const values = valuesOf(token, device, action, result);
-    return values.some((value) => fits(value, token.value)) === (token.operator === '==');
-  };
-  // All conditions on parents must be met by one and the same.
-  const isParent = (parent: Readonly<Record<string, string>>) =>
-    ofParents.every(({ key, argument, value }) =>
-      fits(parent[key === 'ATTRS' ? argument : 'SUBSYSTEM'] ?? '', value),
-    );
-  const itself = { ...device.attributes, SUBSYSTEM: device.subsystem };
-  return own.every(isMet) && (ofParents.length === 0 || [itself, ...(device.parents ?? [])].some(isParent));
+  const upward = conditions.filter(({ key }) => upwardKeys.includes(key));
+  const own = conditions.filter((token) => !upward.includes(token));
+  if (!own.every((token) => isMet(token, valuesOf(token, device, action, result)))) return false;
+  // All of a line must be met by one and the same device, the nearest that does: so `!=` asks whether any of them differs.
+  const chain = upward.length === 0 ? [] : [{ ...device, tags: result.tags }, ...devicesAbove(device)];
+  const areAllMet = (level: UdevDevice): boolean =>
+    upward.every((token) => isMet(token, valuesAt(token, level)));
+  return upward.length === 0 || chain.some(areAllMet);
+}
+
+function devicesAbove({ parent }: UdevDevice): UdevDevice[] {
+  return parent === undefined ? [] : [parent, ...devicesAbove(parent)];
+}
+
+/** What is not there at all, as a missing attribute, meets neither operator. */
+function isMet({ operator, value }: Token, values: readonly string[] | undefined): boolean {
+  if (values === undefined) return false;
+  return values.some((each) => fits(each, value)) === (operator === '==');
+}
+
+function valuesAt({ key, argument }: Token, level: UdevDevice): readonly string[] | undefined {
+  if (key === 'TAGS') return level.tags ?? [];
+  if (key === 'KERNELS') return [level.kernel ?? ''];
+  if (key === 'SUBSYSTEMS') return [level.subsystem];
+  return attributeOf(level, argument);
+}
+
+function attributeOf({ attributes }: UdevDevice, name: string): readonly string[] | undefined {
+  const value = attributes?.[name];
+  return value === undefined ? undefined : [value];
 }
 
 function valuesOf(
@@ -86,7 +108,7 @@ function valuesOf(
   device: UdevDevice,
   action: string,
   { properties, tags }: UdevResult,
-): readonly string[] {
+): readonly string[] | undefined {
   switch (key) {
     case 'ACTION':
       return [action];
@@ -95,9 +117,9 @@ function valuesOf(
     case 'ENV':
       return [argument === 'DEVTYPE' ? (device.devtype ?? '') : (properties[argument] ?? '')];
     case 'ATTR':
-      return [device.attributes?.[argument] ?? ''];
-    case 'TAGS':
-      return [...tags, ...(device.parentTags ?? [])];
+      return attributeOf(device, argument);
+    case 'TAG':
+      return tags;
     case 'TEST':
       return ['power/control'];
     default:

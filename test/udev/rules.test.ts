@@ -28,14 +28,12 @@ const usbDevice = (id: string, properties = {}): UdevDevice => ({
 function tty(id: string, number: number, tags: readonly string[], classes = ['ff', '00', '00']): UdevResult {
   const [bInterfaceClass = '', bInterfaceSubClass = '', bInterfaceProtocol = ''] = classes;
   const interfaceNumber = number.toString(16).padStart(2, '0');
+  const stick = { ...usbDevice(id), tags, parent: { subsystem: 'usb', devtype: 'usb_device' } };
+  const attributes = { bInterfaceClass, bInterfaceSubClass, bInterfaceProtocol };
+  const port = { subsystem: 'usb', devtype: 'usb_interface', attributes, parent: stick };
   return applyRules(rules, {
     subsystem: 'tty',
-    parents: [
-      { SUBSYSTEM: 'usb-serial' },
-      { SUBSYSTEM: 'usb', bInterfaceClass, bInterfaceSubClass, bInterfaceProtocol },
-      { SUBSYSTEM: 'usb', idVendor: id.slice(0, 4), idProduct: id.slice(5) },
-    ],
-    parentTags: tags,
+    parent: { subsystem: 'usb-serial', parent: port },
     properties: {
       ID_VENDOR_ID: id.slice(0, 4),
       ID_MODEL_ID: id.slice(5),
@@ -110,7 +108,7 @@ test('other devices are left alone: receivers of the same makers, serial cables,
     expect(tagsOf(id), id).toEqual([]);
     expect(tty(id, 0, []).assigned, id).toEqual({});
   }
-  const uart = applyRules(rules, { subsystem: 'tty', parents: [{ SUBSYSTEM: 'amba' }] });
+  const uart = applyRules(rules, { subsystem: 'tty', parent: { subsystem: 'amba' } });
   expect(uart).toEqual({ properties: {}, tags: [], symlinks: [], assigned: {} });
   expect(applyRules(rules, usbDevice('12d1:1001'), 'remove').tags).toEqual([]);
 });
@@ -119,4 +117,14 @@ test('a file of the operator’s takes a listed modem away, and adds one that is
   expect(tagsOf('12d1:1001', { SIMGATE_MODEM: '0' })).toEqual([]);
   expect(tagsOf('1234:5678', { SIMGATE_MODEM: '1' })).toEqual(['simgate']);
   expect(tagsOf('12d1:14dc', { SIMGATE_MODEM: '1' })).toEqual(['simgate']);
+});
+
+test('a tag of a device above is asked for by "==" only: by "!=" the tty itself always differs', () => {
+  const stick: UdevDevice = { subsystem: 'usb', tags: ['simgate'] };
+  const below: UdevDevice = { subsystem: 'tty', parent: { subsystem: 'usb-serial', parent: stick } };
+  const told = applyRules(
+    parseRules('TAGS=="simgate", ENV{HAS}="1"\nTAGS!="simgate", ENV{LACKS}="1"\n'),
+    below,
+  );
+  expect(told.properties).toEqual({ HAS: '1', LACKS: '1' });
 });
