@@ -127,6 +127,12 @@ function keyOf(header: string): { idempotencyKey?: string } {
   });
 }
 
+/** Nothing that anybody could see: white space, controls, and what has no width or is drawn as a blank. */
+const blank = /^[\s\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]*$/u;
+
+/** Characters; it is remembered with the message and only compared. */
+const maxMessageType = 64;
+
 const optionalText = (message: string) => v.nullish(v.string(message));
 
 /** Unknown keys are left out. Of `req`, which describes the end user's own request, only the address is of use, for a limit. */
@@ -136,10 +142,19 @@ const messageBody = v.object(
     body: v.pipe(
       v.string('body must be a string'),
       v.nonEmpty('body must not be empty'),
+      v.check((text) => !blank.test(text), 'body must not be blank'),
       v.check((text) => !/\p{Surrogate}/u.test(text), 'body holds half a character (a lone surrogate)'),
     ),
     sender: optionalText('sender must be a string'),
-    message_type: optionalText('message_type must be a string'),
+    message_type: v.nullish(
+      v.pipe(
+        v.string('message_type must be a string'),
+        v.check(
+          (text) => Array.from(text).length <= maxMessageType,
+          `message_type must have ${maxMessageType} characters at most`,
+        ),
+      ),
+    ),
     req: v.optional(v.unknown()),
   },
   'the body must be a JSON object',

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import * as v from 'valibot';
 import { ControlError, type ControlRequest } from '../control/protocol.js';
 import type { ControlCommand } from '../control/server.js';
+import { subscriberOf } from '../number/subscriber.js';
 import { readRecipient } from '../recipient.js';
 import {
   type LateOutcome,
@@ -97,7 +98,8 @@ function parseRequest(request: ControlRequest, hmac: Hmac): { filter: LogFilter;
   const { to, since_ms: sinceMs, status, code, limit, follow } = parsed.output;
   const recipient = to === undefined ? undefined : readRecipient(to);
   if (recipient?.objection !== undefined) throw new ControlError(`to: ${recipient.objection}`);
-  const recipientHmac = recipient === undefined ? undefined : hmac('recipient', recipient.number);
+  const recipientHmac =
+    recipient === undefined ? undefined : hmac('recipient', subscriberOf(recipient.number).countedAs);
   return { filter: { recipientHmac, sinceMs, status, code, limit }, follow };
 }
 

@@ -35,6 +35,7 @@ const otherReasons: Readonly<Record<OtherReason, true>> = {
   countries: true,
   refuse_types: true,
   refuse_prefixes: true,
+  length: true,
   memory: true,
 };
 const faultKinds: Readonly<Record<FaultKind, true>> = {
@@ -109,7 +110,7 @@ function answerMetrics(
 function refusalMetrics(registers: Registry[]): Pick<MetricsListener, 'refused'> {
   const refusals = new Counter({
     name: 'simgate_policy_refusals_total',
-    help: 'Messages refused by the policy, by what refused them: a key of [policy], a kind of hold, or full memory.',
+    help: 'Messages refused by the policy, by what refused them: a key of [policy], the length of the number, a kind of hold, or full memory.',
     labelNames: ['reason'],
     registers,
   });

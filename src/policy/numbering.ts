@@ -1,5 +1,7 @@
-import { getCountries, getCountryCallingCode, parsePhoneNumberFromString } from 'libphonenumber-js/max';
+import { parsePhoneNumberFromString } from 'libphonenumber-js/max';
 import type { NumberType } from '../config/policy.js';
+import { callingCodeOf, countriesOf } from '../number/plan.js';
+import { type Subscriber, subscriberOf } from '../number/subscriber.js';
 
 /** What the numbering plans say about a number. */
 export interface Numbering {
@@ -14,23 +16,22 @@ export interface Numbering {
   group: string;
 }
 
-/** All countries of each calling code, for numbers that are of no length or range known. */
-const countriesByCallingCode = new Map<string, string[]>();
-for (const country of getCountries()) {
-  const callingCode = getCountryCallingCode(country);
-  countriesByCallingCode.set(callingCode, [...(countriesByCallingCode.get(callingCode) ?? []), country]);
+/**
+ * Looks up `number` (E.164 with `+`) by what it reaches: one digit too many makes no other number of a premium one. Takes any string that begins
+ * so and never throws.
+ */
+export function lookUp(number: string, { inRange }: Subscriber = subscriberOf(number)): Numbering {
+  const callingCode = inRange?.countryCallingCode ?? callingCodeOf(number);
+  // A calling code that is not assigned: its first three digits, which is as long as one can be (ITU-T E.164 6.2.1).
+  if (callingCode === undefined) return { countries: [], type: undefined, group: number.slice(0, 4) };
+  const type = inRange?.getType()?.toLowerCase() as NumberType | undefined;
+  if (inRange?.country !== undefined) return { countries: [inRange.country], type, group: inRange.country };
+  const countries = countriesByLength(number, callingCode);
+  return { countries, type, group: countries.length === 1 ? countries[0]! : `+${callingCode}` };
 }
 
-/** Looks up `number` (E.164 with `+`). Takes any string that begins so and never throws. */
-export function lookUp(number: string): Numbering {
-  const parsed = parsePhoneNumberFromString(number);
-  // A calling code that is not assigned: its first three digits, which is as long as one can be (ITU-T E.164 6.2.1).
-  if (!parsed) return { countries: [], type: undefined, group: number.slice(0, 4) };
-  const { country, countryCallingCode } = parsed;
-  const group = country ?? `+${countryCallingCode}`;
-  const type = parsed.getType()?.toLowerCase() as NumberType | undefined;
-  if (country !== undefined) return { countries: [country], type, group };
-  const possible: readonly string[] = parsed.getPossibleCountries();
-  const countries = possible.length > 0 ? possible : (countriesByCallingCode.get(countryCallingCode) ?? []);
-  return { countries, type, group: countries.length === 1 ? countries[0]! : group };
+/** Of the countries that share the calling code those that have numbers so long; all of them if none has. */
+function countriesByLength(number: string, callingCode: string): readonly string[] {
+  const possible = parsePhoneNumberFromString(number)?.getPossibleCountries() ?? [];
+  return possible.length > 0 ? possible : countriesOf(callingCode);
 }

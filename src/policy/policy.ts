@@ -6,6 +6,7 @@ import {
   type PolicyConfig,
 } from '../config/policy.js';
 import { SendError } from '../errors.js';
+import { subscriberOf } from '../number/subscriber.js';
 import { Alarm, isShared, type NearlyFull, nearlyFullCount } from './alarm.js';
 import { clientNetwork } from './client-network.js';
 import { type Hold, Holds, holdKinds } from './holds.js';
@@ -38,6 +39,8 @@ export interface PolicyOptions {
 }
 
 interface Subject {
+  /** As it would be dialled, and as it is counted. */
+  recipient: { number: string; countedAs: string };
   numbering: Numbering;
   keys: Keys;
   recipientHmac: string;
@@ -80,13 +83,13 @@ export class Policy {
   }
 
   /**
-   * Counts the message and lets it in. Throws a `SendError` of code `recipient_not_allowed` or `rate_limited`, whose detail names the limit
+   * Counts the message and lets it in. Throws a `SendError` of code `recipient_invalid`, `recipient_not_allowed` or `rate_limited`, whose detail names the limit
    * that lasts longest; `retryAfterMs` is when the same request would pass if nobody else came.
    */
   admit(request: PolicyRequest): Reservation {
     const now = this.#now();
     const subject = this.#subject(request);
-    const { refusal, lockOut } = this.#judge(request.recipient, subject, now);
+    const { refusal, lockOut } = this.#judge(subject, now);
     if (lockOut) this.#begin(lockOut, now);
     if (refusal) {
       this.#onRefused(refusal);
@@ -118,7 +121,7 @@ export class Policy {
     );
     return {
       numbering: subject.numbering,
-      refusal: this.#judge(request.recipient, subject, now).refusal,
+      refusal: this.#judge(subject, now).refusal,
       fills: fills.map((fill) => ({
         ...fill,
         freeInMs: Math.max(0, (fill.freeAt ?? now) - now),
@@ -153,20 +156,27 @@ export class Policy {
   }
 
   #subject({ recipient, caller, clientIp }: Partial<PolicyRequest> & { recipient: string }): Subject {
-    const numbering = lookUp(recipient);
+    const subscriber = subscriberOf(recipient);
+    const { countedAs } = subscriber;
+    const numbering = lookUp(recipient, subscriber);
     const network = clientIp === undefined ? undefined : clientNetwork(clientIp);
     const hmacs = {
-      recipientHmac: this.#hmac('recipient', recipient),
-      blockHmac: this.#hmac('block', recipient.slice(0, -4)),
+      recipientHmac: this.#hmac('recipient', countedAs),
+      blockHmac: this.#hmac('block', countedAs.slice(0, -4)),
       ipHmac: network === undefined ? undefined : this.#hmac('client_ip', network),
     };
-    return { numbering, ...hmacs, keys: keysOf({ ...hmacs, caller, country: numbering.group }) };
+    return {
+      recipient: { number: recipient, countedAs },
+      numbering,
+      ...hmacs,
+      keys: keysOf({ ...hmacs, caller, country: numbering.group }),
+    };
   }
 
   /** What stands in the way, and the lock-out that this request brings about. */
-  #judge(recipient: string, subject: Subject, now: number): { refusal?: Refusal; lockOut?: Hold } {
-    const forGood = refuseRecipient(this.#config, recipient, subject.numbering);
-    if (forGood) return { refusal: { code: 'recipient_not_allowed', ...forGood, retryAfterMs: undefined } };
+  #judge(subject: Subject, now: number): { refusal?: Refusal; lockOut?: Hold } {
+    const forGood = refuseRecipient(this.#config, subject.recipient, subject.numbering);
+    if (forGood) return { refusal: { ...forGood, retryAfterMs: undefined } };
     const lasting = this.#lasting(subject, now);
     const lockOut = lasting.length === 0 ? this.#lockOut(subject, now) : undefined;
     const obstacles = [

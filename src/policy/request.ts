@@ -18,6 +18,7 @@ export interface PolicyRequest {
 export interface Whereabouts {
   /** ISO 3166-1 alpha-2, else `+` and a calling code: what the message is counted by per country. */
   readonly country: string;
+  /** Of the one spelling that its subscriber is counted by. */
   readonly recipientHmac: string;
   /** Of all but the last four digits. */
   readonly blockHmac: string;
@@ -47,8 +48,8 @@ export interface PolicyRow {
 
 /** What stands in the way of a message. */
 export interface Refusal {
-  code: 'recipient_not_allowed' | 'rate_limited';
-  /** The key of `[policy]`, the kind of hold, or `memory`: too many messages to remember. */
+  code: RecipientRefusal['code'] | 'rate_limited';
+  /** The key of `[policy]`, `length`, the kind of hold, or `memory`: too many messages to remember. */
   reason: RecipientRefusal['reason'] | LimitName | HoldKind | 'memory';
   /** For people; holds no number. */
   detail: string;

@@ -207,6 +207,17 @@ describe('a body is refused with 400', () => {
     ['with a number as recipient', { ...validBody, recipient: 4915112345678 }, 'recipient must be a string'],
     ['without text', { recipient: '+4915112345678' }, 'body is missing'],
     ['with an empty text', { ...validBody, body: '' }, 'body must not be empty'],
+    ['with a text of blanks', { ...validBody, body: ' \n\t\u00a0' }, 'body must not be blank'],
+    [
+      'with a text that nobody can see',
+      { ...validBody, body: '\u200b\u2060\u2800\u0000\ufe0f' },
+      'body must not be blank',
+    ],
+    [
+      'with a long message_type',
+      { ...validBody, message_type: 'x'.repeat(65) },
+      'message_type must have 64 characters at most',
+    ],
     ['with a text that is no string', { ...validBody, body: 482915 }, 'body must be a string'],
     [
       'with a lone high surrogate',

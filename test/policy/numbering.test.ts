@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { subscriberOf } from '../../src/number/subscriber.js';
 import { lookUp } from '../../src/policy/numbering.js';
 import { refuseRecipient } from '../../src/policy/recipient-rules.js';
 import { desk, off, policyConfig } from './support/policy.js';
@@ -27,7 +28,10 @@ describe('what the numbering plans say', () => {
     ['+80012345678', [], 'toll_free', '+800'],
     ['+999123456789', [], undefined, '+999'],
     // Ranges that are in no plan's data.
-    ['+49137712345678', ['DE'], undefined, 'DE'],
+    ['+4919912345678', ['DE'], undefined, 'DE'],
+    // Digits too many change nothing of what a number is.
+    ['+4913771234567', ['DE'], 'premium_rate', 'DE'],
+    ['+49151123456789', ['DE'], 'mobile', 'DE'],
     ['+447700900123', ['GB', 'GG', 'IM', 'JE'], undefined, '+44'],
     ['+75551234567', ['RU', 'KZ'], undefined, '+7'],
   ])('%s is of %j, of the type %s, counted as %s', (number, countries, type, group) => {
@@ -53,7 +57,7 @@ describe('what the numbering plans say', () => {
 
 describe('who may be written to', () => {
   const reason = (table: Record<string, unknown>, number: string) =>
-    refuseRecipient(policyConfig(table), number, lookUp(number))?.reason;
+    refuseRecipient(policyConfig(table), { number, ...subscriberOf(number) }, lookUp(number))?.reason;
 
   it.each([
     [['DE'], '+4915112345678', undefined],
@@ -72,7 +76,7 @@ describe('who may be written to', () => {
     [['DE'], '+4918012345', 'refuse_types'],
     [['GB'], '+447000123456', 'refuse_types'],
     // A range that no data knows locks nobody out where the country is clear,
-    [['DE'], '+49137712345678', undefined],
+    [['DE'], '+4919912345678', undefined],
     // and is not a way around the countries where it is not.
     [['GB'], '+447700900123', 'countries'],
     [['GB', 'GG', 'IM', 'JE'], '+447700900123', undefined],

@@ -1,0 +1,82 @@
+import type { PhoneNumber } from 'libphonenumber-js/max';
+import { callingCodeOf, possibleLengths, rangeOf } from './plan.js';
+
+/** Whom a number reaches, as far as the numbering plans tell. */
+export interface Subscriber {
+  /** One spelling (E.164) for all that reach this subscriber: what limits, caps and the journal count by. */
+  countedAs: string;
+  /** The number in a known range that is reached; `undefined` where no range is known. */
+  inRange: PhoneNumber | undefined;
+}
+
+/** Two spellings of one subscriber that the data of the plans take for two. */
+type Equivalence = readonly [spelling: RegExp, countedAs: string];
+
+/**
+ * Spellings that reach one subscriber although each is, or was, a number by itself. None of them can be another subscriber's own, so that no two
+ * are counted as one.
+ */
+const equivalences: readonly Equivalence[] = [
+  // Mexico: the 1 before mobile numbers was given up in August 2019, and is still dialled.
+  [/^\+521(\d{10})$/, '+52$1'],
+  // Argentina: the 9 before mobile numbers is for calls from abroad; area and subscriber are the same without.
+  [/^\+549(\d{10})$/, '+54$1'],
+  // Brazil: mobile numbers got a ninth digit, 2012 to 2016; those of before began with 6 to 9.
+  [/^\+55(\d{2})([6-9]\d{7})$/, '+55$19$2'],
+  // Colombia: fixed lines got a 60 in September 2021.
+  [/^\+57([1-8]\d{7})$/, '+5760$1'],
+  // Palestine is reached through the calling code of Israel too, where these ranges are nobody else's.
+  [/^\+972(5[69]\d{7})$/, '+970$1'],
+  // San Marino is reached through Italy's network too, under its area code.
+  [/^\+39(0549[89]\d{5})$/, '+378$1'],
+];
+
+/**
+ * Whom `number` (E.164 with `+`) reaches. Networks stop reading once they have a whole number, so that digits too many change nothing: of its
+ * beginnings the longest that is in a known range counts. Where none is, the number counts as it is: new ranges come before the data does.
+ */
+export function subscriberOf(number: string): Subscriber {
+  const beginnings = beginningsOf(number);
+  const otherwise = beginnings.map(canonical).filter((spelling) => !beginnings.includes(spelling));
+  const inRange = longestRange(beginnings) ?? longestRange(otherwise);
+  return { countedAs: canonical(inRange?.number ?? number), inRange };
+}
+
+function longestRange(longestFirst: readonly string[]): PhoneNumber | undefined {
+  for (const number of longestFirst) {
+    const inRange = rangeOf(number);
+    if (inRange !== undefined) return inRange;
+  }
+  return undefined;
+}
+
+/** `number` and its beginnings down to the shortest number with its calling code; none where that is not assigned. */
+function beginningsOf(number: string): string[] {
+  const callingCode = callingCodeOf(number);
+  if (callingCode === undefined) return [];
+  const least = 1 + callingCode.length + Math.min(...possibleLengths(callingCode));
+  return Array.from({ length: Math.max(0, number.length - least + 1) }, (_, dropped) =>
+    number.slice(0, number.length - dropped),
+  );
+}
+
+/**
+ * Says of a `number` that is longer or shorter than every number with its calling code how many digits those have after it; `undefined` where its
+ * length can be, or the code is not assigned.
+ */
+export function wrongLength(number: string): { callingCode: string; lengths: readonly number[] } | undefined {
+  const callingCode = callingCodeOf(number);
+  if (callingCode === undefined) return undefined;
+  const lengths = possibleLengths(callingCode);
+  const isPossible = [number, canonical(number)].some((spelling) =>
+    lengths.has(spelling.length - 1 - callingCode.length),
+  );
+  return isPossible ? undefined : { callingCode, lengths: [...lengths].sort((a, b) => a - b) };
+}
+
+function canonical(number: string): string {
+  for (const [spelling, countedAs] of equivalences) {
+    if (spelling.test(number)) return number.replace(spelling, countedAs);
+  }
+  return number;
+}
