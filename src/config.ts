@@ -33,6 +33,10 @@ export interface ModemConfig {
   roaming: boolean;
   /** Whether to ask the SMSC for status reports (TP-SRR, 3GPP TS 23.040 9.2.3.5). */
   statusReport: boolean;
+  /** AT command lines that the modem is given each time it is brought up. */
+  init: readonly string[];
+  /** The SMSC's number; undefined: the SIM's. */
+  smsc: string | undefined;
   /** Whether to leave a note for the operator's own recovery hook when nothing else helps. */
   recoveryHook: boolean;
   /** Most segments that the SIM may send within 24 hours and 30 days, and most recipients within 30 days; undefined: no cap. */
@@ -192,8 +196,8 @@ function toProblem(issue: Issue): Problem {
     .slice(1);
   const hint = whereFrom[path.replace(/\[\d+\]/, '[]')];
   if (issue.input === undefined && hint) return { path, message: `is missing: ${hint}` };
-  // A PIN or secret is easily put where the name of its file belongs.
-  const value = /(?:secret|pin)_file$/.test(path) ? undefined : shown(issue.input);
+  // A PIN or secret is easily put where the name of its file belongs, or into an AT command.
+  const value = /(?:secret|pin)_file$|\.init\[\d+\]$/.test(path) ? undefined : shown(issue.input);
   return { path, message: issue.message, ...(value !== undefined && { value }) };
 }
 
@@ -233,6 +237,8 @@ function toConfig(file: string, toml: ConfigFile, env: NodeJS.ProcessEnv): Confi
       submitTimeoutMs: modem.submit_timeout_s === undefined ? undefined : modem.submit_timeout_s * 1000,
       roaming: modem.roaming,
       statusReport: modem.status_report,
+      init: modem.init,
+      smsc: modem.smsc,
       idleProbeMs: modem.idle_probe_s * 1000,
       caps: {
         perDay: modem.per_day,

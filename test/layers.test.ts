@@ -81,12 +81,15 @@ test('only daemon.ts and its fleet.ts build the daemon', () => {
   expect(builders.map((file) => relative(src, file))).toEqual(['daemon.ts', 'fleet.ts']);
 });
 
-test('AT commands are spelled by the modem layer’s own rooms only', () => {
+test('AT commands are spelled by the modem layer’s own rooms, and where the operator’s are checked', () => {
   const spellers = files.filter((file) => /['"`]AT[+^]/.test(codeOf(file)) && !/simulator/.test(file));
   expect(spellers.map((file) => relative(src, file)).sort()).toEqual([
+    'config/init-lines.ts',
+    'config/schema.ts',
     'modem/inquiry.ts',
     'modem/modem.ts',
     'modem/profiles.ts',
+    'modem/service-centre.ts',
     'modem/storage.ts',
   ]);
 });

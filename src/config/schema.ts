@@ -1,6 +1,7 @@
 import { isIP, isIPv4, isIPv6 } from 'node:net';
 import * as v from 'valibot';
 import { toE164 } from '../e164.js';
+import { mostInitLines, whyNotInitLine } from './init-lines.js';
 import { policySchema } from './policy.js';
 import { parseSelector } from './selector.js';
 
@@ -76,6 +77,28 @@ const device = v.pipe(
   }),
 );
 
+/** Only digits count; an SMSC may have a short or a national number. */
+const serviceCentre = v.pipe(
+  v.string('must be a telephone number in quotes'),
+  v.transform((value) => value.replace(/[\s().-]/g, '')),
+  v.regex(
+    /^\+?\d{3,20}$/,
+    'must be the number of the SMSC, with + in front when international, as "+491710760000"',
+  ),
+);
+
+const initLine = v.pipe(
+  v.string('must be an AT command line in quotes, as "AT+CGSMS=1"'),
+  v.rawCheck(({ dataset, addIssue }) => {
+    const message = dataset.typed ? whyNotInitLine(dataset.value) : undefined;
+    if (message !== undefined) addIssue({ message });
+  }),
+);
+const initLines = v.pipe(
+  v.array(initLine, 'must be a list of AT command lines, as ["AT+CGSMS=1"]'),
+  v.maxLength(mostInitLines, `must have ${mostInitLines} lines at most`),
+);
+
 const notATable = 'must be a table, written as a line [name] above its keys';
 
 const modem = v.object(
@@ -90,6 +113,8 @@ const modem = v.object(
     roaming: v.optional(flag, true),
     status_report: v.optional(flag, false),
     idle_probe_s: v.optional(whole('seconds', 1, 86_400), 60),
+    init: v.optional(initLines, []),
+    smsc: v.optional(serviceCentre),
     recovery_hook: v.optional(flag, false),
     per_day: v.optional(whole('SMS', 1, 1_000_000)),
     per_month: v.optional(whole('SMS', 1, 10_000_000)),

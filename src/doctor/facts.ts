@@ -5,13 +5,13 @@ import {
   functionality,
   indicationSettings,
   inStep,
-  type RegistrationStats,
   registrationStats,
   type StorageFill,
   serviceCentre,
   storageFills,
 } from '../modem/inquiry.js';
 import type { Modem, SimState } from '../modem/modem.js';
+import type { RegistrationStats } from '../modem/registration.js';
 import { shownName } from './untrusted.js';
 
 /** What a modem says of itself, masked and escaped. What it did not tell is undefined. */

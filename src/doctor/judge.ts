@@ -1,5 +1,5 @@
-import type { RegistrationDomain, RegistrationStats } from '../modem/inquiry.js';
 import { simReasons } from '../modem/reasons.js';
+import { combined, meaningOf, type RegistrationStats, registrationDomains } from '../modem/registration.js';
 import type { ModemFacts } from './facts.js';
 import { error, type Finding, ok, warning } from './finding.js';
 
@@ -72,55 +72,52 @@ function judgeSim(facts: ModemFacts, { hasPin }: Wishes): Finding[] {
   }
 }
 
-/** `<stat>` of `+CREG` and its kin (27.007 7.2), and whether an SMS can go out under it. */
-const registrations: readonly { word: string; kind: 'home' | 'roaming' | 'none' }[] = [
-  { word: 'not registered', kind: 'none' },
-  { word: 'home network', kind: 'home' },
-  { word: 'searching', kind: 'none' },
-  { word: 'denied', kind: 'none' },
-  { word: 'unknown', kind: 'none' },
-  { word: 'roaming', kind: 'roaming' },
-  { word: 'home network, SMS only', kind: 'home' },
-  { word: 'roaming, SMS only', kind: 'roaming' },
-  { word: 'emergency calls only', kind: 'none' },
-  { word: 'home network, CSFB not preferred', kind: 'home' },
-  { word: 'roaming, CSFB not preferred', kind: 'roaming' },
-  { word: 'emergency services only', kind: 'none' },
+/** `<stat>` of `+CREG` and its kin (27.007 7.2). */
+const statWords = [
+  'not registered',
+  'home network',
+  'searching',
+  'denied',
+  'unknown',
+  'roaming',
+  'home network, SMS only',
+  'roaming, SMS only',
+  'emergency calls only',
+  'home network, CSFB not preferred',
+  'roaming, CSFB not preferred',
+  'emergency services only',
 ];
-const denied = 3;
-
-const kindOf = (stat: number | undefined) => registrations[stat ?? 0]?.kind ?? 'none';
 
 const wordOf = (stat: number | undefined) =>
-  stat === undefined ? 'not known to this modem' : (registrations[stat]?.word ?? `stat ${stat}`);
+  stat === undefined ? 'not known to this modem' : (statWords[stat] ?? `stat ${stat}`);
+
+const isRegistered = (stat: number | undefined) => ['home', 'roaming'].includes(meaningOf(stat));
 
 function judgeRegistration({ registration, operator }: ModemFacts, { roaming }: Wishes): Finding[] {
   if (registration === undefined)
     return [error('registration', 'the modem does not tell whether it is registered')];
-  const { creg, cgreg, cereg } = registration;
-  const what =
-    `${operator === undefined ? 'no operator' : `operator "${operator}"`}: ` +
-    `CREG ${wordOf(creg)}; CGREG ${wordOf(cgreg)}; CEREG ${wordOf(cereg)}`;
-  const kinds = [creg, cgreg, cereg].map(kindOf);
-  const isHome = kinds.includes('home');
-  if (!isHome && kinds.includes('roaming') && !roaming)
+  // Most modems have never heard of 5G: nothing is said of it then.
+  const told = registrationDomains.filter(
+    (domain) => domain !== 'c5greg' || registration.c5greg !== undefined,
+  );
+  const words = told.map((domain) => `${domain.toUpperCase()} ${wordOf(registration[domain])}`);
+  const what = `${operator === undefined ? 'no operator' : `operator "${operator}"`}: ${words.join('; ')}`;
+  const found = combined(registrationDomains.map((domain) => meaningOf(registration[domain])));
+  if (found === 'roaming' && !roaming)
     return [error('registration', what, 'set roaming = true for this modem, or use a SIM of this country')];
-  if (!isHome && !kinds.includes('roaming')) return [error('registration', what, remedyFor(registration))];
+  if (found !== 'home' && found !== 'roaming') return [error('registration', what, remedyFor(registration))];
   // The packet sides can be registered while no SMS gets through: CREG tells more (it covers SMS over SGs too).
-  if (kindOf(creg) === 'none')
-    return [
-      warning(
-        'registration',
-        what,
-        'CREG is what counts for SMS: if sends fail, choose 2G/3G, or a SIM and firmware with SMS over SGs',
-      ),
-    ];
+  if (!isRegistered(registration.creg)) return [warning('registration', what, withoutCreg(registration))];
   return [ok('registration', what)];
 }
 
+const withoutCreg = ({ c5greg }: RegistrationStats) =>
+  isRegistered(c5greg)
+    ? 'on 5G alone SMS goes over NAS or IMS, which the operator must offer: if sends fail, choose LTE, 2G or 3G'
+    : 'CREG is what counts for SMS: if sends fail, choose 2G/3G, or a SIM and firmware with SMS over SGs';
+
 function remedyFor(stats: RegistrationStats): string {
-  const domains = Object.keys(stats) as RegistrationDomain[];
-  if (domains.some((domain) => stats[domain] === denied))
+  if (registrationDomains.some((domain) => meaningOf(stats[domain]) === 'denied'))
     return 'the network rejects the SIM: is it activated, paid, allowed in this kind of modem, and is there still 2G or 3G here?';
   return 'look at the antenna and its plug, and try another place; a modem that was just plugged in needs up to a minute';
 }

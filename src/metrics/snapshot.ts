@@ -1,4 +1,4 @@
-import type { Registration } from '../modem/modem.js';
+import type { Registration } from '../modem/registration.js';
 import type { ModemPhase } from '../modem/sms-modem.js';
 import type { Caps, SimUse } from '../policy/sim-caps.js';
 

@@ -1,9 +1,11 @@
 import type { Flights } from './flights.js';
 import type { LifeEvent } from './life.js';
-import type { Modem, Registration, SimState } from './modem.js';
+import type { Modem, SimState } from './modem.js';
+import type { Notices } from './notices.js';
 import type { ReadPin } from './pin-file.js';
 import type { PinMemory } from './pin-memory.js';
-import { registrationReasons, simReasons } from './reasons.js';
+import { registrationReasons, simReasons, smscMissing } from './reasons.js';
+import type { Registration } from './registration.js';
 import type { Storage } from './storage.js';
 import { unlock } from './unlock.js';
 
@@ -16,6 +18,8 @@ export interface BringUpOptions {
   pinMemory: PinMemory;
   /** Milliseconds between liveness probes of an idle modem. */
   idleProbeMs: number;
+  /** What is wrong although it works. */
+  notices: Notices;
   /** Something lies in a storage, to be fetched when the modem is ready. */
   onStored(): void;
 }
@@ -95,8 +99,17 @@ export class BringUp {
     this.signalDbm = await this.#modem.signalDbm();
     this.operator = await this.#modem.operator();
     this.iccid = await this.#modem.iccid();
+    await this.#note();
     if (await this.#storage.holdsAny()) this.#options.onStored();
     return { event: 'registered' };
+  }
+
+  /** What keeps messages from going out, or was not obeyed, and does not show in the phase. */
+  async #note(): Promise<void> {
+    const { notices } = this.#options;
+    await this.#modem.serviceCentre.read();
+    notices.note('smsc', this.#modem.serviceCentre.isMissing ? smscMissing : undefined);
+    notices.note('init', this.#modem.refusedInit);
   }
 
   /** Not ready yet, for `reason`; unless it has restarted without a word, for its SIM may then ask for the PIN again. */

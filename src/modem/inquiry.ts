@@ -4,6 +4,8 @@ import { AtTimeout } from '../at/errors.js';
 import { isKnownUrc } from '../at/lines.js';
 import { anyText } from '../at/machine.js';
 import type { Modem } from './modem.js';
+import { type RegistrationStats, registrationAnswer, registrationDomains } from './registration.js';
+import { readServiceCentre } from './service-centre.js';
 
 const quickMs = 5_000;
 const simMs = 10_000;
@@ -20,21 +22,12 @@ export async function functionality(modem: Modem): Promise<number | undefined> {
   return wholeNumber(/^\+CFUN: *(\d{1,3})/.exec(lines?.[0] ?? '')?.[1]);
 }
 
-/** Where a modem can be registered: circuit-switched, packet-switched, and in LTE (27.007 7.2, 10.1.20, 10.1.22). */
-export const registrationDomains = ['creg', 'cgreg', 'cereg'] as const;
-export type RegistrationDomain = (typeof registrationDomains)[number];
-
-/** `<stat>` of each; undefined where the modem does not know the command. */
-export type RegistrationStats = Record<RegistrationDomain, number | undefined>;
-
-/** All three registrations, for they disagree on LTE modems. */
+/** Every registration, for they disagree on LTE modems. */
 export async function registrationStats(modem: Modem): Promise<RegistrationStats> {
-  const stats: RegistrationStats = { creg: undefined, cgreg: undefined, cereg: undefined };
+  const stats: RegistrationStats = { creg: undefined, cgreg: undefined, cereg: undefined, c5greg: undefined };
   for (const domain of registrationDomains) {
-    const name = domain.toUpperCase();
-    // Two numbers are the answer, one is the URC of the same name.
-    const response = new RegExp(`^\\+${name}: *\\d+ *, *(\\d{1,2})`);
-    const lines = await modem.ask(`AT+${name}?`, response, quickMs);
+    const response = registrationAnswer(domain);
+    const lines = await inStep(modem, () => modem.ask(`AT+${domain.toUpperCase()}?`, response, quickMs));
     stats[domain] = wholeNumber(response.exec(lines?.[0] ?? '')?.[1]);
   }
   return stats;
@@ -43,11 +36,7 @@ export async function registrationStats(modem: Modem): Promise<RegistrationStats
 /** The SMSC's number as the SIM has it (27.005 3.3.1); an empty text when it has none, undefined when the modem does not tell. */
 export async function serviceCentre(modem: Modem): Promise<string | undefined> {
   const lines = await modem.ask('AT+CSCA?', /^\+CSCA:/, simMs);
-  const address = /^\+CSCA: *"([^"]*)"/.exec(lines?.[0] ?? '')?.[1];
-  // With the character set UCS2 the number is UCS-2 too: four digits for each character.
-  return address !== undefined && /^(?:00[0-9A-F]{2}){4,}$/i.test(address)
-    ? Buffer.from(address, 'hex').swap16().toString('utf16le')
-    : address;
+  return readServiceCentre(lines?.[0])?.number;
 }
 
 /** How full a message storage is. */

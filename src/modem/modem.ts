@@ -1,7 +1,18 @@
 import { AtCommandError, AtTimeout } from '../at/errors.js';
 import { type AtCommand, anyText } from '../at/machine.js';
 import type { AtSession, ExecuteOptions } from '../at/session.js';
+import { initCommands } from '../config/init-lines.js';
+import { iccidLine, readIccid } from './iccid.js';
 import { generic, type ModemProfile, profileFor } from './profiles.js';
+import {
+  combined,
+  meaningOf,
+  type Registration,
+  type RegistrationDomain,
+  registrationAnswer,
+  registrationDomains,
+} from './registration.js';
+import { ServiceCentre } from './service-centre.js';
 
 /** What the operator set for this modem, where it overrides the profile. */
 export interface ModemTuning {
@@ -9,6 +20,10 @@ export interface ModemTuning {
   submitTimeoutMs: number | undefined;
   roaming: boolean;
   statusReport: boolean;
+  /** The SMSC's number, where the SIM's is not to count. */
+  smsc?: string | undefined;
+  /** AT command lines for the modem, checked (`config/init-lines.ts`). */
+  init?: readonly string[];
 }
 
 /** Who made it. Texts are the modem's own and untrusted. */
@@ -16,9 +31,6 @@ export interface ModemIdentity {
   manufacturer: string | undefined;
   model: string | undefined;
 }
-
-/** `stat` of `+CREG`, `+CGREG`, `+CEREG` (27.007 7.2, 10.1.20, 10.1.22), as far as it matters to SMS. */
-export type Registration = 'home' | 'roaming' | 'searching' | 'denied' | 'none';
 
 /** `AT+CPIN?` (27.007 8.3). */
 export type SimState = 'ready' | 'pin' | 'puk' | 'absent' | 'busy' | 'other';
@@ -42,6 +54,7 @@ const simMs = 10_000;
 export class Modem {
   readonly #session: AtSession;
   readonly #tuning: ModemTuning;
+  readonly serviceCentre: ServiceCentre;
   profile: ModemProfile = generic;
   identity: ModemIdentity = { manufacturer: undefined, model: undefined };
   /** True once the modem obeyed ATE0: an echo from then on means that it lost its settings. */
@@ -51,12 +64,16 @@ export class Modem {
 
   #echoedAtWake = false;
   #smsPrepared = false;
+  /** The operator's lines that are still to be obeyed, with their place in the configuration. */
+  #initToDo: [index: number, line: string][] = [];
+  readonly #silentDomains = new Set<RegistrationDomain>();
   /** What may tell the ICCID: no standard does. Once one has, only that. */
   #iccidCommands = ['AT+CCID', 'AT+ICCID', 'AT+CICCID', 'AT^ICCID?', 'AT+QCCID', 'AT#CCID'];
 
   constructor(session: AtSession, tuning: ModemTuning) {
     this.#session = session;
     this.#tuning = tuning;
+    this.serviceCentre = new ServiceCentre((...asked) => this.wonder(...asked), tuning.smsc);
   }
 
   /** True when the modem obeys ATE0; it then echoes again only after it has restarted. */
@@ -91,6 +108,7 @@ export class Modem {
     this.#echoedAtWake = this.#session.echoes;
     this.#smsPrepared = false;
     this.#linkHeld = undefined;
+    this.#silentDomains.clear();
     await this.#attempt({ text: 'ATE0', timeoutMs: quickMs });
     await this.#attempt({ text: 'AT+CMEE=1', timeoutMs: quickMs });
     this.#echoIsOff = !this.#session.echoes;
@@ -98,6 +116,32 @@ export class Modem {
     this.profile = profileFor(`${this.identity.manufacturer ?? ''} ${this.identity.model ?? ''}`);
     this.#session.guardMs = this.guardMs;
     for (const text of this.profile.vendorInit) await this.#attempt({ text, timeoutMs: quickMs });
+    this.serviceCentre.reset();
+    this.#initToDo = [...(this.#tuning.init ?? []).entries()];
+    await this.#initialise();
+  }
+
+  /**
+   * Sends the operator's own lines. Those that came to nothing are left for the next call: some want the SIM, which is not ready at first. Neither an error
+   * nor silence is fatal.
+   */
+  async #initialise(): Promise<void> {
+    const refused: [index: number, line: string][] = [];
+    for (const [index, text] of this.#initToDo) {
+      const names = initCommands(text).map((name) => name.replace(/[^A-Z0-9_]/g, '\\$&'));
+      // Its own responses must not pass for news of the modem's.
+      const response = new RegExp(`^(?:${names.join('|')}):`, 'i');
+      const isDone = await this.#wonder({ text, response, timeoutMs: simMs });
+      if (isDone === undefined) refused.push([index, text]);
+    }
+    this.#initToDo = refused;
+  }
+
+  /** The operator's lines that came to nothing, by number and command: arguments may be a password. Known once {@link prepareSms} is through. */
+  get refusedInit(): string | undefined {
+    if (this.#initToDo.length === 0) return undefined;
+    const lines = this.#initToDo.map(([index, text]) => `${index + 1} (${initCommands(text).join(', ')})`);
+    return `the modem refused, or did not answer, line ${lines.join(', ')} of init in the configuration: see its AT manual, and the debug log`;
   }
 
   /** Switches the radio on where it is off (27.007 8.2); a modem without `+CFUN` has it on. */
@@ -131,10 +175,10 @@ export class Modem {
   async iccid(): Promise<string | undefined> {
     for (const text of this.#iccidCommands) {
       const lines = await this.#attempt({ text, response: iccidLine, timeoutMs: quickMs });
-      const digits = iccidLine.exec(lines?.[0] ?? '')?.[1];
-      if (digits === undefined) continue;
+      const iccid = readIccid(lines?.[0]);
+      if (iccid === undefined) continue;
       this.#iccidCommands = [text];
-      return digits;
+      return iccid;
     }
     return undefined;
   }
@@ -179,8 +223,10 @@ export class Modem {
 
   async #prepareSms(): Promise<boolean> {
     if (!(await this.#attempt({ text: 'AT+CMGF=0', timeoutMs: simMs }))) return false;
+    await this.#initialise();
+    const acknowledges = await this.#demandsAcknowledgement();
     const choices = this.#tuning.statusReport
-      ? this.profile.indicationsWithReports
+      ? this.profile.indicationsWithReports.filter((choice) => !acknowledges || !routesReports(choice))
       : this.profile.indications;
     // An advertised value can be an ERROR, so it is chosen by setting it.
     for (const choice of choices) {
@@ -189,18 +235,51 @@ export class Modem {
     return true;
   }
 
-  /** The best of the three registrations: they disagree on LTE modems, and any of them can carry an SMS. */
+  /**
+   * True when `+CSMS` (27.005 3.2.1) is 1 and stays so: each message that is routed to us must then be acknowledged by `+CNMA`, and modems
+   * stop routing after one that was not (Telit after 17 s). Somebody before us may have left it behind, so it is set to 0.
+   */
+  async #demandsAcknowledgement(): Promise<boolean> {
+    if (!(await this.#isCsms1())) return false;
+    await this.#wonder({ text: 'AT+CSMS=0', response: /^\+CSMS:/, timeoutMs: quickMs });
+    return this.#isCsms1();
+  }
+
+  async #isCsms1(): Promise<boolean> {
+    const lines = await this.#wonder({ text: 'AT+CSMS?', response: /^\+CSMS:/, timeoutMs: quickMs });
+    return /^\+CSMS: *1\b/.test(lines?.[0] ?? '');
+  }
+
+  /**
+   * What all the registrations come to; asked one after another until one says *home*. One that is not answered is not asked again in this
+   * session, unless none is.
+   */
   async registration(): Promise<Registration> {
-    let best: Registration = 'none';
-    for (const name of ['CREG', 'CGREG', 'CEREG']) {
-      // The answer has <n> and <stat>; the URC of the same name <stat> alone, or before a LAC of four or more hexadecimal digits.
-      const response = new RegExp(`^\\+${name}: *\\d+ *, *\\d{1,3} *(,|$)`);
-      const lines = await this.#attempt({ text: `AT+${name}?`, response, timeoutMs: quickMs });
-      const found = readRegistration(lines?.[0]);
-      if (found === 'home' || found === 'roaming') return found;
-      if (best === 'none' || found === 'denied') best = found;
+    const found: Registration[] = [];
+    for (const domain of registrationDomains) {
+      if (this.#silentDomains.has(domain)) continue;
+      const meaning = meaningOf(await this.#registrationStat(domain));
+      if (meaning === 'home') return meaning;
+      found.push(meaning);
     }
-    return best;
+    return combined(found);
+  }
+
+  async #registrationStat(domain: RegistrationDomain): Promise<number | undefined> {
+    const response = registrationAnswer(domain);
+    const text = `AT+${domain.toUpperCase()}?`;
+    try {
+      const lines = await this.#attempt({ text, response, timeoutMs: quickMs });
+      const stat = response.exec(lines?.[0] ?? '')?.[1];
+      return stat === undefined ? undefined : Number(stat);
+    } catch (error) {
+      if (!(error instanceof AtTimeout)) throw error;
+      await this.#session.synchronise(2);
+      // The last one that may be asked: without any, it is the modem that does not answer.
+      if (this.#silentDomains.size + 1 >= registrationDomains.length) throw error;
+      this.#silentDomains.add(domain);
+      return undefined;
+    }
   }
 
   /** Whether a message can be sent under `registration`, as the operator allows. */
@@ -242,7 +321,7 @@ export class Modem {
         response: /^\+CMGS: *\d{1,3}\b/,
         timeoutMs: this.profile.promptTimeoutMs,
         payload: {
-          text: `00${tpdu.hex}`, // SMSC address of length 0: the one the SIM holds (+CSCA)
+          text: `${this.serviceCentre.pduField}${tpdu.hex}`,
           resultTimeoutMs: submitTimeoutMs,
           // After 60 s the network's own timers (TR1M < 45 s, 24.011 10) are over; short submit timeouts scale it down.
           probeAfterMs: Math.min(60_000, submitTimeoutMs / 2),
@@ -285,6 +364,11 @@ export class Modem {
     return this.#attempt({ text, timeoutMs, ...(response ? { response } : {}) });
   }
 
+  /** As {@link ask}, for what is good to know and not needed: undefined also when the modem was silent, and is in step again. */
+  wonder(text: string, response: RegExp | undefined, timeoutMs: number): Promise<string[] | undefined> {
+    return this.#wonder({ text, timeoutMs, ...(response ? { response } : {}) });
+  }
+
   /** Who else wants to hear unsolicited lines, as who waits for `+CUSD`: the owner of the session hands each of them on. */
   readonly urcListeners = new Set<(line: string) => void>();
 
@@ -295,6 +379,16 @@ export class Modem {
     } catch (error) {
       if (error instanceof AtCommandError) return undefined;
       throw error;
+    }
+  }
+
+  async #wonder(command: AtCommand): Promise<string[] | undefined> {
+    try {
+      return await this.#attempt(command);
+    } catch (error) {
+      if (!(error instanceof AtTimeout)) throw error;
+      await this.#session.synchronise(2);
+      return undefined;
     }
   }
 
@@ -311,8 +405,8 @@ export class Modem {
   }
 }
 
-/** With a prefix, which need not be the command's, or bare. */
-const iccidLine = /^[^\d]{0,14}(\d{18,22})"?F?$/;
+/** `<ds>` 1 of `+CNMI` (27.005 3.4.1): status reports come as `+CDS`, which `+CSMS: 1` wants acknowledged. */
+const routesReports = (indications: string): boolean => indications.split(',')[3] === '1';
 
 function readSimState(line: string | undefined): SimState {
   const state = /^\+CPIN: *"?([A-Z0-9 -]+)/i
@@ -324,21 +418,4 @@ function readSimState(line: string | undefined): SimState {
   if (state === 'SIM PUK') return 'puk';
   if (state === 'NOT INSERTED') return 'absent';
   return 'other';
-}
-
-/** 6 and 7 are "registered for SMS only"; 9 and 10 "CSFB not preferred", which SMS does not need. */
-const stats: Record<number, Registration> = {
-  1: 'home',
-  2: 'searching',
-  3: 'denied',
-  5: 'roaming',
-  6: 'home',
-  7: 'roaming',
-  9: 'home',
-  10: 'roaming',
-};
-
-function readRegistration(line: string | undefined): Registration {
-  const stat = /^\+CE?G?REG: *\d+ *, *(\d+)/.exec(line ?? '')?.[1];
-  return stats[Number(stat)] ?? 'none';
 }

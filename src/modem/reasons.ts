@@ -1,4 +1,5 @@
-import type { Registration, SimState } from './modem.js';
+import type { SimState } from './modem.js';
+import type { Registration } from './registration.js';
 
 /** What a person should know, and do, about a SIM that is not ready. */
 export const simReasons: Readonly<Record<SimState, string>> = {
@@ -18,3 +19,8 @@ export const registrationReasons: Readonly<Record<Registration, string>> = {
   denied: 'the network denies the SIM (not activated, blocked, or no contract)',
   none: 'not registered with any network',
 };
+
+/** What a person should know and do about a SIM without an SMSC's number (CMS 330). */
+export const smscMissing =
+  'the SIM holds no number of an SMSC, so that every send fails (CMS 330): set smsc = "+…" for this modem, as the operator tells it, or ' +
+  'set the message centre with a phone';

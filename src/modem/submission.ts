@@ -6,7 +6,7 @@ import { type Flights, lateAnswerMs } from './flights.js';
 import { ModemRestarted } from './life.js';
 import type { Modem, Tpdu } from './modem.js';
 import type { OutgoingSms, SubmitControl, SubmitReceipt } from './sms-modem.js';
-import { describeFinalError, type Verdict, verdictOf } from './verdict.js';
+import { cmsCodeOf, describeFinalError, type Verdict, verdictOf } from './verdict.js';
 
 /** How often a segment that was surely not sent is tried on one modem, and the pause before the first repeat. */
 const maxAttempts = 3;
@@ -196,6 +196,12 @@ async function recover(
     return { ...failure, verdict: 'not_sent' };
   }
   try {
+    if (cause instanceof AtCommandError && cmsCodeOf(cause.final) === serviceCentreUnknown) {
+      const done = await modem.serviceCentre.remedy();
+      if (done === undefined) return failure;
+      context.log.warn(`the modem knows no SMSC: ${done}`, { event: 'smsc_remedy', modem: context.name });
+      return { ...failure, verdict: 'not_sent' };
+    }
     if (cause instanceof AtCancelled && cause.because === 'reset') {
       await modem.wake(2);
       await modem.prepareSms();
@@ -224,6 +230,9 @@ function warnOutOfStep(context: SubmissionContext, error: unknown): void {
     reason: String(error),
   });
 }
+
+/** `+CMS ERROR: 330` (27.005 3.2.5): SMSC address unknown. */
+const serviceCentreUnknown = 330;
 
 /** TP-FCS 198 and 199 (23.040 9.2.3.22): validity period (format) not supported. */
 const isValidityRefused = (error: AtCommandError): boolean =>

@@ -10,6 +10,7 @@ import { backoffMs, bootSign, type LifeEvent, ModemRestarted, transitions } from
 import { Liveness } from './liveness.js';
 import type { Locator } from './locator.js';
 import type { Modem, ModemTuning } from './modem.js';
+import { Notices } from './notices.js';
 import { type OpenedModem, openModem } from './opening.js';
 import type { ReadPin } from './pin-file.js';
 import type { PinMemory } from './pin-memory.js';
@@ -85,6 +86,9 @@ export class Supervisor implements SmsModem {
   #bringUp: BringUp | undefined;
   #failures = 0;
   readonly #ladder = new Ladder();
+  readonly #notices = new Notices((notice, sentence) =>
+    this.#log.warn(`modem ${this.name}: ${sentence}`, { event: 'modem_notice', modem: this.name, notice }),
+  );
   readonly #liveness = new Liveness();
   /** What {@link Ladder} said of the last loss. */
   #rung: Rung = 'reopen';
@@ -127,6 +131,7 @@ export class Supervisor implements SmsModem {
       iccid: this.#bringUp?.iccid,
       registration: this.#bringUp?.registration,
       signalDbm: this.#bringUp?.signalDbm,
+      notices: this.#notices.current().map(({ sentence }) => sentence),
     };
   }
 
@@ -351,6 +356,7 @@ export class Supervisor implements SmsModem {
       readPin,
       pinMemory,
       idleProbeMs,
+      notices: this.#notices,
       onStored: () => this.#sweepSoon(),
     });
     this.#emit('opened', opened.place.why);

@@ -129,6 +129,13 @@ function verdictByCode(error: FinalError): Verdict {
   return 'unknown';
 }
 
+/** The `+CMS ERROR` code of an error, also of one in words; undefined when it is none, or has no code. */
+export function cmsCodeOf(error: FinalError): number | undefined {
+  if (error.kind !== 'CMS') return undefined;
+  const words = error.text.toLowerCase();
+  return error.code ?? cmsRows.find(([, , meaning]) => meaning === words)?.[0];
+}
+
 /** The code as people look it up: `CMS 38 (network out of order)`. */
 export function describeFinalError(error: FinalError): string {
   if (error.kind === 'ERROR') return error.text;

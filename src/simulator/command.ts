@@ -8,6 +8,9 @@ import { type FaultSpec, FaultSyntaxError, parseFault } from './faults.js';
 import {
   busyPolicies,
   defaultOptions,
+  OptionSyntaxError,
+  parseDomain,
+  readIccid,
   registrationStates,
   resetTtys,
   type SimulatorOptions,
@@ -39,6 +42,12 @@ interface Flags {
   pin?: string;
   puk: string;
   iccid: string;
+  smsc: string;
+  csms: number;
+  acknowledgeMs?: number;
+  domain?: SimulatorOptions['domains'];
+  onlyCgsms?: number;
+  ims?: true;
   pinTries: number;
   bootMs: number;
   number: string;
@@ -106,6 +115,18 @@ function addModemOptions(command: Command): void {
     .option('--puk <puk>', 'the PUK', defaultOptions.puk)
     .option('--iccid <digits>', "the SIM's serial number", iccid, defaultOptions.iccid)
     .option('--pin-tries <n>', 'tries left for the PIN, 0 to 3', pinTries, defaultOptions.pinTries)
+    .option(
+      '--smsc <number>',
+      "the SMSC's number in the SIM; empty for none",
+      smsc,
+      defaultOptions.serviceCentre,
+    )
+    .option('--csms <n>', '+CSMS at power-on: 1 where it was left so', upTo(1), defaultOptions.csms)
+    .option(
+      '--acknowledge-ms <ms>',
+      'under +CSMS: 1, from a +CDS without +CNMA to the end of routing',
+      milliseconds,
+    )
     .option('--boot-ms <ms>', 'how long a restart takes', milliseconds, defaultOptions.bootMs)
     .option('--storage-slots <n>', 'slots of each message storage', wholeNumber, defaultOptions.storageSlots)
     .option('--parallel', 'answers other commands while a submit is under way')
@@ -143,7 +164,14 @@ function addNetworkOptions(command: Command): void {
         .choices(registrationStates)
         .default(defaultOptions.registration),
     )
-    .option('--registration-delay <ms>', 'from power-on', milliseconds, defaultOptions.registrationDelayMs);
+    .option('--registration-delay <ms>', 'from power-on', milliseconds, defaultOptions.registrationDelayMs)
+    .option(
+      '--domain <name=stat>',
+      'may be repeated; what CREG, CGREG, CEREG or C5GREG says while registered: a stat, network or unknown',
+      collectDomain,
+    )
+    .option('--only-cgsms <n>', 'the network takes SMS under this +CGSMS alone, 0 to 3', upTo(3))
+    .option('--ims', "registered with the network's IMS");
 }
 
 function milliseconds(value: string): number {
@@ -158,8 +186,33 @@ function wholeNumber(value: string): number {
 }
 
 function iccid(value: string): string {
-  if (!/^\d{18,22}$/.test(value)) throw new InvalidArgumentError('expected 18 to 22 digits');
-  return value;
+  return orInvalid(() => readIccid(value));
+}
+
+function smsc(value: string): string {
+  if (/^(\+?\d{1,20})?$/.test(value)) return value;
+  throw new InvalidArgumentError('expected a number, or an empty text for none');
+}
+
+function upTo(most: number): (value: string) => number {
+  return (value) => {
+    if (/^\d$/.test(value) && Number(value) <= most) return Number(value);
+    throw new InvalidArgumentError(`expected 0 to ${most}`);
+  };
+}
+
+function collectDomain(value: string, before: SimulatorOptions['domains'] = {}): SimulatorOptions['domains'] {
+  const [domain, stat] = orInvalid(() => parseDomain(value));
+  return { ...before, [domain]: stat };
+}
+
+function orInvalid<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof OptionSyntaxError) throw new InvalidArgumentError(error.message);
+    throw error;
+  }
 }
 
 function pinTries(value: string): number {
@@ -220,6 +273,12 @@ function optionsOf(flags: Flags): Partial<SimulatorOptions> {
     ...(flags.pin !== undefined && { pin: flags.pin }),
     puk: flags.puk,
     iccid: flags.iccid,
+    serviceCentre: flags.smsc,
+    csms: flags.csms === 1 ? 1 : 0,
+    ...(flags.acknowledgeMs !== undefined && { acknowledgeMs: flags.acknowledgeMs }),
+    domains: { ...defaultOptions.domains, ...flags.domain },
+    ...(flags.onlyCgsms !== undefined && { onlyCgsms: flags.onlyCgsms }),
+    ims: flags.ims === true,
     pinTries: flags.pinTries,
     bootMs: flags.bootMs,
     number: flags.number,

@@ -1,5 +1,5 @@
 import { parseFault } from './faults.js';
-import { type RegistrationState, registrationStates } from './options.js';
+import { parseDomain, type RegistrationState, readIccid, registrationStates } from './options.js';
 import { parsePinFault } from './pin-faults.js';
 import type { RunningSimulator, SimulatorStats } from './run.js';
 import { phoneActs } from './sim-card.js';
@@ -31,6 +31,15 @@ const commands: Record<string, (simulator: RunningSimulator, fields: Fields) => 
     if (act === undefined) throw new ControlRefused(`phone must be one of ${phoneActs.join(', ')}`);
     if (!simulator.takeSimToPhone(act)) throw new ControlRefused(`the SIM does not want ${act} now`);
   },
+  /** `{"profile":"8949…","say":"+QUSIM: 1"}`: an eSIM changes to another profile; in silence when nothing is said. */
+  profile: (simulator, fields) => {
+    const said = fields.say === undefined ? undefined : text(fields, 'say');
+    simulator.enableProfile(readIccid(text(fields, 'profile')), said);
+  },
+  /** `{"domain":"CREG=0"}`: what a domain says while the modem is registered; or `=network`, `=unknown`. */
+  domain: (simulator, fields) => simulator.setDomain(...parseDomain(text(fields, 'domain'))),
+  /** `{"csms":1}`: another program has left `+CSMS` so. */
+  csms: (simulator, fields) => simulator.setCsms(wholeNumber(fields, 'csms', 1)),
   /** `{"inject":"+CMTI: \"SM\",3"}`: an unsolicited line. */
   inject: (simulator, fields) => simulator.inject(text(fields, 'inject')),
   /** `{"hangup":true,"reattach_ms":500,"power":"kept"}`: power is lost when not said. */

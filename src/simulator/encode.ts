@@ -17,8 +17,9 @@ function swappedDigits(digits: string): number[] {
     .map((pair) => Number.parseInt(`${pair.charAt(1)}${pair.charAt(0)}`, 16));
 }
 
-/** The SMSC address field that stands before a TPDU on the AT interface (27.005 3.1): length in octets, type, digits. */
+/** The SMSC address field that stands before a TPDU on the AT interface (27.005 3.1): length in octets, type, digits; a 0 when it is empty. */
 export function encodeServiceCentre(number: string): number[] {
+  if (number === '') return [0];
   const address = encodeAddress(number);
   return [address.length - 1, ...address.slice(1)];
 }

@@ -165,6 +165,20 @@ export const faultKinds = {
       plan.registrationLostMs = number(args, 0);
     },
   },
+  'smsc-unwritten': {
+    parameters: [],
+    does: '+CMS ERROR: 330 until +CSCA is written; not accepted before',
+    apply: (plan) => {
+      plan.serviceCentreTrouble = 'unwritten';
+    },
+  },
+  'smsc-not-in-pdu': {
+    parameters: [],
+    does: '+CMS ERROR: 330 for each PDU without SMSC until the next restart; those are not accepted',
+    apply: (plan) => {
+      plan.serviceCentreTrouble = 'not_in_pdu';
+    },
+  },
   'reboot-before-prompt': {
     parameters: [],
     does: 'restarts instead of the prompt; not accepted',

@@ -50,10 +50,11 @@ export class Indications {
 
   #route(lines: string): boolean {
     this.#indicate(lines);
-    const { settings, vendor } = this.#modem;
+    const { settings, vendor, options } = this.#modem;
+    const patienceMs = options.acknowledgeMs ?? vendor.acknowledgeMs;
     if (settings.csms === 1) {
       this.#unacknowledged += 1;
-      if (vendor.acknowledgeMs > 0) this.#modem.after(vendor.acknowledgeMs, () => this.#giveUpRouting());
+      if (patienceMs > 0) this.#modem.after(patienceMs, () => this.#giveUpRouting());
     }
     return true;
   }

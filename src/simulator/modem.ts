@@ -7,14 +7,14 @@ import { Indications } from './indications.js';
 import { Interpreter } from './interpreter.js';
 import { type HeldMessage, MessageStore } from './message-store.js';
 import type { Network } from './network.js';
-import type { SimulatorOptions } from './options.js';
+import { type Domain, type DomainStat, domains, type SimulatorOptions } from './options.js';
 import { PinFaultQueue } from './pin-faults.js';
 import { RadioLink } from './radio-link.js';
 import type { Random } from './random.js';
 import type { NetworkRecord } from './record.js';
 import { freshSettings, type Settings } from './settings.js';
 import { type PhoneAct, SimCard } from './sim-card.js';
-import type { Break, Distortion } from './submit-plan.js';
+import type { Break, Distortion, ServiceCentreTrouble } from './submit-plan.js';
 import { type Vendor, vendors } from './vendors.js';
 
 /** What a modem says into, and pulls down with it. */
@@ -56,6 +56,8 @@ export class Modem {
   readonly radioLink: RadioLink;
   readonly indications: Indications;
   settings: Settings;
+  /** How the modem has come to refuse the SIM's own service centre, if it does; a restart forgets it. */
+  serviceCentreTrouble: ServiceCentreTrouble | undefined;
   readonly #tty: ModemTty;
   readonly #interpreter: Interpreter;
   readonly #commands: CommandTable;
@@ -63,9 +65,11 @@ export class Modem {
   #power: 'off' | 'booting' | 'on' = 'off';
   #stat: RegistrationStat = registrationStat.none;
   #heldIndications: string[] = [];
+  readonly #domains: Partial<Record<Domain, DomainStat>>;
 
   constructor(parts: ModemParts) {
     this.options = parts.options;
+    this.#domains = { ...parts.options.domains };
     this.vendor = vendors[parts.options.vendor];
     this.random = parts.random;
     this.record = parts.record;
@@ -102,6 +106,25 @@ export class Modem {
   /** `+CREG` stat. */
   get stat(): RegistrationStat {
     return this.#stat;
+  }
+
+  /** What a domain's read command says; undefined when the modem does not know the command. */
+  statIn(domain: Domain): number | undefined {
+    const own = this.#domains[domain] ?? 'network';
+    if (own === 'unknown') return undefined;
+    return own === 'network' || !this.isRegistered ? this.#stat : own;
+  }
+
+  /** Another profile of an eSIM comes into force, with or without a word of the modem: `said` is an unsolicited line. */
+  enableProfile(iccid: string, said: string | undefined): void {
+    this.sim.enableProfile(iccid);
+    this.record.write({ kind: 'profile', iccid });
+    if (said !== undefined) this.say(said);
+  }
+
+  /** From now on a domain says so. */
+  setDomain(domain: Domain, stat: DomainStat): void {
+    this.#domains[domain] = stat;
   }
 
   get isRegistered(): boolean {
@@ -147,6 +170,7 @@ export class Modem {
     this.indications.reset();
     this.#heldIndications = [];
     this.#stat = registrationStat.none;
+    this.serviceCentreTrouble = undefined;
   }
 
   reboot(): void {
@@ -224,9 +248,12 @@ export class Modem {
   #setStat(stat: RegistrationStat): void {
     if (stat === this.#stat) return;
     this.#stat = stat;
-    for (const [name, mode] of Object.entries(this.settings.registrationReports)) {
-      if (mode === 1) this.say(`+${name}: ${stat}`);
-      if (mode === 2) this.say(`+${name}: ${stat},"00C3","0001A2B3",2`);
+    for (const name of domains) {
+      const mode = this.settings.registrationReports[name];
+      const told = this.statIn(name);
+      if (told === undefined) continue;
+      if (mode === 1) this.say(`+${name}: ${told}`);
+      if (mode === 2) this.say(`+${name}: ${told},"00C3","0001A2B3",2`);
     }
   }
 

@@ -17,6 +17,8 @@ export interface Subscriber {
 /** Who submits, and under what circumstances. */
 export interface Submitter {
   imei: string;
+  iccid: string;
+  serviceCentre: string;
   submit: number;
   faults: readonly string[];
 }
@@ -78,6 +80,8 @@ export class Network {
       seq: this.#accepted,
       modem: this.#options.name,
       imei: submitter.imei,
+      iccid: submitter.iccid,
+      service_centre: submitter.serviceCentre,
       submit: submitter.submit,
       tpdu: toHex(tpdu),
       mr,

@@ -5,6 +5,13 @@ import type { VendorName } from './vendors.js';
 export const registrationStates = ['home', 'roaming', 'searching', 'denied', 'none'] as const;
 export type RegistrationState = (typeof registrationStates)[number];
 
+/** Where a modem registers (27.007 7.2, 10.1.20, 10.1.22, 10.1.47). */
+export const domains = ['CREG', 'CGREG', 'CEREG', 'C5GREG'] as const;
+export type Domain = (typeof domains)[number];
+
+/** What a domain says once the network has granted anything: that, or a `<stat>` of its own. `unknown`: the modem has no such command. */
+export type DomainStat = 'network' | 'unknown' | number;
+
 /** What becomes of bytes that reach the modem while it works on a command: a FIFO keeps them, or they are lost. */
 export const busyPolicies = ['buffer', 'drop'] as const;
 export type BusyPolicy = (typeof busyPolicies)[number];
@@ -46,17 +53,29 @@ export interface SimulatorOptions {
   registration: RegistrationState;
   /** From power-on (with the PIN given, where one is needed) to registration. */
   registrationDelayMs: number;
+  /** Domains that do not say what the network grants, as on 5G alone or on a firmware that keeps a stale value. */
+  domains: Readonly<Partial<Record<Domain, DomainStat>>>;
   /** The SIM asks for this PIN at power-on. */
   pin?: string;
   puk: string;
-  /** The SIM's serial number, 18–22 digits (ITU-T E.118). */
+  /** The SIM's serial number as modems tell it (ITU-T E.118): 18–22 hexadecimal digits, the filling F included where it is told. */
   iccid: string;
+  /** The SMSC's number in the SIM; empty when it holds none. */
+  serviceCentre: string;
   /** Tries left for the PIN, 0–3. */
   pinTries: number;
   /** How long the modem is deaf after a restart, until its boot lines. */
   bootMs: number;
   /** The SIM's own number, E.164. */
   number: string;
+  /** The one `+CGSMS` (27.007 10.1.21) under which the network takes SMS, 0–3; undefined: under every one. */
+  onlyCgsms?: number;
+  /** Whether it is registered with the network's IMS (`+CIREG`, 27.007 8.71). */
+  ims: boolean;
+  /** `+CSMS` at power-on: 1 where somebody has left it so in the modem. */
+  csms: 0 | 1;
+  /** Milliseconds after which an unacknowledged +CMT or +CDS ends the routing under `+CSMS: 1` (27.005 3.2.1); undefined: by the vendor. */
+  acknowledgeMs?: number;
   /** Slots of the SIM's message storage; the modem's own has as many. */
   storageSlots: number;
   busy: BusyPolicy;
@@ -83,14 +102,41 @@ export const defaultOptions: SimulatorOptions = {
   statusReportDelayMs: 1000,
   registration: 'home',
   registrationDelayMs: 0,
+  domains: { C5GREG: 'unknown' },
   puk: '12345678',
   iccid: '89490000000000000017',
+  serviceCentre: '+491710760000',
   pinTries: 3,
   bootMs: 2000,
   number: '+491700000000',
+  csms: 0,
+  ims: false,
   storageSlots: 23,
   busy: 'buffer',
   parallel: false,
   resetTty: 'keep',
   faults: [],
 };
+
+/** The text says nothing that an option or a control line takes; the message says what was expected. */
+export class OptionSyntaxError extends Error {
+  override readonly name = 'OptionSyntaxError';
+}
+
+/** Reads `CREG=0`, `C5GREG=network` or `CEREG=unknown`. Throws {@link OptionSyntaxError}. */
+export function parseDomain(text: string): [domain: Domain, stat: DomainStat] {
+  const [name = '', value = '', ...rest] = text.split('=');
+  const domain = domains.find((known) => known === name.toUpperCase());
+  const stat = /^\d{1,2}$/.test(value) ? Number(value) : value;
+  const isStat = typeof stat === 'number' || stat === 'network' || stat === 'unknown';
+  if (domain !== undefined && rest.length === 0 && isStat) return [domain, stat];
+  throw new OptionSyntaxError(
+    `"${text}": expected ${domains.join('|')}, "=", and a stat, network or unknown`,
+  );
+}
+
+/** Checks an ICCID, which is hexadecimal where an issuer numbers so or the filling is told. Throws {@link OptionSyntaxError}. */
+export function readIccid(text: string): string {
+  if (/^[0-9A-F]{18,22}$/i.test(text)) return text;
+  throw new OptionSyntaxError(`"${text}": expected 18 to 22 hexadecimal digits`);
+}

@@ -10,6 +10,10 @@ export interface AcceptedEntry {
   /** The modem's name and IMEI. */
   modem: string;
   imei: string;
+  /** The SIM's serial number, as the modem tells it. */
+  iccid: string;
+  /** The SMSC it went by: that of the PDU, else the SIM's. */
+  service_centre: string;
   /** Which AT+CMGS or AT+CMSS of this modem it was, 1-based, refused ones counted. */
   submit: number;
   /** The TPDU in upper-case hex as the modem got it, without the SMSC address. */
@@ -73,6 +77,10 @@ export type OtherEntry =
   | { kind: 'link_setup'; submit: number }
   | { kind: 'fault'; fault: string; submit?: number }
   | { kind: 'registration'; state: string }
+  /** An eSIM has changed to another profile. */
+  | { kind: 'profile'; iccid: string }
+  /** `AT+CSCA=`. */
+  | { kind: 'service_centre'; number: string }
   /** The answer to this attempt was said. */
   | { kind: 'pin_reply'; attempt: number }
   /** `AT+CLCK` or `AT+CPWD`, which take the PIN too. */

@@ -3,7 +3,13 @@ import { type Clock, monotonicClock } from './clock.js';
 import { FaultPlanner, type FaultSpec } from './faults.js';
 import { Modem } from './modem.js';
 import { Network } from './network.js';
-import { defaultOptions, type RegistrationState, type SimulatorOptions } from './options.js';
+import {
+  type Domain,
+  type DomainStat,
+  defaultOptions,
+  type RegistrationState,
+  type SimulatorOptions,
+} from './options.js';
 import type { PinFault } from './pin-faults.js';
 import { openPty, type Pty, type PtyMaker, placeLink, removeLink } from './pty.js';
 import { seededRandom } from './random.js';
@@ -55,6 +61,12 @@ export interface RunningSimulator {
   reboot(): void;
   sendInbound(from: string, text: string): void;
   register(state: RegistrationState): void;
+  /** An eSIM changes to another profile; `said` is what the modem says of it. */
+  enableProfile(iccid: string, said: string | undefined): void;
+  /** What a domain says while the modem is registered. */
+  setDomain(domain: Domain, stat: DomainStat): void;
+  /** Another program has set `+CSMS`. */
+  setCsms(service: number): void;
   stats(): SimulatorStats;
   /** Removes the tty and the link and closes the record. */
   close(): Promise<void>;
@@ -194,6 +206,18 @@ class Simulator implements RunningSimulator {
 
   register(state: RegistrationState): void {
     this.#network.grant(state);
+  }
+
+  enableProfile(iccid: string, said: string | undefined): void {
+    this.#modem.enableProfile(iccid, said);
+  }
+
+  setDomain(domain: Domain, stat: DomainStat): void {
+    this.#modem.setDomain(domain, stat);
+  }
+
+  setCsms(service: number): void {
+    this.#modem.settings.csms = service;
   }
 
   stats(): SimulatorStats {

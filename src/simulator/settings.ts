@@ -1,4 +1,4 @@
-import type { SimulatorOptions } from './options.js';
+import type { Domain, SimulatorOptions } from './options.js';
 import type { Vendor } from './vendors.js';
 
 /** What AT commands set and a restart forgets. Field names follow the commands. */
@@ -12,13 +12,14 @@ export interface Settings {
   /** mode, mt, bm, ds, bfr. */
   cnmi: [number, number, number, number, number];
   csms: number;
+  cgsms: number;
   cmms: number;
   cscs: string;
   /** First octet, TP-VP, TP-PID, TP-DCS of text mode. */
   csmp: [number, number, number, number];
   csdh: number;
-  /** `+CREG`, `+CGREG`, `+CEREG`. */
-  registrationReports: Record<'CREG' | 'CGREG' | 'CEREG', number>;
+  /** `+CREG`, `+CGREG`, `+CEREG`, `+C5GREG`. */
+  registrationReports: Record<Domain, number>;
   copsFormat: number;
   cfun: number;
   clip: number;
@@ -39,12 +40,13 @@ export function freshSettings(options: SimulatorOptions, vendor: Vendor): Settin
     cmee: 0,
     cmgf: vendor.defaultFormat,
     cnmi: [0, 0, 0, 0, 0],
-    csms: 0,
+    csms: options.csms,
+    cgsms: 1,
     cmms: 0,
     cscs: 'GSM',
     csmp: [17, 167, 0, 0],
     csdh: 0,
-    registrationReports: { CREG: 0, CGREG: 0, CEREG: 0 },
+    registrationReports: { CREG: 0, CGREG: 0, CEREG: 0, C5GREG: 0 },
     copsFormat: 0,
     cfun: 1,
     clip: 0,

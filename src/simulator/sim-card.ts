@@ -11,9 +11,9 @@ const pinTriesAtBest = 3;
 /** The SIM: its PIN and PUK with their counters, which outlive the modem's power (3GPP TS 31.101 11.1.9). */
 export class SimCard {
   readonly imsi = '262010000000001';
-  readonly iccid: string;
-  /** The service centre, kept in EF_SMSP. */
-  serviceCentre = '+491710760000';
+  #iccid: string;
+  /** The service centre's number, kept in EF_SMSP; empty when there is none. */
+  serviceCentre: string;
   #pin: string;
   readonly #puk: string;
   #isLockEnabled: boolean;
@@ -22,12 +22,29 @@ export class SimCard {
   #pukTries = pukTriesAtFirst;
 
   /** Without a `pin` the lock is off (and the PIN 0000). */
-  constructor(options: { pin?: string | undefined; puk: string; pinTries: number; iccid: string }) {
-    this.iccid = options.iccid;
+  constructor(options: {
+    pin?: string | undefined;
+    puk: string;
+    pinTries: number;
+    iccid: string;
+    serviceCentre: string;
+  }) {
+    this.#iccid = options.iccid;
+    this.serviceCentre = options.serviceCentre;
     this.#isLockEnabled = options.pin !== undefined;
     this.#pin = options.pin ?? '0000';
     this.#puk = options.puk;
     this.#pinTries = options.pinTries;
+  }
+
+  /** As modems tell it. */
+  get iccid(): string {
+    return this.#iccid;
+  }
+
+  /** An eSIM changes to another profile (SGP.22 3.2.1): another subscription, with another number. */
+  enableProfile(iccid: string): void {
+    this.#iccid = iccid;
   }
 
   get state(): PinState {

@@ -12,6 +12,7 @@ export class Submission {
   readonly #plan: SubmitPlan;
   readonly #command: '+CMGS' | '+CMSS';
   readonly #settle: Settle;
+  #serviceCentre = '';
 
   constructor(modem: Modem, plan: SubmitPlan, command: '+CMGS' | '+CMSS', settle: Settle) {
     this.#modem = modem;
@@ -20,8 +21,11 @@ export class Submission {
     this.#settle = settle;
   }
 
-  /** Submits `tpdu`; the result goes to `settle`, unless the modem falls silent or goes away. */
-  start(tpdu: Uint8Array): void {
+  /**
+   * Submits `tpdu` by the SMSC `named` in the PDU, else by the SIM's; the result goes to `settle`, unless the modem falls silent or goes
+   * away.
+   */
+  start(tpdu: Uint8Array, named = ''): void {
     const plan = this.#plan;
     let decoded: DecodedSubmit;
     try {
@@ -32,8 +36,19 @@ export class Submission {
       return;
     }
     if (plan.registrationLostMs !== undefined) this.#loseRegistration(plan.registrationLostMs);
+    this.#serviceCentre = this.#serviceCentreFor(named);
     if (!this.#modem.isRegistered) this.#refuse(new CommandRefused('CMS', 331), tpdu);
+    else if (this.#serviceCentre === '') this.#refuse(new CommandRefused('CMS', 330), tpdu);
     else this.#transmit(tpdu, decoded);
+  }
+
+  /** Empty when the modem knows none. */
+  #serviceCentreFor(named: string): string {
+    const { sim } = this.#modem;
+    this.#modem.serviceCentreTrouble = this.#plan.serviceCentreTrouble ?? this.#modem.serviceCentreTrouble;
+    if (this.#modem.serviceCentreTrouble === 'unwritten') return '';
+    if (this.#modem.serviceCentreTrouble === 'not_in_pdu') return named;
+    return named === '' ? sim.serviceCentre : named;
   }
 
   #transmit(tpdu: Uint8Array, decoded: DecodedSubmit): void {
@@ -44,8 +59,10 @@ export class Submission {
     const accept = (): void => {
       mr ??= this.#accept(tpdu, decoded);
     };
-    if (plan.refusal !== undefined) {
-      const refusal = refusalOf(plan.refusal);
+    const { onlyCgsms } = this.#modem.options;
+    const isWrongPath = onlyCgsms !== undefined && this.#modem.settings.cgsms !== onlyCgsms;
+    if (plan.refusal !== undefined || isWrongPath) {
+      const refusal = refusalOf(plan.refusal ?? { cms: 500 });
       this.#modem.after(airMs + plan.replyDelayMs, () => this.#refuse(refusal, tpdu));
       return;
     }
@@ -68,7 +85,13 @@ export class Submission {
 
   #accept(tpdu: Uint8Array, decoded: DecodedSubmit): number {
     const { submit, faults } = this.#plan;
-    return this.#modem.network.accept(tpdu, decoded, { imei: this.#modem.vendor.imei, submit, faults });
+    return this.#modem.network.accept(tpdu, decoded, {
+      imei: this.#modem.vendor.imei,
+      iccid: this.#modem.sim.iccid,
+      serviceCentre: this.#serviceCentre,
+      submit,
+      faults,
+    });
   }
 
   #reply(mr: number): void {

@@ -11,6 +11,9 @@ export interface Distortion {
 /** The network's or the modem's no to a submit. */
 export type Refusal = { cms: number } | { text: string } | { bare: true };
 
+/** The modem says that it knows no SMSC (CMS 330) until `+CSCA` was written, as Huawei's E220; or unless the PDU names one. */
+export type ServiceCentreTrouble = 'unwritten' | 'not_in_pdu';
+
 /** Points of a submit at which the modem can go away. */
 export type BreakPoint = 'before-prompt' | 'during-pdu' | 'after-ctrl-z' | 'after-reply';
 
@@ -47,6 +50,8 @@ export interface SubmitPlan {
   /** No reply ever; the modem takes commands again after this time. */
   silenceMs: number | undefined;
   registrationLostMs: number | undefined;
+  /** Begins with this submit. */
+  serviceCentreTrouble: ServiceCentreTrouble | undefined;
   omitsOk: boolean;
   omitsCmgs: boolean;
   /** Noise lines between Ctrl-Z and the reply. */
@@ -71,6 +76,7 @@ export function faultlessPlan(submit: number): SubmitPlan {
     replyDelayMs: 0,
     silenceMs: undefined,
     registrationLostMs: undefined,
+    serviceCentreTrouble: undefined,
     omitsOk: false,
     omitsCmgs: false,
     burstLines: 0,

@@ -57,6 +57,16 @@ export function encodeAddress(number: string): Uint8Array {
 }
 
 /**
+ * A service centre address (24.011 8.2.5.1), which stands before a TPDU on the AT interface (27.005 3.1): its length counts octets. Digits
+ * with `+` are international, others of unknown type.
+ * @throws RangeError when it is no such number, or has more than 20 digits.
+ */
+export function encodeServiceCentreAddress(number: string): Uint8Array {
+  const address = encodeAddress(number);
+  return Uint8Array.of(address.length - 1, ...address.subarray(1));
+}
+
+/**
  * Reads an address field, whose length counts useful semi-octets.
  * @throws TpduError when it is cut, longer than 20 semi-octets, or has an end mark between its digits.
  */

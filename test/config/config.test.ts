@@ -60,6 +60,8 @@ describe('a configuration with what must be there', () => {
           submitTimeoutMs: undefined,
           roaming: true,
           statusReport: false,
+          init: [],
+          smsc: undefined,
           idleProbeMs: 60_000,
           caps: { perDay: undefined, perMonth: undefined, recipientsPerMonth: undefined },
         },
@@ -281,6 +283,8 @@ describe('what is wrong', () => {
       'http.trusted_proxies[0]',
       'range',
     ],
+    ['an init that is no list', `${auth0}${modem}init = "AT+CGSMS=1"\n`, 'modem[0].init', 'must be a list'],
+    ['an SMSC in words', `${auth0}${modem}smsc = "my carrier"\n`, 'modem[0].smsc', 'the number of the SMSC'],
     ['a policy for an empty list', auth0.replace('"DE"', '') + modem, 'policy.countries', '["*"]'],
   ])('is %s', (_title, toml, path, message) => {
     expect(problemsOf(toml)).toEqual([
@@ -318,6 +322,11 @@ describe('what is wrong', () => {
     ['auth0.secert', `${auth0}secert = "hunter2"\n${modem}`, 'unknown key'],
     ['auth0.secret_file', `${auth0}secret_file = ["hunter2"]\n${modem}`, 'must be a path'],
     ['modem[0].pin_file', `${auth0}${modem}pin_file = 7482\n`, 'must be a path'],
+    [
+      'modem[0].init[1]',
+      `${auth0}${modem}init = ["AT", "at+cpin=7482"]\n`,
+      'must not hold +CPIN: it touches PIN',
+    ],
   ])('is a secret in the file, at %s, which is not repeated', (path, toml, way) => {
     const problems = problemsOf(toml);
     expect(problems).toEqual([{ path, message: expect.stringContaining(way) }]);

@@ -87,7 +87,7 @@ describe('without a configuration', () => {
         pin_tries_left: 3,
         iccid: '…90',
         imei: '…69',
-        registration: { creg: 1, cgreg: 1, cereg: 1 },
+        registration: { creg: 1, cgreg: 1, cereg: 1, c5greg: undefined },
         operator: 'Operator',
         signal_dbm: -71,
         smsc: '+49…00',

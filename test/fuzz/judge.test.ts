@@ -21,6 +21,8 @@ const entry = (changes: Partial<AcceptedEntry> = {}): AcceptedEntry => ({
   seq: 1,
   modem: 'sim',
   imei: '',
+  iccid: '',
+  service_centre: '',
   submit: 1,
   tpdu: '',
   mr: 1,

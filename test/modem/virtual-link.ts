@@ -6,7 +6,7 @@ import { Modem as VirtualModem } from '../../src/simulator/modem.js';
 import { Network } from '../../src/simulator/network.js';
 import { defaultOptions, type SimulatorOptions } from '../../src/simulator/options.js';
 import { seededRandom } from '../../src/simulator/random.js';
-import { NetworkRecord, type RecordEntry } from '../../src/simulator/record.js';
+import { type AcceptedEntry, NetworkRecord, type RecordEntry } from '../../src/simulator/record.js';
 
 /**
  * The virtual modem on a wire instead of a tty, in (faked) time: what the modem layer is tested against without a process. The
@@ -83,10 +83,8 @@ export class VirtualDevice {
     return Promise.resolve(link);
   };
 
-  accepted(): { mr: number; text: string | undefined; tpdu: string }[] {
-    return this.entries.flatMap((entry) =>
-      entry.kind === 'accepted' ? [{ mr: entry.mr, text: entry.text, tpdu: entry.tpdu }] : [],
-    );
+  accepted(): AcceptedEntry[] {
+    return this.entries.flatMap((entry) => (entry.kind === 'accepted' ? [entry] : []));
   }
 
   commands(): string[] {

@@ -85,8 +85,28 @@ describe('each fault, on the wire and in the record', () => {
   });
 
   it('has a row for every kind that is not tested on its own below', () => {
-    const tested = [...table.map(({ fault }) => parseFault(fault).kind), 'prompt-late', 'garble-rx'];
+    const own = ['prompt-late', 'garble-rx', 'smsc-unwritten', 'smsc-not-in-pdu'];
+    const tested = [...table.map(({ fault }) => parseFault(fault).kind), ...own];
     expect(tested.sort()).toEqual(Object.keys(faultKinds).sort());
+  });
+
+  it('smsc-unwritten lasts until +CSCA is written', () => {
+    const desk = new Desk({ fault: ['smsc-unwritten@1'] });
+    const refused = [prompt, '+CMS ERROR: 330'];
+    expect([said(submit(desk)), said(submit(desk))]).toEqual([refused, refused]);
+    desk.command('AT+CSCA="+491710760000",145');
+    expect(said(submit(desk))).toEqual([prompt, cmgs, 'OK']);
+    expect(desk.entriesOf('service_centre')).toMatchObject([{ number: '+491710760000' }]);
+  });
+
+  it('smsc-not-in-pdu lasts for PDUs without an SMSC', () => {
+    const desk = new Desk({ fault: ['smsc-not-in-pdu@1'] });
+    const refused = [prompt, '+CMS ERROR: 330'];
+    expect([said(submit(desk)), said(submit(desk))]).toEqual([refused, refused]);
+    desk.type(`AT+CMGS=${helloOctets}\r`);
+    const named = desk.type(`0791947101670000${helloPdu.slice(2)}\x1a`);
+    expect(said(named)).toEqual([cmgs, 'OK']);
+    expect(desk.entriesOf('accepted')).toMatchObject([{ service_centre: '+491710760000' }]);
   });
 
   it.each(table.filter(({ hangUp }) => hangUp === undefined))(

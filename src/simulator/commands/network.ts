@@ -1,13 +1,16 @@
 import { CommandRefused } from '../answer.js';
 import { integer, parameters } from '../command-line.js';
 import type { CommandHandler } from '../executor.js';
-import type { Settings } from '../settings.js';
+import type { Domain } from '../options.js';
 import { numberSetting } from './basic.js';
 
-/** `+CREG` and its packet and LTE twins (3GPP TS 27.007 7.2, 10.1.20, 10.1.22). */
-function registration(name: keyof Settings['registrationReports']): CommandHandler {
+/** `+CREG` and its packet, LTE and 5G twins (3GPP TS 27.007 7.2, 10.1.20, 10.1.22, 10.1.47). */
+function registration(name: Domain): CommandHandler {
   return {
-    read: ({ settings, stat, isRegistered }) => {
+    read: (modem) => {
+      const { settings, isRegistered } = modem;
+      const stat = modem.statIn(name);
+      if (stat === undefined) throw new CommandRefused('bare');
       const mode = settings.registrationReports[name];
       const cell = mode === 2 && isRegistered ? ',"00C3","0001A2B3",2' : '';
       return [`+${name}: ${mode},${stat}${cell}`];
@@ -33,6 +36,18 @@ export const networkCommands: Record<string, CommandHandler> = {
   '+CREG': registration('CREG'),
   '+CGREG': registration('CGREG'),
   '+CEREG': registration('CEREG'),
+  '+C5GREG': registration('C5GREG'),
+  '+CGSMS': {
+    read: ({ settings }) => [`+CGSMS: ${settings.cgsms}`],
+    test: () => ['+CGSMS: (0-3)'],
+    ...numberSetting(3, 1, (modem, value) => {
+      modem.settings.cgsms = value;
+    }),
+  },
+  '+CIREG': {
+    read: ({ options }) => [`+CIREG: 0,${options.ims ? 1 : 0}`],
+    test: () => ['+CIREG: (0-2)'],
+  },
   '+CGATT': {
     read: ({ isRegistered }) => [`+CGATT: ${isRegistered ? 1 : 0}`],
     set: () => [],

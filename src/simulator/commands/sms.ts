@@ -1,6 +1,6 @@
 import { type Answer, CommandRefused, type Prompted, type Settle } from '../answer.js';
 import { integer, parameters } from '../command-line.js';
-import { fromHex } from '../decode.js';
+import { fromHex, toHex } from '../decode.js';
 import { encodeTextSubmit } from '../encode.js';
 import type { CommandHandler } from '../executor.js';
 import type { Modem } from '../modem.js';
@@ -26,6 +26,15 @@ function pduReader(announced: number): ReadTpdu {
       return new CommandRefused('CMS', 304);
     return octets.subarray(serviceCentreOctets);
   };
+}
+
+/** The SMSC that a PDU names (24.011 8.2.5.1); empty when it leaves that to the modem. */
+function serviceCentreIn(pdu: string): string {
+  const octets = fromHex(pdu.replace(/\s/g, '')) ?? new Uint8Array();
+  const [length = 0, type = 0] = octets;
+  if (length === 0) return '';
+  const digits = toHex(octets.subarray(2, 1 + length)).replace(/(.)(.)/g, '$2$1');
+  return `${(type & 0x70) === 0x10 ? '+' : ''}${digits.replace(/F$/, '')}`;
 }
 
 /** Text mode (27.005 3.5.1) under `+CSCS` and `+CSMP`. */
@@ -90,7 +99,10 @@ function submitEntry(modem: Modem, plan: SubmitPlan, read: ReadTpdu): Prompted {
       record.write({ kind: 'ctrl_z', submit, data });
       const tpdu = read(data);
       if (tpdu instanceof CommandRefused) refuseUnread(modem, plan, tpdu, data, settle);
-      else new Submission(modem, plan, '+CMGS', settle).start(tpdu);
+      else {
+        const named = modem.settings.cmgf === 0 ? serviceCentreIn(data) : '';
+        new Submission(modem, plan, '+CMGS', settle).start(tpdu, named);
+      }
     },
     onEscape: () => {
       record.write({ kind: 'escape', submit });
@@ -165,6 +177,8 @@ export const smsCommands: Record<string, CommandHandler> = {
       const [address = ''] = parameters(value);
       if (!/^\+?\d{1,20}$/.test(address)) throw new CommandRefused('CMS', 330);
       modem.sim.serviceCentre = address;
+      modem.record.write({ kind: 'service_centre', number: address });
+      if (modem.serviceCentreTrouble === 'unwritten') modem.serviceCentreTrouble = undefined;
       return [];
     },
     test: () => [],

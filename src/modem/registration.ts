@@ -1,0 +1,48 @@
+/** With which network the modem is registered, and whether an SMS can go out under it. */
+
+/** What the registrations come to, as far as it matters to SMS. */
+export type Registration = 'home' | 'roaming' | 'searching' | 'denied' | 'none';
+
+/**
+ * Where a modem can be registered: circuit-switched (27.007 7.2), packet-switched (10.1.20), in LTE (10.1.22) and in 5G (10.1.47). On 5G
+ * stand-alone only the last one is.
+ */
+export const registrationDomains = ['creg', 'cgreg', 'cereg', 'c5greg'] as const;
+export type RegistrationDomain = (typeof registrationDomains)[number];
+
+/** `<stat>` of each; undefined where the modem does not know the command. */
+export type RegistrationStats = Record<RegistrationDomain, number | undefined>;
+
+/** 6 and 7 are "registered for SMS only"; 9 and 10 "CSFB not preferred", which SMS does not need. 8 and 11 are for emergencies only. */
+const meanings: Readonly<Record<number, Registration>> = {
+  1: 'home',
+  2: 'searching',
+  3: 'denied',
+  5: 'roaming',
+  6: 'home',
+  7: 'roaming',
+  9: 'home',
+  10: 'roaming',
+};
+
+/** What one `<stat>` means. */
+export function meaningOf(stat: number | undefined): Registration {
+  return (stat === undefined ? undefined : meanings[stat]) ?? 'none';
+}
+
+/** Most telling first. */
+const order: readonly Registration[] = ['home', 'roaming', 'denied', 'searching', 'none'];
+
+/**
+ * What several registrations come to: they disagree on LTE modems, and any of them can carry an SMS. One that says *home* counts more than one that
+ * says *roaming*: firmwares know the operator's other networks (EHPLMN, 23.122) in one domain and not in another, or keep a stale
+ * value in the one that is not in use.
+ */
+export function combined(found: readonly Registration[]): Registration {
+  return order.find((one) => found.includes(one)) ?? 'none';
+}
+
+/** The answer to `AT+CREG?` and its kin has <n> and <stat>; the URC of the same name <stat> alone, or before a LAC of four or more digits. */
+export function registrationAnswer(domain: RegistrationDomain): RegExp {
+  return new RegExp(`^\\+${domain.toUpperCase()}: *\\d+ *, *(\\d{1,3}) *(?:,|$)`);
+}

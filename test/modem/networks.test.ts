@@ -1,0 +1,134 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { send, stopAll, supervise, untilReady } from './supervised.js';
+import { VirtualDevice } from './virtual-link.js';
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(async () => {
+  await stopAll();
+  vi.useRealTimers();
+});
+
+describe('the registration', () => {
+  test('in 5G alone is enough', async () => {
+    const device = new VirtualDevice({ domains: { CREG: 0, CGREG: 0, CEREG: 0, C5GREG: 'network' } });
+    const modem = supervise(device);
+    await untilReady(modem);
+    expect(modem.supervisor.snapshot().registration).toBe('home');
+    expect(await send(modem, 'code 1')).toHaveLength(1);
+  });
+
+  test('at home in one domain counts although the first one says roaming', async () => {
+    const device = new VirtualDevice({ domains: { CREG: 5, CGREG: 0 } });
+    const modem = supervise(device, { roaming: false });
+    await untilReady(modem);
+    expect(modem.supervisor.snapshot().registration).toBe('home');
+  });
+
+  test('abroad in 5G alone is roaming', async () => {
+    const device = new VirtualDevice({
+      registration: 'roaming',
+      domains: { CREG: 0, CGREG: 0, CEREG: 0, C5GREG: 'network' },
+    });
+    const modem = supervise(device, { roaming: false });
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(modem.supervisor.snapshot()).toMatchObject({ phase: 'registering', registration: 'roaming' });
+  });
+});
+
+describe('the SMSC', () => {
+  test('that the SIM lacks is told once in the log, and stays in the snapshot', async () => {
+    const device = new VirtualDevice({ serviceCentre: '' });
+    const modem = supervise(device);
+    await untilReady(modem);
+    const sentence = expect.stringContaining('set smsc = "+…" for this modem');
+    expect(modem.supervisor.snapshot().notices).toEqual([sentence]);
+    device.hangUp('kept', 500);
+    await vi.advanceTimersByTimeAsync(5_000);
+    await untilReady(modem);
+    expect(modem.supervisor.snapshot().notices).toEqual([sentence]);
+    expect(modem.warnings.filter((line) => line.includes('smsc ='))).toHaveLength(1);
+    expect(await send(modem, 'code 1')).toBe('network_refused CMS 330 (smsc address unknown)');
+  });
+
+  test('that is configured stands in the PDU, and nothing is written to the SIM', async () => {
+    const device = new VirtualDevice({ serviceCentre: '' });
+    const modem = supervise(device, { smsc: '+491710760000' });
+    await untilReady(modem);
+    expect(modem.supervisor.snapshot().notices).toEqual([]);
+    expect(await send(modem, 'code 1')).toHaveLength(1);
+    expect(device.accepted()[0]).toMatchObject({ text: 'code 1', service_centre: '+491710760000' });
+    expect(device.commands().filter((line) => line.startsWith('AT+CSCA='))).toEqual([]);
+  });
+
+  test.each([
+    ['smsc-unwritten', 1],
+    ['smsc-not-in-pdu', 1],
+  ])('that the modem does not know (%s) is given to it, once, with the message', async (fault, writes) => {
+    const device = new VirtualDevice({}, [`${fault}@1`]);
+    const modem = supervise(device);
+    await untilReady(modem);
+    expect(await send(modem, 'code 1')).toHaveLength(1);
+    expect(await send(modem, 'code 2')).toHaveLength(1);
+    expect(device.accepted().map(({ text }) => text)).toEqual(['code 1', 'code 2']);
+    const written = device.commands().filter((line) => line.startsWith('AT+CSCA='));
+    expect(written).toEqual(Array(writes).fill('AT+CSCA="+491710760000",145'));
+  });
+
+  test('is named in each PDU where the modem knows it no other way', async () => {
+    const device = new VirtualDevice({}, ['cms:330@1-9']);
+    const modem = supervise(device);
+    await untilReady(modem);
+    expect(await send(modem, 'code 1')).toBe('network_refused CMS 330 (smsc address unknown)');
+    expect(await send(modem, 'code 2')).toBe('network_refused CMS 330 (smsc address unknown)');
+    expect(device.commands().filter((line) => line.startsWith('AT+CSCA='))).toHaveLength(1);
+  });
+});
+
+describe('CSMS=1 left in the modem', () => {
+  test('is set back, so that status reports keep coming', async () => {
+    const device = new VirtualDevice({
+      csms: 1,
+      acknowledgeMs: 5_000,
+      statusReports: true,
+      statusReportDelayMs: 500,
+    });
+    const reports: string[] = [];
+    const modem = supervise(
+      device,
+      { statusReport: true },
+      { onInbound: (event) => reports.push(event.kind) },
+    );
+    await untilReady(modem);
+    expect(device.modem.settings.csms).toBe(0);
+    for (const text of ['one', 'two', 'three']) await send(modem, text);
+    expect(reports).toEqual(Array(3).fill('status_report'));
+  });
+});
+
+describe('an init line', () => {
+  test('is obeyed at each bring-up, also one that wants the SIM', async () => {
+    const device = new VirtualDevice({ onlyCgsms: 0, pin: '4711' });
+    const modem = supervise(
+      device,
+      { init: ['AT+CGSMS=0', 'AT+COPS=3,2'] },
+      { readPin: () => Promise.resolve({ pin: '4711', generation: 'g1' }) },
+    );
+    await untilReady(modem);
+    expect(modem.supervisor.snapshot().notices).toEqual([]);
+    expect(device.modem.settings.copsFormat).toBe(2);
+    expect(await send(modem, 'code 1')).toHaveLength(1);
+  });
+
+  test('that the modem refuses is told by number and command, and is not fatal', async () => {
+    const device = new VirtualDevice();
+    const modem = supervise(device, { init: ['AT+CGSMS=1', 'AT+NOSUCH=1,"user","password"'] });
+    await untilReady(modem);
+    const [notice] = modem.supervisor.snapshot().notices ?? [];
+    expect(notice).toContain('line 2 (+NOSUCH) of init');
+    expect(notice).not.toContain('password');
+    expect(modem.warnings).toEqual([`modem main: ${notice}`]);
+    expect(await send(modem, 'code 1')).toHaveLength(1);
+  });
+});

@@ -1,0 +1,80 @@
+import { expect, vi } from 'vitest';
+import winston from 'winston';
+import type { SendError } from '../../src/errors.js';
+import type { FlightRecord } from '../../src/modem/flight-record.js';
+import { Flights } from '../../src/modem/flights.js';
+import type { ModemTuning } from '../../src/modem/modem.js';
+import type { PinMemory } from '../../src/modem/pin-memory.js';
+import { Supervisor, type SupervisorOptions } from '../../src/modem/supervisor.js';
+import { segmentText } from '../../src/sms/segments.js';
+import { locatorOf, type VirtualDevice } from './virtual-link.js';
+
+const plain: ModemTuning = { guardMs: 0, submitTimeoutMs: undefined, roaming: true, statusReport: false };
+const running: Supervisor[] = [];
+
+/** A supervisor of the virtual modem, in faked time, with what its log was told. */
+export interface Supervised {
+  supervisor: Supervisor;
+  warnings: string[];
+}
+
+export function supervise(
+  device: VirtualDevice,
+  tuning: Partial<ModemTuning> = {},
+  options: Partial<SupervisorOptions> = {},
+): Supervised {
+  const warnings: string[] = [];
+  const log = winston.createLogger({ silent: true });
+  log.warn = ((message: string) => {
+    warnings.push(message);
+    return log;
+  }) as typeof log.warn;
+  const flightRecord = { note: () => undefined, close: () => Promise.resolve() } as unknown as FlightRecord;
+  const supervisor = new Supervisor({
+    name: 'main',
+    number: undefined,
+    locator: locatorOf(device.openLink),
+    tuning: { ...plain, ...tuning },
+    idleProbeMs: 60_000,
+    flights: new Flights(flightRecord, undefined, 180_000),
+    readPin: undefined,
+    callHook: undefined,
+    onInbound: () => undefined,
+    pinMemory: { last: () => undefined, note: () => Promise.resolve() } as unknown as PinMemory,
+    log,
+    ...options,
+  });
+  supervisor.start();
+  running.push(supervisor);
+  return { supervisor, warnings };
+}
+
+export async function stopAll(): Promise<void> {
+  await Promise.all(running.splice(0).map((supervisor) => supervisor.stop()));
+}
+
+/** Lets up to 50 s pass. */
+export async function untilReady({ supervisor }: Supervised): Promise<void> {
+  for (let i = 0; i < 100 && supervisor.snapshot().phase !== 'ready'; i += 1)
+    await vi.advanceTimersByTimeAsync(500);
+  expect(supervisor.snapshot()).toMatchObject({ phase: 'ready' });
+}
+
+/** Sends a text and lets time pass: its references, or the error's code and cause. */
+export async function send(
+  { supervisor }: Supervised,
+  text: string,
+  recipient = '+4915112345678',
+): Promise<readonly number[] | string> {
+  const ended = supervisor
+    .submit(
+      { recipient, ...segmentText(text), validityMs: 300_000 },
+      { mayStart: () => true, onStarted: () => undefined, retryUntil: performance.now() + 25_000 },
+    )
+    .then(
+      ({ references }) => references,
+      ({ code, causeCode }: SendError) => `${code} ${causeCode}`,
+    );
+  await vi.advanceTimersByTimeAsync(8_000);
+  return ended;
+}
