@@ -4,7 +4,6 @@ import {
   firmware,
   functionality,
   indicationSettings,
-  inStep,
   registrationStats,
   type StorageFill,
   serviceCentre,
@@ -65,7 +64,7 @@ export async function examine(modem: Modem, { signal, prepare }: ExamineOptions)
     question: () => Promise<ModemFacts[Key] | undefined>,
   ): Promise<void> => {
     signal?.throwIfAborted();
-    const answer = await inStep(modem, question);
+    const answer = await modem.bear(question);
     if (answer !== undefined) facts[key] = answer;
   };
   try {

@@ -67,6 +67,8 @@ function judgeSim(facts: ModemFacts, { hasPin }: Wishes): Finding[] {
       return [
         error('sim', what, 'put one in, contacts down and cut corner as drawn, then plug the modem in again'),
       ];
+    case 'unknown':
+      return [warning('sim', what, 'registered or not is what counts; if it is not, try the SIM in a phone')];
     case 'other':
       return [error('sim', what, 'try the SIM in a phone: it may be damaged, or want a network lock code')];
   }

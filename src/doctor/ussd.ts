@@ -1,5 +1,5 @@
 import { ControlError } from '../control/protocol.js';
-import { characterSet, inStep, requestUssd, UssdTimeout } from '../modem/inquiry.js';
+import { characterSet, requestUssd, UssdTimeout } from '../modem/inquiry.js';
 import type { Modem } from '../modem/modem.js';
 import { escapeControls } from './untrusted.js';
 import { decodeUssd, encodeUssd } from './ussd-text.js';
@@ -31,7 +31,7 @@ const answerMs = 30_000;
 
 /** Asks the carrier. Throws {@link ControlError} when the modem or the network does not answer. */
 export async function askCarrier(modem: Modem, code: string, signal: AbortSignal): Promise<UssdAnswer> {
-  const set = await inStep(modem, () => characterSet(modem));
+  const set = await modem.bear(() => characterSet(modem));
   const requests = encodeUssd(code, set, modem.profile.name);
   const reply = await requestUssd(modem, requests, answerMs, signal).catch((error: unknown) => {
     if (error instanceof UssdTimeout) throw new ControlError(error.message, { cause: error });

@@ -50,7 +50,7 @@ const faultKinds: Readonly<Record<FaultKind, true>> = {
   silent: true,
   entry: true,
 };
-const rungs: Readonly<Record<Rung, true>> = { reopen: true, reset: true, hook: true };
+const rungs: Readonly<Record<Rung, true>> = { reopen: true, radio: true, reset: true, hook: true };
 
 /** The counters and histograms: everything that is told as it happens. */
 export function createEventMetrics(registry: Registry, values: LabelValues): MetricsListener {

@@ -2,20 +2,25 @@ import type { Flights } from './flights.js';
 import type { LifeEvent } from './life.js';
 import type { Modem, SimState } from './modem.js';
 import type { Notices } from './notices.js';
-import type { ReadPin } from './pin-file.js';
-import type { PinMemory } from './pin-memory.js';
-import { registrationReasons, simReasons, smscMissing } from './reasons.js';
+import { noNetworkReason, registrationReasons, simReasons, smscMissing } from './reasons.js';
 import type { Registration } from './registration.js';
 import type { Storage } from './storage.js';
-import { unlock } from './unlock.js';
+import type { SimObstacle, Unlocker } from './unlock.js';
 
-/** What one look at the modem came to: an event in its life, or nothing new, to be looked at again. */
-export type Step = { event: LifeEvent; reason?: string } | { againAfterMs: number; reason?: string };
+/**
+ * What one look at the modem came to: an event in its life, or nothing new, to be looked at again. What `isStuck` says is that the radio's, the
+ * modem's or the port's restart may bring what is missing.
+ */
+export type Step = Happening | { againAfterMs: number; reason?: string; isStuck?: boolean };
+
+/** An event in a modem's life, and why. */
+export interface Happening {
+  event: LifeEvent;
+  reason?: string;
+}
 
 export interface BringUpOptions {
-  /** Undefined when none is configured. */
-  readPin: ReadPin | undefined;
-  pinMemory: PinMemory;
+  unlocker: Unlocker;
   /** Milliseconds between liveness probes of an idle modem. */
   idleProbeMs: number;
   /** What is wrong although it works. */
@@ -29,16 +34,23 @@ const restarted: Step = { event: 'refresh', reason: 'the modem has restarted by 
 
 /** `AT` tries, a second each, before an open tty counts as silent. */
 const wakeAttempts = 5;
-/** Milliseconds between looks at a SIM that is busy, and at the registration. */
+/** Milliseconds between looks at a SIM that is busy, and at the registration; of the latter more when it has not come for long. */
 const pollMs = 1_000;
-/** Looks at the registration for one at the SIM. */
-const simEveryLooks = 5;
+const slowPollMs = 5_000;
+const slowAfterMs = 120_000;
+/** Looks at the registration for one at the radio and one at the SIM. */
+const looksPerRound = 5;
 /** Milliseconds between looks at a SIM that needs a person. */
 const personMs = 5_000;
+/** Milliseconds without any signal before there is said to be no network at all. */
+const noSignalMs = 60_000;
+
+/** What a restart may mend, of a SIM that is not ready. */
+const curableSims: readonly SimState[] = ['absent', 'busy'];
 
 /**
  * The way of one opened modem to `ready`, step by step; each step asks it things and says what follows. A step rejects when the modem is
- * silent or lost.
+ * silent or lost; what it says only about itself, and what no send needs, may stay away.
  */
 export class BringUp {
   readonly #modem: Modem;
@@ -47,8 +59,12 @@ export class BringUp {
   readonly #options: BringUpOptions;
   #sim: SimState = 'busy';
   #simIsStale = true;
-  /** In a row, without a registration. */
+  /** In a row, without a registration, and `performance.now()` milliseconds of the first. */
   #looks = 0;
+  #lookingSince = 0;
+  /** What keeps the radio off, as far as is known. */
+  #radioObstacle: string | undefined;
+  #wasHeardAt = 0;
   /** As the modem last said; undefined while it was not asked. */
   registration: Registration | undefined;
   /** Received signal strength (27.007 8.5); undefined when unknown. */
@@ -67,40 +83,46 @@ export class BringUp {
 
   /** From an unknown state to a modem that speaks and a SIM whose state is known. */
   async probe(): Promise<Step> {
+    const hadEchoOff = this.#flights.echoIsOff;
     await this.#modem.wake(wakeAttempts);
+    if (hadEchoOff && this.#modem.echoedAtWake) this.#options.unlocker.noteRestart();
     this.#flights.noteWake(this.#modem.echoedAtWake, this.#modem.obeysEchoOff);
-    await this.#modem.switchOn();
-    this.#sim = await this.#modem.simState();
+    this.#radioObstacle = await this.#modem.switchOn();
+    await this.#askSim();
     this.#simIsStale = false;
-    if (this.#sim === 'ready') return { event: 'awake', reason: 'waiting for the network' };
+    this.#looks = 0;
+    if (this.#mayHaveSim()) return { event: 'awake', reason: 'waiting for the network' };
     return { event: 'locked', reason: simReasons[this.#sim] };
   }
 
   /** Gives the SIM what it asks for if that is safe, else waits for a person, a SIM that wakes up, or a new one. */
   async unlock(): Promise<Step> {
-    if (this.#simIsStale) this.#sim = await this.#modem.simState();
+    if (this.#simIsStale) await this.#askSim();
     this.#simIsStale = true;
-    if (this.#sim === 'ready') return { event: 'unlocked' };
-    const { readPin, pinMemory } = this.#options;
+    if (this.#mayHaveSim()) return { event: 'unlocked' };
     const obstacle =
-      this.#sim === 'pin' ? await unlock(this.#modem, readPin, pinMemory) : simReasons[this.#sim];
-    // Some modems go on asking for it a moment longer.
-    if (obstacle === undefined) return { againAfterMs: pollMs, reason: 'the PIN was accepted' };
-    return { againAfterMs: this.#sim === 'busy' ? pollMs : personMs, reason: obstacle };
+      this.#sim === 'pin' ? await this.#options.unlocker.unlock(this.#modem) : this.#obstacle();
+    if (obstacle === undefined) return { event: 'unlocked' };
+    const { reason, isCurable: isStuck, againAfterMs = personMs } = obstacle;
+    return { againAfterMs, reason: this.#withSilences(reason), isStuck };
   }
 
   /** Ready for SMS, and registered where it may send. */
   async register(): Promise<Step> {
-    if (!(await this.#modem.prepareSms())) return this.#lookAgain('the modem is not ready for SMS yet');
+    if (this.#looks === 0) this.#lookingSince = this.#wasHeardAt = performance.now();
+    if (this.#looks % looksPerRound === 1) this.#radioObstacle = await this.#modem.switchOn();
+    if (!(await this.#modem.prepareSms()))
+      return this.#lookAgain('the modem is not ready for SMS yet: it does not take AT+CMGF=0');
     const registration = await this.#modem.registration();
     this.registration = registration;
-    if (!this.#modem.maySend(registration)) return this.#lookAgain(registrationReasons[registration]);
+    if (!this.#modem.maySend(registration)) return this.#lookAgain(this.#notRegistered(registration));
     this.#looks = 0;
+    await this.#options.unlocker.noteReady(this.#modem);
     this.signalDbm = await this.#modem.signalDbm();
     this.operator = await this.#modem.operator();
     this.iccid = await this.#modem.iccid();
     await this.#note();
-    if (await this.#storage.holdsAny()) this.#options.onStored();
+    if (await this.#modem.bear(() => this.#storage.holdsAny())) this.#options.onStored();
     return { event: 'registered' };
   }
 
@@ -114,24 +136,77 @@ export class BringUp {
 
   /** Not ready yet, for `reason`; unless it has restarted without a word, for its SIM may then ask for the PIN again. */
   async #lookAgain(reason: string): Promise<Step> {
-    if (this.#modem.hasRestarted) return restarted;
+    if (this.#modem.hasRestarted) return this.#restart();
     this.#looks += 1;
-    if (this.#looks % simEveryLooks === 0) {
-      const sim = await this.#modem.simState();
-      if (sim !== 'ready' && sim !== 'busy') return restarted;
+    if (this.#looks % looksPerRound === 0) {
+      await this.#askSim();
+      if (!this.#mayHaveSim() && this.#sim !== 'busy') return this.#restart();
+      this.signalDbm = await this.#modem.signalDbm();
+      if (this.signalDbm !== undefined) this.#wasHeardAt = performance.now();
     }
-    return { againAfterMs: pollMs, reason };
+    const isLong = performance.now() - this.#lookingSince > slowAfterMs;
+    // A network that the operator does not want is no fault.
+    const isStuck = this.registration !== 'roaming';
+    return { againAfterMs: isLong ? slowPollMs : pollMs, reason: this.#withSilences(reason), isStuck };
   }
 
-  /** The only traffic of an idle modem: is it there, is it registered, how well does it hear. */
-  async probeIdle(): Promise<Step> {
+  /**
+   * The only traffic of an idle modem: is it there, is it registered, is its SIM (where that is in doubt), how well does it hear. `mayGoOn` is asked
+   * between these: a message that came meanwhile goes first.
+   */
+  async probeIdle(withSim: boolean, mayGoOn: () => boolean): Promise<Step> {
     const registration = await this.#modem.registration();
     this.registration = registration;
-    if (this.#modem.hasRestarted) return restarted;
-    if (!this.#modem.maySend(registration)) {
-      return { event: 'unregistered', reason: registrationReasons[registration] };
+    if (this.#modem.hasRestarted) return this.#restart();
+    if (!this.#modem.maySend(registration))
+      return { event: 'unregistered', reason: this.#withSilences(this.#notRegistered(registration)) };
+    if (withSim) {
+      await this.#askSim();
+      if (!this.#mayHaveSim()) return { event: 'refresh', reason: simReasons[this.#sim] };
     }
-    this.signalDbm = await this.#modem.signalDbm();
-    return { againAfterMs: this.#options.idleProbeMs };
+    if (mayGoOn()) await this.#modem.routeIndications();
+    if (mayGoOn()) this.signalDbm = await this.#modem.signalDbm();
+    return { againAfterMs: this.nextLookMs() };
+  }
+
+  /** Milliseconds until an idle modem has to be looked at: sooner when it has yet to take its settings. */
+  nextLookMs(): number {
+    return Math.min(this.#options.idleProbeMs, this.#modem.indicationsDueInMs ?? Number.POSITIVE_INFINITY);
+  }
+
+  /** A modem that does not tell is taken for having one: the registration shows it. */
+  #mayHaveSim(): boolean {
+    return this.#sim === 'ready' || this.#sim === 'unknown';
+  }
+
+  async #askSim(): Promise<void> {
+    this.#sim = await this.#modem.simState();
+    if (this.#sim === 'ready') await this.#options.unlocker.noteReady(this.#modem);
+  }
+
+  #restart(): Step {
+    this.#options.unlocker.noteRestart();
+    return restarted;
+  }
+
+  #obstacle(): SimObstacle {
+    return {
+      reason: simReasons[this.#sim],
+      isCurable: curableSims.includes(this.#sim),
+      againAfterMs: this.#sim === 'busy' ? pollMs : personMs,
+    };
+  }
+
+  #notRegistered(registration: Registration): string {
+    if (this.#radioObstacle !== undefined) return this.#radioObstacle;
+    const isDeaf = this.#looks > 0 && performance.now() - this.#wasHeardAt > noSignalMs;
+    const isUnseen = registration === 'none' || registration === 'searching';
+    return isDeaf && isUnseen ? noNetworkReason : registrationReasons[registration];
+  }
+
+  /** `reason`, and what the modem does not answer although it answers `AT`: that may be why. */
+  #withSilences(reason: string): string {
+    const { silentTo } = this.#modem;
+    return silentTo.length === 0 ? reason : `${reason}; it does not answer ${silentTo.join(', ')}`;
   }
 }

@@ -1,6 +1,5 @@
 /** What one may ask a modem beside sending through it: the commands of `doctor` and `ussd`. Answers are the modem's and untrusted. */
 
-import { AtTimeout } from '../at/errors.js';
 import { isKnownUrc } from '../at/lines.js';
 import { anyText } from '../at/machine.js';
 import type { Modem } from './modem.js';
@@ -27,7 +26,7 @@ export async function registrationStats(modem: Modem): Promise<RegistrationStats
   const stats: RegistrationStats = { creg: undefined, cgreg: undefined, cereg: undefined, c5greg: undefined };
   for (const domain of registrationDomains) {
     const response = registrationAnswer(domain);
-    const lines = await inStep(modem, () => modem.ask(`AT+${domain.toUpperCase()}?`, response, quickMs));
+    const lines = await modem.bear(() => modem.ask(`AT+${domain.toUpperCase()}?`, response, quickMs));
     stats[domain] = wholeNumber(response.exec(lines?.[0] ?? '')?.[1]);
   }
   return stats;
@@ -108,21 +107,7 @@ export async function requestUssd(
     return reply;
   } finally {
     modem.urcListeners.delete(listener);
-    if (isOpen) await inStep(modem, () => modem.ask('AT+CUSD=2', undefined, simMs));
-  }
-}
-
-/**
- * What a question was answered with; undefined when the modem was silent, and is in step again. Rejects with `AtTimeout` when it is
- * silent to a bare `AT` as well.
- */
-export async function inStep<T>(modem: Modem, question: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await question();
-  } catch (error) {
-    if (!(error instanceof AtTimeout)) throw error;
-    await modem.synchronise(2);
-    return undefined;
+    if (isOpen) await modem.bear(() => modem.ask('AT+CUSD=2', undefined, simMs));
   }
 }
 
@@ -139,7 +124,7 @@ async function isTaken(modem: Modem, requests: readonly string[]): Promise<boole
   for (const request of requests) {
     const command = `AT+CUSD=1,"${request}",15`;
     // Silence may mean that the request is on its way: only a refused one is written in another way.
-    const taken = await inStep(modem, async () => [await modem.ask(command, undefined, ussdCommandMs)]);
+    const taken = await modem.bear(async () => [await modem.ask(command, undefined, ussdCommandMs)]);
     if (taken === undefined || taken[0] !== undefined) return true;
   }
   return false;

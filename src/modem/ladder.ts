@@ -1,14 +1,16 @@
 /**
  * How hard to try to get a modem back (I8), as a pure decision. The rungs: ESC and `AT` (the session's own synchronising), close and
- * open, `AT+CFUN=1,1`, the operator's hook. Each higher one is for what the lower one did not mend, and none is climbed for a tty that
- * merely vanished: resetting a stick that has just come back makes it vanish again, for ever.
+ * open, the radio off and on, `AT+CFUN=1,1`, the operator's hook. Each higher one is for what the lower one did not mend, and none but the hook
+ * is for a tty that merely vanished: resetting a stick that has just come back makes it vanish again, for ever.
  */
-export type Rung = 'reopen' | 'reset' | 'hook';
+export type Rung = 'reopen' | 'radio' | 'reset' | 'hook';
 
 /** Why a modem is not usable any more. */
 export type LossKind =
-  /** The tty is gone or was hung up; nothing but waiting helps. */
+  /** The tty was hung up, or is somebody else's now; nothing but waiting helps. */
   | 'vanished'
+  /** No tty of it is there, or none that can be talked to. */
+  | 'missing'
   /** It says that it restarted; it must be initialised again. */
   | 'restarted'
   /** The tty is open, but `AT` is not answered. */
@@ -27,17 +29,41 @@ const longestResetGapMs = 6 * 3_600_000;
 const resetSettleMs = 120_000;
 /** Milliseconds between calls of the hook. */
 const hookGapMs = 3_600_000;
+/** Milliseconds that it may be missing before the hook is called. */
+const missingBeforeHookMs = 5 * 60_000;
+/** Milliseconds that it may answer, and not be ready, before the first rung; doubles with each, up to the second figure. */
+const firstStuckGapMs = 10 * 60_000;
+const longestStuckGapMs = 6 * 3_600_000;
+/** What is done about one that answers and is not ready, one after the other, over and over. */
+const stuckRungs: readonly Rung[] = ['radio', 'reset', 'hook'];
 
 export class Ladder {
+  readonly #stuckRungs: readonly Rung[];
   #silences = 0;
   #wedges = 0;
   #resets = 0;
   #lastResetAt = Number.NEGATIVE_INFINITY;
   #lastHookAt = Number.NEGATIVE_INFINITY;
+  #missingSince: number | undefined;
+  /** `performance.now()` milliseconds of the next rung for one that is stuck, and how many there were. */
+  #stuckDueAt: number | undefined;
+  #stuckTimes = 0;
 
-  /** It is ready to send: what was done about its silence has helped. */
+  /** `hasHook`: there is an operator's hook to call. */
+  constructor({ hasHook }: { hasHook: boolean } = { hasHook: true }) {
+    this.#stuckRungs = stuckRungs.filter((rung) => hasHook || rung !== 'hook');
+  }
+
+  /** Its tty was opened. */
+  opened(): void {
+    this.#missingSince = undefined;
+  }
+
+  /** It is ready to send: what was done about its silence, or about its being stuck, has helped. */
   ready(): void {
     this.#silences = 0;
+    this.#stuckDueAt = undefined;
+    this.#stuckTimes = 0;
   }
 
   /** The network took a message: it is really well, and the next trouble starts from the lowest rung. */
@@ -49,17 +75,43 @@ export class Ladder {
 
   /** A loss at `now` (`performance.now()` milliseconds): which rung comes next. */
   next(kind: LossKind, now: number): Rung {
+    if (kind === 'missing') return this.#missing(now);
     if (kind === 'silent') this.#silences += 1;
     if (kind === 'wedged') this.#wedges += 1;
     const bad = this.#silences >= silencesBeforeReset || this.#wedges >= wedgesBeforeReset;
     if (kind === 'vanished' || kind === 'restarted' || !bad) return 'reopen';
     const gapMs = Math.min(firstResetGapMs * 2 ** Math.max(0, this.#resets - 1), longestResetGapMs);
-    if (now - this.#lastResetAt >= gapMs) {
-      this.#lastResetAt = now;
-      this.#resets += 1;
-      return 'reset';
-    }
-    if (now - this.#lastResetAt < resetSettleMs || now - this.#lastHookAt < hookGapMs) return 'reopen';
+    if (now - this.#lastResetAt >= gapMs) return this.#reset(now);
+    return now - this.#lastResetAt < resetSettleMs ? 'reopen' : this.#hook(now);
+  }
+
+  /**
+   * It answers at `now`, and lacks what it needs to be ready, as it has since it was last ready: which rung is due, if any. One that still
+   * lacks it after that is asked about again at the next look.
+   */
+  stuck(now: number): Rung | undefined {
+    this.#stuckDueAt ??= now + firstStuckGapMs;
+    if (now < this.#stuckDueAt) return undefined;
+    const rung = this.#stuckRungs[this.#stuckTimes % this.#stuckRungs.length] ?? 'reopen';
+    this.#stuckTimes += 1;
+    this.#stuckDueAt = now + Math.min(firstStuckGapMs * 2 ** this.#stuckTimes, longestStuckGapMs);
+    if (rung === 'hook') return this.#hook(now);
+    return rung === 'reset' ? this.#reset(now) : rung;
+  }
+
+  #missing(now: number): Rung {
+    this.#missingSince ??= now;
+    return now - this.#missingSince < missingBeforeHookMs ? 'reopen' : this.#hook(now);
+  }
+
+  #reset(now: number): Rung {
+    this.#lastResetAt = now;
+    this.#resets += 1;
+    return 'reset';
+  }
+
+  #hook(now: number): Rung {
+    if (now - this.#lastHookAt < hookGapMs) return 'reopen';
     this.#lastHookAt = now;
     return 'hook';
   }

@@ -42,34 +42,45 @@ export const transitions: Readonly<Record<ModemPhase, Partial<Record<LifeEvent, 
   sending: {
     submitted: 'ready',
     unregistered: 'registering',
+    refresh: 'probing',
     overdue: 'stalled',
     lost: 'lost',
     stopped: 'stopped',
   },
-  stalled: { submitted: 'ready', unregistered: 'registering', lost: 'lost', stopped: 'stopped' },
+  stalled: {
+    submitted: 'ready',
+    unregistered: 'registering',
+    refresh: 'probing',
+    lost: 'lost',
+    stopped: 'stopped',
+  },
   lost: { closed: 'absent', stopped: 'stopped' },
   stopped: {},
 };
 
 /**
  * Lines only a restarting modem says: its settings are gone, and so is whatever it was sending. `refresh` ones also come
- * a while after power-on, so alone they do not prove that a message in flight was lost.
+ * a while after power-on, so alone they do not prove that a message in flight was lost. `look` ones say that something about SIM or SMS has
+ * changed.
  */
 const restartLine = /^(RDY|QCRDY|START|\^SYSSTART.*|\+SYSSTART.*|NORMAL POWER DOWN|\*ATREADY: *1|APP RDY)$/;
 const refreshLine =
-  /^(Call Ready|SMS Ready|SMS DONE|PB DONE|\+PBREADY|\+CFUN: *\d|\+CPIN: *(READY|NOT READY|NOT INSERTED|SIM REMOVED))$/;
+  /^(Call Ready|SMS Ready|SMS DONE|PB DONE|\+PBREADY|\+CFUN: *\d|\+CPIN: *(READY|NOT READY|NOT INSERTED|SIM REMOVED|SIM PIN|SIM PUK))$/;
+const lookLine =
+  /^(\+QIND: *"?(SMS|PB) (DONE|READY)"?|SIM READY|GSM READY|\*?\^?SSIM READY|\+CPIN:.*|\^SIMST: *\d.*|\+Q(U)?SIM(STAT)?: *\d.*|\+UUSIMSTAT: *\d.*)$/;
 
 /** The modem said so itself; the tty may still be there. */
 export class ModemRestarted extends Error {
   override readonly name = 'ModemRestarted';
 }
 
-export type BootSign = 'restart' | 'refresh' | undefined;
+export type BootSign = 'restart' | 'refresh' | 'look' | undefined;
 
-/** What an unsolicited line says about the modem's having restarted. */
+/** What an unsolicited line says about the modem's having restarted, or being further on its way from that. */
 export function bootSign(line: string): BootSign {
   if (restartLine.test(line)) return 'restart';
-  return refreshLine.test(line) ? 'refresh' : undefined;
+  if (refreshLine.test(line)) return 'refresh';
+  return lookLine.test(line) ? 'look' : undefined;
 }
 
 /** Milliseconds before the next try after `failures` in a row: 0.5 s doubling to 8 s, with jitter so that several modems do not move in step. */

@@ -3,6 +3,7 @@ import { type AtCommand, anyText } from '../at/machine.js';
 import type { AtSession, ExecuteOptions } from '../at/session.js';
 import { initCommands } from '../config/init-lines.js';
 import { iccidLine, readIccid } from './iccid.js';
+import { Indications, Mutes } from './patience.js';
 import { generic, type ModemProfile, profileFor } from './profiles.js';
 import {
   combined,
@@ -32,8 +33,8 @@ export interface ModemIdentity {
   model: string | undefined;
 }
 
-/** `AT+CPIN?` (27.007 8.3). */
-export type SimState = 'ready' | 'pin' | 'puk' | 'absent' | 'busy' | 'other';
+/** `AT+CPIN?` (27.007 8.3). `unknown`: the modem does not tell, so the registration has to. */
+export type SimState = 'ready' | 'pin' | 'puk' | 'absent' | 'busy' | 'other' | 'unknown';
 
 /** A TPDU as `AT+CMGS` wants it. */
 export interface Tpdu {
@@ -45,7 +46,15 @@ export interface Tpdu {
 
 /** Most commands answer at once; those that touch the SIM right after power-on take a few seconds. */
 const quickMs = 5_000;
+/** For a command whose final result code is known not to come. */
+const syncedMs = 1_000;
 const simMs = 10_000;
+/** The card computes nothing, but some modems say OK only when they have read it: 12 s were seen. */
+const enterPinMs = 30_000;
+/** Switching the radio takes as long as its leave of the network (Quectel's manuals: 15 s). */
+const radioMs = 30_000;
+/** Milliseconds that the radio stays off for a registration to begin anew. */
+const radioPauseMs = 2_000;
 
 /**
  * The commands of one modem over one session: the only file that spells AT. It keeps what it learnt of the modem's
@@ -63,10 +72,13 @@ export class Modem {
   #linkHeld: boolean | undefined;
 
   #echoedAtWake = false;
-  #smsPrepared = false;
+  #isInPduMode = false;
+  #indications = new Indications();
+  readonly #mutes = new Mutes();
+  /** Wavecom's `+CPIN?` has no final result code: once that was seen, it is not waited for so long. */
+  #cpinEndsOpen = false;
   /** The operator's lines that are still to be obeyed, with their place in the configuration. */
   #initToDo: [index: number, line: string][] = [];
-  readonly #silentDomains = new Set<RegistrationDomain>();
   /** What may tell the ICCID: no standard does. Once one has, only that. */
   #iccidCommands = ['AT+CCID', 'AT+ICCID', 'AT+CICCID', 'AT^ICCID?', 'AT+QCCID', 'AT#CCID'];
 
@@ -106,16 +118,16 @@ export class Modem {
   async wake(attempts: number): Promise<void> {
     await this.#session.synchronise(attempts);
     this.#echoedAtWake = this.#session.echoes;
-    this.#smsPrepared = false;
+    this.#isInPduMode = false;
+    this.#indications = new Indications();
     this.#linkHeld = undefined;
-    this.#silentDomains.clear();
-    await this.#attempt({ text: 'ATE0', timeoutMs: quickMs });
-    await this.#attempt({ text: 'AT+CMEE=1', timeoutMs: quickMs });
+    await this.#wonder({ text: 'ATE0', timeoutMs: quickMs });
+    await this.#wonder({ text: 'AT+CMEE=1', timeoutMs: quickMs });
     this.#echoIsOff = !this.#session.echoes;
     this.identity = { manufacturer: await this.#identify('AT+CGMI'), model: await this.#identify('AT+CGMM') };
     this.profile = profileFor(`${this.identity.manufacturer ?? ''} ${this.identity.model ?? ''}`);
     this.#session.guardMs = this.guardMs;
-    for (const text of this.profile.vendorInit) await this.#attempt({ text, timeoutMs: quickMs });
+    for (const text of this.profile.vendorInit) await this.#ornament({ text, timeoutMs: quickMs });
     this.serviceCentre.reset();
     this.#initToDo = [...(this.#tuning.init ?? []).entries()];
     await this.#initialise();
@@ -144,22 +156,42 @@ export class Modem {
     return `the modem refused, or did not answer, line ${lines.join(', ')} of init in the configuration: see its AT manual, and the debug log`;
   }
 
-  /** Switches the radio on where it is off (27.007 8.2); a modem without `+CFUN` has it on. */
-  async switchOn(): Promise<void> {
-    const lines = await this.#attempt({ text: 'AT+CFUN?', response: /^\+CFUN:/, timeoutMs: quickMs });
-    if (lines?.[0] !== undefined && !/^\+CFUN: *1\b/.test(lines[0])) {
-      await this.#attempt({ text: 'AT+CFUN=1', timeoutMs: simMs });
-    }
+  /**
+   * Switches the radio on where it is off (27.007 8.2); a modem without `+CFUN` has it on. Undefined when it is on or was switched on, else
+   * what stands in the way, for people.
+   */
+  async switchOn(): Promise<string | undefined> {
+    const lines = await this.#ornament({ text: 'AT+CFUN?', response: /^\+CFUN:/, timeoutMs: quickMs });
+    const level = /^\+CFUN: *(\d{1,3})\b/.exec(lines?.[0] ?? '')?.[1];
+    if (level === undefined || level === '1') return undefined;
+    const done = await this.#wonder({ text: 'AT+CFUN=1', timeoutMs: radioMs });
+    return done ? undefined : `the radio is off (+CFUN: ${level}), and the modem does not take AT+CFUN=1`;
   }
 
-  /** Asks what the SIM wants. Wavecom answers without the final OK. */
+  /** Radio off and on again (27.007 8.2), for a registration that comes by nothing else. Settles whatever the modem makes of it. */
+  async cycleRadio(): Promise<void> {
+    await this.#wonder({ text: `AT+CFUN=${this.profile.radioOff}`, timeoutMs: radioMs });
+    await new Promise((resolve) => setTimeout(resolve, radioPauseMs));
+    await this.#wonder({ text: 'AT+CFUN=1', timeoutMs: radioMs });
+  }
+
+  /** Asks what the SIM wants; `unknown` when the modem says an error, is silent, or says what 27.007 does not know. */
   async simState(): Promise<SimState> {
+    const command = {
+      text: 'AT+CPIN?',
+      response: /^\+CPIN:/,
+      timeoutMs: this.#cpinEndsOpen ? syncedMs : simMs,
+    };
+    if (this.#mutes.isMute(command.text)) return 'unknown';
     try {
-      const lines = await this.#run({ text: 'AT+CPIN?', response: /^\+CPIN:/, timeoutMs: simMs });
+      const lines = await this.#run(command);
+      this.#mutes.spoke(command.text);
       return readSimState(lines[0]);
     } catch (error) {
-      if (error instanceof AtTimeout && error.lines.length > 0) {
-        await this.#session.synchronise(2);
+      if (error instanceof AtTimeout) {
+        await this.#catchUp(error);
+        if (error.lines.length === 0) this.#mutes.wasSilent(command.text);
+        else this.#cpinEndsOpen = true;
         return readSimState(error.lines[0]);
       }
       if (!(error instanceof AtCommandError)) throw error;
@@ -167,14 +199,14 @@ export class Modem {
       const { kind, code, text } = error.final;
       if (kind === 'CME' && (code === 10 || /not inserted/i.test(text))) return 'absent';
       if (kind === 'CME' && (code === 14 || code === 515 || /busy/i.test(text))) return 'busy';
-      return 'other';
+      return 'unknown';
     }
   }
 
   /** The SIM's serial number (ITU-T E.118), by whichever command the modem knows; many tell it before the PIN. */
   async iccid(): Promise<string | undefined> {
     for (const text of this.#iccidCommands) {
-      const lines = await this.#attempt({ text, response: iccidLine, timeoutMs: quickMs });
+      const lines = await this.#ornament({ text, response: iccidLine, timeoutMs: quickMs });
       const iccid = readIccid(lines?.[0]);
       if (iccid === undefined) continue;
       this.#iccidCommands = [text];
@@ -185,7 +217,7 @@ export class Modem {
 
   /** The modem's own serial number (27.007 5.4). */
   async imei(): Promise<string | undefined> {
-    const lines = await this.#attempt({ text: 'AT+CGSN', response: anyText, timeoutMs: quickMs });
+    const lines = await this.#ornament({ text: 'AT+CGSN', response: anyText, timeoutMs: quickMs });
     return /\d{14,16}/.exec(lines?.join(' ') ?? '')?.[0];
   }
 
@@ -195,10 +227,10 @@ export class Modem {
    */
   async pinTriesLeft(): Promise<number | undefined> {
     const response = /^\+CPINR: *"?SIM PIN"?,/;
-    const lines = await this.#attempt({ text: 'AT+CPINR="SIM PIN"', response, timeoutMs: simMs });
+    const lines = await this.#wonder({ text: 'AT+CPINR="SIM PIN"', response, timeoutMs: simMs });
     const told = /, *(\d+)/.exec(lines?.[0] ?? '')?.[1];
     if (told !== undefined) return Number(told);
-    const verify = await this.#attempt({
+    const verify = await this.#wonder({
       text: 'AT+CSIM=10,"0020000100"',
       response: /^\+CSIM:/,
       timeoutMs: simMs,
@@ -207,32 +239,58 @@ export class Modem {
     return status === undefined ? undefined : Number.parseInt(status, 16);
   }
 
-  /** `AT+CPIN=` (27.007 8.3): spends a try when wrong. Rejects with `AtCommandError` when refused. */
+  /** `AT+CPIN=` (27.007 8.3): spends a try when wrong. Rejects with `AtCommandError` when refused, `AtTimeout` when unanswered. */
   async enterPin(pin: string): Promise<void> {
-    await this.#run({ text: `AT+CPIN="${pin}"`, timeoutMs: simMs });
+    await this.#run({ text: `AT+CPIN="${pin}"`, timeoutMs: enterPinMs });
   }
 
   /**
-   * PDU mode and the routing of inbound SMS, once per {@link wake}. False while the modem is not ready for SMS, which takes some
-   * ten seconds after power-on.
+   * PDU mode, once per {@link wake}. False while the modem is not ready for SMS, which takes some ten seconds after power-on. The routing of
+   * what comes in is tried beside it: no send needs it.
    */
   async prepareSms(): Promise<boolean> {
-    this.#smsPrepared ||= await this.#prepareSms();
-    return this.#smsPrepared;
+    if (!this.#isInPduMode) {
+      if (!(await this.#wonder({ text: 'AT+CMGF=0', timeoutMs: simMs }))) return false;
+      this.#isInPduMode = true;
+      await this.#initialise();
+    }
+    await this.routeIndications();
+    return true;
   }
 
-  async #prepareSms(): Promise<boolean> {
-    if (!(await this.#attempt({ text: 'AT+CMGF=0', timeoutMs: simMs }))) return false;
-    await this.#initialise();
+  /**
+   * `+CNMI` (27.005 3.4.1), where it is not set yet and is due: modems that are still starting refuse it for a while (CMS 314), so it is tried
+   * again, but not for ever.
+   */
+  async routeIndications(): Promise<void> {
+    if (this.#indications.dueInMs() !== 0) return;
     const acknowledges = await this.#demandsAcknowledgement();
     const choices = this.#tuning.statusReport
       ? this.profile.indicationsWithReports.filter((choice) => !acknowledges || !routesReports(choice))
       : this.profile.indications;
     // An advertised value can be an ERROR, so it is chosen by setting it.
+    let isSet = false;
     for (const choice of choices) {
-      if (await this.#attempt({ text: `AT+CNMI=${choice}`, timeoutMs: quickMs })) break;
+      isSet = (await this.#ornament({ text: `AT+CNMI=${choice}`, timeoutMs: quickMs })) !== undefined;
+      if (isSet) break;
     }
-    return true;
+    this.#indications.tried(isSet);
+  }
+
+  /** Milliseconds until {@link routeIndications} has something to do; undefined when it is done, or given up. */
+  get indicationsDueInMs(): number | undefined {
+    return this.#indications.dueInMs();
+  }
+
+  /** The modem says that it is further now: what it refused is due again. */
+  noteProgress(): void {
+    this.#indications.hasten();
+    this.#mutes.forget();
+  }
+
+  /** What it was silent to when it was last asked, while it answered `AT`. */
+  get silentTo(): readonly string[] {
+    return this.#mutes.commands;
   }
 
   /**
@@ -246,18 +304,17 @@ export class Modem {
   }
 
   async #isCsms1(): Promise<boolean> {
-    const lines = await this.#wonder({ text: 'AT+CSMS?', response: /^\+CSMS:/, timeoutMs: quickMs });
+    const lines = await this.#ornament({ text: 'AT+CSMS?', response: /^\+CSMS:/, timeoutMs: quickMs });
     return /^\+CSMS: *1\b/.test(lines?.[0] ?? '');
   }
 
   /**
-   * What all the registrations come to; asked one after another until one says *home*. One that is not answered is not asked again in this
-   * session, unless none is.
+   * What all the registrations come to; asked one after another until one says *home*. One that is not answered is left alone for a
+   * while.
    */
   async registration(): Promise<Registration> {
     const found: Registration[] = [];
     for (const domain of registrationDomains) {
-      if (this.#silentDomains.has(domain)) continue;
       const meaning = meaningOf(await this.#registrationStat(domain));
       if (meaning === 'home') return meaning;
       found.push(meaning);
@@ -267,19 +324,9 @@ export class Modem {
 
   async #registrationStat(domain: RegistrationDomain): Promise<number | undefined> {
     const response = registrationAnswer(domain);
-    const text = `AT+${domain.toUpperCase()}?`;
-    try {
-      const lines = await this.#attempt({ text, response, timeoutMs: quickMs });
-      const stat = response.exec(lines?.[0] ?? '')?.[1];
-      return stat === undefined ? undefined : Number(stat);
-    } catch (error) {
-      if (!(error instanceof AtTimeout)) throw error;
-      await this.#session.synchronise(2);
-      // The last one that may be asked: without any, it is the modem that does not answer.
-      if (this.#silentDomains.size + 1 >= registrationDomains.length) throw error;
-      this.#silentDomains.add(domain);
-      return undefined;
-    }
+    const lines = await this.#ornament({ text: `AT+${domain.toUpperCase()}?`, response, timeoutMs: quickMs });
+    const stat = response.exec(lines?.[0] ?? '')?.[1];
+    return stat === undefined ? undefined : Number(stat);
   }
 
   /** Whether a message can be sent under `registration`, as the operator allows. */
@@ -289,24 +336,24 @@ export class Modem {
 
   /** `AT+CSQ` (27.007 8.5) in dBm; undefined when unknown. */
   async signalDbm(): Promise<number | undefined> {
-    const lines = await this.#attempt({ text: 'AT+CSQ', response: /^\+CSQ:/, timeoutMs: quickMs });
+    const lines = await this.#ornament({ text: 'AT+CSQ', response: /^\+CSQ:/, timeoutMs: quickMs });
     const rssi = Number(/^\+CSQ: *(\d+)/.exec(lines?.[0] ?? '')?.[1] ?? 99);
     return rssi <= 31 ? -113 + 2 * rssi : undefined;
   }
 
   /** The operator's name (27.007 7.3); untrusted. */
   async operator(): Promise<string | undefined> {
-    const lines = await this.#attempt({ text: 'AT+COPS?', response: /^\+COPS:/, timeoutMs: simMs });
+    const lines = await this.#ornament({ text: 'AT+COPS?', response: /^\+COPS:/, timeoutMs: simMs });
     return /"([^"]*)"/.exec(lines?.[0] ?? '')?.[1];
   }
 
   /**
    * Keeps the radio link up between segments (27.005 3.5.6), so that a long message pays for one set-up. Set once, at the
-   * first long message; a modem that refuses it is not asked again.
+   * first long message; a modem that refuses it, or is silent to it, is not asked again.
    */
   async holdLink(): Promise<void> {
     if (this.#linkHeld !== undefined) return;
-    this.#linkHeld = (await this.#attempt({ text: 'AT+CMMS=2', timeoutMs: quickMs })) !== undefined;
+    this.#linkHeld = (await this.#wonder({ text: 'AT+CMMS=2', timeoutMs: quickMs })) !== undefined;
   }
 
   /**
@@ -369,6 +416,20 @@ export class Modem {
     return this.#wonder({ text, timeoutMs, ...(response ? { response } : {}) });
   }
 
+  /**
+   * What a question came to that no send needs; undefined when the modem was silent to it, and answers `AT` again. Rejects with `AtTimeout` when
+   * it is silent to that as well, and with `AtLinkLost`.
+   */
+  async bear<T>(question: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await question();
+    } catch (error) {
+      if (!(error instanceof AtTimeout)) throw error;
+      await this.#catchUp(error);
+      return undefined;
+    }
+  }
+
   /** Who else wants to hear unsolicited lines, as who waits for `+CUSD`: the owner of the session hands each of them on. */
   readonly urcListeners = new Set<(line: string) => void>();
 
@@ -382,13 +443,32 @@ export class Modem {
     }
   }
 
-  async #wonder(command: AtCommand): Promise<string[] | undefined> {
+  /** One command that no send needs: undefined when the modem said an error or nothing, if it answers `AT` then. */
+  #wonder(command: AtCommand): Promise<string[] | undefined> {
+    return this.bear(() => this.#attempt(command));
+  }
+
+  /** {@link #wonder}, for what may be asked often: what met silence is left alone for a while, longer each time. */
+  async #ornament(command: AtCommand): Promise<string[] | undefined> {
+    if (this.#mutes.isMute(command.text)) return undefined;
     try {
-      return await this.#attempt(command);
+      const lines = await this.#attempt(command);
+      this.#mutes.spoke(command.text);
+      return lines;
     } catch (error) {
       if (!(error instanceof AtTimeout)) throw error;
-      await this.#session.synchronise(2);
+      await this.#catchUp(error);
+      this.#mutes.wasSilent(command.text);
       return undefined;
+    }
+  }
+
+  /** Brings the dialogue into step after `silence`, which it rejects with when the modem does not answer `AT` either. */
+  async #catchUp(silence: AtTimeout): Promise<void> {
+    try {
+      await this.#session.synchronise(2);
+    } catch (error) {
+      throw error instanceof AtTimeout ? silence : error;
     }
   }
 
@@ -397,7 +477,7 @@ export class Modem {
   }
 
   async #identify(text: string): Promise<string | undefined> {
-    const lines = await this.#attempt({ text, response: anyText, timeoutMs: quickMs });
+    const lines = await this.#ornament({ text, response: anyText, timeoutMs: quickMs });
     return lines?.[0]
       ?.replace(/^\+CGM[IM]: */, '')
       .replaceAll('"', '')
@@ -413,9 +493,12 @@ function readSimState(line: string | undefined): SimState {
     .exec(line ?? '')?.[1]
     ?.trim()
     .toUpperCase();
-  if (state === 'READY') return 'ready';
+  // PIN2 guards what is none of an SMS: fixed dialling numbers and call charges.
+  if (state === 'READY' || state === 'SIM PIN2' || state === 'SIM PUK2') return 'ready';
   if (state === 'SIM PIN') return 'pin';
   if (state === 'SIM PUK') return 'puk';
-  if (state === 'NOT INSERTED') return 'absent';
-  return 'other';
+  if (state === 'NOT INSERTED' || state === 'SIM REMOVED') return 'absent';
+  if (state === 'NOT READY') return 'busy';
+  // PH-SIM PIN, PH-NET PIN and their kin: the equipment's own locks.
+  return state?.startsWith('PH-') === true ? 'other' : 'unknown';
 }

@@ -9,8 +9,11 @@ export interface ConfiguredPin {
   generation: string;
 }
 
-/** What became of the last try with this SIM and this PIN file. `unknown`: it was begun, and nothing more is known; `untried`: it surely did not count. */
-export type PinOutcome = 'unknown' | 'refused' | 'accepted' | 'untried';
+/**
+ * What became of the last try with this SIM and this PIN file. `unknown`: it was begun, and nothing more is known; `untried`: the SIM surely
+ * never saw it; `uncounted`: an error came, and all tries were said to be left.
+ */
+export type PinOutcome = 'unknown' | 'refused' | 'accepted' | 'untried' | 'uncounted';
 
 /**
  * By what a SIM is remembered: its ICCID, and the IMEI of its modem for when the SIM hides the ICCID, which it may do at one time and not at

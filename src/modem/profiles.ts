@@ -12,6 +12,8 @@ export interface ModemProfile {
   indications: readonly string[];
   /** The same with status reports routed as `+CDS`, else stored and told by `+CDSI`. */
   indicationsWithReports: readonly string[];
+  /** `<fun>` that switches the radio off and leaves the tty (27.007 8.2): 4, unless the maker knows only 0, which takes the SIM's power too. */
+  radioOff: 4 | 0;
   /** Commands of the vendor that quieten or wake it; an ERROR to them means nothing. */
   vendorInit: readonly string[];
 }
@@ -23,6 +25,7 @@ export const generic: ModemProfile = {
   submitTimeoutMs: 180_000,
   indications: ['2,1,0,0,0', '1,1,0,0,0'],
   indicationsWithReports: ['2,1,0,1,0', '1,1,0,1,0', '2,1,0,2,0', '1,1,0,2,0', '2,1,0,0,0'],
+  radioOff: 4,
   vendorInit: [],
 };
 
@@ -73,6 +76,8 @@ const byIdentity: readonly [RegExp, Partial<ModemProfile>][] = [
       indicationsWithReports: ['2,1,0,1,1', '2,1,0,1,0', '2,1,0,2,1', '2,1,0,2,0', '2,1,0,0,1', '2,1,0,0,0'],
     },
   ],
+  // Its AT guide knows 0 and 1.
+  [/wavecom/i, { name: 'wavecom', radioOff: 0 }],
   // With its GPS port on it never says +CMGS (MC7455, MC7304): the outcome is unknown anyway, so the modem is free again sooner.
   [/sierra/i, { name: 'sierra', submitTimeoutMs: 90_000 }],
 ];

@@ -8,7 +8,9 @@ export const simReasons: Readonly<Record<SimState, string>> = {
   puk: 'the SIM is blocked and asks for its PUK: enter it with a phone; simgate never does',
   absent: 'there is no SIM in the modem',
   busy: 'the SIM is not ready yet',
-  other: 'the SIM is not usable: see AT+CPIN? in the debug log',
+  other:
+    'the SIM is not usable in this modem, which is locked to another network or SIM: AT+CPIN? in the debug log says to which',
+  unknown: 'the modem does not tell the state of its SIM',
 };
 
 /** The same about a modem that may not send. */
@@ -24,3 +26,7 @@ export const registrationReasons: Readonly<Record<Registration, string>> = {
 export const smscMissing =
   'the SIM holds no number of an SMSC, so that every send fails (CMS 330): set smsc = "+…" for this modem, as the operator tells it, or ' +
   'set the message centre with a phone';
+
+/** Instead of {@link registrationReasons}, where nothing is received at all. */
+export const noNetworkReason =
+  'no network at all: nothing is received; check the antenna, and whether there is a network for this SIM and modem here';

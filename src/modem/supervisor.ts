@@ -1,20 +1,23 @@
 import type { Logger } from 'winston';
-import { AtTimeout } from '../at/errors.js';
+import { AtCommandError, AtTimeout } from '../at/errors.js';
 import { AtSession } from '../at/session.js';
 import { SendError } from '../errors.js';
-import type { OpenLink } from '../serial/link.js';
+import { LinkLost, type OpenLink } from '../serial/link.js';
 import { BringUp, type Step } from './bring-up.js';
 import type { Flights } from './flights.js';
-import { Ladder, type LossKind, type Rung } from './ladder.js';
+import type { LossKind, Rung } from './ladder.js';
 import { backoffMs, bootSign, type LifeEvent, ModemRestarted, transitions } from './life.js';
 import { Liveness } from './liveness.js';
 import type { Locator } from './locator.js';
+import { Lookout } from './lookout.js';
 import type { Modem, ModemTuning } from './modem.js';
 import { Notices } from './notices.js';
 import { type OpenedModem, openModem } from './opening.js';
+import { PhaseLog } from './phase-log.js';
 import type { ReadPin } from './pin-file.js';
 import type { PinMemory } from './pin-memory.js';
 import { generic } from './profiles.js';
+import { Recovery } from './recovery.js';
 import type {
   ModemPhase,
   ModemSnapshot,
@@ -25,6 +28,7 @@ import type {
 } from './sms-modem.js';
 import { type InboundEvent, readInbound, Storage } from './storage.js';
 import { submitSms } from './submission.js';
+import { Unlocker } from './unlock.js';
 
 export interface SupervisorOptions {
   name: string;
@@ -49,10 +53,13 @@ export interface SupervisorOptions {
   log: Logger;
 }
 
-/** What a look at the storages is called when it is overdue. */
+/** What a look at the storages, and one at an idle modem, is called when it is overdue. */
 const sweeping = 'the end of a sweep';
+const looking = 'the end of a look';
 /** Milliseconds between the news that something was stored and the look at it. */
 const sweepDelayMs = 1_000;
+/** Milliseconds before a storage that was not answered for is looked at again. */
+const silentSweepMs = 600_000;
 /** Milliseconds after Ctrl-Z at which a modem counts as stalled; ordinary sends have taken up to 14.4 s. */
 const stallAfterMs = 15_000;
 /**
@@ -60,8 +67,24 @@ const stallAfterMs = 15_000;
  * things of 5–10 s each, in turn with doctor's commands; to close a stuck tty takes the kernel 30 s.
  */
 const stepMs = 240_000;
+/** So many times a tty that is not there is looked for once a second. */
+const quickAbsences = 600;
+/** Milliseconds between two looks that a modem's own words may bring about on its way to ready. */
+const hastyGapMs = 1_000;
 /** Milliseconds by which a timer may be late on a box that is busy. */
 const latenessMs = 60_000;
+
+/** There is no tty of the modem, or none that can be talked to. */
+class ModemMissing extends Error {
+  override readonly name = 'ModemMissing';
+}
+
+/** Why a submit left the modem in another phase than ready. */
+const failureReasons: Partial<Record<LifeEvent, string>> = {
+  lost: 'it did not answer after Ctrl-Z',
+  unregistered: 'the modem says that it is in no network',
+  refresh: 'the modem says that its SIM does not serve',
+};
 
 /**
  * One modem's life (`life.ts` is its table): opens the tty, brings the modem to `ready`, keeps it there, and starts over when it
@@ -79,20 +102,23 @@ export class Supervisor implements SmsModem {
   /** Counts the changes of phase: work begun in an earlier one has no say any more. */
   #epoch = 0;
   #reason: string | undefined = 'not opened yet';
-  /** Why it was lost, as the log was last told. */
-  #toldReason: string | undefined;
   #opened: OpenedModem | undefined;
   #storage: Storage | undefined;
   #bringUp: BringUp | undefined;
   #failures = 0;
-  readonly #ladder = new Ladder();
+  /** In a row: openings for which there was no tty. */
+  #absences = 0;
+  readonly #recovery: Recovery;
+  readonly #phaseLog: PhaseLog;
   readonly #notices = new Notices((notice, sentence) =>
     this.#log.warn(`modem ${this.name}: ${sentence}`, { event: 'modem_notice', modem: this.name, notice }),
   );
   readonly #liveness = new Liveness();
-  /** What {@link Ladder} said of the last loss. */
-  #rung: Rung = 'reopen';
+  readonly #unlocker: Unlocker;
+  readonly #lookout = new Lookout();
   #timer: NodeJS.Timeout | undefined;
+  /** What {@link #timer} waits for, and since when. */
+  #pending: { run: () => void; since: number } | undefined;
   #stallTimer: NodeJS.Timeout | undefined;
   #sweepTimer: NodeJS.Timeout | undefined;
 
@@ -102,6 +128,9 @@ export class Supervisor implements SmsModem {
     this.#options = options;
     this.#log = options.log;
     this.#flights = options.flights;
+    this.#recovery = new Recovery(options);
+    this.#phaseLog = new PhaseLog(options.name, options.log);
+    this.#unlocker = new Unlocker(options.readPin, options.pinMemory);
   }
 
   /** Begins; the phases tell how it goes. */
@@ -193,34 +222,42 @@ export class Supervisor implements SmsModem {
         sms,
         control,
       );
-      this.#ladder.sent();
+      this.#recovery.sent();
+      this.#lookout.sent();
       return receipt;
     } catch (error) {
-      outcome = this.#afterFailure(error);
+      outcome = this.#afterFailure(error, sms.recipient);
       throw error;
     } finally {
       // A modem that is still out of step did not come back when asked: what it says next could answer anything.
       if (modem === this.#opened?.modem) {
+        const found = outcome === 'submitted' ? this.#lookout.found : undefined;
         if (outcome === 'submitted' && modem.needsSynchronising)
           this.#lose('silent', 'it does not answer any more');
-        else this.#emit(outcome, outcome === 'submitted' ? undefined : 'it did not answer after Ctrl-Z');
+        else if (found) this.#emit(found.event, found.reason);
+        else this.#emit(outcome, failureReasons[outcome]);
       }
     }
   }
 
   /** Where a submit that failed leaves the modem; a second one in a row without any answer may call for a reset. */
-  #afterFailure(error: unknown): LifeEvent {
+  #afterFailure(error: unknown, recipient: string): LifeEvent {
     if (!(error instanceof SendError)) return 'submitted';
-    if (/^(CMS 331|CME 30)\b/.test(error.causeCode ?? '')) return 'unregistered'; // no network service
-    if (!(error.cause instanceof AtTimeout && error.cause.stage === 'result')) return 'submitted';
-    this.#rung = this.#ladder.next('wedged', performance.now());
-    return this.#rung === 'reopen' ? 'submitted' : 'lost';
+    const { cause } = error;
+    if (cause instanceof AtCommandError) {
+      const suspect = this.#lookout.refused(cause.final, recipient);
+      if (suspect === 'sim') return 'refresh';
+      return suspect === 'network' ? 'unregistered' : 'submitted';
+    }
+    if (!(cause instanceof AtTimeout && cause.stage === 'result')) return 'submitted';
+    return this.#recovery.lost('wedged') === 'reopen' ? 'submitted' : 'lost';
   }
 
   /** The modem cannot be used any more; what is done about it depends on why, and on what was tried before. */
   #lose(kind: LossKind, reason: string): void {
     if (transitions[this.#phase].lost === undefined) return;
-    this.#rung = this.#ladder.next(kind, performance.now());
+    // Only one that is deaf for a while may still have its power, and with it a SIM that was given its PIN.
+    if (this.#recovery.lost(kind) !== 'reopen' || kind !== 'silent') this.#unlocker.noteRestart();
     this.#emit('lost', reason);
   }
 
@@ -234,34 +271,15 @@ export class Supervisor implements SmsModem {
     this.#epoch += 1;
     this.#reason = next === 'ready' || next === 'sending' ? undefined : reason;
     clearTimeout(this.#timer);
+    this.#pending = undefined;
     this.#liveness.beginAnew();
-    if (!(next === 'sending' || (from === 'sending' && next === 'ready'))) {
-      this.#log.log(this.#levelOf(next, reason), `modem ${this.name} is ${next}`, {
-        event: 'modem',
-        modem: this.name,
-        phase: next,
-        from,
-        reason,
-      });
-    }
-    this.#enter(next);
+    this.#phaseLog.entered(next, from, reason);
+    this.#enter(next, from);
     const snapshot = this.snapshot();
     for (const listener of this.#listeners) listener(snapshot);
   }
 
-  /** A modem that stays away goes round opening, lost and absent all day: told once for each reason, the rest is for debugging. */
-  #levelOf(next: ModemPhase, reason: string | undefined): 'warn' | 'info' | 'debug' {
-    if (next === 'ready') this.#toldReason = undefined;
-    if (next === 'opening' || next === 'absent') return 'debug';
-    if (next === 'lost') {
-      if (reason === this.#toldReason) return 'debug';
-      this.#toldReason = reason;
-      return 'warn';
-    }
-    return next === 'stalled' || next === 'unlocking' ? 'warn' : 'info';
-  }
-
-  #enter(phase: ModemPhase): void {
+  #enter(phase: ModemPhase, from: ModemPhase): void {
     switch (phase) {
       case 'absent':
         return this.#after(backoffMs(this.#failures++), () => this.#emit('due'));
@@ -274,9 +292,7 @@ export class Supervisor implements SmsModem {
       case 'registering':
         return this.#perform((bringUp) => bringUp.register());
       case 'ready':
-        this.#failures = 0;
-        this.#ladder.ready();
-        return this.#after(this.#options.idleProbeMs, () => this.#perform((bringUp) => bringUp.probeIdle()));
+        return this.#enterReady(from === 'sending' || from === 'stalled');
       case 'lost':
         return this.#work(() => this.#release());
       case 'sending':
@@ -288,12 +304,55 @@ export class Supervisor implements SmsModem {
     }
   }
 
+  #enterReady(isBack: boolean): void {
+    this.#failures = 0;
+    this.#recovery.ready();
+    if (!isBack) this.#lookout.begin(this.#bringUp?.nextLookMs() ?? this.#options.idleProbeMs);
+    this.#lookWhenDue();
+  }
+
+  /** In phase ready: looks at the modem when it is due, which may be now, before anybody can hand it the next message. */
+  #lookWhenDue(): void {
+    if (this.#lookout.isUnderWay) return this.#liveness.expect(looking, stepMs);
+    const ms = this.#lookout.dueInMs;
+    if (ms > 0) this.#after(ms, () => this.#lookNow());
+    else this.#lookNow();
+  }
+
+  #lookNow(): void {
+    if (!this.#bringUp) return;
+    this.#liveness.expect(looking, stepMs);
+    const isReady = () => this.#phase === 'ready';
+    this.#lookout.look(this.#bringUp, isReady).then(
+      (isOurs) => {
+        if (!isOurs) return;
+        this.#liveness.met(looking);
+        const { found } = this.#lookout;
+        if (isReady() && found) this.#emit(found.event, found.reason);
+        else if (isReady()) this.#lookWhenDue();
+      },
+      (error: unknown) => this.#fail(error),
+    );
+  }
+
   #after(ms: number, then: () => void): void {
     this.#liveness.expect('a timer', ms + latenessMs);
-    this.#timer = setTimeout(() => {
+    const due = () => {
+      this.#pending = undefined;
       this.#liveness.met('a timer');
       then();
-    }, ms);
+    };
+    this.#pending = { run: due, since: performance.now() };
+    this.#timer = setTimeout(due, ms);
+  }
+
+  /** What is waited for may have come: it is looked at now, where the modem is on its way to ready. */
+  #hasten(): void {
+    this.#opened?.modem.noteProgress();
+    const pending = this.#pending;
+    if (!pending || performance.now() - pending.since < hastyGapMs) return;
+    clearTimeout(this.#timer);
+    pending.run();
   }
 
   /** Runs a phase's work; whatever it throws means that the modem is lost to us for now. */
@@ -307,10 +366,15 @@ export class Supervisor implements SmsModem {
       (error: unknown) => {
         if (epoch !== this.#epoch) return;
         this.#liveness.met(what);
-        const reason = error instanceof Error ? error.message : String(error);
-        this.#lose(error instanceof AtTimeout ? 'silent' : 'vanished', reason);
+        this.#fail(error);
       },
     );
+  }
+
+  #fail(error: unknown): void {
+    const reason = error instanceof Error ? error.message : String(error);
+    if (error instanceof AtTimeout) return this.#lose('silent', reason);
+    this.#lose(error instanceof ModemMissing ? 'missing' : 'vanished', reason);
   }
 
   /** Takes one step of the way to ready, and does what follows from it, unless the phase has changed meanwhile. */
@@ -322,44 +386,61 @@ export class Supervisor implements SmsModem {
       const next = await step(bringUp);
       if (epoch !== this.#epoch) return;
       if ('event' in next) return this.#emit(next.event, next.reason);
-      if (next.reason !== undefined && next.reason !== this.#reason) this.#noteReason(next.reason);
-      this.#after(next.againAfterMs, () => this.#perform(step));
-    });
-  }
-
-  #noteReason(reason: string): void {
-    this.#reason = reason;
-    const level = this.#phase === 'unlocking' ? 'warn' : 'info';
-    this.#log.log(level, `modem ${this.name}: ${reason}`, {
-      event: 'modem',
-      modem: this.name,
-      phase: this.#phase,
-      reason,
+      if (next.reason !== undefined && next.reason !== this.#reason) {
+        this.#reason = next.reason;
+        this.#phaseLog.waitsFor(this.#phase, next.reason);
+      }
+      const rung = next.isStuck === true ? this.#recovery.stuck() : undefined;
+      if (rung === 'radio' && this.#opened)
+        await this.#recovery.cycleRadio(this.#opened.modem, this.#reason ?? 'unknown');
+      else if (rung !== undefined) {
+        this.#unlocker.noteRestart();
+        return this.#emit('lost', this.#reason);
+      }
+      if (epoch === this.#epoch) this.#after(next.againAfterMs, () => this.#perform(step));
     });
   }
 
   async #open(): Promise<void> {
-    // A tty that is not there is looked for once a second, however long that takes; one that is there but fails is left alone for longer each time.
+    // A tty that is not there is looked for once a second, later once in four; one that is there but fails is left alone for longer each time.
     const failures = this.#failures;
-    this.#failures = 1;
-    const { locator, tuning } = this.#options;
-    const opened = await openModem(locator, tuning, (openLink) => this.#openSession(openLink));
+    this.#absences += 1;
+    this.#failures = this.#absences < quickAbsences ? 1 : 3;
+    const opened = await this.#findModem();
     if (this.#phase !== 'opening') {
       opened.place.release(); // stopped meanwhile
       return opened.session.close();
     }
     this.#failures = failures;
+    this.#absences = 0;
     this.#opened = opened;
-    const { readPin, pinMemory, idleProbeMs, onInbound } = this.#options;
+    this.#recovery.opened();
+    const { idleProbeMs, onInbound } = this.#options;
     this.#storage = new Storage(opened.modem, onInbound);
     this.#bringUp = new BringUp(opened.modem, this.#storage, this.#flights, {
-      readPin,
-      pinMemory,
+      unlocker: this.#unlocker,
       idleProbeMs,
       notices: this.#notices,
       onStored: () => this.#sweepSoon(),
     });
     this.#emit('opened', opened.place.why);
+  }
+
+  /** Rejects with {@link ModemMissing} when there is no tty of it that can be talked to, unless that is only because another program has it. */
+  async #findModem(): Promise<OpenedModem> {
+    const { locator, tuning } = this.#options;
+    let isOthers = false;
+    try {
+      return await openModem(locator, tuning, (openLink) =>
+        this.#openSession(openLink).catch((error: unknown) => {
+          isOthers ||= error instanceof LinkLost && error.isOthers;
+          throw error;
+        }),
+      );
+    } catch (error) {
+      if (isOthers || !(error instanceof LinkLost)) throw error;
+      throw new ModemMissing(error.message, { cause: error });
+    }
   }
 
   async #openSession(openLink: OpenLink): Promise<AtSession> {
@@ -387,7 +468,7 @@ export class Supervisor implements SmsModem {
   }
 
   async #release(): Promise<void> {
-    await this.#climb();
+    await this.#recovery.climb(this.#opened?.modem, this.#reason ?? 'unknown');
     clearTimeout(this.#stallTimer);
     clearTimeout(this.#sweepTimer);
     this.#sweepTimer = undefined;
@@ -400,25 +481,9 @@ export class Supervisor implements SmsModem {
     this.#opened = undefined;
     this.#storage = undefined;
     this.#bringUp = undefined;
+    this.#lookout.forget();
     await opened?.session.close();
     opened?.place.release();
-  }
-
-  /** Does what the ladder has decided, beyond opening the tty anew. */
-  async #climb(): Promise<void> {
-    const rung = this.#rung;
-    this.#rung = 'reopen';
-    // A tty that is not there is looked for all day: nothing was done about a modem that was not open.
-    if (rung !== 'reopen' || this.isOpen) this.#options.onRecovery?.(rung);
-    if (rung === 'reopen') return;
-    const why = { event: 'recovery', modem: this.name, rung, reason: this.#reason };
-    if (rung === 'reset') {
-      this.#log.warn(`modem ${this.name}: restarting it with AT+CFUN=1,1`, why);
-      await this.#opened?.modem.restart();
-    } else if (this.#options.callHook) {
-      this.#log.warn(`modem ${this.name}: calling the operator's recovery hook`, why);
-      await this.#options.callHook(this.#reason ?? 'unknown');
-    }
   }
 
   #takeUrc(line: string, pdu: string | undefined): void {
@@ -435,17 +500,28 @@ export class Supervisor implements SmsModem {
       this.#opened?.session.fail(new ModemRestarted(`the modem restarted (it said ${line})`));
     } else if (sign === 'refresh' && this.#phase === 'ready') {
       this.#emit('refresh', `the modem said ${line}`);
-    }
+    } else if (sign !== undefined) this.#takeSign();
     if (/^\+(CMTI|CDSI):/.test(line)) this.#sweepSoon();
     const inbound = pdu === undefined ? undefined : readInbound(pdu);
     if (inbound) this.#options.onInbound(inbound);
+  }
+
+  /** The modem says that something about its SIM or its SMS has changed. */
+  #takeSign(): void {
+    if (this.#phase === 'unlocking' || this.#phase === 'registering') return this.#hasten();
+    if (this.#phase !== 'ready' && this.#phase !== 'sending' && this.#phase !== 'stalled') return;
+    this.#opened?.modem.noteProgress();
+    this.#lookout.suspect();
+    if (this.#phase !== 'ready' || this.#lookout.isUnderWay) return;
+    clearTimeout(this.#timer);
+    this.#lookWhenDue();
   }
 
   /**
    * Something lies in a storage: it is fetched in a while, at once with whatever else comes meanwhile, between messages, and not while
    * a late result may come, whose `OK` would answer for ours.
    */
-  #sweepSoon(): void {
+  #sweepSoon(afterMs = sweepDelayMs): void {
     this.#sweepTimer ??= setTimeout(() => {
       this.#sweepTimer = undefined;
       const isBusy = this.#phase === 'sending' || this.#flights.expectsLateResult(performance.now());
@@ -453,16 +529,21 @@ export class Supervisor implements SmsModem {
       else if (this.#phase === 'ready') {
         this.#work(() => this.#sweep(), sweeping);
       }
-    }, sweepDelayMs);
+    }, afterMs);
   }
 
   async #sweep(): Promise<void> {
     const epoch = this.#epoch;
-    const swept = await this.#storage?.sweep(() => {
-      if (epoch === this.#epoch) this.#liveness.expect(sweeping, stepMs); // a full storage takes long
-      return this.#phase === 'ready';
-    });
-    if (swept === false) this.#sweepSoon();
+    const storage = this.#storage;
+    if (!storage) return;
+    const swept = await this.#opened?.modem.bear(() =>
+      storage.sweep(() => {
+        if (epoch === this.#epoch) this.#liveness.expect(sweeping, stepMs); // a full storage takes long
+        return this.#phase === 'ready';
+      }),
+    );
+    // Each command it is silent to costs the messages ten seconds.
+    if (swept !== true) this.#sweepSoon(swept === undefined ? silentSweepMs : sweepDelayMs);
   }
 
   /** The network's answer to a segment: the modem has its submit timeout for it, and the dialogue a step's time to come into step again. */

@@ -1,68 +1,208 @@
-import { AtCommandError } from '../at/errors.js';
+import { AtCommandError, AtTimeout } from '../at/errors.js';
 import type { Modem } from './modem.js';
 import type { ReadPin } from './pin-file.js';
-import { type ConfiguredPin, type PinMemory, type PinOutcome, simNames } from './pin-memory.js';
+import {
+  type ConfiguredPin,
+  type PinMemory,
+  type PinOutcome,
+  type SimNames,
+  simNames,
+} from './pin-memory.js';
+
+/** What stands between a SIM and its being ready. */
+export interface SimObstacle {
+  /** What a person should know and do. */
+  reason: string;
+  /** True when a restart of the modem may end it; else it waits for a person, or only for time. */
+  isCurable: boolean;
+  /** Milliseconds until it is worth a look; undefined when that is a person's business. */
+  againAfterMs?: number;
+}
+
+/** A try whose outcome shows by what the SIM says next. */
+interface Trial {
+  sim: SimNames;
+  generation: string;
+  /** The modem said OK. */
+  wasTaken: boolean;
+  /** `performance.now()` milliseconds until which the SIM may become ready. */
+  until: number;
+}
 
 /** A PIN is tried only with all of its tries left (I7). */
 const fullTries = 3;
-
-/**
- * Enters the PIN once, if that can do no harm (I7). Gives undefined when it was accepted, else what a person should know and do.
- * Rejects when the modem was silent or lost: the outcome then stays on the disk as unknown.
- */
-export async function unlock(
-  modem: Modem,
-  readPin: ReadPin | undefined,
-  memory: PinMemory,
-): Promise<string | undefined> {
-  if (!readPin) return 'the SIM asks for its PIN: set pin_file, or remove the PIN lock with a phone';
-  let configured: ConfiguredPin;
-  try {
-    configured = await readPin();
-  } catch (error) {
-    return `the SIM asks for its PIN: ${error instanceof Error ? error.message : String(error)}`;
-  }
-  const sim = simNames(await modem.iccid(), await modem.imei());
-  if (sim === undefined)
-    return 'the SIM asks for its PIN, but neither ICCID nor IMEI can be read: remove the PIN lock with a phone';
-  const last = memory.last(sim, configured.generation);
-  if (last === 'refused') return 'the PIN in pin_file was refused and is not tried again: correct the file';
-  if (last === 'unknown')
-    return 'a try with the PIN in pin_file was cut off, so it is not tried again: check the PIN with a phone, then write the file anew';
-  const tries = await modem.pinTriesLeft();
-  if (tries === undefined)
-    return 'the SIM asks for its PIN, and the modem does not tell how many tries are left: remove the PIN lock with a phone';
-  if (tries !== fullTries)
-    return `the SIM asks for its PIN, with ${tries} tries left; simgate tries only with ${fullTries}: enter it once with a phone`;
-  await memory.note(sim, configured.generation, 'unknown');
-  try {
-    await modem.enterPin(configured.pin);
-  } catch (error) {
-    if (!(error instanceof AtCommandError)) throw error;
-    return afterError(modem, error, (outcome) => memory.note(sim, configured.generation, outcome), last);
-  }
-  await memory.note(sim, configured.generation, 'accepted');
-  return undefined;
-}
-
+/** Milliseconds in which a SIM that was given its PIN becomes ready, on a slow modem. */
+const readyWithinMs = 30_000;
+const pollMs = 1_000;
+/** Milliseconds after an error that counted no try; after a busy SIM it doubles each time. */
+const secondTryMs = 15_000;
+const firstBusyMs = 5_000;
+const longestBusyMs = 600_000;
 /** 27.007 9.2: 16 "incorrect password"; 12 "SIM PUK required", after the last try. */
 const refusals = [12, 16];
+/** 27.007 9.2: 14 "SIM busy"; 515 is what makers say instead: the SIM has not seen the PIN. */
+const busyCodes = [14, 515];
 
-/** Other errors (SIM busy, not now) are no refusals: only the tries that are left tell whether one was spent. */
-async function afterError(
-  modem: Modem,
-  error: AtCommandError,
-  note: (outcome: PinOutcome) => Promise<void>,
-  last: PinOutcome | undefined,
-): Promise<string> {
-  const isRefusal = error.final.code !== undefined && refusals.includes(error.final.code);
-  const tries = isRefusal ? 0 : await modem.pinTriesLeft();
-  if (tries === fullTries) {
-    await note(last ?? 'untried');
-    return 'the SIM took no PIN just now, and counted no try: tried again later';
+/**
+ * Gives one modem's SIM its PIN, where that can do no harm (I7). A PIN counts as accepted only when the SIM is ready after our own try: a
+ * modem that says OK and stays locked leaves it unknown. Outlives the sessions, so that a try is settled by what is seen after the next opening.
+ */
+export class Unlocker {
+  readonly #readPin: ReadPin | undefined;
+  readonly #memory: PinMemory;
+  #trial: Trial | undefined;
+  /** `performance.now()` milliseconds before which there is no further try, and how many met a busy SIM. */
+  #notBefore = Number.NEGATIVE_INFINITY;
+  #busyTries = 0;
+
+  /** `readPin` is undefined when no PIN is configured. */
+  constructor(readPin: ReadPin | undefined, memory: PinMemory) {
+    this.#readPin = readPin;
+    this.#memory = memory;
   }
-  if (tries === undefined)
-    return 'the SIM answered the PIN with an error, and it is not known whether a try was spent: it is not tried again; remove the PIN lock with a phone';
-  await note('refused');
-  return 'the SIM refused the PIN in pin_file: correct the file; it is not tried again before';
+
+  /** The SIM may have lost its power: what it says from now on tells nothing of a try before. */
+  noteRestart(): void {
+    this.#trial = undefined;
+    this.#notBefore = Number.NEGATIVE_INFINITY;
+    this.#busyTries = 0;
+  }
+
+  /** The SIM is ready: after a try of ours, with no restart seen and no try spent, it has accepted the PIN. */
+  async noteReady(modem: Modem): Promise<void> {
+    const trial = this.#trial;
+    if (!trial) return;
+    this.#trial = undefined;
+    if (trial.wasTaken || (await modem.pinTriesLeft()) === fullTries)
+      await this.#memory.note(trial.sim, trial.generation, 'accepted');
+  }
+
+  /**
+   * Enters the PIN once, if that can do no harm. Gives undefined when the SIM is ready. Rejects when the modem was silent or lost: the outcome then
+   * stays on the disk as unknown, unless the SIM proves to be ready later.
+   */
+  async unlock(modem: Modem): Promise<SimObstacle | undefined> {
+    if (this.#trial !== undefined) {
+      const waiting = this.#await(this.#trial);
+      if (waiting) return waiting;
+    }
+    const waitMs = this.#notBefore - performance.now();
+    if (waitMs > 0)
+      return {
+        reason: 'the SIM took no PIN just now, and counted no try',
+        isCurable: true,
+        againAfterMs: pollMs,
+      };
+    const permit = await this.#permit(modem);
+    if ('reason' in permit) return permit;
+    return this.#try(modem, permit);
+  }
+
+  /** While the SIM may still become ready by the last try; undefined when its time is over. */
+  #await(trial: Trial): SimObstacle | undefined {
+    if (performance.now() < trial.until) {
+      const reason = trial.wasTaken
+        ? 'the modem took the PIN; the SIM is not ready yet'
+        : 'the modem did not answer the PIN; waiting for what the SIM says';
+      return { reason, isCurable: false, againAfterMs: pollMs };
+    }
+    this.#trial = undefined;
+    return undefined;
+  }
+
+  /** What has to be known before a try, or why there is none. */
+  async #permit(modem: Modem): Promise<Permit | SimObstacle> {
+    if (!this.#readPin)
+      return forPerson('the SIM asks for its PIN: set pin_file, or remove the PIN lock with a phone');
+    let configured: ConfiguredPin;
+    try {
+      configured = await this.#readPin();
+    } catch (error) {
+      return forPerson(`the SIM asks for its PIN: ${error instanceof Error ? error.message : String(error)}`);
+    }
+    const sim = simNames(await modem.iccid(), await modem.imei());
+    if (sim === undefined)
+      return curable(
+        'the SIM asks for its PIN, but neither ICCID nor IMEI can be read: remove the PIN lock with a phone',
+      );
+    const last = this.#memory.last(sim, configured.generation);
+    if (last === 'refused')
+      return forPerson('the PIN in pin_file was refused and is not tried again: correct the file');
+    if (last === 'unknown')
+      return forPerson(
+        'what became of the last try with the PIN in pin_file is not known, so it is not tried again: check the PIN with a phone, then write the file anew',
+      );
+    const tries = await modem.pinTriesLeft();
+    if (tries === undefined)
+      return curable(
+        'the SIM asks for its PIN, and the modem does not tell how many tries are left: remove the PIN lock with a phone',
+      );
+    if (tries !== fullTries)
+      return forPerson(
+        `the SIM asks for its PIN, with ${tries} tries left; simgate tries only with ${fullTries}: enter it once with a phone`,
+      );
+    return { configured, sim, last };
+  }
+
+  async #try(modem: Modem, { configured, sim, last }: Permit): Promise<SimObstacle | undefined> {
+    const { pin, generation } = configured;
+    await this.#memory.note(sim, generation, 'unknown');
+    const trial: Trial = { sim, generation, wasTaken: false, until: performance.now() + readyWithinMs };
+    try {
+      this.#trial = trial;
+      await modem.enterPin(pin);
+      trial.wasTaken = true;
+    } catch (error) {
+      if (error instanceof AtCommandError) {
+        this.#trial = undefined;
+        return this.#afterError(modem, error, { configured, sim, last });
+      }
+      if (!(error instanceof AtTimeout)) throw error;
+      await modem.synchronise(2);
+    }
+    trial.until = performance.now() + readyWithinMs;
+    if ((await modem.simState()) !== 'ready') return this.#await(trial);
+    await this.noteReady(modem);
+    return undefined;
+  }
+
+  /** Errors that are no refusals (SIM busy, not now): only the tries that are left tell whether one was spent. */
+  async #afterError(modem: Modem, { final }: AtCommandError, permit: Permit): Promise<SimObstacle> {
+    const { configured, sim, last } = permit;
+    const note = (outcome: PinOutcome) => this.#memory.note(sim, configured.generation, outcome);
+    const isRefusal = final.code !== undefined && refusals.includes(final.code);
+    const tries = isRefusal ? 0 : await modem.pinTriesLeft();
+    if (tries === undefined)
+      return forPerson(
+        'the SIM answered the PIN with an error, and it is not known whether a try was spent: it is not tried again; remove the PIN lock with a phone',
+      );
+    if (tries !== fullTries) {
+      await note('refused');
+      return forPerson('the SIM refused the PIN in pin_file: correct the file; it is not tried again before');
+    }
+    const reason = 'the SIM took no PIN just now, and counted no try: tried again later';
+    if (busyCodes.includes(final.code ?? 0) || /busy/i.test(final.text)) {
+      await note(last ?? 'untried');
+      this.#notBefore = performance.now() + Math.min(firstBusyMs * 2 ** this.#busyTries, longestBusyMs);
+      this.#busyTries += 1;
+      return { reason, isCurable: true, againAfterMs: pollMs };
+    }
+    // A modem may always claim all tries: whoever believes it twice would block the SIM.
+    if (last === 'uncounted')
+      return forPerson(
+        'the modem answered the PIN with an error twice, and tells of no try that was spent: it is not tried again; check the PIN with a phone, then write the file anew',
+      );
+    await note('uncounted');
+    this.#notBefore = performance.now() + secondTryMs;
+    return { reason, isCurable: true, againAfterMs: pollMs };
+  }
 }
+
+interface Permit {
+  configured: ConfiguredPin;
+  sim: SimNames;
+  last: PinOutcome | undefined;
+}
+
+const forPerson = (reason: string): SimObstacle => ({ reason, isCurable: false });
+const curable = (reason: string): SimObstacle => ({ reason, isCurable: true });

@@ -129,11 +129,16 @@ function verdictByCode(error: FinalError): Verdict {
   return 'unknown';
 }
 
+/** The code of `error`, found by its words where it came in words; undefined when there is none. */
+export function codeOf(error: FinalError): number | undefined {
+  if (error.kind === 'ERROR' || error.code !== undefined) return error.code;
+  const words = error.text.toLowerCase();
+  return tables[error.kind].find(([, , meaning]) => meaning === words)?.[0];
+}
+
 /** The `+CMS ERROR` code of an error, also of one in words; undefined when it is none, or has no code. */
 export function cmsCodeOf(error: FinalError): number | undefined {
-  if (error.kind !== 'CMS') return undefined;
-  const words = error.text.toLowerCase();
-  return error.code ?? cmsRows.find(([, , meaning]) => meaning === words)?.[0];
+  return error.kind === 'CMS' ? codeOf(error) : undefined;
 }
 
 /** The code as people look it up: `CMS 38 (network out of order)`. */

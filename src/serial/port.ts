@@ -139,15 +139,13 @@ class PortLink implements SerialLink {
 function openFailure(path: string, error: Error): LinkLost {
   const text = error.message;
   if (/Cannot lock port|temporarily unavailable|busy/i.test(text))
-    return new LinkLost(`${path} is busy: another program holds it`, { cause: error });
+    return new LinkLost(`${path} is busy: another program holds it`, { cause: error, isOthers: true });
   if (/No such file/i.test(text))
     return new LinkLost(`${path} does not exist: is the modem plugged in?`, { cause: error });
   if (/Permission denied/i.test(text))
     return new LinkLost(
       `${path}: permission denied: the user running simgate must be in the group "dialout"`,
-      {
-        cause: error,
-      },
+      { cause: error, isOthers: true },
     );
   if (/Inappropriate ioctl/i.test(text)) return new LinkLost(`${path} is not a tty`, { cause: error });
   return new LinkLost(`${path} cannot be opened: ${text}`, { cause: error });

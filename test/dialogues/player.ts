@@ -34,8 +34,8 @@ export class DialoguePlayer {
   /** How the bytes are delivered from now on. */
   delivery: Delivery = {};
   /**
-   * True when more ESC and `AT` are in order than the scenario has: news of a stored message makes the daemon look for it as soon as
-   * the modem is free, and whoever comes first after a lost result resynchronises.
+   * True when more is in order than the scenario has: news of a stored message makes the daemon look for it as soon as the modem is free,
+   * and whoever comes first after a lost result resynchronises; news of the SIM makes it look at the modem.
    */
   mayResynchronise = false;
   /** What the scenario still has until the message ends. */
@@ -247,8 +247,9 @@ function isBoundary(before: string | undefined): boolean {
   return before === undefined || (/[\r\n\x1a]$|> ?$/.test(before) && !firstOfTwo.test(before));
 }
 
-/** What a resynchronisation writes. */
-export const isResync = (bytes: string): boolean => /^(\x1b|AT\r)$/.test(bytes);
+/** What a resynchronisation, or a look at a modem that is ready, writes. */
+export const isResync = (bytes: string): boolean =>
+  /^(\x1b|AT\r|AT\+(C(G|E|5G)?REG\?|CPIN\?|CSQ)\r)$/.test(bytes);
 
 function shown(bytes: string): string {
   const text = bytes.replace(/\r$/, '').replaceAll('\x1b', '^[').replaceAll('\x1a', '^Z');

@@ -98,7 +98,7 @@ it('no label has a value from outside its closed set', () => {
     submitted: /^(yes|no|partly|unknown)$/,
     // Of AT errors, and of faults of the journal.
     kind: /^(cms|cme|error|timeout|no_result|link_lost|settings_lost|corrupt|full|read_only|cannot_open|busy|io|newer|worker|silent|entry)$/,
-    rung: /^(reopen|reset|hook)$/,
+    rung: /^(reopen|radio|reset|hook)$/,
     phase: /^[a-z]+$/,
     registration: /^(home|roaming|searching|denied|none)$/,
     le: /^(\+Inf|[\d.]+)$/,

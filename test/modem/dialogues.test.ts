@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { bootSign } from '../../src/modem/life.js';
 import { type Dialogue, parseDialogue, readDialogues } from '../dialogues/dialogue.js';
 import { isResync } from '../dialogues/player.js';
 import { type End, type HandedUp, type Rehearsal, type Run, rehearse } from '../dialogues/rehearsal.js';
@@ -89,7 +90,7 @@ describe.each(dialogues.map((dialogue) => ({ name: dialogue.name, dialogue })))(
       for (const urc of urcsOf(dialogue)) {
         for (let boundary = 0; boundary < plain.player.mostBoundaries; boundary += 1) {
           const delivery = { insert: { bytes: urc.bytes, boundary } };
-          const mayResynchronise = /^\+(CMTI|CDSI):/.test(urc.line);
+          const mayResynchronise = /^\+(CMTI|CDSI):/.test(urc.line) || bootSign(urc.line) === 'look';
           const run = await compare(dialogue, plain, { ...part, delivery, mayResynchronise }, urc);
           expect(run.player.insertions).toBeGreaterThan(0);
         }

@@ -1,19 +1,20 @@
 import { mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { AtCommandError, AtTimeout } from '../../src/at/errors.js';
 import { FlightRecord } from '../../src/modem/flight-record.js';
-import type { Modem } from '../../src/modem/modem.js';
-import { pinReader } from '../../src/modem/pin-file.js';
+import type { Modem, SimState } from '../../src/modem/modem.js';
+import { pinReader, type ReadPin } from '../../src/modem/pin-file.js';
 import { PinMemory } from '../../src/modem/pin-memory.js';
-import { unlock } from '../../src/modem/unlock.js';
+import { Unlocker } from '../../src/modem/unlock.js';
 
 let folder: string;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'simgate-test-'));
 });
 afterEach(() => {
+  vi.useRealTimers();
   rmSync(folder, { recursive: true });
 });
 
@@ -55,12 +56,21 @@ describe('the flight record', () => {
 });
 
 /** As much of a modem as unlocking needs. */
-function simWith(behaviour: { tries?: number; iccid?: string; imei?: string; entering?: () => void }) {
+function simWith(behaviour: {
+  tries?: number;
+  iccid?: string;
+  imei?: string;
+  entering?: () => void;
+  /** What it says after each PIN. */
+  sim?: () => SimState;
+}) {
   const entered: string[] = [];
   const modem = {
     iccid: () => Promise.resolve(behaviour.iccid),
     imei: () => Promise.resolve(behaviour.imei),
     pinTriesLeft: () => Promise.resolve(behaviour.tries),
+    simState: () => Promise.resolve(behaviour.sim?.() ?? 'ready'),
+    synchronise: () => Promise.resolve(),
     enterPin: (pin: string): Promise<void> => {
       entered.push(pin);
       // The disk knows before the SIM does (I7).
@@ -79,6 +89,11 @@ const silent = () => {
   throw new AtTimeout('AT+CPIN=…', 'command', []);
 };
 const pin = () => Promise.resolve({ pin: '4711', generation: 'g1' });
+
+/** One look at a SIM that wants its PIN, by a daemon that was just started: what stands in the way, for people. */
+async function unlock(modem: Modem, readPin: ReadPin, memory: PinMemory): Promise<string | undefined> {
+  return (await new Unlocker(readPin, memory).unlock(modem))?.reason;
+}
 
 describe('a PIN file', () => {
   test.each(['4711', '4711\n', '12345678\r\n'])(
@@ -128,10 +143,13 @@ describe('a PIN (I7)', () => {
     ['refused', refused],
     ['cut off', silent],
   ])('that was %s is never tried again, until the file is written anew', async (_, entering) => {
-    const { modem, entered } = simWith({ tries: 3, iccid: '8949000000000000001', entering });
-    await unlock(modem, pin, await PinMemory.open(folder)).catch((error: unknown) =>
-      expect(error).toBeInstanceOf(AtTimeout),
-    );
+    const { modem, entered } = simWith({
+      tries: 3,
+      iccid: '8949000000000000001',
+      entering,
+      sim: () => 'pin',
+    });
+    await unlock(modem, pin, await PinMemory.open(folder));
     for (let i = 0; i < 3; i += 1)
       expect(await unlock(modem, pin, await PinMemory.open(folder))).toContain('not tried again');
     expect(entered).toHaveLength(1);
@@ -139,7 +157,7 @@ describe('a PIN (I7)', () => {
       modem,
       () => Promise.resolve({ pin: '4712', generation: 'g2' }),
       await PinMemory.open(folder),
-    ).catch(() => undefined);
+    );
     expect(entered).toHaveLength(2);
   });
 
@@ -170,6 +188,54 @@ describe('a PIN (I7)', () => {
       expect(obstacle).toEqual(behaviour ? expect.stringContaining('tried again later') : undefined);
     }
     expect(entered).toHaveLength(4);
+  });
+
+  test('to which the modem says OK, while the SIM stays locked and all tries are said to be left, is tried once', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    const { modem, entered } = simWith({ tries: 3, iccid: '8949000000000000001', sim: () => 'pin' });
+    const unlocker = new Unlocker(pin, await PinMemory.open(folder));
+    const reasons = new Set<string | undefined>();
+    for (let i = 0; i < 60; i += 1) {
+      reasons.add((await unlocker.unlock(modem))?.reason);
+      vi.advanceTimersByTime(1_000);
+    }
+    expect([...reasons]).toEqual([
+      'the modem took the PIN; the SIM is not ready yet',
+      expect.stringContaining('not tried again'),
+    ]);
+    unlocker.noteRestart();
+    expect((await unlocker.unlock(modem))?.reason).toContain('not tried again');
+    expect(await unlock(modem, pin, await PinMemory.open(folder))).toContain('not tried again');
+    expect(entered).toEqual(['4711']);
+  });
+
+  test.each([
+    ['whose answer never came, is accepted when the SIM is ready then', 3, false, 'accepted'],
+    ['whose answer never came, stays unknown when the SIM is ready after a restart', 3, true, 'unknown'],
+    ['whose answer never came, stays unknown when the SIM is ready with fewer tries', 2, false, 'unknown'],
+  ])('%s', async (_, triesAfter, restarts, outcome) => {
+    let tries = 3;
+    const entering = () => {
+      tries = triesAfter;
+      silent();
+    };
+    const { modem } = simWith({ iccid: '8949000000000000001', entering, sim: () => 'pin' });
+    modem.pinTriesLeft = () => Promise.resolve(tries);
+    const unlocker = new Unlocker(pin, await PinMemory.open(folder));
+    expect((await unlocker.unlock(modem))?.reason).toContain('waiting for what the SIM says');
+    if (restarts) unlocker.noteRestart();
+    await unlocker.noteReady(modem);
+    expect(readFileSync(join(folder, 'pins.json'), 'utf8')).toContain(`"outcome": "${outcome}"`);
+  });
+
+  test('that is answered by an error while all tries are said to be left is tried twice at most', async () => {
+    const entering = () => {
+      throw new AtCommandError('AT+CPIN=…', { kind: 'ERROR', code: undefined, text: 'ERROR' }, 'command', []);
+    };
+    const { modem, entered } = simWith({ tries: 3, iccid: '8949000000000000001', entering });
+    for (let i = 0; i < 9; i += 1) await unlock(modem, pin, await PinMemory.open(folder));
+    expect(entered).toHaveLength(2);
+    expect(await unlock(modem, pin, await PinMemory.open(folder))).toContain('not tried again');
   });
 
   test('that met an error after which no tries can be read is not tried again', async () => {

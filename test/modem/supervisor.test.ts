@@ -117,7 +117,7 @@ describe('a modem on its way to ready', () => {
     await ready(setup);
     device.modem.powerOff();
     const asked = expect(setup.supervisor.inspect((modem) => modem.iccid())).rejects.toThrow(/AT\+CCID/);
-    await vi.advanceTimersByTimeAsync(6_000);
+    await vi.advanceTimersByTimeAsync(8_000);
     await asked;
     expect(setup.phases.at(-1)).not.toBe('ready');
     device.modem.powerOn('now');
