@@ -4,6 +4,7 @@ import type { DaemonOptions } from './daemon-cli.js';
 import type { CommonOptions } from './doctor/cli.js';
 import { toE164 } from './e164.js';
 import { type LogOptions, parseSince } from './journal/log-cli.js';
+import type { HookOptions } from './recovery-hook/command.js';
 import { version } from './version.js';
 
 const program = new Command('simgate')
@@ -138,6 +139,20 @@ program
   .action(async ({ once = false }: { once?: boolean }) => {
     const { demo } = await import('./demo.js');
     await demo({ once });
+  });
+
+program
+  .command('run-recovery-hook', { hidden: true })
+  .description(
+    'as root, by simgate-recover.service: run the recovery hook for each note that the daemon left',
+  )
+  .requiredOption('--drop-dir <folder>', 'where the notes are')
+  .requiredOption('--taken-dir <folder>', 'where the hook finds them')
+  .requiredOption('--hook <file>', 'the program to run')
+  .requiredOption('--owner <user>', 'who may leave notes')
+  .action(async (options: HookOptions) => {
+    const { recoveryHook } = await import('./recovery-hook/command.js');
+    recoveryHook(options);
   });
 
 // Loaded for their own commands only: nobody else needs them.

@@ -53,6 +53,8 @@ export interface Config {
   /** Absolute path of the file. */
   file: string;
   stateDir: string;
+  /** Where notes for the recovery hook are left: a directory of root's. */
+  recoveryDropDir: string;
   http: {
     listen: ListenAddress;
     /** IP addresses and CIDR ranges of the proxies whose `X-Forwarded-For` is believed, for the log only. */
@@ -213,6 +215,7 @@ function toConfig(file: string, toml: ConfigFile, env: NodeJS.ProcessEnv): Confi
   return {
     file,
     stateDir: absolute(toml.state_dir ?? (env.STATE_DIRECTORY?.split(':')[0] || '/var/lib/simgate')),
+    recoveryDropDir: absolute(toml.recovery_drop_dir ?? '/run/simgate-drop'),
     http: { listen: toml.http.listen, trustedProxies: toml.http.trusted_proxies },
     admin: toml.admin,
     control: { socket: optional(toml.control.socket) ?? defaultControlSocket(env) },

@@ -1,4 +1,3 @@
-import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'winston';
 import type { Config, ModemConfig } from './config.js';
@@ -14,6 +13,7 @@ import { PinMemory } from './modem/pin-memory.js';
 import { generic } from './modem/profiles.js';
 import type { InboundEvent } from './modem/storage.js';
 import { Supervisor } from './modem/supervisor.js';
+import { leaveNote, whyNoNotes } from './recovery-hook/note.js';
 import type { StateDir } from './state-dir.js';
 
 /** What is worth counting about modems. */
@@ -27,6 +27,7 @@ export async function createFleet(
   listener: FleetListener = {},
   roots: Roots = systemRoots,
 ): Promise<Supervisor[]> {
+  if (config.modems.some(({ recoveryHook }) => recoveryHook)) await warnWithoutDropDir(config, log);
   const pinMemory = await PinMemory.open(stateDir.path);
   const locks = new StickLocks();
   const fleet: Supervisor[] = [];
@@ -50,7 +51,9 @@ export async function createFleet(
         flights: await openFlights(modem, stateDir, log),
         readPin: modem.pinFile === undefined ? undefined : pinReader(modem.pinFile),
         pinMemory,
-        callHook: modem.recoveryHook ? (reason) => callHook(modem.name, reason, stateDir, log) : undefined,
+        callHook: modem.recoveryHook
+          ? (reason) => callHook(modem.name, reason, config.recoveryDropDir, log)
+          : undefined,
         onInbound: (event) => logInbound(log, modem.name, event),
         onAttemptFailed: (cause) => listener.atError?.({ modem: modem.name, cause }),
         onRecovery: (rung) => listener.recovery?.({ modem: modem.name, rung }),
@@ -72,17 +75,22 @@ async function openFlights(modem: ModemConfig, stateDir: StateDir, log: Logger):
   return new Flights(record, left, modem.submitTimeoutMs ?? generic.submitTimeoutMs);
 }
 
-/** Leaves a note that a root-owned systemd path unit watches for; the daemon itself has no right to do more. */
-async function callHook(modem: string, reason: string, stateDir: StateDir, log: Logger): Promise<void> {
-  const file = join(stateDir.path, 'recover', encodeURIComponent(modem));
-  // Written elsewhere: the unit fires when something appears in the directory, and would find it empty.
-  const unfinished = join(stateDir.path, `${encodeURIComponent(modem)}.recover.new`);
+async function warnWithoutDropDir({ recoveryDropDir }: Config, log: Logger): Promise<void> {
+  const why = await whyNoNotes(recoveryDropDir);
+  if (why === undefined) return;
+  log.warn(
+    `recovery_hook is set, but no note can be left in ${recoveryDropDir} (${why}): as root, "systemd-tmpfiles --create" makes it; ` +
+      'then restart simgate',
+    { event: 'state_fault' },
+  );
+}
+
+/** Asks root for help with a modem; the daemon itself has no right to do more. */
+async function callHook(modem: string, reason: string, dropDir: string, log: Logger): Promise<void> {
   try {
-    await mkdir(join(stateDir.path, 'recover'), { recursive: true, mode: 0o700 });
-    await writeFile(unfinished, `${reason}\n`, { mode: 0o600 });
-    await rename(unfinished, file);
+    await leaveNote(dropDir, modem, reason);
   } catch (error) {
-    log.error(`${file} cannot be written: the recovery hook of modem ${modem} was not called`, {
+    log.error(`the recovery hook of modem ${modem} was not called: ${(error as Error).message}`, {
       event: 'state_fault',
       error,
     });

@@ -9,6 +9,7 @@ export class ReloadError extends Error {
 /** What only a new process can do, by its keys. */
 const fixed: Readonly<Record<string, (config: Config) => unknown>> = {
   state_dir: ({ stateDir }) => stateDir,
+  recovery_drop_dir: ({ recoveryDropDir }) => recoveryDropDir,
   http: ({ http }) => http,
   admin: ({ admin }) => admin,
   'control.socket': ({ control }) => control.socket,

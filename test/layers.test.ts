@@ -14,7 +14,7 @@ const ranks: readonly (readonly string[])[] = [
   ['daemon-commands', 'daemon-snapshot', 'notify'],
   ['doctor', 'books', 'reload', 'service'],
   ['fleet'],
-  ['state-dir'],
+  ['state-dir', 'recovery-hook'],
   ['http', 'metrics'],
   ['dispatch'],
   ['journal', 'policy'],
@@ -23,7 +23,7 @@ const ranks: readonly (readonly string[])[] = [
   ['at', 'sms'],
   ['serial'],
   ['config', 'log', 'token', 'stamp-clock', 'recipient'],
-  ['errors', 'mask', 'number', 'version', 'e164', 'key-id', 'counted'],
+  ['errors', 'mask', 'number', 'trusted-path', 'version', 'e164', 'key-id', 'counted'],
 ];
 /** Beside the ranks: what a layer may not know although it is below. */
 const forbidden: readonly (readonly [from: string, to: string])[] = [

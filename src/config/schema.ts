@@ -132,6 +132,7 @@ const atLeastOneModem =
  */
 export const configSchema = v.object({
   state_dir: v.optional(path),
+  recovery_drop_dir: v.optional(path),
   http: v.object(
     {
       listen: v.optional(listen, '127.0.0.1:8080'),

@@ -1,7 +1,8 @@
 /** Where this program lies, and whether a system service may run it from there. */
 
-import { existsSync, readFileSync, realpathSync, type Stats, statSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync, realpathSync, type Stats } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { whoElseMayChange } from '../trusted-path.js';
 
 /** An installed simgate. All paths are absolute and without symbolic links. */
 export interface Installation {
@@ -32,18 +33,15 @@ const hidden = ['/home', '/root', '/run/user', '/tmp', '/var/tmp'];
  */
 export function whyNotForService(
   { node, cli }: Installation,
-  stat: (path: string) => Pick<Stats, 'uid' | 'mode'> = statSync,
+  stat: (path: string) => Pick<Stats, 'uid' | 'mode'> = lstatSync,
 ): string | undefined {
   for (const path of [node, cli]) {
     // What a unit would read as more than one word, a specifier or a variable (systemd.service(5)).
     if (!/^[\w@./+-]+$/.test(path)) return `${path} has characters that a unit cannot have in a path`;
     const hider = hidden.find((folder) => path.startsWith(`${folder}/`));
     if (hider !== undefined) return `${path} is in ${hider}, which the service does not see`;
-    for (let part = path; part !== '/'; part = dirname(part)) {
-      const { uid, mode } = stat(part);
-      if (uid !== 0) return `${part} does not belong to root: who owns it could change what the service runs`;
-      if ((mode & 0o002) !== 0) return `everybody may write to ${part}, and so change what the service runs`;
-    }
+    const who = whoElseMayChange(path, stat);
+    if (who !== undefined) return `${who}, and so another could change what the service runs`;
   }
   return undefined;
 }

@@ -1,11 +1,13 @@
 /** Files that the service's user must read and strangers must not. */
 
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { chmod, chown, open, rm, stat } from 'node:fs/promises';
+import { constants, existsSync, lstatSync, readFileSync } from 'node:fs';
+import { open, realpath, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { cannot, type FileRights } from '../auth0/private-file.js';
 import { secretRights } from '../auth0/secret.js';
+import { ControlError } from '../control/protocol.js';
+import { whoElseMayChange } from '../trusted-path.js';
 import type { SetupPlace } from './surroundings.js';
 
 const strangers = 0o007;
@@ -47,19 +49,43 @@ function serviceUid(passwdFile: string): number | undefined {
 export async function mendRights(path: string, place: SetupPlace): Promise<boolean> {
   const { rights, isThere, isFit } = await fittingRights(path, place);
   if (isFit || !isThere) return false;
+  await refuseForeignFolder(path);
   try {
-    // Narrower first: at no moment can anybody read it who may not before and after.
-    await chmod(path, 0o600);
-    await chown(path, rights.uid, rights.gid);
-    await chmod(path, rights.mode);
+    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    try {
+      // Narrower first: at no moment can anybody read it who may not before and after.
+      await file.chmod(0o600);
+      await file.chown(rights.uid, rights.gid);
+      await file.chmod(rights.mode);
+    } finally {
+      await file.close();
+    }
   } catch (error) {
     throw cannot('be given its owner and mode', path, error);
   }
   return true;
 }
 
+/**
+ * Root writes to, and gives rights away in, no folder where another could put a link to what is root's. Who has called root by sudo is no
+ * other. Rejects with {@link ControlError}.
+ */
+export async function refuseForeignFolder(path: string): Promise<void> {
+  if (process.geteuid?.() !== 0) return;
+  const trusted = [0, ...(/^\d+$/.test(process.env.SUDO_UID ?? '') ? [Number(process.env.SUDO_UID)] : [])];
+  const folders = [await nearestFolder(dirname(path)), dirname(await realpath(path).catch(() => path))];
+  for (const folder of folders) {
+    const who = existsSync(folder) ? whoElseMayChange(folder, lstatSync, trusted) : undefined;
+    if (who !== undefined)
+      throw new ControlError(
+        `${path} is not written by root: ${who}. Choose a place that is root's, as /etc/simgate`,
+      );
+  }
+}
+
 /** Whether files can be made in the folder of `path`; says so before anybody has answered anything. Rejects with `ControlError`. */
 export async function proveWritable(path: string): Promise<void> {
+  await refuseForeignFolder(path);
   const folder = await nearestFolder(dirname(path));
   const probe = join(folder, `.simgate-setup-${randomUUID()}.tmp`);
   try {

@@ -17,7 +17,7 @@ import { nextLines } from './next-lines.js';
 import { type PinAnswer, settlePin } from './pin-step.js';
 import { type Answers, editsOf, needsOf, tellPlan } from './plan.js';
 import { type Present, readPresent } from './present.js';
-import { fittingRights, mendRights, proveWritable } from './rights.js';
+import { fittingRights, mendRights, proveWritable, refuseForeignFolder } from './rights.js';
 import { type Draft, draftConfig } from './save.js';
 import { findDaemon, type RunningDaemon } from './sight.js';
 import type { SetupSurroundings } from './surroundings.js';
@@ -129,6 +129,7 @@ async function save(
   { env, place, terminal }: SetupSurroundings,
 ): Promise<void> {
   const { file, text: before } = present;
+  for (const path of [caller.secretFile, pin.file]) if (path !== undefined) await refuseForeignFolder(path);
   await mkdir(dirname(file), { recursive: true, mode: 0o755 }).catch((error: unknown) => {
     throw cannot('be made', dirname(file), error);
   });

@@ -35,6 +35,7 @@ describe('a configuration with what must be there', () => {
     expect(load(auth0 + modem)).toEqual({
       file: join(directory, 'simgate.toml'),
       stateDir: '/var/lib/simgate',
+      recoveryDropDir: '/run/simgate-drop',
       http: { listen: { host: '127.0.0.1', port: 8080 }, trustedProxies: [] },
       admin: { listen: { host: '127.0.0.1', port: 8081 } },
       control: { socket: '/run/simgate/control.sock' },
@@ -209,7 +210,10 @@ describe('what is wrong', () => {
         value: '"main"',
       },
       { path: 'modem[1].roming', message: 'unknown key: did you mean roaming?' },
-      { path: 'nonsense', message: expect.stringContaining('unknown key: known are state_dir, http') },
+      {
+        path: 'nonsense',
+        message: expect.stringContaining('unknown key: known are state_dir, recovery_drop_dir, http'),
+      },
       { path: 'policy.countries', message: expect.stringMatching(/^is missing: the countries/) },
     ]);
   });

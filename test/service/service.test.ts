@@ -75,7 +75,10 @@ test('a second time it replaces what it has written, and leaves alone what is th
   const moved: Plan = planFor({ folder, node: '/opt/node/bin/node', cli });
   said = [];
   install(moved, system());
-  expect(said.filter((line) => line.startsWith('written'))).toEqual([`written    ${unitPath}`]);
+  expect(said.filter((line) => line.startsWith('written'))).toEqual([
+    'written    /etc/systemd/system/simgate-recover.service',
+    `written    ${unitPath}`,
+  ]);
   expect(readFileSync(join(tree, unitPath), 'utf8')).toContain('ExecStart=/opt/node/bin/node ');
 });
 

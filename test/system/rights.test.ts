@@ -1,9 +1,22 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openPty, type Pty } from '../../src/simulator/pty.js';
+import { Person } from '../setup/support/person.js';
 
 const cli = join(import.meta.dirname, '../../dist/cli.js');
 let folder: string;
@@ -93,4 +106,70 @@ test('root is not let into the state directory of the service’s user, who coul
   });
   expect(stderr).toMatch(/belongs to another user \(uid 65534\).*sudo -u simgate simgate serve/);
   expect(readdirSync(state)).toEqual([]);
+});
+
+test('setup, as root, gives no rights away in a folder where another could put a link', async () => {
+  const person = new Person();
+  try {
+    const foreign = join(folder, 'foreign');
+    mkdirSync(foreign);
+    const shadow = join(folder, 'shadow');
+    writeFileSync(shadow, 'x'.repeat(40), { mode: 0o600 });
+    symlinkSync(shadow, join(foreign, 'secret'));
+    chownSync(foreign, 65_534, 65_534);
+    const words = [
+      '--secret-file',
+      join(foreign, 'secret'),
+      '--device',
+      'auto',
+      '--countries',
+      'DE',
+      '--yes',
+    ];
+    await expect(person.runsAsScript(...words)).rejects.toThrow(
+      `${join(foreign, 'secret')} is not written by root: ${foreign} does not belong to root. Choose a place that is root's`,
+    );
+    const { uid, mode } = statSync(shadow);
+    expect([uid, mode & 0o777]).toEqual([0, 0o600]);
+  } finally {
+    await person.leave();
+  }
+});
+
+/** What the service's user may do in the drop directory, and what root makes of it, with the program as it is installed. */
+test('the recovery hook runs as root for notes of the service’s user only, whatever that user puts in their place', () => {
+  const [drop, taken] = ['drop', 'taken'].map((name) => join(folder, name)) as [string, string];
+  mkdirSync(drop);
+  chownSync(drop, 0, 65_534);
+  chmodSync(drop, 0o1730);
+  mkdirSync(taken, { mode: 0o700 });
+  const hook = join(folder, 'hook');
+  writeFileSync(hook, `#!/bin/sh\necho "$1 $(id -u) $(cat "$2")" >>${folder}/called\n`, { mode: 0o755 });
+  const foreign = join(folder, 'foreign');
+  mkdirSync(foreign);
+  writeFileSync(join(foreign, 'kept'), '');
+  const shell = (user: string[], script: string) =>
+    spawnSync('setpriv', [...user, 'sh', '-c', script], { encoding: 'utf8', cwd: drop });
+  const nobody = ['--reuid=65534', '--regid=65534', '--clear-groups'];
+  expect(shell(nobody, `echo silent >main; ln -s ${foreign} link; mkdir full; : >full/x`).status).toBe(0);
+  writeFileSync(join(drop, 'roots'), 'silent');
+  // Neither the directory nor another's note can be replaced.
+  expect(shell(nobody, `mv ${drop} ${folder}/gone || mv roots other || rm roots`).status).not.toBe(0);
+  const words = ['--drop-dir', drop, '--taken-dir', taken, '--hook', hook, '--owner', 'nobody'];
+  const { stdout, stderr, status } = spawnSync(process.execPath, [cli, 'run-recovery-hook', ...words], {
+    encoding: 'utf8',
+  });
+  expect([stderr, status]).toEqual(['', 0]);
+  expect(readFileSync(join(folder, 'called'), 'utf8')).toBe('main 0 silent\n');
+  expect(stdout.match(/^<4>"(full|link|roots)"/gm)).toHaveLength(3);
+  expect(readdirSync(drop).filter((name) => !name.startsWith('.'))).toEqual([]);
+  expect(readdirSync(foreign)).toEqual(['kept']);
+  // What another owns is no drop directory.
+  chownSync(drop, 65_534, 65_534);
+  const refused = spawnSync(process.execPath, [cli, 'run-recovery-hook', ...words], { encoding: 'utf8' });
+  expect([refused.status, refused.stderr]).toEqual([
+    1,
+    expect.stringContaining(`${drop} belongs to uid 65534`),
+  ]);
+  expect(existsSync(drop)).toBe(true);
 });
