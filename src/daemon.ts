@@ -19,6 +19,7 @@ import { createLogCommand } from './journal/log-command.js';
 import { createLog } from './log.js';
 import { createMetrics, type Metrics } from './metrics/metrics.js';
 import { metricsRoute } from './metrics/route.js';
+import { canSend } from './modem/sms-modem.js';
 import type { Supervisor } from './modem/supervisor.js';
 import { createOwnNotifier } from './notify/notify.js';
 import { readAnew } from './reload.js';
@@ -99,7 +100,7 @@ async function composeWith(
     listener: metrics,
     log,
   });
-  const isReady = () => modems.some((modem) => ['ready', 'sending'].includes(modem.snapshot().phase));
+  const isReady = () => modems.some((modem) => canSend(modem.snapshot().phase));
   let stopping = false;
   const refusals = new LimitedLog(log);
   const verify = await createBearerVerifier({ secrets, expected: config.auth0, refusals });

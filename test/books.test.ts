@@ -59,11 +59,12 @@ async function send(books: Books, id: string, request?: KeyedRequest): Promise<S
   const { policy, simCaps, journal, idempotency } = books;
   const message = { recipient, caller: 'urn:Auth0' };
   const attempt = async (): Promise<SendResult> => {
-    const where = policy.whereabouts(message);
-    policy.admit(message).keep();
-    simCaps.take('modem:main', where.recipientHmac, 1).keep();
+    const subject = policy.subjectOf(message);
+    const { country, recipientHmac, blockHmac } = subject;
+    policy.admit(subject).keep();
+    simCaps.take('modem:main', recipientHmac, 1).keep();
     const row = { id, atMs: books.now(), caller: 'urn:Auth0', recipientMasked: '+49…78', segments: 1 };
-    const entry = { ...row, ...where, ...request, modem: 'main' };
+    const entry = { ...row, country, recipientHmac, blockHmac, ...request, modem: 'main' };
     await journal.started(entry);
     const outcome = { status: 200, submitted: 'yes', references: [1] } as const;
     journal.ended({ ...entry, wasStarted: true, outcome });

@@ -7,14 +7,13 @@ import type { Logger } from 'winston';
 import { SendError } from '../errors.js';
 import type { OutgoingSms, SmsModem } from '../modem/sms-modem.js';
 import type { Policy } from '../policy/policy.js';
-import type { Reservation } from '../policy/request.js';
 import { TooManySegments, Unencodable } from '../sms/errors.js';
 import { type SegmentedText, segmentText } from '../sms/segments.js';
 import type { Idempotency, KeyedRequest } from './idempotency.js';
-import type { DispatchListener, Message, Send, SendControl, SendResult } from './message.js';
+import type { DispatchListener, Message, Outcome, Send, SendControl, SendResult } from './message.js';
+import { PendingMessage } from './pending.js';
 import { MessageQueue, type SimBudget } from './queue.js';
-import type { MessageRecord, Recorder } from './recorder.js';
-import { SharedReservation } from './shared-reservation.js';
+import type { Recorder } from './recorder.js';
 
 export interface DispatchLimits {
   /** Segments of one message, 1–255. */
@@ -60,31 +59,12 @@ export interface DispatchOptions {
 export function createDispatch(options: DispatchOptions): Dispatch {
   const { modems, policy, budget, recorder, idempotency, nextOrder, listener = {}, log } = options;
   let { limits } = options;
-  /** Of each message in the queue, or still at a modem after its answer. */
-  const tracks = new WeakMap<Message, Track>();
-  const queue = new MessageQueue({
-    modems,
-    budget,
-    listener: {
-      submitEnded: (end) => listener.submitEnded?.(end),
-      lateResult: (result) => listener.lateResult?.(result),
-      failedOver: (move) => listener.failedOver?.(move),
-      starting: ({ message }, modem) => tracks.get(message)?.record.starting(modem),
-      stalled: ({ message }) => tracks.get(message)?.reservation.stalled(),
-      late: ({ message }, truth) => {
-        const { record, key } = tracks.get(message) ?? {};
-        const outcome = truth instanceof SendError ? { error: truth } : { result: truth };
-        record?.late(outcome);
-        if (key !== undefined) idempotency.late(key, outcome);
-      },
-    },
-    maxWaiting: limits.maxWaiting,
-    log,
-  });
+  const queue = new MessageQueue({ modems, budget, listener, maxWaiting: limits.maxWaiting, log });
 
   /**
-   * One try: what the policy lets in goes through the queue, and is counted by what became of it. A message that takes the place of a waiting one
-   * takes over its place within the limits too: else the older, void code would be sent, and the newer refused.
+   * One try: what the policy lets in goes through the queue, and is counted by what became of it. A
+   * message that takes the place of a waiting one takes over its place within the limits too: else
+   * the older, void code would be sent, and the newer refused.
    */
   async function attempt(
     message: Message,
@@ -93,15 +73,19 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     control: SendControl,
     order: number,
   ): Promise<SendResult> {
-    const where = policy.whereabouts(message);
-    const record = recorder.open(message, sms.segments.length, where, key);
+    const subject = policy.subjectOf(message);
+    const record = recorder.open(message, sms.segments.length, subject, key);
+    const { recipientHmac } = subject;
+    const onLate = (truth: Outcome): void => {
+      record.late(truth);
+      if (key !== undefined) idempotency.late(key, truth);
+    };
+    const pending = new PendingMessage({ message, sms, control, order, recipientHmac, record, onLate });
     try {
-      const twin = queue.waitingTwinOf(message, order);
-      const inherited = twin && tracks.get(twin)?.reservation.share();
-      const reservation =
-        inherited ?? new SharedReservation(admitted(() => policy.admit(message), sms.segments.length));
-      tracks.set(message, { record, reservation, key });
-      const result = await counted(reservation, queue.send(message, sms, control, { ...where, order }));
+      const result = await queue.send(
+        pending,
+        (older) => older?.reservation?.share() ?? policy.admit(subject),
+      );
       record.ended({ result });
       return result;
     } catch (error) {
@@ -125,38 +109,6 @@ export function createDispatch(options: DispatchOptions): Dispatch {
       queue.maxWaiting = next.maxWaiting;
     },
   };
-}
-
-/** What has to be known of a message until its true end. */
-interface Track {
-  record: MessageRecord;
-  reservation: SharedReservation;
-  key: KeyedRequest | undefined;
-}
-
-/** What the policy refuses never reached the queue, so it neither waited nor took time. */
-function admitted(admit: () => Reservation, segments: number): Reservation {
-  try {
-    return admit();
-  } catch (error) {
-    if (error instanceof SendError) error.progress = { segments, waitedMs: 0, tookMs: 0 };
-    throw error;
-  }
-}
-
-/** A message counts once it may have cost something: it was started, or the network refused it. */
-async function counted(reservation: SharedReservation, answer: Promise<SendResult>): Promise<SendResult> {
-  try {
-    const result = await answer;
-    reservation.keep();
-    return result;
-  } catch (error) {
-    const neverStarted =
-      error instanceof SendError && error.submitted === 'no' && error.code !== 'network_refused';
-    if (neverStarted) reservation.giveBack();
-    else reservation.keep();
-    throw error;
-  }
 }
 
 /** @throws SendError `body_invalid` or `text_too_long` */

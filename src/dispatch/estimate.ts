@@ -1,6 +1,6 @@
-/** How long one segment takes at one modem, learned from its recent sends. */
+/** How long one segment takes at one modem, learned from its recent sends, and when a message would be done. */
 
-/** What is assumed before anything was measured, and what an old measurement drifts back to. */
+/** What is assumed before anything was measured anywhere, and what an old measurement drifts back to. */
 const startMs = 4_000;
 /** A measurement counts for no less and no more than this, so that a fluke neither opens nor shuts the door. */
 const leastMs = 50;
@@ -33,12 +33,53 @@ export class SegmentTime {
     if (this.#measured.length > kept) this.#measured.shift();
   }
 
-  /** Milliseconds that the next segment will probably take; 50–15,000. */
-  expectedMs(): number {
+  /** Milliseconds that the next segment will probably take, 50–15,000; undefined while nothing was measured. */
+  measuredMs(): number | undefined {
     const now = performance.now();
     const aged = this.#measured
       .map(({ msPerSegment, at }) => startMs + (msPerSegment - startMs) * 0.5 ** ((now - at) / halfLifeMs))
       .sort((a, b) => a - b);
-    return aged[Math.ceil(quantile * aged.length) - 1] ?? startMs;
+    return aged[Math.ceil(quantile * aged.length) - 1];
+  }
+}
+
+/**
+ * Milliseconds that a segment will take at each modem: as measured there, else as at its fellows
+ * (their median), else 4 s.
+ */
+export function expectedMs(times: readonly SegmentTime[]): number[] {
+  const measured = times.map((time) => time.measuredMs());
+  const known = measured.filter((ms) => ms !== undefined).sort((a, b) => a - b);
+  const ofFellows = known[(known.length - 1) >> 1] ?? startMs;
+  return measured.map((ms) => ms ?? ofFellows);
+}
+
+/** A modem as it is when the simulation begins. */
+export interface SimulatedModem {
+  name: string;
+  /** Milliseconds until it is free. */
+  freeInMs: number;
+  perSegmentMs: number;
+  /** Segments that this simulation has given it. */
+  given: number;
+}
+
+/** What waits, as far as the simulation must know. */
+export interface SimulatedMessage {
+  segments: number;
+  tried: ReadonlySet<string>;
+}
+
+/** Plays the queue's rule over `waiting`, in its order: each message goes to the modem that is free first. Changes `modems`. */
+export function simulate(modems: readonly SimulatedModem[], waiting: Iterable<SimulatedMessage>): void {
+  for (const { segments, tried } of waiting) {
+    let first: SimulatedModem | undefined;
+    for (const modem of modems) {
+      if (tried.has(modem.name)) continue;
+      if (first === undefined || modem.freeInMs < first.freeInMs) first = modem;
+    }
+    if (first === undefined) continue;
+    first.freeInMs += segments * first.perSegmentMs;
+    first.given += segments;
   }
 }

@@ -1,6 +1,6 @@
 /** What passes between `http` and `dispatch`: a caller's message, its bounds in time, and what became of it. */
 
-import type { Submitted } from '../errors.js';
+import type { SendError, Submitted } from '../errors.js';
 
 /** A message as the caller sent it, validated: all strings are whole characters (no lone surrogates). */
 export interface Message {
@@ -20,14 +20,6 @@ export interface Message {
   clientIp?: string;
   /** `Idempotency-Key` as it came, 1–255 characters: a repeat with it never sends twice. */
   idempotencyKey?: string;
-}
-
-/** What goes with a message through the queue. */
-export interface Ticket {
-  /** Order in which messages were asked for: of two, the greater is the newer. */
-  order: number;
-  /** Keyed HMAC of the recipient, as the caps of a SIM know it. */
-  recipientHmac: string;
 }
 
 /** What is worth counting between a message's admission and its true end. None of it may throw. */
@@ -64,6 +56,9 @@ export interface SendResult {
   /** Milliseconds from admission to the outcome. */
   tookMs: number;
 }
+
+/** What became of a message. */
+export type Outcome = { result: SendResult } | { error: SendError };
 
 /** Takes a message in; resolves when the network has it, rejects with a `SendError` that may carry `progress`. */
 export type Send = (message: Message, control: SendControl) => Promise<SendResult>;

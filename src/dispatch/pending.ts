@@ -1,49 +1,83 @@
 /** One message from its admission to its answer, and the one place that decides whether it may still be started. */
 
 import type { SendError } from '../errors.js';
-import type { OutgoingSms, SubmitControl, SubmitReceipt } from '../modem/sms-modem.js';
-import type { Message, SendControl, SendResult, Ticket } from './message.js';
+import type { OutgoingSms, SmsModem, SubmitControl, SubmitReceipt } from '../modem/sms-modem.js';
+import type { Reservation } from '../policy/request.js';
+import type { Message, Outcome, SendControl, SendResult } from './message.js';
+import type { MessageRecord } from './recorder.js';
 import { callerLeft, deadlineUnreachable, outcomeUnknown } from './refusals.js';
+
+/** What a message brings along, and carries to its true end. */
+export interface PendingOptions {
+  message: Message;
+  sms: OutgoingSms;
+  control: SendControl;
+  /** Order in which messages were asked for: of two, the greater is the newer. */
+  order: number;
+  /** Keyed HMAC of the recipient, as the caps of a SIM know it. */
+  recipientHmac: string;
+  /** What the journal is told of it. */
+  record: MessageRecord;
+  /** Told what became of it after its caller was answered. Must not throw. */
+  onLate(truth: Outcome): void;
+}
 
 /**
  * A message that has no answer yet, or whose modem still works on it after the answer.
- * Waiting → handed (to a modem, no Ctrl-Z yet) → committed; handed → waiting again when it fails over. It is answered
- * once, at its deadline at the latest, from any of these; an answer takes it out of the queue and, unless
- * it is committed, ends its right to be started (I3).
+ * Waiting → handed (to a modem, no Ctrl-Z yet) → committed; handed → waiting again when it fails
+ * over. It is answered once, at its deadline at the latest, from any of these; an answer takes it
+ * out of the waiting list and, unless it is committed, ends its right to be started (I3).
  */
 export class PendingMessage {
   readonly message: Message;
   readonly sms: OutgoingSms;
-  readonly ticket: Ticket;
+  readonly order: number;
+  readonly recipientHmac: string;
+  readonly record: MessageRecord;
+  /** Only one of the waiting messages with the same key is worth sending: caller, recipient (in any spelling), type. */
+  readonly supersedeKey: string;
   /** Names of the modems that were handed this message; none gets it twice. */
   readonly tried = new Set<string>();
   /** Settles with the outcome, or with a {@link SendError} whose `progress` is filled. */
   readonly answer: Promise<SendResult>;
+  /** Which modem gave it back unsent, and why; what follows is a fail-over. */
+  cameBack: { from: string; cause: string } | undefined;
+  /** Its place within the limits of the policy, from its admission on; settled by its answer. */
+  reservation: Reservation | undefined;
 
   readonly #control: SendControl;
+  readonly #onLate: (truth: Outcome) => void;
   readonly #admittedAt = performance.now();
-  readonly #deadlineTimer: NodeJS.Timeout;
+  #deadlineTimer: NodeJS.Timeout | undefined;
   #resolve!: (result: SendResult) => void;
   #reject!: (error: SendError) => void;
   #modem: string | undefined;
-  #leaveQueue: (() => void) | undefined;
+  #leavePlace: (() => void) | undefined;
   #handedAt: number | undefined;
   /** The control of the hand-over in progress; an earlier modem's is void. */
   #handOver: SubmitControl | undefined;
   #committed = false;
   #answered = false;
 
-  constructor(message: Message, sms: OutgoingSms, control: SendControl, ticket: Ticket) {
+  constructor(options: PendingOptions) {
+    const { message, sms, control, order, recipientHmac, record, onLate } = options;
     this.message = message;
     this.sms = sms;
-    this.ticket = ticket;
+    this.order = order;
+    this.recipientHmac = recipientHmac;
+    this.record = record;
+    this.supersedeKey = JSON.stringify([message.caller, recipientHmac, message.messageType]);
     this.#control = control;
+    this.#onLate = onLate;
     this.answer = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    this.#deadlineTimer = setTimeout(this.#onDeadline, Math.max(0, this.remainingMs));
-    control.callerLeft.addEventListener('abort', this.#onCallerLeft, { once: true });
+  }
+
+  /** How many TPDUs it takes. */
+  get segments(): number {
+    return this.sms.segments.length;
   }
 
   /** Milliseconds until the caller must have its answer; negative when that is past. */
@@ -64,44 +98,29 @@ export class PendingMessage {
     return this.#committed;
   }
 
-  /** Of two messages, the one that was asked for later. */
-  isNewerThan({ ticket }: PendingMessage): boolean {
-    return this.ticket.order > ticket.order;
+  /** It is let in: from here on its deadline and its caller's leaving answer it. */
+  enter(): void {
+    this.#deadlineTimer = setTimeout(this.#onDeadline, Math.max(0, this.remainingMs));
+    this.#control.callerLeft.addEventListener('abort', this.#onCallerLeft, { once: true });
   }
 
-  /** Among waiting messages, only the newest of the same caller, recipient and type is worth sending. */
-  isSame({ caller, recipient, messageType }: Message): boolean {
-    return (
-      this.message.caller === caller &&
-      this.message.recipient === recipient &&
-      this.message.messageType === messageType
-    );
-  }
-
-  /** It waits for a modem. @param leaveQueue how it gives up its place when it is answered or moved */
-  waitFor(modem: string, leaveQueue: () => void): void {
-    this.#modem = modem;
-    this.#leaveQueue = leaveQueue;
+  /** It waits. @param leavePlace how it gives up its place when it is answered */
+  waitAt(leavePlace: () => void): void {
+    this.#leavePlace = leavePlace;
     this.#handedAt = undefined;
     this.#handOver = undefined;
     this.#committed = false;
   }
 
-  /** Gives up its place, so that it can be put elsewhere; nothing when it does not wait. */
-  leave(): void {
-    this.#leaveQueue?.();
-    this.#leaveQueue = undefined;
-  }
-
-  /** Its turn has come or its place was given to another: there is no place left to give up. */
+  /** Its place was given to another, or its turn has come: there is none left to give up. */
   losePlace(): void {
-    this.#leaveQueue = undefined;
+    this.#leavePlace = undefined;
   }
 
   /** It goes to a modem now. @returns what the modem asks before, and tells at, the first Ctrl-Z */
-  handTo(modem: string): SubmitControl {
-    this.#modem = modem;
-    this.tried.add(modem);
+  handTo(modem: SmsModem): SubmitControl {
+    this.#modem = modem.name;
+    this.tried.add(modem.name);
     this.#handedAt = performance.now();
     const handOver: SubmitControl = {
       retryUntil: this.#control.deadlineAt,
@@ -120,25 +139,36 @@ export class PendingMessage {
     return handOver;
   }
 
-  /** Nothing when it was answered already. */
+  /** The network took it at this modem. One that was answered already is told so as a late result. */
   resolve(receipt: SubmitReceipt, modem: string): void {
-    if (!this.#close()) return;
     const { segments, waitedMs, tookMs } = this.progress();
-    this.#resolve({ id: this.message.id, segments, modem, references: receipt.references, waitedMs, tookMs });
+    const { references } = receipt;
+    const result = { id: this.message.id, segments, modem, references, waitedMs, tookMs };
+    if (!this.#close()) return this.#onLate({ result });
+    this.reservation?.keep();
+    this.#resolve(result);
   }
 
-  /** Nothing when it was answered already. */
+  /** It failed, or is refused. Nothing when it was answered already: {@link failedLate} tells a modem's late word. */
   reject(error: SendError): void {
+    const progress = this.progress();
     if (!this.#close()) return;
-    error.progress = this.progress();
+    error.progress = progress;
+    if (neverCost(error)) this.reservation?.giveBack();
+    else this.reservation?.keep();
     this.#reject(error);
+  }
+
+  /** What a modem said of it after its caller was answered. */
+  failedLate(error: SendError): void {
+    this.#onLate({ error });
   }
 
   /** How far it came. `waitedMs` ends where the modem that is named was first given a command. */
   progress(): { segments: number; modem?: string; waitedMs: number; tookMs: number } {
     const tookMs = performance.now() - this.#admittedAt;
     return {
-      segments: this.sms.segments.length,
+      segments: this.segments,
       waitedMs: this.#handedAt === undefined ? tookMs : this.#handedAt - this.#admittedAt,
       tookMs,
       ...(this.#modem === undefined ? {} : { modem: this.#modem }),
@@ -146,9 +176,12 @@ export class PendingMessage {
   }
 
   readonly #onDeadline = (): void => {
-    const modem = this.#modem ?? 'unknown';
-    const detail = `the deadline passed before modem ${modem} could start the message`;
-    this.reject(this.#committed ? outcomeUnknown(modem) : deadlineUnreachable(detail));
+    if (this.#committed) return this.reject(outcomeUnknown(this.#modem ?? 'unknown'));
+    const what =
+      this.#handedAt === undefined
+        ? 'the deadline passed while the message waited for a modem'
+        : `the deadline passed before modem ${this.#modem} could start the message`;
+    this.reject(deadlineUnreachable(what));
   };
 
   readonly #onCallerLeft = (): void => {
@@ -161,7 +194,13 @@ export class PendingMessage {
     this.#answered = true;
     clearTimeout(this.#deadlineTimer);
     this.#control.callerLeft.removeEventListener('abort', this.#onCallerLeft);
-    this.leave();
+    this.#leavePlace?.();
+    this.#leavePlace = undefined;
     return true;
   }
+}
+
+/** A message counts once it may have cost something: it was started, or the network refused it. */
+function neverCost({ submitted, code }: SendError): boolean {
+  return submitted === 'no' && code !== 'network_refused';
 }

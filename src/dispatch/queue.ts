@@ -1,14 +1,20 @@
-/** Who sends what next: admission, supersede, deadline and fail-over over one lane per modem (DESIGN §4, §5). */
+/**
+ * Who sends what next (DESIGN §4, §5): one waiting list for all modems. Whenever a modem is free, it
+ * is given the first message that is its to take; nothing is assigned before. Knows modems only as
+ * `SmsModem`, and nothing of HTTP. A message's way: `send` → admitted, or refused at once → the list
+ * → {@link MessageQueue.#serve} → a lane → its answer, or back to the front of the list.
+ */
 
 import type { Logger } from 'winston';
 import { SendError, type Submitted } from '../errors.js';
 import { maskNumber } from '../mask.js';
-import type { OutgoingSms, SmsModem, SubmitReceipt } from '../modem/sms-modem.js';
+import { canSend, type SmsModem, type SubmitReceipt } from '../modem/sms-modem.js';
+import type { Reservation } from '../policy/request.js';
 import type { Charge } from '../policy/sim-caps.js';
-import { Lane, priorities } from './lane.js';
-import type { DispatchListener, Message, SendControl, SendResult, Ticket } from './message.js';
-import { NewestStarted } from './newest-started.js';
-import { PendingMessage } from './pending.js';
+import { expectedMs, simulate } from './estimate.js';
+import { Lane } from './lane.js';
+import type { DispatchListener, SendResult } from './message.js';
+import type { PendingMessage } from './pending.js';
 import {
   callerLeft,
   deadlineUnreachable,
@@ -19,6 +25,7 @@ import {
   shuttingDown,
   superseded,
 } from './refusals.js';
+import { NewestStarted, WaitingList } from './waiting-list.js';
 
 /** What the SIMs may still send. Segments are counted, as carriers do. */
 export interface SimBudget {
@@ -28,87 +35,64 @@ export interface SimBudget {
   take(modem: SmsModem, message: PendingMessage): Charge;
 }
 
-/** What others learn of a message while it is at a modem. None of it may throw. */
-export interface QueueListener extends DispatchListener {
-  /** Its turn has come. What is returned is waited for before the modem gets it: it must be bounded in time and never reject. */
-  starting(message: PendingMessage, modem: SmsModem): Promise<void> | undefined;
-  /** The modem does not answer after Ctrl-Z. */
-  stalled(message: PendingMessage): void;
-  /** The truth about a message that was answered before it was known. */
-  late(message: PendingMessage, outcome: SendResult | SendError): void;
-}
+/** Gives a message its place within the limits, or that of the waiting one whose place it takes; throws a `SendError`. */
+export type Reserve = (older: PendingMessage | undefined) => Reservation;
 
 export interface QueueOptions {
   modems: readonly SmsModem[];
   budget: SimBudget;
-  listener: QueueListener;
-  /** How many messages may wait, over all modems; those at a modem are not counted. */
+  listener: Partial<DispatchListener>;
+  /** How many messages may wait; those at a modem are not counted. */
   maxWaiting: number;
   log: Logger;
 }
 
-type Priority = (typeof priorities)[keyof typeof priorities];
-
 /** The message queue. It owns each message from {@link send} to its true end, which may come after its answer. */
 export class MessageQueue {
-  readonly #lanes: readonly Lane[];
-  /** How many messages may wait, over all modems. */
+  /** How many messages may wait. */
   maxWaiting: number;
-  readonly #log: Logger;
-  readonly #budget: SimBudget;
-  readonly #listener: QueueListener;
-  readonly #stopListening: readonly (() => void)[];
+  readonly #lanes: readonly Lane[];
+  readonly #waiting = new WaitingList();
   readonly #newest = new NewestStarted();
+  readonly #budget: SimBudget;
+  readonly #listener: Partial<DispatchListener>;
+  readonly #log: Logger;
+  readonly #stopListening: readonly (() => void)[];
   #stopped: Promise<void> | undefined;
 
   constructor({ modems, budget, listener, maxWaiting, log }: QueueOptions) {
     this.maxWaiting = maxWaiting;
-    this.#log = log;
     this.#budget = budget;
     this.#listener = listener;
-    this.#lanes = modems.map((modem) => new Lane(modem, this.#takeTurn, () => this.#moveStranded()));
-    this.#stopListening = this.#lanes.map((lane) =>
-      lane.modem.onPhase(({ phase }) => {
-        if (phase === 'stalled' && lane.atModem !== undefined) listener.stalled(lane.atModem);
-        if (!lane.isUsable) lane.followModem();
-        // A microtask later, for the modem must have finished its own change before it is handed a message.
-        queueMicrotask(() => {
-          lane.followModem();
-          this.#moveStranded();
-        });
-      }),
-    );
+    this.#log = log;
+    this.#lanes = modems.map((modem) => new Lane(modem, () => this.#serve()));
+    this.#stopListening = this.#lanes.map((lane) => this.#follow(lane));
   }
 
   /** The names of the modems whose SIM is suspect. */
   get suspects(): string[] {
-    return this.#lanes.filter((lane) => lane.suspicion.isSuspect).map((lane) => lane.modem.name);
+    return this.#lanes.filter(({ standing }) => standing.isSuspect).map(({ name }) => name);
   }
 
   /** How many messages wait for a modem. */
   get waitingCount(): number {
-    return this.#lanes.reduce((sum, lane) => sum + lane.waitingCount, 0);
+    return this.#waiting.size;
   }
 
   /**
    * Sends one message, as soon as a modem is free. Settles at the deadline at the latest.
-   * @throws SendError what the modem said, or `no_modem_ready`, `sim_cap_reached`, `queue_full`, `deadline_unreachable`, `superseded`,
-   * `shutting_down` (all surely not submitted), or `outcome_unknown` when the deadline passed after Ctrl-Z.
+   * @throws SendError what the modem said, what `reserve` threw, or `no_modem_ready`, `sim_cap_reached`,
+   * `queue_full`, `deadline_unreachable`, `superseded`, `shutting_down` (all surely not submitted), or
+   * `outcome_unknown` when the deadline passed after Ctrl-Z.
    */
-  send(message: Message, sms: OutgoingSms, control: SendControl, ticket: Ticket): Promise<SendResult> {
-    const pending = new PendingMessage(message, sms, control, ticket);
-    const refusal = this.#admit(pending);
-    if (refusal !== undefined) pending.reject(refusal);
-    return pending.answer;
-  }
-
-  /** The waiting message whose place a new one of this order would take. */
-  waitingTwinOf(message: Message, order: number): Message | undefined {
-    for (const lane of this.#lanes) {
-      const twin = lane.waiting().find((other) => other.isSame(message));
-      if (twin !== undefined) return twin.ticket.order < order ? twin.message : undefined;
+  send(message: PendingMessage, reserve: Reserve): Promise<SendResult> {
+    try {
+      this.#admit(message, reserve);
+    } catch (error) {
+      if (!(error instanceof SendError)) throw error;
+      message.reject(error);
     }
-    return undefined;
+    return message.answer;
   }
 
   /** Refuses everything that waits or comes; resolves when what is at a modem has settled there. */
@@ -119,202 +103,300 @@ export class MessageQueue {
 
   async #drain(): Promise<void> {
     for (const stopListening of this.#stopListening) stopListening();
-    for (const lane of this.#lanes) {
-      for (const pending of lane.waiting()) pending.reject(shuttingDown());
-    }
+    for (const message of [...this.#waiting]) message.reject(shuttingDown());
     await Promise.all(this.#lanes.map((lane) => lane.onIdle()));
   }
 
-  /** Puts a new message in its place, or says why not; a refused one has changed nothing for any other. */
-  #admit(pending: PendingMessage): SendError | undefined {
-    if (this.#stopped !== undefined) return shuttingDown();
-    if (pending.callerHasLeft) return callerLeft();
-    if (pending.remainingMs <= 0)
-      return deadlineUnreachable('the deadline had passed when the message came in');
-    const twin = this.#waitingTwin(pending);
+  #follow(lane: Lane): () => void {
+    let couldSend = lane.isUsable;
+    return lane.modem.onPhase(({ phase }) => {
+      if (phase === 'stalled') lane.atModem?.reservation?.stalled();
+      if (canSend(phase) && !couldSend) lane.standing.cameBack();
+      couldSend = canSend(phase);
+      // A microtask later, for the modem must have finished its own change before it is handed a message.
+      queueMicrotask(() => this.#serve());
+    });
+  }
+
+  /** Puts a new message in its place, or throws why not; a refused one has changed nothing for any other. */
+  #admit(message: PendingMessage, reserve: Reserve): void {
+    if (this.#stopped !== undefined) throw shuttingDown();
+    if (message.callerHasLeft) throw callerLeft();
+    if (message.remainingMs <= 0)
+      throw deadlineUnreachable('the deadline had passed when the message came in');
+    const same = this.#waiting.sameAs(message);
+    const older = same !== undefined && same.order < message.order ? same : undefined;
+    message.reservation = reserve(older);
     // A late repeat of an older message neither displaces a newer one nor follows it: its code is void.
-    if (twin?.message.isNewerThan(pending) || this.#newest.hasStartedAfter(pending)) return superseded();
-    if (twin !== undefined && this.#takesPlace(pending, twin)) return undefined;
-    const lane = this.#choose(pending, priorities.arrival);
-    if (lane === undefined) return this.#whyNone(pending);
-    if (twin !== undefined) twin.message.reject(superseded());
-    else if (!lane.isIdle && this.waitingCount >= this.maxWaiting) {
-      return queueFull(this.maxWaiting, this.#soonestMs(pending) / (this.maxWaiting + 1));
+    if (older !== same || this.#newest.hasStartedAfter(message)) throw superseded();
+    const nothingWaits = this.#waiting.size === 0;
+    const lane = this.#freeLaneFor(message, nothingWaits);
+    if (lane === undefined) this.#mayWait(message, older);
+    message.enter();
+    if (lane !== undefined && nothingWaits) return this.#start(lane, message);
+    if (older === undefined) this.#waiting.add(message, 'arrived');
+    else {
+      this.#waiting.replace(older, message);
+      older.reject(superseded());
     }
-    lane.put(pending, priorities.arrival);
-    return undefined;
+    this.#serve();
   }
 
-  /** The waiting message that only one of these two can outlive. */
-  #waitingTwin(pending: PendingMessage): { lane: Lane; message: PendingMessage } | undefined {
-    for (const lane of this.#lanes) {
-      const message = lane.waiting().find((other) => other.isSame(pending.message));
-      if (message !== undefined) return { lane, message };
-    }
-    return undefined;
-  }
-
-  /** The newer message takes the older one's very place, if it can meet its deadline from there. */
-  #takesPlace(newer: PendingMessage, older: { lane: Lane; message: PendingMessage }): boolean {
-    const { lane, message } = older;
-    if (!lane.isUsable) return false;
-    if (lane.doneInMs(newer, priorities.arrival, message) > newer.remainingMs) return false;
-    lane.replace(message, newer);
-    message.reject(superseded());
-    return true;
-  }
-
-  /** The usable modem, not tried yet, that meets the deadline: the one asked for by `sender`, else the first to be done. */
-  #choose(pending: PendingMessage, priority: Priority): Lane | undefined {
-    const inTime = this.#lanes
-      .filter((lane) => lane.isUsable && !pending.tried.has(lane.modem.name))
-      .filter((lane) => this.#refusalBySim(lane, pending) === undefined)
-      .map((lane) => ({ lane, doneInMs: lane.doneInMs(pending, priority) }))
-      .filter(({ lane, doneInMs }) => lane.isIdle || doneInMs <= pending.remainingMs)
-      .sort((a, b) => a.doneInMs - b.doneInMs);
-    // A suspect SIM is passed over while another works, but for a trial now and then; alone it is better than nothing.
-    const trusted = inTime.filter(({ lane }) => !lane.suspicion.isSuspect);
-    if (trusted.length > 0 && trusted.length < inTime.length) {
-      const trial = inTime.find(({ lane }) => lane.suspicion.isSuspect && lane.suspicion.isTrialDue);
-      return (trial ?? trusted[0])?.lane;
-    }
-    const asked = inTime.find(({ lane }) => isSameNumber(pending.message.sender, lane.modem.number));
-    return (asked ?? inTime[0])?.lane;
-  }
-
-  #refusalBySim(lane: Lane, pending: PendingMessage): SendError | undefined {
-    return this.#budget.refusal(lane.modem, pending, lane.waitingSegments);
-  }
-
-  #whyNone(pending: PendingMessage): SendError {
-    const usable = this.#lanes.filter((lane) => lane.isUsable);
-    const capped = usable.map((lane) => this.#refusalBySim(lane, pending));
-    if (capped[0] !== undefined && !capped.includes(undefined)) return capped[0];
-    const soonestMs = this.#soonestMs(pending);
-    if (soonestMs === Infinity) return noModemReady(this.#lanes.map(({ modem }) => modem.snapshot()));
-    const [neededS, leftS] = [soonestMs, pending.remainingMs].map((ms) => (ms / 1000).toFixed(1));
-    return deadlineUnreachable(
-      `sending would take until about ${neededS} s from now, the deadline is in ${leftS} s`,
-      soonestMs - pending.remainingMs,
-    );
-  }
-
-  /** Milliseconds until a usable modem would be done with this message; Infinity when there is none. */
-  #soonestMs(pending: PendingMessage): number {
-    const usable = this.#lanes.filter(
-      (lane) => lane.isUsable && this.#refusalBySim(lane, pending) === undefined,
-    );
-    return Math.min(...usable.map((lane) => lane.doneInMs(pending, priorities.arrival)));
-  }
-
-  /**
-   * A message's turn at a modem: checked again, handed over, answered or failed over. Settles when the modem is free.
-   * One that was answered meanwhile (deadline, caller gone, superseded, shutdown) lost its place then and has no turn.
-   */
-  readonly #takeTurn = async (
-    lane: Lane,
-    pending: PendingMessage,
-    waitedBehindOthers: boolean,
-  ): Promise<void> => {
-    if (!lane.isUsable) {
-      const unusable = noModemReady(this.#lanes.map(({ modem }) => modem.snapshot()));
-      return this.#failOver(lane, pending, unusable);
-    }
-    if (waitedBehindOthers && pending.remainingMs < lane.ownMs(pending)) {
-      return pending.reject(
-        deadlineUnreachable('when the turn of the message came, the time left was too short to send it'),
+  /** Throws what speaks against waiting: behind all others, or in the place of an `older` one. */
+  #mayWait(message: PendingMessage, older: PendingMessage | undefined): void {
+    const doneInMs = this.#doneInMs(message, older);
+    if (doneInMs === undefined) throw this.#whyNone(message);
+    if (doneInMs > message.remainingMs) {
+      const [neededS, leftS] = [doneInMs, message.remainingMs].map((ms) => (ms / 1000).toFixed(1));
+      throw deadlineUnreachable(
+        `sending would take until about ${neededS} s from now, the deadline is in ${leftS} s`,
+        doneInMs - message.remainingMs,
       );
     }
-    const capped = this.#budget.refusal(lane.modem, pending, 0);
-    if (capped !== undefined) return this.#failOver(lane, pending, capped);
-    const charge = this.#budget.take(lane.modem, pending);
-    this.#newest.started(pending);
-    let receipt: SubmitReceipt;
-    try {
-      receipt = await lane.submit(pending, this.#listener.starting(pending, lane.modem));
-    } catch (thrown) {
-      const error = fromModem(thrown, lane.modem.name);
-      this.#tellEnd(lane, pending, error.submitted);
-      if (error.submitted === 'no') charge.giveBack();
-      else charge.keep();
-      return this.#submitFailed(lane, pending, error);
-    }
-    charge.keep();
-    this.#tellEnd(lane, pending, 'yes');
-    if (lane.suspicion.accepted()) this.#logSuspicion(lane, 'info', 'sends again');
-    if (pending.isAnswered) this.#logLate(lane, pending, receipt);
-    pending.resolve(receipt, lane.modem.name);
-  };
-
-  /** What never reached Ctrl-Z says nothing of the network. */
-  #tellEnd(lane: Lane, pending: PendingMessage, submitted: Submitted | 'yes'): void {
-    if (!pending.isCommitted) return;
-    const { waitedMs, tookMs } = pending.progress();
-    this.#listener.submitEnded({ modem: lane.modem.name, tookMs: tookMs - waitedMs, submitted });
+    if (older === undefined && this.waitingCount >= this.maxWaiting)
+      throw queueFull(this.maxWaiting, doneInMs / (this.maxWaiting + 1));
   }
 
-  #submitFailed(lane: Lane, pending: PendingMessage, error: SendError): void {
-    const wasSuspect = lane.suspicion.isSuspect;
-    if (error.simSuspected && lane.suspicion.refused(pending.message.recipient)) {
-      const words =
-        'is suspect: the network refused several recipients in a row. Check its credit and contract';
-      this.#logSuspicion(lane, 'warn', words);
-    }
-    if (pending.isAnswered) {
-      // One that was answered as not submitted, and was not: nothing new.
-      if (pending.isCommitted || error.submitted !== 'no') this.#logLate(lane, pending, error);
-      return;
-    }
-    // What a suspect SIM is refused says nothing of the message: it was only a trial.
-    const wasTrial = wasSuspect && error.simSuspected && error.submitted === 'no';
-    if (mayGoElsewhere(error) || wasTrial) this.#failOver(lane, pending, error);
-    else pending.reject(error);
-  }
-
-  /** The message, surely not sent here, goes to the front at another modem; where none can do it in time, the error is its answer. */
-  #failOver(from: Lane, pending: PendingMessage, error: SendError): void {
-    const twin = this.#waitingTwin(pending);
-    const newerWaits = twin?.message.isNewerThan(pending) === true;
-    const mayTry = this.#stopped === undefined && !pending.callerHasLeft && pending.remainingMs > 0;
-    const to = mayTry && !newerWaits ? this.#choose(pending, priorities.failOver) : undefined;
-    if (to === undefined) {
-      pending.reject(newerWaits ? superseded() : error);
-      return;
-    }
-    twin?.message.reject(superseded());
-    this.#logMove(from, to, pending, error.causeCode ?? error.code);
-    to.put(pending, priorities.failOver);
-  }
-
-  /** Messages that wait for a modem which cannot send now, or is held up by one that takes too long, go to one that can do it in time; the others wait on. */
-  #moveStranded(): void {
-    for (const from of this.#lanes) {
-      if (from.isUsable && !from.isOverdue) continue;
-      for (const pending of from.waiting()) {
-        const to = this.#choose(pending, priorities.arrival);
-        if (to === undefined || to === from || to.isOverdue) continue;
-        this.#logMove(from, to, pending, from.isUsable ? 'overdue' : from.modem.snapshot().phase);
-        pending.leave();
-        to.put(pending, priorities.arrival);
+  /** Gives every free modem what is its to take, in the order of the list. */
+  #serve(): void {
+    if (this.#stopped !== undefined) return;
+    for (const message of this.#waiting) {
+      if (!this.#lanes.some((lane) => lane.isFree)) return;
+      const lane = this.#freeLaneFor(message, false);
+      if (lane !== undefined) {
+        this.#waiting.take(message);
+        this.#start(lane, message);
+      } else {
+        const refusal = this.#hopeless(message);
+        if (refusal !== undefined) message.reject(refusal);
       }
     }
   }
 
-  #logMove(from: Lane, to: Lane, { message }: PendingMessage, cause: string): void {
-    this.#listener.failedOver({ from: from.modem.name, to: to.modem.name });
+  /**
+   * The free modem that is to take this message: asked for by its `sender`, else the one that will
+   * be done first. None, while it is left to one that is busy, or when the time is too short: that
+   * is risked only for what has just come while nothing waits, and no modem is known to do in time,
+   * for a modem may be quicker than it was, and none may stay locked by one slow hour.
+   */
+  #freeLaneFor(message: PendingMessage, nothingWaits: boolean): Lane | undefined {
+    const own = this.#ownMs(message.segments);
+    const allowed = this.#lanes.filter((lane) => this.#isOpenTo(lane, message));
+    const inTime = allowed.filter(
+      (lane) => !lane.isOverdue && lane.freeInMs + own(lane) <= message.remainingMs,
+    );
+    const trusted = trustedOf(inTime);
+    const trial = trusted.length === 0 ? undefined : this.#trialFor(message, allowed, trusted, own);
+    if (trial !== undefined) return trial;
+    let choice = trusted.length > 0 ? trusted : inTime;
+    if (choice.length === 0 && nothingWaits) {
+      const free = allowed.filter((lane) => lane.isFree);
+      choice = trustedOf(free).length > 0 ? trustedOf(free) : free;
+    }
+    const asked = choice.find(({ modem }) => isSameNumber(message.message.sender, modem.number));
+    if (asked !== undefined && this.#canWaitFor(asked, message, own)) return asked.isFree ? asked : undefined;
+    const best = choice.filter((lane) => lane.isFree).sort((a, b) => own(a) - own(b))[0];
+    return best !== undefined && this.#othersAreQuicker(best, message, choice) ? undefined : best;
+  }
+
+  /**
+   * True when the others, busy as they are, will be done with all that waits before this free modem
+   * would be done with one message: it must not keep a person waiting for the last one.
+   */
+  #othersAreQuicker(free: Lane, message: PendingMessage, inTime: readonly Lane[]): boolean {
+    const others = inTime.filter((lane) => !lane.isFree);
+    if (others.length === 0) return false;
+    const perSegment = this.#ownMs(1);
+    const modems = others.map((lane) => {
+      return { name: lane.name, freeInMs: lane.freeInMs, perSegmentMs: perSegment(lane), given: 0 };
+    });
+    simulate(modems, new Set([...this.#waiting, message]));
+    const given = modems.filter((modem) => modem.given > 0);
+    return Math.max(...given.map(({ freeInMs }) => freeInMs)) < message.segments * perSegment(free);
+  }
+
+  /** A doubtful modem is tried now and then, with a message that another can still do in time after it. */
+  #trialFor(
+    message: PendingMessage,
+    allowed: readonly Lane[],
+    trusted: readonly Lane[],
+    own: (lane: Lane) => number,
+  ): Lane | undefined {
+    const afterwardsMs = Math.min(...trusted.map((lane) => lane.freeInMs + own(lane)));
+    return allowed.find(
+      (lane) =>
+        lane.isFree &&
+        lane.standing.isDoubtful &&
+        lane.standing.isTrialDue &&
+        own(lane) + afterwardsMs <= message.remainingMs,
+    );
+  }
+
+  /** Whether the modem that was asked for can do this message in time, behind those before it that asked for the same. */
+  #canWaitFor(asked: Lane, message: PendingMessage, own: (lane: Lane) => number): boolean {
+    let segments = 0;
+    for (const other of this.#waiting) {
+      if (other === message) break;
+      if (isSameNumber(other.message.sender, asked.modem.number)) segments += other.segments;
+    }
+    const beforeMs = asked.freeInMs + (segments / message.segments) * own(asked);
+    return beforeMs + own(asked) <= message.remainingMs;
+  }
+
+  /** A usable modem that has not tried this message, and whose SIM may send it. */
+  #isOpenTo(lane: Lane, message: PendingMessage, segmentsBefore = 0): boolean {
+    if (!lane.isUsable || message.tried.has(lane.name)) return false;
+    return this.#budget.refusal(lane.modem, message, segmentsBefore) === undefined;
+  }
+
+  /** Milliseconds that each modem needs for so many segments. */
+  #ownMs(segments: number): (lane: Lane) => number {
+    const perSegmentMs = expectedMs(this.#lanes.map(({ segmentTime }) => segmentTime));
+    return (lane) => segments * perSegmentMs[this.#lanes.indexOf(lane)]!;
+  }
+
+  /** Why nothing will come of a waiting message, found when a modem is free for it; undefined while there is hope. */
+  #hopeless(message: PendingMessage): SendError | undefined {
+    const own = this.#ownMs(message.segments);
+    const usable = this.#lanes.filter((lane) => lane.isUsable && !message.tried.has(lane.name));
+    if (usable.length === 0) return undefined;
+    const open = usable.filter((lane) => this.#isOpenTo(lane, message));
+    if (open.length === 0) return this.#budget.refusal(usable[0]!.modem, message, 0);
+    if (open.some((lane) => own(lane) <= message.remainingMs)) return undefined;
+    return deadlineUnreachable('when the turn of the message came, the time left was too short to send it');
+  }
+
+  /**
+   * Milliseconds until a message that came now would be done: behind all others, or in the place of
+   * `older`. Undefined when no usable modem may send it.
+   */
+  #doneInMs(message: PendingMessage, older: PendingMessage | undefined): number | undefined {
+    const perSegmentMs = expectedMs(this.#lanes.map(({ segmentTime }) => segmentTime));
+    const usable = this.#lanes.flatMap((lane, index) =>
+      lane.isUsable ? [{ lane, doubtful: lane.standing.isDoubtful, perSegmentMs: perSegmentMs[index]! }] : [],
+    );
+    const trusted = usable.filter(({ doubtful }) => !doubtful);
+    const modems = (trusted.length > 0 ? trusted : usable).map(({ lane, perSegmentMs }) => ({
+      lane,
+      name: lane.name,
+      freeInMs: lane.freeInMs,
+      perSegmentMs,
+      given: 0,
+    }));
+    simulate(modems, this.#before(older));
+    const done = modems
+      .filter(({ lane, given }) => this.#isOpenTo(lane, message, given))
+      .map(({ freeInMs, perSegmentMs }) => freeInMs + message.segments * perSegmentMs);
+    return done.length === 0 ? undefined : Math.min(...done);
+  }
+
+  *#before(older: PendingMessage | undefined): Iterable<PendingMessage> {
+    for (const message of this.#waiting) {
+      if (message === older) return;
+      yield message;
+    }
+  }
+
+  #whyNone(message: PendingMessage): SendError {
+    const usable = this.#lanes.filter((lane) => lane.isUsable);
+    const waiting = [...this.#waiting].reduce((sum, { segments }) => sum + segments, 0);
+    for (const lane of usable) {
+      const capped = this.#budget.refusal(lane.modem, message, waiting);
+      if (capped !== undefined) return capped;
+    }
+    return noModemReady(this.#lanes.map(({ modem }) => modem.snapshot()));
+  }
+
+  #start(lane: Lane, message: PendingMessage): void {
+    this.#tellFailOver(message, lane.name);
+    const charge = this.#budget.take(lane.modem, message);
+    this.#newest.started(message);
+    lane.take(message, this.#ownMs(message.segments)(lane), async () => {
+      await this.#turn(lane, message, charge);
+      this.#serve();
+    });
+  }
+
+  /** A message's turn at a modem: handed over, answered or failed over. Settles when the modem is free. */
+  async #turn(lane: Lane, message: PendingMessage, charge: Charge): Promise<void> {
+    let receipt: SubmitReceipt;
+    try {
+      receipt = await lane.submit(message.record.starting(lane.modem));
+    } catch (thrown) {
+      const error = fromModem(thrown, lane.name);
+      this.#tellEnd(lane, message, error.submitted);
+      if (error.submitted === 'no') charge.giveBack();
+      else charge.keep();
+      return this.#submitFailed(lane, message, error);
+    }
+    charge.keep();
+    this.#tellEnd(lane, message, 'yes');
+    if (lane.standing.accepted()) this.#logSuspicion(lane, 'info', 'sends again');
+    if (message.isAnswered) this.#logLate(lane, message, receipt);
+    message.resolve(receipt, lane.name);
+  }
+
+  /** What never reached Ctrl-Z says nothing of the network. */
+  #tellEnd(lane: Lane, message: PendingMessage, submitted: Submitted | 'yes'): void {
+    if (!message.isCommitted) return;
+    const { waitedMs, tookMs } = message.progress();
+    this.#listener.submitEnded?.({ modem: lane.name, tookMs: tookMs - waitedMs, submitted });
+  }
+
+  #submitFailed(lane: Lane, message: PendingMessage, error: SendError): void {
+    const wasSuspect = lane.standing.isSuspect;
+    if (error.simSuspected && lane.standing.refused(message.message.recipient)) {
+      const words =
+        'is suspect: the network refused several recipients in a row. Check its credit and contract';
+      this.#logSuspicion(lane, 'warn', words);
+    }
+    if (mayGoElsewhere(error)) lane.standing.gaveBack();
+    if (message.isAnswered) {
+      // One that was answered as not submitted, and was not: nothing new.
+      if (!message.isCommitted && error.submitted === 'no') return;
+      this.#logLate(lane, message, error);
+      return message.failedLate(error);
+    }
+    // What a suspect SIM is refused says nothing of the message: it was only a trial.
+    const wasTrial = wasSuspect && error.simSuspected && error.submitted === 'no';
+    if (mayGoElsewhere(error) || wasTrial) this.#failOver(lane, message, error);
+    else message.reject(error);
+  }
+
+  /**
+   * The message, surely not sent here, goes to another modem, at once or from the front of the list;
+   * where none is known to do it in time, the error is its answer: a sure 503 must not become a 504.
+   */
+  #failOver(from: Lane, message: PendingMessage, error: SendError): void {
+    const same = this.#waiting.sameAs(message);
+    if (same !== undefined && same.order > message.order) return message.reject(superseded());
+    const mayTry = this.#stopped === undefined && !message.callerHasLeft && message.remainingMs > 0;
+    const own = this.#ownMs(message.segments);
+    const inTime = this.#lanes.filter(
+      (lane) => this.#isOpenTo(lane, message) && lane.freeInMs + own(lane) <= message.remainingMs,
+    );
+    if (!mayTry || inTime.length === 0) return message.reject(error);
+    same?.reject(superseded());
+    message.cameBack = { from: from.name, cause: error.causeCode ?? error.code };
+    this.#waiting.add(message, 'failed over');
+  }
+
+  #tellFailOver({ message, cameBack }: PendingMessage, to: string): void {
+    if (cameBack === undefined) return;
+    const { from, cause } = cameBack;
+    this.#listener.failedOver?.({ from, to });
     this.#log.warn('message goes to another modem', {
       event: 'fail_over',
       id: message.id,
       recipient: maskNumber(message.recipient),
-      from: from.modem.name,
-      to: to.modem.name,
+      from,
+      to,
       cause,
     });
   }
 
   #logSuspicion(lane: Lane, level: 'info' | 'warn', words: string): void {
-    const { name } = lane.modem;
-    this.#log.log(level, `the SIM of modem ${name} ${words}`, { event: 'suspect', modem: name });
+    this.#log.log(level, `the SIM of modem ${lane.name} ${words}`, { event: 'suspect', modem: lane.name });
   }
 
   /** The truth about a message whose caller was answered before it was known. */
@@ -322,12 +404,8 @@ export class MessageQueue {
     const { id, recipient } = pending.message;
     const { segments, waitedMs, tookMs } = pending.progress();
     const failed = outcome instanceof SendError;
-    const modem = lane.modem.name;
-    this.#listener.late(
-      pending,
-      failed ? outcome : { id, segments, modem, references: outcome.references, waitedMs, tookMs },
-    );
-    this.#listener.lateResult({ modem, submitted: failed ? outcome.submitted : 'yes' });
+    const modem = lane.name;
+    this.#listener.lateResult?.({ modem, submitted: failed ? outcome.submitted : 'yes' });
     this.#log.log(failed && outcome.code === 'internal' ? 'error' : 'info', 'late result', {
       event: 'late_result',
       id,
@@ -342,6 +420,11 @@ export class MessageQueue {
       took_ms: Math.round(tookMs),
     });
   }
+}
+
+/** Those that are not to be passed over. */
+function trustedOf(lanes: readonly Lane[]): readonly Lane[] {
+  return lanes.filter(({ standing }) => !standing.isDoubtful);
 }
 
 /** `sender` may be written with spaces, dots, hyphens and parentheses, with or without `+`; an alphanumeric one is no number. */

@@ -6,9 +6,9 @@ import type { Hmac } from '../journal/hmac-key.js';
 import type { Journal } from '../journal/journal.js';
 import { maskNumber } from '../mask.js';
 import type { SmsModem } from '../modem/sms-modem.js';
-import type { Whereabouts } from '../policy/request.js';
-import type { KeyedRequest, Outcome } from './idempotency.js';
-import type { Message } from './message.js';
+import type { Subject } from '../policy/request.js';
+import type { KeyedRequest } from './idempotency.js';
+import type { Message, Outcome } from './message.js';
 import { knownIccid } from './sim-budget.js';
 
 export interface RecorderOptions {
@@ -28,15 +28,19 @@ export class Recorder {
   }
 
   /** The record of a message that has come in. */
-  open(message: Message, segments: number, where: Whereabouts, key: KeyedRequest | undefined): MessageRecord {
+  open(message: Message, segments: number, subject: Subject, key: KeyedRequest | undefined): MessageRecord {
     const { id, caller, recipient } = message;
+    const { country, recipientHmac, blockHmac, ipHmac } = subject;
     const entry: MessageEntry = {
       id,
       atMs: this.#options.now(),
       caller,
       recipientMasked: maskNumber(recipient),
       segments,
-      ...where,
+      country,
+      recipientHmac,
+      blockHmac,
+      ...(ipHmac !== undefined && { ipHmac }),
       ...key,
     };
     return new MessageRecord(entry, segments, this.#options);

@@ -12,7 +12,8 @@ import type {
 import { type Hold, holdKinds } from '../policy/holds.js';
 import type { Policy } from '../policy/policy.js';
 import { capMonthMs, type SimCaps } from '../policy/sim-caps.js';
-import { type Idempotency, keptMs, type Outcome, type RememberedRequest } from './idempotency.js';
+import { type Idempotency, keptMs, type RememberedRequest } from './idempotency.js';
+import type { Outcome } from './message.js';
 
 /** How far back {@link restore} needs to know, in milliseconds. */
 export const memoryMs = { messages: keptMs, simUses: capMonthMs } as const;

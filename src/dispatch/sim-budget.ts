@@ -29,20 +29,16 @@ export function simKey(modem: SmsModem, hmac: Hmac): string {
 /** @param capsOf the caps of a modem as configured now */
 export function createSimBudget(simCaps: SimCaps, capsOf: (modem: string) => Caps, hmac: Hmac): SimBudget {
   return {
-    refusal(modem: SmsModem, { ticket, sms }: PendingMessage, segmentsBefore: number): SendError | undefined {
-      const segments = segmentsBefore + sms.segments.length;
-      const reached = simCaps.isReached(
-        simKey(modem, hmac),
-        capsOf(modem.name),
-        ticket.recipientHmac,
-        segments,
-      );
+    refusal(modem: SmsModem, message: PendingMessage, segmentsBefore: number): SendError | undefined {
+      const caps = capsOf(modem.name);
+      if (Object.values(caps).every((cap) => cap === undefined)) return undefined;
+      const segments = segmentsBefore + message.segments;
+      const reached = simCaps.isReached(simKey(modem, hmac), caps, message.recipientHmac, segments);
       if (reached === undefined) return undefined;
       const { cap, retryAfterMs } = reached;
       const detail = `the SIM of modem ${modem.name} has sent all it may (${cap} of this modem in the configuration)`;
       return new SendError('sim_cap_reached', { detail, retryAfterMs });
     },
-    take: (modem, { ticket, sms }) =>
-      simCaps.take(simKey(modem, hmac), ticket.recipientHmac, sms.segments.length),
+    take: (modem, { recipientHmac, segments }) => simCaps.take(simKey(modem, hmac), recipientHmac, segments),
   };
 }

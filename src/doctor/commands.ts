@@ -9,7 +9,7 @@ import { maskNumber } from '../mask.js';
 import type { Stick } from '../modem/discovery/stick.js';
 import { listSticks } from '../modem/discovery/sticks.js';
 import type { Modem } from '../modem/modem.js';
-import type { ModemSnapshot } from '../modem/sms-modem.js';
+import { canSend, type ModemSnapshot } from '../modem/sms-modem.js';
 import { readRecipient } from '../recipient.js';
 import { chooseModem } from './choose.js';
 import { stoppedAnswering } from './direct.js';
@@ -144,7 +144,7 @@ const isOpen = ({ phase }: ModemSnapshot) => openPhases.has(phase);
 function judgePhase({ phase, phaseSince, reason }: ModemSnapshot): Finding {
   const seconds = Math.round((performance.now() - phaseSince) / 1000);
   const what = `${phase} for ${seconds} s${reason === undefined ? '' : `: ${reason}`}`;
-  if (phase === 'ready' || phase === 'sending') return ok('state', what);
+  if (canSend(phase)) return ok('state', what);
   if (phase === 'stalled')
     return warning('state', what, 'it takes nothing else until the network has answered: wait 3 minutes');
   return error('state', what);
@@ -178,7 +178,7 @@ function createUssd(daemon: OwnDaemon): ControlCommand {
     if (objection !== undefined) throw new ControlError(objection);
     const modem = chooseModem(daemon.modems, name);
     const { phase, reason } = modem.snapshot();
-    if (phase !== 'ready' && phase !== 'sending')
+    if (!canSend(phase))
       throw new ControlError(`modem "${modem.name}" is ${phase}${reason === undefined ? '' : `: ${reason}`}`);
     if (asking.has(modem.name)) throw new ControlError(`modem "${modem.name}" is asking the carrier already`);
     asking.add(modem.name);

@@ -15,6 +15,9 @@ export type ModemPhase =
   | 'lost'
   | 'stopped';
 
+/** The phases in which a modem takes messages; one that is sending will be free. */
+export const canSend = (phase: ModemPhase): boolean => phase === 'ready' || phase === 'sending';
+
 /** One look at a modem; plain data for status pages, readiness and admission. Texts are untrusted (they come from the air). */
 export interface ModemSnapshot {
   name: string;

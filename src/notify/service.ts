@@ -1,8 +1,8 @@
 import type { Logger } from 'winston';
-import type { ModemSnapshot } from '../modem/sms-modem.js';
+import { canSend, type ModemSnapshot } from '../modem/sms-modem.js';
 import { monotonicUsec, type Notification, type ServiceManager } from './protocol.js';
 import type { Notify } from './sender.js';
-import { isUsable, statusText } from './status.js';
+import { statusText } from './status.js';
 
 /** What is told about each modem. */
 export interface WatchedModem {
@@ -193,7 +193,7 @@ class ToldManager implements ServiceNotifier {
   }
 
   #usableNow(): string {
-    return this.#modems.map((modem) => (isUsable(modem.snapshot()) ? '1' : '0')).join('');
+    return this.#modems.map((modem) => (canSend(modem.snapshot().phase) ? '1' : '0')).join('');
   }
 
   /** Empty when it is what was told last. */

@@ -1,5 +1,5 @@
 import { shownName } from '../doctor/untrusted.js';
-import type { ModemPhase, ModemSnapshot } from '../modem/sms-modem.js';
+import { canSend, type ModemPhase, type ModemSnapshot } from '../modem/sms-modem.js';
 
 /** What a phase is called where people read it at a glance. */
 const words: Readonly<Record<ModemPhase, string>> = {
@@ -19,18 +19,16 @@ const words: Readonly<Record<ModemPhase, string>> = {
 const maxText = 500;
 const maxName = 32;
 
-export const isUsable = ({ phase }: ModemSnapshot): boolean => phase === 'ready' || phase === 'sending';
-
 /** The modems' states in one line: `1 of 2 modems ready: main ready (Vodafone, -73 dBm), spare locked`. */
 export function statusText(modems: readonly ModemSnapshot[]): string {
-  const ready = modems.filter(isUsable).length;
+  const ready = modems.filter(({ phase }) => canSend(phase)).length;
   const noun = modems.length === 1 ? 'modem' : 'modems';
   return cut(`${ready} of ${modems.length} ${noun} ready: ${modems.map(oneModem).join(', ')}`, maxText);
 }
 
 function oneModem(modem: ModemSnapshot): string {
   const said = `${cut(shownName(modem.name), maxName)} ${words[modem.phase]}`;
-  if (!isUsable(modem)) return said;
+  if (!canSend(modem.phase)) return said;
   const { operator, signalDbm } = modem;
   const details = [
     operator === undefined ? '' : cut(shownName(operator), maxName),

@@ -10,7 +10,7 @@ import { subscriberOf } from '../number/subscriber.js';
 import { Alarm, isShared, type NearlyFull, nearlyFullCount } from './alarm.js';
 import { clientNetwork } from './client-network.js';
 import { type Hold, Holds, holdKinds } from './holds.js';
-import { lookUp, type Numbering } from './numbering.js';
+import { lookUp } from './numbering.js';
 import {
   earlierOneObstacle,
   holdObstacle,
@@ -19,7 +19,7 @@ import {
   windowObstacle,
 } from './obstacle.js';
 import { refuseRecipient } from './recipient-rules.js';
-import type { Explanation, PolicyRequest, PolicyRow, Refusal, Reservation, Whereabouts } from './request.js';
+import type { Explanation, PolicyRequest, PolicyRow, Refusal, Reservation, Subject } from './request.js';
 import { type Entry, type Keys, SlidingWindows } from './windows.js';
 
 export interface PolicyOptions {
@@ -36,16 +36,6 @@ export interface PolicyOptions {
   onNearlyFull?: (limit: NearlyFull) => void;
   /** How many messages are remembered; default and bound as {@link SlidingWindows}. */
   capacity?: number;
-}
-
-interface Subject {
-  /** As it would be dialled, and as it is counted. */
-  recipient: { number: string; countedAs: string };
-  numbering: Numbering;
-  keys: Keys;
-  recipientHmac: string;
-  blockHmac: string;
-  ipHmac: string | undefined;
 }
 
 /**
@@ -86,9 +76,8 @@ export class Policy {
    * Counts the message and lets it in. Throws a `SendError` of code `recipient_invalid`, `recipient_not_allowed` or `rate_limited`, whose detail names the limit
    * that lasts longest; `retryAfterMs` is when the same request would pass if nobody else came.
    */
-  admit(request: PolicyRequest): Reservation {
+  admit(subject: Subject): Reservation {
     const now = this.#now();
-    const subject = this.#subject(request);
     const { refusal, lockOut } = this.#judge(subject, now);
     if (lockOut) this.#begin(lockOut, now);
     if (refusal) {
@@ -106,16 +95,10 @@ export class Policy {
     return this.#reservation(subject, entry);
   }
 
-  /** What a message is counted by, whether it is let in or not. */
-  whereabouts(request: PolicyRequest): Whereabouts {
-    const { recipientHmac, blockHmac, ipHmac, numbering } = this.#subject(request);
-    return { recipientHmac, blockHmac, country: numbering.group, ...(ipHmac !== undefined && { ipHmac }) };
-  }
-
   /** What {@link admit} would do, and why. Changes nothing. Without `caller`, what counts by it is left out. */
   explain(request: Omit<PolicyRequest, 'caller'> & { caller?: string }): Explanation {
     const now = this.#now();
-    const subject = this.#subject(request);
+    const subject = this.subjectOf(request);
     const fills = limitNames.flatMap((name) =>
       this.#config.limits[name].flatMap((limit) => this.#windows.fill(name, limit, subject.keys, now) ?? []),
     );
@@ -155,7 +138,8 @@ export class Policy {
     this.#config = config;
   }
 
-  #subject({ recipient, caller, clientIp }: Partial<PolicyRequest> & { recipient: string }): Subject {
+  /** What a request is judged and counted by, whether it is let in or not. Without `caller`, what counts by it is left out. */
+  subjectOf({ recipient, caller, clientIp }: Partial<PolicyRequest> & { recipient: string }): Subject {
     const subscriber = subscriberOf(recipient);
     const { countedAs } = subscriber;
     const numbering = lookUp(recipient, subscriber);
@@ -165,11 +149,13 @@ export class Policy {
       blockHmac: this.#hmac('block', countedAs.slice(0, -4)),
       ipHmac: network === undefined ? undefined : this.#hmac('client_ip', network),
     };
+    const country = numbering.group;
     return {
       recipient: { number: recipient, countedAs },
       numbering,
+      country,
       ...hmacs,
-      keys: keysOf({ ...hmacs, caller, country: numbering.group }),
+      keys: keysOf({ ...hmacs, caller, country }),
     };
   }
 
@@ -284,20 +270,22 @@ export class Policy {
   }
 
   #reservation(subject: Subject, entry: Entry): Reservation {
-    const { numbering, recipientHmac, blockHmac, ipHmac } = subject;
+    let holders = 1;
     let isSettled = false;
     let hasStalled = false;
-    return {
-      country: numbering.group,
-      recipientHmac,
-      blockHmac,
-      ...(ipHmac !== undefined && { ipHmac }),
+    const reservation: Reservation = {
+      share: () => {
+        holders += 1;
+        return reservation;
+      },
       keep: () => {
         isSettled = true;
         entry.isKept = true;
       },
       giveBack: () => {
-        if (!isSettled) this.#windows.remove(entry);
+        holders -= 1;
+        if (isSettled || holders > 0) return;
+        this.#windows.remove(entry);
         isSettled = true;
       },
       stalled: () => {
@@ -305,6 +293,7 @@ export class Policy {
         hasStalled = true;
       },
     };
+    return reservation;
   }
 }
 

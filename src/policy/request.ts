@@ -2,7 +2,7 @@ import type { LimitName } from '../config/policy.js';
 import type { Hold, HoldKind } from './holds.js';
 import type { Numbering } from './numbering.js';
 import type { RecipientRefusal } from './recipient-rules.js';
-import type { Fill } from './windows.js';
+import type { Fill, Keys } from './windows.js';
 
 /** Who wants to write to whom. */
 export interface PolicyRequest {
@@ -14,19 +14,29 @@ export interface PolicyRequest {
   clientIp?: string;
 }
 
-/** What a message is counted by. */
-export interface Whereabouts {
+/** What a request is judged and counted by; found out once for each message. */
+export interface Subject {
+  /** As it would be dialled, and as it is counted. */
+  readonly recipient: { readonly number: string; readonly countedAs: string };
+  readonly numbering: Numbering;
   /** ISO 3166-1 alpha-2, else `+` and a calling code: what the message is counted by per country. */
   readonly country: string;
   /** Of the one spelling that its subscriber is counted by. */
   readonly recipientHmac: string;
   /** Of all but the last four digits. */
   readonly blockHmac: string;
-  readonly ipHmac?: string;
+  readonly ipHmac: string | undefined;
+  /** By which windows it is counted. */
+  readonly keys: Keys;
 }
 
-/** A message that was let in. Exactly one of `keep` and `giveBack` is called, once its outcome is known; what comes second does nothing. */
-export interface Reservation extends Whereabouts {
+/**
+ * A message that was let in. Each holder calls exactly one of `keep` and `giveBack`, once its outcome is known; what
+ * comes after a `keep` does nothing.
+ */
+export interface Reservation {
+  /** The newer message that takes the place of this one has the same place within the limits: at most one of them is sent. */
+  share(): Reservation;
   /** The message may have been submitted, or the network refused it: it counts. */
   keep(): void;
   /** Nothing was started: it never counted. */

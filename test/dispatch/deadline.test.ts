@@ -19,7 +19,7 @@ describe('the deadline', () => {
       code: 'deadline_unreachable',
       submitted: 'no',
       retryAfterMs: 1000,
-      progress: { segments: 1, modem: 'main', waitedMs: 9000, tookMs: 9000 },
+      progress: { segments: 1, waitedMs: 9000, tookMs: 9000 },
     });
     expect(dispatch.waiting()).toBe(0);
     await finish(modem);

@@ -22,7 +22,7 @@ describe('superseding', () => {
         code: 'superseded',
         submitted: 'no',
         retryAfterMs: undefined,
-        progress: { segments: 1, modem: 'main' },
+        progress: { segments: 1 },
       },
       { code: 'superseded', submitted: 'no', progress: { waitedMs: 500, tookMs: 500 } },
     ]);

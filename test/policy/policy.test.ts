@@ -81,14 +81,14 @@ describe('a limit', () => {
   });
 
   it('is told with the HMACs that the journal keeps', () => {
-    const { send } = desk(off);
-    expect(send({ recipient: '+4915112345678', clientIp: '2001:db8::9' })).toMatchObject({
+    const { policy } = desk(off);
+    expect(policy.subjectOf({ recipient: '+4915112345678', clientIp: '2001:db8::9' })).toMatchObject({
       country: 'DE',
       recipientHmac: hmac('recipient', '+4915112345678'),
       blockHmac: hmac('block', '+491511234'),
       ipHmac: hmac('client_ip', '2001:db8:0:0::/64'),
     });
-    expect(send({ recipient: '+881612345678' })).not.toHaveProperty('ipHmac');
+    expect(policy.subjectOf({ recipient: '+881612345678' }).ipHmac).toBeUndefined();
   });
 
   it('refuses what cannot be remembered', () => {
@@ -144,7 +144,10 @@ describe('a restart', () => {
             if (outcome === 'stalled') reservation.stalled();
           }
           if (b?.passed && outcome !== 'giveBack') {
-            const { recipientHmac, blockHmac, country, ipHmac } = b.passed;
+            const { recipientHmac, blockHmac, country, ipHmac } = steady.policy.subjectOf({
+              caller: 'urn:Auth0',
+              ...request,
+            });
             rows.push({ at: now, caller: 'urn:Auth0', recipientHmac, blockHmac, country, ipHmac });
           }
         }

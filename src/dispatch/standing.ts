@@ -1,0 +1,65 @@
+/** Whether the trouble lies with a modem or its SIM rather than with the messages it is given. */
+
+/** So many different recipients refused in a row, and none accepted in between, speak against the SIM. */
+const refusalsToSuspect = 3;
+/** Milliseconds between tries of a suspect SIM while another modem works. */
+const suspectTrialMs = 300_000;
+/** Milliseconds for which a modem that could not begin a message is passed over; doubles with each failure in a row. */
+const firstPauseMs = 2_000;
+/** The longest such pause. */
+const longestPauseMs = 300_000;
+
+/**
+ * What one modem's last messages say of it. A SIM that is refused (no credit, barred, blocked as a
+ * spammer) is *suspect*; a modem that gives messages back unsent is *failing*. Both are passed over
+ * while another modem works, and tried now and then: else the one that fails fastest would take all.
+ */
+export class Standing {
+  /** At most {@link refusalsToSuspect} recipients. */
+  readonly #refused = new Set<string>();
+  /** Messages in a row that it gave back unsent. */
+  #failures = 0;
+  #lastFailureAt = Number.NEGATIVE_INFINITY;
+
+  get isSuspect(): boolean {
+    return this.#refused.size >= refusalsToSuspect;
+  }
+
+  /** Passed over while another works. */
+  get isDoubtful(): boolean {
+    return this.isSuspect || this.#failures > 0;
+  }
+
+  /** True when a message may be spent on finding out whether it works again. */
+  get isTrialDue(): boolean {
+    const pauseMs = Math.min(firstPauseMs * 2 ** (this.#failures - 1), longestPauseMs);
+    return performance.now() - this.#lastFailureAt >= (this.isSuspect ? suspectTrialMs : pauseMs);
+  }
+
+  /** The network took a message. @returns true when that ends a suspicion */
+  accepted(): boolean {
+    const was = this.isSuspect;
+    this.#refused.clear();
+    this.#failures = 0;
+    return was;
+  }
+
+  /** The network refused one, perhaps because of the SIM. @returns true when that makes it suspect */
+  refused(recipient: string): boolean {
+    this.#lastFailureAt = performance.now();
+    if (this.isSuspect) return false;
+    this.#refused.add(recipient);
+    return this.isSuspect;
+  }
+
+  /** It gave a message back that was surely not sent, for a reason of its own. */
+  gaveBack(): void {
+    this.#failures += 1;
+    this.#lastFailureAt = performance.now();
+  }
+
+  /** It was brought up anew: what it failed at before is mended, or shows again. */
+  cameBack(): void {
+    this.#failures = 0;
+  }
+}

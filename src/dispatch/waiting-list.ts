@@ -1,0 +1,84 @@
+/** The one list of all that waits for a modem, whichever will take it. */
+
+import type { PendingMessage } from './pending.js';
+
+/** A place in the list. Who holds it may change (supersede). */
+interface Place {
+  holder: PendingMessage;
+}
+
+/** In the order of their turns: what failed over, for it was admitted first; then as it came. */
+export class WaitingList implements Iterable<PendingMessage> {
+  readonly #failedOver = new Set<Place>();
+  readonly #arrived = new Set<Place>();
+  readonly #byKey = new Map<string, Place>();
+
+  /** How many wait. */
+  get size(): number {
+    return this.#failedOver.size + this.#arrived.size;
+  }
+
+  *[Symbol.iterator](): Iterator<PendingMessage> {
+    for (const { holder } of this.#failedOver) yield holder;
+    for (const { holder } of this.#arrived) yield holder;
+  }
+
+  /** The waiting message of the same caller, recipient and type: only the newer of the two is worth sending. */
+  sameAs({ supersedeKey }: PendingMessage): PendingMessage | undefined {
+    return this.#byKey.get(supersedeKey)?.holder;
+  }
+
+  /** At the end of the list, or of those that failed over. There must be no waiting one of the same key. */
+  add(message: PendingMessage, order: 'arrived' | 'failed over'): void {
+    const place: Place = { holder: message };
+    (order === 'arrived' ? this.#arrived : this.#failedOver).add(place);
+    this.#byKey.set(message.supersedeKey, place);
+    message.waitAt(() => this.#remove(place));
+  }
+
+  /** Gives the very place of a waiting message to a newer one; the older is left without a place. */
+  replace(older: PendingMessage, newer: PendingMessage): void {
+    const place = this.#byKey.get(older.supersedeKey);
+    if (place?.holder !== older) throw new Error(`message ${older.message.id} does not wait`);
+    older.losePlace();
+    place.holder = newer;
+    newer.waitAt(() => this.#remove(place));
+  }
+
+  /** Its turn has come. */
+  take(message: PendingMessage): void {
+    const place = this.#byKey.get(message.supersedeKey);
+    if (place?.holder !== message) throw new Error(`message ${message.message.id} does not wait`);
+    this.#remove(place);
+    message.losePlace();
+  }
+
+  #remove(place: Place): void {
+    this.#failedOver.delete(place);
+    this.#arrived.delete(place);
+    this.#byKey.delete(place.holder.supersedeKey);
+  }
+}
+
+/** Milliseconds for which a newer message makes an older one void; codes live a few minutes. */
+const voidMs = 10 * 60_000;
+/** Beyond it the one that was started longest ago is forgotten (I5). */
+const mostRemembered = 1_000;
+
+/** Which message of each caller, recipient and type was started last: a repeat of an older one must not come after it. */
+export class NewestStarted {
+  readonly #started = new Map<string, { order: number; at: number }>();
+
+  started({ supersedeKey, order }: PendingMessage): void {
+    const newest = Math.max(order, this.#started.get(supersedeKey)?.order ?? 0);
+    this.#started.delete(supersedeKey);
+    this.#started.set(supersedeKey, { order: newest, at: performance.now() });
+    const [oldest] = this.#started.keys();
+    if (this.#started.size > mostRemembered && oldest !== undefined) this.#started.delete(oldest);
+  }
+
+  hasStartedAfter({ supersedeKey, order }: PendingMessage): boolean {
+    const newest = this.#started.get(supersedeKey);
+    return newest !== undefined && newest.order > order && performance.now() - newest.at < voidMs;
+  }
+}
