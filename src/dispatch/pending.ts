@@ -19,7 +19,7 @@ export interface PendingOptions {
   /** What the journal is told of it. */
   record: MessageRecord;
   /** Told what became of it after its caller was answered. Must not throw. */
-  onLate(truth: Outcome): void;
+  onLate: (truth: Outcome) => void;
 }
 
 /**

@@ -103,7 +103,7 @@ export class MessageQueue {
 
   async #drain(): Promise<void> {
     for (const stopListening of this.#stopListening) stopListening();
-    for (const message of [...this.#waiting]) message.reject(shuttingDown());
+    for (const message of this.#waiting) message.reject(shuttingDown());
     await Promise.all(this.#lanes.map((lane) => lane.onIdle()));
   }
 
