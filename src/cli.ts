@@ -10,9 +10,18 @@ process.setSourceMapsEnabled(true);
 try {
   await run(process.argv);
 } catch (error) {
-  if (!isForPeople(error)) throw error;
-  console.error(`simgate: ${error.message}`);
-  process.exitCode = error.name === 'ConfigError' ? wrongConfiguration : 1;
+  process.exitCode = await tell(error);
+}
+
+/** Says what ended the command; resolves with the exit code. */
+async function tell(error: unknown): Promise<number> {
+  if (isForPeople(error)) {
+    console.error(`simgate: ${error.message}`);
+    return error.name === 'ConfigError' ? wrongConfiguration : 1;
+  }
+  const { fatalText } = await import('./error-text.js');
+  console.error(fatalText(error));
+  return 1;
 }
 
 /** The daemon has a way in of its own: what reads the other commands would stay in its memory for years. */

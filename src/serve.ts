@@ -1,4 +1,5 @@
 import { type Daemon, startDaemon } from './daemon.js';
+import { fatalText } from './error-text.js';
 
 /**
  * `simgate serve`: runs until SIGTERM or SIGINT; a second one ends at once. An error nobody caught is logged and ends the
@@ -14,7 +15,7 @@ export async function serve(configFile: string, env: NodeJS.ProcessEnv): Promise
     daemon?.stop().then(() => process.exit(0), die);
   };
   const die = (error: unknown): void => {
-    console.error(error);
+    console.error(fatalText(error));
     if (!daemon) process.exit(1);
     daemon.log.error('an error that nobody caught: ending, to be started anew', { event: 'fatal', error });
     daemon.log.once('finish', () => process.exit(1)).end();

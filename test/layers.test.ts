@@ -23,7 +23,9 @@ const ranks: readonly (readonly string[])[] = [
   ['at', 'sms'],
   ['serial'],
   ['config', 'log', 'token', 'stamp-clock', 'recipient'],
-  ['errors', 'mask', 'number', 'trusted-path', 'version', 'e164', 'key-id', 'counted'],
+  ['error-text'],
+  ['errors', 'foreign'],
+  ['mask', 'number', 'trusted-path', 'version', 'e164', 'key-id', 'counted'],
 ];
 /** Beside the ranks: what a layer may not know although it is below. */
 const forbidden: readonly (readonly [from: string, to: string])[] = [

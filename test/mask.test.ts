@@ -24,7 +24,7 @@ test.each([
   ['+CUSD: 0,"Guthaben 7,42 EUR",15', '+CUSD: 0,…'],
   ['8949020000012345678', '…78'],
   ['+CIMI: 262011234567890', '+CIMI: …90'],
-  ['\x1b[31mevil\r\n', '\\x1b[31mevil\\x0d\\x0a'],
+  ['\x1b[31mevil\r\n', '\\u001b[31mevil'],
   ['+CREG: 0,1', '+CREG: 0,1'],
 ])('the AT line %j is logged as %j', (line, logged) => {
   expect(redactAtLine(line)).toBe(logged);

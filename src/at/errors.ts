@@ -1,3 +1,4 @@
+import { foreignWords } from '../foreign.js';
 import type { FinalError } from './lines.js';
 import type { AtStage } from './machine.js';
 
@@ -11,8 +12,8 @@ export class AtCommandError extends Error {
   readonly lines: readonly string[];
 
   constructor(command: string, final: FinalError, stage: AtStage, lines: readonly string[]) {
-    const words = final.kind === 'ERROR' ? final.text : `${final.kind} ${final.code ?? final.text}`;
-    super(`${command}: the modem answered ${words}`);
+    const words = final.code ?? foreignWords(final.text);
+    super(`${command}: the modem answered ${final.kind === 'ERROR' ? words : `${final.kind} ${words}`}`);
     this.final = final;
     this.stage = stage;
     this.lines = lines;

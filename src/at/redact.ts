@@ -1,17 +1,16 @@
-import { maskNumber } from '../mask.js';
+import { foreignWords } from '../foreign.js';
+
+/** Characters of a line that are worth a log. */
+const longestLine = 300;
 
 /**
- * A line of the AT dialogue as it may stand in a log (I6): PDUs as their length, PINs and USSD texts gone, every run of digits
- * that could be a telephone number, IMSI, ICCID or IMEI masked, control characters escaped.
+ * A line of the AT dialogue as it may stand in a log (I6): PINs and USSD texts gone, and the rest as {@link foreignWords}, PDUs among it as their
+ * length.
  */
 export function redactAtLine(line: string): string {
-  return line
-    .replace(/[\x00-\x1f\x7f-\xff]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`)
-    .replace(/(\+CPIN=|\+CPWD=|\+CLCK=)(.*)/i, '$1…')
-    .replace(/(\+CUSD[:=] *\d*,?)(.*)/i, '$1…')
-    .replace(/(\+CSIM[:=] *\d*,?)(.*)/i, '$1…')
-    .replace(/[0-9A-Fa-f]{16,}/g, (hex) =>
-      /[A-Fa-f]/.test(hex) || hex.length > 22 ? `<${hex.length >> 1} octets>` : maskNumber(hex),
-    )
-    .replace(/\+?\d{7,}/g, maskNumber);
+  const withoutSecrets = line
+    .replace(/(\+(?:CPIN|CPIN2|CPWD|CLCK) *=)(.*)/is, '$1…')
+    .replace(/(\+CUSD[:=] *\d*,?)(.*)/is, '$1…')
+    .replace(/(\+CSIM[:=] *\d*,?)(.*)/is, '$1…');
+  return foreignWords(withoutSecrets, longestLine);
 }

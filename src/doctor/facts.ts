@@ -1,4 +1,5 @@
 import { AtTimeout } from '../at/errors.js';
+import { foreignWords } from '../foreign.js';
 import { maskNumber } from '../mask.js';
 import {
   firmware,
@@ -11,7 +12,6 @@ import {
 } from '../modem/inquiry.js';
 import type { Modem, SimState } from '../modem/modem.js';
 import type { RegistrationStats } from '../modem/registration.js';
-import { shownName } from './untrusted.js';
 
 /** What a modem says of itself, masked and escaped. What it did not tell is undefined. */
 export interface ModemFacts {
@@ -69,8 +69,8 @@ export async function examine(modem: Modem, { signal, prepare }: ExamineOptions)
   };
   try {
     const { manufacturer, model } = modem.identity;
-    if (manufacturer !== undefined) facts.manufacturer = shownName(manufacturer);
-    if (model !== undefined) facts.model = shownName(model);
+    if (manufacturer !== undefined) facts.manufacturer = foreignWords(manufacturer);
+    if (model !== undefined) facts.model = foreignWords(model);
     await note('firmware', async () => named(await firmware(modem)));
     await note('imei', async () => masked(await modem.imei()));
     await note('functionality', () => functionality(modem));
@@ -91,7 +91,7 @@ export async function examine(modem: Modem, { signal, prepare }: ExamineOptions)
   }
 }
 
-const named = (text: string | undefined) => (text === undefined ? undefined : shownName(text));
+const named = (text: string | undefined) => (text === undefined ? undefined : foreignWords(text));
 
 const masked = (digits: string | undefined) =>
   digits === undefined ? undefined : digits === '' ? '' : maskNumber(digits);

@@ -1,5 +1,6 @@
 import type { Selector } from '../config/selector.js';
 import type { ModemConfig } from '../config.js';
+import { foreignWords } from '../foreign.js';
 import { maskNumber } from '../mask.js';
 import { type Candidate, candidatesFor } from '../modem/discovery/select.js';
 import type { Stick } from '../modem/discovery/stick.js';
@@ -80,7 +81,7 @@ export async function discoveredTargets(sticks: readonly Stick[], roots: Roots):
 /** What to call a stick: what it is and where it is plugged in. */
 export function stickName({ model, usb, ports }: Stick): string {
   if (usb === undefined) return ports[0]?.tty ?? 'serial port';
-  return `${model ?? usb.product ?? 'USB modem'} at USB port ${usb.busPath}`;
+  return `${model ?? foreignWords(usb.product ?? 'USB modem')} at USB port ${usb.busPath}`;
 }
 
 /** `device` as configured, but for an IMEI, which is shown nowhere whole. */

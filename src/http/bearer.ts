@@ -1,6 +1,7 @@
 import type { webcrypto } from 'node:crypto';
 import { decodeJwt, errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose';
 import { SendError, type SendErrorCode } from '../errors.js';
+import { foreignWords } from '../foreign.js';
 import { importHs256Key } from '../token.js';
 import type { LimitedLog } from './limited-log.js';
 
@@ -165,7 +166,7 @@ interface Refusal {
 function explain(error: unknown, claims: JWTPayload, expected: BearerOptions['expected']): Refusal {
   if (error instanceof errors.JWTExpired) {
     const what = error.claim === 'iat' ? `iat is older than ${expected.maxTokenAgeS} s` : 'exp is past';
-    const reason = `${what} (${shown(claims[error.claim])}); do the clocks agree?`;
+    const reason = `${what} (${shown(claims, error.claim)}); do the clocks agree?`;
     return { code: 'token_expired', check: error.claim, reason, detail: what };
   }
   if (error instanceof errors.JWTClaimValidationFailed) {
@@ -174,8 +175,9 @@ function explain(error: unknown, claims: JWTPayload, expected: BearerOptions['ex
       ['sub', expected.subject],
       ['aud', expected.audience],
     ]).get(claim);
-    const is = error.reason === 'missing' ? `${claim} is missing` : `${claim} is ${shown(claims[claim])}`;
-    const reason = wanted === undefined ? `${is}: ${error.message}` : `${is}, expected ${shown(wanted)}`;
+    const is = error.reason === 'missing' ? `${claim} is missing` : `${claim} is ${shown(claims, claim)}`;
+    const reason =
+      wanted === undefined ? `${is}: ${error.message}` : `${is}, expected ${JSON.stringify(wanted)}`;
     return { code: 'token_invalid', check: claim, reason, detail: `the claim ${claim} is not as expected` };
   }
   if (error instanceof errors.JWSSignatureVerificationFailed) {
@@ -208,18 +210,34 @@ function shownClaims(claims: JWTPayload): Record<string, string> {
   const names = ['sub', 'aud', 'iat', 'exp', 'nbf', 'iss', 'jti'].filter(
     (name) => claims[name] !== undefined,
   );
-  return Object.fromEntries(names.map((name) => [name, shown(claims[name])]));
+  return Object.fromEntries(names.map((name) => [name, shown(claims, name)]));
 }
 
-/** At most 128 characters of what a stranger wrote. Lists are shown one level deep: `JSON.stringify` recurses, and a deep one ends it. */
-function shown(claim: unknown): string {
-  const isList = Array.isArray(claim);
-  const text = isList ? `[${claim.slice(0, 16).map(shownScalar).join(',')}]` : shownScalar(claim);
-  return text.length > 128 ? `${text.slice(0, 127)}…` : text;
+/** Claims that are a time (RFC 7519 4.1). */
+const times: ReadonlySet<string> = new Set(['exp', 'nbf', 'iat']);
+
+/**
+ * At most 128 characters of what a stranger wrote, through the one door for foreign words. Lists are shown one level deep: `JSON.stringify` recurses,
+ * and a deep one ends it.
+ */
+function shown(claims: JWTPayload, name: string): string {
+  const claim = claims[name];
+  const text = Array.isArray(claim)
+    ? `[${claim.slice(0, 16).map(shownScalar).join(',')}]`
+    : shownScalar(claim);
+  const time = times.has(name) ? asTime(claim) : undefined;
+  return time ?? foreignWords(text, 128);
+}
+
+/** A NumericDate (RFC 7519 2) as ISO 8601, which nobody takes for a number that could be called. */
+function asTime(claim: unknown): string | undefined {
+  const date = typeof claim === 'number' ? new Date(claim * 1000) : undefined;
+  return date === undefined || Number.isNaN(date.getTime()) ? undefined : date.toISOString();
 }
 
 function shownScalar(value: unknown): string {
   if (Array.isArray(value)) return '[…]';
   if (typeof value === 'object' && value !== null) return '{…}';
-  return JSON.stringify(value) ?? 'undefined';
+  // Masked before it is quoted: the escapes of JSON are digits too.
+  return JSON.stringify(typeof value === 'string' ? foreignWords(value, 128) : value) ?? 'undefined';
 }

@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import { SendError, type SendErrorCode } from '../errors.js';
+import { asItMayLeave } from '../foreign.js';
 
 interface ProblemKind {
   /** The HTTP status (RFC 9110 15, RFC 6585 5). Auth0 shows its operator nothing else, so each means one thing. */
@@ -63,11 +64,11 @@ export function toProblemAnswer(error: SendError, id: string): ProblemAnswer {
     type: `urn:simgate:problem:${error.code}`,
     title,
     status,
-    detail: silent ? undefined : error.detail,
+    detail: silent ? undefined : asItMayLeave(error.detail),
     code: error.code,
     submitted: error.submitted,
     id,
-    cause_code: silent ? undefined : error.causeCode,
+    cause_code: silent ? undefined : asItMayLeave(error.causeCode),
   });
   const headers: Record<string, string> = {
     'Content-Type': 'application/problem+json',

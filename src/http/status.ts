@@ -2,6 +2,7 @@ import type Koa from 'koa';
 import type Router from 'koa-router';
 import { isLoopback } from '../config.js';
 import { SendError } from '../errors.js';
+import { asItMayLeave } from '../foreign.js';
 import type { RequestState } from './error-exit.js';
 
 /** `/livez`: this process answers. `/readyz`: 200 when a message could be sent now, else 503. No detail in either. */
@@ -20,7 +21,7 @@ export function addHealthRoutes(router: Router<RequestState>, isReady: () => boo
 export function addStatusPage(router: Router<RequestState>, snapshot: () => unknown): void {
   router.get('/', (ctx) => {
     ctx.type = 'json';
-    ctx.body = `${JSON.stringify(snapshot(), undefined, 2)}\n`;
+    ctx.body = `${JSON.stringify(snapshot(), (_, value: unknown) => asItMayLeave(value), 2)}\n`;
   });
 }
 

@@ -1,5 +1,6 @@
 import type { FinalError } from '../at/lines.js';
 import type { AtStage } from '../at/machine.js';
+import { foreignWords } from '../foreign.js';
 
 /**
  * What an error says about *this* message.
@@ -143,8 +144,8 @@ export function cmsCodeOf(error: FinalError): number | undefined {
 
 /** The code as people look it up: `CMS 38 (network out of order)`. */
 export function describeFinalError(error: FinalError): string {
-  if (error.kind === 'ERROR') return error.text;
-  if (error.code === undefined) return `${error.kind} ${error.text.replace(/[^ -~]/g, '?').slice(0, 48)}`;
+  if (error.kind === 'ERROR') return foreignWords(error.text);
+  if (error.code === undefined) return `${error.kind} ${foreignWords(error.text, 48)}`;
   const meaning = tables[error.kind].find(([code]) => code === error.code)?.[2];
   return `${error.kind} ${error.code}${meaning ? ` (${meaning})` : ''}`;
 }

@@ -1,7 +1,6 @@
 import { expect, it } from 'vitest';
 import { countLevels, type DoctorReport, error, ok, warning } from '../../src/doctor/finding.js';
 import { renderReport } from '../../src/doctor/render.js';
-import { escapeControls, shownName } from '../../src/doctor/untrusted.js';
 
 const report: DoctorReport = {
   version: '1.2.3',
@@ -56,25 +55,4 @@ it('says through which daemon, and when all is well', () => {
 
 it('counts the findings of each level', () => {
   expect(countLevels([error('a', ''), error('b', ''), ok('c', '')])).toEqual({ ok: 1, warning: 0, error: 2 });
-});
-
-it.each([
-  ['\u001b[2J', '\\u001b[2J'],
-  ['a\u009bb\u007f', 'a\\u009bb\\u007f'],
-  ['evil\u202etxt', 'evil\\u202etxt'],
-  ['a\r\nb', 'a\\u000d\\u000ab'],
-  ['Grüße 😀', 'Grüße 😀'],
-])('%j cannot steer a terminal', (text, shown) => {
-  expect(escapeControls(text)).toBe(shown);
-});
-
-it.each([
-  ['EC25EFAR06A06M4G', 'EC25EFAR06A06M4G'],
-  ['Revision 20190312', 'Revision 20190312'],
-  [' 26201 ', '26201'],
-  ['IMEI 867000000000069', 'IMEI …69'],
-  ['call +4915112345678', 'call +49…78'],
-  ['x'.repeat(100), 'x'.repeat(64)],
-])('the name %j is shown as %j', (name, shown) => {
-  expect(shownName(name)).toBe(shown);
 });

@@ -1,0 +1,40 @@
+import { escapeControls, withoutNumbers } from './foreign.js';
+
+/**
+ * What may be told of an error: its name, message, stack and codes, and nothing else of it, for it may carry the text, PDU or token that it is about
+ * as a property.
+ */
+export function errorFields(error: Error) {
+  const code = 'code' in error ? error.code : undefined;
+  const submitted = 'submitted' in error ? error.submitted : undefined;
+  return { name: error.name, message: error.message, code, submitted, stack: stackOf(error) };
+}
+
+/** The errors that led to this one, nearest first; bounded, since a chain may lead back to itself. */
+export function causesOf(error: Error): Error[] {
+  const causes: Error[] = [];
+  let { cause } = error;
+  while (cause instanceof Error && causes.length < 8) {
+    causes.push(cause);
+    ({ cause } = cause);
+  }
+  return causes;
+}
+
+export function stackOf(error: Error): string {
+  return error.stack ?? `${error.name}: ${error.message}`;
+}
+
+/**
+ * The stacks of a thrown thing and its causes, for the standard error of a process that ends by it. Node's own way prints every property. What is no
+ * error is not told at all.
+ */
+export function fatalText(thrown: unknown): string {
+  if (!(thrown instanceof Error)) return `something was thrown that is no error (${typeof thrown})`;
+  const stacks = [stackOf(thrown), ...causesOf(thrown).map((cause) => `caused by ${stackOf(cause)}`)];
+  return stacks
+    .join('\n')
+    .split('\n')
+    .map((line) => escapeControls(withoutNumbers(line)))
+    .join('\n');
+}
