@@ -92,7 +92,7 @@ it('no label has a value from outside its closed set', () => {
     status: /^[2-5]\d\d$/,
     code: new RegExp(`^(|sent|other|\\d{1,3}|${sendErrorCodes.join('|')})$`),
     reason: new RegExp(
-      `^(${[...limitNames, ...holdKinds].join('|')}|countries|refuse_(types|prefixes)|memory)$`,
+      `^(${[...limitNames, ...holdKinds].join('|')}|countries|refuse_(types|prefixes)|length|memory)$`,
     ),
     cap: /^(per_day|per_month|recipients_per_month)$/,
     submitted: /^(yes|no|partly|unknown)$/,

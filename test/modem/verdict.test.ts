@@ -57,6 +57,10 @@ test('codes are described as people look them up', () => {
   expect(describeFinalError({ kind: 'CMS', code: 38, text: '38' })).toBe('CMS 38 (network out of order)');
   expect(describeFinalError({ kind: 'CMS', code: 9999, text: '9999' })).toBe('CMS 9999');
   expect(describeFinalError({ kind: 'CME', code: undefined, text: `x\n${'y'.repeat(99)}` })).toBe(
-    `CME x?${'y'.repeat(46)}`,
+    `CME x\\u000a${'y'.repeat(40)}…`,
   );
+  expect(describeFinalError({ kind: 'CMS', code: undefined, text: '+4915112345678 barred' })).toBe(
+    'CMS +49…78 barred',
+  );
+  expect(describeFinalError({ kind: 'ERROR', code: undefined, text: 'ERROR' })).toBe('ERROR');
 });
