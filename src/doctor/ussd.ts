@@ -1,10 +1,6 @@
 import { ControlError } from '../control/protocol.js';
-<<<<<<< HEAD
-import { characterSet, requestUssd, UssdTimeout } from '../modem/inquiry.js';
-=======
 import { escapeControls } from '../foreign.js';
-import { characterSet, inStep, requestUssd, UssdTimeout } from '../modem/inquiry.js';
->>>>>>> 779d295 (One door for foreign words: numbers masked however they are written, printable, bounded; log, answers, status page, token claims, a fatal error)
+import { characterSet, requestUssd, UssdTimeout } from '../modem/inquiry.js';
 import type { Modem } from '../modem/modem.js';
 import { decodeUssd, encodeUssd } from './ussd-text.js';
 

@@ -1,10 +1,5 @@
-<<<<<<< HEAD
-import { shownName } from '../doctor/untrusted.js';
-import { canSend, type ModemPhase, type ModemSnapshot } from '../modem/sms-modem.js';
-=======
 import { foreignWords } from '../foreign.js';
-import type { ModemPhase, ModemSnapshot } from '../modem/sms-modem.js';
->>>>>>> 779d295 (One door for foreign words: numbers masked however they are written, printable, bounded; log, answers, status page, token claims, a fatal error)
+import { canSend, type ModemPhase, type ModemSnapshot } from '../modem/sms-modem.js';
 
 /** What a phase is called where people read it at a glance. */
 const words: Readonly<Record<ModemPhase, string>> = {
@@ -32,13 +27,8 @@ export function statusText(modems: readonly ModemSnapshot[]): string {
 }
 
 function oneModem(modem: ModemSnapshot): string {
-<<<<<<< HEAD
-  const said = `${cut(shownName(modem.name), maxName)} ${words[modem.phase]}`;
-  if (!canSend(modem.phase)) return said;
-=======
   const said = `${foreignWords(modem.name, maxName)} ${words[modem.phase]}`;
-  if (!isUsable(modem)) return said;
->>>>>>> 779d295 (One door for foreign words: numbers masked however they are written, printable, bounded; log, answers, status page, token claims, a fatal error)
+  if (!canSend(modem.phase)) return said;
   const { operator, signalDbm } = modem;
   const details = [
     operator === undefined ? '' : foreignWords(operator, maxName),
