@@ -12,7 +12,6 @@ import type { MetricsListener } from './metrics/listener.js';
 import { nearlyFullText } from './policy/alarm.js';
 import { Policy } from './policy/policy.js';
 import { SimCaps } from './policy/sim-caps.js';
-import { StampClock } from './stamp-clock.js';
 import type { StateDir } from './state-dir.js';
 
 /** All that counts messages, and outlives a restart by the journal. */
@@ -25,8 +24,8 @@ export interface Books {
   recorder: Recorder;
   /** Each call gives a greater number. */
   nextOrder(): number;
-  /** Wall clock milliseconds that never run backwards, not even over a restart. */
-  now(): number;
+  /** The wall clock as the journal has it: milliseconds since 1970 that no unsure leap moves. */
+  date(): number;
   /** Settles when what earlier runs knew is known again: perhaps long after the start, or never, see {@link Restoration}. */
   whenRestored: Promise<void>;
   isRestored(): boolean;
@@ -43,8 +42,9 @@ export async function openBooks(
   metrics: MetricsListener,
 ): Promise<Books> {
   const startedAt = performance.now();
-  const clock = new StampClock();
-  const now = () => clock.now();
+  const { clock } = stateDir;
+  const now = () => clock.stamp();
+  const date = () => clock.date();
   const hmac = await openHmacKey(join(stateDir.path, 'hmac.key'));
   const { retentionDays } = config.journal;
   const file = join(stateDir.path, 'journal.db');
@@ -52,7 +52,8 @@ export async function openBooks(
     file,
     retentionDays,
     log,
-    clock: now,
+    clock: date,
+    isClockSet: () => clock.isSet(),
     onFault: (fault) => metrics.journalFault(fault),
   });
   let orders = 0;
@@ -61,27 +62,30 @@ export async function openBooks(
     config: config.policy,
     hmac,
     now,
-    onHold: ({ kind, key, strikes, until }) => journal.saveHold({ kind, key, strikes, untilMs: until }),
+    onHold: ({ kind, key, strikes, until }) =>
+      journal.saveHold({ kind, key, strikes, untilMs: until - now() + date() }),
     onRefused: (refusal) => metrics.refused(refusal),
     onNearlyFull: (full) =>
       log.warn(nearlyFullText(full), { event: 'limit_nearly_full', limit: full.name, country: full.country }),
   });
   const simCaps = new SimCaps(now);
-  const idempotency = new Idempotency({ hmac, now, nextOrder, isBlind: () => restoration.isBlind() });
+  const idempotency = new Idempotency({
+    hmac,
+    now: () => clock.leastDate(),
+    nextOrder,
+    isBlind: () => restoration.isBlind(),
+  });
   const restoration = new Restoration({
     recent: journal.recent({
-      messagesSinceMs: now() - memoryMs.messages,
-      simUsesSinceMs: now() - memoryMs.simUses,
+      messagesSinceMs: clock.leastDate() - memoryMs.messages,
+      simUsesSinceMs: date() - memoryMs.simUses,
     }),
-    restore(recent) {
-      clock.startFrom(recent.newestAtMs ?? 0);
-      restore(recent, { policy, simCaps, idempotency });
-    },
+    restore: (recent) => restore(recent, { policy, simCaps, idempotency }, now() - date()),
     startedAt,
     log,
   });
   await restoration.inTime();
-  const recorder = new Recorder({ journal, hmac, now, statusOf: ({ code }) => problems[code].status });
+  const recorder = new Recorder({ journal, hmac, now: date, statusOf: ({ code }) => problems[code].status });
   return {
     hmac,
     journal,
@@ -90,7 +94,7 @@ export async function openBooks(
     idempotency,
     recorder,
     nextOrder,
-    now,
+    date,
     whenRestored: restoration.whenRestored,
     isRestored: () => restoration.isRestored(),
   };

@@ -1,4 +1,5 @@
 import type { Books } from './books.js';
+import type { Clock } from './clock/clock.js';
 import type { Config } from './config.js';
 import type { Dispatch } from './dispatch/dispatch.js';
 import { simKey } from './dispatch/sim-budget.js';
@@ -15,7 +16,7 @@ export interface DaemonParts {
   books: Books;
   /** The configuration in force. */
   config: () => Config;
-  clockIsSet: () => boolean;
+  clock: Clock;
 }
 
 const noCaps: Caps = { perDay: undefined, perMonth: undefined, recipientsPerMonth: undefined };
@@ -26,11 +27,12 @@ export function capsOf(config: Config, modem: string): Caps {
 }
 
 /** The state of the daemon as the admin listener shows it. */
-export function snapshotOf({ modems, dispatch, books: { journal } }: DaemonParts): object {
+export function snapshotOf({ modems, dispatch, books: { journal }, clock }: DaemonParts): object {
   const suspects = new Set(dispatch.suspects());
   return {
     version,
     waiting: dispatch.waiting(),
+    clock: { is_set: clock.isSet(), ...clock.doubt() },
     journal: journalAsJson(journal.state()),
     modems: modems.map((modem) => {
       const { name, phase, phaseSince, reason, device, manufacturer, model, operator, signalDbm } =
@@ -53,13 +55,13 @@ export function snapshotOf({ modems, dispatch, books: { journal } }: DaemonParts
 }
 
 /** The same as the metrics show it. */
-export function figuresOf({ modems, dispatch, books, config, clockIsSet }: DaemonParts): MetricsSnapshot {
+export function figuresOf({ modems, dispatch, books, config, clock }: DaemonParts): MetricsSnapshot {
   const { journal, simCaps, hmac } = books;
   const suspects = new Set(dispatch.suspects());
   return {
     waiting: dispatch.waiting(),
     maxWaiting: config().message.maxWaiting,
-    clockIsSet: clockIsSet(),
+    clockIsSet: clock.isSet(),
     journal: journal.state(),
     modems: modems.map((modem) => {
       const { name, phase, registration, signalDbm } = modem.snapshot();

@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import type { Logger } from 'winston';
 import { type Books, openBooks } from './books.js';
+import { isClockSynchronised } from './clock/synchronisation.js';
 import { type Config, loadConfig, loadSecrets, type Secrets } from './config.js';
 import { type ControlServer, openControlSocket } from './control/server.js';
 import { ownCommands } from './daemon-commands.js';
@@ -53,7 +54,7 @@ export async function startDaemon(configFile: string, env: NodeJS.ProcessEnv): P
   const config = loadConfig(configFile, env);
   const secrets = loadSecrets(config, env);
   const log = createLog(config.log);
-  const stateDir = await openStateDir(config.stateDir);
+  const stateDir = await openStateDir(config.stateDir, { log, isSynchronised: isClockSynchronised });
   try {
     return await compose(config, secrets, stateDir, env, log);
   } catch (error) {
@@ -103,8 +104,14 @@ async function composeWith(
   const isReady = () => modems.some((modem) => canSend(modem.snapshot().phase));
   let stopping = false;
   const refusals = new LimitedLog(log);
-  const verify = await createBearerVerifier({ secrets, expected: config.auth0, refusals });
-  const clockIsSet = () => stateDir.clockIsSet(books.now());
+  const { clock } = stateDir;
+  const verify = await createBearerVerifier({
+    secrets,
+    expected: config.auth0,
+    refusals,
+    beforeLeap: () => clock.beforeLeap(),
+  });
+  const clockIsSet = () => clock.isSet();
   const handler = createApp({
     send: dispatch.send,
     verify,
@@ -119,7 +126,7 @@ async function composeWith(
     trustedProxies: config.http.trustedProxies,
     listener: metrics,
   });
-  const parts: DaemonParts = { modems, dispatch, books, config: () => config, clockIsSet };
+  const parts: DaemonParts = { modems, dispatch, books, config: () => config, clock };
   const snapshot = () => snapshotOf(parts);
   const figures = metricsRoute(metrics, () => figuresOf(parts));
   const admin = createAdminApp({ isReady, snapshot, metrics: figures, log });

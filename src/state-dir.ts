@@ -1,8 +1,7 @@
-import { existsSync } from 'node:fs';
-import { mkdir, open, rm, stat, utimes } from 'node:fs/promises';
+import { mkdir, open, rm, stat } from 'node:fs/promises';
 import { connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
-import { releasedAtMs } from './version.js';
+import { Clock, type ClockOptions } from './clock/clock.js';
 
 /** The state directory cannot be used, or another daemon has it. */
 export class StateDirError extends Error {
@@ -12,54 +11,35 @@ export class StateDirError extends Error {
 /** A held state directory. */
 export interface StateDir {
   path: string;
-  /**
-   * False while the wall clock reads earlier than the newest time known: the release, the last run here, or `newestStampMs` (milliseconds since 1970);
-   * unless the system says that it has synchronised the clock, for then it is the stamps that were wrong.
-   */
-  readonly clockIsSet: (newestStampMs?: number) => boolean;
+  /** The wall clock, as far as it can be trusted by what is noted here. */
+  clock: Clock;
   release(): Promise<void>;
 }
 
-/** A clock that NTP steps back a little is still right enough to judge tokens. */
-const clockSlackMs = 60_000;
-/** Made by systemd-timesyncd once it has set the clock since the machine started (systemd-timesyncd.service(8)). */
-const timesyncMark = '/run/systemd/timesync/synchronized';
-/** How often the time is noted while the daemon runs. */
-const stampEveryMs = 3_600_000;
+/** The file in `path` that has the newest time that is sure. */
+export const clockFile = (path: string): string => join(path, 'clock');
 
 /**
  * Makes and locks `path`, so that a second daemon never talks to the same modems. The lock is a listening Unix socket in it:
  * it ends with its process, however that ends, and tells who holds it. Rejects with {@link StateDirError}.
- * @param synchronisedMark a file that is there once the system has set its clock
  */
-export async function openStateDir(path: string, synchronisedMark = timesyncMark): Promise<StateDir> {
+export async function openStateDir(
+  path: string,
+  clockOptions: Pick<ClockOptions, 'log' | 'isSynchronised' | 'settleMs'>,
+): Promise<StateDir> {
   await mkdir(path, { recursive: true, mode: 0o700 }).catch((error: Error) => {
     throw new StateDirError(`state_dir ${path} cannot be made: ${error.message}`);
   });
   await refuseRoot(path);
   const lock = await lockDir(path);
-  const stampFile = join(path, 'clock');
-  const known = Math.max(releasedAtMs, await lastStamp(stampFile));
-  const clockIsSet = (newestStampMs = 0) =>
-    Date.now() >= Math.max(known, newestStampMs) - clockSlackMs || existsSync(synchronisedMark);
-  const stamp = async () => {
-    if (!clockIsSet()) return;
-    await open(stampFile, 'a', 0o600).then((file) => file.close());
-    const now = new Date();
-    await utimes(stampFile, now, now);
-  };
-  await stamp().catch((error: Error) => {
+  const clock = await Clock.open({ ...clockOptions, file: clockFile(path) }).catch((error: Error) => {
     throw new StateDirError(`state_dir ${path} cannot be written: ${error.message}`);
   });
-  // A disk that fills up or fails later must not end the daemon: the stamp only grows old.
-  const timer = setInterval(() => void stamp().catch(() => undefined), stampEveryMs);
-  timer.unref();
   return {
     path,
-    clockIsSet,
+    clock,
     async release() {
-      clearInterval(timer);
-      await stamp().catch(() => undefined);
+      await clock.close();
       await new Promise((resolve) => lock.server.close(resolve));
       await lock.directory.close();
     },
@@ -74,15 +54,6 @@ async function refuseRoot(path: string): Promise<void> {
     `state_dir ${path} belongs to another user (uid ${uid}), and what root writes there that user could not read: start the service ` +
       '(systemctl start simgate), or run "sudo -u simgate simgate serve"',
   );
-}
-
-async function lastStamp(file: string): Promise<number> {
-  try {
-    return (await stat(file)).mtimeMs;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0;
-    throw error;
-  }
 }
 
 async function lockDir(path: string): Promise<{ server: Server; directory: { close(): Promise<void> } }> {

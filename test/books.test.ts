@@ -7,6 +7,7 @@ import { Writable } from 'node:stream';
 import Database from 'libsql';
 import { expect, onTestFinished, test } from 'vitest';
 import { type Books, openBooks } from '../src/books.js';
+import { Clock } from '../src/clock/clock.js';
 import { loadConfig } from '../src/config.js';
 import type { KeyedRequest } from '../src/dispatch/idempotency.js';
 import type { SendControl, SendResult } from '../src/dispatch/message.js';
@@ -45,8 +46,11 @@ function setUp() {
   });
   const log = createLog({ level: 'info', format: 'json', stream });
   const metrics = createMetrics({ version: '0', modems: ['main'], problems });
-  const stateDir = { path, clockIsSet: () => true, release: async () => undefined };
   const open = async (): Promise<Books> => {
+    const file = join(path, 'clock');
+    const clock = await Clock.open({ file, log, isSynchronised: () => Promise.resolve(undefined) });
+    onTestFinished(() => clock.close());
+    const stateDir = { path, clock, release: async () => undefined };
     const books = await openBooks(config, stateDir, log, metrics);
     onTestFinished(() => books.journal.close());
     return books;
@@ -63,7 +67,7 @@ async function send(books: Books, id: string, request?: KeyedRequest): Promise<S
     const { country, recipientHmac, blockHmac } = subject;
     policy.admit(subject).keep();
     simCaps.take('modem:main', recipientHmac, 1).keep();
-    const row = { id, atMs: books.now(), caller: 'urn:Auth0', recipientMasked: '+49…78', segments: 1 };
+    const row = { id, atMs: books.date(), caller: 'urn:Auth0', recipientMasked: '+49…78', segments: 1 };
     const entry = { ...row, country, recipientHmac, blockHmac, ...request, modem: 'main' };
     await journal.started(entry);
     const outcome = { status: 200, submitted: 'yes', references: [1] } as const;

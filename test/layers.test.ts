@@ -22,7 +22,7 @@ const ranks: readonly (readonly string[])[] = [
   ['modem'],
   ['at', 'sms'],
   ['serial'],
-  ['config', 'log', 'token', 'stamp-clock', 'recipient'],
+  ['config', 'log', 'token', 'clock', 'recipient'],
   ['error-text'],
   ['errors', 'foreign'],
   ['mask', 'number', 'trusted-path', 'version', 'e164', 'key-id', 'counted'],

@@ -7,6 +7,7 @@ import type {
   Recent,
   RecentMessage,
   SavedHold,
+  SimUse,
   Outcome as ToldOutcome,
 } from '../journal/entries.js';
 import { type Hold, holdKinds } from '../policy/holds.js';
@@ -25,18 +26,31 @@ export interface Memories {
   idempotency: Idempotency;
 }
 
-/** Takes up limits, caps and keys where earlier runs left them; what this run has counted meanwhile counts beside it. To be called once. */
+/**
+ * Takes up limits, caps and keys where earlier runs left them; what this run has counted meanwhile counts beside it. To be called once.
+ * @param aheadMs how far the stamps by which limits and caps count are ahead of the journal's dates
+ */
 export function restore(
   { messages, simUses, holds }: Recent,
   { policy, simCaps, idempotency }: Memories,
+  aheadMs: number,
 ): void {
   const counted = messages.filter(({ wasStarted, outcome }) => wasStarted && mayHaveCost(outcome));
   policy.restore(
-    counted.map((message) => ({ ...message, at: message.atMs })),
-    holds.flatMap(toHold),
+    counted.map((message) => ({ ...message, at: message.atMs + aheadMs })),
+    holds.flatMap(toHold).map((hold) => ({ ...hold, until: hold.until + aheadMs })),
   );
-  for (const { sim, ...use } of simUses) simCaps.restore(nameOf(sim), use);
+  for (const { sim, ...use } of simUses) simCaps.restore(nameOf(sim), later(use, aheadMs));
   idempotency.restore(messages.flatMap(toRememberedRequest).reverse());
+}
+
+function later({ hours, recipients }: Omit<SimUse, 'sim'>, byMs: number): Omit<SimUse, 'sim'> {
+  const moved = <Key>(map: Map<Key, number>, move: (entry: [Key, number]) => [Key, number]) =>
+    byMs === 0 ? map : new Map([...map].map(move));
+  return {
+    hours: moved(hours, ([beganAt, segments]) => [beganAt + byMs, segments]),
+    recipients: moved(recipients, ([hmac, beganAt]) => [hmac, beganAt + byMs]),
+  };
 }
 
 /** As `simKey` names it. */

@@ -102,12 +102,10 @@ function refuseIfUnable(
   throw new SendError(code, { detail });
 }
 
+/** For any caller, a stranger too: what the operator has to do is in the log and in `simgate doctor`. */
 const inabilities = {
   shutting_down: 'the gateway is stopping',
-  clock_unset:
-    'the clock of this machine is behind the last time it knew, so no token can be judged: it waits for NTP (timedatectl). ' +
-    'Should the time be right, then an earlier run had a clock in the future: stop simgate, delete the file "clock" in state_dir, and move ' +
-    'journal.db* away',
+  clock_unset: 'the clock of the gateway is not set yet, so no token can be judged',
 } as const;
 
 /** The caller may shorten the time, never lengthen it; it is told when it did. */

@@ -129,8 +129,6 @@ export interface Recent {
   /** Each SIM once. */
   simUses: SimUse[];
   holds: SavedHold[];
-  /** The newest stamp of any row: the wall clock was at least there. */
-  newestAtMs?: number;
 }
 
 /** Which rows to show; every condition that is there must hold. */

@@ -1,7 +1,7 @@
 import type { Logger } from 'winston';
+import { SettledClock } from '../clock/settled-clock.js';
 import { JournalFault } from './faults.js';
 import type { Keeper } from './keeper.js';
-import { SettledClock } from './settled-clock.js';
 import type { Bounds } from './wire.js';
 import type { WriteQueue } from './write-queue.js';
 
@@ -10,7 +10,9 @@ export interface Retention {
   retentionDays: number;
   /** Milliseconds since 1970; may jump. Default `Date.now`. */
   wallClock?: () => number;
-  /** Milliseconds before a time is believed: see {@link SettledClock}. */
+  /** False while that is known to be behind; default: never. */
+  isClockSet?: () => boolean;
+  /** Milliseconds before a time is believed, see {@link SettledClock}; default 45 min. */
   settleMs?: number;
   /** The most rows of messages that no modem was given. Default 50,000. */
   maxRefusals?: number;
@@ -18,7 +20,14 @@ export interface Retention {
   maxStarted?: number;
 }
 
+/**
+ * A leap ahead would have the whole journal removed at once. A box that was off for weeks removes what is old within the first hours of
+ * its next run, and a clock that was wrong for minutes removes nothing.
+ */
+const settleDefaultMs = 2_700_000;
 const dayMs = 86_400_000;
+/** What a sure clock may have been stepped back by while rows were written. */
+const aheadMs = 3_600_000;
 /** The caps slide over 30 days; one more for what a clock was off by. */
 const simUsesDays = 31;
 /** No hold lasts or counts for so long once it is over. */
@@ -43,7 +52,7 @@ export class Pruner {
     this.#queue = queue;
     this.#retention = retention;
     this.#log = log;
-    this.#clock = new SettledClock(retention.wallClock ?? Date.now, retention.settleMs);
+    this.#clock = new SettledClock(retention.wallClock ?? Date.now, retention.settleMs ?? settleDefaultMs);
     this.#timer = setInterval(() => void this.prune(), pruneEveryMs);
     this.#timer.unref();
   }
@@ -79,12 +88,14 @@ export class Pruner {
   }
 
   #bounds(): Bounds {
-    const { retentionDays, maxRefusals = 50_000, maxStarted = 500_000 } = this.#retention;
+    const { retentionDays, maxRefusals = 50_000, maxStarted = 500_000, isClockSet } = this.#retention;
     const nowMs = this.#clock.now();
+    const isSure = nowMs !== -Infinity && isClockSet?.() !== false;
     return {
       keepSinceMs: nowMs - retentionDays * dayMs,
       keepSimUsesSinceMs: nowMs - Math.max(retentionDays, simUsesDays) * dayMs,
       keepHoldsSinceMs: nowMs - holdsDays * dayMs,
+      latestMs: isSure ? nowMs + aheadMs : undefined,
       maxRefusals,
       maxStarted,
       limit: pruneRows,

@@ -30,8 +30,7 @@ export async function readRecent(
   const superseded = await allMessages(ask, since, false);
   const messages = [...started, ...superseded].sort((a, b) => b.atMs - a.atMs);
   const simUses = await allSimUses(ask, { sinceMs: Math.round(simUsesSinceMs), lastChange });
-  const { holds, newestAtMs } = await ask('holds', {});
-  return { messages, simUses, holds, ...(newestAtMs !== undefined && { newestAtMs }) };
+  return { messages, simUses, holds: await ask('holds', {}) };
 }
 
 async function allMessages(ask: Ask, since: Since, started: boolean): Promise<RecentMessage[]> {

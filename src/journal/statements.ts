@@ -37,6 +37,10 @@ export const usesOfHour = `SELECT sim_hmac, iif(sim_hmac IS NULL, modem, NULL) A
   WHERE was_started = 1 AND at >= ? AND at < ? AND change_id <= ? AND coalesce(late_submitted, submitted, 'unknown') <> 'no'
   GROUP BY 1, 2`;
 
+export const bringBackMessages = 'UPDATE messages SET at = ? WHERE at > ?';
+/** None lasts for a day. */
+export const bringBackHolds = 'UPDATE holds SET until = ? WHERE until > ?';
+
 export const noteOpening = 'INSERT INTO openings VALUES (1, ?) ON CONFLICT DO UPDATE SET at = excluded.at';
 export const closeOpenRows = `UPDATE messages SET state = 'ended', status = 504, code = 'outcome_unknown', submitted = 'unknown',
   change_id = ? WHERE state = 'started'`;

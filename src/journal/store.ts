@@ -15,6 +15,8 @@ import {
 } from './rows.js';
 import { migrate } from './schema.js';
 import {
+  bringBackHolds,
+  bringBackMessages,
   closeOpenRows,
   cutHolds,
   deleteCounted,
@@ -34,6 +36,7 @@ const pageRows = 500;
 /** The most holds that are kept. */
 const maxHolds = 10_000;
 const hourMs = 3_600_000;
+const dayMs = 24 * hourMs;
 
 /**
  * WAL with `synchronous=NORMAL`: a commit is written to the file but flushed to the disk only at a checkpoint. A killed process loses
@@ -132,24 +135,21 @@ export class Store {
     return { beganAtMs, uses: rows.map(useOfHour) };
   }
 
-  holds(): { holds: SavedHold[]; newestAtMs: number | undefined } {
+  holds(): SavedHold[] {
     const rows = this.#all('SELECT * FROM holds ORDER BY until DESC LIMIT ?', maxHolds);
-    const holds = rows.map(({ kind, key, strikes, until }) => ({
+    return rows.map(({ kind, key, strikes, until }) => ({
       kind: kind as string,
       key: key as string,
       strikes: strikes as number,
       untilMs: until as number,
     }));
-    const newest = this.#get(
-      'SELECT max(at) AS at FROM (SELECT at FROM openings UNION ALL SELECT max(at) FROM messages WHERE was_started = 1)',
-    );
-    return { holds, newestAtMs: (newest?.at as number | null) ?? undefined };
   }
 
   /** Removes, or strips, the oldest of what must go. Free pages are used again; the file does not shrink. */
   prune(bounds: Bounds): { removed: number; youngestCutMs: number | undefined } {
     return this.#inTransaction(() => {
-      const { keepSinceMs, keepSimUsesSinceMs, limit } = bounds;
+      const { keepSinceMs, keepSimUsesSinceMs, latestMs, limit } = bounds;
+      if (latestMs !== undefined) this.#bringBack(Math.round(latestMs));
       const expired =
         this.#run(stripExpired, keepSinceMs, keepSimUsesSinceMs, limit).changes +
         this.#run(deleteExpired, keepSinceMs, keepSimUsesSinceMs, limit).changes +
@@ -160,6 +160,12 @@ export class Store {
       const started = this.#cut(1, bounds.maxStarted, limit);
       return { removed: refusals.removed + started.removed, youngestCutMs: started.youngestMs };
     });
+  }
+
+  /** So that they age from now on; a hold of the future would last, or be kept, for as long as the clock was off. */
+  #bringBack(latestMs: number): void {
+    this.#run(bringBackMessages, latestMs, latestMs);
+    this.#run(bringBackHolds, latestMs, latestMs + dayMs);
   }
 
   /** Cuts rows of a kind down to `most`, the oldest first. */

@@ -61,6 +61,8 @@ export interface Bounds {
   keepSimUsesSinceMs: number;
   /** Holds that were over before go. */
   keepHoldsSinceMs: number;
+  /** What is later is of a clock that was in the future, and is made as late as this; undefined while that is not known. */
+  latestMs: number | undefined;
   /** The most rows of messages that never started. */
   maxRefusals: number;
   /** The most rows of messages that did. */
@@ -76,7 +78,7 @@ export interface Calls {
   messages: { request: { before: PageEnd; since: Since; started: boolean }; answer: Page<RecentMessage> };
   /** The newest hour before `beforeMs` in which any SIM sent; undefined: there is none. */
   sim_hour: { request: { beforeMs: number; since: Since }; answer: HourOfUse | undefined };
-  holds: { request: object; answer: { holds: SavedHold[]; newestAtMs: number | undefined } };
+  holds: { request: object; answer: SavedHold[] };
   prune: { request: { bounds: Bounds }; answer: { removed: number; youngestCutMs: number | undefined } };
 }
 

@@ -2,10 +2,12 @@ import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import { base64url, SignJWT } from 'jose';
 import jsonwebtoken from 'jsonwebtoken';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { loadConfig, loadSecrets } from '../../src/config.js';
+import { createLog } from '../../src/log.js';
 import { openStateDir } from '../../src/state-dir.js';
 import {
   audience,
@@ -153,9 +155,10 @@ describe('a clock two days behind', () => {
     utimesSync(join(directory, 'clock'), new Date(trueNowMs), new Date(trueNowMs));
     vi.useFakeTimers({ toFake: ['Date'], now: trueNowMs - 2 * dayS * 1000 });
     onTestFinished(() => void vi.useRealTimers());
-    const stateDir = await openStateDir(directory);
+    const log = createLog({ level: 'error', format: 'json', stream: new PassThrough() });
+    const stateDir = await openStateDir(directory, { log, isSynchronised: () => Promise.resolve(undefined) });
     onTestFinished(() => stateDir.release());
-    const options = { clockIsSet: () => stateDir.clockIsSet(), maxTokenAgeS: 600 };
+    const options = { clockIsSet: () => stateDir.clock.isSet(), maxTokenAgeS: 600 };
     const iat = Math.floor(trueNowMs / 1000);
     const good = jsonwebtoken.sign({ ...ours, iat, nbf: iat, exp: iat + 300 }, secret);
     const unset = { status: 503, code: 'clock_unset', check: undefined, sent: 0 };

@@ -190,7 +190,6 @@ test('a restart finds messages, idempotency keys, SIM uses and holds again, over
   await first.journal.close();
   const { journal } = await open({ file });
   const recent = await journal.recent({ messagesSinceMs: noonMs - 1_000, simUsesSinceMs: noonMs - 10_000 });
-  expect(recent.newestAtMs).toBe(noonMs);
   expect(recent.holds).toEqual([{ kind: 'lock_out', key: 'x', strikes: 2, untilMs: noonMs + 5 }]);
   const ids = recent.messages.map(({ id }) => id);
   const expected = [...Array.from({ length: 1_203 }, (_, number) => `m${number}`), 'with-key'];

@@ -78,6 +78,26 @@ test('nothing goes by its age while the time is not believed, and the oldest ref
   await vi.waitFor(() => expect(rowsOf(file)).toEqual([]));
 });
 
+test('rows and holds of a clock that was in the future are brought back once the time is sure, and age from then on', async () => {
+  const file = join(folder(), 'journal.db');
+  const first = await open({ file });
+  first.journal.ended(ended('future', { atMs: noonMs + 400 * dayMs, sim }));
+  first.journal.ended(ended('now', { sim }));
+  first.journal.saveHold({ kind: 'lock_out', key: 'x', strikes: 1, untilMs: noonMs + 400 * dayMs });
+  await first.journal.close();
+  const doubtful = await open({ file, isClockSet: () => false });
+  await doubtful.journal.query({ limit: 1 });
+  await doubtful.journal.close();
+  expect(rowsOf(file)[0]).toMatchObject({ id: 'future', at: noonMs + 400 * dayMs });
+  const sure = await open({ file });
+  await vi.waitFor(() => expect(rowsOf(file)[0]).toMatchObject({ id: 'future', at: noonMs + 3_600_000 }));
+  expect(rowsOf(file)[1]).toMatchObject({ id: 'now', at: noonMs });
+  expect(holdsOf(file)).toMatchObject([{ until: noonMs + 3_600_000 }]);
+  await sure.journal.close();
+  await open({ file, clock: () => noonMs + 32 * dayMs });
+  await vi.waitFor(() => expect([...rowsOf(file), ...holdsOf(file)]).toEqual([]));
+});
+
 test('holds go a day after they were over, and the oldest when there are too many', async () => {
   const file = join(folder(), 'journal.db');
   const first = await open({ file });

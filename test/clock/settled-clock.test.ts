@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { SettledClock, settleMs } from '../../src/journal/settled-clock.js';
+import { SettledClock } from '../../src/clock/settled-clock.js';
 
+const settleMs = 2_700_000;
 const startMs = Date.UTC(2026, 10, 15, 12);
 const dayMs = 86_400_000;
 
@@ -13,7 +14,7 @@ afterEach(() => {
 
 /** A wall clock that can be set, and what is believed of it. */
 function setUp(leapMs = 0) {
-  const clock = new SettledClock(() => Date.now() + leapMs);
+  const clock = new SettledClock(() => Date.now() + leapMs, settleMs);
   return {
     clock,
     leap: (ms: number) => {
@@ -61,4 +62,24 @@ test('a clock that is put back is believed at once', () => {
   clock.now();
   leap(-3 * dayMs);
   expect(clock.now()).toBe(Date.now() - 3 * dayMs);
+});
+
+test('a leap ahead that was taken back meanwhile is not believed, though the clock reads the same again', () => {
+  const { clock, leap } = setUp();
+  vi.advanceTimersByTime(settleMs);
+  clock.now();
+  leap(dayMs);
+  vi.advanceTimersByTime(settleMs / 2);
+  leap(-dayMs);
+  clock.now();
+  leap(dayMs);
+  vi.advanceTimersByTime(settleMs / 2);
+  expect(clock.now()).toBe(Date.now());
+});
+
+test('a clock that somebody vouches for is believed at once', () => {
+  const { clock, leap } = setUp();
+  leap(dayMs);
+  clock.believe();
+  expect(clock.now()).toBe(Date.now() + dayMs);
 });
