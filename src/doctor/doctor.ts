@@ -4,6 +4,7 @@ import { NoDaemon } from '../control/client.js';
 import type { Candidate } from '../modem/discovery/select.js';
 import type { Stick } from '../modem/discovery/stick.js';
 import { listSticks } from '../modem/discovery/sticks.js';
+import { clockFile } from '../state-dir.js';
 import { version } from '../version.js';
 import { readConfiguration } from './configuration.js';
 import { reportTarget } from './direct.js';
@@ -12,7 +13,7 @@ import { type DoctorReport, error, type Finding, type ModemReport, ok, warning }
 import { judgeMachine } from './machine.js';
 import type { Surroundings } from './surroundings.js';
 import { configuredTargets, discoveredTargets, reportSpareSticks, type Target } from './targets.js';
-import { askPid, askReports, askToSend } from './through-daemon.js';
+import { askReports, askStatus, askToSend } from './through-daemon.js';
 
 export interface DoctorOptions {
   /** The configuration that was named; without one the default counts, if it is there. */
@@ -35,12 +36,18 @@ export async function examineAll(options: DoctorOptions): Promise<DoctorReport> 
   const sticks = await listSticks(surroundings.roots);
   const report: DoctorReport = {
     version,
-    findings: [...findings, ...(await judgeMachine(surroundings, sticks))],
+    findings: [
+      ...findings,
+      ...(await judgeMachine(surroundings, sticks, config && clockFile(config.stateDir))),
+    ],
     modems: [],
   };
-  const pid = await pidOfDaemon(socket);
-  if (pid !== undefined) {
+  const status = await statusOfDaemon(socket);
+  if (status !== undefined) {
+    const { pid, clock } = status;
     report.daemon = { pid };
+    if (clock !== undefined)
+      report.findings = [...report.findings.filter(({ check }) => check !== 'clock'), clock];
     report.findings.push(ok('daemon', `a daemon runs (pid ${pid}) and answers at ${socket}`));
     report.modems = await askReports(socket);
     if (sendTo !== undefined) report.findings.push(await askToSend(socket, sendTo));
@@ -61,9 +68,9 @@ export async function examineAll(options: DoctorOptions): Promise<DoctorReport> 
   return report;
 }
 
-async function pidOfDaemon(socket: string): Promise<number | undefined> {
+async function statusOfDaemon(socket: string): Promise<Awaited<ReturnType<typeof askStatus>> | undefined> {
   try {
-    return await askPid(socket);
+    return await askStatus(socket);
   } catch (thrown) {
     if (thrown instanceof NoDaemon) return undefined;
     throw thrown;

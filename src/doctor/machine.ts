@@ -1,4 +1,5 @@
 import { dirname } from 'node:path';
+import { doubtOf, newestSureMs } from '../clock/clock.js';
 import { modemDaemonsRunning } from '../modem/discovery/holders.js';
 import type { Stick } from '../modem/discovery/stick.js';
 import { attribute } from '../modem/discovery/sysfs.js';
@@ -6,22 +7,36 @@ import { releasedAtMs } from '../version.js';
 import { error, type Finding, ok, warning } from './finding.js';
 import type { Surroundings } from './surroundings.js';
 
-/** What of the machine itself matters: its clock, and who else goes for modems. */
-export async function judgeMachine(surroundings: Surroundings, sticks: readonly Stick[]): Promise<Finding[]> {
-  const [clock, rivals] = await Promise.all([judgeClock(surroundings), judgeRivals(surroundings, sticks)]);
+/**
+ * What of the machine itself matters: its clock, and who else goes for modems.
+ * @param clockFile where a daemon notes the newest time that is sure; undefined when there is none, or it may not be looked at
+ */
+export async function judgeMachine(
+  surroundings: Surroundings,
+  sticks: readonly Stick[],
+  clockFile?: string,
+): Promise<Finding[]> {
+  const [clock, rivals] = await Promise.all([
+    judgeClock(surroundings, clockFile),
+    judgeRivals(surroundings, sticks),
+  ]);
   return [clock, ...rivals];
 }
 
-async function judgeClock({ nowMs, isClockSynchronised }: Surroundings): Promise<Finding> {
+/** As a daemon would judge it at its start. */
+async function judgeClock(
+  { nowMs, isClockSynchronised }: Surroundings,
+  clockFile: string | undefined,
+): Promise<Finding> {
   const now = nowMs();
   const what = `${new Date(now).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
-  if (now < releasedAtMs)
-    return error(
-      'clock',
-      `${what} is before this version of simgate was made: tokens cannot be judged, and requests are answered 503 clock_unset`,
-      'sudo timedatectl set-ntp true; a Raspberry Pi has no clock battery and needs the network for the time',
-    );
   const isSynchronised = await isClockSynchronised();
+  const sureMs =
+    clockFile === undefined ? releasedAtMs : await newestSureMs(clockFile).catch(() => releasedAtMs);
+  const doubt = doubtOf(now, sureMs, clockFile ?? '');
+  // A system that vouches for its clock sets a later stamp aside; before the release it is wrong whatever it says.
+  if (doubt !== undefined && (isSynchronised !== true || now < releasedAtMs))
+    return error('clock', doubt.what, doubt.remedy);
   if (isSynchronised === false)
     return warning(
       'clock',

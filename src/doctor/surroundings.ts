@@ -1,6 +1,4 @@
-import { execFile } from 'node:child_process';
-import { access } from 'node:fs/promises';
-import { promisify } from 'node:util';
+import { isClockSynchronised } from '../clock/synchronisation.js';
 import { type Identity, ownIdentity } from '../modem/discovery/access.js';
 import { type Roots, systemRoots } from '../modem/discovery/sysfs.js';
 
@@ -17,25 +15,6 @@ export interface Surroundings {
   isClockSynchronised: () => Promise<boolean | undefined>;
 }
 
-const run = promisify(execFile);
-const timedatectlMs = 3_000;
-
-/** timedatectl(1) knows the kernel's own flag, whichever NTP client set it; else what systemd-timesyncd leaves behind counts. */
-async function isClockSynchronised(): Promise<boolean | undefined> {
-  try {
-    const words = ['show', '--property=NTPSynchronized', '--value'];
-    const { stdout } = await run('timedatectl', words, { timeout: timedatectlMs });
-    if (/^(yes|no)\s*$/.test(stdout)) return stdout.startsWith('yes');
-  } catch {
-    // Not systemd, or no bus in this container: the file may still be there.
-  }
-  const isThere = await access('/run/systemd/timesync/synchronized').then(
-    () => true,
-    () => undefined,
-  );
-  return isThere;
-}
-
 /** This machine, for this process's user. */
 export function ownSurroundings(): Surroundings {
   return {
@@ -43,6 +22,6 @@ export function ownSurroundings(): Surroundings {
     udevData: '/run/udev/data',
     identity: ownIdentity(),
     nowMs: () => Date.now(),
-    isClockSynchronised,
+    isClockSynchronised: () => isClockSynchronised(),
   };
 }

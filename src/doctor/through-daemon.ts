@@ -1,12 +1,26 @@
 import * as v from 'valibot';
 import { askOnce, parseAnswer } from '../control/answer.js';
 import { askDaemon } from '../control/client.js';
-import { type Finding, findingSchema, type ModemReport, modemReportSchema } from './finding.js';
+import { error, type Finding, findingSchema, type ModemReport, modemReportSchema } from './finding.js';
 import type { UssdAnswer } from './ussd.js';
 
 /** The pid of the running daemon. This and all the others throw `NoDaemon`, or `ControlError`. */
 export async function askPid(socket: string): Promise<number> {
   return (await askOnce(socket, { command: 'status' }, v.object({ pid: v.number() }))).pid;
+}
+
+const statusSchema = v.object({
+  pid: v.number(),
+  clock: v.optional(
+    v.object({ is_set: v.boolean(), what: v.optional(v.string()), remedy: v.optional(v.string()) }),
+  ),
+});
+
+/** The pid of the running daemon, and its own judgement of the clock where that is in doubt. */
+export async function askStatus(socket: string): Promise<{ pid: number; clock: Finding | undefined }> {
+  const { pid, clock } = await askOnce(socket, { command: 'status' }, statusSchema);
+  const isInDoubt = clock?.is_set === false && clock.what !== undefined;
+  return { pid, clock: isInDoubt ? error('clock', clock.what!, clock.remedy) : undefined };
 }
 
 /** What it found at its modems, and at the sticks that are none of its own. */

@@ -1,3 +1,4 @@
+import { utimesSync } from 'node:fs';
 import { relative } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { judgeMachine } from '../../src/doctor/machine.js';
@@ -11,8 +12,9 @@ beforeEach(() => {
 });
 afterEach(() => machine.remove());
 
-async function judge(own: Partial<Surroundings> = {}) {
-  const findings = await judgeMachine(machine.surroundings(own), await listSticks(machine.tree.roots));
+async function judge(own: Partial<Surroundings> = {}, clockFile?: string) {
+  const sticks = await listSticks(machine.tree.roots);
+  const findings = await judgeMachine(machine.surroundings(own), sticks, clockFile);
   return Object.fromEntries(findings.map((finding) => [finding.check, finding]));
 }
 
@@ -40,6 +42,19 @@ describe('the clock', () => {
     const { clock } = await judge({ nowMs: () => 0 });
     expect(clock).toMatchObject({ level: 'error', what: expect.stringContaining('1970-01-01 00:00 UTC') });
     expect(clock?.what).toContain('clock_unset');
+  });
+
+  it('before what an earlier run knew is an error that names the file, unless the system vouches for it', async () => {
+    machine.tree.write('state/clock', '');
+    const file = machine.tree.path('state/clock');
+    const later = new Date(Date.UTC(2027, 11, 28));
+    utimesSync(file, later, later);
+    const unknown = { isClockSynchronised: () => Promise.resolve(undefined) };
+    const { clock } = await judge(unknown, file);
+    expect(clock).toMatchObject({ level: 'error', what: expect.stringContaining('2027-12-28 00:00 UTC') });
+    expect(clock?.remedy).toContain(`delete ${file}`);
+    expect((await judge({}, file)).clock).toMatchObject({ level: 'ok' });
+    expect((await judge(unknown, `${file}.not-there`)).clock).toMatchObject({ level: 'ok' });
   });
 });
 

@@ -24,10 +24,17 @@ export class Rig {
   port = 0;
   adminPort = 0;
   token = '';
+  /** What of the daemon's environment differs from ours. */
+  env: NodeJS.ProcessEnv = {};
   readonly #waiting = new Set<() => void>();
 
-  static async start(modemFlags: readonly string[] = [], extraConfig = '', { pin = '' } = {}): Promise<Rig> {
+  static async start(
+    modemFlags: readonly string[] = [],
+    extraConfig = '',
+    { pin = '', env = {} } = {},
+  ): Promise<Rig> {
     const rig = new Rig();
+    rig.env = env;
     rig.modem = await VirtualModem.start(rig.folder, 'modem', modemFlags);
     writeFileSync(join(rig.folder, 'secret'), secret, { mode: 0o600 });
     if (pin !== '') writeFileSync(join(rig.folder, 'pin'), pin, { mode: 0o600 });
@@ -61,12 +68,13 @@ ${extra}
   }
 
   async startDaemon(): Promise<void> {
-    this.daemon = new Child(['serve', '--config', this.configFile], (line) => {
+    const onLine = (line: string) => {
       this.raw += `${line}\n`;
       if (!line.startsWith('{')) return;
       this.log.push(JSON.parse(line) as LogLine);
       for (const look of this.#waiting) look();
-    });
+    };
+    this.daemon = new Child(['serve', '--config', this.configFile], onLine, this.env);
     const from = this.log.length;
     const started = await this.until((line) => line.event === 'started', from);
     this.port = Number(started.port);

@@ -29,10 +29,17 @@ export class Child {
   readonly #process: ChildProcessByStdio<Writable, Readable, Readable>;
   #hasEnded = false;
 
-  /** `onLine` is given each line of stdout and stderr, in the order of each. */
-  constructor(args: readonly string[], onLine: (line: string, from: 'stdout' | 'stderr') => void) {
+  /** `onLine` is given each line of stdout and stderr, in the order of each; `env` is what differs from our own. */
+  constructor(
+    args: readonly string[],
+    onLine: (line: string, from: 'stdout' | 'stderr') => void,
+    env: NodeJS.ProcessEnv = {},
+  ) {
     if (areNoMoreWanted) throw new Error('the run is over');
-    this.#process = spawn(process.execPath, [cli, ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
+    this.#process = spawn(process.execPath, [cli, ...args], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      env: { ...process.env, ...env },
+    });
     running.add(this);
     createInterface({ input: this.#process.stdout }).on('line', (line) => onLine(line, 'stdout'));
     createInterface({ input: this.#process.stderr }).on('line', (line) => onLine(line, 'stderr'));

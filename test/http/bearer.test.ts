@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { base64url, CompactSign, type JWTPayload, SignJWT, UnsecuredJWT } from 'jose';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { mintToken } from '../../src/token.js';
 import { audience, json, post, secret, startGateway, subject, validToken } from './support/gateway.js';
 
@@ -50,6 +50,19 @@ describe('a token is taken', () => {
     expect(old).toMatchObject({ status: 401, code: 'token_expired', refusal: { check: 'iat' } });
     const none = await answerTo(await sign(good), { maxTokenAgeS });
     expect(none).toMatchObject({ status: 401, code: 'token_invalid', refusal: { check: 'iat' } });
+  });
+
+  it('that is in time by the clock as it was before it leapt ahead, and no other', async () => {
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() });
+    onTestFinished(() => void vi.useRealTimers());
+    const trueMs = Date.now();
+    const claims = { ...good, iat: nowS(), nbf: nowS(), exp: nowS() + 300 };
+    const [inTime, expired] = [await sign(claims), await sign({ ...claims, exp: nowS() - 300 })];
+    vi.setSystemTime(trueMs + 400 * 86_400_000);
+    const options = { maxTokenAgeS: 600, beforeLeap: () => trueMs };
+    expect(await answerTo(inTime, options)).toMatchObject({ status: 200 });
+    expect(await answerTo(expired, options)).toMatchObject({ status: 401, code: 'token_expired' });
+    expect(await answerTo(inTime, { maxTokenAgeS: 600 })).toMatchObject({ status: 401 });
   });
 
   it('whatever the case of the scheme', async () => {

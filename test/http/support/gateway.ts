@@ -61,6 +61,7 @@ export interface GatewayOptions {
   previous?: Uint8Array;
   current?: Uint8Array;
   maxTokenAgeS?: number;
+  beforeLeap?: () => number | undefined;
   limits?: Partial<ServerLimits>;
 }
 
@@ -84,6 +85,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
   const verify = await createBearerVerifier({
     secrets: { current: options.current ?? secret, ...(options.previous && { previous: options.previous }) },
     expected: { subject, audience, clockToleranceS: 30, maxTokenAgeS: options.maxTokenAgeS },
+    ...(options.beforeLeap && { beforeLeap: options.beforeLeap }),
     refusals,
   });
   const handler = createApp({
