@@ -23,6 +23,8 @@ export interface RigOptions {
   policy?: string;
   /** `message.max_waiting`; default: the daemon's own. */
   maxWaiting?: number;
+  /** `message.deadline_s`; default: the daemon's own. */
+  deadlineS?: number;
   /** False: where the journal's file would be there is a folder, so that the daemon goes on without one. */
   hasJournal?: boolean;
 }
@@ -148,7 +150,10 @@ const subject = 'urn:Auth0';
 const audience = 'urn:MySmsGateway';
 
 /** No guard time, and no liveness probe while we look; every other setting is the default. */
-function configOf(ttys: readonly string[], { policy = openPolicy, maxWaiting }: RigOptions): string {
+function configOf(
+  ttys: readonly string[],
+  { policy = openPolicy, maxWaiting, deadlineS }: RigOptions,
+): string {
   const modems = ttys.map(
     (tty, index) => `[[modem]]
 name = "${modemName(index)}"
@@ -168,7 +173,8 @@ socket = "control.sock"
 subject = "${subject}"
 audience = "${audience}"
 secret_file = "secret"
-${policy}${maxWaiting === undefined ? '' : `[message]\nmax_waiting = ${maxWaiting}\n`}${modems.join('')}`;
+${policy}[message]
+${maxWaiting === undefined ? '' : `max_waiting = ${maxWaiting}\n`}${deadlineS === undefined ? '' : `deadline_s = ${deadlineS}\n`}${modems.join('')}`;
 }
 
 function modemName(index: number): string {
