@@ -20,7 +20,11 @@ export async function askOnce<Schema extends v.GenericSchema>(
   request: ControlRequest,
   schema: Schema,
 ): Promise<v.InferOutput<Schema>> {
-  const answers: Record<string, unknown>[] = [];
-  for await (const answer of askDaemon(socket, request)) answers.push(answer);
-  return parseAnswer(schema, answers[0]);
+  let first: Record<string, unknown> | undefined;
+  for await (const answer of askDaemon(socket, request)) {
+    // Whoever sits there could go on for ever.
+    if (first !== undefined) break;
+    first = answer;
+  }
+  return parseAnswer(schema, first);
 }

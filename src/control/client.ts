@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createConnection, type Socket } from 'node:net';
+import { escapeControls } from '../foreign.js';
 import { ControlError, type ControlRequest, LineCutter, maxAnswerOctets, parseObject } from './protocol.js';
 
 /** Nobody listens at the socket: no daemon runs, or not with this socket. */
@@ -25,7 +26,7 @@ export async function* askDaemon(
     const cutter = new LineCutter(maxAnswerOctets);
     for await (const chunk of socket) {
       for (const line of cutter.push(chunk as Buffer)) {
-        const answer = parseObject(line);
+        const answer = fitForTerminal(parseObject(line)) as Record<string, unknown>;
         if (answer.done === true) return;
         if (typeof answer.error === 'string') throw new ControlError(answer.error);
         yield answer;
@@ -41,6 +42,18 @@ export async function* askDaemon(
     signal?.removeEventListener('abort', leave);
     socket.destroy();
   }
+}
+
+/**
+ * The daemon's words, which may be those of whoever took it over, on their way to the terminal of who asks, often root's: no text in them
+ * steers it. Lines stay lines.
+ */
+function fitForTerminal(value: unknown): unknown {
+  if (typeof value === 'string') return value.split('\n').map(escapeControls).join('\n');
+  if (Array.isArray(value)) return value.map(fitForTerminal);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).map(([key, each]) => [escapeControls(key), fitForTerminal(each)]);
+  return Object.fromEntries(entries) as object;
 }
 
 /** Codes of connect(2) that mean that nobody listens, or nothing is there. */

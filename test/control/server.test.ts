@@ -6,7 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import fc from 'fast-check';
+import * as v from 'valibot';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { askOnce } from '../../src/control/answer.js';
 import { askDaemon, NoDaemon } from '../../src/control/client.js';
 import { ControlError, maxRequestOctets } from '../../src/control/protocol.js';
 import { type ControlCommand, type ControlServer, openControlSocket } from '../../src/control/server.js';
@@ -107,6 +109,36 @@ describe('a command', () => {
     await open({ send });
     await expect(ask('send')).rejects.toThrow('no modem is ready');
     expect(logged).toBe('');
+  });
+
+  it('steers no terminal of who asked, whoever sits behind the socket', async () => {
+    const hostile: ControlCommand = async function* hostile() {
+      yield { 'k\u001bc': ['a\u001b]0;title\u0007\r\nb', { c: '\u009b2J\u202e' }, 7, null, true] };
+      throw new ControlError('no\u001b[2J, and\nno');
+    };
+    await open({ hostile });
+    const answers: object[] = [];
+    const asking = async () => {
+      for await (const answer of askDaemon(path, { command: 'hostile' })) answers.push(answer);
+    };
+    await expect(asking()).rejects.toThrow('no\\u001b[2J, and\nno');
+    expect(answers).toEqual([
+      { 'k\\u001bc': ['a\\u001b]0;title\\u0007\\u000d\nb', { c: '\\u009b2J\\u202e' }, 7, null, true] },
+    ]);
+  });
+
+  it('of one line is heard once, however long the daemon goes on', async () => {
+    let ended = false;
+    const endless: ControlCommand = async function* endless() {
+      try {
+        for (let n = 1; ; n += 1) yield { n };
+      } finally {
+        ended = true;
+      }
+    };
+    await open({ endless });
+    expect(await askOnce(path, { command: 'endless' }, v.object({ n: v.number() }))).toEqual({ n: 1 });
+    await vi.waitFor(() => expect(ended).toBe(true));
   });
 
   it('that fails by a bug is logged, and tells nothing of it', async () => {

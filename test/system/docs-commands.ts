@@ -77,12 +77,21 @@ export const evening: readonly Step[] = [
   step('echo 1234 | sudo install -o root -g simgate -m 640 /dev/stdin /etc/simgate/pin-main'),
   // backup and back
   step('sudo install -d -m 700 /root/simgate-backup'),
-  step('sudo cp -a /etc/simgate /var/lib/simgate/hmac.key /root/simgate-backup/'),
-  step('sudo sqlite3 /var/lib/simgate/journal.db ".backup /root/simgate-backup/journal.db"'),
-  stop,
-  step('sudo rm -f /var/lib/simgate/journal.db-wal /var/lib/simgate/journal.db-shm'),
+  step('sudo cp -a /etc/simgate /root/simgate-backup/'),
+  step('sudo -u simgate sqlite3 /var/lib/simgate/journal.db ".backup /var/lib/simgate/backup.db"'),
   step(
-    'sudo install -o simgate -g simgate -m 600 /root/simgate-backup/journal.db /root/simgate-backup/hmac.key /var/lib/simgate/',
+    'for file in hmac.key backup.db; do sudo -u simgate cat /var/lib/simgate/$file | sudo install -m 600 /dev/stdin /root/simgate-backup/$file; done',
+  ),
+  step('sudo -u simgate rm /var/lib/simgate/backup.db'),
+  stop,
+  step(
+    'sudo rm -f /var/lib/simgate/journal.db /var/lib/simgate/journal.db-wal /var/lib/simgate/journal.db-shm',
+  ),
+  step(
+    'sudo cat /root/simgate-backup/backup.db | sudo -u simgate install -m 600 /dev/stdin /var/lib/simgate/journal.db',
+  ),
+  step(
+    'sudo cat /root/simgate-backup/hmac.key | sudo -u simgate install -m 600 /dev/stdin /var/lib/simgate/hmac.key',
   ),
   step('sudo cp -a /root/simgate-backup/simgate/. /etc/simgate/'),
   step('sudo chgrp -R simgate /etc/simgate'),
