@@ -4,15 +4,81 @@ import * as v from 'valibot';
 import type { Config } from '../config.js';
 import { NoDaemon } from '../control/client.js';
 import { error, type Finding, ok, warning } from '../doctor/finding.js';
+import { escapeControls } from '../doctor/untrusted.js';
 import { keyId } from '../key-id.js';
-import { type SmsConnection, usualConnectionName } from './connection.js';
+import {
+  type Action,
+  authorOf,
+  authorOfDeployed,
+  listActions,
+  type Requests,
+  readAction,
+  shownAction,
+} from './action/deployment.js';
+import { methodsOf, type PhoneProvider, readPhoneProvider } from './action/phone-provider.js';
+import { actionSource, secretName, settingLines, type UnifiedOptions } from './action/source.js';
+import {
+  hasOwnProvider,
+  type SmsConnection,
+  togglePlace,
+  usesPhoneProvider,
+  usualConnectionName,
+} from './connection.js';
 import type { DaemonLink } from './daemon.js';
 import { judgeGatewayUrl } from './gateway-url.js';
 import { type ManagementApi, ManagementError } from './management.js';
+import { isMasked } from './options-diff.js';
 import { type AuthSecret, keyOf } from './secret.js';
 import { judgeTemplate, templateOf } from './template.js';
+import type { World, WorldReport } from './worlds.js';
 
 const setUpAgain = 'run `simgate auth0 setup`';
+
+/** Who sends, as `world` says that is acted upon, against what was found out and what was set up (`expected`). */
+export function judgeWorld(
+  { world: found, isSure, evidence }: WorldReport,
+  world: World,
+  expected: World | undefined,
+): Finding {
+  const check = 'auth0_world';
+  const names: Record<World, string> = { legacy: 'legacy gateway', unified: 'unified phone experience' };
+  const because = evidence.join('; ');
+  if (found !== undefined && found !== world)
+    return (isSure ? error : warning)(
+      check,
+      `looked at as --world ${world}, but messages go through the ${names[found]}: ${because}`,
+      `leave --world out, or have it so at Auth0 (${togglePlace})`,
+    );
+  if (expected !== undefined && expected !== world)
+    return error(
+      check,
+      `messages go through the ${names[world]} now, and the other one was set up: ${because}`,
+      `${setUpAgain} again, or put it back at Auth0 (${togglePlace})`,
+    );
+  if (found === undefined)
+    return warning(
+      check,
+      `whether messages go through the ${names[world]} is not sure: ${because}`,
+      '`simgate auth0 test` shows it, and the switch settles it',
+    );
+  return ok(check, `messages go through the ${names[world]}${isSure ? '' : ` (inferred: ${because})`}`);
+}
+
+/** In the unified world: whether each connection leaves the sending to the phone provider. */
+export function judgeToggles(connections: readonly SmsConnection[]): Finding[] {
+  const check = 'auth0_toggle';
+  const wayOut = `switch it on (dashboard: ${togglePlace}); without that switch the phone provider sends already`;
+  return connections.flatMap((connection) => {
+    const toggle = usesPhoneProvider(connection);
+    const name = `the connection "${escapeControls(connection.name)}"`;
+    if (toggle === true) return [ok(check, `${name} leaves the sending to the phone provider`)];
+    if (toggle === false)
+      return [error(check, `${name} has its toggle use_phone_provider off: it sends by itself`, wayOut)];
+    if (!hasOwnProvider(connection)) return [];
+    const what = `${name} has a provider of its own and no toggle use_phone_provider: it may still send by itself`;
+    return [warning(check, what, wayOut)];
+  });
+}
 
 /** A legacy connection against the configuration. Its options must be there. */
 export function judgeConnection(connection: SmsConnection, config: Config, secret: AuthSecret): Finding[] {
@@ -83,7 +149,7 @@ function judgeAuthentication(found: unknown, config: Config, secret: AuthSecret)
 
 function judgeSecret(found: unknown, config: Config, secret: AuthSecret): Finding {
   const check = 'auth0_secret';
-  if (typeof found !== 'string' || found === '' || /^[*•]+$/.test(found))
+  if (typeof found !== 'string' || found === '' || isMasked(found))
     return ok(
       check,
       'Auth0 does not show the secret: the gateway line below tells whether ours is the daemon’s, a login whether it is Auth0’s',
@@ -142,4 +208,76 @@ export async function judgePhoneTemplates(api: ManagementApi, config: Config): P
       throw thrown;
     return [warning('auth0_template', `the phone templates were not judged: ${thrown.message}`)];
   }
+}
+
+/**
+ * Whether the tenant sends its text messages through an Action as these options make it. Changes nothing. The secret's value cannot
+ * be read: only a message shows whether it is right. Needs `read:actions` and `read:phone_providers`.
+ */
+export async function checkUnified(api: Requests, options: UnifiedOptions): Promise<Finding[]> {
+  return [...(await judgeActions(api, options)), judgeProvider(await readPhoneProvider(api))];
+}
+
+const deployAgain = 'simgate auth0 setup --deploy';
+
+async function judgeActions(api: Requests, options: UnifiedOptions): Promise<Finding[]> {
+  const check = 'auth0_action';
+  const [listed, ...others] = await listActions(api);
+  if (listed === undefined) return [error(check, 'the tenant has no Action for phone messages', deployAgain)];
+  if (others.length > 0) {
+    const names = [listed, ...others].map(shownAction).join(', ');
+    const what = `the tenant has ${others.length + 1} Actions for phone messages: ${names}`;
+    return [error(check, what, 'delete all but one: which of them runs is not sure')];
+  }
+  const action = await readAction(api, listed.id);
+  if ((authorOfDeployed(action) ?? authorOf(action)) !== 'simgate') {
+    const what = `what the Action ${shownAction(action)} runs is not what simgate wrote`;
+    return [error(check, what, `${deployAgain} --replace`)];
+  }
+  return [judgeCode(action, options), judgeActionSecret(action)];
+}
+
+function judgeCode(action: Action, options: UnifiedOptions): Finding {
+  const check = 'auth0_action';
+  const code = action.deployed_version?.code;
+  if (code === undefined)
+    return error(check, `the Action ${shownAction(action)} is not deployed`, deployAgain);
+  if (code !== actionSource(options)) {
+    const lines = new Set(code.split('\n'));
+    const differing = Object.entries(settingLines(options)).filter(([, line]) => !lines.has(line));
+    if (differing.length > 0) {
+      const names = differing.map(([name]) => name).join(', ');
+      return error(check, `the deployed Action has another ${names} than the configuration`, deployAgain);
+    }
+    const what = 'the deployed Action is of another version of simgate, or was changed by hand';
+    return warning(check, what, deployAgain);
+  }
+  if (!action.all_changes_deployed)
+    return warning(check, 'the Action has changes that are not deployed', deployAgain);
+  return ok(check, `the Action ${shownAction(action)} is deployed, and as this configuration makes it`);
+}
+
+function judgeActionSecret({ deployed_version: version }: Action): Finding {
+  const check = 'auth0_action_secret';
+  return version?.secrets.some(({ name }) => name === secretName)
+    ? ok(check, `the Action has a secret ${secretName}; what it is cannot be read, a login shows it`)
+    : error(check, `the deployed Action has no secret ${secretName}`, deployAgain);
+}
+
+function judgeProvider(provider: PhoneProvider | undefined): Finding {
+  const check = 'auth0_phone_provider';
+  if (provider === undefined) return error(check, 'the tenant has no phone provider', deployAgain);
+  if (provider.name !== 'custom')
+    return error(check, `the phone provider is ${JSON.stringify(provider.name)}, not "custom"`, deployAgain);
+  if (provider.disabled) return error(check, 'the phone provider "custom" is disabled', deployAgain);
+  const methods = methodsOf(provider.configuration);
+  if (!methods.includes('text'))
+    return error(check, 'the phone provider does not deliver text messages', deployAgain);
+  if (methods.length > 1)
+    return warning(
+      check,
+      `the phone provider delivers ${methods.map(escapeControls).join(' and ')}: simgate drops what is not text`,
+      'leave it if an MFA factor needs it, and tell your users; else take it out (dashboard: Branding › Phone Provider)',
+    );
+  return ok(check, 'the phone provider is "custom", for text messages');
 }

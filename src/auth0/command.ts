@@ -6,14 +6,16 @@ import { toE164 } from '../e164.js';
 import { listApplications, usualConnectionName } from './connection.js';
 import { openManagementApi, type TenantFlags, tenantDomain } from './credentials.js';
 import { Auth0Folder, type SetupRecord, worldNames } from './folder.js';
-import { testLogin } from './login-test.js';
+import { startLogin, startProviderTest, testMessage } from './login-test.js';
 import type { ManagementApi } from './management.js';
 import { type RestoreFlags, restore } from './restore.js';
 import { describeRotation, type RotateFlags, rotateSecret } from './rotate.js';
 import { type SetupFlags, setUp, tell, type Workbench } from './setup.js';
 import { type CheckFlags, checkAll } from './status.js';
 import { ownSurroundings, type Surroundings } from './surroundings.js';
+import { parseTenant } from './tenant.js';
 import { askFor } from './terminal.js';
+import type { World } from './worlds.js';
 
 interface ConfigFlag {
   config: string;
@@ -36,7 +38,11 @@ function setupCommand(surroundings: Surroundings): Command {
     .addOption(worldOption())
     .option('--gateway-url <url>', 'where Auth0 reaches this gateway, as https://sms.example.com/sms')
     .option('--deploy', 'unified phone experience: create the Action, instead of printing it with the steps')
-    .option('--replace', "with --deploy: replace another's Action or phone provider")
+    .option('--replace', "with --deploy: replace another's Action or phone provider, after saving it")
+    .option(
+      '--anyway',
+      'go on with a gateway URL that Auth0 cannot reach, or that does not answer as simgate',
+    )
     .option('--dry-run', 'show it, and change nothing')
     .option('-y, --yes', 'do not ask')
     .action((flags: ConfigFlag & TenantFlags & SetupFlags) =>
@@ -46,9 +52,12 @@ function setupCommand(surroundings: Surroundings): Command {
 
 function restoreCommand(surroundings: Surroundings): Command {
   return withTenantFlags(new Command('restore'))
-    .description('put the options back that setup has replaced (legacy gateway)')
+    .description(
+      "put back what setup has replaced: the connection's options, or another's Action and provider",
+    )
     .addOption(connectionOption())
-    .option('--file <file>', 'these saved options, else the newest that setup saved')
+    .addOption(worldOption())
+    .option('--file <file>', 'this saved file, else the newest that setup saved')
     .option('--dry-run', 'show it, and change nothing')
     .option('-y, --yes', 'do not ask')
     .action((flags: ConfigFlag & TenantFlags & RestoreFlags) =>
@@ -80,6 +89,7 @@ function rotateCommand(surroundings: Surroundings): Command {
     .description('change the secret without a lost login; run again, it goes on where it was stopped')
     .addOption(connectionOption())
     .addOption(worldOption())
+    .option('--all', 'give the new secret to everything in the tenant that signs with the old one')
     .option('--wait <minutes>', 'how long to wait for a login with the new secret', wholeMinutes, 15)
     .option('--status', 'say how far it has come, and change nothing')
     .option('--forget', 'give a begun rotation up; the secret files stay as they are')
@@ -103,6 +113,7 @@ function rotateCommand(surroundings: Surroundings): Command {
 
 interface TestFlags extends ConfigFlag, TenantFlags {
   connection?: string;
+  world?: World;
   clientIdApp?: string;
 }
 
@@ -111,22 +122,54 @@ function testCommand(surroundings: Surroundings): Command {
     .description('begin a real login by SMS, and watch it arrive; exit code 1 if it does not')
     .argument('<number>', 'your own, as +4915112345678', e164)
     .addOption(connectionOption())
+    .addOption(worldOption())
     .option('--client-id-app <id>', 'an application for which the connection is on (or AUTH0_APP_CLIENT_ID)')
     .action(async (recipient: string, flags: TestFlags) => {
       const bench = workbench(flags, surroundings);
-      const setup = await bench.folder.readSetup();
-      const domain = await tenantDomain(flags, setup?.domain, surroundings);
-      const test = {
-        domain,
-        connection: flags.connection ?? setup?.connection_name ?? usualConnectionName,
-        clientId: await applicationId(flags, setup, surroundings),
-        // Only from the environment: other users of the machine see the command line.
-        clientSecret: surroundings.env.AUTH0_APP_CLIENT_SECRET || undefined,
-        recipient,
-      };
-      if (!(await testLogin(test, bench.daemon, surroundings))) process.exitCode = 1;
+      const domain = await tenantDomain(flags, await knownDomain(bench), surroundings);
+      const setup = await bench.folder.readSetup(parseTenant(domain).domain);
+      const isLogin =
+        namedApplication(flags, surroundings) !== undefined || (flags.world ?? setup?.world) !== 'unified';
+      const start = isLogin
+        ? await loginOf(recipient, domain, flags, setup, surroundings)
+        : await providerTestOf(recipient, domain, flags, surroundings);
+      const what = isLogin ? 'a login' : "a test message of Auth0's phone provider";
+      if (!(await testMessage({ domain, recipient, what, start }, bench.daemon, surroundings)))
+        process.exitCode = 1;
     });
 }
+
+async function loginOf(
+  recipient: string,
+  domain: string,
+  flags: TestFlags,
+  setup: SetupRecord | undefined,
+  surroundings: Surroundings,
+): Promise<() => ReturnType<typeof startLogin>> {
+  const login = {
+    domain,
+    connection: flags.connection ?? setup?.connection_name ?? usualConnectionName,
+    clientId: await applicationId(flags, setup, surroundings),
+    // Only from the environment: other users of the machine see the command line.
+    clientSecret: surroundings.env.AUTH0_APP_CLIENT_SECRET || undefined,
+    recipient,
+  };
+  return () => startLogin(login, surroundings);
+}
+
+/** In the unified world no application is needed: the phone provider has a test of its own. */
+async function providerTestOf(
+  recipient: string,
+  domain: string,
+  flags: TestFlags,
+  surroundings: Surroundings,
+): Promise<() => ReturnType<typeof startProviderTest>> {
+  const api = await openManagementApi(flags, domain, surroundings);
+  return () => startProviderTest(api, recipient);
+}
+
+const namedApplication = ({ clientIdApp }: TestFlags, { env }: Surroundings): string | undefined =>
+  clientIdApp ?? (env.AUTH0_APP_CLIENT_ID || undefined);
 
 /** From flag or environment; else one of those that Auth0 names for the connection, where a person can be asked. */
 async function applicationId(
@@ -135,7 +178,7 @@ async function applicationId(
   surroundings: Surroundings,
 ): Promise<string> {
   const { env, terminal } = surroundings;
-  const given = flags.clientIdApp ?? (env.AUTH0_APP_CLIENT_ID || undefined);
+  const given = namedApplication(flags, surroundings);
   if (given !== undefined) return given;
   const hasCredentials = [flags.token, flags.clientId, env.AUTH0_MANAGEMENT_TOKEN, env.AUTH0_CLIENT_ID].some(
     Boolean,
@@ -171,7 +214,7 @@ function workbench({ config: file }: ConfigFlag, surroundings: Surroundings): Wo
   const config = loadConfig(file, surroundings.env);
   return {
     config,
-    folder: new Auth0Folder(config.stateDir),
+    folder: new Auth0Folder(config.stateDir, surroundings.place.uid),
     daemon: surroundings.daemonAt(config.control.socket),
     surroundings,
   };
@@ -181,11 +224,17 @@ async function withApi(
   flags: ConfigFlag & TenantFlags,
   surroundings: Surroundings,
   run: (api: ManagementApi, bench: Workbench) => Promise<void>,
-  knownDomain?: string,
+  domainOfRotation?: string,
 ): Promise<void> {
   const bench = workbench(flags, surroundings);
-  const domain = knownDomain ?? (await bench.folder.readSetup())?.domain;
-  await run(await openManagementApi(flags, domain, surroundings), bench);
+  const known = domainOfRotation ?? (await knownDomain(bench));
+  await run(await openManagementApi(flags, known, surroundings), bench);
+}
+
+/** The tenant that was set up from here; undefined where there is none, or several. */
+async function knownDomain({ folder }: Workbench): Promise<string | undefined> {
+  const setups = await folder.readSetups();
+  return setups.length === 1 ? setups[0]!.domain : undefined;
 }
 
 function e164(text: string): string {

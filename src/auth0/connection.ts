@@ -3,6 +3,7 @@
 import * as v from 'valibot';
 import { ControlError } from '../control/protocol.js';
 import { type ManagementApi, ManagementError } from './management.js';
+import { choose, type Terminal } from './terminal.js';
 
 /** `options` of a connection: whatever Auth0 keeps there, for a PATCH replaces all of it. */
 export type ConnectionOptions = Readonly<Record<string, unknown>>;
@@ -21,10 +22,33 @@ export type SmsConnection = v.InferOutput<typeof connectionSchema>;
 /** The one name that the dashboard and the SDKs know. */
 export const usualConnectionName = 'sms';
 
-/** All connections of strategy `sms`; usually one. Rejects with {@link ManagementError}. */
+/** Connections on one page, which is also what Auth0 gives without being told. */
+const pageSize = 50;
+/** By checkpoint there is a `next`; an Auth0 that knows pages by number only answers with the bare list. */
+const pageSchema = v.union([
+  v.array(connectionSchema),
+  v.object({ connections: v.array(connectionSchema), next: v.optional(v.nullable(v.string())) }),
+]);
+
+/** All connections of strategy `sms`, of every page; usually one. Rejects with {@link ManagementError}. */
 export async function listSmsConnections(api: ManagementApi): Promise<SmsConnection[]> {
-  const answer = await api.request<unknown>('GET', '/api/v2/connections?strategy=sms');
-  return parse(v.array(connectionSchema), answer, api).filter(({ strategy }) => strategy === 'sms');
+  const all = new Map<string, SmsConnection>();
+  let where = `take=${pageSize}`;
+  for (let page = 1; ; page += 1) {
+    const path = `/api/v2/connections?strategy=sms&${where}`;
+    const answer = parse(pageSchema, await api.request<unknown>('GET', path), api);
+    const isBare = Array.isArray(answer);
+    const { connections, next } = isBare ? { connections: answer, next: undefined } : answer;
+    const before = all.size;
+    for (const connection of connections) all.set(connection.id, connection);
+    const isLast = isBare ? connections.length < pageSize : !next;
+    // A page of nothing but known ones: whoever answers does not turn pages.
+    if (isLast || all.size === before) break;
+    where = isBare
+      ? `per_page=${pageSize}&page=${page}`
+      : `take=${pageSize}&from=${encodeURIComponent(next!)}`;
+  }
+  return [...all.values()].filter(({ strategy }) => strategy === 'sms');
 }
 
 /** One connection by its id. Rejects with {@link ManagementError}. */
@@ -38,6 +62,49 @@ export async function listApplications(api: ManagementApi, id: string): Promise<
   const answer = parse(schema, await api.request<unknown>('GET', `${pathOf(id)}/clients`), api);
   return answer.clients.map(({ client_id }) => client_id);
 }
+
+/** Those that `wanted` (a name or id) means; all of them where it means none. */
+export function concerned(connections: readonly SmsConnection[], wanted?: string): readonly SmsConnection[] {
+  const meant = connections.filter(({ id, name }) => id === wanted || name === wanted);
+  return meant.length > 0 ? meant : connections;
+}
+
+/** The `wanted` one (name or id), else the only one, else the one that a person chooses. Throws {@link ControlError}. */
+export async function chooseConnection(
+  connections: readonly SmsConnection[],
+  wanted: string | undefined,
+  terminal: Terminal,
+): Promise<SmsConnection> {
+  if (connections.length === 0)
+    throw new ControlError(
+      'the tenant has no SMS connection yet: create it in the dashboard (Authentication › Passwordless › SMS), then run this again',
+    );
+  const find = (key: string) => connections.find(({ id, name }) => id === key || name === key);
+  const names = connections.map(({ name }) => name);
+  const name = wanted ?? (await choose(terminal, 'connection', names, '--connection'));
+  const found = find(name);
+  if (found === undefined)
+    throw new ControlError(`there is no SMS connection "${name}": there are ${names.join(', ')}`);
+  return found;
+}
+
+/** Whether the connection itself says who sends: through a gateway or an account of Twilio's of its own. */
+export function hasOwnProvider({ options }: SmsConnection): boolean {
+  return options?.provider === 'sms_gateway' || Boolean(options?.twilio_sid);
+}
+
+/**
+ * The toggle "Use Tenant-Level Messaging Provider" of a connection: true when the tenant's phone provider sends for it, undefined when it
+ * was never touched. Auth0's reference has no such option; its dashboard writes it (terraform-provider-auth0, issue 1549).
+ */
+export function usesPhoneProvider({ options }: SmsConnection): boolean | undefined {
+  const toggle = options?.use_phone_provider;
+  return typeof toggle === 'boolean' ? toggle : undefined;
+}
+
+/** Where a person finds that toggle. */
+export const togglePlace =
+  'Authentication › Passwordless › SMS, the switch "Use Tenant-Level Messaging Provider"';
 
 /**
  * The options, which must be there: merged into nothing and sent back they would wipe the connection. Throws
@@ -66,14 +133,7 @@ export async function writeOptions(
     ...(typeof display_name === 'string' && display_name !== name && { display_name }),
     ...(realms && realms.length > 0 && !realms.includes(name) && { realms }),
   };
-  try {
-    await api.request<unknown>('PATCH', pathOf(id), body);
-  } catch (error) {
-    if (!(error instanceof ManagementError) || error.status !== undefined) throw error;
-    throw new ManagementError(
-      `${error.message}. Whether the connection was changed is unknown: \`simgate auth0 check\` tells`,
-    );
-  }
+  await api.request<unknown>('PATCH', pathOf(id), body);
 }
 
 function pathOf(id: string): string {

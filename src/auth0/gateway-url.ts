@@ -1,8 +1,8 @@
 /** The URL under which Auth0 reaches this gateway: whether it can work, and whether it does. */
 
-import { isIPv4, isIPv6 } from 'node:net';
+import { BlockList, isIPv4, isIPv6 } from 'node:net';
 import * as v from 'valibot';
-import { type Config, isLoopback } from '../config.js';
+import type { Config } from '../config.js';
 import { error, type Finding, ok, warning } from '../doctor/finding.js';
 import { mintToken } from '../token.js';
 import { explainNetworkError, hostOf } from './tenant.js';
@@ -47,26 +47,65 @@ export function judgeGatewayUrl(text: string): Finding[] {
         'simgate takes messages at /sms only, unless a proxy rewrites the path',
       ),
     );
-  if (isPrivate(hostOf(url)))
-    findings.push(
-      warning(
-        check,
-        `Auth0 cannot reach ${hostOf(url)}, which is an address of a local network`,
-        'give the name under which the internet knows this gateway',
-      ),
-    );
+  if (isLocalOnly(text)) findings.push(localOnlyFinding(url));
   return findings.length > 0 ? findings : [ok(check, `${text} looks as it should`)];
 }
 
-/** Loopback, RFC 1918, link-local, unique local (RFC 4193), and names without a dot. */
-function isPrivate(host: string): boolean {
-  if (isLoopback(host)) return true;
-  if (isIPv4(host)) return /^(?:10\.|192\.168\.|169\.254\.|172\.(?:1[6-9]|2\d|3[01])\.)/.test(host);
-  if (isIPv6(host)) return /^(?:fe[89ab]|f[cd])/i.test(host);
-  return !host.includes('.') || host.endsWith('.local');
+function localOnlyFinding(url: URL): Finding {
+  const what = `Auth0 cannot reach ${hostOf(url)}, which nobody on the internet can`;
+  return warning(check, what, 'give the name under which the internet knows this gateway');
+}
+
+/** Addresses that no packet of the internet goes to (RFC 6890, and RFC 6666 for discard). */
+const localAddresses = new BlockList();
+for (const [net, bits] of [
+  ['0.0.0.0', 8],
+  ['10.0.0.0', 8],
+  ['100.64.0.0', 10],
+  ['127.0.0.0', 8],
+  ['169.254.0.0', 16],
+  ['172.16.0.0', 12],
+  ['192.0.0.0', 24],
+  ['192.0.2.0', 24],
+  ['192.168.0.0', 16],
+  ['198.18.0.0', 15],
+  ['198.51.100.0', 24],
+  ['203.0.113.0', 24],
+  ['224.0.0.0', 3],
+] as const)
+  localAddresses.addSubnet(net, bits, 'ipv4');
+for (const [net, bits] of [
+  ['::', 127],
+  ['100::', 64],
+  ['2001:db8::', 32],
+  ['fc00::', 7],
+  ['fe80::', 10],
+  ['fec0::', 10],
+  ['ff00::', 8],
+] as const)
+  localAddresses.addSubnet(net, bits, 'ipv6');
+
+/** Names that no public DNS has (RFC 6761, 6762, 8375, 9476, ICANN's `.internal`), and what routers and offices use all the same. */
+const localNames =
+  /(?:^|\.)(?:localhost|local|lan|internal|intranet|private|corp|home|home\.arpa|localdomain|test|invalid|example|onion|alt)$/;
+
+/** Whether the URL's host is one that Auth0 cannot reach: an address or name of a local network, or a name without a dot. */
+export function isLocalOnly(text: string): boolean {
+  const host = hostOf(new URL(text)).replace(/\.$/, '');
+  if (isIPv4(host)) return localAddresses.check(host, 'ipv4');
+  // An IPv4 address in IPv6 form (RFC 4291 2.5.5.2) is looked up as what it stands for.
+  if (isIPv6(host)) return localAddresses.check(host, 'ipv6');
+  return !host.includes('.') || localNames.test(host);
 }
 
 const problemSchema = v.object({ code: v.string() });
+
+/** What the gateway made of a {@link probeGateway}. */
+export interface Probe {
+  finding: Finding;
+  /** Whether it was simgate that answered, be it with a refusal of this very token. */
+  isSimgate: boolean;
+}
 
 /**
  * Asks the gateway at its public URL, with a token that is right but has expired: 401 `token_expired`, and not `token_invalid`, proves name,
@@ -78,7 +117,7 @@ export async function probeGateway(
   config: Config,
   key: Uint8Array,
   surroundings: { fetch: typeof fetch; env: NodeJS.ProcessEnv },
-): Promise<Finding> {
+): Promise<Probe> {
   const { subject, audience } = config.auth0;
   const nowS = Math.floor(Date.now() / 1000) - probeTokenAgeS;
   const token = await mintToken({ secret: key, subject, audience, expiresInS: probeTokenS, nowS });
@@ -90,15 +129,19 @@ export async function probeGateway(
       redirect: 'manual',
       signal: AbortSignal.timeout(probeTimeoutMs),
     });
-    return judgeAnswer(response.status, codeOf(await response.text()));
+    const code = codeOf(await response.text());
+    const isRefusal = response.status === 401 && (code ?? '').startsWith('token_');
+    const isSimgate = isRefusal || (response.status === 503 && code === 'clock_unset');
+    return { finding: judgeAnswer(response.status, code), isSimgate };
   } catch (thrown) {
     const reason = explainNetworkError(thrown, new URL(url).host, surroundings.env);
     if (reason === undefined) throw thrown;
-    return warning(
+    const finding = warning(
       'auth0_gateway',
       `the gateway was not reached from here: ${reason}`,
       'if the internet reaches it and this machine does not (no way back through your own router), all is well',
     );
+    return { finding, isSimgate: false };
   }
 }
 

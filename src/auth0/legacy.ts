@@ -3,8 +3,8 @@
  * Passwordless Connections").
  */
 
-import { isDeepStrictEqual } from 'node:util';
 import { ControlError } from '../control/protocol.js';
+import { keyId } from '../key-id.js';
 import {
   type ConnectionOptions,
   presentOptions,
@@ -13,7 +13,9 @@ import {
   writeOptions,
 } from './connection.js';
 import type { Auth0Folder, SavedOptions } from './folder.js';
-import type { ManagementApi } from './management.js';
+import { type ManagementApi, ManagementError } from './management.js';
+import { isMasked, maskedNames, unlike } from './options-diff.js';
+import { keyOf } from './secret.js';
 
 /** What Auth0 must know of the gateway. */
 export interface GatewaySettings {
@@ -49,14 +51,35 @@ export function gatewayOptions(before: ConnectionOptions, settings: GatewaySetti
   };
 }
 
-/** The options with another secret and nothing else changed. Throws {@link ControlError} when simgate is not set up in them. */
-export function withSecret(before: ConnectionOptions, secret: string): ConnectionOptions {
+/**
+ * The options with another secret, in the encoding that is given or the one it has there, and nothing else changed. Throws
+ * {@link ControlError} when simgate is not set up in them.
+ */
+export function withSecret(
+  before: ConnectionOptions,
+  secret: string,
+  isBase64Encoded?: boolean,
+): ConnectionOptions {
   const authentication = before.gateway_authentication;
   if (before.provider !== 'sms_gateway' || typeof authentication !== 'object' || authentication === null)
     throw new ControlError(
       'the connection does not use simgate with a token: run `simgate auth0 setup` first',
     );
-  return { ...before, gateway_authentication: { ...authentication, secret } };
+  const had = Boolean((authentication as Record<string, unknown>).secret_base64_encoded);
+  const encoding =
+    isBase64Encoded === undefined || isBase64Encoded === had
+      ? {}
+      : { secret_base64_encoded: isBase64Encoded };
+  return { ...before, gateway_authentication: { ...authentication, ...encoding, secret } };
+}
+
+/** The key id of what Auth0 signs this connection's requests with; undefined where it signs none, or does not show the secret. */
+export function signingKeyId({ options }: SmsConnection): string | undefined {
+  const authentication = Object(options?.gateway_authentication) as Record<string, unknown>;
+  const { secret, secret_base64_encoded: isBase64 } = authentication;
+  if (options?.provider !== 'sms_gateway' || typeof secret !== 'string' || secret === '' || isMasked(secret))
+    return undefined;
+  return keyId(keyOf(secret, isBase64 === true));
 }
 
 /** Where the options of before go, and the time of it. */
@@ -68,8 +91,8 @@ export interface SavePlace {
 }
 
 /**
- * Saves the options that the connection has, replaces them, reads them back, and says whether Auth0 took them. Rejects with
- * `ManagementError`, or {@link ControlError} when what stands there afterwards is something else.
+ * Saves the options that the connection has, replaces them, reads them back, and says whether Auth0 took them; also where the answer to
+ * the change was none. Rejects with {@link ManagementError}, or {@link ControlError} when what stands there afterwards is something else.
  */
 export async function replaceOptions(
   api: ManagementApi,
@@ -78,15 +101,55 @@ export async function replaceOptions(
   place: SavePlace | undefined,
   say: (line: string) => void,
 ): Promise<void> {
+  refuseMasked(options);
   if (place !== undefined) say(`The options as they were are saved in ${await save(api, connection, place)}`);
-  await writeOptions(api, connection, options);
-  const after = await readConnection(api, connection.id);
-  const differing = differences(options, presentOptions(after));
+  const fault = await writeOptions(api, connection, options).then(() => undefined, faultOnly);
+  if (fault !== undefined) say(`${fault.message}. Whether it was changed is unknown: reading it back …`);
+  const after = await readBack(api, connection.id, fault);
+  const differing = unlike(options, after);
+  const isAsBefore = unlike(presentOptions(connection), after).length === 0;
+  const name = `the connection "${connection.name}"`;
+  if (fault !== undefined && isAsBefore)
+    throw new ControlError(
+      differing.length === 0
+        ? `whether Auth0 has taken it cannot be seen: it does not show the one thing that changes, the secret of ${name}. Run this again`
+        : `Auth0 has not taken it: ${name} reads back as it was. Run this again`,
+    );
   if (differing.length > 0)
     throw new ControlError(
       `Auth0 took the change of "${connection.name}" but shows otherwise: ${differing.join(', ')}. \`simgate auth0 restore\` puts the saved options back`,
     );
-  say(`Auth0 has taken it: the connection "${connection.name}" reads back as sent.`);
+  say(`Auth0 has taken it: ${name} reads back as sent.`);
+}
+
+function faultOnly(error: unknown): ManagementError {
+  if (error instanceof ManagementError && error.isFault) return error;
+  throw error;
+}
+
+async function readBack(
+  api: ManagementApi,
+  id: string,
+  fault: ManagementError | undefined,
+): Promise<ConnectionOptions> {
+  try {
+    return presentOptions(await readConnection(api, id));
+  } catch (error) {
+    if (fault === undefined || !(error instanceof ManagementError)) throw error;
+    throw new ManagementError(
+      `${error.message}. Whether the connection was changed is still unknown: \`simgate auth0 check\` tells, and the same command may be run again`,
+    );
+  }
+}
+
+/** Sent back, asterisks would take the place of what they stand for. */
+function refuseMasked(options: ConnectionOptions): void {
+  const names = maskedNames(options);
+  if (names.length === 0) return;
+  throw new ControlError(
+    `Auth0 shows ${names.join(' and ')} as asterisks only, and writing them back would destroy what is behind them. Nothing was changed: ` +
+      'change this connection in the dashboard, where the value can be typed in again',
+  );
 }
 
 function save(
@@ -104,17 +167,4 @@ function save(
     options: presentOptions(connection),
   };
   return folder.saveOptions(saved, now);
-}
-
-/** The names of options that were sent and are not there. A secret that Auth0 does not show, or masks, cannot be compared. */
-function differences(sent: ConnectionOptions, found: ConnectionOptions): string[] {
-  return Object.keys(sent).filter(
-    (name) => !isDeepStrictEqual(bare(name, sent[name]), bare(name, found[name])),
-  );
-}
-
-function bare(name: string, value: unknown): unknown {
-  if (name === 'twilio_token') return undefined;
-  if (name !== 'gateway_authentication' || typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).filter(([key]) => key !== 'secret'));
 }

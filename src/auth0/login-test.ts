@@ -1,12 +1,13 @@
-/** A real passwordless login, begun at Auth0 and watched as it arrives at the daemon. */
+/** A message that Auth0 is made to send, by a real passwordless login or by its phone provider's own test, and watched as it arrives at the daemon. */
 
 import * as v from 'valibot';
 import { NoDaemon } from '../control/client.js';
 import { ControlError } from '../control/protocol.js';
 import { escapeControls } from '../doctor/untrusted.js';
 import { maskNumber } from '../mask.js';
+import { readPhoneProvider, tryPhoneProvider } from './action/phone-provider.js';
 import type { Arrival, DaemonLink } from './daemon.js';
-import { ManagementError } from './management.js';
+import { type ManagementApi, ManagementError } from './management.js';
 import type { Surroundings } from './surroundings.js';
 import { explainNetworkError, parseTenant } from './tenant.js';
 
@@ -17,21 +18,18 @@ const arrivalTimeoutMs = 60_000;
 /** What Auth0 has refused may have been seen by the daemon all the same; its row is there at once. */
 const afterRefusalMs = 3_000;
 
-/** Whose login it is. */
-export interface LoginTest {
+/** A message, and who has Auth0 send it. */
+export interface MessageTest {
   domain: string;
-  /** Name of the connection. */
-  connection: string;
-  /** An application for which the connection and the grant "Passwordless OTP" are on. */
-  clientId: string;
-  /** For applications that authenticate (regular web applications). */
-  clientSecret: string | undefined;
   /** E.164. */
   recipient: string;
+  /** What is begun, as "a login". */
+  what: string;
+  start: () => Promise<Started>;
 }
 
-/** What Auth0 answered to who began the login. */
-interface Started {
+/** What Auth0 answered to who asked for the message. */
+export interface Started {
   status: number;
   description: string;
 }
@@ -59,9 +57,9 @@ export function meaningOf(status: number): string {
 /** What was seen at the daemon: a message, or why nothing could be. */
 type Sighting = Arrival | { unwatched: string };
 
-/** Begins the login and says what became of it; resolves with whether the network took the message, as far as it can be known. */
-export async function testLogin(
-  test: LoginTest,
+/** Has the message sent and says what became of it; resolves with whether the network took it, as far as it can be known. */
+export async function testMessage(
+  test: MessageTest,
   daemon: DaemonLink,
   surroundings: Surroundings,
 ): Promise<boolean> {
@@ -71,8 +69,8 @@ export async function testLogin(
   // Its failing is told when it is awaited below, which may be later than it comes.
   arrival.catch(() => undefined);
   try {
-    terminal.say(`Starting a login for ${maskNumber(test.recipient)} at ${test.domain} …`);
-    const started = await startLogin(test, surroundings);
+    terminal.say(`Starting ${test.what} for ${maskNumber(test.recipient)} at ${test.domain} …`);
+    const started = await test.start();
     const isTaken = started.status === 200;
     terminal.say(
       isTaken ? 'Auth0 has taken it (200).' : `Auth0 refuses: ${started.status} ${started.description}`,
@@ -123,8 +121,39 @@ function conclude(started: Started, seen: Sighting | undefined): string[] {
 
 const errorSchema = v.object({ error: v.optional(v.string()), error_description: v.optional(v.string()) });
 
+/** Whose login it is. */
+export interface Login {
+  domain: string;
+  /** Name of the connection. */
+  connection: string;
+  /** An application for which the connection and the grant "Passwordless OTP" are on. */
+  clientId: string;
+  /** For applications that authenticate (regular web applications). */
+  clientSecret: string | undefined;
+  /** E.164. */
+  recipient: string;
+}
+
+/**
+ * Has the tenant's phone provider send a test message, which the Action gets like any other. Rejects with {@link ControlError} when there
+ * is no provider, or with {@link ManagementError} when a scope is lacking or Auth0 was not reached.
+ */
+export async function startProviderTest(api: ManagementApi, recipient: string): Promise<Started> {
+  const provider = await readPhoneProvider(api);
+  if (provider === undefined)
+    throw new ControlError('the tenant has no phone provider: run `simgate auth0 setup` first');
+  try {
+    await tryPhoneProvider(api, provider.id, recipient);
+    return { status: 200, description: '' };
+  } catch (error) {
+    if (!(error instanceof ManagementError) || error.status === undefined) throw error;
+    if (error.errorCode === 'insufficient_scope') throw error;
+    return { status: error.status, description: error.message.replaceAll(recipient, maskNumber(recipient)) };
+  }
+}
+
 /** POST /passwordless/start (Auth0's Authentication API). Rejects with {@link ManagementError} when Auth0 was not reached. */
-async function startLogin(test: LoginTest, { fetch: send, env }: Surroundings): Promise<Started> {
+export async function startLogin(test: Login, { fetch: send, env }: Surroundings): Promise<Started> {
   const tenant = parseTenant(test.domain);
   try {
     const response = await send(`${tenant.origin}/passwordless/start`, {
@@ -149,7 +178,7 @@ async function startLogin(test: LoginTest, { fetch: send, env }: Surroundings): 
   }
 }
 
-function describe(text: string, { recipient, clientSecret }: LoginTest): string {
+function describe(text: string, { recipient, clientSecret }: Login): string {
   let answer: unknown;
   try {
     answer = JSON.parse(text);

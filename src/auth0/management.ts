@@ -3,7 +3,7 @@
 import * as v from 'valibot';
 import { ControlError } from '../control/protocol.js';
 import { escapeControls } from '../doctor/untrusted.js';
-import { explainNetworkError, parseTenant, type Tenant } from './tenant.js';
+import { explainNetworkError, explainNoToken, explainRefusal, parseTenant, type Tenant } from './tenant.js';
 
 /** A Management API token, or the id and secret of a machine-to-machine application that may ask for one. */
 export type Credentials = { token: string } | { clientId: string; clientSecret: string };
@@ -28,11 +28,17 @@ export class ManagementError extends Error {
   readonly status: number | undefined;
   /** Auth0's own, as `insufficient_scope`. */
   readonly errorCode: string | undefined;
+  /**
+   * True when it says nothing of what became of the request: no answer, a fault of Auth0's own (5xx), or a page of who knows what. A
+   * change may have been made all the same.
+   */
+  readonly isFault: boolean;
 
-  constructor(message: string, status?: number, errorCode?: string, options?: ErrorOptions) {
-    super(message, options);
+  constructor(message: string, status?: number, errorCode?: string, isFault = false) {
+    super(message);
     this.status = status;
     this.errorCode = errorCode;
+    this.isFault = isFault;
   }
 }
 
@@ -40,6 +46,8 @@ export class ManagementError extends Error {
 const requestTimeoutMs = 30_000;
 /** The longest wait for a rate limit that is worth a person's while; one of a minute or less is what Auth0's buckets take to refill. */
 const longestRateWaitMs = 65_000;
+/** Before what only reads is asked once more, in milliseconds. */
+const repeatAfterMs = 1_000;
 /** Requests that a rate limit may turn away before the person is told to come back later. */
 const maxAttempts = 4;
 /** A token is renewed that long before it ends, so that it cannot end on its way. */
@@ -51,6 +59,7 @@ const maxMessageLength = 400;
 const visible = /^[\x21-\x7e]+$/;
 
 const tokenSchema = v.object({ access_token: v.pipe(v.string(), v.regex(visible)), expires_in: v.number() });
+type TokenAnswer = v.InferOutput<typeof tokenSchema>;
 
 /** Both ways in which Auth0 words errors: that of the Management API and that of OAuth (RFC 6749 5.2). */
 const errorSchema = v.object({
@@ -66,7 +75,7 @@ interface Answer {
   text: string;
 }
 
-/** One tenant's Management API. Requests are made one after the other by who uses it; none is repeated but for a rate limit. */
+/** One tenant's Management API. Requests are made one after the other by who uses it; what changes something is repeated for a rate limit only. */
 export class ManagementApi {
   /** As people know it, `example.eu.auth0.com`. */
   readonly domain: string;
@@ -93,13 +102,26 @@ export class ManagementApi {
   /**
    * Sends `body` as JSON to `path` (as `/api/v2/connections`) and resolves with the answer's JSON, `undefined` for an empty one. `T` is
    * what the caller knows of it, unchecked: `unknown` and a schema are the careful way. A 429 is waited out, up to about a minute
-   * a time. Rejects with {@link ManagementError}.
+   * a time; a GET that met a fault is asked once more. Rejects with {@link ManagementError}.
    */
   async request<T>(method: Method, path: string, body?: object): Promise<T> {
-    const bearer = await this.#bearer();
-    const answer = await this.#send(method, path, body, { authorization: `Bearer ${bearer}` });
-    if (answer.status >= 300) throw this.#refusal(answer, `${method} ${path.replace(/\?.*/, '')}`);
-    return (answer.text === '' ? undefined : this.#parse(answer)) as T;
+    const ask = async () => {
+      const headers = { authorization: `Bearer ${await this.#bearer()}` };
+      const answer = await this.#send(method, path, body, headers);
+      if (answer.status >= 300) throw this.#refusal(answer, `${method} ${path.replace(/\?.*/, '')}`);
+      return (answer.text === '' ? undefined : this.#parse(answer)) as T;
+    };
+    return method === 'GET' ? this.#twice(ask) : ask();
+  }
+
+  async #twice<T>(ask: () => Promise<T>): Promise<T> {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!(error instanceof ManagementError && error.isFault)) throw error;
+      await this.#options.wait(repeatAfterMs);
+      return ask();
+    }
   }
 
   /** The client-credentials grant (RFC 6749 4.4), whose token is kept while it lasts. */
@@ -107,6 +129,14 @@ export class ManagementApi {
     const credentials = this.#credentials;
     if ('token' in credentials) return credentials.token;
     if (this.#token !== undefined && performance.now() < this.#token.endsAt) return this.#token.value;
+    const { access_token: value, expires_in: lifeS } = await this.#twice(() =>
+      this.#askForToken(credentials),
+    );
+    this.#token = { value, endsAt: performance.now() + lifeS * 1000 - tokenLeewayMs };
+    return value;
+  }
+
+  async #askForToken(credentials: { clientId: string; clientSecret: string }): Promise<TokenAnswer> {
     const answer = await this.#send('POST', '/oauth/token', {
       grant_type: 'client_credentials',
       client_id: credentials.clientId,
@@ -116,9 +146,7 @@ export class ManagementApi {
     if (answer.status !== 200) throw this.#tokenRefusal(answer);
     const parsed = v.safeParse(tokenSchema, this.#parse(answer));
     if (!parsed.success) throw new ManagementError(`${this.domain} gave no token`, answer.status);
-    const { access_token: value, expires_in: lifeS } = parsed.output;
-    this.#token = { value, endsAt: performance.now() + lifeS * 1000 - tokenLeewayMs };
-    return value;
+    return parsed.output;
   }
 
   /** Sends, and sends again what a rate limit turned away. */
@@ -166,7 +194,7 @@ export class ManagementApi {
       const message = explainNetworkError(thrown, this.domain, env);
       if (message === undefined) throw thrown;
       // The cause is left out on purpose: undici's errors may hold the request, and that the token.
-      throw new ManagementError(message);
+      throw new ManagementError(message, undefined, undefined, true);
     }
   }
 
@@ -178,34 +206,32 @@ export class ManagementApi {
       throw new ManagementError(
         `what answers at ${this.domain} is not Auth0 (status ${status}, no JSON): is the domain right, or a proxy in between?`,
         status,
+        undefined,
+        true,
       );
     }
   }
 
   #refusal(answer: Answer, what: string): ManagementError {
     const { said, errorCode } = this.#wordsOf(answer);
+    const credentials = this.#credentials;
+    const token = 'token' in credentials ? credentials.token : undefined;
     return new ManagementError(
-      `${what} at ${this.domain}: ${explainStatus(answer.status, said, errorCode, this.#isOwnToken())}`,
+      `${what} at ${this.domain}: ${explainRefusal(answer.status, said, errorCode, this.domain, token)}`,
       answer.status,
       errorCode,
+      answer.status >= 500,
     );
   }
 
   #tokenRefusal(answer: Answer): ManagementError {
     const { said, errorCode } = this.#wordsOf(answer);
-    const wayOut =
-      answer.status === 403
-        ? "authorise the application for the API 'Auth0 Management API' (dashboard: Applications › APIs › Auth0 Management API › Machine to Machine Applications), with the scopes that docs/auth0.md lists"
-        : 'see whether client id, client secret and domain belong together';
     return new ManagementError(
-      `${this.domain} gives no token for this client id and secret (${answer.status}: ${said}): ${wayOut}`,
+      `${this.domain} gives no token for this client id and secret (${answer.status}: ${said}): ${explainNoToken(answer.status, this.domain)}`,
       answer.status,
       errorCode,
+      answer.status >= 500,
     );
-  }
-
-  #isOwnToken(): boolean {
-    return 'token' in this.#credentials;
   }
 
   /** What Auth0 said, short, fit for a terminal, and without anything that only we should know. */
@@ -246,22 +272,4 @@ function rateWaitMs(headers: Headers): number {
   const retryAfter = Number(headers.get('retry-after') ?? Number.NaN) * 1000;
   const [known = 2_000] = [untilReset, retryAfter].filter((ms) => Number.isFinite(ms));
   return Math.max(1_000, known);
-}
-
-function explainStatus(
-  status: number,
-  said: string,
-  errorCode: string | undefined,
-  isOwnToken: boolean,
-): string {
-  if (errorCode === 'insufficient_scope') {
-    const [, scopes = 'the one it names'] = /expected any of: ?(.+?)\.?$/i.exec(said) ?? [];
-    const where = isOwnToken ? 'the token' : 'the application';
-    return `${where} lacks a scope: grant ${scopes.split(/,\s*/).join(' or ')} (403)`;
-  }
-  if (status === 401)
-    return `the token is not accepted (401: ${said}). A token lives a day, and is good for its own tenant and the audience https://…/api/v2/ only`;
-  if (status >= 500)
-    return `Auth0 has a fault of its own (${status}: ${said}): see status.auth0.com and try again`;
-  return `refused with ${status}: ${said}`;
 }

@@ -20,6 +20,28 @@ export function diffOptions(before: ConnectionOptions, after: ConnectionOptions)
   return [...lines, `  kept: ${kept.length === 0 ? 'nothing' : kept.map(escapeControls).join(', ')}`];
 }
 
+/** Whether Auth0 shows asterisks in a value's place. */
+export function isMasked(value: unknown): boolean {
+  return typeof value === 'string' && /^[*•]+$/.test(value);
+}
+
+/** The names of the values that Auth0 masks, as `gateway_authentication.secret`. */
+export function maskedNames(options: ConnectionOptions): string[] {
+  return [...flatten(options)].filter(([, value]) => isMasked(value)).map(([name]) => name);
+}
+
+/** The names of what was sent and is not there afterwards. What is masked, or not shown, cannot be compared. */
+export function unlike(sent: ConnectionOptions, found: ConnectionOptions): string[] {
+  const after = flatten(found);
+  return [...flatten(sent)]
+    .filter(([name, value]) => {
+      const shownValue = after.get(name);
+      const isHidden = secretNames.test(name) && !after.has(name);
+      return !isHidden && !isMasked(shownValue) && !isDeepStrictEqual(value, shownValue);
+    })
+    .map(([name]) => name);
+}
+
 type Values = ReadonlyMap<string, unknown>;
 
 const isSame = (name: string, old: Values, next: Values) =>

@@ -13,9 +13,17 @@ export interface FileRights {
   mode: number;
 }
 
-/** Writes `text` to `path` in place of whatever is there. Rejects with {@link ControlError} where the system refuses. */
-export function writePrivateFile(path: string, text: string, rights: FileRights): Promise<void> {
-  return place(path, text, rights, rename);
+/**
+ * Writes `text` to `path` in place of whatever is there. Rejects with {@link ControlError} where the system refuses; `shown` is what that
+ * calls the file.
+ */
+export function writePrivateFile(
+  path: string,
+  text: string,
+  rights: FileRights,
+  shown = path,
+): Promise<void> {
+  return place(path, text, rights, rename, shown);
 }
 
 /** As {@link writePrivateFile}, but leaves a file that is there as it is, and then resolves with false. */
@@ -37,6 +45,7 @@ async function place(
   text: string,
   { uid, gid, mode }: FileRights,
   moveTo: (from: string, to: string) => Promise<void>,
+  shown = path,
 ): Promise<void> {
   const draft = `${path}.${randomUUID()}.tmp`;
   try {
@@ -54,7 +63,7 @@ async function place(
     await syncFolder(path);
   } catch (error) {
     await rm(draft, { force: true });
-    throw cannot('be written', path, error);
+    throw cannot('be written', shown, error);
   }
 }
 

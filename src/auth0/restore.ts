@@ -1,66 +1,147 @@
-/** `simgate auth0 restore`: the options of a connection as they were before simgate changed them. */
+/** `simgate auth0 restore`: what a set-up has replaced, as it was before: a connection's options, or another's Action and provider. */
 
 import { resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import type { Config } from '../config.js';
 import { ControlError } from '../control/protocol.js';
+import { keyId } from '../key-id.js';
+import { shownAction } from './action/deployment.js';
+import { judgeConnection } from './check.js';
 import {
   type ConnectionOptions,
+  chooseConnection,
   listSmsConnections,
   presentOptions,
   type SmsConnection,
 } from './connection.js';
-import type { SavedOptions } from './folder.js';
-import { replaceOptions } from './legacy.js';
+import type { SavedOptions, SavedReplaced } from './folder.js';
+import { replaceOptions, signingKeyId, withSecret } from './legacy.js';
 import type { ManagementApi } from './management.js';
 import { diffOptions } from './options-diff.js';
-import { chooseConnection, type Workbench } from './setup.js';
-import { agrees } from './terminal.js';
+import { acceptedSecrets } from './secret.js';
+import { tell, type Workbench } from './setup.js';
+import { agrees, askFor } from './terminal.js';
+import { restoreUnified } from './unified.js';
+import type { World } from './worlds.js';
 
 /** What the flags say. */
 export interface RestoreFlags {
   connection?: string;
   /** One of the saved files, else the newest that a setup saved. */
   file?: string;
+  /** Overrides what was set up last. */
+  world?: World;
   dryRun?: boolean;
   yes?: boolean;
 }
 
-/**
- * Puts back what the last setup replaced; run again, what the one before replaced. What is there is saved first, so that this too can be
- * undone with `--file`. Rejects with `ManagementError` or {@link ControlError}.
- */
+/** Puts back what the last set-up of the tenant replaced, in its world. Rejects with `ManagementError` or {@link ControlError}. */
 export async function restore(api: ManagementApi, flags: RestoreFlags, bench: Workbench): Promise<void> {
-  const { folder, surroundings } = bench;
+  const replaced = await bench.folder.savedReplaced(api.domain);
+  const named = replaced.find(
+    ({ file }) => flags.file !== undefined && resolve(flags.file) === resolve(file),
+  );
+  const world = flags.world ?? (await bench.folder.readSetup(api.domain))?.world;
+  if (named !== undefined) return restoreReplaced(api, named.saved, flags, bench);
+  if (flags.file !== undefined || world !== 'unified') return restoreOptions(api, flags, bench);
+  const [newest] = replaced;
+  if (newest === undefined)
+    throw new ControlError(
+      `nothing of another's was replaced at ${api.domain} (none is saved in ${bench.folder.path}): --world legacy restores the options of a connection`,
+    );
+  await restoreReplaced(api, newest.saved, flags, bench);
+}
+
+/** The Action and the phone provider that a `--replace` has overwritten. */
+async function restoreReplaced(
+  api: ManagementApi,
+  saved: SavedReplaced,
+  flags: RestoreFlags,
+  { surroundings }: Workbench,
+): Promise<void> {
+  const { terminal, env, wait } = surroundings;
+  const { action, provider } = saved;
+  terminal.say(`What was there at ${saved.domain} until ${saved.saved_at}:`);
+  if (action !== undefined) terminal.say(`  Action ${shownAction(action)}: its former code and secrets`);
+  if (provider !== undefined) terminal.say(`  phone provider ${JSON.stringify(provider.name)}`);
+  if (!(await mayGoOn(api.domain, flags, surroundings))) return;
+  const askForCredentials = async (name: string): Promise<Record<string, string>> => {
+    if (name !== 'twilio') return {};
+    const what = "Twilio's auth token, which Auth0 does not give back";
+    const token =
+      env.TWILIO_AUTH_TOKEN || (await askFor(terminal, what, 'TWILIO_AUTH_TOKEN', { isSecret: true }));
+    return { auth_token: token };
+  };
+  await restoreUnified(api, saved, (line) => terminal.say(line), askForCredentials, { wait });
+}
+
+/**
+ * Puts a connection's options back; run again, what the set-up before replaced. What is there is saved first, so that this too can be
+ * undone with `--file`.
+ */
+async function restoreOptions(api: ManagementApi, flags: RestoreFlags, bench: Workbench): Promise<void> {
+  const { folder, config, surroundings } = bench;
   const { terminal } = surroundings;
-  const connection = await chooseConnection(await listSmsConnections(api), flags.connection, surroundings);
+  const known = (await folder.readSetup(api.domain))?.connection_id;
+  const connections = await listSmsConnections(api);
+  const wanted = flags.connection ?? connections.find(({ id }) => id === known)?.id;
+  const connection = await chooseConnection(connections, wanted, terminal);
   const before = presentOptions(connection);
-  const chosen = await chooseSaved(api.domain, connection, before, flags.file, bench);
+  const chosen = await chooseSaved(api.domain, connection, flags.file, bench);
   if (chosen === undefined) {
     terminal.say('The options are as they were saved: nothing to restore.');
     return;
   }
-  terminal.say(`Options of "${connection.name}" (${connection.id}), back to ${chosen.saved_at}:`);
-  for (const line of diffOptions(before, chosen.options)) terminal.say(`  ${line}`);
-  if (flags.dryRun) {
-    terminal.say('Nothing was changed (--dry-run).');
-    return;
-  }
-  if (!(await agrees(terminal, `Restore them at ${api.domain}?`, flags.yes === true))) {
-    terminal.say('Nothing was changed.');
-    return;
-  }
+  const { saved, options, keepsSecret } = chosen;
+  terminal.say(`Options of "${connection.name}" (${connection.id}), back to ${saved.saved_at}:`);
+  for (const line of diffOptions(before, options)) terminal.say(`  ${line}`);
+  if (keepsSecret) terminal.say('  The secret stays the one in force: the saved one has been changed since.');
+  if (options.provider === 'sms_gateway') warnOfBreaking({ ...connection, options }, config, bench);
+  if (!(await mayGoOn(api.domain, flags, surroundings))) return;
   const place = { folder, now: surroundings.now(), before: 'restore' as const };
-  await replaceOptions(api, connection, chosen.options, place, (line) => terminal.say(line));
+  await replaceOptions(api, connection, options, place, (line) => terminal.say(line));
+}
+
+async function mayGoOn(
+  domain: string,
+  flags: RestoreFlags,
+  { terminal }: Workbench['surroundings'],
+): Promise<boolean> {
+  if (!flags.dryRun && (await agrees(terminal, `Restore it at ${domain}?`, flags.yes === true))) return true;
+  terminal.say(`Nothing was changed${flags.dryRun ? ' (--dry-run)' : ''}.`);
+  return false;
+}
+
+/** Says what this daemon would refuse of a gateway that is about to come back; it may be another one, so nothing is forbidden. */
+function warnOfBreaking(connection: SmsConnection, config: Config, { surroundings }: Workbench): void {
+  const secrets = acceptedSecrets(config, surroundings.env);
+  const id = signingKeyId(connection);
+  const secret = secrets.find(({ key }) => keyId(key) === id) ?? secrets[0];
+  const wrong = judgeConnection(connection, config, secret).filter(({ level }) => level === 'error');
+  if (wrong.length === 0) return;
+  surroundings.terminal.say('If that gateway is this one, it would break every login:');
+  tell(
+    wrong.map(({ level, check, what }) => ({ level, check, what })),
+    surroundings,
+  );
+}
+
+interface Chosen {
+  saved: SavedOptions;
+  /** What is to be put back of it. */
+  options: ConnectionOptions;
+  keepsSecret: boolean;
 }
 
 /** Undefined when nothing that is saved differs from what is there. */
 async function chooseSaved(
   domain: string,
-  { id, name }: SmsConnection,
-  before: ConnectionOptions,
+  connection: SmsConnection,
   file: string | undefined,
-  { folder }: Workbench,
-): Promise<SavedOptions | undefined> {
+  bench: Workbench,
+): Promise<Chosen | undefined> {
+  const { folder } = bench;
+  const { id, name } = connection;
   const all = (await folder.savedOptions(id)).filter(({ saved }) => saved.domain === domain);
   const wanted = all.filter((one) =>
     file === undefined ? one.saved.before === 'setup' : resolve(file) === resolve(one.file),
@@ -71,5 +152,27 @@ async function chooseSaved(
         ? `no options of "${name}" at ${domain} are saved in ${folder.path}`
         : `${file} holds no options of "${name}" at ${domain}: there are ${all.map((one) => one.file).join(', ') || 'none'}`,
     );
-  return wanted.find(({ saved }) => !isDeepStrictEqual(before, saved.options))?.saved;
+  const chosen = await Promise.all(wanted.map(({ saved }) => withSecretInForce(saved, connection, bench)));
+  return chosen.find(({ options }) => !isDeepStrictEqual(presentOptions(connection), options));
+}
+
+/**
+ * The saved options; where they lead to this very gateway, with the secret that the daemon accepts today. The saved one may have been
+ * rotated away, and would lock everybody out.
+ */
+async function withSecretInForce(
+  saved: SavedOptions,
+  connection: SmsConnection,
+  { config, folder, surroundings }: Workbench,
+): Promise<Chosen> {
+  const { options } = saved;
+  const urls = [presentOptions(connection).gateway_url, (await folder.readSetup(saved.domain))?.gateway_url];
+  const leadsHere = options.provider === 'sms_gateway' && urls.includes(options.gateway_url);
+  if (!leadsHere || Object(options.gateway_authentication) !== options.gateway_authentication)
+    return { saved, options, keepsSecret: false };
+  const secrets = acceptedSecrets(config, surroundings.env);
+  const present = signingKeyId(connection);
+  const inForce = secrets.find(({ key }) => keyId(key) === present) ?? secrets[0];
+  const kept = withSecret(options, inForce.text, config.auth0.secretBase64Encoded);
+  return { saved, options: kept, keepsSecret: !isDeepStrictEqual(kept, options) };
 }

@@ -30,9 +30,15 @@ export function keyOf(text: string, isBase64Encoded: boolean): Uint8Array {
 
 /** The secret as configured; all that `check-config` says of it holds. Throws `ConfigError`. */
 export function configuredSecret(config: Config, env: NodeJS.ProcessEnv): AuthSecret {
-  const key = loadSecrets(config, env).current;
+  return acceptedSecrets(config, env)[0];
+}
+
+/** As {@link configuredSecret}, and after it the one before the last rotation, where it still counts. */
+export function acceptedSecrets(config: Config, env: NodeJS.ProcessEnv): [AuthSecret, ...AuthSecret[]] {
+  const { current, previous } = loadSecrets(config, env);
   const encoding = config.auth0.secretBase64Encoded ? 'base64url' : 'utf8';
-  return { key, text: Buffer.from(key).toString(encoding) };
+  const toldAs = (key: Uint8Array) => ({ key, text: Buffer.from(key).toString(encoding) });
+  return [toldAs(current), ...(previous === undefined ? [] : [toldAs(previous)])];
 }
 
 /** Where a file may be made, and for whom. */

@@ -3,25 +3,34 @@
 import type { Config } from '../config.js';
 import { NoDaemon } from '../control/client.js';
 import { ControlError } from '../control/protocol.js';
-import { error, type Finding, ok } from '../doctor/finding.js';
+import type { Finding } from '../doctor/finding.js';
 import { keyId } from '../key-id.js';
-import { judgeMessage, judgeName, judgePhoneTemplates } from './check.js';
+import { judgeMessage, judgeName, judgePhoneTemplates, judgeToggles } from './check.js';
 import {
   type ConnectionOptions,
+  chooseConnection,
+  concerned,
   listSmsConnections,
   presentOptions,
   type SmsConnection,
 } from './connection.js';
 import type { DaemonLink } from './daemon.js';
-import type { Auth0Folder } from './folder.js';
-import { judgeGatewayUrl, probeGateway } from './gateway-url.js';
+import { type Auth0Folder, worldNames } from './folder.js';
+import { isLocalOnly, judgeGatewayUrl, type Probe, probeGateway } from './gateway-url.js';
 import { gatewayOptions, replaceOptions } from './legacy.js';
 import type { ManagementApi } from './management.js';
 import { diffOptions } from './options-diff.js';
-import { type AuthSecret, configuredSecret, lacksSecret, makeSecret } from './secret.js';
+import {
+  type AuthSecret,
+  configuredSecret,
+  generateSecret,
+  keyOf,
+  lacksSecret,
+  makeSecret,
+} from './secret.js';
 import type { Surroundings } from './surroundings.js';
 import { agrees, askFor, choose } from './terminal.js';
-import { deployUnified, type UnifiedOptions, unifiedSteps } from './unified.js';
+import { deployUnified, describePlan, type Replaced, unifiedOptions, unifiedSteps } from './unified.js';
 import { describeWorld, findWorld, type World } from './worlds.js';
 
 /** What the flags say. */
@@ -36,6 +45,8 @@ export interface SetupFlags {
   deploy?: boolean;
   /** In the unified world: whether to replace another's Action or provider. */
   replace?: boolean;
+  /** Whether to go on with a gateway URL that Auth0 cannot reach, or that does not answer as simgate. */
+  anyway?: boolean;
 }
 
 /** All that a command of this family works with. */
@@ -45,6 +56,8 @@ export interface Workbench {
   daemon: DaemonLink;
   surroundings: Surroundings;
 }
+
+const nextStep = 'Next: `simgate auth0 test +49…` with your own number.';
 
 /** Findings as lines: nothing for those that are well, unless `isFull`. */
 export function tell(findings: readonly Finding[], { terminal }: Surroundings, isFull = false): void {
@@ -64,18 +77,23 @@ export async function setUp(api: ManagementApi, flags: SetupFlags, bench: Workbe
       'a rotation of the secret is under way: finish it first with `simgate auth0 rotate`',
     );
   const connections = await listSmsConnections(api);
-  const report = await findWorld(api, connections);
+  const wanted = flags.connection ?? (await folder.readSetup(api.domain))?.connection_id;
+  const report = await findWorld(api, connections, wanted);
   for (const line of describeWorld(report)) terminal.say(line);
-  const world =
-    flags.world ??
-    report.world ??
-    ((await choose(terminal, 'world', ['legacy', 'unified'], '--world')) as World);
+  // Who says --deploy knows which one is meant, where the tenant does not tell.
+  const meant = flags.world ?? report.world ?? (flags.deploy ? 'unified' : undefined);
+  const world = meant ?? ((await choose(terminal, 'world', worldNames, '--world')) as World);
   if (report.isSure && world !== report.world)
     terminal.say(
-      `warning: the tenant's flag says otherwise than --world ${world}: what is set up may never be used`,
+      `warning: the tenant says otherwise than --world ${world}: what is set up may never be used`,
     );
-  if (world === 'legacy') await setUpLegacy(api, connections, flags, bench);
-  else await setUpUnified(api, flags, bench);
+  if (world === 'unified') return setUpUnified(api, connections, flags, bench);
+  if (flags.deploy || flags.replace)
+    throw new ControlError(
+      `--${flags.deploy ? 'deploy' : 'replace'} is for the unified phone experience, and this tenant's connection sends by itself ` +
+        `(legacy gateway${report.isSure ? '' : ', inferred'}): leave it out, or say --world unified. Nothing was changed`,
+    );
+  await setUpLegacy(api, connections, flags, bench);
 }
 
 async function setUpLegacy(
@@ -86,24 +104,24 @@ async function setUpLegacy(
 ): Promise<void> {
   const { config, surroundings, folder } = bench;
   const { terminal } = surroundings;
-  const connection = await chooseConnection(connections, flags.connection, surroundings);
+  const known = (await folder.readSetup(api.domain))?.connection_id;
+  const wanted = flags.connection ?? connections.find(({ id }) => id === known)?.id;
+  const connection = await chooseConnection(connections, wanted, terminal);
   const before = presentOptions(connection);
-  const gatewayUrl = await chooseGatewayUrl(flags, before.gateway_url, bench);
+  const gatewayUrl = await chooseGatewayUrl(api.domain, flags, before.gateway_url, bench);
   tell([...judgeName(connection), ...judgeMessage(connection, config)], surroundings);
   const settings = (secret: string) => {
     const { subject, audience, secretBase64Encoded } = config.auth0;
     return gatewayOptions(before, { gatewayUrl, subject, audience, secretBase64Encoded, secret });
   };
-  const known = (await lacksSecret(config, surroundings.env))
-    ? undefined
-    : configuredSecret(config, surroundings.env);
+  const held = await heldSecret(bench);
   terminal.say(`Options of the connection "${connection.name}" (${connection.id}):`);
-  const differences = diffOptions(before, settings(known?.text ?? ''));
+  const differences = diffOptions(before, settings(held?.text ?? ''));
   for (const line of differences.length > 0 ? differences : ['nothing to change']) terminal.say(`  ${line}`);
+  const probe = await probeFirst(gatewayUrl, held, flags, bench);
   if (differences.length > 0) {
     if (!(await mayGoOn(`Change them at ${api.domain}?`, flags, surroundings))) return;
-    const secret = known ?? (await newSecret(bench));
-    await tellDaemon(secret, bench);
+    const secret = await secretOfBoth(gatewayUrl, held, probe, flags, bench);
     await sendOptions(api, connection, settings(secret.text), bench);
   } else if (flags.dryRun) return;
   await folder.writeSetup({
@@ -114,7 +132,7 @@ async function setUpLegacy(
     connection_name: connection.name,
     gateway_url: gatewayUrl,
   });
-  await finish(gatewayUrl, bench);
+  terminal.say(nextStep);
 }
 
 function sendOptions(
@@ -127,62 +145,46 @@ function sendOptions(
   return replaceOptions(api, connection, options, place, (line) => surroundings.terminal.say(line));
 }
 
-async function setUpUnified(api: ManagementApi, flags: SetupFlags, bench: Workbench): Promise<void> {
+async function setUpUnified(
+  api: ManagementApi,
+  connections: readonly SmsConnection[],
+  flags: SetupFlags,
+  bench: Workbench,
+): Promise<void> {
   const { config, surroundings, folder } = bench;
   const { terminal } = surroundings;
-  const gatewayUrl = await chooseGatewayUrl(flags, undefined, bench);
+  const gatewayUrl = await chooseGatewayUrl(api.domain, flags, undefined, bench);
   tell(await judgePhoneTemplates(api, config), surroundings);
   const options = unifiedOptions(config, gatewayUrl);
-  const question = flags.deploy
-    ? `Create and deploy the Action and the phone provider at ${api.domain}?`
-    : undefined;
-  if (question !== undefined && !(await mayGoOn(question, flags, surroundings))) return;
-  if (flags.dryRun) {
-    terminal.say(unifiedSteps(options));
-    return;
-  }
-  const secret = (await lacksSecret(config, surroundings.env))
-    ? await newSecret(bench)
-    : configuredSecret(config, surroundings.env);
-  await tellDaemon(secret, bench);
   const say = (line: string) => terminal.say(line);
-  if (flags.deploy)
-    await deployUnified(api, options, secret.text, say, {
-      replacesOthers: flags.replace === true,
-      wait: surroundings.wait,
-    });
-  else terminal.say(unifiedSteps(options));
+  const control = { replacesOthers: flags.replace === true, wait: surroundings.wait };
+  if (flags.deploy) {
+    say(`Action and phone provider at ${api.domain}:`);
+    for (const line of await describePlan(api, options, control)) say(`  ${line}`);
+  }
+  const held = await heldSecret(bench);
+  const probe = await probeFirst(gatewayUrl, held, flags, bench);
+  const toggles = () => tell(judgeToggles(concerned(connections, flags.connection)), surroundings);
+  if (flags.deploy && !(await mayGoOn(`Create and deploy them at ${api.domain}?`, flags, surroundings)))
+    return toggles();
+  if (flags.dryRun) {
+    say(unifiedSteps(options));
+    return toggles();
+  }
+  const secret = await secretOfBoth(gatewayUrl, held, probe, flags, bench);
+  const now = surroundings.now();
+  const save = (replaced: Replaced) =>
+    folder.saveReplaced({ version: 1, domain: api.domain, saved_at: now.toISOString(), ...replaced }, now);
+  if (flags.deploy) await deployUnified(api, options, secret.text, say, { ...control, save });
+  else say(unifiedSteps(options));
+  toggles();
   await folder.writeSetup({ version: 1, domain: api.domain, world: 'unified', gateway_url: gatewayUrl });
-  await finish(gatewayUrl, bench);
-}
-
-/** What the Action must know. */
-export function unifiedOptions({ auth0 }: Config, gatewayUrl: string): UnifiedOptions {
-  const { subject, audience, secretBase64Encoded } = auth0;
-  return { gatewayUrl, subject, audience, secretBase64Encoded };
-}
-
-/** The `wanted` one (name or id), else the only one, else the one that a person chooses. Throws {@link ControlError}. */
-export async function chooseConnection(
-  connections: readonly SmsConnection[],
-  wanted: string | undefined,
-  { terminal }: Surroundings,
-): Promise<SmsConnection> {
-  if (connections.length === 0)
-    throw new ControlError(
-      'the tenant has no SMS connection yet: create it in the dashboard (Authentication › Passwordless › SMS), then run this again',
-    );
-  const find = (key: string) => connections.find(({ id, name }) => id === key || name === key);
-  const names = connections.map(({ name }) => name);
-  const name = wanted ?? (await choose(terminal, 'connection', names, '--connection'));
-  const found = find(name);
-  if (found === undefined)
-    throw new ControlError(`there is no SMS connection "${name}": there are ${names.join(', ')}`);
-  return found;
+  say(nextStep);
 }
 
 /** From the flag, what Auth0 has, what was set up before, or a person; one that cannot work throws {@link ControlError}. */
 async function chooseGatewayUrl(
+  domain: string,
   flags: SetupFlags,
   atAuth0: unknown,
   { folder, surroundings }: Workbench,
@@ -190,7 +192,7 @@ async function chooseGatewayUrl(
   const url =
     flags.gatewayUrl ??
     (typeof atAuth0 === 'string' ? atAuth0 : undefined) ??
-    (await folder.readSetup())?.gateway_url ??
+    (await folder.readSetup(domain))?.gateway_url ??
     (await askFor(
       surroundings.terminal,
       'the URL under which Auth0 reaches this gateway, as https://sms.example.com/sms',
@@ -200,7 +202,62 @@ async function chooseGatewayUrl(
   const obstacle = findings.find(({ level }) => level === 'error');
   if (obstacle !== undefined) throw new ControlError(`${obstacle.what}: ${obstacle.remedy ?? ''}`);
   tell(findings, surroundings);
+  if (isLocalOnly(url) && !flags.anyway && !flags.dryRun)
+    throw new ControlError(
+      `${url} is known in a local network only, so Auth0 could not post to it: give the URL that the internet has, ` +
+        'or say --anyway. Nothing was changed',
+    );
   return url;
+}
+
+/** The secret that is configured; undefined when there is none yet. */
+async function heldSecret({ config, surroundings: { env } }: Workbench): Promise<AuthSecret | undefined> {
+  return (await lacksSecret(config, env)) ? undefined : configuredSecret(config, env);
+}
+
+/**
+ * Asks the gateway before anything is changed, and throws {@link ControlError} when it is not simgate that answers, unless it was only
+ * to be looked at. One that refuses the token may hold an older secret, or wait for a first one: {@link secretOfBoth} sees to that.
+ */
+async function probeFirst(
+  gatewayUrl: string,
+  held: AuthSecret | undefined,
+  flags: SetupFlags,
+  { config, surroundings }: Workbench,
+): Promise<Probe> {
+  const key = held?.key ?? keyOf(generateSecret(), false);
+  const probe = await probeGateway(gatewayUrl, config, key, surroundings);
+  const { level, what, remedy } = probe.finding;
+  if (!probe.isSimgate && !flags.dryRun && !flags.anyway) {
+    const first = held === undefined ? `. The daemon needs its secret before it starts: ${secretHint}` : '';
+    throw new ControlError(`${what}: ${remedy}. Nothing was changed; --anyway goes on all the same${first}`);
+  }
+  // What is said of a key that was made up for this says nothing of the daemon's.
+  const isTold = !probe.isSimgate || (held !== undefined && (level === 'ok' || flags.dryRun));
+  if (isTold) tell([probe.finding], surroundings, true);
+  return probe;
+}
+
+const secretHint = '`sudo simgate setup` makes one, and so does the command in docs/install.md';
+
+/** The secret that a running daemon has taken and that proves itself at the gateway; a new one where there was none. Throws {@link ControlError}. */
+async function secretOfBoth(
+  gatewayUrl: string,
+  held: AuthSecret | undefined,
+  probe: Probe,
+  flags: SetupFlags,
+  bench: Workbench,
+): Promise<AuthSecret> {
+  const secret = held ?? (await newSecret(bench));
+  await tellDaemon(secret, bench);
+  if (!probe.isSimgate || (held !== undefined && probe.finding.level === 'ok')) return secret;
+  const { finding } = await probeGateway(gatewayUrl, bench.config, secret.key, bench.surroundings);
+  if (finding.level !== 'ok' && !flags.anyway)
+    throw new ControlError(
+      `${finding.what}: ${finding.remedy}. Nothing was changed at Auth0; --anyway goes on all the same`,
+    );
+  tell([finding], bench.surroundings, true);
+  return secret;
 }
 
 /** False when it is only looked at, or the person does not agree; both are said. */
@@ -237,22 +294,4 @@ async function tellDaemon(secret: AuthSecret, { daemon, surroundings }: Workbenc
       'No daemon runs yet: start it before the first login (sudo systemctl start simgate).',
     );
   }
-}
-
-async function finish(gatewayUrl: string, { config, surroundings }: Workbench): Promise<void> {
-  const { key } = configuredSecret(config, surroundings.env);
-  tell([await probeGateway(gatewayUrl, config, key, surroundings)], surroundings, true);
-  surroundings.terminal.say('Next: `simgate auth0 test +49…` with your own number.');
-}
-
-/** What {@link findWorld} found, as a finding of `check`; `expected` is what was set up. */
-export function worldFinding(world: World, isSure: boolean, expected: World | undefined): Finding {
-  const name = world === 'legacy' ? 'legacy gateway' : 'unified phone experience';
-  if (expected !== undefined && expected !== world)
-    return error(
-      'auth0_world',
-      `the tenant lives in the ${name} now, and was set up for the other one`,
-      'run `simgate auth0 setup` again',
-    );
-  return ok('auth0_world', `the tenant lives in the ${name}${isSure ? '' : ' (inferred)'}`);
 }

@@ -1,13 +1,26 @@
 /** `simgate auth0 check`: looks at the tenant, the configuration, the daemon and the gateway's URL, and changes nothing. */
 
 import { error, type Finding } from '../doctor/finding.js';
-import { judgeConnection, judgeDaemon, judgePhoneTemplates } from './check.js';
-import { listSmsConnections, presentOptions, type SmsConnection } from './connection.js';
+import {
+  checkUnified,
+  judgeConnection,
+  judgeDaemon,
+  judgePhoneTemplates,
+  judgeToggles,
+  judgeWorld,
+} from './check.js';
+import {
+  chooseConnection,
+  concerned,
+  listSmsConnections,
+  presentOptions,
+  type SmsConnection,
+} from './connection.js';
 import { judgeGatewayUrl, probeGateway } from './gateway-url.js';
 import type { ManagementApi } from './management.js';
 import { configuredSecret } from './secret.js';
-import { chooseConnection, unifiedOptions, type Workbench, worldFinding } from './setup.js';
-import { checkUnified } from './unified.js';
+import type { Workbench } from './setup.js';
+import { unifiedOptions } from './unified.js';
 import { findWorld, type World } from './worlds.js';
 
 /** What the flags say. */
@@ -21,17 +34,17 @@ export interface CheckFlags {
 export async function checkAll(api: ManagementApi, flags: CheckFlags, bench: Workbench): Promise<Finding[]> {
   const { config, daemon, folder, surroundings } = bench;
   const secret = configuredSecret(config, surroundings.env);
-  const setup = await folder.readSetup();
+  const setup = await folder.readSetup(api.domain);
   const connections = await listSmsConnections(api);
-  const report = await findWorld(api, connections);
+  const report = await findWorld(api, connections, flags.connection ?? setup?.connection_id);
   const world = flags.world ?? report.world ?? setup?.world;
   if (world === undefined)
     return [error('auth0_world', report.evidence.join('; '), 'name it: --world legacy, or --world unified')];
-  const findings = [worldFinding(world, report.isSure, setup?.world)];
+  const findings = [judgeWorld(report, world, setup?.world)];
   let gatewayUrl = flags.gatewayUrl ?? setup?.gateway_url;
   if (world === 'legacy') {
     const wanted = flags.connection ?? knownName(connections, setup?.connection_id);
-    const connection = await chooseConnection(connections, wanted, surroundings);
+    const connection = await chooseConnection(connections, wanted, surroundings.terminal);
     const { gateway_url: atAuth0 } = presentOptions(connection);
     findings.push(...judgeConnection(connection, config, secret));
     if (typeof atAuth0 === 'string') gatewayUrl = atAuth0;
@@ -40,11 +53,12 @@ export async function checkAll(api: ManagementApi, flags: CheckFlags, bench: Wor
   } else {
     findings.push(...judgeGatewayUrl(gatewayUrl));
     findings.push(...(await checkUnified(api, unifiedOptions(config, gatewayUrl))));
+    findings.push(...judgeToggles(concerned(connections, flags.connection)));
     findings.push(...(await judgePhoneTemplates(api, config)));
   }
   findings.push(await judgeDaemon(daemon, secret));
   if (gatewayUrl !== undefined && URL.canParse(gatewayUrl))
-    findings.push(await probeGateway(gatewayUrl, config, secret.key, surroundings));
+    findings.push((await probeGateway(gatewayUrl, config, secret.key, surroundings)).finding);
   return findings;
 }
 

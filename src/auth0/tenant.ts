@@ -32,6 +32,62 @@ export function hostOf(url: URL): string {
   return url.hostname.replace(/^\[|\]$/g, '');
 }
 
+/**
+ * What Auth0's Management API means by a refusal, with the way out. `said` are its words; `token` is one that a person gave, undefined
+ * for one that an application asked for.
+ */
+export function explainRefusal(
+  status: number,
+  said: string,
+  errorCode: string | undefined,
+  domain: string,
+  token: string | undefined,
+): string {
+  if (errorCode === 'insufficient_scope') {
+    const [, scopes = 'the one it names'] = /expected any of: ?(.+?)\.?$/i.exec(said) ?? [];
+    const where = token === undefined ? 'the application' : 'the token';
+    return `${where} lacks a scope: grant ${scopes.split(/,\s*/).join(' or ')} (403)`;
+  }
+  if (status === 401) {
+    const own = token === undefined ? undefined : tenantOfToken(token);
+    if (own !== undefined && own !== domain)
+      return `the token is not accepted (401: ${said}): it is one for ${own}, so give --domain ${own}`;
+    return `the token is not accepted (401: ${said}). A token lives a day, and is good for its own tenant and the audience https://…/api/v2/ only${customDomainHint(domain)}`;
+  }
+  if (status >= 500)
+    return `Auth0 has a fault of its own (${status}: ${said}): see status.auth0.com and try again`;
+  return `refused with ${status}: ${said}`;
+}
+
+/** Why Auth0 gives an application no token, with the way out. */
+export function explainNoToken(status: number, domain: string): string {
+  if (status >= 500) return 'Auth0 has a fault of its own: see status.auth0.com and try again';
+  const belonging = 'see whether client id, client secret and domain belong together';
+  if (status !== 403) return `${belonging}${customDomainHint(domain)}`;
+  const grant =
+    "authorise the application for the API 'Auth0 Management API' (dashboard: Applications › APIs › Auth0 Management API › Machine to Machine Applications), with the scopes that docs/auth0.md lists";
+  return `${grant}${customDomainHint(domain)}`;
+}
+
+/** The Management API's audience is the tenant's own domain, also where a custom one leads to it. */
+function customDomainHint(domain: string): string {
+  if (domain.endsWith('.auth0.com')) return '';
+  return `. Is ${domain} a custom domain? The Management API goes by the tenant's own, as example.eu.auth0.com (dashboard: Settings › General › Domain)`;
+}
+
+/** The tenant whose Management API a token is for, by its `aud`, unchecked; undefined for what is no such JWT. */
+function tenantOfToken(token: string): string | undefined {
+  try {
+    const claims: unknown = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8'));
+    const { aud } = Object(claims) as { aud?: unknown };
+    const texts = [aud].flat().filter((one) => typeof one === 'string');
+    return texts.map((one) => /^https:\/\/([a-z0-9.-]+)\/api\/v2\/$/.exec(one)?.[1]).find(Boolean);
+  } catch (thrown) {
+    if (!(thrown instanceof SyntaxError)) throw thrown;
+    return undefined;
+  }
+}
+
 /** The error codes of Node and OpenSSL for a certificate that does not hold. */
 const tlsCodes = /^(?:CERT_|ERR_TLS_|ERR_SSL_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_(?:GET|VERIFY)_)/;
 

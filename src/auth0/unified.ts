@@ -3,16 +3,19 @@
  * provider sends messages to the Action.
  */
 
+import type { Config } from '../config.js';
 import { ControlError } from '../control/protocol.js';
-import { error, type Finding, ok, warning } from '../doctor/finding.js';
 import { escapeControls } from '../doctor/untrusted.js';
 import {
   type Action,
   type ActionChanges,
+  actionName,
   authorOf,
+  authorOfDeployed,
   bindAction,
   createAction,
   deployAction,
+  deployVersion,
   type ListedAction,
   listActions,
   type Requests,
@@ -23,19 +26,26 @@ import {
 } from './action/deployment.js';
 import {
   isAsNeeded,
+  methodsOf,
+  neededMethods,
   type PhoneProvider,
+  putPhoneProvider,
   readPhoneProvider,
   useActionForMessages,
 } from './action/phone-provider.js';
-import {
-  actionSource,
-  maxSecretLength,
-  secretName,
-  settingLines,
-  type UnifiedOptions,
-} from './action/source.js';
+import { actionSource, maxSecretLength, secretName, type UnifiedOptions } from './action/source.js';
+import { checkUnified } from './check.js';
+import { togglePlace } from './connection.js';
+import type { SavedReplaced } from './folder.js';
 
-export type { UnifiedOptions } from './action/source.js';
+/** What the Action must know of this configuration. */
+export function unifiedOptions({ auth0 }: Config, gatewayUrl: string): UnifiedOptions {
+  const { subject, audience, secretBase64Encoded } = auth0;
+  return { gatewayUrl, subject, audience, secretBase64Encoded };
+}
+
+/** What a deployment is about to replace of another's, as far as Auth0 shows it. */
+export type Replaced = Pick<SavedReplaced, 'action' | 'provider'>;
 
 /** How a deployment goes about its work. */
 export interface DeployControl {
@@ -43,18 +53,55 @@ export interface DeployControl {
   replacesOthers?: boolean;
   /** Waits that many milliseconds. */
   wait?: (ms: number) => Promise<void>;
+  /** Keeps what is about to be replaced, and resolves with where. */
+  save?: (replaced: Replaced) => Promise<string>;
 }
 
 /** What to do by hand in Auth0's dashboard, and the Action's source to paste there. Holds no secret. */
 export function unifiedSteps(options: UnifiedOptions): string {
-  return `1. Open Auth0's dashboard: Branding › Phone Provider. Choose "Custom" and, as delivery method, "Text" only.
+  return `1. Open Auth0's dashboard: Branding › Phone Provider. Enable the Phone Message Provider toggle, choose "Custom" and, as delivery
+   method, "Text". (If an MFA factor needs "Voice", leave it on: simgate drops those calls, for it has no voice.)
 2. Replace the code under "Provider Configuration" by all that follows the line below.
 3. Add a secret to it (the key's symbol beside the code): its name is ${secretName}, its value what auth0.secret_file of simgate
    holds, without the newline at its end.
-4. Save. Auth0 deploys the code at once. Then try it: simgate auth0 test +49…
+4. Save. Auth0 deploys the code at once. "Send Test Message" there, or simgate auth0 test +49…, tries it.
+5. Open ${togglePlace}: switch it
+   on and save. Where there is no such switch, the phone provider sends already. Sure is only this: with the switch off, the
+   connection goes on sending by itself.
 
 --------------------------------------------------------------------------------
 ${actionSource(options)}`;
+}
+
+/** What {@link deployUnified} would make and change, a line for each thing, without changing any. Needs both `read:` scopes. */
+export async function describePlan(
+  api: Requests,
+  options: UnifiedOptions,
+  { replacesOthers = false }: Pick<DeployControl, 'replacesOthers'>,
+): Promise<string[]> {
+  const action = await findAction(api);
+  const provider = await readPhoneProvider(api);
+  const settings = [`gateway URL ${options.gatewayUrl}`, `secret ${secretName}`, `runtime ${runtime}`].join(
+    ', ',
+  );
+  return [
+    action === undefined
+      ? `+ Action "${actionName}", deployed: ${settings}`
+      : `~ Action ${shownAction(action)} (${authorNames[authorOf(action)]}): its code and secrets are replaced, then deployed: ${settings}`,
+    planForProvider(provider),
+    ...(replacesOthers ? [] : obstacles(action, provider).map((obstacle) => `refused: ${obstacle}`)),
+  ];
+}
+
+const authorNames = { simgate: "simgate's own", placeholder: 'the empty one', foreign: "another's" } as const;
+
+function planForProvider(provider: PhoneProvider | undefined): string {
+  if (provider !== undefined && isAsNeeded(provider))
+    return '  phone provider: "custom" for text messages already';
+  const wanted = `"custom", for ${neededMethods(provider).map(escapeControls).join(' and ')}`;
+  if (provider === undefined) return `+ phone provider ${wanted}`;
+  const was = `${JSON.stringify(provider.name)}${provider.disabled ? ' (disabled)' : ''}`;
+  return `~ phone provider ${was}, for ${methodsOf(provider.configuration).map(escapeControls).join(' and ') || 'nothing'} → ${wanted}`;
 }
 
 /**
@@ -67,12 +114,16 @@ export async function deployUnified(
   options: UnifiedOptions,
   secret: string,
   say: (line: string) => void,
-  { replacesOthers = false, wait = waitMs }: DeployControl = {},
+  { replacesOthers = false, wait = waitMs, save }: DeployControl = {},
 ): Promise<void> {
   const secrets = secretList(secret);
   const existing = await findAction(api);
   const provider = await readPhoneProvider(api);
-  if (!replacesOthers) refuseIfOthers(existing, provider);
+  const [obstacle] = replacesOthers ? [] : obstacles(existing, provider);
+  if (obstacle !== undefined) throw new ControlError(`${obstacle}. Nothing was changed`);
+  const replaced = whatIsReplaced(existing, provider);
+  if (save !== undefined && Object.keys(replaced).length > 0)
+    say(`What was there is saved in ${await save(replaced)}`);
 
   const content = { code: actionSource(options), runtime, secrets };
   const { id } = await writeAction(api, existing, content, say);
@@ -85,7 +136,9 @@ export async function deployUnified(
     say('The phone provider is "custom" for text messages already.');
   else {
     await useActionForMessages(api, provider);
-    say('Set the phone provider to "custom", for text messages.');
+    say(
+      `Set the phone provider to "custom", for ${neededMethods(provider).map(escapeControls).join(' and ')}.`,
+    );
   }
   const wrong = (await checkUnified(api, options)).filter(({ level }) => level === 'error');
   if (wrong.length > 0)
@@ -94,12 +147,46 @@ export async function deployUnified(
     );
 }
 
+/** Our own Action is not saved: a set-up makes it again, and its former version would have a former secret. */
+function whatIsReplaced(action: Action | undefined, provider: PhoneProvider | undefined): Replaced {
+  const replaced: Replaced = {};
+  if (action !== undefined && authorOf(action) === 'foreign') {
+    const { id, name, code, secrets, deployed_version: version } = action;
+    replaced.action = { id, name, code, secret_names: secrets.map((secret) => secret.name) };
+    // Another's draft over a version of simgate's: that version is nothing to come back to.
+    if (version?.id !== undefined && authorOfDeployed(action) === 'foreign')
+      replaced.action.version = { id: version.id, code: version.code };
+  }
+  if (provider !== undefined && !isAsNeeded(provider)) replaced.provider = provider;
+  return replaced;
+}
+
+/** What has to be known to put a provider of that name back, as Twilio's token; asked for where it is needed. */
+export type AskForCredentials = (provider: string) => Promise<Record<string, string>>;
+
 /**
- * Whether the tenant sends its text messages through an Action as these options make it. Changes nothing. The secret's value cannot
- * be read: only a message shows whether it is right. Needs `read:actions` and `read:phone_providers`.
+ * Puts back what a deployment has replaced, the Action by deploying its former version. Tells `say` each step, and what only a person can
+ * do. Rejects with `ControlError` or `ManagementError`. Needs `read:actions`, `create:actions`, `update:actions`, `read:phone_providers`
+ * and `update:phone_providers`.
  */
-export async function checkUnified(api: Requests, options: UnifiedOptions): Promise<Finding[]> {
-  return [...(await judgeActions(api, options)), judgeProvider(await readPhoneProvider(api))];
+export async function restoreUnified(
+  api: Requests,
+  { action, provider }: Replaced,
+  say: (line: string) => void,
+  askForCredentials: AskForCredentials,
+  { wait = waitMs }: Pick<DeployControl, 'wait'> = {},
+): Promise<void> {
+  const present = action && (await findAction(api));
+  if (action !== undefined && present?.id !== action.id)
+    throw new ControlError(
+      `the Action ${shownAction(action)} is not there any more: its code is in the saved file, to be pasted into the dashboard. Nothing was changed`,
+    );
+  // Asked first, so that leaving at the question leaves nothing half done.
+  const credentials = provider && (await askForCredentials(provider.name));
+  if (action !== undefined) await restoreAction(api, action, say, wait);
+  if (provider === undefined || credentials === undefined) return;
+  await putPhoneProvider(api, provider, credentials);
+  say(`The phone provider is ${JSON.stringify(provider.name)} again.`);
 }
 
 /**
@@ -116,10 +203,37 @@ export async function setUnifiedSecret(
   const action = await findAction(api);
   if (action === undefined || authorOf(action) !== 'simgate')
     throw new ControlError('the tenant has no Action of simgate: make it with `simgate auth0 setup`');
+  const { code, deployed_version: version } = action;
+  if (version && version.code !== code)
+    throw new ControlError(
+      `the Action ${shownAction(action)} has a draft that is not deployed, and would be deployed with the secret: deploy or discard it in the dashboard first`,
+    );
   await updateAction(api, action.id, { secrets });
   say(`Gave the Action ${shownAction(action)} the new secret. Waiting until Auth0 has deployed it …`);
   await deployAction(api, action.id, wait);
   say('Deployed it.');
+}
+
+async function restoreAction(
+  api: Requests,
+  action: NonNullable<Replaced['action']>,
+  say: (line: string) => void,
+  wait: (ms: number) => Promise<void>,
+): Promise<void> {
+  const { id, code, version, secret_names: names } = action;
+  if (version !== undefined) {
+    await deployVersion(api, id, version, wait);
+    say(`The Action ${shownAction(action)} runs its former version again, with its secrets.`);
+  }
+  if (code === version?.code) return;
+  await updateAction(api, id, { code });
+  say(`The draft of the Action ${shownAction(action)} is as it was.`);
+  if (version !== undefined) return;
+  const secrets =
+    names.length > 0
+      ? `; its secrets (${names.map(escapeControls).join(', ')}) have to be entered again`
+      : '';
+  say(`  It had not been deployed, so what runs is left as it is${secrets}.`);
 }
 
 function secretList(value: string): { name: string; value: string }[] {
@@ -141,17 +255,20 @@ async function findAction(api: Requests): Promise<Action | undefined> {
   return actions[0] && readAction(api, actions[0].id);
 }
 
-function refuseIfOthers(action: Action | undefined, provider: PhoneProvider | undefined): void {
+/** What of another's is in the place, as sentences. */
+function obstacles(action: Action | undefined, provider: PhoneProvider | undefined): string[] {
+  const found: string[] = [];
   if (action !== undefined && authorOf(action) === 'foreign')
-    throw new ControlError(
+    found.push(
       `the tenant has an Action for phone messages that simgate did not write: ${shownAction(action)}. A tenant can have but one, so ` +
-        'it would be overwritten (its versions stay in the dashboard): --replace allows that. Nothing was changed',
+        'it would be overwritten (restore brings it back): --replace allows that',
     );
   if (provider !== undefined && provider.name !== 'custom')
-    throw new ControlError(
+    found.push(
       `the tenant's messages are sent by ${JSON.stringify(provider.name)}. A tenant has one phone provider, so it would be replaced, ` +
-        'and Auth0 would forget its credentials: --replace allows that. Nothing was changed',
+        'and Auth0 would forget its credentials: --replace allows that',
     );
+  return found;
 }
 
 async function writeAction(
@@ -168,70 +285,6 @@ async function writeAction(
   await updateAction(api, existing.id, content);
   say(`Updated the Action ${shownAction(existing)}.`);
   return existing;
-}
-
-const setUpAgain = 'simgate auth0 setup --deploy';
-
-async function judgeActions(api: Requests, options: UnifiedOptions): Promise<Finding[]> {
-  const check = 'auth0_action';
-  const [listed, ...others] = await listActions(api);
-  if (listed === undefined) return [error(check, 'the tenant has no Action for phone messages', setUpAgain)];
-  if (others.length > 0) {
-    const names = [listed, ...others].map(shownAction).join(', ');
-    const what = `the tenant has ${others.length + 1} Actions for phone messages: ${names}`;
-    return [error(check, what, 'delete all but one: which of them runs is not sure')];
-  }
-  const action = await readAction(api, listed.id);
-  if (authorOf(action) !== 'simgate') {
-    const what = `the Action ${shownAction(action)} is not one that simgate wrote`;
-    return [error(check, what, `${setUpAgain} --replace`)];
-  }
-  return [judgeCode(action, options), judgeSecret(action)];
-}
-
-function judgeCode(action: Action, options: UnifiedOptions): Finding {
-  const check = 'auth0_action';
-  const code = action.deployed_version?.code;
-  if (code === undefined)
-    return error(check, `the Action ${shownAction(action)} is not deployed`, setUpAgain);
-  if (code !== actionSource(options)) {
-    const lines = new Set(code.split('\n'));
-    const differing = Object.entries(settingLines(options)).filter(([, line]) => !lines.has(line));
-    if (differing.length > 0) {
-      const names = differing.map(([name]) => name).join(', ');
-      return error(check, `the deployed Action has another ${names} than the configuration`, setUpAgain);
-    }
-    const what = 'the deployed Action is of another version of simgate, or was changed by hand';
-    return warning(check, what, setUpAgain);
-  }
-  if (!action.all_changes_deployed)
-    return warning(check, 'the Action has changes that are not deployed', setUpAgain);
-  return ok(check, `the Action ${shownAction(action)} is deployed, and as this configuration makes it`);
-}
-
-function judgeSecret({ deployed_version: version }: Action): Finding {
-  const check = 'auth0_action_secret';
-  return version?.secrets.some(({ name }) => name === secretName)
-    ? ok(check, `the Action has a secret ${secretName}; what it is cannot be read, a login shows it`)
-    : error(check, `the deployed Action has no secret ${secretName}`, setUpAgain);
-}
-
-function judgeProvider(provider: PhoneProvider | undefined): Finding {
-  const check = 'auth0_phone_provider';
-  if (provider === undefined) return error(check, 'the tenant has no phone provider', setUpAgain);
-  if (provider.name !== 'custom')
-    return error(check, `the phone provider is ${JSON.stringify(provider.name)}, not "custom"`, setUpAgain);
-  if (provider.disabled) return error(check, 'the phone provider "custom" is disabled', setUpAgain);
-  const methods = provider.configuration.delivery_methods ?? [];
-  if (!methods.includes('text'))
-    return error(check, 'the phone provider does not deliver text messages', setUpAgain);
-  if (!isAsNeeded(provider))
-    return warning(
-      check,
-      `the phone provider delivers ${methods.map(escapeControls).join(' and ')}: simgate drops what is not text`,
-      setUpAgain,
-    );
-  return ok(check, 'the phone provider is "custom", for text messages');
 }
 
 function waitMs(ms: number): Promise<void> {

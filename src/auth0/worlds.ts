@@ -1,7 +1,20 @@
-/** Which of Auth0's two ways of sending an SMS a tenant has: the connection's own gateway, or the unified phone experience. */
+/**
+ * Which of Auth0's two ways of sending an SMS is used: the connection's own gateway, or the unified phone experience.
+ *
+ * The toggle of the connection decides where it was ever touched. Where it was not, the tenant's flag does, but for a connection that
+ * still has a provider of its own while the flag is on: Auth0's Terraform documentation says that the flag covers it, and a user's report
+ * (terraform-provider-auth0, issue 1549) that it goes on sending by itself. A phone provider that is there proves nothing.
+ */
 
 import * as v from 'valibot';
-import type { SmsConnection } from './connection.js';
+import { escapeControls } from '../doctor/untrusted.js';
+import {
+  concerned,
+  hasOwnProvider,
+  type SmsConnection,
+  togglePlace,
+  usesPhoneProvider,
+} from './connection.js';
 import type { worldNames } from './folder.js';
 import { type ManagementApi, ManagementError } from './management.js';
 
@@ -9,53 +22,81 @@ export type World = (typeof worldNames)[number];
 
 /** What was found out, and from what. */
 export interface WorldReport {
-  /** Undefined when nothing points to either. */
+  /** Undefined when nothing points to either, or some to one and some to the other. */
   world: World | undefined;
-  /** True when the tenant's own flag says so, false when it is inferred. */
+  /** True when toggle or flag say so, false when it is inferred. */
   isSure: boolean;
   /** Sentences for people. */
   evidence: string[];
 }
 
 const settingsSchema = v.object({ phone_consolidated_experience: v.optional(v.nullable(v.boolean())) });
-const providersSchema = v.object({
-  providers: v.optional(
-    v.array(v.object({ name: v.string(), disabled: v.optional(v.nullable(v.boolean())) })),
-  ),
-});
 
 /**
- * Looks at the tenant's flag (scope `read:tenant_settings`), and where that says nothing at its phone providers
- * (`read:phone_providers`) and connections. A scope that is lacking is told, and makes the answer less sure. Rejects with
- * {@link ManagementError} for any other failure.
+ * Looks at the tenant's flag (scope `read:tenant_settings`) and at the connections: at the `wanted` one (name or id) where it is among
+ * them, else at all. A scope that is lacking is told, and makes the answer less sure. Rejects with {@link ManagementError} for any other
+ * failure.
  */
 export async function findWorld(
   api: ManagementApi,
   connections: readonly SmsConnection[],
+  wanted?: string,
 ): Promise<WorldReport> {
   const evidence: string[] = [];
   const flag = await readFlag(api, evidence);
-  if (flag !== undefined) {
+  if (flag !== undefined)
     evidence.push(`the tenant's flag phone_consolidated_experience is ${flag ? 'on' : 'off'}`);
-    return { world: flag ? 'unified' : 'legacy', isSure: true, evidence };
+  if (connections.length === 0) {
+    if (flag === undefined) evidence.push('there is no SMS connection');
+    return { world: worldOfFlag(flag), isSure: flag !== undefined, evidence };
   }
-  const gateway = connections.find(({ options }) => options?.provider === 'sms_gateway');
-  const providers = await readProviders(api, evidence);
-  if (providers.length > 0) {
-    evidence.push(
-      `the tenant has a phone provider (${providers.join(', ')}), which only the unified experience uses`,
-    );
-    return { world: 'unified', isSure: false, evidence };
+  const reports = concerned(connections, wanted).map((connection) => reportOn(connection, flag));
+  evidence.push(...reports.flatMap((report) => report.evidence));
+  const worlds = new Set(reports.map(({ world }) => world));
+  if (worlds.size > 1) evidence.push('the connections differ: name one with --connection');
+  return {
+    world: worlds.size === 1 ? reports[0]!.world : undefined,
+    isSure: worlds.size === 1 && reports.every(({ isSure }) => isSure),
+    evidence,
+  };
+}
+
+function worldOfFlag(flag: boolean | undefined): World | undefined {
+  if (flag === undefined) return undefined;
+  return flag ? 'unified' : 'legacy';
+}
+
+function reportOn(connection: SmsConnection, flag: boolean | undefined): WorldReport {
+  const name = `the connection "${escapeControls(connection.name)}"`;
+  const toggle = usesPhoneProvider(connection);
+  if (toggle !== undefined) {
+    const evidence = [`${name} has its toggle use_phone_provider ${toggle ? 'on' : 'off'}, which decides`];
+    const isAtOdds = toggle && flag === false;
+    if (isAtOdds) evidence.push('yet the flag is off: no document says what comes of that');
+    return { world: toggle ? 'unified' : 'legacy', isSure: !isAtOdds, evidence };
   }
-  if (gateway !== undefined || connections.some(({ options }) => options?.twilio_sid)) {
-    const what = gateway === undefined ? 'Twilio of its own' : 'a gateway of its own';
-    evidence.push(
-      `a connection has ${what} and the tenant no phone provider, as before the unified experience`,
-    );
-    return { world: 'legacy', isSure: false, evidence };
+  const isShown = Object.keys(connection.options ?? {}).length > 0;
+  if (!isShown) {
+    const evidence = [
+      `the options of ${name} are not shown (read:connections_options), so not its toggle either`,
+    ];
+    return { world: worldOfFlag(flag), isSure: flag === false, evidence };
   }
-  evidence.push('neither a phone provider nor a connection with a provider of its own was found');
-  return { world: undefined, isSure: false, evidence };
+  const own = connection.options?.provider === 'sms_gateway' ? 'a gateway of its own' : 'Twilio of its own';
+  const has = hasOwnProvider(connection) ? own : 'no provider of its own';
+  if (flag !== undefined && !(flag && hasOwnProvider(connection)))
+    return { world: worldOfFlag(flag), isSure: true, evidence: [`${name} has ${has}`] };
+  if (flag)
+    return {
+      world: undefined,
+      isSure: false,
+      evidence: [
+        `${name} has ${own} and no toggle use_phone_provider: by Auth0's words the phone provider sends, by a user's report still ${own}`,
+        `the switch settles it (dashboard: ${togglePlace})`,
+      ],
+    };
+  const evidence = [`${name} has ${has}, and the flag is not known`];
+  return { world: hasOwnProvider(connection) ? 'legacy' : undefined, isSure: false, evidence };
 }
 
 /** What {@link findWorld} found, for people. */
@@ -66,32 +107,17 @@ export function describeWorld({ world, isSure, evidence }: WorldReport): string[
   };
   const verdict =
     world === undefined
-      ? 'Which world this tenant lives in cannot be told (tenants created since March 2025 are unified)'
+      ? 'Who sends the messages cannot be told for sure (tenants created since March 2025 are unified)'
       : `This tenant lives in the ${names[world]}: ${isSure ? 'sure' : 'inferred, not sure'}`;
   return [`${verdict}:`, ...evidence.map((sentence) => `  ${sentence}`)];
 }
 
+/** Undefined where the scope is lacking (403), or the tenant's plan or age has no such thing (404). */
 async function readFlag(api: ManagementApi, evidence: string[]): Promise<boolean | undefined> {
   const path = '/api/v2/tenants/settings?fields=phone_consolidated_experience&include_fields=true';
-  const answer = await unlessForbidden(() => api.request<unknown>('GET', path), evidence);
-  const parsed = v.safeParse(settingsSchema, answer);
-  return parsed.success ? (parsed.output.phone_consolidated_experience ?? undefined) : undefined;
-}
-
-async function readProviders(api: ManagementApi, evidence: string[]): Promise<string[]> {
-  const answer = await unlessForbidden(
-    () => api.request<unknown>('GET', '/api/v2/branding/phone/providers'),
-    evidence,
-  );
-  const parsed = v.safeParse(providersSchema, answer);
-  const providers = parsed.success ? (parsed.output.providers ?? []) : [];
-  return providers.filter(({ disabled }) => disabled !== true).map(({ name }) => name);
-}
-
-/** Undefined where a scope is lacking (403), or the tenant's plan or age has no such thing (404). */
-async function unlessForbidden(ask: () => Promise<unknown>, evidence: string[]): Promise<unknown> {
   try {
-    return await ask();
+    const parsed = v.safeParse(settingsSchema, await api.request<unknown>('GET', path));
+    return parsed.success ? (parsed.output.phone_consolidated_experience ?? undefined) : undefined;
   } catch (error) {
     if (!(error instanceof ManagementError) || (error.status !== 403 && error.status !== 404)) throw error;
     evidence.push(error.message);

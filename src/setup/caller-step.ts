@@ -144,10 +144,10 @@ function readUrl(answer: string): Reading<string | undefined> {
 
 /** The URL that an earlier `simgate auth0 setup` was given; undefined where its folder may not be read. */
 export async function urlOfAuth0Setup(
-  readSetup: () => Promise<{ gateway_url: string } | undefined>,
+  readSetups: () => Promise<{ gateway_url: string }[]>,
 ): Promise<string | undefined> {
   try {
-    return (await readSetup())?.gateway_url;
+    return (await readSetups())[0]?.gateway_url;
   } catch (error) {
     if (!(error instanceof ControlError)) throw error;
     return undefined; // it is only a proposal

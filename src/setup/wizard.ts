@@ -77,7 +77,7 @@ async function interviewAll(
   const countries = await askForCountries(choice, flags.countries, present, interview, env);
   const stateDir = present.config?.stateDir;
   const knownUrl =
-    stateDir === undefined ? undefined : await urlOfAuth0Setup(() => new Auth0Folder(stateDir).readSetup());
+    stateDir === undefined ? undefined : await urlOfAuth0Setup(() => new Auth0Folder(stateDir).readSetups());
   return { choice, pin, countries, caller: await askForCaller(flags, present, interview, knownUrl) };
 }
 

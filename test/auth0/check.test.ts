@@ -54,7 +54,16 @@ it.each<[string, (at: Desk) => unknown, string[]]>([
   ['a long template', options({ template: 'x'.repeat(161) }), ['warning auth0_template']],
   ['a template too long', options({ template: 'x'.repeat(600) }), ['error auth0_template']],
   ['a plain URL', options({ gateway_url: 'http://sms.example.com/sms' }), ['warning auth0_gateway_url']],
-  ['the unified world meanwhile', (at) => (at.auth0.phoneFlag = true), ['error auth0_world']],
+  [
+    'the unified world meanwhile',
+    (at) => at.auth0.moveToUnified(),
+    ['error auth0_world', 'error auth0_action'],
+  ],
+  [
+    'the flag of the unified world, with a gateway that may go on sending',
+    (at) => (at.auth0.phoneFlag = true),
+    ['warning auth0_world'],
+  ],
   ['another secret in the daemon', (at) => (at.daemon.current = 'y'.repeat(32)), ['error auth0_daemon']],
   ['no daemon', (at) => at.daemon.stop(), ['warning auth0_daemon']],
 ])('tells %s', async (_what, spoil, expected) => {
@@ -95,9 +104,7 @@ it('does not claim to know a secret that Auth0 does not show', async () => {
 it('checks the Action and the phone templates in the unified world', async () => {
   desk = await Desk.open({ withDaemon: true });
   const at = desk;
-  at.auth0.phoneFlag = true;
-  for (const what of ['actions', 'phone_providers'])
-    for (const verb of ['read', 'create', 'update']) at.auth0.scopes.add(`${verb}:${what}`);
+  at.auth0.moveToUnified();
   await at.run('setup', '--gateway-url', gatewayUrl, '--deploy', '--yes');
   expect(await wrongs(at)).toEqual([]);
   const template = (text: string, disabled = false) => ({

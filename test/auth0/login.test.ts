@@ -113,3 +113,40 @@ it.each(['015112345678', '+49', 'x'])('refuses %s for a number', async (number) 
   await expect(desk.run('test', number)).rejects.toThrow();
   expect(desk.auth0.requests).toEqual([]);
 });
+
+it('tries the phone provider in the unified world, without any application, and watches it arrive', async () => {
+  desk = await Desk.open({ withDaemon: true });
+  const at = desk;
+  at.auth0.moveToUnified();
+  await at.run('setup', '--gateway-url', 'https://sms.example.com/sms', '--deploy', '--yes');
+  at.auth0.unified.onTry = () => at.daemon.record({ id: 'm1', status: 200 });
+  at.isPatient = true;
+  const said = await at.run('test', recipient);
+  expect(at.auth0.unified.tries).toEqual([recipient]);
+  expect(said).toContain("a test message of Auth0's phone provider for +49…78");
+  expect(said).toContain('simgate answered 200: the network has accepted the message (message m1)');
+  expect(process.exitCode).toBeUndefined();
+  await at.run(...test);
+  expect(at.auth0.unified.tries).toHaveLength(1);
+  expect(at.auth0.requests.at(-1)?.path).toBe('/passwordless/start');
+});
+
+it.each([
+  [
+    'there is none',
+    (at: Desk) => (at.auth0.unified.provider = undefined),
+    'the tenant has no phone provider',
+  ],
+  [
+    'the scope is lacking',
+    (at: Desk) => at.auth0.scopes.delete('create:phone_providers'),
+    'lacks a scope: grant create:phone_providers',
+  ],
+])('says why the phone provider cannot be tried: %s', async (_why, spoil, words) => {
+  desk = await Desk.open({ withDaemon: true });
+  desk.auth0.moveToUnified();
+  await desk.run('setup', '--gateway-url', 'https://sms.example.com/sms', '--deploy', '--yes');
+  spoil(desk);
+  await expect(desk.run('test', recipient)).rejects.toThrow(words);
+  await expect(desk.run('test', recipient, '--world', 'legacy')).rejects.toThrow('--client-id-app');
+});

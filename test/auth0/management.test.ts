@@ -205,3 +205,58 @@ it.each(['example.eu.auth0.com', 'https://example.eu.auth0.com', 'https://exampl
     expect(one.domain).toBe('example.eu.auth0.com');
   },
 );
+
+it.each([
+  ['GET', 2],
+  ['POST', 1],
+  ['PATCH', 1],
+  ['DELETE', 1],
+] as const)('asks a %s that met a fault %i times', async (method, times) => {
+  for (const answer of [
+    () => new Response('<html>', { status: 502 }),
+    () => new Response('<html>'),
+    () => Response.json({ message: 'Internal Server Error' }, { status: 500 }),
+    () => {
+      throw new DOMException('late', 'TimeoutError');
+    },
+  ]) {
+    let asked = 0;
+    const send = async () => {
+      asked += 1;
+      return answer();
+    };
+    const error = await refusalOf(api(undefined, { fetch: send }).request(method, '/api/v2/x'));
+    expect(error.isFault).toBe(true);
+    expect(asked).toBe(times);
+  }
+});
+
+it('takes a refusal for an answer, and asks once', async () => {
+  auth0.scopes.delete('read:connections');
+  const error = await refusalOf(api().request('GET', connections));
+  expect(error.isFault).toBe(false);
+  expect(auth0.requests).toHaveLength(1);
+});
+
+it('asks for a token once more when the first time met a fault', async () => {
+  auth0.faults = [{ method: 'POST', path: /oauth/, as: 503, isDone: false, times: 1 }];
+  await expect(api(application).request('GET', connections)).resolves.toBeDefined();
+});
+
+it('says that a custom domain is none that the Management API goes by', async () => {
+  const custom = new ManagementApi(auth0.origin.replace('127.0.0.1', 'localhost'), application, {
+    say: () => undefined,
+    env: {},
+  });
+  expect((await refusalOf(custom.request('GET', connections))).message).toMatch(
+    /Is localhost:\d+ a custom domain\? .*Settings › General › Domain/,
+  );
+});
+
+it('reads from a token that is refused whose it is', async () => {
+  const claims = { aud: ['https://example.eu.auth0.com/api/v2/', 'https://example.eu.auth0.com/userinfo'] };
+  const token = `e30.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.x`;
+  const { message } = await refusalOf(api({ token }).request('GET', connections));
+  expect(message).toContain('it is one for example.eu.auth0.com, so give --domain example.eu.auth0.com');
+  expect(message).not.toContain(token);
+});

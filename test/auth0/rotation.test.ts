@@ -1,7 +1,7 @@
 import { existsSync, linkSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
-import { management } from './stand-in.js';
+import { management, twilioConnection } from './stand-in.js';
 import { Desk, gatewayUrl, secret } from './support/desk.js';
 
 let desk: Desk | undefined;
@@ -217,9 +217,7 @@ it.each([
 it('gives the Action the new secret in the unified world', async () => {
   desk = await Desk.open({ withDaemon: true });
   const at = desk;
-  at.auth0.phoneFlag = true;
-  for (const what of ['actions', 'phone_providers'])
-    for (const verb of ['read', 'create', 'update']) at.auth0.scopes.add(`${verb}:${what}`);
+  at.auth0.moveToUnified();
   await at.run('setup', '--gateway-url', gatewayUrl, '--deploy', '--yes');
   at.onWait = () => {
     at.daemon.take(at.auth0.unified.running!.secrets[0]!.value);
@@ -228,4 +226,87 @@ it('gives the Action the new secret in the unified world', async () => {
   expect(at.auth0.unified.running?.secrets[0]?.value).toBe(at.daemon.current);
   expect(at.daemon.current).not.toBe(secret);
   expect(at.daemon.previous).toBeUndefined();
+});
+
+/** A second connection that signs with the same secret, at the same gateway. */
+function addSharer(at: Desk): void {
+  const options = structuredClone(at.auth0.connections[0]!.options);
+  at.auth0.connections.push(twilioConnection({ id: 'con_2', name: 'sms-2', options }));
+}
+
+const secretOfSecond = ({ auth0 }: Desk) =>
+  (auth0.connections[1]!.options.gateway_authentication as { secret: string }).secret;
+
+it.each([true, false, 'masked'] as const)(
+  'names a connection that would be locked out, and makes nothing (secrets shown: %s)',
+  async (showsSecrets) => {
+    const at = await setUpDesk();
+    addSharer(at);
+    at.auth0.showsSecrets = showsSecrets;
+    await expect(at.run('rotate')).rejects.toThrow(/"sms-2" \(con_2\) would be locked out.*--all/);
+    expect(existsSync(`${at.secretFile}.next`)).toBe(false);
+    expect(existsSync(record(at))).toBe(false);
+  },
+);
+
+it('leaves a connection alone that signs with a secret of its own', async () => {
+  const at = await setUpDesk();
+  addSharer(at);
+  Object.assign(at.auth0.connections[1]!.options.gateway_authentication as object, {
+    secret: 'z'.repeat(40),
+  });
+  loginAtEachWait(at);
+  await at.run('rotate');
+  expect(secretOfSecond(at)).toBe('z'.repeat(40));
+});
+
+it('gives the new secret to all that share it with --all, without a lost login at either', async () => {
+  const at = await setUpDesk();
+  addSharer(at);
+  const lost: string[] = [];
+  at.onWait = () => {
+    for (const text of [secretAtAuth0(at), secretOfSecond(at)]) if (!at.daemon.take(text)) lost.push(text);
+  };
+  // Stopped between the two: the next run tells both.
+  at.auth0.faults = [{ method: 'PATCH', path: /con_2/, as: 'hangup', isDone: false, times: 1 }];
+  await expect(at.run('rotate', '--all')).rejects.toThrow('has not taken it');
+  const said = await at.run('rotate');
+  expect(said).toContain('5/5');
+  expect(lost).toEqual([]);
+  expect([secretAtAuth0(at), secretOfSecond(at)]).toEqual([at.daemon.current, at.daemon.current]);
+});
+
+it('names an Action of simgate’s that posts to the same gateway, and gives it the new secret with --all', async () => {
+  const at = await setUpDesk();
+  at.auth0.moveToUnified();
+  await at.run('setup', '--gateway-url', gatewayUrl, '--deploy', '--yes');
+  // As for MFA, while the connection goes on by itself.
+  at.auth0.connections[0]!.options.use_phone_provider = false;
+  await expect(at.run('rotate', '--connection', 'sms')).rejects.toThrow('the Action for phone messages');
+  loginAtEachWait(at);
+  await at.run('rotate', '--connection', 'sms', '--all');
+  expect(at.auth0.unified.running!.secrets[0]!.value).toBe(at.daemon.current);
+  expect(secretAtAuth0(at)).toBe(at.daemon.current);
+});
+
+it('names another tenant that was set up from here, and makes nothing', async () => {
+  const at = await setUpDesk();
+  const other = { ...JSON.parse(readFileSync(join(at.stateDir, 'auth0', 'setup.json'), 'utf8')) };
+  writeFileSync(
+    join(at.stateDir, 'auth0', 'setup-other.eu.auth0.com.json'),
+    JSON.stringify({ ...other, domain: 'other.eu.auth0.com' }),
+    { mode: 0o600 },
+  );
+  await expect(at.run('rotate')).rejects.toThrow(/the tenant other\.eu\.auth0\.com .*locked out/);
+  expect(existsSync(`${at.secretFile}.next`)).toBe(false);
+});
+
+it('says that it cannot see whether Auth0 has taken a secret that is not shown, and goes on with the next run', async () => {
+  const at = await setUpDesk();
+  at.auth0.showsSecrets = 'masked';
+  at.auth0.faults = [{ method: 'PATCH', path: /connections/, as: 'html', isDone: true, times: 1 }];
+  await expect(at.run('rotate')).rejects.toThrow('cannot be seen');
+  const lost = loginAtEachWait(at);
+  expect(await at.run('rotate')).toContain('5/5');
+  expect(lost).toEqual([]);
 });

@@ -196,6 +196,7 @@ it.each([
   ['http://sms.example.com/sms', 'not https'],
   ['https://sms.example.com/hook', 'does not end in /sms'],
   ['https://192.168.1.2/sms', 'Auth0 cannot reach 192.168.1.2'],
+  ['https://sms.office.lan/sms', 'Auth0 cannot reach sms.office.lan'],
 ])('warns about the gateway URL %s', async (url, warning) => {
   desk = await Desk.open();
   expect(await desk.run('setup', '--gateway-url', url, '--dry-run')).toContain(warning);
@@ -230,7 +231,7 @@ it('has a running daemon take the secret before Auth0 gets it', async () => {
   expect(desk.auth0.connections[0]!.options.provider).toBeUndefined();
 });
 
-it('ends with a request to the gateway that proves name, TLS and secret, and sends nothing', async () => {
+it('begins with a request to the gateway that proves name, TLS and secret, and sends nothing', async () => {
   desk = await Desk.open();
   expect(await desk.run(...setup, '--yes')).toContain('knows the secret (nothing was sent)');
   expect(desk.gatewayRequests.map(({ url, method }) => [url, method])).toEqual([[gatewayUrl, 'POST']]);
@@ -247,18 +248,26 @@ it('ends with a request to the gateway that proves name, TLS and secret, and sen
 });
 
 it.each([
-  ['a flag', () => (desk!.auth0.phoneFlag = true), 'sure'],
+  ['flag and toggle', () => desk!.auth0.moveToUnified(), 'sure'],
   [
-    'a phone provider, when the flag cannot be read',
+    'the flag, and a connection that has no provider of its own',
+    () => {
+      desk!.auth0.phoneFlag = true;
+      desk!.auth0.connections[0]!.options = { template: '@@password@@' };
+    },
+    'sure',
+  ],
+  [
+    'the toggle, when the flag cannot be read',
     () => {
       desk!.auth0.scopes.delete('read:tenant_settings');
-      desk!.auth0.unified.provider = {
-        id: 'pro_1',
-        name: 'twilio',
-        disabled: false,
-        configuration: { delivery_methods: ['text'] },
-      };
+      desk!.auth0.connections[0]!.options.use_phone_provider = true;
     },
+    'sure',
+  ],
+  [
+    'the toggle, with the flag off',
+    () => (desk!.auth0.connections[0]!.options.use_phone_provider = true),
     'inferred',
   ],
 ])(
@@ -289,8 +298,199 @@ it('creates and deploys the Action with --deploy, with the secret in it', async 
   for (const what of ['actions', 'phone_providers'])
     for (const verb of ['read', 'create', 'update']) desk.auth0.scopes.add(`${verb}:${what}`);
   await expect(desk.run(...setup, '--deploy')).rejects.toThrow('--yes');
-  expect(await desk.run(...setup, '--deploy', '--dry-run')).toContain('Nothing was changed');
+  const planned = await desk.run(...setup, '--deploy', '--dry-run');
+  expect(planned).toContain('Nothing was changed');
+  expect(planned).toContain(`+ Action "Text messages through simgate", deployed: gateway URL ${gatewayUrl}`);
+  expect(planned).toContain('+ phone provider "custom", for text');
   expect(desk.auth0.writes).toEqual([]);
-  await desk.run(...setup, '--deploy', '--yes');
+  const said = await desk.run(...setup, '--deploy', '--yes');
+  // The flag is on, yet this connection has Twilio of its own, and nobody ever touched its toggle.
+  expect(said).toContain('it may still send by itself');
   expect(desk.auth0.unified.running?.secrets.map(({ value }) => value)).toEqual([secret]);
 });
+
+it.each([
+  ['does not answer', () => Promise.reject(networkFailure('ECONNREFUSED')), 'was not reached'],
+  [
+    'answers as something else',
+    () => Promise.resolve(new Response('<html>', { status: 200 })),
+    'not as simgate does',
+  ],
+  [
+    'is a proxy without simgate',
+    () => Promise.resolve(new Response('', { status: 502 })),
+    'not simgate behind it',
+  ],
+  ['refuses in its own words', () => Promise.resolve(new Response('no', { status: 401 })), 'own token'],
+])('changes nothing when the gateway %s, unless told to', async (_what, answer, words) => {
+  for (const withSecret of [true, false]) {
+    await desk?.close();
+    desk = await Desk.open({ withSecret });
+    const at = desk;
+    const surroundings = at.surroundings();
+    const { fetch: send } = surroundings;
+    surroundings.fetch = (input, init) => (input === gatewayUrl ? answer() : send(input, init));
+    await expect(at.runWith(surroundings, ...setup, '--yes')).rejects.toThrow(words);
+    expect(at.auth0.writes).toEqual([]);
+    expect(existsSync(at.secretFile)).toBe(withSecret);
+    expect(existsSync(at.stateDir)).toBe(false);
+    expect(await at.runWith(surroundings, ...setup, '--dry-run')).toContain('+ provider: "sms_gateway"');
+    await at.runWith(surroundings, ...setup, '--yes', '--anyway');
+    expect(at.auth0.connections[0]!.options.provider).toBe('sms_gateway');
+  }
+});
+
+it('changes nothing at Auth0 when the daemon behind the gateway keeps to another secret', async () => {
+  desk = await Desk.open();
+  desk.gateway = () => Response.json({ code: 'token_invalid' }, { status: 401 });
+  await expect(desk.run(...setup, '--yes')).rejects.toThrow(/own token.*Nothing was changed at Auth0/);
+  expect(desk.auth0.writes).toEqual([]);
+});
+
+it('takes a daemon that has yet to read the new secret for simgate', async () => {
+  desk = await Desk.open();
+  const codes = ['token_invalid', 'token_expired'];
+  desk.gateway = () => Response.json({ code: codes.shift() }, { status: 401 });
+  expect(await desk.run(...setup, '--yes')).toContain('knows the secret (nothing was sent)');
+  expect(codes).toEqual([]);
+});
+
+it.each([
+  'http://127.0.0.1:8080/sms',
+  'https://localhost/sms',
+  'https://10.1.2.3/sms',
+  'https://100.64.0.1/sms',
+  'https://[::1]/sms',
+  'https://[fd00::1]/sms',
+  'https://[::ffff:192.168.0.1]/sms',
+  'https://0x7f000001/sms',
+  'https://gateway/sms',
+  'https://gateway.lan/sms',
+  'https://sms.corp.internal./sms',
+  'https://box.home.arpa/sms',
+])('refuses the gateway URL %s, which Auth0 cannot reach, unless told to', async (url) => {
+  desk = await Desk.open();
+  const at = ['setup', '--gateway-url', url];
+  await expect(desk.run(...at, '--yes')).rejects.toThrow('--anyway');
+  expect(desk.auth0.writes).toEqual([]);
+  expect(await desk.run(...at, '--dry-run')).toContain('Auth0 cannot reach');
+  await desk.run(...at, '--yes', '--anyway');
+  expect(desk.auth0.connections[0]!.options.gateway_url).toBe(url);
+});
+
+it.each([
+  ['the flag is off', () => undefined, 'legacy gateway'],
+  ['it is inferred', () => desk!.auth0.scopes.delete('read:tenant_settings'), 'inferred'],
+  [
+    'the toggle says so',
+    () => {
+      desk!.auth0.moveToUnified();
+      desk!.auth0.connections[0]!.options.use_phone_provider = false;
+    },
+    'legacy gateway',
+  ],
+])('refuses --deploy where the connection sends by itself: %s', async (_why, spoil, words) => {
+  desk = await Desk.open();
+  spoil();
+  for (const flag of ['--deploy', '--replace'])
+    await expect(desk.run(...setup, flag, '--yes')).rejects.toThrow(words);
+  expect(desk.auth0.writes).toEqual([]);
+});
+
+it('takes no phone provider for a proof, nor the flag alone', async () => {
+  desk = await Desk.open();
+  desk.auth0.unified.provider = {
+    id: 'pro_1',
+    name: 'custom',
+    disabled: false,
+    configuration: { delivery_methods: ['text'] },
+  };
+  desk.auth0.scopes.add('read:phone_providers').delete('read:tenant_settings');
+  expect(await desk.run(...setup, '--dry-run')).toContain('legacy gateway');
+  desk.auth0.scopes.add('read:tenant_settings');
+  desk.auth0.phoneFlag = true;
+  await expect(desk.run(...setup)).rejects.toThrow('--world');
+  desk.answers = ['legacy', 'n'];
+  const said = await desk.run(...setup);
+  expect(said).toContain('cannot be told for sure');
+  expect(said).toContain('Use Tenant-Level Messaging Provider');
+});
+
+it('names the connections that differ, and goes by the one that is named', async () => {
+  desk = await Desk.open();
+  desk.auth0.moveToUnified();
+  desk.auth0.connections.push(
+    twilioConnection({ id: 'con_2', name: 'sms-2' }),
+    twilioConnection({ id: 'con_3', name: 'sms-3', options: { template: 'x', use_phone_provider: false } }),
+  );
+  await expect(desk.run(...setup)).rejects.toThrow('--world');
+  expect(await desk.run(...setup, '--dry-run', '--connection', 'sms')).toContain(
+    'onExecuteCustomPhoneProvider',
+  );
+  expect(await desk.run(...setup, '--dry-run', '--connection', 'sms-3')).toContain('legacy gateway');
+});
+
+it.each([true, false])('finds a connection on the third page (by checkpoint: %s)', async (byCheckpoint) => {
+  desk = await Desk.open();
+  desk.auth0.knowsCheckpoints = byCheckpoint;
+  desk.auth0.connections = Array.from({ length: 120 }, (_, index) =>
+    twilioConnection({ id: `con_${index}`, name: `sms-${index}` }),
+  );
+  await desk.run(...setup, '--yes', '--connection', 'sms-119');
+  expect(desk.auth0.connections[119]!.options.provider).toBe('sms_gateway');
+  expect(desk.auth0.writes).toHaveLength(1);
+});
+
+it('asks a GET that failed once more, and no PATCH', async () => {
+  desk = await Desk.open();
+  desk.auth0.faults = [
+    { method: 'GET', path: /connections\?/, as: 'html', isDone: true, times: 1 },
+    { method: 'GET', path: /settings/, as: 503, isDone: false, times: 1 },
+    { method: 'GET', path: /connections\/con/, as: 'hangup', isDone: false, times: 1 },
+  ];
+  expect(await desk.run(...setup, '--yes')).toContain('reads back as sent');
+  expect(desk.auth0.writes).toHaveLength(1);
+});
+
+it.each(['html', 'hangup', 500, 503] as const)(
+  'reads back what became of a PATCH that was answered by %s',
+  async (as) => {
+    desk = await Desk.open();
+    const fault = { method: 'PATCH', path: /connections/, as, times: 1 };
+    desk.auth0.faults = [{ ...fault, isDone: false }];
+    await expect(desk.run(...setup, '--yes')).rejects.toThrow('Auth0 has not taken it');
+    expect(desk.auth0.connections[0]!.options.provider).toBeUndefined();
+    desk.auth0.faults = [{ ...fault, isDone: true }];
+    const said = await desk.run(...setup, '--yes');
+    expect(said).toContain('Whether it was changed is unknown: reading it back');
+    expect(said).toContain('reads back as sent');
+  },
+);
+
+it('says that it stays unknown when nothing can be read back', async () => {
+  desk = await Desk.open();
+  desk.auth0.faults = [
+    { method: 'PATCH', path: /connections/, as: 502, isDone: true, times: 1 },
+    { method: 'GET', path: /connections\/con/, as: 502, isDone: true, times: 9 },
+  ];
+  await expect(desk.run(...setup, '--yes')).rejects.toThrow('still unknown');
+});
+
+it('never writes asterisks back', async () => {
+  desk = await Desk.open();
+  desk.auth0.showsSecrets = 'masked';
+  // Twilio's token goes, and the gateway's secret is ours: nothing masked is sent.
+  await desk.run(...setup, '--yes');
+  expect(JSON.stringify(desk.auth0.writes)).not.toContain('**');
+  await expect(desk.run('restore', '--yes')).rejects.toThrow('twilio_token as asterisks only');
+  expect(desk.auth0.writes).toHaveLength(1);
+  desk.auth0.connections[0]!.options.some_api_key = '••••••••';
+  await expect(desk.run('setup', '--gateway-url', 'https://sms2.example.com/sms', '--yes')).rejects.toThrow(
+    'some_api_key as asterisks only',
+  );
+  expect(desk.auth0.writes).toHaveLength(1);
+});
+
+function networkFailure(code: string): TypeError {
+  return new TypeError('fetch failed', { cause: Object.assign(new Error('x'), { code }) });
+}

@@ -25,6 +25,18 @@ export interface SeenRequest {
   body: Json | undefined;
 }
 
+/** How a request goes wrong on its way, or on the way back of its answer. */
+export interface Fault {
+  method: string;
+  path: RegExp;
+  /** A page of a proxy's in place of the answer, that status with Auth0's words, or a connection that ends. */
+  as: 'html' | 'hangup' | number;
+  /** Whether Auth0 had done what was asked. */
+  isDone: boolean;
+  /** How often; each one is used up. */
+  times: number;
+}
+
 /** What Auth0 puts in place of options that a PATCH leaves out. */
 const defaultOptions: Json = {
   brute_force_protection: true,
@@ -58,6 +70,9 @@ export const management = {
  * - A PATCH replaces all options, and what is left out becomes the default; `display_name` left out becomes the name; `realms` left
  *   out or empty gets the name; `enabled_clients` switches the connection off for all that it leaves out.
  * - 429 with `X-RateLimit-Reset` in seconds of the epoch.
+ * - `use_phone_provider` of a connection decides who sends; where it was never touched, a provider of its own goes on sending.
+ * - Connections come in pages, by checkpoint, or by number where that is all it knows.
+ * - Secrets are shown, left out, or masked by asterisks; any answer may get lost, with the change made or not.
  */
 export class Auth0StandIn {
   readonly requests: SeenRequest[] = [];
@@ -67,8 +82,11 @@ export class Auth0StandIn {
   phoneFlag: boolean | undefined = false;
   phoneTemplates: Json[] = [];
   connections: StandInConnection[] = [twilioConnection()];
-  /** Whether GET shows `gateway_authentication.secret`, which is not documented. */
-  showsSecrets = true;
+  /** Whether GET shows `gateway_authentication.secret` and `twilio_token`, which is not documented. */
+  showsSecrets: boolean | 'masked' = true;
+  /** Whether it knows `take` and `from`, else `page` and `per_page` only. */
+  knowsCheckpoints = true;
+  faults: Fault[] = [];
   /** Whether a PATCH is answered as usual and forgotten. */
   ignoresPatches = false;
   /** Requests that are turned away, and when it says that this ends, in seconds from now. */
@@ -102,6 +120,14 @@ export class Auth0StandIn {
     await once(this.#server, 'close');
   }
 
+  /** The tenant's phone provider sends for all connections, as in a tenant that has moved. */
+  moveToUnified(): void {
+    this.phoneFlag = true;
+    for (const { options } of this.connections) options.use_phone_provider = true;
+    for (const what of ['actions', 'phone_providers'])
+      for (const verb of ['read', 'create', 'update']) this.scopes.add(`${verb}:${what}`);
+  }
+
   /** The requests that could have changed something. */
   get writes(): SeenRequest[] {
     return this.requests.filter(({ method, path }) => method !== 'GET' && path.startsWith('/api/'));
@@ -118,9 +144,21 @@ export class Auth0StandIn {
       body: text === '' ? undefined : (JSON.parse(text) as Json),
     };
     this.requests.push(seen);
-    const { status, body, headers } = await this.#answer(seen);
-    response.writeHead(status, { 'content-type': 'application/json; charset=utf-8', ...headers });
-    response.end(JSON.stringify(body));
+    const fault = this.faults.find(
+      ({ method, path, times }) => times > 0 && method === seen.method && path.test(seen.path),
+    );
+    const isLost = fault !== undefined && !fault.isDone;
+    const { status, body, headers } = isLost ? { status: 0, body: undefined } : await this.#answer(seen);
+    if (fault === undefined) {
+      response.writeHead(status, { 'content-type': 'application/json; charset=utf-8', ...headers });
+      response.end(JSON.stringify(body));
+      return;
+    }
+    fault.times -= 1;
+    if (fault.as === 'hangup') response.destroy();
+    else if (fault.as === 'html')
+      response.writeHead(502, { 'content-type': 'text/html' }).end('<html><body>Bad Gateway</body></html>');
+    else response.writeHead(fault.as).end(JSON.stringify({ message: 'Internal Server Error' }));
   }
 
   async #answer(
@@ -165,7 +203,7 @@ export class Auth0StandIn {
       case 'GET /api/v2/connections': {
         const strategy = searchParams.get('strategy');
         const fitting = this.connections.filter((one) => strategy === null || one.strategy === strategy);
-        return this.#with('read:connections', () => fitting.map((one) => this.#shown(one)));
+        return this.#with('read:connections', () => this.#page(fitting, searchParams));
       }
       case 'GET /api/v2/tenants/settings':
         return this.#with('read:tenant_settings', () =>
@@ -177,6 +215,19 @@ export class Auth0StandIn {
         this.unified.scopes = this.scopes;
         return this.unified.answer(method, path, body) ?? refusal(404, 'Not Found', 'Not Found', 'not_found');
     }
+  }
+
+  /** A checkpoint is opaque: here it is a place in the list. */
+  #page(connections: StandInConnection[], query: URLSearchParams): unknown {
+    const show = (from: number, count: number) =>
+      connections.slice(from, from + count).map((one) => this.#shown(one));
+    if (this.knowsCheckpoints && query.has('take')) {
+      const [from, take] = [Number(query.get('from') ?? 0), Math.min(100, Number(query.get('take')))];
+      const end = from + take;
+      return { connections: show(from, take), ...(end < connections.length && { next: String(end) }) };
+    }
+    const count = Math.min(100, Number(query.get('per_page') ?? 50));
+    return show(Number(query.get('page') ?? 0) * count, count);
   }
 
   #answerConnection(
@@ -209,7 +260,14 @@ export class Auth0StandIn {
     const { options, ...rest } = structuredClone(connection);
     if (!this.scopes.has('read:connections_options')) return rest;
     const authentication = options.gateway_authentication as Json | undefined;
-    if (!this.showsSecrets && authentication) delete authentication.secret;
+    for (const [holder, name] of [
+      [options, 'twilio_token'],
+      [authentication, 'secret'],
+    ] as const) {
+      if (holder?.[name] === undefined || this.showsSecrets === true) continue;
+      if (this.showsSecrets === 'masked') holder[name] = '********';
+      else delete holder[name];
+    }
     return { ...rest, options };
   }
 
@@ -222,6 +280,9 @@ export class Auth0StandIn {
         body: { error: 'bad.connection', error_description: 'Connection does not exist' },
       };
     const { options } = connection;
+    // The unified world: Auth0 answers before anything is sent.
+    if (options.use_phone_provider === true)
+      return { status: 200, body: { phone_number: body.phone_number } };
     if (options.provider !== 'sms_gateway') return { status: 200, body: { phone_number: body.phone_number } };
     const status = await this.#callGateway(options, String(body.phone_number));
     if (status === 200) return { status: 200, body: { _id: 'u1', phone_number: body.phone_number } };

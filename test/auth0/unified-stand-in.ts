@@ -20,15 +20,21 @@ interface StandInAction extends Draft {
   buildsIn: number;
   /** Looks at it until the version runs that was submitted; undefined when none was. */
   deploysIn: number | undefined;
-  submitted: Draft | undefined;
-  deployed: Draft | undefined;
+  submitted: Version | undefined;
+  deployed: Version | undefined;
+  versions: Version[];
+}
+
+interface Version extends Draft {
+  id: string;
 }
 
 interface StandInProvider {
   id: string;
   name: string;
   disabled: boolean;
-  configuration: { delivery_methods: string[] };
+  configuration: { delivery_methods: string[]; sid?: string | undefined };
+  credentials?: Record<string, string>;
 }
 
 const trigger = 'custom-phone-provider';
@@ -45,14 +51,27 @@ const newAction = v.strictObject({
   ...v.partial(v.object(contentEntries)).entries,
 });
 const changedAction = v.partial(v.strictObject({ name: v.string(), ...contentEntries }));
-const newProvider = v.strictObject({
-  name: v.picklist(['custom', 'twilio']),
-  disabled: v.boolean(),
-  configuration: v.strictObject({
-    delivery_methods: v.pipe(v.array(v.picklist(['text', 'voice'])), v.minLength(1)),
+const delivery_methods = v.pipe(v.array(v.picklist(['text', 'voice'])), v.minLength(1));
+/** A provider of Twilio's needs the token each time that it is written. */
+const newProvider = v.variant('name', [
+  v.strictObject({
+    name: v.literal('custom'),
+    disabled: v.boolean(),
+    configuration: v.strictObject({ delivery_methods }),
+    credentials: v.strictObject({}),
   }),
-  credentials: v.strictObject({}),
+  v.strictObject({
+    name: v.literal('twilio'),
+    disabled: v.boolean(),
+    configuration: v.strictObject({ delivery_methods, sid: v.optional(v.string()) }),
+    credentials: v.strictObject({ auth_token: v.pipe(v.string(), v.minLength(1)) }),
+  }),
+]);
+const newTry = v.strictObject({
+  to: v.pipe(v.string(), v.maxLength(16)),
+  delivery_method: v.literal('text'),
 });
+const rollback = v.strictObject({ update_draft: v.optional(v.boolean()) });
 const newBindings = v.strictObject({
   bindings: v.array(
     v.strictObject({
@@ -77,7 +96,8 @@ class Refusal extends Error {
 /**
  * A tenant's Actions and phone provider, as its Management API has them, with the traps that its guides and users tell of: builds take
  * a while, a draft cannot be deployed before, secrets cannot be read and are replaced as a list, a `custom` provider needs a
- * deployed Action and empty credentials, and the trigger takes bindings or none.
+ * deployed Action and empty credentials, and the trigger takes bindings or none. An Action's name is its own in the whole tenant, whatever
+ * the trigger; a former version comes back with its secrets.
  */
 export class UnifiedTenant {
   scopes = new Set(
@@ -93,13 +113,17 @@ export class UnifiedTenant {
   bound: string[] = [];
   actions: StandInAction[] = [];
   provider: StandInProvider | undefined;
+  /** Numbers that the provider was tried with. */
+  readonly tries: string[] = [];
+  onTry: () => void = () => undefined;
   /** Every request that changed something, as `PATCH /api/v2/…`. */
   readonly changes: string[] = [];
-  #lastId = 0;
+  readonly #lastIds = new Map<string, number>();
 
   /** Puts an Action there as a person did in the dashboard, deployed. */
-  addAction(name: string, code: string, triggerId = trigger): StandInAction {
-    const draft: Draft = { code, runtime: 'node18', secrets: [] };
+  addAction(name: string, code: string, triggerId = trigger, secrets: Draft['secrets'] = []): StandInAction {
+    const draft: Draft = { code, runtime: 'node18', secrets };
+    const version = { id: this.#newId('ver'), ...draft };
     const action: StandInAction = {
       id: this.#newId('act'),
       name,
@@ -108,7 +132,8 @@ export class UnifiedTenant {
       buildsIn: 0,
       deploysIn: undefined,
       submitted: undefined,
-      deployed: draft,
+      deployed: version,
+      versions: [version],
     };
     this.actions.push(action);
     return action;
@@ -119,7 +144,7 @@ export class UnifiedTenant {
     if (this.provider?.name !== 'custom' || this.provider.disabled) return undefined;
     const deployed = this.actions.filter((action) => action.deployed && isOfTrigger(action));
     const action = deployed.find(({ id }) => !this.isTriggerBound || this.bound.includes(id));
-    return deployed.length === 1 ? action?.deployed : undefined;
+    return deployed.length === 1 && action?.deployed ? draftOf(action.deployed) : undefined;
   }
 
   /** The answer to a request; undefined for a path that is not of this part of the API. */
@@ -130,7 +155,8 @@ export class UnifiedTenant {
       if (!match) continue;
       try {
         if (method !== 'GET') this.changes.push(`${method} ${pathname}`);
-        return route({ id: match.groups?.id ?? '', query: searchParams, body });
+        const { id = '', version = '' } = match.groups ?? {};
+        return route({ id, version, query: searchParams, body });
       } catch (error) {
         if (!(error instanceof Refusal)) throw error;
         const { status, message, errorCode } = error;
@@ -142,18 +168,23 @@ export class UnifiedTenant {
 
   readonly #routes: [
     string,
-    (request: { id: string; query: URLSearchParams; body: unknown }) => StandInAnswer,
+    (request: { id: string; version: string; query: URLSearchParams; body: unknown }) => StandInAnswer,
   ][] = [
     ['GET /api/v2/actions/actions', ({ query }) => this.#listActions(query)],
     ['POST /api/v2/actions/actions', ({ body }) => this.#createAction(body)],
     ['GET /api/v2/actions/actions/(?<id>[^/]+)', ({ id }) => this.#showAction(id)],
     ['PATCH /api/v2/actions/actions/(?<id>[^/]+)', ({ id, body }) => this.#changeAction(id, body)],
     ['POST /api/v2/actions/actions/(?<id>[^/]+)/deploy', ({ id }) => this.#deploy(id)],
+    [
+      'POST /api/v2/actions/actions/(?<id>[^/]+)/versions/(?<version>[^/]+)/deploy',
+      ({ id, version, body }) => this.#rollBack(id, version, body),
+    ],
     [`GET /api/v2/actions/triggers/${trigger}/bindings`, () => this.#showBindings()],
     [`PATCH /api/v2/actions/triggers/${trigger}/bindings`, ({ body }) => this.#bind(body)],
     ['GET /api/v2/branding/phone/providers', () => this.#showProviders()],
     ['POST /api/v2/branding/phone/providers', ({ body }) => this.#createProvider(body)],
     ['PATCH /api/v2/branding/phone/providers/(?<id>[^/]+)', ({ id, body }) => this.#changeProvider(id, body)],
+    ['POST /api/v2/branding/phone/providers/(?<id>[^/]+)/try', ({ id, body }) => this.#try(id, body)],
   ];
 
   #listActions(query: URLSearchParams): StandInAnswer {
@@ -168,12 +199,15 @@ export class UnifiedTenant {
   #createAction(body: unknown): StandInAnswer {
     this.#demand('create:actions');
     const { name, supported_triggers, code = '', runtime = 'node22', secrets = [] } = read(newAction, body);
+    if (this.actions.some((action) => action.name === name))
+      throw new Refusal(409, 'An action with the same name already exists', 'action_name_conflict');
     const action = Object.assign(this.addAction(name, code), {
       supported_triggers,
       runtime,
       secrets,
       buildsIn: this.looks,
       deployed: undefined,
+      versions: [],
     });
     return { status: 201, body: shown(action) };
   }
@@ -200,9 +234,23 @@ export class UnifiedTenant {
     const action = this.#find(id);
     if (action.buildsIn > 0)
       throw new Refusal(400, "A draft must be in the 'built' state before it can be deployed.", 'not_built');
-    action.submitted = { code: action.code, runtime: action.runtime, secrets: [...action.secrets] };
+    return this.#submit(action, { id: this.#newId('ver'), ...structuredClone(draftOf(action)) });
+  }
+
+  #rollBack(id: string, version: string, body: unknown): StandInAnswer {
+    this.#demand('create:actions');
+    const action = this.#find(id);
+    const former = action.versions.find((one) => one.id === version);
+    if (!former) throw new Refusal(404, 'The version does not exist', 'inexistent_version');
+    if (read(rollback, body).update_draft) Object.assign(action, structuredClone(draftOf(former)));
+    return this.#submit(action, { ...structuredClone(former), id: this.#newId('ver') });
+  }
+
+  #submit(action: StandInAction, version: Version): StandInAnswer {
+    action.submitted = version;
+    action.versions.push(version);
     action.deploysIn = this.looks;
-    return { status: 202, body: { id: this.#newId('ver'), deployed: false, status: 'built' } };
+    return { status: 202, body: { id: version.id, deployed: false, status: 'built' } };
   }
 
   #showBindings(): StandInAnswer {
@@ -223,7 +271,8 @@ export class UnifiedTenant {
 
   #showProviders(): StandInAnswer {
     this.#demand('read:phone_providers');
-    return { status: 200, body: { providers: this.provider ? [this.provider] : [] } };
+    if (!this.provider) return { status: 200, body: { providers: [] } };
+    return { status: 200, body: { providers: [{ ...this.provider, credentials: null }] } };
   }
 
   #createProvider(body: unknown): StandInAnswer {
@@ -239,11 +288,20 @@ export class UnifiedTenant {
   }
 
   #takeProvider(id: string, body: unknown, status: number): StandInAnswer {
-    const { credentials: _credentials, ...provider } = read(newProvider, body);
-    if (!this.actions.some((action) => action.deployed && isOfTrigger(action)))
+    const provider = read(newProvider, body);
+    const hasAction = this.actions.some((action) => action.deployed && isOfTrigger(action));
+    if (provider.name === 'custom' && !hasAction)
       throw new Refusal(400, 'No deployed action', 'custom_email_provider_deployed_action_not_found');
     this.provider = { id, ...provider };
-    return { status, body: this.provider };
+    return { status, body: { ...this.provider, credentials: null } };
+  }
+
+  #try(id: string, body: unknown): StandInAnswer {
+    this.#demand('create:phone_providers');
+    if (this.provider?.id !== id) throw new Refusal(404, 'Phone provider not found', 'inexistent_provider');
+    this.tries.push(read(newTry, body).to);
+    this.onTry();
+    return { status: 202, body: { code: 202, message: 'Phone notification sent.' } };
   }
 
   #find(id: string): StandInAction {
@@ -263,8 +321,9 @@ export class UnifiedTenant {
   }
 
   #newId(kind: string): string {
-    this.#lastId += 1;
-    return `${kind}-${this.#lastId}`;
+    const next = (this.#lastIds.get(kind) ?? 0) + 1;
+    this.#lastIds.set(kind, next);
+    return `${kind}-${next}`;
   }
 }
 
@@ -275,6 +334,7 @@ function isOfTrigger({ supported_triggers: [first] }: StandInAction): boolean {
 /** Names of secrets only, never what they are. */
 function shown({
   submitted: _submitted,
+  versions: _versions,
   buildsIn,
   deploysIn: _deploysIn,
   deployed,

@@ -5,8 +5,9 @@ import { json } from 'node:stream/consumers';
 import jsonwebtoken from 'jsonwebtoken';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { actionSource, isPlaceholder, isWrittenBySimgate } from '../../src/auth0/action/source.js';
+import { checkUnified } from '../../src/auth0/check.js';
 import { ManagementApi } from '../../src/auth0/management.js';
-import { checkUnified, deployUnified, setUnifiedSecret, unifiedSteps } from '../../src/auth0/unified.js';
+import { deployUnified, setUnifiedSecret, unifiedSteps } from '../../src/auth0/unified.js';
 import { answerSent, optionsFor, phoneEvent, playGateway, runAction } from './action-sandbox.js';
 import { UnifiedTenant } from './unified-stand-in.js';
 
@@ -87,7 +88,7 @@ describe('deploying', () => {
       'Created the Action "Text messages through simgate" (act-2).',
       'Waiting until Auth0 has built and deployed it …',
       'Deployed the Action "Text messages through simgate" (act-2).',
-      'Set the phone provider to "custom", for text messages.',
+      'Set the phone provider to "custom", for text.',
     ]);
   });
 
@@ -146,11 +147,12 @@ describe('deploying', () => {
     expect(await levels()).toEqual(allOk);
   });
 
-  test('enables a custom provider, and takes voice from it', async () => {
+  test('enables a custom provider, and leaves it the voice that an MFA factor may need', async () => {
     const configuration = { delivery_methods: ['text', 'voice'] };
     tenant.provider = { id: 'pro_9', name: 'custom', disabled: true, configuration };
     await deploy();
-    expect(tenant.provider).toMatchObject({ disabled: false, configuration: { delivery_methods: ['text'] } });
+    expect(tenant.provider).toMatchObject({ disabled: false, configuration });
+    expect(await levels()).toEqual({ ...allOk, auth0_phone_provider: 'warning' });
   });
 
   test('names them all and stops when there are several Actions, whoever wrote them', async () => {
@@ -216,6 +218,65 @@ describe('deploying', () => {
     expect(tenant.changes).toEqual([]);
   });
 
+  test('takes another name for the Action where the first is taken', async () => {
+    for (const name of ['Text messages through simgate', 'Text messages through simgate (2)'])
+      tenant.addAction(name, 'exports.onExecutePostLogin = async () => {};', 'post-login');
+    await deploy();
+    expect(tenant.actions.at(-1)?.name).toBe('Text messages through simgate (3)');
+    expect(await levels()).toEqual(allOk);
+  });
+
+  test('says what Auth0 says when every name is taken', async () => {
+    const answer = tenant.answer.bind(tenant);
+    tenant.answer = (method, url, body) =>
+      method === 'POST' && url.endsWith('/actions')
+        ? { status: 409, body: { message: 'An action with the same name already exists' } }
+        : answer(method, url, body);
+    await expect(deploy()).rejects.toThrow('same name already exists');
+  });
+
+  test.each([
+    ['done', 'lost'],
+    ['not done', 'lost'],
+  ])('comes to the same end when an answer to a change is lost, and it was %s', async (what) => {
+    const writes = /^(?:POST|PATCH) .*(?:actions|deploy|providers|bindings)/;
+    const answer = tenant.answer.bind(tenant);
+    const lost = new Set<string>();
+    tenant.isTriggerBound = true;
+    tenant.answer = (method, url, body) => {
+      const name = `${method} ${url.replace(/act-\d+|pro_\d+/, 'id')}`;
+      if (!writes.test(name) || lost.has(name)) return answer(method, url, body);
+      lost.add(name);
+      if (what === 'done') answer(method, url, body);
+      return { status: 502, body: '<html>' };
+    };
+    await deploy();
+    await deploy();
+    expect(lost.size).toBeGreaterThanOrEqual(5);
+    expect(tenant.actions).toHaveLength(1);
+    expect(tenant.running?.secrets).toEqual([{ name: 'SIMGATE_SECRET', value: secret }]);
+    expect(await levels()).toEqual(allOk);
+  });
+
+  test('goes by what is deployed, too, for whose the Action is', async () => {
+    const action = tenant.addAction('Ours since 2024', foreign);
+    action.code = actionSource(options);
+    await expect(deploy()).rejects.toThrow('--replace');
+    await expect(setUnifiedSecret(api, nextSecret, say, { wait })).rejects.toThrow('no Action of simgate');
+    expect(tenant.changes).toEqual([]);
+    expect(await levels()).toEqual({ auth0_action: 'error', auth0_phone_provider: 'error' });
+  });
+
+  test('does not deploy a draft of somebody’s with a new secret', async () => {
+    await deploy();
+    tenant.actions[0]!.code += '// half an idea';
+    tenant.changes.length = 0;
+    await expect(setUnifiedSecret(api, nextSecret, say, { wait })).rejects.toThrow(
+      'a draft that is not deployed',
+    );
+    expect(tenant.changes).toEqual([]);
+  });
+
   test('says no secret', async () => {
     await deploy();
     await setUnifiedSecret(api, nextSecret, say, { wait });
@@ -264,6 +325,8 @@ describe('checking', () => {
     tenant.actions[0]!.deployed!.secrets = [];
     expect(await levels()).toEqual({ ...allOk, auth0_action_secret: 'error' });
     tenant.actions[0]!.code = foreign;
+    expect(await levels()).toEqual({ ...allOk, auth0_action: 'warning', auth0_action_secret: 'error' });
+    tenant.actions[0]!.deployed!.code = foreign;
     expect(await levels()).toEqual({ auth0_action: 'error', auth0_phone_provider: 'ok' });
     const custom = tenant.provider!;
     const text = { delivery_methods: ['text'] };

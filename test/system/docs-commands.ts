@@ -188,5 +188,6 @@ export const listed: Readonly<Record<string, readonly string[]>> = {
     'auth0 check',
     'auth0 test +4915112345678',
     'auth0 rotate',
+    'auth0 restore',
   ],
 };

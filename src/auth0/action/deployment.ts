@@ -29,12 +29,17 @@ export type ListedAction = v.InferOutput<typeof listedSchema>;
 const actionSchema = v.object({
   ...listedSchema.entries,
   code: v.string(),
+  secrets: v.optional(v.array(v.object({ name: v.string() })), []),
   /** Of the draft: only a `built` one can be deployed. */
   status: v.optional(v.string()),
   all_changes_deployed: v.optional(v.boolean(), false),
   /** What really runs; the values of secrets are never told. */
   deployed_version: v.nullish(
-    v.object({ code: v.string(), secrets: v.optional(v.array(v.object({ name: v.string() })), []) }),
+    v.object({
+      id: v.optional(v.string()),
+      code: v.string(),
+      secrets: v.optional(v.array(v.object({ name: v.string() })), []),
+    }),
   ),
 });
 
@@ -57,8 +62,18 @@ export interface ActionChanges {
 /** Whose the Action is: `placeholder` is the dashboard's empty one. */
 export type Author = 'simgate' | 'placeholder' | 'foreign';
 
-/** Who wrote what stands in the draft, which the dashboard shows. */
-export function authorOf({ code }: Action): Author {
+/** Who wrote it, as far as it would be lost: where draft and deployed version differ, the draft that is another's counts too. */
+export function authorOf({ code, deployed_version: version }: Action): Author {
+  const authors = [code, ...(version ? [version.code] : [])].map(authorOfCode);
+  return (['foreign', 'simgate', 'placeholder'] as const).find((author) => authors.includes(author))!;
+}
+
+/** Who wrote what runs; undefined when nothing does. */
+export function authorOfDeployed({ deployed_version: version }: Action): Author | undefined {
+  return version ? authorOfCode(version.code) : undefined;
+}
+
+function authorOfCode(code: string): Author {
   if (isWrittenBySimgate(code)) return 'simgate';
   return isPlaceholder(code) ? 'placeholder' : 'foreign';
 }
@@ -80,15 +95,77 @@ export async function readAction(api: Requests, id: string): Promise<Action> {
   return read(actionSchema, await api.request('GET', pathOf(id)), 'the Action');
 }
 
+/** How many names are tried for a new Action, which are unique in a tenant whatever the trigger. */
+const maxNames = 5;
+
 /** Creates the Action as a draft. Needs `create:actions`. */
 export async function createAction(api: Requests, content: Required<ActionChanges>): Promise<ListedAction> {
-  const body = { name: actionName, supported_triggers: [trigger], dependencies: [], ...content };
-  return read(listedSchema, await api.request('POST', '/api/v2/actions/actions', body), 'the Action');
+  for (let attempt = 1; ; attempt += 1) {
+    const name = attempt === 1 ? actionName : `${actionName} (${attempt})`;
+    const body = { name, supported_triggers: [trigger], dependencies: [], ...content };
+    let created: ListedAction | undefined;
+    const create = async () => {
+      created = read(listedSchema, await api.request('POST', '/api/v2/actions/actions', body), 'the Action');
+    };
+    const isCreated = async () => {
+      [created] = await listActions(api);
+      return created !== undefined;
+    };
+    try {
+      await settle(create, isCreated);
+      return created!;
+    } catch (error) {
+      if (!(error instanceof ManagementError) || error.status !== 409 || attempt === maxNames) throw error;
+    }
+  }
 }
 
 /** Changes the draft; what runs stays until it is deployed. Needs `update:actions`. */
 export async function updateAction(api: Requests, id: string, changes: ActionChanges): Promise<void> {
-  await api.request('PATCH', pathOf(id), changes);
+  // A secret cannot be read back.
+  await settle(
+    () => api.request('PATCH', pathOf(id), changes),
+    () => Promise.resolve(false),
+  );
+}
+
+/**
+ * Makes a change that may be made twice. Where its answer tells nothing of what became of it, `isDone` reads that back, and what was not
+ * done is asked for once more.
+ */
+export async function settle(change: () => Promise<unknown>, isDone: () => Promise<boolean>): Promise<void> {
+  try {
+    await change();
+  } catch (error) {
+    if (!(error instanceof ManagementError && error.isFault)) throw error;
+    if (!(await isDone())) await change();
+  }
+}
+
+/** Deploys a former version again, with its secrets, and has the draft be it too. Rejects as {@link deployAction}. Needs `create:actions`. */
+export async function deployVersion(
+  api: Requests,
+  id: string,
+  version: { id: string; code: string },
+  wait: (ms: number) => Promise<void>,
+): Promise<Action> {
+  const path = `${pathOf(id)}/versions/${encodeURIComponent(version.id)}/deploy`;
+  const runs = async () => {
+    const action = await readAction(api, id);
+    return action.deployed_version?.code === version.code ? action : undefined;
+  };
+  await settle(
+    () => api.request('POST', path, { update_draft: true }),
+    async () => (await runs()) !== undefined,
+  );
+  for (let look = 1; look <= maxLooks; look += 1) {
+    const action = await runs();
+    if (action !== undefined) return action;
+    await wait(lookEveryMs);
+  }
+  throw new ControlError(
+    `Auth0 has not deployed the former Action after ${(lookEveryMs * maxLooks) / 1000} s: run this command again in a while`,
+  );
 }
 
 /** Between two looks at a build, in milliseconds, and how many looks: a build takes seconds. */
@@ -122,7 +199,10 @@ export async function deployAction(
 /** False when the change is so new that its build was not seen to begin. */
 async function submitDraft(api: Requests, id: string): Promise<boolean> {
   try {
-    await api.request('POST', `${pathOf(id)}/deploy`);
+    await settle(
+      () => api.request('POST', `${pathOf(id)}/deploy`),
+      async () => (await readAction(api, id)).all_changes_deployed,
+    );
     return true;
   } catch (error) {
     if (error instanceof ManagementError && /in the 'built' state/.test(error.message)) return false;
@@ -138,9 +218,11 @@ export async function bindAction(api: Requests, { id, name }: Action): Promise<v
   const path = `/api/v2/actions/triggers/${trigger.id}/bindings`;
   const bound = await boundActions(api, path);
   if (bound === undefined || bound.includes(id)) return;
-  await api.request('PATCH', path, {
-    bindings: [{ ref: { type: 'action_id', value: id }, display_name: name }],
-  });
+  const bindings = [{ ref: { type: 'action_id', value: id }, display_name: name }];
+  await settle(
+    () => api.request('PATCH', path, { bindings }),
+    async () => (await boundActions(api, path))?.includes(id) === true,
+  );
 }
 
 /** Undefined where Auth0 binds the Action by itself ("cannot list action bindings for an entity-bound trigger"). */
