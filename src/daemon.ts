@@ -13,6 +13,7 @@ import { ownSurroundings } from './doctor/surroundings.js';
 import { createFleet } from './fleet.js';
 import { createAdminApp, createApp } from './http/app.js';
 import { createBearerVerifier } from './http/bearer.js';
+import { callerKinds } from './http/callers/kinds.js';
 import { LimitedLog } from './http/limited-log.js';
 import { problems } from './http/problem.js';
 import { createServer, type HttpServer } from './http/server.js';
@@ -114,13 +115,10 @@ async function composeWith(
   const clockIsSet = () => clock.isSet();
   const handler = createApp({
     send: dispatch.send,
-    verify,
+    callers: [callerKinds.auth0({ verify, deadlineMs: () => config.message.deadlineMs })],
     clockIsSet,
     isShuttingDown: () => stopping,
     isReady: () => !stopping && isReady(),
-    get deadlineMs() {
-      return config.message.deadlineMs;
-    },
     log,
     refusals,
     trustedProxies: config.http.trustedProxies,

@@ -3,6 +3,7 @@ import Koa from 'koa';
 import Router from 'koa-router';
 import type { Logger } from 'winston';
 import { SendError } from '../errors.js';
+import type { Caller } from './callers/caller.js';
 import { type ClientAddressOf, clientAddress } from './client-address.js';
 import { errorExit, type OnFailure, type RequestState } from './error-exit.js';
 import { type SendRouteOptions, sendRoute } from './send-route.js';
@@ -10,6 +11,8 @@ import { addHealthRoutes, addStatusPage, requireLoopbackHost } from './status.js
 
 /** What the public listener stands on. */
 export interface AppOptions extends SendRouteOptions {
+  /** Who may ask for messages, each at its own path. */
+  callers: readonly Caller[];
   /** Whether a message could be sent now. */
   isReady: () => boolean;
   /** IP addresses and CIDR ranges of the proxies whose `X-Forwarded-For` is believed, for the log; default: none. */
@@ -27,10 +30,10 @@ export interface AdminAppOptions {
   log: Logger;
 }
 
-/** The public listener: `POST /sms`, and `/livez` and `/readyz` with no detail. */
+/** The public listener: the paths of the callers, and `/livez` and `/readyz` with no detail. */
 export function createApp(options: AppOptions): RequestListener {
   const router = newRouter();
-  router.post('/sms', sendRoute(options));
+  for (const caller of options.callers) router.post(caller.path, sendRoute(caller, options));
   addHealthRoutes(router, options.isReady);
   const { log, trustedProxies = [], listener } = options;
   const onFailure = ({ code }: SendError) => listener?.answered({ code });

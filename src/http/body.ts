@@ -8,16 +8,11 @@ export class CallerLeft extends Error {
 }
 
 /**
- * Reads a body of at most `maxOctets` octets as JSON (RFC 8259) in UTF-8, whatever its content type says: Auth0's own
- * samples name none. Names that stand twice in an object and deep nesting are refused (see {@link parseJson}). Rejects with a
- * `SendError` of code `body_too_large` (and reads no further) or `body_invalid`, or with {@link CallerLeft}.
+ * A body as JSON (RFC 8259) in UTF-8, whatever its content type says: Auth0's own samples name none.
+ * Names that stand twice in an object and deep nesting are refused (see {@link parseJson}).
+ * @throws SendError `body_invalid`
  */
-export async function readJson(req: IncomingMessage, maxOctets: number): Promise<unknown> {
-  const encoding = req.headers['content-encoding'] ?? 'identity';
-  if (encoding.trim().toLowerCase() !== 'identity') {
-    throw new SendError('body_invalid', { detail: 'the body must not be compressed (Content-Encoding)' });
-  }
-  const octets = await readOctets(req, maxOctets);
+export function parseBody(octets: Uint8Array): unknown {
   if (octets.length === 0) throw new SendError('body_invalid', { detail: 'the body is empty' });
   try {
     return parseJson(new TextDecoder('utf-8', { fatal: true }).decode(octets));
@@ -33,9 +28,17 @@ function whatIsWrong(error: unknown): string {
   return error instanceof SyntaxError ? 'the body is not JSON' : 'the body is not UTF-8';
 }
 
-function readOctets(req: IncomingMessage, maxOctets: number): Promise<Buffer> {
+/**
+ * Reads a body of at most `maxOctets` octets. Rejects with a `SendError` of code `body_too_large` (and
+ * reads no further) or `body_invalid` (it is compressed), or with {@link CallerLeft}.
+ */
+export async function readOctets(req: IncomingMessage, maxOctets: number): Promise<Buffer> {
+  const encoding = req.headers['content-encoding'] ?? 'identity';
+  if (encoding.trim().toLowerCase() !== 'identity') {
+    throw new SendError('body_invalid', { detail: 'the body must not be compressed (Content-Encoding)' });
+  }
   const tooLarge = () => new SendError('body_too_large', { detail: `the body may have ${maxOctets} octets` });
-  if (Number(req.headers['content-length'] ?? 0) > maxOctets) return Promise.reject(tooLarge());
+  if (Number(req.headers['content-length'] ?? 0) > maxOctets) throw tooLarge();
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let length = 0;

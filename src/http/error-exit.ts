@@ -4,8 +4,9 @@ import type Koa from 'koa';
 import type { Logger } from 'winston';
 import type { SendError } from '../errors.js';
 import { CallerLeft, discardRest } from './body.js';
+import type { Answer } from './callers/caller.js';
 import type { ClientAddressOf } from './client-address.js';
-import { type ProblemAnswer, toProblemAnswer, toSendError } from './problem.js';
+import { toProblemAnswer, toSendError } from './problem.js';
 
 /** What every request has. */
 export interface RequestState {
@@ -15,6 +16,8 @@ export interface RequestState {
   receivedAt: number;
   /** Who sent it, for the log of refusals and nothing else. */
   client: string;
+  /** How its caller wants to be told what failed; by default as problem details. */
+  toAnswer?: (failure: SendError) => Answer;
 }
 
 /** How much of a body that is too large is let pass before the connection is closed. */
@@ -61,7 +64,7 @@ async function leaveWith(
   if (failure.code === 'internal') {
     log.error('unexpected error', { event: 'internal_error', id, error: failure.cause ?? failure });
   }
-  const answer = toProblemAnswer(failure, id);
+  const answer = ctx.state.toAnswer?.(failure) ?? toProblemAnswer(failure, id);
   if (isLongRest(ctx.req)) await closeWith(answer, ctx);
   else {
     ctx.status = answer.status;
@@ -72,7 +75,7 @@ async function leaveWith(
 
 /** Answers at once and ends the connection, yet not before the caller could read the answer. */
 async function closeWith(
-  { status, headers, body }: ProblemAnswer,
+  { status, headers, body }: Answer,
   ctx: Koa.ParameterizedContext<RequestState>,
 ): Promise<void> {
   ctx.respond = false;

@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import { SendError, type SendErrorCode } from '../errors.js';
 import { asItMayLeave } from '../foreign.js';
+import type { Answer } from './callers/caller.js';
 
 interface ProblemKind {
   /** The HTTP status (RFC 9110 15, RFC 6585 5). Auth0 shows its operator nothing else, so each means one thing. */
@@ -49,15 +50,8 @@ export const problems: Readonly<Record<SendErrorCode, ProblemKind>> = {
   outcome_unknown: { status: 504, title: 'It is not known whether the network took the message' },
 };
 
-/** An answer before it is written: by Koa, by Node, or on a bare socket. */
-export interface ProblemAnswer {
-  status: number;
-  headers: Record<string, string>;
-  body: string;
-}
-
 /** The answer to `error` as problem details (RFC 9457). `id` is that of the request, as in the log. */
-export function toProblemAnswer(error: SendError, id: string): ProblemAnswer {
+export function toProblemAnswer(error: SendError, id: string): Answer {
   const { status, title, retryAfterS } = problems[error.code];
   const silent = error.code === 'internal';
   const body = JSON.stringify({
@@ -81,7 +75,7 @@ export function toProblemAnswer(error: SendError, id: string): ProblemAnswer {
 }
 
 /** The same for a socket on which Node has no response object; the connection ends after it. */
-export function toRawAnswer({ status, headers, body }: ProblemAnswer): string {
+export function toRawAnswer({ status, headers, body }: Answer): string {
   const fields = { ...headers, Date: new Date().toUTCString(), Connection: 'close' };
   const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`);
   return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines.join('')}\r\n${body}`;

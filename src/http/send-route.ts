@@ -1,13 +1,11 @@
-import { isIP } from 'node:net';
 import type Koa from 'koa';
-import * as v from 'valibot';
 import type { Logger } from 'winston';
 import type { Message, Send, SendResult } from '../dispatch/message.js';
 import { SendError, type SendErrorCode } from '../errors.js';
 import { maskNumber } from '../mask.js';
 import { readRecipient } from '../recipient.js';
-import type { VerifyBearer } from './bearer.js';
-import { CallerLeft, readJson } from './body.js';
+import { CallerLeft, readOctets } from './body.js';
+import type { Answer, Caller, CallerRequest, ReadMessage } from './callers/caller.js';
 import type { RequestState } from './error-exit.js';
 import type { LimitedLog } from './limited-log.js';
 import { preferredWaitS } from './prefer.js';
@@ -16,15 +14,12 @@ import { problems, toSendError } from './problem.js';
 /** Longest body; a text of the longest template that Auth0 takes (5120 characters) has room. */
 export const maxBodyOctets = 64 * 1024;
 
-/** What `POST /sms` stands on. */
+/** What a route that takes messages stands on. */
 export interface SendRouteOptions {
   send: Send;
-  verify: VerifyBearer;
   /** Whether the wall clock can be trusted to judge a token's times. */
   clockIsSet: () => boolean;
   isShuttingDown: () => boolean;
-  /** Milliseconds from the request's header to its answer, at most. */
-  deadlineMs: number;
   log: Logger;
   /** Where refusals go that anyone on the network can cause. */
   refusals: LimitedLog;
@@ -44,36 +39,29 @@ export interface AnswerListener {
   callerLeft(): void;
 }
 
-/** `POST /sms`: authenticate, validate, send, and say what happened. */
-export function sendRoute(options: SendRouteOptions): Koa.Middleware<RequestState> {
+/** The route of one caller: authenticate, read, send, and say what happened. */
+export function sendRoute(caller: Caller, options: SendRouteOptions): Koa.Middleware<RequestState> {
   return async (ctx) => {
+    const { id, receivedAt } = ctx.state;
+    ctx.state.toAnswer = (error) => caller.failed(error, id);
     refuseIfUnable(options, ctx.state);
-    const caller = await options.verify(ctx.get('authorization'), ctx.state.id, ctx.state.client);
-    const deadlineAt = ctx.state.receivedAt + deadlineMs(ctx, options.deadlineMs);
+    const proven = caller.provenBy === 'headers' ? await authenticate(caller, ctx, undefined) : undefined;
+    const deadlineAt = receivedAt + deadlineMs(ctx, caller.longestWaitMs);
     const { socket } = ctx.req;
     const left = new AbortController();
     const leave = () => left.abort();
     // The socket's `close`, not the response's: a pipelined response that waits for its turn has no socket to hear of.
     socket.once('close', leave);
-    const outcome: Outcome = { id: ctx.state.id, receivedAt: ctx.state.receivedAt, callerLeft: left.signal };
+    const outcome: Outcome = { id, receivedAt, callerLeft: left.signal };
     try {
-      const idempotencyKey = keyOf(ctx.get('idempotency-key'));
-      const body = await readJson(ctx.req, maxBodyOctets);
-      outcome.message = { ...toMessage(body, ctx.state.id, caller.sub), ...idempotencyKey };
+      const body = await readOctets(ctx.req, maxBodyOctets);
+      const name = proven ?? (await authenticate(caller, ctx, body));
+      outcome.message = toMessage(caller.read(body, ctx.req.headers), id, name);
       const result = await options.send(outcome.message, { deadlineAt, callerLeft: left.signal });
       logSuccess(options.log, outcome, result);
       const { isReplay = false, waitedMs, tookMs } = result;
       options.listener?.answered({ isReplay, waitedMs, tookMs });
-      // A string, since for an object Koa loads the whole of undici to see whether it is a Response.
-      ctx.type = 'json';
-      if (result.isReplay) ctx.set('Idempotent-Replayed', 'true');
-      ctx.body = JSON.stringify({
-        id: result.id,
-        segments: result.segments,
-        modem: result.modem,
-        references: result.references,
-        took_ms: Math.round(result.tookMs),
-      });
+      write(ctx, caller.accepted(result));
     } catch (error) {
       if (!(error instanceof CallerLeft)) logFailure(options.log, outcome, toSendError(error));
       throw error;
@@ -82,6 +70,30 @@ export function sendRoute(options: SendRouteOptions): Koa.Middleware<RequestStat
       if (left.signal.aborted) options.listener?.callerLeft();
     }
   };
+}
+
+function authenticate(
+  caller: Caller,
+  ctx: Koa.ParameterizedContext<RequestState>,
+  body: Uint8Array | undefined,
+): Promise<string> {
+  const request: CallerRequest = { headers: ctx.req.headers, id: ctx.state.id, client: ctx.state.client };
+  return caller.authenticate(request, body);
+}
+
+/** The body as a string, since for an object Koa loads the whole of undici to see whether it is a Response. */
+function write(ctx: Koa.Context, { status, headers, body }: Answer): void {
+  ctx.status = status;
+  ctx.set(headers);
+  ctx.body = body;
+}
+
+/** @throws SendError `recipient_invalid` */
+function toMessage({ recipient, ...read }: ReadMessage, id: string, caller: string): Message {
+  const reading = readRecipient(recipient);
+  if (reading.objection !== undefined)
+    throw new SendError('recipient_invalid', { detail: `recipient ${reading.objection}` });
+  return { id, caller, recipient: reading.number, ...read };
 }
 
 /** Before the token is looked at: with a clock that is not set, every token would look expired or too young. */
@@ -114,84 +126,6 @@ function deadlineMs(ctx: Koa.Context, longestMs: number): number {
   if (waitS === undefined || waitS * 1000 >= longestMs) return longestMs;
   ctx.set('Preference-Applied', `wait=${waitS}`);
   return waitS * 1000;
-}
-
-/** Opaque, but for a bound on its length and what a header may hold (draft-ietf-httpapi-idempotency-key-header 2.1). */
-function keyOf(header: string): { idempotencyKey?: string } {
-  if (header === '') return {};
-  if (/^[\x20-\x7e]{1,255}$/.test(header)) return { idempotencyKey: header };
-  throw new SendError('request_malformed', {
-    detail: 'Idempotency-Key must be 1 to 255 printable ASCII characters',
-  });
-}
-
-/** Nothing that anybody could see: white space, controls, and what has no width or is drawn as a blank. */
-const blank = /^[\s\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]*$/u;
-
-/** Characters; it is remembered with the message and only compared. */
-const maxMessageType = 64;
-
-const optionalText = (message: string) => v.nullish(v.string(message));
-
-/** Unknown keys are left out. Of `req`, which describes the end user's own request, only the address is of use, for a limit. */
-const messageBody = v.object(
-  {
-    recipient: v.string('recipient must be a string'),
-    body: v.pipe(
-      v.string('body must be a string'),
-      v.nonEmpty('body must not be empty'),
-      v.check((text) => !blank.test(text), 'body must not be blank'),
-      v.check((text) => !/\p{Surrogate}/u.test(text), 'body holds half a character (a lone surrogate)'),
-    ),
-    sender: optionalText('sender must be a string'),
-    message_type: v.nullish(
-      v.pipe(
-        v.string('message_type must be a string'),
-        v.check(
-          (text) => Array.from(text).length <= maxMessageType,
-          `message_type must have ${maxMessageType} characters at most`,
-        ),
-      ),
-    ),
-    req: v.optional(v.unknown()),
-  },
-  'the body must be a JSON object',
-);
-
-/** Throws a `SendError` of code `body_invalid` or `recipient_invalid`. */
-function toMessage(json: unknown, id: string, caller: string): Message {
-  const parsed = v.safeParse(messageBody, json, { abortEarly: true });
-  if (!parsed.success) {
-    const [issue] = parsed.issues;
-    const key = v.getDotPath(issue);
-    const isMissing = key !== null && issue.input === undefined;
-    throw new SendError('body_invalid', { detail: isMissing ? `${key} is missing` : issue.message });
-  }
-  const { recipient, body, sender, message_type: messageType, req } = parsed.output;
-  const clientIp = clientIpOf(req);
-  const reading = readRecipient(recipient);
-  if (reading.objection !== undefined)
-    throw new SendError('recipient_invalid', { detail: `recipient ${reading.objection}` });
-  return {
-    id,
-    caller,
-    recipient: reading.number,
-    text: body,
-    ...(messageType != null && { messageType: wellFormed(messageType) }),
-    ...(sender != null && { sender: wellFormed(sender) }),
-    ...(clientIp !== undefined && { clientIp }),
-  };
-}
-
-/** What is no address is left out: what Auth0 sends there is not documented well enough to refuse a login for it. */
-function clientIpOf(req: unknown): string | undefined {
-  if (typeof req !== 'object' || req === null || !('ip' in req)) return undefined;
-  return typeof req.ip === 'string' && isIP(req.ip) !== 0 ? req.ip : undefined;
-}
-
-/** Lone surrogates in what is only compared are no reason to refuse a message. */
-function wellFormed(text: string): string {
-  return text.replace(/\p{Surrogate}/gu, '\ufffd');
 }
 
 interface Outcome {

@@ -10,9 +10,10 @@ import type { Duplex } from 'node:stream';
 import type { Logger } from 'winston';
 import type { ListenAddress } from '../config.js';
 import { SendError, type SendErrorCode } from '../errors.js';
+import type { Answer } from './callers/caller.js';
 import { type ConnectionLimits, Connections } from './connections.js';
 import { LimitedLog } from './limited-log.js';
-import { type ProblemAnswer, toProblemAnswer, toRawAnswer } from './problem.js';
+import { toProblemAnswer, toRawAnswer } from './problem.js';
 import { improperRequest } from './proper-request.js';
 
 /** What a caller may take of the server. */
@@ -175,7 +176,7 @@ function refuse(res: ServerResponse, code: SendErrorCode, log: Logger): void {
   res.end(body);
 }
 
-function newAnswer(code: SendErrorCode, log: Logger): ProblemAnswer {
+function newAnswer(code: SendErrorCode, log: Logger): Answer {
   const id = randomUUID();
   log.debug('refused a request', { event: 'request_refused', id, code });
   return toProblemAnswer(new SendError(code), id);

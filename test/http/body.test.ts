@@ -1,7 +1,7 @@
 import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import { expect, it } from 'vitest';
-import { CallerLeft, discardRest, readJson } from '../../src/http/body.js';
+import { CallerLeft, discardRest, readOctets } from '../../src/http/body.js';
 
 /** A request whose connection was closed before anyone looked at its body. */
 function goneRequest(): Promise<IncomingMessage> {
@@ -10,7 +10,7 @@ function goneRequest(): Promise<IncomingMessage> {
 }
 
 it('a body whose caller left before it was read is given up, not waited for', async () => {
-  await expect(readJson(await goneRequest(), 100)).rejects.toThrow(CallerLeft);
+  await expect(readOctets(await goneRequest(), 100)).rejects.toThrow(CallerLeft);
 });
 
 it('there is nothing to discard of a request whose caller left', async () => {

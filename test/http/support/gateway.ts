@@ -3,6 +3,7 @@ import { onTestFinished } from 'vitest';
 import type { Message, Send, SendControl } from '../../../src/dispatch/message.js';
 import { createApp } from '../../../src/http/app.js';
 import { createBearerVerifier } from '../../../src/http/bearer.js';
+import { callerKinds } from '../../../src/http/callers/kinds.js';
 import { LimitedLog } from '../../../src/http/limited-log.js';
 import { createServer, type HttpServer, type ServerLimits } from '../../../src/http/server.js';
 import { createLog } from '../../../src/log.js';
@@ -93,11 +94,10 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
       sent.push({ message, control });
       return send(message, control);
     },
-    verify,
+    callers: [callerKinds.auth0({ verify, deadlineMs: () => options.deadlineMs ?? 25_000 })],
     isReady: options.isReady ?? (() => true),
     clockIsSet: options.clockIsSet ?? (() => true),
     isShuttingDown: options.isShuttingDown ?? (() => false),
-    deadlineMs: options.deadlineMs ?? 25_000,
     log: record.log,
     refusals,
   });
