@@ -35,7 +35,7 @@ export function snapshotOf({ modems, dispatch, books: { journal }, clock }: Daem
     clock: { is_set: clock.isSet(), ...clock.doubt() },
     journal: journalAsJson(journal.state()),
     modems: modems.map((modem) => {
-      const { name, phase, phaseSince, reason, device, manufacturer, model, operator, signalDbm } =
+      const { name, phase, phaseSince, reason, device, manufacturer, model, operator, signalDbm, notices } =
         modem.snapshot();
       const phase_s = Math.round((performance.now() - phaseSince) / 1000);
       return {
@@ -49,6 +49,7 @@ export function snapshotOf({ modems, dispatch, books: { journal }, clock }: Daem
         operator,
         signal_dbm: signalDbm,
         sim_suspect: suspects.has(name),
+        notices: (notices ?? []).map(({ sentence }) => sentence),
       };
     }),
   };

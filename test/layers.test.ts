@@ -91,7 +91,9 @@ test('AT commands are spelled by the modem layer’s own rooms, and where the op
     'modem/inquiry.ts',
     'modem/modem.ts',
     'modem/profiles.ts',
+    'modem/proof.ts',
     'modem/service-centre.ts',
+    'modem/sms-path.ts',
     'modem/storage.ts',
   ]);
 });

@@ -125,7 +125,7 @@ async function askOwn(
       };
     }
     const { facts, silent } = examination;
-    const findings = judgeFacts(facts, wishesOf(config));
+    const findings = [...judgeFacts(facts, wishesOf(config)), ...noticesOf(modem)];
     return { facts: factsAsJson(facts), findings: silent ? [...findings, stoppedAnswering] : findings };
   } catch (thrown) {
     if (!(thrown instanceof AtLinkLost) && isOpen(modem.snapshot())) throw thrown;
@@ -134,6 +134,12 @@ async function askOwn(
     clearTimeout(timer);
     late.abort(new ControlError('nobody waits for the answer any more'));
   }
+}
+
+/** What the daemon has noticed of it; what the facts show by themselves is not said twice. */
+function noticesOf(modem: OwnModem): Finding[] {
+  const notices = modem.snapshot().notices ?? [];
+  return notices.filter(({ kind }) => kind !== 'smsc').map(({ kind, sentence }) => warning(kind, sentence));
 }
 
 const messageOf = (thrown: unknown) => (thrown instanceof Error ? thrown.message : String(thrown));

@@ -5,6 +5,7 @@ import { explainObstacle } from '../modem/discovery/obstacles.js';
 import type { Candidate } from '../modem/discovery/select.js';
 import { Modem } from '../modem/modem.js';
 import { generic } from '../modem/profiles.js';
+import { answersAsModem } from '../modem/proof.js';
 import { LinkLost } from '../serial/link.js';
 import { serialLink } from '../serial/port.js';
 import { examine, factsAsJson } from './facts.js';
@@ -107,9 +108,14 @@ type Look =
   /** The modem is in use, or gone: its other ttys are left alone too. */
   | { outcome: 'closed'; findings: Finding[] };
 
-async function lookAt({ tty }: Candidate, target: Target, { roots, identity }: Surroundings): Promise<Look> {
+async function lookAt(
+  candidate: Candidate,
+  target: Target,
+  { roots, identity }: Surroundings,
+): Promise<Look> {
+  const { tty } = candidate;
   try {
-    return await withModem(tty, target, (modem) => ask(modem, tty, target));
+    return await withModem(tty, target, (modem) => ask(modem, candidate, target));
   } catch (thrown) {
     if (thrown instanceof AtTimeout)
       return { outcome: 'silent', findings: [warning('tty', `${tty} does not answer AT`)] };
@@ -121,8 +127,13 @@ async function lookAt({ tty }: Candidate, target: Target, { roots, identity }: S
   }
 }
 
-async function ask(modem: Modem, tty: string, target: Target): Promise<Look> {
+async function ask(modem: Modem, { tty, needsProof }: Candidate, target: Target): Promise<Look> {
   const { selector, wishes } = target;
+  if (needsProof === true && !(await answersAsModem(modem)))
+    return {
+      outcome: 'closed',
+      findings: [ok('tty', `${tty} answers AT, but not as a modem that sends SMS`)],
+    };
   if (selector.kind === 'imei' && !isSameImei((await modem.imei()) ?? '', selector.imei))
     return { outcome: 'closed', findings: [ok('tty', `${tty} belongs to a modem with another IMEI`)] };
   const { facts, silent } = await examine(modem, { prepare: true });

@@ -12,6 +12,7 @@ import {
 } from '../modem/inquiry.js';
 import type { Modem, SimState } from '../modem/modem.js';
 import type { RegistrationStats } from '../modem/registration.js';
+import { likelySetting, type SmsPath, smsPath } from '../modem/sms-path.js';
 
 /** What a modem says of itself, masked and escaped. What it did not tell is undefined. */
 export interface ModemFacts {
@@ -29,6 +30,10 @@ export interface ModemFacts {
   /** Masked. */
   iccid?: string;
   registration?: RegistrationStats;
+  /** By which way an SMS goes out. */
+  path?: SmsPath;
+  /** What to set where none gets out: a phrase. */
+  likelySetting?: string;
   operator?: string;
   signalDbm?: number;
   /** Masked; empty when the SIM has none. */
@@ -78,6 +83,9 @@ export async function examine(modem: Modem, { signal, prepare }: ExamineOptions)
     await note('pinTriesLeft', () => modem.pinTriesLeft());
     await note('iccid', async () => masked(await modem.iccid()));
     await note('registration', () => registrationStats(modem));
+    await note('path', () => smsPath(modem));
+    const { registration, path } = facts;
+    if (registration && path) facts.likelySetting = likelySetting(registration, path, modem.profile);
     await note('operator', async () => named(await modem.operator()));
     await note('signalDbm', () => modem.signalDbm());
     await note('smsc', async () => masked(await serviceCentre(modem)));
@@ -110,6 +118,8 @@ export function factsAsJson(facts: ModemFacts): Record<string, unknown> {
     pin_tries_left: facts.pinTriesLeft,
     iccid,
     registration,
+    cgsms: facts.path?.cgsms,
+    ims: facts.path?.ims,
     operator,
     signal_dbm: facts.signalDbm,
     smsc,

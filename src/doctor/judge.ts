@@ -1,5 +1,6 @@
 import { simReasons } from '../modem/reasons.js';
 import { combined, meaningOf, type RegistrationStats, registrationDomains } from '../modem/registration.js';
+import { pathInWords, pointsNowhere } from '../modem/sms-path.js';
 import type { ModemFacts } from './facts.js';
 import { error, type Finding, ok, warning } from './finding.js';
 
@@ -9,6 +10,8 @@ export interface Wishes {
   statusReport: boolean;
   /** Whether `pin_file` is set. */
   hasPin: boolean;
+  /** Whether `smsc` is set. */
+  hasSmsc?: boolean;
 }
 
 /** Says of each fact whether it is as it should be. Of a chain of causes only the first is an error: without SIM nothing registers. */
@@ -19,8 +22,9 @@ export function judgeFacts(facts: ModemFacts, wishes: Wishes): Finding[] {
   return [
     ...findings,
     ...judgeRegistration(facts, wishes),
+    ...judgePath(facts),
     ...judgeSignal(facts),
-    ...judgeServiceCentre(facts),
+    ...judgeServiceCentre(facts, wishes),
     ...judgeStorage(facts),
     ...judgeIndications(facts, wishes),
   ];
@@ -118,6 +122,16 @@ const withoutCreg = ({ c5greg }: RegistrationStats) =>
     ? 'on 5G alone SMS goes over NAS or IMS, which the operator must offer: if sends fail, choose LTE, 2G or 3G'
     : 'CREG is what counts for SMS: if sends fail, choose 2G/3G, or a SIM and firmware with SMS over SGs';
 
+/** How SMS goes out, as far as the modem tells. */
+function judgePath({ registration, path, likelySetting }: ModemFacts): Finding[] {
+  const words = path && pathInWords(path);
+  if (registration === undefined || path === undefined || words === undefined) return [];
+  const isOn = registrationDomains.some((domain) => isRegistered(registration[domain]));
+  if (!isOn || !pointsNowhere(registration, path)) return [ok('sms_path', words)];
+  const what = `${words}, but it is not registered there: every send may fail`;
+  return [warning('sms_path', what, likelySetting === undefined ? undefined : `try ${likelySetting}`)];
+}
+
 function remedyFor(stats: RegistrationStats): string {
   if (registrationDomains.some((domain) => meaningOf(stats[domain]) === 'denied'))
     return 'the network rejects the SIM: is it activated, paid, allowed in this kind of modem, and is there still 2G or 3G here?';
@@ -133,14 +147,15 @@ function judgeSignal({ signalDbm }: ModemFacts): Finding[] {
   return [warning('signal', `${signalDbm} dBm is weak`, 'a better antenna, or another place for it')];
 }
 
-function judgeServiceCentre({ smsc }: ModemFacts): Finding[] {
+function judgeServiceCentre({ smsc }: ModemFacts, { hasSmsc }: Wishes): Finding[] {
+  if (hasSmsc === true) return [ok('smsc', 'SMSC as configured (smsc)')];
   if (smsc === undefined) return [warning('smsc', 'the modem does not tell the SMSC, which it may do later')];
   if (smsc === '')
     return [
       error(
         'smsc',
         'the SIM holds no number of an SMSC, so that every send fails (CMS 330)',
-        'put the SIM into a phone and set the message centre, whose number the operator knows',
+        'set smsc = "+…" for this modem, as the operator tells it, or set the message centre with a phone',
       ),
     ];
   return [ok('smsc', `SMSC ${smsc}`)];

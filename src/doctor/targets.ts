@@ -58,8 +58,8 @@ export async function configuredTargets(
 }
 
 /** What an entry of the configuration wants of its modem. */
-export function wishesOf({ roaming, statusReport, pinFile }: ModemConfig): Wishes {
-  return { roaming, statusReport, hasPin: pinFile !== undefined };
+export function wishesOf({ roaming, statusReport, pinFile, smsc }: ModemConfig): Wishes {
+  return { roaming, statusReport, hasPin: pinFile !== undefined, hasSmsc: smsc !== undefined };
 }
 
 /** Everything plugged in that has an AT port, or may have one. */

@@ -1,9 +1,12 @@
+import type { FailingSends } from './failing-sends.js';
 import type { Flights } from './flights.js';
+import { registrationStats } from './inquiry.js';
 import type { LifeEvent } from './life.js';
 import type { Modem, SimState } from './modem.js';
 import type { Notices } from './notices.js';
 import { noNetworkReason, registrationReasons, simReasons, smscMissing } from './reasons.js';
 import type { Registration } from './registration.js';
+import { likelySetting, pathInWords, smsPath } from './sms-path.js';
 import type { Storage } from './storage.js';
 import type { SimObstacle, Unlocker } from './unlock.js';
 
@@ -25,6 +28,7 @@ export interface BringUpOptions {
   idleProbeMs: number;
   /** What is wrong although it works. */
   notices: Notices;
+  failing: FailingSends;
   /** Something lies in a storage, to be fetched when the modem is ready. */
   onStored(): void;
 }
@@ -134,6 +138,18 @@ export class BringUp {
     notices.note('init', this.#modem.refusedInit);
   }
 
+  /** It is registered, and yet no message gets out: which setting is the likely one. */
+  async #noteFailing(): Promise<void> {
+    const { failing, notices } = this.#options;
+    if (failing.cause === undefined) return;
+    const [stats, path] = [await registrationStats(this.#modem), await smsPath(this.#modem)];
+    const known = pathInWords(path);
+    const sentence =
+      `registered, but every send fails (${failing.cause}): try ${likelySetting(stats, path, this.#modem.profile)}` +
+      (known === undefined ? '' : `. It is ${known}`);
+    notices.note('sends', sentence);
+  }
+
   /** Not ready yet, for `reason`; unless it has restarted without a word, for its SIM may then ask for the PIN again. */
   async #lookAgain(reason: string): Promise<Step> {
     if (this.#modem.hasRestarted) return this.#restart();
@@ -166,6 +182,7 @@ export class BringUp {
     }
     if (mayGoOn()) await this.#modem.routeIndications();
     if (mayGoOn()) this.signalDbm = await this.#modem.signalDbm();
+    if (mayGoOn()) await this.#noteFailing();
     return { againAfterMs: this.nextLookMs() };
   }
 

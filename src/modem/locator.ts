@@ -14,6 +14,11 @@ export interface Place {
   /** Why this one: a sentence for people. */
   why: string;
   openLink: OpenLink;
+  /** It need not be a modem at all: what was found by itself on a serial cable, a UART or a USB tty nobody knows. */
+  needsProof: boolean;
+  /** True when it has answered as the modem that is meant, since this process began. */
+  hasProven: boolean;
+  noteProven(): void;
   /** Gives the stick back to other entries. */
   release(): void;
 }
@@ -46,6 +51,8 @@ export interface LocatorOptions {
 /** Finds the modem by what the configuration calls it: a path, USB ids, an IMEI, or `auto`. */
 export function createLocator(options: LocatorOptions): Locator {
   const { owner, device, selector, baudRate, locks, roots } = options;
+  /** Sticks that have answered as the modem that is meant. */
+  const proven = new Set<string>();
   return {
     device,
     isWanted:
@@ -55,10 +62,25 @@ export function createLocator(options: LocatorOptions): Locator {
       if (selection.candidates.length === 0) {
         throw new LinkLost(selection.reason ?? `${device}: no modem found`);
       }
-      return selection.candidates.map(({ tty, stickKey, why }) => () => {
+      return selection.candidates.map(({ tty, stickKey, why, needsProof, stick }) => () => {
         if (!locks.claim(stickKey, owner)) return undefined;
+        // What is plugged in there later need not be the same.
+        const identity = JSON.stringify([
+          stickKey,
+          stick?.usb?.vendorId,
+          stick?.usb?.productId,
+          stick?.usb?.serial,
+        ]);
         const release = () => locks.release(stickKey, owner);
-        return { tty, why, openLink: serialLink(tty, baudRate), release };
+        return {
+          tty,
+          why,
+          openLink: serialLink(tty, baudRate),
+          needsProof: needsProof === true,
+          hasProven: proven.has(identity),
+          noteProven: () => proven.add(identity),
+          release,
+        };
       });
     },
     async explain(tty, error) {

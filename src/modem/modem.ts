@@ -1,4 +1,5 @@
 import { AtCommandError, AtTimeout } from '../at/errors.js';
+import type { FinalError } from '../at/lines.js';
 import { type AtCommand, anyText } from '../at/machine.js';
 import type { AtSession, ExecuteOptions } from '../at/session.js';
 import { initCommands } from '../config/init-lines.js';
@@ -409,6 +410,16 @@ export class Modem {
    */
   ask(text: string, response: RegExp | undefined, timeoutMs: number): Promise<string[] | undefined> {
     return this.#attempt({ text, timeoutMs, ...(response ? { response } : {}) });
+  }
+
+  /** As {@link ask}, but an error is told too. */
+  async query(text: string, response: RegExp, timeoutMs: number): Promise<string[] | FinalError> {
+    try {
+      return await this.#run({ text, response, timeoutMs });
+    } catch (error) {
+      if (error instanceof AtCommandError) return error.final;
+      throw error;
+    }
   }
 
   /** As {@link ask}, for what is good to know and not needed: undefined also when the modem was silent, and is in step again. */

@@ -1,7 +1,13 @@
 /** What is wrong with a modem that works all the same, or fails at each send: told in the log once, and shown as long as it is so. */
 
 /** `smsc`: the SIM holds no number of one · `init`: a line of the configuration was refused · `sends`: every message fails. */
-export type NoticeKind = 'smsc' | 'init' | 'acknowledge' | 'sends';
+export type NoticeKind = 'smsc' | 'init' | 'sends';
+
+/** A sentence for people, with the way out. */
+export interface Notice {
+  kind: NoticeKind;
+  sentence: string;
+}
 
 /** What is to be said of one modem now. Outlives its sessions, so that a modem that comes and goes is not told of anew each time. */
 export class Notices {
@@ -24,7 +30,7 @@ export class Notices {
   }
 
   /** By kind, in the order in which they came. */
-  current(): { kind: NoticeKind; sentence: string }[] {
+  current(): Notice[] {
     return [...this.#sentences].map(([kind, sentence]) => ({ kind, sentence }));
   }
 }

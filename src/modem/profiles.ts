@@ -16,6 +16,10 @@ export interface ModemProfile {
   radioOff: 4 | 0;
   /** Commands of the vendor that quieten or wake it; an ERROR to them means nothing. */
   vendorInit: readonly string[];
+  /** Asks for the registration with IMS where `+CIREG?` is not known: the group is 0 when there is none. */
+  ims: { text: string; response: RegExp } | undefined;
+  /** What to advise where messages do not get out: never sent by itself. */
+  settings: { imsOn?: string; imsOff?: string; withoutLte?: string };
 }
 
 export const generic: ModemProfile = {
@@ -27,6 +31,8 @@ export const generic: ModemProfile = {
   indicationsWithReports: ['2,1,0,1,0', '1,1,0,1,0', '2,1,0,2,0', '1,1,0,2,0', '2,1,0,0,0'],
   radioOff: 4,
   vendorInit: [],
+  ims: undefined,
+  settings: {},
 };
 
 /** By what `AT+CGMI` and `AT+CGMM` say, first match wins. */
@@ -52,7 +58,20 @@ const byIdentity: readonly [RegExp, Partial<ModemProfile>][] = [
     },
   ],
   // A report routed by +CDSI names a slot that holds nothing, or another message (asterisk-chan-quectel PR 75).
-  [/quectel/i, { name: 'quectel', indicationsWithReports: ['2,1,0,1,0', '1,1,0,1,0', '2,1,0,0,0'] }],
+  [
+    /quectel/i,
+    {
+      name: 'quectel',
+      indicationsWithReports: ['2,1,0,1,0', '1,1,0,1,0', '2,1,0,0,0'],
+      // The second number says whether IMS is in use (EC2x and EG9x "QCFG AT Commands Manual").
+      ims: { text: 'AT+QCFG="ims"', response: /^\+QCFG: *"ims" *, *\d+ *, *(\d)/ },
+      settings: {
+        imsOn: 'AT+QCFG="ims",1',
+        imsOff: 'AT+QCFG="ims",2',
+        withoutLte: 'AT+QCFG="nwscanmode",1',
+      },
+    },
+  ],
   // Its manual gives CMGS 60 s (V1.09, p. 121); the network's own timers (24.011 10.2) may end a little later.
   [
     /sim(800|808|868|900)/i,
@@ -63,7 +82,14 @@ const byIdentity: readonly [RegExp, Partial<ModemProfile>][] = [
     },
   ],
   // ds 2 is an ERROR on the SIM800 (its manual, p. 125), and its kin are no better.
-  [/simcom|sim\d{3,4}/i, { name: 'simcom', indicationsWithReports: ['2,1,0,1,0', '1,1,0,1,0', '2,1,0,0,0'] }],
+  [
+    /simcom|sim\d{3,4}/i,
+    {
+      name: 'simcom',
+      indicationsWithReports: ['2,1,0,1,0', '1,1,0,1,0', '2,1,0,0,0'],
+      settings: { withoutLte: 'AT+CNMP=13' },
+    },
+  ],
   // It wedges when a +CDS is not acknowledged, and refuses the acknowledgement (ofono): reports by +CDSI only.
   [/novatel/i, { name: 'novatel', indicationsWithReports: ['1,1,0,2,0', '2,1,0,2,0', '2,1,0,0,0'] }],
   // bfr 0 is an ERROR on the MC75i and PHS8, ds 1 on most.

@@ -1,5 +1,6 @@
 /** What `dispatch` knows of a modem: whether it can send, and how to hand it one message. */
 
+import type { Notice } from './notices.js';
 import type { Registration } from './registration.js';
 
 /** A modem's phase of life (DESIGN §3); `ready` and `sending` are the healthy ones. */
@@ -36,8 +37,8 @@ export interface ModemSnapshot {
   registration?: Registration | undefined;
   /** Received signal strength, 3GPP TS 27.007 8.5; undefined when unknown. */
   signalDbm: number | undefined;
-  /** What is wrong although it works: sentences for people, with the way out. */
-  notices?: readonly string[];
+  /** What is wrong although it works. */
+  notices?: readonly Notice[];
 }
 
 /** One message, already split. */

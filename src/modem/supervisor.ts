@@ -4,6 +4,7 @@ import { AtSession } from '../at/session.js';
 import { SendError } from '../errors.js';
 import { LinkLost, type OpenLink } from '../serial/link.js';
 import { BringUp, type Step } from './bring-up.js';
+import { FailingSends } from './failing-sends.js';
 import type { Flights } from './flights.js';
 import type { LossKind, Rung } from './ladder.js';
 import { backoffMs, bootSign, type LifeEvent, ModemRestarted, transitions } from './life.js';
@@ -110,6 +111,7 @@ export class Supervisor implements SmsModem {
   #absences = 0;
   readonly #recovery: Recovery;
   readonly #phaseLog: PhaseLog;
+  readonly #failing = new FailingSends();
   readonly #notices = new Notices((notice, sentence) =>
     this.#log.warn(`modem ${this.name}: ${sentence}`, { event: 'modem_notice', modem: this.name, notice }),
   );
@@ -160,7 +162,7 @@ export class Supervisor implements SmsModem {
       iccid: this.#bringUp?.iccid,
       registration: this.#bringUp?.registration,
       signalDbm: this.#bringUp?.signalDbm,
-      notices: this.#notices.current().map(({ sentence }) => sentence),
+      notices: this.#notices.current(),
     };
   }
 
@@ -224,8 +226,11 @@ export class Supervisor implements SmsModem {
       );
       this.#recovery.sent();
       this.#lookout.sent();
+      this.#failing.accepted();
+      this.#notices.note('sends', undefined);
       return receipt;
     } catch (error) {
+      if (error instanceof SendError) this.#failing.failed(error, sms.recipient);
       outcome = this.#afterFailure(error, sms.recipient);
       throw error;
     } finally {
@@ -421,6 +426,7 @@ export class Supervisor implements SmsModem {
       unlocker: this.#unlocker,
       idleProbeMs,
       notices: this.#notices,
+      failing: this.#failing,
       onStored: () => this.#sweepSoon(),
     });
     this.#emit('opened', opened.place.why);

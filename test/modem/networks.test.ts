@@ -43,11 +43,11 @@ describe('the SMSC', () => {
     const modem = supervise(device);
     await untilReady(modem);
     const sentence = expect.stringContaining('set smsc = "+…" for this modem');
-    expect(modem.supervisor.snapshot().notices).toEqual([sentence]);
+    expect(modem.supervisor.snapshot().notices).toEqual([{ kind: 'smsc', sentence }]);
     device.hangUp('kept', 500);
     await vi.advanceTimersByTimeAsync(5_000);
     await untilReady(modem);
-    expect(modem.supervisor.snapshot().notices).toEqual([sentence]);
+    expect(modem.supervisor.snapshot().notices).toEqual([{ kind: 'smsc', sentence }]);
     expect(modem.warnings.filter((line) => line.includes('smsc ='))).toHaveLength(1);
     expect(await send(modem, 'code 1')).toBe('network_refused CMS 330 (smsc address unknown)');
   });
@@ -126,9 +126,51 @@ describe('an init line', () => {
     const modem = supervise(device, { init: ['AT+CGSMS=1', 'AT+NOSUCH=1,"user","password"'] });
     await untilReady(modem);
     const [notice] = modem.supervisor.snapshot().notices ?? [];
-    expect(notice).toContain('line 2 (+NOSUCH) of init');
-    expect(notice).not.toContain('password');
-    expect(modem.warnings).toEqual([`modem main: ${notice}`]);
+    expect(notice?.sentence).toContain('line 2 (+NOSUCH) of init');
+    expect(notice?.sentence).not.toContain('password');
+    expect(modem.warnings).toEqual([`modem main: ${notice?.sentence}`]);
     expect(await send(modem, 'code 1')).toHaveLength(1);
+  });
+});
+
+describe('a modem that is registered and gets no message out', () => {
+  const recipients = ['+4915112345671', '+4915112345672', '+4915112345673'];
+
+  test('is told with the setting that will most likely help, which then does', async () => {
+    const device = new VirtualDevice({ onlyCgsms: 0, domains: { CREG: 0, CGREG: 0, C5GREG: 'unknown' } });
+    const modem = supervise(device, {}, { idleProbeMs: 10_000 });
+    await untilReady(modem);
+    for (const recipient of recipients)
+      expect(await send(modem, 'code', recipient)).toBe('outcome_unknown CMS 500 (unknown error)');
+    await vi.advanceTimersByTimeAsync(20_000);
+    const notice = modem.supervisor.snapshot().notices?.[0];
+    expect(notice).toMatchObject({
+      kind: 'sends',
+      sentence: expect.stringContaining('every send fails (CMS 500'),
+    });
+    const advice = /init = \["(AT\+CGSMS=\d)"\]/.exec(notice?.sentence ?? '')?.[1] ?? '';
+    const mended = supervise(new VirtualDevice({ onlyCgsms: 0, domains: { CREG: 0 } }), { init: [advice] });
+    await untilReady(mended);
+    expect(await send(mended, 'code 1')).toHaveLength(1);
+  });
+
+  test('is forgotten as soon as one gets through', async () => {
+    const device = new VirtualDevice({}, ['cms:500@1-3']);
+    const modem = supervise(device, {}, { idleProbeMs: 10_000 });
+    await untilReady(modem);
+    for (const recipient of recipients) await send(modem, 'code', recipient);
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(modem.supervisor.snapshot().notices).toHaveLength(1);
+    expect(await send(modem, 'code 1')).toHaveLength(1);
+    expect(modem.supervisor.snapshot().notices).toEqual([]);
+  });
+
+  test('is not spoken of when it is one recipient whom nothing reaches', async () => {
+    const device = new VirtualDevice({}, ['cms:38@1-9']);
+    const modem = supervise(device, {}, { idleProbeMs: 10_000 });
+    await untilReady(modem);
+    for (const recipient of Array<string>(4).fill('+4915112345671')) await send(modem, 'code', recipient);
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(modem.supervisor.snapshot().notices).toEqual([]);
   });
 });

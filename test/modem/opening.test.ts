@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { AtSession } from '../../src/at/session.js';
 import { parseSelector } from '../../src/config/selector.js';
 import { StickLocks } from '../../src/modem/discovery/stick-locks.js';
-import { createLocator } from '../../src/modem/locator.js';
+import { createLocator, type Locator } from '../../src/modem/locator.js';
 import { type OpenedModem, openModem } from '../../src/modem/opening.js';
 import type { OpenLink } from '../../src/serial/link.js';
 import { openPty, type Pty } from '../../src/simulator/pty.js';
@@ -46,6 +46,23 @@ async function silenceAt(node: string): Promise<void> {
   place(node, pty.slavePath);
 }
 
+/** A thing that is no modem: it answers each line that it is written. */
+async function thingAt(node: string, answer: (line: string) => string): Promise<string[]> {
+  const heard: string[] = [];
+  const pty = await openPty({
+    onData: (bytes) => {
+      for (const line of bytes.toString('latin1').replaceAll('\x1b', '').split('\r').filter(Boolean)) {
+        heard.push(line);
+        pty.write(Buffer.from(answer(line), 'latin1'));
+      }
+    },
+    onError: () => undefined,
+  });
+  ptys.push(pty);
+  place(node, pty.slavePath);
+  return heard;
+}
+
 function place(node: string, tty: string): void {
   const path = join(tree.roots.devRoot, node);
   rmSync(path, { force: true });
@@ -54,11 +71,11 @@ function place(node: string, tty: string): void {
 
 const node = (name: string) => join(tree.roots.devRoot, name);
 
-async function open(device: string, owner = 'main'): Promise<OpenedModem> {
+function locatorOf(device: string, owner = 'main'): Locator {
   const parsed = parseSelector(device);
   if (!parsed.ok) throw new Error(parsed.message);
   const { selector } = parsed;
-  const locator = createLocator({
+  return createLocator({
     owner,
     device,
     selector,
@@ -67,7 +84,10 @@ async function open(device: string, owner = 'main'): Promise<OpenedModem> {
     roots: tree.roots,
     others: () => [],
   });
-  const one = await openModem(locator, tuning, openSession);
+}
+
+async function open(device: string, owner = 'main'): Promise<OpenedModem> {
+  const one = await openModem(locatorOf(device, owner), tuning, openSession);
   opened.push(one);
   return one;
 }
@@ -111,6 +131,63 @@ describe('opening a modem', () => {
     await opened[0]?.session.close();
     opened.pop()?.place.release();
     expect((await open(`imei:${imei}`)).place.tty).toBe(node('ttyUSB6'));
+  });
+
+  const things: [string, (line: string) => string][] = [
+    ['a plug that connects its own pins', (line) => `${line}\r`],
+    ['a module that says OK to everything', () => '\r\nOK\r\n'],
+    ['a WiFi module', (line) => (line === 'AT' ? '\r\nOK\r\n' : '\r\nERROR\r\n')],
+    ['a login', () => '\r\nraspberrypi login: '],
+    [
+      'a satellite terminal without SMS',
+      (line) =>
+        line === 'AT+CGSN'
+          ? '\r\n300000000000000\r\n\r\nOK\r\n'
+          : line === 'AT'
+            ? '\r\nOK\r\n'
+            : '\r\nERROR\r\n',
+    ],
+  ];
+  test.each(things)('by auto does not take %s on a cable or a UART for a modem', async (_name, answer) => {
+    tree.plug('ftdi', { at: '1-1.2' });
+    tree.uart('ttyAMA0', 3);
+    const heard = await thingAt('ttyUSB0', answer);
+    const onUart = await thingAt('ttyAMA0', answer);
+    await expect(open('auto')).rejects.toThrow(/If a modem hangs on it, name it: device = /);
+    expect([...heard, ...onUart].join(' ')).not.toMatch(/CFUN|CMGS|CPIN=/);
+  });
+
+  test.each(['ftdi', 'unknown-modem'])('by auto takes what proves to be a modem on %s', async (stick) => {
+    tree.plug(stick, { at: '1-1.2' });
+    const tty = stick === 'ftdi' ? 'ttyUSB0' : 'ttyACM2';
+    await modemAt(tty);
+    expect((await open('auto')).place.tty).toBe(node(tty));
+  });
+
+  test('by its path takes a cable at its word, for whatever hangs on it was named', async () => {
+    tree.plug('ftdi', { at: '1-1.2' });
+    await silenceAt('ttyUSB0');
+    expect((await open(node('ttyUSB0'))).place.needsProof).toBe(false);
+  });
+
+  test('opens a stick whose ports are all silent, so that something is done about it', async () => {
+    tree.plug('ec25', { at: '1-1.2' });
+    await silenceAt('ttyUSB2');
+    await silenceAt('ttyUSB3');
+    expect((await open('auto')).place.tty).toBe(node('ttyUSB2'));
+  });
+
+  test('opens a cable again on which a modem has fallen silent, and never one on which none has answered', async () => {
+    tree.plug('ftdi', { at: '1-1.2' });
+    await silenceAt('ttyUSB0');
+    const locator = locatorOf('auto');
+    await expect(openModem(locator, tuning, openSession)).rejects.toThrow(/does not answer AT/);
+    await modemAt('ttyUSB0');
+    const first = await openModem(locator, tuning, openSession);
+    await first.session.close();
+    first.place.release();
+    await silenceAt('ttyUSB0');
+    opened.push(await openModem(locator, tuning, openSession));
   });
 
   test('says what is in the way when there is nothing to open', async () => {

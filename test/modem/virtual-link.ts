@@ -99,7 +99,15 @@ export function locatorOf(openLink: OpenLink): Locator {
     isWanted: undefined,
     places: () =>
       Promise.resolve([
-        () => ({ tty: '/dev/virtual', why: 'as configured', openLink, release: () => undefined }),
+        () => ({
+          tty: '/dev/virtual',
+          why: 'as configured',
+          openLink,
+          needsProof: false,
+          hasProven: false,
+          noteProven: () => undefined,
+          release: () => undefined,
+        }),
       ]),
     explain: (_, error) => Promise.resolve(error instanceof Error ? error.message : String(error)),
   };

@@ -2,6 +2,8 @@ import type { AtPort, StickPort, UsbIdentity } from './stick.js';
 import {
   cableDrivers,
   cableVendors,
+  compositionRemedy,
+  controlDrivers,
   hiLinkBeforeSwitch,
   huaweiRules,
   huaweiVendorId,
@@ -19,6 +21,8 @@ const classCommunications = 0x02;
 const classMassStorage = 0x08;
 const classWireless = 0xe0;
 const classVendorSpecific = 0xff;
+/** CDC subclass of MBIM (USB CDC MBIM 1.0, 2.3). */
+const subclassMbim = 0x0e;
 /** CDC subclasses that are network cards (USB CDC 1.2, table 4): Ethernet and NCM. */
 const networkSubclasses = new Set([0x06, 0x0d]);
 /** Class ff, subclass ff: the protocol under which Qualcomm basebands show their diagnostic port. */
@@ -42,6 +46,8 @@ export interface UsbInterface {
   interfaceClass: number;
   interfaceSubclass: number;
   interfaceProtocol: number;
+  /** The kernel driver that has it, as `cdc_mbim`. */
+  driver?: string;
 }
 
 /** `vendor:product`, as in the tables and in `lsusb`. */
@@ -64,7 +70,11 @@ export function judge(
   if (noModems.has(id)) return judgeNoModem(usb);
   const cable = cableOf(usb, ports);
   if (cable !== undefined) return judgeCable(id, cable, ports);
-  const listed = known !== undefined || modemVendors.has(usb.vendorId) || networkOnly.has(id);
+  const listed =
+    known !== undefined ||
+    modemVendors.has(usb.vendorId) ||
+    networkOnly.has(id) ||
+    controlProtocol(interfaces) !== undefined;
   const awaited = bestInterface(usb, interfaces);
   const isSettling =
     !complete || (awaited !== undefined && ports.every((port) => port.interfaceNumber !== awaited));
@@ -77,7 +87,7 @@ export function judge(
   if (judgement.atPorts.length > 0) return judgement;
   judgement.problem =
     awaited === undefined
-      ? noAtPort(where)
+      ? noAtPort(where, usb.vendorId)
       : `${where}: interface ${awaited}, its AT port, has no tty yet: wait a moment; if it stays so, another driver took it`;
   return judgement;
 }
@@ -123,12 +133,35 @@ function withoutTty(usb: UsbIdentity, where: string, interfaces: readonly UsbInt
     return `${where} still shows its driver disk: install the package usb-modeswitch and plug the stick in again`;
   const hasNoSerial = interfaces.every((one) => one.interfaceClass !== classVendorSpecific);
   const isNetworkCard = interfaces.some(isNetwork) && (hasNoSerial || (isHuawei && !layouts.has(idOf(usb))));
+  const protocol = controlProtocol(interfaces);
+  if (protocol !== undefined) return withControlOnly(usb, where, protocol);
   if (networkOnly.has(idOf(usb)) || isNetworkCard)
     return `${where} is a network card with a web page${isHuawei ? ' (HiLink)' : ''} and has no AT port: ${
       isHuawei ? altMode : 'use another stick, or its "stick" firmware if there is one'
     }`;
-  if (hasNoSerial) return noAtPort(where);
+  if (hasNoSerial) return noAtPort(where, usb.vendorId);
   return `${where} has no tty: wait a moment; if it stays so, the kernel module is missing: sudo modprobe option`;
+}
+
+/** What it is steered by instead of AT, where it is; undefined when nothing says so. */
+export function controlProtocol(interfaces: readonly UsbInterface[]): 'MBIM' | 'QMI' | undefined {
+  const isMbim = ({ interfaceClass, interfaceSubclass }: UsbInterface) =>
+    interfaceClass === classCommunications && interfaceSubclass === subclassMbim;
+  if (interfaces.some(isMbim)) return 'MBIM';
+  return interfaces.flatMap(({ driver }) => controlDrivers.get(driver ?? '') ?? [])[0];
+}
+
+function withControlOnly(usb: UsbIdentity, where: string, protocol: 'MBIM' | 'QMI'): string {
+  const { configurations = 1 } = usb;
+  const other =
+    configurations > 1
+      ? `. It has ${configurations} USB configurations, and another one may have AT ports: ` +
+        `echo N | sudo tee /sys/bus/usb/devices/${usb.busPath}/bConfigurationValue`
+      : '';
+  return (
+    `${where} shows ${protocol} only, which simgate does not speak: it needs a serial port with AT commands. ` +
+    `Switch its USB composition: ${compositionRemedy(usb.vendorId)}${other}`
+  );
 }
 
 /** How to get serial ports out of a HiLink stick (usb_modeswitch 2.3 and later). */
@@ -136,8 +169,8 @@ const altMode =
   'set HuaweiAltModeGlobal=1 in /etc/usb_modeswitch.conf (package usb-modeswitch) and plug it in again; ' +
   'if that changes nothing, it needs "stick" firmware, or use another stick';
 
-const noAtPort = (where: string) =>
-  `${where} has no AT port in this USB composition: switch the modem to another one (its AT manual names the command)`;
+const noAtPort = (where: string, vendorId: string) =>
+  `${where} has no AT port in this USB composition: switch the modem to another one: ${compositionRemedy(vendorId)}`;
 
 const isNetwork = (one: UsbInterface) =>
   one.interfaceClass === classWireless ||

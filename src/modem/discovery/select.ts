@@ -15,6 +15,8 @@ export interface Candidate {
   why: string;
   /** Absent for a tty that sysfs does not know, as a PTY. */
   stick?: Stick;
+  /** Found by `auto` where there need not be a modem: only an answer that none but a modem gives makes it one. */
+  needsProof?: boolean;
 }
 
 /** What a selector comes down to now. `reason` says why there is no candidate: a sentence for people. */
@@ -44,7 +46,13 @@ export async function candidatesFor(
     (stick) => !reserved.has(stick.key) && (selector.kind === 'usb' || !isConsole(stick, consoles)),
   );
   const candidates = free.flatMap((stick) =>
-    stick.atPorts.map(({ tty, why }) => ({ tty, stickKey: stick.key, why, stick })),
+    stick.atPorts.map(({ tty, why }) => ({
+      tty,
+      stickKey: stick.key,
+      why,
+      stick,
+      ...(selector.kind === 'auto' && stick.kind !== 'modem' && { needsProof: true }),
+    })),
   );
   const isSettling = free.some((stick) => stick.isSettling);
   if (candidates.length > 0) return { candidates, isSettling };

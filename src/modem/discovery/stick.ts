@@ -24,6 +24,8 @@ export interface UsbIdentity {
   serial?: string;
   manufacturer?: string;
   product?: string;
+  /** How many USB configurations it has (`bNumConfigurations`); undefined when that cannot be read. */
+  configurations?: number;
   /** Where it is plugged in: bus, then the port of each hub, as `1-1.2`. It tells identical sticks apart. */
   busPath: string;
 }

@@ -1,5 +1,5 @@
 import { dirname, join } from 'node:path';
-import { idOf, judge, type UsbInterface } from './at-ports.js';
+import { controlProtocol, idOf, judge, type UsbInterface } from './at-ports.js';
 import type { Stick, StickPort, UsbIdentity } from './stick.js';
 import {
   attribute,
@@ -88,12 +88,9 @@ async function readTty(
   if (byId !== undefined) port.byId = byId;
   const interfacePath = await interfaceAbove(sys, path);
   if (interfacePath === undefined) return readUart(path, port);
-  const [usbInterface, driver] = [
-    await readInterface(interfacePath),
-    await linkTarget(join(interfacePath, 'driver')),
-  ];
-  if (usbInterface !== undefined) Object.assign(port, usbInterface);
-  if (driver !== undefined) port.driver = driver.slice(driver.lastIndexOf('/') + 1);
+  const driver = await driverOf(interfacePath);
+  if (driver !== undefined) port.driver = driver;
+  Object.assign(port, await readInterface(interfacePath));
   // A usb-serial tty hangs on a port of the interface and says which; an ACM one on the interface itself.
   const socket = (await attribute(path, 'device/port_number'))?.trim() ?? '0';
   // An interface is a direct child of its device; a search upward could end at the hub while the device comes or goes.
@@ -115,6 +112,11 @@ async function interfaceAbove(sys: string, path: string): Promise<string | undef
   return undefined;
 }
 
+async function driverOf(interfacePath: string): Promise<string | undefined> {
+  const driver = await linkTarget(join(interfacePath, 'driver'));
+  return driver?.slice(driver.lastIndexOf('/') + 1);
+}
+
 async function readInterface(path: string): Promise<UsbInterface | undefined> {
   const [interfaceNumber, interfaceClass, interfaceSubclass, interfaceProtocol] = await Promise.all(
     ['bInterfaceNumber', 'bInterfaceClass', 'bInterfaceSubClass', 'bInterfaceProtocol'].map((name) =>
@@ -123,10 +125,17 @@ async function readInterface(path: string): Promise<UsbInterface | undefined> {
   );
   if (interfaceNumber === undefined || interfaceClass === undefined) return undefined;
   if (interfaceSubclass === undefined || interfaceProtocol === undefined) return undefined;
-  return { interfaceNumber, interfaceClass, interfaceSubclass, interfaceProtocol };
+  const driver = await driverOf(path);
+  return {
+    interfaceNumber,
+    interfaceClass,
+    interfaceSubclass,
+    interfaceProtocol,
+    ...(driver !== undefined && { driver }),
+  };
 }
 
-/** USB devices that are modems by their ids, with or without tty. */
+/** USB devices that are modems by their ids or by what they speak, with or without tty. */
 async function modemsOnTheBus(sys: string): Promise<string[]> {
   const directory = join(sys, 'bus/usb/devices');
   // `1-1.2` is a device, `1-1.2:1.0` an interface, `usb1` a root hub.
@@ -142,11 +151,18 @@ async function modemsOnTheBus(sys: string): Promise<string[]> {
         modemVendors.has(usb.vendorId) ||
         layouts.has(id) ||
         networkOnly.has(id) ||
-        hiLinkBeforeSwitch.has(id);
+        hiLinkBeforeSwitch.has(id) ||
+        controlProtocol(await readInterfaces(path, usb)) !== undefined;
       return isModem ? [path] : [];
     }),
   );
   return paths.flat();
+}
+
+async function readInterfaces(path: string, { busPath }: UsbIdentity): Promise<UsbInterface[]> {
+  const names = (await entries(path)).filter((name) => name.startsWith(`${busPath}:`));
+  const read = await Promise.all(names.map((name) => readInterface(join(path, name))));
+  return read.filter((one) => one !== undefined);
 }
 
 async function readIdentity(path: string): Promise<UsbIdentity | undefined> {
@@ -160,6 +176,8 @@ async function readIdentity(path: string): Promise<UsbIdentity | undefined> {
     productId: productId.toLowerCase(),
     busPath: path.slice(path.lastIndexOf('/') + 1),
   };
+  const configurations = Number.parseInt((await attribute(path, 'bNumConfigurations')) ?? '', 10);
+  if (configurations > 0) usb.configurations = configurations;
   for (const name of ['serial', 'manufacturer', 'product'] as const) {
     const text = texts[name];
     if (text !== undefined) usb[name] = text;
@@ -173,9 +191,7 @@ const isUsbId = (text: string | undefined): text is string => /^[0-9a-f]{4}$/i.t
 async function readStick(path: string, ttys: readonly UsbTty[]): Promise<Stick[]> {
   const usb = await readIdentity(path);
   if (usb === undefined) return [];
-  const names = (await entries(path)).filter((name) => name.startsWith(`${usb.busPath}:`));
-  const read = await Promise.all(names.map((name) => readInterface(join(path, name))));
-  const interfaces = read.filter((one) => one !== undefined);
+  const interfaces = await readInterfaces(path, usb);
   const declared = Number.parseInt((await attribute(path, 'bNumInterfaces')) ?? '', 10);
   const isComplete =
     interfaces.length >= declared && ttys.every(({ port }) => port.interfaceNumber !== undefined);

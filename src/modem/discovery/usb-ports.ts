@@ -169,6 +169,44 @@ export const networkOnly: ReadonlyMap<string, string> = new Map([
   ['19d2:1405', 'ZTE with a web page (MF823, MF70)'],
 ]);
 
+/** What a device shows that speaks MBIM (USB CDC MBIM 1.0, 2.3) or QMI instead of AT: kernel drivers of its interfaces. */
+export const controlDrivers: ReadonlyMap<string, 'MBIM' | 'QMI'> = new Map([
+  ['cdc_mbim', 'MBIM'],
+  ['qmi_wwan', 'QMI'],
+  ['qmi_wwan_q', 'QMI'],
+  ['GobiNet', 'QMI'],
+]);
+
+/**
+ * How serial ports come back where there is nothing to write an AT command to, by USB vendor: through the control channel (`/dev/cdc-wdm*`), with the tools
+ * of libqmi and libmbim. Vendors of notebooks sell modems of these makers under their own ids.
+ */
+const sierraComposition =
+  'sudo qmicli -p -d /dev/cdc-wdm0 --device-open-mbim --dms-swi-set-usb-composition=8 (package libqmi-utils; 8 is AT and MBIM, 6 is AT and QMI), ' +
+  'then plug it in again';
+const fibocomComposition = `sudo mbimcli -p -d /dev/cdc-wdm0 --fibocom-set-at-command='AT+GTUSBMODE=?' (package libmbim-utils) lists its compositions: set one with AT`;
+const compositionCommands: ReadonlyMap<string, string> = new Map([
+  ['1199', sierraComposition],
+  ['413c', sierraComposition],
+  ['03f0', sierraComposition],
+  ['2cb7', fibocomComposition],
+  ['8087', fibocomComposition],
+  [
+    '2c7c',
+    'AT+QCFG="usbcfg" with the AT port on, as its "QCFG AT Commands Manual" says, written once on a machine where it shows one',
+  ],
+  ['1e0e', 'AT+CUSBPIDSWITCH=9001,1,1, written once on a machine where it shows a serial port'],
+  ['1bc7', 'AT#USBCFG=0, written once on a machine where it shows a serial port'],
+  [
+    '12d1',
+    'AT^SETPORT, written once on a machine where it shows a serial port; a HiLink stick needs "stick" firmware',
+  ],
+]);
+
+/** How to get AT ports out of a modem that shows none: a phrase. */
+export const compositionRemedy = (vendorId: string): string =>
+  compositionCommands.get(vendorId) ?? 'its AT manual names the command that switches the USB composition';
+
 /** Products that become a HiLink network card when switched, while they still show a disk. */
 export const hiLinkBeforeSwitch: ReadonlySet<string> = new Set(['12d1:1f01', '12d1:157d']);
 
