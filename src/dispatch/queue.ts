@@ -111,7 +111,7 @@ export class MessageQueue {
     let couldSend = lane.isUsable;
     return lane.modem.onPhase(({ phase }) => {
       if (phase === 'stalled') lane.atModem?.reservation?.stalled();
-      if (canSend(phase) && !couldSend) lane.standing.cameBack();
+      if (canSend(phase) && !couldSend) lane.standing.cameBack(lane.modem.snapshot().iccid);
       couldSend = canSend(phase);
       // A microtask later, for the modem must have finished its own change before it is handed a message.
       queueMicrotask(() => this.#serve());

@@ -20,6 +20,8 @@ export class Standing {
   /** Messages in a row that it gave back unsent. */
   #failures = 0;
   #lastFailureAt = Number.NEGATIVE_INFINITY;
+  /** Of the SIM that was in the modem last, as far as it could be read. */
+  #iccid: string | undefined;
 
   get isSuspect(): boolean {
     return this.#refused.size >= refusalsToSuspect;
@@ -58,8 +60,14 @@ export class Standing {
     this.#lastFailureAt = performance.now();
   }
 
-  /** It was brought up anew: what it failed at before is mended, or shows again. */
-  cameBack(): void {
+  /**
+   * It was brought up anew: what it failed at before is mended, or shows again. `iccid` is that of its SIM, undefined when it cannot be read:
+   * another SIM has nothing to answer for.
+   */
+  cameBack(iccid: string | undefined): void {
     this.#failures = 0;
+    if (iccid === undefined) return;
+    if (this.#iccid !== undefined && this.#iccid !== iccid) this.#refused.clear();
+    this.#iccid = iccid;
   }
 }

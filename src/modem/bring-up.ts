@@ -36,6 +36,11 @@ export interface BringUpOptions {
 /** It echoes again, or its SIM is locked again: everything has to be set anew. */
 const restarted: Step = { event: 'refresh', reason: 'the modem has restarted by itself' };
 
+/** Its caps, its PIN and its SMSC are others. */
+const otherSim: Step = { event: 'refresh', reason: 'the SIM is another one (its ICCID has changed)' };
+
+/** Milliseconds between looks at the ICCID of a modem that says nothing about its SIM. */
+const iccidEveryMs = 300_000;
 /** `AT` tries, a second each, before an open tty counts as silent. */
 const wakeAttempts = 5;
 /** Milliseconds between looks at a SIM that is busy, and at the registration; of the latter more when it has not come for long. */
@@ -69,6 +74,7 @@ export class BringUp {
   /** What keeps the radio off, as far as is known. */
   #radioObstacle: string | undefined;
   #wasHeardAt = 0;
+  #iccidReadAt = Number.NEGATIVE_INFINITY;
   /** As the modem last said; undefined while it was not asked. */
   registration: Registration | undefined;
   /** Received signal strength (27.007 8.5); undefined when unknown. */
@@ -124,7 +130,7 @@ export class BringUp {
     await this.#options.unlocker.noteReady(this.#modem);
     this.signalDbm = await this.#modem.signalDbm();
     this.operator = await this.#modem.operator();
-    this.iccid = await this.#modem.iccid();
+    await this.#readIccid();
     await this.#note();
     if (await this.#modem.bear(() => this.#storage.holdsAny())) this.#options.onStored();
     return { event: 'registered' };
@@ -180,6 +186,7 @@ export class BringUp {
       await this.#askSim();
       if (!this.#mayHaveSim()) return { event: 'refresh', reason: simReasons[this.#sim] };
     }
+    if (mayGoOn() && (await this.#hasOtherSim(withSim))) return this.#restart(otherSim);
     if (mayGoOn()) await this.#modem.routeIndications();
     if (mayGoOn()) this.signalDbm = await this.#modem.signalDbm();
     if (mayGoOn()) await this.#noteFailing();
@@ -201,9 +208,23 @@ export class BringUp {
     if (this.#sim === 'ready') await this.#options.unlocker.noteReady(this.#modem);
   }
 
-  #restart(): Step {
+  /** Another SIM, or another profile of an eSIM, which some modems take up without a word. Asked for now and then, and where it is suspected. */
+  async #hasOtherSim(isSuspected: boolean): Promise<boolean> {
+    const before = this.iccid;
+    if (!isSuspected && performance.now() - this.#iccidReadAt < iccidEveryMs) return false;
+    await this.#readIccid();
+    return before !== undefined && this.iccid !== before;
+  }
+
+  /** One that cannot be read now is the one that was read before. */
+  async #readIccid(): Promise<void> {
+    this.iccid = (await this.#modem.iccid()) ?? this.iccid;
+    this.#iccidReadAt = performance.now();
+  }
+
+  #restart(why = restarted): Step {
     this.#options.unlocker.noteRestart();
-    return restarted;
+    return why;
   }
 
   #obstacle(): SimObstacle {

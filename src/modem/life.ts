@@ -61,13 +61,13 @@ export const transitions: Readonly<Record<ModemPhase, Partial<Record<LifeEvent, 
 /**
  * Lines only a restarting modem says: its settings are gone, and so is whatever it was sending. `refresh` ones also come
  * a while after power-on, so alone they do not prove that a message in flight was lost. `look` ones say that something about SIM or SMS has
- * changed.
+ * changed; the last three tell of the SIM's own commands, among them REFRESH (TS 102 223 6.4.7), by which an eSIM takes up another profile.
  */
 const restartLine = /^(RDY|QCRDY|START|\^SYSSTART.*|\+SYSSTART.*|NORMAL POWER DOWN|\*ATREADY: *1|APP RDY)$/;
 const refreshLine =
   /^(Call Ready|SMS Ready|SMS DONE|PB DONE|\+PBREADY|\+CFUN: *\d|\+CPIN: *(READY|NOT READY|NOT INSERTED|SIM REMOVED|SIM PIN|SIM PUK))$/;
 const lookLine =
-  /^(\+QIND: *"?(SMS|PB) (DONE|READY)"?|SIM READY|GSM READY|\*?\^?SSIM READY|\+CPIN:.*|\^SIMST: *\d.*|\+Q(U)?SIM(STAT)?: *\d.*|\+UUSIMSTAT: *\d.*)$/;
+  /^(\+QIND: *"?(SMS|PB) (DONE|READY)"?|SIM READY|GSM READY|\*?\^?SSIM READY|\+CPIN:.*|\^SIMST: *\d.*|\+Q(U)?SIM(STAT)?: *\d.*|\+UUSIMSTAT: *\d.*|#QSS: *\d|\+CUSATP:.*|\+QSTK: *1\b.*|#STN: *(1|101)\b.*)$/;
 
 /** The modem said so itself; the tty may still be there. */
 export class ModemRestarted extends Error {

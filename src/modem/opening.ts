@@ -29,9 +29,12 @@ export async function openModem(
   const places = await locator.places();
   let obstacle = `${locator.device}: another modem entry uses this stick`;
   let silent: (() => Place | undefined) | undefined;
+  /** The ttys are there, and nothing says that a modem of ours hangs on any. */
+  let isUnproven = places.length > 0;
   for (const claim of places) {
     const place = claim();
     if (!place) continue;
+    if (!place.needsProof || place.hasProven) isUnproven = false;
     const opened = await open(place, tuning, openSession).catch(async (error: unknown) => {
       obstacle = await locator.explain(place.tty, error);
       return undefined;
@@ -46,7 +49,7 @@ export async function openModem(
     place.release();
   }
   const place = silent?.();
-  if (!place) throw new LinkLost(obstacle);
+  if (!place) throw new LinkLost(obstacle, { isOthers: isUnproven });
   return open(place, tuning, openSession).catch(async (error: unknown) => {
     place.release();
     throw new LinkLost(await locator.explain(place.tty, error));

@@ -444,7 +444,7 @@ export class Supervisor implements SmsModem {
         }),
       );
     } catch (error) {
-      if (isOthers || !(error instanceof LinkLost)) throw error;
+      if (isOthers || !(error instanceof LinkLost) || error.isOthers) throw error;
       throw new ModemMissing(error.message, { cause: error });
     }
   }

@@ -24,7 +24,7 @@ export type OpenLink = (listener: LinkListener) => Promise<SerialLink>;
 /** The tty cannot be opened, was hung up, or failed. */
 export class LinkLost extends Error {
   override readonly name = 'LinkLost';
-  /** True when the tty is there, and somebody else's: held by another program, or not for our user. */
+  /** True when the tty is there, and somebody else's: held by another program, not for our user, or of a thing that is no modem. */
   readonly isOthers: boolean;
 
   constructor(message: string, options: ErrorOptions & { isOthers?: boolean } = {}) {

@@ -46,6 +46,25 @@ describe('a SIM that the network refuses', () => {
     expect(dispatch.suspects()).toEqual([]);
   });
 
+  it.each([
+    ['another SIM', '8949000000000000002', []],
+    ['the same SIM', '8949000000000000001', ['broke']],
+    ['a SIM that does not tell', undefined, ['broke']],
+  ])('is suspect until it is changed: %s', async (_what, iccid, suspects) => {
+    const broke = new FakeModem('broke');
+    const { send, dispatch } = rig([broke]);
+    broke.iccid = '8949000000000000001';
+    broke.enter('lost');
+    broke.enter('ready');
+    let n = 0;
+    await refuse(broke, 3, (text) => send(text, { recipient: `+49151123400${10 + n++}` }));
+    expect(dispatch.suspects()).toEqual(['broke']);
+    broke.enter('registering');
+    broke.iccid = iccid;
+    broke.enter('ready');
+    expect(dispatch.suspects()).toEqual(suspects);
+  });
+
   it('is used all the same when there is no other', async () => {
     const only = new FakeModem('only');
     const { send } = rig([only]);

@@ -133,6 +133,40 @@ describe('an init line', () => {
   });
 });
 
+describe('an eSIM that changes to another profile', () => {
+  const [first, second] = ['89490000000000000017', '8949000000000000002f'];
+
+  test.each([
+    ['+QUSIM: 1', 5_000],
+    ['+CPIN: READY', 5_000],
+    ['+QSTK: 1', 5_000],
+    [undefined, 400_000], // in silence: it is looked at now and then
+  ])('with the words %s is noticed: its caps and its PIN are its own', async (said, ms) => {
+    const device = new VirtualDevice({ iccid: first });
+    const modem = supervise(device);
+    await untilReady(modem);
+    expect(modem.supervisor.snapshot().iccid).toBe(first);
+    device.modem.enableProfile(second, said);
+    await vi.advanceTimersByTimeAsync(ms);
+    await untilReady(modem);
+    expect(modem.supervisor.snapshot().iccid).toBe('8949000000000000002');
+    expect(await send(modem, 'code 1')).toHaveLength(1);
+  });
+
+  test('is brought up anew, its own SMSC and all', async () => {
+    const device = new VirtualDevice({ iccid: first });
+    const modem = supervise(device);
+    const phases: string[] = [];
+    await untilReady(modem);
+    modem.supervisor.onPhase(({ phase, reason }) => phases.push(`${phase} ${reason ?? ''}`.trim()));
+    device.modem.sim.serviceCentre = '';
+    device.modem.enableProfile(second, '+QUSIM: 1');
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(phases[0]).toBe('probing the SIM is another one (its ICCID has changed)');
+    expect(modem.supervisor.snapshot().notices).toMatchObject([{ kind: 'smsc' }]);
+  });
+});
+
 describe('a modem that is registered and gets no message out', () => {
   const recipients = ['+4915112345671', '+4915112345672', '+4915112345673'];
 

@@ -153,7 +153,10 @@ describe('opening a modem', () => {
     tree.uart('ttyAMA0', 3);
     const heard = await thingAt('ttyUSB0', answer);
     const onUart = await thingAt('ttyAMA0', answer);
-    await expect(open('auto')).rejects.toThrow(/If a modem hangs on it, name it: device = /);
+    const refused = open('auto');
+    await expect(refused).rejects.toThrow(/If a modem hangs on it, name it: device = /);
+    // What is no modem is not missing either: nobody is asked to switch its power.
+    await expect(refused).rejects.toMatchObject({ isOthers: true });
     expect([...heard, ...onUart].join(' ')).not.toMatch(/CFUN|CMGS|CPIN=/);
   });
 

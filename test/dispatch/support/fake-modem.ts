@@ -68,6 +68,7 @@ export class FakeModem implements SmsModem {
   /** Every hand-over, in order. */
   readonly handOvers: HandOver[] = [];
   phase: ModemPhase = 'ready';
+  iccid: string | undefined;
   reason: string | undefined;
   readonly #listeners = new Set<(snapshot: ModemSnapshot) => void>();
 
@@ -107,7 +108,7 @@ export class FakeModem implements SmsModem {
       manufacturer: undefined,
       model: undefined,
       operator: undefined,
-      iccid: undefined,
+      iccid: this.iccid,
       signalDbm: undefined,
     };
   }
