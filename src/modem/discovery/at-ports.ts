@@ -134,7 +134,11 @@ function withoutTty(usb: UsbIdentity, where: string, interfaces: readonly UsbInt
   const hasNoSerial = interfaces.every((one) => one.interfaceClass !== classVendorSpecific);
   const isNetworkCard = interfaces.some(isNetwork) && (hasNoSerial || (isHuawei && !layouts.has(idOf(usb))));
   const protocol = controlProtocol(interfaces);
-  if (protocol !== undefined) return withControlOnly(usb, where, protocol);
+  // An interface of the vendor's own that no driver has taken may be the AT port.
+  const isUnserved = interfaces.some(
+    (one) => one.interfaceClass === classVendorSpecific && one.driver === undefined,
+  );
+  if (protocol !== undefined && !isUnserved) return withControlOnly(usb, where, protocol);
   if (networkOnly.has(idOf(usb)) || isNetworkCard)
     return `${where} is a network card with a web page${isHuawei ? ' (HiLink)' : ''} and has no AT port: ${
       isHuawei ? altMode : 'use another stick, or its "stick" firmware if there is one'

@@ -121,12 +121,25 @@ test.each([
   ['hilink-disk', /12d1:1f01 .*still shows its driver disk.*HiLink.*HuaweiAltModeGlobal=1/],
   ['huawei-disk', /12d1:1446 .*still shows its driver disk: install the package usb-modeswitch/],
   ['ec21-no-driver', /2c7c:0121 .*has no tty.*modprobe option/],
-  ['em7455-mbim', /1199:9079 .*has no AT port in this USB composition/],
+  ['em7455-mbim', /1199:9079 .*shows MBIM only, which simgate does not speak.*qmicli .*usb-composition=8/],
+  ['dell-dw5809e-mbim', /413c:81b1 .*shows MBIM only.*qmicli .*usb-composition=8/],
+  [
+    'fm350-mbim',
+    /2cb7:0007 .*shows MBIM only.*AT\+GTUSBMODE.*2 USB configurations.*devices\/1-1\.2\/bConfigurationValue/,
+  ],
+  ['unlisted-mbim', /0489:e0db \(unknown maker\).*shows MBIM only.*its AT manual names the command/],
+  ['ec25-qmi', /2c7c:0125 .*shows QMI only.*AT\+QCFG="usbcfg"/],
   ['ublox-gnss', /1546:01a7 at USB port 1-1\.2 is a u-blox GNSS receiver/],
 ])('%s is listed without AT port, with the way out', async (name, problem) => {
   const stick = await only(name);
   expect(stick.atPorts).toEqual([]);
   expect(stick.problem).toMatch(problem);
+});
+
+test('a modem that speaks MBIM and shows AT ports too is used by these', async () => {
+  const stick = await only('mbim-and-at');
+  expect(atPorts(stick)).toEqual(['ttyUSB2']);
+  expect(stick.problem).toBeUndefined();
 });
 
 test('a USB device that is neither a modem nor a tty is not listed', async () => {

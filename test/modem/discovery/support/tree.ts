@@ -14,6 +14,7 @@ interface RecordedInterface {
 interface RecordedDevice {
   vendorId: string;
   productId: string;
+  configurations: string;
   strings: Map<string, string>;
   interfaces: RecordedInterface[];
 }
@@ -30,10 +31,11 @@ function parse(text: string): Map<string, RecordedDevice> {
     const field = (name: string) => new RegExp(`${name}=\\s*(\\S+)`).exec(line)?.[1];
     const heading = /^\[(.+)\]$/.exec(line)?.[1];
     if (heading !== undefined) {
-      device = { vendorId: '', productId: '', strings: new Map(), interfaces: [] };
+      device = { vendorId: '', productId: '', configurations: '1', strings: new Map(), interfaces: [] };
       devices.set(heading, device);
     } else if (line.startsWith('P:')) {
-      Object.assign(device!, { vendorId: field('Vendor')!, productId: field('ProdID')! });
+      const ids = { vendorId: field('Vendor')!, productId: field('ProdID')! };
+      Object.assign(device!, { ...ids, configurations: field('Cfgs') ?? '1' });
     } else if (line.startsWith('S:')) {
       const [, name, value] = /^S: (\w+)=(.*)$/.exec(line)!;
       device!.strings.set(name!, value!);
@@ -108,6 +110,7 @@ export class Tree {
       idProduct: device.productId,
       bDeviceClass: '00',
       bNumInterfaces: ` ${device.interfaces.length}`,
+      bNumConfigurations: device.configurations,
     });
     for (const [string, value] of device.strings) {
       const attribute = string === 'SerialNumber' ? 'serial' : string.toLowerCase();
