@@ -3,7 +3,7 @@
 /** So many times in a row a command may meet silence before it is left alone: a line can get lost once. */
 const silencesBeforeMute = 2;
 /** Milliseconds in which it is not written then; doubles each time. */
-const firstMuteMs = 60_000;
+const firstMuteMs = 20_000;
 const longestMuteMs = 3_600_000;
 
 /** Commands that a modem was silent to while it answered `AT`. */

@@ -18,6 +18,7 @@ import {
 import { type PtyMaker, ptyMakers } from './pty.js';
 import type { RecordEntry } from './record.js';
 import { type RunningSimulator, runSimulator, type SimulatorEvent } from './run.js';
+import { isTroubleKind, parseTrouble, type Trouble, TroubleSyntaxError } from './troubles.js';
 import { vendorNames } from './vendors.js';
 
 /** What commander makes of the flags: the options, spelled as the flags are. */
@@ -55,7 +56,7 @@ interface Flags {
   busy: SimulatorOptions['busy'];
   parallel?: true;
   resetTty: SimulatorOptions['resetTty'];
-  fault?: FaultSpec[];
+  fault?: (FaultSpec | Trouble)[];
   pty?: PtyMaker;
   smsEvents?: true;
 }
@@ -81,7 +82,7 @@ export function addSimulateOptions(command: Command): Command {
     .option('--seed <n>', 'same seed, same faults', wholeNumber, defaultOptions.seed)
     .option(
       '--fault <kind[:arg][@when]>',
-      'may be repeated; WHEN is N, N-M, N% or * of the submits',
+      'may be repeated; WHEN is N, N-M, N% or * of the submits; troubles begin at each power-on',
       collectFault,
     )
     .option('--sms-events', 'with JSON output: an event for every SMS accepted')
@@ -220,11 +221,13 @@ function pinTries(value: string): number {
   return Number(value);
 }
 
-function collectFault(value: string, before: FaultSpec[] = []): FaultSpec[] {
+function collectFault(value: string, before: (FaultSpec | Trouble)[] = []): (FaultSpec | Trouble)[] {
   try {
-    return [...before, parseFault(value)];
+    const [kind = ''] = value.split(':');
+    return [...before, isTroubleKind(kind) ? parseTrouble(value) : parseFault(value)];
   } catch (error) {
-    if (error instanceof FaultSyntaxError) throw new InvalidArgumentError(error.message);
+    if (error instanceof FaultSyntaxError || error instanceof TroubleSyntaxError)
+      throw new InvalidArgumentError(error.message);
     throw error;
   }
 }
@@ -286,7 +289,8 @@ function optionsOf(flags: Flags): Partial<SimulatorOptions> {
     busy: flags.busy,
     parallel: flags.parallel === true,
     resetTty: flags.resetTty,
-    faults: flags.fault ?? [],
+    faults: (flags.fault ?? []).filter((fault): fault is FaultSpec => !isTroubleKind(fault.kind)),
+    troubles: (flags.fault ?? []).filter((fault): fault is Trouble => isTroubleKind(fault.kind)),
   };
 }
 

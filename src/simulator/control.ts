@@ -3,6 +3,7 @@ import { parseDomain, type RegistrationState, readIccid, registrationStates } fr
 import { parsePinFault } from './pin-faults.js';
 import type { RunningSimulator, SimulatorStats } from './run.js';
 import { phoneActs } from './sim-card.js';
+import { isTroubleKind, parseTrouble } from './troubles.js';
 
 /** What a control line is answered with. */
 export type ControlAnswer =
@@ -18,8 +19,10 @@ class ControlRefused extends Error {
 type Fields = Readonly<Record<string, unknown>>;
 
 const commands: Record<string, (simulator: RunningSimulator, fields: Fields) => void> = {
-  /** `{"fault":"late:3000","submits":2}`: plays it on the next submits (1 when not said). */
+  /** `{"fault":"late:3000","submits":2}`: plays it on the next submits (1 when not said); `{"fault":"mute:+COPS?:5000"}`: now. */
   fault: (simulator, fields) => {
+    const [kind = ''] = text(fields, 'fault').split(':');
+    if (isTroubleKind(kind)) return simulator.beginTrouble(parseTrouble(text(fields, 'fault')));
     simulator.queueFault(parseFault(text(fields, 'fault')), wholeNumber(fields, 'submits', 1));
   },
   /** `{"pin_fault":"late:3000"}`: plays it on the next `AT+CPIN=`. */

@@ -1,6 +1,7 @@
 import { type FaultParameter, faultKinds } from './fault-kinds.js';
 import { stuckPrompt } from './faults.js';
 import { pinFaultKinds } from './pin-faults.js';
+import { troubleKinds } from './troubles.js';
 
 /** The faults, a line each, for `--help`. */
 export function faultHelp(): string {
@@ -13,6 +14,11 @@ export function faultHelp(): string {
   return [
     ...kinds,
     `  ${stuckPrompt.padEnd(44)} wakes with somebody's prompt open; WHEN counts power-ons`,
+    '',
+    'Troubles of the modem itself, from power-on, or from now by the control channel; each may end with :MS, which is how long it lasts:',
+    ...Object.entries(troubleKinds).map(
+      ([kind, { parameters, does }]) => `  ${[kind, ...parameters].join(':').padEnd(44)} ${does}`,
+    ),
     '',
     'PIN faults, of the next AT+CPIN=, by the control channel:',
     ...Object.entries(pinFaultKinds).map(([kind, { presetMs, does }]) => {

@@ -15,6 +15,7 @@ import type { NetworkRecord } from './record.js';
 import { freshSettings, type Settings } from './settings.js';
 import { type PhoneAct, SimCard } from './sim-card.js';
 import type { Break, Distortion, ServiceCentreTrouble } from './submit-plan.js';
+import { Troubles } from './troubles.js';
 import { type Vendor, vendors } from './vendors.js';
 
 /** What a modem says into, and pulls down with it. */
@@ -55,6 +56,7 @@ export class Modem {
   readonly stores: ReadonlyMap<string, MessageStore>;
   readonly radioLink: RadioLink;
   readonly indications: Indications;
+  readonly troubles: Troubles;
   settings: Settings;
   /** How the modem has come to refuse the SIM's own service centre, if it does; a restart forgets it. */
   serviceCentreTrouble: ServiceCentreTrouble | undefined;
@@ -64,6 +66,8 @@ export class Modem {
   readonly #timers: Timers;
   #power: 'off' | 'booting' | 'on' = 'off';
   #stat: RegistrationStat = registrationStat.none;
+  /** The network denies it, until its radio is switched off and on. */
+  #isStuck = false;
   #heldIndications: string[] = [];
   readonly #domains: Partial<Record<Domain, DomainStat>>;
 
@@ -87,11 +91,16 @@ export class Modem {
     this.settings = freshSettings(this.options, this.vendor);
     this.radioLink = new RadioLink(parts.clock);
     this.indications = new Indications(this);
+    this.troubles = new Troubles(this);
     this.#commands = commandTable(this.vendor);
     this.#interpreter = new Interpreter({
       run: (body, turn) => {
         this.record.write({ kind: 'command', line: `AT${body}` });
-        this.after(this.options.commandLatencyMs, () => executeLine(this, this.#commands, body, turn));
+        this.after(this.options.commandLatencyMs, () => {
+          const troubled = this.troubles.answer(body);
+          if (troubled === undefined) executeLine(this, this.#commands, body, turn);
+          else turn.finish(troubled);
+        });
       },
       send: (output, distortion) => this.#tty.send(output, distortion),
       echoes: () => this.settings.echo,
@@ -153,6 +162,7 @@ export class Modem {
       this.#power = 'on';
       this.record.write({ kind: 'booted', sim: this.sim.state });
       if (how === 'now') this.#sayBootLines();
+      for (const trouble of this.options.troubles) this.troubles.begin(trouble);
       if (this.faults.nextPowerOnIsStuck()) this.#openForeignPrompt();
       this.#scheduleNoise();
       this.startRegistration();
@@ -162,6 +172,7 @@ export class Modem {
   /** Everything a restart forgets is forgotten; what was under way is lost. */
   powerOff(): void {
     this.#power = 'off';
+    this.#isStuck = false;
     this.#timers.cancelAll();
     this.#interpreter.reset();
     this.settings = freshSettings(this.options, this.vendor);
@@ -188,8 +199,20 @@ export class Modem {
     });
   }
 
+  /** The registration hangs where it is denied, until the radio is switched off and on, or the modem. */
+  stickRegistration(): void {
+    this.#isStuck = true;
+    this.#refreshRegistration();
+  }
+
+  freeRegistration(): void {
+    this.#isStuck = false;
+    this.#refreshRegistration();
+  }
+
   /** Looks for the network, if the SIM and `+CFUN` let it. */
   startRegistration(): void {
+    if (this.settings.cfun !== 1) this.#isStuck = false;
     if (this.sim.state !== 'READY' || this.settings.cfun !== 1) {
       this.#setStat(registrationStat.none);
       return;
@@ -241,7 +264,7 @@ export class Modem {
 
   #refreshRegistration(): void {
     if (this.#power !== 'on' || this.sim.state !== 'READY' || this.settings.cfun !== 1) return;
-    this.#setStat(registrationStat[this.network.granted]);
+    this.#setStat(this.#isStuck ? registrationStat.denied : registrationStat[this.network.granted]);
     if (this.isRegistered) this.network.deliverHeld();
   }
 

@@ -1,4 +1,5 @@
 import type { FaultSpec } from './faults.js';
+import type { Trouble } from './troubles.js';
 import type { VendorName } from './vendors.js';
 
 /** What the network grants: `+CREG` stat 1, 5, 2, 3 and 0 (3GPP TS 27.007 7.2). */
@@ -83,6 +84,8 @@ export interface SimulatorOptions {
   parallel: boolean;
   resetTty: ResetTty;
   faults: readonly FaultSpec[];
+  /** Begin at each power-on. */
+  troubles: readonly Trouble[];
 }
 
 /** A modem without faults or latency. */
@@ -116,6 +119,7 @@ export const defaultOptions: SimulatorOptions = {
   parallel: false,
   resetTty: 'keep',
   faults: [],
+  troubles: [],
 };
 
 /** The text says nothing that an option or a control line takes; the message says what was expected. */

@@ -76,6 +76,11 @@ export const pinFaultKinds = {
     does: '+CME ERROR: 14 (SIM busy); no try is counted',
     make: () => ({ reachesSim: false, refusal: new CommandRefused('CME', 14) }),
   },
+  'ok-locked': {
+    presetMs: undefined,
+    does: 'OK, but the SIM never sees the PIN and stays locked, with all its tries',
+    make: () => ({ reachesSim: false }),
+  },
   error: {
     presetMs: undefined,
     does: 'a bare ERROR; no try is counted',

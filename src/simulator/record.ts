@@ -76,6 +76,8 @@ export type OtherEntry =
   | { kind: 'lost'; submit: number; phase: string }
   | { kind: 'link_setup'; submit: number }
   | { kind: 'fault'; fault: string; submit?: number }
+  /** One that lasts has ended. */
+  | { kind: 'fault_over'; fault: string }
   | { kind: 'registration'; state: string }
   /** An eSIM has changed to another profile. */
   | { kind: 'profile'; iccid: string }

@@ -15,6 +15,7 @@ import { openPty, type Pty, type PtyMaker, placeLink, removeLink } from './pty.j
 import { seededRandom } from './random.js';
 import { NetworkRecord, type RecordEntry } from './record.js';
 import type { PhoneAct, PinState } from './sim-card.js';
+import type { Trouble } from './troubles.js';
 import { distort, PacedLine } from './uart.js';
 import { vendors } from './vendors.js';
 
@@ -55,6 +56,8 @@ export interface RunningSimulator {
   queueFault(fault: FaultSpec, submits: number): void;
   /** Plays it on the next `AT+CPIN=`. */
   queuePinFault(fault: PinFault): void;
+  /** Something is wrong with the modem from now on. */
+  beginTrouble(trouble: Trouble): void;
   /** A person takes the SIM to a phone; false when it does not want that now. */
   takeSimToPhone(act: PhoneAct): boolean;
   hangUp(power: 'kept' | 'lost', reattachMs: number): void;
@@ -168,6 +171,10 @@ class Simulator implements RunningSimulator {
 
   queuePinFault(fault: PinFault): void {
     this.#modem.pinFaults.queue(fault);
+  }
+
+  beginTrouble(trouble: Trouble): void {
+    this.#modem.troubles.begin(trouble);
   }
 
   takeSimToPhone(act: PhoneAct): boolean {

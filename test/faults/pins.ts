@@ -52,6 +52,7 @@ const drawn: Record<PinFaultKind, (random: Random) => string> = {
   'reboot-lost': () => 'reboot-lost',
   busy: () => 'busy',
   error: () => 'error',
+  'ok-locked': () => 'ok-locked',
 };
 
 /** The modem whose operator turns the PIN lock off at last, as some do: never the first, which carries the messages meanwhile. */

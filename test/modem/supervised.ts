@@ -16,6 +16,8 @@ const running: Supervisor[] = [];
 export interface Supervised {
   supervisor: Supervisor;
   warnings: string[];
+  /** As they came. */
+  phases: string[];
 }
 
 export function supervise(
@@ -44,9 +46,11 @@ export function supervise(
     log,
     ...options,
   });
+  const phases: string[] = [];
+  supervisor.onPhase(({ phase }) => phases.push(phase));
   supervisor.start();
   running.push(supervisor);
-  return { supervisor, warnings };
+  return { supervisor, warnings, phases };
 }
 
 export async function stopAll(): Promise<void> {
@@ -60,11 +64,12 @@ export async function untilReady({ supervisor }: Supervised): Promise<void> {
   expect(supervisor.snapshot()).toMatchObject({ phase: 'ready' });
 }
 
-/** Sends a text and lets time pass: its references, or the error's code and cause. */
+/** Sends a text and lets `forMs` pass: its references, or the error's code and cause. */
 export async function send(
   { supervisor }: Supervised,
   text: string,
   recipient = '+4915112345678',
+  forMs = 8_000,
 ): Promise<readonly number[] | string> {
   const ended = supervisor
     .submit(
@@ -75,6 +80,6 @@ export async function send(
       ({ references }) => references,
       ({ code, causeCode }: SendError) => `${code} ${causeCode}`,
     );
-  await vi.advanceTimersByTimeAsync(8_000);
+  await vi.advanceTimersByTimeAsync(forMs);
   return ended;
 }

@@ -7,6 +7,7 @@ import { Network } from '../../src/simulator/network.js';
 import { defaultOptions, type SimulatorOptions } from '../../src/simulator/options.js';
 import { seededRandom } from '../../src/simulator/random.js';
 import { type AcceptedEntry, NetworkRecord, type RecordEntry } from '../../src/simulator/record.js';
+import { isTroubleKind, parseTrouble, type Trouble } from '../../src/simulator/troubles.js';
 
 /**
  * The virtual modem on a wire instead of a tty, in (faked) time: what the modem layer is tested against without a process. The
@@ -20,11 +21,14 @@ export class VirtualDevice {
   #attached = true;
   #listener: LinkListener | undefined;
 
+  /** `faults` as `simulate --fault` takes them. */
   constructor(options: Partial<SimulatorOptions> = {}, faults: string[] = []) {
+    const isTrouble = (text: string) => isTroubleKind(text.replace(/:.*/s, ''));
     const all: SimulatorOptions = {
       ...defaultOptions,
       ...options,
-      faults: faults.map((text): FaultSpec => parseFault(text)),
+      faults: faults.filter((text) => !isTrouble(text)).map((text): FaultSpec => parseFault(text)),
+      troubles: faults.filter(isTrouble).map(parseTrouble),
     };
     const clock = {
       nowNs: () => BigInt(Math.round(performance.now() * 1e6)),
@@ -85,6 +89,13 @@ export class VirtualDevice {
 
   accepted(): AcceptedEntry[] {
     return this.entries.flatMap((entry) => (entry.kind === 'accepted' ? [entry] : []));
+  }
+
+  /** Something is wrong with the modem from now on: as its control channel takes it. */
+  begin(text: string): Trouble {
+    const trouble = parseTrouble(text);
+    this.modem.troubles.begin(trouble);
+    return trouble;
   }
 
   commands(): string[] {

@@ -1,0 +1,149 @@
+import type { Modem } from './modem.js';
+
+/** Something that is wrong with the modem itself for a while, whatever it is asked for. */
+export interface Trouble {
+  /** As written. */
+  readonly text: string;
+  readonly kind: TroubleKind;
+  readonly args: readonly string[];
+  /** Milliseconds that it lasts; undefined: until the simulator ends. */
+  readonly forMs: number | undefined;
+}
+
+interface TroubleEntry {
+  /** Before the `MS` that each may end with. */
+  parameters: readonly string[];
+  /** For `--help` and for people. */
+  does: string;
+  /** What a command line (without its AT) is answered with, as it goes over the wire; undefined when it is answered as ever. */
+  answer?: (body: string, args: readonly string[]) => string | undefined;
+  /** Once, as it begins. */
+  begin?: (modem: Modem) => void;
+  /** Said when its time is over. */
+  atEnd?: string;
+}
+
+const final = (result: string): string => `\r\n${result}\r\n`;
+
+/** Whether a command line begins with `name`, as `+COPS?` or `+CNMI=`. */
+const isNamed = (body: string, name: string | undefined): boolean =>
+  body.toUpperCase().startsWith((name ?? '').toUpperCase());
+
+/** `ERROR`, `CME10`, `CMS314`, or any other final result code. */
+function refusal(code: string | undefined): string {
+  const numbered = /^(CM[ES])(\d+)$/.exec(code ?? '');
+  return final(numbered === null ? (code ?? 'ERROR') : `+${numbered[1]} ERROR: ${numbered[2]}`);
+}
+
+/** Every trouble. COMMAND is what a command line begins with behind its AT. */
+export const troubleKinds = {
+  mute: {
+    parameters: ['COMMAND'],
+    does: 'COMMAND is never answered; all others are',
+    answer: (body, [command]) => (isNamed(body, command) ? '' : undefined),
+  },
+  refuse: {
+    parameters: ['COMMAND', 'CODE'],
+    does: 'COMMAND is answered with CODE: ERROR, CME10, CMS314 …',
+    answer: (body, [command, code]) => (isNamed(body, command) ? refusal(code) : undefined),
+  },
+  nonsense: {
+    parameters: ['COMMAND'],
+    does: 'COMMAND is answered with a line that means nothing, and OK',
+    answer: (body, [command]) => (isNamed(body, command) ? `\r\n%/& 17,"\r\n${final('OK')}` : undefined),
+  },
+  'sim-says': {
+    parameters: ['STATE'],
+    does: '+CPIN? says STATE, as SIM PIN2, whatever the SIM is like',
+    answer: (body, [state]) =>
+      isNamed(body, '+CPIN?') ? `\r\n+CPIN: ${state}\r\n${final('OK')}` : undefined,
+  },
+  'sms-starting': {
+    parameters: [],
+    does: '+CNMI and +CPMS are refused with CMS 314, as while a modem starts; then it says +QIND: SMS DONE',
+    answer: (body) =>
+      isNamed(body, '+CNMI=') || isNamed(body, '+CPMS=') ? final('+CMS ERROR: 314') : undefined,
+    begin: (modem) => {
+      modem.settings.cnmi = [0, 0, 0, 0, 0];
+    },
+    atEnd: '+QIND: SMS DONE',
+  },
+  'radio-off': {
+    parameters: [],
+    does: 'its radio falls to +CFUN: 4 without a word',
+    begin: (modem) => {
+      modem.settings.cfun = 4;
+      modem.startRegistration();
+    },
+  },
+  'registration-stuck': {
+    parameters: [],
+    does: '+CREG: 3 until its radio is switched off and on',
+    begin: (modem) => modem.stickRegistration(),
+  },
+  'sim-relocked': {
+    parameters: [],
+    does: 'its SIM asks for the PIN again without a word, while +CREG stays as it is',
+    begin: (modem) => modem.sim.reset(),
+  },
+} satisfies Record<string, TroubleEntry>;
+
+export type TroubleKind = keyof typeof troubleKinds;
+
+export const isTroubleKind = (kind: string): kind is TroubleKind => Object.hasOwn(troubleKinds, kind);
+
+/** The text is no trouble; the message says what was expected. */
+export class TroubleSyntaxError extends Error {
+  override readonly name = 'TroubleSyntaxError';
+}
+
+/** Reads `KIND[:ARG…][:MS]`. Throws {@link TroubleSyntaxError}. */
+export function parseTrouble(text: string): Trouble {
+  const [kind = '', ...given] = text.split(':');
+  if (!isTroubleKind(kind))
+    throw new TroubleSyntaxError(`unknown trouble "${kind}"; known: ${Object.keys(troubleKinds).join(', ')}`);
+  const { parameters }: TroubleEntry = troubleKinds[kind];
+  const [args, rest] = [given.slice(0, parameters.length), given.slice(parameters.length)];
+  const isSound = args.length === parameters.length && rest.length <= 1 && /^\d{1,9}$/.test(rest[0] ?? '0');
+  if (!isSound || args.includes(''))
+    throw new TroubleSyntaxError(`"${text}": expected ${[kind, ...parameters].join(':')}[:MS]`);
+  return { text, kind, args, forMs: rest[0] === undefined ? undefined : Number(rest[0]) };
+}
+
+/** What is wrong with a modem now. It outlives the modem's restarts. */
+export class Troubles {
+  readonly #modem: Modem;
+  readonly #active = new Set<Trouble>();
+
+  constructor(modem: Modem) {
+    this.#modem = modem;
+  }
+
+  /** `trouble` begins. */
+  begin(trouble: Trouble): void {
+    const { text, kind, forMs } = trouble;
+    const entry: TroubleEntry = troubleKinds[kind];
+    this.#modem.record.write({ kind: 'fault', fault: text });
+    this.#active.add(trouble);
+    entry.begin?.(this.#modem);
+    if (forMs !== undefined) this.#modem.network.after(forMs, () => this.end(trouble));
+  }
+
+  end(trouble: Trouble): void {
+    if (!this.#active.delete(trouble)) return;
+    const entry: TroubleEntry = troubleKinds[trouble.kind];
+    this.#modem.record.write({ kind: 'fault_over', fault: trouble.text });
+    if (trouble.kind === 'registration-stuck') this.#modem.freeRegistration();
+    if (entry.atEnd !== undefined) this.#modem.say(entry.atEnd);
+  }
+
+  /** What `body` is answered with instead, as it goes over the wire; undefined when nothing is wrong with it. */
+  answer(body: string): string | undefined {
+    for (const { kind, args } of this.#active) {
+      const entry: TroubleEntry = troubleKinds[kind];
+      const answer = entry.answer?.(body, args);
+      if (answer !== undefined) return answer;
+    }
+    return undefined;
+  }
+}
