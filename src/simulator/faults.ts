@@ -1,6 +1,7 @@
 import { type FaultParameter, faultKinds } from './fault-kinds.js';
 import type { Random } from './random.js';
 import { faultlessPlan, type SubmitPlan } from './submit-plan.js';
+import { troubleKinds } from './troubles.js';
 
 /** Not tied to a submit: the modem wakes in the middle of somebody's PDU, where a Ctrl-Z would submit garbage. WHEN counts power-ons. */
 export const stuckPrompt = 'stuck-prompt';
@@ -34,7 +35,7 @@ export function parseFault(text: string): FaultSpec {
   const [kind = '', ...given] = body.split(':');
   if (!isFaultKind(kind)) {
     throw new FaultSyntaxError(
-      `unknown fault "${kind}"; known: ${[...Object.keys(faultKinds), stuckPrompt].join(', ')}`,
+      `unknown fault "${kind}"; known: ${[...Object.keys(faultKinds), stuckPrompt, ...Object.keys(troubleKinds)].join(', ')}`,
     );
   }
   const parameters: readonly FaultParameter[] = kind === stuckPrompt ? [] : faultKinds[kind].parameters;

@@ -47,7 +47,7 @@ export const troubleKinds = {
     does: 'COMMAND is answered with CODE: ERROR, CME10, CMS314 …',
     answer: (body, [command, code]) => (isNamed(body, command) ? refusal(code) : undefined),
   },
-  nonsense: {
+  babble: {
     parameters: ['COMMAND'],
     does: 'COMMAND is answered with a line that means nothing, and OK',
     answer: (body, [command]) => (isNamed(body, command) ? `\r\n%/& 17,"\r\n${final('OK')}` : undefined),

@@ -185,7 +185,7 @@ describe('registering', () => {
       'hook',
     ]);
     const gaps = acts.slice(1).map(([, at], i) => at - (acts[i]?.[1] ?? 0));
-    expect(gaps.slice(0, 4)).toEqual([...gaps.slice(0, 4)].sort((a, b) => a - b));
+    expect(gaps.slice(0, 4)).toEqual(gaps.slice(0, 4).sort((a, b) => a - b));
     expect(acts.length).toBeLessThan(12);
     device.network.grant('home');
     await vi.advanceTimersByTimeAsync(20_000);
