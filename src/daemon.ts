@@ -149,7 +149,7 @@ async function composeWith(
       modems,
       configs: config.modems,
       send: dispatch.send,
-      deadlineMs: config.message.deadlineMs,
+      deadlineMs: () => config.message.deadlineMs,
       snapshot,
       surroundings: ownSurroundings(),
       log,

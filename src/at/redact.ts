@@ -3,6 +3,11 @@ import { foreignWords } from '../foreign.js';
 /** Characters of a line that are worth a log. */
 const longestLine = 300;
 
+const secretCommand = /^AT\+(?:CPIN|CPIN2|CPWD|CLCK) *=/i;
+
+/** Whether a command line holds a PIN, PUK or password (27.007 8.3, 7.5, 7.4). */
+export const isSecret = (command = ''): boolean => secretCommand.test(command);
+
 /**
  * A line of the AT dialogue as it may stand in a log (I6): PINs and USSD texts gone, and the rest as {@link foreignWords}, PDUs among it as their
  * length.

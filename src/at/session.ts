@@ -12,7 +12,7 @@ import {
   step,
 } from './machine.js';
 import { LineReader, PROMPT } from './reader.js';
-import { redactAtLine } from './redact.js';
+import { isSecret, redactAtLine } from './redact.js';
 
 /** Who listens to a session. All are called from the event loop, in the order of the modem's bytes. */
 export interface AtSessionListener {
@@ -22,6 +22,8 @@ export interface AtSessionListener {
   onLost(cause: Error | undefined): void;
   /** One redacted line of the dialogue, for the debug log; `>` to the modem, `<` from it. */
   onTrace?(direction: '>' | '<', line: string): void;
+  /** Asked before each line: false saves its redaction, which costs more than the dialogue. Default: it is wanted. */
+  wantsTrace?(): boolean;
 }
 
 export interface AtSessionOptions {
@@ -49,6 +51,9 @@ interface Waiter {
 
 /** Milliseconds without a line after which a modem that owes us results is taken to have dropped them. */
 const quietMs = 1000;
+
+/** Hexadecimal digits of the shortest PDU that modems hand over: SMSC, first octet, address, time, length. */
+const leastPduDigits = 16;
 
 /** How long a bare `AT` may take, and how often it is tried, before the modem counts as silent. */
 const syncTimeoutMs = 1000;
@@ -264,19 +269,27 @@ export class AtSession {
 
   /**
    * What nobody asked for and what does not look like the modem's own words may be the text of an SMS (a modem that fell back to text mode):
-   * only its length is told (I6).
+   * only its length is told (I6). The same of digits that are no PDU, and of whatever is said while a secret is in flight: it may be its echo.
    */
   #traceFromModem(line: string): void {
+    if (!this.#wantsTrace()) return;
     const { running, urcHead } = this.#state;
     const isOwnWord = line === PROMPT || parseFinalResult(line) !== undefined || /^[+^#*$]/.test(line);
     const isAsked = running?.command.response?.test(line) === true || line === running?.command.text;
     const isBody = urcHead !== undefined && isSecondLine(urcHead, line);
-    const isTellable = isPduLine(line) || (!isBody && (isOwnWord || isAsked || isKnownUrc(line)));
+    const isWord = !isBody && (isOwnWord || isAsked || isKnownUrc(line));
+    const isTellable = isSecret(running?.command.text)
+      ? isAsked || parseFinalResult(line) !== undefined
+      : isWord || (isPduLine(line) && line.length >= leastPduDigits);
     this.#trace('<', isTellable ? line : `<${line.length} characters>`);
   }
 
   #trace(direction: '>' | '<', line: string): void {
-    this.#listener.onTrace?.(direction, redactAtLine(line.replace(/\r$/, '')));
+    if (this.#wantsTrace()) this.#listener.onTrace?.(direction, redactAtLine(line.replace(/\r$/, '')));
+  }
+
+  #wantsTrace(): boolean {
+    return this.#listener.onTrace !== undefined && this.#listener.wantsTrace?.() !== false;
   }
 
   #write(bytes: string): void {

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { chmod, lstat, rm } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Logger } from 'winston';
+import { withoutNumbers } from '../foreign.js';
 import { askDaemon, NoDaemon } from './client.js';
 import { ControlError, type ControlRequest, LineCutter, maxRequestOctets, parseObject } from './protocol.js';
 
@@ -138,7 +139,7 @@ class Connections {
       if (!(error instanceof ControlError))
         log.error('a control command failed', { event: 'control', error });
       const message = error instanceof ControlError ? error.message : 'a bug: the log of the daemon has it';
-      await write(socket, { error: message }, signal);
+      await write(socket, { error: withoutNumbers(message) }, signal);
     }
     close(socket);
   }

@@ -345,7 +345,7 @@ export class MessageQueue {
 
   #submitFailed(lane: Lane, message: PendingMessage, error: SendError): void {
     const wasSuspect = lane.standing.isSuspect;
-    if (error.simSuspected && lane.standing.refused(message.message.recipient)) {
+    if (error.simSuspected && lane.standing.refused(message.recipientHmac)) {
       const words =
         'is suspect: the network refused several recipients in a row. Check its credit and contract';
       this.#logSuspicion(lane, 'warn', words);

@@ -36,8 +36,8 @@ export interface OwnDaemon {
   modems: readonly OwnModem[];
   configs: readonly ModemConfig[];
   send: Send;
-  /** Milliseconds within which the queue answers. */
-  deadlineMs: number;
+  /** Milliseconds within which the queue answers, as the configuration in force has it. */
+  deadlineMs: () => number;
   snapshot(): object;
   surroundings: Surroundings;
   log: Logger;
@@ -208,7 +208,7 @@ async function* send(
   const reading = readRecipient(parse(sendRequest, request).recipient);
   if (reading.objection !== undefined) throw new ControlError(`the recipient ${reading.objection}`);
   const { number: recipient } = reading;
-  const finding = await sendTestMessage(daemon.send, recipient, daemon.deadlineMs, signal);
+  const finding = await sendTestMessage(daemon.send, recipient, daemon.deadlineMs(), signal);
   daemon.log.info(`doctor: ${finding.what}`, { event: 'test_message', recipient: maskNumber(recipient) });
   yield { finding };
 }

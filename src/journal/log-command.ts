@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import * as v from 'valibot';
 import { ControlError, type ControlRequest } from '../control/protocol.js';
 import type { ControlCommand } from '../control/server.js';
+import { foreignWords } from '../foreign.js';
 import { subscriberOf } from '../number/subscriber.js';
 import { readRecipient } from '../recipient.js';
 import {
@@ -125,5 +126,5 @@ export function rowAsJson(row: LogRow): object {
 }
 
 function outcomeAsJson({ status, code, causeCode, submitted, references }: Outcome | LateOutcome): object {
-  return { status, code, cause_code: causeCode, submitted, references };
+  return { status, code, cause_code: causeCode && foreignWords(causeCode), submitted, references };
 }

@@ -2,6 +2,7 @@ import type { Logger } from 'winston';
 import { AtCommandError, AtTimeout } from '../at/errors.js';
 import { AtSession } from '../at/session.js';
 import { SendError } from '../errors.js';
+import { foreignWords } from '../foreign.js';
 import { LinkLost, type OpenLink } from '../serial/link.js';
 import { BringUp, type Step } from './bring-up.js';
 import { FailingSends } from './failing-sends.js';
@@ -87,6 +88,9 @@ const failureReasons: Partial<Record<LifeEvent, string>> = {
   refresh: 'the modem says that its SIM does not serve',
 };
 
+/** What it says of itself and of its network. */
+const shown = (words: string | undefined) => (words === undefined ? undefined : foreignWords(words));
+
 /**
  * One modem's life (`life.ts` is its table): opens the tty, brings the modem to `ready`, keeps it there, and starts over when it
  * is lost, with no human. Takes one message at a time.
@@ -156,9 +160,9 @@ export class Supervisor implements SmsModem {
       phaseSince: this.#phaseSince,
       reason: this.#reason,
       device: this.#opened?.place.tty ?? this.#options.locator.device,
-      manufacturer: this.#opened?.modem.identity.manufacturer,
-      model: this.#opened?.modem.identity.model,
-      operator: this.#bringUp?.operator,
+      manufacturer: shown(this.#opened?.modem.identity.manufacturer),
+      model: shown(this.#opened?.modem.identity.model),
+      operator: shown(this.#bringUp?.operator),
       iccid: this.#bringUp?.iccid,
       registration: this.#bringUp?.registration,
       signalDbm: this.#bringUp?.signalDbm,
@@ -463,11 +467,9 @@ export class Supervisor implements SmsModem {
           const kind = cause instanceof ModemRestarted ? 'restarted' : 'vanished';
           this.#lose(kind, cause?.message ?? 'closed');
         },
-        // Not even redacted when nobody listens: it costs more than the dialogue.
-        ...(this.#log.isLevelEnabled('debug') && {
-          onTrace: (direction: string, line: string) =>
-            this.#log.debug(`${this.name} ${direction} ${line}`, { event: 'at' }),
-        }),
+        // Asked anew each time: a reload may change the level while the session lasts.
+        wantsTrace: () => this.#log.isLevelEnabled('debug'),
+        onTrace: (direction, line) => this.#log.debug(`${this.name} ${direction} ${line}`, { event: 'at' }),
       },
     );
     return session;
@@ -503,9 +505,9 @@ export class Supervisor implements SmsModem {
     if (sign === 'restart') {
       this.#flights.unanswered.clear();
       this.#failures = 0;
-      this.#opened?.session.fail(new ModemRestarted(`the modem restarted (it said ${line})`));
+      this.#opened?.session.fail(new ModemRestarted(`the modem restarted (it said ${foreignWords(line)})`));
     } else if (sign === 'refresh' && this.#phase === 'ready') {
-      this.#emit('refresh', `the modem said ${line}`);
+      this.#emit('refresh', `the modem said ${foreignWords(line)}`);
     } else if (sign !== undefined) this.#takeSign();
     if (/^\+(CMTI|CDSI):/.test(line)) this.#sweepSoon();
     const inbound = pdu === undefined ? undefined : readInbound(pdu);

@@ -5,6 +5,7 @@
 
 import { access, constants, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { escapeControls, withoutNumbers } from '../foreign.js';
 
 /** What a note may be called: as a modem. Hidden names are those of notes that are not whole yet, and of what was set aside. */
 export const noteName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
@@ -16,7 +17,7 @@ export async function leaveNote(dropDir: string, modem: string, reason: string):
   // systemd.path(5) fires as soon as there is a file, but for hidden ones: a note is there when it is whole.
   const unfinished = join(dropDir, `.${modem}.new`);
   await rm(unfinished, { force: true });
-  await writeFile(unfinished, `${reason}\n`, { mode: 0o600, flag: 'wx' });
+  await writeFile(unfinished, `${escapeControls(withoutNumbers(reason))}\n`, { mode: 0o600, flag: 'wx' });
   await rename(unfinished, join(dropDir, modem));
 }
 

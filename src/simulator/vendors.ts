@@ -11,6 +11,8 @@ export interface IndicationSupport {
 export interface Vendor {
   manufacturer: string;
   model: string;
+  /** What its network calls itself, where it is not the virtual network's own name. */
+  operator?: string;
   revision: string;
   imei: string;
   /** The data-entry prompt (27.005 3.5.1 says CR LF `>` SP). */
@@ -56,6 +58,9 @@ export interface VendorCommand {
   /** `{pin_tries}`, `{puk_tries}`, `{iccid}`, or nothing for a bare OK. */
   line: string;
 }
+
+/** Somebody's number, which {@link vendors.talkative} brings into whatever it says. */
+export const toldNumber = '+491511234567';
 
 const generic: Vendor = {
   manufacturer: 'simgate',
@@ -239,6 +244,17 @@ export const vendors = {
     supportsLte: false,
     cpinWithoutOk: true,
     extraCommands: [{ name: '+CPINC', line: '+CPINC: {pin_tries},3,{puk_tries},10' }],
+  },
+  /** Not a maker's: tells somebody's number and sends control characters wherever words of its own are taken. */
+  talkative: {
+    ...generic,
+    manufacturer: `ACME ${toldNumber}`,
+    model: 'M1\u009b31m\u001b[2J (0151) 123-4567',
+    operator: `Net ${toldNumber}\u0085\u009b2J`,
+    revision: `R1 ${toldNumber.slice(1)}`,
+    imei: '354000000000127',
+    noise: [`+CLIP: "${toldNumber}",145`, `call ${toldNumber}`, `+CIEV: 10,"${toldNumber}","\u009b31m",0`],
+    bootLines: [`^SYSSTART ${toldNumber}\u009b31m`, '+CPIN: {pin}', `+CIEV: "${toldNumber}"`],
   },
 } satisfies Record<string, Vendor>;
 

@@ -111,6 +111,20 @@ describe('a session', () => {
     expect(text).toContain('<13 octets>');
     expect(text).toContain('+49…67');
   });
+
+  test.each(['4711', '"4711"', '12345678', 'PIN="4711"', '+CPN="4711"', 'AT+CPIN="4711"', 'pin 4711'])(
+    'keeps a PIN that is echoed as %s out of its trace, while it is in flight and after',
+    async (echo) => {
+      const { session, link, trace } = await openSession();
+      link.answer = (bytes) => (bytes.startsWith('AT+CPIN=') ? `\r\n${echo}\r\n\r\nOK\r\n` : '\r\nOK\r\n');
+      await session.execute({ text: 'AT+CPIN="4711"', timeoutMs: 1000 });
+      if (!/^[+]/.test(echo)) link.say(`\r\n${echo}\r\n`);
+      await session.execute({ text: 'AT', timeoutMs: 1000 });
+      expect(trace.join('\n')).not.toMatch(/4711|345678/);
+      expect(trace).toContain('> AT+CPIN=…');
+      expect(trace).toContain('< OK');
+    },
+  );
 });
 
 describe('synchronising', () => {

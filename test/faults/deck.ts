@@ -1,5 +1,6 @@
 import type { SubmitFaultKind } from '../../src/simulator/faults.js';
 import type { Random } from '../../src/simulator/random.js';
+import { toldNumber } from '../../src/simulator/vendors.js';
 
 /** Something that goes wrong, planned; all times are milliseconds. */
 export type Action =
@@ -54,7 +55,7 @@ const anyCode: Draw<number> = (random) => {
 const submitFaults: Record<SubmitFaultKind, Draw<string>> = {
   cms: (random) => `cms:${anyCode(random)}`,
   'cms-verbose': (random) =>
-    `cms-verbose:${['Unknown error', 'network timeout', 'SIM busy', 'no network service'][random.below(4)]}`,
+    `cms-verbose:${['Unknown error', 'network timeout', 'SIM busy', 'no network service', `barred: ${toldNumber}`][random.below(5)]}`,
   error: () => 'error',
   'cms-late': (random) => `cms-late:${anyCode(random)}:${between(random, 200, 6000)}`,
   silence: (random) => `silence:${between(random, 500, 7000)}`,
@@ -99,6 +100,8 @@ const noiseLines = [
   '> x', // a bare one is the SIM7670's own prompt, and would be taken for it
   '+CMGS',
   '\u00ff\u0000\u0007',
+  `+CLIP: "${toldNumber}",145`,
+  `call ${toldNumber}`,
 ];
 
 /** Up to 200 octets of any value but the prompt's own `>`, which a modem with a bare prompt says in earnest. */

@@ -1,3 +1,4 @@
+import { toldNumber } from '../../src/simulator/vendors.js';
 import { allMessages, type PlannedPhase } from './plan.js';
 import { markerPrefix } from './texts.js';
 
@@ -17,7 +18,9 @@ export class LeakSearch {
       hexOf(Buffer.from(markerPrefix, 'utf16le').swap16()),
       ...secrets.flatMap((secret) => [secret, ...secret.split('.').slice(-1)]),
     ].map((text) => text.toLowerCase());
-    const numbers = allMessages(phase).map(({ recipient }) => recipient.slice(1));
+    const numbers = [toldNumber, ...allMessages(phase).map(({ recipient }) => recipient)].map((number) =>
+      number.slice(1),
+    );
     this.#numbers = new Set(numbers.flatMap((digits) => [digits, semiOctets(digits)]));
   }
 

@@ -59,6 +59,7 @@ const vendors: readonly VendorName[] = [
   'ublox',
   'telit',
   'cinterion',
+  'talkative',
 ];
 
 interface Template {

@@ -54,8 +54,9 @@ export const networkCommands: Record<string, CommandHandler> = {
     test: () => ['+CGATT: (0,1)'],
   },
   '+COPS': {
-    read: ({ settings, isRegistered }) => {
-      const operator = operators.find(({ format }) => format === settings.copsFormat);
+    read: ({ settings, isRegistered, vendor }) => {
+      const named = operators.find(({ format }) => format === settings.copsFormat);
+      const operator = named && { ...named, name: (named.format === 0 && vendor.operator) || named.name };
       return [
         isRegistered && operator !== undefined
           ? `+COPS: 0,${operator.format},"${operator.name}",7`
