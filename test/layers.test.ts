@@ -96,5 +96,6 @@ test('AT commands are spelled by the modem layer’s own rooms, and where the op
     'modem/service-centre.ts',
     'modem/sms-path.ts',
     'modem/storage.ts',
+    'modem/ussd.ts',
   ]);
 });

@@ -8,10 +8,32 @@ export type FinalError =
 
 export type FinalResult = 'OK' | FinalError;
 
-const errorLine = /^\+(CM[SE]) ERROR: *(.*)$/i;
+/** Firmwares leave the colon or the blank out: `+CMS ERROR:38`, `+CME ERROR 10`. */
+const errorLine = /^\+(CM[SE]) ?ERROR *:? *(.*)$/i;
 
-/** `COMMAND NOT SUPPORT` is Huawei's and ZTE's; the others are V.250's own ends of a command. */
-const plainErrors = /^(ERROR|COMMAND NOT SUPPORT(ED)?|NO CARRIER|ABORTED|TOO MANY PARAMETERS)$/i;
+/**
+ * What firmwares say instead of `ERROR`: with a code behind it, as an error of a family of their own (`+EXT ERROR` of Neoway and Calypso,
+ * `+CIS ERROR` and its kin of NB-IoT modules), or in words (Huawei and ZTE, Ai-Thinker, Telit, Nokia).
+ */
+const plainErrors = new RegExp(
+  [
+    String.raw`^ERROR *(?:: *)?(?:-?\d{1,5}|: *[\w ,.-]*)?$`,
+    String.raw`^\+[A-Z][A-Z0-9]{1,7} ?ERROR\b`,
+    '^(?:AT )?COMMAND (?:NOT? [A-Z]+|ERROR|INVALID|UNKNOWN|FAILED|ABORTED)[!.]*$',
+    '^(?:NOT SUPPORT(?:ED)?|(?:UNKNOWN|INVALID|UNSUPPORTED|BAD) COMMAND|ABORT(?:ED)?)[!.]*$',
+    '^(?:TOO (?:MANY|FEW) PARAMETERS|(?:INVALID|WRONG) PARAMETERS?|OPERATION NOT (?:ALLOWED|SUPPORTED))[!.]*$',
+  ].join('|'),
+  'i',
+);
+
+/**
+ * Result codes of calls (V.250 5.7.1 and 6.3). Nobody dials here, so they end a call of somebody else (a missed one, as a rule) and never a
+ * command of ours.
+ */
+const callResult =
+  /^(?:NO CARRIER|NO ANSWER|NO DIAL ?TONE|BUSY|RING|RINGING|CONNECT(?: .*)?|VOICE|DELAYED|BLACKLISTED|HANGUP(?:: *\d+)?)$/i;
+
+export const isCallResult = (line: string): boolean => callResult.test(line);
 
 /** Reads a final result code; undefined when the line is none. Codes come as numbers (`CMEE=1`) or as words (`CMEE=2`). */
 export function parseFinalResult(line: string): FinalResult | undefined {
@@ -26,19 +48,18 @@ export function parseFinalResult(line: string): FinalResult | undefined {
   return undefined;
 }
 
-/** URCs whose PDU follows on a line of its own (27.005 3.4.1), ZTE's `+CDS: ,25` among them. */
-export const isTwoLineUrc = (line: string): boolean => /^\+(CMT|CDS|CBM):/.test(line);
+/**
+ * A result code of V.250 5.7.1 as the number that `ATV0` makes of it: 0 is OK, 4 ERROR, the others are of calls. Undefined when the line is
+ * none.
+ */
+export function parseNumericResult(line: string): FinalResult | 'call' | undefined {
+  if (!/^\d$/.test(line)) return undefined;
+  if (line === '0') return 'OK';
+  return line === '4' ? { kind: 'ERROR', code: undefined, text: 'ERROR' } : 'call';
+}
 
 /** A PDU as 27.005 writes it: pairs of hexadecimal digits. */
 export const isPduLine = (line: string): boolean => line.length % 2 === 0 && /^[0-9A-Fa-f]{2,}$/.test(line);
-
-/**
- * Whether `line` is the second line of the two-line URC `head`. In PDU mode the head ends with the length, and only a PDU
- * can follow. In text mode (a modem that lost `CMGF=0`) anything can, for the sender of an SMS chose it: it is
- * swallowed unread, so that a text "+CMGS: 7" from the air answers nothing.
- */
-export const isSecondLine = (head: string, line: string): boolean =>
-  isPduLine(line) || !/[:,] *\d+$/.test(head);
 
 /**
  * URCs seen in the field that must not be mistaken for a text
@@ -48,14 +69,14 @@ const knownUrc = new RegExp(
   [
     String.raw`^\+(CREG|CGREG|CEREG|CMTI|CDSI|CUSD|CLIP|CRING|CCWA|CGEV|CTZV|CTZE|CIEV|CSSU|CSSI|CRC|CALV|CGREV):`,
     String.raw`^\+(ZDONR|ZPASR|ZUSIMR|ZEND|PBREADY|SIND|QIND|QUSIM|UUSIMSTAT|SPIC|PSUTTZ|CFUN|CPIN)\b`,
-    String.raw`^\^(RSSI|BOOT|MODE|DSFLOWRPT|SIMST|SRVST|HCSQ|CERSSI|LWURC|STIN|EARST|SYSSTART)\b`,
+    String.raw`^\^(RSSI|SMMEMFULL|BOOT|MODE|DSFLOWRPT|SIMST|SRVST|HCSQ|CERSSI|LWURC|STIN|EARST|SYSSTART)\b`,
     String.raw`^#(STN|QSS)\b`,
     String.raw`^\*(ATREADY|PSUTTZ|PSNWID)\b`,
-    '^(RING|RDY|QCRDY|START|BUSY|NO ANSWER|Call Ready|SMS Ready|SMS DONE|PB DONE|NORMAL POWER DOWN|UNDER-VOLTAGE.*|OVER-VOLTAGE.*|GSM READY|SIM READY|DST: \\d)$',
+    '^(RDY|QCRDY|START|Call Ready|SMS Ready|SMS DONE|PB DONE|NORMAL POWER DOWN|UNDER-VOLTAGE.*|OVER-VOLTAGE.*|GSM READY|SIM READY|DST: \\d)$',
   ].join('|'),
 );
 
-export const isKnownUrc = (line: string): boolean => knownUrc.test(line);
+export const isKnownUrc = (line: string): boolean => knownUrc.test(line) || isCallResult(line);
 
 /** How URCs begin, listed above or not: `+WIND:`, `^RSSILVL:`, `#STN:`, `*PSUTTZ:`, `$GPRMC,` (NMEA). */
 const prefixed = /^[+^#*$%!&][A-Za-z]/;

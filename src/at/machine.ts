@@ -8,12 +8,14 @@
  */
 import {
   type FinalError,
+  type FinalResult,
+  isCallResult,
   isFreeText,
   isPduLine,
-  isSecondLine,
-  isTwoLineUrc,
   parseFinalResult,
+  parseNumericResult,
 } from './lines.js';
+import { beginText, isEnded, isOver, isPduHead, type OpenText, openTextMs, withLine } from './open-text.js';
 
 export const ESC = '\x1b';
 export const CTRL_Z = '\x1a';
@@ -28,6 +30,13 @@ export interface AtCommand {
   timeoutMs: number;
   /** For a command that asks for a payload by a prompt. */
   payload?: AtPayload;
+  /**
+   * An OK without `response` was not this command's, and to ask again changes nothing. By default what sets no value (27.007 4: `?` and the
+   * command alone).
+   */
+  owesResponse?: boolean;
+  /** Results as numbers (`ATV0`) are understood: for a modem whose settings are not known yet. */
+  numeric?: boolean;
 }
 
 export interface AtPayload {
@@ -64,6 +73,8 @@ export type AtEvent =
   | { kind: 'line'; text: string }
   | { kind: 'prompt' }
   | { kind: 'timeout' }
+  /** The time of `text_timer` is over. */
+  | { kind: 'text_over' }
   | { kind: 'cancel' }
   | { kind: 'lost'; cause: Error };
 
@@ -73,10 +84,15 @@ export type AtEffect =
   | { kind: 'ignore_prompt' }
   /** The one timer: replaces the one before; undefined stops it. */
   | { kind: 'timer'; ms: number | undefined }
+  /** The timer of a text that is open, beside that of the command. */
+  | { kind: 'text_timer'; ms: number | undefined }
   | { kind: 'settle'; id: number; outcome: AtOutcome }
+  /** `line` may hold LF: a text of several lines comes as one. */
   | { kind: 'urc'; line: string; pdu: string | undefined }
   /** A line that answers nothing we asked: a late reply to a command that was given up. */
   | { kind: 'stray'; line: string }
+  /** A result came that nobody was owed: an earlier command may have taken a foreign one for its own. */
+  | { kind: 'slip' }
   | { kind: 'echo' };
 
 interface Running {
@@ -98,6 +114,8 @@ export interface AtState {
   readonly running: Running | undefined;
   /** First line of a two-line URC whose PDU is still to come. */
   readonly urcHead: string | undefined;
+  /** A text from the air that has not ended yet. */
+  readonly text: OpenText | undefined;
   /** Final result codes the modem still owes for commands that were given up; while not 0, resynchronise before the next command. */
   readonly owed: number;
   readonly lost: Error | undefined;
@@ -105,13 +123,20 @@ export interface AtState {
 
 export type AtStep = [AtState, AtEffect[]];
 
-export const initialAtState: AtState = { running: undefined, urcHead: undefined, owed: 0, lost: undefined };
+export const initialAtState: AtState = {
+  running: undefined,
+  urcHead: undefined,
+  text: undefined,
+  owed: 0,
+  lost: undefined,
+};
 
 /** Lines of one reply that are kept (a full `+CMGL` of 255 slots is 510); what comes beyond is dropped (I5). */
 const maxReplyLines = 1024;
 
 /** One event in, the next state and what to do out. Throws only on `start` inside a running command: callers take turns. */
 export function step(state: AtState, event: AtEvent): AtStep {
+  if (state.lost !== undefined && event.kind !== 'start') return [state, []];
   switch (event.kind) {
     case 'start':
       return start(state, event.id, event.command);
@@ -121,6 +146,8 @@ export function step(state: AtState, event: AtEvent): AtStep {
       return takePrompt(state);
     case 'timeout':
       return takeTimeout(state);
+    case 'text_over':
+      return state.text === undefined ? [state, []] : closeText(state, state.text);
     case 'cancel':
       return cancel(state);
     case 'lost':
@@ -156,34 +183,69 @@ function start(state: AtState, id: number, command: AtCommand): AtStep {
 }
 
 function takeLine(state: AtState, line: string): AtStep {
+  if (state.text !== undefined) {
+    const text = withLine(state.text, line);
+    return isOver(text) ? closeText(state, text) : [{ ...state, text }, []];
+  }
   if (state.urcHead !== undefined) {
-    const taken = isSecondLine(state.urcHead, line);
-    const urc: AtEffect = {
-      kind: 'urc',
-      line: state.urcHead,
-      pdu: taken && isPduLine(line) ? line : undefined,
-    };
+    const pdu = isPduLine(line) ? line : undefined;
+    const urc: AtEffect = { kind: 'urc', line: state.urcHead, pdu };
     const settled = { ...state, urcHead: undefined };
-    if (taken) return [settled, [urc]];
+    if (pdu !== undefined) return [settled, [urc]];
     const [next, effects] = takeLine(settled, line);
     return [next, [urc, ...effects]];
   }
-  if (isTwoLineUrc(line)) return [{ ...state, urcHead: line }, []];
+  if (isPduHead(line)) return [{ ...state, urcHead: line }, []];
+  const text = beginText(line);
+  if (text !== undefined) return [{ ...state, text }, [{ kind: 'text_timer', ms: openTextMs[text.endsAt] }]];
+  return takeWhole(state, line);
+}
+
+/**
+ * The text is over. What it held is nobody's answer; only one that ended at its own quote can be an information response as a whole. Our own
+ * question for a stored SMS answered in text mode is given up, for nobody knows which `OK` was its own.
+ */
+function closeText(state: AtState, text: OpenText): AtStep {
+  const closed = { ...state, text: undefined };
+  const stop: AtEffect = { kind: 'text_timer', ms: undefined };
+  const [head = ''] = text.text.split('\n', 1);
   const { running } = state;
+  const isOwn = running?.stage === 'command' && running.command.response?.test(head) === true;
+  if (text.endsAt === 'silence') {
+    const urc: AtEffect = { kind: 'urc', line: head, pdu: undefined };
+    if (!isOwn) return [closed, [stop, urc]];
+    const [next, effects] = settle(closed, { kind: 'timeout', stage: 'command', lines: [] }, 1);
+    return [next, [stop, urc, ...effects]];
+  }
+  const [next, effects] =
+    isOwn && running && isEnded(text)
+      ? takeText(closed, running, text.text)
+      : ([closed, [{ kind: 'urc', line: text.text, pdu: undefined }]] satisfies AtStep);
+  return [next, [stop, ...effects]];
+}
+
+/** A line that is no part of another. */
+function takeWhole(state: AtState, line: string): AtStep {
+  const { running } = state;
+  if (isCallResult(line)) return [state, [{ kind: 'urc', line, pdu: undefined }]];
   if (!running) return takeIdleLine(state, line);
   if (line === running.command.text || line === 'AT') return takeEcho(state, running);
   if (line === running.command.payload?.text) return [state, []];
-  const final = parseFinalResult(line);
+  const final = finalResultOf(running.command, line);
+  if (final === 'call') return [state, [{ kind: 'urc', line, pdu: undefined }]];
   if (final === 'OK') return takeOk(state, running);
-  if (final) return takeError(state, running, final, line);
+  if (final) return takeError(state, running, final);
   return takeText(state, running, line);
 }
 
+function finalResultOf(command: AtCommand, line: string): FinalResult | 'call' | undefined {
+  return parseFinalResult(line) ?? (command.numeric === true ? parseNumericResult(line) : undefined);
+}
+
 function takeIdleLine(state: AtState, line: string): AtStep {
-  if (parseFinalResult(line)) {
-    return [{ ...state, owed: Math.max(0, state.owed - 1) }, [{ kind: 'stray', line }]];
-  }
-  return [state, [{ kind: 'urc', line, pdu: undefined }]];
+  if (!parseFinalResult(line)) return [state, [{ kind: 'urc', line, pdu: undefined }]];
+  const stray: AtEffect = { kind: 'stray', line };
+  return state.owed > 0 ? [{ ...state, owed: state.owed - 1 }, [stray]] : [state, [stray, { kind: 'slip' }]];
 }
 
 function takeEcho(state: AtState, running: Running): AtStep {
@@ -204,10 +266,7 @@ function takeOk(state: AtState, running: Running): AtStep {
   return rearm(state, { ...running, okSeen: true }, running.command.payload?.graceMs ?? 0);
 }
 
-function takeError(state: AtState, running: Running, error: FinalError, line: string): AtStep {
-  // NO CARRIER ends somebody's incoming call; it says nothing about the prompt or the payload.
-  if (running.stage !== 'command' && line === 'NO CARRIER')
-    return [state, [{ kind: 'urc', line, pdu: undefined }]];
+function takeError(state: AtState, running: Running, error: FinalError): AtStep {
   const outcome: AtOutcome = { kind: 'error', stage: running.stage, error, lines: [...running.lines] };
   const [next, effects] = settle(state, outcome, running.probes);
   return [next, running.stage === 'prompt' ? [{ kind: 'ignore_prompt' }, ...effects] : effects];
@@ -234,6 +293,8 @@ function takePrompt(state: AtState): AtStep {
   const { running } = state;
   const payload = running?.command.payload;
   if (!running || !payload || running.stage !== 'prompt') return [state, [{ kind: 'stray', line: '>' }]];
+  // Within a text it is the text's own; nothing is written on the word of somebody else.
+  if (state.text !== undefined) return [state, [{ kind: 'await_prompt' }]];
   if (running.abandon) {
     const [next, effects] = settle(state, { kind: 'cancelled', because: running.abandon }, 1);
     return [next, [{ kind: 'write', bytes: ESC }, ...effects]];
@@ -272,13 +333,16 @@ function cancel(state: AtState): AtStep {
 }
 
 function lose(state: AtState, cause: Error): AtStep {
-  if (state.lost) return [state, []];
   const { running } = state;
   const lostState: AtState = { ...initialAtState, lost: cause };
+  const timers: AtEffect[] = [
+    { kind: 'timer', ms: undefined },
+    { kind: 'text_timer', ms: undefined },
+  ];
   const settled: AtEffect[] = running
     ? [{ kind: 'settle', id: running.id, outcome: { kind: 'lost', stage: running.stage, cause } }]
     : [];
-  return [lostState, [{ kind: 'timer', ms: undefined }, { kind: 'ignore_prompt' }, ...settled]];
+  return [lostState, [...timers, { kind: 'ignore_prompt' }, ...settled]];
 }
 
 /** Ends the running command; `owed` final result codes may still come. */

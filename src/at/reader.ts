@@ -7,6 +7,9 @@ export const PROMPT = '>';
 /** Longest line kept, in octets; the longest real one is a `+CMGL` PDU of some 350. */
 const maxLineOctets = 4096;
 
+/** A result code that no LF ends: a number, or a word where S4 (V.250 6.2.2) was changed. */
+const bareResult = /(?:^|[\r\0]) *(?:\d|OK|ERROR)[ \0]*\r[\r\0 ]*$/;
+
 /**
  * Bytes → lines, bounded. A line ends with LF; CR (also doubled) and blanks around it fall off. The prompt has no
  * newline, so while, and only while, {@link promptAwaited} is set, a pending `>` is yielded at once as {@link PROMPT}; this fits
@@ -15,6 +18,8 @@ const maxLineOctets = 4096;
 export class LineReader extends ReadlineParser {
   /** Set it right before a command that is answered by a prompt; it clears itself when the prompt was seen. */
   promptAwaited = false;
+  /** Set while a modem may answer as `ATV0` makes it: a result code then ends with CR, and no LF follows (V.250 6.2.6). */
+  bareResultAwaited = false;
   /** Lines dropped because they were longer than 4096 octets (noise, wrong baud rate). */
   droppedLines = 0;
   #discarding = false;
@@ -26,6 +31,7 @@ export class LineReader extends ReadlineParser {
   override _transform(chunk: Buffer, encoding: BufferEncoding, done: TransformCallback): void {
     super._transform(this.#afterDiscarded(chunk), encoding, () => undefined);
     if (this.promptAwaited && /(?:^|\r) *> *$/.test(this.buffer.toString('latin1'))) this.#takePrompt();
+    if (this.bareResultAwaited && bareResult.test(this.buffer.toString('latin1'))) this.#takeBuffer();
     if (this.buffer.length > maxLineOctets) {
       this.buffer = Buffer.alloc(0);
       this.#discarding = true;
@@ -60,6 +66,12 @@ export class LineReader extends ReadlineParser {
     const lineFeed = chunk.indexOf('\n');
     this.#discarding = lineFeed < 0;
     return lineFeed < 0 ? Buffer.alloc(0) : chunk.subarray(lineFeed + 1);
+  }
+
+  #takeBuffer(): void {
+    const line = this.buffer;
+    this.buffer = Buffer.alloc(0);
+    this.push(line);
   }
 
   #takePrompt(): void {

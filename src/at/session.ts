@@ -1,6 +1,6 @@
 import type { LinkListener, OpenLink, SerialLink } from '../serial/link.js';
 import { AtCancelled, AtCommandError, AtLinkLost, AtNoResult, AtTimeout } from './errors.js';
-import { isKnownUrc, isPduLine, isSecondLine, parseFinalResult } from './lines.js';
+import { isKnownUrc, isPduLine, parseFinalResult, parseNumericResult } from './lines.js';
 import {
   type AtCommand,
   type AtEffect,
@@ -11,6 +11,7 @@ import {
   initialAtState,
   step,
 } from './machine.js';
+import { beginText } from './open-text.js';
 import { LineReader, PROMPT } from './reader.js';
 import { isSecret, redactAtLine } from './redact.js';
 
@@ -58,6 +59,18 @@ const leastPduDigits = 16;
 /** How long a bare `AT` may take, and how often it is tried, before the modem counts as silent. */
 const syncTimeoutMs = 1000;
 
+/** Results on, in words, and no echo (V.250 6.2.5, 6.2.6, 6.2.4), written blind: somebody may have left Q1 or V0 in the modem. */
+const speakUp = 'ATQ0V1E0';
+
+/** How often more an answer may turn out to be an older one's, or a number, before the modem counts as out of its mind. */
+const mostStrays = 8;
+
+/** How {@link AtSession.synchronise} goes about it. */
+export interface SynchroniseOptions {
+  /** Nothing is known of the modem's settings: results as numbers are understood, and switched back to words, as is silence. */
+  mayBeMute?: boolean;
+}
+
 /**
  * The AT dialogue over one link: commands take turns, each with its own timeout, and every one of them settles: with its
  * information responses, or with an `AtCommandError`, `AtTimeout`, `AtLinkLost`, `AtCancelled` or `AtNoResult`.
@@ -68,11 +81,21 @@ export class AtSession {
   guardMs: number;
   /** True when the modem has echoed the last command. */
   echoes = false;
+  /**
+   * How often the dialogue was found out of step: a result nobody was owed, or a question that was answered with OK alone. What was read
+   * while this counted up may have answered another question.
+   */
+  slips = 0;
   readonly #listener: AtSessionListener;
   readonly #reader = new LineReader();
   #link: SerialLink | undefined;
   #state: AtState = initialAtState;
   #timer: NodeJS.Timeout | undefined;
+  #textTimer: NodeJS.Timeout | undefined;
+  /** A result came as a number. */
+  #saysNumbers = false;
+  /** Questions that this modem answers with OK alone, in step or not. */
+  readonly #terse = new Set<string>();
   #waiter: Waiter | undefined;
   #nextId = 1;
   /** The end of the line of those who wait for their turn. */
@@ -116,12 +139,20 @@ export class AtSession {
 
   /**
    * Sends one command when its turn comes; resolves with its information responses. If an earlier one was given up, the dialogue is
-   * brought back into step before, so that a late reply to that one answers nothing of this one's.
+   * brought back into step before, so that a late reply to that one answers nothing of this one's. A question that OK alone seems to answer
+   * was answered by somebody else's OK: the dialogue is brought back into step, and it is asked once more.
    */
   execute(command: AtCommand, options: ExecuteOptions = {}): Promise<string[]> {
     return this.#inTurn(async () => {
       if (this.needsSynchronising && !options.outOfStep) await this.#synchronise(2);
-      return this.#run(command, options);
+      const lines = await this.#run(command, options);
+      if (lines.length > 0 || !owesResponse(command) || this.#terse.has(command.text)) return lines;
+      this.slips += 1;
+      this.#state = { ...this.#state, owed: this.#state.owed + 1 };
+      await this.#synchronise(2);
+      const again = await this.#run(command, options);
+      if (again.length === 0) this.#terse.add(command.text);
+      return again;
     });
   }
 
@@ -130,8 +161,8 @@ export class AtSession {
    * there), then a bare `AT` must be answered, and results still owed for commands that were given up must have come, or
    * stayed away for a second. Rejects with `AtTimeout` when the modem is silent for `attempts` tries.
    */
-  synchronise(attempts: number): Promise<void> {
-    return this.#inTurn(() => this.#synchronise(attempts));
+  synchronise(attempts: number, options: SynchroniseOptions = {}): Promise<void> {
+    return this.#inTurn(() => this.#synchronise(attempts, options));
   }
 
   /** Ends the session as lost although the link is open, as when the modem says that it rebooted. */
@@ -151,19 +182,36 @@ export class AtSession {
     return result;
   }
 
-  async #synchronise(attempts: number): Promise<void> {
-    for (let attempt = 1; ; attempt += 1) {
-      this.#write(ESC);
-      await this.#pause(Math.max(20, this.guardMs));
-      try {
-        await this.#run({ text: 'AT', timeoutMs: syncTimeoutMs }, {});
-        if (await this.#settleDebts()) return;
-      } catch (error) {
-        if (error instanceof AtLinkLost) throw error;
-        // An ERROR is an answer too, perhaps an older command's: ask again until AT is answered by OK.
-        if (attempt >= attempts)
-          throw error instanceof AtTimeout ? error : new AtTimeout('AT', 'command', []);
+  async #synchronise(attempts: number, { mayBeMute = false }: SynchroniseOptions = {}): Promise<void> {
+    let echoed = false;
+    this.#saysNumbers = false;
+    this.#reader.bareResultAwaited = mayBeMute;
+    try {
+      for (let attempt = 1; ; attempt += 1) {
+        this.#write(ESC);
+        await this.#pause(Math.max(20, this.guardMs));
+        // Silence to AT may be Q1: every other time the question is the cure.
+        const isCure = mayBeMute && (this.#saysNumbers || attempt % 2 === 0);
+        this.#saysNumbers = false;
+        try {
+          await this.#run(
+            { text: isCure ? speakUp : 'AT', timeoutMs: syncTimeoutMs, numeric: mayBeMute },
+            {},
+          );
+          echoed ||= this.echoes;
+          if (!this.#saysNumbers && (await this.#settleDebts())) return;
+          if (attempt >= attempts + mostStrays) throw new AtTimeout('AT', 'command', []);
+        } catch (error) {
+          if (error instanceof AtLinkLost) throw error;
+          echoed ||= this.echoes;
+          // An ERROR is an answer too, perhaps an older command's: ask again until AT is answered by OK.
+          if (attempt >= attempts)
+            throw error instanceof AtTimeout ? error : new AtTimeout('AT', 'command', []);
+        }
       }
+    } finally {
+      this.echoes ||= echoed;
+      this.#reader.bareResultAwaited = false;
     }
   }
 
@@ -209,6 +257,7 @@ export class AtSession {
   #takeLine(line: string): void {
     if (this.#state.lost) return;
     this.#traceFromModem(line);
+    if (this.#reader.bareResultAwaited && parseNumericResult(line) !== undefined) this.#saysNumbers = true;
     if (line === PROMPT) {
       const { options } = this.#waiter ?? {};
       if (options?.mayCommit?.() === false) this.#feed({ kind: 'cancel' });
@@ -240,6 +289,14 @@ export class AtSession {
         clearTimeout(this.#timer);
         if (effect.ms !== undefined)
           this.#timer = setTimeout(() => this.#feed({ kind: 'timeout' }), effect.ms);
+        break;
+      case 'text_timer':
+        clearTimeout(this.#textTimer);
+        if (effect.ms !== undefined)
+          this.#textTimer = setTimeout(() => this.#feed({ kind: 'text_over' }), effect.ms);
+        break;
+      case 'slip':
+        this.slips += 1;
         break;
       case 'settle':
         this.#settle(effect.outcome);
@@ -273,15 +330,18 @@ export class AtSession {
    */
   #traceFromModem(line: string): void {
     if (!this.#wantsTrace()) return;
-    const { running, urcHead } = this.#state;
-    const isOwnWord = line === PROMPT || parseFinalResult(line) !== undefined || /^[+^#*$]/.test(line);
+    const { running, text } = this.#state;
+    const isFinal = parseFinalResult(line) !== undefined;
     const isAsked = running?.command.response?.test(line) === true || line === running?.command.text;
-    const isBody = urcHead !== undefined && isSecondLine(urcHead, line);
-    const isWord = !isBody && (isOwnWord || isAsked || isKnownUrc(line));
+    const isNumber = running?.command.numeric === true && parseNumericResult(line) !== undefined;
+    const isWord =
+      line === PROMPT || isFinal || isAsked || isNumber || /^[+^#*$]/.test(line) || isKnownUrc(line);
     const isTellable = isSecret(running?.command.text)
-      ? isAsked || parseFinalResult(line) !== undefined
+      ? isAsked || isFinal
       : isWord || (isPduLine(line) && line.length >= leastPduDigits);
-    this.#trace('<', isTellable ? line : `<${line.length} characters>`);
+    if (text !== undefined || !isTellable) return this.#trace('<', `<${line.length} characters>`);
+    // Of a text that only begins here, its name.
+    this.#trace('<', beginText(line) === undefined ? line : line.replace(/".*/, '"…'));
   }
 
   #trace(direction: '>' | '<', line: string): void {
@@ -303,6 +363,12 @@ export class AtSession {
     this.#onNextLine?.();
     this.#listener.onLost(cause);
   }
+}
+
+/** {@link AtCommand.owesResponse}, or its default. */
+function owesResponse(command: AtCommand): boolean {
+  if (command.response === undefined || command.payload !== undefined) return false;
+  return command.owesResponse ?? !command.text.includes('=');
 }
 
 function outcomeError(command: string, outcome: Exclude<AtOutcome, { kind: 'ok' }>): Error {

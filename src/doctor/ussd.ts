@@ -1,7 +1,8 @@
 import { ControlError } from '../control/protocol.js';
 import { escapeControls } from '../foreign.js';
-import { characterSet, requestUssd, UssdTimeout } from '../modem/inquiry.js';
+import { characterSet } from '../modem/inquiry.js';
 import type { Modem } from '../modem/modem.js';
+import { requestUssd, UssdTimeout } from '../modem/ussd.js';
 import { decodeUssd, encodeUssd } from './ussd-text.js';
 
 /** What the carrier said, as JSON. */

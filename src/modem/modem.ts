@@ -117,7 +117,7 @@ export class Modem {
    * (ATZ is an ERROR on some, AT&F clears vendors' settings, CLAC stalls). Rejects with `AtTimeout` when it is silent.
    */
   async wake(attempts: number): Promise<void> {
-    await this.#session.synchronise(attempts);
+    await this.#session.synchronise(attempts, { mayBeMute: true });
     this.#echoedAtWake = this.#session.echoes;
     this.#isInPduMode = false;
     this.#indications = new Indications();
@@ -144,7 +144,7 @@ export class Modem {
       const names = initCommands(text).map((name) => name.replace(/[^A-Z0-9_]/g, '\\$&'));
       // Its own responses must not pass for news of the modem's.
       const response = new RegExp(`^(?:${names.join('|')}):`, 'i');
-      const isDone = await this.#wonder({ text, response, timeoutMs: simMs });
+      const isDone = await this.#wonder({ text, response, timeoutMs: simMs, owesResponse: false });
       if (isDone === undefined) refused.push([index, text]);
     }
     this.#initToDo = refused;
@@ -253,6 +253,7 @@ export class Modem {
     if (!this.#isInPduMode) {
       if (!(await this.#wonder({ text: 'AT+CMGF=0', timeoutMs: simMs }))) return false;
       this.#isInPduMode = true;
+      await this.quietUssd();
       await this.#initialise();
     }
     await this.routeIndications();
@@ -405,11 +406,30 @@ export class Modem {
   }
 
   /**
-   * One command of the other rooms that spell AT (`storage.ts`, `inquiry.ts`): its information responses, undefined when the modem said an
+   * One command of the other rooms that spell AT (`storage.ts`, `ussd.ts`): its information responses, undefined when the modem said an
    * error. Rejects with `AtTimeout` or `AtLinkLost`.
    */
-  ask(text: string, response: RegExp | undefined, timeoutMs: number): Promise<string[] | undefined> {
-    return this.#attempt({ text, timeoutMs, ...(response ? { response } : {}) });
+  ask(
+    text: string,
+    response: RegExp | undefined,
+    timeoutMs: number,
+    owesResponse?: boolean,
+  ): Promise<string[] | undefined> {
+    const owes = owesResponse === undefined ? {} : { owesResponse };
+    return this.#attempt({ text, timeoutMs, ...owes, ...(response ? { response } : {}) });
+  }
+
+  /** How often the dialogue was found out of step; see `AtSession.slips`. */
+  get slips(): number {
+    return this.#session.slips;
+  }
+
+  /**
+   * No USSD that nobody asked for (27.007 7.15): its text is the network's, and could hold whatever a reply does. `simgate ussd` switches it on for
+   * as long as it asks.
+   */
+  async quietUssd(): Promise<void> {
+    await this.#ornament({ text: 'AT+CUSD=0', timeoutMs: quickMs });
   }
 
   /** As {@link ask}, but an error is told too. */

@@ -73,7 +73,7 @@ async function disproof(
 ): Promise<{ why: string; isSilent: boolean } | undefined> {
   if (candidates === 1 && !isWanted && (!place.needsProof || place.hasProven)) return undefined;
   try {
-    await session.synchronise(proofAttempts);
+    await session.synchronise(proofAttempts, { mayBeMute: true });
     if (isWanted && !isWanted(await modem.imei()))
       return { why: 'belongs to a modem with another IMEI', isSilent: false };
     if (place.needsProof && !place.hasProven && !(await answersAsModem(modem)))

@@ -20,6 +20,8 @@ const submit: AtCommand = {
   payload: { text: pdu, resultTimeoutMs: 180, probeAfterMs: 60, graceMs: 10, echoMeansReset: true },
 };
 const query: AtCommand = { text: 'AT+CREG?', response: /^\+CREG: *\d+ *, *\d/, timeoutMs: 5 };
+const read: AtCommand = { text: 'AT+CMGR=4', response: /^\+CMGR:/, timeoutMs: 5 };
+const bare: AtCommand = { text: 'ATQ0V1E0', timeoutMs: 1, numeric: true };
 
 /** Feeds events and gives back every effect. */
 function play(events: AtEvent[], from: AtState = initialAtState): { state: AtState; effects: AtEffect[] } {
@@ -37,6 +39,7 @@ const start = (command: AtCommand, id = 1): AtEvent => ({ kind: 'start', id, com
 const line = (text: string): AtEvent => ({ kind: 'line', text });
 const prompt: AtEvent = { kind: 'prompt' };
 const timeout: AtEvent = { kind: 'timeout' };
+const textOver: AtEvent = { kind: 'text_over' };
 const outcomes = (effects: AtEffect[]): AtOutcome[] =>
   effects.flatMap((effect) => (effect.kind === 'settle' ? [effect.outcome] : []));
 const writes = (effects: AtEffect[]): string[] =>
@@ -80,12 +83,92 @@ describe('a command', () => {
   test.each([
     ['ERROR', { kind: 'ERROR', code: undefined, text: 'ERROR' }],
     ['COMMAND NOT SUPPORT', { kind: 'ERROR', code: undefined, text: 'COMMAND NOT SUPPORT' }],
+    ['COMMAND NO RESPONSE!', { kind: 'ERROR', code: undefined, text: 'COMMAND NO RESPONSE!' }],
+    ['TOO MANY PARAMETERS', { kind: 'ERROR', code: undefined, text: 'TOO MANY PARAMETERS' }],
+    ['ERROR: 5', { kind: 'ERROR', code: undefined, text: 'ERROR: 5' }],
+    ['ERROR:53', { kind: 'ERROR', code: undefined, text: 'ERROR:53' }],
+    ['+CIS ERROR:602', { kind: 'ERROR', code: undefined, text: '+CIS ERROR:602' }],
+    ['+EXT ERROR: 3', { kind: 'ERROR', code: undefined, text: '+EXT ERROR: 3' }],
     ['+CME ERROR: 14', { kind: 'CME', code: 14, text: '14' }],
+    ['+CME ERROR 14', { kind: 'CME', code: 14, text: '14' }],
+    ['+CMS ERROR:500', { kind: 'CMS', code: 500, text: '500' }],
+    ['+CME ERROR: SIM not inserted', { kind: 'CME', code: undefined, text: 'SIM not inserted' }],
     ['+CMS ERROR: 500', { kind: 'CMS', code: 500, text: '500' }],
     ['+CMS ERROR: Unknown error', { kind: 'CMS', code: undefined, text: 'Unknown error' }],
   ])('ends with %s', (text, error) => {
     const { effects } = play([start(query), line(text)]);
     expect(outcomes(effects)).toEqual([{ kind: 'error', stage: 'command', error, lines: [] }]);
+  });
+
+  // A missed call, or somebody on the port's other end: whatever stage our own command is in, that is not its result.
+  test.each([
+    'NO CARRIER',
+    'BUSY',
+    'NO ANSWER',
+    'NO DIALTONE',
+    'NO DIAL TONE',
+    'RING',
+    'CONNECT',
+    'CONNECT 9600',
+  ])('does not end with %s', (result) => {
+    const own = play([start(query), line(result), line('+CREG: 0,1'), line('OK')]);
+    expect(outcomes(own.effects)).toEqual([{ kind: 'ok', lines: ['+CREG: 0,1'] }]);
+    expect(own.effects).toContainEqual({ kind: 'urc', line: result, pdu: undefined });
+    const owed = play([start(query), timeout, line(result)]);
+    expect(owed.state.owed).toBe(1);
+  });
+
+  test('is not answered by numbers, unless nothing is known of the modem yet', () => {
+    expect(outcomes(play([start(query), line('0'), line('4')]).effects)).toEqual([]);
+    expect(outcomes(play([start(bare), line('2'), line('0')]).effects)).toEqual([{ kind: 'ok', lines: [] }]);
+    expect(outcomes(play([start(bare), line('4')]).effects)).toMatchObject([{ kind: 'error' }]);
+  });
+
+  test('is not answered by the lines of a USSD text, which comes as a whole', () => {
+    const menu = ['+CUSD: 0,"Menu', 'OK', '+CREG: 0,3', 'START', 'NO CARRIER', 'end",15'];
+    const { effects } = play([start(query), ...menu.map(line), line('+CREG: 0,1'), line('OK')]);
+    expect(outcomes(effects)).toEqual([{ kind: 'ok', lines: ['+CREG: 0,1'] }]);
+    expect(effects.filter((e) => e.kind === 'urc')).toEqual([
+      { kind: 'urc', line: menu.join('\n'), pdu: undefined },
+    ]);
+  });
+
+  test('is answered again when a quote that never ends has had its time', () => {
+    const { effects, state } = play([
+      start(query),
+      line('+CIEV: 10,"2620'),
+      line('OK'),
+      textOver,
+      line('OK'),
+    ]);
+    expect(outcomes(effects)).toEqual([{ kind: 'ok', lines: [] }]);
+    expect(state.text).toBeUndefined();
+  });
+
+  test('is answered again when a text has had all the octets or lines that one may have', () => {
+    for (const filler of ['x'.repeat(300), 'x']) {
+      const flood = Array.from({ length: 191 }, () => line(filler));
+      const { effects } = play([start(query), line('+CUSD: 0,"'), ...flood, line('OK')]);
+      expect(outcomes(effects)).toEqual([{ kind: 'ok', lines: [] }]);
+    }
+  });
+
+  test('for a stored SMS that comes in text mode is given up, for its OK may be the sender’s', () => {
+    const { effects, state } = play([
+      start(read),
+      line('+CMGR: "REC UNREAD","+4915112345678",,"26/11/23,10:00:00+04"'),
+      line('OK'),
+      line('+CMGR: 0,,25'),
+      line('OK'),
+      textOver,
+    ]);
+    expect(outcomes(effects)).toEqual([{ kind: 'timeout', stage: 'command', lines: [] }]);
+    expect(state.owed).toBe(1);
+  });
+
+  test('tells that an earlier one took a foreign result for its own', () => {
+    const { effects } = play([start(query), line('OK'), line('+CREG: 0,1'), line('OK')]);
+    expect(effects.filter((e) => e.kind === 'slip')).toHaveLength(1);
   });
 
   test('that was given up leaves a debt, which its late final result pays', () => {
@@ -146,6 +229,14 @@ describe('a payload', () => {
     expect(effects.filter((e) => e.kind === 'timer').map((e) => e.ms)).toEqual([10, 60, 60, 60, undefined]);
   });
 
+  test('is not answered by a USSD text that holds a +CMGS and an OK, nor is its prompt found there', () => {
+    const text = [line('+CUSD: 1,"Menu'), line('+CMGS: 12'), line('OK'), line('end",15')];
+    expect(outcomes(play([start(submit), prompt, ...text]).effects)).toEqual([]);
+    const before = play([start(submit), line('+CUSD: 1,"Menu'), prompt]);
+    expect(writes(before.effects)).toEqual(['AT+CMGS=10\r']);
+    expect(writes(play([line('end",15'), prompt], before.state).effects)).toEqual([pdu + CTRL_Z]);
+  });
+
   test('is not answered by NO CARRIER, which ends somebody else’s call', () => {
     const { effects } = play([start(submit), prompt, line('NO CARRIER'), line('+CMGS: 1'), line('OK')]);
     expect(outcomes(effects)).toEqual([{ kind: 'ok', lines: ['+CMGS: 1'] }]);
@@ -156,11 +247,73 @@ describe('a payload', () => {
       start(submit),
       prompt,
       line('+CMT: "+4915112345678",,"26/11/23,10:00:00+04"'),
+      line('Hello'),
       line('+CMGS: 7'),
       line('OK'),
     ]);
     expect(outcomes(effects)).toEqual([]);
   });
+});
+
+describe('a text', () => {
+  test.each([
+    ['+CUSD: 0,"Balance: 3 EUR",15'],
+    ['+CUSD: 0,"Balance: 3 EUR"'],
+    ['+CUSD: 0,"say "yes"",15'],
+    ['+CUSD: 0,"",15'],
+    ['+CUSD: 4'],
+    ['+ZDONR: "Opera"tor",262,1,"CS_PS","ROAM_OFF"'],
+    ['+CIEV: 10,"26201","Operator","Operator",0,0'],
+    ['*PSUTTZ: 2026,11,23,12,0,0,"+4",0'],
+    ['+COPS: (2,"Network","Net","26201",7),,(0,1,2),(0,1,2)'],
+    ['$GPRMC,120000.00,A,"'],
+    ['say "yes'],
+  ])('of one line is over with it: %s', (whole) => {
+    const { state, effects } = play([line(whole)]);
+    expect(state.text).toBeUndefined();
+    expect(effects).toEqual([{ kind: 'urc', line: whole, pdu: undefined }]);
+  });
+
+  test.each([
+    [['+CUSD: 0,"', 'OK', '"']],
+    [['+CUSD: 0,"Menu', 'OK', 'end",15']],
+    [['+CUSD: 0,"press "1", then', 'OK', '"2"', 'or "3" ,  now",72']],
+    [['^XYZ: 3,"one', 'ERROR', 'two",4,"five"']],
+    [['*NAME: "', 'OK', 'x"']],
+  ])('of several lines is over with its closing quote: %j', (lines) => {
+    for (let upTo = 1; upTo < lines.length; upTo += 1) {
+      const { state, effects } = play(lines.slice(0, upTo).map(line));
+      expect(state.text).toBeDefined();
+      expect(effects.filter(({ kind }) => kind !== 'text_timer')).toEqual([]);
+    }
+    expect(play(lines.map(line)).effects).toContainEqual({
+      kind: 'urc',
+      line: lines.join('\n'),
+      pdu: undefined,
+    });
+  });
+
+  test.each([
+    ['+CMT: "+4915112345678",,"26/11/23,10:00:00+04"'],
+    ['+CMT: "+4915112345678",,"26/11/23,10:00:00+04",145,4,0,0,"+491710760000",145,12'],
+    ['+CBM: 1,50,1,1,1'],
+    ['+CMGL: 3,"REC UNREAD","+4915112345678",,"26/11/23,10:00:00+04"'],
+  ])('of an SMS in text mode says nowhere where it ends, so that only time does: %s', (head) => {
+    const { state, effects } = play([line(head), line('Hello'), line('OK'), line('RDY'), textOver]);
+    expect(state.text).toBeUndefined();
+    expect(effects.filter(({ kind }) => kind === 'urc')).toEqual([
+      { kind: 'urc', line: head, pdu: undefined },
+    ]);
+  });
+
+  test.each(['+CMT: ,25', '+CMT: "",25', '+CMT: "Alice",25', '+CDS: 25', '+CDS: ,25', '+CBM: 88'])(
+    'is none where a PDU follows: %s',
+    (head) => {
+      const { state, effects } = play([line(head), line('0006D60B')]);
+      expect(state).toEqual(initialAtState);
+      expect(effects).toEqual([{ kind: 'urc', line: head, pdu: '0006D60B' }]);
+    },
+  );
 });
 
 /**
@@ -176,6 +329,9 @@ describe('explored exhaustively', () => {
     responseAfterPayload: boolean;
     okAfterPayload: boolean;
     timerArmed: boolean;
+    /** Somebody else's text is open; what it says is nobody's answer. */
+    textOpen: 'quote' | 'silence' | undefined;
+    textTimerArmed: boolean;
     lost: boolean;
   }
   const idle: Monitor = {
@@ -186,22 +342,35 @@ describe('explored exhaustively', () => {
     responseAfterPayload: false,
     okAfterPayload: false,
     timerArmed: false,
+    textOpen: undefined,
+    textTimerArmed: false,
     lost: false,
   };
+  const ussdHead = '+CUSD: 0,"Menu';
+  const ussdEnd = 'end",15';
+  const textModeHeads = ['+CMT: "x",,"y"', '+CMGR: "REC READ","x",,"y"'];
+  const callResults = ['NO CARRIER', 'CONNECT 9600'];
   const events: AtEvent[] = [
     start(submit, 1),
     start(query, 1),
+    start(read, 1),
+    start(bare, 1),
     line('OK'),
     line('ERROR'),
     line('+CMS ERROR: 38'),
     line('+CMGS: 7'),
     line('+CREG: 0,1'),
     line('+CREG: 1'),
-    line('RING'),
-    line('NO CARRIER'),
+    line('0'),
+    line('COMMAND NO RESPONSE!'),
+    ...callResults.map(line),
     line('+CDS: 25'),
     line('0006D60B'),
-    line('+CMT: "x",,"y"'),
+    line('+CMGR: 0,,25'),
+    ...textModeHeads.map(line),
+    line(ussdHead),
+    line(ussdEnd),
+    textOver,
     line(submit.text),
     line(pdu),
     line('\\x02garbage'),
@@ -211,34 +380,62 @@ describe('explored exhaustively', () => {
     { kind: 'lost', cause: new Error('gone') },
   ];
 
+  /** The same future in fewer words: without the lines of a text that cannot end it, of which there may be any number. */
+  function shorter(state: AtState): AtState {
+    if (state.text === undefined) return state;
+    const [head, ...lines] = state.text.text.split('\n');
+    const quotes = lines.filter((each) => each.includes('"')).slice(-1);
+    return { ...state, text: { ...state.text, text: [head, ...quotes, 'x'].join('\n'), lines: 2 } };
+  }
+
+  function isForeign(before: Monitor, event: AtEvent): boolean {
+    if (event.kind !== 'line') return false;
+    return before.textOpen !== undefined || callResults.includes(event.text);
+  }
+
+  function noteText(m: Monitor, before: Monitor, event: AtEvent): void {
+    if (event.kind === 'text_over' || event.kind === 'lost') m.textOpen = undefined;
+    if (event.kind !== 'line' || before.lost) return;
+    if (before.textOpen === 'quote' && event.text === ussdEnd) m.textOpen = undefined;
+    if (before.textOpen !== undefined) return;
+    if (event.text === ussdHead) m.textOpen = 'quote';
+    if (textModeHeads.includes(event.text)) m.textOpen = 'silence';
+  }
+
   /** One step with every promise checked; gives the monitor after it. */
   function check(state: AtState, monitor: Monitor, event: AtEvent): [AtState, Monitor] {
     const [next, effects] = step(state, event);
     const m = { ...monitor };
     if (event.kind === 'start') {
-      Object.assign(m, {
-        ...idle,
-        running: true,
-        withPayload: event.command.payload !== undefined,
-        lost: monitor.lost,
-      });
+      const { lost, textOpen, textTimerArmed } = monitor;
+      const withPayload = event.command.payload !== undefined;
+      Object.assign(m, { ...idle, running: true, withPayload, lost, textOpen, textTimerArmed });
     }
-    if (event.kind === 'prompt' && m.running) m.promptSeen = true;
+    if (event.kind === 'prompt' && m.running && m.textOpen === undefined) m.promptSeen = true;
     if (event.kind === 'lost') m.lost = true;
-    if (event.kind === 'line' && m.payloadWrites > 0) {
+    if (event.kind === 'line' && m.payloadWrites > 0 && !isForeign(monitor, event)) {
       if (event.text === '+CMGS: 7') m.responseAfterPayload = true;
       if (event.text === 'OK') m.okAfterPayload = true;
+    }
+    noteText(m, monitor, event);
+    if (isForeign(monitor, event)) {
+      const answers = effects.filter(({ kind }) => kind === 'settle' || kind === 'write' || kind === 'stray');
+      expect(answers, 'what is foreign answers nobody and pays nothing').toEqual([]);
+      expect(next.owed).toBe(state.owed);
     }
     for (const effect of effects) applyEffect(m, monitor, effect, event);
     expect(next.running !== undefined, 'a running command and an unsettled caller are the same').toBe(
       m.running,
     );
     if (!m.lost) expect(m.timerArmed, 'whoever waits has a timer, and nobody else').toBe(m.running);
-    return [next, m];
+    expect(m.textTimerArmed, 'a text that is open has its time, and no other').toBe(m.textOpen !== undefined);
+    return [shorter(next), m];
   }
 
   function applyEffect(m: Monitor, before: Monitor, effect: AtEffect, event: AtEvent): void {
     if (effect.kind === 'timer') m.timerArmed = effect.ms !== undefined;
+    if (effect.kind === 'text_timer') m.textTimerArmed = effect.ms !== undefined;
+    if (effect.kind === 'slip') expect(before.running, 'only what nobody waited for is a slip').toBe(false);
     if (effect.kind === 'write') {
       expect(before.lost, 'nothing is written to a lost link').toBe(false);
       if (effect.bytes.includes(CTRL_Z)) {
@@ -273,6 +470,8 @@ describe('explored exhaustively', () => {
       for (const [state, monitor] of frontier) {
         for (const event of events) {
           if (event.kind === 'start' && state.running) continue; // callers take turns: tested above
+          // Quotes within a text come in pairs: else nobody could tell its last one.
+          if (monitor.textOpen === 'quote' && event.kind === 'line' && event.text === ussdHead) continue;
           transitions += 1;
           const [next, after] = check(state, monitor, event);
           const key = JSON.stringify([next, after, next.lost !== undefined]);
@@ -288,10 +487,9 @@ describe('explored exhaustively', () => {
     for (const key of seen) {
       const [state] = JSON.parse(key) as [AtState];
       if (!state.running) continue;
-      const revived: AtState = {
-        ...state,
-        running: { ...state.running, command: submit.text === state.running.command.text ? submit : query },
-      };
+      const { text } = state.running.command;
+      const command = [submit, query, read, bare].find((each) => each.text === text)!;
+      const revived: AtState = { ...state, running: { ...state.running, command } };
       expect(outcomes(play(Array(6).fill(timeout), revived).effects)).toHaveLength(1);
       expect(outcomes(play([{ kind: 'lost', cause: new Error('gone') }], revived).effects)).toHaveLength(1);
     }

@@ -169,6 +169,146 @@ describe('synchronising', () => {
   });
 });
 
+describe('a modem in which somebody left', () => {
+  /** Answers as V and Q say; `end` is what stands behind a result as a number. */
+  async function modemLeftWith(settings: { v: number; q: number; e: number }, end = '\r', start = '') {
+    const opened = await openSession();
+    const { link } = opened;
+    link.answer = (bytes) => {
+      if (bytes === '\x1b') return undefined;
+      const echo = settings.e === 1 ? bytes : '';
+      if (bytes === 'ATQ0V1E0\r') Object.assign(settings, { v: 1, q: 0, e: 0 });
+      if (settings.q === 1) return echo;
+      return echo + (settings.v === 1 ? '\r\nOK\r\n' : `${start}0${end}`);
+    };
+    return { ...opened, settings };
+  }
+  const inWords = { v: 1, q: 0, e: 0 };
+
+  test.each([
+    ['V0', { v: 0, q: 0, e: 0 }, '\r', ''],
+    ['V0 and echo', { v: 0, q: 0, e: 1 }, '\r', ''],
+    ['V0, whose results end with CR LF', { v: 0, q: 0, e: 1 }, '\r\n', ''],
+    ['V0, whose results end with two CR', { v: 0, q: 0, e: 0 }, '\r\r', ''],
+    ['V0, whose results begin with CR LF', { v: 0, q: 0, e: 1 }, '\r', '\r\n'],
+    ['V0, whose results end with CR NUL', { v: 0, q: 0, e: 0 }, '\r\0', '\r\0'],
+    ['Q1', { v: 1, q: 1, e: 0 }, '\r', ''],
+    ['Q1 and echo', { v: 1, q: 1, e: 1 }, '\r', ''],
+    ['Q1 and V0', { v: 0, q: 1, e: 0 }, '\r', ''],
+  ])('%s speaks in words again', async (_name, left, end, start) => {
+    const { session, settings, link } = await modemLeftWith(left, end, start);
+    const done = later(session.synchronise(2, { mayBeMute: true }));
+    await vi.advanceTimersByTimeAsync(4_000);
+    await done;
+    expect(settings).toEqual(inWords);
+    expect(session.needsSynchronising).toBe(false);
+    expect(link.written.join('')).not.toContain('\x1a');
+  });
+
+  test('V0 is not believed in mid-session: a line 0 answers nothing there', async () => {
+    const { session, link } = await openSession();
+    link.answer = () => '0\r\n';
+    const asked = later(session.execute({ text: 'AT+X', timeoutMs: 1_000 }));
+    await vi.advanceTimersByTimeAsync(1_000);
+    await expect(asked).rejects.toBeInstanceOf(AtTimeout);
+  });
+
+  test('V0 for good, whatever it is told, is given up', async () => {
+    const { session, link } = await openSession();
+    link.answer = (bytes) => (bytes === '\x1b' ? undefined : '0\r');
+    const done = later(session.synchronise(5, { mayBeMute: true }));
+    await vi.advanceTimersByTimeAsync(30_000);
+    await expect(done).rejects.toBeInstanceOf(AtTimeout);
+  });
+
+  test('an echo tells of it after the cure as well', async () => {
+    const { session } = await modemLeftWith({ v: 1, q: 1, e: 1 });
+    const done = later(session.synchronise(2, { mayBeMute: true }));
+    await vi.advanceTimersByTimeAsync(4_000);
+    await done;
+    expect(session.echoes).toBe(true);
+  });
+});
+
+describe('a dialogue that is one answer behind', () => {
+  const registered: AtCommand = { text: 'AT+CREG?', response: /^\+CREG: *\d+ *, *\d/, timeoutMs: 5_000 };
+
+  /** A modem in order, but for a result that it says before its answer to the command that `foreign` names. */
+  async function modemThatSays(results: string, before: string, answerMs = 50) {
+    const opened = await openSession();
+    let isDue = true;
+    opened.link.answer = (bytes) => {
+      if (bytes === '\x1b') return undefined;
+      const answer = bytes === 'AT+CREG?\r' ? '\r\n+CREG: 0,5\r\n\r\nOK\r\n' : '\r\nOK\r\n';
+      setTimeout(() => opened.link.say(answer), answerMs);
+      if (!isDue || bytes !== `${before}\r`) return undefined;
+      isDue = false;
+      return results;
+    };
+    return opened;
+  }
+
+  test.each([
+    ['at the question itself', 'AT+CREG?'],
+    ['at the setting before it', 'AT+CNMI=2,1'],
+  ])(
+    'is brought back into step, and the question asked again: an OK out of the air %s',
+    async (_where, before) => {
+      for (const answerMs of [1, 50, 900]) {
+        const { session } = await modemThatSays('\r\nOK\r\n', before, answerMs);
+        const set = later(session.execute({ text: 'AT+CNMI=2,1', timeoutMs: 5_000 }));
+        const asked = later(session.execute(registered));
+        await vi.advanceTimersByTimeAsync(15_000);
+        await set;
+        expect(await asked).toEqual(['+CREG: 0,5']);
+        expect(session.slips).toBeGreaterThan(0);
+        expect(session.needsSynchronising).toBe(false);
+      }
+    },
+  );
+
+  test('asks only once more what a modem answers with OK alone', async () => {
+    const { session, link } = await openSession();
+    link.answer = (bytes) => (bytes === '\x1b' ? undefined : '\r\nOK\r\n');
+    for (let time = 0; time < 3; time += 1) {
+      const asked = later(session.execute(registered));
+      await vi.advanceTimersByTimeAsync(5_000);
+      expect(await asked).toEqual([]);
+    }
+    expect(link.written.filter((bytes) => bytes === 'AT+CREG?\r')).toHaveLength(4);
+  });
+
+  test('may stay where OK alone is an answer: an empty slot is one', async () => {
+    const { session, link } = await openSession();
+    link.answer = () => '\r\nOK\r\n';
+    const read = { text: 'AT+CMGR=4', response: /^\+CMGR:/, timeoutMs: 1_000 };
+    expect(await session.execute(read)).toEqual([]);
+    expect(link.written).toEqual(['AT+CMGR=4\r']);
+  });
+});
+
+describe('a text that never ends', () => {
+  test('swallows no result for longer than two seconds, and is told as far as it came', async () => {
+    const { session, link, urcs, trace } = await openSession();
+    link.answer = () => undefined;
+    const asked = later(session.execute({ text: 'AT+X', timeoutMs: 5_000 }));
+    link.say('\r\n+CUSD: 1,"Your code is 4711\r\nOK\r\n');
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(urcs).toEqual([{ line: '+CUSD: 1,"Your code is 4711\nOK', pdu: undefined }]);
+    link.say('\r\nOK\r\n');
+    await asked;
+    expect(trace.join('\n')).not.toContain('4711');
+  });
+
+  test('has no timer left when the link is lost', async () => {
+    const { link } = await openSession();
+    link.say('\r\n+CUSD: 1,"Your code\r\n');
+    expect(vi.getTimerCount()).toBe(1);
+    link.lose(new Error('gone'));
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
 /** Real dialogues: what is written, and what the modem then says. Each is run in one piece, cut at every offset, and with a URC at every line boundary. */
 const dialogues: { device: string; echo: string; prompt: string; result: string }[] = [
   { device: 'generic (27.005)', echo: '', prompt: '\r\n> ', result: '\r\n+CMGS: 198\r\n\r\nOK\r\n' },
@@ -224,6 +364,9 @@ describe.each(dialogues)('the submit dialogue of $device', ({ echo, prompt, resu
   });
 
   test.each([
+    '\r\nNO CARRIER\r\n',
+    '\r\nNO ANSWER\r\n\r\nBUSY\r\n\r\nCONNECT 9600\r\n',
+    '\r\n+CUSD: 0,"Menu\r\n\r\n+CMGS: 12\r\n\r\nOK\r\n> \r\nERROR\r\nRDY\r\nend",15\r\n',
     '\r\n^RSSI: 17\r\n',
     '\r\n+CDS: 25\r\n0006D60B911326880736F4\r\n',
     '\r\nRING\r\n',

@@ -2,8 +2,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { ControlError } from '../../src/control/protocol.js';
 import { withModem } from '../../src/doctor/direct.js';
 import { askCarrier } from '../../src/doctor/ussd.js';
-import { requestUssd, UssdTimeout } from '../../src/modem/inquiry.js';
 import type { Modem } from '../../src/modem/modem.js';
+import { requestUssd, UssdTimeout } from '../../src/modem/ussd.js';
 import { ScriptedModem } from './support/scripted-modem.js';
 
 let modem: ScriptedModem | undefined;
@@ -33,6 +33,7 @@ describe('the carrier', () => {
     const answer = await ask({ [request]: ['OK', '+CUSD: 0,"Balance: 10.00 EUR",15'] });
     expect(answer).toEqual({ status: 0, meaning: 'the network answered', text: 'Balance: 10.00 EUR' });
     expect(modem?.heard).not.toContain('AT+CUSD=2');
+    expect(modem?.heard.at(-1)).toBe('AT+CUSD=0');
   });
 
   it('is heard when it answers before the OK', async () => {
@@ -47,10 +48,15 @@ describe('the carrier', () => {
     expect((await ask({ [request]: lines })).text).toBe('1 Balance\n2 "Data"\n3 More');
   });
 
+  it('may write what looks like results of the modem', async () => {
+    const lines = ['+CUSD: 0,"1 OK', 'OK', '+CME ERROR: 3', 'RDY', 'NO CARRIER', 'end",15', 'OK'];
+    expect((await ask({ [request]: lines })).text).toBe('1 OK\nOK\n+CME ERROR: 3\nend');
+  });
+
   it('is hung up on when it waits for a choice', async () => {
     const answer = await ask({ [request]: ['OK', '+CUSD: 1,"1 Yes 2 No",15'], 'AT+CUSD=2': ['OK'] });
     expect(answer).toMatchObject({ status: 1, text: '1 Yes 2 No' });
-    expect(modem?.heard.at(-1)).toBe('AT+CUSD=2');
+    expect(modem?.heard.slice(-2)).toEqual(['AT+CUSD=2', 'AT+CUSD=0']);
   });
 
   it.each([
@@ -100,6 +106,7 @@ describe('the modem', () => {
     expect(modem?.heard.filter((line) => line.startsWith('AT+CUSD'))).toEqual([
       'AT+CUSD=1,"AA180C3602",15',
       request,
+      'AT+CUSD=0',
     ]);
   });
 
@@ -117,7 +124,7 @@ describe('the modem', () => {
       await expect(asking).rejects.toThrow(new UssdTimeout(50));
       expect(lent.urcListeners.size).toBe(0);
     });
-    expect(modem?.heard.at(-1)).toBe('AT+CUSD=2');
+    expect(modem?.heard.slice(-2)).toEqual(['AT+CUSD=2', 'AT+CUSD=0']);
   });
 
   it('ends the session when who asked has left', async () => {
@@ -127,6 +134,6 @@ describe('the modem', () => {
       setTimeout(() => left.abort(new Error('left')), 50);
       await expect(asking).rejects.toThrow('left');
     });
-    expect(modem?.heard.at(-1)).toBe('AT+CUSD=2');
+    expect(modem?.heard.slice(-2)).toEqual(['AT+CUSD=2', 'AT+CUSD=0']);
   });
 });

@@ -29,6 +29,7 @@ const good: Readonly<Record<string, Answer>> = {
   'AT+CSQ': ['+CSQ: 21,99', 'OK'],
   'AT+CSCA?': ['+CSCA: "+491710760000",145', 'OK'],
   'AT+CMGF=0': ['OK'],
+  'AT+CUSD=0': ['OK'],
   'AT+CNMI=2,1,0,0,0': ['OK'],
   'AT+CNMI?': ['+CNMI: 2,1,0,0,0', 'OK'],
   'AT+CPMS?': ['+CPMS: "SM",0,25,"SM",0,25,"ME",3,255', 'OK'],
