@@ -9,7 +9,9 @@ export interface ConnectionLimits {
   maxPipelined: number;
   /** Milliseconds for a caller to read an answer; ours have a few hundred octets. */
   readTimeoutMs: number;
-  /** Milliseconds between two looks for such that do not read. */
+  /** Milliseconds that a request may still come in when it is answered already, as a refused one's body. */
+  lingerMs: number;
+  /** Milliseconds between two looks for such that do not read, or do not end. */
   checkIntervalMs: number;
 }
 
@@ -18,6 +20,8 @@ interface Connection {
   exchanges: ServerResponse[];
   /** `performance.now()` of the look since which octets have been waiting for the caller to read. */
   unreadSince: number | undefined;
+  /** The same since which nothing but the rest of an answered request is awaited. */
+  unendedSince: number | undefined;
 }
 
 /**
@@ -26,10 +30,10 @@ interface Connection {
  * deny a message that is being sent.
  *
  * It also bounds what those can take who send no request worth an answer. When all connections are taken, a new one takes the place
- * of that which has been quiet for longest; one that waits for an answer is never given up for another.
+ * of another that is of less use (see {@link worthOf}); one that waits for an answer is never given up.
  */
 export class Connections {
-  /** The one that has been quiet for longest is first. */
+  /** The one whose last request, or whose coming, is longest ago is first. */
   readonly #connections = new Map<Duplex, Connection>();
   readonly #limits: ConnectionLimits;
 
@@ -39,17 +43,17 @@ export class Connections {
     server.on('connection', (socket) => {
       if (this.#connections.size >= limits.maxConnections) {
         onFull();
-        if (!this.#giveUpQuietest()) {
+        if (!this.#giveUpOne()) {
           socket.destroy();
           return;
         }
       }
-      this.#connections.set(socket, { exchanges: [], unreadSince: undefined });
+      this.#connections.set(socket, { exchanges: [], unreadSince: undefined, unendedSince: undefined });
       // Each waiting request listens to its socket; how many may be pipelined is not for Node's leak warning to say.
       socket.setMaxListeners(0);
       socket.once('close', () => this.#connections.delete(socket));
     });
-    const look = setInterval(() => this.#endWhereNobodyReads(), limits.checkIntervalMs);
+    const look = setInterval(() => this.#look(), limits.checkIntervalMs);
     look.unref();
     server.once('close', () => clearInterval(look));
   }
@@ -115,26 +119,58 @@ export class Connections {
   }
 
   /** False if all have a request that waits for its answer. */
-  #giveUpQuietest(): boolean {
-    for (const [socket, { exchanges }] of this.#connections) {
-      if (!exchanges.every((res) => res.writableEnded)) continue;
-      this.#connections.delete(socket);
-      socket.destroy();
-      return true;
+  #giveUpOne(): boolean {
+    let least: { socket: Duplex; worth: number } | undefined;
+    for (const [socket, connection] of this.#connections) {
+      const worth = worthOf(socket, connection);
+      if (worth < (least?.worth ?? worths.busy)) least = { socket, worth };
+      if (worth === worths.none) break;
     }
-    return false;
+    if (least === undefined) return false;
+    this.#connections.delete(least.socket);
+    least.socket.destroy();
+    return true;
   }
 
-  /** Answers that nobody reads would be kept for ever: Node has no bound for it. */
-  #endWhereNobodyReads(): void {
+  /** Node has no bound for answers that nobody reads, and a long one for what is answered and never ends. */
+  #look(): void {
     const now = performance.now();
     for (const [socket, connection] of this.#connections) {
-      if (socket.writableLength === 0) connection.unreadSince = undefined;
-      else connection.unreadSince ??= now;
-      const { unreadSince = now } = connection;
-      if (now - unreadSince >= this.#limits.readTimeoutMs) socket.destroy();
+      connection.unreadSince = socket.writableLength === 0 ? undefined : (connection.unreadSince ?? now);
+      connection.unendedSince = isUnended(connection) ? (connection.unendedSince ?? now) : undefined;
+      const { unreadSince = now, unendedSince = now } = connection;
+      const { readTimeoutMs, lingerMs } = this.#limits;
+      if (now - unendedSince >= lingerMs || now - unreadSince >= readTimeoutMs) socket.destroy();
     }
   }
+}
+
+/** What a connection is good for, the least first. */
+const worths = {
+  /** All was answered, and it neither reads the answer nor ends its request: nothing of use can come. */
+  none: 0,
+  /** Has sent no whole header yet. */
+  unknown: 1,
+  /** Was answered, and may ask again, as a proxy does. */
+  idle: 2,
+  /** Waits for an answer. */
+  busy: 3,
+} as const;
+
+/** What a connection is good for: a caller who has sent a request worth an answer comes before all who have not. */
+function worthOf(socket: Duplex, connection: Connection): number {
+  if (connection.exchanges.some((res) => !res.headersSent)) return worths.busy;
+  if (isUnended(connection) || connection.unreadSince !== undefined || socket.writableEnded)
+    return worths.none;
+  return connection.exchanges.length === 0 ? worths.unknown : worths.idle;
+}
+
+/**
+ * Whether all of its requests have their answer, and one is not whole yet. An answer of ours goes out as one with its header, also where the
+ * connection is kept open for the rest of the request.
+ */
+function isUnended({ exchanges }: Connection): boolean {
+  return exchanges.every((res) => res.headersSent) && exchanges.some((res) => !res.req.complete);
 }
 
 /** Answers go out in order, so only the first can be done; looking at all for each request would make pipelining cost its square. */

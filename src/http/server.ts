@@ -26,8 +26,6 @@ export interface ServerLimits extends ConnectionLimits {
   keepAliveTimeoutMs: number;
   /** Octets of a request's header. */
   maxHeaderOctets: number;
-  /** Milliseconds a refused connection is kept for the caller to read why. */
-  lingerMs: number;
 }
 
 const defaultLimits: ServerLimits = {
@@ -134,7 +132,7 @@ function createBoundedServer(bounds: ServerLimits): Server {
 /** One line a minute at most: anyone who reaches the listener can cause it. */
 function warnWhenFull({ maxConnections }: ServerLimits, log: Logger): () => void {
   const limited = new LimitedLog(log, 1, undefined, 'connections came while all were taken');
-  const message = `all ${maxConnections} connections are taken: the one that was quiet for longest gives way to each new one`;
+  const message = `all ${maxConnections} connections are taken: to each new one the least useful gives way, none that waits for its answer`;
   return () => limited.warn(message, { event: 'connections_full' });
 }
 

@@ -9,7 +9,7 @@ import { exchange, rawPost, Wire } from './support/wire.js';
 const livez = 'GET /livez HTTP/1.1\r\nHost: x\r\n\r\n';
 
 describe('when all connections are taken', () => {
-  it('a new caller is served, and the one that was quiet for longest gives way', async () => {
+  it('a new caller is served, and the one of least use gives way, of several the one that was quiet for longest', async () => {
     const gateway = await startGateway({ limits: { maxConnections: 4 } });
     const { port } = gateway;
     const kept = await Wire.open(port);
@@ -19,11 +19,11 @@ describe('when all connections are taken', () => {
     const refused = await Wire.open(port);
     await refused.write(unfinished).answers(1);
     await kept.write(livez).answers(1);
-    // In the order of their last request, or of their coming if they had none.
+    // First what is answered and does not end; then those that have asked nothing; last who may ask again.
     for (const [quietest, others] of [
-      [silent, [slow, refused, kept]],
-      [slow, [refused, kept]],
-      [refused, [kept]],
+      [refused, [silent, slow, kept]],
+      [silent, [slow, kept]],
+      [slow, [kept]],
     ] as const) {
       const newcomer = await Wire.open(port);
       expect(await newcomer.write(livez).answers(1)).toMatchObject([{ status: 200 }]);
