@@ -46,8 +46,16 @@ export interface AtPayload {
   resultTimeoutMs: number;
   /** Milliseconds after Ctrl-Z (and again after each such time) at which a bare `AT` asks whether the modem is free. */
   probeAfterMs: number;
-  /** Milliseconds to wait for the other half when `OK` came without the response, or the response without `OK`. */
+  /** Milliseconds to wait for `OK` when the response came without it. */
   graceMs: number;
+  /** The same when `OK` came without the response; undefined: as long as if nothing had come. */
+  graceAfterOkMs?: number;
+  /** Milliseconds between the prompt and the payload. */
+  pauseMs: number;
+  /** Which errors end this command only: once a bare `AT` is out as well, any other may answer that. */
+  isOwnError(error: FinalError): boolean;
+  /** True while an earlier payload's result may still come: an error before the prompt may be that. */
+  mayMeetForeignErrors: boolean;
   /** True when an echo of the command proves that the modem has lost its settings (it was told ATE0, and obeyed). */
   echoMeansReset: boolean;
 }
@@ -102,6 +110,8 @@ interface Running {
   readonly lines: readonly string[];
   readonly okSeen: boolean;
   readonly abandon: 'caller' | 'reset' | undefined;
+  /** The prompt has come, and the payload is written after a pause. */
+  readonly isPaused: boolean;
   /** Milliseconds of timers that have run since Ctrl-Z. */
   readonly waitedMs: number;
   /** The timer that runs now. */
@@ -168,6 +178,7 @@ function start(state: AtState, id: number, command: AtCommand): AtStep {
     lines: [],
     okSeen: false,
     abandon: undefined,
+    isPaused: false,
     waitedMs: 0,
     timerMs: command.timeoutMs,
     probes: 0,
@@ -262,8 +273,10 @@ function takeOk(state: AtState, running: Running): AtStep {
   if (running.lines.length > 0)
     return settle(state, { kind: 'ok', lines: [...running.lines] }, running.probes);
   if (running.probes > 0) return settle(state, { kind: 'no_result', lines: [] }, running.probes);
-  // Some Sierra firmware says OK at the prompt already; the response may still come.
-  return rearm(state, { ...running, okSeen: true }, running.command.payload?.graceMs ?? 0);
+  // Some say OK at the prompt already; the response may come much later.
+  const next = { ...running, okSeen: true };
+  const graceMs = running.command.payload?.graceAfterOkMs;
+  return graceMs === undefined ? [{ ...state, running: next }, []] : rearm(state, next, graceMs);
 }
 
 function takeError(state: AtState, running: Running, error: FinalError): AtStep {

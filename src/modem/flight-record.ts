@@ -1,9 +1,10 @@
 import { type FileHandle, open, readFile } from 'node:fs/promises';
+import type { DebtsNote } from './debts.js';
 
-/** What must outlive the process: whether a Ctrl-Z was out without its result, and the last message reference known. */
+/** What must outlive the process. */
 export interface Flight {
-  inFlight: boolean;
-  lastReference: number | undefined;
+  /** The Ctrl-Z that are out without their results, and what is known of the references. */
+  debts: DebtsNote;
   /** True once the modem obeyed ATE0: if it echoes at the next start, it has restarted since. */
   echoIsOff: boolean;
 }
@@ -16,13 +17,17 @@ export interface LeftFlight extends Flight {
 interface Entry {
   boot: string;
   at_ns: string;
-  in_flight: boolean;
+  open: number;
+  open_for_ms: number;
   last_reference: number | null;
+  submits_since: number;
+  sequential: boolean | null;
+  suspicious: boolean;
   echo_is_off: boolean;
 }
 
 /** Fixed size, so that each write replaces the one before as a whole. */
-const entryOctets = 192;
+const entryOctets = 320;
 
 /**
  * One small file per modem. It is written without waiting and without fsync: it must survive a killed daemon, for then the
@@ -81,13 +86,17 @@ export class FlightRecord {
     }
   }
 
-  #entryOf(flight: Flight): string {
+  #entryOf({ debts, echoIsOff }: Flight): string {
     const entry: Entry = {
       boot: this.#boot,
       at_ns: process.hrtime.bigint().toString(),
-      in_flight: flight.inFlight,
-      last_reference: flight.lastReference ?? null,
-      echo_is_off: flight.echoIsOff,
+      open: debts.open,
+      open_for_ms: Math.ceil(debts.remainingMs),
+      last_reference: debts.base ?? null,
+      submits_since: debts.since,
+      sequential: debts.areSequential ?? null,
+      suspicious: debts.isSuspicious,
+      echo_is_off: echoIsOff,
     };
     return JSON.stringify(entry).padEnd(entryOctets - 1) + '\n';
   }
@@ -101,12 +110,21 @@ function readLeft(text: string, boot: string): LeftFlight | undefined {
   } catch {
     return undefined; // nothing was in flight before the first complete write
   }
-  if (typeof entry?.in_flight !== 'boolean' || !/^\d{1,20}$/.test(entry.at_ns ?? '')) return undefined;
+  if (!entry || !isCount(entry.open) || !isCount(entry.open_for_ms)) return undefined;
+  if (!/^\d{1,20}$/.test(entry.at_ns ?? '')) return undefined;
   const ageMs = Number((process.hrtime.bigint() - BigInt(entry.at_ns ?? 0)) / 1_000_000n);
   return {
-    inFlight: entry.in_flight,
-    lastReference: entry.last_reference ?? undefined,
+    debts: {
+      open: entry.open,
+      remainingMs: entry.open_for_ms,
+      base: entry.last_reference ?? undefined,
+      since: entry.submits_since ?? 0,
+      areSequential: entry.sequential ?? undefined,
+      isSuspicious: entry.suspicious === true,
+    },
     echoIsOff: entry.echo_is_off === true,
     ageMs: entry.boot === boot ? ageMs : undefined,
   };
 }
+
+const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0;

@@ -1,36 +1,53 @@
 import { randomInt } from 'node:crypto';
+import { parseFinalResult } from '../at/lines.js';
+import { Debts } from './debts.js';
 import type { FlightRecord, LeftFlight } from './flight-record.js';
-import { UnansweredSubmits } from './unanswered.js';
+import { isOfSubmit } from './verdict.js';
+
+/** The network's own timers are over so many milliseconds after Ctrl-Z (TR1M < 45 s, 24.011 10), with what a modem adds. */
+const networkTimersMs = 60_000;
 
 /**
- * Milliseconds after Ctrl-Z in which the result of a submit may still overtake, given the modem's submit timeout: twice the longest of the
- * network's own timers (TR1M < 45 s, 24.011 10). Meanwhile a `+CMGS` needs proof, which not every modem can give; so not for longer.
+ * Milliseconds after Ctrl-Z in which the result of a submit may still come, given the modem's submit timeout: that long, and never shorter than
+ * the network's own timers; a timeout below those is a test's or a very impatient operator's, and is doubled.
  */
-export const lateAnswerMs = (submitTimeoutMs: number): number => Math.min(90_000, submitTimeoutMs * 5);
+export const debtTermMs = (submitTimeoutMs: number): number =>
+  Math.max(submitTimeoutMs, Math.min(networkTimersMs, submitTimeoutMs * 2));
+
+/** How long another reference is waited for where nothing old should come any more, but the one that came was unexpected. */
+const suspicionMs = 10_000;
+
+/** What came after our own Ctrl-Z. */
+export type SubmitResult = { reference: number } | { error: Error };
+
+/** `ours` is surely the running submit's; `undecided`: its outcome stays unknown. */
+export type Ruling = { ours: SubmitResult } | 'undecided';
 
 /**
  * What one modem has in the air, from message to message and across sessions, and, by its record, across processes: the Ctrl-Z that
- * waits for its result, and those whose result never came.
+ * waits for its result, and those whose result never came ({@link Debts}).
  */
 export class Flights {
-  readonly unanswered = new UnansweredSubmits();
-  /** True once the SMSC has refused a validity period (TP-FCS 198, 199): it gets none any more. */
-  validityRefused = false;
+  readonly debts: Debts;
   /** True while the modem is known to have echo off: if it echoes later, it has restarted since. */
   echoIsOff = false;
   readonly #record: FlightRecord;
   /** Random start, so that two long messages to one handset never share a reference (23.040 9.2.3.24.1). */
   #concatenationReference = randomInt(256);
-  #onResult: ((reference: number) => void) | undefined;
+  /** Looks at what came meanwhile, while a submit is in doubt. */
+  #onResult: ((result: SubmitResult) => void) | undefined;
+  /** A process before this one was killed with its message in flight, and its result did not come yet. */
+  #isLeft: boolean;
 
-  /** `left`: a process before this one was killed while its message was in flight, whose result may still come. */
-  constructor(record: FlightRecord, left: LeftFlight | undefined, submitTimeoutMs = 180_000) {
+  /** `left`: what the process before this one had in the air, whose result may still come; across a reboot of the box its age is unknown. */
+  constructor(record: FlightRecord, left: LeftFlight | undefined) {
     this.#record = record;
-    if (!left) return;
-    this.echoIsOff = left.echoIsOff;
-    if (left.lastReference !== undefined) this.unanswered.answered(left.lastReference);
-    const remainingMs = lateAnswerMs(submitTimeoutMs) - (left.ageMs ?? 0);
-    if (left.inFlight && remainingMs > 0) this.unanswered.add(performance.now() + remainingMs);
+    this.echoIsOff = left?.echoIsOff ?? false;
+    const age = left?.ageMs ?? 0;
+    this.debts = left
+      ? Debts.after({ ...left.debts, remainingMs: left.debts.remainingMs - age }, performance.now())
+      : new Debts();
+    this.#isLeft = this.debts.outstanding(performance.now()) > 0;
   }
 
   /** The reference of the next concatenated message, 0–255. */
@@ -40,62 +57,94 @@ export class Flights {
   }
 
   /** A Ctrl-Z went out, or its outcome is known as far as it will be. */
-  note(inFlight: boolean): void {
-    this.#record.note({
-      inFlight: inFlight || this.unanswered.outstanding(performance.now()) > 0,
-      lastReference: this.unanswered.lastReference,
-      echoIsOff: this.echoIsOff,
-    });
+  note(): void {
+    this.#record.note({ debts: this.debts.note(performance.now()), echoIsOff: this.echoIsOff });
   }
 
   /** The modem spoke after {@link echoIsOff} was known: an echo now means that nothing old can come from it. */
   noteWake(echoed: boolean, obeysEchoOff: boolean): void {
-    if (this.echoIsOff && echoed) this.unanswered.clear();
+    if (this.echoIsOff && echoed) this.restarted();
     this.echoIsOff = obeysEchoOff;
   }
 
-  /** A `+CMGS` came that answers no command in flight. */
-  takeLateReference(reference: number): void {
-    if (this.#onResult) this.#onResult(reference);
-    else this.unanswered.answeredLate(reference);
+  /** The modem has started anew: nothing old can come from it. */
+  restarted(): void {
+    this.debts.restarted();
+    this.#isLeft = false;
   }
 
   /**
-   * `first` (undefined: an error) came after our Ctrl-Z, but may answer an older one. Resolves with our own reference when, within `timeoutMs`, one
-   * comes that proves itself, or every result that is still out has come, of which the newest is ours; else with undefined.
+   * A line that answers no command in flight: where it is a result of a submit, it pays a debt, or is looked at by who is in doubt.
+   * @returns whether it was one
    */
-  settleDoubt(first: number | undefined, timeoutMs: number): Promise<number | undefined> {
-    const { unanswered } = this;
-    const debts = unanswered.outstanding(performance.now());
-    const results = [first];
+  takeLine(line: string): boolean {
+    const reference = /^\+CMGS: *(\d{1,3})\b/.exec(line)?.[1];
+    const final = reference === undefined ? parseFinalResult(line) : undefined;
+    const now = performance.now();
+    if (reference !== undefined) {
+      if (this.#onResult) this.#onResult({ reference: Number(reference) });
+      else this.debts.takeLateReference(Number(reference), now);
+    } else if (final && final !== 'OK' && isOfSubmit(final)) {
+      if (this.#onResult) this.#onResult({ error: new Error(line) });
+      else this.debts.takeLateError(now);
+    } else return false;
+    this.note();
+    return true;
+  }
+
+  /**
+   * Whose is `first`, the result that came after our Ctrl-Z? While an older submit's may still come, the answer may take until our own
+   * term is over; nothing else may be asked of the modem meanwhile. Ends as undecided when `ended` is aborted: the session is gone.
+   */
+  rule(first: SubmitResult, ended: AbortSignal): Promise<Ruling> {
+    if (this.#isOurs(first)) return Promise.resolve({ ours: first });
     return new Promise((resolve) => {
-      const done = (own?: number) => {
+      const settle = (ruling: Ruling) => {
         clearTimeout(timer);
+        ended.removeEventListener('abort', giveUp);
         this.#onResult = undefined;
-        if (own === undefined) {
-          // A reference pays a debt: that yet another late result should fall into the short flight of the next message is less likely than
-          // that one was lost for good. An error pays none.
-          for (const result of results) if (result !== undefined) unanswered.answeredLate(result);
-          if (first === undefined) unanswered.addForAsLong();
-        } else {
-          if (results.length > debts) unanswered.clear();
-          unanswered.answered(own);
-        }
-        resolve(own);
+        resolve(ruling);
       };
-      const timer = setTimeout(done, timeoutMs);
-      this.#onResult = (reference) => {
-        results.push(reference);
-        const known = results.filter((result) => result !== undefined);
-        if (unanswered.proves(reference, performance.now())) done(reference);
-        else if (known.length > debts) done(unanswered.newest(known));
+      const giveUp = () => {
+        this.debts.giveUp(performance.now());
+        settle('undecided');
       };
+      const timer = setTimeout(giveUp, this.#doubtMs());
+      ended.addEventListener('abort', giveUp);
+      this.#onResult = (result) => {
+        if (this.#isOurs(result)) settle({ ours: result });
+      };
+      if (ended.aborted) giveUp();
     });
+  }
+
+  #isOurs(result: SubmitResult): boolean {
+    const now = performance.now();
+    return 'reference' in result ? this.debts.takeReference(result.reference, now) : this.debts.takeError(now);
+  }
+
+  #doubtMs(): number {
+    const { doubt } = this.debts;
+    if (!doubt) return 0;
+    const untilTermMs = Math.max(0, doubt.until - performance.now());
+    // A timer may fire a little early.
+    return doubt.because === 'debts' ? untilTermMs + 1 : Math.min(suspicionMs, untilTermMs / 4);
   }
 
   /** True while the result of an earlier submit may come: its `OK` would end whatever command is in flight then. */
   expectsLateResult(now: number): boolean {
-    return this.#onResult !== undefined || this.unanswered.outstanding(now) > 0;
+    return this.#onResult !== undefined || this.debts.outstanding(now) > 0;
+  }
+
+  /** True while the message that a killed process had in flight may still be answered. */
+  expectsLeftResult(now: number): boolean {
+    this.#isLeft &&= this.debts.outstanding(now) > 0;
+    return this.#isLeft;
+  }
+
+  /** It was waited for as long as makes sense before this modem is used again. */
+  stopWaitingForLeft(): void {
+    this.#isLeft = false;
   }
 
   close(): Promise<void> {

@@ -141,6 +141,17 @@ export function codeOf(error: FinalError): number | undefined {
 export function cmsCodeOf(error: FinalError): number | undefined {
   return error.kind === 'CMS' ? codeOf(error) : undefined;
 }
+/**
+ * Whether only a submit ends so: the network's and the SMSC's own causes, and what the equipment says of a PDU or of its sending (27.005
+ * 3.2.5). Any other error, as "SIM busy", may answer whatever else the modem was asked, a bare `AT` too.
+ */
+export function isOfSubmit(error: FinalError): boolean {
+  const code = cmsCodeOf(error);
+  return code !== undefined && ((code > 0 && code <= 255) || submitCodes.includes(code));
+}
+
+/** Invalid PDU, SMSC address unknown, network timeout. */
+const submitCodes: readonly number[] = [304, 330, 332];
 
 /** The code as people look it up: `CMS 38 (network out of order)`. */
 export function describeFinalError(error: FinalError): string {
