@@ -7,10 +7,10 @@ import { StickLocks } from './modem/discovery/stick-locks.js';
 import { type Roots, systemRoots } from './modem/discovery/sysfs.js';
 import { FlightRecord } from './modem/flight-record.js';
 import { Flights } from './modem/flights.js';
+import { HabitMemory } from './modem/habits.js';
 import { createLocator } from './modem/locator.js';
 import { pinReader } from './modem/pin-file.js';
 import { PinMemory } from './modem/pin-memory.js';
-import { generic } from './modem/profiles.js';
 import type { InboundEvent } from './modem/storage.js';
 import { Supervisor } from './modem/supervisor.js';
 import { leaveNote, whyNoNotes } from './recovery-hook/note.js';
@@ -29,6 +29,12 @@ export async function createFleet(
 ): Promise<Supervisor[]> {
   if (config.modems.some(({ recoveryHook }) => recoveryHook)) await warnWithoutDropDir(config, log);
   const pinMemory = await PinMemory.open(stateDir.path);
+  const habits = await HabitMemory.open(stateDir.path, (error) =>
+    log.error(`habits.json in ${stateDir.path} cannot be used: what was learnt of modems is learnt anew`, {
+      event: 'state_fault',
+      error,
+    }),
+  );
   const locks = new StickLocks();
   const fleet: Supervisor[] = [];
   for (const modem of config.modems) {
@@ -51,6 +57,7 @@ export async function createFleet(
         flights: await openFlights(modem, stateDir, log),
         readPin: modem.pinFile === undefined ? undefined : pinReader(modem.pinFile),
         pinMemory,
+        habits,
         callHook: modem.recoveryHook
           ? (reason) => callHook(modem.name, reason, config.recoveryDropDir, log)
           : undefined,
@@ -72,7 +79,7 @@ async function openFlights(modem: ModemConfig, stateDir: StateDir, log: Logger):
       error,
     }),
   );
-  return new Flights(record, left, modem.submitTimeoutMs ?? generic.submitTimeoutMs);
+  return new Flights(record, left);
 }
 
 async function warnWithoutDropDir({ recoveryDropDir }: Config, log: Logger): Promise<void> {

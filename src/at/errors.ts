@@ -10,11 +10,20 @@ export class AtCommandError extends Error {
   readonly stage: AtStage;
   /** Information responses that came before it. */
   readonly lines: readonly string[];
+  /** After Ctrl-Z: it may as well answer the bare `AT` that asked for the result, which may then still come. */
+  readonly mayAnswerProbe: boolean;
 
-  constructor(command: string, final: FinalError, stage: AtStage, lines: readonly string[]) {
+  constructor(
+    command: string,
+    final: FinalError,
+    stage: AtStage,
+    lines: readonly string[],
+    mayAnswerProbe = false,
+  ) {
     const words = final.code ?? foreignWords(final.text);
     super(`${command}: the modem answered ${final.kind === 'ERROR' ? words : `${final.kind} ${words}`}`);
     this.final = final;
+    this.mayAnswerProbe = mayAnswerProbe;
     this.stage = stage;
     this.lines = lines;
   }

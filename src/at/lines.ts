@@ -58,6 +58,9 @@ export function parseNumericResult(line: string): FinalResult | 'call' | undefin
   return line === '4' ? { kind: 'ERROR', code: undefined, text: 'ERROR' } : 'call';
 }
 
+/** The information response to a payload that was submitted (27.005 3.5.1, 3.5.2), whoever's it was; an `OK` follows it. */
+export const isSubmitResponse = (line: string): boolean => /^\+CM[GS]S: *\d{1,3}\b/.test(line);
+
 /** A PDU as 27.005 writes it: pairs of hexadecimal digits. */
 export const isPduLine = (line: string): boolean => line.length % 2 === 0 && /^[0-9A-Fa-f]{2,}$/.test(line);
 

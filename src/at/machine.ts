@@ -12,6 +12,7 @@ import {
   isCallResult,
   isFreeText,
   isPduLine,
+  isSubmitResponse,
   parseFinalResult,
   parseNumericResult,
 } from './lines.js';
@@ -68,7 +69,8 @@ export type AtStage = 'command' | 'prompt' | 'result';
 
 export type AtOutcome =
   | { kind: 'ok'; lines: string[] }
-  | { kind: 'error'; stage: AtStage; error: FinalError; lines: string[] }
+  /** `mayAnswerProbe`: it may as well answer the bare `AT` that asked for the result, which may then still come. */
+  | { kind: 'error'; stage: AtStage; error: FinalError; lines: string[]; mayAnswerProbe: boolean }
   | { kind: 'timeout'; stage: AtStage; lines: string[] }
   | { kind: 'lost'; stage: AtStage; cause: Error }
   /** Left at the prompt with ESC: the payload was never written. */
@@ -126,6 +128,8 @@ export interface AtState {
   readonly urcHead: string | undefined;
   /** A text from the air that has not ended yet. */
   readonly text: OpenText | undefined;
+  /** A response to an earlier payload has come: the `OK` behind it is none of ours. */
+  readonly owesForeignOk: boolean;
   /** Final result codes the modem still owes for commands that were given up; while not 0, resynchronise before the next command. */
   readonly owed: number;
   readonly lost: Error | undefined;
@@ -137,6 +141,7 @@ export const initialAtState: AtState = {
   running: undefined,
   urcHead: undefined,
   text: undefined,
+  owesForeignOk: false,
   owed: 0,
   lost: undefined,
 };
@@ -245,7 +250,7 @@ function takeWhole(state: AtState, line: string): AtStep {
   const final = finalResultOf(running.command, line);
   if (final === 'call') return [state, [{ kind: 'urc', line, pdu: undefined }]];
   if (final === 'OK') return takeOk(state, running);
-  if (final) return takeError(state, running, final);
+  if (final) return takeError(state, running, final, line);
   return takeText(state, running, line);
 }
 
@@ -254,9 +259,21 @@ function finalResultOf(command: AtCommand, line: string): FinalResult | 'call' |
 }
 
 function takeIdleLine(state: AtState, line: string): AtStep {
-  if (!parseFinalResult(line)) return [state, [{ kind: 'urc', line, pdu: undefined }]];
+  const final = parseFinalResult(line);
+  if (!final) return takeNews(state, line);
+  if (final === 'OK' && state.owesForeignOk) return takeForeignOk(state);
   const stray: AtEffect = { kind: 'stray', line };
   return state.owed > 0 ? [{ ...state, owed: state.owed - 1 }, [stray]] : [state, [stray, { kind: 'slip' }]];
+}
+
+/** A line that is no part of a reply of ours. */
+function takeNews(state: AtState, line: string): AtStep {
+  const owesForeignOk = state.owesForeignOk || isSubmitResponse(line);
+  return [{ ...state, owesForeignOk }, [{ kind: 'urc', line, pdu: undefined }]];
+}
+
+function takeForeignOk(state: AtState): AtStep {
+  return [{ ...state, owesForeignOk: false }, [{ kind: 'stray', line: 'OK' }]];
 }
 
 function takeEcho(state: AtState, running: Running): AtStep {
@@ -267,6 +284,7 @@ function takeEcho(state: AtState, running: Running): AtStep {
 }
 
 function takeOk(state: AtState, running: Running): AtStep {
+  if (state.owesForeignOk) return takeForeignOk(state);
   if (running.stage === 'command') return settle(state, { kind: 'ok', lines: [...running.lines] }, 0);
   // Before the prompt no OK is ours: it answers something older.
   if (running.stage === 'prompt') return [state, [{ kind: 'stray', line: 'OK' }]];
@@ -279,9 +297,15 @@ function takeOk(state: AtState, running: Running): AtStep {
   return graceMs === undefined ? [{ ...state, running: next }, []] : rearm(state, next, graceMs);
 }
 
-function takeError(state: AtState, running: Running, error: FinalError): AtStep {
-  const outcome: AtOutcome = { kind: 'error', stage: running.stage, error, lines: [...running.lines] };
-  const [next, effects] = settle(state, outcome, running.probes);
+function takeError(state: AtState, running: Running, error: FinalError, line: string): AtStep {
+  const { payload } = running.command;
+  // What may answer an older payload decides nothing: the prompt is waited for as long as without it.
+  if (running.stage === 'prompt' && payload?.mayMeetForeignErrors) return [state, [{ kind: 'stray', line }]];
+  const { stage, probes, isPaused } = running;
+  const mayAnswerProbe = probes > 0 && payload?.isOwnError(error) !== true;
+  const outcome: AtOutcome = { kind: 'error', stage, error, lines: [...running.lines], mayAnswerProbe };
+  const [next, effects] = settle(state, outcome, running.probes + (isPaused ? 1 : 0));
+  if (isPaused) return [next, [{ kind: 'write', bytes: ESC }, ...effects]];
   return [next, running.stage === 'prompt' ? [{ kind: 'ignore_prompt' }, ...effects] : effects];
 }
 
@@ -290,11 +314,12 @@ function takeText(state: AtState, running: Running, line: string): AtStep {
   // A free-form response (AT+CGMI) is known by what it is not; one with a prefix of its own is never mistaken.
   const matches =
     response === anyText ? isFreeText(running.command.text, line) : response?.test(line) === true;
-  if (!matches) return [state, [{ kind: 'urc', line, pdu: undefined }]];
+  if (!matches) return takeNews(state, line);
   const next = { ...running, lines: [...running.lines, line] };
   if (!payload) return [running.lines.length < maxReplyLines ? { ...state, running: next } : state, []];
   // Before our own Ctrl-Z it answers somebody else's payload; a second one answers nothing.
-  if (running.stage !== 'result' || running.lines.length > 0) return [state, [{ kind: 'stray', line }]];
+  if (running.stage !== 'result' || running.lines.length > 0)
+    return [{ ...state, owesForeignOk: true }, [{ kind: 'stray', line }]];
   if (running.okSeen) return settle(state, { kind: 'ok', lines: [...next.lines] }, running.probes);
   return rearm(state, next, payload.graceMs);
 }
@@ -305,18 +330,21 @@ export const anyText = /^./;
 function takePrompt(state: AtState): AtStep {
   const { running } = state;
   const payload = running?.command.payload;
-  if (!running || !payload || running.stage !== 'prompt') return [state, [{ kind: 'stray', line: '>' }]];
+  if (!running || !payload || running.stage !== 'prompt' || running.isPaused)
+    return [state, [{ kind: 'stray', line: '>' }]];
   // Within a text it is the text's own; nothing is written on the word of somebody else.
   if (state.text !== undefined) return [state, [{ kind: 'await_prompt' }]];
   if (running.abandon) {
     const [next, effects] = settle(state, { kind: 'cancelled', because: running.abandon }, 1);
     return [next, [{ kind: 'write', bytes: ESC }, ...effects]];
   }
-  const [next, effects] = rearm(
-    state,
-    { ...running, stage: 'result' },
-    Math.min(payload.probeAfterMs, payload.resultTimeoutMs),
-  );
+  if (payload.pauseMs > 0) return rearm(state, { ...running, isPaused: true }, payload.pauseMs);
+  return writePayload(state, running, payload);
+}
+
+function writePayload(state: AtState, running: Running, payload: AtPayload): AtStep {
+  const ms = Math.min(payload.probeAfterMs, payload.resultTimeoutMs);
+  const [next, effects] = rearm(state, { ...running, stage: 'result', isPaused: false }, ms);
   return [next, [{ kind: 'write', bytes: payload.text + CTRL_Z }, ...effects]];
 }
 
@@ -324,12 +352,19 @@ function takeTimeout(state: AtState): AtStep {
   const { running } = state;
   if (!running) return [state, []];
   const lines = [...running.lines];
-  if (running.stage === 'command') return settle(state, { kind: 'timeout', stage: 'command', lines }, 1);
+  if (running.stage === 'command')
+    return settle({ ...state, owesForeignOk: false }, { kind: 'timeout', stage: 'command', lines }, 1);
+  const { payload } = running.command;
+  if (running.isPaused && payload) {
+    if (!running.abandon) return writePayload(state, running, payload);
+    const [next, effects] = settle(state, { kind: 'cancelled', because: running.abandon }, 1);
+    return [next, [{ kind: 'write', bytes: ESC }, ...effects]];
+  }
   if (running.stage === 'prompt') {
     const [next, effects] = settle(state, { kind: 'timeout', stage: 'prompt', lines }, 1);
     return [next, [{ kind: 'ignore_prompt' }, { kind: 'write', bytes: ESC }, ...effects]];
   }
-  const { probeAfterMs, resultTimeoutMs } = running.command.payload as AtPayload;
+  const { probeAfterMs, resultTimeoutMs } = payload as AtPayload;
   const waitedMs = running.waitedMs + running.timerMs;
   if (waitedMs >= resultTimeoutMs) {
     return settle(state, { kind: 'timeout', stage: 'result', lines }, running.probes + 1);

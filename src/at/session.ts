@@ -1,6 +1,6 @@
 import type { LinkListener, OpenLink, SerialLink } from '../serial/link.js';
 import { AtCancelled, AtCommandError, AtLinkLost, AtNoResult, AtTimeout } from './errors.js';
-import { isKnownUrc, isPduLine, parseFinalResult, parseNumericResult } from './lines.js';
+import { type FinalError, isKnownUrc, isPduLine, parseFinalResult, parseNumericResult } from './lines.js';
 import {
   type AtCommand,
   type AtEffect,
@@ -21,6 +21,8 @@ export interface AtSessionListener {
   onUrc(line: string, pdu: string | undefined): void;
   /** The link is gone and every command was rejected; exactly once. Undefined: we closed it. */
   onLost(cause: Error | undefined): void;
+  /** Asked when a command ends with an error: true where that may be an older payload's result, and the command's own is still to come. */
+  isPerhapsForeign?(error: FinalError): boolean;
   /** One redacted line of the dialogue, for the debug log; `>` to the modem, `<` from it. */
   onTrace?(direction: '>' | '<', line: string): void;
   /** Asked before each line: false saves its redaction, which costs more than the dialogue. Default: it is wanted. */
@@ -38,9 +40,14 @@ export interface ExecuteOptions {
   mayCommit?(): boolean;
   /** Called as payload and Ctrl-Z are written. */
   onCommitted?(): void;
+  /** Called where the response came right behind a bare `AT` that asked for it: it may have set it free. */
+  onFreed?(): void;
   /** Write it even when the dialogue is out of step: for what is a last resort and needs no answer. */
   outOfStep?: boolean;
 }
+
+/** One command within a turn; see {@link AtSession.exclusively}. */
+export type RunCommand = (command: AtCommand, options?: ExecuteOptions) => Promise<string[]>;
 
 interface Waiter {
   id: number;
@@ -55,6 +62,9 @@ const quietMs = 1000;
 
 /** Hexadecimal digits of the shortest PDU that modems hand over: SMSC, first octet, address, time, length. */
 const leastPduDigits = 16;
+
+/** Milliseconds within which a bare `AT` that sets a result free does so. */
+const freedWithinMs = 2000;
 
 /** How long a bare `AT` may take, and how often it is tried, before the modem counts as silent. */
 const syncTimeoutMs = 1000;
@@ -103,6 +113,9 @@ export class AtSession {
   /** When the last final result code came; what is unsolicited says nothing about debts. */
   #lastResultAt = 0;
   #lastFinalAt = Number.NEGATIVE_INFINITY;
+  /** When a bare `AT` asked for the result of a payload. */
+  #probedAt = Number.NEGATIVE_INFINITY;
+  readonly #ended = new AbortController();
   /** Told once when the next line comes; for the quiet time of a resynchronisation. */
   #onNextLine: (() => void) | undefined;
 
@@ -143,17 +156,17 @@ export class AtSession {
    * was answered by somebody else's OK: the dialogue is brought back into step, and it is asked once more.
    */
   execute(command: AtCommand, options: ExecuteOptions = {}): Promise<string[]> {
-    return this.#inTurn(async () => {
-      if (this.needsSynchronising && !options.outOfStep) await this.#synchronise(2);
-      const lines = await this.#run(command, options);
-      if (lines.length > 0 || !owesResponse(command) || this.#terse.has(command.text)) return lines;
-      this.slips += 1;
-      this.#state = { ...this.#state, owed: this.#state.owed + 1 };
-      await this.#synchronise(2);
-      const again = await this.#run(command, options);
-      if (again.length === 0) this.#terse.add(command.text);
-      return again;
-    });
+    return this.#inTurn(() => this.#runInStep(command, options));
+  }
+
+  /**
+   * Several commands with nobody else's between them, nor until `work` has settled. `ended` is aborted when the session ends; each command
+   * that waits is then rejected anyway.
+   */
+  exclusively<T>(work: (run: RunCommand, ended: AbortSignal) => Promise<T>): Promise<T> {
+    return this.#inTurn(() =>
+      work((command, options = {}) => this.#runInStep(command, options), this.#ended.signal),
+    );
   }
 
   /**
@@ -215,6 +228,18 @@ export class AtSession {
     }
   }
 
+  async #runInStep(command: AtCommand, options: ExecuteOptions): Promise<string[]> {
+    if (this.needsSynchronising && !options.outOfStep) await this.#synchronise(2);
+    const lines = await this.#run(command, options);
+    if (lines.length > 0 || !owesResponse(command) || this.#terse.has(command.text)) return lines;
+    this.slips += 1;
+    this.#state = { ...this.#state, owed: this.#state.owed + 1 };
+    await this.#synchronise(2);
+    const again = await this.#run(command, options);
+    if (again.length === 0) this.#terse.add(command.text);
+    return again;
+  }
+
   async #run(command: AtCommand, options: ExecuteOptions): Promise<string[]> {
     const guard = this.#lastFinalAt + this.guardMs - performance.now();
     if (guard > 0) await this.#pause(guard);
@@ -259,13 +284,31 @@ export class AtSession {
     this.#traceFromModem(line);
     if (this.#reader.bareResultAwaited && parseNumericResult(line) !== undefined) this.#saysNumbers = true;
     if (line === PROMPT) {
-      const { options } = this.#waiter ?? {};
-      if (options?.mayCommit?.() === false) this.#feed({ kind: 'cancel' });
+      this.#askMayCommit();
       this.#feed({ kind: 'prompt' });
     } else {
+      this.#noteIfFreed(line);
       this.#feed({ kind: 'line', text: line });
     }
     this.#onNextLine?.();
+  }
+
+  #askMayCommit(): void {
+    if (this.#waiter?.options.mayCommit?.() === false) this.#feed({ kind: 'cancel' });
+  }
+
+  #noteIfFreed(line: string): void {
+    const { running } = this.#state;
+    if (running?.stage !== 'result' || running.lines.length > 0) return;
+    if (performance.now() - this.#probedAt > freedWithinMs) return;
+    if (running.command.response?.test(line) === true) this.#waiter?.options.onFreed?.();
+  }
+
+  #takeTimeout(): void {
+    const { running } = this.#state;
+    if (running?.isPaused === true) this.#askMayCommit();
+    if (running?.stage === 'result') this.#probedAt = performance.now();
+    this.#feed({ kind: 'timeout' });
   }
 
   #feed(event: AtEvent): void {
@@ -287,8 +330,7 @@ export class AtSession {
         break;
       case 'timer':
         clearTimeout(this.#timer);
-        if (effect.ms !== undefined)
-          this.#timer = setTimeout(() => this.#feed({ kind: 'timeout' }), effect.ms);
+        if (effect.ms !== undefined) this.#timer = setTimeout(() => this.#takeTimeout(), effect.ms);
         break;
       case 'text_timer':
         clearTimeout(this.#textTimer);
@@ -317,11 +359,17 @@ export class AtSession {
   #settle(outcome: AtOutcome): void {
     const waiter = this.#waiter;
     this.#waiter = undefined;
+    if (outcome.kind === 'error' && outcome.stage === 'command' && this.#isPerhapsForeign(outcome.error))
+      this.#state = { ...this.#state, owed: this.#state.owed + 1 };
     this.#lastFinalAt = performance.now();
     this.#lastResultAt = performance.now();
     if (!waiter) return;
     if (outcome.kind === 'ok') waiter.resolve(outcome.lines);
     else waiter.reject(outcomeError(waiter.command.text, outcome));
+  }
+
+  #isPerhapsForeign(error: FinalError): boolean {
+    return this.#listener.isPerhapsForeign?.(error) === true;
   }
 
   /**
@@ -361,6 +409,7 @@ export class AtSession {
     if (this.#state.lost) return;
     this.#feed({ kind: 'lost', cause: cause ?? new Error('the session was closed') });
     this.#onNextLine?.();
+    this.#ended.abort();
     this.#listener.onLost(cause);
   }
 }
@@ -375,7 +424,7 @@ function outcomeError(command: string, outcome: Exclude<AtOutcome, { kind: 'ok' 
   const name = redactAtLine(command);
   switch (outcome.kind) {
     case 'error':
-      return new AtCommandError(name, outcome.error, outcome.stage, outcome.lines);
+      return new AtCommandError(name, outcome.error, outcome.stage, outcome.lines, outcome.mayAnswerProbe);
     case 'timeout':
       return new AtTimeout(name, outcome.stage, outcome.lines);
     case 'lost':

@@ -6,6 +6,7 @@ import { AtLinkLost, AtTimeout } from '../at/errors.js';
 import { SendError } from '../errors.js';
 import { FlightRecord } from '../modem/flight-record.js';
 import { Flights } from '../modem/flights.js';
+import { HabitMemory } from '../modem/habits.js';
 import type { Modem } from '../modem/modem.js';
 import { submitSms } from '../modem/submission.js';
 import { readRecipient } from '../recipient.js';
@@ -58,10 +59,7 @@ async function submit(
     log.warn('the note of what is in the air cannot be written', { error: fault }),
   );
   const flights = new Flights(record, undefined);
-  modem.urcListeners.add((line) => {
-    const late = /^\+CMGS: *(\d{1,3})\b/.exec(line)?.[1];
-    if (late !== undefined) flights.takeLateReference(Number(late));
-  });
+  modem.urcListeners.add((line) => void flights.takeLine(line));
   const startedAt = performance.now();
   try {
     if (!(await modem.prepareSms()))
@@ -71,9 +69,10 @@ async function submit(
         modem,
         name: target.name,
         flights,
+        habits: HabitMemory.forgetful().of(target.name, modem.identity, undefined),
         statusReport: false,
         log,
-        onFlight: (inFlight) => flights.note(inFlight),
+        onFlight: () => flights.note(),
       },
       { recipient, ...segmentText(testText), validityMs },
       { mayStart: () => true, onStarted: () => undefined, retryUntil: startedAt + retryForMs },

@@ -54,6 +54,11 @@ const personMs = 5_000;
 /** Milliseconds without any signal before there is said to be no network at all. */
 const noSignalMs = 60_000;
 
+/** Milliseconds that the result of a killed process's message is waited for, and between two looks whether it came. */
+const leftWaitMs = 5_000;
+const leftPollMs = 200;
+const leftReason = 'waiting for the result of a message that was in flight when simgate was killed';
+
 /** What a restart may mend, of a SIM that is not ready. */
 const curableSims: readonly SimState[] = ['absent', 'busy'];
 
@@ -75,6 +80,8 @@ export class BringUp {
   #radioObstacle: string | undefined;
   #wasHeardAt = 0;
   #iccidReadAt = Number.NEGATIVE_INFINITY;
+  /** Since when a message of a killed process is waited for. */
+  #leftSince: number | undefined;
   /** As the modem last said; undefined while it was not asked. */
   registration: Registration | undefined;
   /** Received signal strength (27.007 8.5); undefined when unknown. */
@@ -119,6 +126,7 @@ export class BringUp {
 
   /** Ready for SMS, and registered where it may send. */
   async register(): Promise<Step> {
+    if (this.#isLeftResultDue()) return { againAfterMs: leftPollMs, reason: leftReason };
     if (this.#looks === 0) this.#lookingSince = this.#wasHeardAt = performance.now();
     if (this.#looks % looksPerRound === 1) this.#radioObstacle = await this.#modem.switchOn();
     if (!(await this.#modem.prepareSms()))
@@ -134,6 +142,16 @@ export class BringUp {
     await this.#note();
     if (await this.#modem.bear(() => this.#storage.holdsAny())) this.#options.onStored();
     return { event: 'registered' };
+  }
+
+  /** Whether the message that a killed process had in flight is worth waiting for: its late answer must not meet the next one's. */
+  #isLeftResultDue(): boolean {
+    const now = performance.now();
+    if (!this.#flights.expectsLeftResult(now)) return false;
+    this.#leftSince ??= now;
+    if (now - this.#leftSince < leftWaitMs) return true;
+    this.#flights.stopWaitingForLeft();
+    return false;
   }
 
   /** What keeps messages from going out, or was not obeyed, and does not show in the phase. */
@@ -179,7 +197,7 @@ export class BringUp {
   async probeIdle(withSim: boolean, mayGoOn: () => boolean): Promise<Step> {
     const registration = await this.#modem.registration();
     this.registration = registration;
-    if (this.#modem.hasRestarted) return this.#restart();
+    if (this.#modem.hasRestarted || (await this.#modem.hasLeftPduMode())) return this.#restart();
     if (!this.#modem.maySend(registration))
       return { event: 'unregistered', reason: this.#withSilences(this.#notRegistered(registration)) };
     if (withSim) {

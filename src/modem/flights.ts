@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import { parseFinalResult } from '../at/lines.js';
+import { type FinalError, parseFinalResult } from '../at/lines.js';
 import { Debts } from './debts.js';
 import type { FlightRecord, LeftFlight } from './flight-record.js';
 import { isOfSubmit } from './verdict.js';
@@ -18,7 +18,7 @@ export const debtTermMs = (submitTimeoutMs: number): number =>
 const suspicionMs = 10_000;
 
 /** What came after our own Ctrl-Z. */
-export type SubmitResult = { reference: number } | { error: Error };
+export type SubmitResult = { reference: number } | { error: FinalError };
 
 /** `ours` is surely the running submit's; `undecided`: its outcome stays unknown. */
 export type Ruling = { ours: SubmitResult } | 'undecided';
@@ -36,6 +36,8 @@ export class Flights {
   #concatenationReference = randomInt(256);
   /** Looks at what came meanwhile, while a submit is in doubt. */
   #onResult: ((result: SubmitResult) => void) | undefined;
+  /** What came beside the first result of the submit that is out, before anybody looked. */
+  #beside: SubmitResult[] = [];
   /** A process before this one was killed with its message in flight, and its result did not come yet. */
   #isLeft: boolean;
 
@@ -61,6 +63,18 @@ export class Flights {
     this.#record.note({ debts: this.debts.note(performance.now()), echoIsOff: this.echoIsOff });
   }
 
+  /** A Ctrl-Z goes out to a modem with this submit timeout. */
+  begin(submitTimeoutMs: number): void {
+    this.#beside = [];
+    this.debts.begin(performance.now() + debtTermMs(submitTimeoutMs));
+  }
+
+  /** No result came, and none is waited for any more. */
+  giveUp(): void {
+    for (const result of this.#beside.splice(0)) this.#isOurs(result);
+    this.debts.giveUp(performance.now());
+  }
+
   /** The modem spoke after {@link echoIsOff} was known: an echo now means that nothing old can come from it. */
   noteWake(echoed: boolean, obeysEchoOff: boolean): void {
     if (this.echoIsOff && echoed) this.restarted();
@@ -78,16 +92,13 @@ export class Flights {
    * @returns whether it was one
    */
   takeLine(line: string): boolean {
-    const reference = /^\+CMGS: *(\d{1,3})\b/.exec(line)?.[1];
-    const final = reference === undefined ? parseFinalResult(line) : undefined;
+    const result = readResult(line);
+    if (!result) return false;
     const now = performance.now();
-    if (reference !== undefined) {
-      if (this.#onResult) this.#onResult({ reference: Number(reference) });
-      else this.debts.takeLateReference(Number(reference), now);
-    } else if (final && final !== 'OK' && isOfSubmit(final)) {
-      if (this.#onResult) this.#onResult({ error: new Error(line) });
-      else this.debts.takeLateError(now);
-    } else return false;
+    if (this.#onResult) this.#onResult(result);
+    else if (this.debts.state.flight) this.#beside.push(result);
+    else if ('reference' in result) this.debts.takeLateReference(result.reference, now);
+    else this.debts.takeLateError(now);
     this.note();
     return true;
   }
@@ -97,7 +108,8 @@ export class Flights {
    * term is over; nothing else may be asked of the modem meanwhile. Ends as undecided when `ended` is aborted: the session is gone.
    */
   rule(first: SubmitResult, ended: AbortSignal): Promise<Ruling> {
-    if (this.#isOurs(first)) return Promise.resolve({ ours: first });
+    for (const result of [first, ...this.#beside.splice(0)])
+      if (this.#isOurs(result)) return Promise.resolve({ ours: result });
     return new Promise((resolve) => {
       const settle = (ruling: Ruling) => {
         clearTimeout(timer);
@@ -106,7 +118,7 @@ export class Flights {
         resolve(ruling);
       };
       const giveUp = () => {
-        this.debts.giveUp(performance.now());
+        this.giveUp();
         settle('undecided');
       };
       const timer = setTimeout(giveUp, this.#doubtMs());
@@ -120,7 +132,9 @@ export class Flights {
 
   #isOurs(result: SubmitResult): boolean {
     const now = performance.now();
-    return 'reference' in result ? this.debts.takeReference(result.reference, now) : this.debts.takeError(now);
+    return 'reference' in result
+      ? this.debts.takeReference(result.reference, now)
+      : this.debts.takeError(now);
   }
 
   #doubtMs(): number {
@@ -134,6 +148,11 @@ export class Flights {
   /** True while the result of an earlier submit may come: its `OK` would end whatever command is in flight then. */
   expectsLateResult(now: number): boolean {
     return this.#onResult !== undefined || this.debts.outstanding(now) > 0;
+  }
+
+  /** Whether an error that ended another command may be the late result of a submit. */
+  mayHaveGiven(error: FinalError): boolean {
+    return isOfSubmit(error, 'perhaps') && this.expectsLateResult(performance.now());
   }
 
   /** True while the message that a killed process had in flight may still be answered. */
@@ -150,4 +169,13 @@ export class Flights {
   close(): Promise<void> {
     return this.#record.close();
   }
+}
+
+/** A line as the result of a submit: of ours or of an older one, as far as it tells. */
+function readResult(line: string): SubmitResult | undefined {
+  const reference = /^\+CMGS: *(\d{1,3})\b/.exec(line)?.[1];
+  if (reference !== undefined) return { reference: Number(reference) };
+  const final = parseFinalResult(line);
+  if (final === undefined || final === 'OK' || !isOfSubmit(final)) return undefined;
+  return { error: final };
 }

@@ -16,11 +16,13 @@ export type LossKind =
   /** The tty is open, but `AT` is not answered. */
   | 'silent'
   /** A submit was not answered in all its time; the message's outcome is decided (unknown). */
-  | 'wedged';
+  | 'wedged'
+  /** It answers `AT`, but gave no prompt for a message. */
+  | 'promptless';
 
 /** So many times in a row it may be silent, each time opened anew, before it is reset. */
 const silencesBeforeReset = 3;
-/** So many submits in a row may go unanswered, with no message sent in between, before it is reset. */
+/** So many submits in a row may go unanswered, or get no prompt, with no message sent in between, before it is reset. */
 const wedgesBeforeReset = 2;
 /** Milliseconds before it may be reset again; doubles each time until it is ready once, up to the second figure. */
 const firstResetGapMs = 10 * 60_000;
@@ -77,7 +79,7 @@ export class Ladder {
   next(kind: LossKind, now: number): Rung {
     if (kind === 'missing') return this.#missing(now);
     if (kind === 'silent') this.#silences += 1;
-    if (kind === 'wedged') this.#wedges += 1;
+    if (kind === 'wedged' || kind === 'promptless') this.#wedges += 1;
     const bad = this.#silences >= silencesBeforeReset || this.#wedges >= wedgesBeforeReset;
     if (kind === 'vanished' || kind === 'restarted' || !bad) return 'reopen';
     const gapMs = Math.min(firstResetGapMs * 2 ** Math.max(0, this.#resets - 1), longestResetGapMs);

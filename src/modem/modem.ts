@@ -1,8 +1,9 @@
-import { AtCommandError, AtTimeout } from '../at/errors.js';
+import { AtCancelled, AtCommandError, AtTimeout } from '../at/errors.js';
 import type { FinalError } from '../at/lines.js';
 import { type AtCommand, anyText } from '../at/machine.js';
-import type { AtSession, ExecuteOptions } from '../at/session.js';
+import type { AtSession, ExecuteOptions, RunCommand } from '../at/session.js';
 import { initCommands } from '../config/init-lines.js';
+import type { Flights, SubmitResult } from './flights.js';
 import { iccidLine, readIccid } from './iccid.js';
 import { Indications, Mutes } from './patience.js';
 import { generic, type ModemProfile, profileFor } from './profiles.js';
@@ -15,6 +16,7 @@ import {
   registrationDomains,
 } from './registration.js';
 import { ServiceCentre } from './service-centre.js';
+import { isOfSubmit } from './verdict.js';
 
 /** What the operator set for this modem, where it overrides the profile. */
 export interface ModemTuning {
@@ -37,6 +39,15 @@ export interface ModemIdentity {
 /** `AT+CPIN?` (27.007 8.3). `unknown`: the modem does not tell, so the registration has to. */
 export type SimState = 'ready' | 'pin' | 'puk' | 'absent' | 'busy' | 'other' | 'unknown';
 
+export interface SubmitOptions extends Pick<ExecuteOptions, 'mayCommit' | 'onCommitted' | 'onFreed'> {
+  /** What else is in the air, and whose a result is. */
+  flights: Pick<Flights, 'rule' | 'expectsLateResult'>;
+  /** Milliseconds between prompt and payload, where this modem was found to need them. */
+  pauseMs: number;
+  /** Milliseconds after Ctrl-Z to the question for the result, where this modem is known to need one; undefined: as usual. */
+  probeAfterMs: number | undefined;
+}
+
 /** A TPDU as `AT+CMGS` wants it. */
 export interface Tpdu {
   /** Upper-case hexadecimal, without the SMSC address. */
@@ -54,6 +65,20 @@ const simMs = 10_000;
 const enterPinMs = 30_000;
 /** Switching the radio takes as long as its leave of the network (Quectel's manuals: 15 s). */
 const radioMs = 30_000;
+const pduMode = 'AT+CMGF=0';
+/** A modem that answered so many milliseconds ago has not restarted since. */
+const burstMs = 1_000;
+/** A modem that is awake sets a mode at once. */
+const wakeUpMs = 700;
+
+/**
+ * Milliseconds after Ctrl-Z at which a bare `AT` may ask for the result: when the network's own timers are over (TR1M < 45 s, 24.011 10), for some give
+ * a submit up at any octet. A submit timeout of more than four minutes is NB-IoT's, where they take longer.
+ */
+function usualProbeMs(submitTimeoutMs: number): number {
+  if (submitTimeoutMs <= 60_000) return submitTimeoutMs / 2;
+  return submitTimeoutMs > 240_000 ? submitTimeoutMs - 60_000 : 60_000;
+}
 /** Milliseconds that the radio stays off for a registration to begin anew. */
 const radioPauseMs = 2_000;
 
@@ -73,6 +98,8 @@ export class Modem {
   #linkHeld: boolean | undefined;
 
   #echoedAtWake = false;
+  /** `performance.now()` milliseconds at which all that a submit depends on was last known to be in force. */
+  #confirmedAt = Number.NEGATIVE_INFINITY;
   #isInPduMode = false;
   #indications = new Indications();
   readonly #mutes = new Mutes();
@@ -120,6 +147,7 @@ export class Modem {
     await this.#session.synchronise(attempts, { mayBeMute: true });
     this.#echoedAtWake = this.#session.echoes;
     this.#isInPduMode = false;
+    this.#confirmedAt = Number.NEGATIVE_INFINITY;
     this.#indications = new Indications();
     this.#linkHeld = undefined;
     await this.#wonder({ text: 'ATE0', timeoutMs: quickMs });
@@ -254,6 +282,7 @@ export class Modem {
       if (!(await this.#wonder({ text: 'AT+CMGF=0', timeoutMs: simMs }))) return false;
       this.#isInPduMode = true;
       await this.quietUssd();
+      this.#confirmedAt = performance.now();
       await this.#initialise();
     }
     await this.routeIndications();
@@ -359,28 +388,93 @@ export class Modem {
   }
 
   /**
-   * Submits one TPDU (27.005 3.5.1): command, prompt, PDU, result. Resolves with the message reference the modem gave.
-   * Rejects with the errors of `at/errors.ts`; those of stage `result` came after Ctrl-Z.
+   * Makes sure of what a submit and its verdict depend on, right before it: a modem that restarted without a word, or another program, may have
+   * changed it. In text mode `AT+CMGS=32` would send our PDU as a text to the number 32. In a burst nothing is asked. It wakes a modem whose UART sleeps,
+   * too, and loses the first octets. Rejects as a command does, and with `AtCancelled` when the modem has restarted: {@link wake} it.
    */
-  async submitTpdu(tpdu: Tpdu, options: ExecuteOptions): Promise<number> {
-    const { submitTimeoutMs } = this;
-    const lines = await this.#session.execute(
-      {
-        text: `AT+CMGS=${tpdu.octets}`,
-        response: /^\+CMGS: *\d{1,3}\b/,
-        timeoutMs: this.profile.promptTimeoutMs,
-        payload: {
-          text: `${this.serviceCentre.pduField}${tpdu.hex}`,
-          resultTimeoutMs: submitTimeoutMs,
-          // After 60 s the network's own timers (TR1M < 45 s, 24.011 10) are over; short submit timeouts scale it down.
-          probeAfterMs: Math.min(60_000, submitTimeoutMs / 2),
-          graceMs: Math.min(10_000, submitTimeoutMs / 6),
-          echoMeansReset: this.#echoIsOff,
+  confirmSettings(): Promise<void> {
+    if (performance.now() - this.#confirmedAt <= burstMs) return Promise.resolve();
+    return this.#session.exclusively(async (run) => {
+      await this.#setPduMode(run);
+      if (this.hasRestarted) throw new AtCancelled('AT+CMGF=0', 'reset');
+      if (this.hidesRestarts) {
+        if (this.#linkHeld === true) this.#linkHeld = undefined;
+        await run({ text: 'AT+CMEE=1', timeoutMs: quickMs }).catch((error: unknown) => {
+          if (!(error instanceof AtCommandError)) throw error; // without it errors come in other words
+        });
+      }
+      this.#confirmedAt = performance.now();
+    });
+  }
+
+  /** The first try may only wake it; what came of that, the session sorts out before the second. */
+  async #setPduMode(run: RunCommand): Promise<void> {
+    try {
+      await run({ text: pduMode, timeoutMs: wakeUpMs });
+    } catch (error) {
+      if (!(error instanceof AtTimeout) || error.command !== pduMode) throw error;
+      await run({ text: pduMode, timeoutMs: quickMs });
+    }
+  }
+
+  /** True for one that did not echo when it was woken: no echo tells when it has lost its settings. */
+  get hidesRestarts(): boolean {
+    return !this.#echoedAtWake;
+  }
+
+  /** Whether it is in text mode by now, as after a restart or by another program's doing; only asked where no echo would tell. */
+  async hasLeftPduMode(): Promise<boolean> {
+    if (!this.hidesRestarts) return false;
+    const lines = await this.#ornament({ text: 'AT+CMGF?', response: /^\+CMGF:/, timeoutMs: quickMs });
+    return /^\+CMGF: *1\b/.test(lines?.[0] ?? '');
+  }
+
+  /**
+   * Submits one TPDU (27.005 3.5.1): command, prompt, PDU, result, and, where that may be an older submit's, whatever it takes to tell; nothing else is
+   * asked of the modem meanwhile. Resolves with the message reference; undefined when it cannot be told. Rejects with the errors of `at/errors.ts`;
+   * those of stage `result` came after Ctrl-Z.
+   */
+  submitTpdu(tpdu: Tpdu, options: SubmitOptions): Promise<number | undefined> {
+    return this.#session.exclusively(async (run, ended) => {
+      const command = this.#submitCommand(tpdu, options);
+      const result = await run(command, options).then(
+        (lines): SubmitResult => ({ reference: Number(/\d+/.exec(lines[0] ?? '')?.[0]) }),
+        (error: unknown): SubmitResult => {
+          // With its +CMGS before it, an error says that something came between.
+          const isResult =
+            error instanceof AtCommandError && error.stage === 'result' && error.lines.length === 0;
+          if (isResult && !error.mayAnswerProbe) return { error: error.final };
+          throw error;
         },
+      );
+      const ruling = await options.flights.rule(result, ended);
+      this.#confirmedAt = performance.now();
+      if (ruling === 'undecided') return undefined;
+      if ('error' in ruling.ours) throw new AtCommandError(command.text, ruling.ours.error, 'result', []);
+      return ruling.ours.reference;
+    });
+  }
+
+  #submitCommand(tpdu: Tpdu, { flights, pauseMs, probeAfterMs }: SubmitOptions): AtCommand {
+    const { submitTimeoutMs } = this;
+    return {
+      text: `AT+CMGS=${tpdu.octets}`,
+      response: /^\+CMGS: *\d{1,3}\b/,
+      timeoutMs: this.profile.promptTimeoutMs,
+      payload: {
+        text: `${this.serviceCentre.pduField}${tpdu.hex}`,
+        resultTimeoutMs: submitTimeoutMs,
+        probeAfterMs: Math.min(probeAfterMs ?? Number.POSITIVE_INFINITY, usualProbeMs(submitTimeoutMs)),
+        graceMs: Math.min(10_000, submitTimeoutMs / 6),
+        ...(this.profile.earlyOkGraceMs === undefined
+          ? {}
+          : { graceAfterOkMs: Math.min(this.profile.earlyOkGraceMs, submitTimeoutMs / 6) }),
+        pauseMs,
+        echoMeansReset: this.#echoIsOff,
+        isOwnError: isOfSubmit,
+        mayMeetForeignErrors: flights.expectsLateResult(performance.now()),
       },
-      options,
-    );
-    return Number(/\d+/.exec(lines[0] ?? '')?.[0]);
+    };
   }
 
   /**

@@ -8,6 +8,8 @@ export interface ModemProfile {
   promptTimeoutMs: number;
   /** Milliseconds after Ctrl-Z until the outcome counts as unknown; the longest a manual names is 180 s (u-blox SARA-R4). */
   submitTimeoutMs: number;
+  /** Milliseconds to wait for `+CMGS` when `OK` came before it; undefined: as long as if nothing had come. */
+  earlyOkGraceMs: number | undefined;
   /** `+CNMI` settings to try in order (27.005 3.4.1): inbound SMS to storage with `+CMTI`, no status reports. */
   indications: readonly string[];
   /** The same with status reports routed as `+CDS`, else stored and told by `+CDSI`. */
@@ -27,6 +29,7 @@ export const generic: ModemProfile = {
   guardMs: 20,
   promptTimeoutMs: 10_000,
   submitTimeoutMs: 180_000,
+  earlyOkGraceMs: undefined,
   indications: ['2,1,0,0,0', '1,1,0,0,0'],
   indicationsWithReports: ['2,1,0,1,0', '1,1,0,1,0', '2,1,0,2,0', '1,1,0,2,0', '2,1,0,0,0'],
   radioOff: 4,
@@ -37,6 +40,15 @@ export const generic: ModemProfile = {
 
 /** By what `AT+CGMI` and `AT+CGMM` say, first match wins. */
 const byIdentity: readonly [RegExp, Partial<ModemProfile>][] = [
+  // NB-IoT adds up to 360 s to TR1M (24.011 10). These know nothing else; with one that knows LTE too, submit_timeout_s says it.
+  [
+    /\bBC(26|28|35|65|66|68|92|95)|SIM70[23]0|SARA-N[23]/i,
+    {
+      name: 'nb-iot',
+      submitTimeoutMs: 480_000,
+      indicationsWithReports: ['2,1,0,1,0', '1,1,0,1,0', '2,1,0,0,0'],
+    },
+  ],
   // ^RSSI and its kin are stopped: they come several times a second and broke many a parser.
   [
     /huawei/i,
@@ -104,8 +116,8 @@ const byIdentity: readonly [RegExp, Partial<ModemProfile>][] = [
   ],
   // Its AT guide knows 0 and 1.
   [/wavecom/i, { name: 'wavecom', radioOff: 0 }],
-  // With its GPS port on it never says +CMGS (MC7455, MC7304): the outcome is unknown anyway, so the modem is free again sooner.
-  [/sierra/i, { name: 'sierra', submitTimeoutMs: 90_000 }],
+  // With its GPS port on it says OK at the prompt and never +CMGS (MC7455, MC7304): the outcome is unknown anyway, so the modem is free again sooner.
+  [/sierra/i, { name: 'sierra', submitTimeoutMs: 90_000, earlyOkGraceMs: 10_000 }],
 ];
 
 /** The profile of a modem that calls itself so. */

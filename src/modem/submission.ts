@@ -2,7 +2,8 @@ import type { Logger } from 'winston';
 import { AtCancelled, AtCommandError, AtLinkLost, AtNoResult, AtTimeout } from '../at/errors.js';
 import { SendError } from '../errors.js';
 import { encodeSubmit } from '../sms/tpdu.js';
-import { type Flights, lateAnswerMs } from './flights.js';
+import type { Flights } from './flights.js';
+import type { Habits } from './habits.js';
 import { ModemRestarted } from './life.js';
 import type { Modem, Tpdu } from './modem.js';
 import type { OutgoingSms, SubmitControl, SubmitReceipt } from './sms-modem.js';
@@ -12,14 +13,13 @@ import { cmsCodeOf, describeFinalError, type Verdict, verdictOf } from './verdic
 const maxAttempts = 3;
 const retryPauseMs = 500;
 
-/** How long a second `+CMGS` is waited for when the first may answer an older submit. */
-const doubtMs = 10_000;
-
 export interface SubmissionContext {
   modem: Modem;
   /** The configured name, for what people read. */
   name: string;
   flights: Flights;
+  /** What was learnt of this modem and its SIM. */
+  habits: Habits;
   statusReport: boolean;
   log: Logger;
   /** Called at each Ctrl-Z and at each result of it. */
@@ -44,7 +44,6 @@ export async function submitSms(
 ): Promise<SubmitReceipt> {
   const total = sms.segments.length;
   const reference = total > 1 ? context.flights.nextConcatenationReference() : 0;
-  if (total > 1) await holdLink(context);
   let started = false;
   const references: number[] = [];
   for (const [index, text] of sms.segments.entries()) {
@@ -106,63 +105,63 @@ async function submitSegment(context: SubmissionContext, job: SegmentJob): Promi
 
 /** One attempt: the reference, or why there is none. Leaves the dialogue in step where the modem still speaks. */
 async function trySegment(context: SubmissionContext, job: SegmentJob): Promise<number | Failure> {
-  const { modem, flights } = context;
+  const { modem, flights, habits } = context;
   let committedAt: number | undefined;
   try {
-    const tpdu = job.encode(flights.validityRefused ? undefined : job.validityMs);
+    const tpdu = job.encode(habits.refusesValidity ? undefined : job.validityMs);
+    await modem.confirmSettings();
+    if (job.total > 1) await modem.holdLink();
     const reference = await modem.submitTpdu(tpdu, {
+      flights,
+      pauseMs: habits.pauseMs,
+      probeAfterMs: habits.nudgeAfterMs,
       mayCommit: job.mayStart,
       onCommitted: () => {
         committedAt = performance.now();
+        flights.begin(modem.submitTimeoutMs);
         context.onFlight(true);
         job.onCommitted();
       },
+      onFreed: () => tellHabit(context),
     });
-    if (!flights.unanswered.proves(reference, performance.now()))
-      return await resolveDoubt(context, reference);
-    flights.unanswered.answered(reference);
     await catchUp(context);
-    return reference;
+    return reference ?? doubted;
   } catch (error) {
-    const isResult = error instanceof AtCommandError && error.stage === 'result';
-    if (isResult && flights.unanswered.outstanding(performance.now()) > 0) {
-      return await resolveDoubt(context, undefined);
-    }
-    if (isResult) flights.unanswered.refused();
     const elapsedMs = committedAt === undefined ? 0 : performance.now() - committedAt;
     const failure = failureOf(error, elapsedMs);
     if (!failure) throw error;
-    return await recover(context, failure, committedAt);
+    return await recover(context, failure);
   } finally {
     if (committedAt !== undefined) context.onFlight(false);
   }
 }
 
-/**
- * A result that may answer an earlier submit (its `reference`, or undefined for an error): this one's own is then still to come, and proves
- * itself when it does. Else this one stays unknown.
- */
-async function resolveDoubt(
-  context: SubmissionContext,
-  reference: number | undefined,
-): Promise<number | Failure> {
-  const { flights, modem } = context;
-  const own = await flights.settleDoubt(reference, Math.min(doubtMs, modem.submitTimeoutMs / 4));
-  if (own !== undefined) return own;
-  const reason = 'the modem answered, but perhaps to an earlier message that it had left unanswered';
-  return { verdict: 'unknown', reason, cause: undefined };
+const doubted: Failure = {
+  verdict: 'unknown',
+  reason: 'the modem answered, but perhaps to an earlier message that it had left unanswered',
+  cause: undefined,
+};
+
+function tellHabit({ habits, log, name }: SubmissionContext): void {
+  const remedy = habits.noteFreed();
+  if (remedy === undefined) return;
+  const reason = 'it held the result of a message back until it was asked something';
+  log.warn(`modem ${name}: ${reason}: ${remedy}`, { event: 'modem_habit', modem: name, reason, remedy });
 }
 
 function failureOf(error: unknown, elapsedMs: number): Failure | undefined {
   if (error instanceof AtCommandError) {
     const accepted = error.lines.length > 0; // +CMGS came, then an error instead of OK
-    const verdict = accepted ? 'unknown' : verdictOf(error.final, error.stage, elapsedMs);
+    const listed =
+      accepted || error.mayAnswerProbe ? 'unknown' : verdictOf(error.final, error.stage, elapsedMs);
+    const verdict = isPromptless(error) ? 'not_now' : listed;
     const causeCode = describeFinalError(error.final);
     return { verdict, reason: `the modem answered ${causeCode}`, causeCode, cause: error };
   }
   if (error instanceof AtTimeout || error instanceof AtLinkLost) {
-    const verdict = error.stage === 'result' ? 'unknown' : error instanceof AtTimeout ? 'not_sent' : 'sim';
-    return { verdict, reason: error.message, cause: error };
+    // One without a prompt is passed over: another try would cost the message as long again.
+    const unsent = error instanceof AtLinkLost ? 'sim' : error.stage === 'prompt' ? 'not_now' : 'not_sent';
+    return { verdict: error.stage === 'result' ? 'unknown' : unsent, reason: error.message, cause: error };
   }
   if (error instanceof AtNoResult) return { verdict: 'unknown', reason: error.message, cause: error };
   if (error instanceof AtCancelled) {
@@ -173,25 +172,17 @@ function failureOf(error: unknown, elapsedMs: number): Failure | undefined {
 }
 
 /** What must happen before the modem can take anything again, retry or next message. */
-async function recover(
-  context: SubmissionContext,
-  failure: Failure,
-  committedAt: number | undefined,
-): Promise<Failure> {
-  const { modem, flights } = context;
+async function recover(context: SubmissionContext, failure: Failure): Promise<Failure> {
+  const { modem, flights, habits } = context;
   const { cause } = failure;
-  // A modem that was silent to AT as well is busy or deaf, and works in order when it is back: no late result can
-  // overtake. One that answers AT, or whose link broke, may still have one.
-  const mayOvertake =
-    cause instanceof AtNoResult || (cause instanceof AtLinkLost && !(cause.cause instanceof ModemRestarted));
-  // An echo where there was none: it has restarted, and nothing old can come from it.
-  if (modem.hasRestarted) flights.unanswered.clear();
-  else if (committedAt !== undefined && mayOvertake) {
-    flights.unanswered.add(committedAt + lateAnswerMs(modem.submitTimeoutMs));
-  }
+  // It said that it restarted, or echoes where it did not: nothing old can come from it.
+  const hasRestarted =
+    modem.hasRestarted || (cause instanceof AtLinkLost && cause.cause instanceof ModemRestarted);
+  if (hasRestarted) flights.restarted();
+  else flights.giveUp();
   if (cause instanceof AtLinkLost) return failure;
-  if (cause instanceof AtCommandError && isValidityRefused(cause) && !flights.validityRefused) {
-    flights.validityRefused = true;
+  if (cause instanceof AtCommandError && isValidityRefused(cause) && !habits.refusesValidity) {
+    habits.noteValidityRefused();
     context.log.warn('the SMSC refuses a validity period: sending without one', { modem: context.name });
     return { ...failure, verdict: 'not_sent' };
   }
@@ -238,17 +229,11 @@ const serviceCentreUnknown = 330;
 const isValidityRefused = (error: AtCommandError): boolean =>
   error.final.kind === 'CMS' && (error.final.code === 198 || error.final.code === 199);
 
-async function holdLink(context: SubmissionContext): Promise<void> {
-  try {
-    await context.modem.holdLink();
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new SendError('no_modem_ready', {
-      detail: `modem "${context.name}": ${reason}`,
-      elsewhere: true,
-      cause: error,
-    });
-  }
+/** Whether the modem, which answers `AT`, gave no prompt for a message: silence, or an ERROR that gives no reason. */
+export function isPromptless(error: unknown): boolean {
+  if (error instanceof SendError) return isPromptless(error.cause);
+  if (error instanceof AtCommandError) return error.stage === 'prompt' && error.final.kind === 'ERROR';
+  return error instanceof AtTimeout && error.stage === 'prompt';
 }
 
 /** The one place where what happened at the modem becomes a `SendError` (DESIGN §9). */

@@ -7,6 +7,7 @@ import { LinkLost, type OpenLink } from '../serial/link.js';
 import { BringUp, type Step } from './bring-up.js';
 import { FailingSends } from './failing-sends.js';
 import type { Flights } from './flights.js';
+import { HabitMemory } from './habits.js';
 import type { LossKind, Rung } from './ladder.js';
 import { backoffMs, bootSign, type LifeEvent, ModemRestarted, transitions } from './life.js';
 import { Liveness } from './liveness.js';
@@ -29,7 +30,7 @@ import type {
   SubmitReceipt,
 } from './sms-modem.js';
 import { type InboundEvent, readInbound, Storage } from './storage.js';
-import { submitSms } from './submission.js';
+import { isPromptless, submitSms } from './submission.js';
 import { Unlocker } from './unlock.js';
 
 export interface SupervisorOptions {
@@ -44,6 +45,8 @@ export interface SupervisorOptions {
   /** Undefined when no PIN is configured. */
   readPin: ReadPin | undefined;
   pinMemory: PinMemory;
+  /** What was learnt of this modem and others; undefined: nothing, and nothing is kept. */
+  habits?: HabitMemory | undefined;
   /** What came in over the air; must not throw. */
   onInbound: (event: InboundEvent) => void;
   /** An attempt to submit a segment failed; `cause` is what the AT dialogue threw. Must not throw. */
@@ -214,12 +217,18 @@ export class Supervisor implements SmsModem {
     }
     this.#emit('submitting');
     let outcome: LifeEvent = 'submitted';
+    let reason: string | undefined;
     try {
       const receipt = await submitSms(
         {
           modem,
           name: this.name,
           flights: this.#flights,
+          habits: (this.#options.habits ?? HabitMemory.forgetful()).of(
+            this.name,
+            modem.identity,
+            this.#bringUp?.iccid,
+          ),
           statusReport: this.#options.tuning.statusReport,
           log: this.#log,
           onFlight: (inFlight) => this.#noteFlight(modem, inFlight),
@@ -236,6 +245,7 @@ export class Supervisor implements SmsModem {
     } catch (error) {
       if (error instanceof SendError) this.#failing.failed(error, sms.recipient);
       outcome = this.#afterFailure(error, sms.recipient);
+      reason = isPromptless(error) ? 'it gave no prompt for a message' : failureReasons[outcome];
       throw error;
     } finally {
       // A modem that is still out of step did not come back when asked: what it says next could answer anything.
@@ -244,7 +254,7 @@ export class Supervisor implements SmsModem {
         if (outcome === 'submitted' && modem.needsSynchronising)
           this.#lose('silent', 'it does not answer any more');
         else if (found) this.#emit(found.event, found.reason);
-        else this.#emit(outcome, failureReasons[outcome]);
+        else this.#emit(outcome, reason);
       }
     }
   }
@@ -253,6 +263,7 @@ export class Supervisor implements SmsModem {
   #afterFailure(error: unknown, recipient: string): LifeEvent {
     if (!(error instanceof SendError)) return 'submitted';
     const { cause } = error;
+    if (isPromptless(error)) return this.#recovery.lost('promptless') === 'reopen' ? 'refresh' : 'lost';
     if (cause instanceof AtCommandError) {
       const suspect = this.#lookout.refused(cause.final, recipient);
       if (suspect === 'sim') return 'refresh';
@@ -467,6 +478,7 @@ export class Supervisor implements SmsModem {
           const kind = cause instanceof ModemRestarted ? 'restarted' : 'vanished';
           this.#lose(kind, cause?.message ?? 'closed');
         },
+        isPerhapsForeign: (error) => this.#flights.mayHaveGiven(error),
         // Asked anew each time: a reload may change the level while the session lasts.
         wantsTrace: () => this.#log.isLevelEnabled('debug'),
         onTrace: (direction, line) => this.#log.debug(`${this.name} ${direction} ${line}`, { event: 'at' }),
@@ -496,14 +508,11 @@ export class Supervisor implements SmsModem {
 
   #takeUrc(line: string, pdu: string | undefined): void {
     for (const listener of this.#opened?.modem.urcListeners ?? []) listener(line);
-    const reference = /^\+CMGS: *(\d{1,3})\b/.exec(line)?.[1];
-    if (reference !== undefined) {
-      this.#log.info('a result came late', { event: 'late_reference', modem: this.name });
-      return this.#flights.takeLateReference(Number(reference));
-    }
+    if (this.#flights.takeLine(line))
+      return void this.#log.info('a result came late', { event: 'late_result', modem: this.name });
     const sign = bootSign(line);
     if (sign === 'restart') {
-      this.#flights.unanswered.clear();
+      this.#flights.restarted();
       this.#failures = 0;
       this.#opened?.session.fail(new ModemRestarted(`the modem restarted (it said ${foreignWords(line)})`));
     } else if (sign === 'refresh' && this.#phase === 'ready') {
@@ -571,6 +580,6 @@ export class Supervisor implements SmsModem {
       const ms = Math.min(stallAfterMs, modem.submitTimeoutMs / 4);
       this.#stallTimer = setTimeout(() => this.#emit('overdue', 'no result after Ctrl-Z yet'), ms);
     }
-    this.#flights.note(inFlight);
+    this.#flights.note();
   }
 }

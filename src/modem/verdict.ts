@@ -145,13 +145,17 @@ export function cmsCodeOf(error: FinalError): number | undefined {
  * Whether only a submit ends so: the network's and the SMSC's own causes, and what the equipment says of a PDU or of its sending (27.005
  * 3.2.5). Any other error, as "SIM busy", may answer whatever else the modem was asked, a bare `AT` too.
  */
-export function isOfSubmit(error: FinalError): boolean {
+export function isOfSubmit(error: FinalError, certainty: 'surely' | 'perhaps' = 'surely'): boolean {
   const code = cmsCodeOf(error);
-  return code !== undefined && ((code > 0 && code <= 255) || submitCodes.includes(code));
+  if (code === undefined) return certainty === 'perhaps' && error.kind === 'CMS';
+  const codes = certainty === 'surely' ? submitCodes : [...submitCodes, ...generalCodes];
+  return (code > 0 && code <= 255) || codes.includes(code);
 }
 
 /** Invalid PDU, SMSC address unknown, network timeout. */
 const submitCodes: readonly number[] = [304, 330, 332];
+/** What a submit may end with as well: equipment failure, SIM busy, memory full, no network service, unknown errors. */
+const generalCodes: readonly number[] = [300, 301, 314, 322, 331, 350, 500, 512];
 
 /** The code as people look it up: `CMS 38 (network out of order)`. */
 export function describeFinalError(error: FinalError): string {

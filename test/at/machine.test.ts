@@ -17,7 +17,16 @@ const submit: AtCommand = {
   text: 'AT+CMGS=10',
   response: /^\+CMGS: *\d+/,
   timeoutMs: 10,
-  payload: { text: pdu, resultTimeoutMs: 180, probeAfterMs: 60, graceMs: 10, echoMeansReset: true },
+  payload: {
+    text: pdu,
+    resultTimeoutMs: 180,
+    probeAfterMs: 60,
+    graceMs: 10,
+    pauseMs: 0,
+    echoMeansReset: true,
+    isOwnError: (error) => error.kind === 'CMS' && error.code === 38,
+    mayMeetForeignErrors: false,
+  },
 };
 const query: AtCommand = { text: 'AT+CREG?', response: /^\+CREG: *\d+ *, *\d/, timeoutMs: 5 };
 const read: AtCommand = { text: 'AT+CMGR=4', response: /^\+CMGR:/, timeoutMs: 5 };
@@ -97,7 +106,9 @@ describe('a command', () => {
     ['+CMS ERROR: Unknown error', { kind: 'CMS', code: undefined, text: 'Unknown error' }],
   ])('ends with %s', (text, error) => {
     const { effects } = play([start(query), line(text)]);
-    expect(outcomes(effects)).toEqual([{ kind: 'error', stage: 'command', error, lines: [] }]);
+    expect(outcomes(effects)).toEqual([
+      { kind: 'error', stage: 'command', error, lines: [], mayAnswerProbe: false },
+    ]);
   });
 
   // A missed call, or somebody on the port's other end: whatever stage our own command is in, that is not its result.

@@ -27,31 +27,45 @@ describe('the flight record', () => {
     const file = join(folder, 'main.flight');
     const [first, nothing] = await FlightRecord.open(file, noFault);
     expect(nothing).toBeUndefined();
-    first.note({ inFlight: true, lastReference: 41, echoIsOff: true });
-    first.note({ inFlight: false, lastReference: 42, echoIsOff: true });
-    first.note({ inFlight: true, lastReference: 42, echoIsOff: true });
+    const debts = {
+      open: 1,
+      remainingMs: 170_000,
+      base: 41,
+      since: 1,
+      areSequential: undefined,
+      isSuspicious: false,
+    };
+    first.note({ debts, echoIsOff: true });
+    first.note({ debts: { ...debts, open: 0, base: 42, since: 0 }, echoIsOff: true });
+    first.note({ debts: { ...debts, open: 2, base: 42, since: 2, areSequential: true }, echoIsOff: true });
     await first.close();
     const [second, left] = await FlightRecord.open(file, noFault);
     await second.close();
-    expect(left).toMatchObject({ inFlight: true, lastReference: 42, echoIsOff: true });
+    expect(left).toMatchObject({
+      debts: { ...debts, open: 2, base: 42, since: 2, areSequential: true },
+      echoIsOff: true,
+    });
     expect(left?.ageMs).toBeLessThan(60_000);
   });
 
-  test.each(['', '{"boot":"x"', 'null', '[]', '{"in_flight":1}'])('takes %j for nothing', async (content) => {
-    const file = join(folder, 'main.flight');
-    writeFileSync(file, content);
-    const [record, left] = await FlightRecord.open(file, noFault);
-    await record.close();
-    expect(left).toBeUndefined();
-  });
+  test.each(['', '{"boot":"x"', 'null', '[]', '{"open":true}', '{"in_flight":true}'])(
+    'takes %j for nothing',
+    async (content) => {
+      const file = join(folder, 'main.flight');
+      writeFileSync(file, content);
+      const [record, left] = await FlightRecord.open(file, noFault);
+      await record.close();
+      expect(left).toBeUndefined();
+    },
+  );
 
   test('does not know the age of what an earlier boot of the box left', async () => {
     const file = join(folder, 'main.flight');
-    const entry = { boot: 'another', at_ns: '1', in_flight: true, last_reference: null, echo_is_off: false };
+    const entry = { boot: 'another', at_ns: '1', open: 1, open_for_ms: 5000, last_reference: null };
     writeFileSync(file, JSON.stringify(entry));
     const [record, left] = await FlightRecord.open(file, noFault);
     await record.close();
-    expect(left).toEqual({ inFlight: true, lastReference: undefined, echoIsOff: false, ageMs: undefined });
+    expect(left).toMatchObject({ debts: { open: 1, remainingMs: 5000 }, echoIsOff: false, ageMs: undefined });
   });
 });
 

@@ -38,7 +38,7 @@ export function supervise(
     locator: locatorOf(device.openLink),
     tuning: { ...plain, ...tuning },
     idleProbeMs: 60_000,
-    flights: new Flights(flightRecord, undefined, 180_000),
+    flights: new Flights(flightRecord, undefined),
     readPin: undefined,
     callHook: undefined,
     onInbound: () => undefined,

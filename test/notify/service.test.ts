@@ -44,7 +44,7 @@ function supervisor(openLink: OpenLink, name = 'main'): Supervisor {
     locator: locatorOf(openLink),
     tuning: { guardMs: 0, submitTimeoutMs: undefined, roaming: true, statusReport: false },
     idleProbeMs: 60_000,
-    flights: new Flights(flightRecord, undefined, 180_000),
+    flights: new Flights(flightRecord, undefined),
     readPin: undefined,
     callHook: undefined,
     onInbound: () => undefined,

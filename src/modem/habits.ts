@@ -1,0 +1,140 @@
+import { createHash } from 'node:crypto';
+import { open, readFile, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ModemIdentity } from './modem.js';
+
+/** Milliseconds between prompt and payload, one after the other, as long as the modem goes on holding its results back. */
+const pauses = [0, 200, 500, 1_000] as const;
+/** Milliseconds after Ctrl-Z at which a modem that no pause helps is asked for its result; ordinary ones have taken up to 14.4 s. */
+const nudgeMs = 15_000;
+/** Entries that are kept of each kind, the newest. */
+const mostEntries = 64;
+
+/** What was learnt of one modem and the SIM in it, and may be learnt further. */
+export interface Habits {
+  /** The SMSC refused a validity period (TP-FCS 198, 199): it gets none any more. */
+  readonly refusesValidity: boolean;
+  /** Milliseconds between prompt and payload: written at once, it makes some modems hold `+CMGS` back until the next command. */
+  readonly pauseMs: number;
+  /** Milliseconds after Ctrl-Z at which a bare `AT` has to set the result free; undefined where it needs none. */
+  readonly nudgeAfterMs: number | undefined;
+  noteValidityRefused(): void;
+  /** A held result was set free by a bare `AT`. @returns what is done about it from now on, for people; undefined when nothing new */
+  noteFreed(): string | undefined;
+}
+
+interface Entries {
+  /** By modem: how often a result was set free, as far as it counts. */
+  held_results: Record<string, number>;
+  /** SIMs in modems. */
+  validity_refused: string[];
+}
+
+/**
+ * What simgate has learnt of modems and their SIMs by sending, across restarts: the file `habits.json`. A modem is known by its entry's name, its
+ * maker and its model, a SIM by its ICCID; both stand there as hashes.
+ */
+export class HabitMemory {
+  readonly #file: string | undefined;
+  readonly #onFault: (error: unknown) => void;
+  #entries: Entries;
+  /** Writes take turns. */
+  #saved: Promise<void> = Promise.resolve();
+
+  private constructor(file: string | undefined, entries: Entries, onFault: (error: unknown) => void) {
+    this.#file = file;
+    this.#entries = entries;
+    this.#onFault = onFault;
+  }
+
+  /** Reads `habits.json` in `folder`. What cannot be read is told to `onFault` and learnt anew, which costs a message or two. */
+  static async open(folder: string, onFault: (error: unknown) => void): Promise<HabitMemory> {
+    const file = join(folder, 'habits.json');
+    let entries = nothing;
+    try {
+      entries = readEntries(JSON.parse(await readFile(file, 'utf8')));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') onFault(error);
+    }
+    return new HabitMemory(file, entries, onFault);
+  }
+
+  /** One that learns, and forgets with the process. */
+  static forgetful(): HabitMemory {
+    return new HabitMemory(undefined, nothing, () => undefined);
+  }
+
+  /** @param iccid undefined when it cannot be read: all such SIMs are then one */
+  of(name: string, { manufacturer, model }: ModemIdentity, iccid: string | undefined): Habits {
+    const modem = hashed([name, manufacturer, model]);
+    const sim = hashed([name, manufacturer, model, iccid]);
+    const held = () => this.#entries.held_results[modem] ?? 0;
+    const needsNudge = () => held() >= pauses.length;
+    const refusesValidity = () => this.#entries.validity_refused.includes(sim);
+    return {
+      get refusesValidity() {
+        return refusesValidity();
+      },
+      get pauseMs() {
+        return pauses[Math.min(held(), pauses.length - 1)] ?? 0;
+      },
+      get nudgeAfterMs() {
+        return needsNudge() ? nudgeMs : undefined;
+      },
+      noteValidityRefused: () => {
+        const { validity_refused: known } = this.#entries;
+        if (!known.includes(sim)) this.#change({ validity_refused: [...known, sim].slice(-mostEntries) });
+      },
+      noteFreed: () => {
+        if (needsNudge()) return undefined;
+        const { [modem]: _, ...others } = this.#entries.held_results;
+        const kept = Object.entries(others).slice(1 - mostEntries);
+        this.#change({ held_results: { ...Object.fromEntries(kept), [modem]: held() + 1 } });
+        return needsNudge()
+          ? `it is asked for its results after ${nudgeMs / 1000} s from now on`
+          : `it gets a pause of ${pauses[held()]} ms at the prompt from now on`;
+      },
+    };
+  }
+
+  /** Resolves when all that was learnt is written, or could not be. */
+  async close(): Promise<void> {
+    await this.#saved;
+  }
+
+  #change(change: Partial<Entries>): void {
+    this.#entries = { ...this.#entries, ...change };
+    const file = this.#file;
+    const entries = this.#entries;
+    if (file === undefined) return;
+    this.#saved = this.#saved.then(() => save(file, entries)).catch(this.#onFault);
+  }
+}
+
+const nothing: Entries = { held_results: {}, validity_refused: [] };
+
+/** Throws when `value` is not what {@link HabitMemory} writes. */
+function readEntries(value: unknown): Entries {
+  const { held_results: held, validity_refused: refused } = (value ?? {}) as Partial<Entries>;
+  const isHeld =
+    typeof held === 'object' && Object.values(held).every((times) => Number.isSafeInteger(times));
+  const isRefused = Array.isArray(refused) && refused.every((sim) => typeof sim === 'string');
+  if (!isHeld || !isRefused) throw new Error('not what was written there');
+  return { held_results: held, validity_refused: refused };
+}
+
+/** Complete or as before, whenever the power goes. */
+async function save(path: string, entries: Entries): Promise<void> {
+  const draft = `${path}.new`;
+  const file = await open(draft, 'w', 0o600);
+  try {
+    await file.writeFile(`${JSON.stringify(entries, undefined, 2)}\n`);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(draft, path);
+}
+
+const hashed = (parts: readonly (string | undefined)[]): string =>
+  createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32);
