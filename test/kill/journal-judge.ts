@@ -15,8 +15,8 @@ export interface JournalVerdict {
 /** The HMAC under which the journal has a message's key. */
 export type KeyHmac = (key: string) => string;
 
-/** `journal.startedBoundMs`: so long the start of a message waits for its row, and no longer. With what a timer may be late. */
-const boundNs = 240_000_000n;
+/** `journal.keyedBoundMs`: so long the start of a message waits for its row, and no longer. With what a timer may be early. */
+const boundNs = 490_000_000n;
 
 /**
  * @param snapshots in the order of the lives that left them, one for each process that was killed
