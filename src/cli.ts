@@ -1,10 +1,12 @@
 #!/usr/bin/env node
 import { parseArgs } from 'node:util';
+import { closeProcess } from './closed-process.js';
 
-/** EX_CONFIG (sysexits.h): the unit's RestartPreventExitStatus, for starting anew mends no configuration. */
+/** EX_CONFIG (sysexits.h): the unit's RestartPreventExitStatus, for starting anew mends no configuration and no option of Node's. */
 const wrongConfiguration = 78;
 
-// Before any module of ours is loaded, so that the traces of all name the source and not the bundle.
+closeProcess();
+// Before any other module of ours is loaded, so that the traces of all name the source and not the bundle.
 process.setSourceMapsEnabled(true);
 
 try {
@@ -17,7 +19,7 @@ try {
 async function tell(error: unknown): Promise<number> {
   if (isForPeople(error)) {
     console.error(`simgate: ${error.message}`);
-    return error.name === 'ConfigError' ? wrongConfiguration : 1;
+    return ['ConfigError', 'OpenProcessError'].includes(error.name) ? wrongConfiguration : 1;
   }
   const { fatalText } = await import('./error-text.js');
   console.error(fatalText(error));
@@ -51,6 +53,7 @@ async function configOfServe(words: string[]): Promise<string | undefined> {
 function isForPeople(error: unknown): error is Error {
   const names = [
     'ConfigError',
+    'OpenProcessError',
     'StateDirError',
     'ControlError',
     'ListenError',

@@ -1,11 +1,13 @@
+import { refuseOpenProcess } from './closed-process.js';
 import { type Daemon, startDaemon } from './daemon.js';
 import { fatalText } from './error-text.js';
 
 /**
  * `simgate serve`: runs until SIGTERM or SIGINT; a second one ends at once. An error nobody caught is logged and ends the
- * process with 1, for systemd to start it anew: state that may be broken must not send.
+ * process with 1, for systemd to start it anew: state that may be broken must not send. Rejects with an `OpenProcessError`.
  */
 export async function serve(configFile: string, env: NodeJS.ProcessEnv): Promise<void> {
+  refuseOpenProcess(process.execArgv, env);
   let daemon: Daemon | undefined;
   let stopping = false;
   // Before anything else: a signal that comes during the start must not end the process by its default, nor in the middle of it.

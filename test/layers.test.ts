@@ -25,7 +25,7 @@ const ranks: readonly (readonly string[])[] = [
   ['config', 'log', 'token', 'clock', 'recipient'],
   ['error-text'],
   ['errors', 'foreign'],
-  ['mask', 'number', 'trusted-path', 'version', 'e164', 'key-id', 'counted'],
+  ['mask', 'number', 'trusted-path', 'closed-process', 'version', 'e164', 'key-id', 'counted'],
 ];
 /** Beside the ranks: what a layer may not know although it is below. */
 const forbidden: readonly (readonly [from: string, to: string])[] = [

@@ -88,10 +88,10 @@ export const evening: readonly Step[] = [
     'sudo rm -f /var/lib/simgate/journal.db /var/lib/simgate/journal.db-wal /var/lib/simgate/journal.db-shm',
   ),
   step(
-    'sudo cat /root/simgate-backup/backup.db | sudo -u simgate install -m 600 /dev/stdin /var/lib/simgate/journal.db',
+    "sudo cat /root/simgate-backup/backup.db | sudo -u simgate sh -c 'umask 077 && cat >/var/lib/simgate/journal.db'",
   ),
   step(
-    'sudo cat /root/simgate-backup/hmac.key | sudo -u simgate install -m 600 /dev/stdin /var/lib/simgate/hmac.key',
+    "sudo cat /root/simgate-backup/hmac.key | sudo -u simgate sh -c 'umask 077 && cat >/var/lib/simgate/hmac.key'",
   ),
   step('sudo cp -a /root/simgate-backup/simgate/. /etc/simgate/'),
   step('sudo chgrp -R simgate /etc/simgate'),
