@@ -25,12 +25,21 @@ export interface PhaseResult {
   records: readonly ModemRecord[];
   violations: readonly Violation[];
   recoveries: readonly Recovery[];
+  /** How each modem came back after its last fault; those that did not are missing. */
+  returns: readonly Return[];
   /** Each `AT+CPIN=`. */
   pinAttempts: readonly PinAttempt[];
   worstGrowthKiB: number;
   worstResidentKiB: number;
   /** How often each kind of action was taken; faults of submits are counted by the record. */
   actions: ReadonlyMap<string, number>;
+}
+
+/** A modem after its last fault: milliseconds until it was ready, and until a message had got through it. */
+export interface Return {
+  modem: string;
+  readyMs: number;
+  sentMs: number;
 }
 
 /** I8: milliseconds from the last fault to a modem that is ready. The longest known way: 10 s without a prompt, then a silent modem. */
@@ -61,6 +70,7 @@ class PhaseRun {
   readonly #secret = randomBytes(32).toString('hex');
   readonly #stories: Story[] = [];
   readonly #violations: Violation[] = [];
+  readonly #returns: Return[] = [];
   readonly #actions = new Map<string, number>();
   readonly #underway: Promise<void>[] = [];
   /** No submit comes any more that a fault could meet. */
@@ -254,7 +264,8 @@ class PhaseRun {
   /** I8: with all faults over, each modem comes back by itself, and a message gets through it, as its network's record says. */
   async #partInPeace(index: number): Promise<void> {
     const modem = this.#modems[index]!;
-    const until = performance.now() + recoveryLimitMs;
+    const since = performance.now();
+    const until = since + recoveryLimitMs;
     const isBroken = (what: string): void => {
       this.#violations.push({ property: 'I8', what: `${modem.name} ${what}` });
     };
@@ -264,13 +275,17 @@ class PhaseRun {
         return isBroken(`is not ready ${recoveryLimitMs} ms after the last fault`);
       await pause(100);
     }
+    const readyMs = performance.now() - since;
     for (const message of this.#phase.parting[index] ?? []) {
       this.#over.throwIfAborted();
       await pause(message.pauseMs);
       const before = await modem.accepted();
       const story = await this.#send({ ...message, sender: numberOf(index) }, 0);
       const wasSent = story.outcome.kind === 'answered' && story.outcome.status === 200;
-      if (wasSent && (await modem.accepted()) > before) return;
+      if (wasSent && (await modem.accepted()) > before) {
+        this.#returns.push({ modem: modem.name, readyMs, sentMs: performance.now() - since });
+        return;
+      }
       if (performance.now() > until) break;
       // One that went by another modem has cost no time, and this one may have a doubt to get over.
       await pause(partingPauseMs);
@@ -298,6 +313,7 @@ class PhaseRun {
         ...judge(this.#stories, records, restarts),
         ...withPins.flatMap((each) => judgePins(each.record, each.writes, restarts)),
       ],
+      returns: this.#returns,
       recoveries: findRecoveries(changes, records, restarts, writes),
       pinAttempts: withPins.flatMap((each) => pinAttempts(each.record, each.writes, restarts)),
       worstGrowthKiB,

@@ -80,6 +80,7 @@ export function summary(results: readonly PhaseResult[]): string {
     ...table(tally(attempts.map(({ knowledge }) => knowledge))),
     `re-attached      ${ttys.length} ttys, ${ttys.filter(({ isMoved }) => isMoved).length} of them under another name`,
     ...recoveryTable(recoveries),
+    returnLine(results),
     `messages         ${stories.length}`,
     `seeds            ${[...new Set(results.map(({ seed }) => seed))].join(', ')}`,
     `phases           ${results.length}, with ${results.reduce((sum, { phase }) => sum + phase.modems.length, 0)} modems`,
@@ -115,6 +116,16 @@ function recoveryTable(recoveries: readonly Recovery[]): string[] {
   });
   const head = `recoveries       ${''.padEnd(17)}${'out: median   worst'.padStart(20)}${'once it was back:'.padStart(22)}`;
   return [`${head}  (ms)`, ...lines];
+}
+
+/** Each phase ends with every modem ready, and a message through it. */
+function returnLine(results: readonly PhaseResult[]): string {
+  const all = results.reduce((sum, { phase }) => sum + phase.modems.length, 0);
+  const returns = results.flatMap((result) => result.returns);
+  const [ready, sent] = [returns.map(({ readyMs }) => readyMs), returns.map(({ sentMs }) => sentMs)].map(
+    spread,
+  );
+  return `back unaided     ${returns.length} of ${all} modems after the last fault: ready (median, worst)${ready}, a message through${sent}  (ms)`;
 }
 
 /** Median and worst. */
