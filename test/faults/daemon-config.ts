@@ -10,6 +10,8 @@ export interface ConfiguredModem {
   /** E.164: what `sender` asks for. */
   number: string;
   pinFile: string | undefined;
+  /** More lines of its table. */
+  settings?: string | undefined;
 }
 
 /** Writes a configuration with short times into `folder`, and the shared secret beside it; returns its path. */
@@ -29,11 +31,12 @@ export function writeDaemonConfig(
     `[message]\ndeadline_s = ${deadlineS}`,
     openPolicy,
     '[log]\nlevel = "debug"\nformat = "json"',
-    ...modems.map(({ name, link, number, pinFile }) =>
+    ...modems.map(({ name, link, number, pinFile, settings }) =>
       [
         `[[modem]]\nname = "${name}"\ndevice = "${link}"\nnumber = "${number}"\nstatus_report = ${statusReport}`,
         'guard_ms = 0\nsubmit_timeout_s = 4\nidle_probe_s = 2',
         ...(pinFile === undefined ? [] : [`pin_file = "${pinFile}"`]),
+        ...(settings === undefined ? [] : [settings]),
       ].join('\n'),
     ),
   ];

@@ -9,6 +9,10 @@ export type Action =
   | { kind: 'hangup'; power: 'kept' | 'lost'; reattachMs: number }
   | { kind: 'reboot' }
   | { kind: 'registration'; state: 'searching' | 'denied' | 'none'; forMs: number }
+  /** What each domain says while it is registered, from now on. */
+  | { kind: 'domains'; domains: readonly string[] }
+  /** An eSIM changes to another profile; in silence where nothing is said. */
+  | { kind: 'profile'; iccid: string; say: string | undefined }
   | { kind: 'noise'; lines: readonly string[] }
   /** Bytes that no modem would say. */
   | { kind: 'garbage'; lines: readonly string[] }
@@ -110,6 +114,14 @@ const garbageLine: Draw<string> = (random) =>
     .join('')
     .replaceAll('>', '<');
 
+/** Under each of them messages go out: all alike, 5G alone, data only, and a stale value in the domain that is asked first. */
+const domainSets: readonly (readonly string[])[] = [
+  ['CREG=network', 'CGREG=network', 'CEREG=network', 'C5GREG=unknown'],
+  ['CREG=0', 'CGREG=0', 'CEREG=0', 'C5GREG=network'],
+  ['CREG=0', 'CGREG=network', 'CEREG=network', 'C5GREG=unknown'],
+  ['CREG=5', 'CGREG=0', 'CEREG=11', 'C5GREG=1'],
+];
+
 /** The faults that are no submit's: of the tty, the network and the daemon. */
 const otherActions: Record<Exclude<ActionKind, 'submit_fault'>, Draw<Action>> = {
   hangup: (random) => ({
@@ -122,6 +134,12 @@ const otherActions: Record<Exclude<ActionKind, 'submit_fault'>, Draw<Action>> = 
     kind: 'registration',
     state: (['searching', 'denied', 'none'] as const)[random.below(3)]!,
     forMs: between(random, 300, 4000),
+  }),
+  domains: (random) => ({ kind: 'domains', domains: domainSets[random.below(domainSets.length)]! }),
+  profile: (random) => ({
+    kind: 'profile',
+    iccid: `8949${Array.from({ length: 15 }, () => '0123456789abcdef'.charAt(random.below(16))).join('')}f`,
+    say: [undefined, '+QUSIM: 1', '+CPIN: READY', '^SIMST: 1', '#QSS: 1'][random.below(5)],
   }),
   noise: (random) => ({
     kind: 'noise',

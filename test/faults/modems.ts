@@ -34,12 +34,16 @@ export async function startModems(phase: PlannedPhase, seed: number, folder: str
 }
 
 /** As the daemon is to know them. */
-export function configuredModems({ modems, pinFiles }: PhaseModems): ConfiguredModem[] {
+export function configuredModems(
+  { modems, pinFiles }: PhaseModems,
+  settings: readonly string[],
+): ConfiguredModem[] {
   return modems.map(({ name, link }, index) => ({
     name,
     link,
     number: numberOf(index),
     pinFile: pinFiles[index]?.path,
+    settings: settings[index],
   }));
 }
 

@@ -114,7 +114,7 @@ class PhaseRun {
     await this.#mintTokens();
     const pins = pinFiles.map(({ rightPin }) => rightPin);
     const leaks = new LeakSearch(this.#phase, [this.#secret, ...this.#tokens, ...pins]);
-    const configured = configuredModems({ modems, pinFiles });
+    const configured = configuredModems({ modems, pinFiles }, this.#phase.settings);
     const configFile = writeDaemonConfig(this.#folder, this.#secret, configured, this.#phase);
     this.#gateway = new Gateway(this.#folder, configFile, {
       line: (line) => {
@@ -223,6 +223,13 @@ class PhaseRun {
         await modem.control({ registration: action.state });
         await pause(action.forMs);
         return modem.control({ registration: 'home' });
+      case 'domains':
+        for (const domain of action.domains) await modem.control({ domain });
+        return;
+      case 'profile':
+        // What was tried with a PIN is counted by SIM, and here one card would be two.
+        if (this.#phase.pins !== undefined) return;
+        return modem.control({ profile: action.iccid, ...(action.say !== undefined && { say: action.say }) });
       case 'noise':
       case 'garbage':
         for (const line of action.lines) await modem.control({ inject: line });

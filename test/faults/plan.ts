@@ -35,6 +35,8 @@ export interface PlannedPhase {
   modems: readonly (readonly string[])[];
   deadlineS: number;
   statusReport: boolean;
+  /** More lines of each modem's configuration. */
+  settings: readonly string[];
   callers: number;
   messages: readonly PlannedMessage[];
   /** Sent after them, as long as a planned fault still waits for a submit to meet. */
@@ -66,6 +68,8 @@ interface Template {
   name: string;
   modems: readonly (readonly string[])[];
   statusReport?: boolean;
+  /** More lines of each modem's configuration. */
+  settings?: readonly string[];
   /** How many messages there are to one that meets a fault; {@link messagesPerFault} when not said. */
   messagesPerFault?: number;
   /** SIMs that ask for a PIN, by modem. */
@@ -126,7 +130,11 @@ const templates: readonly Template[] = [
   {
     name: 'status reports, no echo, link set-up',
     modems: [
-      [...common, '--status-reports', '--status-report-delay', '150', '--no-echo', '--link-setup', '80'],
+      [
+        ...common,
+        ...['--status-reports', '--status-report-delay', '150', '--no-echo', '--link-setup', '80'],
+        ...['--csms', '1', '--acknowledge-ms', '1500'],
+      ],
     ],
     statusReport: true,
   },
@@ -145,6 +153,25 @@ const templates: readonly Template[] = [
       [...common, '--busy', 'drop', '--registration-delay', '700', ...playing(everything)],
     ],
     messagesPerFault: 3,
+  },
+  {
+    name: 'no SMSC in the SIM, 5G alone, SMS by one way only',
+    modems: [
+      [...common, '--smsc', ''],
+      [
+        ...common,
+        '--domain',
+        'CREG=0',
+        '--domain',
+        'CGREG=0',
+        '--domain',
+        'CEREG=0',
+        '--domain',
+        'C5GREG=network',
+      ],
+      [...common, '--only-cgsms', '0'],
+    ],
+    settings: ['smsc = "+491710760000"', 'roaming = false', 'init = ["AT+CGSMS=0", "AT+NOSUCH;+CREG=0"]'],
   },
   { name: 'five SIMs with a PIN', modems: pinStarts.map(() => common), pins: pinStarts },
 ];
@@ -185,6 +212,7 @@ export function planRun(seed: number, messageCount: number): PlannedPhase[] {
       modems: template.modems,
       deadlineS: 2 + forPhases!.below(2),
       statusReport: template.statusReport === true,
+      settings: template.settings ?? [],
       callers: 3 + forPhases!.below(3),
       messages: take(count, template),
       draining: take(drainingMessages).map(quietly),

@@ -23,7 +23,7 @@ export function commandTable(vendor: Vendor): CommandTable {
       vendorCommands(vendor),
     ].flatMap((commands) => Object.entries(commands)),
   );
-  if (!vendor.supportsLte) for (const name of ['+CEREG', '+C5GREG', '+CESQ', '+CIREG']) table.delete(name);
+  if (!vendor.supportsLte) for (const name of ['+CEREG', '+CESQ', '+CIREG']) table.delete(name);
   if (!vendor.supportsCmms) table.delete('+CMMS');
   table.set('+CLAC', { execute: () => listCommands(table, vendor) });
   return table;
