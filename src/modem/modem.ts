@@ -5,7 +5,7 @@ import type { AtSession, ExecuteOptions, RunCommand } from '../at/session.js';
 import { initCommands } from '../config/init-lines.js';
 import type { Flights, SubmitResult } from './flights.js';
 import { iccidLine, readIccid } from './iccid.js';
-import { Indications, Mutes } from './patience.js';
+import { Indications, longestMuteMs, longestNeededMuteMs, Mutes } from './patience.js';
 import { generic, type ModemProfile, profileFor } from './profiles.js';
 import {
   combined,
@@ -219,7 +219,7 @@ export class Modem {
     } catch (error) {
       if (error instanceof AtTimeout) {
         await this.#catchUp(error);
-        if (error.lines.length === 0) this.#mutes.wasSilent(command.text);
+        if (error.lines.length === 0) this.#mutes.wasSilent(command.text, longestNeededMuteMs);
         else this.#cpinEndsOpen = true;
         return readSimState(error.lines[0]);
       }
@@ -355,7 +355,8 @@ export class Modem {
 
   async #registrationStat(domain: RegistrationDomain): Promise<number | undefined> {
     const response = registrationAnswer(domain);
-    const lines = await this.#ornament({ text: `AT+${domain.toUpperCase()}?`, response, timeoutMs: quickMs });
+    const text = `AT+${domain.toUpperCase()}?`;
+    const lines = await this.#ornament({ text, response, timeoutMs: quickMs }, longestNeededMuteMs);
     const stat = response.exec(lines?.[0] ?? '')?.[1];
     return stat === undefined ? undefined : Number(stat);
   }
@@ -574,7 +575,7 @@ export class Modem {
   }
 
   /** {@link #wonder}, for what may be asked often: what met silence is left alone for a while, longer each time. */
-  async #ornament(command: AtCommand): Promise<string[] | undefined> {
+  async #ornament(command: AtCommand, longestMs = longestMuteMs): Promise<string[] | undefined> {
     if (this.#mutes.isMute(command.text)) return undefined;
     try {
       const lines = await this.#attempt(command);
@@ -583,7 +584,7 @@ export class Modem {
     } catch (error) {
       if (!(error instanceof AtTimeout)) throw error;
       await this.#catchUp(error);
-      this.#mutes.wasSilent(command.text);
+      this.#mutes.wasSilent(command.text, longestMs);
       return undefined;
     }
   }

@@ -2,9 +2,10 @@
 
 /** So many times in a row a command may meet silence before it is left alone: a line can get lost once. */
 const silencesBeforeMute = 2;
-/** Milliseconds in which it is not written then; doubles each time. */
+/** Milliseconds in which it is not written then; doubles each time, up to the longest. What decides whether the modem is ready is asked sooner. */
 const firstMuteMs = 20_000;
-const longestMuteMs = 3_600_000;
+export const longestMuteMs = 3_600_000;
+export const longestNeededMuteMs = 300_000;
 
 /** Commands that a modem was silent to while it answered `AT`. */
 export class Mutes {
@@ -15,10 +16,10 @@ export class Mutes {
     return performance.now() < (this.#mutes.get(command)?.until ?? 0);
   }
 
-  wasSilent(command: string): void {
+  wasSilent(command: string, longestMs: number): void {
     const silences = (this.#mutes.get(command)?.silences ?? 0) + 1;
     const doublings = silences - silencesBeforeMute;
-    const ms = doublings < 0 ? 0 : Math.min(firstMuteMs * 2 ** doublings, longestMuteMs);
+    const ms = doublings < 0 ? 0 : Math.min(firstMuteMs * 2 ** doublings, longestMs);
     this.#mutes.set(command, { until: performance.now() + ms, silences });
   }
 

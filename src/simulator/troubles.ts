@@ -16,7 +16,7 @@ interface TroubleEntry {
   /** For `--help` and for people. */
   does: string;
   /** What a command line (without its AT) is answered with, as it goes over the wire; undefined when it is answered as ever. */
-  answer?: (body: string, args: readonly string[]) => string | undefined;
+  answer?: (body: string, args: readonly string[], modem: Modem) => string | undefined;
   /** Once, as it begins. */
   begin?: (modem: Modem) => void;
   /** Said when its time is over. */
@@ -25,9 +25,9 @@ interface TroubleEntry {
 
 const final = (result: string): string => `\r\n${result}\r\n`;
 
-/** Whether a command line begins with `name`, as `+COPS?` or `+CNMI=`. */
-const isNamed = (body: string, name: string | undefined): boolean =>
-  body.toUpperCase().startsWith((name ?? '').toUpperCase());
+/** Whether a command line begins with `name`, as `+COPS?` or `+CNMI=`; `AT` is the bare one. */
+const isNamed = (body: string, name = ''): boolean =>
+  name.toUpperCase() === 'AT' ? body === '' : body.toUpperCase().startsWith(name.toUpperCase());
 
 /** `ERROR`, `CME10`, `CMS314`, or any other final result code. */
 function refusal(code: string | undefined): string {
@@ -35,7 +35,7 @@ function refusal(code: string | undefined): string {
   return final(numbered === null ? (code ?? 'ERROR') : `+${numbered[1]} ERROR: ${numbered[2]}`);
 }
 
-/** Every trouble. COMMAND is what a command line begins with behind its AT. */
+/** Every trouble. COMMAND is what a command line begins with behind its AT, or AT alone. */
 export const troubleKinds = {
   mute: {
     parameters: ['COMMAND'],
@@ -54,9 +54,9 @@ export const troubleKinds = {
   },
   'sim-says': {
     parameters: ['STATE'],
-    does: '+CPIN? says STATE, as SIM PIN2, whatever the SIM is like',
-    answer: (body, [state]) =>
-      isNamed(body, '+CPIN?') ? `\r\n+CPIN: ${state}\r\n${final('OK')}` : undefined,
+    does: '+CPIN? says STATE, as SIM PIN2, of a SIM that is ready',
+    answer: (body, [state], { sim }) =>
+      isNamed(body, '+CPIN?') && sim.state === 'READY' ? `\r\n+CPIN: ${state}\r\n${final('OK')}` : undefined,
   },
   'sms-starting': {
     parameters: [],
@@ -141,7 +141,7 @@ export class Troubles {
   answer(body: string): string | undefined {
     for (const { kind, args } of this.#active) {
       const entry: TroubleEntry = troubleKinds[kind];
-      const answer = entry.answer?.(body, args);
+      const answer = entry.answer?.(body, args, this.#modem);
       if (answer !== undefined) return answer;
     }
     return undefined;

@@ -1,11 +1,14 @@
 import type { SubmitFaultKind } from '../../src/simulator/faults.js';
 import type { Random } from '../../src/simulator/random.js';
+import type { TroubleKind } from '../../src/simulator/troubles.js';
 import { toldNumber } from '../../src/simulator/vendors.js';
 
 /** Something that goes wrong, planned; all times are milliseconds. */
 export type Action =
   /** On the next submit of the modem, as its control channel takes it. */
   | { kind: 'submit_fault'; fault: string }
+  /** Something that is wrong with the modem for a while, as its control channel takes it. */
+  | { kind: 'trouble'; fault: string }
   | { kind: 'hangup'; power: 'kept' | 'lost'; reattachMs: number }
   | { kind: 'reboot' }
   | { kind: 'registration'; state: 'searching' | 'denied' | 'none'; forMs: number }
@@ -23,6 +26,7 @@ export type Action =
   | { kind: 'sigterm' };
 
 export type ActionKind = Action['kind'];
+type OtherActionKind = Exclude<ActionKind, 'submit_fault' | 'trouble'>;
 
 type Draw<T> = (random: Random) => T;
 
@@ -93,6 +97,40 @@ const submitFaults: Record<SubmitFaultKind, Draw<string>> = {
 
 export const submitFaultKinds = Object.keys(submitFaults) as SubmitFaultKind[];
 
+/** What no send needs, and what one does: any may be met by silence, an error or nonsense for a while. */
+const troubledCommands = [
+  'E0',
+  '+CGMI',
+  '+CCID',
+  '+COPS?',
+  '+CSQ',
+  '+CFUN?',
+  '+CNMI=',
+  '+CPMS=',
+  '+CREG?',
+  '+CPIN?',
+  '+CMGF=0',
+];
+
+const anyCommand: Draw<string> = (random) => troubledCommands[random.below(troubledCommands.length)]!;
+
+/** How each trouble is drawn; times lie on both sides of what the daemon waits for a command, 5 and 10 s. */
+const troubles: Record<TroubleKind, Draw<string>> = {
+  mute: (random) => `mute:${anyCommand(random)}:${between(random, 500, 12_000)}`,
+  refuse: (random) =>
+    `refuse:${anyCommand(random)}:${['ERROR', 'CME100', 'CMS314'][random.below(3)]}:${between(random, 500, 8000)}`,
+  babble: (random) => `babble:${anyCommand(random)}:${between(random, 500, 8000)}`,
+  'sim-says': (random) =>
+    `sim-says:${['SIM PIN2', 'SIM PUK2', 'HELLO'][random.below(3)]}:${between(random, 500, 8000)}`,
+  'sms-starting': (random) => `sms-starting:${between(random, 500, 6000)}`,
+  'radio-off': () => 'radio-off:0',
+  // The daemon under test gives it its radio cycle after ten minutes: this one ends before.
+  'registration-stuck': (random) => `registration-stuck:${between(random, 300, 6000)}`,
+  'sim-relocked': () => 'sim-relocked:0',
+};
+
+export const playedTroubles = Object.keys(troubles) as TroubleKind[];
+
 /** Unsolicited lines, some of which look like an answer to what is in flight. */
 const noiseLines = [
   'RING',
@@ -123,7 +161,7 @@ const domainSets: readonly (readonly string[])[] = [
 ];
 
 /** The faults that are no submit's: of the tty, the network and the daemon. */
-const otherActions: Record<Exclude<ActionKind, 'submit_fault'>, Draw<Action>> = {
+const otherActions: Record<OtherActionKind, Draw<Action>> = {
   hangup: (random) => ({
     kind: 'hangup',
     power: random.below(2) === 0 ? 'kept' : 'lost',
@@ -160,7 +198,7 @@ const otherActions: Record<Exclude<ActionKind, 'submit_fault'>, Draw<Action>> = 
   sigterm: () => ({ kind: 'sigterm' }),
 };
 
-export const otherActionKinds = Object.keys(otherActions) as Exclude<ActionKind, 'submit_fault'>[];
+export const otherActionKinds = Object.keys(otherActions) as OtherActionKind[];
 
 /**
  * A network that says nothing for 135 s of the 180 s that a modem may take, then `+CMS ERROR: 350`; as the daemon under test waits 4 s, that
@@ -174,6 +212,7 @@ export function shuffledDeck(random: Random): Action[] {
     ...submitFaultKinds.map((kind) => submitFault(submitFaults[kind](random))),
     ...Object.values(cmsGroups).map((codes) => submitFault(`cms:${codes[random.below(codes.length)]}`)),
     submitFault(slowRefusal),
+    ...playedTroubles.map((kind): Action => ({ kind: 'trouble', fault: troubles[kind](random) })),
     ...otherActionKinds.map((kind) => otherActions[kind](random)),
   ];
   return shuffled(cards, random);

@@ -215,6 +215,8 @@ class PhaseRun {
     switch (action.kind) {
       case 'submit_fault':
         return modem.playNext(action.fault, this.#noMoreFaults.signal);
+      case 'trouble':
+        return modem.control({ fault: action.fault });
       case 'hangup':
         return modem.control({ hangup: true, power: action.power, reattach_ms: action.reattachMs });
       case 'reboot':

@@ -133,10 +133,16 @@ test('sees that an accepted PIN was not used again, when nothing came between', 
 test('knows what the daemon can have known of a try', () => {
   expect(known([attempt(1, 100), reply(1, 120)])).toEqual(['accepted']);
   expect(known([attempt(1, 100, refused), reply(1, 120)])).toEqual(['refused']);
-  expect(known([attempt(1, 100)]), 'never answered').toEqual(['unknown']);
+  expect(known([attempt(1, 100)]), 'never answered, but the SIM is ready then').toEqual(['doubtful']);
+  expect(known([attempt(1, 100), hangUp(9_000)]), 'never answered').toEqual(['unknown']);
+  expect(known([attempt(1, 100, refused)]), 'never answered').toEqual(['unknown']);
+  expect(known([attempt(1, 100, { outcome: 'lost' }), reply(1, 120)]), 'OK, and still locked').toEqual([
+    'unknown',
+  ]);
   expect(known([attempt(1, 100), hangUp(500), reply(1, 900)]), 'answered into nothing').toEqual(['unknown']);
-  expect(known([attempt(1, 100), reply(1, 12_000)]), 'too late').toEqual(['unknown']);
-  expect(known([attempt(1, 100), reply(1, 10_100)]), 'late').toEqual(['doubtful']);
+  expect(known([attempt(1, 100, refused), reply(1, 32_000)]), 'too late').toEqual(['unknown']);
+  expect(known([attempt(1, 100), reply(1, 12_000)]), 'late').toEqual(['accepted']);
+  expect(known([attempt(1, 100), reply(1, 30_100)]), 'very late').toEqual(['doubtful']);
   expect(known([attempt(1, 100), reply(1, 120), hangUp(200)]), 'hung up right after').toEqual(['doubtful']);
   expect(known([attempt(1, 100), reply(1, 3000)], [restart(900, 1000)]), 'killed before').toEqual([
     'unknown',

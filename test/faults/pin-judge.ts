@@ -35,9 +35,9 @@ type Stamped<Kind extends RecordEntry['kind']> = Extract<RecordEntry, { kind: Ki
 const msInNs = 1_000_000n;
 /** An answer may be on its way so long when the tty or the daemon goes, and the daemon's note of it on its way to the disk. */
 const underwayNs = 500n * msInNs;
-/** The daemon waits 10 s for the SIM (`AT+CPIN=`); an answer about then may or may not be in time. */
-const inTimeNs = 9_000n * msInNs;
-const tooLateNs = 11_000n * msInNs;
+/** The daemon waits 30 s for the SIM (`AT+CPIN=`); an answer about then may or may not be in time. */
+const inTimeNs = 29_000n * msInNs;
+const tooLateNs = 31_000n * msInNs;
 /** After a person handled the SIM a try that was already decided on may still come. */
 const handledNs = 15_000n * msInNs;
 /** An accepted PIN is used again within this time from power-on, unless something comes between. */
@@ -84,11 +84,18 @@ function knowledgeOf(
   restarts: readonly Restart[],
 ): Knowledge {
   const reply = entriesOf(entries, 'pin_reply').find((entry) => entry.attempt === attempt);
-  if (reply === undefined) return 'unknown';
+  // Without an answer a SIM that is ready then shows that it has taken the PIN, as long as nothing has begun anew.
+  const isCut = [
+    ...entries.filter(({ kind }) => kind === 'hang_up' || kind === 'boot').map(({ at_ns }) => BigInt(at_ns)),
+    ...restarts.map(({ fromNs }) => fromNs),
+  ].some((ns) => ns > atNs && ns < atNs + tooLateNs);
+  if (reply === undefined) return outcome === 'accepted' && !isCut ? 'doubtful' : 'unknown';
+  // The SIM stays locked, whatever the modem says.
+  if (outcome === 'lost') return 'unknown';
   const saidNs = BigInt(reply.at_ns);
   const breaks = entriesOf(entries, 'hang_up').map(({ at_ns }) => BigInt(at_ns));
   const isBetween = (ns: bigint): boolean => ns > atNs && ns < saidNs;
-  if (saidNs - atNs > tooLateNs) return 'unknown';
+  if (saidNs - atNs > tooLateNs) return outcome === 'accepted' && !isCut ? 'doubtful' : 'unknown';
   if (breaks.some(isBetween) || restarts.some(({ endedNs }) => isBetween(endedNs))) return 'unknown';
   const mayHaveMissed =
     saidNs - atNs > inTimeNs ||

@@ -35,7 +35,7 @@ const askedLimitMs = 20_000;
 /** What the daemon does with the answer it does within this time. */
 const quietMs = 1_500;
 /** Whether the daemon knows of an answer that it may have missed shows within this time. */
-const doubtMs = 13_000n;
+const doubtMs = 33_000n;
 
 /** Plays the rounds of {@link PlannedPins}: what goes wrong, a look at whether the daemon tries what it must not, and the operator's help. */
 export class PinTrial {

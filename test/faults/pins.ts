@@ -40,7 +40,7 @@ export interface PlannedPins {
   rounds: readonly PinRound[];
 }
 
-/** The daemon waits 10 s for the SIM: times lie on both sides of that. */
+/** The daemon waits 30 s for the SIM. */
 const drawn: Record<PinFaultKind, (random: Random) => string> = {
   late: (random) => `late:${500 + random.below(2500)}`,
   silence: (random) => `silence:${1000 + random.below(11_000)}`,

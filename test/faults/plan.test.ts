@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { seededRandom } from '../../src/simulator/random.js';
 import { countSegments } from '../../src/sms/segments.js';
-import { otherActionKinds, shuffledDeck, submitFaultKinds } from './deck.js';
+import { otherActionKinds, playedTroubles, shuffledDeck, submitFaultKinds } from './deck.js';
 import { playedPinFaults } from './pins.js';
 import { planRun } from './plan.js';
 import { findMarker } from './texts.js';
@@ -25,9 +25,11 @@ test('every message is in the plan once, needs the segments it says, and has its
 test('a deck holds every kind of fault', () => {
   const deck = shuffledDeck(seededRandom(1));
   const played = deck.map((action) =>
-    action.kind === 'submit_fault' ? action.fault.split(':')[0] : action.kind,
+    action.kind === 'submit_fault' || action.kind === 'trouble' ? action.fault.split(':')[0] : action.kind,
   );
-  expect([...submitFaultKinds, ...otherActionKinds].filter((kind) => !played.includes(kind))).toEqual([]);
+  expect(
+    [...submitFaultKinds, ...playedTroubles, ...otherActionKinds].filter((kind) => !played.includes(kind)),
+  ).toEqual([]);
 });
 
 test('the modems with a PIN meet every way in which that can go wrong, and one of them loses its lock at last', () => {

@@ -124,6 +124,6 @@ function signOf(entry: RecordEntry): Sign[] {
   if (kind === 'registration') {
     return [entry.state === 'home' ? { atNs, isBack: true } : { atNs, fault: 'registration' }];
   }
-  if (kind === 'attached' || kind === 'booted') return [{ atNs, isBack: true }];
+  if (kind === 'attached' || kind === 'booted' || kind === 'fault_over') return [{ atNs, isBack: true }];
   return kind === 'phone' ? [{ atNs, isHelp: true }] : [];
 }

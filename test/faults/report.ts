@@ -1,6 +1,6 @@
 import type { RecordEntry } from '../../src/simulator/record.js';
 import type { Outcome, Story } from './caller.js';
-import { cmsGroups, otherActionKinds, submitFaultKinds } from './deck.js';
+import { cmsGroups, otherActionKinds, playedTroubles, submitFaultKinds } from './deck.js';
 import type { Violation } from './judge.js';
 import type { PhaseResult } from './phase.js';
 import { playedPinFaults } from './pins.js';
@@ -27,6 +27,7 @@ export function shortcomings(results: readonly PhaseResult[], messageCount: numb
   const played = faultCounts(results);
   const wanted = [
     ...submitFaultKinds,
+    ...playedTroubles,
     ...playedPinFaults,
     standingFault,
     ...otherActionKinds,
@@ -49,7 +50,8 @@ export function faultCounts(results: readonly PhaseResult[]): Map<string, number
       const group = kind === 'cms' ? groupOf(Number(code)) : undefined;
       if (group !== undefined) add(`cms (${group})`);
     }
-    for (const [kind, times] of actions) if (kind !== 'submit_fault') add(kind, times);
+    // What the virtual modem plays stands in its record.
+    for (const [kind, times] of actions) if (kind !== 'submit_fault' && kind !== 'trouble') add(kind, times);
   }
   return counts;
 }

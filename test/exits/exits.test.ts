@@ -1,0 +1,68 @@
+/**
+ * No state without an exit (I8): for a day any one command of a modem meets silence, ERROR or nonsense. The sample is the same for the same
+ * seed; `npm run test:exits` plays every case.
+ */
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { stopAll } from '../modem/supervised.js';
+import { type ExitCase, nameOf, pairs, sample, singles } from './cases.js';
+import { commandsOf, playDay } from './day.js';
+import { judgeDay } from './judge.js';
+
+/** Unset: a sample, as `npm test` takes it. A number: so many cases of each kind. `all`: every command alone, and every two of them. */
+const wanted = process.env.EXITS ?? '20';
+const seed = Number(process.env.EXITS_SEED ?? 20_261_129);
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(async () => {
+  await stopAll();
+  vi.useRealTimers();
+});
+
+/** As found by watching the daemon; here so that each case has its name. */
+const commands = [
+  'AT',
+  'E0',
+  '+CCID',
+  '+CFUN?',
+  '+CGMI',
+  '+CGMM',
+  '+CGSN',
+  '+CMEE=',
+  '+CMGD=',
+  '+CMGF=',
+  '+CMGR=',
+  '+CMGS=',
+  '+CMMS=',
+  '+CNMI=',
+  '+COPS?',
+  '+CPIN=',
+  '+CPIN?',
+  '+CPINR=',
+  '+CPMS=',
+  '+CREG?',
+  '+CSCA?',
+  '+CSMS?',
+  '+CSQ',
+];
+
+test('the cases have every command that the daemon writes', async () => {
+  expect(await commandsOf()).toEqual([...commands].sort());
+});
+
+const kinds: readonly (readonly ExitCase[])[] = [singles(commands), pairs(commands)];
+const cases = kinds.flatMap((kind) => (wanted === 'all' ? kind : sample(kind, Number(wanted), seed)));
+
+test.each(cases.map((subject) => ({ name: nameOf(subject), subject })))(
+  'a day on which $name ends well, with something tried all along',
+  async ({ subject }) => {
+    for (const fromStart of [true, false]) {
+      expect(judgeDay(subject, await playDay(subject, fromStart)), `from the start: ${fromStart}`).toEqual(
+        [],
+      );
+      await stopAll();
+    }
+  },
+  300_000,
+);
