@@ -102,9 +102,9 @@ async function firstArrival(
 
 function conclude(started: Started, seen: Sighting | undefined): string[] {
   if (seen !== undefined && 'status' in seen) {
-    const code = seen.code === undefined ? '' : ` ${seen.code}`;
+    const code = seen.code === undefined ? '' : ` ${escapeControls(seen.code)}`;
     return [
-      `simgate answered ${seen.status}${code}: ${meaningOf(seen.status)} (message ${seen.id}).`,
+      `simgate answered ${seen.status}${code}: ${meaningOf(seen.status)} (message ${escapeControls(seen.id)}).`,
       ...(seen.status === 200 ? ['Look at the phone: the code should be there.'] : []),
     ];
   }

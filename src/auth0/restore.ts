@@ -4,8 +4,10 @@ import { resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { Config } from '../config.js';
 import { ControlError } from '../control/protocol.js';
+import { escapeControls } from '../doctor/untrusted.js';
 import { keyId } from '../key-id.js';
-import { shownAction } from './action/deployment.js';
+import { deployAction, deployVersion, shownAction, updateAction } from './action/deployment.js';
+import { putPhoneProvider } from './action/phone-provider.js';
 import { judgeConnection } from './check.js';
 import {
   type ConnectionOptions,
@@ -16,12 +18,12 @@ import {
 } from './connection.js';
 import type { SavedOptions, SavedReplaced } from './folder.js';
 import { replaceOptions, signingKeyId, withSecret } from './legacy.js';
-import type { ManagementApi } from './management.js';
+import { type ManagementApi, ManagementError } from './management.js';
 import { diffOptions } from './options-diff.js';
 import { acceptedSecrets } from './secret.js';
 import { tell, type Workbench } from './setup.js';
 import { agrees, askFor } from './terminal.js';
-import { restoreUnified } from './unified.js';
+import { findAction } from './unified.js';
 import type { World } from './worlds.js';
 
 /** What the flags say. */
@@ -52,27 +54,88 @@ export async function restore(api: ManagementApi, flags: RestoreFlags, bench: Wo
   await restoreReplaced(api, newest.saved, flags, bench);
 }
 
-/** The Action and the phone provider that a `--replace` has overwritten. */
+/**
+ * The Action and the phone provider that a `--replace` has overwritten. Needs `read:actions`, `create:actions`, `update:actions`,
+ * `read:phone_providers` and `update:phone_providers`.
+ */
 async function restoreReplaced(
   api: ManagementApi,
-  saved: SavedReplaced,
+  { domain, saved_at: savedAt, action, provider }: SavedReplaced,
   flags: RestoreFlags,
   { surroundings }: Workbench,
 ): Promise<void> {
-  const { terminal, env, wait } = surroundings;
-  const { action, provider } = saved;
-  terminal.say(`What was there at ${saved.domain} until ${saved.saved_at}:`);
-  if (action !== undefined) terminal.say(`  Action ${shownAction(action)}: its former code and secrets`);
-  if (provider !== undefined) terminal.say(`  phone provider ${JSON.stringify(provider.name)}`);
+  const { terminal, wait } = surroundings;
+  const say = (line: string) => terminal.say(line);
+  say(`What was there at ${domain} until ${savedAt}:`);
+  if (action !== undefined) say(`  Action ${shownAction(action)}: its former code and secrets`);
+  if (provider !== undefined) say(`  phone provider ${JSON.stringify(provider.name)}`);
   if (!(await mayGoOn(api.domain, flags, surroundings))) return;
-  const askForCredentials = async (name: string): Promise<Record<string, string>> => {
-    if (name !== 'twilio') return {};
-    const what = "Twilio's auth token, which Auth0 does not give back";
-    const token =
-      env.TWILIO_AUTH_TOKEN || (await askFor(terminal, what, 'TWILIO_AUTH_TOKEN', { isSecret: true }));
-    return { auth_token: token };
-  };
-  await restoreUnified(api, saved, (line) => terminal.say(line), askForCredentials, { wait });
+  const present = action && (await findAction(api));
+  if (action !== undefined && present?.id !== action.id)
+    throw new ControlError(
+      `the Action ${shownAction(action)} is not there any more: its code is in the saved file, to be pasted into the dashboard. Nothing was changed`,
+    );
+  // Asked first, so that leaving at the question leaves nothing half done.
+  const credentials = provider && (await credentialsOf(provider.name, surroundings));
+  if (action !== undefined) await restoreAction(api, action, say, wait);
+  if (provider === undefined || credentials === undefined) return;
+  await putPhoneProvider(api, provider, credentials);
+  say(`The phone provider is ${JSON.stringify(provider.name)} again.`);
+}
+
+/** What Auth0 has to be told to send through a provider of that name; it gives nothing of it back. */
+async function credentialsOf(
+  provider: string,
+  { env, terminal }: Workbench['surroundings'],
+): Promise<Record<string, string>> {
+  if (provider !== 'twilio') return {};
+  const given = env.TWILIO_AUTH_TOKEN || undefined;
+  const what = "Twilio's auth token, which Auth0 does not give back";
+  return { auth_token: given ?? (await askFor(terminal, what, 'TWILIO_AUTH_TOKEN', { isSecret: true })) };
+}
+
+type SavedAction = NonNullable<SavedReplaced['action']>;
+
+async function restoreAction(
+  api: ManagementApi,
+  action: SavedAction,
+  say: (line: string) => void,
+  wait: (ms: number) => Promise<void>,
+): Promise<void> {
+  const { id, code, version } = action;
+  if (version !== undefined) await restoreVersion(api, action, version, say, wait);
+  if (code === version?.code) return;
+  await updateAction(api, id, { code });
+  say(`The draft of the Action ${shownAction(action)} is as it was.`);
+  if (version === undefined)
+    say(`  It had not been deployed, so what runs is left as it is${secretsLost(action)}.`);
+}
+
+/** By its id, with its secrets; where Auth0 no longer has it, by its code. */
+async function restoreVersion(
+  api: ManagementApi,
+  action: SavedAction,
+  version: { id: string; code: string },
+  say: (line: string) => void,
+  wait: (ms: number) => Promise<void>,
+): Promise<void> {
+  try {
+    await deployVersion(api, action.id, version, wait);
+    say(`The Action ${shownAction(action)} runs its former version again, with its secrets.`);
+  } catch (error) {
+    if (!(error instanceof ManagementError) || error.status !== 404) throw error;
+    await updateAction(api, action.id, { code: version.code });
+    await deployAction(api, action.id, wait);
+    say(
+      `The Action ${shownAction(action)} runs its former code again. Auth0 has lost the version${secretsLost(action)}.`,
+    );
+  }
+}
+
+function secretsLost({ secret_names: names }: SavedAction): string {
+  return names.length > 0
+    ? `; its secrets (${names.map(escapeControls).join(', ')}) have to be entered again`
+    : '';
 }
 
 /**

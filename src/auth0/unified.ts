@@ -15,7 +15,6 @@ import {
   bindAction,
   createAction,
   deployAction,
-  deployVersion,
   type ListedAction,
   listActions,
   type Requests,
@@ -29,7 +28,6 @@ import {
   methodsOf,
   neededMethods,
   type PhoneProvider,
-  putPhoneProvider,
   readPhoneProvider,
   useActionForMessages,
 } from './action/phone-provider.js';
@@ -152,41 +150,14 @@ function whatIsReplaced(action: Action | undefined, provider: PhoneProvider | un
   const replaced: Replaced = {};
   if (action !== undefined && authorOf(action) === 'foreign') {
     const { id, name, code, secrets, deployed_version: version } = action;
-    replaced.action = { id, name, code, secret_names: secrets.map((secret) => secret.name) };
+    const names = [...secrets, ...(version?.secrets ?? [])].map((secret) => secret.name);
+    replaced.action = { id, name, code, secret_names: [...new Set(names)] };
     // Another's draft over a version of simgate's: that version is nothing to come back to.
     if (version?.id !== undefined && authorOfDeployed(action) === 'foreign')
       replaced.action.version = { id: version.id, code: version.code };
   }
   if (provider !== undefined && !isAsNeeded(provider)) replaced.provider = provider;
   return replaced;
-}
-
-/** What has to be known to put a provider of that name back, as Twilio's token; asked for where it is needed. */
-export type AskForCredentials = (provider: string) => Promise<Record<string, string>>;
-
-/**
- * Puts back what a deployment has replaced, the Action by deploying its former version. Tells `say` each step, and what only a person can
- * do. Rejects with `ControlError` or `ManagementError`. Needs `read:actions`, `create:actions`, `update:actions`, `read:phone_providers`
- * and `update:phone_providers`.
- */
-export async function restoreUnified(
-  api: Requests,
-  { action, provider }: Replaced,
-  say: (line: string) => void,
-  askForCredentials: AskForCredentials,
-  { wait = waitMs }: Pick<DeployControl, 'wait'> = {},
-): Promise<void> {
-  const present = action && (await findAction(api));
-  if (action !== undefined && present?.id !== action.id)
-    throw new ControlError(
-      `the Action ${shownAction(action)} is not there any more: its code is in the saved file, to be pasted into the dashboard. Nothing was changed`,
-    );
-  // Asked first, so that leaving at the question leaves nothing half done.
-  const credentials = provider && (await askForCredentials(provider.name));
-  if (action !== undefined) await restoreAction(api, action, say, wait);
-  if (provider === undefined || credentials === undefined) return;
-  await putPhoneProvider(api, provider, credentials);
-  say(`The phone provider is ${JSON.stringify(provider.name)} again.`);
 }
 
 /**
@@ -214,28 +185,6 @@ export async function setUnifiedSecret(
   say('Deployed it.');
 }
 
-async function restoreAction(
-  api: Requests,
-  action: NonNullable<Replaced['action']>,
-  say: (line: string) => void,
-  wait: (ms: number) => Promise<void>,
-): Promise<void> {
-  const { id, code, version, secret_names: names } = action;
-  if (version !== undefined) {
-    await deployVersion(api, id, version, wait);
-    say(`The Action ${shownAction(action)} runs its former version again, with its secrets.`);
-  }
-  if (code === version?.code) return;
-  await updateAction(api, id, { code });
-  say(`The draft of the Action ${shownAction(action)} is as it was.`);
-  if (version !== undefined) return;
-  const secrets =
-    names.length > 0
-      ? `; its secrets (${names.map(escapeControls).join(', ')}) have to be entered again`
-      : '';
-  say(`  It had not been deployed, so what runs is left as it is${secrets}.`);
-}
-
 function secretList(value: string): { name: string; value: string }[] {
   if (value.length > maxSecretLength)
     throw new ControlError(
@@ -245,7 +194,7 @@ function secretList(value: string): { name: string; value: string }[] {
 }
 
 /** The trigger's one Action. With more than one, Auth0 runs which it likes: that is for a person to settle. */
-async function findAction(api: Requests): Promise<Action | undefined> {
+export async function findAction(api: Requests): Promise<Action | undefined> {
   const actions = await listActions(api);
   if (actions.length > 1)
     throw new ControlError(

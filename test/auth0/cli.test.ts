@@ -83,6 +83,16 @@ it('says in a sentence what is wrong, and leaves exit code 1', async () => {
   );
 });
 
+it.each([
+  ['https://gateway.lan/sms', 'known in a local network only'],
+  ['http://127.0.0.1:9/sms', 'known in a local network only'],
+])('leaves exit code 1 and an untouched tenant for %s', async (gatewayUrl, words) => {
+  const { code, stderr } = await run(application, 'setup', '--gateway-url', gatewayUrl, '--yes');
+  expect(code).toBe(1);
+  expect(stderr).toContain(words);
+  expect(auth0.writes).toEqual([]);
+});
+
 it('has no rotation to tell of, and needs no credentials to say so', async () => {
   const { code, stdout } = await run({}, 'rotate', '--status');
   expect({ code, stdout }).toEqual({ code: 0, stdout: 'No rotation is under way.\n' });

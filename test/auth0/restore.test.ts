@@ -152,6 +152,15 @@ it('brings back another’s Action with its secrets, and the phone provider, tha
   });
 });
 
+it('brings back the code where Auth0 no longer has the version, and names the secrets that are lost', async () => {
+  const at = await replacedDesk();
+  at.env.TWILIO_AUTH_TOKEN = 'twilio-token-of-this-test';
+  const [action] = at.auth0.unified.actions;
+  action!.versions = action!.versions.filter(({ code }) => code !== foreign);
+  expect(await at.run('restore', '--yes')).toContain('its secrets (URL) have to be entered again');
+  expect(action!.deployed?.code).toBe(foreign);
+});
+
 it('stops before it changes anything when the Action of before is gone', async () => {
   const at = await replacedDesk();
   at.env.TWILIO_AUTH_TOKEN = 'twilio-token-of-this-test';
