@@ -168,9 +168,12 @@ export class Debts {
 
   /** Nothing old should come any more; but a modem that counts, and owed a result, may be later than any term. */
   #isUnexpected(reference: number): boolean {
-    const { isSuspicious, areSequential } = this.#state;
+    const { isSuspicious, areSequential, base } = this.#state;
     const expected = this.#expected();
-    return isSuspicious && areSequential === true && expected !== undefined && reference !== expected;
+    if (!isSuspicious || areSequential !== true || expected === undefined) return false;
+    // What came last in a doubt was either the submit's own or the one's before.
+    const isNext = base === undefined && reference === next(expected, 1);
+    return reference !== expected && !isNext;
   }
 
   /** The reference of the submit begun last, on a modem that counts each. */

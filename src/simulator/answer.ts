@@ -33,6 +33,8 @@ export interface Prompted extends Omit<DataEntry, 'onComplete' | 'onEscape'> {
   delayMs: number;
   /** Told when the prompt was printed. */
   onPrompt(): void;
+  /** Other commands are answered before this one is. */
+  releases: boolean;
   onComplete(data: string, settle: Settle): void;
   onEscape(): Result;
 }
@@ -93,4 +95,13 @@ export function finalResultOf(
   const isWorded = cmee === 2 || (family === 'CMS' && wordsSmsErrors);
   const wording = words[family].get(code) ?? (family === 'CMS' ? 'Unknown error' : 'unknown');
   return `+${family} ERROR: ${isWorded ? wording : code}`;
+}
+
+/** A final result code as it goes over the wire. */
+export const final = (result: string): string => `\r\n${result}\r\n`;
+
+/** `ERROR`, `CME10`, `CMS314`, or any other final result code, as it goes over the wire. */
+export function refusal(code: string | undefined): string {
+  const numbered = /^(CM[ES])(\d+)$/.exec(code ?? '');
+  return final(numbered === null ? (code ?? 'ERROR') : `+${numbered[1]} ERROR: ${numbered[2]}`);
 }

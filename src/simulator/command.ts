@@ -11,6 +11,7 @@ import {
   OptionSyntaxError,
   parseDomain,
   readIccid,
+  referenceStyles,
   registrationStates,
   resetTtys,
   type SimulatorOptions,
@@ -55,6 +56,8 @@ interface Flags {
   storageSlots: number;
   busy: SimulatorOptions['busy'];
   parallel?: true;
+  references: SimulatorOptions['references'];
+  uartSleep: number;
   resetTty: SimulatorOptions['resetTty'];
   fault?: (FaultSpec | Trouble)[];
   pty?: PtyMaker;
@@ -131,6 +134,20 @@ function addModemOptions(command: Command): void {
     .option('--boot-ms <ms>', 'how long a restart takes', milliseconds, defaultOptions.bootMs)
     .option('--storage-slots <n>', 'slots of each message storage', wholeNumber, defaultOptions.storageSlots)
     .option('--parallel', 'answers other commands while a submit is under way')
+    .addOption(
+      new Option(
+        '--references <style>',
+        'message references: counted by submits, by those accepted, or constant',
+      )
+        .choices(referenceStyles)
+        .default(defaultOptions.references),
+    )
+    .option(
+      '--uart-sleep <ms>',
+      'the UART sleeps so long after the last octet, and loses the first that wake it; 0: never',
+      milliseconds,
+      defaultOptions.uartSleepMs,
+    )
     .addOption(
       new Option('--busy <policy>', 'bytes that come while busy')
         .choices(busyPolicies)
@@ -288,6 +305,8 @@ function optionsOf(flags: Flags): Partial<SimulatorOptions> {
     storageSlots: flags.storageSlots,
     busy: flags.busy,
     parallel: flags.parallel === true,
+    references: flags.references,
+    uartSleepMs: flags.uartSleep,
     resetTty: flags.resetTty,
     faults: (flags.fault ?? []).filter((fault): fault is FaultSpec => !isTroubleKind(fault.kind)),
     troubles: (flags.fault ?? []).filter((fault): fault is Trouble => isTroubleKind(fault.kind)),

@@ -86,7 +86,7 @@ function collect(modem: Modem, prompted: Prompted, settle: (result: Result) => v
       ...prompted,
       onComplete: (data) => {
         modem.sayHeld();
-        if (modem.options.parallel) turn.release();
+        if (modem.options.parallel || prompted.releases) turn.release();
         prompted.onComplete(data, settle);
       },
       onEscape: () => {

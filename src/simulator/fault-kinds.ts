@@ -1,3 +1,4 @@
+import { refusal } from './answer.js';
 import type { Break, BreakPoint, SubmitPlan } from './submit-plan.js';
 
 /** An argument of a fault. */
@@ -78,6 +79,39 @@ export const faultKinds = {
     apply: (plan, args) => {
       plan.replyDelayMs = number(args, 0);
       plan.acceptsAtOnce = true;
+    },
+  },
+  'early-ok': {
+    parameters: [milliseconds(14_000)],
+    does: 'accepted; OK at Ctrl-Z, +CMGS MS later than usual',
+    apply: (plan, args) => {
+      plan.replyDelayMs = number(args, 0);
+      plan.acceptsAtOnce = true;
+      plan.saysOkEarly = true;
+      plan.omitsOk = true;
+    },
+  },
+  'others-refused': {
+    parameters: [{ name: 'RESULT' }, { name: 'MS' }],
+    does: 'accepted at Ctrl-Z, +CMGS comes MS later; any other command meanwhile is answered with RESULT: CME515, CMS314 …',
+    apply: (plan, args) => {
+      plan.answerToOthers = refusal(args[0]);
+      plan.replyDelayMs = number(args, 1);
+      plan.acceptsAtOnce = true;
+    },
+  },
+  held: {
+    parameters: [milliseconds(100)],
+    does: 'accepted; where the PDU came less than MS after the prompt, +CMGS is kept back until the next command',
+    apply: (plan, args) => {
+      plan.heldUnlessPauseMs = number(args, 0);
+    },
+  },
+  'prompt-refused': {
+    parameters: [],
+    does: 'AT+CMGS is answered with ERROR; not accepted',
+    apply: (plan) => {
+      plan.refusesPrompt = true;
     },
   },
   'no-prompt': {

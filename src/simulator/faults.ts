@@ -60,12 +60,14 @@ function readArguments(
   return parameters.map((parameter, index) => {
     const value = merged[index] ?? parameter.preset;
     if (value === undefined) throw new FaultSyntaxError(`"${text}": ${parameter.name} is missing`);
-    if (parameter.name !== 'TEXT' && !/^\d{1,9}$/.test(value)) {
+    if (!isFree(parameter) && !/^\d{1,9}$/.test(value)) {
       throw new FaultSyntaxError(`"${text}": ${parameter.name} must be a whole number, not "${value}"`);
     }
     return value;
   });
 }
+
+const isFree = ({ name }: FaultParameter): boolean => name === 'TEXT' || name === 'RESULT';
 
 function readWhen(when: string): FaultWhen {
   if (when === '*') return { from: 1, to: Number.POSITIVE_INFINITY };

@@ -40,6 +40,9 @@ export interface ModemParts {
 const registrationStat = { none: 0, home: 1, searching: 2, denied: 3, roaming: 5 } as const;
 type RegistrationStat = (typeof registrationStat)[keyof typeof registrationStat];
 
+/** Lost while a UART wakes up. */
+const octetsToWake = 3;
+
 /** How long a USB modem's tty is away while it restarts, unless the whole restart is shorter. */
 const enumerationMs = 500;
 
@@ -60,6 +63,12 @@ export class Modem {
   settings: Settings;
   /** How the modem has come to refuse the SIM's own service centre, if it does; a restart forgets it. */
   serviceCentreTrouble: ServiceCentreTrouble | undefined;
+  /** What every command is answered with while a submit is under way, as it goes over the wire; undefined: as ever. */
+  answerToOthers: string | undefined;
+  /** Said when the next command comes. */
+  #heldReplies: (() => void)[] = [];
+  #heardAtMs = 0;
+  readonly #clock: Clock;
   readonly #tty: ModemTty;
   readonly #interpreter: Interpreter;
   readonly #commands: CommandTable;
@@ -79,6 +88,7 @@ export class Modem {
     this.record = parts.record;
     this.network = parts.network;
     this.faults = parts.faults;
+    this.#clock = parts.clock;
     this.#timers = new Timers(parts.clock);
     this.#tty = parts.tty;
     this.sim = new SimCard(parts.options);
@@ -97,7 +107,8 @@ export class Modem {
       run: (body, turn) => {
         this.record.write({ kind: 'command', line: `AT${body}` });
         this.after(this.options.commandLatencyMs, () => {
-          const troubled = this.troubles.answer(body);
+          for (const reply of this.#heldReplies.splice(0)) reply();
+          const troubled = this.answerToOthers ?? this.troubles.answer(body);
           if (troubled === undefined) executeLine(this, this.#commands, body, turn);
           else turn.finish(troubled);
         });
@@ -146,7 +157,40 @@ export class Modem {
 
   /** Bytes from the tty, as a latin1 string. A modem that is off or booting is deaf. */
   receive(bytes: string): void {
-    if (this.#power === 'on') this.#interpreter.receive(bytes);
+    const { uartSleepMs } = this.options;
+    const isAsleep = uartSleepMs > 0 && this.#quietForMs() >= uartSleepMs;
+    this.#heardAtMs = this.nowMs;
+    if (this.#power === 'on') this.#interpreter.receive(isAsleep ? bytes.slice(octetsToWake) : bytes);
+  }
+
+  /** Keeps a reply back until the next command. */
+  hold(reply: () => void): void {
+    this.#heldReplies.push(reply);
+  }
+
+  /** Runs once nobody has said anything to the modem for `ms`, unless the power goes before. */
+  whenQuiet(ms: number, run: () => void): void {
+    const leftMs = ms - this.#quietForMs();
+    if (leftMs <= 0) run();
+    else this.after(leftMs, () => this.whenQuiet(ms, run));
+  }
+
+  /** A restart that nobody is told of, of a modem in which `ATE0` and text mode are saved. */
+  restartSilently(): void {
+    this.powerOff();
+    this.record.write({ kind: 'boot' });
+    this.powerOn('long-ago');
+    this.settings.echo = false;
+    this.settings.cmgf = 1;
+  }
+
+  /** Of the simulator's own clock, from anywhere. */
+  get nowMs(): number {
+    return Number(this.#clock.nowNs()) / 1e6;
+  }
+
+  #quietForMs(): number {
+    return this.nowMs - this.#heardAtMs;
   }
 
   /** Runs after `delayMs` unless the power goes before. */
@@ -180,6 +224,8 @@ export class Modem {
     this.radioLink.drop();
     this.indications.reset();
     this.#heldIndications = [];
+    this.#heldReplies = [];
+    this.answerToOthers = undefined;
     this.#stat = registrationStat.none;
     this.serviceCentreTrouble = undefined;
   }

@@ -21,6 +21,8 @@ export interface Submitter {
   serviceCentre: string;
   submit: number;
   faults: readonly string[];
+  /** The TP-MR that the modem has given it; undefined: the next one. */
+  reference?: number | undefined;
 }
 
 /** TP-ST 0x00: received by the recipient's handset (23.040 9.2.3.15). */
@@ -69,10 +71,16 @@ export class Network {
     this.#subscriber?.registrationChanged();
   }
 
+  /** The next TP-MR, 0–255. */
+  nextReference(): number {
+    const mr = this.#mr;
+    if (this.#options.references !== 'constant') this.#mr = (this.#mr + 1) % 256;
+    return mr;
+  }
+
   /** Takes a TPDU. The entry is in the record before this returns the TP-MR. */
   accept(tpdu: Uint8Array, decoded: DecodedSubmit, submitter: Submitter): number {
-    const mr = this.#mr;
-    this.#mr = (this.#mr + 1) % 256;
+    const mr = submitter.reference ?? this.nextReference();
     this.#accepted += 1;
     const { concatenation } = decoded;
     this.#record.write({

@@ -17,6 +17,12 @@ export type DomainStat = 'network' | 'unknown' | number;
 export const busyPolicies = ['buffer', 'drop'] as const;
 export type BusyPolicy = (typeof busyPolicies)[number];
 
+/**
+ * How TP-MR is given (23.040 9.2.3.6): a number for each submit, for each that the network accepted, or one and the same for all.
+ */
+export const referenceStyles = ['submits', 'accepted', 'constant'] as const;
+export type ReferenceStyle = (typeof referenceStyles)[number];
+
 /** Whether the tty goes away when the modem restarts itself, as with a USB stick, or stays, as with a UART. */
 export const resetTtys = ['keep', 'hangup'] as const;
 export type ResetTty = (typeof resetTtys)[number];
@@ -82,6 +88,9 @@ export interface SimulatorOptions {
   busy: BusyPolicy;
   /** The odd modem that answers other commands while a submit is under way. */
   parallel: boolean;
+  references: ReferenceStyle;
+  /** The UART sleeps so many milliseconds after the last octet, and loses the first ones that wake it; 0: never. */
+  uartSleepMs: number;
   resetTty: ResetTty;
   faults: readonly FaultSpec[];
   /** Begin at each power-on. */
@@ -117,6 +126,8 @@ export const defaultOptions: SimulatorOptions = {
   storageSlots: 23,
   busy: 'buffer',
   parallel: false,
+  references: 'accepted',
+  uartSleepMs: 0,
   resetTty: 'keep',
   faults: [],
   troubles: [],

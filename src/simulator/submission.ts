@@ -12,9 +12,15 @@ export class Submission {
   readonly #plan: SubmitPlan;
   readonly #command: '+CMGS' | '+CMSS';
   readonly #settle: Settle;
+  /** Milliseconds between prompt and PDU; undefined where there was no prompt. */
+  readonly #pauseMs: number | undefined;
+  /** The TP-MR, where each submit gets one. */
+  readonly #reference: number | undefined;
   #serviceCentre = '';
 
-  constructor(modem: Modem, plan: SubmitPlan, command: '+CMGS' | '+CMSS', settle: Settle) {
+  constructor(modem: Modem, plan: SubmitPlan, command: '+CMGS' | '+CMSS', settle: Settle, pauseMs?: number) {
+    this.#pauseMs = pauseMs;
+    this.#reference = modem.options.references === 'submits' ? modem.network.nextReference() : undefined;
     this.#modem = modem;
     this.#plan = plan;
     this.#command = command;
@@ -54,6 +60,7 @@ export class Submission {
   #transmit(tpdu: Uint8Array, decoded: DecodedSubmit): void {
     const plan = this.#plan;
     this.#sayBetween();
+    if (plan.saysOkEarly) this.#modem.say('OK');
     const airMs = this.#linkSetup() + this.#modem.options.submitLatencyMs;
     let mr: number | undefined;
     const accept = (): void => {
@@ -77,6 +84,7 @@ export class Submission {
       return;
     }
     if (!plan.accepts) return;
+    this.#modem.answerToOthers = plan.answerToOthers;
     this.#modem.after(airMs + plan.replyDelayMs, () => {
       accept();
       this.#reply(mr ?? 0);
@@ -91,12 +99,22 @@ export class Submission {
       serviceCentre: this.#serviceCentre,
       submit,
       faults,
+      reference: this.#reference,
     });
   }
 
   #reply(mr: number): void {
     const plan = this.#plan;
     this.#endOfLink();
+    this.#modem.answerToOthers = undefined;
+    const { heldUnlessPauseMs } = plan;
+    if (heldUnlessPauseMs !== undefined && (this.#pauseMs ?? 0) < heldUnlessPauseMs)
+      return this.#modem.hold(() => this.#say(mr));
+    this.#say(mr);
+  }
+
+  #say(mr: number): void {
+    const plan = this.#plan;
     if (this.#modem.vendor.okBehindPrompt) {
       this.#fallSilent();
       return;
@@ -114,6 +132,7 @@ export class Submission {
   #refuse(refusal: CommandRefused, tpdu: Uint8Array, why?: string): void {
     const { submit, faults, distortion } = this.#plan;
     this.#endOfLink();
+    this.#modem.answerToOthers = undefined;
     this.#modem.record.write({
       kind: 'refused',
       submit,

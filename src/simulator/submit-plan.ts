@@ -52,6 +52,14 @@ export interface SubmitPlan {
   registrationLostMs: number | undefined;
   /** Begins with this submit. */
   serviceCentreTrouble: ServiceCentreTrouble | undefined;
+  /** OK at Ctrl-Z, and none behind `+CMGS`. */
+  saysOkEarly: boolean;
+  /** What any other command is answered with until the reply, as it goes over the wire. */
+  answerToOthers: string | undefined;
+  /** A payload that comes sooner than so many milliseconds after the prompt makes it keep its reply back until the next command. */
+  heldUnlessPauseMs: number | undefined;
+  /** AT+CMGS is answered with ERROR. */
+  refusesPrompt: boolean;
   omitsOk: boolean;
   omitsCmgs: boolean;
   /** Noise lines between Ctrl-Z and the reply. */
@@ -77,6 +85,10 @@ export function faultlessPlan(submit: number): SubmitPlan {
     silenceMs: undefined,
     registrationLostMs: undefined,
     serviceCentreTrouble: undefined,
+    saysOkEarly: false,
+    answerToOthers: undefined,
+    heldUnlessPauseMs: undefined,
+    refusesPrompt: false,
     omitsOk: false,
     omitsCmgs: false,
     burstLines: 0,

@@ -1,3 +1,4 @@
+import { final, refusal } from './answer.js';
 import type { Modem } from './modem.js';
 
 /** Something that is wrong with the modem itself for a while, whatever it is asked for. */
@@ -23,17 +24,12 @@ interface TroubleEntry {
   atEnd?: string;
 }
 
-const final = (result: string): string => `\r\n${result}\r\n`;
+/** Longer than a client may trust what it set. */
+const quietMs = 1200;
 
 /** Whether a command line begins with `name`, as `+COPS?` or `+CNMI=`; `AT` is the bare one. */
 const isNamed = (body: string, name = ''): boolean =>
   name.toUpperCase() === 'AT' ? body === '' : body.toUpperCase().startsWith(name.toUpperCase());
-
-/** `ERROR`, `CME10`, `CMS314`, or any other final result code. */
-function refusal(code: string | undefined): string {
-  const numbered = /^(CM[ES])(\d+)$/.exec(code ?? '');
-  return final(numbered === null ? (code ?? 'ERROR') : `+${numbered[1]} ERROR: ${numbered[2]}`);
-}
 
 /** Every trouble. COMMAND is what a command line begins with behind its AT, or AT alone. */
 export const troubleKinds = {
@@ -80,6 +76,20 @@ export const troubleKinds = {
     parameters: [],
     does: '+CREG: 3 until its radio is switched off and on',
     begin: (modem) => modem.stickRegistration(),
+  },
+  'text-mode': {
+    parameters: [],
+    does: 'another program sets text mode, once the line is quiet for 1.2 s',
+    begin: (modem) => {
+      modem.whenQuiet(quietMs, () => {
+        modem.settings.cmgf = 1;
+      });
+    },
+  },
+  'silent-restart': {
+    parameters: [],
+    does: 'it restarts without a word, once the line is quiet for 1.2 s; ATE0 and text mode are saved in it',
+    begin: (modem) => modem.whenQuiet(quietMs, () => modem.restartSilently()),
   },
   'sim-relocked': {
     parameters: [],

@@ -69,6 +69,11 @@ const submitFaults: Record<SubmitFaultKind, Draw<string>> = {
   silence: (random) => `silence:${between(random, 500, 7000)}`,
   'silence-lost': (random) => `silence-lost:${between(random, 500, 7000)}`,
   late: (random) => `late:${between(random, 300, 7000)}`,
+  'early-ok': (random) => `early-ok:${between(random, 200, 3500)}`,
+  'others-refused': (random) =>
+    `others-refused:${['CME515', 'CME14', 'CMS314', 'CMS500', 'ERROR'][random.below(5)]}:${between(random, 300, 6000)}`,
+  held: () => 'held:100',
+  'prompt-refused': () => 'prompt-refused',
   'no-prompt': (random) => `no-prompt:${between(random, 300, 4000)}`,
   'prompt-late': (random) => `prompt-late:${between(random, 100, 4000)}`,
   prompts: () => 'prompts:2',
@@ -127,6 +132,8 @@ const troubles: Record<TroubleKind, Draw<string>> = {
   // The daemon under test gives it its radio cycle after ten minutes: this one ends before.
   'registration-stuck': (random) => `registration-stuck:${between(random, 300, 6000)}`,
   'sim-relocked': () => 'sim-relocked:0',
+  'text-mode': () => 'text-mode:0',
+  'silent-restart': () => 'silent-restart:0',
 };
 
 export const playedTroubles = Object.keys(troubles) as TroubleKind[];

@@ -126,6 +126,14 @@ const templates: readonly Template[] = [
   { name: 'plain', modems: [common] },
   { name: 'answers AT while it sends', modems: [[...common, '--parallel']] },
   {
+    name: 'answers AT while it sends, counts each submit, no echo',
+    modems: [[...common, '--parallel', '--references', 'submits', '--no-echo']],
+  },
+  {
+    name: 'answers AT while it sends, one reference for all, a UART that sleeps',
+    modems: [[...common, '--parallel', '--references', 'constant', '--uart-sleep', '1300']],
+  },
+  {
     name: 'faults by chance, noise, UART speed',
     modems: [[...noisy, ...playing(chances)]],
   },

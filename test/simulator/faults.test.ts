@@ -29,6 +29,10 @@ const table: Expected[] = [
   { fault: 'silence:7000', accepted: 1, atOnce: [prompt], later: [] },
   { fault: 'silence-lost:7000', accepted: 0, atOnce: [prompt], later: [] },
   { fault: 'late:9000', accepted: 1, atOnce: [prompt], later: [cmgs, 'OK'] },
+  { fault: 'early-ok:9000', accepted: 1, atOnce: [prompt, 'OK'], later: [cmgs] },
+  { fault: 'others-refused:CME515:9000', accepted: 1, atOnce: [prompt], later: [cmgs, 'OK'] },
+  { fault: 'held:100', accepted: 1, atOnce: [prompt], later: [] },
+  { fault: 'prompt-refused', accepted: 0, atOnce: ['ERROR'] },
   { fault: 'no-prompt:3000', accepted: 0, atOnce: [], later: [] },
   { fault: 'prompts:2', accepted: 1, atOnce: [prompt, prompt, cmgs, 'OK'] },
   { fault: 'garble', accepted: 1, atOnce: [prompt, cmgs, 'OK'], distortion: { garble: true } },
@@ -119,6 +123,24 @@ describe('each fault, on the wire and in the record', () => {
       expect(lines(submit(desk))).toEqual([prompt, cmgs, 'OK']);
     },
   );
+
+  it('held frees the reply at the next command, and keeps none back that had its pause', () => {
+    const desk = new Desk({ fault: ['held:100'] });
+    submit(desk);
+    expect(desk.wait(60_000)).toBe('');
+    expect(desk.command('AT')).toEqual([cmgs, 'OK', 'OK']);
+    desk.type(`AT+CMGS=${helloOctets}\r`);
+    desk.wait(100);
+    expect(said(desk.type(`${helloPdu}\x1a`))).toEqual([cmgs, 'OK']);
+  });
+
+  it('others-refused answers whatever else is asked meanwhile', () => {
+    const desk = new Desk({ fault: ['others-refused:CMS314:9000@1'] });
+    submit(desk);
+    expect(desk.command('AT')).toEqual(['+CMS ERROR: 314']);
+    desk.wait(9000);
+    expect(desk.command('AT')).toEqual(['OK']);
+  });
 
   it('prompt-late prints the prompt late', () => {
     const desk = new Desk({ fault: ['prompt-late:2000'] });

@@ -71,6 +71,7 @@ function sendMessage(modem: Modem, value: string): Answer {
     const { break: how } = plan;
     return { later: () => modem.break(how) };
   }
+  if (plan.refusesPrompt) throw new CommandRefused('bare', 0, 'ERROR');
   if (plan.prompts === 0) {
     return {
       later: (settle) => modem.after(plan.promptlessMs, () => settle({ kind: 'unterminated', lines: [] })),
@@ -88,20 +89,30 @@ function startPlan(modem: Modem): SubmitPlan {
 function submitEntry(modem: Modem, plan: SubmitPlan, read: ReadTpdu): Prompted {
   const { vendor, record, settings } = modem;
   const { submit } = plan;
+  let promptedAt = 0;
+  let pauseMs: number | undefined;
+  const breaks = plan.break?.at === 'during-pdu' ? breakOnce(modem, plan) : undefined;
   return {
+    releases: plan.answerToOthers !== undefined || plan.heldUnlessPauseMs !== undefined,
     delayMs: plan.promptDelayMs,
     prompt: vendor.prompt.repeat(plan.prompts) + (vendor.okBehindPrompt ? '\r\nOK\r\n' : ''),
     isText: settings.cmgf === 1,
-    onPrompt: () => record.write({ kind: 'prompt', submit }),
+    onPrompt: () => {
+      promptedAt = modem.nowMs;
+      record.write({ kind: 'prompt', submit });
+    },
     ...(plan.garblesReceived && { receive: garbleOnce(modem) }),
-    ...(plan.break?.at === 'during-pdu' && { onProgress: breakOnce(modem, plan) }),
+    onProgress: (octets) => {
+      pauseMs ??= modem.nowMs - promptedAt;
+      breaks?.(octets);
+    },
     onComplete: (data, settle) => {
       record.write({ kind: 'ctrl_z', submit, data });
       const tpdu = read(data);
       if (tpdu instanceof CommandRefused) refuseUnread(modem, plan, tpdu, data, settle);
       else {
         const named = modem.settings.cmgf === 0 ? serviceCentreIn(data) : '';
-        new Submission(modem, plan, '+CMGS', settle).start(tpdu, named);
+        new Submission(modem, plan, '+CMGS', settle, pauseMs).start(tpdu, named);
       }
     },
     onEscape: () => {

@@ -96,6 +96,7 @@ function writeMessage(modem: Modem, value: string): Answer {
   const status = statusText === '3' || statusText === 'STO SENT' ? messageStatus.sent : messageStatus.unsent;
   return {
     prompted: {
+      releases: false,
       delayMs: 0,
       prompt: modem.vendor.prompt,
       isText: modem.settings.cmgf === 1,

@@ -1,0 +1,311 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { HabitMemory } from '../../src/modem/habits.js';
+import { parseFault } from '../../src/simulator/faults.js';
+import { parseTrouble } from '../../src/simulator/troubles.js';
+import { type Supervised, send, stopAll, supervise, untilReady } from './supervised.js';
+import { VirtualDevice } from './virtual-link.js';
+
+const unknown = 'outcome_unknown undefined';
+const oneReference = [expect.any(Number)];
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(async () => {
+  await stopAll();
+  vi.useRealTimers();
+});
+
+const texts = (device: VirtualDevice) => device.accepted().map(({ text }) => text);
+
+/** As in {@link send}, whatever time it takes. */
+async function sent(setup: Supervised, text: string, recipient?: string) {
+  let result: Awaited<ReturnType<typeof send>> | undefined;
+  const ended = send(setup, text, recipient, 0).then((end) => {
+    result = end;
+  });
+  for (let second = 0; second < 400 && result === undefined; second += 1)
+    await vi.advanceTimersByTimeAsync(1_000);
+  await ended;
+  return result;
+}
+
+function begin(device: VirtualDevice, trouble: string): void {
+  device.modem.troubles.begin(parseTrouble(trouble));
+}
+
+describe('what a send depends on', () => {
+  test.each(['text-mode', 'silent-restart'])(
+    'is set with the message, whatever happened behind our back: %s',
+    async (trouble) => {
+      const device = new VirtualDevice({ echo: false });
+      const setup = supervise(device, {}, { idleProbeMs: 3_600_000 });
+      await untilReady(setup);
+      begin(device, trouble);
+      await vi.advanceTimersByTimeAsync(5_000);
+      expect(device.modem.settings.cmgf).toBe(1);
+      expect(await sent(setup, 'code 1')).toEqual(oneReference);
+      expect(texts(device)).toEqual(['code 1']);
+    },
+  );
+
+  test('is asked for once before a message, and not in a burst', async () => {
+    const device = new VirtualDevice();
+    const setup = supervise(device, {}, { idleProbeMs: 3_600_000 });
+    await untilReady(setup);
+    await vi.advanceTimersByTimeAsync(5_000);
+    const before = device.commands().length;
+    for (const text of ['code 1', 'code 2', 'code 3']) await send(setup, text, undefined, 300);
+    expect(device.commands().slice(before)).toEqual(['AT+CMGF=0', 'AT+CMGS=21', 'AT+CMGS=21', 'AT+CMGS=21']);
+  });
+
+  test('is looked at by the idle probe where no echo would tell', async () => {
+    const device = new VirtualDevice({ echo: false });
+    const setup = supervise(device, {}, { idleProbeMs: 10_000 });
+    await untilReady(setup);
+    begin(device, 'silent-restart');
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(setup.phases.slice(4)).toEqual(['probing', 'registering', 'ready']);
+    expect(device.modem.settings.cmgf).toBe(0);
+  });
+
+  test('a restart that echoes has the modem initialised anew before the message goes', async () => {
+    const device = new VirtualDevice();
+    const setup = supervise(device, {}, { idleProbeMs: 3_600_000 });
+    await untilReady(setup);
+    device.modem.powerOff();
+    device.modem.powerOn('long-ago');
+    device.modem.settings.cmgf = 1;
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(await sent(setup, 'code 1')).toEqual(oneReference);
+    expect(device.modem.settings.cnmi[0], 'inbound messages are routed again').toBe(2);
+  });
+
+  test('costs no more than three seconds on a UART that sleeps and loses the first octets', async () => {
+    const device = new VirtualDevice({ uartSleepMs: 5_000 });
+    const setup = supervise(device, {}, { idleProbeMs: 3_600_000 });
+    await untilReady(setup);
+    await vi.advanceTimersByTimeAsync(60_000);
+    const before = performance.now();
+    const result = send(setup, 'x'.repeat(300), undefined, 3_000);
+    expect(await result).toHaveLength(2);
+    expect(performance.now() - before).toBeLessThanOrEqual(3_000);
+    expect(setup.phases.slice(4)).toEqual(['sending', 'ready']);
+  });
+});
+
+describe('a result that comes late', () => {
+  test('by 100 s and more never answers the next message, which the network refused', async () => {
+    const device = new VirtualDevice({ parallel: true }, ['late:100000@3', 'cms-late:21:50000@4']);
+    const setup = supervise(device);
+    await untilReady(setup);
+    for (const text of ['first', 'second']) expect(await sent(setup, text)).toEqual(oneReference);
+    expect(await sent(setup, 'third')).toBe(unknown);
+    expect(await sent(setup, 'fourth')).toBe(unknown);
+    expect(await sent(setup, 'fifth')).toEqual(oneReference);
+    expect(texts(device)).toEqual(['first', 'second', 'third', 'fifth']);
+  });
+
+  test('by longer than any term is doubted where references count, until one proves itself', async () => {
+    const faults = ['late:200000@3', 'cms-late:21:12000@4'];
+    const device = new VirtualDevice({ parallel: true, references: 'submits' }, faults);
+    const setup = supervise(device);
+    await untilReady(setup);
+    for (const text of ['first', 'second']) expect(await sent(setup, text)).toEqual(oneReference);
+    expect(await sent(setup, 'third')).toBe(unknown);
+    await vi.advanceTimersByTimeAsync(130_000);
+    expect(await sent(setup, 'fourth'), 'the third’s came in its flight').toBe(unknown);
+    expect(await sent(setup, 'fifth')).toEqual(oneReference);
+  });
+
+  test('that is an error is not the running message’s, however many were proven since', async () => {
+    const device = new VirtualDevice({ parallel: true, references: 'submits' }, ['cms-late:350:100000@3']);
+    const setup = supervise(device);
+    await untilReady(setup);
+    for (const text of ['first', 'second']) await sent(setup, text);
+    expect(await sent(setup, 'third')).toBe(unknown);
+    for (let count = 0; count < 8; count += 1)
+      expect(await sent(setup, `code ${count}`)).toEqual(oneReference);
+    device.faults.queue(parseFault('late:60000'), 1);
+    expect(await sent(setup, 'meets the error'), 'its own reference proves it').toEqual(oneReference);
+    expect(await sent(setup, 'the next')).toEqual(oneReference);
+    expect(texts(device)).toHaveLength(12);
+  });
+
+  test('never: on a modem whose references say nothing, only its term counts', async () => {
+    const device = new VirtualDevice({ parallel: true, references: 'constant' }, ['silence:100@3']);
+    const setup = supervise(device);
+    await untilReady(setup);
+    for (const text of ['first', 'second']) await sent(setup, text);
+    const results: unknown[] = [];
+    for (let count = 0; count < 10; count += 1) results.push(await sent(setup, `code ${count}`));
+    expect(results).toEqual([unknown, unknown, ...Array<unknown>(8).fill(oneReference)]);
+  });
+});
+
+describe('an error that answers the AT probe', () => {
+  test.each(['CME515', 'CME14', 'CMS314', 'CMS500', 'ERROR'])(
+    '%s leaves the message unknown',
+    async (code) => {
+      const device = new VirtualDevice({}, [`others-refused:${code}:65000@3`]);
+      const setup = supervise(device);
+      await untilReady(setup);
+      for (const text of ['first', 'second']) await sent(setup, text);
+      expect(await sent(setup, 'third')).toMatch(/^outcome_unknown/);
+      await vi.advanceTimersByTimeAsync(20_000);
+      await untilReady(setup);
+      expect(await sent(setup, 'fourth')).toEqual(oneReference);
+      expect(texts(device), 'nothing is sent twice').toEqual(['first', 'second', 'third', 'fourth']);
+    },
+  );
+
+  test('does not hide the network’s own no', async () => {
+    const device = new VirtualDevice({}, ['cms-late:21:65000@1']);
+    const setup = supervise(device);
+    await untilReady(setup);
+    expect(await sent(setup, 'first')).toBe('network_refused CMS 21 (short message transfer rejected)');
+  });
+});
+
+describe('a modem with habits', () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'simgate-habits-'));
+  });
+  afterEach(() => {
+    rmSync(folder, { recursive: true });
+  });
+  const noFault = (error: unknown) => {
+    throw error;
+  };
+  const open = () => HabitMemory.open(folder, noFault);
+
+  test('that says OK first and +CMGS 14 s later is waited for', async () => {
+    const device = new VirtualDevice({}, ['early-ok:14000@1']);
+    const setup = supervise(device);
+    await untilReady(setup);
+    expect(await sent(setup, 'code 1')).toEqual(oneReference);
+    expect(device.commands().at(-1), 'no octet was said meanwhile').toBe('AT+CMGS=21');
+  });
+
+  test('that holds its result back where the PDU came at once gets a pause, across restarts', async () => {
+    vi.useRealTimers();
+    const memory = await open();
+    vi.useFakeTimers();
+    const device = new VirtualDevice({}, ['held:400@*']);
+    const setup = supervise(device, {}, { habits: memory });
+    await untilReady(setup);
+    const before = performance.now();
+    expect(await sent(setup, 'code 1')).toEqual(oneReference);
+    expect(performance.now() - before, 'nothing is asked before').toBeGreaterThanOrEqual(60_000);
+    expect(setup.warnings.filter((line) => line.includes('a pause of 200 ms'))).toHaveLength(1);
+    expect(await sent(setup, 'code 2')).toEqual(oneReference);
+    expect(setup.warnings.filter((line) => line.includes('a pause of 500 ms'))).toHaveLength(1);
+    vi.useRealTimers();
+    await memory.close();
+    const again = await open();
+    vi.useFakeTimers();
+    await stopAll();
+    const next = supervise(device, {}, { habits: again });
+    await untilReady(next);
+    expect(await send(next, 'code 3', undefined, 2_000)).toEqual(oneReference);
+    expect(texts(device)).toEqual(['code 1', 'code 2', 'code 3']);
+  });
+
+  test('that no pause helps is asked for its results before the caller has gone', async () => {
+    const device = new VirtualDevice({}, ['held:5000@*']);
+    const setup = supervise(device, {}, { habits: HabitMemory.forgetful() });
+    await untilReady(setup);
+    for (let count = 0; count < 4; count += 1)
+      expect(await sent(setup, `code ${count}`)).toEqual(oneReference);
+    const before = performance.now();
+    expect(await sent(setup, 'the fifth')).toEqual(oneReference);
+    expect(performance.now() - before).toBeLessThan(20_000);
+  });
+
+  test('that is left at the prompt while it pauses has sent nothing (I3)', async () => {
+    const device = new VirtualDevice();
+    const habits = HabitMemory.forgetful();
+    const setup = supervise(device, {}, { habits });
+    await untilReady(setup);
+    const { manufacturer, model, iccid } = setup.supervisor.snapshot();
+    habits.of('main', { manufacturer, model }, iccid).noteFreed();
+    let isHere = true;
+    const ended = setup.supervisor
+      .submit(
+        { recipient: '+4915112345678', alphabet: 'gsm7', segments: ['code'], validityMs: 300_000 },
+        { mayStart: () => isHere, onStarted: () => expect.unreachable(), retryUntil: performance.now() },
+      )
+      .catch(({ code }: { code: string }) => code);
+    await vi.advanceTimersByTimeAsync(100);
+    isHere = false;
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(await ended).toBe('deadline_unreachable');
+    expect(texts(device)).toEqual([]);
+    isHere = true;
+    expect(await sent(setup, 'code 1')).toEqual(oneReference);
+  });
+
+  test('whose SMSC takes no validity period gets none, across restarts, and another SIM does', async () => {
+    vi.useRealTimers();
+    const memory = await open();
+    vi.useFakeTimers();
+    const device = new VirtualDevice({}, ['cms:198@1']);
+    const setup = supervise(device, {}, { habits: memory });
+    await untilReady(setup);
+    expect(await sent(setup, 'code 1')).toEqual(oneReference);
+    vi.useRealTimers();
+    await memory.close();
+    const again = await open();
+    vi.useFakeTimers();
+    await stopAll();
+    const next = supervise(device, {}, { habits: again });
+    await untilReady(next);
+    await sent(next, 'code 2');
+    const other = new VirtualDevice({ iccid: '89490000000000000099' });
+    const elsewhere = supervise(other, {}, { habits: again });
+    await untilReady(elsewhere);
+    await sent(elsewhere, 'code 3');
+    const validity = (one: VirtualDevice) =>
+      one.accepted().map(({ tpdu }) => Number.parseInt(tpdu.slice(0, 2), 16) & 0x18);
+    expect([validity(device), validity(other)]).toEqual([[0, 0], [0x10]]);
+  });
+
+  test('is learnt anew where the file cannot be used', async () => {
+    vi.useRealTimers();
+    const memory = await open();
+    memory.of('main', { manufacturer: 'a', model: 'b' }, undefined).noteValidityRefused();
+    await memory.close();
+    const faults: unknown[] = [];
+    const { writeFileSync } = await import('node:fs');
+    writeFileSync(join(folder, 'habits.json'), '{"held_results":7}');
+    const anew = await HabitMemory.open(folder, (error) => faults.push(error));
+    expect(anew.of('main', { manufacturer: 'a', model: 'b' }, undefined).refusesValidity).toBe(false);
+    expect(faults).toHaveLength(1);
+  });
+});
+
+describe('a modem that gives no prompt', () => {
+  test.each(['no-prompt:0', 'prompt-refused'])('(%s) costs the message one try', async (fault) => {
+    const device = new VirtualDevice({}, [`${fault}@1-9`]);
+    const setup = supervise(device);
+    await untilReady(setup);
+    expect(await sent(setup, 'code 1')).toMatch(/^(no_modem_ready|network_refused)/);
+    expect(device.faults.submits).toBe(1);
+    await untilReady(setup);
+    expect(setup.phases.slice(4), 'it is initialised anew').toEqual([
+      'sending',
+      'probing',
+      'registering',
+      'ready',
+    ]);
+    await sent(setup, 'code 2');
+    expect(
+      device.commands().filter((line) => line === 'AT+CFUN=1,1'),
+      'two in a row',
+    ).toHaveLength(1);
+  });
+});
