@@ -29,6 +29,8 @@ export interface Locator {
   readonly device: string;
   /** The ttys to try, best first, each claimed only when it is taken. Rejects with `LinkLost` when there is none, and says why. */
   places(): Promise<readonly (() => Place | undefined)[]>;
+  /** What was there beside the last {@link places} and cannot be used, with the way out: a sentence for people. */
+  readonly unusable: string | undefined;
   /** True when a modem with this IMEI is the one that is meant; undefined when any is. */
   readonly isWanted: ((imei: string | undefined) => boolean) | undefined;
   /** What keeps us from a tty that would not open, as a person should read it. */
@@ -53,12 +55,17 @@ export function createLocator(options: LocatorOptions): Locator {
   const { owner, device, selector, baudRate, locks, roots } = options;
   /** Sticks that have answered as the modem that is meant. */
   const proven = new Set<string>();
+  let unusable: string | undefined;
   return {
     device,
+    get unusable() {
+      return unusable;
+    },
     isWanted:
       selector.kind === 'imei' ? (imei) => imei !== undefined && isSameImei(imei, selector.imei) : undefined,
     async places() {
       const selection = await candidatesFor(selector, await listSticks(roots), roots, options.others());
+      unusable = selection.reason;
       if (selection.candidates.length === 0) {
         throw new LinkLost(selection.reason ?? `${device}: no modem found`);
       }

@@ -49,7 +49,11 @@ export async function openModem(
     place.release();
   }
   const place = silent?.();
-  if (!place) throw new LinkLost(obstacle, { isOthers: isUnproven });
+  if (!place) {
+    const { unusable } = locator;
+    const message = unusable === undefined ? obstacle : `${unusable}; and ${obstacle}`;
+    throw new LinkLost(message, { isOthers: isUnproven });
+  }
   return open(place, tuning, openSession).catch(async (error: unknown) => {
     place.release();
     throw new LinkLost(await locator.explain(place.tty, error));

@@ -160,6 +160,15 @@ describe('opening a modem', () => {
     expect([...heard, ...onUart].join(' ')).not.toMatch(/CFUN|CMGS|CPIN=/);
   });
 
+  test('by auto names a stick that speaks MBIM only, whatever cable is there too', async () => {
+    tree.plug('em7455-mbim', { at: '1-1.2' });
+    tree.plug('ftdi', { at: '1-1.3' });
+    await thingAt('ttyUSB0', () => '\r\nOK\r\n');
+    await expect(open('auto')).rejects.toThrow(
+      /1199:9079 .*shows MBIM only.*qmicli.*; and .*ttyUSB0 answers AT/,
+    );
+  });
+
   test.each(['ftdi', 'unknown-modem'])('by auto takes what proves to be a modem on %s', async (stick) => {
     tree.plug(stick, { at: '1-1.2' });
     const tty = stick === 'ftdi' ? 'ttyUSB0' : 'ttyACM2';

@@ -108,6 +108,7 @@ export function locatorOf(openLink: OpenLink): Locator {
   return {
     device: '/dev/virtual',
     isWanted: undefined,
+    unusable: undefined,
     places: () =>
       Promise.resolve([
         () => ({

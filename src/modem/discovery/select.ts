@@ -19,7 +19,7 @@ export interface Candidate {
   needsProof?: boolean;
 }
 
-/** What a selector comes down to now. `reason` says why there is no candidate: a sentence for people. */
+/** What a selector comes down to now. `reason` says why there is no candidate, or what else is there that cannot be one: a sentence for people. */
 export interface Selection {
   candidates: Candidate[];
   /** A stick that fits is still being set up: a better candidate may come within a second or two (`Stick.isSettling`). */
@@ -55,7 +55,10 @@ export async function candidatesFor(
     })),
   );
   const isSettling = free.some((stick) => stick.isSettling);
-  if (candidates.length > 0) return { candidates, isSettling };
+  // A modem that cannot be used may well be the one that is meant, whatever else is there.
+  const unusable = free.flatMap(({ atPorts, problem }) => (atPorts.length === 0 ? (problem ?? []) : []));
+  if (candidates.length > 0)
+    return { candidates, isSettling, ...(unusable.length > 0 && { reason: unusable.join('; ') }) };
   return { candidates, isSettling, reason: whyNone(selector, sticks, named, free) };
 }
 
