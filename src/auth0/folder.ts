@@ -87,6 +87,8 @@ const rotationSchema = v.object({
 /** How far a rotation has come. No secret in it: those are in the secret files. */
 export type RotationRecord = v.InferOutput<typeof rotationSchema>;
 
+const retiredSchema = v.object({ version: v.literal(1), key_ids: v.array(v.string()) });
+
 /** Longest file that is read, in octets: options and an Action's code (100 kB at most, "Actions Limitations") fit in. */
 const maxFileOctets = 1 << 20;
 
@@ -140,6 +142,16 @@ export class Auth0Folder {
 
   async removeRotation(): Promise<void> {
     await this.#within((at) => rm(at('rotation.json'), { force: true }));
+  }
+
+  /** The ids of the keys that rotations have ended. */
+  async readRetired(): Promise<string[]> {
+    return (await this.#read('retired.json', retiredSchema))?.key_ids ?? [];
+  }
+
+  async addRetired(id: string): Promise<void> {
+    const ids = new Set([...(await this.readRetired()), id]);
+    await this.#write('retired.json', { version: 1, key_ids: [...ids] });
   }
 
   /** Saves options under a name of their own; resolves with its path. `at` is the time in it. */

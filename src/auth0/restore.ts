@@ -220,8 +220,8 @@ async function chooseSaved(
 }
 
 /**
- * The saved options; where they lead to this very gateway, with the secret that the daemon accepts today. The saved one may have been
- * rotated away, and would lock everybody out.
+ * The saved options; where they lead to this very gateway, by their URL or by a secret that a rotation here has ended, with the secret
+ * that the daemon accepts today: the saved one would lock everybody out.
  */
 async function withSecretInForce(
   saved: SavedOptions,
@@ -229,8 +229,10 @@ async function withSecretInForce(
   { config, folder, surroundings }: Workbench,
 ): Promise<Chosen> {
   const { options } = saved;
+  const signedWith = signingKeyId({ ...connection, options });
   const urls = [presentOptions(connection).gateway_url, (await folder.readSetup(saved.domain))?.gateway_url];
-  const leadsHere = options.provider === 'sms_gateway' && urls.includes(options.gateway_url);
+  const wasOurs = signedWith !== undefined && (await folder.readRetired()).includes(signedWith);
+  const leadsHere = options.provider === 'sms_gateway' && (wasOurs || urls.includes(options.gateway_url));
   if (!leadsHere || Object(options.gateway_authentication) !== options.gateway_authentication)
     return { saved, options, keepsSecret: false };
   const secrets = acceptedSecrets(config, surroundings.env);

@@ -223,6 +223,7 @@ async function drop(options: RotationOptions, files: SecretFiles, record: Rotati
   if ((await askKeys(options)).previous !== undefined) await options.daemon.reload();
   if ((await askKeys(options)).previous !== undefined)
     throw new ControlError('the daemon still accepts the old secret: see its log, and run this again');
+  await options.folder.addRetired(record.old_key_id);
   await options.folder.removeRotation();
 }
 

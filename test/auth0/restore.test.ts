@@ -95,6 +95,20 @@ it('keeps the secret in force after a rotation, and so loses no login', async ()
   expect(secretOf(optionsOf(at))).toBe(inForce);
 });
 
+it('keeps the secret in force also under a former URL of this gateway', async () => {
+  desk = await Desk.open({ withDaemon: true });
+  const at = desk;
+  await at.run('setup', '--gateway-url', gatewayUrl, '--yes');
+  await at.run('setup', '--gateway-url', 'https://sms2.example.com/sms', '--yes');
+  at.onWait = () => {
+    at.daemon.take(secretOf(optionsOf(at)));
+  };
+  await at.run('rotate');
+  expect(await at.run('restore', '--yes')).not.toContain('would break');
+  expect(optionsOf(at).gateway_url).toBe(gatewayUrl);
+  expect(secretOf(optionsOf(at))).toBe(at.daemon.current);
+});
+
 it('says what it would break where the saved gateway may be this one, and takes it back all the same', async () => {
   const at = await setUpDesk();
   const elsewhere = structuredClone(optionsOf(at));
