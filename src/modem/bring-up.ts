@@ -205,7 +205,7 @@ export class BringUp {
       if (!this.#mayHaveSim()) return { event: 'refresh', reason: simReasons[this.#sim] };
     }
     if (mayGoOn() && (await this.#hasOtherSim(withSim))) return this.#restart(otherSim);
-    if (mayGoOn()) await this.#modem.routeIndications();
+    if (mayGoOn()) await this.#modem.routeIndications(mayGoOn);
     if (mayGoOn()) this.signalDbm = await this.#modem.signalDbm();
     if (mayGoOn()) await this.#noteFailing();
     return { againAfterMs: this.nextLookMs() };

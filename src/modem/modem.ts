@@ -291,9 +291,9 @@ export class Modem {
 
   /**
    * `+CNMI` (27.005 3.4.1), where it is not set yet and is due: modems that are still starting refuse it for a while (CMS 314), so it is tried
-   * again, but not for ever.
+   * again, but not for ever. `mayGoOn` is asked between its tries: a message that came meanwhile goes first.
    */
-  async routeIndications(): Promise<void> {
+  async routeIndications(mayGoOn = () => true): Promise<void> {
     if (this.#indications.dueInMs() !== 0) return;
     const acknowledges = await this.#demandsAcknowledgement();
     const choices = this.#tuning.statusReport
@@ -303,7 +303,7 @@ export class Modem {
     let isSet = false;
     for (const choice of choices) {
       isSet = (await this.#ornament({ text: `AT+CNMI=${choice}`, timeoutMs: quickMs })) !== undefined;
-      if (isSet) break;
+      if (isSet || !mayGoOn()) break;
     }
     this.#indications.tried(isSet);
   }

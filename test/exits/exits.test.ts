@@ -32,6 +32,7 @@ const commands = [
   '+CMEE=',
   '+CMGD=',
   '+CMGF=',
+  '+CMGF?',
   '+CMGR=',
   '+CMGS=',
   '+CMMS=',
@@ -45,6 +46,7 @@ const commands = [
   '+CSCA?',
   '+CSMS?',
   '+CSQ',
+  '+CUSD=',
 ];
 
 test('the cases have every command that the daemon writes', async () => {
