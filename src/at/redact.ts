@@ -15,6 +15,8 @@ export const isSecret = (command = ''): boolean => secretCommand.test(command);
 export function redactAtLine(line: string): string {
   const withoutSecrets = line
     .replace(/(\+(?:CPIN|CPIN2|CPWD|CLCK) *=)(.*)/is, '$1…')
+    // What an operator's own line logs in with, by the names that makers give such commands.
+    .replace(/([+^$#!*]\w*(?:AUTH|PASS|PSW|ICSGP|CSTT|SAPBR|USER)\w* *[=:])(.*)/is, '$1…')
     .replace(/(\+CUSD[:=] *\d*,?)(.*)/is, '$1…')
     .replace(/(\+CSIM[:=] *\d*,?)(.*)/is, '$1…');
   return foreignWords(withoutSecrets, longestLine);

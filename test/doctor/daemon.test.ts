@@ -88,6 +88,33 @@ describe('doctor', () => {
     expectNoSecrets();
   });
 
+  it('tells what the daemon has noticed, and by which way SMS goes', async () => {
+    await start(
+      ['--smsc', '', '--domain', 'CREG=0', '--domain', 'C5GREG=network'],
+      `init = ["AT+CGSMS=1;+CREG=0", 'AT+CGAUTH=1,1,"me","hunter2"']`,
+    );
+    const { modems, code } = await doctor();
+    expect(code).toBe(1);
+    expect(modems[0]?.facts).toMatchObject({
+      registration: { creg: 0, cgreg: 1, cereg: 1, c5greg: 1 },
+      cgsms: 1,
+      ims: false,
+      smsc: '',
+    });
+    const found = modems[0]?.findings.filter(({ level }) => level !== 'ok') ?? [];
+    expect(found).toMatchObject([
+      { check: 'registration', remedy: expect.stringContaining('on 5G alone') },
+      {
+        check: 'sms_path',
+        what: '+CGSMS: 1 (circuit-switched only), not registered with IMS, but it is not registered there: every send may fail',
+        remedy: expect.stringContaining('init = ["AT+CGSMS=0"]'),
+      },
+      { check: 'smsc', level: 'error', remedy: expect.stringContaining('set smsc = ') },
+      { check: 'init', what: expect.stringContaining('line 2 (+CGAUTH) of init') },
+    ]);
+    expectNoSecrets('hunter2');
+  });
+
   it('disturbs no message: it asks before and after, never while one is in the air', async () => {
     await start(['--submit-latency', '300', '--busy', 'drop']);
     const [report, ...answers] = await Promise.all([
