@@ -27,6 +27,8 @@ export interface RigOptions {
   deadlineS?: number;
   /** False: where the journal's file would be there is a folder, so that the daemon goes on without one. */
   hasJournal?: boolean;
+  /** True: each message has an `Idempotency-Key` of its own. */
+  isKeyed?: boolean;
 }
 
 /** What a request says, where it differs from the usual. */
@@ -43,10 +45,18 @@ export class Rig {
   readonly #port: number;
   /** One that the daemon takes. */
   readonly token: string;
+  readonly #isKeyed: boolean;
   readonly #callers: Caller[] = [];
   #messages = 0;
 
-  private constructor(modems: readonly ModemProcess[], daemon: ChildProcess, port: number, token: string) {
+  private constructor(
+    modems: readonly ModemProcess[],
+    daemon: ChildProcess,
+    port: number,
+    token: string,
+    isKeyed: boolean,
+  ) {
+    this.#isKeyed = isKeyed;
     this.modems = modems;
     this.#daemon = daemon;
     this.#port = port;
@@ -86,7 +96,7 @@ export class Rig {
       await waitFor(name, daemon, () => isReadyIn(readIfThere(log), name) || undefined);
     }
     const token = await mintToken({ secret: Buffer.from(secret), subject, audience, expiresInS: 3600 });
-    return new Rig(modems, daemon, port, token);
+    return new Rig(modems, daemon, port, token, options.isKeyed === true);
   }
 
   /** The only modem, or the first. */
@@ -109,7 +119,8 @@ export class Rig {
   async send(caller: Caller, text = shortText): Promise<Sent> {
     this.#messages += 1;
     const recipient = `+4915${String(this.#messages).padStart(9, '0')}`;
-    const exchange = await caller.exchange(requestOf(this.token, recipient, text));
+    const key = this.#isKeyed ? recipient : undefined;
+    const exchange = await caller.exchange(requestOf(this.token, recipient, text, key));
     return { recipient, ...exchange };
   }
 
@@ -182,7 +193,7 @@ function modemName(index: number): string {
 }
 
 /** One piece, so that its first octet and its last are written at the same time. */
-function requestOf(token: string, recipient: string, text: string): Buffer {
+function requestOf(token: string, recipient: string, text: string, key?: string): Buffer {
   const req = { ip: '192.0.2.1' };
   const body = JSON.stringify({ recipient, body: text, message_type: 'otp_verify', req });
   const head = [
@@ -191,6 +202,7 @@ function requestOf(token: string, recipient: string, text: string): Buffer {
     `Authorization: Bearer ${token}`,
     'Content-Type: application/json',
     `Content-Length: ${Buffer.byteLength(body)}`,
+    ...(key === undefined ? [] : [`Idempotency-Key: ${key}`]),
   ];
   return Buffer.from(`${head.join('\r\n')}\r\n\r\n${body}`);
 }

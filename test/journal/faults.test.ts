@@ -290,4 +290,10 @@ test('errors of SQLite are told apart by their codes', () => {
   expect(kindOf((db) => db.prepare('INSERT INTO t VALUES (?)').run([null]))).toBe('entry');
   expect(kindOf((db) => db.exec('PRAGMA query_only = 1; INSERT INTO t VALUES (1)'))).toBe('read_only');
   expect(faultOf(new Error('x'), 'cannot_open')).toEqual({ kind: 'cannot_open', message: 'x' });
+  // A full disk met at a restart: SQLITE_IOERR_SHMSIZE.
+  const noRoom = Object.assign(new Error('disk I/O error'), { rawCode: 4874 });
+  expect(faultOf(noRoom, 'cannot_open')).toEqual({ kind: 'full', message: 'disk I/O error (SQLite 4874)' });
+  const codes = { ENOSPC: 'full', EDQUOT: 'full', EROFS: 'read_only', EIO: 'io', ENOENT: 'cannot_open' };
+  for (const [code, kind] of Object.entries(codes))
+    expect(faultOf(Object.assign(new Error(code), { code }), 'cannot_open').kind).toBe(kind);
 });
