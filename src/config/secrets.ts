@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import type { Config } from '../config.js';
+import { counted } from '../counted.js';
 import type { Problem } from './problem.js';
 
 /** What the daemon must know and must never say. */
@@ -151,7 +152,7 @@ class SecretReader {
     }
     if (key.length < minimumKeyOctets) {
       this.warnings.push(
-        `${path}: the key has ${key.length} octets; HS256 asks for ${minimumKeyOctets} (RFC 7518 3.2)`,
+        `${path}: the key has ${counted(key.length, 'octet')}; HS256 asks for ${minimumKeyOctets} (RFC 7518 3.2)`,
       );
     }
     if (text !== text.trim())

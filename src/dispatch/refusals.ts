@@ -1,5 +1,6 @@
 /** The refusals and verdicts that dispatch itself pronounces; what the modem says is passed on as it is. */
 
+import { counted } from '../counted.js';
 import { SendError } from '../errors.js';
 import type { ModemSnapshot } from '../modem/sms-modem.js';
 
@@ -27,7 +28,8 @@ export function shuttingDown(): SendError {
 
 /** 503: as many messages wait as may wait. */
 export function queueFull(maxWaiting: number, retryAfterMs: number): SendError {
-  const detail = `${maxWaiting} messages are waiting already, which is the limit (message.max_waiting)`;
+  const waiting = `${counted(maxWaiting, 'message')} ${maxWaiting === 1 ? 'is' : 'are'} waiting already`;
+  const detail = `${waiting}, which is the limit (message.max_waiting)`;
   return new SendError('queue_full', { detail, retryAfterMs: boundedRetryMs(retryAfterMs) });
 }
 

@@ -1,3 +1,4 @@
+import { counted } from '../counted.js';
 import { simReasons } from '../modem/reasons.js';
 import { combined, meaningOf, type RegistrationStats, registrationDomains } from '../modem/registration.js';
 import { pathInWords, pointsNowhere } from '../modem/sms-path.js';
@@ -54,7 +55,7 @@ function judgeRadio(facts: ModemFacts): Finding[] {
 
 function judgeSim(facts: ModemFacts, { hasPin }: Wishes): Finding[] {
   const { sim = 'other', pinTriesLeft, iccid } = facts;
-  const tries = pinTriesLeft === undefined ? '' : `, ${pinTriesLeft} PIN tries left`;
+  const tries = pinTriesLeft === undefined ? '' : `, ${counted(pinTriesLeft, 'PIN try')} left`;
   const card = iccid === undefined ? '' : `, ICCID ${iccid}`;
   const what = `${simReasons[sim]}${tries}${card}`;
   switch (sim) {

@@ -1,4 +1,5 @@
 import { AtCommandError, AtTimeout } from '../at/errors.js';
+import { counted } from '../counted.js';
 import type { Modem } from './modem.js';
 import type { ReadPin } from './pin-file.js';
 import {
@@ -139,7 +140,7 @@ export class Unlocker {
       );
     if (tries !== fullTries)
       return forPerson(
-        `the SIM asks for its PIN, with ${tries} tries left; simgate tries only with ${fullTries}: enter it once with a phone`,
+        `the SIM asks for its PIN, with ${counted(tries, 'try')} left; simgate tries only with ${fullTries}: enter it once with a phone`,
       );
     return { configured, sim, last };
   }

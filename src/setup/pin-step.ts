@@ -59,7 +59,7 @@ function whyNotTried(triesLeft: unknown): string | undefined {
   if (typeof triesLeft !== 'number')
     return 'the modem does not tell how many tries are left, so simgate would not try it: take the PIN lock off with a phone.';
   return (
-    `only ${triesLeft} of ${fullTries} tries are left, so simgate would not try it: put the SIM into a phone, enter ` +
+    `only ${triesLeft} of ${fullTries} tries ${triesLeft === 1 ? 'is' : 'are'} left, so simgate would not try it: put the SIM into a phone, enter ` +
     'the PIN there, and run this again.'
   );
 }

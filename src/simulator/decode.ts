@@ -1,3 +1,4 @@
+import { counted } from '../counted.js';
 import { septetsToText, unpackSeptets } from './alphabet.js';
 
 /** An SMS-SUBMIT as a network reads it (3GPP TS 23.040 9.2.2.2). */
@@ -71,7 +72,7 @@ export function decodeSubmit(tpdu: Uint8Array): DecodedSubmit {
   const dataCodingScheme = octets.octet('TP-DCS');
   const validity = octets.take(validityOctets[(first >> 3) & 0b11] ?? 0, 'TP-VP');
   const userData = takeUserData(octets, dataCodingScheme, (first & 0x40) !== 0);
-  if (octets.left > 0) throw new TpduMalformed(`${octets.left} octets behind TP-UD`);
+  if (octets.left > 0) throw new TpduMalformed(`${counted(octets.left, 'octet')} behind TP-UD`);
   return {
     recipient,
     statusReportRequested: (first & 0x20) !== 0,
