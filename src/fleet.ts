@@ -17,7 +17,7 @@ import { leaveNote, whyNoNotes } from './recovery-hook/note.js';
 import type { StateDir } from './state-dir.js';
 
 /** What is worth counting about modems. */
-export type FleetListener = Partial<Pick<MetricsListener, 'atError' | 'recovery'>>;
+export type FleetListener = Partial<Pick<MetricsListener, 'atError' | 'recovery' | 'inbound'>>;
 
 /** The modems of a configuration, each with its supervisor, none of them started. */
 export async function createFleet(
@@ -61,7 +61,10 @@ export async function createFleet(
         callHook: modem.recoveryHook
           ? (reason) => callHook(modem.name, reason, config.recoveryDropDir, log)
           : undefined,
-        onInbound: (event) => logInbound(log, modem.name, event),
+        onInbound: (event) => {
+          listener.inbound?.({ modem: modem.name, kind: event.kind });
+          logInbound(log, modem.name, event);
+        },
         onAttemptFailed: (cause) => listener.atError?.({ modem: modem.name, cause }),
         onRecovery: (rung) => listener.recovery?.({ modem: modem.name, rung }),
         log,
@@ -108,6 +111,11 @@ async function callHook(modem: string, reason: string, dropDir: string, log: Log
 function logInbound(log: Logger, modem: string, event: InboundEvent): void {
   if (event.kind === 'sms') {
     log.info('an SMS came in', { event: 'inbound', modem, from: maskNumber(event.from) });
+    return;
+  }
+  if (event.kind === 'unreadable') {
+    const { octets } = event;
+    log.warn('a stored SMS could not be decoded, and was deleted', { event: 'inbound', modem, octets });
     return;
   }
   const { recipient, reference, state } = event;

@@ -5,6 +5,7 @@ import { limitNames } from '../config/policy.js';
 import type { SendErrorCode } from '../errors.js';
 import type { FaultKind } from '../journal/faults.js';
 import type { Rung } from '../modem/ladder.js';
+import type { InboundEvent } from '../modem/storage.js';
 import { holdKinds } from '../policy/holds.js';
 import type { Refusal } from '../policy/request.js';
 import { atErrorLabels } from './at-errors.js';
@@ -171,10 +172,16 @@ function moveMetrics(registers: Registry[], modems: readonly string[]): Pick<Met
   return { failedOver: ({ from, to }) => failOvers.inc({ from, to }) };
 }
 
+const inboundKinds = [
+  'sms',
+  'status_report',
+  'unreadable',
+] as const satisfies readonly InboundEvent['kind'][];
+
 function troubleMetrics(
   registers: Registry[],
   modems: readonly string[],
-): Pick<MetricsListener, 'atError' | 'recovery' | 'journalFault'> {
+): Pick<MetricsListener, 'atError' | 'recovery' | 'inbound' | 'journalFault'> {
   const atErrors = new Counter({
     name: 'simgate_at_errors_total',
     help: 'Failed attempts to submit a segment, retried ones too: CMS (27.005 3.2.5) and CME (27.007 9.2) errors by code, and silences.',
@@ -187,6 +194,12 @@ function troubleMetrics(
     labelNames: ['modem', 'rung'],
     registers,
   });
+  const inbound = new Counter({
+    name: 'simgate_inbound_total',
+    help: 'What came in over the air: SMS, status reports, and messages that could not be decoded.',
+    labelNames: ['modem', 'kind'],
+    registers,
+  });
   const journalFaults = new Counter({
     name: 'simgate_journal_faults_total',
     help: 'How often the journal went out of order, by why; sending goes on without it.',
@@ -195,6 +208,7 @@ function troubleMetrics(
   });
   for (const modem of modems) {
     for (const rung of Object.keys(rungs)) recoveries.inc({ modem, rung }, 0);
+    for (const kind of inboundKinds) inbound.inc({ modem, kind }, 0);
   }
   for (const kind of Object.keys(faultKinds)) journalFaults.inc({ kind }, 0);
   return {
@@ -203,6 +217,7 @@ function troubleMetrics(
       if (labels !== undefined) atErrors.inc({ modem, ...labels });
     },
     recovery: ({ modem, rung }) => recoveries.inc({ modem, rung }),
+    inbound: ({ modem, kind }) => inbound.inc({ modem, kind }),
     journalFault: ({ kind }) => journalFaults.inc({ kind }),
   };
 }

@@ -1,6 +1,7 @@
 import type { SendErrorCode, Submitted } from '../errors.js';
 import type { FaultKind } from '../journal/faults.js';
 import type { Rung } from '../modem/ladder.js';
+import type { InboundEvent } from '../modem/storage.js';
 import type { Refusal } from '../policy/request.js';
 
 /** What became of a message at the network. */
@@ -27,6 +28,8 @@ export interface MetricsListener {
   atError(error: { modem: string; cause: unknown }): void;
   /** Something was done to get a modem back. */
   recovery(recovery: { modem: string; rung: Rung }): void;
+  /** Something came in over the air, and was read and deleted. */
+  inbound(inbound: { modem: string; kind: InboundEvent['kind'] }): void;
   /** The journal went out of order. */
   journalFault(fault: { kind: FaultKind }): void;
 }

@@ -7,6 +7,8 @@ import type { Modem } from './modem.js';
 /** Something that came in over the air. Texts and alphanumeric senders are whoever's who sent them: untrusted. */
 export type InboundEvent =
   | { kind: 'sms'; from: string; text: string | undefined; sentAt: string | undefined }
+  /** A received message that is no whole TPDU; it was deleted. `octets` is its length, as the modem gave it. */
+  | { kind: 'unreadable'; octets: number }
   | {
       kind: 'status_report';
       recipient: string;
@@ -38,19 +40,55 @@ export function readInbound(pdu: string): InboundEvent | undefined {
   };
 }
 
-/** The storages that received messages can land in (27.005 3.2.2): SIM, equipment, both as one. */
-const storages = ['SM', 'ME', 'MT'] as const;
+/** The storages that received messages can land in (27.005 3.2.2): SIM, equipment, both as one; status reports have one of their own. */
+const storages = ['SM', 'ME', 'MT', 'SR'] as const;
+type StorageName = (typeof storages)[number];
 /** Slots looked at in one sweep; SIMs have some 10–50, equipment up to 255, and Huawei's begin at 0. */
 const mostSlots = 256;
 const simMs = 10_000;
+/** Messages that could not be deleted and are therefore met again. */
+const mostTold = 64;
+
+/** Lines that tell of something stored, or of a storage that has no room any more: those of 27.005 3.4.1, Huawei's, Quectel's, and in words. */
+const storageNews =
+  /^(?:\+(?:CMTI|CDSI):|\^SMMEMFULL\b|[+^#*]?[A-Z]*:? *"?(?:SMS?|SIM|MEM(?:ORY)?) ?(?:MEMORY|STORAGE)? ?FULL\b)/im;
+
+/** Whether an unsolicited line, or one within its text, says that a look at the storages is due. */
+export const tellsOfStorage = (urc: string): boolean => storageNews.test(urc);
+
+/** How a sweep ended: all was seen; it was told to stop; or replies did not fit their questions, and nothing more was touched. */
+export type SweepEnd = 'done' | 'interrupted' | 'unsure';
+
+/** What one slot came to. `kept`: not ours to delete, or not to be deleted now. */
+type SlotEnd = 'empty' | 'kept' | 'deleted' | 'unsure';
+
+/** A slot as `+CMGR` shows it in PDU mode (27.005 4.2). */
+interface Slot {
+  /** 0 and 1 are received messages, unread and read; 2 and 3 such that somebody stored to send (27.005 3.1); −1 is {@link unknownSlot}. */
+  stat: number;
+  /** Octets of the TPDU, as the modem says. */
+  octets: number;
+  pdu: string;
+}
+
+/** Lines that are not those of one slot in PDU mode. */
+const unknownSlot = { stat: -1, octets: 0 };
 
 /**
  * Reads and clears what landed in the storages, so that none fills up (a full one stops inbound SMS and reports for good). Slots are
- * read one by one: listing them (`+CMGL`) hangs some Huawei sticks. What is not a received message stays where it is.
+ * read one by one: listing them (`+CMGL`) hangs some Huawei sticks.
+ *
+ * What may be deleted is a received message that was surely read from that very slot, decodable or not: anybody can send one that is not,
+ * and twenty of them fill a SIM. What somebody stored to send stays. `+CMGR` does not name the slot it answers for, so before anything is
+ * deleted the next question, which is answered by another name, must have been answered in turn.
  */
 export class Storage {
   readonly #modem: Modem;
   readonly #onEvent: (event: InboundEvent) => void;
+  /** What was handed on and is still there, `STORAGE PDU`: not to be handed on again. */
+  readonly #told = new Set<string>();
+  /** How many messages of each storage stay; as many then are no news. */
+  readonly #kept = new Map<StorageName, number>();
 
   constructor(modem: Modem, onEvent: (event: InboundEvent) => void) {
     this.#modem = modem;
@@ -65,42 +103,119 @@ export class Storage {
     return false;
   }
 
-  /** Empties every storage that holds something. `mayGoOn` is asked before each command; @returns false when it said no. */
-  async sweep(mayGoOn: () => boolean): Promise<boolean> {
+  /**
+   * Empties every storage that holds something. `mayGoOn` is asked before each command. Without `news` what was left behind
+   * last time is not read again.
+   */
+  async sweep(mayGoOn: () => boolean, news = true): Promise<SweepEnd> {
+    let isPduMode = false;
     for (const storage of storages) {
-      if (!mayGoOn()) return false;
+      if (!mayGoOn()) return 'interrupted';
       const fill = await this.#select(storage);
-      if (fill === undefined) continue;
-      let left = fill.used;
-      for (let index = 0; left > 0 && index <= Math.min(fill.total, mostSlots); index += 1) {
-        if (!mayGoOn()) return false;
-        if (await this.#take(index)) left -= 1;
-      }
+      if (fill === undefined || fill.used === 0) continue;
+      if (!news && fill.used === this.#kept.get(storage)) continue;
+      isPduMode ||= (await this.#modem.ask('AT+CMGF=0', undefined, simMs)) !== undefined;
+      if (!isPduMode) return 'unsure';
+      const end = await this.#empty(storage, fill, mayGoOn);
+      if (end !== 'done') return end;
     }
-    return true;
+    return 'done';
+  }
+
+  async #empty(
+    storage: StorageName,
+    { used, total }: { used: number; total: number },
+    mayGoOn: () => boolean,
+  ): Promise<SweepEnd> {
+    let left = used;
+    let kept = 0;
+    for (let index = 0; left > 0 && index <= Math.min(total, mostSlots); index += 1) {
+      if (!mayGoOn()) return 'interrupted';
+      const end = await this.#take(storage, index);
+      if (end === 'unsure') return end;
+      if (end === 'kept') kept += 1;
+      if (end !== 'empty') left -= 1;
+    }
+    this.#kept.set(storage, kept + left);
+    return 'done';
   }
 
   /** `+CPMS` (27.005 3.2.2): makes `storage` the one that is read and deleted from. */
-  async #select(storage: string): Promise<{ used: number; total: number } | undefined> {
-    const lines = await this.#modem.ask(`AT+CPMS="${storage}"`, /^\+CPMS:/, simMs);
+  async #select(storage: StorageName): Promise<{ used: number; total: number } | undefined> {
+    const lines = await this.#modem.ask(`AT+CPMS="${storage}"`, /^\+CPMS:/, simMs, true);
     const match = /^\+CPMS: *\(?(\d+) *, *(\d+)/.exec(lines?.[0] ?? '');
     return match ? { used: Number(match[1]), total: Number(match[2]) } : undefined;
   }
 
+  /** Slot by slot, whatever `+CMTI` and `+CDSI` say: some Quectel firmwares name another message's. */
+  async #take(storage: StorageName, index: number): Promise<SlotEnd> {
+    const slipsBefore = this.#modem.slips;
+    const slot = await this.#read(index);
+    if (slot === undefined) return 'empty';
+    const event = slot.stat === 0 || slot.stat === 1 ? readStored(slot) : undefined;
+    if (event === undefined && slot.stat !== unknownSlot.stat) return 'kept';
+    // What looks broken may only have lost octets on its way over the tty: then a second look shows something else.
+    const isSound = event !== undefined && event.kind !== 'unreadable' && hasLength(slot);
+    if (!isSound && !isSame(await this.#read(index), slot)) return 'unsure';
+    if (!(await this.#isInStep(storage)) || this.#modem.slips !== slipsBefore) {
+      await this.#modem.synchronise(2);
+      return 'unsure';
+    }
+    if (event === undefined) return 'kept';
+    const key = `${storage} ${slot.pdu}`;
+    if (!this.#told.has(key)) this.#onEvent(event);
+    const isDeleted = (await this.#modem.ask(`AT+CMGD=${index}`, undefined, simMs)) !== undefined;
+    if (isDeleted) this.#told.delete(key);
+    else if (this.#told.size < mostTold) this.#told.add(key);
+    return isDeleted ? 'deleted' : 'kept';
+  }
+
+  /** Undefined when the slot is empty. */
+  async #read(index: number): Promise<Slot | undefined> {
+    const lines = await this.#modem.ask(`AT+CMGR=${index}`, /^\+CMGR:|^(?:[0-9A-Fa-f]{2}){2,}$/, simMs);
+    if (lines === undefined || lines.length === 0) return undefined;
+    const [head = '', pdu = '', ...more] = lines;
+    const match = /^\+CMGR: *(\d) *,(?:.*,)? *(\d{1,3})$/.exec(head);
+    if (match === null || pdu.startsWith('+') || more.length > 0)
+      return { ...unknownSlot, pdu: lines.join(' ') };
+    return { stat: Number(match[1]), octets: Number(match[2]), pdu };
+  }
+
   /**
-   * True when the slot held anything. It is deleted only when it was read and is a received message: `+CMTI` and `+CDSI` name the slot of another
-   * message on some Quectel firmwares, so they only tell that a look is due.
+   * Whether the reply before was the last question's: this one is answered by a name of its own, and tells that it is still `storage` that is read
+   * from, whoever else uses the modem.
    */
-  async #take(index: number): Promise<boolean> {
-    const lines = await this.#modem.ask(`AT+CMGR=${index}`, /^\+CMGR:|^[0-9A-Fa-f]{16,}$/, simMs);
-    const pdu = lines?.find((line) => /^[0-9A-Fa-f]{16,}$/.test(line));
-    if (pdu === undefined) return false;
-    // <stat> 2 and 3 are messages that somebody stored to send (27.005 3.1).
-    const isReceived = /^\+CMGR: *[01] *,/.test(lines?.[0] ?? '');
-    const event = isReceived ? readInbound(pdu) : undefined;
-    if (event === undefined) return true;
-    this.#onEvent(event);
-    await this.#modem.ask(`AT+CMGD=${index}`, undefined, simMs);
-    return true;
+  async #isInStep(storage: StorageName): Promise<boolean> {
+    const chosen = await this.#modem.ask('AT+CPMS?', /^\+CPMS:/, simMs, true);
+    const name = /^\+CPMS: *"?([A-Z]{2})"? *,/.exec(chosen?.[0] ?? '')?.[1];
+    if (name !== undefined) return name === storage;
+    const format = await this.#modem.ask('AT+CMGF?', /^\+CMGF:/, simMs, true);
+    return /^\+CMGF: *0\b/.test(format?.[0] ?? '');
   }
 }
+
+/** A stored message that is marked as received; undefined when it is none all the same, but one that somebody stored to send. */
+function readStored({ octets, pdu }: Slot): InboundEvent | undefined {
+  const event = readInbound(pdu);
+  if (event !== undefined) return event;
+  return isToSend(pdu) ? undefined : { kind: 'unreadable', octets };
+}
+
+function isToSend(pdu: string): boolean {
+  try {
+    // TP-MTI 01 (23.040 9.2.3.1): what the network sends under it is never stored.
+    return (Number.parseInt(splitSmsc(pdu).tpdu.slice(0, 2), 16) & 3) === 1;
+  } catch (error) {
+    if (error instanceof TpduError) return false;
+    throw error;
+  }
+}
+
+/** Whether the TPDU is as long as the modem says. */
+function hasLength({ pdu, octets }: Slot): boolean {
+  const serviceCentreOctets = Number.parseInt(pdu.slice(0, 2), 16);
+  return pdu.length / 2 - 1 - serviceCentreOctets === octets;
+}
+
+const isSame = (one: Slot | undefined, other: Slot): boolean =>
+  one?.pdu === other.pdu && one.octets === other.octets;

@@ -29,9 +29,11 @@ import type {
   SubmitControl,
   SubmitReceipt,
 } from './sms-modem.js';
-import { type InboundEvent, readInbound, Storage } from './storage.js';
+import { type InboundEvent, readInbound, Storage, type SweepEnd, tellsOfStorage } from './storage.js';
 import { isPromptless, submitSms } from './submission.js';
+import { Sweeper } from './sweeper.js';
 import { Unlocker } from './unlock.js';
+import { isMemoryFull } from './verdict.js';
 
 export interface SupervisorOptions {
   name: string;
@@ -61,10 +63,6 @@ export interface SupervisorOptions {
 /** What a look at the storages, and one at an idle modem, is called when it is overdue. */
 const sweeping = 'the end of a sweep';
 const looking = 'the end of a look';
-/** Milliseconds between the news that something was stored and the look at it. */
-const sweepDelayMs = 1_000;
-/** Milliseconds before a storage that was not answered for is looked at again. */
-const silentSweepMs = 600_000;
 /** Milliseconds after Ctrl-Z at which a modem counts as stalled; ordinary sends have taken up to 14.4 s. */
 const stallAfterMs = 15_000;
 /**
@@ -129,7 +127,7 @@ export class Supervisor implements SmsModem {
   /** What {@link #timer} waits for, and since when. */
   #pending: { run: () => void; since: number } | undefined;
   #stallTimer: NodeJS.Timeout | undefined;
-  #sweepTimer: NodeJS.Timeout | undefined;
+  #sweeper: Sweeper | undefined;
 
   constructor(options: SupervisorOptions) {
     this.name = options.name;
@@ -150,7 +148,6 @@ export class Supervisor implements SmsModem {
   /** Ends for good: closes the tty. A message in flight is then rejected as unknown, so let the queue drain before. */
   async stop(): Promise<void> {
     clearTimeout(this.#stallTimer);
-    clearTimeout(this.#sweepTimer);
     this.#emit('stopped');
     await this.#close();
     await this.#flights.close();
@@ -265,6 +262,7 @@ export class Supervisor implements SmsModem {
     const { cause } = error;
     if (isPromptless(error)) return this.#recovery.lost('promptless') === 'reopen' ? 'refresh' : 'lost';
     if (cause instanceof AtCommandError) {
+      if (isMemoryFull(cause.final)) this.#sweeper?.soon();
       const suspect = this.#lookout.refused(cause.final, recipient);
       if (suspect === 'sim') return 'refresh';
       return suspect === 'network' ? 'unregistered' : 'submitted';
@@ -437,12 +435,14 @@ export class Supervisor implements SmsModem {
     this.#recovery.opened();
     const { idleProbeMs, onInbound } = this.#options;
     this.#storage = new Storage(opened.modem, onInbound);
+    const sweeper = this.#createSweeper(opened.modem, this.#storage);
+    this.#sweeper = sweeper;
     this.#bringUp = new BringUp(opened.modem, this.#storage, this.#flights, {
       unlocker: this.#unlocker,
       idleProbeMs,
       notices: this.#notices,
       failing: this.#failing,
-      onStored: () => this.#sweepSoon(),
+      onStored: () => sweeper.soon(),
     });
     this.#emit('opened', opened.place.why);
   }
@@ -490,8 +490,6 @@ export class Supervisor implements SmsModem {
   async #release(): Promise<void> {
     await this.#recovery.climb(this.#opened?.modem, this.#reason ?? 'unknown');
     clearTimeout(this.#stallTimer);
-    clearTimeout(this.#sweepTimer);
-    this.#sweepTimer = undefined;
     await this.#close();
     this.#emit('closed', this.#reason);
   }
@@ -500,6 +498,8 @@ export class Supervisor implements SmsModem {
     const opened = this.#opened;
     this.#opened = undefined;
     this.#storage = undefined;
+    this.#sweeper?.stop();
+    this.#sweeper = undefined;
     this.#bringUp = undefined;
     this.#lookout.forget();
     await opened?.session.close();
@@ -518,7 +518,7 @@ export class Supervisor implements SmsModem {
     } else if (sign === 'refresh' && this.#phase === 'ready') {
       this.#emit('refresh', `the modem said ${foreignWords(line)}`);
     } else if (sign !== undefined) this.#takeSign();
-    if (/^\+(CMTI|CDSI):/.test(line)) this.#sweepSoon();
+    if (tellsOfStorage(line)) this.#sweeper?.soon();
     const inbound = pdu === undefined ? undefined : readInbound(pdu);
     if (inbound) this.#options.onInbound(inbound);
   }
@@ -534,33 +534,29 @@ export class Supervisor implements SmsModem {
     this.#lookWhenDue();
   }
 
-  /**
-   * Something lies in a storage: it is fetched in a while, at once with whatever else comes meanwhile, between messages, and not while
-   * a late result may come, whose `OK` would answer for ours.
-   */
-  #sweepSoon(afterMs = sweepDelayMs): void {
-    this.#sweepTimer ??= setTimeout(() => {
-      this.#sweepTimer = undefined;
-      const isBusy = this.#phase === 'sending' || this.#flights.expectsLateResult(performance.now());
-      if (isBusy) this.#sweepSoon();
-      else if (this.#phase === 'ready') {
-        this.#work(() => this.#sweep(), sweeping);
-      }
-    }, afterMs);
+  #createSweeper(modem: Modem, storage: Storage): Sweeper {
+    return new Sweeper({
+      isFree: () => this.#phase === 'ready' && !this.#flights.expectsLateResult(performance.now()),
+      sweep: (news) => modem.bear(() => this.#sweep(storage, news)),
+      run: (work) => this.#work(work, sweeping),
+    });
   }
 
-  async #sweep(): Promise<void> {
+  async #sweep(storage: Storage, news: boolean): Promise<SweepEnd> {
     const epoch = this.#epoch;
-    const storage = this.#storage;
-    if (!storage) return;
-    const swept = await this.#opened?.modem.bear(() =>
-      storage.sweep(() => {
-        if (epoch === this.#epoch) this.#liveness.expect(sweeping, stepMs); // a full storage takes long
-        return this.#phase === 'ready';
-      }),
-    );
-    // Each command it is silent to costs the messages ten seconds.
-    if (swept !== true) this.#sweepSoon(swept === undefined ? silentSweepMs : sweepDelayMs);
+    const end = await storage.sweep(() => {
+      if (epoch === this.#epoch) this.#liveness.expect(sweeping, stepMs); // a full storage takes long
+      return this.#phase === 'ready';
+    }, news);
+    if (end === 'unsure')
+      this.#log.warn(
+        `modem ${this.name}: its replies did not fit the questions, so no stored SMS was deleted`,
+        {
+          event: 'out_of_step',
+          modem: this.name,
+        },
+      );
+    return end;
   }
 
   /** The network's answer to a segment: the modem has its submit timeout for it, and the dialogue a step's time to come into step again. */

@@ -157,6 +157,11 @@ const submitCodes: readonly number[] = [304, 330, 332];
 /** What a submit may end with as well: equipment failure, SIM busy, memory full, no network service, unknown errors. */
 const generalCodes: readonly number[] = [300, 301, 314, 322, 331, 350, 500, 512];
 
+/** "Memory full" of the SIM or the equipment (23.040 9.2.3.22; 27.005 3.2.5; 27.007 9.2). */
+export function isMemoryFull({ kind, code }: FinalError): boolean {
+  return (kind === 'CMS' && (code === 208 || code === 322)) || (kind === 'CME' && code === 20);
+}
+
 /** The code as people look it up: `CMS 38 (network out of order)`. */
 export function describeFinalError(error: FinalError): string {
   if (error.kind === 'ERROR') return foreignWords(error.text);

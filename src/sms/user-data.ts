@@ -77,7 +77,7 @@ export function encodeUserData(alphabet: Alphabet, text: string, concatenation?:
 /**
  * Reads TP-UDL and TP-UD.
  * @param headerIndicated - TP-UDHI.
- * @throws TpduError when the data is cut, longer than 140 octets, half a UCS-2 unit, or shorter than its header.
+ * @throws TpduError when the data is cut, longer than 140 octets, or shorter than its header.
  */
 export function decodeUserData(reader: OctetReader, coding: DataCoding, headerIndicated: boolean): UserData {
   const lengthOffset = reader.offset;
@@ -100,8 +100,13 @@ export function decodeUserData(reader: OctetReader, coding: DataCoding, headerIn
       return { ...header, alphabet, text: decodeSeptets(septets) };
     }
     case 'ucs2':
-      if (body.length % 2 !== 0) throw new TpduError('TP-UD', start + octets.length - 1, 'half a UCS-2 unit');
-      return { ...header, nationalShift: undefined, alphabet, text: decodeUcs2(body) };
+      // Some gateways cut a text in the middle of a unit: the half is no character, the rest is a text.
+      return {
+        ...header,
+        nationalShift: undefined,
+        alphabet,
+        text: decodeUcs2(body.subarray(0, body.length & ~1)),
+      };
     case '8bit':
       return { ...header, nationalShift: undefined, alphabet, octets: body.slice() };
   }

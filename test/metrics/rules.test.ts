@@ -97,7 +97,7 @@ it('no label has a value from outside its closed set', () => {
     cap: /^(per_day|per_month|recipients_per_month)$/,
     submitted: /^(yes|no|partly|unknown)$/,
     // Of AT errors, and of faults of the journal.
-    kind: /^(cms|cme|error|timeout|no_result|link_lost|settings_lost|corrupt|full|read_only|cannot_open|busy|io|newer|worker|silent|entry)$/,
+    kind: /^(cms|cme|error|timeout|no_result|link_lost|settings_lost|corrupt|full|read_only|cannot_open|busy|io|newer|worker|silent|entry|sms|status_report|unreadable)$/,
     rung: /^(reopen|radio|reset|hook)$/,
     phase: /^[a-z]+$/,
     registration: /^(home|roaming|searching|denied|none)$/,

@@ -37,7 +37,6 @@ describe('a TPDU that is none', () => {
     [`${deliverHead}${scts}02E8`, 'TP-UD', 20],
     [`400B911326880736F40000${scts}00`, 'TP-UD.UDHL', 19],
     [`400B911326880736F40008${scts}020500`, 'TP-UD.UDHL', 19],
-    [`000B911326880736F40008${scts}03006800`, 'TP-UD', 21],
   ])('%s is refused with its field and offset', (hex, field, offset) => {
     expect(faultOf(() => decodeTpdu(hex, 'mobile-terminated'))).toMatchObject({
       name: 'TpduError',
