@@ -31,10 +31,10 @@ function stored(tpdu: string, from = '+27838100900'): HeldMessage {
 interface Shelf {
   device: VirtualDevice;
   /** Puts messages into the slots of a storage, from its first on. */
-  fill(name: string, messages: readonly (readonly [HeldMessage, keyof typeof messageStatus])[]): void;
+  fill: (name: string, messages: readonly (readonly [HeldMessage, keyof typeof messageStatus])[]) => void;
   /** Slots in use. */
-  used(name: string): number[];
-  sweep(news?: boolean): Promise<SweepEnd>;
+  used: (name: string) => number[];
+  sweep: (news?: boolean) => Promise<SweepEnd>;
   events: InboundEvent[];
   storage: Storage;
 }
