@@ -32,8 +32,9 @@ interface Trial {
 
 /** A PIN is tried only with all of its tries left (I7). */
 const fullTries = 3;
-/** Milliseconds in which a SIM that was given its PIN becomes ready, on a slow modem. */
+/** Milliseconds in which a SIM that was given its PIN becomes ready, on a slow modem; fewer where the answer was waited for already. */
 const readyWithinMs = 30_000;
+const unansweredReadyWithinMs = 10_000;
 const pollMs = 1_000;
 /** Milliseconds after an error that counted no try; after a busy SIM it doubles each time. */
 const secondTryMs = 15_000;
@@ -84,7 +85,7 @@ export class Unlocker {
    */
   async unlock(modem: Modem): Promise<SimObstacle | undefined> {
     if (this.#trial !== undefined) {
-      const waiting = this.#await(this.#trial);
+      const waiting = await this.#await(this.#trial);
       if (waiting) return waiting;
     }
     const waitMs = this.#notBefore - performance.now();
@@ -99,9 +100,9 @@ export class Unlocker {
     return this.#try(modem, permit);
   }
 
-  /** While the SIM may still become ready by the last try; undefined when its time is over. */
-  #await(trial: Trial): SimObstacle | undefined {
-    if (performance.now() < trial.until) {
+  /** While the SIM may still become ready by the last try; undefined when its time is over, or a person has written the file anew. */
+  async #await(trial: Trial): Promise<SimObstacle | undefined> {
+    if (performance.now() < trial.until && (await this.#isGeneration(trial.generation))) {
       const reason = trial.wasTaken
         ? 'the modem took the PIN; the SIM is not ready yet'
         : 'the modem did not answer the PIN; waiting for what the SIM says';
@@ -109,6 +110,12 @@ export class Unlocker {
     }
     this.#trial = undefined;
     return undefined;
+  }
+
+  /** Whether the file is still the one of the last try; one that cannot be read now is no other. */
+  async #isGeneration(generation: string): Promise<boolean> {
+    const read = await this.#readPin?.().catch(() => undefined);
+    return read === undefined || read.generation === generation;
   }
 
   /** What has to be known before a try, or why there is none. */
@@ -161,7 +168,7 @@ export class Unlocker {
       if (!(error instanceof AtTimeout)) throw error;
       await modem.synchronise(2);
     }
-    trial.until = performance.now() + readyWithinMs;
+    trial.until = performance.now() + (trial.wasTaken ? readyWithinMs : unansweredReadyWithinMs);
     if ((await modem.simState()) !== 'ready') return this.#await(trial);
     await this.noteReady(modem);
     return undefined;
