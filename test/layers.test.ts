@@ -93,6 +93,7 @@ test('AT commands are spelled by the modem layer’s own rooms, and where the op
     'modem/modem.ts',
     'modem/profiles.ts',
     'modem/proof.ts',
+    'modem/registration.ts',
     'modem/service-centre.ts',
     'modem/sms-path.ts',
     'modem/storage.ts',

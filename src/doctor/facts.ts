@@ -10,8 +10,9 @@ import {
   serviceCentre,
   storageFills,
 } from '../modem/inquiry.js';
-import type { Modem, SimState } from '../modem/modem.js';
+import type { Modem } from '../modem/modem.js';
 import type { RegistrationStats } from '../modem/registration.js';
+import type { SimState } from '../modem/sim-state.js';
 import { likelySetting, type SmsPath, smsPath } from '../modem/sms-path.js';
 
 /** What a modem says of itself, masked and escaped. What it did not tell is undefined. */

@@ -2,10 +2,11 @@ import type { FailingSends } from './failing-sends.js';
 import type { Flights } from './flights.js';
 import { registrationStats } from './inquiry.js';
 import type { LifeEvent } from './life.js';
-import type { Modem, SimState } from './modem.js';
+import type { Modem } from './modem.js';
 import type { Notices } from './notices.js';
 import { noNetworkReason, registrationReasons, simReasons, smscMissing } from './reasons.js';
 import type { Registration } from './registration.js';
+import type { SimState } from './sim-state.js';
 import { likelySetting, pathInWords, smsPath } from './sms-path.js';
 import type { Storage } from './storage.js';
 import type { SimObstacle, Unlocker } from './unlock.js';
@@ -159,7 +160,7 @@ export class BringUp {
     const { notices } = this.#options;
     await this.#modem.serviceCentre.read();
     notices.note('smsc', this.#modem.serviceCentre.isMissing ? smscMissing : undefined);
-    notices.note('init', this.#modem.refusedInit);
+    notices.note('init', this.#modem.init.refusal);
   }
 
   /** It is registered, and yet no message gets out: which setting is the likely one. */

@@ -1,21 +1,15 @@
 import { AtCancelled, AtCommandError, AtTimeout } from '../at/errors.js';
-import type { FinalError } from '../at/lines.js';
 import { type AtCommand, anyText } from '../at/machine.js';
 import type { AtSession, ExecuteOptions, RunCommand } from '../at/session.js';
-import { initCommands } from '../config/init-lines.js';
+import { Dialogue } from './dialogue.js';
 import type { Flights, SubmitResult } from './flights.js';
 import { iccidLine, readIccid } from './iccid.js';
-import { Indications, longestMuteMs, longestNeededMuteMs, Mutes } from './patience.js';
+import { InitLines } from './init-lines.js';
+import { Indications, longestNeededMuteMs } from './patience.js';
 import { generic, type ModemProfile, profileFor } from './profiles.js';
-import {
-  combined,
-  meaningOf,
-  type Registration,
-  type RegistrationDomain,
-  registrationAnswer,
-  registrationDomains,
-} from './registration.js';
+import { askRegistration, type Registration } from './registration.js';
 import { ServiceCentre } from './service-centre.js';
+import { readSimState, type SimState, simStateOfError } from './sim-state.js';
 import { isOfSubmit } from './verdict.js';
 
 /** What the operator set for this modem, where it overrides the profile. */
@@ -35,9 +29,6 @@ export interface ModemIdentity {
   manufacturer: string | undefined;
   model: string | undefined;
 }
-
-/** `AT+CPIN?` (27.007 8.3). `unknown`: the modem does not tell, so the registration has to. */
-export type SimState = 'ready' | 'pin' | 'puk' | 'absent' | 'busy' | 'other' | 'unknown';
 
 export interface SubmitOptions extends Pick<ExecuteOptions, 'mayCommit' | 'onCommitted' | 'onFreed'> {
   /** What else is in the air, and whose a result is. */
@@ -86,10 +77,11 @@ const radioPauseMs = 2_000;
  * The commands of one modem over one session: the only file that spells AT. It keeps what it learnt of the modem's
  * settings, which end with the session.
  */
-export class Modem {
-  readonly #session: AtSession;
+export class Modem extends Dialogue {
   readonly #tuning: ModemTuning;
   readonly serviceCentre: ServiceCentre;
+  /** The operator's own lines; whether they were obeyed is known once {@link prepareSms} is through. */
+  readonly init: InitLines;
   profile: ModemProfile = generic;
   identity: ModemIdentity = { manufacturer: undefined, model: undefined };
   /** True once the modem obeyed ATE0: an echo from then on means that it lost its settings. */
@@ -102,17 +94,15 @@ export class Modem {
   #confirmedAt = Number.NEGATIVE_INFINITY;
   #isInPduMode = false;
   #indications = new Indications();
-  readonly #mutes = new Mutes();
   /** Wavecom's `+CPIN?` has no final result code: once that was seen, it is not waited for so long. */
   #cpinEndsOpen = false;
-  /** The operator's lines that are still to be obeyed, with their place in the configuration. */
-  #initToDo: [index: number, line: string][] = [];
   /** What may tell the ICCID: no standard does. Once one has, only that. */
   #iccidCommands = ['AT+CCID', 'AT+ICCID', 'AT+CICCID', 'AT^ICCID?', 'AT+QCCID', 'AT#CCID'];
 
   constructor(session: AtSession, tuning: ModemTuning) {
-    this.#session = session;
+    super(session);
     this.#tuning = tuning;
+    this.init = new InitLines(tuning.init ?? []);
     this.serviceCentre = new ServiceCentre((...asked) => this.wonder(...asked), tuning.smsc);
   }
 
@@ -123,7 +113,7 @@ export class Modem {
 
   /** True when the last command was echoed although echo was off: the modem has lost its settings. */
   get hasRestarted(): boolean {
-    return this.#echoIsOff && this.#session.echoes;
+    return this.#echoIsOff && this.session.echoes;
   }
 
   /** True when it echoed as {@link wake} began. */
@@ -144,45 +134,28 @@ export class Modem {
    * (ATZ is an ERROR on some, AT&F clears vendors' settings, CLAC stalls). Rejects with `AtTimeout` when it is silent.
    */
   async wake(attempts: number): Promise<void> {
-    await this.#session.synchronise(attempts, { mayBeMute: true });
-    this.#echoedAtWake = this.#session.echoes;
+    await this.session.synchronise(attempts, { mayBeMute: true });
+    this.#echoedAtWake = this.session.echoes;
     this.#isInPduMode = false;
     this.#confirmedAt = Number.NEGATIVE_INFINITY;
     this.#indications = new Indications();
     this.#linkHeld = undefined;
-    await this.#wonder({ text: 'ATE0', timeoutMs: quickMs });
-    await this.#wonder({ text: 'AT+CMEE=1', timeoutMs: quickMs });
-    this.#echoIsOff = !this.#session.echoes;
+    await this.spare({ text: 'ATE0', timeoutMs: quickMs });
+    await this.spare({ text: 'AT+CMEE=1', timeoutMs: quickMs });
+    this.#echoIsOff = !this.session.echoes;
     this.identity = { manufacturer: await this.#identify('AT+CGMI'), model: await this.#identify('AT+CGMM') };
     this.profile = profileFor(`${this.identity.manufacturer ?? ''} ${this.identity.model ?? ''}`);
-    this.#session.guardMs = this.guardMs;
-    for (const text of this.profile.vendorInit) await this.#ornament({ text, timeoutMs: quickMs });
+    this.session.guardMs = this.guardMs;
+    for (const text of this.profile.vendorInit) await this.ornament({ text, timeoutMs: quickMs });
     this.serviceCentre.reset();
-    this.#initToDo = [...(this.#tuning.init ?? []).entries()];
-    await this.#initialise();
+    this.init.begin();
+    await this.#sendInit();
   }
 
-  /**
-   * Sends the operator's own lines. Those that came to nothing are left for the next call: some want the SIM, which is not ready at first. Neither an error
-   * nor silence is fatal.
-   */
-  async #initialise(): Promise<void> {
-    const refused: [index: number, line: string][] = [];
-    for (const [index, text] of this.#initToDo) {
-      const names = initCommands(text).map((name) => name.replace(/[^A-Z0-9_]/g, '\\$&'));
-      // Its own responses must not pass for news of the modem's.
-      const response = new RegExp(`^(?:${names.join('|')}):`, 'i');
-      const isDone = await this.#wonder({ text, response, timeoutMs: simMs, owesResponse: false });
-      if (isDone === undefined) refused.push([index, text]);
-    }
-    this.#initToDo = refused;
-  }
-
-  /** The operator's lines that came to nothing, by number and command: arguments may be a password. Known once {@link prepareSms} is through. */
-  get refusedInit(): string | undefined {
-    if (this.#initToDo.length === 0) return undefined;
-    const lines = this.#initToDo.map(([index, text]) => `${index + 1} (${initCommands(text).join(', ')})`);
-    return `the modem refused, or did not answer, line ${lines.join(', ')} of init in the configuration: see its AT manual, and the debug log`;
+  #sendInit(): Promise<void> {
+    return this.init.send((text, response) =>
+      this.spare({ text, response, timeoutMs: simMs, owesResponse: false }),
+    );
   }
 
   /**
@@ -190,18 +163,18 @@ export class Modem {
    * what stands in the way, for people.
    */
   async switchOn(): Promise<string | undefined> {
-    const lines = await this.#ornament({ text: 'AT+CFUN?', response: /^\+CFUN:/, timeoutMs: quickMs });
+    const lines = await this.ornament({ text: 'AT+CFUN?', response: /^\+CFUN:/, timeoutMs: quickMs });
     const level = /^\+CFUN: *(\d{1,3})\b/.exec(lines?.[0] ?? '')?.[1];
     if (level === undefined || level === '1') return undefined;
-    const done = await this.#wonder({ text: 'AT+CFUN=1', timeoutMs: radioMs });
+    const done = await this.spare({ text: 'AT+CFUN=1', timeoutMs: radioMs });
     return done ? undefined : `the radio is off (+CFUN: ${level}), and the modem does not take AT+CFUN=1`;
   }
 
   /** Radio off and on again (27.007 8.2), for a registration that comes by nothing else. Settles whatever the modem makes of it. */
   async cycleRadio(): Promise<void> {
-    await this.#wonder({ text: `AT+CFUN=${this.profile.radioOff}`, timeoutMs: radioMs });
+    await this.spare({ text: `AT+CFUN=${this.profile.radioOff}`, timeoutMs: radioMs });
     await new Promise((resolve) => setTimeout(resolve, radioPauseMs));
-    await this.#wonder({ text: 'AT+CFUN=1', timeoutMs: radioMs });
+    await this.spare({ text: 'AT+CFUN=1', timeoutMs: radioMs });
   }
 
   /** Asks what the SIM wants; `unknown` when the modem says an error, is silent, or says what 27.007 does not know. */
@@ -211,31 +184,27 @@ export class Modem {
       response: /^\+CPIN:/,
       timeoutMs: this.#cpinEndsOpen ? syncedMs : simMs,
     };
-    if (this.#mutes.isMute(command.text)) return 'unknown';
+    if (this.mutes.isMute(command.text)) return 'unknown';
     try {
-      const lines = await this.#run(command);
-      this.#mutes.spoke(command.text);
+      const lines = await this.run(command);
+      this.mutes.spoke(command.text);
       return readSimState(lines[0]);
     } catch (error) {
       if (error instanceof AtTimeout) {
-        await this.#catchUp(error);
-        if (error.lines.length === 0) this.#mutes.wasSilent(command.text, longestNeededMuteMs);
+        await this.catchUp(error);
+        if (error.lines.length === 0) this.mutes.wasSilent(command.text, longestNeededMuteMs);
         else this.#cpinEndsOpen = true;
         return readSimState(error.lines[0]);
       }
       if (!(error instanceof AtCommandError)) throw error;
-      // SIM7600 says it in words whatever +CMEE is.
-      const { kind, code, text } = error.final;
-      if (kind === 'CME' && (code === 10 || /not inserted/i.test(text))) return 'absent';
-      if (kind === 'CME' && (code === 14 || code === 515 || /busy/i.test(text))) return 'busy';
-      return 'unknown';
+      return simStateOfError(error.final);
     }
   }
 
   /** The SIM's serial number (ITU-T E.118), by whichever command the modem knows; many tell it before the PIN. */
   async iccid(): Promise<string | undefined> {
     for (const text of this.#iccidCommands) {
-      const lines = await this.#ornament({ text, response: iccidLine, timeoutMs: quickMs });
+      const lines = await this.ornament({ text, response: iccidLine, timeoutMs: quickMs });
       const iccid = readIccid(lines?.[0]);
       if (iccid === undefined) continue;
       this.#iccidCommands = [text];
@@ -246,7 +215,7 @@ export class Modem {
 
   /** The modem's own serial number (27.007 5.4). */
   async imei(): Promise<string | undefined> {
-    const lines = await this.#ornament({ text: 'AT+CGSN', response: anyText, timeoutMs: quickMs });
+    const lines = await this.ornament({ text: 'AT+CGSN', response: anyText, timeoutMs: quickMs });
     return /\d{14,16}/.exec(lines?.join(' ') ?? '')?.[0];
   }
 
@@ -256,10 +225,10 @@ export class Modem {
    */
   async pinTriesLeft(): Promise<number | undefined> {
     const response = /^\+CPINR: *"?SIM PIN"?,/;
-    const lines = await this.#wonder({ text: 'AT+CPINR="SIM PIN"', response, timeoutMs: simMs });
+    const lines = await this.spare({ text: 'AT+CPINR="SIM PIN"', response, timeoutMs: simMs });
     const told = /, *(\d+)/.exec(lines?.[0] ?? '')?.[1];
     if (told !== undefined) return Number(told);
-    const verify = await this.#wonder({
+    const verify = await this.spare({
       text: 'AT+CSIM=10,"0020000100"',
       response: /^\+CSIM:/,
       timeoutMs: simMs,
@@ -270,7 +239,7 @@ export class Modem {
 
   /** `AT+CPIN=` (27.007 8.3): spends a try when wrong. Rejects with `AtCommandError` when refused, `AtTimeout` when unanswered. */
   async enterPin(pin: string): Promise<void> {
-    await this.#run({ text: `AT+CPIN="${pin}"`, timeoutMs: enterPinMs });
+    await this.run({ text: `AT+CPIN="${pin}"`, timeoutMs: enterPinMs });
   }
 
   /**
@@ -279,11 +248,11 @@ export class Modem {
    */
   async prepareSms(): Promise<boolean> {
     if (!this.#isInPduMode) {
-      if (!(await this.#wonder({ text: 'AT+CMGF=0', timeoutMs: simMs }))) return false;
+      if (!(await this.spare({ text: 'AT+CMGF=0', timeoutMs: simMs }))) return false;
       this.#isInPduMode = true;
       await this.quietUssd();
       this.#confirmedAt = performance.now();
-      await this.#initialise();
+      await this.#sendInit();
     }
     await this.routeIndications();
     return true;
@@ -302,7 +271,7 @@ export class Modem {
     // An advertised value can be an ERROR, so it is chosen by setting it.
     let isSet = false;
     for (const choice of choices) {
-      isSet = (await this.#ornament({ text: `AT+CNMI=${choice}`, timeoutMs: quickMs })) !== undefined;
+      isSet = (await this.ornament({ text: `AT+CNMI=${choice}`, timeoutMs: quickMs })) !== undefined;
       if (isSet || !mayGoOn()) break;
     }
     this.#indications.tried(isSet);
@@ -316,12 +285,7 @@ export class Modem {
   /** The modem says that it is further now: what it refused is due again. */
   noteProgress(): void {
     this.#indications.hasten();
-    this.#mutes.forget();
-  }
-
-  /** What it was silent to when it was last asked, while it answered `AT`. */
-  get silentTo(): readonly string[] {
-    return this.#mutes.commands;
+    this.mutes.forget();
   }
 
   /**
@@ -330,35 +294,20 @@ export class Modem {
    */
   async #demandsAcknowledgement(): Promise<boolean> {
     if (!(await this.#isCsms1())) return false;
-    await this.#wonder({ text: 'AT+CSMS=0', response: /^\+CSMS:/, timeoutMs: quickMs });
+    await this.spare({ text: 'AT+CSMS=0', response: /^\+CSMS:/, timeoutMs: quickMs, owesResponse: false });
     return this.#isCsms1();
   }
 
   async #isCsms1(): Promise<boolean> {
-    const lines = await this.#ornament({ text: 'AT+CSMS?', response: /^\+CSMS:/, timeoutMs: quickMs });
+    const lines = await this.ornament({ text: 'AT+CSMS?', response: /^\+CSMS:/, timeoutMs: quickMs });
     return /^\+CSMS: *1\b/.test(lines?.[0] ?? '');
   }
 
-  /**
-   * What all the registrations come to; asked one after another until one says *home*. One that is not answered is left alone for a
-   * while.
-   */
-  async registration(): Promise<Registration> {
-    const found: Registration[] = [];
-    for (const domain of registrationDomains) {
-      const meaning = meaningOf(await this.#registrationStat(domain));
-      if (meaning === 'home') return meaning;
-      found.push(meaning);
-    }
-    return combined(found);
-  }
-
-  async #registrationStat(domain: RegistrationDomain): Promise<number | undefined> {
-    const response = registrationAnswer(domain);
-    const text = `AT+${domain.toUpperCase()}?`;
-    const lines = await this.#ornament({ text, response, timeoutMs: quickMs }, longestNeededMuteMs);
-    const stat = response.exec(lines?.[0] ?? '')?.[1];
-    return stat === undefined ? undefined : Number(stat);
+  /** What all the registrations come to. One that is not answered is left alone for a while. */
+  registration(): Promise<Registration> {
+    return askRegistration((text, response) =>
+      this.ornament({ text, response, timeoutMs: quickMs }, longestNeededMuteMs),
+    );
   }
 
   /** Whether a message can be sent under `registration`, as the operator allows. */
@@ -368,14 +317,14 @@ export class Modem {
 
   /** `AT+CSQ` (27.007 8.5) in dBm; undefined when unknown. */
   async signalDbm(): Promise<number | undefined> {
-    const lines = await this.#ornament({ text: 'AT+CSQ', response: /^\+CSQ:/, timeoutMs: quickMs });
+    const lines = await this.ornament({ text: 'AT+CSQ', response: /^\+CSQ:/, timeoutMs: quickMs });
     const rssi = Number(/^\+CSQ: *(\d+)/.exec(lines?.[0] ?? '')?.[1] ?? 99);
     return rssi <= 31 ? -113 + 2 * rssi : undefined;
   }
 
   /** The operator's name (27.007 7.3); untrusted. */
   async operator(): Promise<string | undefined> {
-    const lines = await this.#ornament({ text: 'AT+COPS?', response: /^\+COPS:/, timeoutMs: simMs });
+    const lines = await this.ornament({ text: 'AT+COPS?', response: /^\+COPS:/, timeoutMs: simMs });
     return /"([^"]*)"/.exec(lines?.[0] ?? '')?.[1];
   }
 
@@ -385,7 +334,7 @@ export class Modem {
    */
   async holdLink(): Promise<void> {
     if (this.#linkHeld !== undefined) return;
-    this.#linkHeld = (await this.#wonder({ text: 'AT+CMMS=2', timeoutMs: quickMs })) !== undefined;
+    this.#linkHeld = (await this.spare({ text: 'AT+CMMS=2', timeoutMs: quickMs })) !== undefined;
   }
 
   /**
@@ -395,7 +344,7 @@ export class Modem {
    */
   confirmSettings(): Promise<void> {
     if (performance.now() - this.#confirmedAt <= burstMs) return Promise.resolve();
-    return this.#session.exclusively(async (run) => {
+    return this.session.exclusively(async (run) => {
       await this.#setPduMode(run);
       if (this.hasRestarted) throw new AtCancelled('AT+CMGF=0', 'reset');
       if (this.hidesRestarts) {
@@ -426,7 +375,7 @@ export class Modem {
   /** Whether it is in text mode by now, as after a restart or by another program's doing; only asked where no echo would tell. */
   async hasLeftPduMode(): Promise<boolean> {
     if (!this.hidesRestarts) return false;
-    const lines = await this.#ornament({ text: 'AT+CMGF?', response: /^\+CMGF:/, timeoutMs: quickMs });
+    const lines = await this.ornament({ text: 'AT+CMGF?', response: /^\+CMGF:/, timeoutMs: quickMs });
     return /^\+CMGF: *1\b/.test(lines?.[0] ?? '');
   }
 
@@ -436,7 +385,7 @@ export class Modem {
    * those of stage `result` came after Ctrl-Z.
    */
   submitTpdu(tpdu: Tpdu, options: SubmitOptions): Promise<number | undefined> {
-    return this.#session.exclusively(async (run, ended) => {
+    return this.session.exclusively(async (run, ended) => {
       const command = this.#submitCommand(tpdu, options);
       const result = await run(command, options).then(
         (lines): SubmitResult => ({ reference: Number(/\d+/.exec(lines[0] ?? '')?.[0]) }),
@@ -484,39 +433,11 @@ export class Modem {
    */
   async restart(): Promise<void> {
     try {
-      await this.#session.execute({ text: 'AT+CFUN=1,1', timeoutMs: quickMs }, { outOfStep: true });
+      await this.session.execute({ text: 'AT+CFUN=1,1', timeoutMs: quickMs }, { outOfStep: true });
     } catch (error) {
       // Silence, an ERROR, or the tty's going away: the next opening shows what it has done.
       if (!(error instanceof Error)) throw error;
     }
-  }
-
-  /** Brings the dialogue back into step after a command that was given up. */
-  synchronise(attempts: number): Promise<void> {
-    return this.#session.synchronise(attempts);
-  }
-
-  get needsSynchronising(): boolean {
-    return this.#session.needsSynchronising;
-  }
-
-  /**
-   * One command of the other rooms that spell AT (`storage.ts`, `ussd.ts`): its information responses, undefined when the modem said an
-   * error. Rejects with `AtTimeout` or `AtLinkLost`.
-   */
-  ask(
-    text: string,
-    response: RegExp | undefined,
-    timeoutMs: number,
-    owesResponse?: boolean,
-  ): Promise<string[] | undefined> {
-    const owes = owesResponse === undefined ? {} : { owesResponse };
-    return this.#attempt({ text, timeoutMs, ...owes, ...(response ? { response } : {}) });
-  }
-
-  /** How often the dialogue was found out of step; see `AtSession.slips`. */
-  get slips(): number {
-    return this.#session.slips;
   }
 
   /**
@@ -524,86 +445,11 @@ export class Modem {
    * as long as it asks.
    */
   async quietUssd(): Promise<void> {
-    await this.#ornament({ text: 'AT+CUSD=0', timeoutMs: quickMs });
-  }
-
-  /** As {@link ask}, but an error is told too. */
-  async query(text: string, response: RegExp, timeoutMs: number): Promise<string[] | FinalError> {
-    try {
-      return await this.#run({ text, response, timeoutMs });
-    } catch (error) {
-      if (error instanceof AtCommandError) return error.final;
-      throw error;
-    }
-  }
-
-  /** As {@link ask}, for what is good to know and not needed: undefined also when the modem was silent, and is in step again. */
-  wonder(text: string, response: RegExp | undefined, timeoutMs: number): Promise<string[] | undefined> {
-    return this.#wonder({ text, timeoutMs, ...(response ? { response } : {}) });
-  }
-
-  /**
-   * What a question came to that no send needs; undefined when the modem was silent to it, and answers `AT` again. Rejects with `AtTimeout` when
-   * it is silent to that as well, and with `AtLinkLost`.
-   */
-  async bear<T>(question: () => Promise<T>): Promise<T | undefined> {
-    try {
-      return await question();
-    } catch (error) {
-      if (!(error instanceof AtTimeout)) throw error;
-      await this.#catchUp(error);
-      return undefined;
-    }
-  }
-
-  /** Who else wants to hear unsolicited lines, as who waits for `+CUSD`: the owner of the session hands each of them on. */
-  readonly urcListeners = new Set<(line: string) => void>();
-
-  /** For commands whose failure is an answer too: undefined when the modem said an error. Silence and loss still reject. */
-  async #attempt(command: AtCommand): Promise<string[] | undefined> {
-    try {
-      return await this.#run(command);
-    } catch (error) {
-      if (error instanceof AtCommandError) return undefined;
-      throw error;
-    }
-  }
-
-  /** One command that no send needs: undefined when the modem said an error or nothing, if it answers `AT` then. */
-  #wonder(command: AtCommand): Promise<string[] | undefined> {
-    return this.bear(() => this.#attempt(command));
-  }
-
-  /** {@link #wonder}, for what may be asked often: what met silence is left alone for a while, longer each time. */
-  async #ornament(command: AtCommand, longestMs = longestMuteMs): Promise<string[] | undefined> {
-    if (this.#mutes.isMute(command.text)) return undefined;
-    try {
-      const lines = await this.#attempt(command);
-      this.#mutes.spoke(command.text);
-      return lines;
-    } catch (error) {
-      if (!(error instanceof AtTimeout)) throw error;
-      await this.#catchUp(error);
-      this.#mutes.wasSilent(command.text, longestMs);
-      return undefined;
-    }
-  }
-
-  /** Brings the dialogue into step after `silence`, which it rejects with when the modem does not answer `AT` either. */
-  async #catchUp(silence: AtTimeout): Promise<void> {
-    try {
-      await this.#session.synchronise(2);
-    } catch (error) {
-      throw error instanceof AtTimeout ? silence : error;
-    }
-  }
-
-  #run(command: AtCommand): Promise<string[]> {
-    return this.#session.execute(command);
+    await this.ornament({ text: 'AT+CUSD=0', timeoutMs: quickMs });
   }
 
   async #identify(text: string): Promise<string | undefined> {
-    const lines = await this.#ornament({ text, response: anyText, timeoutMs: quickMs });
+    const lines = await this.ornament({ text, response: anyText, timeoutMs: quickMs });
     return lines?.[0]
       ?.replace(/^\+CGM[IM]: */, '')
       .replaceAll('"', '')
@@ -613,18 +459,3 @@ export class Modem {
 
 /** `<ds>` 1 of `+CNMI` (27.005 3.4.1): status reports come as `+CDS`, which `+CSMS: 1` wants acknowledged. */
 const routesReports = (indications: string): boolean => indications.split(',')[3] === '1';
-
-function readSimState(line: string | undefined): SimState {
-  const state = /^\+CPIN: *"?([A-Z0-9 -]+)/i
-    .exec(line ?? '')?.[1]
-    ?.trim()
-    .toUpperCase();
-  // PIN2 guards what is none of an SMS: fixed dialling numbers and call charges.
-  if (state === 'READY' || state === 'SIM PIN2' || state === 'SIM PUK2') return 'ready';
-  if (state === 'SIM PIN') return 'pin';
-  if (state === 'SIM PUK') return 'puk';
-  if (state === 'NOT INSERTED' || state === 'SIM REMOVED') return 'absent';
-  if (state === 'NOT READY') return 'busy';
-  // PH-SIM PIN, PH-NET PIN and their kin: the equipment's own locks.
-  return state?.startsWith('PH-') === true ? 'other' : 'unknown';
-}

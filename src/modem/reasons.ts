@@ -1,5 +1,5 @@
-import type { SimState } from './modem.js';
 import type { Registration } from './registration.js';
+import type { SimState } from './sim-state.js';
 
 /** What a person should know, and do, about a SIM that is not ready. */
 export const simReasons: Readonly<Record<SimState, string>> = {

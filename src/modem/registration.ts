@@ -46,3 +46,19 @@ export function combined(found: readonly Registration[]): Registration {
 export function registrationAnswer(domain: RegistrationDomain): RegExp {
   return new RegExp(`^\\+${domain.toUpperCase()}: *\\d+ *, *(\\d{1,3}) *(?:,|$)`);
 }
+
+/** Asks one domain after another until one says *home*. `ask` gives the information responses, undefined when there are none. */
+export async function askRegistration(
+  ask: (text: string, response: RegExp) => Promise<string[] | undefined>,
+): Promise<Registration> {
+  const found: Registration[] = [];
+  for (const domain of registrationDomains) {
+    const response = registrationAnswer(domain);
+    const lines = await ask(`AT+${domain.toUpperCase()}?`, response);
+    const stat = response.exec(lines?.[0] ?? '')?.[1];
+    const meaning = meaningOf(stat === undefined ? undefined : Number(stat));
+    if (meaning === 'home') return meaning;
+    found.push(meaning);
+  }
+  return combined(found);
+}

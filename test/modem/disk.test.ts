@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { AtCommandError, AtTimeout } from '../../src/at/errors.js';
 import { FlightRecord } from '../../src/modem/flight-record.js';
-import type { Modem, SimState } from '../../src/modem/modem.js';
+import type { Modem } from '../../src/modem/modem.js';
 import { pinReader, type ReadPin } from '../../src/modem/pin-file.js';
 import { PinMemory } from '../../src/modem/pin-memory.js';
+import type { SimState } from '../../src/modem/sim-state.js';
 import { Unlocker } from '../../src/modem/unlock.js';
 
 let folder: string;

@@ -1,0 +1,125 @@
+import { AtCommandError, AtTimeout } from '../at/errors.js';
+import type { FinalError } from '../at/lines.js';
+import type { AtCommand } from '../at/machine.js';
+import type { AtSession } from '../at/session.js';
+import { longestMuteMs, Mutes } from './patience.js';
+
+/**
+ * How a modem is asked over one session: for what is needed, for what may be refused, and for what is good to know and may stay away. It knows no
+ * command.
+ */
+export class Dialogue {
+  protected readonly session: AtSession;
+  protected readonly mutes = new Mutes();
+  /** Who else wants to hear unsolicited lines, as who waits for `+CUSD`: the owner of the session hands each of them on. */
+  readonly urcListeners = new Set<(line: string) => void>();
+
+  constructor(session: AtSession) {
+    this.session = session;
+  }
+
+  /** Brings the dialogue back into step after a command that was given up. */
+  synchronise(attempts: number): Promise<void> {
+    return this.session.synchronise(attempts);
+  }
+
+  get needsSynchronising(): boolean {
+    return this.session.needsSynchronising;
+  }
+
+  /** How often the dialogue was found out of step; see `AtSession.slips`. */
+  get slips(): number {
+    return this.session.slips;
+  }
+
+  /** What the modem was silent to when it was last asked, while it answered `AT`. */
+  get silentTo(): readonly string[] {
+    return this.mutes.commands;
+  }
+
+  /**
+   * One command: its information responses, undefined when the modem said an error. Rejects with `AtTimeout` or
+   * `AtLinkLost`.
+   */
+  ask(
+    text: string,
+    response: RegExp | undefined,
+    timeoutMs: number,
+    owesResponse?: boolean,
+  ): Promise<string[] | undefined> {
+    const owes = owesResponse === undefined ? {} : { owesResponse };
+    return this.attempt({ text, timeoutMs, ...owes, ...(response ? { response } : {}) });
+  }
+
+  /** As {@link ask}, but an error is told too. */
+  async query(text: string, response: RegExp, timeoutMs: number): Promise<string[] | FinalError> {
+    try {
+      return await this.run({ text, response, timeoutMs });
+    } catch (error) {
+      if (error instanceof AtCommandError) return error.final;
+      throw error;
+    }
+  }
+
+  /** As {@link ask}, for what is good to know and not needed: undefined also when the modem was silent, and is in step again. */
+  wonder(text: string, response: RegExp | undefined, timeoutMs: number): Promise<string[] | undefined> {
+    return this.spare({ text, timeoutMs, ...(response ? { response } : {}) });
+  }
+
+  /**
+   * What a question came to that no send needs; undefined when the modem was silent to it, and answers `AT` again. Rejects with `AtTimeout` when
+   * it is silent to that as well, and with `AtLinkLost`.
+   */
+  async bear<T>(question: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await question();
+    } catch (error) {
+      if (!(error instanceof AtTimeout)) throw error;
+      await this.catchUp(error);
+      return undefined;
+    }
+  }
+
+  /** For commands whose failure is an answer too: undefined when the modem said an error. Silence and loss still reject. */
+  protected async attempt(command: AtCommand): Promise<string[] | undefined> {
+    try {
+      return await this.run(command);
+    } catch (error) {
+      if (error instanceof AtCommandError) return undefined;
+      throw error;
+    }
+  }
+
+  /** One command that no send needs: undefined when the modem said an error or nothing, if it answers `AT` then. */
+  protected spare(command: AtCommand): Promise<string[] | undefined> {
+    return this.bear(() => this.attempt(command));
+  }
+
+  /** {@link spare}, for what may be asked often: what met silence is left alone for a while, longer each time, up to `longestMs`. */
+  protected async ornament(command: AtCommand, longestMs = longestMuteMs): Promise<string[] | undefined> {
+    if (this.mutes.isMute(command.text)) return undefined;
+    try {
+      const lines = await this.attempt(command);
+      this.mutes.spoke(command.text);
+      return lines;
+    } catch (error) {
+      if (!(error instanceof AtTimeout)) throw error;
+      await this.catchUp(error);
+      this.mutes.wasSilent(command.text, longestMs);
+      return undefined;
+    }
+  }
+
+  /** Brings the dialogue into step after `silence`, which it rejects with when the modem does not answer `AT` either. */
+  protected async catchUp(silence: AtTimeout): Promise<void> {
+    try {
+      await this.session.synchronise(2);
+    } catch (error) {
+      throw error instanceof AtTimeout ? silence : error;
+    }
+  }
+
+  protected run(command: AtCommand): Promise<string[]> {
+    return this.session.execute(command);
+  }
+}
