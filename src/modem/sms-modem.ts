@@ -75,7 +75,7 @@ export interface SmsModem {
   onPhase(listener: (snapshot: ModemSnapshot) => void): () => void;
   /**
    * Sends one message; one call at a time (the queue sees to that). It may outlive every deadline: after Ctrl-Z it
-   * waits for the network's answer, up to the modem's submit timeout for each segment, and what it then settles
+   * waits for the network's answer, up to the modem's submit timeout for each segment (a minute at least where it may be an older submit's), and what it then settles
    * with is the truth, late or not.
    * Rejects with a `SendError`: `network_refused`, `partly_submitted`, `outcome_unknown`, or, surely not sent and with
    * `elsewhere` set, `no_modem_ready`; `deadline_unreachable` when `mayStart` said no.

@@ -260,7 +260,9 @@ export class Supervisor implements SmsModem {
   #afterFailure(error: unknown, recipient: string): LifeEvent {
     if (!(error instanceof SendError)) return 'submitted';
     const { cause } = error;
-    if (isPromptless(error)) return this.#recovery.lost('promptless') === 'reopen' ? 'refresh' : 'lost';
+    const answers = this.#opened?.modem.needsSynchronising === false;
+    if (answers && isPromptless(error))
+      return this.#recovery.lost('promptless') === 'reopen' ? 'refresh' : 'lost';
     if (cause instanceof AtCommandError) {
       if (isMemoryFull(cause.final)) this.#sweeper?.soon();
       const suspect = this.#lookout.refused(cause.final, recipient);
