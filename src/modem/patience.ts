@@ -52,7 +52,8 @@ export class Indications {
   /** Milliseconds, 0 when it is due; undefined when there is nothing to do any more. */
   dueInMs(): number | undefined {
     if (this.#isSet || this.#tries >= mostIndicationTries) return undefined;
-    return Math.max(0, this.#dueAt - performance.now());
+    // Whole: a timer would cut a fraction off, and wake before it is due.
+    return Math.ceil(Math.max(0, this.#dueAt - performance.now()));
   }
 
   tried(isSet: boolean): void {
