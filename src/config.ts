@@ -5,7 +5,13 @@ import * as v from 'valibot';
 import { type PolicyConfig, policyWarnings, toPolicyConfig } from './config/policy.js';
 import { ConfigError, type Problem, shown } from './config/problem.js';
 import { contradictions, unknownKeys } from './config/rules.js';
-import { type ConfigFile, configSchema, isLoopback, type ListenAddress } from './config/schema.js';
+import {
+  type ConfigFile,
+  configSchema,
+  isLoopback,
+  type ListenAddress,
+  type UssdService,
+} from './config/schema.js';
 import { readSecrets, type Secrets } from './config/secrets.js';
 import { parseSelector, type Selector } from './config/selector.js';
 
@@ -62,7 +68,11 @@ export interface Config {
   };
   admin: { listen: ListenAddress };
   /** The Unix socket on which the daemon is asked things. */
-  control: { socket: string };
+  control: {
+    socket: string;
+    /** What USSD codes may change; none by default. */
+    ussdAllow: UssdService[];
+  };
   auth0: {
     subject: string;
     audience: string;
@@ -218,7 +228,10 @@ function toConfig(file: string, toml: ConfigFile, env: NodeJS.ProcessEnv): Confi
     recoveryDropDir: absolute(toml.recovery_drop_dir ?? '/run/simgate-drop'),
     http: { listen: toml.http.listen, trustedProxies: toml.http.trusted_proxies },
     admin: toml.admin,
-    control: { socket: optional(toml.control.socket) ?? defaultControlSocket(env) },
+    control: {
+      socket: optional(toml.control.socket) ?? defaultControlSocket(env),
+      ussdAllow: toml.control.ussd_allow,
+    },
     auth0: {
       subject: auth0.subject,
       audience: auth0.audience,

@@ -150,6 +150,7 @@ async function composeWith(
       configs: config.modems,
       send: dispatch.send,
       deadlineMs: () => config.message.deadlineMs,
+      ussdAllow: () => config.control.ussdAllow,
       snapshot,
       surroundings: ownSurroundings(),
       log,

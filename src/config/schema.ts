@@ -99,6 +99,14 @@ const initLines = v.pipe(
   v.maxLength(mostInitLines, `must have ${mostInitLines} lines at most`),
 );
 
+const ussdServiceNames = ['call_forwarding', 'call_barring', 'password', 'pin'] as const;
+
+/** What a USSD code can change (3GPP TS 22.030), as far as it is refused unless allowed. */
+export type UssdService = (typeof ussdServiceNames)[number];
+
+const ussdServices = `must be a list of ${ussdServiceNames.map((name) => `"${name}"`).join(', ')}`;
+const ussdService = v.picklist(ussdServiceNames, ussdServices);
+
 const notATable = 'must be a table, written as a line [name] above its keys';
 
 const modem = v.object(
@@ -141,7 +149,13 @@ export const configSchema = v.object({
     notATable,
   ),
   admin: v.object({ listen: v.optional(listen, '127.0.0.1:8081') }, notATable),
-  control: v.object({ socket: v.optional(socketPath) }, notATable),
+  control: v.object(
+    {
+      socket: v.optional(socketPath),
+      ussd_allow: v.optional(v.array(ussdService, ussdServices), []),
+    },
+    notATable,
+  ),
   auth0: v.object(
     {
       subject: text('must be the text that Auth0 puts into the token as sub'),

@@ -15,7 +15,7 @@ import { renderReport } from './render.js';
 import { ownSurroundings, type Surroundings } from './surroundings.js';
 import { askForModems, askForUssd } from './through-daemon.js';
 import { askCarrier, type UssdAnswer } from './ussd.js';
-import { whyNotUssd } from './ussd-text.js';
+import { whyNotUssd, whyNoUssd } from './ussd-codes.js';
 
 /** Options that all of them take. */
 export interface CommonOptions {
@@ -63,7 +63,8 @@ export async function ussd(
   code: string,
   { config, json = false, modem }: CommonOptions & { modem?: string },
 ): Promise<void> {
-  const objection = whyNotUssd(code);
+  // What it may change is for the daemon's configuration to say.
+  const objection = whyNoUssd(code);
   if (objection !== undefined) throw new ControlError(objection);
   const { socket } = readConfiguration(config, process.env);
   const answer = await orElse(
@@ -93,6 +94,8 @@ async function askCarrierDirectly(
   surroundings: Surroundings,
 ): Promise<UssdAnswer> {
   const { config } = readConfiguration(configFile, process.env);
+  const objection = whyNotUssd(code, config?.control.ussdAllow ?? []);
+  if (objection !== undefined) throw new ControlError(objection);
   const targets = await targetsOf(config, await listSticks(surroundings.roots), surroundings);
   const target = chooseModem(targets, name);
   const { report, answered } = await reportTarget(target, surroundings, new Set());

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import type { Logger } from 'winston';
 import { AtLinkLost } from '../at/errors.js';
+import type { UssdService } from '../config/schema.js';
 import type { ModemConfig } from '../config.js';
 import { ControlError, type ControlRequest } from '../control/protocol.js';
 import type { ControlCommand } from '../control/server.js';
@@ -22,7 +23,7 @@ import { reportSpareSticks, shownDevice, wishesOf } from './targets.js';
 import { sendTestMessage } from './test-message.js';
 import { judgeTty } from './tty.js';
 import { askCarrier } from './ussd.js';
-import { whyNotUssd } from './ussd-text.js';
+import { whyNotUssd } from './ussd-codes.js';
 
 /** A modem as the daemon has it. `snapshot().device` is its tty while it is open. */
 export interface OwnModem {
@@ -38,6 +39,8 @@ export interface OwnDaemon {
   send: Send;
   /** Milliseconds within which the queue answers, as the configuration in force has it. */
   deadlineMs: () => number;
+  /** What USSD codes may change, as configured now. */
+  ussdAllow: () => readonly UssdService[];
   snapshot(): object;
   surroundings: Surroundings;
   log: Logger;
@@ -180,7 +183,7 @@ function createUssd(daemon: OwnDaemon): ControlCommand {
   const asking = new Set<string>();
   return async function* ussd(request, signal) {
     const { code, modem: name } = parse(ussdRequest, request);
-    const objection = whyNotUssd(code);
+    const objection = whyNotUssd(code, daemon.ussdAllow());
     if (objection !== undefined) throw new ControlError(objection);
     const modem = chooseModem(daemon.modems, name);
     const { phase, reason } = modem.snapshot();

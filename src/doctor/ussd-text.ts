@@ -71,20 +71,6 @@ function isLikelyText(text: string): boolean {
   return /\p{L}/u.test(text) && unlikely.length < text.length * 0.05;
 }
 
-/** Characters of a request (23.038 6.1.2.3 allows 182). */
-const maxRequestLength = 182;
-
-/** Codes that change or unblock a PIN (27.007 and 22.030 6.6.2): nothing simgate may ever spend a try on. */
-const pinCodes = /^\*\*0[45]2?\*/;
-
-/** What is wrong with a USSD request; undefined when it may be sent. */
-export function whyNotUssd(code: string): string | undefined {
-  if (!/^[0-9*#]+$/.test(code) || code.length > maxRequestLength)
-    return `a USSD code has digits, * and #, as *100#, ${maxRequestLength} at most`;
-  if (pinCodes.test(code)) return 'this code changes or unblocks a PIN: do that with a phone';
-  return undefined;
-}
-
 /**
  * How a request may be written, best first. Huawei's firmwares want packed septets as hexadecimal, newer ones plain text; under the character
  * set UCS2 it is UCS-2.

@@ -38,7 +38,7 @@ describe('a configuration with what must be there', () => {
       recoveryDropDir: '/run/simgate-drop',
       http: { listen: { host: '127.0.0.1', port: 8080 }, trustedProxies: [] },
       admin: { listen: { host: '127.0.0.1', port: 8081 } },
-      control: { socket: '/run/simgate/control.sock' },
+      control: { socket: '/run/simgate/control.sock', ussdAllow: [] },
       auth0: {
         subject: 'urn:Auth0',
         audience: 'urn:MySmsGateway',
@@ -115,7 +115,7 @@ describe('a configuration with what must be there', () => {
       stateDir: join(directory, 'state'),
       http: { listen: { host: '::1', port: 0 }, trustedProxies: ['127.0.0.1', '10.0.0.0/8', '::1'] },
       admin: { listen: { host: 'localhost', port: 9 } },
-      control: { socket: join(directory, 'control.sock') },
+      control: { socket: join(directory, 'control.sock'), ussdAllow: [] },
       auth0: {
         secretFile: join(directory, 'secret'),
         previousSecretFile: '/old',

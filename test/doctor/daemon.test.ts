@@ -186,6 +186,8 @@ describe('ussd', () => {
 
   it.each([
     [['ussd', '**04*1234*4321*4321#'], 'PIN'],
+    [['ussd', '**21*4915112345678#'], 'changes call forwarding: it is sent only when ussd_allow'],
+    [['ussd', '##002#'], '"call_forwarding"'],
     [['ussd', 'ATD112;'], 'a USSD code has'],
     [['ussd', '*100#', '--modem', 'other'], 'there is no modem "other"; there is "main"'],
   ])('%j is refused with a sentence', async (args, sentence) => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeUssd, encodeUssd, ussdAlphabet, whyNotUssd } from '../../src/doctor/ussd-text.js';
+import { decodeUssd, encodeUssd, ussdAlphabet } from '../../src/doctor/ussd-text.js';
 import { encodeSeptets, packSeptets } from '../../src/sms/gsm7.js';
 
 describe('an answer', () => {
@@ -92,23 +92,5 @@ describe('a request', () => {
 
   it('is UCS-2 where the character set is', () => {
     expect(encodeUssd('*100#', 'UCS2', 'generic')).toEqual(['002A0031003000300023', '*100#']);
-  });
-
-  it.each(['*100#', '#31#', '*#06#', '1', '*101*123456789012#'])('%s may be sent', (code) => {
-    expect(whyNotUssd(code)).toBeUndefined();
-  });
-
-  it.each([
-    ['', 'digits'],
-    ['*100#"\r', 'digits'],
-    ['*100#",15\rAT+CPIN="1234', 'digits'],
-    ['*100#;+CMGD=1,4', 'digits'],
-    ['1'.repeat(183), '182'],
-    ['**04*1234*4321*4321#', 'PIN'],
-    ['**042*1234*4321*4321#', 'PIN'],
-    ['**05*12345678*1234*1234#', 'PIN'],
-    ['**052*12345678*1234*1234#', 'PIN'],
-  ])('%j may not', (code, why) => {
-    expect(whyNotUssd(code)).toContain(why);
   });
 });
