@@ -145,6 +145,11 @@ export class AtSession {
     return this.#reader.droppedLines;
   }
 
+  /** Milliseconds since the modem last answered anything, or was given up. */
+  get idleMs(): number {
+    return performance.now() - this.#lastResultAt;
+  }
+
   /** True when an earlier command was given up: {@link synchronise} must run before the next one. */
   get needsSynchronising(): boolean {
     return this.#state.owed > 0;

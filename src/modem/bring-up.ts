@@ -196,6 +196,7 @@ export class BringUp {
    * between these: a message that came meanwhile goes first.
    */
   async probeIdle(withSim: boolean, mayGoOn: () => boolean): Promise<Step> {
+    await this.#modem.rouse();
     const registration = await this.#modem.registration();
     this.registration = registration;
     if (this.#modem.hasRestarted || (await this.#modem.hasLeftPduMode())) return this.#restart();

@@ -4,6 +4,10 @@ import type { AtCommand } from '../at/machine.js';
 import type { AtSession } from '../at/session.js';
 import { longestMuteMs, Mutes } from './patience.js';
 
+/** Milliseconds without an answer after which a UART may have fallen asleep, and that a modem which is awake takes for a simple answer. */
+export const restedMs = 1_000;
+export const wakeUpMs = 700;
+
 /**
  * How a modem is asked over one session: for what is needed, for what may be refused, and for what is good to know and may stay away. It knows no
  * command.
@@ -11,6 +15,8 @@ import { longestMuteMs, Mutes } from './patience.js';
 export class Dialogue {
   protected readonly session: AtSession;
   protected readonly mutes = new Mutes();
+  /** Its UART loses the first octets after a while without any. */
+  protected sleeps = false;
   /** Who else wants to hear unsolicited lines, as who waits for `+CUSD`: the owner of the session hands each of them on. */
   readonly urcListeners = new Set<(line: string) => void>();
 
@@ -95,9 +101,13 @@ export class Dialogue {
     return this.bear(() => this.attempt(command));
   }
 
-  /** {@link spare}, for what may be asked often: what met silence is left alone for a while, longer each time, up to `longestMs`. */
+  /**
+   * {@link spare}, for what may be asked often: what met silence is left alone for a while, longer each time, up to `longestMs`. The first question
+   * after a while is asked twice: a UART that slept has lost its beginning.
+   */
   protected async ornament(command: AtCommand, longestMs = longestMuteMs): Promise<string[] | undefined> {
     if (this.mutes.isMute(command.text)) return undefined;
+    const mayHaveSlept = this.session.idleMs > restedMs;
     try {
       const lines = await this.attempt(command);
       this.mutes.spoke(command.text);
@@ -105,9 +115,22 @@ export class Dialogue {
     } catch (error) {
       if (!(error instanceof AtTimeout)) throw error;
       await this.catchUp(error);
+      if (mayHaveSlept) return this.#askAwake(command, longestMs);
       this.mutes.wasSilent(command.text, longestMs);
       return undefined;
     }
+  }
+
+  async #askAwake(command: AtCommand, longestMs: number): Promise<string[] | undefined> {
+    const lines = await this.ornament(command, longestMs);
+    this.sleeps = lines !== undefined;
+    return lines;
+  }
+
+  /** Wakes a modem whose UART was found to sleep, before something is asked that it would lose. Rejects when it is silent to that, too. */
+  async rouse(): Promise<void> {
+    if (!this.sleeps || this.session.idleMs <= restedMs) return;
+    await this.bear(() => this.attempt({ text: 'AT', timeoutMs: wakeUpMs }));
   }
 
   /** Brings the dialogue into step after `silence`, which it rejects with when the modem does not answer `AT` either. */

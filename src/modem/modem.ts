@@ -1,7 +1,7 @@
 import { AtCancelled, AtCommandError, AtTimeout } from '../at/errors.js';
 import { type AtCommand, anyText } from '../at/machine.js';
 import type { AtSession, ExecuteOptions, RunCommand } from '../at/session.js';
-import { Dialogue } from './dialogue.js';
+import { Dialogue, restedMs, wakeUpMs } from './dialogue.js';
 import type { Flights, SubmitResult } from './flights.js';
 import { iccidLine, readIccid } from './iccid.js';
 import { InitLines } from './init-lines.js';
@@ -57,10 +57,6 @@ const enterPinMs = 30_000;
 /** Switching the radio takes as long as its leave of the network (Quectel's manuals: 15 s). */
 const radioMs = 30_000;
 const pduMode = 'AT+CMGF=0';
-/** A modem that answered so many milliseconds ago has not restarted since. */
-const burstMs = 1_000;
-/** A modem that is awake sets a mode at once. */
-const wakeUpMs = 700;
 
 /**
  * Milliseconds after Ctrl-Z at which a bare `AT` may ask for the result: when the network's own timers are over (TR1M < 45 s, 24.011 10), for some give
@@ -343,7 +339,7 @@ export class Modem extends Dialogue {
    * too, and loses the first octets. Rejects as a command does, and with `AtCancelled` when the modem has restarted: {@link wake} it.
    */
   confirmSettings(): Promise<void> {
-    if (performance.now() - this.#confirmedAt <= burstMs) return Promise.resolve();
+    if (performance.now() - this.#confirmedAt <= restedMs) return Promise.resolve();
     return this.session.exclusively(async (run) => {
       await this.#setPduMode(run);
       if (this.hasRestarted) throw new AtCancelled('AT+CMGF=0', 'reset');
@@ -364,6 +360,7 @@ export class Modem extends Dialogue {
     } catch (error) {
       if (!(error instanceof AtTimeout) || error.command !== pduMode) throw error;
       await run({ text: pduMode, timeoutMs: quickMs });
+      this.sleeps = true;
     }
   }
 

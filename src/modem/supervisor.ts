@@ -546,6 +546,7 @@ export class Supervisor implements SmsModem {
 
   async #sweep(storage: Storage, news: boolean): Promise<SweepEnd> {
     const epoch = this.#epoch;
+    await this.#opened?.modem.rouse();
     const end = await storage.sweep(() => {
       if (epoch === this.#epoch) this.#liveness.expect(sweeping, stepMs); // a full storage takes long
       return this.#phase === 'ready';

@@ -28,6 +28,12 @@ const submit: AtCommand = {
     mayMeetForeignErrors: false,
   },
 };
+/** While an older payload's result may still come, to a modem that needs a pause at the prompt. */
+const wary: AtCommand = {
+  ...submit,
+  text: 'AT+CMGS=11',
+  payload: { ...submit.payload!, pauseMs: 1, mayMeetForeignErrors: true },
+};
 const query: AtCommand = { text: 'AT+CREG?', response: /^\+CREG: *\d+ *, *\d/, timeoutMs: 5 };
 const read: AtCommand = { text: 'AT+CMGR=4', response: /^\+CMGR:/, timeoutMs: 5 };
 const bare: AtCommand = { text: 'ATQ0V1E0', timeoutMs: 1, numeric: true };
@@ -182,6 +188,11 @@ describe('a command', () => {
     expect(effects.filter((e) => e.kind === 'slip')).toHaveLength(1);
   });
 
+  test('is not ended by the OK of an older payload', () => {
+    const { effects } = play([start(query), line('+CMGS: 6'), line('OK'), line('+CREG: 0,1'), line('OK')]);
+    expect(outcomes(effects)).toEqual([{ kind: 'ok', lines: ['+CREG: 0,1'] }]);
+  });
+
   test('that was given up leaves a debt, which its late final result pays', () => {
     const { state } = play([start(query), timeout]);
     expect(state.owed).toBe(1);
@@ -218,6 +229,44 @@ describe('a payload', () => {
     const never = play([timeout, line('OK')], early.state);
     expect(writes(never.effects)).toEqual(['AT\r']);
     expect(outcomes(never.effects)).toEqual([{ kind: 'no_result', lines: [] }]);
+  });
+
+  test('waits behind the prompt where the modem needs that, and is left there by who withdraws meanwhile', () => {
+    const paused = play([start(wary), prompt]);
+    expect(writes(paused.effects)).toEqual(['AT+CMGS=11\r']);
+    expect(writes(play([timeout], paused.state).effects)).toEqual([pdu + CTRL_Z]);
+    const withdrawn = play([{ kind: 'cancel' }, timeout], paused.state);
+    expect(writes(withdrawn.effects)).toEqual([ESC]);
+    expect(outcomes(withdrawn.effects)).toEqual([{ kind: 'cancelled', because: 'caller' }]);
+  });
+
+  test('is not refused by an error that may be an older one’s', () => {
+    const { effects } = play([
+      start(wary),
+      line('+CMS ERROR: 38'),
+      prompt,
+      timeout,
+      line('+CMGS: 7'),
+      line('OK'),
+    ]);
+    expect(outcomes(effects)).toEqual([{ kind: 'ok', lines: ['+CMGS: 7'] }]);
+  });
+
+  test.each([
+    ['+CME ERROR: 515', true],
+    ['ERROR', true],
+    ['+CMS ERROR: 38', false],
+  ])('that was asked for is ended by %s, which may answer the question: %s', (text, mayAnswerProbe) => {
+    const { effects } = play([start(submit), prompt, timeout, line(text)]);
+    expect(outcomes(effects)).toEqual([
+      expect.objectContaining({ kind: 'error', stage: 'result', mayAnswerProbe }),
+    ]);
+  });
+
+  test('is not confirmed by the OK of an older one', () => {
+    const older = play([start(submit), line('+CMGS: 6'), prompt, line('OK'), line('+CMGS: 7')]);
+    expect(outcomes(older.effects)).toEqual([]);
+    expect(outcomes(play([line('OK')], older.state).effects)).toEqual([{ kind: 'ok', lines: ['+CMGS: 7'] }]);
   });
 
   test('that the caller withdrew is left with ESC at the prompt', () => {
@@ -344,6 +393,8 @@ describe('explored exhaustively', () => {
     textOpen: 'quote' | 'silence' | undefined;
     textTimerArmed: boolean;
     lost: boolean;
+    isWary: boolean;
+    wasProbed: boolean;
   }
   const idle: Monitor = {
     running: false,
@@ -356,13 +407,15 @@ describe('explored exhaustively', () => {
     textOpen: undefined,
     textTimerArmed: false,
     lost: false,
+    isWary: false,
+    wasProbed: false,
   };
   const ussdHead = '+CUSD: 0,"Menu';
   const ussdEnd = 'end",15';
   const textModeHeads = ['+CMT: "x",,"y"', '+CMGR: "REC READ","x",,"y"'];
   const callResults = ['NO CARRIER', 'CONNECT 9600'];
-  const events: AtEvent[] = [
-    start(submit, 1),
+  const eventsWith = (sent: AtCommand): AtEvent[] => [
+    start(sent, 1),
     start(query, 1),
     start(read, 1),
     start(bare, 1),
@@ -382,7 +435,7 @@ describe('explored exhaustively', () => {
     line(ussdHead),
     line(ussdEnd),
     textOver,
-    line(submit.text),
+    line(sent.text),
     line(pdu),
     line('\\x02garbage'),
     prompt,
@@ -457,6 +510,7 @@ describe('explored exhaustively', () => {
         expect(event.kind === 'timeout' && m.payloadWrites === 1, 'a probe only after a silent Ctrl-Z').toBe(
           true,
         );
+        m.wasProbed = true;
       } else if (effect.bytes !== ESC) {
         expect(event.kind === 'start' && !before.running, 'a command starts outside any other').toBe(true);
       }
@@ -467,11 +521,19 @@ describe('explored exhaustively', () => {
         expect(m.responseAfterPayload && m.okAfterPayload, '+CMGS and OK, after our own Ctrl-Z').toBe(true);
       }
       if (effect.outcome.kind === 'cancelled') expect(m.payloadWrites).toBe(0);
+      if (effect.outcome.kind === 'error' && m.withPayload) {
+        expect(m.isWary && m.payloadWrites === 0, 'an older error is no answer to the prompt').toBe(false);
+        const isOwn = event.kind === 'line' && event.text === '+CMS ERROR: 38';
+        expect(effect.outcome.mayAnswerProbe, 'what AT may have brought about is told').toBe(
+          m.wasProbed && !isOwn,
+        );
+      }
       m.running = false;
     }
   }
 
-  test('no order of events breaks a promise', () => {
+  test.each([submit, wary])('no order of events breaks a promise: $text', (sent) => {
+    const events = eventsWith(sent);
     const depth = 12;
     const seen = new Set<string>();
     let frontier: [AtState, Monitor][] = [[initialAtState, idle]];
@@ -486,7 +548,7 @@ describe('explored exhaustively', () => {
           transitions += 1;
           const [next, after] = check(state, monitor, event);
           const key = JSON.stringify([next, after, next.lost !== undefined]);
-          if (seen.has(key) || next.owed > 6) continue;
+          if (seen.has(key) || next.owed > 3) continue;
           seen.add(key);
           nextFrontier.push([next, after]);
         }
@@ -499,7 +561,7 @@ describe('explored exhaustively', () => {
       const [state] = JSON.parse(key) as [AtState];
       if (!state.running) continue;
       const { text } = state.running.command;
-      const command = [submit, query, read, bare].find((each) => each.text === text)!;
+      const command = [submit, wary, query, read, bare].find((each) => each.text === text)!;
       const revived: AtState = { ...state, running: { ...state.running, command } };
       expect(outcomes(play(Array(6).fill(timeout), revived).effects)).toHaveLength(1);
       expect(outcomes(play([{ kind: 'lost', cause: new Error('gone') }], revived).effects)).toHaveLength(1);

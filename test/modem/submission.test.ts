@@ -97,6 +97,22 @@ describe('what a send depends on', () => {
   });
 });
 
+test('an idle probe of a UART that sleeps is no loss, and mutes nothing', async () => {
+  const device = new VirtualDevice({ uartSleepMs: 5_000 });
+  const setup = supervise(device, {}, { idleProbeMs: 30_000 });
+  await untilReady(setup);
+  await vi.advanceTimersByTimeAsync(120_000);
+  expect(setup.phases.slice(4)).toEqual([]);
+  const from = device.commands().length;
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(
+    device
+      .commands()
+      .slice(from)
+      .filter((line) => line === 'AT+CREG?'),
+  ).toHaveLength(2);
+});
+
 describe('a result that comes late', () => {
   test('by 100 s and more never answers the next message, which the network refused', async () => {
     const device = new VirtualDevice({ parallel: true }, ['late:100000@3', 'cms-late:21:50000@4']);
