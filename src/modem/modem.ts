@@ -4,7 +4,7 @@ import type { AtSession, ExecuteOptions, RunCommand } from '../at/session.js';
 import { Dialogue, restedMs, wakeUpMs } from './dialogue.js';
 import type { Flights, SubmitResult } from './flights.js';
 import { iccidLine, readIccid } from './iccid.js';
-import { InitLines } from './init-lines.js';
+import { type DeafeningLines, InitLines } from './init-lines.js';
 import { Indications, longestNeededMuteMs } from './patience.js';
 import { generic, type ModemProfile, profileFor } from './profiles.js';
 import { askRegistration, type Registration } from './registration.js';
@@ -22,6 +22,8 @@ export interface ModemTuning {
   smsc?: string | undefined;
   /** AT command lines for the modem, checked (`config/init-lines.ts`). */
   init?: readonly string[];
+  /** Which of them have left this modem deaf, in this and earlier sessions. */
+  deafening?: DeafeningLines;
 }
 
 /** Who made it. Texts are the modem's own and untrusted. */
@@ -98,7 +100,7 @@ export class Modem extends Dialogue {
   constructor(session: AtSession, tuning: ModemTuning) {
     super(session);
     this.#tuning = tuning;
-    this.init = new InitLines(tuning.init ?? []);
+    this.init = new InitLines(tuning.init ?? [], tuning.deafening);
     this.serviceCentre = new ServiceCentre((...asked) => this.wonder(...asked), tuning.smsc);
   }
 
@@ -149,8 +151,8 @@ export class Modem extends Dialogue {
   }
 
   #sendInit(): Promise<void> {
-    return this.init.send((text, response) =>
-      this.spare({ text, response, timeoutMs: simMs, owesResponse: false }),
+    return this.init.send((text, response, timeoutMs) =>
+      this.spare({ text, response, timeoutMs, owesResponse: false }),
     );
   }
 

@@ -117,6 +117,7 @@ export class Supervisor implements SmsModem {
   readonly #recovery: Recovery;
   readonly #phaseLog: PhaseLog;
   readonly #failing = new FailingSends();
+  readonly #tuning: ModemTuning;
   readonly #notices = new Notices((notice, sentence) =>
     this.#log.warn(`modem ${this.name}: ${sentence}`, { event: 'modem_notice', modem: this.name, notice }),
   );
@@ -135,6 +136,7 @@ export class Supervisor implements SmsModem {
     this.#options = options;
     this.#log = options.log;
     this.#flights = options.flights;
+    this.#tuning = { ...options.tuning, deafening: new Map() };
     this.#recovery = new Recovery(options);
     this.#phaseLog = new PhaseLog(options.name, options.log);
     this.#unlocker = new Unlocker(options.readPin, options.pinMemory);
@@ -451,10 +453,10 @@ export class Supervisor implements SmsModem {
 
   /** Rejects with {@link ModemMissing} when there is no tty of it that can be talked to, unless that is only because another program has it. */
   async #findModem(): Promise<OpenedModem> {
-    const { locator, tuning } = this.#options;
+    const { locator } = this.#options;
     let isOthers = false;
     try {
-      return await openModem(locator, tuning, (openLink) =>
+      return await openModem(locator, this.#tuning, (openLink) =>
         this.#openSession(openLink).catch((error: unknown) => {
           isOthers ||= error instanceof LinkLost && error.isOthers;
           throw error;

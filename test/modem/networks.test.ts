@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { OpenLink } from '../../src/serial/link.js';
 import { send, stopAll, supervise, untilReady } from './supervised.js';
-import { VirtualDevice } from './virtual-link.js';
+import { locatorOf, VirtualDevice } from './virtual-link.js';
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -76,6 +77,15 @@ describe('the SMSC', () => {
     expect(written).toEqual(Array(writes).fill('AT+CSCA="+491710760000",145'));
   });
 
+  test('that it misses before the prompt already is given to it as well', async () => {
+    const device = new VirtualDevice();
+    const modem = supervise(device);
+    await untilReady(modem);
+    device.begin('refuse:+CMGS=:CMS330:300');
+    expect(await send(modem, 'code 1')).toHaveLength(1);
+    expect(device.commands().filter((line) => line.startsWith('AT+CSCA='))).toHaveLength(1);
+  });
+
   test('is named in each PDU where the modem knows it no other way', async () => {
     const device = new VirtualDevice({}, ['cms:330@1-9']);
     const modem = supervise(device);
@@ -131,6 +141,50 @@ describe('an init line', () => {
     expect(modem.warnings).toEqual([`modem main: ${notice?.sentence}`]);
     expect(await send(modem, 'code 1')).toHaveLength(1);
   });
+});
+
+describe('an init line that leaves the modem deaf', () => {
+  test('is given up after the second time, and told; the others are obeyed', async () => {
+    const device = new VirtualDevice();
+    const openLink: OpenLink = async (listener) => {
+      const link = await device.openLink(listener);
+      let isDeaf = false;
+      const write = (bytes: string) => {
+        isDeaf ||= bytes.startsWith('AT+COPS=1');
+        if (!isDeaf) link.write(bytes);
+      };
+      return { ...link, write };
+    };
+    const init = ['AT+COPS=1,2,"26201"', 'AT+CGSMS=3'];
+    const modem = supervise(device, { init }, { locator: locatorOf(openLink) });
+    await vi.advanceTimersByTimeAsync(90_000);
+    await untilReady(modem);
+    expect(device.modem.settings.cgsms).toBe(3);
+    expect(modem.supervisor.snapshot().notices).toMatchObject([
+      { kind: 'init', sentence: expect.stringContaining('line 1 (+COPS)') },
+    ]);
+    expect(device.commands().join(' ')).not.toContain('CFUN=1,1');
+    expect(await send(modem, 'code 1')).toHaveLength(1);
+  });
+});
+
+describe('what is good to know and not needed', () => {
+  test.each(['mute', 'babble', 'refuse'])(
+    'may be met with %s, and the modem gets ready and sends',
+    async (kind) => {
+      const device = new VirtualDevice();
+      for (const command of ['+CSCA?', '+CSMS?', '+CCID', '+CGSMS=', '+C5GREG?'])
+        device.begin(`${kind}:${command}${kind === 'refuse' ? ':ERROR' : ''}:86400000`);
+      const modem = supervise(device, { init: ['AT+CGSMS=1'] }, { idleProbeMs: 10_000 });
+      await vi.advanceTimersByTimeAsync(120_000);
+      await untilReady(modem);
+      const kinds = modem.supervisor.snapshot().notices?.map((notice) => notice.kind);
+      if (kind !== 'babble') expect(kinds).toEqual(['init']);
+      expect(await send(modem, 'code 1')).toHaveLength(1);
+      await vi.advanceTimersByTimeAsync(600_000);
+      await untilReady(modem);
+    },
+  );
 });
 
 describe('an eSIM that changes to another profile', () => {
