@@ -38,10 +38,12 @@ export interface Act {
 
 /** What came of a day. */
 export interface Day {
-  /** At each full hour: the phase, and what the daemon said was missing. */
-  hours: { phase: string; reason: string | undefined }[];
+  /** Each hour: the phase at its end, and what the daemon said was missing while it was not ready, minute by minute. */
+  hours: { phase: string; reasons: readonly string[] }[];
   acts: Act[];
-  /** `AT+CPIN=` lines that were written. */
+  /** Command lines that were written. */
+  commands: number;
+  /** `AT+CPIN=` among them. */
   pinsEntered: number;
   /** The longest time without any byte to the modem, milliseconds. */
   longestPauseMs: number;
@@ -101,16 +103,18 @@ function start(subject: ExitCase, device: VirtualDevice, acts: Act[]): Supervise
 async function watch(
   device: VirtualDevice,
   supervised: Supervised,
-): Promise<Pick<Day, 'hours' | 'pinsEntered' | 'longestPauseMs' | 'wedgedBy'>> {
+): Promise<Pick<Day, 'hours' | 'commands' | 'pinsEntered' | 'longestPauseMs' | 'wedgedBy'>> {
   const hours: Day['hours'] = [];
   let wedgedBy: string | undefined;
   for (let hour = 0; hour < dayMs / hourMs; hour += 1) {
+    const reasons = new Set<string>();
     for (let minute = 0; minute < hourMs / minuteMs - 1; minute += 1) {
       await vi.advanceTimersByTimeAsync(minuteMs);
+      const { phase, reason } = supervised.supervisor.snapshot();
+      if (phase !== 'ready') reasons.add(reason ?? '');
       wedgedBy ??= supervised.supervisor.wedgedBy();
     }
-    const { phase, reason } = supervised.supervisor.snapshot();
-    hours.push({ phase, reason });
+    hours.push({ phase: supervised.supervisor.snapshot().phase, reasons: [...reasons] });
     await send(supervised, hour % 4 === 0 ? 'x'.repeat(200) : `code ${hour}`, undefined, minuteMs);
   }
   const stamps = device.entries.flatMap(({ kind, at_ns }) =>
@@ -119,8 +123,9 @@ async function watch(
   const pauses = stamps.slice(1).map((at, index) => at - stamps[index]!);
   return {
     hours,
+    commands: device.commands().length,
     pinsEntered: device.commands().filter((line) => line.startsWith('AT+CPIN=')).length,
-    longestPauseMs: Math.max(0, ...pauses),
+    longestPauseMs: pauses.reduce((longest, pause) => Math.max(longest, pause), 0),
     wedgedBy,
   };
 }

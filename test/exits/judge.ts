@@ -15,8 +15,12 @@ const tellings: Readonly<Record<string, RegExp>> = {
 
 /** The rungs that a modem may be met with in a day: with gaps that double from ten minutes to six hours, and a hook an hour. */
 const mostActs: Readonly<Record<string, number>> = { radio: 4, reset: 10, hook: 24 };
+/** In a day without a ready modem. */
+const leastActs = 5;
 /** Shorter is only from a reset to the hook, when it did not help. */
 const leastGapMs = 2 * minuteMs;
+/** Four a second would be a loop that nothing slows down. */
+const mostCommands = 345_600;
 /** However long it has lasted, the modem hears of us at least so often. */
 const longestPauseMs = 1.1 * hourMs;
 
@@ -39,26 +43,23 @@ export function judgeDay(subject: ExitCase, day: Day): string[] {
       : [
           `${shown(commands[0] ?? '')} is not needed, but it was ready at ${readyHours} of ${day.hours.length} hours`,
         ]),
+    ...(day.commands <= mostCommands ? [] : [`${day.commands} commands were written`]),
     ...unsaid(commands, day),
     ...wildActs(day),
     ...(day.pinsEntered > mostPins(commands, day) ? [`AT+CPIN= was written ${day.pinsEntered} times`] : []),
-    ...(needsPerson ? [] : lostForGood(day)),
+    ...(needsPerson ? [] : [...untried(day), ...lostForGood(day)]),
   ];
 }
 
 const isPair = ({ treated }: ExitCase): boolean => treated.length > 1;
 
-/** Whenever it is not ready it says what is missing. */
+/** In each hour in which it is not ready it says what is missing. */
 function unsaid(commands: readonly string[], { hours }: Day): string[] {
-  const reasons = hours.flatMap(({ phase, reason }) => (phase === 'ready' ? [] : [reason ?? '']));
-  if (reasons.length === 0) return [];
-  const named = reasons.filter((reason) =>
-    commands.some((command) => (tellings[command] ?? literal(shown(command))).test(reason)),
-  );
-  // While its tty is being opened anew there is another thing to say.
-  return named.length * 2 >= reasons.length
-    ? []
-    : [`what is missing is not said: ${[...new Set(reasons)].join(' | ')}`];
+  const isSaid = (reason: string): boolean =>
+    commands.some((command) => (tellings[command] ?? literal(shown(command))).test(reason));
+  const mute = hours.filter(({ phase, reasons }) => phase !== 'ready' && !reasons.some(isSaid));
+  const said = new Set(mute.flatMap(({ reasons }) => reasons));
+  return mute.length === 0 ? [] : [`what is missing is not said: ${[...said].join(' | ')}`];
 }
 
 const literal = (text: string): RegExp => new RegExp(text.replace(/[+^#?*]/g, '\\$&').replace(/=$/, ''));
@@ -75,6 +76,18 @@ function wildActs({ acts }: Day): string[] {
       ? [`two acts were ${Math.round(Math.min(...gaps) / 1000)} s apart`]
       : []),
   ];
+}
+
+/** A modem that is not ready all day is met with ever harder means, the same one at growing gaps. */
+function untried({ hours, acts }: Day): string[] {
+  if (hours.some(({ phase }) => phase === 'ready')) return [];
+  if (acts.length < leastActs) return [`only ${acts.length} things were done about it in a day`];
+  const resets = acts.filter(({ rung }) => rung === 'reset').map(({ atMs }) => atMs);
+  const gaps = resets.slice(1).map((atMs, index) => atMs - resets[index]!);
+  const isGrowing = gaps.every((gap, index) => index === 0 || gap > (gaps[index - 1] ?? 0) - minuteMs);
+  return isGrowing
+    ? []
+    : [`resets came at gaps of ${gaps.map((gap) => Math.round(gap / minuteMs)).join(', ')} min`];
 }
 
 /** At each power-on a PIN that is known to be right; else one try, and a second where an error came that counted none. */
