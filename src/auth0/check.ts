@@ -4,7 +4,7 @@ import * as v from 'valibot';
 import type { Config } from '../config.js';
 import { NoDaemon } from '../control/client.js';
 import { error, type Finding, ok, warning } from '../doctor/finding.js';
-import { escapeControls } from '../doctor/untrusted.js';
+import { escapeControls } from '../foreign.js';
 import { keyId } from '../key-id.js';
 import {
   type Action,

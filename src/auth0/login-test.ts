@@ -3,7 +3,7 @@
 import * as v from 'valibot';
 import { NoDaemon } from '../control/client.js';
 import { ControlError } from '../control/protocol.js';
-import { escapeControls } from '../doctor/untrusted.js';
+import { escapeControls, foreignWords } from '../foreign.js';
 import { maskNumber } from '../mask.js';
 import { readPhoneProvider, tryPhoneProvider } from './action/phone-provider.js';
 import type { Arrival, DaemonLink } from './daemon.js';
@@ -190,5 +190,5 @@ function describe(text: string, { recipient, clientSecret }: Login): string {
   if (!parsed.success) return 'without a reason';
   const { error = '', error_description: description = '' } = parsed.output;
   const bare = `${error}: ${description}`.replaceAll(recipient, maskNumber(recipient));
-  return escapeControls(clientSecret ? bare.replaceAll(clientSecret, '…') : bare).slice(0, 400);
+  return foreignWords(clientSecret ? bare.replaceAll(clientSecret, '…') : bare, 400);
 }

@@ -2,7 +2,7 @@
 
 import * as v from 'valibot';
 import { ControlError } from '../control/protocol.js';
-import { escapeControls } from '../doctor/untrusted.js';
+import { foreignWords } from '../foreign.js';
 import { explainNetworkError, explainNoToken, explainRefusal, parseTenant, type Tenant } from './tenant.js';
 
 /** A Management API token, or the id and secret of a machine-to-machine application that may ask for one. */
@@ -245,7 +245,7 @@ export class ManagementApi {
     if (!parsed.success) return { said: 'no reason given', errorCode: undefined };
     const { message, errorCode, error, error_description: description } = parsed.output;
     const said = message ?? description ?? error ?? 'no reason given';
-    return { said: escapeControls(this.#withoutSecrets(said)).slice(0, maxMessageLength), errorCode };
+    return { said: foreignWords(this.#withoutSecrets(said), maxMessageLength), errorCode };
   }
 
   #withoutSecrets(text: string): string {

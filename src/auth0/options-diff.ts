@@ -1,8 +1,8 @@
 /** What would change in a connection's options, for people: secrets and numbers masked. */
 
 import { isDeepStrictEqual } from 'node:util';
-import { escapeControls } from '../doctor/untrusted.js';
 import { toE164 } from '../e164.js';
+import { escapeControls } from '../foreign.js';
 import { maskNumber } from '../mask.js';
 import type { ConnectionOptions } from './connection.js';
 

@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { Config } from '../config.js';
 import { ControlError } from '../control/protocol.js';
-import { escapeControls } from '../doctor/untrusted.js';
+import { escapeControls } from '../foreign.js';
 import { keyId } from '../key-id.js';
 import { deployAction, deployVersion, shownAction, updateAction } from './action/deployment.js';
 import { putPhoneProvider } from './action/phone-provider.js';

@@ -1,7 +1,7 @@
 /** `simgate auth0 rotate`: finds out whom the new secret is for, and turns the wheel of rotation.ts. */
 
 import { ControlError } from '../control/protocol.js';
-import { escapeControls } from '../doctor/untrusted.js';
+import { escapeControls } from '../foreign.js';
 import { keyId } from '../key-id.js';
 import { listActions, readAction } from './action/deployment.js';
 import { isWrittenBySimgate } from './action/source.js';

@@ -1,7 +1,7 @@
 /** What a message template at Auth0 costs in segments, judged by rendering it with samples. */
 
 import { error, type Finding, ok, warning } from '../doctor/finding.js';
-import { escapeControls } from '../doctor/untrusted.js';
+import { escapeControls } from '../foreign.js';
 import { septetCost } from '../sms/gsm7.js';
 import { segmentText } from '../sms/segments.js';
 

@@ -5,7 +5,7 @@
 
 import type { Config } from '../config.js';
 import { ControlError } from '../control/protocol.js';
-import { escapeControls } from '../doctor/untrusted.js';
+import { escapeControls } from '../foreign.js';
 import {
   type Action,
   type ActionChanges,

@@ -7,7 +7,7 @@
  */
 
 import * as v from 'valibot';
-import { escapeControls } from '../doctor/untrusted.js';
+import { escapeControls } from '../foreign.js';
 import {
   concerned,
   hasOwnProvider,

@@ -58,11 +58,14 @@ const outlets: Readonly<Record<string, string>> = {
   'recovery-hook/run.ts': 'the note, and names that it has checked',
   'recovery-hook/command.ts': 'the note, as an argument',
   'modem/flight-record.ts': 'references',
+  'closed-process.ts': 'a constant',
+  'modem/habits.ts': 'hashes',
   'modem/pin-memory.ts': 'HMACs',
   'service/command.ts': 'the operator’s own words',
   'service/install.ts': 'units',
   'setup/surroundings.ts': 'what the operator answered',
-  'auth0/terminal.ts': 'Auth0’s words by escapeControls, for the operator who asked',
+  'auth0/terminal.ts':
+    'Auth0’s errors by foreignWords, its names and options by escapeControls, for the operator who asked',
   'auth0/private-file.ts': 'what restore needs, for root only',
   'auth0/action/source.ts': 'runs at Auth0: our own sentences',
 };

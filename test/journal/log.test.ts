@@ -72,6 +72,23 @@ test('a number is looked for by its HMAC, and the rows come oldest first', async
   expect(out.join('')).not.toContain(number.slice(3, -2));
 });
 
+test('a number is found in every spelling that reaches the same phone, and with the words of an earlier version masked', async () => {
+  const { journal, hmac, show, out } = await desk();
+  const outcome = {
+    status: 502,
+    code: 'network_refused',
+    causeCode: 'CMS barred +4915112345678',
+    submitted: 'no',
+  } as const;
+  journal.ended(ended('a', { recipientHmac: hmac('recipient', '+525512345678'), outcome }));
+  await written(journal);
+  for (const to of ['+52 55 1234 5678', '+52 1 55 1234 5678']) await show({ to, json: true });
+  expect(out.map((line) => JSON.parse(line) as object)).toEqual([
+    expect.objectContaining({ id: 'a', cause_code: 'CMS barred +49…78' }),
+    expect.objectContaining({ id: 'a' }),
+  ]);
+});
+
 test('status, code and time choose', async () => {
   const { journal, show, out } = await desk();
   journal.ended(ended('a', { atMs: noonMs - 10_000 }));

@@ -2,7 +2,7 @@
 
 import * as v from 'valibot';
 import { ControlError } from '../../control/protocol.js';
-import { escapeControls } from '../../doctor/untrusted.js';
+import { escapeControls } from '../../foreign.js';
 import { type ManagementApi, ManagementError } from '../management.js';
 import { isPlaceholder, isWrittenBySimgate } from './source.js';
 

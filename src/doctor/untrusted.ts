@@ -1,1 +1,0 @@
-export { escapeControls } from '../foreign.js';
