@@ -3,19 +3,21 @@ import { AtCommandError, AtTimeout } from '../at/errors.js';
 import { AtSession } from '../at/session.js';
 import { SendError } from '../errors.js';
 import { foreignWords } from '../foreign.js';
-import { LinkLost, type OpenLink } from '../serial/link.js';
-import { BringUp, type Step } from './bring-up.js';
+import type { OpenLink } from '../serial/link.js';
+import { Aftermath } from './aftermath.js';
+import { BringUp, type Happening, type Step } from './bring-up.js';
 import { FailingSends } from './failing-sends.js';
+import { Finding, ModemMissing } from './finding.js';
 import type { Flights } from './flights.js';
 import { HabitMemory } from './habits.js';
 import type { LossKind, Rung } from './ladder.js';
-import { backoffMs, bootSign, type LifeEvent, ModemRestarted, transitions } from './life.js';
-import { Liveness } from './liveness.js';
+import { bootSign, type LifeEvent, ModemRestarted, transitions } from './life.js';
 import type { Locator } from './locator.js';
 import { Lookout } from './lookout.js';
 import type { Modem, ModemTuning } from './modem.js';
 import { Notices } from './notices.js';
-import { type OpenedModem, openModem } from './opening.js';
+import type { OpenedModem } from './opening.js';
+import { Pace } from './pace.js';
 import { PhaseLog } from './phase-log.js';
 import type { ReadPin } from './pin-file.js';
 import type { PinMemory } from './pin-memory.js';
@@ -30,7 +32,7 @@ import type {
   SubmitReceipt,
 } from './sms-modem.js';
 import { type InboundEvent, readInbound, Storage, type SweepEnd, tellsOfStorage } from './storage.js';
-import { isPromptless, submitSms } from './submission.js';
+import { submitSms } from './submission.js';
 import { Sweeper } from './sweeper.js';
 import { Unlocker } from './unlock.js';
 import { isMemoryFull } from './verdict.js';
@@ -70,25 +72,6 @@ const stallAfterMs = 15_000;
  * things of 5–10 s each, in turn with doctor's commands; to close a stuck tty takes the kernel 30 s.
  */
 const stepMs = 240_000;
-/** So many times a tty that is not there is looked for once a second. */
-const quickAbsences = 600;
-/** Milliseconds between two looks that a modem's own words may bring about on its way to ready. */
-const hastyGapMs = 1_000;
-/** Milliseconds by which a timer may be late on a box that is busy. */
-const latenessMs = 60_000;
-
-/** There is no tty of the modem, or none that can be talked to. */
-class ModemMissing extends Error {
-  override readonly name = 'ModemMissing';
-}
-
-/** Why a submit left the modem in another phase than ready. */
-const failureReasons: Partial<Record<LifeEvent, string>> = {
-  lost: 'it did not answer after Ctrl-Z',
-  unregistered: 'the modem says that it is in no network',
-  refresh: 'the modem says that its SIM does not serve',
-};
-
 /** What it says of itself and of its network. */
 const shown = (words: string | undefined) => (words === undefined ? undefined : foreignWords(words));
 
@@ -111,22 +94,19 @@ export class Supervisor implements SmsModem {
   #opened: OpenedModem | undefined;
   #storage: Storage | undefined;
   #bringUp: BringUp | undefined;
-  #failures = 0;
-  /** In a row: openings for which there was no tty. */
-  #absences = 0;
+  readonly #finding: Finding;
   readonly #recovery: Recovery;
   readonly #phaseLog: PhaseLog;
   readonly #failing = new FailingSends();
+  readonly #aftermath: Aftermath;
   readonly #tuning: ModemTuning;
   readonly #notices = new Notices((notice, sentence) =>
     this.#log.warn(`modem ${this.name}: ${sentence}`, { event: 'modem_notice', modem: this.name, notice }),
   );
-  readonly #liveness = new Liveness();
+  readonly #pace = new Pace();
+  readonly #liveness = this.#pace.liveness;
   readonly #unlocker: Unlocker;
   readonly #lookout = new Lookout();
-  #timer: NodeJS.Timeout | undefined;
-  /** What {@link #timer} waits for, and since when. */
-  #pending: { run: () => void; since: number } | undefined;
   #stallTimer: NodeJS.Timeout | undefined;
   #sweeper: Sweeper | undefined;
 
@@ -140,6 +120,12 @@ export class Supervisor implements SmsModem {
     this.#recovery = new Recovery(options);
     this.#phaseLog = new PhaseLog(options.name, options.log);
     this.#unlocker = new Unlocker(options.readPin, options.pinMemory);
+    this.#finding = new Finding(options.locator);
+    this.#aftermath = new Aftermath({
+      recovery: this.#recovery,
+      lookout: this.#lookout,
+      failing: this.#failing,
+    });
   }
 
   /** Begins; the phases tell how it goes. */
@@ -215,8 +201,7 @@ export class Supervisor implements SmsModem {
       throw new SendError('no_modem_ready', { detail, elsewhere: true });
     }
     this.#emit('submitting');
-    let outcome: LifeEvent = 'submitted';
-    let reason: string | undefined;
+    let outcome: Happening = { event: 'submitted' };
     try {
       const receipt = await submitSms(
         {
@@ -236,43 +221,29 @@ export class Supervisor implements SmsModem {
         sms,
         control,
       );
-      this.#recovery.sent();
-      this.#lookout.sent();
-      this.#failing.accepted();
+      this.#aftermath.accepted();
       this.#notices.note('sends', undefined);
       return receipt;
     } catch (error) {
-      if (error instanceof SendError) this.#failing.failed(error, sms.recipient);
-      outcome = this.#afterFailure(error, sms.recipient);
-      reason = isPromptless(error) ? 'it gave no prompt for a message' : failureReasons[outcome];
+      outcome = this.#aftermath.failed(error, sms.recipient);
+      if (
+        error instanceof SendError &&
+        error.cause instanceof AtCommandError &&
+        isMemoryFull(error.cause.final)
+      )
+        this.#sweeper?.soon();
       throw error;
     } finally {
       // A modem that is still out of step did not come back when asked: what it says next could answer anything.
       if (modem === this.#opened?.modem) {
-        const found = outcome === 'submitted' ? this.#lookout.found : undefined;
-        if (outcome === 'submitted' && modem.needsSynchronising)
-          this.#lose('silent', 'it does not answer any more');
-        else if (found) this.#emit(found.event, found.reason);
-        else this.#emit(outcome, reason);
+        const isAsBefore = outcome.event === 'submitted';
+        if (isAsBefore && modem.needsSynchronising) this.#lose('silent', 'it does not answer any more');
+        else {
+          const { event, reason } = (isAsBefore ? this.#lookout.found : undefined) ?? outcome;
+          this.#emit(event, reason);
+        }
       }
     }
-  }
-
-  /** Where a submit that failed leaves the modem; a second one in a row without any answer may call for a reset. */
-  #afterFailure(error: unknown, recipient: string): LifeEvent {
-    if (!(error instanceof SendError)) return 'submitted';
-    const { cause } = error;
-    const answers = this.#opened?.modem.needsSynchronising === false;
-    if (answers && isPromptless(error))
-      return this.#recovery.lost('promptless') === 'reopen' ? 'refresh' : 'lost';
-    if (cause instanceof AtCommandError) {
-      if (isMemoryFull(cause.final)) this.#sweeper?.soon();
-      const suspect = this.#lookout.refused(cause.final, recipient);
-      if (suspect === 'sim') return 'refresh';
-      return suspect === 'network' ? 'unregistered' : 'submitted';
-    }
-    if (!(cause instanceof AtTimeout && cause.stage === 'result')) return 'submitted';
-    return this.#recovery.lost('wedged') === 'reopen' ? 'submitted' : 'lost';
   }
 
   /** The modem cannot be used any more; what is done about it depends on why, and on what was tried before. */
@@ -292,9 +263,7 @@ export class Supervisor implements SmsModem {
     this.#phaseSince = performance.now();
     this.#epoch += 1;
     this.#reason = next === 'ready' || next === 'sending' ? undefined : reason;
-    clearTimeout(this.#timer);
-    this.#pending = undefined;
-    this.#liveness.beginAnew();
+    this.#pace.beginAnew();
     this.#phaseLog.entered(next, from, reason);
     this.#enter(next, from);
     const snapshot = this.snapshot();
@@ -304,7 +273,7 @@ export class Supervisor implements SmsModem {
   #enter(phase: ModemPhase, from: ModemPhase): void {
     switch (phase) {
       case 'absent':
-        return this.#after(backoffMs(this.#failures++), () => this.#emit('due'));
+        return this.#pace.after(this.#finding.pauseMs(), () => this.#emit('due'));
       case 'opening':
         return this.#work(() => this.#open());
       case 'probing':
@@ -327,7 +296,7 @@ export class Supervisor implements SmsModem {
   }
 
   #enterReady(isBack: boolean): void {
-    this.#failures = 0;
+    this.#finding.forget();
     this.#recovery.ready();
     if (!isBack) this.#lookout.begin(this.#bringUp?.nextLookMs() ?? this.#options.idleProbeMs);
     this.#lookWhenDue();
@@ -337,7 +306,7 @@ export class Supervisor implements SmsModem {
   #lookWhenDue(): void {
     if (this.#lookout.isUnderWay) return this.#liveness.expect(looking, stepMs);
     const ms = this.#lookout.dueInMs;
-    if (ms > 0) this.#after(ms, () => this.#lookNow());
+    if (ms > 0) this.#pace.after(ms, () => this.#lookNow());
     else this.#lookNow();
   }
 
@@ -355,26 +324,6 @@ export class Supervisor implements SmsModem {
       },
       (error: unknown) => this.#fail(error),
     );
-  }
-
-  #after(ms: number, then: () => void): void {
-    this.#liveness.expect('a timer', ms + latenessMs);
-    const due = () => {
-      this.#pending = undefined;
-      this.#liveness.met('a timer');
-      then();
-    };
-    this.#pending = { run: due, since: performance.now() };
-    this.#timer = setTimeout(due, ms);
-  }
-
-  /** What is waited for may have come: it is looked at now, where the modem is on its way to ready. */
-  #hasten(): void {
-    this.#opened?.modem.noteProgress();
-    const pending = this.#pending;
-    if (!pending || performance.now() - pending.since < hastyGapMs) return;
-    clearTimeout(this.#timer);
-    pending.run();
   }
 
   /** Runs a phase's work; whatever it throws means that the modem is lost to us for now. */
@@ -419,22 +368,16 @@ export class Supervisor implements SmsModem {
         this.#unlocker.noteRestart();
         return this.#emit('lost', this.#reason);
       }
-      if (epoch === this.#epoch) this.#after(next.againAfterMs, () => this.#perform(step));
+      if (epoch === this.#epoch) this.#pace.after(next.againAfterMs, () => this.#perform(step));
     });
   }
 
   async #open(): Promise<void> {
-    // A tty that is not there is looked for once a second, later once in four; one that is there but fails is left alone for longer each time.
-    const failures = this.#failures;
-    this.#absences += 1;
-    this.#failures = this.#absences < quickAbsences ? 1 : 3;
-    const opened = await this.#findModem();
+    const opened = await this.#finding.find(this.#tuning, (openLink) => this.#openSession(openLink));
     if (this.#phase !== 'opening') {
       opened.place.release(); // stopped meanwhile
       return opened.session.close();
     }
-    this.#failures = failures;
-    this.#absences = 0;
     this.#opened = opened;
     this.#recovery.opened();
     const { idleProbeMs, onInbound } = this.#options;
@@ -449,23 +392,6 @@ export class Supervisor implements SmsModem {
       onStored: () => sweeper.soon(),
     });
     this.#emit('opened', opened.place.why);
-  }
-
-  /** Rejects with {@link ModemMissing} when there is no tty of it that can be talked to, unless that is only because another program has it. */
-  async #findModem(): Promise<OpenedModem> {
-    const { locator } = this.#options;
-    let isOthers = false;
-    try {
-      return await openModem(locator, this.#tuning, (openLink) =>
-        this.#openSession(openLink).catch((error: unknown) => {
-          isOthers ||= error instanceof LinkLost && error.isOthers;
-          throw error;
-        }),
-      );
-    } catch (error) {
-      if (isOthers || !(error instanceof LinkLost) || error.isOthers) throw error;
-      throw new ModemMissing(error.message, { cause: error });
-    }
   }
 
   async #openSession(openLink: OpenLink): Promise<AtSession> {
@@ -517,7 +443,7 @@ export class Supervisor implements SmsModem {
     const sign = bootSign(line);
     if (sign === 'restart') {
       this.#flights.restarted();
-      this.#failures = 0;
+      this.#finding.forget();
       this.#opened?.session.fail(new ModemRestarted(`the modem restarted (it said ${foreignWords(line)})`));
     } else if (sign === 'refresh' && this.#phase === 'ready') {
       this.#emit('refresh', `the modem said ${foreignWords(line)}`);
@@ -529,12 +455,15 @@ export class Supervisor implements SmsModem {
 
   /** The modem says that something about its SIM or its SMS has changed. */
   #takeSign(): void {
-    if (this.#phase === 'unlocking' || this.#phase === 'registering') return this.#hasten();
+    if (this.#phase === 'unlocking' || this.#phase === 'registering') {
+      this.#opened?.modem.noteProgress();
+      return this.#pace.hasten();
+    }
     if (this.#phase !== 'ready' && this.#phase !== 'sending' && this.#phase !== 'stalled') return;
     this.#opened?.modem.noteProgress();
     this.#lookout.suspect();
     if (this.#phase !== 'ready' || this.#lookout.isUnderWay) return;
-    clearTimeout(this.#timer);
+    this.#pace.cancel();
     this.#lookWhenDue();
   }
 
