@@ -108,23 +108,25 @@ export class Dialogue {
   protected async ornament(command: AtCommand, longestMs = longestMuteMs): Promise<string[] | undefined> {
     if (this.mutes.isMute(command.text)) return undefined;
     const mayHaveSlept = this.session.idleMs > restedMs;
+    let asked = await this.#askOnce(command);
+    if (asked === 'silence' && mayHaveSlept) {
+      asked = await this.#askOnce(command);
+      this.sleeps = Array.isArray(asked);
+    }
+    if (asked === 'silence') this.mutes.wasSilent(command.text, longestMs);
+    else this.mutes.spoke(command.text);
+    return Array.isArray(asked) ? asked : undefined;
+  }
+
+  /** What a command came to; after silence the dialogue is in step again. */
+  async #askOnce(command: AtCommand): Promise<string[] | 'error' | 'silence'> {
     try {
-      const lines = await this.attempt(command);
-      this.mutes.spoke(command.text);
-      return lines;
+      return (await this.attempt(command)) ?? 'error';
     } catch (error) {
       if (!(error instanceof AtTimeout)) throw error;
       await this.catchUp(error);
-      if (mayHaveSlept) return this.#askAwake(command, longestMs);
-      this.mutes.wasSilent(command.text, longestMs);
-      return undefined;
+      return 'silence';
     }
-  }
-
-  async #askAwake(command: AtCommand, longestMs: number): Promise<string[] | undefined> {
-    const lines = await this.ornament(command, longestMs);
-    this.sleeps = lines !== undefined;
-    return lines;
   }
 
   /** Wakes a modem whose UART was found to sleep, before something is asked that it would lose. Rejects when it is silent to that, too. */
