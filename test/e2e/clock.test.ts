@@ -12,7 +12,7 @@ import { Child } from '../faults/child.js';
 import { Rig, secret } from './rig.js';
 
 const dayMs = 86_400_000;
-const preload = join(import.meta.dirname, 'leaping-clock.mjs');
+const preload = join(import.meta.dirname, '../faults/leaping-clock.mjs');
 const operations = join(import.meta.dirname, '../../docs/operations.md');
 
 let rig: Rig | undefined;

@@ -25,6 +25,7 @@ interface Started {
 export class Gateway {
   readonly restarts: Restart[] = [];
   readonly #configFile: string;
+  readonly #env: NodeJS.ProcessEnv;
   readonly #log: WriteStream;
   readonly #onLine: (line: string) => void;
   readonly #onFault: (what: string) => void;
@@ -37,7 +38,9 @@ export class Gateway {
     folder: string,
     configFile: string,
     on: { line: (line: string) => void; fault: (what: string) => void; down?: () => void },
+    env: NodeJS.ProcessEnv = {},
   ) {
+    this.#env = env;
     this.#configFile = configFile;
     this.#log = createWriteStream(join(folder, 'daemon.log'));
     this.#onLine = on.line;
@@ -96,12 +99,13 @@ export class Gateway {
     const port = new Promise<number>((resolve) => {
       onPort = resolve;
     });
-    const child = new Child(['serve', '--config', this.#configFile], (line, from) => {
+    const takeLine = (line: string, from: 'stdout' | 'stderr'): void => {
       this.#log.write(`${process.hrtime.bigint()} ${line}\n`);
       this.#onLine(line);
       if (from === 'stderr') errors.push(line);
       else if (line.includes('"event":"started"')) onPort((JSON.parse(line) as { port: number }).port);
-    });
+    };
+    const child = new Child(['serve', '--config', this.#configFile], takeLine, this.#env);
     void child.ended.then((ended) => this.#noteEnd(child, ended, errors));
     const found = await within(startLimitMs, Promise.race([port, child.ended]));
     if (typeof found !== 'number') throw new Error(`the daemon did not start: ${errors.join('\n')}`);

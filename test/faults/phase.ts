@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { mintToken } from '../../src/token.js';
 import { post, type Story } from './caller.js';
+import { ClockLeaps } from './clock-leaps.js';
 import { writeDaemonConfig } from './daemon-config.js';
 import type { Action } from './deck.js';
 import { Gateway } from './gateway.js';
@@ -48,6 +49,8 @@ const recoveryLimitMs = 45_000;
 const partingPauseMs = 3_000;
 /** I5: what the daemon may grow beyond its idle size. */
 const growthLimitKiB = 60 * 1024;
+/** Longer than the clock ever leaps. */
+const tokenLifeS = 500 * 86_400;
 /** Milliseconds that a caller waits at most when it was told to come later. */
 const patienceMs = 4_000;
 
@@ -79,6 +82,7 @@ class PhaseRun {
   readonly #modems: VirtualModem[] = [];
   readonly #pinFiles: PinFile[] = [];
   #gateway!: Gateway;
+  #clock!: ClockLeaps;
   #watch!: Watch;
   #pinTrial: PinTrial | undefined;
 
@@ -92,11 +96,13 @@ class PhaseRun {
   async run(): Promise<PhaseResult> {
     await this.#setUp();
     const waiting = [...this.#phase.messages];
+    this.#clock.start(() => this.#count('clock_leap'));
     await Promise.all([
       ...Array.from({ length: this.#phase.callers }, (_, index) => this.#callerLoop(waiting, index)),
       this.#pinTrial?.run(),
     ]);
     await this.#drain();
+    await this.#clock.stop();
     // The last faults may have cut off a try.
     await this.#pinTrial?.help();
     await Promise.all(this.#modems.map((_, index) => this.#partInPeace(index)));
@@ -116,16 +122,18 @@ class PhaseRun {
     const leaks = new LeakSearch(this.#phase, [this.#secret, ...this.#tokens, ...pins]);
     const configured = configuredModems({ modems, pinFiles }, this.#phase.settings);
     const configFile = writeDaemonConfig(this.#folder, this.#secret, configured, this.#phase);
-    this.#gateway = new Gateway(this.#folder, configFile, {
-      line: (line) => {
-        this.#watch.takeLine(line);
-        const leak = leaks.find(line);
-        if (leak !== undefined)
-          this.#violations.push({ property: 'I6', what: `${leak} in the log: ${line}` });
-      },
-      fault: (what) => this.#violations.push({ property: 'contract', what }),
+    const takeLine = (line: string): void => {
+      this.#watch.takeLine(line);
+      const leak = leaks.find(line);
+      if (leak !== undefined) this.#violations.push({ property: 'I6', what: `${leak} in the log: ${line}` });
+    };
+    const on = {
+      line: takeLine,
+      fault: (what: string) => void this.#violations.push({ property: 'contract', what }),
       down: () => this.#watch.noteDown(),
-    });
+    };
+    this.#clock = new ClockLeaps(this.#folder, this.#seed, this.#phase.number);
+    this.#gateway = new Gateway(this.#folder, configFile, on, this.#clock.env);
     this.#watch = new Watch(
       this.#gateway,
       modems.map(({ name }) => name),
@@ -158,12 +166,12 @@ class PhaseRun {
     });
   }
 
-  /** One for each caller, told apart by its life. */
+  /** One for each caller, told apart by its life; a daemon that is started while its clock is ahead takes them too. */
   async #mintTokens(): Promise<void> {
     const secret = new TextEncoder().encode(this.#secret);
     const names = { subject: 'urn:Auth0', audience: 'urn:MySmsGateway' };
     for (let index = 0; index < this.#phase.callers; index += 1) {
-      this.#tokens.push(await mintToken({ secret, ...names, expiresInS: 3600 + index }));
+      this.#tokens.push(await mintToken({ secret, ...names, expiresInS: tokenLifeS + index }));
     }
   }
 
@@ -201,13 +209,14 @@ class PhaseRun {
     return story;
   }
 
+  #count(kind: string): void {
+    this.#actions.set(kind, (this.#actions.get(kind) ?? 0) + 1);
+  }
+
   async #goWrong({ action, delayMs, modem }: NonNullable<PlannedMessage['fault']>): Promise<void> {
-    const count = (kind: string): void => {
-      this.#actions.set(kind, (this.#actions.get(kind) ?? 0) + 1);
-    };
     // A fault of a submit is to meet this very message, so it is in place before.
     if (action.kind !== 'submit_fault') await pause(delayMs);
-    count(action.kind);
+    this.#count(action.kind);
     await this.#act(action, this.#modems[modem]!, delayMs);
   }
 

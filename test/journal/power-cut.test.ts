@@ -6,6 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import Database from 'libsql';
 import { expect, test, vi } from 'vitest';
 import type { RecentMessage } from '../../src/journal/entries.js';
+import { seededRandom } from '../../src/simulator/random.js';
 import { forgetfulDisk } from './support/disk.js';
 import { ended, folder, noonMs, open, refused, started } from './support/rig.js';
 
@@ -133,17 +134,6 @@ test('while the journal is out of order nobody waits for it, and each key is tol
   expect(logged.filter(({ event }) => event === 'key_unsafe')).toMatchObject([{ id: 'a' }]);
 });
 
-/** A small generator of numbers (mulberry32), so that a failure can be run again. */
-function randomOf(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 const walHead = 32;
 const frameOctets = 24 + 4096;
 
@@ -159,7 +149,8 @@ function tears(octets: number, random: () => number): number[] {
 
 test('a WAL that is torn at any octet behind a flush loses no key that was flushed, and before it leaves a sound journal', async () => {
   const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31));
-  const random = randomOf(seed);
+  const draws = seededRandom(seed);
+  const random = () => draws.next();
   const file = join(folder(), 'journal.db');
   await forgetfulDisk(file);
   const { journal } = await open({ file });

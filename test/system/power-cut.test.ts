@@ -21,6 +21,7 @@ import { PassThrough } from 'node:stream';
 import Database from 'libsql';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { type Hmac, openHmacKey } from '../../src/journal/hmac-key.js';
+import { seededRandom } from '../../src/simulator/random.js';
 import { mintToken } from '../../src/token.js';
 import { Child } from '../faults/child.js';
 import { writeDaemonConfig } from '../faults/daemon-config.js';
@@ -152,17 +153,6 @@ function look(file: string): { integrity: string; rows: Row[] } {
   }
 }
 
-/** A small generator of numbers (mulberry32), so that a failure can be run again. */
-function randomOf(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 test('the trace is of what it has to be: every Ctrl-Z, the flush before each with a key, and a WAL that was moved', () => {
   expect(ctrlZAt).toHaveLength(messages);
   const flushesOf = (file: string) => calls.filter((call) => isFlush(call) && pathOf(call) === file).length;
@@ -193,7 +183,8 @@ test('without a key no flush is waited for', () => {
 
 test('wherever the power is cut, the journal is sound and knows every key whose message may have gone out', () => {
   const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
-  const random = randomOf(seed);
+  const draws = seededRandom(seed);
+  const random = () => draws.next();
   const file = join(folder, 'left.db');
   const firstFlush = calls.find((call) => isFlush(call) && pathOf(call) === files.wal)!;
   const moments = [...disk.moments().filter((at) => at >= firstFlush.endedAt && random() < 0.15), ...ctrlZAt];
