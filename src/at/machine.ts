@@ -99,8 +99,8 @@ export type AtEffect =
   | { kind: 'settle'; id: number; outcome: AtOutcome }
   /** `line` may hold LF: a text of several lines comes as one. */
   | { kind: 'urc'; line: string; pdu: string | undefined }
-  /** A line that answers nothing we asked: a late reply to a command that was given up. */
-  | { kind: 'stray'; line: string }
+  /** A line that answers nothing we asked: a late reply to a command that was given up, or (`isSurplus`) what no command of ours is known to lack. */
+  | { kind: 'stray'; line: string; isSurplus?: true }
   /** A result came that nobody was owed: an earlier command may have taken a foreign one for its own. */
   | { kind: 'slip' }
   | { kind: 'echo' };
@@ -262,8 +262,8 @@ function takeIdleLine(state: AtState, line: string): AtStep {
   const final = parseFinalResult(line);
   if (!final) return takeNews(state, line);
   if (final === 'OK' && state.owesForeignOk) return takeForeignOk(state);
-  const stray: AtEffect = { kind: 'stray', line };
-  return state.owed > 0 ? [{ ...state, owed: state.owed - 1 }, [stray]] : [state, [stray, { kind: 'slip' }]];
+  if (state.owed > 0) return [{ ...state, owed: state.owed - 1 }, [{ kind: 'stray', line }]];
+  return [state, [{ kind: 'stray', line, isSurplus: true }, { kind: 'slip' }]];
 }
 
 /** A line that is no part of a reply of ours. */
@@ -284,8 +284,10 @@ function takeEcho(state: AtState, running: Running): AtStep {
 }
 
 function takeOk(state: AtState, running: Running): AtStep {
+  // A question that a foreign OK has ended shows by its missing response; a payload's must not be ended so.
+  if (running.stage === 'command')
+    return settle({ ...state, owesForeignOk: false }, { kind: 'ok', lines: [...running.lines] }, 0);
   if (state.owesForeignOk) return takeForeignOk(state);
-  if (running.stage === 'command') return settle(state, { kind: 'ok', lines: [...running.lines] }, 0);
   // Before the prompt no OK is ours: it answers something older.
   if (running.stage === 'prompt') return [state, [{ kind: 'stray', line: 'OK' }]];
   if (running.lines.length > 0)
@@ -352,8 +354,7 @@ function takeTimeout(state: AtState): AtStep {
   const { running } = state;
   if (!running) return [state, []];
   const lines = [...running.lines];
-  if (running.stage === 'command')
-    return settle({ ...state, owesForeignOk: false }, { kind: 'timeout', stage: 'command', lines }, 1);
+  if (running.stage === 'command') return settle(state, { kind: 'timeout', stage: 'command', lines }, 1);
   const { payload } = running.command;
   if (running.isPaused && payload) {
     if (!running.abandon) return writePayload(state, running, payload);

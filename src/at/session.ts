@@ -19,6 +19,8 @@ import { isSecret, redactAtLine } from './redact.js';
 export interface AtSessionListener {
   /** An unsolicited result code, or any line that belongs to no reply; `pdu` is the second line of a two-line one. */
   onUrc(line: string, pdu: string | undefined): void;
+  /** A final result code that no command of ours lacks; {@link onUrc} is told of it as well, before. */
+  onSurplus?(line: string): void;
   /** The link is gone and every command was rejected; exactly once. Undefined: we closed it. */
   onLost(cause: Error | undefined): void;
   /** Asked when a command ends with an error: true where that may be an older payload's result, and the command's own is still to come. */
@@ -354,6 +356,7 @@ export class AtSession {
       case 'stray':
         this.#lastResultAt = performance.now();
         this.#listener.onUrc(effect.line, undefined);
+        if (effect.isSurplus === true) this.#listener.onSurplus?.(effect.line);
         break;
       case 'echo':
         this.echoes = true;

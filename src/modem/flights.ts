@@ -103,6 +103,14 @@ export class Flights {
     return true;
   }
 
+  /** A final result code came that no command lacks, and no submit of ours is out: an error can only be an older submit's. */
+  takeSurplus(line: string): void {
+    const final = parseFinalResult(line);
+    if (final === undefined || final === 'OK' || this.debts.state.flight) return;
+    this.debts.takeLateError(performance.now());
+    this.note();
+  }
+
   /**
    * Whose is `first`, the result that came after our Ctrl-Z? While an older submit's may still come, the answer may take until our own
    * term is over; nothing else may be asked of the modem meanwhile. Ends as undecided when `ended` is aborted: the session is gone.

@@ -403,6 +403,7 @@ export class Supervisor implements SmsModem {
       { guardMs: this.#options.tuning.guardMs ?? generic.guardMs },
       {
         onUrc: (line, pdu) => this.#takeUrc(line, pdu),
+        onSurplus: (line) => this.#flights.takeSurplus(line),
         onLost: (cause) => {
           if (session === undefined || session !== this.#opened?.session) return;
           const kind = cause instanceof ModemRestarted ? 'restarted' : 'vanished';

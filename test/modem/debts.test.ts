@@ -294,7 +294,7 @@ describe('explored exhaustively', () => {
     return next;
   };
 
-  test.each(Object.entries(styles))('on a modem that %s', (_, style) => {
+  test.each(Object.entries(styles))('on a modem that %s', { timeout: 120_000 }, (_, style) => {
     const start: World = { now: 0, begun: 0, counter: 0, sent: [], running: undefined, echo: undefined };
     const waiting: Situation[] = [{ world: start, debts: new Debts() }];
     const seen = new Set<string>();

@@ -2,6 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { Flight, FlightRecord, LeftFlight } from '../../src/modem/flight-record.js';
+import { Flights } from '../../src/modem/flights.js';
 import { HabitMemory } from '../../src/modem/habits.js';
 import { parseFault } from '../../src/simulator/faults.js';
 import { parseTrouble } from '../../src/simulator/troubles.js';
@@ -183,6 +185,49 @@ describe('an error that answers the AT probe', () => {
     const setup = supervise(device);
     await untilReady(setup);
     expect(await sent(setup, 'first')).toBe('network_refused CMS 21 (short message transfer rejected)');
+  });
+});
+
+describe('a message that a killed process had in flight', () => {
+  /** Kills the daemon 300 ms after Ctrl-Z; what the next one makes of its first message, and when it was ready. */
+  async function afterKill(fault: string, device = new VirtualDevice({ parallel: true }, [`${fault}@3`])) {
+    const notes: Flight[] = [];
+    const record = { note: (flight: Flight) => notes.push(flight), close: () => Promise.resolve() };
+    const flights = (left?: LeftFlight) => new Flights(record as unknown as FlightRecord, left);
+    const killed = supervise(device, {}, { flights: flights() });
+    await untilReady(killed);
+    for (const text of ['first', 'second']) await send(killed, text, undefined, 300);
+    const third = send(killed, 'third', undefined, 300);
+    await vi.advanceTimersByTimeAsync(0);
+    const left = { ...(notes.at(-1) as Flight), ageMs: 1_000 };
+    await stopAll();
+    await third;
+    const next = supervise(device, {}, { flights: flights(left) });
+    const startedAt = performance.now();
+    await untilReady(next);
+    const readyMs = performance.now() - startedAt;
+    return { result: await sent(next, 'fourth'), readyMs };
+  }
+
+  test.each(['late:2000', 'cms-late:41:2000', 'cms-late:350:2000', 'error', 'early-ok:2000'])(
+    'is settled before the next one, when its result comes in time: %s',
+    async (fault) => {
+      const { result, readyMs } = await afterKill(fault);
+      expect(result).toEqual(oneReference);
+      expect(readyMs).toBeLessThan(4_000);
+    },
+  );
+
+  test('is waited for no longer than five seconds', async () => {
+    const { result, readyMs } = await afterKill('silence:100');
+    expect(readyMs).toBeGreaterThanOrEqual(5_000);
+    expect(readyMs).toBeLessThan(7_000);
+    expect(result, 'its own reference proves the next one').toEqual(oneReference);
+  });
+
+  test('that was lost leaves the next one unknown where references prove nothing', async () => {
+    const { result } = await afterKill('silence-lost:100');
+    expect(result).toBe(unknown);
   });
 });
 
