@@ -56,8 +56,11 @@ const storageNews =
 /** Whether an unsolicited line, or one within its text, says that a look at the storages is due. */
 export const tellsOfStorage = (urc: string): boolean => storageNews.test(urc);
 
-/** How a sweep ended: all was seen; it was told to stop; or replies did not fit their questions, and nothing more was touched. */
-export type SweepEnd = 'done' | 'interrupted' | 'unsure';
+/**
+ * How a sweep ended: all was seen; `emptied`: and one of the storages was full, so that the network may hold more; it was told to stop; or
+ * replies did not fit their questions, and nothing more was touched.
+ */
+export type SweepEnd = 'done' | 'emptied' | 'interrupted' | 'unsure';
 
 /** What one slot came to. `kept`: not ours to delete, or not to be deleted now. */
 type SlotEnd = 'empty' | 'kept' | 'deleted' | 'unsure';
@@ -109,6 +112,7 @@ export class Storage {
    */
   async sweep(mayGoOn: () => boolean, news = true): Promise<SweepEnd> {
     let isPduMode = false;
+    let wasFull = false;
     for (const storage of storages) {
       if (!mayGoOn()) return 'interrupted';
       const fill = await this.#select(storage);
@@ -117,9 +121,10 @@ export class Storage {
       isPduMode ||= (await this.#modem.ask('AT+CMGF=0', undefined, simMs)) !== undefined;
       if (!isPduMode) return 'unsure';
       const end = await this.#empty(storage, fill, mayGoOn);
-      if (end !== 'done') return end;
+      if (end === 'interrupted' || end === 'unsure') return end;
+      wasFull ||= end === 'emptied';
     }
-    return 'done';
+    return wasFull ? 'emptied' : 'done';
   }
 
   async #empty(
@@ -137,7 +142,7 @@ export class Storage {
       if (end !== 'empty') left -= 1;
     }
     this.#kept.set(storage, kept + left);
-    return 'done';
+    return used >= total && kept + left < used ? 'emptied' : 'done';
   }
 
   /** `+CPMS` (27.005 3.2.2): makes `storage` the one that is read and deleted from. */

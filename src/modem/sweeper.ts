@@ -18,8 +18,17 @@ const newsDelayMs = 1_000;
  * a look met silence, which costs the messages ten seconds each time.
  */
 const slowLookMs = 600_000;
+/** Milliseconds for the network to hand over what it held for a storage that was full. */
+const refillMs = 10_000;
 /** Milliseconds before the next look when replies did not fit their questions. */
 const unsureMs = 60_000;
+
+const nextLookMs: Readonly<Record<SweepEnd, number>> = {
+  done: slowLookMs,
+  emptied: refillMs,
+  interrupted: newsDelayMs,
+  unsure: unsureMs,
+};
 
 /** One for each opened modem. */
 export class Sweeper {
@@ -66,8 +75,8 @@ export class Sweeper {
     try {
       end = await this.#host.sweep(news);
     } finally {
-      if (end !== 'done') this.#hasNews ||= news;
-      this.#lookWithin(end === 'interrupted' ? newsDelayMs : end === 'unsure' ? unsureMs : slowLookMs);
+      if (end !== 'done' && end !== 'emptied') this.#hasNews ||= news;
+      this.#lookWithin(end === undefined ? slowLookMs : nextLookMs[end]);
     }
   }
 }

@@ -51,12 +51,13 @@ const commands: Record<string, (simulator: RunningSimulator, fields: Fields) => 
   },
   /** `{"reboot":true}` */
   reboot: (simulator) => simulator.reboot(),
-  /** `{"inbound":{"from":"+49…","text":"…"}}` */
+  /** `{"inbound":{"from":"+49…","text":"…","broken":true}}`: a broken one can be decoded by nobody; not when not said. */
   inbound: (simulator, fields) => {
     const message = fields.inbound;
     if (typeof message !== 'object' || message === null)
       throw new ControlRefused('inbound needs from and text');
-    simulator.sendInbound(text(message as Fields, 'from'), text(message as Fields, 'text'));
+    const { broken } = message as Fields;
+    simulator.sendInbound(text(message as Fields, 'from'), text(message as Fields, 'text'), broken === true);
   },
   /** `{"registration":"searching"}` */
   registration: (simulator, fields) => {

@@ -1,9 +1,12 @@
+import { type AirText, airTextNames } from './air.js';
 import { refusal } from './answer.js';
 import type { Break, BreakPoint, SubmitPlan } from './submit-plan.js';
 
 /** An argument of a fault. */
 export interface FaultParameter {
   name: string;
+  /** The words it can be; else it is a number, or any text where it is called TEXT. */
+  words?: readonly string[];
   /** Used when the argument is left out; without one it must be given. */
   preset?: string;
 }
@@ -183,6 +186,22 @@ export const faultKinds = {
     does: 'accepted; COUNT unsolicited lines between Ctrl-Z and the reply',
     apply: (plan, args) => {
       plan.burstLines = number(args, 0);
+    },
+  },
+  air: {
+    parameters: [{ name: 'WHAT', words: airTextNames }],
+    does: 'accepted; what is not the modem’s own is said between Ctrl-Z and the reply',
+    apply: (plan, args) => {
+      plan.airText = args[0] as AirText;
+    },
+  },
+  'air-lost': {
+    parameters: [{ name: 'WHAT', words: airTextNames }, milliseconds(30_000)],
+    does: 'not accepted, never answered but by what is not the modem’s own; deaf for MS, then free again',
+    apply: (plan, args) => {
+      plan.airText = args[0] as AirText;
+      plan.silenceMs = number(args, 1);
+      plan.accepts = false;
     },
   },
   flood: {

@@ -60,7 +60,10 @@ function readArguments(
   return parameters.map((parameter, index) => {
     const value = merged[index] ?? parameter.preset;
     if (value === undefined) throw new FaultSyntaxError(`"${text}": ${parameter.name} is missing`);
-    if (!isFree(parameter) && !/^\d{1,9}$/.test(value)) {
+    if (parameter.words !== undefined && !parameter.words.includes(value)) {
+      throw new FaultSyntaxError(`"${text}": ${parameter.name} must be one of ${parameter.words.join(', ')}`);
+    }
+    if (parameter.words === undefined && !isFree(parameter) && !/^\d{1,9}$/.test(value)) {
       throw new FaultSyntaxError(`"${text}": ${parameter.name} must be a whole number, not "${value}"`);
     }
     return value;

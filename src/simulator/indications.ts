@@ -69,12 +69,17 @@ export class Indications {
   #store(message: HeldMessage, storage: string, indication: string | undefined, named: string): boolean {
     const { stores } = this.#modem;
     const index = (stores.get(storage) ?? stores.get('SM'))?.add({ status: messageStatus.unread, message });
-    if (index === undefined) return false;
+    if (index === undefined) {
+      const { fullLine } = this.#modem.vendor;
+      if (fullLine !== undefined) this.#modem.say(fullLine);
+      return false;
+    }
     if (indication !== undefined) this.#indicate(`${indication}: "${named}",${index}`);
     return true;
   }
 
   #indicate(lines: string): void {
+    if (this.#modem.troubles.isActive('no-indications')) return;
     if (this.#modem.settings.cnmi[0] !== 0) this.#modem.say(lines);
     else if (this.#held.length < maxHeldIndications) this.#held.push(lines);
   }

@@ -1,3 +1,4 @@
+import { type AirText, airTexts } from './air.js';
 import { CommandRefused } from './answer.js';
 import { type Clock, Timers } from './clock.js';
 import { commandTable } from './commands/table.js';
@@ -280,6 +281,11 @@ export class Modem {
     if (this.#power !== 'on') return;
     if (this.#interpreter.isCollecting) this.#heldIndications.push(line);
     else this.#interpreter.say(`\r\n${line}\r\n`);
+  }
+
+  /** Somebody else's words. */
+  sayFromAir(text: AirText): void {
+    for (const line of airTexts[text]) this.say(line);
   }
 
   /** Bytes as they are, in pieces that a terminal takes. */

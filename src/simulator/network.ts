@@ -6,6 +6,9 @@ import type { RegistrationState, SimulatorOptions } from './options.js';
 import type { Random } from './random.js';
 import type { NetworkRecord } from './record.js';
 
+/** In the middle of the number behind TP-MTI. */
+const brokenOctets = 6;
+
 /** Who a network's messages go to. */
 export interface Subscriber {
   /** Returns false when it cannot take the message now (off, unregistered, memory full); the network keeps it. */
@@ -117,10 +120,18 @@ export class Network {
   }
 
   /** An SMS for the subscriber. */
-  sendInbound(from: string, text: string): void {
+  /** `isBroken`: it is cut short, so that nobody can decode it. */
+  sendInbound(from: string, text: string, isBroken = false): void {
     this.#record.write({ kind: 'inbound', from, text });
     const at = new Date();
-    this.#deliver({ kind: 'deliver', tpdu: encodeDeliver(from, text, at), from, text, at });
+    const tpdu = encodeDeliver(from, text, at);
+    this.#deliver({
+      kind: 'deliver',
+      tpdu: isBroken ? tpdu.subarray(0, brokenOctets) : tpdu,
+      from,
+      text,
+      at,
+    });
   }
 
   /** Tries again what could not be delivered. */

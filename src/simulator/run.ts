@@ -62,7 +62,8 @@ export interface RunningSimulator {
   takeSimToPhone(act: PhoneAct): boolean;
   hangUp(power: 'kept' | 'lost', reattachMs: number): void;
   reboot(): void;
-  sendInbound(from: string, text: string): void;
+  /** `isBroken`: nobody can decode it. */
+  sendInbound(from: string, text: string, isBroken: boolean): void;
   register(state: RegistrationState): void;
   /** An eSIM changes to another profile; `said` is what the modem says of it. */
   enableProfile(iccid: string, said: string | undefined): void;
@@ -207,8 +208,8 @@ class Simulator implements RunningSimulator {
     this.#modem.reboot();
   }
 
-  sendInbound(from: string, text: string): void {
-    this.#network.sendInbound(from, text);
+  sendInbound(from: string, text: string, isBroken: boolean): void {
+    this.#network.sendInbound(from, text, isBroken);
   }
 
   register(state: RegistrationState): void {

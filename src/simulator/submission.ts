@@ -170,6 +170,7 @@ export class Submission {
     for (const line of vendor.submitNoise) this.#modem.say(line);
     const burst = this.#plan.burstLines + (options.urcNoisePerSecond > 0 ? 2 : 0);
     for (let count = 0; count < burst; count++) this.#modem.sayNoise();
+    if (this.#plan.airText !== undefined) this.#modem.sayFromAir(this.#plan.airText);
     if (this.#plan.floodOctets === 0) return;
     const octets = Array.from({ length: this.#plan.floodOctets }, () =>
       floodAlphabet.charAt(random.below(floodAlphabet.length)),

@@ -1,3 +1,4 @@
+import type { AirText } from './air.js';
 /** How the bytes of one reply are spoilt on their way to the tty. */
 export interface Distortion {
   /** Flips one bit in about one octet of eight, at least in one. */
@@ -64,6 +65,8 @@ export interface SubmitPlan {
   omitsCmgs: boolean;
   /** Noise lines between Ctrl-Z and the reply. */
   burstLines: number;
+  /** What comes over the air between Ctrl-Z and the reply. */
+  airText: AirText | undefined;
   /** Octets without a newline before the reply. */
   floodOctets: number;
   readonly distortion: Distortion;
@@ -92,6 +95,7 @@ export function faultlessPlan(submit: number): SubmitPlan {
     omitsOk: false,
     omitsCmgs: false,
     burstLines: 0,
+    airText: undefined,
     floodOctets: 0,
     distortion: {},
   };

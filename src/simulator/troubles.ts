@@ -1,3 +1,4 @@
+import { airTextNames, isAirText } from './air.js';
 import { final, refusal } from './answer.js';
 import type { Modem } from './modem.js';
 
@@ -47,6 +48,32 @@ export const troubleKinds = {
     parameters: ['COMMAND'],
     does: 'COMMAND is answered with a line that means nothing, and OK',
     answer: (body, [command]) => (isNamed(body, command) ? `\r\n%/& 17,"\r\n${final('OK')}` : undefined),
+  },
+  'air-within': {
+    parameters: ['COMMAND', 'WHAT'],
+    does: `within COMMAND, before its answer, comes what is not the modem’s own: ${airTextNames.join(', ')}`,
+    answer: (body, [command, what], modem) => {
+      if (isNamed(body, command) && isAirText(what)) modem.sayFromAir(what);
+      return undefined;
+    },
+  },
+  'results-off': {
+    parameters: [],
+    does: 'somebody leaves ATQ1 in it: it obeys, and says no result code',
+    begin: (modem) => {
+      modem.settings.quiet = true;
+    },
+  },
+  'results-in-numbers': {
+    parameters: [],
+    does: 'somebody leaves ATV0 in it: result codes are numbers, and end with CR alone',
+    begin: (modem) => {
+      modem.settings.verbose = false;
+    },
+  },
+  'no-indications': {
+    parameters: [],
+    does: 'nothing is said of what is stored, as where another port has the indications',
   },
   'sim-says': {
     parameters: ['STATE'],
@@ -117,6 +144,8 @@ export function parseTrouble(text: string): Trouble {
   const isSound = args.length === parameters.length && rest.length <= 1 && /^\d{1,9}$/.test(rest[0] ?? '0');
   if (!isSound || args.includes(''))
     throw new TroubleSyntaxError(`"${text}": expected ${[kind, ...parameters].join(':')}[:MS]`);
+  if (kind === 'air-within' && !isAirText(args[1]))
+    throw new TroubleSyntaxError(`"${text}": WHAT must be one of ${airTextNames.join(', ')}`);
   return { text, kind, args, forMs: rest[0] === undefined ? undefined : Number(rest[0]) };
 }
 
@@ -145,6 +174,10 @@ export class Troubles {
     this.#modem.record.write({ kind: 'fault_over', fault: trouble.text });
     if (trouble.kind === 'registration-stuck') this.#modem.freeRegistration();
     if (entry.atEnd !== undefined) this.#modem.say(entry.atEnd);
+  }
+
+  isActive(kind: TroubleKind): boolean {
+    return [...this.#active].some((trouble) => trouble.kind === kind);
   }
 
   /** What `body` is answered with instead, as it goes over the wire; undefined when nothing is wrong with it. */

@@ -18,7 +18,7 @@ export interface Vendor {
   /** The data-entry prompt (27.005 3.5.1 says CR LF `>` SP). */
   prompt: string;
   /** The final result code of an unknown command. */
-  unknownCommand: 'ERROR' | 'COMMAND NOT SUPPORT';
+  unknownCommand: 'ERROR' | 'COMMAND NOT SUPPORT' | 'COMMAND NO RESPONSE!';
   /** What ESC in data entry is answered with. */
   afterEscape: 'OK' | 'none';
   /** Unsolicited lines it likes to print. */
@@ -32,6 +32,8 @@ export interface Vendor {
   storages: readonly string[];
   /** Index of the first slot of a storage. */
   firstSlot: 0 | 1;
+  /** Said when a message finds its storage full. */
+  fullLine: string | undefined;
   /** Number format of the line before a routed status report. */
   reportLine: '+CDS: ' | '+CDS: ,';
   /** The storage that `+CDSI` names, where the report is really in SR. */
@@ -77,6 +79,7 @@ const generic: Vendor = {
   csmsLine: undefined,
   storages: ['SM', 'ME', 'SR'],
   firstSlot: 1,
+  fullLine: undefined,
   reportLine: '+CDS: ',
   reportStorageNamed: 'SR',
   defaultFormat: 0,
@@ -102,6 +105,7 @@ export const vendors = {
     revision: '11.126.16.04.00',
     imei: '353000000000011',
     unknownCommand: 'COMMAND NOT SUPPORT',
+    fullLine: '^SMMEMFULL: "SM"',
     noise: ['^RSSI:19', '^BOOT:28214312,0,0,0,20', '^MODE:5,4', '^DSFLOWRPT:0000001E,00000000,00000000'],
     bootLines: ['^SIMST:1', '^SRVST:2', '^RSSI:19'],
     storages: ['SM', 'ME'],
@@ -255,6 +259,28 @@ export const vendors = {
     imei: '354000000000127',
     noise: [`+CLIP: "${toldNumber}",145`, `call ${toldNumber}`, `+CIEV: 10,"${toldNumber}","\u009b31m",0`],
     bootLines: [`^SYSSTART ${toldNumber}\u009b31m`, '+CPIN: {pin}', `+CIEV: "${toldNumber}"`],
+  },
+  novatel: {
+    ...generic,
+    manufacturer: 'Novatel Wireless Incorporated',
+    model: 'E362 MODEM',
+    revision: 'E362 1.0.0',
+    imei: '351000000000138',
+    // Status reports are stored, and told by +CDSI, or not at all.
+    indications: { mode: [0, 1, 2], mt: [0, 1, 2], bm: [0, 2], ds: [0, 2], bfr: [0, 1] },
+    noise: ['+CIEV: 2,3'],
+    bootLines: [],
+  },
+  aithinker: {
+    ...generic,
+    manufacturer: 'Ai-Thinker Co.LTD',
+    model: 'A9G',
+    revision: 'V02.01.20180727R',
+    imei: '352000000000145',
+    unknownCommand: 'COMMAND NO RESPONSE!',
+    supportsLte: false,
+    noise: ['+CIEV: service,1', '+CGDMODIND: 1'],
+    bootLines: ['READY', '+CIEV: service,1', '+CIEV: roam,0'],
   },
 } satisfies Record<string, Vendor>;
 

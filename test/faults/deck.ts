@@ -1,3 +1,4 @@
+import { type AirText, airTextNames, airTexts } from '../../src/simulator/air.js';
 import type { SubmitFaultKind } from '../../src/simulator/faults.js';
 import type { Random } from '../../src/simulator/random.js';
 import type { TroubleKind } from '../../src/simulator/troubles.js';
@@ -19,7 +20,8 @@ export type Action =
   | { kind: 'noise'; lines: readonly string[] }
   /** Bytes that no modem would say. */
   | { kind: 'garbage'; lines: readonly string[] }
-  | { kind: 'inbound'; from: string; text: string }
+  /** A broken one can be decoded by nobody. */
+  | { kind: 'inbound'; from: string; text: string; broken: boolean }
   | { kind: 'sigkill' }
   /** SIGKILL while the network's answer is late, so that it meets the next daemon. */
   | { kind: 'sigkill_mid_send'; fault: string }
@@ -83,6 +85,8 @@ const submitFaults: Record<SubmitFaultKind, Draw<string>> = {
   split: (random) => `split:${between(random, 1, 8)}`,
   'ok-missing': () => 'ok-missing',
   'cmgs-missing': () => 'cmgs-missing',
+  air: (random) => `air:${anyAirText(random)}`,
+  'air-lost': (random) => `air-lost:${anyAirText(random)}:${between(random, 500, 7000)}`,
   'urc-burst': (random) => `urc-burst:${between(random, 1, 20)}`,
   flood: (random) => `flood:${between(random, 4, 64)}`,
   'registration-lost': (random) => `registration-lost:${between(random, 200, 3000)}`,
@@ -119,6 +123,12 @@ const troubledCommands = [
 
 const anyCommand: Draw<string> = (random) => troubledCommands[random.below(troubledCommands.length)]!;
 
+const anyAirText: Draw<AirText> = (random) => airTextNames[random.below(airTextNames.length)]!;
+
+/** Also where a wrong answer would delete somebody's SMS. */
+const airedCommand: Draw<string> = (random) =>
+  [...troubledCommands, '+CMGR=', '+CMGR=', '+CMGD=', '+CPMS?'][random.below(troubledCommands.length + 4)]!;
+
 /** How each trouble is drawn; times lie on both sides of what the daemon waits for a command, 5 and 10 s. */
 const troubles: Record<TroubleKind, Draw<string>> = {
   mute: (random) => `mute:${anyCommand(random)}:${between(random, 500, 12_000)}`,
@@ -134,6 +144,11 @@ const troubles: Record<TroubleKind, Draw<string>> = {
   'sim-relocked': () => 'sim-relocked:0',
   'text-mode': () => 'text-mode:0',
   'silent-restart': () => 'silent-restart:0',
+  'air-within': (random) =>
+    `air-within:${airedCommand(random)}:${anyAirText(random)}:${between(random, 500, 8000)}`,
+  'results-off': () => 'results-off:0',
+  'results-in-numbers': () => 'results-in-numbers:0',
+  'no-indications': (random) => `no-indications:${between(random, 500, 8000)}`,
 };
 
 export const playedTroubles = Object.keys(troubles) as TroubleKind[];
@@ -145,6 +160,7 @@ const noiseLines = [
   '+CREG: 1',
   '^RSSI:17',
   '+CUSD: 0,"Ihr Guthaben",15',
+  ...Object.values(airTexts).flat(),
   'NO CARRIER',
   '> x', // a bare one is the SIM7670's own prompt, and would be taken for it
   '+CMGS',
@@ -194,7 +210,12 @@ const otherActions: Record<OtherActionKind, Draw<Action>> = {
     kind: 'garbage',
     lines: Array.from({ length: between(random, 1, 6) }, () => garbageLine(random)),
   }),
-  inbound: () => ({ kind: 'inbound', from: '+4917012345678', text: '+CMGS: 7' }),
+  inbound: (random) => ({
+    kind: 'inbound',
+    from: '+4917012345678',
+    text: '+CMGS: 7',
+    broken: random.below(2) === 0,
+  }),
   sigkill: () => ({ kind: 'sigkill' }),
   sigkill_mid_send: (random) => ({
     kind: 'sigkill_mid_send',

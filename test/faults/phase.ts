@@ -246,7 +246,7 @@ class PhaseRun {
         for (const line of action.lines) await modem.control({ inject: line });
         return;
       case 'inbound':
-        return modem.control({ inbound: { from: action.from, text: action.text } });
+        return modem.control({ inbound: { from: action.from, text: action.text, broken: action.broken } });
       case 'sigkill':
         return this.#gateway.restart('SIGKILL');
       case 'sigkill_mid_send':

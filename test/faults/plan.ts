@@ -62,6 +62,8 @@ const vendors: readonly VendorName[] = [
   'telit',
   'cinterion',
   'talkative',
+  'novatel',
+  'aithinker',
 ];
 
 interface Template {

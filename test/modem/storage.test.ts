@@ -153,7 +153,7 @@ describe('a sweep', () => {
       'SM',
       Array.from({ length: 20 }, (_, n) => [stored(broken[n % broken.length]!), 'unread'] as const),
     );
-    expect(await sweep()).toBe('done');
+    expect(await sweep()).toBe('emptied');
     expect(used('SM')).toEqual([]);
     expect(events).toHaveLength(20);
     expect(events.filter(({ kind }) => kind === 'unreadable')).not.toHaveLength(0);

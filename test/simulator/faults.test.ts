@@ -40,6 +40,13 @@ const table: Expected[] = [
   { fault: 'split:3', accepted: 1, atOnce: [prompt, cmgs, 'OK'], distortion: { splitPauseMs: 3 } },
   { fault: 'ok-missing', accepted: 1, atOnce: [prompt, cmgs] },
   { fault: 'cmgs-missing', accepted: 1, atOnce: [prompt, 'OK'] },
+  { fault: 'air:ok', accepted: 1, atOnce: [prompt, 'OK', cmgs, 'OK'] },
+  {
+    fault: 'air-lost:ussd:7000',
+    accepted: 0,
+    atOnce: [prompt, '+CUSD: 1,"1 Balance', 'OK', '+CMGS: 12', 'OK', '+CMS ERROR: 38', 'RDY', '0 End",15'],
+    later: [],
+  },
   {
     fault: 'urc-burst:3',
     accepted: 1,
