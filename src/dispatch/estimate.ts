@@ -1,11 +1,11 @@
 /** How long one segment takes at one modem, learned from its recent sends, and when a message would be done. */
 
-/** What is assumed before anything was measured anywhere, and what an old measurement drifts back to. */
+/** What is assumed before anything was measured anywhere. */
 const startMs = 4_000;
 /** A measurement counts for no less and no more than this, so that a fluke neither opens nor shuts the door. */
 const leastMs = 50;
 const mostMs = 15_000;
-/** After this long a measurement has moved half its way back to {@link startMs}: one slow hour is forgotten. */
+/** After this long a measurement has moved half its way to what is typical: one slow hour is forgotten. */
 const halfLifeMs = 600_000;
 /** How many measurements are kept. */
 const kept = 16;
@@ -33,11 +33,16 @@ export class SegmentTime {
     if (this.#measured.length > kept) this.#measured.shift();
   }
 
-  /** Milliseconds that the next segment will probably take, 50–15,000; undefined while nothing was measured. */
-  measuredMs(): number | undefined {
+  /**
+   * Milliseconds that the next segment will probably take, 50–15,000; undefined while nothing was measured.
+   * @param typicalMs what old measurements drift to: as at the fellows, else the start value
+   */
+  measuredMs(typicalMs = startMs): number | undefined {
     const now = performance.now();
     const aged = this.#measured
-      .map(({ msPerSegment, at }) => startMs + (msPerSegment - startMs) * 0.5 ** ((now - at) / halfLifeMs))
+      .map(
+        ({ msPerSegment, at }) => typicalMs + (msPerSegment - typicalMs) * 0.5 ** ((now - at) / halfLifeMs),
+      )
       .sort((a, b) => a - b);
     return aged[Math.ceil(quantile * aged.length) - 1];
   }
@@ -49,9 +54,11 @@ export class SegmentTime {
  */
 export function expectedMs(times: readonly SegmentTime[]): number[] {
   const measured = times.map((time) => time.measuredMs());
-  const known = measured.filter((ms) => ms !== undefined).sort((a, b) => a - b);
-  const ofFellows = known[(known.length - 1) >> 1] ?? startMs;
-  return measured.map((ms) => ms ?? ofFellows);
+  return times.map((time, index) => {
+    const fellows = measured.filter((ms, other) => other !== index && ms !== undefined) as number[];
+    const typicalMs = fellows.sort((a, b) => a - b)[(fellows.length - 1) >> 1] ?? startMs;
+    return time.measuredMs(typicalMs) ?? typicalMs;
+  });
 }
 
 /** A modem as it is when the simulation begins. */

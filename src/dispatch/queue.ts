@@ -131,9 +131,16 @@ export class MessageQueue {
     if (older !== same || this.#newest.hasStartedAfter(message)) throw superseded();
     const nothingWaits = this.#waiting.size === 0;
     const lane = this.#freeLaneFor(message, nothingWaits);
-    if (lane === undefined) this.#mayWait(message, older);
+    const refusal = lane === undefined ? this.#whyNotWait(message, older) : undefined;
+    // A modem that is free is worth a try, however slow it was: none may stay locked by one slow hour.
+    const idle = refusal === undefined ? undefined : this.#idleLaneFor(message);
+    if (refusal !== undefined && idle === undefined) throw refusal;
     message.enter();
-    if (lane !== undefined && nothingWaits) return this.#start(lane, message);
+    const taker = idle ?? (nothingWaits ? lane : undefined);
+    if (taker !== undefined) {
+      older?.reject(superseded());
+      return this.#start(taker, message);
+    }
     if (older === undefined) this.#waiting.add(message, 'arrived');
     else {
       this.#waiting.replace(older, message);
@@ -142,19 +149,27 @@ export class MessageQueue {
     this.#serve();
   }
 
-  /** Throws what speaks against waiting: behind all others, or in the place of an `older` one. */
-  #mayWait(message: PendingMessage, older: PendingMessage | undefined): void {
+  /** What speaks against waiting: behind all others, or in the place of an `older` one. */
+  #whyNotWait(message: PendingMessage, older: PendingMessage | undefined): SendError | undefined {
     const doneInMs = this.#doneInMs(message, older);
-    if (doneInMs === undefined) throw this.#whyNone(message);
+    if (doneInMs === undefined) return this.#whyNone(message);
     if (doneInMs > message.remainingMs) {
       const [neededS, leftS] = [doneInMs, message.remainingMs].map((ms) => (ms / 1000).toFixed(1));
-      throw deadlineUnreachable(
+      return deadlineUnreachable(
         `sending would take until about ${neededS} s from now, the deadline is in ${leftS} s`,
         doneInMs - message.remainingMs,
       );
     }
-    if (older === undefined && this.waitingCount >= this.maxWaiting)
-      throw queueFull(this.maxWaiting, doneInMs / (this.maxWaiting + 1));
+    if (older !== undefined || this.waitingCount < this.maxWaiting) return undefined;
+    return queueFull(this.maxWaiting, doneInMs / (this.maxWaiting + 1));
+  }
+
+  /** The quickest of the free modems for what could not wait. */
+  #idleLaneFor(message: PendingMessage): Lane | undefined {
+    const own = this.#ownMs(message.segments);
+    const free = this.#lanes.filter((lane) => lane.isFree && this.#isOpenTo(lane, message));
+    const choice = trustedOf(free).length > 0 ? trustedOf(free) : free;
+    return choice.toSorted((a, b) => own(a) - own(b))[0];
   }
 
   /** Gives every free modem what is its to take, in the order of the list. */
@@ -177,11 +192,13 @@ export class MessageQueue {
    * The free modem that is to take this message: asked for by its `sender`, else the one that will
    * be done first. None, while it is left to one that is busy, or when the time is too short: that
    * is risked only for what has just come while nothing waits, and no modem is known to do in time,
-   * for a modem may be quicker than it was, and none may stay locked by one slow hour.
+   * and for a modem that is asked for, since a modem may be quicker than it was.
    */
   #freeLaneFor(message: PendingMessage, nothingWaits: boolean): Lane | undefined {
     const own = this.#ownMs(message.segments);
     const allowed = this.#lanes.filter((lane) => this.#isOpenTo(lane, message));
+    const wanted = message.cameBack === undefined ? this.#askedAndFree(message, allowed) : undefined;
+    if (wanted !== undefined) return wanted;
     const inTime = allowed.filter(
       (lane) => !lane.isOverdue && lane.freeInMs + own(lane) <= message.remainingMs,
     );
@@ -190,8 +207,8 @@ export class MessageQueue {
     if (trial !== undefined) return trial;
     let choice = trusted.length > 0 ? trusted : inTime;
     if (choice.length === 0 && nothingWaits) {
-      const free = allowed.filter((lane) => lane.isFree);
-      choice = trustedOf(free).length > 0 ? trustedOf(free) : free;
+      const idle = this.#idleLaneFor(message);
+      choice = idle === undefined ? [] : [idle];
     }
     const asked = choice.find(({ modem }) => isSameNumber(message.message.sender, modem.number));
     if (asked !== undefined && this.#canWaitFor(asked, message, own)) return asked.isFree ? asked : undefined;
@@ -213,6 +230,14 @@ export class MessageQueue {
     simulate(modems, new Set([...this.#waiting, message]));
     const given = modems.filter((modem) => modem.given > 0);
     return Math.max(...given.map(({ freeInMs }) => freeInMs)) < message.segments * perSegment(free);
+  }
+
+  /** The modem that the message asks for, where it is free and not to be passed over. */
+  #askedAndFree({ message }: PendingMessage, allowed: readonly Lane[]): Lane | undefined {
+    const asked = allowed.find(({ modem }) => isSameNumber(message.sender, modem.number));
+    if (asked === undefined || !asked.isFree) return undefined;
+    const { isDoubtful, isSuspect, isTrialDue } = asked.standing;
+    return !isDoubtful || (!isSuspect && isTrialDue) ? asked : undefined;
   }
 
   /** A doubtful modem is tried now and then, with a message that another can still do in time after it. */

@@ -6,8 +6,8 @@ const refusalsToSuspect = 3;
 const suspectTrialMs = 300_000;
 /** Milliseconds for which a modem that could not begin a message is passed over; doubles with each failure in a row. */
 const firstPauseMs = 2_000;
-/** The longest such pause. */
-const longestPauseMs = 300_000;
+/** The longest such pause: a modem that was mended without a word is not left out for longer. */
+const longestPauseMs = 30_000;
 
 /**
  * What one modem's last messages say of it. A SIM that is refused (no credit, barred, blocked as a

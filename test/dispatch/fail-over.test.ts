@@ -289,4 +289,24 @@ describe('a modem that becomes unusable', () => {
     expect([waits.code, free.texts.length + slow.texts.length]).toEqual(['sent', 3]);
     await finish(slow);
   });
+
+  it('may be used again after one slow result: when it is asked for, and when the others have no time', async () => {
+    const [slow, quick] = [new FakeModem('slow', '+491'), new FakeModem('quick', '+492')];
+    const { send } = rig([slow, quick]);
+    send('slow once', { sender: '+491', deadlineMs: 60_000 });
+    await pass(14_000);
+    slow.current.accept();
+    send('quick', { sender: '+492' });
+    await pass(500);
+    quick.current.accept();
+    await pass();
+    send('asks for it', { sender: '+491', deadlineMs: 2_000 });
+    expect(slow.current.text).toBe('asks for it');
+    slow.current.accept();
+    await pass();
+    const callers = ['one', 'two'].map((text) => send(text, { deadlineMs: 600 }));
+    expect([quick.current.text, slow.current.text]).toEqual(['one', 'two']);
+    await finish(slow, quick);
+    expect(callers.map(({ code }) => code)).toEqual(['sent', 'sent']);
+  });
 });
