@@ -1,6 +1,7 @@
 import { foreignWords } from '../foreign.js';
+import type { AtOutcome, AtStage } from './command.js';
 import type { FinalError } from './lines.js';
-import type { AtStage } from './machine.js';
+import { redactAtLine } from './redact.js';
 
 /** The modem said an error as final result code: `ERROR`, `+CME ERROR` (27.007 9.2) or `+CMS ERROR` (27.005 3.2.5). */
 export class AtCommandError extends Error {
@@ -73,5 +74,22 @@ export class AtNoResult extends Error {
 
   constructor(command: string) {
     super(`${command}: the modem is free again but never gave the result`);
+  }
+}
+
+/** What the caller of a command is told of an outcome that is none of its wishes. */
+export function outcomeError(command: string, outcome: Exclude<AtOutcome, { kind: 'ok' }>): Error {
+  const name = redactAtLine(command);
+  switch (outcome.kind) {
+    case 'error':
+      return new AtCommandError(name, outcome.error, outcome.stage, outcome.lines, outcome.mayAnswerProbe);
+    case 'timeout':
+      return new AtTimeout(name, outcome.stage, outcome.lines);
+    case 'lost':
+      return new AtLinkLost(name, outcome.stage, outcome.cause);
+    case 'cancelled':
+      return new AtCancelled(name, outcome.because);
+    case 'no_result':
+      return new AtNoResult(name);
   }
 }

@@ -6,6 +6,7 @@
  * What it must never do, explored exhaustively in test/at/machine.test.ts: leave a command unsettled, take a line that answers an
  * earlier command for an answer to this one's payload, write a payload without its own prompt, or write a second command inside the first.
  */
+import type { AtCommand, AtEffect, AtEvent, AtOutcome, AtPayload, AtStage } from './command.js';
 import {
   type FinalError,
   type FinalResult,
@@ -20,90 +21,6 @@ import { beginText, isEnded, isOver, isPduHead, type OpenText, openTextMs, withL
 
 export const ESC = '\x1b';
 export const CTRL_Z = '\x1a';
-
-/** A command line, and how its reply is known. */
-export interface AtCommand {
-  /** Without the CR, e.g. `AT+CREG?`. */
-  text: string;
-  /** Which lines are its information responses; others are URCs. Undefined: it has none. */
-  response?: RegExp;
-  /** Milliseconds until the final result code, or, with a payload, until the prompt. */
-  timeoutMs: number;
-  /** For a command that asks for a payload by a prompt. */
-  payload?: AtPayload;
-  /**
-   * An OK without `response` was not this command's, and to ask again changes nothing. By default what sets no value (27.007 4: `?` and the
-   * command alone).
-   */
-  owesResponse?: boolean;
-  /** Results as numbers (`ATV0`) are understood: for a modem whose settings are not known yet. */
-  numeric?: boolean;
-}
-
-export interface AtPayload {
-  /** Without the Ctrl-Z. */
-  text: string;
-  /** Milliseconds from Ctrl-Z to giving up; the outcome is then unknown. */
-  resultTimeoutMs: number;
-  /** Milliseconds after Ctrl-Z (and again after each such time) at which a bare `AT` asks whether the modem is free. */
-  probeAfterMs: number;
-  /** Milliseconds to wait for `OK` when the response came without it. */
-  graceMs: number;
-  /** The same when `OK` came without the response; undefined: as long as if nothing had come. */
-  graceAfterOkMs?: number;
-  /** Milliseconds between the prompt and the payload. */
-  pauseMs: number;
-  /** Which errors end this command only: once a bare `AT` is out as well, any other may answer that. */
-  isOwnError(error: FinalError): boolean;
-  /** True while an earlier payload's result may still come: an error before the prompt may be that. */
-  mayMeetForeignErrors: boolean;
-  /** True when an echo of the command proves that the modem has lost its settings (it was told ATE0, and obeyed). */
-  echoMeansReset: boolean;
-}
-
-/**
- * How far a command came. `command`: written, waiting for its final result. `prompt`: waiting for the prompt; nothing of the payload
- * is written. `result`: payload and Ctrl-Z are written.
- */
-export type AtStage = 'command' | 'prompt' | 'result';
-
-export type AtOutcome =
-  | { kind: 'ok'; lines: string[] }
-  /** `mayAnswerProbe`: it may as well answer the bare `AT` that asked for the result, which may then still come. */
-  | { kind: 'error'; stage: AtStage; error: FinalError; lines: string[]; mayAnswerProbe: boolean }
-  | { kind: 'timeout'; stage: AtStage; lines: string[] }
-  | { kind: 'lost'; stage: AtStage; cause: Error }
-  /** Left at the prompt with ESC: the payload was never written. */
-  | { kind: 'cancelled'; because: 'caller' | 'reset' }
-  /** After Ctrl-Z the modem answers to `AT` again, but never gave the result. */
-  | { kind: 'no_result'; lines: string[] };
-
-export type AtEvent =
-  | { kind: 'start'; id: number; command: AtCommand }
-  | { kind: 'line'; text: string }
-  | { kind: 'prompt' }
-  | { kind: 'timeout' }
-  /** The time of `text_timer` is over. */
-  | { kind: 'text_over' }
-  | { kind: 'cancel' }
-  | { kind: 'lost'; cause: Error };
-
-export type AtEffect =
-  | { kind: 'write'; bytes: string }
-  | { kind: 'await_prompt' }
-  | { kind: 'ignore_prompt' }
-  /** The one timer: replaces the one before; undefined stops it. */
-  | { kind: 'timer'; ms: number | undefined }
-  /** The timer of a text that is open, beside that of the command. */
-  | { kind: 'text_timer'; ms: number | undefined }
-  | { kind: 'settle'; id: number; outcome: AtOutcome }
-  /** `line` may hold LF: a text of several lines comes as one. */
-  | { kind: 'urc'; line: string; pdu: string | undefined }
-  /** A line that answers nothing we asked: a late reply to a command that was given up, or (`isSurplus`) what no command of ours is known to lack. */
-  | { kind: 'stray'; line: string; isSurplus?: true }
-  /** A result came that nobody was owed: an earlier command may have taken a foreign one for its own. */
-  | { kind: 'slip' }
-  | { kind: 'echo' };
 
 interface Running {
   readonly id: number;

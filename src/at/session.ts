@@ -1,16 +1,8 @@
 import type { LinkListener, OpenLink, SerialLink } from '../serial/link.js';
-import { AtCancelled, AtCommandError, AtLinkLost, AtNoResult, AtTimeout } from './errors.js';
+import { type AtCommand, type AtEffect, type AtEvent, type AtOutcome, owesResponse } from './command.js';
+import { AtLinkLost, AtTimeout, outcomeError } from './errors.js';
 import { type FinalError, isKnownUrc, isPduLine, parseFinalResult, parseNumericResult } from './lines.js';
-import {
-  type AtCommand,
-  type AtEffect,
-  type AtEvent,
-  type AtOutcome,
-  type AtState,
-  ESC,
-  initialAtState,
-  step,
-} from './machine.js';
+import { type AtState, ESC, initialAtState, step } from './machine.js';
 import { beginText } from './open-text.js';
 import { LineReader, PROMPT } from './reader.js';
 import { isSecret, redactAtLine } from './redact.js';
@@ -419,27 +411,5 @@ export class AtSession {
     this.#onNextLine?.();
     this.#ended.abort();
     this.#listener.onLost(cause);
-  }
-}
-
-/** {@link AtCommand.owesResponse}, or its default. */
-function owesResponse(command: AtCommand): boolean {
-  if (command.response === undefined || command.payload !== undefined) return false;
-  return command.owesResponse ?? !command.text.includes('=');
-}
-
-function outcomeError(command: string, outcome: Exclude<AtOutcome, { kind: 'ok' }>): Error {
-  const name = redactAtLine(command);
-  switch (outcome.kind) {
-    case 'error':
-      return new AtCommandError(name, outcome.error, outcome.stage, outcome.lines, outcome.mayAnswerProbe);
-    case 'timeout':
-      return new AtTimeout(name, outcome.stage, outcome.lines);
-    case 'lost':
-      return new AtLinkLost(name, outcome.stage, outcome.cause);
-    case 'cancelled':
-      return new AtCancelled(name, outcome.because);
-    case 'no_result':
-      return new AtNoResult(name);
   }
 }

@@ -1,6 +1,6 @@
+import type { AtCommand } from '../at/command.js';
 import { AtCommandError, AtTimeout } from '../at/errors.js';
 import type { FinalError } from '../at/lines.js';
-import type { AtCommand } from '../at/machine.js';
 import type { AtSession } from '../at/session.js';
 import { longestMuteMs, Mutes } from './patience.js';
 

@@ -1,3 +1,4 @@
+import { isTextModeHead } from '../at/open-text.js';
 import type { ModemPhase } from './sms-modem.js';
 
 /** What can happen to a modem, as far as its phase is concerned. */
@@ -79,7 +80,8 @@ export type BootSign = 'restart' | 'refresh' | 'look' | undefined;
 /** What an unsolicited line says about the modem's having restarted, or being further on its way from that. */
 export function bootSign(line: string): BootSign {
   if (restartLine.test(line)) return 'restart';
-  if (refreshLine.test(line)) return 'refresh';
+  // It is not in PDU mode, so it has lost what it was told, or another program has told it otherwise.
+  if (refreshLine.test(line) || isTextModeHead(line)) return 'refresh';
   return lookLine.test(line) ? 'look' : undefined;
 }
 

@@ -1,5 +1,6 @@
+import type { AtCommand } from '../at/command.js';
 import { AtCancelled, AtCommandError, AtTimeout } from '../at/errors.js';
-import { type AtCommand, anyText } from '../at/machine.js';
+import { anyText } from '../at/machine.js';
 import type { AtSession, ExecuteOptions, RunCommand } from '../at/session.js';
 import { Dialogue, restedMs, wakeUpMs } from './dialogue.js';
 import type { Flights, SubmitResult } from './flights.js';

@@ -1,5 +1,5 @@
+import type { AtStage } from '../at/command.js';
 import type { FinalError } from '../at/lines.js';
-import type { AtStage } from '../at/machine.js';
 import { foreignWords } from '../foreign.js';
 
 /**

@@ -1,16 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import {
-  type AtCommand,
-  type AtEffect,
-  type AtEvent,
-  type AtOutcome,
-  type AtState,
-  anyText,
-  CTRL_Z,
-  ESC,
-  initialAtState,
-  step,
-} from '../../src/at/machine.js';
+import type { AtCommand, AtEffect, AtEvent, AtOutcome } from '../../src/at/command.js';
+import { type AtState, anyText, CTRL_Z, ESC, initialAtState, step } from '../../src/at/machine.js';
 
 const pdu = '0001000C919471012345';
 const submit: AtCommand = {

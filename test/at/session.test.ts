@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { AtCommand } from '../../src/at/command.js';
 import { AtCancelled, AtCommandError, AtLinkLost, AtNoResult, AtTimeout } from '../../src/at/errors.js';
-import type { AtCommand } from '../../src/at/machine.js';
 import { openSession } from './support.js';
 
 const pdu = '0001000C9194710123456700F4';

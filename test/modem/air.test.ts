@@ -71,6 +71,18 @@ describe('what is not the modem’s own', () => {
     },
   );
 
+  test('in text mode shows that the modem is not in PDU mode: it is set again', async () => {
+    const device = new VirtualDevice();
+    const setup = supervise(device);
+    await untilReady(setup);
+    Object.assign(device.modem.settings, { cmgf: 1, cnmi: [2, 2, 0, 0, 0] });
+    device.network.sendInbound('+4917012345678', 'RDY\nOK');
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(device.modem.settings).toMatchObject({ cmgf: 0, cnmi: [2, 1, 0, 0, 0] });
+    expect(setup.phases).not.toContain('lost');
+    expect(setup.supervisor.snapshot().phase).toBe('ready');
+  });
+
   test('is not said unasked: USSD is off once the modem is ready', async () => {
     const device = new VirtualDevice();
     device.modem.settings.cusd = 1;
