@@ -60,6 +60,10 @@ const leastPduDigits = 16;
 /** Milliseconds within which a bare `AT` that sets a result free does so. */
 const freedWithinMs = 2000;
 
+/** What a UART that sleeps may lose, in octets, and milliseconds that it takes to wake up. */
+const stirringOctets = 8;
+const stirringMs = 100;
+
 /** How long a bare `AT` may take, and how often it is tried, before the modem counts as silent. */
 const syncTimeoutMs = 1000;
 
@@ -175,6 +179,16 @@ export class AtSession {
    */
   synchronise(attempts: number, options: SynchroniseOptions = {}): Promise<void> {
     return this.#inTurn(() => this.#synchronise(attempts, options));
+  }
+
+  /**
+   * Writes octets that are no command (V.250 5.2.1: a line without `AT`) for a UART that sleeps to lose, and gives it time to wake. Nothing answers them.
+   */
+  stir(): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#link?.write('\r'.repeat(stirringOctets));
+      await this.#pause(stirringMs);
+    });
   }
 
   /** Ends the session as lost although the link is open, as when the modem says that it rebooted. */

@@ -129,10 +129,9 @@ export class Dialogue {
     }
   }
 
-  /** Wakes a modem whose UART was found to sleep, before something is asked that it would lose. Rejects when it is silent to that, too. */
+  /** Wakes a modem whose UART was found to sleep, before something is asked that it would lose. */
   async rouse(): Promise<void> {
-    if (!this.sleeps || this.session.idleMs <= restedMs) return;
-    await this.bear(() => this.attempt({ text: 'AT', timeoutMs: wakeUpMs }));
+    if (this.sleeps && this.session.idleMs > restedMs) await this.session.stir();
   }
 
   /** Brings the dialogue into step after `silence`, which it rejects with when the modem does not answer `AT` either. */

@@ -341,9 +341,10 @@ export class Modem extends Dialogue {
    * changed it. In text mode `AT+CMGS=32` would send our PDU as a text to the number 32. In a burst nothing is asked. It wakes a modem whose UART sleeps,
    * too, and loses the first octets. Rejects as a command does, and with `AtCancelled` when the modem has restarted: {@link wake} it.
    */
-  confirmSettings(): Promise<void> {
-    if (performance.now() - this.#confirmedAt <= restedMs) return Promise.resolve();
-    return this.session.exclusively(async (run) => {
+  async confirmSettings(): Promise<void> {
+    if (performance.now() - this.#confirmedAt <= restedMs) return;
+    await this.rouse();
+    await this.session.exclusively(async (run) => {
       await this.#setPduMode(run);
       if (this.hasRestarted) throw new AtCancelled('AT+CMGF=0', 'reset');
       if (this.hidesRestarts) {

@@ -96,6 +96,8 @@ describe('what a send depends on', () => {
     expect(await result).toHaveLength(2);
     expect(performance.now() - before).toBeLessThanOrEqual(3_000);
     expect(setup.phases.slice(4)).toEqual(['sending', 'ready']);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(await send(setup, 'once that is known', undefined, 200), 'it is stirred first').toHaveLength(1);
   });
 });
 
