@@ -28,6 +28,8 @@ interface Running {
   readonly stage: AtStage;
   readonly lines: readonly string[];
   readonly okSeen: boolean;
+  /** An error that need not be the payload's came, and its response may come all the same. */
+  readonly uncertain: FinalError | undefined;
   readonly abandon: 'caller' | 'reset' | undefined;
   /** The prompt has come, and the payload is written after a pause. */
   readonly isPaused: boolean;
@@ -99,6 +101,7 @@ function start(state: AtState, id: number, command: AtCommand): AtStep {
     stage,
     lines: [],
     okSeen: false,
+    uncertain: undefined,
     abandon: undefined,
     isPaused: false,
     waitedMs: 0,
@@ -221,12 +224,18 @@ function takeError(state: AtState, running: Running, error: FinalError, line: st
   // What may answer an older payload decides nothing: the prompt is waited for as long as without it.
   if (running.stage === 'prompt' && payload?.mayMeetForeignErrors) return [state, [{ kind: 'stray', line }]];
   const { stage, probes, isPaused } = running;
+  if (payload && isUncertain(running, error))
+    return rearm(state, { ...running, uncertain: error }, payload.graceMs);
   const mayAnswerProbe = probes > 0 && payload?.isOwnError(error) !== true;
   const outcome: AtOutcome = { kind: 'error', stage, error, lines: [...running.lines], mayAnswerProbe };
   const [next, effects] = settle(state, outcome, running.probes + (isPaused ? 1 : 0));
   if (isPaused) return [next, [{ kind: 'write', bytes: ESC }, ...effects]];
   return [next, running.stage === 'prompt' ? [{ kind: 'ignore_prompt' }, ...effects] : effects];
 }
+
+/** A first ERROR or +CME ERROR behind a payload: anybody's word could be it. The response would have come before, or comes soon. */
+const isUncertain = ({ stage, probes, lines, uncertain }: Running, error: FinalError): boolean =>
+  stage === 'result' && error.kind !== 'CMS' && probes === 0 && lines.length === 0 && uncertain === undefined;
 
 function takeText(state: AtState, running: Running, line: string): AtStep {
   const { response, payload } = running.command;
@@ -281,6 +290,16 @@ function takeTimeout(state: AtState): AtStep {
   if (running.stage === 'prompt') {
     const [next, effects] = settle(state, { kind: 'timeout', stage: 'prompt', lines }, 1);
     return [next, [{ kind: 'ignore_prompt' }, { kind: 'write', bytes: ESC }, ...effects]];
+  }
+  if (running.uncertain && lines.length === 0) {
+    const outcome: AtOutcome = {
+      kind: 'error',
+      stage: 'result',
+      error: running.uncertain,
+      lines,
+      mayAnswerProbe: false,
+    };
+    return settle(state, outcome, 0);
   }
   const { probeAfterMs, resultTimeoutMs } = payload as AtPayload;
   const waitedMs = running.waitedMs + running.timerMs;

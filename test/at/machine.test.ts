@@ -237,6 +237,18 @@ describe('a payload', () => {
     expect(outcomes(effects)).toEqual([{ kind: 'ok', lines: ['+CMGS: 7'] }]);
   });
 
+  test('is ended by an ERROR only when no response comes behind it: it may be somebody else’s word', () => {
+    const doubtful = play([start(submit), prompt, line('ERROR')]);
+    expect(outcomes(doubtful.effects)).toEqual([]);
+    expect(outcomes(play([line('+CMGS: 7'), line('OK')], doubtful.state).effects)).toEqual([
+      { kind: 'ok', lines: ['+CMGS: 7'] },
+    ]);
+    const error = { kind: 'ERROR', code: undefined, text: 'ERROR' };
+    expect(outcomes(play([timeout], doubtful.state).effects)).toEqual([
+      { kind: 'error', stage: 'result', error, lines: [], mayAnswerProbe: false },
+    ]);
+  });
+
   test.each([
     ['+CME ERROR: 515', true],
     ['ERROR', true],
