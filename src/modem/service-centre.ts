@@ -59,6 +59,11 @@ export class ServiceCentre {
     this.#wasWritten = false;
   }
 
+  /** A message went out: should the modem lose the number again, it may be written again. */
+  worked(): void {
+    this.#wasWritten = false;
+  }
+
   /** What the SIM holds: empty when none; undefined while the modem has not told. */
   get held(): string | undefined {
     return this.#held?.number;
@@ -84,7 +89,7 @@ export class ServiceCentre {
 
   /**
    * The modem said that it knows no SMSC (CMS 330). First what the SIM holds (or what is configured) is written to it, which wakes the
-   * memory of some (Huawei E220), then it is put into the PDU; each once, until the modem begins anew. @returns what was done, as a phrase; undefined
+   * memory of some (Huawei E220), then it is put into the PDU; each once, until a message has gone out or the modem begins anew. @returns what was done, as a phrase; undefined
    * when nothing is left to try.
    */
   async remedy(): Promise<string | undefined> {

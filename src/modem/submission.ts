@@ -125,7 +125,9 @@ async function trySegment(context: SubmissionContext, job: SegmentJob): Promise<
       onFreed: () => tellHabit(context),
     });
     await catchUp(context);
-    return reference ?? doubted;
+    if (reference === undefined) return doubted;
+    modem.serviceCentre.worked();
+    return reference;
   } catch (error) {
     const elapsedMs = committedAt === undefined ? 0 : performance.now() - committedAt;
     const failure = failureOf(error, elapsedMs);

@@ -77,6 +77,15 @@ describe('the SMSC', () => {
     expect(written).toEqual(Array(writes).fill('AT+CSCA="+491710760000",145'));
   });
 
+  test('that the modem has lost again, after messages went out, is given to it again', async () => {
+    const device = new VirtualDevice({}, ['cms:330@1', 'smsc-unwritten@4']);
+    const modem = supervise(device);
+    await untilReady(modem);
+    for (const text of ['code 1', 'code 2', 'code 3', 'code 4'])
+      expect(await send(modem, text)).toHaveLength(1);
+    expect(device.commands().filter((line) => line.startsWith('AT+CSCA='))).toHaveLength(2);
+  });
+
   test('that it misses before the prompt already is given to it as well', async () => {
     const device = new VirtualDevice();
     const modem = supervise(device);
