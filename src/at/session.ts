@@ -312,7 +312,7 @@ export class AtSession {
 
   #noteIfFreed(line: string): void {
     const { running } = this.#state;
-    if (running?.stage !== 'result' || running.lines.length > 0) return;
+    if (running?.stage !== 'result' || running.probes === 0 || running.lines.length > 0) return;
     if (performance.now() - this.#probedAt > freedWithinMs) return;
     if (running.command.response?.test(line) === true) this.#waiter?.options.onFreed?.();
   }

@@ -278,6 +278,14 @@ describe('a modem with habits', () => {
     expect(texts(device)).toEqual(['code 1', 'code 2', 'code 3']);
   });
 
+  test('are not learnt of a modem that answers quickly after one that it did not answer', async () => {
+    const device = new VirtualDevice({ parallel: true, references: 'submits' }, ['silence:100@3']);
+    const setup = supervise(device, {}, { habits: HabitMemory.forgetful() });
+    await untilReady(setup);
+    for (const text of ['first', 'second', 'third', 'fourth']) await sent(setup, text);
+    expect(setup.warnings.filter((line) => line.includes('a pause'))).toEqual([]);
+  });
+
   test('that no pause helps is asked for its results before the caller has gone', async () => {
     const device = new VirtualDevice({}, ['held:5000@*']);
     const setup = supervise(device, {}, { habits: HabitMemory.forgetful() });
