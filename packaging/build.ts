@@ -18,7 +18,7 @@ const requireForCommonJs =
 const { metafile, outputFiles } = await build({
   absWorkingDir: root,
   // Whichever chunk starts the journal's thread looks for worker.js beside itself: all lie in one folder.
-  entryPoints: { cli: 'src/cli.ts', worker: 'src/journal/worker.ts' },
+  entryPoints: { cli: 'src/cli/cli.ts', worker: 'src/journal/worker.ts' },
   outdir: dist,
   chunkNames: '[name]-[hash]',
   bundle: true,

@@ -91,3 +91,8 @@ export class SendError extends Error {
     this.causeCode = options.causeCode;
   }
 }
+
+/** What the operator asked for cannot be done: a sentence for people that names the thing, the place and the way out. */
+export class OperatorError extends Error {
+  override readonly name = 'OperatorError';
+}

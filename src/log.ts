@@ -1,6 +1,6 @@
 import winston from 'winston';
-import { causesOf, errorFields, stackOf } from './error-text.js';
-import { escapeControls, withoutNumbers } from './foreign.js';
+import { causesOf, errorFields, stackOf } from './words/error-text.js';
+import { escapeControls, withoutNumbers } from './words/foreign.js';
 
 /** How a log is opened. */
 export interface LogOptions {

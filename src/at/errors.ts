@@ -1,4 +1,4 @@
-import { foreignWords } from '../foreign.js';
+import { foreignWords } from '../words/foreign.js';
 import type { AtOutcome, AtStage } from './command.js';
 import type { FinalError } from './lines.js';
 import { redactAtLine } from './redact.js';

@@ -1,4 +1,4 @@
-import { foreignWords } from '../foreign.js';
+import { foreignWords } from '../words/foreign.js';
 
 /** Characters of a line that are worth a log. */
 const longestLine = 300;

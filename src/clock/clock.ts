@@ -5,6 +5,7 @@
  */
 
 import { open, rename, stat, utimes } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Logger } from 'winston';
 import { releasedAtMs } from '../version.js';
 import { SettledClock } from './settled-clock.js';
@@ -36,6 +37,9 @@ const askAgainMs = 60_000;
 const writeEveryMs = 300_000;
 /** Milliseconds that a start waits for the system's word, if the clock is in doubt. */
 const startBoundMs = 3_000;
+
+/** The file in a state directory that has the newest time that is sure. */
+export const clockFile = (stateDir: string): string => join(stateDir, 'clock');
 
 /** The newest time that is sure: that of the release, or what `file` says. Rejects as stat(2) fails, but for a file that is not there. */
 export async function newestSureMs(file: string): Promise<number> {

@@ -1,6 +1,6 @@
 import { isIP, isIPv4, isIPv6 } from 'node:net';
 import * as v from 'valibot';
-import { toE164 } from '../e164.js';
+import { toE164 } from '../number/e164.js';
 import { mostInitLines, whyNotInitLine } from './init-lines.js';
 import { policySchema } from './policy.js';
 import { parseSelector } from './selector.js';

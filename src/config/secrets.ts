@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import type { Config } from '../config.js';
-import { counted } from '../counted.js';
+import { counted } from '../words/counted.js';
+import type { Config } from './config.js';
 import type { Problem } from './problem.js';
 
 /** What the daemon must know and must never say. */

@@ -1,20 +1,21 @@
 import * as v from 'valibot';
+import { OperatorError } from '../errors.js';
 import { askDaemon } from './client.js';
-import { ControlError, type ControlRequest } from './protocol.js';
+import type { ControlRequest } from './protocol.js';
 
-/** A line of an answer as this program knows it. A daemon of another version may speak otherwise: throws {@link ControlError}. */
+/** A line of an answer as this program knows it. A daemon of another version may speak otherwise: throws {@link OperatorError}. */
 export function parseAnswer<Schema extends v.GenericSchema>(
   schema: Schema,
   answer: unknown,
 ): v.InferOutput<Schema> {
   const parsed = v.safeParse(schema, answer);
   if (parsed.success) return parsed.output;
-  throw new ControlError(
+  throw new OperatorError(
     'the running daemon answers what this simgate does not understand: restart it, so that both are of one version',
   );
 }
 
-/** Asks for an answer of one line. Throws `NoDaemon`, or {@link ControlError} for everything else. */
+/** Asks for an answer of one line. Throws `NoDaemon`, or {@link OperatorError} for everything else. */
 export async function askOnce<Schema extends v.GenericSchema>(
   socket: string,
   request: ControlRequest,

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { createConnection, type Socket } from 'node:net';
-import { escapeControls } from '../foreign.js';
-import { ControlError, type ControlRequest, LineCutter, maxAnswerOctets, parseObject } from './protocol.js';
+import { OperatorError } from '../errors.js';
+import { escapeControls } from '../words/foreign.js';
+import { type ControlRequest, LineCutter, maxAnswerOctets, parseObject } from './protocol.js';
 
 /** Nobody listens at the socket: no daemon runs, or not with this socket. */
 export class NoDaemon extends Error {
@@ -10,7 +11,7 @@ export class NoDaemon extends Error {
 
 /**
  * Asks the daemon and yields the lines of its answer. Leaving the loop, or `signal`, takes the request back as far as the daemon
- * can. Throws {@link NoDaemon}, or {@link ControlError} for everything else, the daemon's own refusal among it.
+ * can. Throws {@link NoDaemon}, or {@link OperatorError} for everything else, the daemon's own refusal among it.
  */
 export async function* askDaemon(
   path: string,
@@ -28,15 +29,15 @@ export async function* askDaemon(
       for (const line of cutter.push(chunk as Buffer)) {
         const answer = fitForTerminal(parseObject(line)) as Record<string, unknown>;
         if (answer.done === true) return;
-        if (typeof answer.error === 'string') throw new ControlError(answer.error);
+        if (typeof answer.error === 'string') throw new OperatorError(answer.error);
         yield answer;
       }
     }
-    throw new ControlError('the daemon ended before it had answered: its log says why');
+    throw new OperatorError('the daemon ended before it had answered: its log says why');
   } catch (error) {
     signal?.throwIfAborted();
     const isBroken = error instanceof Error && 'syscall' in error;
-    if (isBroken) throw new ControlError(`${path}: ${error.message}`, { cause: error });
+    if (isBroken) throw new OperatorError(`${path}: ${error.message}`, { cause: error });
     throw error;
   } finally {
     signal?.removeEventListener('abort', leave);
@@ -68,10 +69,10 @@ async function connect(path: string): Promise<Socket> {
     const { code, message } = error as NodeJS.ErrnoException;
     if (nobody.has(code ?? '')) throw new NoDaemon(`no daemon listens at ${path}`, { cause: error });
     if (code === 'EACCES' || code === 'EPERM')
-      throw new ControlError(
+      throw new OperatorError(
         `${path} may not be used by this user: run it with sudo, or as a member of the socket's group`,
         { cause: error },
       );
-    throw new ControlError(`${path}: ${message}`, { cause: error });
+    throw new OperatorError(`${path}: ${message}`, { cause: error });
   }
 }

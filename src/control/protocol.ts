@@ -4,13 +4,10 @@
  * no longer wants the answer.
  */
 
+import { OperatorError } from '../errors.js';
+
 /** A request as it came: an object with a command, and whatever that one needs. */
 export type ControlRequest = Readonly<Record<string, unknown>> & { readonly command: string };
-
-/** A command of the CLI, or of the control socket for it, cannot be done: a sentence for people, with the way out. */
-export class ControlError extends Error {
-  override readonly name = 'ControlError';
-}
 
 /** Octets of a request, newline not counted. */
 export const maxRequestOctets = 64 * 1024;
@@ -26,7 +23,7 @@ export class LineCutter {
     this.#maxOctets = maxOctets;
   }
 
-  /** The lines that `chunk` completes, without their ends. Throws {@link ControlError} at a line that is too long. */
+  /** The lines that `chunk` completes, without their ends. Throws {@link OperatorError} at a line that is too long. */
   push(chunk: Buffer): string[] {
     const lines: string[] = [];
     let rest = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
@@ -42,19 +39,19 @@ export class LineCutter {
 
   #check(octets: number): void {
     if (octets > this.#maxOctets)
-      throw new ControlError(`a line of a control connection has more than ${this.#maxOctets} octets`);
+      throw new OperatorError(`a line of a control connection has more than ${this.#maxOctets} octets`);
   }
 }
 
-/** A line as an object; throws {@link ControlError} when it is none. */
+/** A line as an object; throws {@link OperatorError} when it is none. */
 export function parseObject(line: string): Record<string, unknown> {
   let value: unknown;
   try {
     value = JSON.parse(line);
   } catch (cause) {
-    throw new ControlError('a line of a control connection is not JSON', { cause });
+    throw new OperatorError('a line of a control connection is not JSON', { cause });
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new ControlError('a line of a control connection is not a JSON object');
+    throw new OperatorError('a line of a control connection is not a JSON object');
   return value as Record<string, unknown>;
 }

@@ -2,13 +2,14 @@ import { once } from 'node:events';
 import { chmod, lstat, rm } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Logger } from 'winston';
-import { withoutNumbers } from '../foreign.js';
+import { OperatorError } from '../errors.js';
+import { withoutNumbers } from '../words/foreign.js';
 import { askDaemon, NoDaemon } from './client.js';
-import { ControlError, type ControlRequest, LineCutter, maxRequestOctets, parseObject } from './protocol.js';
+import { type ControlRequest, LineCutter, maxRequestOctets, parseObject } from './protocol.js';
 
 /**
  * A command of the control socket: yields the lines of its answer. `signal` is aborted when who asked has left, or the daemon stops. What
- * it throws is told to who asked: a `ControlError` by its message, anything else as a bug.
+ * it throws is told to who asked: a `OperatorError` by its message, anything else as a bug.
  */
 export type ControlCommand = (request: ControlRequest, signal: AbortSignal) => AsyncIterable<object>;
 
@@ -31,7 +32,7 @@ const maxConnections = 8;
 const patienceMs = 10_000;
 
 /**
- * Opens the control socket, mode 0660. A file that a dead daemon left is replaced; that of a live one throws {@link ControlError}, which
+ * Opens the control socket, mode 0660. A file that a dead daemon left is replaced; that of a live one throws {@link OperatorError}, which
  * names its pid. A socket that cannot be made is a warning, and gives undefined: SMS go out without it.
  */
 export async function openControlSocket(options: ControlServerOptions): Promise<ControlServer | undefined> {
@@ -43,7 +44,7 @@ export async function openControlSocket(options: ControlServerOptions): Promise<
     await chmod(path, 0o660);
   } catch (error) {
     server.close();
-    if (error instanceof ControlError) throw error;
+    if (error instanceof OperatorError) throw error;
     log.warn(
       `the control socket ${path} cannot be made, so doctor and its kin cannot ask this daemon: its folder must be there and ` +
         'be writable (RuntimeDirectory= of the unit), or set control.socket',
@@ -68,12 +69,12 @@ async function bind(server: Server, path: string): Promise<void> {
     if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
     const holder = await whoListens(path);
     if (holder !== undefined)
-      throw new ControlError(
+      throw new OperatorError(
         `control.socket ${path} is in use by another simgate (pid ${holder}): stop it first, or give this one a socket of its own`,
       );
     // Whatever else stands there is somebody's, and a mistake in the configuration.
     if (!(await lstat(path)).isSocket())
-      throw new ControlError(`control.socket ${path} is there and no socket: choose another path`);
+      throw new OperatorError(`control.socket ${path} is there and no socket: choose another path`);
     await rm(path, { force: true });
     await listen(server, path);
   }
@@ -109,7 +110,7 @@ class Connections {
     this.#open.set(socket, left);
     socket.once('close', () => {
       this.#open.delete(socket);
-      left.abort(new ControlError('who asked has left'));
+      left.abort(new OperatorError('who asked has left'));
     });
     // Who left in the middle of the answer resets the connection; `close` follows and says all there is to know.
     socket.on('error', () => undefined);
@@ -120,7 +121,7 @@ class Connections {
 
   endAll(): void {
     for (const [socket, left] of this.#open) {
-      left.abort(new ControlError('the daemon is stopping'));
+      left.abort(new OperatorError('the daemon is stopping'));
       socket.destroy();
     }
   }
@@ -131,14 +132,14 @@ class Connections {
       const request = parseRequest(await readRequest(socket, signal));
       const command = Object.hasOwn(commands, request.command) ? commands[request.command] : undefined;
       if (command === undefined)
-        throw new ControlError(`unknown command; known are ${Object.keys(commands).join(', ')}`);
+        throw new OperatorError(`unknown command; known are ${Object.keys(commands).join(', ')}`);
       for await (const line of command(request, signal)) await write(socket, line, signal);
       await write(socket, { done: true }, signal);
     } catch (error) {
       if (signal.aborted || error instanceof ReaderLeft) return;
-      if (!(error instanceof ControlError))
+      if (!(error instanceof OperatorError))
         log.error('a control command failed', { event: 'control', error });
-      const message = error instanceof ControlError ? error.message : 'a bug: the log of the daemon has it';
+      const message = error instanceof OperatorError ? error.message : 'a bug: the log of the daemon has it';
       await write(socket, { error: withoutNumbers(message) }, signal);
     }
     close(socket);
@@ -161,7 +162,7 @@ function close(socket: Socket): void {
 
 function parseRequest(line: string): ControlRequest {
   const { command, ...rest } = parseObject(line);
-  if (typeof command !== 'string') throw new ControlError('a request needs a "command"');
+  if (typeof command !== 'string') throw new OperatorError('a request needs a "command"');
   return { ...rest, command };
 }
 
@@ -185,7 +186,7 @@ function readRequest(socket: Socket, signal: AbortSignal): Promise<string> {
         settle(() => reject(error as Error));
       }
     };
-    const late = new ControlError(`no request came within ${patienceMs / 1000} s`);
+    const late = new OperatorError(`no request came within ${patienceMs / 1000} s`);
     const timer = setTimeout(() => settle(() => reject(late)), patienceMs);
     signal.addEventListener('abort', onLeft);
     socket.on('data', onData);

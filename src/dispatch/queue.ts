@@ -7,8 +7,8 @@
 
 import type { Logger } from 'winston';
 import { SendError, type Submitted } from '../errors.js';
-import { maskNumber } from '../mask.js';
 import { canSend, type SmsModem, type SubmitReceipt } from '../modem/sms-modem.js';
+import { maskNumber } from '../number/mask.js';
 import type { Reservation } from '../policy/request.js';
 import type { Charge } from '../policy/sim-caps.js';
 import { expectedMs, simulate } from './estimate.js';

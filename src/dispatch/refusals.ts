@@ -1,8 +1,8 @@
 /** The refusals and verdicts that dispatch itself pronounces; what the modem says is passed on as it is. */
 
-import { counted } from '../counted.js';
 import { SendError } from '../errors.js';
 import type { ModemSnapshot } from '../modem/sms-modem.js';
+import { counted } from '../words/counted.js';
 
 /** A modem that is away is usually back (or another box asked) after a few seconds. */
 const modemBackMs = 10_000;

@@ -1,17 +1,18 @@
 import * as v from 'valibot';
 import type { Logger } from 'winston';
 import { AtLinkLost } from '../at/errors.js';
+import type { ModemConfig } from '../config/config.js';
 import type { UssdService } from '../config/schema.js';
-import type { ModemConfig } from '../config.js';
-import { ControlError, type ControlRequest } from '../control/protocol.js';
+import type { ControlRequest } from '../control/protocol.js';
 import type { ControlCommand } from '../control/server.js';
 import type { Send } from '../dispatch/message.js';
-import { maskNumber } from '../mask.js';
-import type { Stick } from '../modem/discovery/stick.js';
-import { listSticks } from '../modem/discovery/sticks.js';
+import { OperatorError } from '../errors.js';
 import type { Modem } from '../modem/modem.js';
 import { canSend, type ModemSnapshot } from '../modem/sms-modem.js';
-import { readRecipient } from '../recipient.js';
+import { maskNumber } from '../number/mask.js';
+import { readRecipient } from '../number/recipient.js';
+import type { Stick } from '../usb/stick.js';
+import { listSticks } from '../usb/sticks.js';
 import { chooseModem } from './choose.js';
 import { stoppedAnswering } from './direct.js';
 import { examine, factsAsJson } from './facts.js';
@@ -135,7 +136,7 @@ async function askOwn(
     return { findings: [error('modem', `the modem was lost while it was asked: ${messageOf(thrown)}`)] };
   } finally {
     clearTimeout(timer);
-    late.abort(new ControlError('nobody waits for the answer any more'));
+    late.abort(new OperatorError('nobody waits for the answer any more'));
   }
 }
 
@@ -174,7 +175,7 @@ function parse<Schema extends v.GenericSchema>(
   request: ControlRequest,
 ): v.InferOutput<Schema> {
   const parsed = v.safeParse(schema, request);
-  if (!parsed.success) throw new ControlError(parsed.issues[0].message);
+  if (!parsed.success) throw new OperatorError(parsed.issues[0].message);
   return parsed.output;
 }
 
@@ -184,18 +185,21 @@ function createUssd(daemon: OwnDaemon): ControlCommand {
   return async function* ussd(request, signal) {
     const { code, modem: name } = parse(ussdRequest, request);
     const objection = whyNotUssd(code, daemon.ussdAllow());
-    if (objection !== undefined) throw new ControlError(objection);
+    if (objection !== undefined) throw new OperatorError(objection);
     const modem = chooseModem(daemon.modems, name);
     const { phase, reason } = modem.snapshot();
     if (!canSend(phase))
-      throw new ControlError(`modem "${modem.name}" is ${phase}${reason === undefined ? '' : `: ${reason}`}`);
-    if (asking.has(modem.name)) throw new ControlError(`modem "${modem.name}" is asking the carrier already`);
+      throw new OperatorError(
+        `modem "${modem.name}" is ${phase}${reason === undefined ? '' : `: ${reason}`}`,
+      );
+    if (asking.has(modem.name))
+      throw new OperatorError(`modem "${modem.name}" is asking the carrier already`);
     asking.add(modem.name);
     try {
       yield { modem: modem.name, ...(await modem.inspect((lent) => askCarrier(lent, code, signal))) };
     } catch (thrown) {
       if (!(thrown instanceof AtLinkLost)) throw thrown;
-      throw new ControlError(`modem "${modem.name}" was lost: ${thrown.message}`, { cause: thrown });
+      throw new OperatorError(`modem "${modem.name}" was lost: ${thrown.message}`, { cause: thrown });
     } finally {
       asking.delete(modem.name);
     }
@@ -209,7 +213,7 @@ async function* send(
   signal: AbortSignal,
 ): AsyncGenerator<object> {
   const reading = readRecipient(parse(sendRequest, request).recipient);
-  if (reading.objection !== undefined) throw new ControlError(`the recipient ${reading.objection}`);
+  if (reading.objection !== undefined) throw new OperatorError(`the recipient ${reading.objection}`);
   const { number: recipient } = reading;
   const finding = await sendTestMessage(daemon.send, recipient, daemon.deadlineMs(), signal);
   daemon.log.info(`doctor: ${finding.what}`, { event: 'test_message', recipient: maskNumber(recipient) });

@@ -1,5 +1,11 @@
 import { existsSync } from 'node:fs';
-import { type Config, ConfigError, defaultConfigFile, defaultControlSocket, loadConfig } from '../config.js';
+import {
+  type Config,
+  ConfigError,
+  defaultConfigFile,
+  defaultControlSocket,
+  loadConfig,
+} from '../config/config.js';
 import { error, type Finding, ok, warning } from './finding.js';
 
 /** What the CLI's commands know before they look at any modem. */

@@ -9,7 +9,7 @@ import { Flights } from '../modem/flights.js';
 import { HabitMemory } from '../modem/habits.js';
 import type { Modem } from '../modem/modem.js';
 import { submitSms } from '../modem/submission.js';
-import { readRecipient } from '../recipient.js';
+import { readRecipient } from '../number/recipient.js';
 import { LinkLost } from '../serial/link.js';
 import { segmentText } from '../sms/segments.js';
 import { withModem } from './direct.js';

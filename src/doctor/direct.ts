@@ -1,13 +1,13 @@
 import { AtLinkLost, AtTimeout } from '../at/errors.js';
 import { AtSession } from '../at/session.js';
 import { isSameImei } from '../config/selector.js';
-import { explainObstacle } from '../modem/discovery/obstacles.js';
-import type { Candidate } from '../modem/discovery/select.js';
 import { Modem } from '../modem/modem.js';
 import { generic } from '../modem/profiles.js';
 import { answersAsModem } from '../modem/proof.js';
 import { LinkLost } from '../serial/link.js';
 import { serialLink } from '../serial/port.js';
+import { explainObstacle } from '../usb/obstacles.js';
+import type { Candidate } from '../usb/select.js';
 import { examine, factsAsJson } from './facts.js';
 import { error, type Finding, type ModemReport, ok, warning } from './finding.js';
 import { judgeFacts } from './judge.js';

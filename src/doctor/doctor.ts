@@ -1,10 +1,10 @@
 import type { Logger } from 'winston';
-import type { Config } from '../config.js';
+import { clockFile } from '../clock/clock.js';
+import type { Config } from '../config/config.js';
 import { NoDaemon } from '../control/client.js';
-import type { Candidate } from '../modem/discovery/select.js';
-import type { Stick } from '../modem/discovery/stick.js';
-import { listSticks } from '../modem/discovery/sticks.js';
-import { clockFile } from '../state-dir.js';
+import type { Candidate } from '../usb/select.js';
+import type { Stick } from '../usb/stick.js';
+import { listSticks } from '../usb/sticks.js';
 import { version } from '../version.js';
 import { readConfiguration } from './configuration.js';
 import { reportTarget } from './direct.js';
@@ -28,7 +28,7 @@ export interface DoctorOptions {
 
 /**
  * Looks at the machine, the configuration and every modem: through the running daemon when there is one, else by opening each AT port that
- * nobody else uses. Throws `ControlError` when a daemon is there that does not answer.
+ * nobody else uses. Throws `OperatorError` when a daemon is there that does not answer.
  */
 export async function examineAll(options: DoctorOptions): Promise<DoctorReport> {
   const { surroundings, sendTo } = options;

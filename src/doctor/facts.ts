@@ -1,6 +1,4 @@
 import { AtTimeout } from '../at/errors.js';
-import { foreignWords } from '../foreign.js';
-import { maskNumber } from '../mask.js';
 import {
   firmware,
   functionality,
@@ -14,6 +12,8 @@ import type { Modem } from '../modem/modem.js';
 import type { RegistrationStats } from '../modem/registration.js';
 import type { SimState } from '../modem/sim-state.js';
 import { likelySetting, type SmsPath, smsPath } from '../modem/sms-path.js';
+import { maskNumber } from '../number/mask.js';
+import { foreignWords } from '../words/foreign.js';
 
 /** What a modem says of itself, masked and escaped. What it did not tell is undefined. */
 export interface ModemFacts {

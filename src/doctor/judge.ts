@@ -1,7 +1,7 @@
-import { counted } from '../counted.js';
 import { simReasons } from '../modem/reasons.js';
 import { combined, meaningOf, type RegistrationStats, registrationDomains } from '../modem/registration.js';
 import { pathInWords, pointsNowhere } from '../modem/sms-path.js';
+import { counted } from '../words/counted.js';
 import type { ModemFacts } from './facts.js';
 import { error, type Finding, ok, warning } from './finding.js';
 

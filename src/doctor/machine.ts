@@ -1,8 +1,8 @@
 import { dirname } from 'node:path';
 import { doubtOf, newestSureMs } from '../clock/clock.js';
-import { modemDaemonsRunning } from '../modem/discovery/holders.js';
-import type { Stick } from '../modem/discovery/stick.js';
-import { attribute } from '../modem/discovery/sysfs.js';
+import { modemDaemonsRunning } from '../usb/holders.js';
+import type { Stick } from '../usb/stick.js';
+import { attribute } from '../usb/sysfs.js';
 import { releasedAtMs } from '../version.js';
 import { error, type Finding, ok, warning } from './finding.js';
 import type { Surroundings } from './surroundings.js';

@@ -1,5 +1,5 @@
-import { idOf } from '../modem/discovery/at-ports.js';
-import type { Stick } from '../modem/discovery/stick.js';
+import { idOf } from '../usb/at-ports.js';
+import type { Stick } from '../usb/stick.js';
 import { stickName } from './targets.js';
 
 /** Something plugged in, as `simgate modems` tells it (JSON). */

@@ -1,6 +1,6 @@
 import { isClockSynchronised } from '../clock/synchronisation.js';
-import { type Identity, ownIdentity } from '../modem/discovery/access.js';
-import { type Roots, systemRoots } from '../modem/discovery/sysfs.js';
+import { type Identity, ownIdentity } from '../usb/access.js';
+import { type Roots, systemRoots } from '../usb/sysfs.js';
 
 /** The machine, as far as doctor looks at it; another one in tests. */
 export interface Surroundings {

@@ -1,11 +1,11 @@
+import type { ModemConfig } from '../config/config.js';
 import type { Selector } from '../config/selector.js';
-import type { ModemConfig } from '../config.js';
-import { foreignWords } from '../foreign.js';
-import { maskNumber } from '../mask.js';
-import { type Candidate, candidatesFor } from '../modem/discovery/select.js';
-import type { Stick } from '../modem/discovery/stick.js';
-import type { Roots } from '../modem/discovery/sysfs.js';
 import type { ModemTuning } from '../modem/modem.js';
+import { maskNumber } from '../number/mask.js';
+import { type Candidate, candidatesFor } from '../usb/select.js';
+import type { Stick } from '../usb/stick.js';
+import type { Roots } from '../usb/sysfs.js';
+import { foreignWords } from '../words/foreign.js';
 import { error, type ModemReport, ok } from './finding.js';
 import type { Wishes } from './judge.js';
 

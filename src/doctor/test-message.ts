@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Send, SendResult } from '../dispatch/message.js';
 import { SendError } from '../errors.js';
-import { maskNumber } from '../mask.js';
+import { maskNumber } from '../number/mask.js';
 import { error, type Finding, ok } from './finding.js';
 
 /** What a test message says: plain ASCII, one segment, and nothing that looks like a code. */

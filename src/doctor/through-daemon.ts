@@ -4,7 +4,7 @@ import { askDaemon } from '../control/client.js';
 import { error, type Finding, findingSchema, type ModemReport, modemReportSchema } from './finding.js';
 import type { UssdAnswer } from './ussd.js';
 
-/** The pid of the running daemon. This and all the others throw `NoDaemon`, or `ControlError`. */
+/** The pid of the running daemon. This and all the others throw `NoDaemon`, or `OperatorError`. */
 export async function askPid(socket: string): Promise<number> {
   return (await askOnce(socket, { command: 'status' }, v.object({ pid: v.number() }))).pid;
 }

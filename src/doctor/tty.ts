@@ -1,8 +1,8 @@
-import { accessFor, nodeRights } from '../modem/discovery/access.js';
-import { holdersOf } from '../modem/discovery/holders.js';
-import { consoleObstacle, explainRights } from '../modem/discovery/obstacles.js';
-import type { Candidate } from '../modem/discovery/select.js';
-import { resolved } from '../modem/discovery/sysfs.js';
+import { accessFor, nodeRights } from '../usb/access.js';
+import { holdersOf } from '../usb/holders.js';
+import { consoleObstacle, explainRights } from '../usb/obstacles.js';
+import type { Candidate } from '../usb/select.js';
+import { resolved } from '../usb/sysfs.js';
 import { error, type Finding, ok } from './finding.js';
 import type { Surroundings } from './surroundings.js';
 

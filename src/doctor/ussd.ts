@@ -1,8 +1,8 @@
-import { ControlError } from '../control/protocol.js';
-import { escapeControls } from '../foreign.js';
+import { OperatorError } from '../errors.js';
 import { characterSet } from '../modem/inquiry.js';
 import type { Modem } from '../modem/modem.js';
 import { requestUssd, UssdTimeout } from '../modem/ussd.js';
+import { escapeControls } from '../words/foreign.js';
 import { decodeUssd, encodeUssd } from './ussd-text.js';
 
 /** What the carrier said, as JSON. */
@@ -30,16 +30,16 @@ const meanings: readonly string[] = [
 /** Milliseconds for the network to answer. */
 const answerMs = 30_000;
 
-/** Asks the carrier. Throws {@link ControlError} when the modem or the network does not answer. */
+/** Asks the carrier. Throws {@link OperatorError} when the modem or the network does not answer. */
 export async function askCarrier(modem: Modem, code: string, signal: AbortSignal): Promise<UssdAnswer> {
   const set = await modem.bear(() => characterSet(modem));
   const requests = encodeUssd(code, set, modem.profile.name);
   const reply = await requestUssd(modem, requests, answerMs, signal).catch((error: unknown) => {
-    if (error instanceof UssdTimeout) throw new ControlError(error.message, { cause: error });
+    if (error instanceof UssdTimeout) throw new OperatorError(error.message, { cause: error });
     throw error;
   });
   if (reply === undefined)
-    throw new ControlError(
+    throw new OperatorError(
       'the modem refuses the code: is it registered, and does it know +CUSD? doctor tells more',
     );
   const { status, raw, dcs } = reply;

@@ -1,8 +1,8 @@
 import type { webcrypto } from 'node:crypto';
 import { decodeJwt, errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose';
 import { SendError, type SendErrorCode } from '../errors.js';
-import { foreignWords } from '../foreign.js';
-import { importHs256Key } from '../token.js';
+import { importHs256Key } from '../secret/token.js';
+import { foreignWords } from '../words/foreign.js';
 import type { LimitedLog } from './limited-log.js';
 
 /** Who holds the secret. */

@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import { SendError, type SendErrorCode } from '../errors.js';
-import { asItMayLeave } from '../foreign.js';
+import { asItMayLeave } from '../words/foreign.js';
 import type { Answer } from './callers/caller.js';
 
 interface ProblemKind {

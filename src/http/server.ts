@@ -8,7 +8,7 @@ import {
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Logger } from 'winston';
-import type { ListenAddress } from '../config.js';
+import type { ListenAddress } from '../config/config.js';
 import { SendError, type SendErrorCode } from '../errors.js';
 import type { Answer } from './callers/caller.js';
 import { type ConnectionLimits, Connections } from './connections.js';

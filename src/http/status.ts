@@ -1,8 +1,8 @@
 import type Koa from 'koa';
 import type Router from 'koa-router';
-import { isLoopback } from '../config.js';
+import { isLoopback } from '../config/config.js';
 import { SendError } from '../errors.js';
-import { asItMayLeave } from '../foreign.js';
+import { asItMayLeave } from '../words/foreign.js';
 import type { RequestState } from './error-exit.js';
 
 /** `/livez`: this process answers. `/readyz`: 200 when a message could be sent now, else 503. No detail in either. */

@@ -1,5 +1,5 @@
 import type { Logger } from 'winston';
-import { counted } from '../counted.js';
+import { counted } from '../words/counted.js';
 import type {
   EndedEntry,
   JournalState,

@@ -1,5 +1,5 @@
 import type { Logger } from 'winston';
-import { counted } from '../counted.js';
+import { counted } from '../words/counted.js';
 import { describeFault, type Fault, type FaultKind, faultOf, JournalFault } from './faults.js';
 import { isFullBehind, makePrivate, setAside } from './files.js';
 import { Flusher } from './flusher.js';

@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as v from 'valibot';
-import { ControlError, type ControlRequest } from '../control/protocol.js';
+import type { ControlRequest } from '../control/protocol.js';
 import type { ControlCommand } from '../control/server.js';
-import { foreignWords } from '../foreign.js';
+import { OperatorError } from '../errors.js';
+import { readRecipient } from '../number/recipient.js';
 import { subscriberOf } from '../number/subscriber.js';
-import { readRecipient } from '../recipient.js';
+import { foreignWords } from '../words/foreign.js';
 import {
   type LateOutcome,
   type LogFilter,
@@ -54,7 +55,7 @@ export function createLogCommand({
     for (const row of rows.slice(0, filter.limit).reverse()) yield { row: rowAsJson(row) };
     if (!follow) return;
     if (followers >= maxFollowers)
-      throw new ControlError(`${maxFollowers} others follow the journal already`);
+      throw new OperatorError(`${maxFollowers} others follow the journal already`);
     followers += 1;
     try {
       const { sinceMs: _, ...conditions } = filter;
@@ -84,7 +85,7 @@ async function query(journal: Pick<Journal, 'query'>, filter: LogFilter): Promis
     return await journal.query(filter);
   } catch (error) {
     if (!(error instanceof JournalFault)) throw error;
-    throw new ControlError(`the journal is out of order: ${error.message}; the log of the daemon has more`, {
+    throw new OperatorError(`the journal is out of order: ${error.message}; the log of the daemon has more`, {
       cause: error,
     });
   }
@@ -94,11 +95,11 @@ function parseRequest(request: ControlRequest, hmac: Hmac): { filter: LogFilter;
   const parsed = v.safeParse(logRequest, request);
   if (!parsed.success) {
     const [issue] = parsed.issues;
-    throw new ControlError(`${v.getDotPath(issue) ?? 'the request'}: ${issue.message}`);
+    throw new OperatorError(`${v.getDotPath(issue) ?? 'the request'}: ${issue.message}`);
   }
   const { to, since_ms: sinceMs, status, code, limit, follow } = parsed.output;
   const recipient = to === undefined ? undefined : readRecipient(to);
-  if (recipient?.objection !== undefined) throw new ControlError(`to: ${recipient.objection}`);
+  if (recipient?.objection !== undefined) throw new OperatorError(`to: ${recipient.objection}`);
   const recipientHmac =
     recipient === undefined ? undefined : hmac('recipient', subscriberOf(recipient.number).countedAs);
   return { filter: { recipientHmac, sinceMs, status, code, limit }, follow };

@@ -2,11 +2,11 @@ import { isSameImei, type Selector } from '../config/selector.js';
 import type { OpenLink } from '../serial/link.js';
 import { LinkLost } from '../serial/link.js';
 import { serialLink } from '../serial/port.js';
-import { explainObstacle } from './discovery/obstacles.js';
-import { candidatesFor } from './discovery/select.js';
-import type { StickLocks } from './discovery/stick-locks.js';
-import { listSticks } from './discovery/sticks.js';
-import type { Roots } from './discovery/sysfs.js';
+import { explainObstacle } from '../usb/obstacles.js';
+import { candidatesFor } from '../usb/select.js';
+import type { StickLocks } from '../usb/stick-locks.js';
+import { listSticks } from '../usb/sticks.js';
+import type { Roots } from '../usb/sysfs.js';
 
 /** A tty that may be the modem's; it is claimed until it is released. */
 export interface Place {

@@ -1,5 +1,5 @@
 import { AtCommandError, AtTimeout } from '../at/errors.js';
-import { counted } from '../counted.js';
+import { counted } from '../words/counted.js';
 import type { Modem } from './modem.js';
 import type { ReadPin } from './pin-file.js';
 import {

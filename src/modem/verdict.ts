@@ -1,6 +1,6 @@
 import type { AtStage } from '../at/command.js';
 import type { FinalError } from '../at/lines.js';
-import { foreignWords } from '../foreign.js';
+import { foreignWords } from '../words/foreign.js';
 
 /**
  * What an error says about *this* message.

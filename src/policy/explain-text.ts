@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { countryName } from '../config/policy.js';
-import { maskNumber } from '../mask.js';
+import { maskNumber } from '../number/mask.js';
 import { type HoldKind, holdKinds } from './holds.js';
 import type { Numbering } from './numbering.js';
 import type { Explanation } from './request.js';

@@ -5,7 +5,7 @@
 
 import { access, constants, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { escapeControls, withoutNumbers } from '../foreign.js';
+import { escapeControls, withoutNumbers } from '../words/foreign.js';
 
 /** What a note may be called: as a modem. Hidden names are those of notes that are not whole yet, and of what was set aside. */
 export const noteName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;

@@ -15,7 +15,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { ControlError } from '../control/protocol.js';
+import { OperatorError } from '../errors.js';
 import { maxNoteOctets, noteName } from './note.js';
 
 /** What root runs, for whom, and where. */
@@ -49,13 +49,14 @@ const graceS = 5;
 /**
  * Takes each note out of the drop directory and runs the hook for it, as `HOOK NAME FILE`, where FILE holds the reason. Nothing that the
  * daemon's user puts there is followed, run or handed on but a plain file of its own, with a plain name, of bounded size; the rest is taken
- * away and told of. Throws {@link ControlError} where the directories are not root's own, or a note cannot be taken.
+ * away and told of. Throws {@link OperatorError} where the directories are not root's own, or a note cannot be taken.
  */
 export function runHooks(place: HookPlace, runner: HookRunner): void {
   try {
     runEach(place, runner);
   } catch (error) {
-    if (error instanceof Error && 'syscall' in error) throw new ControlError(error.message, { cause: error });
+    if (error instanceof Error && 'syscall' in error)
+      throw new OperatorError(error.message, { cause: error });
     throw error;
   }
 }
@@ -84,7 +85,7 @@ function openOwnFolder(path: string, strangers: number): number {
   const { uid, mode } = fstatSync(descriptor);
   if (uid === process.geteuid?.() && (mode & strangers) === 0) return descriptor;
   closeSync(descriptor);
-  throw new ControlError(
+  throw new OperatorError(
     `${path} belongs to uid ${uid}, mode ${(mode & 0o7777).toString(8)}: another could put there what it likes. ` +
       'Remove it, and let systemd-tmpfiles --create make it anew',
   );

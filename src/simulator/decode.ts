@@ -1,4 +1,4 @@
-import { counted } from '../counted.js';
+import { counted } from '../words/counted.js';
 import { septetsToText, unpackSeptets } from './alphabet.js';
 
 /** An SMS-SUBMIT as a network reads it (3GPP TS 23.040 9.2.2.2). */

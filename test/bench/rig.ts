@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { closeSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { mintToken } from '../../src/token.js';
+import { mintToken } from '../../src/secret/token.js';
 import { openPolicy } from '../open-policy.js';
 import { Caller, type Exchange } from './caller.js';
 import { ModemProcess, readIfThere, startSimgate, stop, waitFor } from './processes.js';

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { afterAll, describe, expect, it } from 'vitest';
+import { ConfigError, loadConfig, type Problem } from '../../src/config/config.js';
 import { policySchema, toPolicyConfig } from '../../src/config/policy.js';
-import { ConfigError, loadConfig, type Problem } from '../../src/config.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'simgate-config-'));
 afterAll(() => rmSync(directory, { recursive: true }));

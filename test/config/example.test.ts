@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse } from 'smol-toml';
 import { afterAll, describe, expect, it } from 'vitest';
+import { loadConfig } from '../../src/config/config.js';
 import { configSchema } from '../../src/config/schema.js';
-import { loadConfig } from '../../src/config.js';
 
 const example = readFileSync(new URL('../../config/simgate.example.toml', import.meta.url), 'utf8');
 /** With every line in force that is a setting left out. */

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { ConfigError, loadConfig, loadSecrets } from '../../src/config.js';
+import { ConfigError, loadConfig, loadSecrets } from '../../src/config/config.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'simgate-published-'));
 afterAll(() => rmSync(directory, { recursive: true }));

@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { checkConfig, loadConfig } from '../../src/config.js';
+import { checkConfig, loadConfig } from '../../src/config/config.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'simgate-warnings-'));
 afterAll(() => rmSync(directory, { recursive: true }));

@@ -10,8 +10,9 @@ import * as v from 'valibot';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { askOnce } from '../../src/control/answer.js';
 import { askDaemon, NoDaemon } from '../../src/control/client.js';
-import { ControlError, maxRequestOctets } from '../../src/control/protocol.js';
+import { maxRequestOctets } from '../../src/control/protocol.js';
 import { type ControlCommand, type ControlServer, openControlSocket } from '../../src/control/server.js';
+import { OperatorError } from '../../src/errors.js';
 import { createLog } from '../../src/log.js';
 
 let folder: string;
@@ -96,15 +97,15 @@ describe('a command', () => {
 
   it('that does not exist is refused with those that do', async () => {
     await open();
-    await expect(ask('reboot')).rejects.toThrow(new ControlError('unknown command; known are status'));
-    await expect(ask('toString')).rejects.toThrow(ControlError);
-    await expect(ask('__proto__')).rejects.toThrow(ControlError);
+    await expect(ask('reboot')).rejects.toThrow(new OperatorError('unknown command; known are status'));
+    await expect(ask('toString')).rejects.toThrow(OperatorError);
+    await expect(ask('__proto__')).rejects.toThrow(OperatorError);
   });
 
   it('that says why it cannot be done says so to who asked', async () => {
     const send: ControlCommand = async function* send() {
       yield {};
-      throw new ControlError('no modem is ready');
+      throw new OperatorError('no modem is ready');
     };
     await open({ send });
     await expect(ask('send')).rejects.toThrow('no modem is ready');
@@ -114,7 +115,7 @@ describe('a command', () => {
   it('steers no terminal of who asked, whoever sits behind the socket', async () => {
     const hostile: ControlCommand = async function* hostile() {
       yield { 'k\u001bc': ['a\u001b]0;title\u0007\r\nb', { c: '\u009b2J\u202e' }, 7, null, true] };
-      throw new ControlError('no\u001b[2J, and\nno');
+      throw new OperatorError('no\u001b[2J, and\nno');
     };
     await open({ hostile });
     const answers: object[] = [];
@@ -181,7 +182,7 @@ describe('who asks', () => {
       expect(answer).toEqual({ waiting: true });
       break;
     }
-    expect(await left).toEqual(new ControlError('who asked has left'));
+    expect(await left).toEqual(new OperatorError('who asked has left'));
     expect(await ask('status')).toHaveLength(1);
     expect(logged).toBe('');
   });

@@ -3,7 +3,7 @@ import { relative } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { judgeMachine } from '../../src/doctor/machine.js';
 import type { Surroundings } from '../../src/doctor/surroundings.js';
-import { listSticks } from '../../src/modem/discovery/sticks.js';
+import { listSticks } from '../../src/usb/sticks.js';
 import { Machine } from './support/machine.js';
 
 let machine: Machine;

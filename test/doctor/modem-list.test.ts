@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { type ListedStick, listModems, renderModemList } from '../../src/doctor/modem-list.js';
-import { listSticks } from '../../src/modem/discovery/sticks.js';
-import { Tree } from '../modem/discovery/support/tree.js';
+import { listSticks } from '../../src/usb/sticks.js';
+import { Tree } from '../usb/support/tree.js';
 
 let tree: Tree;
 beforeEach(() => {

@@ -1,8 +1,8 @@
 import { chmodSync } from 'node:fs';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { judgeTty } from '../../src/doctor/tty.js';
-import { type Candidate, candidatesFor } from '../../src/modem/discovery/select.js';
-import { listSticks } from '../../src/modem/discovery/sticks.js';
+import { type Candidate, candidatesFor } from '../../src/usb/select.js';
+import { listSticks } from '../../src/usb/sticks.js';
 import { Machine } from './support/machine.js';
 
 let machine: Machine;

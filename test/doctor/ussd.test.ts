@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { ControlError } from '../../src/control/protocol.js';
 import { withModem } from '../../src/doctor/direct.js';
 import { askCarrier } from '../../src/doctor/ussd.js';
+import { OperatorError } from '../../src/errors.js';
 import type { Modem } from '../../src/modem/modem.js';
 import { requestUssd, UssdTimeout } from '../../src/modem/ussd.js';
 import { ScriptedModem } from './support/scripted-modem.js';
@@ -91,7 +91,7 @@ describe('the carrier', () => {
 
 describe('the modem', () => {
   it('that refuses the code is told as that', async () => {
-    await expect(ask({ [request]: ['+CME ERROR: 30'] })).rejects.toThrow(ControlError);
+    await expect(ask({ [request]: ['+CME ERROR: 30'] })).rejects.toThrow(OperatorError);
   });
 
   it('of Huawei is asked in packed septets first, then in plain ones', async () => {

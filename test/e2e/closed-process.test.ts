@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { refuseOpenProcess } from '../../src/closed-process.js';
+import { refuseOpenProcess } from '../../src/daemon/closed-process.js';
 import { Child } from '../faults/child.js';
 import { Rig } from './rig.js';
 

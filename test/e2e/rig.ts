@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { mintToken } from '../../src/token.js';
+import { mintToken } from '../../src/secret/token.js';
 import { Child } from '../faults/child.js';
 import { VirtualModem } from '../faults/virtual-modem.js';
 import { openPolicy } from '../open-policy.js';

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
-import { mintToken } from '../../src/token.js';
+import { mintToken } from '../../src/secret/token.js';
 import { post, type Story } from './caller.js';
 import { ClockLeaps } from './clock-leaps.js';
 import { writeDaemonConfig } from './daemon-config.js';

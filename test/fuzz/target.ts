@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { mintToken } from '../../src/token.js';
+import { mintToken } from '../../src/secret/token.js';
 import { VirtualModem } from '../faults/virtual-modem.js';
 import { openPolicy } from '../open-policy.js';
 import { Daemon } from '../soak/daemon.js';

@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { base64url, CompactSign, type JWTPayload, SignJWT, UnsecuredJWT } from 'jose';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { mintToken } from '../../src/token.js';
+import { mintToken } from '../../src/secret/token.js';
 import { audience, json, post, secret, startGateway, subject, validToken } from './support/gateway.js';
 
 const nowS = () => Math.floor(Date.now() / 1000);

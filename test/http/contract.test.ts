@@ -2,7 +2,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import type { Send } from '../../src/dispatch/message.js';
 import { SendError, type SendErrorCode, type SendErrorOptions, sendErrorCodes } from '../../src/errors.js';
 import { problems } from '../../src/http/problem.js';
-import { mintToken } from '../../src/token.js';
+import { mintToken } from '../../src/secret/token.js';
 import {
   audience,
   type Gateway,

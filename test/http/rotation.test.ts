@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type BearerSecrets, createBearerVerifier } from '../../src/http/bearer.js';
 import { LimitedLog } from '../../src/http/limited-log.js';
-import { mintToken } from '../../src/token.js';
+import { mintToken } from '../../src/secret/token.js';
 import { audience, LogRecord, subject } from './support/gateway.js';
 
 const [first, second] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)];

@@ -6,9 +6,9 @@ import { PassThrough } from 'node:stream';
 import { base64url, SignJWT } from 'jose';
 import jsonwebtoken from 'jsonwebtoken';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { loadConfig, loadSecrets } from '../../src/config.js';
+import { loadConfig, loadSecrets } from '../../src/config/config.js';
+import { openStateDir } from '../../src/daemon/state-dir.js';
 import { createLog } from '../../src/log.js';
-import { openStateDir } from '../../src/state-dir.js';
 import {
   audience,
   type GatewayOptions,

@@ -1,13 +1,13 @@
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { ControlError } from '../../src/control/protocol.js';
+import { type LogOptions, parseSince, showLog } from '../../src/cli/log.js';
+import { localIso, logHeading, logLine } from '../../src/cli/log-text.js';
 import { openControlSocket } from '../../src/control/server.js';
+import { OperatorError } from '../../src/errors.js';
 import { openHmacKey } from '../../src/journal/hmac-key.js';
 import type { Journal } from '../../src/journal/journal.js';
-import { type LogOptions, parseSince, showLog } from '../../src/journal/log-cli.js';
 import { createLogCommand } from '../../src/journal/log-command.js';
-import { localIso, logHeading, logLine } from '../../src/journal/log-text.js';
 import { createLog } from '../../src/log.js';
 import { ended, folder, noonMs, open, refused, started } from './support/rig.js';
 
@@ -178,7 +178,7 @@ test.each([
 ])('the request %j is refused in words', async (options, words) => {
   const { show } = await desk();
   const refusal = show(options).catch((error: unknown) => error);
-  expect(await refusal).toBeInstanceOf(ControlError);
+  expect(await refusal).toBeInstanceOf(OperatorError);
   expect(((await refusal) as Error).message).toMatch(words);
 });
 

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { mintToken } from '../../src/token.js';
+import { mintToken } from '../../src/secret/token.js';
 import { VirtualModem } from '../faults/virtual-modem.js';
 import { deadlineMs, type KeyedStory, tryOnce, untilFinal } from './caller.js';
 import { Daemon, type Life } from './daemon.js';

@@ -4,10 +4,10 @@ import metadata from 'libphonenumber-js/max/metadata';
 import examples from 'libphonenumber-js/mobile/examples';
 import { describe, expect, it } from 'vitest';
 import { possibleLengths } from '../../src/number/plan.js';
+import { readRecipient } from '../../src/number/recipient.js';
 import { subscriberOf, wrongLength } from '../../src/number/subscriber.js';
 import { lookUp } from '../../src/policy/numbering.js';
 import { refuseRecipient } from '../../src/policy/recipient-rules.js';
-import { readRecipient } from '../../src/recipient.js';
 import { desk, off, policyConfig } from '../policy/support/policy.js';
 
 const everywhere = policyConfig({ countries: ['*'] });

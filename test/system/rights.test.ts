@@ -16,7 +16,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openPty, type Pty } from '../../src/simulator/pty.js';
-import { Person } from '../setup/support/person.js';
+import { Person } from '../operator/setup/support/person.js';
 
 const cli = join(import.meta.dirname, '../../dist/cli.js');
 let folder: string;

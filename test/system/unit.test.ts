@@ -71,7 +71,9 @@ test(`systemd-analyze security sees an exposure of ${mostExposure} at most`, () 
 
 test('the unit waits longer for the end than the daemon needs, and kills only after several feeds of the watchdog are missed', () => {
   const drainMs = Number(
-    /drainMs = ([\d_]+)/.exec(readFileSync(join(root, 'src/daemon.ts'), 'utf8'))?.[1]?.replaceAll('_', ''),
+    /drainMs = ([\d_]+)/
+      .exec(readFileSync(join(root, 'src/daemon/daemon.ts'), 'utf8'))?.[1]
+      ?.replaceAll('_', ''),
   );
   const unit = settings();
   expect(Number(unit.get('TimeoutStopSec')?.[0]) * 1000).toBeGreaterThan(drainMs + 5_000);
@@ -84,7 +86,7 @@ test('the unit tries again for ever at a bounded rate, but not with a wrong conf
   expect(unit.get('Restart')).toEqual(['on-failure']);
   expect(unit.get('StartLimitIntervalSec')).toEqual(['0']);
   expect(Number(unit.get('RestartSec')?.[0])).toBeGreaterThanOrEqual(5);
-  const exitCode = /wrongConfiguration = (\d+)/.exec(readFileSync(join(root, 'src/cli.ts'), 'utf8'))?.[1];
+  const exitCode = /wrongConfiguration = (\d+)/.exec(readFileSync(join(root, 'src/cli/cli.ts'), 'utf8'))?.[1];
   expect(unit.get('RestartPreventExitStatus')).toEqual([exitCode]);
 });
 

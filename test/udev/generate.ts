@@ -5,7 +5,7 @@ import {
   modemVendors,
   networkOnly,
   vendorLayouts,
-} from '../../src/modem/discovery/usb-ports.js';
+} from '../../src/usb/usb-ports.js';
 
 const twoDigits = (number: number) => number.toString(16).padStart(2, '0');
 const vendorOf = (id: string) => id.slice(0, 4);
@@ -76,7 +76,7 @@ function huaweiLines(): string[] {
 /** `udev/60-simgate.rules`, from the tables by which discovery finds modems. */
 export function generateRules(): string {
   return `# simgate: its modems for itself alone, with the right group, under names that stay. See docs/systemd.md.
-# Written by test/udev/write.ts from src/modem/discovery/usb-ports.ts: change that table instead.
+# Written by test/udev/write.ts from src/usb/usb-ports.ts: change that table instead.
 #
 # A modem that is not listed here is made simgate's, and a listed one is left to others, in a file of yours that sorts before this one, as
 # /etc/udev/rules.d/59-simgate-local.rules ("1" is simgate's, "0" is not):

@@ -1,15 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { judge } from '../../src/modem/discovery/at-ports.js';
-import type { StickPort } from '../../src/modem/discovery/stick.js';
-import {
-  huaweiRules,
-  layouts,
-  modemVendors,
-  networkOnly,
-  noModems,
-} from '../../src/modem/discovery/usb-ports.js';
+import { judge } from '../../src/usb/at-ports.js';
+import type { StickPort } from '../../src/usb/stick.js';
+import { huaweiRules, layouts, modemVendors, networkOnly, noModems } from '../../src/usb/usb-ports.js';
 import { generateRules } from './generate.js';
 import { applyRules, parseRules, type UdevDevice, type UdevResult } from './rules-machine.js';
 

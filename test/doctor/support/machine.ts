@@ -1,5 +1,5 @@
 import type { Surroundings } from '../../../src/doctor/surroundings.js';
-import { Tree } from '../../modem/discovery/support/tree.js';
+import { Tree } from '../../usb/support/tree.js';
 
 /** A machine laid out in a temporary folder, whose clock is right and which belongs to user 0, unless told otherwise. */
 export class Machine {

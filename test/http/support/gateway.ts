@@ -7,7 +7,7 @@ import { callerKinds } from '../../../src/http/callers/kinds.js';
 import { LimitedLog } from '../../../src/http/limited-log.js';
 import { createServer, type HttpServer, type ServerLimits } from '../../../src/http/server.js';
 import { createLog } from '../../../src/log.js';
-import { mintToken } from '../../../src/token.js';
+import { mintToken } from '../../../src/secret/token.js';
 
 export const subject = 'urn:Auth0';
 export const audience = 'urn:MySmsGateway';

@@ -1,0 +1,251 @@
+/** The subcommands of `simgate auth0`: flags in, exit code out. */
+
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { defaultConfigFile, loadConfig } from '../config/config.js';
+import { toE164 } from '../number/e164.js';
+import { listApplications, usualConnectionName } from '../operator/auth0/connection.js';
+import { openManagementApi, type TenantFlags, tenantDomain } from '../operator/auth0/credentials.js';
+import { Auth0Folder, type SetupRecord, worldNames } from '../operator/auth0/folder.js';
+import { startLogin, startProviderTest, testMessage } from '../operator/auth0/login-test.js';
+import type { ManagementApi } from '../operator/auth0/management.js';
+import { type RestoreFlags, restore } from '../operator/auth0/restore.js';
+import { describeRotation, type RotateFlags, rotateSecret } from '../operator/auth0/rotate.js';
+import { type SetupFlags, setUp, tell, type Workbench } from '../operator/auth0/setup.js';
+import { type CheckFlags, checkAll } from '../operator/auth0/status.js';
+import { ownSurroundings, type Surroundings } from '../operator/auth0/surroundings.js';
+import { parseTenant } from '../operator/auth0/tenant.js';
+import { askFor } from '../operator/auth0/terminal.js';
+import type { World } from '../operator/auth0/worlds.js';
+
+interface ConfigFlag {
+  config: string;
+}
+
+/** `simgate auth0` and all below it. */
+export function auth0Command(surroundings: Surroundings = ownSurroundings()): Command {
+  const command = new Command('auth0').description(
+    'set up Auth0 for this gateway, see whether all fits together, try a login, change the secret',
+  );
+  for (const make of [setupCommand, checkCommand, testCommand, rotateCommand, restoreCommand])
+    command.addCommand(make(surroundings));
+  return command;
+}
+
+function setupCommand(surroundings: Surroundings): Command {
+  return withTenantFlags(new Command('setup'))
+    .description('have Auth0 send its codes through this gateway, after showing what would change')
+    .addOption(connectionOption())
+    .addOption(worldOption())
+    .option('--gateway-url <url>', 'where Auth0 reaches this gateway, as https://sms.example.com/sms')
+    .option('--deploy', 'unified phone experience: create the Action, instead of printing it with the steps')
+    .option('--replace', "with --deploy: replace another's Action or phone provider, after saving it")
+    .option(
+      '--anyway',
+      'go on with a gateway URL that Auth0 cannot reach, or that does not answer as simgate',
+    )
+    .option('--dry-run', 'show it, and change nothing')
+    .option('-y, --yes', 'do not ask')
+    .action((flags: ConfigFlag & TenantFlags & SetupFlags) =>
+      withApi(flags, surroundings, (api, bench) => setUp(api, flags, bench)),
+    );
+}
+
+function restoreCommand(surroundings: Surroundings): Command {
+  return withTenantFlags(new Command('restore'))
+    .description(
+      "put back what setup has replaced: the connection's options, or another's Action and provider",
+    )
+    .addOption(connectionOption())
+    .addOption(worldOption())
+    .option('--file <file>', 'this saved file, else the newest that setup saved')
+    .option('--dry-run', 'show it, and change nothing')
+    .option('-y, --yes', 'do not ask')
+    .action((flags: ConfigFlag & TenantFlags & RestoreFlags) =>
+      withApi(flags, surroundings, (api, bench) => restore(api, flags, bench)),
+    );
+}
+
+function checkCommand(surroundings: Surroundings): Command {
+  return withTenantFlags(new Command('check'))
+    .description(
+      'say whether tenant, configuration and daemon fit together; exit code 1 if anything is wrong',
+    )
+    .addOption(connectionOption())
+    .addOption(worldOption())
+    .option('--gateway-url <url>', 'where Auth0 reaches this gateway, if setup was done elsewhere')
+    .option('--json', 'for programs')
+    .action((flags: ConfigFlag & TenantFlags & CheckFlags & { json?: boolean }) =>
+      withApi(flags, surroundings, async (api, bench) => {
+        const findings = await checkAll(api, flags, bench);
+        if (flags.json) surroundings.terminal.say(JSON.stringify({ findings }, undefined, 2));
+        else tell(findings, surroundings, true);
+        if (findings.some(({ level }) => level === 'error')) process.exitCode = 1;
+      }),
+    );
+}
+
+function rotateCommand(surroundings: Surroundings): Command {
+  return withTenantFlags(new Command('rotate'))
+    .description('change the secret without a lost login; run again, it goes on where it was stopped')
+    .addOption(connectionOption())
+    .addOption(worldOption())
+    .option('--all', 'give the new secret to everything in the tenant that signs with the old one')
+    .option('--wait <minutes>', 'how long to wait for a login with the new secret', wholeMinutes, 15)
+    .option('--status', 'say how far it has come, and change nothing')
+    .option('--forget', 'give a begun rotation up; the secret files stay as they are')
+    .action(
+      async (flags: ConfigFlag & TenantFlags & RotateFlags & { status?: boolean; forget?: boolean }) => {
+        const { folder } = workbench(flags, surroundings);
+        const begun = await folder.readRotation();
+        if (flags.status || flags.forget)
+          for (const line of describeRotation(begun)) surroundings.terminal.say(line);
+        if (flags.forget && begun !== undefined) {
+          await folder.removeRotation();
+          surroundings.terminal.say(
+            'It is forgotten. See which of the secret files Auth0 signs with before you remove one.',
+          );
+        }
+        if (flags.status || flags.forget) return;
+        await withApi(flags, surroundings, (api, bench) => rotateSecret(api, flags, bench), begun?.domain);
+      },
+    );
+}
+
+interface TestFlags extends ConfigFlag, TenantFlags {
+  connection?: string;
+  world?: World;
+  clientIdApp?: string;
+}
+
+function testCommand(surroundings: Surroundings): Command {
+  return withTenantFlags(new Command('test'))
+    .description('begin a real login by SMS, and watch it arrive; exit code 1 if it does not')
+    .argument('<number>', 'your own, as +4915112345678', e164)
+    .addOption(connectionOption())
+    .addOption(worldOption())
+    .option('--client-id-app <id>', 'an application for which the connection is on (or AUTH0_APP_CLIENT_ID)')
+    .action(async (recipient: string, flags: TestFlags) => {
+      const bench = workbench(flags, surroundings);
+      const domain = await tenantDomain(flags, await knownDomain(bench), surroundings);
+      const setup = await bench.folder.readSetup(parseTenant(domain).domain);
+      const isLogin =
+        namedApplication(flags, surroundings) !== undefined || (flags.world ?? setup?.world) !== 'unified';
+      const start = isLogin
+        ? await loginOf(recipient, domain, flags, setup, surroundings)
+        : await providerTestOf(recipient, domain, flags, surroundings);
+      const what = isLogin ? 'a login' : "a test message of Auth0's phone provider";
+      if (!(await testMessage({ domain, recipient, what, start }, bench.daemon, surroundings)))
+        process.exitCode = 1;
+    });
+}
+
+async function loginOf(
+  recipient: string,
+  domain: string,
+  flags: TestFlags,
+  setup: SetupRecord | undefined,
+  surroundings: Surroundings,
+): Promise<() => ReturnType<typeof startLogin>> {
+  const login = {
+    domain,
+    connection: flags.connection ?? setup?.connection_name ?? usualConnectionName,
+    clientId: await applicationId(flags, setup, surroundings),
+    // Only from the environment: other users of the machine see the command line.
+    clientSecret: surroundings.env.AUTH0_APP_CLIENT_SECRET || undefined,
+    recipient,
+  };
+  return () => startLogin(login, surroundings);
+}
+
+/** In the unified world no application is needed: the phone provider has a test of its own. */
+async function providerTestOf(
+  recipient: string,
+  domain: string,
+  flags: TestFlags,
+  surroundings: Surroundings,
+): Promise<() => ReturnType<typeof startProviderTest>> {
+  const api = await openManagementApi(flags, domain, surroundings);
+  return () => startProviderTest(api, recipient);
+}
+
+const namedApplication = ({ clientIdApp }: TestFlags, { env }: Surroundings): string | undefined =>
+  clientIdApp ?? (env.AUTH0_APP_CLIENT_ID || undefined);
+
+/** From flag or environment; else one of those that Auth0 names for the connection, where a person can be asked. */
+async function applicationId(
+  flags: TestFlags,
+  setup: SetupRecord | undefined,
+  surroundings: Surroundings,
+): Promise<string> {
+  const { env, terminal } = surroundings;
+  const given = namedApplication(flags, surroundings);
+  if (given !== undefined) return given;
+  const hasCredentials = [flags.token, flags.clientId, env.AUTH0_MANAGEMENT_TOKEN, env.AUTH0_CLIENT_ID].some(
+    Boolean,
+  );
+  if (terminal.isInteractive && hasCredentials && setup?.connection_id !== undefined) {
+    const api = await openManagementApi(flags, setup.domain, surroundings);
+    terminal.say('Applications for which the connection is on:');
+    for (const id of await listApplications(api, setup.connection_id)) terminal.say(`  ${id}`);
+  }
+  const what = 'the client id of an application that logs in by SMS';
+  return askFor(terminal, what, '--client-id-app or AUTH0_APP_CLIENT_ID');
+}
+
+function withTenantFlags(command: Command): Command {
+  return command
+    .addOption(new Option('-c, --config <file>', 'the configuration').default(defaultConfigFile))
+    .option('--domain <domain>', "the tenant's domain, as example.eu.auth0.com (or AUTH0_DOMAIN)")
+    .option(
+      '--token <token>',
+      'a Management API token (better AUTH0_MANAGEMENT_TOKEN: others see a command line)',
+    )
+    .option('--client-id <id>', 'a machine-to-machine application instead of a token (or AUTH0_CLIENT_ID)')
+    .option('--client-secret <secret>', 'its secret (better AUTH0_CLIENT_SECRET: others see a command line)')
+    .option('--client-secret-file <file>', 'a file with its secret');
+}
+
+const connectionOption = () =>
+  new Option('--connection <name>', 'name or id of the SMS connection, if there are several');
+const worldOption = () =>
+  new Option('--world <world>', 'do not go by what was found out about the tenant').choices(worldNames);
+
+function workbench({ config: file }: ConfigFlag, surroundings: Surroundings): Workbench {
+  const config = loadConfig(file, surroundings.env);
+  return {
+    config,
+    folder: new Auth0Folder(config.stateDir, surroundings.place.uid),
+    daemon: surroundings.daemonAt(config.control.socket),
+    surroundings,
+  };
+}
+
+async function withApi(
+  flags: ConfigFlag & TenantFlags,
+  surroundings: Surroundings,
+  run: (api: ManagementApi, bench: Workbench) => Promise<void>,
+  domainOfRotation?: string,
+): Promise<void> {
+  const bench = workbench(flags, surroundings);
+  const known = domainOfRotation ?? (await knownDomain(bench));
+  await run(await openManagementApi(flags, known, surroundings), bench);
+}
+
+/** The tenant that was set up from here; undefined where there is none, or several. */
+async function knownDomain({ folder }: Workbench): Promise<string | undefined> {
+  const setups = await folder.readSetups();
+  return setups.length === 1 ? setups[0]!.domain : undefined;
+}
+
+function e164(text: string): string {
+  const number = toE164(text);
+  if (number === undefined) throw new InvalidArgumentError('+ and 7 to 15 digits (ITU-T E.164)');
+  return number;
+}
+
+function wholeMinutes(text: string): number {
+  const minutes = Number(text);
+  if (!Number.isSafeInteger(minutes) || minutes < 1 || minutes > 1440)
+    throw new InvalidArgumentError('a whole number of minutes, 1 to 1440');
+  return minutes;
+}

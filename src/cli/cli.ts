@@ -1,0 +1,64 @@
+#!/usr/bin/env node
+import { parseArgs } from 'node:util';
+import { closeProcess } from '../daemon/closed-process.js';
+
+/** EX_CONFIG (sysexits.h): the unit's RestartPreventExitStatus, for starting anew mends no configuration and no option of Node's. */
+const wrongConfiguration = 78;
+
+closeProcess();
+// Before any other module of ours is loaded, so that the traces of all name the source and not the bundle.
+process.setSourceMapsEnabled(true);
+
+try {
+  await run(process.argv);
+} catch (error) {
+  process.exitCode = await tell(error);
+}
+
+/** Says what ended the command; resolves with the exit code. */
+async function tell(error: unknown): Promise<number> {
+  if (isForPeople(error)) {
+    console.error(`simgate: ${error.message}`);
+    return ['ConfigError', 'OpenProcessError'].includes(error.name) ? wrongConfiguration : 1;
+  }
+  const { fatalText } = await import('../words/error-text.js');
+  console.error(fatalText(error));
+  return 1;
+}
+
+/** The daemon has a way in of its own: what reads the other commands would stay in its memory for years. */
+async function run(argv: readonly string[]): Promise<void> {
+  const config = argv[2] === 'serve' ? await configOfServe(argv.slice(3)) : undefined;
+  if (config === undefined) {
+    const { runCommand } = await import('./commands.js');
+    return runCommand(argv);
+  }
+  const { serve } = await import('../daemon/serve.js');
+  return serve(config, process.env);
+}
+
+/** Undefined when the words are not those of a plain start: the other way then says what is wrong with them. */
+async function configOfServe(words: string[]): Promise<string | undefined> {
+  const { defaultConfigFile } = await import('../config/config.js');
+  try {
+    const options = { config: { type: 'string', short: 'c', default: defaultConfigFile } } as const;
+    return parseArgs({ args: words, options }).values.config;
+  } catch (error) {
+    if (error instanceof TypeError) return undefined;
+    throw error;
+  }
+}
+
+/** What a person can mend has a message that says how; anything else is a bug and shows its stack. */
+function isForPeople(error: unknown): error is Error {
+  const names = [
+    'ConfigError',
+    'OpenProcessError',
+    'StateDirError',
+    'OperatorError',
+    'ListenError',
+    'HmacKeyError',
+    'ManagementError',
+  ];
+  return error instanceof Error && names.includes(error.name);
+}

@@ -1,0 +1,201 @@
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { ConfigError, checkConfig, defaultConfigFile, loadConfig, loadSecrets } from '../config/config.js';
+import { toE164 } from '../number/e164.js';
+import { version } from '../version.js';
+import type { DaemonOptions } from './daemon.js';
+import type { CommonOptions } from './doctor.js';
+import { type LogOptions, parseSince } from './log.js';
+import type { HookOptions } from './recovery-hook.js';
+
+const program = new Command('simgate')
+  .description('Sends the one-time codes of Auth0 passwordless logins as SMS through your own USB modem.')
+  .version(version)
+  .showHelpAfterError();
+
+const configOption = () => new Option('-c, --config <file>', 'the configuration').default(defaultConfigFile);
+
+program
+  .command('serve')
+  .description('run the daemon')
+  .addOption(configOption())
+  .action(async ({ config }: { config: string }) => {
+    const { serve } = await import('../daemon/serve.js');
+    await serve(config, process.env);
+  });
+
+program
+  .command('check-config')
+  .description('say everything that is wrong with a configuration, and touch nothing')
+  .argument('[file]', 'the configuration', defaultConfigFile)
+  .action((file: string) => {
+    const { problems, warnings } = checkConfig(file, process.env);
+    for (const warning of warnings) console.log(`warning: ${warning}`);
+    if (problems.length > 0) throw new ConfigError(file, problems);
+    console.log(`${file}: no problems`);
+  });
+
+const optionalConfigOption = () =>
+  new Option('-c, --config <file>', `the configuration; ${defaultConfigFile} if it is there`);
+const jsonOption = () => new Option('--json', 'for programs');
+
+program
+  .command('doctor')
+  .description(
+    'look at this machine and its modems, and say what is wrong and what to do; exit code 1 if anything is',
+  )
+  .addOption(optionalConfigOption())
+  .addOption(jsonOption())
+  .option('--send <number>', 'send a test message to this number, as +4915112345678', e164)
+  .action(async (options: CommonOptions & { send?: string }) => {
+    const { doctor } = await import('./doctor.js');
+    await doctor(options);
+  });
+
+program
+  .command('modems')
+  .description('list what is plugged in: ttys, which one is for AT commands and why, and what to configure')
+  .addOption(optionalConfigOption())
+  .addOption(jsonOption())
+  .action(async (options: CommonOptions) => {
+    const { modems } = await import('./doctor.js');
+    await modems(options);
+  });
+
+program
+  .command('ussd')
+  .description('ask the carrier by a USSD code, as for the balance')
+  .argument('<code>', "in quotes, as '*100#'")
+  .addOption(optionalConfigOption())
+  .addOption(jsonOption())
+  .option('--modem <name>', 'which modem, if there are several')
+  .action(async (code: string, options: CommonOptions & { modem?: string }) => {
+    const { ussd } = await import('./doctor.js');
+    await ussd(code, options);
+  });
+
+program
+  .command('log')
+  .description('show what became of the messages: the journal of the running daemon')
+  .addOption(optionalConfigOption())
+  .addOption(jsonOption())
+  .option('--to <number>', 'only those to this number', e164)
+  .option('--since <when>', 'only those since then: 90s, 30m, 2h, 7d ago, or a date and time', since)
+  .option('--status <number>', 'only those answered with this HTTP status', whole)
+  .option('--code <code>', 'only those that failed with this code, as outcome_unknown')
+  .option('--limit <count>', 'how many of the newest', whole, 100)
+  .option('-f, --follow', 'go on with those that come')
+  .action(
+    async ({
+      since: sinceMs,
+      ...options
+    }: DaemonOptions & Omit<LogOptions, 'socket'> & { since?: number }) => {
+      const { log } = await import('./daemon.js');
+      await log({ ...options, sinceMs });
+    },
+  );
+
+program
+  .command('policy')
+  .description('who may be written to, and how often')
+  .command('explain')
+  .description(
+    'say what would become of a message to this number now, and why; exit code 1 if it would be refused',
+  )
+  .argument('<number>', 'as +4915112345678', e164)
+  .addOption(optionalConfigOption())
+  .addOption(jsonOption())
+  .option('--ip <address>', 'of the client who asks for the code')
+  .action(async (to: string, options: DaemonOptions & { ip?: string }) => {
+    const { explainPolicy } = await import('./daemon.js');
+    await explainPolicy(to, options);
+  });
+
+program
+  .command('reload')
+  .description('have the running daemon read its configuration and secrets anew, all or nothing')
+  .addOption(optionalConfigOption())
+  .action(async (options: DaemonOptions) => {
+    const { reload } = await import('./daemon.js');
+    await reload(options);
+  });
+
+program
+  .command('token')
+  .description('mint a token as Auth0 would send it, for a trial with curl')
+  .addOption(configOption())
+  .option('--expires-in <seconds>', 'its life', whole, 300)
+  .action(async ({ config: file, expiresIn }: { config: string; expiresIn: number }) => {
+    const { mintToken } = await import('../secret/token.js');
+    const config = loadConfig(file, process.env);
+    const secret = loadSecrets(config, process.env).current;
+    const { subject, audience } = config.auth0;
+    console.log(await mintToken({ secret, subject, audience, expiresInS: expiresIn }));
+  });
+
+program
+  .command('demo')
+  .description('a login code through a virtual modem: the whole way, without hardware')
+  .option('--once', 'end by itself after the three messages')
+  .action(async ({ once = false }: { once?: boolean }) => {
+    const { demo } = await import('./demo.js');
+    await demo({ once });
+  });
+
+program
+  .command('run-recovery-hook', { hidden: true })
+  .description(
+    'as root, by simgate-recover.service: run the recovery hook for each note that the daemon left',
+  )
+  .requiredOption('--drop-dir <folder>', 'where the notes are')
+  .requiredOption('--taken-dir <folder>', 'where the hook finds them')
+  .requiredOption('--hook <file>', 'the program to run')
+  .requiredOption('--owner <user>', 'who may leave notes')
+  .action(async (options: HookOptions) => {
+    const { recoveryHook } = await import('./recovery-hook.js');
+    recoveryHook(options);
+  });
+
+// Loaded for their own commands only: nobody else needs them.
+const isHelp =
+  process.argv.length < 3 || ['-h', '--help', 'help'].some((word) => process.argv.includes(word));
+if (process.argv[2] === 'auth0' || isHelp) {
+  const { auth0Command } = await import('./auth0.js');
+  program.addCommand(auth0Command());
+}
+if (process.argv[2] === 'service' || isHelp) {
+  const { serviceCommand } = await import('./service.js');
+  program.addCommand(serviceCommand());
+}
+if (process.argv[2] === 'setup' || isHelp) {
+  const { setupCommand } = await import('./setup.js');
+  program.addCommand(setupCommand());
+}
+if (process.argv[2] === 'simulate' || isHelp) {
+  const { simulateCommand } = await import('../simulator/command.js');
+  program.addCommand(simulateCommand());
+}
+
+function e164(text: string): string {
+  const number = toE164(text);
+  if (number === undefined) throw new InvalidArgumentError('+ and 7 to 15 digits (ITU-T E.164)');
+  return number;
+}
+
+function whole(text: string): number {
+  const number = Number(text);
+  if (!Number.isSafeInteger(number) || number < 1)
+    throw new InvalidArgumentError('a whole number, 1 or more');
+  return number;
+}
+
+function since(text: string): number {
+  const wallMs = parseSince(text, Date.now());
+  if (wallMs === undefined)
+    throw new InvalidArgumentError('90s, 30m, 2h, 7d, or a date and time as 2026-11-23T14:30');
+  return wallMs;
+}
+
+/** Runs the command that `argv` (as `process.argv`) names; rejects with what went wrong. */
+export async function runCommand(argv: readonly string[]): Promise<void> {
+  await program.parseAsync([...argv]);
+}

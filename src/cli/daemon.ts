@@ -1,0 +1,75 @@
+/** Commands of the command line that only a running daemon can answer: what they print, and the exit code they leave. */
+
+import * as v from 'valibot';
+import { askOnce } from '../control/answer.js';
+import { NoDaemon } from '../control/client.js';
+import { readConfiguration } from '../doctor/configuration.js';
+import { OperatorError } from '../errors.js';
+import { explanationSchema, explanationText } from '../policy/explain-text.js';
+import { type LogOptions, showLog } from './log.js';
+
+/** Options that all of them take. */
+export interface DaemonOptions {
+  /** The configuration that was named. */
+  config?: string;
+  json?: boolean;
+}
+
+/** `simgate log`: ends by Ctrl-C with `follow`. Throws `OperatorError`. */
+export async function log({ config, ...options }: DaemonOptions & Omit<LogOptions, 'socket'>): Promise<void> {
+  const socket = socketOf(config);
+  const interrupted = new AbortController();
+  process.once('SIGINT', () => interrupted.abort());
+  // `simgate log | head` ends quietly.
+  process.stdout.on('error', () => process.exit());
+  try {
+    await needed(socket, () =>
+      showLog({ socket, ...options }, process.stdout, process.stderr, interrupted.signal),
+    );
+  } catch (error) {
+    if (!interrupted.signal.aborted) throw error;
+  }
+}
+
+/** `simgate policy explain`: exit code 1 when the message would be refused. Throws `OperatorError`. */
+export async function explainPolicy(
+  to: string,
+  { config, json = false, ip }: DaemonOptions & { ip?: string },
+): Promise<void> {
+  const socket = socketOf(config);
+  const request = { command: 'policy', to, client_ip: ip };
+  const explanation = await needed(socket, () => askOnce(socket, request, explanationSchema));
+  process.stdout.write(
+    json ? `${JSON.stringify(explanation, undefined, 2)}\n` : explanationText(explanation),
+  );
+  if (!explanation.is_allowed) process.exitCode = 1;
+}
+
+/** `simgate reload`. Throws `OperatorError` with all that is wrong. */
+export async function reload({ config }: DaemonOptions): Promise<void> {
+  const socket = socketOf(config);
+  const answer = v.object({ reloaded: v.literal(true) });
+  await needed(socket, () => askOnce(socket, { command: 'reload' }, answer));
+  console.log('the daemon has read its configuration and secrets anew');
+}
+
+/** Where the daemon is asked; a configuration that is wrong does not say so. */
+function socketOf(named: string | undefined): string {
+  const { socket, findings } = readConfiguration(named, process.env);
+  const wrong = findings.filter(({ level }) => level === 'error').map(({ what }) => what);
+  if (wrong.length > 0) throw new OperatorError(wrong.join('\n'));
+  return socket;
+}
+
+/** A daemon that does not run is said with the way out. */
+async function needed<T>(socket: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof NoDaemon)) throw error;
+    throw new OperatorError(
+      `no daemon listens at ${socket}: start it (systemctl start simgate), or name its configuration with --config`,
+      { cause: error },
+    );
+  }
+}

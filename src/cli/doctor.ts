@@ -1,0 +1,114 @@
+/** The three commands of the command line: what they print, and the exit code they leave. */
+
+import { AtLinkLost, AtTimeout } from '../at/errors.js';
+import { NoDaemon } from '../control/client.js';
+import { chooseModem } from '../doctor/choose.js';
+import { readConfiguration } from '../doctor/configuration.js';
+import { reportTarget, withModem } from '../doctor/direct.js';
+import { examineAll, targetsOf } from '../doctor/doctor.js';
+import { listModems, renderModemList } from '../doctor/modem-list.js';
+import { renderReport } from '../doctor/render.js';
+import { ownSurroundings, type Surroundings } from '../doctor/surroundings.js';
+import { askForModems, askForUssd } from '../doctor/through-daemon.js';
+import { askCarrier, type UssdAnswer } from '../doctor/ussd.js';
+import { whyNotUssd, whyNoUssd } from '../doctor/ussd-codes.js';
+import { OperatorError } from '../errors.js';
+import { createLog } from '../log.js';
+import { LinkLost } from '../serial/link.js';
+import { listSticks } from '../usb/sticks.js';
+
+/** Options that all of them take. */
+export interface CommonOptions {
+  /** The configuration that was named. */
+  config?: string;
+  json?: boolean;
+}
+
+const say = (text: string) => process.stdout.write(text);
+const sayJson = (value: unknown) => say(`${JSON.stringify(value, undefined, 2)}\n`);
+
+/** `simgate doctor`: exit code 1 when anything is an error. Throws `OperatorError`. */
+export async function doctor({
+  config,
+  json = false,
+  send,
+}: CommonOptions & { send?: string }): Promise<void> {
+  const report = await examineAll({
+    config,
+    sendTo: send,
+    env: process.env,
+    surroundings: ownSurroundings(),
+    // Standard output is the report's.
+    log: createLog({ level: 'warn', format: 'text', stream: process.stderr }),
+  });
+  if (json) sayJson(report);
+  else say(renderReport(report, process.stdout.isTTY && !process.env.NO_COLOR));
+  const all = [...report.findings, ...report.modems.flatMap(({ findings }) => findings)];
+  if (all.some(({ level }) => level === 'error')) process.exitCode = 1;
+}
+
+/** `simgate modems`. Throws `OperatorError`. */
+export async function modems({ config, json = false }: CommonOptions): Promise<void> {
+  const { socket } = readConfiguration(config, process.env);
+  const list = await orElse(
+    () => askForModems(socket),
+    async () => listModems(await listSticks(ownSurroundings().roots)),
+  );
+  if (json) sayJson(list);
+  else say(renderModemList(list));
+}
+
+/** `simgate ussd CODE`: exit code 1 when the carrier did not answer. Throws `OperatorError`. */
+export async function ussd(
+  code: string,
+  { config, json = false, modem }: CommonOptions & { modem?: string },
+): Promise<void> {
+  // What it may change is for the daemon's configuration to say.
+  const objection = whyNoUssd(code);
+  if (objection !== undefined) throw new OperatorError(objection);
+  const { socket } = readConfiguration(config, process.env);
+  const answer = await orElse(
+    () => askForUssd(socket, code, modem),
+    () => askCarrierDirectly(code, modem, config, ownSurroundings()),
+  );
+  if (json) sayJson(answer);
+  else if (answer.text !== undefined) say(`${answer.text}\n`);
+  else console.error(`simgate: ${answer.meaning}`);
+  if (answer.text === undefined) process.exitCode = 1;
+}
+
+/** Through the running daemon, else without one. */
+async function orElse<T>(throughDaemon: () => Promise<T>, directly: () => Promise<T>): Promise<T> {
+  try {
+    return await throughDaemon();
+  } catch (thrown) {
+    if (!(thrown instanceof NoDaemon)) throw thrown;
+    return directly();
+  }
+}
+
+async function askCarrierDirectly(
+  code: string,
+  name: string | undefined,
+  configFile: string | undefined,
+  surroundings: Surroundings,
+): Promise<UssdAnswer> {
+  const { config } = readConfiguration(configFile, process.env);
+  const objection = whyNotUssd(code, config?.control.ussdAllow ?? []);
+  if (objection !== undefined) throw new OperatorError(objection);
+  const targets = await targetsOf(config, await listSticks(surroundings.roots), surroundings);
+  const target = chooseModem(targets, name);
+  const { report, answered } = await reportTarget(target, surroundings, new Set());
+  const obstacle = report.findings.find(({ level }) => level === 'error');
+  if (answered === undefined || obstacle !== undefined)
+    throw new OperatorError(`modem "${target.name}": ${obstacle?.what ?? 'no modem answers AT'}`);
+  try {
+    return await withModem(answered.tty, target, (modem) =>
+      askCarrier(modem, code, new AbortController().signal),
+    );
+  } catch (thrown) {
+    if (!(thrown instanceof LinkLost || thrown instanceof AtLinkLost || thrown instanceof AtTimeout))
+      throw thrown;
+    throw new OperatorError(`modem "${target.name}" was lost: ${thrown.message}`, { cause: thrown });
+  }
+}

@@ -1,0 +1,37 @@
+import { isDeepStrictEqual } from 'node:util';
+import { type Config, loadConfig, loadSecrets, type Secrets } from '../config/config.js';
+
+/** The new configuration cannot be taken up; the old one stays in force as a whole. */
+export class ReloadError extends Error {
+  override readonly name = 'ReloadError';
+}
+
+/** What only a new process can do, by its keys. */
+const fixed: Readonly<Record<string, (config: Config) => unknown>> = {
+  state_dir: ({ stateDir }) => stateDir,
+  recovery_drop_dir: ({ recoveryDropDir }) => recoveryDropDir,
+  http: ({ http }) => http,
+  admin: ({ admin }) => admin,
+  'control.socket': ({ control }) => control.socket,
+  'journal.retention_days': ({ journal }) => journal.retentionDays,
+  'log.format': ({ log }) => log.format,
+  // All but the caps, which are asked for with each message.
+  '[[modem]]': ({ modems }) => modems.map((modem) => ({ ...modem, caps: undefined })),
+};
+
+/**
+ * Reads configuration and secrets anew, for a daemon that runs with `old`. Throws a `ConfigError` with all that is wrong, or a
+ * {@link ReloadError} naming what needs a restart: all or nothing.
+ */
+export function readAnew(old: Config, env: NodeJS.ProcessEnv): { config: Config; secrets: Secrets } {
+  const config = loadConfig(old.file, env);
+  const secrets = loadSecrets(config, env);
+  const changed = Object.entries(fixed).filter(([, part]) => !isDeepStrictEqual(part(old), part(config)));
+  if (changed.length > 0) {
+    const keys = changed.map(([key]) => key).join(', ');
+    throw new ReloadError(
+      `${old.file}: ${keys} cannot change while simgate runs: restart it. Nothing was changed`,
+    );
+  }
+  return { config, secrets };
+}

@@ -1,0 +1,85 @@
+import type { Clock } from '../clock/clock.js';
+import type { Config } from '../config/config.js';
+import type { Dispatch } from '../dispatch/dispatch.js';
+import { simKey } from '../dispatch/sim-budget.js';
+import type { JournalState } from '../journal/entries.js';
+import type { MetricsSnapshot } from '../metrics/snapshot.js';
+import type { Supervisor } from '../modem/supervisor.js';
+import type { Caps } from '../policy/sim-caps.js';
+import { version } from '../version.js';
+import type { Remembered } from './remembered.js';
+
+/** What a running daemon is made of, to be looked at. */
+export interface DaemonParts {
+  modems: readonly Supervisor[];
+  dispatch: Dispatch;
+  remembered: Remembered;
+  /** The configuration in force. */
+  config: () => Config;
+  clock: Clock;
+}
+
+const noCaps: Caps = { perDay: undefined, perMonth: undefined, recipientsPerMonth: undefined };
+
+/** The caps of the SIM in the modem of that name. */
+export function capsOf(config: Config, modem: string): Caps {
+  return config.modems.find(({ name }) => name === modem)?.caps ?? noCaps;
+}
+
+/** The state of the daemon as the admin listener shows it. */
+export function snapshotOf({ modems, dispatch, remembered: { journal }, clock }: DaemonParts): object {
+  const suspects = new Set(dispatch.suspects());
+  return {
+    version,
+    waiting: dispatch.waiting(),
+    clock: { is_set: clock.isSet(), ...clock.doubt() },
+    journal: journalAsJson(journal.state()),
+    modems: modems.map((modem) => {
+      const { name, phase, phaseSince, reason, device, manufacturer, model, operator, signalDbm, notices } =
+        modem.snapshot();
+      const phase_s = Math.round((performance.now() - phaseSince) / 1000);
+      return {
+        name,
+        phase,
+        phase_s,
+        reason,
+        device,
+        manufacturer,
+        model,
+        operator,
+        signal_dbm: signalDbm,
+        sim_suspect: suspects.has(name),
+        notices: (notices ?? []).map(({ sentence }) => sentence),
+      };
+    }),
+  };
+}
+
+/** The same as the metrics show it. */
+export function figuresOf({ modems, dispatch, remembered, config, clock }: DaemonParts): MetricsSnapshot {
+  const { journal, simCaps, hmac } = remembered;
+  const suspects = new Set(dispatch.suspects());
+  return {
+    waiting: dispatch.waiting(),
+    maxWaiting: config().message.maxWaiting,
+    clockIsSet: clock.isSet(),
+    journal: journal.state(),
+    modems: modems.map((modem) => {
+      const { name, phase, registration, signalDbm } = modem.snapshot();
+      const used = simCaps.used(simKey(modem, hmac));
+      return {
+        name,
+        phase,
+        registration,
+        signalDbm,
+        simSuspect: suspects.has(name),
+        caps: capsOf(config(), name),
+        used,
+      };
+    }),
+  };
+}
+
+function journalAsJson({ isOk, fault, droppedRows, skippedRefusals, pending }: JournalState): object {
+  return { ok: isOk, fault, dropped_rows: droppedRows, skipped_refusals: skippedRefusals, pending };
+}

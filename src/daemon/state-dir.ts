@@ -1,0 +1,103 @@
+import { mkdir, open, rm, stat } from 'node:fs/promises';
+import { connect, createServer, type Server } from 'node:net';
+import { Clock, type ClockOptions, clockFile } from '../clock/clock.js';
+
+/** The state directory cannot be used, or another daemon has it. */
+export class StateDirError extends Error {
+  override readonly name = 'StateDirError';
+}
+
+/** A held state directory. */
+export interface StateDir {
+  path: string;
+  /** The wall clock, as far as it can be trusted by what is noted here. */
+  clock: Clock;
+  release(): Promise<void>;
+}
+
+/**
+ * Makes and locks `path`, so that a second daemon never talks to the same modems. The lock is a listening Unix socket in it:
+ * it ends with its process, however that ends, and tells who holds it. Rejects with {@link StateDirError}.
+ */
+export async function openStateDir(
+  path: string,
+  clockOptions: Pick<ClockOptions, 'log' | 'isSynchronised' | 'settleMs'>,
+): Promise<StateDir> {
+  await mkdir(path, { recursive: true, mode: 0o700 }).catch((error: Error) => {
+    throw new StateDirError(`state_dir ${path} cannot be made: ${error.message}`);
+  });
+  await refuseRoot(path);
+  const lock = await lockDir(path);
+  const clock = await Clock.open({ ...clockOptions, file: clockFile(path) }).catch((error: Error) => {
+    throw new StateDirError(`state_dir ${path} cannot be written: ${error.message}`);
+  });
+  return {
+    path,
+    clock,
+    async release() {
+      await clock.close();
+      await new Promise((resolve) => lock.server.close(resolve));
+      await lock.directory.close();
+    },
+  };
+}
+
+/** What root made in the directory of the service's user, that user could not open afterwards. */
+async function refuseRoot(path: string): Promise<void> {
+  const { uid } = await stat(path);
+  if (process.geteuid?.() !== 0 || uid === 0) return;
+  throw new StateDirError(
+    `state_dir ${path} belongs to another user (uid ${uid}), and what root writes there that user could not read: start the service ` +
+      '(systemctl start simgate), or run "sudo -u simgate simgate serve"',
+  );
+}
+
+async function lockDir(path: string): Promise<{ server: Server; directory: { close(): Promise<void> } }> {
+  const directory = await open(path, 'r');
+  // Through the descriptor: a Unix socket's path may have 107 octets at most (unix(7)), a state directory more.
+  const socket = `/proc/self/fd/${directory.fd}/lock`;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return { server: await listen(socket), directory };
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      const holder = code === 'EADDRINUSE' ? await whoHolds(socket) : undefined;
+      if (code === 'EADDRINUSE' && holder === undefined && attempt < 3) {
+        // Left by a process that is gone.
+        const fault = await rm(socket, { force: true }).catch((thrown: Error) => thrown);
+        if (fault === undefined) continue;
+        await directory.close();
+        throw new StateDirError(`state_dir ${path} cannot be locked: ${fault.message}`);
+      }
+      await directory.close();
+      throw new StateDirError(
+        code === 'EADDRINUSE'
+          ? `state_dir ${path} is in use by another simgate (pid ${holder ?? 'unknown'}): stop it first, or give this one a state_dir of its own`
+          : `state_dir ${path} cannot be locked: ${message}`,
+      );
+    }
+  }
+}
+
+function listen(socket: string): Promise<Server> {
+  return new Promise((resolve, reject) => {
+    const server = createServer((connection) => connection.end(`${process.pid}\n`));
+    server.once('error', reject);
+    server.listen(socket, () => resolve(server));
+    server.unref();
+  });
+}
+
+/** The pid of whoever listens; undefined when nobody does. */
+function whoHolds(socket: string): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const connection = connect(socket);
+    let answer = '';
+    connection.setEncoding('utf8').on('data', (text: string) => {
+      answer += text;
+    });
+    connection.setTimeout(2_000, () => connection.destroy());
+    connection.once('error', () => resolve(undefined));
+    connection.once('connect', () => connection.once('close', () => resolve(answer.trim() || 'unknown')));
+  });
+}

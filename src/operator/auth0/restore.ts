@@ -1,0 +1,243 @@
+/** `simgate auth0 restore`: what a set-up has replaced, as it was before: a connection's options, or another's Action and provider. */
+
+import { resolve } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import type { Config } from '../../config/config.js';
+import { OperatorError } from '../../errors.js';
+import { keyId } from '../../secret/key-id.js';
+import { escapeControls } from '../../words/foreign.js';
+import { deployAction, deployVersion, shownAction, updateAction } from './action/deployment.js';
+import { putPhoneProvider } from './action/phone-provider.js';
+import { judgeConnection } from './check.js';
+import {
+  type ConnectionOptions,
+  chooseConnection,
+  listSmsConnections,
+  presentOptions,
+  type SmsConnection,
+} from './connection.js';
+import type { SavedOptions, SavedReplaced } from './folder.js';
+import { replaceOptions, signingKeyId, withSecret } from './legacy.js';
+import { type ManagementApi, ManagementError } from './management.js';
+import { diffOptions } from './options-diff.js';
+import { acceptedSecrets } from './secret.js';
+import { tell, type Workbench } from './setup.js';
+import { agrees, askFor } from './terminal.js';
+import { findAction } from './unified.js';
+import type { World } from './worlds.js';
+
+/** What the flags say. */
+export interface RestoreFlags {
+  connection?: string;
+  /** One of the saved files, else the newest that a setup saved. */
+  file?: string;
+  /** Overrides what was set up last. */
+  world?: World;
+  dryRun?: boolean;
+  yes?: boolean;
+}
+
+/** Puts back what the last set-up of the tenant replaced, in its world. Rejects with `ManagementError` or {@link OperatorError}. */
+export async function restore(api: ManagementApi, flags: RestoreFlags, bench: Workbench): Promise<void> {
+  const replaced = await bench.folder.savedReplaced(api.domain);
+  const named = replaced.find(
+    ({ file }) => flags.file !== undefined && resolve(flags.file) === resolve(file),
+  );
+  const world = flags.world ?? (await bench.folder.readSetup(api.domain))?.world;
+  if (named !== undefined) return restoreReplaced(api, named.saved, flags, bench);
+  if (flags.file !== undefined || world !== 'unified') return restoreOptions(api, flags, bench);
+  const [newest] = replaced;
+  if (newest === undefined)
+    throw new OperatorError(
+      `nothing of another's was replaced at ${api.domain} (none is saved in ${bench.folder.path}): --world legacy restores the options of a connection`,
+    );
+  await restoreReplaced(api, newest.saved, flags, bench);
+}
+
+/**
+ * The Action and the phone provider that a `--replace` has overwritten. Needs `read:actions`, `create:actions`, `update:actions`,
+ * `read:phone_providers` and `update:phone_providers`.
+ */
+async function restoreReplaced(
+  api: ManagementApi,
+  { domain, saved_at: savedAt, action, provider }: SavedReplaced,
+  flags: RestoreFlags,
+  { surroundings }: Workbench,
+): Promise<void> {
+  const { terminal, wait } = surroundings;
+  const say = (line: string) => terminal.say(line);
+  say(`What was there at ${domain} until ${savedAt}:`);
+  if (action !== undefined) say(`  Action ${shownAction(action)}: its former code and secrets`);
+  if (provider !== undefined) say(`  phone provider ${JSON.stringify(provider.name)}`);
+  if (!(await mayGoOn(api.domain, flags, surroundings))) return;
+  const present = action && (await findAction(api));
+  if (action !== undefined && present?.id !== action.id)
+    throw new OperatorError(
+      `the Action ${shownAction(action)} is not there any more: its code is in the saved file, to be pasted into the dashboard. Nothing was changed`,
+    );
+  // Asked first, so that leaving at the question leaves nothing half done.
+  const credentials = provider && (await credentialsOf(provider.name, surroundings));
+  if (action !== undefined) await restoreAction(api, action, say, wait);
+  if (provider === undefined || credentials === undefined) return;
+  await putPhoneProvider(api, provider, credentials);
+  say(`The phone provider is ${JSON.stringify(provider.name)} again.`);
+}
+
+/** What Auth0 has to be told to send through a provider of that name; it gives nothing of it back. */
+async function credentialsOf(
+  provider: string,
+  { env, terminal }: Workbench['surroundings'],
+): Promise<Record<string, string>> {
+  if (provider !== 'twilio') return {};
+  const given = env.TWILIO_AUTH_TOKEN || undefined;
+  const what = "Twilio's auth token, which Auth0 does not give back";
+  return { auth_token: given ?? (await askFor(terminal, what, 'TWILIO_AUTH_TOKEN', { isSecret: true })) };
+}
+
+type SavedAction = NonNullable<SavedReplaced['action']>;
+
+async function restoreAction(
+  api: ManagementApi,
+  action: SavedAction,
+  say: (line: string) => void,
+  wait: (ms: number) => Promise<void>,
+): Promise<void> {
+  const { id, code, version } = action;
+  if (version !== undefined) await restoreVersion(api, action, version, say, wait);
+  if (code === version?.code) return;
+  await updateAction(api, id, { code });
+  say(`The draft of the Action ${shownAction(action)} is as it was.`);
+  if (version === undefined)
+    say(`  It had not been deployed, so what runs is left as it is${secretsLost(action)}.`);
+}
+
+/** By its id, with its secrets; where Auth0 no longer has it, by its code. */
+async function restoreVersion(
+  api: ManagementApi,
+  action: SavedAction,
+  version: { id: string; code: string },
+  say: (line: string) => void,
+  wait: (ms: number) => Promise<void>,
+): Promise<void> {
+  try {
+    await deployVersion(api, action.id, version, wait);
+    say(`The Action ${shownAction(action)} runs its former version again, with its secrets.`);
+  } catch (error) {
+    if (!(error instanceof ManagementError) || error.status !== 404) throw error;
+    await updateAction(api, action.id, { code: version.code });
+    await deployAction(api, action.id, wait);
+    say(
+      `The Action ${shownAction(action)} runs its former code again. Auth0 has lost the version${secretsLost(action)}.`,
+    );
+  }
+}
+
+function secretsLost({ secret_names: names }: SavedAction): string {
+  return names.length > 0
+    ? `; its secrets (${names.map(escapeControls).join(', ')}) have to be entered again`
+    : '';
+}
+
+/**
+ * Puts a connection's options back; run again, what the set-up before replaced. What is there is saved first, so that this too can be
+ * undone with `--file`.
+ */
+async function restoreOptions(api: ManagementApi, flags: RestoreFlags, bench: Workbench): Promise<void> {
+  const { folder, config, surroundings } = bench;
+  const { terminal } = surroundings;
+  const known = (await folder.readSetup(api.domain))?.connection_id;
+  const connections = await listSmsConnections(api);
+  const wanted = flags.connection ?? connections.find(({ id }) => id === known)?.id;
+  const connection = await chooseConnection(connections, wanted, terminal);
+  const before = presentOptions(connection);
+  const chosen = await chooseSaved(api.domain, connection, flags.file, bench);
+  if (chosen === undefined) {
+    terminal.say('The options are as they were saved: nothing to restore.');
+    return;
+  }
+  const { saved, options, keepsSecret } = chosen;
+  terminal.say(`Options of "${connection.name}" (${connection.id}), back to ${saved.saved_at}:`);
+  for (const line of diffOptions(before, options)) terminal.say(`  ${line}`);
+  if (keepsSecret) terminal.say('  The secret stays the one in force: the saved one has been changed since.');
+  if (options.provider === 'sms_gateway') warnOfBreaking({ ...connection, options }, config, bench);
+  if (!(await mayGoOn(api.domain, flags, surroundings))) return;
+  const place = { folder, now: surroundings.now(), before: 'restore' as const };
+  await replaceOptions(api, connection, options, place, (line) => terminal.say(line));
+}
+
+async function mayGoOn(
+  domain: string,
+  flags: RestoreFlags,
+  { terminal }: Workbench['surroundings'],
+): Promise<boolean> {
+  if (!flags.dryRun && (await agrees(terminal, `Restore it at ${domain}?`, flags.yes === true))) return true;
+  terminal.say(`Nothing was changed${flags.dryRun ? ' (--dry-run)' : ''}.`);
+  return false;
+}
+
+/** Says what this daemon would refuse of a gateway that is about to come back; it may be another one, so nothing is forbidden. */
+function warnOfBreaking(connection: SmsConnection, config: Config, { surroundings }: Workbench): void {
+  const secrets = acceptedSecrets(config, surroundings.env);
+  const id = signingKeyId(connection);
+  const secret = secrets.find(({ key }) => keyId(key) === id) ?? secrets[0];
+  const wrong = judgeConnection(connection, config, secret).filter(({ level }) => level === 'error');
+  if (wrong.length === 0) return;
+  surroundings.terminal.say('If that gateway is this one, it would break every login:');
+  tell(
+    wrong.map(({ level, check, what }) => ({ level, check, what })),
+    surroundings,
+  );
+}
+
+interface Chosen {
+  saved: SavedOptions;
+  /** What is to be put back of it. */
+  options: ConnectionOptions;
+  keepsSecret: boolean;
+}
+
+/** Undefined when nothing that is saved differs from what is there. */
+async function chooseSaved(
+  domain: string,
+  connection: SmsConnection,
+  file: string | undefined,
+  bench: Workbench,
+): Promise<Chosen | undefined> {
+  const { folder } = bench;
+  const { id, name } = connection;
+  const all = (await folder.savedOptions(id)).filter(({ saved }) => saved.domain === domain);
+  const wanted = all.filter((one) =>
+    file === undefined ? one.saved.before === 'setup' : resolve(file) === resolve(one.file),
+  );
+  if (wanted.length === 0)
+    throw new OperatorError(
+      file === undefined
+        ? `no options of "${name}" at ${domain} are saved in ${folder.path}`
+        : `${file} holds no options of "${name}" at ${domain}: there are ${all.map((one) => one.file).join(', ') || 'none'}`,
+    );
+  const chosen = await Promise.all(wanted.map(({ saved }) => withSecretInForce(saved, connection, bench)));
+  return chosen.find(({ options }) => !isDeepStrictEqual(presentOptions(connection), options));
+}
+
+/**
+ * The saved options; where they lead to this very gateway, by their URL or by a secret that a rotation here has ended, with the secret
+ * that the daemon accepts today: the saved one would lock everybody out.
+ */
+async function withSecretInForce(
+  saved: SavedOptions,
+  connection: SmsConnection,
+  { config, folder, surroundings }: Workbench,
+): Promise<Chosen> {
+  const { options } = saved;
+  const signedWith = signingKeyId({ ...connection, options });
+  const urls = [presentOptions(connection).gateway_url, (await folder.readSetup(saved.domain))?.gateway_url];
+  const wasOurs = signedWith !== undefined && (await folder.readRetired()).includes(signedWith);
+  const leadsHere = options.provider === 'sms_gateway' && (wasOurs || urls.includes(options.gateway_url));
+  if (!leadsHere || Object(options.gateway_authentication) !== options.gateway_authentication)
+    return { saved, options, keepsSecret: false };
+  const secrets = acceptedSecrets(config, surroundings.env);
+  const present = signingKeyId(connection);
+  const inForce = secrets.find(({ key }) => keyId(key) === present) ?? secrets[0];
+  const kept = withSecret(options, inForce.text, config.auth0.secretBase64Encoded);
+  return { saved, options: kept, keepsSecret: !isDeepStrictEqual(kept, options) };
+}

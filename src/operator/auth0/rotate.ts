@@ -1,0 +1,184 @@
+/** `simgate auth0 rotate`: finds out whom the new secret is for, and turns the wheel of rotation.ts. */
+
+import { OperatorError } from '../../errors.js';
+import { keyId } from '../../secret/key-id.js';
+import { escapeControls } from '../../words/foreign.js';
+import { listActions, readAction } from './action/deployment.js';
+import { isWrittenBySimgate } from './action/source.js';
+import {
+  chooseConnection,
+  listSmsConnections,
+  presentOptions,
+  readConnection,
+  type SmsConnection,
+} from './connection.js';
+import { type RotationRecord, worldNames } from './folder.js';
+import { replaceOptions, signingKeyId, withSecret } from './legacy.js';
+import { type ManagementApi, ManagementError } from './management.js';
+import { describeStep, type RotationTarget, rotate } from './rotation.js';
+import { configuredSecret } from './secret.js';
+import type { Workbench } from './setup.js';
+import { setUnifiedSecret } from './unified.js';
+import { findWorld, type World } from './worlds.js';
+
+/** What the flags say. */
+export interface RotateFlags {
+  connection?: string;
+  world?: World;
+  /** Longest wait for a login with the new secret, in minutes. */
+  wait: number;
+  /** Whether what shares the secret gets the new one too. */
+  all?: boolean;
+}
+
+/** Begins a rotation, or goes on with the one that is noted. Rejects with `ManagementError` or {@link OperatorError}. */
+export async function rotateSecret(api: ManagementApi, flags: RotateFlags, bench: Workbench): Promise<void> {
+  const { config, folder, daemon, surroundings } = bench;
+  const { terminal, wait, clock, now } = surroundings;
+  const begun = await folder.readRotation();
+  if (begun !== undefined && begun.domain !== api.domain)
+    throw new OperatorError(
+      `a rotation is under way for ${begun.domain}: finish it, or give it up with --forget`,
+    );
+  const target = begun ?? (await findTarget(api, flags, bench));
+  const say = (line: string) => terminal.say(line);
+  await rotate(
+    {
+      config,
+      folder,
+      daemon,
+      tellAuth0: (secret) => tellAuth0(api, target, secret, bench),
+      patienceMs: flags.wait * 60_000,
+      say,
+      wait,
+      clock,
+      now,
+    },
+    target,
+  );
+}
+
+/** How far a rotation has come, for people. */
+export function describeRotation(record: RotationRecord | undefined): string[] {
+  if (record === undefined) return ['No rotation is under way.'];
+  return [
+    `A rotation for ${record.domain} is under way since ${record.begun_at}: ${describeStep(record)}.`,
+    'The same command without --status goes on with it.',
+  ];
+}
+
+/** Looks at Auth0 before anything is made, so that a tenant that is not set up, or one that would lose logins, is told at once. */
+async function findTarget(api: ManagementApi, flags: RotateFlags, bench: Workbench): Promise<RotationTarget> {
+  const { folder, surroundings } = bench;
+  const setup = await folder.readSetup(api.domain);
+  const connections = await listSmsConnections(api);
+  const wanted = flags.connection ?? connections.find(({ id }) => id === setup?.connection_id)?.id;
+  const world = flags.world ?? (await findWorld(api, connections, wanted)).world ?? setup?.world;
+  if (world === undefined)
+    throw new OperatorError(
+      `which world the tenant lives in cannot be told: name it with --world ${worldNames.join('|')}`,
+    );
+  let target: RotationTarget = { domain: api.domain, world };
+  let gatewayUrl: unknown = setup?.gateway_url;
+  if (world === 'legacy') {
+    const connection = await chooseConnection(connections, wanted, surroundings.terminal);
+    const options = presentOptions(connection);
+    withSecret(options, '');
+    gatewayUrl = options.gateway_url;
+    target = { ...target, connection_id: connection.id };
+  }
+  const sharers = await findSharers(api, target, connections, gatewayUrl, bench);
+  if (sharers.length > 0 && !flags.all)
+    throw new OperatorError(
+      `${sharers.map(({ name }) => name).join(' and ')} would be locked out: the same secret is used there. ` +
+        '--all gives the new one to all of them. Nothing was changed',
+    );
+  for (const { name } of sharers) surroundings.terminal.say(`The new secret goes to ${name}, too.`);
+  return sharers.length === 0 ? target : { ...target, also: sharers.map(({ key }) => key) };
+}
+
+/** Who else signs with the secret. */
+interface Sharer {
+  /** As in `also` of the record. */
+  key: string;
+  /** For people. */
+  name: string;
+}
+
+/** The Action in a rotation's `also`. */
+const actionKey = 'action';
+
+/**
+ * Everything else in this tenant that signs with the present secret, or leads to the same gateway where its secret is not shown. Throws
+ * {@link OperatorError} for another tenant that was set up from here, for nobody can tell that one from this run.
+ */
+async function findSharers(
+  api: ManagementApi,
+  target: RotationTarget,
+  connections: readonly SmsConnection[],
+  gatewayUrl: unknown,
+  { config, folder, surroundings }: Workbench,
+): Promise<Sharer[]> {
+  const others = (await folder.readSetups()).filter(({ domain }) => domain !== api.domain);
+  if (others.length > 0)
+    throw new OperatorError(
+      `the tenant ${others.map(({ domain }) => domain).join(', ')} was set up from here with the same secret, and would be locked out. Where it no ` +
+        `longer uses this gateway, remove its setup….json in ${folder.path}; else change the secret by hand (docs/operations.md). Nothing was changed`,
+    );
+  const present = keyId(configuredSecret(config, surroundings.env).key);
+  const sharers = connections
+    .filter((connection) => connection.id !== target.connection_id && signs(connection, present, gatewayUrl))
+    .map(({ id, name }) => ({
+      key: id,
+      name: `the connection "${escapeControls(name)}" (${escapeControls(id)})`,
+    }));
+  if (target.world === 'legacy' && (await hasActionFor(api, gatewayUrl, surroundings)))
+    sharers.push({ key: actionKey, name: 'the Action for phone messages' });
+  return sharers;
+}
+
+function signs(connection: SmsConnection, present: string, gatewayUrl: unknown): boolean {
+  const { options } = connection;
+  if (options?.provider !== 'sms_gateway') return false;
+  const id = signingKeyId(connection);
+  return id === undefined ? options.gateway_url === gatewayUrl : id === present;
+}
+
+/** Whether an Action of simgate's posts to the same gateway. Its secret cannot be read. */
+async function hasActionFor(
+  api: ManagementApi,
+  gatewayUrl: unknown,
+  { terminal }: Workbench['surroundings'],
+): Promise<boolean> {
+  try {
+    const listed = await listActions(api);
+    const actions = await Promise.all(listed.map(({ id }) => readAction(api, id)));
+    const codes = actions.flatMap(({ deployed_version: version }) => version?.code ?? []);
+    return codes.some(
+      (code) => isWrittenBySimgate(code) && code.includes(JSON.stringify(gatewayUrl).slice(1, -1)),
+    );
+  } catch (error) {
+    if (!(error instanceof ManagementError) || (error.status !== 403 && error.status !== 404)) throw error;
+    terminal.say(`Whether an Action signs with the same secret was not looked at: ${error.message}`);
+    return false;
+  }
+}
+
+/** The one that is meant first, then those that share its secret. A run that was stopped in between tells them all again. */
+async function tellAuth0(
+  api: ManagementApi,
+  { world, connection_id: id, also = [] }: RotationTarget,
+  secret: string,
+  { surroundings }: Workbench,
+): Promise<void> {
+  const say = (line: string) => surroundings.terminal.say(`     ${line}`);
+  for (const key of [world === 'unified' ? actionKey : id!, ...also]) {
+    if (key === actionKey) {
+      await setUnifiedSecret(api, secret, say, { wait: surroundings.wait });
+      continue;
+    }
+    const connection = await readConnection(api, key);
+    // Nothing is saved here: the options of before have a secret that is about to end.
+    await replaceOptions(api, connection, withSecret(presentOptions(connection), secret), undefined, say);
+  }
+}

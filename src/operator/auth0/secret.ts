@@ -1,0 +1,90 @@
+/** The secret that Auth0 signs with: made, kept in its file, and told apart without being shown. */
+
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { type Config, loadSecrets } from '../../config/config.js';
+import { OperatorError } from '../../errors.js';
+import { createPrivateFile, type FileRights, readPrivateFile } from '../../secret/private-file.js';
+
+/** The user's group under which the service of systemd/simgate.service runs. */
+const serviceGroup = 'simgate';
+/** RFC 7518 3.2 asks for as many octets as the hash of HS256 has. */
+const generatedOctets = 32;
+
+/** A key of HS256, and how Auth0 is told of it. */
+export interface AuthSecret {
+  key: Uint8Array;
+  /** What goes into `gateway_authentication.secret`: base64url (RFC 4648 5) without padding when `secret_base64_encoded`, else the key's text. */
+  text: string;
+}
+
+/** 256 random bits as base64url: a good text, and the base64url form of a good key. */
+export function generateSecret(): string {
+  return randomBytes(generatedOctets).toString('base64url');
+}
+
+/** The octets that the text of a secret stands for. */
+export function keyOf(text: string, isBase64Encoded: boolean): Uint8Array {
+  return new Uint8Array(Buffer.from(text, isBase64Encoded ? 'base64url' : 'utf8'));
+}
+
+/** The secret as configured; all that `check-config` says of it holds. Throws `ConfigError`. */
+export function configuredSecret(config: Config, env: NodeJS.ProcessEnv): AuthSecret {
+  return acceptedSecrets(config, env)[0];
+}
+
+/** As {@link configuredSecret}, and after it the one before the last rotation, where it still counts. */
+export function acceptedSecrets(config: Config, env: NodeJS.ProcessEnv): [AuthSecret, ...AuthSecret[]] {
+  const { current, previous } = loadSecrets(config, env);
+  const encoding = config.auth0.secretBase64Encoded ? 'base64url' : 'utf8';
+  const toldAs = (key: Uint8Array) => ({ key, text: Buffer.from(key).toString(encoding) });
+  return [toldAs(current), ...(previous === undefined ? [] : [toldAs(previous)])];
+}
+
+/** Where a file may be made, and for whom. */
+export interface SecretPlace {
+  uid: number;
+  gid: number;
+  /** group(5). */
+  groupFile: string;
+}
+
+/**
+ * Who may read a secret file that is made anew. Root makes it `root:simgate` 0640, so that the service reads it and cannot change it;
+ * anybody else, and root without that group, makes it their own, 0600.
+ */
+export function secretRights({ uid, gid, groupFile }: SecretPlace): FileRights {
+  const group = uid === 0 ? groupId(groupFile, serviceGroup) : undefined;
+  return group === undefined ? { uid, gid, mode: 0o600 } : { uid, gid: group, mode: 0o640 };
+}
+
+function groupId(groupFile: string, name: string): number | undefined {
+  const line = readFileSync(groupFile, 'utf8')
+    .split('\n')
+    .find((entry) => entry.startsWith(`${name}:`));
+  const gid = Number(line?.split(':')[2]);
+  return line !== undefined && Number.isSafeInteger(gid) ? gid : undefined;
+}
+
+/** Whether the configuration names a secret file that is not there, or is empty: one that setup may fill. */
+export async function lacksSecret(config: Config, env: NodeJS.ProcessEnv): Promise<boolean> {
+  const { secretFile } = config.auth0;
+  if (secretFile !== undefined) return ((await readPrivateFile(secretFile)) ?? '').trim() === '';
+  if (env.SIMGATE_AUTH0_SECRET !== undefined) return false;
+  throw new OperatorError(
+    `${config.file} names no auth0.secret_file: add it, as secret_file = "/etc/simgate/auth0-secret", and setup makes the file`,
+  );
+}
+
+/** Fills the secret file that {@link lacksSecret}. Says where and for whom, never what. */
+export async function makeSecret(
+  config: Config,
+  place: SecretPlace,
+): Promise<{ file: string; rights: FileRights }> {
+  const file = config.auth0.secretFile;
+  if (file === undefined) throw new OperatorError(`${config.file} names no auth0.secret_file`);
+  const rights = secretRights(place);
+  if (!(await createPrivateFile(file, `${generateSecret()}\n`, rights)))
+    throw new OperatorError(`${file} is there but empty: remove it, and setup makes it anew`);
+  return { file, rights };
+}

@@ -1,0 +1,297 @@
+/** `simgate auth0 setup`: from a tenant and a configuration to a gateway that Auth0 uses. */
+
+import type { Config } from '../../config/config.js';
+import { NoDaemon } from '../../control/client.js';
+import type { Finding } from '../../doctor/finding.js';
+import { OperatorError } from '../../errors.js';
+import { keyId } from '../../secret/key-id.js';
+import { judgeMessage, judgeName, judgePhoneTemplates, judgeToggles } from './check.js';
+import {
+  type ConnectionOptions,
+  chooseConnection,
+  concerned,
+  listSmsConnections,
+  presentOptions,
+  type SmsConnection,
+} from './connection.js';
+import type { DaemonLink } from './daemon.js';
+import { type Auth0Folder, worldNames } from './folder.js';
+import { isLocalOnly, judgeGatewayUrl, type Probe, probeGateway } from './gateway-url.js';
+import { gatewayOptions, replaceOptions } from './legacy.js';
+import type { ManagementApi } from './management.js';
+import { diffOptions } from './options-diff.js';
+import {
+  type AuthSecret,
+  configuredSecret,
+  generateSecret,
+  keyOf,
+  lacksSecret,
+  makeSecret,
+} from './secret.js';
+import type { Surroundings } from './surroundings.js';
+import { agrees, askFor, choose } from './terminal.js';
+import { deployUnified, describePlan, type Replaced, unifiedOptions, unifiedSteps } from './unified.js';
+import { describeWorld, findWorld, type World } from './worlds.js';
+
+/** What the flags say. */
+export interface SetupFlags {
+  connection?: string;
+  gatewayUrl?: string;
+  /** Overrides what was found out. */
+  world?: World;
+  dryRun?: boolean;
+  yes?: boolean;
+  /** In the unified world: whether to create the Action, else to print it. */
+  deploy?: boolean;
+  /** In the unified world: whether to replace another's Action or provider. */
+  replace?: boolean;
+  /** Whether to go on with a gateway URL that Auth0 cannot reach, or that does not answer as simgate. */
+  anyway?: boolean;
+}
+
+/** All that a command of this family works with. */
+export interface Workbench {
+  config: Config;
+  folder: Auth0Folder;
+  daemon: DaemonLink;
+  surroundings: Surroundings;
+}
+
+const nextStep = 'Next: `simgate auth0 test +49…` with your own number.';
+
+/** Findings as lines: nothing for those that are well, unless `isFull`. */
+export function tell(findings: readonly Finding[], { terminal }: Surroundings, isFull = false): void {
+  for (const { level, what, remedy } of findings) {
+    if (level === 'ok' && !isFull) continue;
+    terminal.say(`${level}: ${what}`);
+    if (remedy !== undefined) terminal.say(`  → ${remedy}`);
+  }
+}
+
+/** Sets up whichever world the tenant lives in. Rejects with `ManagementError` or {@link OperatorError}, having said what was done. */
+export async function setUp(api: ManagementApi, flags: SetupFlags, bench: Workbench): Promise<void> {
+  const { surroundings, folder } = bench;
+  const { terminal } = surroundings;
+  if ((await folder.readRotation()) !== undefined)
+    throw new OperatorError(
+      'a rotation of the secret is under way: finish it first with `simgate auth0 rotate`',
+    );
+  const connections = await listSmsConnections(api);
+  const wanted = flags.connection ?? (await folder.readSetup(api.domain))?.connection_id;
+  const report = await findWorld(api, connections, wanted);
+  for (const line of describeWorld(report)) terminal.say(line);
+  // Who says --deploy knows which one is meant, where the tenant does not tell.
+  const meant = flags.world ?? report.world ?? (flags.deploy ? 'unified' : undefined);
+  const world = meant ?? ((await choose(terminal, 'world', worldNames, '--world')) as World);
+  if (report.isSure && world !== report.world)
+    terminal.say(
+      `warning: the tenant says otherwise than --world ${world}: what is set up may never be used`,
+    );
+  if (world === 'unified') return setUpUnified(api, connections, flags, bench);
+  if (flags.deploy || flags.replace)
+    throw new OperatorError(
+      `--${flags.deploy ? 'deploy' : 'replace'} is for the unified phone experience, and this tenant's connection sends by itself ` +
+        `(legacy gateway${report.isSure ? '' : ', inferred'}): leave it out, or say --world unified. Nothing was changed`,
+    );
+  await setUpLegacy(api, connections, flags, bench);
+}
+
+async function setUpLegacy(
+  api: ManagementApi,
+  connections: readonly SmsConnection[],
+  flags: SetupFlags,
+  bench: Workbench,
+): Promise<void> {
+  const { config, surroundings, folder } = bench;
+  const { terminal } = surroundings;
+  const known = (await folder.readSetup(api.domain))?.connection_id;
+  const wanted = flags.connection ?? connections.find(({ id }) => id === known)?.id;
+  const connection = await chooseConnection(connections, wanted, terminal);
+  const before = presentOptions(connection);
+  const gatewayUrl = await chooseGatewayUrl(api.domain, flags, before.gateway_url, bench);
+  tell([...judgeName(connection), ...judgeMessage(connection, config)], surroundings);
+  const settings = (secret: string) => {
+    const { subject, audience, secretBase64Encoded } = config.auth0;
+    return gatewayOptions(before, { gatewayUrl, subject, audience, secretBase64Encoded, secret });
+  };
+  const held = await heldSecret(bench);
+  terminal.say(`Options of the connection "${connection.name}" (${connection.id}):`);
+  const differences = diffOptions(before, settings(held?.text ?? ''));
+  for (const line of differences.length > 0 ? differences : ['nothing to change']) terminal.say(`  ${line}`);
+  const probe = await probeFirst(gatewayUrl, held, flags, bench);
+  if (differences.length > 0) {
+    if (!(await mayGoOn(`Change them at ${api.domain}?`, flags, surroundings))) return;
+    const secret = await secretOfBoth(gatewayUrl, held, probe, flags, bench);
+    await sendOptions(api, connection, settings(secret.text), bench);
+  } else if (flags.dryRun) return;
+  await folder.writeSetup({
+    version: 1,
+    domain: api.domain,
+    world: 'legacy',
+    connection_id: connection.id,
+    connection_name: connection.name,
+    gateway_url: gatewayUrl,
+  });
+  terminal.say(nextStep);
+}
+
+function sendOptions(
+  api: ManagementApi,
+  connection: SmsConnection,
+  options: ConnectionOptions,
+  { folder, surroundings }: Workbench,
+): Promise<void> {
+  const place = { folder, now: surroundings.now(), before: 'setup' as const };
+  return replaceOptions(api, connection, options, place, (line) => surroundings.terminal.say(line));
+}
+
+async function setUpUnified(
+  api: ManagementApi,
+  connections: readonly SmsConnection[],
+  flags: SetupFlags,
+  bench: Workbench,
+): Promise<void> {
+  const { config, surroundings, folder } = bench;
+  const { terminal } = surroundings;
+  const gatewayUrl = await chooseGatewayUrl(api.domain, flags, undefined, bench);
+  tell(await judgePhoneTemplates(api, config), surroundings);
+  const options = unifiedOptions(config, gatewayUrl);
+  const say = (line: string) => terminal.say(line);
+  const control = { replacesOthers: flags.replace === true, wait: surroundings.wait };
+  if (flags.deploy) {
+    say(`Action and phone provider at ${api.domain}:`);
+    for (const line of await describePlan(api, options, control)) say(`  ${line}`);
+  }
+  const held = await heldSecret(bench);
+  const probe = await probeFirst(gatewayUrl, held, flags, bench);
+  const toggles = () => tell(judgeToggles(concerned(connections, flags.connection)), surroundings);
+  if (flags.deploy && !(await mayGoOn(`Create and deploy them at ${api.domain}?`, flags, surroundings)))
+    return toggles();
+  if (flags.dryRun) {
+    say(unifiedSteps(options));
+    return toggles();
+  }
+  const secret = await secretOfBoth(gatewayUrl, held, probe, flags, bench);
+  const now = surroundings.now();
+  const save = (replaced: Replaced) =>
+    folder.saveReplaced({ version: 1, domain: api.domain, saved_at: now.toISOString(), ...replaced }, now);
+  if (flags.deploy) await deployUnified(api, options, secret.text, say, { ...control, save });
+  else say(unifiedSteps(options));
+  toggles();
+  await folder.writeSetup({ version: 1, domain: api.domain, world: 'unified', gateway_url: gatewayUrl });
+  say(nextStep);
+}
+
+/** From the flag, what Auth0 has, what was set up before, or a person; one that cannot work throws {@link OperatorError}. */
+async function chooseGatewayUrl(
+  domain: string,
+  flags: SetupFlags,
+  atAuth0: unknown,
+  { folder, surroundings }: Workbench,
+): Promise<string> {
+  const url =
+    flags.gatewayUrl ??
+    (typeof atAuth0 === 'string' ? atAuth0 : undefined) ??
+    (await folder.readSetup(domain))?.gateway_url ??
+    (await askFor(
+      surroundings.terminal,
+      'the URL under which Auth0 reaches this gateway, as https://sms.example.com/sms',
+      '--gateway-url',
+    ));
+  const findings = judgeGatewayUrl(url);
+  const obstacle = findings.find(({ level }) => level === 'error');
+  if (obstacle !== undefined) throw new OperatorError(`${obstacle.what}: ${obstacle.remedy ?? ''}`);
+  tell(findings, surroundings);
+  if (isLocalOnly(url) && !flags.anyway && !flags.dryRun)
+    throw new OperatorError(
+      `${url} is known in a local network only, so Auth0 could not post to it: give the URL that the internet has, ` +
+        'or say --anyway. Nothing was changed',
+    );
+  return url;
+}
+
+/** The secret that is configured; undefined when there is none yet. */
+async function heldSecret({ config, surroundings: { env } }: Workbench): Promise<AuthSecret | undefined> {
+  return (await lacksSecret(config, env)) ? undefined : configuredSecret(config, env);
+}
+
+/**
+ * Asks the gateway before anything is changed, and throws {@link OperatorError} when it is not simgate that answers, unless it was only
+ * to be looked at. One that refuses the token may hold an older secret, or wait for a first one: {@link secretOfBoth} sees to that.
+ */
+async function probeFirst(
+  gatewayUrl: string,
+  held: AuthSecret | undefined,
+  flags: SetupFlags,
+  { config, surroundings }: Workbench,
+): Promise<Probe> {
+  const key = held?.key ?? keyOf(generateSecret(), false);
+  const probe = await probeGateway(gatewayUrl, config, key, surroundings);
+  const { level, what, remedy } = probe.finding;
+  if (!probe.isSimgate && !flags.dryRun && !flags.anyway) {
+    const first = held === undefined ? `. The daemon needs its secret before it starts: ${secretHint}` : '';
+    throw new OperatorError(`${what}: ${remedy}. Nothing was changed; --anyway goes on all the same${first}`);
+  }
+  // What is said of a key that was made up for this says nothing of the daemon's.
+  const isTold = !probe.isSimgate || (held !== undefined && (level === 'ok' || flags.dryRun));
+  if (isTold) tell([probe.finding], surroundings, true);
+  return probe;
+}
+
+const secretHint = '`sudo simgate setup` makes one, and so does the command in docs/install.md';
+
+/** The secret that a running daemon has taken and that proves itself at the gateway; a new one where there was none. Throws {@link OperatorError}. */
+async function secretOfBoth(
+  gatewayUrl: string,
+  held: AuthSecret | undefined,
+  probe: Probe,
+  flags: SetupFlags,
+  bench: Workbench,
+): Promise<AuthSecret> {
+  const secret = held ?? (await newSecret(bench));
+  await tellDaemon(secret, bench);
+  if (!probe.isSimgate || (held !== undefined && probe.finding.level === 'ok')) return secret;
+  const { finding } = await probeGateway(gatewayUrl, bench.config, secret.key, bench.surroundings);
+  if (finding.level !== 'ok' && !flags.anyway)
+    throw new OperatorError(
+      `${finding.what}: ${finding.remedy}. Nothing was changed at Auth0; --anyway goes on all the same`,
+    );
+  tell([finding], bench.surroundings, true);
+  return secret;
+}
+
+/** False when it is only looked at, or the person does not agree; both are said. */
+async function mayGoOn(question: string, flags: SetupFlags, { terminal }: Surroundings): Promise<boolean> {
+  if (flags.dryRun) {
+    terminal.say('Nothing was changed (--dry-run).');
+    return false;
+  }
+  if (await agrees(terminal, question, flags.yes === true)) return true;
+  terminal.say('Nothing was changed.');
+  return false;
+}
+
+async function newSecret({ config, surroundings }: Workbench): Promise<AuthSecret> {
+  const { file, rights } = await makeSecret(config, surroundings.place);
+  const whose = rights.mode === 0o640 ? 'root writes and group simgate reads it' : 'its owner only reads it';
+  surroundings.terminal.say(`A new secret is in ${file} (mode ${rights.mode.toString(8)}: ${whose}).`);
+  return configuredSecret(config, surroundings.env);
+}
+
+/** Has a running daemon take the secret before Auth0 signs with it. */
+async function tellDaemon(secret: AuthSecret, { daemon, surroundings }: Workbench): Promise<void> {
+  const isTold = async () => (await daemon.acceptedKeys()).current.keyId === keyId(secret.key);
+  try {
+    if (await isTold()) return;
+    await daemon.reload();
+    if (!(await isTold()))
+      throw new OperatorError(
+        'the running daemon does not take the secret of its file: restart it, then run this again. Nothing was changed at Auth0',
+      );
+  } catch (thrown) {
+    if (!(thrown instanceof NoDaemon)) throw thrown;
+    surroundings.terminal.say(
+      'No daemon runs yet: start it before the first login (sudo systemctl start simgate).',
+    );
+  }
+}

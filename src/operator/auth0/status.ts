@@ -1,0 +1,67 @@
+/** `simgate auth0 check`: looks at the tenant, the configuration, the daemon and the gateway's URL, and changes nothing. */
+
+import { error, type Finding } from '../../doctor/finding.js';
+import {
+  checkUnified,
+  judgeConnection,
+  judgeDaemon,
+  judgePhoneTemplates,
+  judgeToggles,
+  judgeWorld,
+} from './check.js';
+import {
+  chooseConnection,
+  concerned,
+  listSmsConnections,
+  presentOptions,
+  type SmsConnection,
+} from './connection.js';
+import { judgeGatewayUrl, probeGateway } from './gateway-url.js';
+import type { ManagementApi } from './management.js';
+import { configuredSecret } from './secret.js';
+import type { Workbench } from './setup.js';
+import { unifiedOptions } from './unified.js';
+import { findWorld, type World } from './worlds.js';
+
+/** What the flags say. */
+export interface CheckFlags {
+  connection?: string;
+  gatewayUrl?: string;
+  world?: World;
+}
+
+/** Everything that was found. Rejects with `ManagementError`, `ConfigError` or `OperatorError`. */
+export async function checkAll(api: ManagementApi, flags: CheckFlags, bench: Workbench): Promise<Finding[]> {
+  const { config, daemon, folder, surroundings } = bench;
+  const secret = configuredSecret(config, surroundings.env);
+  const setup = await folder.readSetup(api.domain);
+  const connections = await listSmsConnections(api);
+  const report = await findWorld(api, connections, flags.connection ?? setup?.connection_id);
+  const world = flags.world ?? report.world ?? setup?.world;
+  if (world === undefined)
+    return [error('auth0_world', report.evidence.join('; '), 'name it: --world legacy, or --world unified')];
+  const findings = [judgeWorld(report, world, setup?.world)];
+  let gatewayUrl = flags.gatewayUrl ?? setup?.gateway_url;
+  if (world === 'legacy') {
+    const wanted = flags.connection ?? knownName(connections, setup?.connection_id);
+    const connection = await chooseConnection(connections, wanted, surroundings.terminal);
+    const { gateway_url: atAuth0 } = presentOptions(connection);
+    findings.push(...judgeConnection(connection, config, secret));
+    if (typeof atAuth0 === 'string') gatewayUrl = atAuth0;
+  } else if (gatewayUrl === undefined) {
+    findings.push(error('auth0_gateway_url', 'the gateway URL is not known', 'name it: --gateway-url'));
+  } else {
+    findings.push(...judgeGatewayUrl(gatewayUrl));
+    findings.push(...(await checkUnified(api, unifiedOptions(config, gatewayUrl))));
+    findings.push(...judgeToggles(concerned(connections, flags.connection)));
+    findings.push(...(await judgePhoneTemplates(api, config)));
+  }
+  findings.push(await judgeDaemon(daemon, secret));
+  if (gatewayUrl !== undefined && URL.canParse(gatewayUrl))
+    findings.push((await probeGateway(gatewayUrl, config, secret.key, surroundings)).finding);
+  return findings;
+}
+
+function knownName(connections: readonly SmsConnection[], id: string | undefined): string | undefined {
+  return connections.find((connection) => connection.id === id)?.name;
+}

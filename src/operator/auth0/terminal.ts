@@ -1,0 +1,95 @@
+/** A person at a terminal, or the lack of one. */
+
+import { createInterface } from 'node:readline/promises';
+import { Writable } from 'node:stream';
+import { OperatorError } from '../../errors.js';
+
+/** How the commands talk with who started them. */
+export interface Terminal {
+  /** Whether somebody can be asked. */
+  readonly isInteractive: boolean;
+  say(line: string): void;
+  /** Rejects with {@link OperatorError} when the person leaves instead. */
+  ask(question: string): Promise<string>;
+  /** As {@link ask}, and what is typed is not shown. */
+  askSecret(question: string): Promise<string>;
+}
+
+/** Standard input and output. */
+export function ownTerminal(): Terminal {
+  const { stdin, stdout } = process;
+  return {
+    isInteractive: stdin.isTTY && stdout.isTTY,
+    say: (line) => void stdout.write(`${line}\n`),
+    ask: (question) => readAnswer(stdout, question),
+    async askSecret(question) {
+      stdout.write(question);
+      const answer = await readAnswer(new Writable({ write: (_chunk, _encoding, done) => done() }), '');
+      stdout.write('\n');
+      return answer;
+    },
+  };
+}
+
+/** What is typed is shown on `output`. */
+async function readAnswer(output: NodeJS.WritableStream, question: string): Promise<string> {
+  const lines = createInterface({ input: process.stdin, output, terminal: true });
+  let isOver = false;
+  const left = new Promise<never>((_resolve, reject) => {
+    const leave = () => {
+      if (isOver) return;
+      isOver = true;
+      process.stdout.write('\n');
+      reject(new OperatorError('stopped, before anything more was changed'));
+    };
+    lines.once('SIGINT', leave);
+    lines.once('close', leave);
+  });
+  try {
+    const answer = await Promise.race([lines.question(question), left]);
+    isOver = true;
+    return answer.trim();
+  } finally {
+    lines.close();
+  }
+}
+
+/** Asks until there is an answer; without a person, throws {@link OperatorError} that names the `flag`. */
+export async function askFor(
+  terminal: Terminal,
+  what: string,
+  flag: string,
+  options: { isSecret?: boolean } = {},
+): Promise<string> {
+  if (!terminal.isInteractive) throw new OperatorError(`${what} is missing: give it as ${flag}`);
+  for (;;) {
+    const answer = await (options.isSecret ? terminal.askSecret(`${what}: `) : terminal.ask(`${what}: `));
+    if (answer !== '') return answer;
+  }
+}
+
+/** Whether the person agrees; `isYes` is `--yes`. Without either, throws {@link OperatorError}. */
+export async function agrees(terminal: Terminal, question: string, isYes: boolean): Promise<boolean> {
+  if (isYes) return true;
+  if (!terminal.isInteractive)
+    throw new OperatorError('nobody can be asked here: say --yes to go ahead, or --dry-run to look only');
+  return /^y(?:es)?$/i.test(await terminal.ask(`${question} [y/N] `));
+}
+
+/** One of several, by its number or name; the only one without asking. Throws {@link OperatorError} that names the `flag`. */
+export async function choose(
+  terminal: Terminal,
+  what: string,
+  names: readonly string[],
+  flag: string,
+): Promise<string> {
+  if (names.length === 1) return names[0]!;
+  if (!terminal.isInteractive)
+    throw new OperatorError(`there are several ${what}s (${names.join(', ')}): choose with ${flag}`);
+  for (const [index, name] of names.entries()) terminal.say(`  ${index + 1}  ${name}`);
+  for (;;) {
+    const answer = await terminal.ask(`Which ${what}? `);
+    const chosen = names.find((name) => name === answer) ?? names[Number(answer) - 1];
+    if (chosen !== undefined) return chosen;
+  }
+}

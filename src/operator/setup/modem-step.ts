@@ -1,0 +1,201 @@
+/** Which modem, and what doctor says of it. */
+
+import * as v from 'valibot';
+import { configSchema } from '../../config/schema.js';
+import { parseSelector, type Selector } from '../../config/selector.js';
+import type { Finding, ModemReport } from '../../doctor/finding.js';
+import type { Surroundings } from '../../doctor/surroundings.js';
+import { shownDevice, wishesOf } from '../../doctor/targets.js';
+import { OperatorError } from '../../errors.js';
+import { type Interview, type Reading, valid } from './interview.js';
+import { type Present, type PresentModem, selectorOf } from './present.js';
+import { type Entry, type FoundModem, findModems, type Look, lookAt, type RunningDaemon } from './sight.js';
+
+/** What the flags say of it. */
+export interface ModemFlags {
+  modem?: string;
+  device?: string;
+}
+
+/** The entry that is set up. */
+export interface ModemChoice {
+  /** Of its `[[modem]]`; that of a new one is behind the last. */
+  index: number;
+  name: string;
+  device: string;
+  look: Look;
+}
+
+interface Bench {
+  present: Present;
+  daemon: RunningDaemon | undefined;
+  interview: Interview;
+  machine: Surroundings;
+}
+
+const entries = configSchema.entries.modem.pipe[0].item.entries;
+
+/**
+ * Chooses entry and device, and looks. Undefined: there are several, and none of them is asked about. Rejects with {@link OperatorError}
+ * naming the flag where nobody can be asked.
+ */
+export async function chooseModem(flags: ModemFlags, bench: Bench): Promise<ModemChoice | undefined> {
+  const { present, interview } = bench;
+  const entry = await chooseEntry(flags, present.modems, interview);
+  if (entry === undefined) return undefined;
+  const { index, name } = entry;
+  const others = present.modems.flatMap(({ selector }, other) =>
+    other === index || selector === undefined ? [] : [selector],
+  );
+  if (flags.device !== undefined) {
+    const device = valid(readDevice(flags.device), '--device');
+    return { index, name, device, look: await see({ index, name, device }, others, bench) };
+  }
+  const device = present.modems[index]?.device;
+  if (device !== undefined) {
+    const look = await see({ index, name, device }, others, bench);
+    interview.terminal.say(`Modem "${name}" is configured as ${shownDevice(device)}: ${presence(look)}.`);
+    if (await interview.confirms('Keep it?')) return { index, name, device, look };
+  }
+  const chosen = await discover(others, bench);
+  if ('look' in chosen) return { index, name, device: chosen.device, look: chosen.look };
+  return { index, name, ...chosen, look: await see({ index, name, ...chosen }, others, bench) };
+}
+
+const presence = ({ report }: Look) =>
+  report.facts === undefined ? 'it does not answer here now' : 'it answers';
+
+/** By name; a name that is none's makes a new entry. */
+async function chooseEntry(
+  { modem: flag, device }: ModemFlags,
+  modems: readonly PresentModem[],
+  interview: Interview,
+): Promise<{ index: number; name: string } | undefined> {
+  const name = await chooseName(flag, device, modems, interview);
+  if (name === undefined) return undefined;
+  const index = modems.findIndex((modem) => modem.name === name);
+  if (index >= 0) return { index, name };
+  // An entry that nobody has filled in yet is the one that is meant.
+  const blank = modems.findIndex((modem) => modem.name === undefined || modem.device === undefined);
+  return { index: blank >= 0 ? blank : modems.length, name };
+}
+
+async function chooseName(
+  flag: string | undefined,
+  device: string | undefined,
+  modems: readonly PresentModem[],
+  interview: Interview,
+): Promise<string | undefined> {
+  if (flag !== undefined) return valid(readName(flag), '--modem');
+  if (modems.length <= 1) return modems[0]?.name ?? 'main';
+  const names = modems.map(({ name }) => name ?? 'one without a name').join(', ');
+  if (!interview.canAsk) {
+    if (device === undefined) return undefined;
+    throw new OperatorError(`--device is of which modem? Give it as --modem: there is ${names}`);
+  }
+  return interview.ask<string | undefined>({
+    what: 'which modem to look at',
+    hint: `${names}; a new name adds one; Enter alone: none`,
+    flag: '--modem',
+    read: (answer) => (answer === '' ? { value: undefined } : readName(answer)),
+  });
+}
+
+function readName(answer: string): Reading<string> {
+  const parsed = v.safeParse(entries.name, answer);
+  return parsed.success ? { value: parsed.output } : { objection: parsed.issues[0].message };
+}
+
+function readDevice(answer: string): Reading<string> {
+  const parsed = parseSelector(answer);
+  return parsed.ok ? { value: answer } : { objection: parsed.message };
+}
+
+/** The daemon has its modems open: it is asked about its own, unless it is to be another device. */
+async function see(
+  { index, name, device }: { index: number; name: string; device: string },
+  others: readonly Selector[],
+  { present, daemon, machine }: Bench,
+): Promise<Look> {
+  const own = daemon?.reports.find((report) => report.name === name);
+  if (own !== undefined && present.modems[index]?.device === device) return { report: own };
+  const config = present.config?.modems[index];
+  const entry: Entry = {
+    name,
+    device,
+    selector: selectorOf(device, present.file),
+    settings: config && {
+      baud: config.baud,
+      tuning: config,
+      wishes: { ...wishesOf(config), hasPin: true },
+    },
+  };
+  return lookAt(entry, others, machine);
+}
+
+/** One of the modems that answer, or what a person writes instead. */
+async function discover(
+  others: readonly Selector[],
+  { interview, machine }: Bench,
+): Promise<FoundModem | { device: string }> {
+  const { terminal } = interview;
+  for (;;) {
+    terminal.say('Looking for modems …');
+    const { found, inVain } = await findModems(others, machine);
+    tellInVain(inVain, interview);
+    for (const [index, { label, device }] of found.entries())
+      terminal.say(`  ${index + 1}  ${label}\n     device = ${JSON.stringify(device)}`);
+    if (found.length === 0) terminal.say('No modem was found that answers.');
+    const [only] = found.length === 1 ? found : [];
+    if (!terminal.isInteractive) return only ?? refuse(found);
+    if (!interview.canAsk && only !== undefined) return only;
+    const chosen = await pick(found, interview);
+    if (chosen !== undefined) return chosen;
+  }
+}
+
+function refuse(found: readonly FoundModem[]): never {
+  if (found.length === 0)
+    throw new OperatorError('the modem is missing: plug it in, or give what it will be as --device');
+  const devices = found.map(({ device }) => device).join(', ');
+  throw new OperatorError(`there are several modems: choose with --device (${devices})`);
+}
+
+/** Undefined: look again. */
+async function pick(
+  found: readonly FoundModem[],
+  { terminal }: Interview,
+): Promise<FoundModem | { device: string } | undefined> {
+  const question =
+    found.length === 0
+      ? 'Plug it in and press Enter to look again, or write its device: '
+      : `Which one, by number, or another device${found.length === 1 ? ' [1]' : ''}: `;
+  for (;;) {
+    const answer = await terminal.ask(question);
+    if (answer === '' && found.length === 0) return undefined;
+    const chosen = found[answer === '' && found.length === 1 ? 0 : Number(answer) - 1];
+    if (chosen !== undefined) return chosen;
+    const reading = readDevice(answer);
+    if ('value' in reading) return { device: reading.value };
+    terminal.say(`  ${JSON.stringify(answer)} ${reading.objection}`);
+  }
+}
+
+function tellInVain(reports: readonly ModemReport[], { terminal }: Interview): void {
+  for (const { name, findings } of reports) {
+    terminal.say(`  –  ${name}`);
+    tellFindings(findings, terminal);
+  }
+}
+
+/** What is not well, and the way out. */
+export function tellFindings(
+  findings: readonly Finding[],
+  terminal: Pick<Interview['terminal'], 'say'>,
+): void {
+  for (const { level, what, remedy } of findings) {
+    if (level === 'ok') continue;
+    terminal.say(`     ${level}: ${what}`);
+    if (remedy !== undefined) terminal.say(`       → ${remedy}`);
+  }
+}

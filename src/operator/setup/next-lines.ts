@@ -1,0 +1,60 @@
+import { defaultConfigFile } from '../../config/config.js';
+import type { Caller } from './caller-step.js';
+
+/** What the next lines depend on. */
+export interface Outcome {
+  configFile: string;
+  caller: Caller;
+  url: string | undefined;
+  /** Host and port of the public listener. */
+  listen: string;
+  isDaemonRunning: boolean;
+  /** Whether the running daemon must start anew to take up what was changed; undefined when nothing was. */
+  needs: 'restart' | 'reload' | undefined;
+}
+
+/** What to type now, in order, for people who copy lines. */
+export function nextLines({ configFile, caller, url, listen, isDaemonRunning, needs }: Outcome): string[] {
+  const isUsual = configFile === defaultConfigFile;
+  const config = isUsual ? '' : ` --config ${quoted(configFile)}`;
+  const sudo = isUsual ? 'sudo ' : '';
+  const lines = [...startLines(isUsual, config, { isDaemonRunning, needs })];
+  const curl =
+    `  curl -i http://${listen}/sms -H "Authorization: Bearer $(${sudo}simgate token${config})" ` +
+    `-d '{"recipient":"+…","body":"It works"}'`;
+  if (caller === 'token') lines.push('Try it from here, as your program would (put your number in):', curl);
+  lines.push(
+    `Publish it by a TLS proxy, nginx or Caddy, that passes /sms on to http://${listen}: docs/proxy.md has both.`,
+  );
+  if (caller === 'token') {
+    if (url !== undefined) lines.push(`Then your program posts to ${url}, with such a token.`);
+    return lines;
+  }
+  lines.push(
+    'Then have Auth0 send through it (it asks for tenant and credentials, and shows first what would change; see docs/auth0.md):',
+    `  ${sudo}simgate auth0 setup${config} --gateway-url ${quoted(url ?? 'https://YOUR.NAME/sms')}`,
+  );
+  return lines;
+}
+
+function startLines(
+  isUsual: boolean,
+  config: string,
+  { isDaemonRunning, needs }: Pick<Outcome, 'isDaemonRunning' | 'needs'>,
+): string[] {
+  if (isDaemonRunning && needs === undefined) return [];
+  if (isDaemonRunning && needs === 'reload')
+    return ['Have the running daemon take it up:', `  ${isUsual ? 'sudo ' : ''}simgate reload${config}`];
+  if (!isUsual) return ['Start it:', `  simgate serve${config}`];
+  if (isDaemonRunning)
+    return ['Have the daemon take it up:', '  sudo systemctl restart simgate', '  journalctl -u simgate -f'];
+  return [
+    'Start it, now and at every boot, and watch for "modem … is ready":',
+    '  sudo systemctl enable --now simgate',
+    '  journalctl -u simgate -f',
+  ];
+}
+
+/** For a shell: what is plain stays as it is (POSIX.1-2017 2.2.2). */
+const quoted = (word: string) =>
+  /^[A-Za-z0-9_./:@%+=,-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;

@@ -1,0 +1,94 @@
+/** The SIM's PIN: asked for only when the SIM asks, written to a file of its own, shown nowhere, tried by nobody here. */
+
+import { dirname, join, resolve } from 'node:path';
+import { OperatorError } from '../../errors.js';
+import { readPrivateFile } from '../../secret/private-file.js';
+import type { Interview } from './interview.js';
+
+/** A PIN is entered by the daemon only with all of its tries left (I7). */
+const fullTries = 3;
+/** CHV1 has 4 to 8 digits (3GPP TS 51.011 9.3). */
+const pinPattern = /^\d{4,8}$/;
+
+export interface PinContext {
+  /** Of the modem, for the file's name. */
+  name: string;
+  /** The configuration's path. */
+  configFile: string;
+  /** `--pin-file`. */
+  given: string | undefined;
+  /** What the configuration names. */
+  present: string | undefined;
+  /** What the modem said of itself, as doctor has it. */
+  facts: Readonly<Record<string, unknown>> | undefined;
+  env: NodeJS.ProcessEnv;
+}
+
+/** What to do about the PIN; nothing at all when the SIM asks for none. */
+export interface PinAnswer {
+  /** To be named in the configuration. */
+  file?: string;
+  /** To be written there. */
+  pin?: string;
+}
+
+/** Settles it. Rejects with {@link OperatorError} where a PIN is needed and nobody can be asked. */
+export async function settlePin(context: PinContext, interview: Interview): Promise<PinAnswer> {
+  const { name, configFile, given, present, facts } = context;
+  const named = given === undefined ? {} : { file: resolve(given) };
+  if (facts?.sim !== 'pin') return named;
+  const { terminal } = interview;
+  const obstacle = whyNotTried(facts.pin_tries_left);
+  if (obstacle !== undefined) {
+    terminal.say(`The SIM asks for its PIN, but ${obstacle}`);
+    return named;
+  }
+  const file = named.file ?? present ?? join(dirname(configFile), `pin-${name}`);
+  const kept = (await readPrivateFile(file))?.replace(/\r?\n$/, '');
+  if (kept !== undefined && pinPattern.test(kept)) {
+    terminal.say(`The SIM asks for its PIN. There is one in ${file}.`);
+    if (await interview.confirms('Keep it?')) return { file };
+  } else terminal.say('The SIM asks for its PIN.');
+  const pin = await obtain(file, context, interview);
+  return pin === undefined ? named : { file, pin };
+}
+
+/** The daemon would not try it either; a person with a phone can see what happens. */
+function whyNotTried(triesLeft: unknown): string | undefined {
+  if (triesLeft === fullTries) return undefined;
+  if (typeof triesLeft !== 'number')
+    return 'the modem does not tell how many tries are left, so simgate would not try it: take the PIN lock off with a phone.';
+  return (
+    `only ${triesLeft} of ${fullTries} tries ${triesLeft === 1 ? 'is' : 'are'} left, so simgate would not try it: put the SIM into a phone, enter ` +
+    'the PIN there, and run this again.'
+  );
+}
+
+async function obtain(file: string, { env }: PinContext, interview: Interview): Promise<string | undefined> {
+  const given = env.SIMGATE_PIN;
+  if (given !== undefined) {
+    if (pinPattern.test(given)) return given;
+    throw new OperatorError('SIMGATE_PIN must be 4 to 8 digits');
+  }
+  if (!interview.terminal.isInteractive)
+    throw new OperatorError(
+      `the SIM's PIN is missing: write it into ${file}, or into a file that you name with --pin-file, or into SIMGATE_PIN`,
+    );
+  return askPerson(interview);
+}
+
+/** Twice, for a mistyped one costs a try. Undefined: later. */
+async function askPerson({ terminal }: Interview): Promise<string | undefined> {
+  for (;;) {
+    const pin = await terminal.askSecret('PIN (not shown; Enter alone: later): ');
+    if (pin === '') {
+      terminal.say(
+        'Nothing can be sent before the PIN is there: run this again, or take the PIN lock off with a phone.',
+      );
+      return undefined;
+    }
+    if (!pinPattern.test(pin)) terminal.say('  a PIN has 4 to 8 digits');
+    else if ((await terminal.askSecret('The same again: ')) === pin) return pin;
+    else terminal.say('  these were two different ones');
+  }
+}

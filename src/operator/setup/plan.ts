@@ -1,0 +1,93 @@
+/** What was answered, and what it changes. */
+
+import { dirname, resolve } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import type { Config } from '../../config/config.js';
+import { shownDevice } from '../../doctor/targets.js';
+import type { CallerAnswer } from './caller-step.js';
+import { namedCountries, readCountries } from './countries.js';
+import type { Interview } from './interview.js';
+import type { ModemChoice } from './modem-step.js';
+import type { PinAnswer } from './pin-step.js';
+import { type Present, textAt } from './present.js';
+import { assignment, type Edit, nameOf, valueAt } from './toml-edit.js';
+
+/** All that was answered. */
+export interface Answers {
+  choice: ModemChoice | undefined;
+  pin: PinAnswer;
+  countries: readonly string[];
+  caller: CallerAnswer;
+}
+
+/** What the configuration should say. What it says already is no change. */
+export function editsOf({ choice, pin, countries, caller }: Answers, present: Present): Edit[] {
+  const modem = choice === undefined ? [] : modemEdits(choice, pin, present);
+  const secretFile = caller.secretFile;
+  const written = textAt(present.table, 'auth0', 'secret_file');
+  const wasSecretFile = written === undefined ? undefined : resolve(dirname(present.file), written);
+  return [
+    ...modem,
+    ...countryEdits(countries, present),
+    { path: ['auth0', 'subject'], value: caller.subject },
+    { path: ['auth0', 'audience'], value: caller.audience },
+    ...(secretFile === undefined || secretFile === wasSecretFile
+      ? []
+      : [{ path: ['auth0', 'secret_file'], value: secretFile }]),
+  ];
+}
+
+/** None when only the spelling differs. */
+function countryEdits(countries: readonly string[], { table }: Present): Edit[] {
+  const path = ['policy', 'countries'];
+  const written = valueAt(table, path);
+  const now = readCountries(Array.isArray(written) ? written.join(',') : '');
+  return 'value' in now && isDeepStrictEqual(now.value, countries) ? [] : [{ path, value: countries }];
+}
+
+function modemEdits({ index, name, device }: ModemChoice, pin: PinAnswer, present: Present): Edit[] {
+  const edits: Edit[] = [
+    { path: ['modem', index, 'name'], value: name },
+    { path: ['modem', index, 'device'], value: device },
+  ];
+  if (pin.file !== undefined && pin.file !== present.modems[index]?.pinFile)
+    edits.push({ path: ['modem', index, 'pin_file'], value: pin.file });
+  return edits;
+}
+
+/** Whether there is anything to do. */
+export function tellPlan(
+  edits: readonly Edit[],
+  { pin, caller, countries }: Answers,
+  { file, table, text }: Present,
+  { terminal }: Interview,
+): boolean {
+  const changes = edits.filter(({ path, value }) => {
+    const now = valueAt(table, path);
+    return JSON.stringify(now) !== JSON.stringify(value);
+  });
+  if (changes.length > 0) terminal.say(`${text === undefined ? 'New' : 'Changes in'} ${file}:`);
+  for (const edit of changes)
+    terminal.say(`  ${nameOf(edit.path.slice(0, -1))}: ${assignment(masked(edit))}`);
+  if (changes.some(({ path }) => path.at(-1) === 'countries'))
+    terminal.say(`  (that is ${namedCountries(countries)})`);
+  if (caller.newSecret !== undefined) terminal.say(`A new secret in ${caller.secretFile}`);
+  if (pin.pin !== undefined) terminal.say(`The PIN in ${pin.file}`);
+  return changes.length > 0 || caller.newSecret !== undefined || pin.pin !== undefined;
+}
+
+/** An IMEI is shown nowhere whole. */
+const masked = (edit: Edit): Edit =>
+  typeof edit.value === 'string' ? { ...edit, value: shownDevice(edit.value) } : edit;
+
+/** As reload.ts has it: what belongs to modems needs a new process. */
+export function needsOf(
+  before: Config | undefined,
+  after: Config,
+  hasNewSecret: boolean,
+): 'restart' | 'reload' | undefined {
+  const modems = (config: Config | undefined) => JSON.stringify(config?.modems);
+  if (modems(before) !== modems(after)) return 'restart';
+  const rest = (config: Config | undefined) => JSON.stringify([config?.auth0, config?.policy]);
+  return hasNewSecret || rest(before) !== rest(after) ? 'reload' : undefined;
+}

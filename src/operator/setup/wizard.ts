@@ -1,0 +1,205 @@
+/** `simgate setup`: asks what must be known, changes what was asked for, and says what comes next. */
+
+import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { checkConfig, loadConfig } from '../../config/config.js';
+import { judgeMachine } from '../../doctor/machine.js';
+import { cannot, writePrivateFile } from '../../secret/private-file.js';
+import { listSticks } from '../../usb/sticks.js';
+import { Auth0Folder } from '../auth0/folder.js';
+import { secretRights } from '../auth0/secret.js';
+import { askForCaller, type CallerFlags, urlOfAuth0Setup } from './caller-step.js';
+import { guessCountry, readCountries } from './countries.js';
+import { firstConfig } from './first-config.js';
+import { Interview } from './interview.js';
+import { chooseModem, type ModemChoice, type ModemFlags, tellFindings } from './modem-step.js';
+import { nextLines } from './next-lines.js';
+import { type PinAnswer, settlePin } from './pin-step.js';
+import { type Answers, editsOf, needsOf, tellPlan } from './plan.js';
+import { type Present, readPresent } from './present.js';
+import { fittingRights, mendRights, proveWritable, refuseForeignFolder } from './rights.js';
+import { type Draft, draftConfig } from './save.js';
+import { findDaemon, type RunningDaemon } from './sight.js';
+import type { SetupSurroundings } from './surroundings.js';
+import { askForRecipient, sendTest } from './test-send.js';
+import { editToml, valueAt } from './toml-edit.js';
+
+/** Every answer in advance. */
+export interface SetupFlags extends ModemFlags, CallerFlags {
+  config: string;
+  pinFile?: string;
+  countries?: string;
+  send?: string;
+  yes?: boolean;
+  dryRun?: boolean;
+}
+
+/**
+ * The whole conversation. False when the configuration stands but something is wrong with it, or the test message was not sent. Rejects
+ * with `OperatorError`, and then the configuration is as it was.
+ */
+export async function setUp(flags: SetupFlags, surroundings: SetupSurroundings): Promise<boolean> {
+  const { env, terminal, machine } = surroundings;
+  const interview = new Interview(terminal, flags.yes ?? false);
+  // A number that is none is told before anything is written.
+  if (flags.send !== undefined) await askForRecipient(flags.send, interview);
+  const present = await readPresent(flags.config, env);
+  if (!flags.dryRun) await proveWritable(present.file);
+  const daemon = await findDaemon(present.socket);
+  tellFindings(await judgeMachine(machine, await listSticks(machine.roots)), terminal);
+  const answers = await interviewAll(flags, present, daemon, interview, surroundings);
+  const before = present.text ?? firstConfig;
+  const edits = editsOf(answers, present);
+  const after = editToml(before, edits, present.file);
+  const isChanged = tellPlan(edits, answers, present, interview);
+  if (flags.dryRun) return true;
+  if (isChanged) {
+    if (!(await interview.confirms('Write this?'))) {
+      terminal.say('Nothing was changed.');
+      return true;
+    }
+    await save(after, answers, present, surroundings);
+  } else terminal.say('Nothing is to be changed.');
+  await mendAll(answers, present.file, surroundings);
+  return finish(flags, answers, { present, daemon, interview, surroundings });
+}
+
+async function interviewAll(
+  flags: SetupFlags,
+  present: Present,
+  daemon: RunningDaemon | undefined,
+  interview: Interview,
+  { env, terminal, machine }: SetupSurroundings,
+): Promise<Answers> {
+  const choice = await chooseModem(flags, { present, daemon, interview, machine });
+  if (choice !== undefined) tellLook(choice, terminal);
+  const pin = choice ? await askForPin(choice, flags.pinFile, present, interview, env) : {};
+  const countries = await askForCountries(choice, flags.countries, present, interview, env);
+  const stateDir = present.config?.stateDir;
+  const knownUrl =
+    stateDir === undefined ? undefined : await urlOfAuth0Setup(() => new Auth0Folder(stateDir).readSetups());
+  return { choice, pin, countries, caller: await askForCaller(flags, present, interview, knownUrl) };
+}
+
+function askForPin(
+  { index, name, look }: ModemChoice,
+  given: string | undefined,
+  present: Present,
+  interview: Interview,
+  env: NodeJS.ProcessEnv,
+): Promise<PinAnswer> {
+  const { facts } = look.report;
+  const pinFile = present.modems[index]?.pinFile;
+  return settlePin({ name, configFile: present.file, given, present: pinFile, facts, env }, interview);
+}
+
+function askForCountries(
+  choice: ModemChoice | undefined,
+  given: string | undefined,
+  present: Present,
+  interview: Interview,
+  env: NodeJS.ProcessEnv,
+): Promise<string[]> {
+  const written = present.isUntouched ? undefined : valueAt(present.table, ['policy', 'countries']);
+  const smsc = choice?.look.report.facts?.smsc;
+  return interview.ask({
+    what: 'the countries that may be written to',
+    hint: 'as DE, AT; * is every one',
+    flag: '--countries',
+    given,
+    present: Array.isArray(written) ? written.join(', ') : undefined,
+    fallback: guessCountry(typeof smsc === 'string' ? smsc : undefined, env),
+    read: readCountries,
+  });
+}
+
+function tellLook({ name, look: { report } }: ModemChoice, terminal: Interview['terminal']): void {
+  const [made] = report.findings.filter(({ check, level }) => check === 'modem' && level === 'ok');
+  const wrong = report.findings.filter(({ level }) => level !== 'ok');
+  terminal.say(`Modem "${name}"${made === undefined ? '' : `: ${made.what}`}`);
+  if (wrong.length === 0) terminal.say('     it is ready to send');
+  tellFindings(report.facts?.sim === 'pin' ? wrong.filter(({ check }) => check !== 'sim') : wrong, terminal);
+}
+
+/** Secrets first: a configuration never names a file that is not there. Its draft is valid before anything is written for good. */
+async function save(
+  after: string,
+  { pin, caller }: Answers,
+  present: Present,
+  { env, place, terminal }: SetupSurroundings,
+): Promise<void> {
+  const { file, text: before } = present;
+  for (const path of [caller.secretFile, pin.file]) if (path !== undefined) await refuseForeignFolder(path);
+  await mkdir(dirname(file), { recursive: true, mode: 0o755 }).catch((error: unknown) => {
+    throw cannot('be made', dirname(file), error);
+  });
+  const wanted = secretRights(place);
+  const { rights } = await fittingRights(file, place);
+  const draft: Draft | undefined =
+    after === before
+      ? undefined
+      : await draftConfig({ file, before, after, rights, backupRights: rights, env });
+  try {
+    if (caller.newSecret !== undefined && caller.secretFile !== undefined)
+      await writePrivateFile(caller.secretFile, `${caller.newSecret}\n`, wanted);
+    if (pin.pin !== undefined && pin.file !== undefined)
+      await writePrivateFile(pin.file, `${pin.pin}\n`, wanted);
+    const backup = await draft?.commit();
+    terminal.say(`Written${backup === undefined ? '' : `; the old configuration is ${backup}`}.`);
+  } finally {
+    await draft?.discard();
+  }
+}
+
+/** Those that were there before, too: a secret that a person copied there is often for root alone, or for all. */
+async function mendAll(
+  { pin, caller }: Answers,
+  file: string,
+  surroundings: SetupSurroundings,
+): Promise<void> {
+  for (const path of [file, caller.secretFile, pin.file]) {
+    if (path === undefined || !(await mendRights(path, surroundings.place))) continue;
+    surroundings.terminal.say(`${path} can now be read by the service, and by no stranger.`);
+  }
+}
+
+interface Ending {
+  present: Present;
+  daemon: RunningDaemon | undefined;
+  interview: Interview;
+  surroundings: SetupSurroundings;
+}
+
+async function finish(
+  flags: SetupFlags,
+  { choice, pin, caller }: Answers,
+  { present, daemon, interview, surroundings }: Ending,
+): Promise<boolean> {
+  const { env, terminal } = surroundings;
+  const config = loadConfig(present.file, env);
+  const found = checkConfig(present.file, env);
+  // What the service's environment holds cannot be seen from here.
+  const problems = found.problems.filter(
+    ({ path }) => path !== 'auth0.secret_file' || caller.secretFile !== undefined,
+  );
+  for (const { path, message } of problems) terminal.say(`error: ${path}: ${message}`);
+  for (const warning of found.warnings) terminal.say(`warning: ${warning}`);
+  const recipient = await askForRecipient(flags.send, interview);
+  const sent = recipient && (await sendTest(recipient, choice, daemon, surroundings));
+  if (sent) {
+    terminal.say(`${sent.level}: ${sent.what}`);
+    if (sent.remedy !== undefined) terminal.say(`  → ${sent.remedy}`);
+  }
+  const { host, port } = config.http.listen;
+  terminal.say('\nNext:');
+  const lines = nextLines({
+    configFile: present.file,
+    caller: caller.caller,
+    url: caller.url,
+    listen: `${host.includes(':') ? `[${host}]` : host}:${port}`,
+    isDaemonRunning: daemon !== undefined,
+    needs: needsOf(present.config, config, pin.pin !== undefined || caller.newSecret !== undefined),
+  });
+  for (const line of lines) terminal.say(line);
+  return problems.length === 0 && (!sent || sent.level === 'ok');
+}

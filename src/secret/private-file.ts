@@ -1,0 +1,98 @@
+/** Files that only some may read: written whole or not at all, and on the disk before anything relies on them. */
+
+import { randomUUID } from 'node:crypto';
+import { link, open, readFile, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { OperatorError } from '../errors.js';
+
+/** Who owns a file, and what they may do with it. */
+export interface FileRights {
+  uid: number;
+  gid: number;
+  /** Permission bits, as 0o640. */
+  mode: number;
+}
+
+/**
+ * Writes `text` to `path` in place of whatever is there. Rejects with {@link OperatorError} where the system refuses; `shown` is what that
+ * calls the file.
+ */
+export function writePrivateFile(
+  path: string,
+  text: string,
+  rights: FileRights,
+  shown = path,
+): Promise<void> {
+  return place(path, text, rights, rename, shown);
+}
+
+/** As {@link writePrivateFile}, but leaves a file that is there as it is, and then resolves with false. */
+export async function createPrivateFile(path: string, text: string, rights: FileRights): Promise<boolean> {
+  let isNew = true;
+  await place(path, text, rights, async (from, to) => {
+    // link(2) does what open(2) with O_EXCL does, for a file that is already complete.
+    await link(from, to).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error;
+      isNew = false;
+    });
+    await rm(from);
+  });
+  return isNew;
+}
+
+async function place(
+  path: string,
+  text: string,
+  { uid, gid, mode }: FileRights,
+  moveTo: (from: string, to: string) => Promise<void>,
+  shown = path,
+): Promise<void> {
+  const draft = `${path}.${randomUUID()}.tmp`;
+  try {
+    const file = await open(draft, 'wx', 0o600);
+    try {
+      await file.writeFile(text);
+      const made = await file.stat();
+      if (made.uid !== uid || made.gid !== gid) await file.chown(uid, gid);
+      await file.chmod(mode);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await moveTo(draft, path);
+    await syncFolder(path);
+  } catch (error) {
+    await rm(draft, { force: true });
+    throw cannot('be written', shown, error);
+  }
+}
+
+/** The text of a file; undefined when there is none. Rejects with {@link OperatorError} where the system refuses. */
+export async function readPrivateFile(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw cannot('be read', path, error);
+  }
+}
+
+/** Makes a change of names in the folder of `path` outlive a power cut (fsync(2), NOTES). */
+export async function syncFolder(path: string): Promise<void> {
+  const folder = await open(dirname(path), 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+/** An error of the system, in words. */
+export function cannot(what: string, path: string, error: unknown): OperatorError {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === 'EACCES' || code === 'EPERM')
+    return new OperatorError(`${path} cannot ${what} by this user: run it with sudo`, { cause: error });
+  if (code === 'ENOENT')
+    return new OperatorError(`${path} cannot ${what}: there is no folder ${dirname(path)}`, { cause: error });
+  return new OperatorError(`${path} cannot ${what}: ${message}`, { cause: error });
+}

@@ -1,0 +1,239 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+import winston from 'winston';
+import { auth0Command } from '../../../../src/cli/auth0.js';
+import { type ControlServer, openControlSocket } from '../../../../src/control/server.js';
+import { OperatorError } from '../../../../src/errors.js';
+import { daemonAt } from '../../../../src/operator/auth0/daemon.js';
+import type { Surroundings } from '../../../../src/operator/auth0/surroundings.js';
+import { keyId } from '../../../../src/secret/key-id.js';
+import { Auth0StandIn, management } from '../stand-in.js';
+
+export const gatewayUrl = 'https://sms.example.com/sms';
+export const secret = 'the-secret-of-this-test-run-0123456789abcdef';
+
+/** A message in the journal of the daemon, as its control command `log` tells it. */
+interface Row {
+  id: string;
+  status?: number;
+  code?: string;
+}
+
+/**
+ * What the set-up needs of the daemon, behind a real control socket: it holds the secrets that it read from the files at its start or
+ * last reload, and notes with which of them a message was signed.
+ */
+export class StandInDaemon {
+  current = '';
+  previous: string | undefined;
+  readonly seenAt = new Map<string, string>();
+  rows: Row[] = [];
+  /** Whether a reload works. */
+  isStubborn = false;
+  #taken = 0;
+  readonly #secretFile: string;
+  readonly #socket: string;
+  #server: ControlServer | undefined;
+  readonly #followers = new Set<() => void>();
+
+  constructor(secretFile: string, socket: string) {
+    this.#secretFile = secretFile;
+    this.#socket = socket;
+  }
+
+  async start(): Promise<void> {
+    this.read();
+    this.#server = await openControlSocket({
+      path: this.#socket,
+      log: winston.createLogger({ transports: [new winston.transports.Stream({ stream: new Writable() })] }),
+      commands: {
+        status: async function* () {
+          yield { pid: process.pid };
+        },
+        reload: (_request) => this.#reload(),
+        auth: (_request) => this.#auth(),
+        log: (request, signal) => this.#log(request, signal),
+      },
+    });
+  }
+
+  async stop(): Promise<void> {
+    await this.#server?.close();
+  }
+
+  /** As at a start. */
+  read(): void {
+    const text = (file: string) => readFileSync(file, 'utf8').replace(/\n$/, '');
+    this.current = text(this.#secretFile);
+    const previous = `${this.#secretFile}.previous`;
+    this.previous = existsSync(previous) ? text(previous) : undefined;
+    for (const known of this.seenAt.keys())
+      if (known !== this.current && known !== this.previous) this.seenAt.delete(known);
+  }
+
+  /** A message that Auth0 signed with `text`. */
+  take(text: string): boolean {
+    if (text !== this.current && text !== this.previous) return false;
+    this.#taken += 1;
+    this.seenAt.set(text, new Date(this.#taken * 1000).toISOString());
+    return true;
+  }
+
+  record(row: Row): void {
+    this.rows.push(row);
+    for (const wake of this.#followers) wake();
+  }
+
+  async *#reload() {
+    if (this.isStubborn) throw new OperatorError('the secret file cannot be read');
+    this.read();
+    yield { reloaded: true };
+  }
+
+  async *#auth() {
+    const id = (text: string | undefined) => (text === undefined ? undefined : keyId(Buffer.from(text)));
+    const seen = (text: string | undefined) => (text === undefined ? undefined : this.seenAt.get(text));
+    yield {
+      current_key_id: id(this.current),
+      current_seen_at: seen(this.current),
+      previous_key_id: id(this.previous),
+      previous_seen_at: seen(this.previous),
+    };
+  }
+
+  async *#log(request: Readonly<Record<string, unknown>>, signal: AbortSignal) {
+    if (typeof request.to !== 'string' || typeof request.since_ms !== 'number' || request.follow !== true)
+      throw new OperatorError(`a strange request: ${JSON.stringify(request)}`);
+    for (let next = 0; !signal.aborted; ) {
+      const row = this.rows[next];
+      if (row !== undefined) {
+        next += 1;
+        yield { row };
+        continue;
+      }
+      await new Promise<void>((resolve) => {
+        this.#followers.add(resolve);
+        signal.addEventListener('abort', () => resolve());
+      });
+    }
+  }
+}
+
+/** A tenant, a configuration, a daemon, and a person (or nobody) who runs the commands; all in one process. */
+export class Desk {
+  readonly folder = mkdtempSync(join(tmpdir(), 'simgate-auth0-'));
+  readonly configFile = join(this.folder, 'simgate.toml');
+  readonly secretFile = join(this.folder, 'auth0-secret');
+  readonly stateDir = join(this.folder, 'state');
+  readonly daemon = new StandInDaemon(this.secretFile, join(this.folder, 'control.sock'));
+  readonly lines: string[] = [];
+  readonly questions: string[] = [];
+  /** What the person says when asked; without any, nobody is there. */
+  answers: string[] | undefined;
+  env: NodeJS.ProcessEnv = { AUTH0_MANAGEMENT_TOKEN: management.token };
+  /** What answers at the gateway's URL. */
+  gateway: () => Response = () => Response.json({ code: 'token_expired' }, { status: 401 });
+  readonly gatewayRequests: Request[] = [];
+  /** Milliseconds that the commands wanted to wait. */
+  readonly waits: number[] = [];
+  /** Called at each wait. */
+  onWait: () => void = () => undefined;
+  /** Whether waits take their time, else the clock jumps. */
+  isPatient = false;
+  #clockMs = 0;
+
+  readonly auth0: Auth0StandIn;
+
+  private constructor(auth0: Auth0StandIn) {
+    this.auth0 = auth0;
+  }
+
+  static async open(
+    options: { withSecret?: boolean; withDaemon?: boolean; auth0?: string } = {},
+  ): Promise<Desk> {
+    const desk = new Desk(await Auth0StandIn.start());
+    desk.env.AUTH0_DOMAIN = desk.auth0.origin;
+    writeFileSync(desk.configFile, config(options.auth0));
+    writeFileSync(join(desk.folder, 'group'), 'root:x:0:\n');
+    if (options.withSecret !== false) writeFileSync(desk.secretFile, `${secret}\n`, { mode: 0o600 });
+    if (options.withDaemon) await desk.daemon.start();
+    return desk;
+  }
+
+  async close(): Promise<void> {
+    await this.daemon.stop();
+    await this.auth0.stop();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** Runs `simgate auth0 …`, and gives what it said. */
+  run(...words: string[]): Promise<string> {
+    return this.runWith(this.surroundings(), ...words);
+  }
+
+  /** As {@link run}, in surroundings that were tampered with. */
+  async runWith(surroundings: Surroundings, ...words: string[]): Promise<string> {
+    this.lines.length = 0;
+    const quiet = { writeOut: () => undefined, writeErr: () => undefined };
+    const command = auth0Command(surroundings);
+    for (const one of [command, ...command.commands]) one.exitOverride().configureOutput(quiet);
+    await command.parseAsync([...words, '--config', this.configFile], { from: 'user' });
+    return this.lines.join('\n');
+  }
+
+  surroundings(): Surroundings {
+    return {
+      env: this.env,
+      fetch: (input, init) => this.#fetch(new Request(input, init)),
+      terminal: {
+        isInteractive: this.answers !== undefined,
+        say: (line) => void this.lines.push(line),
+        ask: (question) => this.#ask(question),
+        askSecret: (question) => this.#ask(`${question}(hidden)`),
+      },
+      wait: async (ms, signal) => {
+        this.waits.push(ms);
+        this.#clockMs += ms;
+        this.onWait();
+        if (this.isPatient) await delay(ms, undefined, { signal });
+      },
+      clock: () => this.#clockMs,
+      now: () => new Date(),
+      daemonAt,
+      place: { uid: process.getuid!(), gid: process.getgid!(), groupFile: join(this.folder, 'group') },
+    };
+  }
+
+  async #fetch(request: Request): Promise<Response> {
+    if (request.url.startsWith(this.auth0.origin)) return fetch(request);
+    this.gatewayRequests.push(request);
+    return this.gateway();
+  }
+
+  #ask(question: string): Promise<string> {
+    this.questions.push(question);
+    const answer = this.answers?.shift();
+    if (answer === undefined) throw new Error(`nobody answers: ${question}`);
+    return Promise.resolve(answer);
+  }
+}
+
+function config(auth0 = ''): string {
+  return `state_dir = "state"
+[control]
+socket = "control.sock"
+[auth0]
+subject = "urn:Auth0"
+audience = "urn:MySmsGateway"
+secret_file = "auth0-secret"
+${auth0}
+[policy]
+countries = ["*"]
+[[modem]]
+name = "main"
+device = "/dev/null"
+`;
+}

@@ -1,0 +1,162 @@
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { loadConfig } from '../../../src/config/config.js';
+import { OperatorError } from '../../../src/errors.js';
+import { type Line, Person } from './support/person.js';
+
+let person: Person;
+beforeEach(() => {
+  person = new Person();
+});
+afterEach(async () => {
+  process.exitCode = undefined;
+  await person.leave();
+});
+
+const ec25 = (answers = {}) => person.plug('ec25', { at: '1-1.2', name: 'ttyUSB2' }, answers);
+const e3372 = (answers = {}) => person.plug('e3372s', { at: '1-1.3', firstTty: 4, name: 'ttyUSB5' }, answers);
+
+/** Everything after the modem, answered with Enter. */
+const rest: Line[] = [
+  [/^The countries .*\[DE\]: $/, ''],
+  [/^Who sends.*\[auth0\]: $/, ''],
+  [/^The subject.*\[urn:Auth0\]: $/, ''],
+  [/^Their audience.*\[urn:MySmsGateway\]: $/, ''],
+  [/^Its public URL/, ''],
+];
+const ending: Line[] = [
+  [/^Write this\? \[Y\/n\] $/, ''],
+  [/^A number to send a test message to/, ''],
+];
+const locked = { 'AT+CPIN?': ['+CPIN: SIM PIN', 'OK'] };
+
+describe('the PIN', () => {
+  const pin = '471147';
+  const asked: Line = [/^PIN \(not shown.*\(hidden\)$/, pin];
+
+  it('is asked for twice when the SIM asks, written to a file of its own, shown nowhere and tried by nobody', async () => {
+    await ec25(locked);
+    const said = await person.runs([
+      [/^Which one/, ''],
+      [/^PIN/, '12'],
+      asked,
+      [/^The same again: \(hidden\)$/, '471148'],
+      asked,
+      [/^The same again: \(hidden\)$/, pin],
+      [/^The countries/, 'DE'],
+      ...rest.slice(1),
+      ...ending,
+    ]);
+    expect(person.read('pin-main')).toBe(`${pin}\n`);
+    expect(person.mode('pin-main')).toBe(0o600);
+    expect(loadConfig(person.file, {}).modems[0]?.pinFile).toBe(join(person.folder, 'pin-main'));
+    expect(said + person.read('simgate.toml')).not.toContain(pin);
+    expect(person.modems[0]!.heard.filter((line) => line.startsWith('AT+CPIN='))).toEqual([]);
+  });
+
+  it.each([
+    ['2 are left', ['+CPINR: SIM PIN,2,3', 'OK'], 'only 2 of 3 tries are left'],
+    ['their number is not told', ['OK'], 'does not tell how many tries are left'],
+  ])('is not asked for when of its tries %s', async (_title, answer, message) => {
+    await ec25({
+      ...locked,
+      'AT+CPINR="SIM PIN"': answer,
+      'AT^CPIN?': ['ERROR'],
+      'AT+QPINC="SC"': ['ERROR'],
+      'AT+CSIM=10,"0020000100"': ['ERROR'],
+    });
+    const said = await person.runsAsScript('--yes', '--countries', 'DE');
+    expect(said).toContain(message);
+    expect(person.files()).toEqual(['auth0-secret', 'simgate.toml']);
+  });
+
+  it('must be given otherwise where nobody can be asked', async () => {
+    await ec25(locked);
+    await expect(person.runsAsScript('--yes', '--countries', 'DE')).rejects.toThrow(
+      /PIN is missing.*pin-main.*--pin-file.*SIMGATE_PIN/,
+    );
+    expect(person.files()).toEqual([]);
+    person.env.SIMGATE_PIN = pin;
+    await person.runsAsScript('--yes', '--countries', 'DE', '--pin-file', join(person.folder, 'my-pin'));
+    expect(person.read('my-pin')).toBe(`${pin}\n`);
+    delete person.env.SIMGATE_PIN;
+    const said = await person.runsAsScript('--yes');
+    expect(said).toContain('There is one in');
+    expect(person.read('my-pin')).toBe(`${pin}\n`);
+  });
+});
+
+describe('modems', () => {
+  it('that are several are listed with maker and model, and one is picked', async () => {
+    await ec25();
+    const device = await e3372({
+      'AT+CGMI': ['huawei', 'OK'],
+      'AT+CGMM': ['E3372', 'OK'],
+      'AT^CURC=0': ['OK'],
+      'AT+CNMI=1,1,0,0,0': ['OK'],
+    });
+    const said = await person.runs([
+      [/^Which one, by number, or another device: $/, '2'],
+      ...rest,
+      ...ending,
+    ]);
+    expect(said).toMatch(/ {2}1 {2}Quectel EC25 \(2c7c:0125 at USB port 1-1\.2\)\n {5}device = ".*by-id/);
+    expect(said).toMatch(/ {2}2 {2}huawei E3372 /);
+    expect(loadConfig(person.file, {}).modems[0]?.device).toBe(device);
+  });
+
+  it('that are several must be told apart by an option where nobody can be asked', async () => {
+    const devices = [await ec25(), await e3372()];
+    await expect(person.runsAsScript('--yes')).rejects.toThrow(`--device (${devices.join(', ')})`);
+    expect(person.files()).toEqual([]);
+  });
+
+  it('that are none are looked for again once one is plugged in', async () => {
+    const said = await person.runs([
+      [/^Plug it in and press Enter/, 'ttyUSB0'],
+      [/^Plug it in and press Enter/, '/dev/serial/by-id/later'],
+      ...rest.map(
+        ([question]): Line => [
+          question.source.includes('countries') ? /^The countries/ : question,
+          question.source.includes('countries') ? 'DE' : '',
+        ],
+      ),
+      ...ending,
+    ]);
+    expect(said).toContain('No modem was found that answers.');
+    expect(said).toContain('does not exist');
+    expect(loadConfig(person.file, {}).modems[0]?.device).toBe('/dev/serial/by-id/later');
+  });
+
+  it('that are none are an error that names the option where nobody can be asked', async () => {
+    await expect(person.runsAsScript('--yes')).rejects.toThrow(/the modem is missing: .*--device/);
+    await expect(person.runsAsScript('--yes')).rejects.toThrow(OperatorError);
+  });
+
+  it('with something wrong are taken, and what is wrong is said with the way out', async () => {
+    await ec25({
+      'AT+CREG?': ['+CREG: 0,3', 'OK'],
+      'AT+CGREG?': ['+CGREG: 0,3', 'OK'],
+      'AT+CEREG?': ['+CEREG: 0,3', 'OK'],
+    });
+    const said = await person.runsAsScript('--yes', '--send', '+4915112345678');
+    expect(said).toMatch(/error: .*denied.*\n +→ the network rejects the SIM/);
+    expect(said).toMatch(/error: the test message was not sent: /);
+    expect(said).not.toContain('15112345678');
+    expect(process.exitCode).toBe(1);
+  });
+});
+
+describe('without a terminal', () => {
+  it.each([
+    [['--device', 'auto'], '--countries is missing'],
+    [['--device', 'auto', '--countries', 'DE'], '--caller is missing: who sends. --yes would take auth0'],
+    [['--device', 'modem'], '--device: must be'],
+    [['--device', 'auto', '--yes', '--countries', 'UK'], '--countries: cannot be taken: "UK" is no code'],
+    [['--device', 'auto', '--modem', 'a b'], '--modem: must be'],
+    [['--device', 'auto', '--yes', '--countries', 'DE', '--send', '123'], '--send: must be'],
+  ])('%j lacks or has wrong %s', async (words, message) => {
+    await expect(person.runsAsScript(...words)).rejects.toThrow(message);
+    expect(person.files()).toEqual([]);
+  });
+});

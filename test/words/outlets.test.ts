@@ -1,0 +1,183 @@
+import { execFile } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, relative, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { SignJWT } from 'jose';
+import { afterEach, describe, expect, it } from 'vitest';
+import { statusText } from '../../src/daemon/systemd/status.js';
+import { leaveNote } from '../../src/recovery-hook/note.js';
+import { toldNumber } from '../../src/simulator/vendors.js';
+import { fatalText } from '../../src/words/error-text.js';
+import { Rig } from '../e2e/rig.js';
+
+const src = resolve(import.meta.dirname, '../../src');
+
+/** What leaves the process, as it is spelled: streams, answers, sockets, files, programs, tables, metrics. */
+const waysOut = new RegExp(
+  [
+    String.raw`console\.\w+\(|process\.std(?:out|err)\b|winston\.transports|\b(?:out|notes|stdout)\.write\(`,
+    String.raw`ctx\.body =|ctx\.res\.write\(|toRawAnswer\(|socket\.(?:write|end)\(\S`,
+    String.raw`\b(?:writeFile|writeFileSync|appendFile|writeSync)\(|\.#file\.write\(`,
+    String.raw`\bexecFile\(|\bspawn(?:Sync)?\(|\.prepare\(|new (?:Counter|Gauge|Histogram)\(`,
+  ].join('|'),
+);
+
+/**
+ * Every file by which something leaves, and why no foreign words leave there as they came. Who adds a way out adds it here: let what a modem, the air
+ * or a stranger said pass `foreignWords` (src/words/foreign.ts) on its way, and what is our own sentence `withoutNumbers` where it leaves.
+ */
+const outlets: Readonly<Record<string, string>> = {
+  'log.ts': 'every text by withoutNumbers, and escaped',
+  'daemon/serve.ts': 'fatalText',
+  'cli/cli.ts': 'fatalText; else messages of our own errors, whose foreign words came through the door',
+  'cli/commands.ts': 'the operator’s own configuration',
+  'cli/daemon.ts': 'what the control socket answered',
+  'cli/demo.ts': 'the virtual modem’s words only',
+  'control/server.ts':
+    'errors by withoutNumbers; answers are made of facts and snapshots, which came through the door',
+  'control/client.ts': 'to our own daemon',
+  'cli/doctor.ts':
+    'facts by foreignWords; USSD by escapeControls, for it is what was asked for, on the terminal of who asked',
+  'cli/log.ts': 'rows of the journal',
+  'journal/schema.ts': 'no foreign words',
+  'journal/store.ts': 'masked numbers, HMACs, our codes, and cause codes by foreignWords',
+  'journal/hmac-key.ts': 'a key',
+  'http/problem.ts': 'asItMayLeave',
+  'http/error-exit.ts': 'problem.ts',
+  'http/server.ts': 'problem.ts',
+  'http/send-route.ts': 'names of our own, numbers and references',
+  'http/status.ts': 'asItMayLeave',
+  'metrics/events.ts': 'closed sets (test/metrics/rules.test.ts)',
+  'metrics/gauges.ts': 'closed sets',
+  'metrics/metrics.ts': 'closed sets',
+  'metrics/process.ts': 'figures',
+  'metrics/route.ts': 'the text of the above',
+  'daemon/systemd/sender.ts': 'foreignWords, in status.ts',
+  'recovery-hook/note.ts': 'escapeControls and withoutNumbers',
+  'recovery-hook/run.ts': 'the note, and names that it has checked',
+  'cli/recovery-hook.ts': 'the note, as an argument',
+  'modem/flight-record.ts': 'references',
+  'daemon/closed-process.ts': 'a constant',
+  'modem/habits.ts': 'hashes',
+  'modem/pin-memory.ts': 'HMACs',
+  'cli/service.ts': 'the operator’s own words',
+  'operator/service/install.ts': 'units',
+  'operator/setup/surroundings.ts': 'what the operator answered',
+  'operator/auth0/terminal.ts':
+    'Auth0’s errors by foreignWords, its names and options by escapeControls, for the operator who asked',
+  'secret/private-file.ts': 'what restore needs, for root only',
+  'operator/auth0/action/source.ts': 'runs at Auth0: our own sentences',
+};
+
+describe('the ways out', () => {
+  it('are all known', () => {
+    const code = (file: string) => readFileSync(file, 'utf8').replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '');
+    const found = readdirSync(src, { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.ts') && !name.startsWith('simulator/'))
+      .map((name) => join(src, name))
+      .filter((file) => waysOut.test(code(file)))
+      .map((file) => relative(src, file));
+    expect(found.sort()).toEqual(Object.keys(outlets).sort());
+  });
+});
+
+/** What no outlet may hold: the number however it is written, and controls that steer a terminal. */
+function expectClean(what: string, said: string): void {
+  expect(said.length, `${what} says nothing`).toBeGreaterThan(0);
+  expect(said, what).not.toContain(toldNumber.slice(3));
+  expect(said, what).not.toMatch(/123[- ]?4567/);
+  expect(said, what).not.toMatch(/[\u0080-\u009f\u001b\u202a-\u202e]/);
+}
+
+const run = promisify(execFile);
+const cli = resolve(src, '../dist/cli.js');
+
+describe('fed with hostile words', () => {
+  let rig: Rig | undefined;
+  afterEach(() => rig?.stop());
+
+  const command = async (...args: string[]): Promise<string> => {
+    const { stdout, stderr } = await run(process.execPath, [cli, ...args, '--config', rig!.configFile]).catch(
+      (error: unknown) => error as { stdout: string; stderr: string },
+    );
+    return stdout + stderr;
+  };
+  const page = async (path: string) => (await fetch(`http://127.0.0.1:${rig!.adminPort}${path}`)).text();
+
+  it('log, answers, status page, metrics, journal and command line are clean', {
+    timeout: 60_000,
+  }, async () => {
+    rig = await Rig.start(['--vendor', 'talkative', '--urc-noise', '5', '--boot-ms', '200']);
+    expectClean('the status page', await page('/'));
+    const answers: unknown[] = [];
+    for (const words of [`barred: ${toldNumber}`, '(0151) 123-4567 \u009b31m', `${toldNumber.slice(1)} `]) {
+      await rig.modem.control({ fault: `cms-verbose:${words}` });
+      answers.push((await rig.post({ recipient: `+4917612345${answers.length}00` })).body);
+    }
+    expect(answers).toHaveLength(3);
+    const hostile = {
+      sub: toldNumber,
+      aud: [toldNumber, '(0151) 123-4567'],
+      jti: `\u009b31m${toldNumber}`,
+      iss: 491_511_234_567,
+    };
+    const header = { alg: 'HS256', kid: toldNumber };
+    const { token } = rig;
+    rig.token = await new SignJWT(hostile as never).setProtectedHeader(header).sign(Buffer.alloc(32, 7));
+    answers.push((await rig.post({ recipient: '+4917612345900' })).body);
+    rig.token = `${token.slice(0, 20)}.${Buffer.from(toldNumber).toString('base64url')}.x`;
+    answers.push((await rig.post({})).body);
+    expectClean('the answers', JSON.stringify(answers));
+    const from = rig.log.length;
+    await rig.modem.control({ inject: `^SYSSTART ${toldNumber}` });
+    await rig.until((line) => line.phase === 'lost' || line.phase === 'absent', from);
+    const away = await rig.post({ recipient: '+4917612345901' });
+    expectClean('the answer while it restarts', JSON.stringify(away.body));
+    expectClean('the status page while it restarts', await page('/'));
+    await rig.until((line) => line.phase === 'ready', from);
+    expectClean('the metrics', await page('/metrics'));
+    expectClean('simgate doctor', (await command('doctor')) + (await command('doctor', '--json')));
+    expectClean('simgate modems', await command('modems', '--json'));
+    const journal = await command('log', '--json');
+    expect(journal).toContain('CMS ');
+    expectClean('simgate log', journal + (await command('log')));
+    await rig.daemon.end('SIGTERM');
+    const state = join(rig.folder, 'state');
+    const files = readdirSync(state, { recursive: true, encoding: 'utf8' }).filter((name) =>
+      /journal|flight/.test(name),
+    );
+    expect(files.length).toBeGreaterThan(0);
+    for (const name of files) {
+      const octets = readFileSync(join(state, name), 'latin1');
+      expect(octets, name).not.toContain(toldNumber.slice(3));
+      expect(octets, name).not.toContain('123-4567');
+    }
+    expect(rig.raw).toContain('+49…67');
+    expectClean('the log', rig.raw);
+  });
+
+  it('the service manager’s status, the note for the hook and a fatal error are clean', async () => {
+    const modem = {
+      name: `m ${toldNumber}`,
+      phase: 'ready',
+      operator: `Net ${toldNumber}\u009b2J`,
+      signalDbm: -70,
+    } as never;
+    expectClean('the status', statusText([modem]));
+    const folder = mkdtempSync(join(tmpdir(), 'simgate-note-'));
+    mkdirSync(join(folder, 'drop'));
+    await leaveNote(join(folder, 'drop'), 'main', `it said ${toldNumber}\n\u009b31m`);
+    const note = readFileSync(join(folder, 'drop', 'main'), 'utf8');
+    rmSync(folder, { recursive: true });
+    expectClean('the note', note);
+    expect(note.trimEnd()).not.toContain('\n');
+    const error = Object.assign(new Error(`it said ${toldNumber}`), {
+      lines: ['secret text'],
+      final: { text: toldNumber },
+    });
+    expectClean('a fatal error', fatalText(new Error('outer\u009b31m', { cause: error })));
+    expect(fatalText(error)).not.toContain('secret text');
+    expect(fatalText({ text: 'secret text' })).not.toContain('secret text');
+  });
+});
