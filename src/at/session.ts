@@ -111,6 +111,8 @@ export class AtSession {
   /** When the last final result code came; what is unsolicited says nothing about debts. */
   #lastResultAt = 0;
   #lastFinalAt = Number.NEGATIVE_INFINITY;
+  /** When an information response of the command in flight last came. */
+  #lastResponseAt = Number.NEGATIVE_INFINITY;
   /** When a bare `AT` asked for the result of a payload. */
   #probedAt = Number.NEGATIVE_INFINITY;
   readonly #ended = new AbortController();
@@ -141,6 +143,14 @@ export class AtSession {
   /** Lines dropped for being longer than any real one. */
   get droppedLines(): number {
     return this.#reader.droppedLines;
+  }
+
+  /**
+   * `performance.now()` milliseconds of the last information response to a command of ours. The end of the command says
+   * less: it may have been waited for in vain.
+   */
+  get lastResponseAt(): number {
+    return this.#lastResponseAt;
   }
 
   /** Milliseconds since the modem last answered anything, or was given up. */
@@ -326,8 +336,11 @@ export class AtSession {
 
   #feed(event: AtEvent): void {
     const before = this.#state.running?.stage;
+    const linesBefore = this.#state.running?.lines.length ?? 0;
     const [state, effects] = step(this.#state, event);
     this.#state = state;
+    if (event.kind === 'line' && linesOf(state, effects) > linesBefore)
+      this.#lastResponseAt = performance.now();
     for (const effect of effects) this.#carryOut(effect);
     if (before === 'prompt' && state.running?.stage === 'result') this.#waiter?.options.onCommitted?.();
   }
@@ -426,4 +439,11 @@ export class AtSession {
     this.#ended.abort();
     this.#listener.onLost(cause);
   }
+}
+
+/** How many information responses the command in flight has, or had when it was settled in this step. */
+function linesOf({ running }: AtState, effects: readonly AtEffect[]): number {
+  if (running !== undefined) return running.lines.length;
+  const settled = effects.find((effect) => effect.kind === 'settle');
+  return settled?.outcome.kind === 'ok' ? settled.outcome.lines.length : 0;
 }

@@ -399,7 +399,10 @@ export class Modem extends Dialogue {
         },
       );
       const ruling = await options.flights.rule(result, ended);
-      this.#confirmedAt = performance.now();
+      // An error may be the first sign of a setting that was lost, and so may an OK that never came: what counts is when
+      // the last reference did.
+      const isAccepted = ruling !== 'undecided' && !('error' in ruling.ours);
+      this.#confirmedAt = isAccepted ? this.session.lastResponseAt : Number.NEGATIVE_INFINITY;
       if (ruling === 'undecided') return undefined;
       if ('error' in ruling.ours) throw new AtCommandError(command.text, ruling.ours.error, 'result', []);
       return ruling.ours.reference;

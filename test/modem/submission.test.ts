@@ -64,6 +64,19 @@ describe('what a send depends on', () => {
     expect(device.commands().slice(before)).toEqual(['AT+CMGF=0', 'AT+CMGS=21', 'AT+CMGS=21', 'AT+CMGS=21']);
   });
 
+  test('is set anew after an error, however short ago that was', async () => {
+    const device = new VirtualDevice({ echo: false });
+    const setup = supervise(device, {}, { idleProbeMs: 3_600_000 });
+    await untilReady(setup);
+    device.faults.queue(parseFault('cms:42'), 1);
+    const first = sent(setup, 'code 1');
+    while (device.commands().at(-1) !== 'AT+CMGS=21') await vi.advanceTimersByTimeAsync(10);
+    await vi.advanceTimersByTimeAsync(250);
+    device.modem.settings.cmgf = 1;
+    expect(await first).toEqual(oneReference);
+    expect(texts(device)).toEqual(['code 1']);
+  });
+
   test('is looked at by the idle probe where no echo would tell', async () => {
     const device = new VirtualDevice({ echo: false });
     const setup = supervise(device, {}, { idleProbeMs: 10_000 });
