@@ -60,6 +60,8 @@ const enterPinMs = 30_000;
 /** Switching the radio takes as long as its leave of the network (Quectel's manuals: 15 s). */
 const radioMs = 30_000;
 const pduMode = 'AT+CMGF=0';
+/** A burst goes on while each message takes no longer than that, in milliseconds. */
+const longestStepMs = 5_000;
 
 /**
  * Milliseconds after Ctrl-Z at which a bare `AT` may ask for the result: when the network's own timers are over (TR1M < 45 s, 24.011 10), for some give
@@ -388,6 +390,8 @@ export class Modem extends Dialogue {
   submitTpdu(tpdu: Tpdu, options: SubmitOptions): Promise<number | undefined> {
     return this.session.exclusively(async (run, ended) => {
       const command = this.#submitCommand(tpdu, options);
+      const startedAt = performance.now();
+      this.#confirmedAt = Number.NEGATIVE_INFINITY;
       const result = await run(command, options).then(
         (lines): SubmitResult => ({ reference: Number(/\d+/.exec(lines[0] ?? '')?.[0]) }),
         (error: unknown): SubmitResult => {
@@ -400,9 +404,10 @@ export class Modem extends Dialogue {
       );
       const ruling = await options.flights.rule(result, ended);
       // An error may be the first sign of a setting that was lost, and so may an OK that never came: what counts is when
-      // the last reference did.
+      // the last reference did. One that took long says nothing of what happened meanwhile.
       const isAccepted = ruling !== 'undecided' && !('error' in ruling.ours);
-      this.#confirmedAt = isAccepted ? this.session.lastResponseAt : Number.NEGATIVE_INFINITY;
+      const { lastResponseAt } = this.session;
+      if (isAccepted && lastResponseAt - startedAt <= longestStepMs) this.#confirmedAt = lastResponseAt;
       if (ruling === 'undecided') return undefined;
       if ('error' in ruling.ours) throw new AtCommandError(command.text, ruling.ours.error, 'result', []);
       return ruling.ours.reference;

@@ -509,7 +509,7 @@ export class Supervisor implements SmsModem {
     }
     if (inFlight) {
       const ms = Math.min(stallAfterMs, modem.submitTimeoutMs / 4);
-      this.#stallTimer = setTimeout(() => this.#emit('overdue', 'no result after Ctrl-Z yet'), ms);
+      this.#stallTimer = setTimeout(() => this.#emit('overdue', 'no sure result after Ctrl-Z yet'), ms);
     }
     this.#flights.note();
   }

@@ -56,7 +56,8 @@ const cmsRows: readonly Row[] = [
   [302, 'sim', 'operation not allowed'],
   [303, 'sim', 'operation not supported'],
   [304, 'refused', 'invalid pdu mode parameter'],
-  [305, 'refused', 'invalid text mode parameter'],
+  // Said only by a modem in text mode, behind our back: it is set to PDU mode before the next try.
+  [305, 'not_sent', 'invalid text mode parameter'],
   [310, 'sim', '(u)sim not inserted'],
   [311, 'sim', '(u)sim pin required'],
   [312, 'sim', 'ph-(u)sim pin required'],

@@ -69,6 +69,9 @@ export class Modem {
   /** Said when the next command comes. */
   #heldReplies: (() => void)[] = [];
   #heardAtMs = 0;
+  #saidAtMs = 0;
+  /** Whose result is still to be said. */
+  submitsToAnswer = 0;
   readonly #clock: Clock;
   readonly #tty: ModemTty;
   readonly #interpreter: Interpreter;
@@ -114,7 +117,10 @@ export class Modem {
           else turn.finish(troubled);
         });
       },
-      send: (output, distortion) => this.#tty.send(output, distortion),
+      send: (output, distortion) => {
+        this.#saidAtMs = this.nowMs;
+        this.#tty.send(output, distortion);
+      },
       echoes: () => this.settings.echo,
       dropsWhileBusy: () => this.options.busy === 'drop',
     });
@@ -166,14 +172,18 @@ export class Modem {
 
   /** Keeps a reply back until the next command. */
   hold(reply: () => void): void {
-    this.#heldReplies.push(reply);
+    this.submitsToAnswer += 1;
+    this.#heldReplies.push(() => {
+      this.submitsToAnswer -= 1;
+      reply();
+    });
   }
 
-  /** Runs once nobody has said anything to the modem for `ms`, unless the power goes before. */
+  /** Runs once nothing was said on the line for `ms` and no submit is to be answered, unless the power goes before. */
   whenQuiet(ms: number, run: () => void): void {
-    const leftMs = ms - this.#quietForMs();
-    if (leftMs <= 0) run();
-    else this.after(leftMs, () => this.whenQuiet(ms, run));
+    const quietForMs = this.submitsToAnswer > 0 ? 0 : this.nowMs - Math.max(this.#heardAtMs, this.#saidAtMs);
+    if (quietForMs >= ms) run();
+    else this.after(ms - quietForMs, () => this.whenQuiet(ms, run));
   }
 
   /** A restart that nobody is told of, of a modem in which `ATE0` and text mode are saved. */
@@ -227,6 +237,7 @@ export class Modem {
     this.#heldIndications = [];
     this.#heldReplies = [];
     this.answerToOthers = undefined;
+    this.submitsToAnswer = 0;
     this.#stat = registrationStat.none;
     this.serviceCentreTrouble = undefined;
   }

@@ -70,7 +70,7 @@ export class Submission {
     const isWrongPath = onlyCgsms !== undefined && this.#modem.settings.cgsms !== onlyCgsms;
     if (plan.refusal !== undefined || isWrongPath) {
       const refusal = refusalOf(plan.refusal ?? { cms: 500 });
-      this.#modem.after(airMs + plan.replyDelayMs, () => this.#refuse(refusal, tpdu));
+      this.#later(airMs + plan.replyDelayMs, () => this.#refuse(refusal, tpdu));
       return;
     }
     if (!plan.accepts) this.#modem.record.write({ kind: 'lost', submit: plan.submit, phase: 'after-ctrl-z' });
@@ -80,14 +80,23 @@ export class Submission {
       if (plan.break.how !== 'glitch') return;
     }
     if (plan.silenceMs !== undefined) {
-      this.#modem.after(plan.silenceMs, () => this.#fallSilent());
+      this.#later(plan.silenceMs, () => this.#fallSilent());
       return;
     }
     if (!plan.accepts) return;
     this.#modem.answerToOthers = plan.answerToOthers;
-    this.#modem.after(airMs + plan.replyDelayMs, () => {
+    this.#later(airMs + plan.replyDelayMs, () => {
       accept();
       this.#reply(mr ?? 0);
+    });
+  }
+
+  /** What ends the submit on the line, after `ms`. */
+  #later(ms: number, run: () => void): void {
+    this.#modem.submitsToAnswer += 1;
+    this.#modem.after(ms, () => {
+      this.#modem.submitsToAnswer -= 1;
+      run();
     });
   }
 

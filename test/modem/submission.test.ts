@@ -130,6 +130,17 @@ test('an idle probe of a UART that sleeps is no loss, and mutes nothing', async 
   ).toHaveLength(2);
 });
 
+test('a refusal that only text mode gives has PDU mode set, and the message sent', async () => {
+  const device = new VirtualDevice();
+  const setup = supervise(device, {}, { idleProbeMs: 3_600_000 });
+  await untilReady(setup);
+  await send(setup, 'code 1', undefined, 100);
+  device.modem.settings.cmgf = 1; // within the second for which the daemon trusts what it set
+  const segment = 'x'.repeat(160); // as hexadecimal too long for a text
+  expect(await sent(setup, segment)).toEqual(oneReference);
+  expect(texts(device)).toEqual(['code 1', segment]);
+});
+
 describe('a result that comes late', () => {
   test('by 100 s and more never answers the next message, which the network refused', async () => {
     const device = new VirtualDevice({ parallel: true }, ['late:100000@3', 'cms-late:21:50000@4']);
