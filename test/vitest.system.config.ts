@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { reporters } from './reporters.js';
 
 /** What needs Debian packages or another user: `npm run test:system`, which `.ci/run` installs them for. */
 export default defineConfig({
@@ -6,5 +7,6 @@ export default defineConfig({
     include: ['test/system/**/*.test.ts'],
     testTimeout: 120_000,
     fileParallelism: false,
+    ...reporters('system'),
   },
 });
