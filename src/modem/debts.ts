@@ -56,18 +56,21 @@ export class Debts {
     if (since > mostSince) this.#change({ base: undefined });
   }
 
-  /** A reference came after our Ctrl-Z. @returns whether it, or all that came, is surely ours; the submit is then over */
-  takeReference(reference: number, now: number): boolean {
+  /**
+   * A reference came after our Ctrl-Z. @returns ours, once that we were accepted is sure; the submit is then over. Where it is only sure that all who
+   * are out were accepted, it is the newest that came
+   */
+  takeReference(reference: number, now: number): number | undefined {
     this.#expire(now);
     const { flight, open, base, since, lastSeen, areSequential } = this.#state;
-    if (!flight) return false;
+    if (!flight) return undefined;
     if (!flight.doubt && open.length === 0 && !this.#isUnexpected(reference)) {
       if (base !== undefined && since === 1) this.#change({ areSequential: reference === next(base, 1) });
       return this.#accept(reference);
     }
     const doubt = flight.doubt ?? doubtOver(open);
     this.#change({ flight: { ...flight, doubt } });
-    if (reference === lastSeen) return false;
+    if (reference === lastSeen) return undefined;
     const received = [...flight.received, reference];
     this.#change({ lastSeen: reference, flight: { ...flight, doubt, received } });
     if (base !== undefined && areSequential !== false && reference === this.#expected()) {
@@ -75,7 +78,7 @@ export class Debts {
       return this.#accept(reference);
     }
     if (doubt.because === 'debts' && open.length === 0) return this.#accept(reference);
-    if (received.length < doubt.results) return false;
+    if (received.length < doubt.results) return undefined;
     this.#change({ open: [] });
     return this.#accept(newest(received));
   }
@@ -144,7 +147,7 @@ export class Debts {
     return flight?.doubt && { because: flight.doubt.because, until: flight.until };
   }
 
-  #accept(reference: number): true {
+  #accept(reference: number): number {
     this.#change({
       flight: undefined,
       base: reference,
@@ -153,7 +156,7 @@ export class Debts {
       lastSeen: reference,
       isSuspicious: false,
     });
-    return true;
+    return reference;
   }
 
   /** Of those that may have been paid, the ones with the longest terms stay. */

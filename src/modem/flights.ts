@@ -71,7 +71,7 @@ export class Flights {
 
   /** No result came, and none is waited for any more. */
   giveUp(): void {
-    for (const result of this.#beside.splice(0)) this.#isOurs(result);
+    for (const result of this.#beside.splice(0)) this.#take(result);
     this.debts.giveUp(performance.now());
   }
 
@@ -116,8 +116,10 @@ export class Flights {
    * term is over; nothing else may be asked of the modem meanwhile. Ends as undecided when `ended` is aborted: the session is gone.
    */
   rule(first: SubmitResult, ended: AbortSignal): Promise<Ruling> {
-    for (const result of [first, ...this.#beside.splice(0)])
-      if (this.#isOurs(result)) return Promise.resolve({ ours: result });
+    for (const result of [first, ...this.#beside.splice(0)]) {
+      const ours = this.#take(result);
+      if (ours) return Promise.resolve({ ours });
+    }
     return new Promise((resolve) => {
       const settle = (ruling: Ruling) => {
         clearTimeout(timer);
@@ -132,17 +134,19 @@ export class Flights {
       const timer = setTimeout(giveUp, this.#doubtMs());
       ended.addEventListener('abort', giveUp);
       this.#onResult = (result) => {
-        if (this.#isOurs(result)) settle({ ours: result });
+        const ours = this.#take(result);
+        if (ours) settle({ ours });
       };
       if (ended.aborted) giveUp();
     });
   }
 
-  #isOurs(result: SubmitResult): boolean {
+  /** Our own result, once that is sure; it need not be the one that made it so. */
+  #take(result: SubmitResult): SubmitResult | undefined {
     const now = performance.now();
-    return 'reference' in result
-      ? this.debts.takeReference(result.reference, now)
-      : this.debts.takeError(now);
+    if ('error' in result) return this.debts.takeError(now) ? result : undefined;
+    const reference = this.debts.takeReference(result.reference, now);
+    return reference === undefined ? undefined : { reference };
   }
 
   #doubtMs(): number {

@@ -8,7 +8,7 @@ function counting(last: number): Debts {
   const debts = new Debts();
   for (const reference of [last - 1, last]) {
     debts.begin(term);
-    expect(debts.takeReference((reference + 256) % 256, 0)).toBe(true);
+    expect(debts.takeReference((reference + 256) % 256, 0)).toBe((reference + 256) % 256);
   }
   return debts;
 }
@@ -23,8 +23,8 @@ describe('with a debt open', () => {
     const debts = counting(254);
     owe(debts, 100); // 255
     debts.begin(200);
-    expect(debts.takeReference(255, 1), 'the missing one').toBe(false);
-    expect(debts.takeReference(0, 2), 'references wrap at 255').toBe(true);
+    expect(debts.takeReference(255, 1), 'the missing one').toBeUndefined();
+    expect(debts.takeReference(0, 2), 'references wrap at 255').toBe(0);
     expect(debts.outstanding(2), 'and the missing one has come').toBe(0);
   });
 
@@ -32,7 +32,7 @@ describe('with a debt open', () => {
     const debts = counting(10);
     owe(debts, 100);
     debts.begin(200);
-    expect(debts.takeReference(12, 1)).toBe(true);
+    expect(debts.takeReference(12, 1)).toBe(12);
     expect(debts.outstanding(99)).toBe(1);
     expect(debts.outstanding(101)).toBe(0);
   });
@@ -42,11 +42,11 @@ describe('with a debt open', () => {
     owe(debts, 1000);
     for (let sent = 0; sent < 8; sent += 1) {
       debts.begin(2000);
-      expect(debts.takeReference(12 + sent, 1)).toBe(true);
+      expect(debts.takeReference(12 + sent, 1)).toBe(12 + sent);
     }
     debts.begin(2000);
     expect(debts.takeError(2), 'it may be the oldest one’s').toBe(false);
-    expect(debts.takeReference(20, 3), 'our own came after it').toBe(true);
+    expect(debts.takeReference(20, 3), 'our own came after it').toBe(20);
     debts.begin(2000);
     expect(debts.takeError(1001), 'after the last term it is ours').toBe(true);
   });
@@ -55,9 +55,9 @@ describe('with a debt open', () => {
     const debts = new Debts();
     owe(debts, 100);
     debts.begin(200);
-    expect(debts.takeReference(7, 1)).toBe(false);
-    expect(debts.takeReference(7, 1), 'said twice').toBe(false);
-    expect(debts.takeReference(8, 2)).toBe(true);
+    expect(debts.takeReference(7, 1)).toBeUndefined();
+    expect(debts.takeReference(7, 1), 'said twice').toBeUndefined();
+    expect(debts.takeReference(8, 2)).toBe(8);
     expect(debts.outstanding(2)).toBe(0);
   });
 
@@ -65,16 +65,16 @@ describe('with a debt open', () => {
     const debts = new Debts();
     for (let sent = 0; sent < 3; sent += 1) {
       debts.begin(100);
-      expect(debts.takeReference(0, 0)).toBe(true);
+      expect(debts.takeReference(0, 0)).toBe(0);
     }
     owe(debts, 100);
     debts.begin(150);
-    expect(debts.takeReference(0, 50)).toBe(false);
+    expect(debts.takeReference(0, 50)).toBeUndefined();
     expect(debts.doubt).toEqual({ because: 'debts', until: 150 });
     debts.giveUp(150);
     expect(debts.outstanding(150)).toBe(0);
     debts.begin(300);
-    expect(debts.takeReference(0, 151), 'no endless 504').toBe(true);
+    expect(debts.takeReference(0, 151), 'no endless 504').toBe(0);
   });
 });
 
@@ -83,32 +83,32 @@ describe('after a debt that ended unpaid', () => {
     const debts = counting(10);
     owe(debts, 100); // 11
     debts.begin(300);
-    expect(debts.takeReference(11, 200), 'later than any term').toBe(false);
+    expect(debts.takeReference(11, 200), 'later than any term').toBeUndefined();
     expect(debts.doubt?.because).toBe('suspicion');
-    expect(debts.takeReference(12, 201)).toBe(true);
+    expect(debts.takeReference(12, 201)).toBe(12);
     debts.begin(400);
-    expect(debts.takeReference(77, 300), 'proven since: nothing is doubted any more').toBe(true);
+    expect(debts.takeReference(77, 300), 'proven since: nothing is doubted any more').toBe(77);
   });
 
   test('a modem that did not count the lost one costs one message', () => {
     const debts = counting(10);
     owe(debts, 100);
     debts.begin(300);
-    expect(debts.takeReference(11, 200)).toBe(false);
+    expect(debts.takeReference(11, 200)).toBeUndefined();
     debts.giveUp(210);
     debts.begin(400);
-    expect(debts.takeReference(12, 220)).toBe(true);
+    expect(debts.takeReference(12, 220)).toBe(12);
   });
 
   test('a modem that never counted costs none, and one that counts no more two', () => {
     const never = new Debts();
     for (const reference of [5, 90]) {
       never.begin(0);
-      expect(never.takeReference(reference, 0)).toBe(true);
+      expect(never.takeReference(reference, 0)).toBe(reference);
     }
     owe(never, 100);
     never.begin(300);
-    expect(never.takeReference(3, 200)).toBe(true);
+    expect(never.takeReference(3, 200)).toBe(3);
 
     const noMore = counting(10);
     owe(noMore, 100);
@@ -118,7 +118,7 @@ describe('after a debt that ended unpaid', () => {
       [20, true],
     ] as const) {
       noMore.begin(300);
-      expect(noMore.takeReference(reference, 200)).toBe(isOurs);
+      expect(noMore.takeReference(reference, 200)).toBe(isOurs ? reference : undefined);
       noMore.giveUp(210);
     }
   });
@@ -145,7 +145,7 @@ describe('what comes while nothing is out', () => {
     owe(debts, 100);
     debts.restarted();
     debts.begin(200);
-    expect(debts.takeReference(200, 1)).toBe(true);
+    expect(debts.takeReference(200, 1)).toBe(200);
   });
 });
 
@@ -156,8 +156,8 @@ test('what a process leaves, with a submit out, is the next one’s debt', () =>
   expect(left).toMatchObject({ open: 1, remainingMs: 60, base: 10, since: 1 });
   const after = Debts.after(left, 1000);
   after.begin(2000);
-  expect(after.takeReference(11, 1059)).toBe(false);
-  expect(after.takeReference(12, 1059)).toBe(true);
+  expect(after.takeReference(11, 1059)).toBeUndefined();
+  expect(after.takeReference(12, 1059)).toBe(12);
 });
 
 /**
@@ -234,8 +234,10 @@ describe('explored exhaustively', () => {
 
   function hear({ world, debts }: Situation, reference: number): void {
     if (world.running === undefined) return debts.takeLateReference(reference, world.now);
-    if (!debts.takeReference(reference, world.now)) return;
+    const ours = debts.takeReference(reference, world.now);
+    if (ours === undefined) return;
     if (world.running.fate !== 'accepted') expect.fail(`called ours, but it was ${world.running.fate}`);
+    if (ours !== world.running.reference) expect.fail(`called ours: ${ours}, not ${world.running.reference}`);
     world.running = undefined;
   }
 

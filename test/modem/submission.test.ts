@@ -153,6 +153,14 @@ describe('a result that comes late', () => {
     expect(texts(device)).toEqual(['first', 'second', 'third', 'fifth']);
   });
 
+  test('behind the running message’s own tells that both were accepted, and names the right one', async () => {
+    const device = new VirtualDevice({ parallel: true }, ['late:65000@1']);
+    const setup = supervise(device);
+    await untilReady(setup);
+    expect(await sent(setup, 'first')).toBe(unknown);
+    expect(await sent(setup, 'second')).toEqual([device.accepted()[1]?.mr]);
+  });
+
   test('by longer than any term is doubted where references count, until one proves itself', async () => {
     const faults = ['late:200000@3', 'cms-late:21:12000@4'];
     const device = new VirtualDevice({ parallel: true, references: 'submits' }, faults);
