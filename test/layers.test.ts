@@ -77,6 +77,20 @@ test('no file is loose: at the root stand only what every room may say', () => {
   expect(loose.sort()).toEqual(['errors.ts', 'log.ts', 'version.ts']);
 });
 
+test('no file of the daemon imports itself by way of others', () => {
+  const circles: string[] = [];
+  const done = new Set<string>();
+  const visit = (file: string, way: readonly string[]): void => {
+    const at = way.indexOf(file);
+    if (at >= 0) circles.push([...way.slice(at), file].map((each) => relative(src, each)).join(' → '));
+    if (at >= 0 || done.has(file) || layerOf(file) === 'simulator') return;
+    for (const target of importsOf(file)) visit(target, [...way, file]);
+    done.add(file);
+  };
+  for (const file of files) visit(file, []);
+  expect(circles).toEqual([]);
+});
+
 test('only daemon.ts and its fleet.ts build the daemon', () => {
   const builders = files.filter((file) =>
     /new Supervisor\(|createDispatch\(\{/.test(readFileSync(file, 'utf8')),

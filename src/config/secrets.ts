@@ -1,6 +1,5 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { counted } from '../words/counted.js';
-import type { Config } from './config.js';
 import type { Problem } from './problem.js';
 
 /** What the daemon must know and must never say. */
@@ -62,8 +61,20 @@ export interface SecretsRead {
   warnings: string[];
 }
 
+/** Where a configuration says that secrets are. */
+export interface SecretPlaces {
+  /** The configuration file itself. */
+  file: string;
+  auth0: {
+    secretFile: string | undefined;
+    previousSecretFile: string | undefined;
+    secretBase64Encoded: boolean;
+  };
+  modems: readonly { pinFile: string | undefined }[];
+}
+
 /** Reads the files and the environment that hold secrets; reports all that is wrong with them, never their content. */
-export function readSecrets(config: Config, env: NodeJS.ProcessEnv): SecretsRead {
+export function readSecrets(config: SecretPlaces, env: NodeJS.ProcessEnv): SecretsRead {
   const reader = new SecretReader(config.auth0.secretBase64Encoded);
   const current = readCurrent(reader, config, env);
   const previous = readPrevious(reader, config);
@@ -81,7 +92,7 @@ export function previousSecretFileOf(secretFile: string): string {
 }
 
 /** The secret before the last rotation. Whoever forgets it has two keys to the gateway, so it is told as long as it is there. */
-function readPrevious(reader: SecretReader, { file, auth0 }: Config): Uint8Array | undefined {
+function readPrevious(reader: SecretReader, { file, auth0 }: SecretPlaces): Uint8Array | undefined {
   const path = 'auth0.previous_secret_file';
   const configured = auth0.previousSecretFile;
   const previousFile = configured ?? rotatedFrom(auth0.secretFile);
@@ -102,7 +113,11 @@ function rotatedFrom(secretFile: string | undefined): string | undefined {
   return existsSync(file) ? file : undefined;
 }
 
-function readCurrent(reader: SecretReader, config: Config, env: NodeJS.ProcessEnv): Uint8Array | undefined {
+function readCurrent(
+  reader: SecretReader,
+  config: SecretPlaces,
+  env: NodeJS.ProcessEnv,
+): Uint8Array | undefined {
   const path = 'auth0.secret_file';
   const file = config.auth0.secretFile;
   const value = env.SIMGATE_AUTH0_SECRET;

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock/clock.js';
 import type { Config } from '../config/config.js';
 import type { Dispatch } from '../dispatch/dispatch.js';
-import { simKey } from '../dispatch/sim-budget.js';
+import { simKey } from '../dispatch/sim-key.js';
 import type { JournalState } from '../journal/entries.js';
 import type { MetricsSnapshot } from '../metrics/snapshot.js';
 import type { Supervisor } from '../modem/supervisor.js';

@@ -12,8 +12,9 @@ import { type SegmentedText, segmentText } from '../sms/segments.js';
 import type { Idempotency, KeyedRequest } from './idempotency.js';
 import type { DispatchListener, Message, Outcome, Send, SendControl, SendResult } from './message.js';
 import { PendingMessage } from './pending.js';
-import { MessageQueue, type SimBudget } from './queue.js';
+import { MessageQueue } from './queue.js';
 import type { Recorder } from './recorder.js';
+import type { SimBudget } from './sim-budget.js';
 
 export interface DispatchLimits {
   /** Segments of one message, 1–255. */

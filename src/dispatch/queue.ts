@@ -25,15 +25,8 @@ import {
   shuttingDown,
   superseded,
 } from './refusals.js';
+import type { SimBudget } from './sim-budget.js';
 import { NewestStarted, WaitingList } from './waiting-list.js';
-
-/** What the SIMs may still send. Segments are counted, as carriers do. */
-export interface SimBudget {
-  /** Why this SIM may not take the message behind `segmentsBefore` others; undefined when it may. */
-  refusal(modem: SmsModem, message: PendingMessage, segmentsBefore: number): SendError | undefined;
-  /** Counts the message. */
-  take(modem: SmsModem, message: PendingMessage): Charge;
-}
 
 /** Gives a message its place within the limits, or that of the waiting one whose place it takes; throws a `SendError`. */
 export type Reserve = (older: PendingMessage | undefined) => Reservation;

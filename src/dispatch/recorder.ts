@@ -9,7 +9,7 @@ import { maskNumber } from '../number/mask.js';
 import type { Subject } from '../policy/request.js';
 import type { KeyedRequest } from './idempotency.js';
 import type { Message, Outcome } from './message.js';
-import { knownIccid } from './sim-budget.js';
+import { knownIccid } from './sim-key.js';
 
 export interface RecorderOptions {
   journal: Journal;

@@ -3,27 +3,16 @@
 import { SendError } from '../errors.js';
 import type { Hmac } from '../journal/hmac-key.js';
 import type { SmsModem } from '../modem/sms-modem.js';
-import type { Caps, SimCaps } from '../policy/sim-caps.js';
+import type { Caps, Charge, SimCaps } from '../policy/sim-caps.js';
 import type { PendingMessage } from './pending.js';
-import type { SimBudget } from './queue.js';
+import { simKey } from './sim-key.js';
 
-/** The ICCIDs that were read last, as long as the modems are there. */
-const lastIccids = new WeakMap<SmsModem, string>();
-
-/**
- * The ICCID of the SIM in this modem; while it cannot be read, the last one that was seen by this function. A modem that loses it now and
- * then still has the same SIM, whose caps must not begin anew.
- */
-export function knownIccid(modem: SmsModem): string | undefined {
-  const { iccid } = modem.snapshot();
-  if (iccid !== undefined) lastIccids.set(modem, iccid);
-  return iccid ?? lastIccids.get(modem);
-}
-
-/** What the SIM in this modem is counted by: its ICCID, so that its count goes with it to another modem; else the modem's name. */
-export function simKey(modem: SmsModem, hmac: Hmac): string {
-  const iccid = knownIccid(modem);
-  return iccid === undefined ? `modem:${modem.name}` : hmac('sim', iccid);
+/** What the SIMs may still send. Segments are counted, as carriers do. */
+export interface SimBudget {
+  /** Why this SIM may not take the message behind `segmentsBefore` others; undefined when it may. */
+  refusal(modem: SmsModem, message: PendingMessage, segmentsBefore: number): SendError | undefined;
+  /** Counts the message. */
+  take(modem: SmsModem, message: PendingMessage): Charge;
 }
 
 /** @param capsOf the caps of a modem as configured now */

@@ -1,10 +1,8 @@
-import type { Entry } from './windows.js';
-
 /**
  * Messages in the order of their times. Adding, and forgetting the oldest, take constant time on the average however long it is: the head
  * moves on, and what lies before it is cut off once it is more than the rest.
  */
-export class Track {
+export class Track<Entry extends { readonly at: number }> {
   #entries: Entry[] = [];
   #head = 0;
 

@@ -31,8 +31,10 @@ export interface Fill {
  */
 export class SlidingWindows {
   /** In the order of their times. */
-  #entries = new Track();
-  readonly #tracks = new Map<LimitName, Map<string, Track>>(limitNames.map((name) => [name, new Map()]));
+  #entries = new Track<Entry>();
+  readonly #tracks = new Map<LimitName, Map<string, Track<Entry>>>(
+    limitNames.map((name) => [name, new Map()]),
+  );
   readonly #capacity: number;
 
   constructor(capacity = maxCount) {
@@ -91,7 +93,7 @@ export class SlidingWindows {
   /** Counts messages of before, in any order, beside those that are counted already. If all are too many, the oldest are left out. */
   merge(earlier: readonly Entry[]): void {
     const all = [...this.#entries, ...earlier].sort((a, b) => a.at - b.at);
-    this.#entries = new Track();
+    this.#entries = new Track<Entry>();
     for (const byKey of this.#tracks.values()) byKey.clear();
     for (const entry of all.slice(-this.#capacity)) this.#push(entry);
   }
@@ -108,10 +110,10 @@ export class SlidingWindows {
     }
   }
 
-  #track(name: LimitName, keys: Keys): Track | undefined {
+  #track(name: LimitName, keys: Keys): Track<Entry> | undefined {
     if (name === 'total') return this.#entries;
     const key = keys[name];
-    return key === undefined ? undefined : (this.#tracks.get(name)?.get(key) ?? new Track());
+    return key === undefined ? undefined : (this.#tracks.get(name)?.get(key) ?? new Track<Entry>());
   }
 
   #push(entry: Entry): void {
@@ -119,7 +121,7 @@ export class SlidingWindows {
     for (const [name, byKey] of this.#tracks) {
       const key = entry.keys[name];
       if (name === 'total' || key === undefined) continue;
-      const track = byKey.get(key) ?? new Track();
+      const track = byKey.get(key) ?? new Track<Entry>();
       track.push(entry);
       byKey.set(key, track);
     }

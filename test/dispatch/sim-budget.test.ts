@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { simKey } from '../../src/dispatch/sim-budget.js';
+import { simKey } from '../../src/dispatch/sim-key.js';
 import { FakeModem } from './support/fake-modem.js';
 
 const hmac = (domain: string, text: string) => `${domain}:${text}`;
