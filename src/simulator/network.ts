@@ -39,7 +39,9 @@ export class Network {
   readonly #timers: Timers;
   readonly #undelivered: HeldMessage[] = [];
   #subscriber: Subscriber | undefined;
-  #granted: RegistrationState;
+  /** What it grants, but for the losses that last. */
+  #meant: RegistrationState;
+  #losses = 0;
   #mr: number;
   #accepted = 0;
 
@@ -47,12 +49,12 @@ export class Network {
     this.#options = options;
     this.#timers = new Timers(clock);
     this.#record = record;
-    this.#granted = options.registration;
+    this.#meant = options.registration;
     this.#mr = random.below(256);
   }
 
   get granted(): RegistrationState {
-    return this.#granted;
+    return this.#losses > 0 ? 'searching' : this.#meant;
   }
 
   get accepted(): number {
@@ -68,9 +70,28 @@ export class Network {
   }
 
   grant(state: RegistrationState): void {
-    if (state === this.#granted) return;
-    this.#granted = state;
-    this.#record.write({ kind: 'registration', state });
+    this.#change(() => {
+      this.#meant = state;
+    });
+  }
+
+  /** The modem searches for `ms` milliseconds, and longer where another loss outlasts this one. */
+  lose(ms: number): void {
+    this.#change(() => {
+      this.#losses += 1;
+    });
+    this.after(ms, () =>
+      this.#change(() => {
+        this.#losses -= 1;
+      }),
+    );
+  }
+
+  #change(change: () => void): void {
+    const before = this.granted;
+    change();
+    if (this.granted === before) return;
+    this.#record.write({ kind: 'registration', state: this.granted });
     this.#subscriber?.registrationChanged();
   }
 

@@ -41,7 +41,7 @@ export class Submission {
       this.#refuse(new CommandRefused('CMS', 304), tpdu, error.message);
       return;
     }
-    if (plan.registrationLostMs !== undefined) this.#loseRegistration(plan.registrationLostMs);
+    if (plan.registrationLostMs !== undefined) this.#modem.network.lose(plan.registrationLostMs);
     this.#serviceCentre = this.#serviceCentreFor(named);
     if (!this.#modem.isRegistered) this.#refuse(new CommandRefused('CMS', 331), tpdu);
     else if (this.#serviceCentre === '') this.#refuse(new CommandRefused('CMS', 330), tpdu);
@@ -151,13 +151,6 @@ export class Submission {
     });
     const result: Result = { kind: 'refused', refusal, distortion };
     this.#settle(result);
-  }
-
-  #loseRegistration(ms: number): void {
-    const { network } = this.#modem;
-    const before = network.granted;
-    network.grant('searching');
-    network.after(ms, () => network.grant(before));
   }
 
   /** Milliseconds that setting up the radio link costs this submit. */

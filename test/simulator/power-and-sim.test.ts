@@ -176,6 +176,18 @@ describe('a restart', () => {
     expect(desk.hangUps).toEqual([{ power: 'lost', downMs: 500 }]);
   });
 
+  it('finds the network again once the last of several losses is over, whatever was granted meanwhile', () => {
+    const desk = new Desk();
+    desk.network.lose(1500);
+    desk.wait(750);
+    desk.network.lose(1500);
+    desk.wait(1000);
+    expect(desk.network.granted).toBe('searching');
+    desk.network.grant('roaming');
+    desk.wait(500);
+    expect(desk.network.granted).toBe('roaming');
+  });
+
   it('tells of registration when asked to', () => {
     const desk = new Desk();
     desk.command('AT+CREG=1;+CEREG=2');
