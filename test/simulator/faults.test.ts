@@ -149,6 +149,15 @@ describe('each fault, on the wire and in the record', () => {
     expect(desk.command('AT')).toEqual(['OK']);
   });
 
+  it('registration-lost ends, though a second submit met it meanwhile', () => {
+    const desk = new Desk({ fault: ['registration-lost:4000@1-2'] });
+    submit(desk);
+    desk.wait(1000);
+    submit(desk);
+    desk.wait(60_000);
+    expect(said(submit(desk))).toEqual([prompt, cmgs, 'OK']);
+  });
+
   it('prompt-late prints the prompt late', () => {
     const desk = new Desk({ fault: ['prompt-late:2000'] });
     expect(desk.type(`AT+CMGS=${helloOctets}\r`)).toBe('');
