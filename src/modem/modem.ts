@@ -249,7 +249,8 @@ export class Modem extends Dialogue {
    */
   async prepareSms(): Promise<boolean> {
     if (!this.#isInPduMode) {
-      if (!(await this.spare({ text: 'AT+CMGF=0', timeoutMs: simMs }))) return false;
+      const said = await this.spare({ text: pduMode, response: anyText, timeoutMs: simMs });
+      if (said === undefined || !isPlainOk(said)) return false;
       this.#isInPduMode = true;
       await this.quietUssd();
       this.#confirmedAt = performance.now();
@@ -359,15 +360,21 @@ export class Modem extends Dialogue {
     });
   }
 
-  /** The first try may only wake it; what came of that, the session sorts out before the second. */
+  /**
+   * The first try may only wake it; what came of that, the session sorts out before the second. An OK behind words that mean
+   * nothing is not believed.
+   */
   async #setPduMode(run: RunCommand): Promise<void> {
+    const command = { text: pduMode, response: anyText };
+    let wasLost = false;
     try {
-      await run({ text: pduMode, timeoutMs: wakeUpMs });
+      if (isPlainOk(await run({ ...command, timeoutMs: wakeUpMs }))) return;
     } catch (error) {
       if (!(error instanceof AtTimeout) || error.command !== pduMode) throw error;
-      await run({ text: pduMode, timeoutMs: quickMs });
-      this.sleeps = true;
+      wasLost = true;
     }
+    if (!isPlainOk(await run({ ...command, timeoutMs: quickMs }))) throw new AtCancelled(pduMode, 'reset');
+    if (wasLost) this.sleeps = true;
   }
 
   /** True for one that did not echo when it was woken: no echo tells when it has lost its settings. */
@@ -465,6 +472,9 @@ export class Modem extends Dialogue {
       .slice(0, 64);
   }
 }
+
+/** Nothing but OK; some say the new value, too. */
+const isPlainOk = (lines: readonly string[]): boolean => lines.every((line) => /^\+CMGF: *0/.test(line));
 
 /** `<ds>` 1 of `+CNMI` (27.005 3.4.1): status reports come as `+CDS`, which `+CSMS: 1` wants acknowledged. */
 const routesReports = (indications: string): boolean => indications.split(',')[3] === '1';

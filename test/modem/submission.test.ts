@@ -64,6 +64,21 @@ describe('what a send depends on', () => {
     expect(device.commands().slice(before)).toEqual(['AT+CMGF=0', 'AT+CMGS=21', 'AT+CMGS=21', 'AT+CMGS=21']);
   });
 
+  test('is not believed of a modem that says OK to PDU mode behind words that mean nothing', async () => {
+    const device = new VirtualDevice({ echo: false });
+    const setup = supervise(device, {}, { idleProbeMs: 3_600_000 });
+    await untilReady(setup);
+    device.modem.settings.cmgf = 1;
+    begin(device, 'babble:+CMGF:20000');
+    await vi.advanceTimersByTimeAsync(5_000);
+    const first = await sent(setup, 'code 1');
+    expect(first).not.toEqual(oneReference);
+    expect(texts(device)).toEqual([]);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(await sent(setup, 'code 2')).toEqual(oneReference);
+    expect(texts(device)).toEqual(['code 2']);
+  });
+
   test('is set anew after an error, however short ago that was', async () => {
     const device = new VirtualDevice({ echo: false });
     const setup = supervise(device, {}, { idleProbeMs: 3_600_000 });
