@@ -140,8 +140,7 @@ export class Network {
     this.#timers.after(delayMs, run);
   }
 
-  /** An SMS for the subscriber. */
-  /** `isBroken`: it is cut short, so that nobody can decode it. */
+  /** An SMS for the subscriber. `isBroken`: it is cut short, so that nobody can decode it. */
   sendInbound(from: string, text: string, isBroken = false): void {
     this.#record.write({ kind: 'inbound', from, text });
     const at = new Date();
