@@ -1,4 +1,7 @@
-/** The architectures that there are packages for: Debian's names, npm's, and e_machine of an ELF header (gABI, chapter 4). */
+/**
+ * The architectures that there are packages for: Debian's names, npm's, and e_machine of an ELF
+ * header (gABI, chapter 4).
+ */
 export const architectures = {
   amd64: { npmCpu: 'x64', elfMachine: 62 },
   arm64: { npmCpu: 'arm64', elfMachine: 183 },

@@ -1,6 +1,7 @@
 /**
- * `npm run build`: bundles the program into dist/. The packages with native parts stay packages, found in node_modules; all else is
- * inside. Types are checked by another step (`npm run types`): esbuild only takes them away.
+ * `npm run build`: bundles the program into dist/. The packages with native parts stay packages,
+ * found in node_modules; all else is inside. Types are checked by another step (`npm run types`):
+ * esbuild only takes them away.
  */
 import { chmod, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
@@ -11,13 +12,17 @@ import { noticesText, packagesIn } from './notices.js';
 const root = resolve(import.meta.dirname, '..');
 const dist = join(root, 'dist');
 
-/** CommonJS packages within an ES module have no `require`, which they need for what Node itself brings. */
+/**
+ * CommonJS packages within an ES module have no `require`, which they need for what Node itself
+ * brings.
+ */
 const requireForCommonJs =
   "import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url);";
 
 const { metafile, outputFiles } = await build({
   absWorkingDir: root,
-  // Whichever chunk starts the journal's thread looks for worker.js beside itself: all lie in one folder.
+  // Whichever chunk starts the journal's thread looks for worker.js beside itself: all lie in one
+  // folder.
   entryPoints: { cli: 'src/cli/cli.ts', worker: 'src/journal/worker.ts' },
   outdir: dist,
   chunkNames: '[name]-[hash]',
@@ -44,7 +49,10 @@ const { metafile, outputFiles } = await build({
 
 await writeDist(new Map(outputFiles.map(({ path, contents }) => [path, contents])));
 
-/** The folder itself stays, and each file but those that are gone: a build may run while another program has the last one open. */
+/**
+ * The folder itself stays, and each file but those that are gone: a build may run while another
+ * program has the last one open.
+ */
 async function writeDist(files: Map<string, Uint8Array>): Promise<void> {
   const notices = noticesText(await packagesIn(root, Object.keys(metafile.inputs)));
   files.set(join(dist, 'LICENSES.txt'), Buffer.from(notices));

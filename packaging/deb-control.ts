@@ -1,13 +1,27 @@
 /** The control part of the Debian package (deb-control(5)). */
 import { createHash } from 'node:crypto';
-import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join, relative } from 'node:path';
 import type { Source } from './deb-tree.js';
 
 const maintainerScripts = ['postinst', 'prerm', 'postrm'];
 
-/** Adds DEBIAN/ to the laid out `tree`. Throws when a binary needs more than the C++ library that the dependencies name. */
-export function addControl({ root, version, architecture, maintainer }: Source, tree: string): void {
+/**
+ * Adds DEBIAN/ to the laid out `tree`. Throws when a binary needs more than the C++ library that
+ * the dependencies name.
+ */
+export function addControl(
+  { root, version, architecture, maintainer }: Source,
+  tree: string,
+): void {
   const files = filesBelow(tree);
   const folder = join(tree, 'DEBIAN');
   mkdirSync(folder);
@@ -18,7 +32,8 @@ export function addControl({ root, version, architecture, maintainer }: Source, 
     libraries: libraryDependencies(
       files.filter((file) => file.endsWith('.node')).map((file) => join(tree, file)),
     ),
-    // By deb-substvars(5): each file in whole KiB, and 1 for each folder and link; here files only, and a block for each.
+    // By deb-substvars(5): each file in whole KiB, and 1 for each folder and link; here files only,
+    // and a block for each.
     installed_kib: String(
       files.reduce((sum, file) => sum + Math.ceil(statSync(join(tree, file)).size / 1024), 0),
     ),
@@ -58,7 +73,10 @@ function filesBelow(tree: string): string[] {
 /** What every Debian since 10 has. */
 const cxxLibrary = { symbols: '3.4.22', dependency: 'libstdc++6 (>= 6)' };
 
-/** From the versions of symbols that the binaries name, as dpkg-shlibdeps would, which needs the libraries of the other architecture. */
+/**
+ * From the versions of symbols that the binaries name, as dpkg-shlibdeps would, which needs the
+ * libraries of the other architecture.
+ */
 function libraryDependencies(binaries: readonly string[]): string {
   const texts = binaries.map((file) => readFileSync(file, 'latin1'));
   const newest = (prefix: string): string => {

@@ -1,5 +1,13 @@
 /** Lays out what is in the Debian package. */
-import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { type Architecture, architectures } from './architecture.js';
@@ -24,7 +32,10 @@ export interface Source {
   npmFolder: string;
 }
 
-/** Fills the empty folder `tree`. Rejects when a part is missing, or a binary is for another machine. */
+/**
+ * Fills the empty folder `tree`. Rejects when a part is missing, or a binary is for another
+ * machine.
+ */
 export async function layOut(source: Source, tree: string): Promise<void> {
   const { root, architecture, npmFolder } = source;
   const place = placerOf(tree);
@@ -34,13 +45,15 @@ export async function layOut(source: Source, tree: string): Promise<void> {
   placeProgram(source, natives, tree, place);
   checkBinaries(join(tree, home, 'node_modules'), architecture);
   for (const unit of readdirSync(join(root, 'systemd')))
-    if (/\.(service|path)$/.test(unit)) place(`usr/lib/systemd/system/${unit}`, read(root, 'systemd', unit));
+    if (/\.(service|path)$/.test(unit))
+      place(`usr/lib/systemd/system/${unit}`, read(root, 'systemd', unit));
   place('usr/lib/modules-load.d/simgate.conf', read(root, 'systemd/simgate-modules.conf'));
   place('usr/lib/sysusers.d/simgate.conf', read(root, 'packaging/files/simgate.sysusers.conf'));
   place('usr/lib/tmpfiles.d/simgate.conf', read(root, 'packaging/files/simgate.tmpfiles.conf'));
   for (const rules of readdirSync(join(root, 'udev')))
     if (rules.endsWith('.rules')) place(`usr/lib/udev/rules.d/${rules}`, read(root, 'udev', rules));
-  // The same in every version: dpkg asks about a conffile that both setup and an upgrade have changed, and nobody answers at night.
+  // The same in every version: dpkg asks about a conffile that both setup and an upgrade have
+  // changed, and nobody answers at night.
   place('etc/simgate/simgate.toml', read(root, 'packaging/debian/simgate.toml'));
   place('usr/share/lintian/overrides/simgate', read(root, 'packaging/debian/lintian-overrides'));
   await placeDocuments(source, natives, tree, place);
@@ -67,7 +80,8 @@ function placeProgram(
   place: Place,
 ): void {
   for (const name of readdirSync(join(root, 'dist')))
-    if (/\.js(\.map)?$/.test(name)) place(`${home}/dist/${name}`, readFileSync(join(root, 'dist', name)));
+    if (/\.js(\.map)?$/.test(name))
+      place(`${home}/dist/${name}`, readFileSync(join(root, 'dist', name)));
   place(`${home}/dist/cli.js`, withDebiansNode(read(root, 'dist/cli.js')));
   chmodSync(join(tree, home, 'dist/cli.js'), 0o755);
   const manifest = { name: 'simgate', version, type: 'module', private: true };
@@ -87,7 +101,10 @@ function withDebiansNode(program: string): string {
   return `#!/usr/bin/node\n${program.slice(anyNode.length)}`;
 }
 
-/** What the program reads of a package: code and its binary, no sources, types, maps, programs of its own, nor other systems' binaries. */
+/**
+ * What the program reads of a package: code and its binary, no sources, types, maps, programs of
+ * its own, nor other systems' binaries.
+ */
 function runtimeFiles(folder: string, cpu: string): string[] {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
@@ -129,7 +146,8 @@ async function placeDocuments(
       ),
     ),
   );
-  for (const [name, text] of manuals) place(`usr/share/man/man${name.slice(-1)}/${name}.gz`, packed(text));
+  for (const [name, text] of manuals)
+    place(`usr/share/man/man${name.slice(-1)}/${name}.gz`, packed(text));
 }
 
 /** The files whose code is in dist/, relative to the repository, by its source maps. */

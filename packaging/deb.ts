@@ -1,7 +1,8 @@
 /**
- * `npm run package:deb [-- --architecture amd64] [--out FOLDER] [--deb-version V]`: builds simgate_V_{amd64,arm64}.deb from dist/ as it is,
- * without root. Built twice it has the same bytes: owner, order, modes and times do not depend on the machine. Needs dpkg-deb, and npm for
- * the native packages.
+ * `npm run package:deb [-- --architecture amd64] [--out FOLDER] [--deb-version V]`: builds
+ * simgate_V_{amd64,arm64}.deb from dist/ as it is, without root. Built twice it has the same bytes:
+ * owner, order, modes and times do not depend on the machine. Needs dpkg-deb, and npm for the
+ * native packages.
  */
 import { execFileSync } from 'node:child_process';
 import {
@@ -37,15 +38,20 @@ const { values: options } = parseArgs({
 
 const releases = releasesOf(readFileSync(join(root, 'CHANGELOG.md'), 'utf8'), releasedAtMs);
 /** Seconds (reproducible-builds.org): a builder's own, else the newest release of the changelog. */
-const epochS = Number(process.env.SOURCE_DATE_EPOCH ?? Math.floor((releases[0]?.dateMs ?? 0) / 1000));
+const epochS = Number(
+  process.env.SOURCE_DATE_EPOCH ?? Math.floor((releases[0]?.dateMs ?? 0) / 1000),
+);
 const manuals = writeManuals();
 const out = resolve(options.out);
 mkdirSync(out, { recursive: true });
-for (const architecture of options.architecture.map(known)) console.log(await buildPackage(architecture));
+for (const architecture of options.architecture.map(known))
+  console.log(await buildPackage(architecture));
 
 function known(name: string): Architecture {
   if (name in architectures) return name as Architecture;
-  throw new Error(`no such architecture: ${name} (there are ${Object.keys(architectures).join(', ')})`);
+  throw new Error(
+    `no such architecture: ${name} (there are ${Object.keys(architectures).join(', ')})`,
+  );
 }
 
 function writeManuals(): Map<string, string> {

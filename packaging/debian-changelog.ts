@@ -1,4 +1,6 @@
-/** CHANGELOG.md in the format of Debian (deb-changelog(5)), and the time that a build is dated with. */
+/**
+ * CHANGELOG.md in the format of Debian (deb-changelog(5)), and the time that a build is dated with.
+ */
 
 /** One release of CHANGELOG.md: "## 0.1.0, 2026-11-01" or "## 0.1.0, unreleased" and its list. */
 export interface Release {
@@ -9,8 +11,8 @@ export interface Release {
 }
 
 /**
- * Reads the releases, newest first. One that is not released yet has the date `unreleasedMs`. Throws when there is none, or a heading is
- * of another kind.
+ * Reads the releases, newest first. One that is not released yet has the date `unreleasedMs`.
+ * Throws when there is none, or a heading is of another kind.
  */
 export function releasesOf(markdown: string, unreleasedMs: number): Release[] {
   const releases = markdown
@@ -23,7 +25,8 @@ export function releasesOf(markdown: string, unreleasedMs: number): Release[] {
 
 function releaseOf(part: string, unreleasedMs: number): Release {
   const [heading = '', ...lines] = part.split('\n');
-  const [, version, date = ''] = /^(\d+\.\d+\.\d+), (\d{4}-\d\d-\d\d|unreleased)$/.exec(heading.trim()) ?? [];
+  const [, version, date = ''] =
+    /^(\d+\.\d+\.\d+), (\d{4}-\d\d-\d\d|unreleased)$/.exec(heading.trim()) ?? [];
   if (version === undefined) throw new Error(`CHANGELOG.md: not "version, date": ${heading}`);
   const changes = lines
     .join('\n')
@@ -34,7 +37,11 @@ function releaseOf(part: string, unreleasedMs: number): Release {
 }
 
 /** @param version of the package, which stands in the place of the newest release's. */
-export function debianChangelog(releases: readonly Release[], version: string, maintainer: string): string {
+export function debianChangelog(
+  releases: readonly Release[],
+  version: string,
+  maintainer: string,
+): string {
   return releases
     .map((release, index) => {
       const changes = release.changes.map((change) => wrap(change, '  * ', '    ')).join('\n');

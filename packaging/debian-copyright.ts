@@ -46,7 +46,8 @@ function termsOf(license: string, texts: readonly string[]): string {
 function withoutCommonText(text: string): string {
   const start = text.search(/^\s*Apache License\s*\n\s*Version 2\.0/m);
   if (start < 0) return text;
-  const terms = 'Apache License, Version 2.0: on Debian systems in /usr/share/common-licenses/Apache-2.0.';
+  const terms =
+    'Apache License, Version 2.0: on Debian systems in /usr/share/common-licenses/Apache-2.0.';
   return `${text.slice(0, start).trim()}\n\n${terms}`.trim();
 }
 

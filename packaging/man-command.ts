@@ -14,7 +14,11 @@ export interface HelpPage {
 export function parseHelp(text: string): HelpPage {
   const [usage = '', ...blocks] = text.trimEnd().split(/\n{2,}/);
   if (!usage.startsWith('Usage: ')) throw new Error(`no help text: ${usage}`);
-  const page: HelpPage = { usage: joined(usage.slice('Usage: '.length)), description: '', lists: [] };
+  const page: HelpPage = {
+    usage: joined(usage.slice('Usage: '.length)),
+    description: '',
+    lists: [],
+  };
   for (const block of blocks) {
     const [, name] = /^([A-Z][\w ]*):\n {2}\S/.exec(block) ?? [];
     if (name === undefined) page.description = `${page.description}\n\n${block}`.trim();
@@ -46,7 +50,9 @@ interface CommandPage {
 }
 
 function* pagesBelow(cli: string, words: string[]): Generator<CommandPage> {
-  const help = parseHelp(execFileSync(process.execPath, [cli, ...words, '--help'], { encoding: 'utf8' }));
+  const help = parseHelp(
+    execFileSync(process.execPath, [cli, ...words, '--help'], { encoding: 'utf8' }),
+  );
   yield { words, help };
   for (const [command] of help.lists.find(({ name }) => name === 'Commands')?.entries ?? []) {
     const [name = ''] = command.split(' ');
@@ -85,7 +91,9 @@ function commandPart({ words, help }: CommandPage): string[] {
     .filter(({ name }) => name === 'Options' || name === 'Arguments')
     .flatMap(({ entries }) => entries.filter(([name]) => name !== '-h, --help'));
   const hasCommands = help.lists.some(({ name }) => name === 'Commands');
-  const rest = help.lists.filter(({ name }) => !['Options', 'Arguments', 'Commands'].includes(name));
+  const rest = help.lists.filter(
+    ({ name }) => !['Options', 'Arguments', 'Commands'].includes(name),
+  );
   if (hasCommands && lists.length === 0) return [];
   return [
     subheading(`simgate ${words.join(' ')}`),

@@ -1,4 +1,7 @@
-/** simgate.toml(5), from the comments of config/simgate.example.toml, which tests keep in step with the program. */
+/**
+ * simgate.toml(5), from the comments of config/simgate.example.toml, which tests keep in step with
+ * the program.
+ */
 import { heading, paragraph, subheading, term, title } from './roff.js';
 
 /** A key of the example: `#key = value` is one that has a default, or may be left out. */
@@ -15,7 +18,10 @@ interface Section {
   comment: string;
 }
 
-/** The example's sections and keys in order, each with the comment above it; a key under another shares that one's. */
+/**
+ * The example's sections and keys in order, each with the comment above it; a key under another
+ * shares that one's.
+ */
 export function entriesOf(example: string): (Key | Section)[] {
   const entries: (Key | Section)[] = [];
   let comment: string[] = [];
@@ -49,8 +55,14 @@ export function configurationManual(example: string, version: string, date: stri
     ),
     ...entriesOf(example).map((entry) =>
       entry.kind === 'section'
-        ? [subheading(entry.name), ...(entry.comment === '' ? [] : [paragraph(entry.comment)])].join('\n')
-        : term(`${entry.name} = ${entry.value}`, entry.comment === '' ? 'As above.' : entry.comment),
+        ? [
+            subheading(entry.name),
+            ...(entry.comment === '' ? [] : [paragraph(entry.comment)]),
+          ].join('\n')
+        : term(
+            `${entry.name} = ${entry.value}`,
+            entry.comment === '' ? 'As above.' : entry.comment,
+          ),
     ),
     heading('SEE ALSO'),
     paragraph('simgate(1)'),

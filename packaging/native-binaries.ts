@@ -11,8 +11,9 @@ const foldersOf = (cpu: string): string[] => [
 ];
 
 /**
- * Throws when the `.node` files below `modules`, a node_modules, are not exactly one for each native package, or one of them is not a
- * library of the architecture's machine (gABI, chapter 4: e_ident, e_machine).
+ * Throws when the `.node` files below `modules`, a node_modules, are not exactly one for each
+ * native package, or one of them is not a library of the architecture's machine (gABI, chapter 4:
+ * e_ident, e_machine).
  */
 export function checkBinaries(modules: string, architecture: Architecture): void {
   const { npmCpu, elfMachine } = architectures[architecture];

@@ -2,7 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** They find their binaries beside themselves, so they must stay as npm lays them out. They are the `dependencies` of package.json. */
+/**
+ * They find their binaries beside themselves, so they must stay as npm lays them out. They are the
+ * `dependencies` of package.json.
+ */
 export const nativePackages = ['@serialport/bindings-cpp', 'libsql', '@lydell/node-pty'] as const;
 
 /** What packaging reads in a package's own package.json. */
@@ -42,8 +45,9 @@ export interface LockedPackage {
 }
 
 /**
- * The native packages and all that they need on Linux with glibc and this CPU (by npm's name), in the order of their folders. Read from the
- * lock file, for npm before version 10 lays out the machine's own CPU whatever it is told. Throws when a needed one is not there.
+ * The native packages and all that they need on Linux with glibc and this CPU (by npm's name), in
+ * the order of their folders. Read from the lock file, for npm before version 10 lays out the
+ * machine's own CPU whatever it is told. Throws when a needed one is not there.
  */
 export function lockedNatives({ packages }: LockFile, cpu: string): LockedPackage[] {
   const found = new Map<string, LockedPackage>();
@@ -51,7 +55,9 @@ export function lockedNatives({ packages }: LockFile, cpu: string): LockedPackag
     const folder = resolvePackage(packages, name, from);
     const { version, integrity, os, cpu: cpus, ...needs } = packages[folder ?? ''] ?? {};
     if (folder === undefined || version === undefined || integrity === undefined)
-      throw new Error(`package-lock.json has no ${name} with a checksum, which ${from || 'simgate'} needs`);
+      throw new Error(
+        `package-lock.json has no ${name} with a checksum, which ${from || 'simgate'} needs`,
+      );
     if (found.has(folder) || !admits(os, 'linux') || !admits(cpus, cpu) || isLeftOut(name)) return;
     found.set(folder, { folder, name, version, integrity });
     for (const needed of Object.keys({ ...needs.dependencies, ...needs.optionalDependencies }))
@@ -64,11 +70,19 @@ export function lockedNatives({ packages }: LockFile, cpu: string): LockedPackag
 const admits = (listed: readonly string[] | undefined, value: string): boolean =>
   listed === undefined || listed.includes(value);
 
-/** C++ headers, which only a compiler reads, and what is for another C library, which the lock file does not tell apart. */
-const isLeftOut = (name: string): boolean => name === 'node-addon-api' || /-musl(eabihf)?$/.test(name);
+/**
+ * C++ headers, which only a compiler reads, and what is for another C library, which the lock file
+ * does not tell apart.
+ */
+const isLeftOut = (name: string): boolean =>
+  name === 'node-addon-api' || /-musl(eabihf)?$/.test(name);
 
 /** Node's own search: node_modules of the folder that asks, then of those above it. */
-function resolvePackage(packages: LockFile['packages'], name: string, from: string): string | undefined {
+function resolvePackage(
+  packages: LockFile['packages'],
+  name: string,
+  from: string,
+): string | undefined {
   const parts = from === '' ? [] : from.split('/');
   for (let depth = parts.length; depth >= 0; depth -= 1) {
     if (parts[depth - 1] === 'node_modules') continue;

@@ -17,7 +17,10 @@ export interface Notice {
 
 const packageFolder = /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//;
 
-/** The packages that the files (paths relative to `root`) belong to, by name. Throws when one names no licence. */
+/**
+ * The packages that the files (paths relative to `root`) belong to, by name. Throws when one names
+ * no licence.
+ */
 export async function packagesIn(root: string, files: readonly string[]): Promise<Notice[]> {
   const folders = new Set(files.flatMap((file) => packageFolder.exec(file)?.[1] ?? []));
   return noticesOf(root, [...folders]);
@@ -43,7 +46,9 @@ async function noticeOf(folder: string): Promise<Notice> {
 }
 
 function holdersOf({ name, author }: Manifest, texts: readonly string[]): string[] {
-  const lines = texts.flatMap((text) => text.split('\n')).map((line) => line.replace(/^[-\s]+/, '').trim());
+  const lines = texts
+    .flatMap((text) => text.split('\n'))
+    .map((line) => line.replace(/^[-\s]+/, '').trim());
   const named = lines.filter((line) => /^(copyright (\(c\)|©|\d{4})|\(c\) \d{4})/i.test(line));
   if (named.length > 0) return [...new Set(named)];
   const person = typeof author === 'string' ? author : author?.name;

@@ -1,10 +1,13 @@
 /**
- * The one error class that crosses layers, and the words for it (DESIGN: "Errors").
- * Lower layers raise their own errors; `modem.submit` turns them into a {@link SendError} once, and `http`
- * maps its `code` to a status once.
+ * The one error class that crosses layers, and the words for it (DESIGN: "Errors"). Lower layers
+ * raise their own errors; `modem.submit` turns them into a {@link SendError} once, and `http` maps
+ * its `code` to a status once.
  */
 
-/** Every `code` a caller can meet in a problem body (RFC 9457). `http/problem.ts` holds the status of each. */
+/**
+ * Every `code` a caller can meet in a problem body (RFC 9457). `http/problem.ts` holds the status
+ * of each.
+ */
 export const sendErrorCodes = [
   'body_invalid',
   'recipient_invalid',
@@ -47,20 +50,33 @@ export type Submitted = 'no' | 'partly' | 'unknown';
 export interface SendErrorOptions {
   /** Default `no`. */
   submitted?: Submitted;
-  /** What a person should read: names the thing, the place and the way out. Never a text, token, PIN or whole number. */
+  /**
+   * What a person should read: names the thing, the place and the way out. Never a text, token, PIN
+   * or whole number.
+   */
   detail?: string;
   /** Milliseconds after which another try may succeed; becomes `Retry-After`. */
   retryAfterMs?: number;
-  /** True when the message was surely not sent and another modem, or this one a moment later, may take it. */
+  /**
+   * True when the message was surely not sent and another modem, or this one a moment later, may
+   * take it.
+   */
   elsewhere?: boolean;
-  /** True when the refusal may lie with the SIM (no credit, barred) rather than with this message. */
+  /**
+   * True when the refusal may lie with the SIM (no credit, barred) rather than with this message.
+   */
   simSuspected?: boolean;
-  /** The network's or modem's own code, as `CMS 38` (3GPP TS 27.005 3.2.5) or `CME 14` (27.007 9.2). */
+  /**
+   * The network's or modem's own code, as `CMS 38` (3GPP TS 27.005 3.2.5) or `CME 14` (27.007 9.2).
+   */
   causeCode?: string;
   cause?: unknown;
 }
 
-/** How far a message came before it failed, for the log line and the journal; filled in by `dispatch`. */
+/**
+ * How far a message came before it failed, for the log line and the journal; filled in by
+ * `dispatch`.
+ */
 export interface SendProgress {
   segments?: number;
   modem?: string;
@@ -92,7 +108,10 @@ export class SendError extends Error {
   }
 }
 
-/** What the operator asked for cannot be done: a sentence for people that names the thing, the place and the way out. */
+/**
+ * What the operator asked for cannot be done: a sentence for people that names the thing, the place
+ * and the way out.
+ */
 export class OperatorError extends Error {
   override readonly name = 'OperatorError';
 }

@@ -12,10 +12,11 @@ export interface LogOptions {
 }
 
 /**
- * A log of one line per entry: a JSON object, or text for people, in which only the stack of an error takes more lines.
- * Every entry has `timestamp` (ISO 8601, UTC), `level`, `message` and the fields it was given, in snake_case.
- * What a modem, a network or a caller said may stand in it: characters that would steer a terminal are escaped, and whole numbers masked, though
- * they should have come through `foreignWords` already.
+ * A log of one line per entry: a JSON object, or text for people, in which only the stack of an
+ * error takes more lines. Every entry has `timestamp` (ISO 8601, UTC), `level`, `message` and the
+ * fields it was given, in snake_case. What a modem, a network or a caller said may stand in it:
+ * characters that would steer a terminal are escaped, and whole numbers masked, though they should
+ * have come through `foreignWords` already.
  */
 export function createLog({ level, format, stream = process.stdout }: LogOptions): winston.Logger {
   const asText = format === 'text' || (format === 'auto' && stream.isTTY === true);
@@ -33,7 +34,10 @@ function jsonLine({ level, message, ...fields }: winston.Logform.TransformableIn
 /** Fields that hold no words: a run of digits in a UUID is no number. */
 const ids: ReadonlySet<string> = new Set(['id', 'replay_of']);
 
-/** `2026-11-23T14:36:00.000Z info  the message key=value other="a b"`, then the stack of each error, indented. */
+/**
+ * `2026-11-23T14:36:00.000Z info  the message key=value other="a b"`, then the stack of each error,
+ * indented.
+ */
 function textLine({ level, message, ...fields }: winston.Logform.TransformableInfo): string {
   const stacks: string[] = [];
   const pairs = Object.entries(fields).flatMap(([key, value]) => {
@@ -42,7 +46,9 @@ function textLine({ level, message, ...fields }: winston.Logform.TransformableIn
     stacks.push(stackOf(value), ...causesOf(value).map(stackOf));
     return [`${key}=${textValue(key, value.message)}`];
   });
-  const line = [now(), level.padEnd(5), inLine(withoutNumbers(String(message))), ...pairs].join(' ');
+  const line = [now(), level.padEnd(5), inLine(withoutNumbers(String(message))), ...pairs].join(
+    ' ',
+  );
   const indented = stacks
     .flatMap((stack) => withoutNumbers(stack).split('\n'))
     .map((frame) => `\n    ${frame}`);
@@ -61,7 +67,10 @@ function inLine(text: string): string {
   return text.replace(/[\n\r]/g, escapeControls);
 }
 
-/** JSON has no bigint and shows an error as `{}`. Texts leave without the numbers that may be somebody's (I6). */
+/**
+ * JSON has no bigint and shows an error as `{}`. Texts leave without the numbers that may be
+ * somebody's (I6).
+ */
 function serializable(key: string, value: unknown): unknown {
   if (typeof value === 'string') return ids.has(key) ? value : withoutNumbers(value);
   if (typeof value === 'bigint') return value.toString();
@@ -70,7 +79,10 @@ function serializable(key: string, value: unknown): unknown {
   return causes.length === 0 ? errorFields(value) : { ...errorFields(value), causes };
 }
 
-/** Controls and marks that would steer who reads it, as escapes; line breaks between the lines of a text entry are ours and stay. */
+/**
+ * Controls and marks that would steer who reads it, as escapes; line breaks between the lines of a
+ * text entry are ours and stay.
+ */
 function printable(line: string): string {
   return line.split('\n').map(escapeControls).join('\n');
 }

@@ -82,7 +82,8 @@ test('no file of the daemon imports itself by way of others', () => {
   const done = new Set<string>();
   const visit = (file: string, way: readonly string[]): void => {
     const at = way.indexOf(file);
-    if (at >= 0) circles.push([...way.slice(at), file].map((each) => relative(src, each)).join(' → '));
+    if (at >= 0)
+      circles.push([...way.slice(at), file].map((each) => relative(src, each)).join(' → '));
     if (at >= 0 || done.has(file) || layerOf(file) === 'simulator') return;
     for (const target of importsOf(file)) visit(target, [...way, file]);
     done.add(file);
@@ -95,11 +96,16 @@ test('only daemon.ts and its fleet.ts build the daemon', () => {
   const builders = files.filter((file) =>
     /new Supervisor\(|createDispatch\(\{/.test(readFileSync(file, 'utf8')),
   );
-  expect(builders.map((file) => relative(src, file))).toEqual(['daemon/daemon.ts', 'daemon/fleet.ts']);
+  expect(builders.map((file) => relative(src, file))).toEqual([
+    'daemon/daemon.ts',
+    'daemon/fleet.ts',
+  ]);
 });
 
 test('AT commands are spelled by the modem layer’s own rooms, and where the operator’s are checked', () => {
-  const spellers = files.filter((file) => /['"`]AT[+^]/.test(codeOf(file)) && !/simulator/.test(file));
+  const spellers = files.filter(
+    (file) => /['"`]AT[+^]/.test(codeOf(file)) && !/simulator/.test(file),
+  );
   expect(spellers.map((file) => relative(src, file)).sort()).toEqual([
     'config/init-lines.ts',
     'config/schema.ts',
@@ -115,3 +121,73 @@ test('AT commands are spelled by the modem layer’s own rooms, and where the op
     'usb/usb-ports.ts', // what a person writes to a modem elsewhere
   ]);
 });
+
+/** The main file of each room; a stranger opens it first. */
+const mainFiles: Readonly<Record<string, string>> = {
+  at: 'session.ts',
+  cli: 'cli.ts',
+  clock: 'clock.ts',
+  config: 'config.ts',
+  control: 'server.ts',
+  daemon: 'daemon.ts',
+  dispatch: 'dispatch.ts',
+  doctor: 'doctor.ts',
+  http: 'app.ts',
+  journal: 'journal.ts',
+  metrics: 'metrics.ts',
+  modem: 'modem.ts',
+  number: 'recipient.ts',
+  operator: 'auth0/setup.ts',
+  policy: 'policy.ts',
+  'recovery-hook': 'run.ts',
+  secret: 'token.ts',
+  serial: 'port.ts',
+  simulator: 'run.ts',
+  sms: 'tpdu.ts',
+  usb: 'select.ts',
+  words: 'foreign.ts',
+};
+
+const rooms = readdirSync(src, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+
+test.each(rooms.map(({ name }) => name))(
+  "the main file of %s opens with what the room is for, what it may not know, and a message's way",
+  (room) => {
+    const main = mainFiles[room];
+    expect(main, `which file of ${room} does a stranger open first?`).toBeDefined();
+    const head = readFileSync(join(src, room, main!), 'utf8').replace(/^#!.*\n/, '');
+    const comment = /^\/\*\*\n(.*?)\n \*\/\n/s.exec(head)?.[1];
+    expect(comment).toMatch(
+      /^ \* \S.*\n(?: \* .*\n)* \* Knows nothing of: .*\n(?: \* .*\n)* \* Way: \S/,
+    );
+  },
+);
+
+const widest = 100;
+
+test(`comments are at most ${widest} columns wide, as code is`, () => {
+  const biome = JSON.parse(readFileSync(resolve(src, '../biome.json'), 'utf8')) as {
+    formatter: { lineWidth: number };
+  };
+  expect(biome.formatter.lineWidth).toBe(widest);
+  const tooWide = [src, resolve(src, '../test'), resolve(src, '../packaging')].flatMap((root) =>
+    readdirSync(root, { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.ts'))
+      .flatMap((name) =>
+        readFileSync(join(root, name), 'utf8')
+          .split('\n')
+          .flatMap((line, index) =>
+            line.length > widest && isComment(line) ? [`${name}:${index + 1}`] : [],
+          ),
+      ),
+  );
+  expect(tooWide).toEqual([]);
+});
+
+/** A line of a comment, or code with one behind it; an address in a literal is none. */
+function isComment(line: string): boolean {
+  const code = line.replace(/'(?:[^'\\]|\\.)*'|`(?:[^`\\]|\\.)*`|"(?:[^"\\]|\\.)*"/g, "''");
+  return (
+    /^\s*(?:\/\/|\/?\*)|\s\/\/ /.test(code) && !code.includes('@param {CustomPhoneProviderAPI}')
+  );
+}

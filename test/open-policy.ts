@@ -1,4 +1,7 @@
-/** The table `[policy]` for tests that send more than anyone would: every country, no limit, no lock-out, no cool-down. */
+/**
+ * The table `[policy]` for tests that send more than anyone would: every country, no limit, no
+ * lock-out, no cool-down.
+ */
 export const openPolicy = `[policy]
 countries = ["*"]
 per_recipient = "off"

@@ -1,7 +1,10 @@
 import { defineConfig } from 'vitest/config';
 import { reporters } from './reporters.js';
 
-/** What needs Debian packages or another user: `npm run test:system`, which `.ci/run` installs them for. */
+/**
+ * What needs Debian packages or another user: `npm run test:system`, which `.ci/run` installs them
+ * for.
+ */
 export default defineConfig({
   test: {
     include: ['test/system/**/*.test.ts'],

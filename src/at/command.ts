@@ -13,8 +13,8 @@ export interface AtCommand {
   /** For a command that asks for a payload by a prompt. */
   payload?: AtPayload;
   /**
-   * An OK without `response` was not this command's, and to ask again changes nothing. By default what sets no value (27.007 4: `?` and the
-   * command alone).
+   * An OK without `response` was not this command's, and to ask again changes nothing. By default
+   * what sets no value (27.007 4: `?` and the command alone).
    */
   owesResponse?: boolean;
   /** Results as numbers (`ATV0`) are understood: for a modem whose settings are not known yet. */
@@ -26,7 +26,10 @@ export interface AtPayload {
   text: string;
   /** Milliseconds from Ctrl-Z to giving up; the outcome is then unknown. */
   resultTimeoutMs: number;
-  /** Milliseconds after Ctrl-Z (and again after each such time) at which a bare `AT` asks whether the modem is free. */
+  /**
+   * Milliseconds after Ctrl-Z (and again after each such time) at which a bare `AT` asks whether
+   * the modem is free.
+   */
   probeAfterMs: number;
   /** Milliseconds to wait for `OK` when the response came without it. */
   graceMs: number;
@@ -34,23 +37,33 @@ export interface AtPayload {
   graceAfterOkMs?: number;
   /** Milliseconds between the prompt and the payload. */
   pauseMs: number;
-  /** Which errors end this command only: once a bare `AT` is out as well, any other may answer that. */
+  /**
+   * Which errors end this command only: once a bare `AT` is out as well, any other may answer that.
+   */
   isOwnError(error: FinalError): boolean;
-  /** True while an earlier payload's result may still come: an error before the prompt may be that. */
+  /**
+   * True while an earlier payload's result may still come: an error before the prompt may be that.
+   */
   mayMeetForeignErrors: boolean;
-  /** True when an echo of the command proves that the modem has lost its settings (it was told ATE0, and obeyed). */
+  /**
+   * True when an echo of the command proves that the modem has lost its settings (it was told ATE0,
+   * and obeyed).
+   */
   echoMeansReset: boolean;
 }
 
 /**
- * How far a command came. `command`: written, waiting for its final result. `prompt`: waiting for the prompt; nothing of the payload
- * is written. `result`: payload and Ctrl-Z are written.
+ * How far a command came. `command`: written, waiting for its final result. `prompt`: waiting for
+ * the prompt; nothing of the payload is written. `result`: payload and Ctrl-Z are written.
  */
 export type AtStage = 'command' | 'prompt' | 'result';
 
 export type AtOutcome =
   | { kind: 'ok'; lines: string[] }
-  /** `mayAnswerProbe`: it may as well answer the bare `AT` that asked for the result, which may then still come. */
+  /**
+   * `mayAnswerProbe`: it may as well answer the bare `AT` that asked for the result, which may then
+   * still come.
+   */
   | { kind: 'error'; stage: AtStage; error: FinalError; lines: string[]; mayAnswerProbe: boolean }
   | { kind: 'timeout'; stage: AtStage; lines: string[] }
   | { kind: 'lost'; stage: AtStage; cause: Error }
@@ -80,9 +93,15 @@ export type AtEffect =
   | { kind: 'settle'; id: number; outcome: AtOutcome }
   /** `line` may hold LF: a text of several lines comes as one. */
   | { kind: 'urc'; line: string; pdu: string | undefined }
-  /** A line that answers nothing we asked: a late reply to a command that was given up, or (`isSurplus`) what no command of ours is known to lack. */
+  /**
+   * A line that answers nothing we asked: a late reply to a command that was given up, or
+   * (`isSurplus`) what no command of ours is known to lack.
+   */
   | { kind: 'stray'; line: string; isSurplus?: true }
-  /** A result came that nobody was owed: an earlier command may have taken a foreign one for its own. */
+  /**
+   * A result came that nobody was owed: an earlier command may have taken a foreign one for its
+   * own.
+   */
   | { kind: 'slip' }
   | { kind: 'echo' };
 

@@ -3,7 +3,10 @@ import type { AtOutcome, AtStage } from './command.js';
 import type { FinalError } from './lines.js';
 import { redactAtLine } from './redact.js';
 
-/** The modem said an error as final result code: `ERROR`, `+CME ERROR` (27.007 9.2) or `+CMS ERROR` (27.005 3.2.5). */
+/**
+ * The modem said an error as final result code: `ERROR`, `+CME ERROR` (27.007 9.2) or `+CMS ERROR`
+ * (27.005 3.2.5).
+ */
 export class AtCommandError extends Error {
   override readonly name = 'AtCommandError';
   readonly final: FinalError;
@@ -11,7 +14,10 @@ export class AtCommandError extends Error {
   readonly stage: AtStage;
   /** Information responses that came before it. */
   readonly lines: readonly string[];
-  /** After Ctrl-Z: it may as well answer the bare `AT` that asked for the result, which may then still come. */
+  /**
+   * After Ctrl-Z: it may as well answer the bare `AT` that asked for the result, which may then
+   * still come.
+   */
   readonly mayAnswerProbe: boolean;
 
   constructor(
@@ -22,7 +28,9 @@ export class AtCommandError extends Error {
     mayAnswerProbe = false,
   ) {
     const words = final.code ?? foreignWords(final.text);
-    super(`${command}: the modem answered ${final.kind === 'ERROR' ? words : `${final.kind} ${words}`}`);
+    super(
+      `${command}: the modem answered ${final.kind === 'ERROR' ? words : `${final.kind} ${words}`}`,
+    );
     this.final = final;
     this.mayAnswerProbe = mayAnswerProbe;
     this.stage = stage;
@@ -30,7 +38,10 @@ export class AtCommandError extends Error {
   }
 }
 
-/** No final result code (or no prompt) in time. The session must be resynchronised before the next command. */
+/**
+ * No final result code (or no prompt) in time. The session must be resynchronised before the next
+ * command.
+ */
 export class AtTimeout extends Error {
   override readonly name = 'AtTimeout';
   readonly command: string;
@@ -57,7 +68,10 @@ export class AtLinkLost extends Error {
   }
 }
 
-/** The prompt was left with ESC, the payload never written: the caller withdrew, or the modem had lost its settings. */
+/**
+ * The prompt was left with ESC, the payload never written: the caller withdrew, or the modem had
+ * lost its settings.
+ */
 export class AtCancelled extends Error {
   override readonly name = 'AtCancelled';
   readonly because: 'caller' | 'reset';
@@ -82,7 +96,13 @@ export function outcomeError(command: string, outcome: Exclude<AtOutcome, { kind
   const name = redactAtLine(command);
   switch (outcome.kind) {
     case 'error':
-      return new AtCommandError(name, outcome.error, outcome.stage, outcome.lines, outcome.mayAnswerProbe);
+      return new AtCommandError(
+        name,
+        outcome.error,
+        outcome.stage,
+        outcome.lines,
+        outcome.mayAnswerProbe,
+      );
     case 'timeout':
       return new AtTimeout(name, outcome.stage, outcome.lines);
     case 'lost':

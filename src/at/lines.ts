@@ -1,4 +1,7 @@
-/** What a line from the modem is, by itself: a final result code, the head of a two-line URC, or something else. */
+/**
+ * What a line from the modem is, by itself: a final result code, the head of a two-line URC, or
+ * something else.
+ */
 
 /** A final result code other than `OK` (ITU-T V.250 5.7.1; 3GPP TS 27.007 9.2; 27.005 3.2.5). */
 export type FinalError =
@@ -12,8 +15,9 @@ export type FinalResult = 'OK' | FinalError;
 const errorLine = /^\+(CM[SE]) ?ERROR *:? *(.*)$/i;
 
 /**
- * What firmwares say instead of `ERROR`: with a code behind it, as an error of a family of their own (`+EXT ERROR` of Neoway and Calypso,
- * `+CIS ERROR` and its kin of NB-IoT modules), or in words (Huawei and ZTE, Ai-Thinker, Telit, Nokia).
+ * What firmwares say instead of `ERROR`: with a code behind it, as an error of a family of their
+ * own (`+EXT ERROR` of Neoway and Calypso, `+CIS ERROR` and its kin of NB-IoT modules), or in words
+ * (Huawei and ZTE, Ai-Thinker, Telit, Nokia).
  */
 const plainErrors = new RegExp(
   [
@@ -27,15 +31,18 @@ const plainErrors = new RegExp(
 );
 
 /**
- * Result codes of calls (V.250 5.7.1 and 6.3). Nobody dials here, so they end a call of somebody else (a missed one, as a rule) and never a
- * command of ours.
+ * Result codes of calls (V.250 5.7.1 and 6.3). Nobody dials here, so they end a call of somebody
+ * else (a missed one, as a rule) and never a command of ours.
  */
 const callResult =
   /^(?:NO CARRIER|NO ANSWER|NO DIAL ?TONE|BUSY|RING|RINGING|CONNECT(?: .*)?|VOICE|DELAYED|BLACKLISTED|HANGUP(?:: *\d+)?)$/i;
 
 export const isCallResult = (line: string): boolean => callResult.test(line);
 
-/** Reads a final result code; undefined when the line is none. Codes come as numbers (`CMEE=1`) or as words (`CMEE=2`). */
+/**
+ * Reads a final result code; undefined when the line is none. Codes come as numbers (`CMEE=1`) or
+ * as words (`CMEE=2`).
+ */
 export function parseFinalResult(line: string): FinalResult | undefined {
   if (line === 'OK') return 'OK';
   const match = errorLine.exec(line);
@@ -49,8 +56,8 @@ export function parseFinalResult(line: string): FinalResult | undefined {
 }
 
 /**
- * A result code of V.250 5.7.1 as the number that `ATV0` makes of it: 0 is OK, 4 ERROR, the others are of calls. Undefined when the line is
- * none.
+ * A result code of V.250 5.7.1 as the number that `ATV0` makes of it: 0 is OK, 4 ERROR, the others
+ * are of calls. Undefined when the line is none.
  */
 export function parseNumericResult(line: string): FinalResult | 'call' | undefined {
   if (!/^\d$/.test(line)) return undefined;
@@ -58,11 +65,15 @@ export function parseNumericResult(line: string): FinalResult | 'call' | undefin
   return line === '4' ? { kind: 'ERROR', code: undefined, text: 'ERROR' } : 'call';
 }
 
-/** The information response to a payload that was submitted (27.005 3.5.1, 3.5.2), whoever's it was; an `OK` follows it. */
+/**
+ * The information response to a payload that was submitted (27.005 3.5.1, 3.5.2), whoever's it was;
+ * an `OK` follows it.
+ */
 export const isSubmitResponse = (line: string): boolean => /^\+CM[GS]S: *\d{1,3}\b/.test(line);
 
 /** A PDU as 27.005 writes it: pairs of hexadecimal digits. */
-export const isPduLine = (line: string): boolean => line.length % 2 === 0 && /^[0-9A-Fa-f]{2,}$/.test(line);
+export const isPduLine = (line: string): boolean =>
+  line.length % 2 === 0 && /^[0-9A-Fa-f]{2,}$/.test(line);
 
 /**
  * URCs seen in the field that must not be mistaken for a text
@@ -81,12 +92,15 @@ const knownUrc = new RegExp(
 
 export const isKnownUrc = (line: string): boolean => knownUrc.test(line) || isCallResult(line);
 
-/** How URCs begin, listed above or not: `+WIND:`, `^RSSILVL:`, `#STN:`, `*PSUTTZ:`, `$GPRMC,` (NMEA). */
+/**
+ * How URCs begin, listed above or not: `+WIND:`, `^RSSILVL:`, `#STN:`, `*PSUTTZ:`, `$GPRMC,`
+ * (NMEA).
+ */
 const prefixed = /^[+^#*$%!&][A-Za-z]/;
 
 /**
- * Whether `line` can be the free-form response to `command`, as `huawei` is to `AT+CGMI`: it does not begin like a URC, or
- * it begins with the command's own name (`+CGMI: ZTE CORPORATION`).
+ * Whether `line` can be the free-form response to `command`, as `huawei` is to `AT+CGMI`: it does
+ * not begin like a URC, or it begins with the command's own name (`+CGMI: ZTE CORPORATION`).
  */
 export function isFreeText(command: string, line: string): boolean {
   const name = command.slice(2).replace(/[=?].*$/, '');

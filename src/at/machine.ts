@@ -1,10 +1,11 @@
 /**
- * The AT dialogue as a pure function: one command at a time, a command line answered by information responses and
- * one final result code (V.250 5.7), or by a prompt, a payload and then those (27.005 3.5.1). It knows no SMS and no
- * clock; `session.ts` feeds it and carries out its effects.
+ * The AT dialogue as a pure function: one command at a time, a command line answered by information
+ * responses and one final result code (V.250 5.7), or by a prompt, a payload and then those (27.005
+ * 3.5.1). It knows no SMS and no clock; `session.ts` feeds it and carries out its effects.
  *
- * What it must never do, explored exhaustively in test/at/machine.test.ts: leave a command unsettled, take a line that answers an
- * earlier command for an answer to this one's payload, write a payload without its own prompt, or write a second command inside the first.
+ * What it must never do, explored exhaustively in test/at/machine.test.ts: leave a command
+ * unsettled, take a line that answers an earlier command for an answer to this one's payload, write
+ * a payload without its own prompt, or write a second command inside the first.
  */
 import type { AtCommand, AtEffect, AtEvent, AtOutcome, AtPayload, AtStage } from './command.js';
 import {
@@ -17,7 +18,15 @@ import {
   parseFinalResult,
   parseNumericResult,
 } from './lines.js';
-import { beginText, isEnded, isOver, isPduHead, type OpenText, openTextMs, withLine } from './open-text.js';
+import {
+  beginText,
+  isEnded,
+  isOver,
+  isPduHead,
+  type OpenText,
+  openTextMs,
+  withLine,
+} from './open-text.js';
 
 export const ESC = '\x1b';
 export const CTRL_Z = '\x1a';
@@ -49,7 +58,10 @@ export interface AtState {
   readonly text: OpenText | undefined;
   /** A response to an earlier payload has come: the `OK` behind it is none of ours. */
   readonly owesForeignOk: boolean;
-  /** Final result codes the modem still owes for commands that were given up; while not 0, resynchronise before the next command. */
+  /**
+   * Final result codes the modem still owes for commands that were given up; while not 0,
+   * resynchronise before the next command.
+   */
   readonly owed: number;
   readonly lost: Error | undefined;
 }
@@ -65,10 +77,16 @@ export const initialAtState: AtState = {
   lost: undefined,
 };
 
-/** Lines of one reply that are kept (a full `+CMGL` of 255 slots is 510); what comes beyond is dropped (I5). */
+/**
+ * Lines of one reply that are kept (a full `+CMGL` of 255 slots is 510); what comes beyond is
+ * dropped (I5).
+ */
 const maxReplyLines = 1024;
 
-/** One event in, the next state and what to do out. Throws only on `start` inside a running command: callers take turns. */
+/**
+ * One event in, the next state and what to do out. Throws only on `start` inside a running command:
+ * callers take turns.
+ */
 export function step(state: AtState, event: AtEvent): AtStep {
   if (state.lost !== undefined && event.kind !== 'start') return [state, []];
   switch (event.kind) {
@@ -91,7 +109,10 @@ export function step(state: AtState, event: AtEvent): AtStep {
 
 function start(state: AtState, id: number, command: AtCommand): AtStep {
   if (state.lost) {
-    return [state, [{ kind: 'settle', id, outcome: { kind: 'lost', stage: 'command', cause: state.lost } }]];
+    return [
+      state,
+      [{ kind: 'settle', id, outcome: { kind: 'lost', stage: 'command', cause: state.lost } }],
+    ];
   }
   if (state.running) throw new Error(`"${state.running.command.text}" is still in flight`);
   const stage = command.payload ? 'prompt' : 'command';
@@ -133,13 +154,15 @@ function takeLine(state: AtState, line: string): AtStep {
   }
   if (isPduHead(line)) return [{ ...state, urcHead: line }, []];
   const text = beginText(line);
-  if (text !== undefined) return [{ ...state, text }, [{ kind: 'text_timer', ms: openTextMs[text.endsAt] }]];
+  if (text !== undefined)
+    return [{ ...state, text }, [{ kind: 'text_timer', ms: openTextMs[text.endsAt] }]];
   return takeWhole(state, line);
 }
 
 /**
- * The text is over. What it held is nobody's answer; only one that ended at its own quote can be an information response as a whole. Our own
- * question for a stored SMS answered in text mode is given up, for nobody knows which `OK` was its own.
+ * The text is over. What it held is nobody's answer; only one that ended at its own quote can be an
+ * information response as a whole. Our own question for a stored SMS answered in text mode is given
+ * up, for nobody knows which `OK` was its own.
  */
 function closeText(state: AtState, text: OpenText): AtStep {
   const closed = { ...state, text: undefined };
@@ -175,7 +198,9 @@ function takeWhole(state: AtState, line: string): AtStep {
 }
 
 function finalResultOf(command: AtCommand, line: string): FinalResult | 'call' | undefined {
-  return parseFinalResult(line) ?? (command.numeric === true ? parseNumericResult(line) : undefined);
+  return (
+    parseFinalResult(line) ?? (command.numeric === true ? parseNumericResult(line) : undefined)
+  );
 }
 
 function takeIdleLine(state: AtState, line: string): AtStep {
@@ -204,7 +229,8 @@ function takeEcho(state: AtState, running: Running): AtStep {
 }
 
 function takeOk(state: AtState, running: Running): AtStep {
-  // A question that a foreign OK has ended shows by its missing response; a payload's must not be ended so.
+  // A question that a foreign OK has ended shows by its missing response; a payload's must not be
+  // ended so.
   if (running.stage === 'command')
     return settle({ ...state, owesForeignOk: false }, { kind: 'ok', lines: [...running.lines] }, 0);
   if (state.owesForeignOk) return takeForeignOk(state);
@@ -221,30 +247,47 @@ function takeOk(state: AtState, running: Running): AtStep {
 
 function takeError(state: AtState, running: Running, error: FinalError, line: string): AtStep {
   const { payload } = running.command;
-  // What may answer an older payload decides nothing: the prompt is waited for as long as without it.
-  if (running.stage === 'prompt' && payload?.mayMeetForeignErrors) return [state, [{ kind: 'stray', line }]];
+  // What may answer an older payload decides nothing: the prompt is waited for as long as without
+  // it.
+  if (running.stage === 'prompt' && payload?.mayMeetForeignErrors)
+    return [state, [{ kind: 'stray', line }]];
   const { stage, probes, isPaused } = running;
   if (payload && isUncertain(running, error))
     return rearm(state, { ...running, uncertain: error }, payload.graceMs);
   const mayAnswerProbe = probes > 0 && payload?.isOwnError(error) !== true;
-  const outcome: AtOutcome = { kind: 'error', stage, error, lines: [...running.lines], mayAnswerProbe };
+  const outcome: AtOutcome = {
+    kind: 'error',
+    stage,
+    error,
+    lines: [...running.lines],
+    mayAnswerProbe,
+  };
   const [next, effects] = settle(state, outcome, running.probes + (isPaused ? 1 : 0));
   if (isPaused) return [next, [{ kind: 'write', bytes: ESC }, ...effects]];
   return [next, running.stage === 'prompt' ? [{ kind: 'ignore_prompt' }, ...effects] : effects];
 }
 
-/** A first ERROR or +CME ERROR behind a payload: anybody's word could be it. The response would have come before, or comes soon. */
+/**
+ * A first ERROR or +CME ERROR behind a payload: anybody's word could be it. The response would have
+ * come before, or comes soon.
+ */
 const isUncertain = ({ stage, probes, lines, uncertain }: Running, error: FinalError): boolean =>
-  stage === 'result' && error.kind !== 'CMS' && probes === 0 && lines.length === 0 && uncertain === undefined;
+  stage === 'result' &&
+  error.kind !== 'CMS' &&
+  probes === 0 &&
+  lines.length === 0 &&
+  uncertain === undefined;
 
 function takeText(state: AtState, running: Running, line: string): AtStep {
   const { response, payload } = running.command;
-  // A free-form response (AT+CGMI) is known by what it is not; one with a prefix of its own is never mistaken.
+  // A free-form response (AT+CGMI) is known by what it is not; one with a prefix of its own is
+  // never mistaken.
   const matches =
     response === anyText ? isFreeText(running.command.text, line) : response?.test(line) === true;
   if (!matches) return takeNews(state, line);
   const next = { ...running, lines: [...running.lines, line] };
-  if (!payload) return [running.lines.length < maxReplyLines ? { ...state, running: next } : state, []];
+  if (!payload)
+    return [running.lines.length < maxReplyLines ? { ...state, running: next } : state, []];
   // Before our own Ctrl-Z it answers somebody else's payload; a second one answers nothing.
   if (running.stage !== 'result' || running.lines.length > 0)
     return [{ ...state, owesForeignOk: true }, [{ kind: 'stray', line }]];
@@ -280,7 +323,8 @@ function takeTimeout(state: AtState): AtStep {
   const { running } = state;
   if (!running) return [state, []];
   const lines = [...running.lines];
-  if (running.stage === 'command') return settle(state, { kind: 'timeout', stage: 'command', lines }, 1);
+  if (running.stage === 'command')
+    return settle(state, { kind: 'timeout', stage: 'command', lines }, 1);
   const { payload } = running.command;
   if (running.isPaused && payload) {
     if (!running.abandon) return writePayload(state, running, payload);

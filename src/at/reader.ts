@@ -11,14 +11,21 @@ const maxLineOctets = 4096;
 const bareResult = /(?:^|[\r\0]) *(?:\d|OK|ERROR)[ \0]*\r[\r\0 ]*$/;
 
 /**
- * Bytes → lines, bounded. A line ends with LF; CR (also doubled) and blanks around it fall off. The prompt has no
- * newline, so while, and only while, {@link promptAwaited} is set, a pending `>` is yielded at once as {@link PROMPT}; this fits
- * `\r\n> `, `\r\n>` and `\r\n>\r\n`, in one piece or several.
+ * Bytes → lines, bounded. A line ends with LF; CR (also doubled) and blanks around it fall off. The
+ * prompt has no newline, so while, and only while, {@link promptAwaited} is set, a pending `>` is
+ * yielded at once as {@link PROMPT}; this fits `\r\n> `, `\r\n>` and `\r\n>\r\n`, in one piece or
+ * several.
  */
 export class LineReader extends ReadlineParser {
-  /** Set it right before a command that is answered by a prompt; it clears itself when the prompt was seen. */
+  /**
+   * Set it right before a command that is answered by a prompt; it clears itself when the prompt
+   * was seen.
+   */
   promptAwaited = false;
-  /** Set while a modem may answer as `ATV0` makes it: a result code then ends with CR, and no LF follows (V.250 6.2.6). */
+  /**
+   * Set while a modem may answer as `ATV0` makes it: a result code then ends with CR, and no LF
+   * follows (V.250 6.2.6).
+   */
   bareResultAwaited = false;
   /** Lines dropped because they were longer than 4096 octets (noise, wrong baud rate). */
   droppedLines = 0;
@@ -30,8 +37,10 @@ export class LineReader extends ReadlineParser {
 
   override _transform(chunk: Buffer, encoding: BufferEncoding, done: TransformCallback): void {
     super._transform(this.#afterDiscarded(chunk), encoding, () => undefined);
-    if (this.promptAwaited && /(?:^|\r) *> *$/.test(this.buffer.toString('latin1'))) this.#takePrompt();
-    if (this.bareResultAwaited && bareResult.test(this.buffer.toString('latin1'))) this.#takeBuffer();
+    if (this.promptAwaited && /(?:^|\r) *> *$/.test(this.buffer.toString('latin1')))
+      this.#takePrompt();
+    if (this.bareResultAwaited && bareResult.test(this.buffer.toString('latin1')))
+      this.#takeBuffer();
     if (this.buffer.length > maxLineOctets) {
       this.buffer = Buffer.alloc(0);
       this.#discarding = true;
@@ -80,7 +89,10 @@ export class LineReader extends ReadlineParser {
   }
 }
 
-/** Without the control characters a line can carry at its ends: CR, the echo of ESC and Ctrl-Z, NUL noise at power-on. */
+/**
+ * Without the control characters a line can carry at its ends: CR, the echo of ESC and Ctrl-Z, NUL
+ * noise at power-on.
+ */
 function cleanLine(line: string): string {
   return line.replace(/^[\x00-\x20\x7f]+|[\x00-\x20\x7f]+$/g, '');
 }

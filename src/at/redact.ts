@@ -9,8 +9,8 @@ const secretCommand = /^AT\+(?:CPIN|CPIN2|CPWD|CLCK) *=/i;
 export const isSecret = (command = ''): boolean => secretCommand.test(command);
 
 /**
- * A line of the AT dialogue as it may stand in a log (I6): PINs and USSD texts gone, and the rest as {@link foreignWords}, PDUs among it as their
- * length.
+ * A line of the AT dialogue as it may stand in a log (I6): PINs and USSD texts gone, and the rest
+ * as {@link foreignWords}, PDUs among it as their length.
  */
 export function redactAtLine(line: string): string {
   const withoutSecrets = line

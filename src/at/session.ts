@@ -1,42 +1,86 @@
+/**
+ * The AT dialogue with one modem (V.250, 27.007, 27.005): one command at a time, its reply told
+ * from all else that comes.
+ * Knows nothing of: SMS, modems' states or the tty it runs on.
+ * Way: `execute` → written to the link → lines of `reader` → `machine` decides → the command's
+ * reply, or its error.
+ */
+
 import type { LinkListener, OpenLink, SerialLink } from '../serial/link.js';
-import { type AtCommand, type AtEffect, type AtEvent, type AtOutcome, owesResponse } from './command.js';
+import {
+  type AtCommand,
+  type AtEffect,
+  type AtEvent,
+  type AtOutcome,
+  owesResponse,
+} from './command.js';
 import { AtLinkLost, AtTimeout, outcomeError } from './errors.js';
-import { type FinalError, isKnownUrc, isPduLine, parseFinalResult, parseNumericResult } from './lines.js';
+import {
+  type FinalError,
+  isKnownUrc,
+  isPduLine,
+  parseFinalResult,
+  parseNumericResult,
+} from './lines.js';
 import { type AtState, ESC, initialAtState, step } from './machine.js';
 import { beginText } from './open-text.js';
 import { LineReader, PROMPT } from './reader.js';
 import { isSecret, redactAtLine } from './redact.js';
 
-/** Who listens to a session. All are called from the event loop, in the order of the modem's bytes. */
+/**
+ * Who listens to a session. All are called from the event loop, in the order of the modem's bytes.
+ */
 export interface AtSessionListener {
-  /** An unsolicited result code, or any line that belongs to no reply; `pdu` is the second line of a two-line one. */
+  /**
+   * An unsolicited result code, or any line that belongs to no reply; `pdu` is the second line of a
+   * two-line one.
+   */
   onUrc(line: string, pdu: string | undefined): void;
-  /** A final result code that no command of ours lacks; {@link onUrc} is told of it as well, before. */
+  /**
+   * A final result code that no command of ours lacks; {@link onUrc} is told of it as well, before.
+   */
   onSurplus?(line: string): void;
   /** The link is gone and every command was rejected; exactly once. Undefined: we closed it. */
   onLost(cause: Error | undefined): void;
-  /** Asked when a command ends with an error: true where that may be an older payload's result, and the command's own is still to come. */
+  /**
+   * Asked when a command ends with an error: true where that may be an older payload's result, and
+   * the command's own is still to come.
+   */
   isPerhapsForeign?(error: FinalError): boolean;
   /** One redacted line of the dialogue, for the debug log; `>` to the modem, `<` from it. */
   onTrace?(direction: '>' | '<', line: string): void;
-  /** Asked before each line: false saves its redaction, which costs more than the dialogue. Default: it is wanted. */
+  /**
+   * Asked before each line: false saves its redaction, which costs more than the dialogue. Default:
+   * it is wanted.
+   */
   wantsTrace?(): boolean;
 }
 
 export interface AtSessionOptions {
-  /** Milliseconds between a final result code and the next command (Telit, u-blox 20; Cinterion 100). */
+  /**
+   * Milliseconds between a final result code and the next command (Telit, u-blox 20; Cinterion
+   * 100).
+   */
   guardMs: number;
 }
 
 /** Extra words to one command. */
 export interface ExecuteOptions {
-  /** Asked when the prompt has come and nothing of the payload is written: false leaves the prompt with ESC. */
+  /**
+   * Asked when the prompt has come and nothing of the payload is written: false leaves the prompt
+   * with ESC.
+   */
   mayCommit?(): boolean;
   /** Called as payload and Ctrl-Z are written. */
   onCommitted?(): void;
-  /** Called where the response came right behind a bare `AT` that asked for it: it may have set it free. */
+  /**
+   * Called where the response came right behind a bare `AT` that asked for it: it may have set it
+   * free.
+   */
   onFreed?(): void;
-  /** Write it even when the dialogue is out of step: for what is a last resort and needs no answer. */
+  /**
+   * Write it even when the dialogue is out of step: for what is a last resort and needs no answer.
+   */
   outOfStep?: boolean;
 }
 
@@ -51,10 +95,16 @@ interface Waiter {
   reject(error: Error): void;
 }
 
-/** Milliseconds without a line after which a modem that owes us results is taken to have dropped them. */
+/**
+ * Milliseconds without a line after which a modem that owes us results is taken to have dropped
+ * them.
+ */
 const quietMs = 1000;
 
-/** Hexadecimal digits of the shortest PDU that modems hand over: SMSC, first octet, address, time, length. */
+/**
+ * Hexadecimal digits of the shortest PDU that modems hand over: SMSC, first octet, address, time,
+ * length.
+ */
 const leastPduDigits = 16;
 
 /** Milliseconds within which a bare `AT` that sets a result free does so. */
@@ -67,31 +117,44 @@ const stirringMs = 100;
 /** How long a bare `AT` may take, and how often it is tried, before the modem counts as silent. */
 const syncTimeoutMs = 1000;
 
-/** Results on, in words, and no echo (V.250 6.2.5, 6.2.6, 6.2.4), written blind: somebody may have left Q1 or V0 in the modem. */
+/**
+ * Results on, in words, and no echo (V.250 6.2.5, 6.2.6, 6.2.4), written blind: somebody may have
+ * left Q1 or V0 in the modem.
+ */
 const speakUp = 'ATQ0V1E0';
 
-/** How often more an answer may turn out to be an older one's, or a number, before the modem counts as out of its mind. */
+/**
+ * How often more an answer may turn out to be an older one's, or a number, before the modem counts
+ * as out of its mind.
+ */
 const mostStrays = 8;
 
 /** How {@link AtSession.synchronise} goes about it. */
 export interface SynchroniseOptions {
-  /** Nothing is known of the modem's settings: results as numbers are understood, and switched back to words, as is silence. */
+  /**
+   * Nothing is known of the modem's settings: results as numbers are understood, and switched back
+   * to words, as is silence.
+   */
   mayBeMute?: boolean;
 }
 
 /**
- * The AT dialogue over one link: commands take turns, each with its own timeout, and every one of them settles: with its
- * information responses, or with an `AtCommandError`, `AtTimeout`, `AtLinkLost`, `AtCancelled` or `AtNoResult`.
- * Ends with its link; a new connection is a new session.
+ * The AT dialogue over one link: commands take turns, each with its own timeout, and every one of
+ * them settles: with its information responses, or with an `AtCommandError`, `AtTimeout`,
+ * `AtLinkLost`, `AtCancelled` or `AtNoResult`. Ends with its link; a new connection is a new
+ * session.
  */
 export class AtSession {
-  /** Milliseconds between a final result code and the next command; the modem's profile, once known, sets it. */
+  /**
+   * Milliseconds between a final result code and the next command; the modem's profile, once known,
+   * sets it.
+   */
   guardMs: number;
   /** True when the modem has echoed the last command. */
   echoes = false;
   /**
-   * How often the dialogue was found out of step: a result nobody was owed, or a question that was answered with OK alone. What was read
-   * while this counted up may have answered another question.
+   * How often the dialogue was found out of step: a result nobody was owed, or a question that was
+   * answered with OK alone. What was read while this counted up may have answered another question.
    */
   slips = 0;
   readonly #listener: AtSessionListener;
@@ -146,8 +209,8 @@ export class AtSession {
   }
 
   /**
-   * `performance.now()` milliseconds of the last information response to a command of ours. The end of the command says
-   * less: it may have been waited for in vain.
+   * `performance.now()` milliseconds of the last information response to a command of ours. The end
+   * of the command says less: it may have been waited for in vain.
    */
   get lastResponseAt(): number {
     return this.#lastResponseAt;
@@ -158,23 +221,26 @@ export class AtSession {
     return performance.now() - this.#lastResultAt;
   }
 
-  /** True when an earlier command was given up: {@link synchronise} must run before the next one. */
+  /**
+   * True when an earlier command was given up: {@link synchronise} must run before the next one.
+   */
   get needsSynchronising(): boolean {
     return this.#state.owed > 0;
   }
 
   /**
-   * Sends one command when its turn comes; resolves with its information responses. If an earlier one was given up, the dialogue is
-   * brought back into step before, so that a late reply to that one answers nothing of this one's. A question that OK alone seems to answer
-   * was answered by somebody else's OK: the dialogue is brought back into step, and it is asked once more.
+   * Sends one command when its turn comes; resolves with its information responses. If an earlier
+   * one was given up, the dialogue is brought back into step before, so that a late reply to that
+   * one answers nothing of this one's. A question that OK alone seems to answer was answered by
+   * somebody else's OK: the dialogue is brought back into step, and it is asked once more.
    */
   execute(command: AtCommand, options: ExecuteOptions = {}): Promise<string[]> {
     return this.#inTurn(() => this.#runInStep(command, options));
   }
 
   /**
-   * Several commands with nobody else's between them, nor until `work` has settled. `ended` is aborted when the session ends; each command
-   * that waits is then rejected anyway.
+   * Several commands with nobody else's between them, nor until `work` has settled. `ended` is
+   * aborted when the session ends; each command that waits is then rejected anyway.
    */
   exclusively<T>(work: (run: RunCommand, ended: AbortSignal) => Promise<T>): Promise<T> {
     return this.#inTurn(() =>
@@ -183,16 +249,18 @@ export class AtSession {
   }
 
   /**
-   * Brings dialogue and modem into step: ESC leaves a prompt that may be open (never Ctrl-Z: it would submit what stands
-   * there), then a bare `AT` must be answered, and results still owed for commands that were given up must have come, or
-   * stayed away for a second. Rejects with `AtTimeout` when the modem is silent for `attempts` tries.
+   * Brings dialogue and modem into step: ESC leaves a prompt that may be open (never Ctrl-Z: it
+   * would submit what stands there), then a bare `AT` must be answered, and results still owed for
+   * commands that were given up must have come, or stayed away for a second. Rejects with
+   * `AtTimeout` when the modem is silent for `attempts` tries.
    */
   synchronise(attempts: number, options: SynchroniseOptions = {}): Promise<void> {
     return this.#inTurn(() => this.#synchronise(attempts, options));
   }
 
   /**
-   * Writes octets that are no command (V.250 5.2.1: a line without `AT`) for a UART that sleeps to lose, and gives it time to wake. Nothing answers them.
+   * Writes octets that are no command (V.250 5.2.1: a line without `AT`) for a UART that sleeps to
+   * lose, and gives it time to wake. Nothing answers them.
    */
   stir(): Promise<void> {
     return this.#inTurn(async () => {
@@ -201,7 +269,9 @@ export class AtSession {
     });
   }
 
-  /** Ends the session as lost although the link is open, as when the modem says that it rebooted. */
+  /**
+   * Ends the session as lost although the link is open, as when the modem says that it rebooted.
+   */
   fail(cause: Error): void {
     this.#end(cause);
   }
@@ -214,11 +284,15 @@ export class AtSession {
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const result = this.#turn.then(work);
-    this.#turn = result.catch(() => undefined); // whoever waits next only waits; the error is its own caller's
+    // Whoever waits next only waits; the error is its own caller's.
+    this.#turn = result.catch(() => undefined);
     return result;
   }
 
-  async #synchronise(attempts: number, { mayBeMute = false }: SynchroniseOptions = {}): Promise<void> {
+  async #synchronise(
+    attempts: number,
+    { mayBeMute = false }: SynchroniseOptions = {},
+  ): Promise<void> {
     let echoed = false;
     this.#saysNumbers = false;
     this.#reader.bareResultAwaited = mayBeMute;
@@ -240,7 +314,8 @@ export class AtSession {
         } catch (error) {
           if (error instanceof AtLinkLost) throw error;
           echoed ||= this.echoes;
-          // An ERROR is an answer too, perhaps an older command's: ask again until AT is answered by OK.
+          // An ERROR is an answer too, perhaps an older command's: ask again until AT is answered
+          // by OK.
           if (attempt >= attempts)
             throw error instanceof AtTimeout ? error : new AtTimeout('AT', 'command', []);
         }
@@ -274,7 +349,10 @@ export class AtSession {
     });
   }
 
-  /** True when nothing is owed any more; a second of silence cancels the rest. False when more came than was owed. */
+  /**
+   * True when nothing is owed any more; a second of silence cancels the rest. False when more came
+   * than was owed.
+   */
   async #settleDebts(): Promise<boolean> {
     while (this.#state.owed > 0 && !this.#state.lost) {
       const sinceResult = performance.now() - this.#lastResultAt;
@@ -305,7 +383,8 @@ export class AtSession {
   #takeLine(line: string): void {
     if (this.#state.lost) return;
     this.#traceFromModem(line);
-    if (this.#reader.bareResultAwaited && parseNumericResult(line) !== undefined) this.#saysNumbers = true;
+    if (this.#reader.bareResultAwaited && parseNumericResult(line) !== undefined)
+      this.#saysNumbers = true;
     if (line === PROMPT) {
       this.#askMayCommit();
       this.#feed({ kind: 'prompt' });
@@ -342,7 +421,8 @@ export class AtSession {
     if (event.kind === 'line' && linesOf(state, effects) > linesBefore)
       this.#lastResponseAt = performance.now();
     for (const effect of effects) this.#carryOut(effect);
-    if (before === 'prompt' && state.running?.stage === 'result') this.#waiter?.options.onCommitted?.();
+    if (before === 'prompt' && state.running?.stage === 'result')
+      this.#waiter?.options.onCommitted?.();
   }
 
   #carryOut(effect: AtEffect): void {
@@ -386,7 +466,11 @@ export class AtSession {
   #settle(outcome: AtOutcome): void {
     const waiter = this.#waiter;
     this.#waiter = undefined;
-    if (outcome.kind === 'error' && outcome.stage === 'command' && this.#isPerhapsForeign(outcome.error))
+    if (
+      outcome.kind === 'error' &&
+      outcome.stage === 'command' &&
+      this.#isPerhapsForeign(outcome.error)
+    )
       this.#state = { ...this.#state, owed: this.#state.owed + 1 };
     this.#lastFinalAt = performance.now();
     this.#lastResultAt = performance.now();
@@ -400,17 +484,24 @@ export class AtSession {
   }
 
   /**
-   * What nobody asked for and what does not look like the modem's own words may be the text of an SMS (a modem that fell back to text mode):
-   * only its length is told (I6). The same of digits that are no PDU, and of whatever is said while a secret is in flight: it may be its echo.
+   * What nobody asked for and what does not look like the modem's own words may be the text of an
+   * SMS (a modem that fell back to text mode): only its length is told (I6). The same of digits
+   * that are no PDU, and of whatever is said while a secret is in flight: it may be its echo.
    */
   #traceFromModem(line: string): void {
     if (!this.#wantsTrace()) return;
     const { running, text } = this.#state;
     const isFinal = parseFinalResult(line) !== undefined;
-    const isAsked = running?.command.response?.test(line) === true || line === running?.command.text;
+    const isAsked =
+      running?.command.response?.test(line) === true || line === running?.command.text;
     const isNumber = running?.command.numeric === true && parseNumericResult(line) !== undefined;
     const isWord =
-      line === PROMPT || isFinal || isAsked || isNumber || /^[+^#*$]/.test(line) || isKnownUrc(line);
+      line === PROMPT ||
+      isFinal ||
+      isAsked ||
+      isNumber ||
+      /^[+^#*$]/.test(line) ||
+      isKnownUrc(line);
     const isTellable = isSecret(running?.command.text)
       ? isAsked || isFinal
       : isWord || (isPduLine(line) && line.length >= leastPduDigits);
@@ -420,7 +511,8 @@ export class AtSession {
   }
 
   #trace(direction: '>' | '<', line: string): void {
-    if (this.#wantsTrace()) this.#listener.onTrace?.(direction, redactAtLine(line.replace(/\r$/, '')));
+    if (this.#wantsTrace())
+      this.#listener.onTrace?.(direction, redactAtLine(line.replace(/\r$/, '')));
   }
 
   #wantsTrace(): boolean {
@@ -441,7 +533,10 @@ export class AtSession {
   }
 }
 
-/** How many information responses the command in flight has, or had when it was settled in this step. */
+/**
+ * How many information responses the command in flight has, or had when it was settled in this
+ * step.
+ */
 function linesOf({ running }: AtState, effects: readonly AtEffect[]): number {
   if (running !== undefined) return running.lines.length;
   const settled = effects.find((effect) => effect.kind === 'settle');

@@ -4,7 +4,11 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { defaultConfigFile, loadConfig } from '../config/config.js';
 import { toE164 } from '../number/e164.js';
 import { listApplications, usualConnectionName } from '../operator/auth0/connection.js';
-import { openManagementApi, type TenantFlags, tenantDomain } from '../operator/auth0/credentials.js';
+import {
+  openManagementApi,
+  type TenantFlags,
+  tenantDomain,
+} from '../operator/auth0/credentials.js';
 import { Auth0Folder, type SetupRecord, worldNames } from '../operator/auth0/folder.js';
 import { startLogin, startProviderTest, testMessage } from '../operator/auth0/login-test.js';
 import type { ManagementApi } from '../operator/auth0/management.js';
@@ -36,9 +40,18 @@ function setupCommand(surroundings: Surroundings): Command {
     .description('have Auth0 send its codes through this gateway, after showing what would change')
     .addOption(connectionOption())
     .addOption(worldOption())
-    .option('--gateway-url <url>', 'where Auth0 reaches this gateway, as https://sms.example.com/sms')
-    .option('--deploy', 'unified phone experience: create the Action, instead of printing it with the steps')
-    .option('--replace', "with --deploy: replace another's Action or phone provider, after saving it")
+    .option(
+      '--gateway-url <url>',
+      'where Auth0 reaches this gateway, as https://sms.example.com/sms',
+    )
+    .option(
+      '--deploy',
+      'unified phone experience: create the Action, instead of printing it with the steps',
+    )
+    .option(
+      '--replace',
+      "with --deploy: replace another's Action or phone provider, after saving it",
+    )
     .option(
       '--anyway',
       'go on with a gateway URL that Auth0 cannot reach, or that does not answer as simgate',
@@ -86,15 +99,24 @@ function checkCommand(surroundings: Surroundings): Command {
 
 function rotateCommand(surroundings: Surroundings): Command {
   return withTenantFlags(new Command('rotate'))
-    .description('change the secret without a lost login; run again, it goes on where it was stopped')
+    .description(
+      'change the secret without a lost login; run again, it goes on where it was stopped',
+    )
     .addOption(connectionOption())
     .addOption(worldOption())
     .option('--all', 'give the new secret to everything in the tenant that signs with the old one')
-    .option('--wait <minutes>', 'how long to wait for a login with the new secret', wholeMinutes, 15)
+    .option(
+      '--wait <minutes>',
+      'how long to wait for a login with the new secret',
+      wholeMinutes,
+      15,
+    )
     .option('--status', 'say how far it has come, and change nothing')
     .option('--forget', 'give a begun rotation up; the secret files stay as they are')
     .action(
-      async (flags: ConfigFlag & TenantFlags & RotateFlags & { status?: boolean; forget?: boolean }) => {
+      async (
+        flags: ConfigFlag & TenantFlags & RotateFlags & { status?: boolean; forget?: boolean },
+      ) => {
         const { folder } = workbench(flags, surroundings);
         const begun = await folder.readRotation();
         if (flags.status || flags.forget)
@@ -106,7 +128,12 @@ function rotateCommand(surroundings: Surroundings): Command {
           );
         }
         if (flags.status || flags.forget) return;
-        await withApi(flags, surroundings, (api, bench) => rotateSecret(api, flags, bench), begun?.domain);
+        await withApi(
+          flags,
+          surroundings,
+          (api, bench) => rotateSecret(api, flags, bench),
+          begun?.domain,
+        );
       },
     );
 }
@@ -123,13 +150,17 @@ function testCommand(surroundings: Surroundings): Command {
     .argument('<number>', 'your own, as +4915112345678', e164)
     .addOption(connectionOption())
     .addOption(worldOption())
-    .option('--client-id-app <id>', 'an application for which the connection is on (or AUTH0_APP_CLIENT_ID)')
+    .option(
+      '--client-id-app <id>',
+      'an application for which the connection is on (or AUTH0_APP_CLIENT_ID)',
+    )
     .action(async (recipient: string, flags: TestFlags) => {
       const bench = workbench(flags, surroundings);
       const domain = await tenantDomain(flags, await knownDomain(bench), surroundings);
       const setup = await bench.folder.readSetup(parseTenant(domain).domain);
       const isLogin =
-        namedApplication(flags, surroundings) !== undefined || (flags.world ?? setup?.world) !== 'unified';
+        namedApplication(flags, surroundings) !== undefined ||
+        (flags.world ?? setup?.world) !== 'unified';
       const start = isLogin
         ? await loginOf(recipient, domain, flags, setup, surroundings)
         : await providerTestOf(recipient, domain, flags, surroundings);
@@ -171,7 +202,10 @@ async function providerTestOf(
 const namedApplication = ({ clientIdApp }: TestFlags, { env }: Surroundings): string | undefined =>
   clientIdApp ?? (env.AUTH0_APP_CLIENT_ID || undefined);
 
-/** From flag or environment; else one of those that Auth0 names for the connection, where a person can be asked. */
+/**
+ * From flag or environment; else one of those that Auth0 names for the connection, where a person
+ * can be asked.
+ */
 async function applicationId(
   flags: TestFlags,
   setup: SetupRecord | undefined,
@@ -180,9 +214,12 @@ async function applicationId(
   const { env, terminal } = surroundings;
   const given = namedApplication(flags, surroundings);
   if (given !== undefined) return given;
-  const hasCredentials = [flags.token, flags.clientId, env.AUTH0_MANAGEMENT_TOKEN, env.AUTH0_CLIENT_ID].some(
-    Boolean,
-  );
+  const hasCredentials = [
+    flags.token,
+    flags.clientId,
+    env.AUTH0_MANAGEMENT_TOKEN,
+    env.AUTH0_CLIENT_ID,
+  ].some(Boolean);
   if (terminal.isInteractive && hasCredentials && setup?.connection_id !== undefined) {
     const api = await openManagementApi(flags, setup.domain, surroundings);
     terminal.say('Applications for which the connection is on:');
@@ -200,15 +237,23 @@ function withTenantFlags(command: Command): Command {
       '--token <token>',
       'a Management API token (better AUTH0_MANAGEMENT_TOKEN: others see a command line)',
     )
-    .option('--client-id <id>', 'a machine-to-machine application instead of a token (or AUTH0_CLIENT_ID)')
-    .option('--client-secret <secret>', 'its secret (better AUTH0_CLIENT_SECRET: others see a command line)')
+    .option(
+      '--client-id <id>',
+      'a machine-to-machine application instead of a token (or AUTH0_CLIENT_ID)',
+    )
+    .option(
+      '--client-secret <secret>',
+      'its secret (better AUTH0_CLIENT_SECRET: others see a command line)',
+    )
     .option('--client-secret-file <file>', 'a file with its secret');
 }
 
 const connectionOption = () =>
   new Option('--connection <name>', 'name or id of the SMS connection, if there are several');
 const worldOption = () =>
-  new Option('--world <world>', 'do not go by what was found out about the tenant').choices(worldNames);
+  new Option('--world <world>', 'do not go by what was found out about the tenant').choices(
+    worldNames,
+  );
 
 function workbench({ config: file }: ConfigFlag, surroundings: Surroundings): Workbench {
   const config = loadConfig(file, surroundings.env);

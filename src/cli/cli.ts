@@ -1,12 +1,23 @@
 #!/usr/bin/env node
+/**
+ * The command line: what an operator types, and the exit code and sentence that come back.
+ * Knows nothing of: the inside of any room; each command hands over at once.
+ * Way: arguments → the module of the command, loaded only now → exit code; every error leaves
+ * through `tell`.
+ */
+
 import { parseArgs } from 'node:util';
 import { closeProcess } from '../daemon/closed-process.js';
 
-/** EX_CONFIG (sysexits.h): the unit's RestartPreventExitStatus, for starting anew mends no configuration and no option of Node's. */
+/**
+ * EX_CONFIG (sysexits.h): the unit's RestartPreventExitStatus, for starting anew mends no
+ * configuration and no option of Node's.
+ */
 const wrongConfiguration = 78;
 
 closeProcess();
-// Before any other module of ours is loaded, so that the traces of all name the source and not the bundle.
+// Before any other module of ours is loaded, so that the traces of all name the source and not the
+// bundle.
 process.setSourceMapsEnabled(true);
 
 try {
@@ -26,7 +37,10 @@ async function tell(error: unknown): Promise<number> {
   return 1;
 }
 
-/** The daemon has a way in of its own: what reads the other commands would stay in its memory for years. */
+/**
+ * The daemon has a way in of its own: what reads the other commands would stay in its memory for
+ * years.
+ */
 async function run(argv: readonly string[]): Promise<void> {
   const config = argv[2] === 'serve' ? await configOfServe(argv.slice(3)) : undefined;
   if (config === undefined) {
@@ -37,7 +51,10 @@ async function run(argv: readonly string[]): Promise<void> {
   return serve(config, process.env);
 }
 
-/** Undefined when the words are not those of a plain start: the other way then says what is wrong with them. */
+/**
+ * Undefined when the words are not those of a plain start: the other way then says what is wrong
+ * with them.
+ */
 async function configOfServe(words: string[]): Promise<string | undefined> {
   const { defaultConfigFile } = await import('../config/config.js');
   try {
@@ -49,7 +66,9 @@ async function configOfServe(words: string[]): Promise<string | undefined> {
   }
 }
 
-/** What a person can mend has a message that says how; anything else is a bug and shows its stack. */
+/**
+ * What a person can mend has a message that says how; anything else is a bug and shows its stack.
+ */
 function isForPeople(error: unknown): error is Error {
   const names = [
     'ConfigError',

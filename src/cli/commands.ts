@@ -1,5 +1,11 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { ConfigError, checkConfig, defaultConfigFile, loadConfig, loadSecrets } from '../config/config.js';
+import {
+  ConfigError,
+  checkConfig,
+  defaultConfigFile,
+  loadConfig,
+  loadSecrets,
+} from '../config/config.js';
 import { toE164 } from '../number/e164.js';
 import { version } from '../version.js';
 import type { DaemonOptions } from './daemon.js';
@@ -8,11 +14,14 @@ import { type LogOptions, parseSince } from './log.js';
 import type { HookOptions } from './recovery-hook.js';
 
 const program = new Command('simgate')
-  .description('Sends the one-time codes of Auth0 passwordless logins as SMS through your own USB modem.')
+  .description(
+    'Sends the one-time codes of Auth0 passwordless logins as SMS through your own USB modem.',
+  )
   .version(version)
   .showHelpAfterError();
 
-const configOption = () => new Option('-c, --config <file>', 'the configuration').default(defaultConfigFile);
+const configOption = () =>
+  new Option('-c, --config <file>', 'the configuration').default(defaultConfigFile);
 
 program
   .command('serve')
@@ -53,7 +62,9 @@ program
 
 program
   .command('modems')
-  .description('list what is plugged in: ttys, which one is for AT commands and why, and what to configure')
+  .description(
+    'list what is plugged in: ttys, which one is for AT commands and why, and what to configure',
+  )
   .addOption(optionalConfigOption())
   .addOption(jsonOption())
   .action(async (options: CommonOptions) => {
@@ -79,7 +90,11 @@ program
   .addOption(optionalConfigOption())
   .addOption(jsonOption())
   .option('--to <number>', 'only those to this number', e164)
-  .option('--since <when>', 'only those since then: 90s, 30m, 2h, 7d ago, or a date and time', since)
+  .option(
+    '--since <when>',
+    'only those since then: 90s, 30m, 2h, 7d ago, or a date and time',
+    since,
+  )
   .option('--status <number>', 'only those answered with this HTTP status', whole)
   .option('--code <code>', 'only those that failed with this code, as outcome_unknown')
   .option('--limit <count>', 'how many of the newest', whole, 100)

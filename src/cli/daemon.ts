@@ -1,4 +1,7 @@
-/** Commands of the command line that only a running daemon can answer: what they print, and the exit code they leave. */
+/**
+ * Commands of the command line that only a running daemon can answer: what they print, and the exit
+ * code they leave.
+ */
 
 import * as v from 'valibot';
 import { askOnce } from '../control/answer.js';
@@ -16,7 +19,10 @@ export interface DaemonOptions {
 }
 
 /** `simgate log`: ends by Ctrl-C with `follow`. Throws `OperatorError`. */
-export async function log({ config, ...options }: DaemonOptions & Omit<LogOptions, 'socket'>): Promise<void> {
+export async function log({
+  config,
+  ...options
+}: DaemonOptions & Omit<LogOptions, 'socket'>): Promise<void> {
   const socket = socketOf(config);
   const interrupted = new AbortController();
   process.once('SIGINT', () => interrupted.abort());
@@ -31,7 +37,9 @@ export async function log({ config, ...options }: DaemonOptions & Omit<LogOption
   }
 }
 
-/** `simgate policy explain`: exit code 1 when the message would be refused. Throws `OperatorError`. */
+/**
+ * `simgate policy explain`: exit code 1 when the message would be refused. Throws `OperatorError`.
+ */
 export async function explainPolicy(
   to: string,
   { config, json = false, ip }: DaemonOptions & { ip?: string },

@@ -69,8 +69,9 @@ class Part {
 }
 
 /**
- * The main job without hardware: a virtual modem on a real tty, the daemon over it, and three requests as Auth0 would send them.
- * Stays up for the person's own `curl` until Ctrl-C, unless `once`. Rejects when any of the three ends otherwise than it should.
+ * The main job without hardware: a virtual modem on a real tty, the daemon over it, and three
+ * requests as Auth0 would send them. Stays up for the person's own `curl` until Ctrl-C, unless
+ * `once`. Rejects when any of the three ends otherwise than it should.
  */
 export async function demo({ once: endsByItself }: { once: boolean }): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'simgate-demo-'));
@@ -97,7 +98,10 @@ async function start(folder: string, parts: Part[]) {
   await writeFile(config, configOf(folder, link));
   const daemon = new Part(['serve', '--config', config]);
   parts.push(daemon);
-  const ready = daemon.until('the modem', (line) => line.event === 'modem' && line.phase === 'ready');
+  const ready = daemon.until(
+    'the modem',
+    (line) => line.event === 'modem' && line.phase === 'ready',
+  );
   ready.catch(() => undefined); // awaited below, unless the start fails before
   const started = await daemon.until('the daemon', (line) => line.event === 'started');
   await ready;
@@ -130,7 +134,12 @@ format = "json"
 `;
 }
 
-async function threeMessages(modem: Part, daemon: Part, port: number, secret: Uint8Array): Promise<void> {
+async function threeMessages(
+  modem: Part,
+  daemon: Part,
+  port: number,
+  secret: Uint8Array,
+): Promise<void> {
   const token = await mintToken({ secret, subject, audience, expiresInS: 60 });
   const stopDialogue = daemon.onLine((line) => {
     if (line.event === 'at') console.log(`    ${String(line.message).replace(/^main /, '')}`);
@@ -183,14 +192,18 @@ async function request(
 
 const showSms = (line: Fields): void => {
   if (line.event !== 'sms') return;
-  console.log(`  what the network received, for ${String(line.recipient)}: ${JSON.stringify(line.text)}`);
+  console.log(
+    `  what the network received, for ${String(line.recipient)}: ${JSON.stringify(line.text)}`,
+  );
 };
 
 async function stayUp(modem: Part, port: number, secret: Uint8Array): Promise<void> {
   const token = await mintToken({ secret, subject, audience, expiresInS: 3600 });
   heading('Your turn: paste this (the token is good for an hour); Ctrl-C ends the demo');
   const body = JSON.stringify({ recipient, body: 'Your code is 123456' });
-  console.log(`curl -i http://127.0.0.1:${port}/sms -H 'Authorization: Bearer ${token}' -d '${body}'`);
+  console.log(
+    `curl -i http://127.0.0.1:${port}/sms -H 'Authorization: Bearer ${token}' -d '${body}'`,
+  );
   modem.onLine(showSms);
   await new Promise<void>((resolve) => {
     process.once('SIGINT', resolve);

@@ -107,8 +107,12 @@ async function askCarrierDirectly(
       askCarrier(modem, code, new AbortController().signal),
     );
   } catch (thrown) {
-    if (!(thrown instanceof LinkLost || thrown instanceof AtLinkLost || thrown instanceof AtTimeout))
+    if (
+      !(thrown instanceof LinkLost || thrown instanceof AtLinkLost || thrown instanceof AtTimeout)
+    )
       throw thrown;
-    throw new OperatorError(`modem "${target.name}" was lost: ${thrown.message}`, { cause: thrown });
+    throw new OperatorError(`modem "${target.name}" was lost: ${thrown.message}`, {
+      cause: thrown,
+    });
   }
 }

@@ -47,7 +47,9 @@ const columns = [
 ] as const;
 
 const line = (cells: readonly string[], rest: string): string =>
-  [...columns.map(([, width], index) => (cells[index] ?? '').padEnd(width)), rest].join('  ').trimEnd();
+  [...columns.map(([, width], index) => (cells[index] ?? '').padEnd(width)), rest]
+    .join('  ')
+    .trimEnd();
 
 /** The first line of the table. */
 export const logHeading = line(
@@ -74,7 +76,9 @@ function what({ state, code, cause_code: causeCode, late }: ShownRow): string {
   if (state === 'sending') return 'with the modem';
   const told = [code, causeCode && `(${causeCode})`].filter(Boolean).join(' ');
   if (late === undefined) return told;
-  const since = [late.status, late.code, late.cause_code && `(${late.cause_code})`].filter(Boolean).join(' ');
+  const since = [late.status, late.code, late.cause_code && `(${late.cause_code})`]
+    .filter(Boolean)
+    .join(' ');
   return `${told}; then ${since} at ${localIso(new Date(late.at)).slice(11, 19)}`;
 }
 

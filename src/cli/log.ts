@@ -22,10 +22,14 @@ export interface LogOptions {
   json?: boolean | undefined;
 }
 
-const answerSchema = v.union([v.object({ row: shownRowSchema }), v.object({ older: v.literal(true) })]);
+const answerSchema = v.union([
+  v.object({ row: shownRowSchema }),
+  v.object({ older: v.literal(true) }),
+]);
 
 /**
- * Writes the rows to `out`, oldest first; what is no row to `notes`. With `follow` until `signal`. Throws `NoDaemon` or `OperatorError`.
+ * Writes the rows to `out`, oldest first; what is no row to `notes`. With `follow` until `signal`.
+ * Throws `NoDaemon` or `OperatorError`.
  */
 export async function showLog(
   { socket, to, sinceMs, status, code, limit, follow, json = false }: LogOptions,
@@ -43,16 +47,23 @@ export async function showLog(
       isEmpty = false;
       print(line.row);
     } else
-      notes.write('older messages are not shown: ask for more with --limit, or for others with --since\n');
+      notes.write(
+        'older messages are not shown: ask for more with --limit, or for others with --since\n',
+      );
   }
   if (isEmpty) notes.write('no message in the journal is like that\n');
 }
 
-const unitMs: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const unitMs: Readonly<Record<string, number>> = {
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
 
 /**
- * The wall-clock milliseconds that `text` means: `90s`, `30m`, `2h` or `7d` before `nowMs`, or a date or date-time of ISO 8601, local
- * unless it says otherwise. Undefined when it is none.
+ * The wall-clock milliseconds that `text` means: `90s`, `30m`, `2h` or `7d` before `nowMs`, or a
+ * date or date-time of ISO 8601, local unless it says otherwise. Undefined when it is none.
  */
 export function parseSince(text: string, nowMs: number): number | undefined {
   const age = /^(\d{1,6})([smhd])$/.exec(text);

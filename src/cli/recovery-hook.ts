@@ -16,7 +16,10 @@ export interface HookOptions {
 /** Seconds that a hook may take. */
 const limitS = 120;
 /** The hook knows nothing of who called but what it is told. */
-const env = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LANG: 'C.UTF-8' };
+const env = {
+  PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+  LANG: 'C.UTF-8',
+};
 
 /** Runs the recovery hook for each note. Throws {@link OperatorError}. */
 export function recoveryHook({ owner, ...place }: HookOptions): void {
@@ -24,7 +27,10 @@ export function recoveryHook({ owner, ...place }: HookOptions): void {
     { ...place, ownerUid: uidOf(owner), limitS },
     {
       run([file = '', ...args]) {
-        const { status, error } = spawnSync(file, args, { env, stdio: ['ignore', 'inherit', 'inherit'] });
+        const { status, error } = spawnSync(file, args, {
+          env,
+          stdio: ['ignore', 'inherit', 'inherit'],
+        });
         if ((error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT') return undefined;
         if (error) throw error;
         return status ?? 128;
@@ -39,6 +45,7 @@ export function recoveryHook({ owner, ...place }: HookOptions): void {
 function uidOf(user: string): number {
   const entries = readFileSync('/etc/passwd', 'utf8').split('\n');
   const uid = entries.find((entry) => entry.startsWith(`${user}:`))?.split(':')[2];
-  if (uid === undefined) throw new OperatorError(`there is no user ${user}: sudo systemd-sysusers makes it`);
+  if (uid === undefined)
+    throw new OperatorError(`there is no user ${user}: sudo systemd-sysusers makes it`);
   return Number(uid);
 }

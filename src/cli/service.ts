@@ -13,7 +13,9 @@ const thisSystem: System = {
   isRoot: process.getuid?.() === 0,
   hasSystemd: existsSync('/run/systemd/system'), // sd_booted(3)
   run([file = '', ...args]) {
-    const { status, error, signal } = spawnSync(file, args, { stdio: ['ignore', 'inherit', 'inherit'] });
+    const { status, error, signal } = spawnSync(file, args, {
+      stdio: ['ignore', 'inherit', 'inherit'],
+    });
     if ((error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT') return undefined;
     if (error) throw error;
     return status ?? (signal === null ? 1 : 128);
@@ -47,7 +49,9 @@ export function serviceCommand(): Command {
     });
   command
     .command('uninstall')
-    .description('stop the service and remove the files; configuration, secrets, journal and user stay')
+    .description(
+      'stop the service and remove the files; configuration, secrets, journal and user stay',
+    )
     .action(() => uninstall(planFor(findInstallation()), thisSystem));
   return command;
 }

@@ -4,7 +4,10 @@ import { callers } from '../operator/setup/caller-step.js';
 import { ownSetupSurroundings, type SetupSurroundings } from '../operator/setup/surroundings.js';
 import { type SetupFlags, setUp } from '../operator/setup/wizard.js';
 
-/** `simgate setup`. Its action rejects with `OperatorError` when nothing was changed; the exit code is 1 too when something is still wrong. */
+/**
+ * `simgate setup`. Its action rejects with `OperatorError` when nothing was changed; the exit code
+ * is 1 too when something is still wrong.
+ */
 export function setupCommand(surroundings?: SetupSurroundings): Command {
   return new Command('setup')
     .description(
@@ -19,11 +22,16 @@ export function setupCommand(surroundings?: SetupSurroundings): Command {
       'where the PIN is, or is to be written (the PIN itself: asked for, or SIMGATE_PIN in the environment)',
     )
     .option('--countries <codes>', 'that may be written to, as DE,AT; * is every one')
-    .addOption(new Option('--caller <who>', 'Auth0, or a program of yours with a token').choices(callers))
+    .addOption(
+      new Option('--caller <who>', 'Auth0, or a program of yours with a token').choices(callers),
+    )
     .option('--subject <sub>', 'of its tokens')
     .option('--audience <aud>', 'of its tokens')
     .option('--secret-file <file>', 'where the secret is, or is to be made')
-    .option('--url <url>', 'under which the world reaches this gateway, as https://sms.example.com/sms')
+    .option(
+      '--url <url>',
+      'under which the world reaches this gateway, as https://sms.example.com/sms',
+    )
     .option('--send <number>', 'send a test message there, as +4915112345678')
     .option('--dry-run', 'say what would change, and change nothing')
     .option('-y, --yes', 'do not ask: take what is there and what would be proposed')

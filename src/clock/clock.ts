@@ -1,7 +1,11 @@
 /**
- * The wall clock, and how far it can be trusted. A small box has no clock battery, and a clock may leap either way: tokens are judged by
- * the wall clock itself, but not while it is behind the newest time that is sure; what outlives a restart is stamped by {@link Clock.stamp},
- * which no leap moves. Nobody is refused for a clock that is merely unsynchronised: virtual machines and ships are rightly so.
+ * The wall clock, and how far it can be trusted. A small box has no clock battery, and a clock may
+ * leap either way: tokens are judged by the wall clock itself, but not while it is behind the
+ * newest time that is sure; what outlives a restart is stamped by {@link Clock.stamp}, which no
+ * leap moves. Nobody is refused for a clock that is merely unsynchronised: virtual machines and
+ * ships are rightly so.
+ * Knows nothing of: messages and modems.
+ * Way: `Clock.stamp` for what outlives a restart, `Clock.doubt` before a token is judged.
  */
 
 import { open, rename, stat, utimes } from 'node:fs/promises';
@@ -22,7 +26,10 @@ export interface ClockOptions {
   log: Pick<Logger, 'info' | 'error'>;
   /** Whether something keeps the clock right; undefined when that is not known. Must not reject. */
   isSynchronised: () => Promise<boolean | undefined>;
-  /** Milliseconds for which a stamp has to have stood beside the monotonic clock before it counts as the newest. */
+  /**
+   * Milliseconds for which a stamp has to have stood beside the monotonic clock before it counts as
+   * the newest.
+   */
   settleMs?: number;
 }
 
@@ -41,7 +48,10 @@ const startBoundMs = 3_000;
 /** The file in a state directory that has the newest time that is sure. */
 export const clockFile = (stateDir: string): string => join(stateDir, 'clock');
 
-/** The newest time that is sure: that of the release, or what `file` says. Rejects as stat(2) fails, but for a file that is not there. */
+/**
+ * The newest time that is sure: that of the release, or what `file` says. Rejects as stat(2) fails,
+ * but for a file that is not there.
+ */
 export async function newestSureMs(file: string): Promise<number> {
   const fileMs = await stat(file).then(
     ({ mtimeMs }) => mtimeMs,
@@ -63,10 +73,14 @@ export function doubtOf(nowMs: number, sureMs: number, file: string): ClockDoubt
     sureMs === releasedAtMs
       ? ''
       : `. Should the clock be right, then an earlier run had one in the future: stop simgate, delete ${file}, and start it again`;
-  return { what, remedy: `sudo timedatectl set-ntp true, or another client of a time server${ifRight}` };
+  return {
+    what,
+    remedy: `sudo timedatectl set-ntp true, or another client of a time server${ifRight}`,
+  };
 }
 
-const shown = (ms: number): string => `${new Date(ms).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+const shown = (ms: number): string =>
+  `${new Date(ms).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 
 export class Clock {
   readonly #options: ClockOptions;
@@ -98,7 +112,10 @@ export class Clock {
     this.#timer.unref();
   }
 
-  /** Rejects when `file` cannot be made or written. A clock that is in doubt is asked about first, for 3 s at most. */
+  /**
+   * Rejects when `file` cannot be made or written. A clock that is in doubt is asked about first,
+   * for 3 s at most.
+   */
   static async open(options: ClockOptions): Promise<Clock> {
     const sureMs = await newestSureMs(options.file);
     await write(options.file, sureMs);
@@ -110,15 +127,18 @@ export class Clock {
   }
 
   /**
-   * Milliseconds since 1970 that never run backwards, at the pace of the monotonic clock, for what is counted within a process: limits and
-   * caps. A leap ahead is followed only once it is sure.
+   * Milliseconds since 1970 that never run backwards, at the pace of the monotonic clock, for what
+   * is counted within a process: limits and caps. A leap ahead is followed only once it is sure.
    */
   stamp(): number {
     this.#look();
     return Math.round(performance.now() + this.#stampOffsetMs);
   }
 
-  /** As {@link stamp}, for what is kept over a restart: it comes back from a time ahead that was never sure, or that is known to be wrong. */
+  /**
+   * As {@link stamp}, for what is kept over a restart: it comes back from a time ahead that was
+   * never sure, or that is known to be wrong.
+   */
   date(): number {
     this.#look();
     return Math.round(performance.now() + this.#dateOffsetMs);
@@ -129,7 +149,10 @@ export class Clock {
     return Math.min(this.date(), this.#sureMs);
   }
 
-  /** False while the wall clock is behind the newest time that is sure, so that no token can be judged. */
+  /**
+   * False while the wall clock is behind the newest time that is sure, so that no token can be
+   * judged.
+   */
   isSet(): boolean {
     this.#look();
     if (this.#isInDoubt && performance.now() - this.#askedAt >= lookEveryMs) void this.#ask();
@@ -137,8 +160,8 @@ export class Clock {
   }
 
   /**
-   * While the clock stands ahead of what is believed: where it would be without that leap, milliseconds since 1970. A token that is in
-   * time by either of them may be.
+   * While the clock stands ahead of what is believed: where it would be without that leap,
+   * milliseconds since 1970. A token that is in time by either of them may be.
    */
   beforeLeap(): number | undefined {
     const dateMs = this.date();
@@ -163,9 +186,11 @@ export class Clock {
     this.#sureMs = Math.max(this.#sureMs, settledMs);
     const isBehind = wallMs < this.#sureMs - slackMs;
     if (settledMs - at > this.#dateOffsetMs) this.#dateOffsetMs = settledMs - at;
-    else if (!isBehind && wallMs - at < this.#dateOffsetMs - slackMs) this.#dateOffsetMs = wallMs - at;
+    else if (!isBehind && wallMs - at < this.#dateOffsetMs - slackMs)
+      this.#dateOffsetMs = wallMs - at;
     this.#stampOffsetMs = Math.max(this.#stampOffsetMs, this.#dateOffsetMs);
-    // Who puts the clock back while we look, to a time that agrees with all that was known before this run, corrects it.
+    // Who puts the clock back while we look, to a time that agrees with all that was known before
+    // this run, corrects it.
     const mayBeRight = isBehind && wallMs >= this.#sureBeforeMs - slackMs;
     this.#putBackAt = mayBeRight ? (this.#putBackAt ?? at) : undefined;
     if (this.#putBackAt !== undefined && at - this.#putBackAt >= this.#settleMs)
@@ -218,12 +243,17 @@ export class Clock {
   /** A disk that fills up or fails later must not end the daemon: the note only grows old. */
   #note(): Promise<void> {
     this.#writtenMs = this.#sureMs;
-    this.#noting = this.#noting.then(() => write(this.#options.file, this.#writtenMs)).catch(() => undefined);
+    this.#noting = this.#noting
+      .then(() => write(this.#options.file, this.#writtenMs))
+      .catch(() => undefined);
     return this.#noting;
   }
 }
 
-/** Gives the file that modification time. A new one has it before it has its name: none is ever taken for made just now. */
+/**
+ * Gives the file that modification time. A new one has it before it has its name: none is ever
+ * taken for made just now.
+ */
 async function write(file: string, sureMs: number): Promise<void> {
   const time = new Date(sureMs);
   try {

@@ -1,7 +1,8 @@
 /**
- * What time it surely is. A wall clock that leaps ahead by mistake (a modem's network time, a bad RTC, a typing error) must not decide
- * anything for good; so a time ahead is believed only once the clock has been there for a while, told by the monotonic clock. One that
- * is put back is believed at once.
+ * What time it surely is. A wall clock that leaps ahead by mistake (a modem's network time, a bad
+ * RTC, a typing error) must not decide anything for good; so a time ahead is believed only once the
+ * clock has been there for a while, told by the monotonic clock. One that is put back is believed
+ * at once.
  */
 export class SettledClock {
   readonly #wallClock: () => number;
@@ -12,7 +13,8 @@ export class SettledClock {
 
   /**
    * @param wallClock milliseconds since 1970, which may jump either way
-   * @param settleMs milliseconds for which it has to have said so; a leap is believed after twice that at the latest
+   * @param settleMs milliseconds for which it has to have said so; a leap is believed after twice
+   *   that at the latest
    */
   constructor(wallClock: () => number, settleMs: number) {
     this.#wallClock = wallClock;
@@ -21,7 +23,10 @@ export class SettledClock {
     this.#window = { beganAt: at, lowestMs: wallClock() - at };
   }
 
-  /** Milliseconds since 1970 that have surely passed; `-Infinity` until that is known. A leap that no call falls into is not seen. */
+  /**
+   * Milliseconds since 1970 that have surely passed; `-Infinity` until that is known. A leap that
+   * no call falls into is not seen.
+   */
   now(): number {
     const at = performance.now();
     const offsetMs = this.#wallClock() - at;

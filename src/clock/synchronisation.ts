@@ -1,4 +1,7 @@
-/** Whether something keeps the wall clock right: asked of what is there, for each system has another answer. */
+/**
+ * Whether something keeps the wall clock right: asked of what is there, for each system has another
+ * answer.
+ */
 
 import { execFile } from 'node:child_process';
 import { access } from 'node:fs/promises';
@@ -7,7 +10,10 @@ import { promisify } from 'node:util';
 /** What a program printed; rejects when it is not there, fails or takes too long. */
 export type RunTool = (name: string, args: readonly string[]) => Promise<string>;
 
-/** `itself`: it is in step with this very machine's clock and no other (chrony's `local`, ntpd's local refclock), which says nothing. */
+/**
+ * `itself`: it is in step with this very machine's clock and no other (chrony's `local`, ntpd's
+ * local refclock), which says nothing.
+ */
 type Word = 'yes' | 'no' | 'itself' | undefined;
 
 interface Tool {
@@ -24,7 +30,8 @@ const tools: readonly Tool[] = [
     read: (output) => (/^(yes|no)\s*$/.exec(output)?.[1] as Word) ?? undefined,
   },
   {
-    // chronyc(1), `tracking` as CSV: the reference id comes first, the leap status last. Without `rtcsync` the kernel does not know of it.
+    // chronyc(1), `tracking` as CSV: the reference id comes first, the leap status last. Without
+    // `rtcsync` the kernel does not know of it.
     name: 'chronyc',
     args: ['-n', '-c', 'tracking'],
     read(output) {
@@ -41,7 +48,11 @@ const tools: readonly Tool[] = [
     args: ['-n', '-c', 'rv 0 leap,stratum,refid'],
     read(output) {
       const value = (name: string) => new RegExp(`\\b${name}=([^,\\s]+)`).exec(output)?.[1];
-      const [leap, stratum, refid] = [value('leap'), Number(value('stratum')), value('refid') ?? ''];
+      const [leap, stratum, refid] = [
+        value('leap'),
+        Number(value('stratum')),
+        value('refid') ?? '',
+      ];
       if (leap === undefined || Number.isNaN(stratum)) return undefined;
       if (/^(11|3)$/.test(leap) || stratum >= 16) return 'no';
       return /^(LOCL|LOCAL|127\.127\.1\.)/i.test(refid) ? 'itself' : 'yes';
@@ -49,7 +60,10 @@ const tools: readonly Tool[] = [
   },
 ];
 
-/** Made by systemd-timesyncd once it has set the clock since the machine started (systemd-timesyncd.service(8)). */
+/**
+ * Made by systemd-timesyncd once it has set the clock since the machine started
+ * (systemd-timesyncd.service(8)).
+ */
 const timesyncMark = '/run/systemd/timesync/synchronized';
 const toolMs = 2_000;
 
@@ -61,8 +75,10 @@ const runTool: RunTool = async (name, args) => {
 };
 
 /**
- * Whether the wall clock is synchronised; undefined when nothing says so either way. Takes 2 s at most, and never rejects.
- * @param mark a file that is there once the clock was set; asked only where `timedatectl` does not answer
+ * Whether the wall clock is synchronised; undefined when nothing says so either way. Takes 2 s at
+ * most, and never rejects.
+ * @param mark a file that is there once the clock was set; asked only where `timedatectl` does not
+ *   answer
  */
 export async function isClockSynchronised(
   runNamed: RunTool = runTool,
@@ -70,7 +86,8 @@ export async function isClockSynchronised(
 ): Promise<boolean | undefined> {
   const words = await Promise.all(
     tools.map(
-      ({ name, args, read }) => runNamed(name, args).then(read, () => undefined), // not there, not allowed, or its daemon does not run
+      // Not there, not allowed, or its daemon does not run.
+      ({ name, args, read }) => runNamed(name, args).then(read, () => undefined),
     ),
   );
   if (words.includes('itself')) return undefined;

@@ -1,3 +1,9 @@
+/**
+ * The configuration file: TOML in, one checked object of known units out, or every problem at once.
+ * Knows nothing of: what the daemon does with it.
+ * Way: file → `schema` → the rules between keys → `Config`; secrets are read apart, by `secrets`.
+ */
+
 import { readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { parse as parseToml, TomlError, type TomlTable } from 'smol-toml';
@@ -5,7 +11,13 @@ import * as v from 'valibot';
 import { type PolicyConfig, policyWarnings, toPolicyConfig } from './policy.js';
 import { ConfigError, type Problem, shown } from './problem.js';
 import { contradictions, unknownKeys } from './rules.js';
-import { type ConfigFile, configSchema, isLoopback, type ListenAddress, type UssdService } from './schema.js';
+import {
+  type ConfigFile,
+  configSchema,
+  isLoopback,
+  type ListenAddress,
+  type UssdService,
+} from './schema.js';
 import { readSecrets, type Secrets } from './secrets.js';
 import { parseSelector, type Selector } from './selector.js';
 
@@ -39,8 +51,15 @@ export interface ModemConfig {
   smsc: string | undefined;
   /** Whether to leave a note for the operator's own recovery hook when nothing else helps. */
   recoveryHook: boolean;
-  /** Most segments that the SIM may send within 24 hours and 30 days, and most recipients within 30 days; undefined: no cap. */
-  caps: { perDay: number | undefined; perMonth: number | undefined; recipientsPerMonth: number | undefined };
+  /**
+   * Most segments that the SIM may send within 24 hours and 30 days, and most recipients within 30
+   * days; undefined: no cap.
+   */
+  caps: {
+    perDay: number | undefined;
+    perMonth: number | undefined;
+    recipientsPerMonth: number | undefined;
+  };
   /** Time without traffic after which the modem is asked whether it is alive. */
   idleProbeMs: number;
 }
@@ -57,7 +76,10 @@ export interface Config {
   recoveryDropDir: string;
   http: {
     listen: ListenAddress;
-    /** IP addresses and CIDR ranges of the proxies whose `X-Forwarded-For` is believed, for the log only. */
+    /**
+     * IP addresses and CIDR ranges of the proxies whose `X-Forwarded-For` is believed, for the log
+     * only.
+     */
     trustedProxies: string[];
   };
   admin: { listen: ListenAddress };
@@ -72,7 +94,9 @@ export interface Config {
     audience: string;
     secretFile: string | undefined;
     previousSecretFile: string | undefined;
-    /** Whether the secret is base64url (RFC 4648 5) of the key, else its UTF-8 octets are the key. */
+    /**
+     * Whether the secret is base64url (RFC 4648 5) of the key, else its UTF-8 octets are the key.
+     */
     secretBase64Encoded: boolean;
     /** Oldest `iat` that is taken, in seconds; `undefined`: `iat` is not looked at. */
     maxTokenAgeS: number | undefined;
@@ -93,9 +117,9 @@ export interface Config {
 }
 
 /**
- * Reads and checks the TOML `file`. Relative paths in it are relative to its directory; `state_dir` falls back to
- * `$STATE_DIRECTORY` (systemd.exec(5): several are separated by `:`, the first counts) and `/var/lib/simgate`.
- * Throws a {@link ConfigError} that names every problem at once.
+ * Reads and checks the TOML `file`. Relative paths in it are relative to its directory; `state_dir`
+ * falls back to `$STATE_DIRECTORY` (systemd.exec(5): several are separated by `:`, the first
+ * counts) and `/var/lib/simgate`. Throws a {@link ConfigError} that names every problem at once.
  */
 export function loadConfig(file: string, env: NodeJS.ProcessEnv): Config {
   const { config, problems } = readConfig(file, env);
@@ -104,9 +128,9 @@ export function loadConfig(file: string, env: NodeJS.ProcessEnv): Config {
 }
 
 /**
- * Reads Auth0's secret or secrets and the PINs. Published sample secrets are refused. What is merely unwise
- * (a short key, a file that all can read) is added to `config.warnings`. Throws a {@link ConfigError}; no message
- * holds a secret.
+ * Reads Auth0's secret or secrets and the PINs. Published sample secrets are refused. What is
+ * merely unwise (a short key, a file that all can read) is added to `config.warnings`. Throws a
+ * {@link ConfigError}; no message holds a secret.
  */
 export function loadSecrets(config: Config, env: NodeJS.ProcessEnv): Secrets {
   const { secrets, problems, warnings } = readSecrets(config, env);
@@ -115,7 +139,10 @@ export function loadSecrets(config: Config, env: NodeJS.ProcessEnv): Secrets {
   return secrets;
 }
 
-/** All that is wrong with `file` and the secrets it names, and what is merely unwise. Throws nothing. */
+/**
+ * All that is wrong with `file` and the secrets it names, and what is merely unwise. Throws
+ * nothing.
+ */
 export function checkConfig(
   file: string,
   env: NodeJS.ProcessEnv,
@@ -127,17 +154,21 @@ export function checkConfig(
 }
 
 /**
- * Where the control socket is when no configuration says so: in `$RUNTIME_DIRECTORY` (systemd.exec(5): several are separated by `:`,
- * the first counts), else where the unit has it.
+ * Where the control socket is when no configuration says so: in `$RUNTIME_DIRECTORY`
+ * (systemd.exec(5): several are separated by `:`, the first counts), else where the unit has it.
  */
 export function defaultControlSocket(env: NodeJS.ProcessEnv): string {
   return join(env.RUNTIME_DIRECTORY?.split(':')[0] || '/run/simgate', 'control.sock');
 }
 
-function readConfig(file: string, env: NodeJS.ProcessEnv): { config?: Config; problems: Problem[] } {
+function readConfig(
+  file: string,
+  env: NodeJS.ProcessEnv,
+): { config?: Config; problems: Problem[] } {
   const raw = readToml(file);
   if ('message' in raw) return { problems: [raw] };
-  // What is left out is empty, so that its missing keys are told one by one and its defaults are filled in.
+  // What is left out is empty, so that its missing keys are told one by one and its defaults are
+  // filled in.
   const sections = {
     http: {},
     admin: {},
@@ -191,7 +222,8 @@ const whereFrom: Record<string, string> = {
   'auth0.audience': 'the audience of gateway_authentication in Auth0, as "urn:MySmsGateway"',
   'modem[].name': 'a short name for logs, as "main"',
   'modem[].device': 'the path of its tty, best /dev/serial/by-id/…',
-  'policy.countries': 'the countries that may be written to, as ["DE", "AT"], or ["*"] for every one',
+  'policy.countries':
+    'the countries that may be written to, as ["DE", "AT"], or ["*"] for every one',
 };
 
 function toProblem(issue: Issue): Problem {
@@ -218,7 +250,9 @@ function toConfig(file: string, toml: ConfigFile, env: NodeJS.ProcessEnv): Confi
   const { auth0, message } = toml;
   return {
     file,
-    stateDir: absolute(toml.state_dir ?? (env.STATE_DIRECTORY?.split(':')[0] || '/var/lib/simgate')),
+    stateDir: absolute(
+      toml.state_dir ?? (env.STATE_DIRECTORY?.split(':')[0] || '/var/lib/simgate'),
+    ),
     recoveryDropDir: absolute(toml.recovery_drop_dir ?? '/run/simgate-drop'),
     http: { listen: toml.http.listen, trustedProxies: toml.http.trusted_proxies },
     admin: toml.admin,
@@ -244,7 +278,8 @@ function toConfig(file: string, toml: ConfigFile, env: NodeJS.ProcessEnv): Confi
       number: modem.number,
       baud: modem.baud,
       guardMs: modem.guard_ms,
-      submitTimeoutMs: modem.submit_timeout_s === undefined ? undefined : modem.submit_timeout_s * 1000,
+      submitTimeoutMs:
+        modem.submit_timeout_s === undefined ? undefined : modem.submit_timeout_s * 1000,
       roaming: modem.roaming,
       statusReport: modem.status_report,
       init: modem.init,
@@ -272,7 +307,9 @@ function toConfig(file: string, toml: ConfigFile, env: NodeJS.ProcessEnv): Confi
 function warningsOf(toml: ConfigFile): string[] {
   const warnings = policyWarnings(toPolicyConfig(toml.policy));
   if (toml.message.deadline_s > 29) {
-    warnings.push('message.deadline_s is over 29: Auth0 hangs up after 30 seconds and never sees the answer');
+    warnings.push(
+      'message.deadline_s is over 29: Auth0 hangs up after 30 seconds and never sees the answer',
+    );
   }
   if (!isLoopback(toml.http.listen.host)) {
     warnings.push(

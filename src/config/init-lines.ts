@@ -1,10 +1,19 @@
-/** What may stand in `init` of a [[modem]]: AT command lines that simgate sends on to the modem, unless they would undo what it relies on. */
+/**
+ * What may stand in `init` of a [[modem]]: AT command lines that simgate sends on to the modem,
+ * unless they would undo what it relies on.
+ */
 
-/** Lines for one modem, and characters in one: modems take 80 at least (V.250 5.2.1 leaves it open), most 255. */
+/**
+ * Lines for one modem, and characters in one: modems take 80 at least (V.250 5.2.1 leaves it open),
+ * most 255.
+ */
 export const mostInitLines = 16;
 export const mostInitCharacters = 160;
 
-/** What a refused command does, and the ones that do it: by name without its prefix, upper case. First match wins. */
+/**
+ * What a refused command does, and the ones that do it: by name without its prefix, upper case.
+ * First match wins.
+ */
 const refusals: readonly (readonly [names: RegExp, does: string])[] = [
   [/CMGS|CMSS|CMGC|CMGW|SEND|^CNMA$|^CUSD$|^MAIL|SMTP/, 'it sends, or waits for something to send'],
   [/CMGD|MGDA|DEL|^CPBW$|^CMAR$/, 'it deletes'],
@@ -16,7 +25,10 @@ const refusals: readonly (readonly [names: RegExp, does: string])[] = [
     /^CFUN$|RESET|REBOOT|RST|POWD|POWOFF|PWROFF|^CPOF|SHDN|SHUTDOWN|TURNOFF|^SMSO|^N?RB$|^TRB$|FACTORY|FOTA|FWUP|^BOOT/,
     'it resets the modem or switches it off: simgate does so by itself where nothing else helps',
   ],
-  [/USB|^SETPORT|^U2DIAG|^PORTSEL/, 'it changes the ports that the modem shows: do that once by hand'],
+  [
+    /USB|^SETPORT|^U2DIAG|^PORTSEL/,
+    'it changes the ports that the modem shows: do that once by hand',
+  ],
   [
     /PIN|PUK|PWD|CLCK|LOCK|^CSIM$|^CRSM$|^CGLA$|^CCHO$|^CCHC$/,
     'it touches PIN, locks or files of the SIM: a wrong one can block it',
@@ -29,7 +41,10 @@ const refusals: readonly (readonly [names: RegExp, does: string])[] = [
   [/^(Z|&Z|&F|&W|&Y|&V.+)$/, 'it saves or restores whole profiles of settings'],
 ];
 
-/** Arguments that make a harmless name do harm: deletions (`+QESIM="del"`) and other ports (`+QCFG="usbnet"`). */
+/**
+ * Arguments that make a harmless name do harm: deletions (`+QESIM="del"`) and other ports
+ * (`+QCFG="usbnet"`).
+ */
 const refusedArguments: readonly (readonly [words: RegExp, does: string])[] = [
   [/\bdel(?:ete)?\b/i, 'it deletes'],
   [/\busb/i, 'it changes the ports that the modem shows: do that once by hand'],
@@ -44,23 +59,28 @@ interface Part {
   rest: string;
 }
 
-/** The commands of an init line, as people read them: `+CGSMS, +COPS`. Arguments are left out, for they may be a password. */
+/**
+ * The commands of an init line, as people read them: `+CGSMS, +COPS`. Arguments are left out, for
+ * they may be a password.
+ */
 export function initCommands(line: string): string[] {
   return (partsOf(line) ?? []).map(({ name }) => name);
 }
 
 /**
- * Why an init line is refused: the end of a sentence that begins with the key's name; undefined when it may be sent. Modems ignore case, and
- * blanks between the characters of a command (V.250 5.2.1); some know no quotes, so a `;` within them is refused. The message holds no
- * arguments.
+ * Why an init line is refused: the end of a sentence that begins with the key's name; undefined
+ * when it may be sent. Modems ignore case, and blanks between the characters of a command (V.250
+ * 5.2.1); some know no quotes, so a `;` within them is refused. The message holds no arguments.
  */
 export function whyNotInitLine(line: string): string | undefined {
   if (line.length > mostInitCharacters) return `must have ${mostInitCharacters} characters at most`;
-  if (!/^[\x20-\x7e\t]*$/.test(line)) return 'must have printable ASCII characters only, and be one line';
+  if (!/^[\x20-\x7e\t]*$/.test(line))
+    return 'must have printable ASCII characters only, and be one line';
   if (/^(?:[^"]*"[^"]*")*[^"]*"[^";]*;/.test(line))
     return 'must not hold ; within quotes: some modems begin another command there';
   const parts = partsOf(line);
-  if (parts === undefined) return 'must be a line of AT commands, as "AT+CGSMS=1" or "AT+CGSMS=1;+COPS=0"';
+  if (parts === undefined)
+    return 'must be a line of AT commands, as "AT+CGSMS=1" or "AT+CGSMS=1;+COPS=0"';
   for (const { name, rest } of parts) {
     const bare = name.replace(/^[+^$*#!%_@]+/, '');
     const does = refusals.find(([names]) => names.test(bare) || names.test(name))?.[1];
@@ -79,7 +99,10 @@ function partsOf(line: string): Part[] | undefined {
   return pieces.includes(undefined) ? undefined : pieces.flatMap((parts) => parts ?? []);
 }
 
-/** The commands between two semicolons: basic ones follow one another freely, an extended one goes to the end. */
+/**
+ * The commands between two semicolons: basic ones follow one another freely, an extended one goes
+ * to the end.
+ */
 function partsIn(piece: string): Part[] | undefined {
   const parts: Part[] = [];
   for (let rest = piece; rest !== ''; ) {

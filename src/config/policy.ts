@@ -21,7 +21,10 @@ export interface Limit {
   windowMs: number;
 }
 
-/** Types of numbers as numbering plans tell them apart (ITU-T E.164 2010, "service numbers" of the national plans). */
+/**
+ * Types of numbers as numbering plans tell them apart (ITU-T E.164 2010, "service numbers" of the
+ * national plans).
+ */
 export const numberTypes = [
   'mobile',
   'fixed_line',
@@ -43,12 +46,18 @@ export interface PolicyConfig {
   countries: readonly string[];
   /** A number whose type is not known is never refused for its type. */
   refuseTypes: readonly NumberType[];
-  /** `+` and digits. The longest prefix that fits decides before countries and types do; among equals the refusal. */
+  /**
+   * `+` and digits. The longest prefix that fits decides before countries and types do; among
+   * equals the refusal.
+   */
   allowPrefixes: readonly string[];
   refusePrefixes: readonly string[];
   /** Empty: off. All of a list hold. */
   limits: Readonly<Record<LimitName, readonly Limit[]>>;
-  /** A recipient's lock-outs: the first lasts `firstMs` (0: there are none), each further one twice as long, none over `longestMs`. */
+  /**
+   * A recipient's lock-outs: the first lasts `firstMs` (0: there are none), each further one twice
+   * as long, none over `longestMs`.
+   */
   lockOut: { firstMs: number; longestMs: number };
   /** After a send that stalled a modem, growing in the same way; 0: none. */
   coolDown: { recipientMs: number; blockMs: number };
@@ -56,12 +65,20 @@ export interface PolicyConfig {
 
 /** Windows are no longer than what is remembered of single messages. */
 export const longestWindowMs = 86_400_000;
-/** How many messages of the last 24 hours are remembered; more than a limit may count would make no sense. */
+/**
+ * How many messages of the last 24 hours are remembered; more than a limit may count would make no
+ * sense.
+ */
 export const maxCount = 50_000;
-/** No lock-out and no cool-down is longer: it is also a weapon against the person whose number it is. */
+/**
+ * No lock-out and no cool-down is longer: it is also a weapon against the person whose number it
+ * is.
+ */
 export const longestHoldMs = 900_000;
 
-/** A limit that neighbours share is warned of when it is longer: they would be shut out for as long. */
+/**
+ * A limit that neighbours share is warned of when it is longer: they would be shut out for as long.
+ */
 const longestSharedWindowMs = 3_600_000;
 
 const countryCodes: ReadonlySet<string> = new Set(getCountries());
@@ -84,7 +101,8 @@ const country = v.pipe(
 
 function unknownCountry(code: string): string {
   if (/^[A-Z]{2}$/.test(code)) {
-    // CLDR knows the codes that were replaced, and UK; EL is what the European Union writes for Greece.
+    // CLDR knows the codes that were replaced, and UK; EL is what the European Union writes for
+    // Greece.
     const alias = code === 'EL' ? 'GR' : new Intl.Locale(`und-${code}`).region;
     if (alias !== undefined && alias !== code && countryCodes.has(alias)) {
       return `is no code of ISO 3166-1: write "${alias}" (${countryName(alias)})`;
@@ -92,22 +110,33 @@ function unknownCountry(code: string): string {
     const name = regionNames.of(code);
     if (name !== undefined) return `${name} has no telephone numbers of its own`;
   }
-  const byName = new Map([...countryCodes].map((known) => [countryName(known).toLowerCase(), known]));
+  const byName = new Map(
+    [...countryCodes].map((known) => [countryName(known).toLowerCase(), known]),
+  );
   const meant = code.length > 3 ? byName.get(nearest(code, [...byName.keys()]) ?? '') : undefined;
   return meant === undefined
     ? 'must be a two-letter code of ISO 3166-1, as "DE", or "*" for every country'
     : `must be a two-letter code: write "${meant}" (${countryName(meant)})`;
 }
 
-const countriesMessage = 'must be a list of two-letter codes, as ["DE", "AT"], or ["*"] for every country';
+const countriesMessage =
+  'must be a list of two-letter codes, as ["DE", "AT"], or ["*"] for every country';
 
 const countries = v.pipe(
   v.array(country, countriesMessage),
   v.minLength(1, countriesMessage),
-  v.check((codes) => codes.length === 1 || !codes.includes('*'), '"*" means every country: it stands alone'),
+  v.check(
+    (codes) => codes.length === 1 || !codes.includes('*'),
+    '"*" means every country: it stands alone',
+  ),
 );
 
-const unitMs: Readonly<Record<string, number>> = { s: 1000, min: 60_000, h: 3_600_000, d: 86_400_000 };
+const unitMs: Readonly<Record<string, number>> = {
+  s: 1000,
+  min: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
 const limitMessage =
   `must be "COUNT in TIME", as "5 in 10 min", a list of such, or "off"; COUNT is 1 to ${maxCount}, ` +
   'TIME is in s, min, h or d, and 24 h at most';
@@ -129,8 +158,11 @@ const limits = v.pipe(
     if (dataset.value === 'off') return [];
     const texts = typeof dataset.value === 'string' ? [dataset.value] : dataset.value;
     const parsed = texts.flatMap((text) => parseLimit(text) ?? []);
-    if (texts.length > 0 && texts.length <= maxWindows && parsed.length === texts.length) return parsed;
-    addIssue({ message: texts.length > maxWindows ? `must be ${maxWindows} at most` : limitMessage });
+    if (texts.length > 0 && texts.length <= maxWindows && parsed.length === texts.length)
+      return parsed;
+    addIssue({
+      message: texts.length > maxWindows ? `must be ${maxWindows} at most` : limitMessage,
+    });
     return NEVER;
   }),
 );
@@ -174,13 +206,15 @@ export const policySchema = v.object(
     allow_prefixes: prefixes,
     refuse_prefixes: prefixes,
     per_recipient: v.optional(limits, '5 in 10 min'),
-    // An office whose people have consecutive numbers and one address is one block and one client. Who fills a window shuts out all others
-    // in it for as long: an hour at most, but for what bounds the spending of a day.
+    // An office whose people have consecutive numbers and one address is one block and one client.
+    // Who fills a window shuts out all others in it for as long: an hour at most, but for what
+    // bounds the spending of a day.
     per_block: v.optional(limits, ['200 in 10 min', '600 in 1 h']),
     per_client_ip: v.optional(limits, ['200 in 10 min', '600 in 1 h']),
     per_country: v.optional(limits, ['1000 in 1 h', '4000 in 24 h']),
     per_caller: v.optional(limits, 'off'),
-    // More than one modem can send in an hour: the busiest morning is not to be refused, an attack by night is to be bounded.
+    // More than one modem can send in an hour: the busiest morning is not to be refused, an attack
+    // by night is to be bounded.
     total: v.optional(limits, ['1200 in 1 h', '5000 in 24 h']),
     lock_out_first_s: v.optional(seconds(0), 60),
     lock_out_longest_s: v.optional(seconds(1), 900),
@@ -207,7 +241,10 @@ export function toPolicyConfig(table: v.InferOutput<typeof policySchema>): Polic
       total: table.total,
     },
     lockOut: { firstMs: table.lock_out_first_s * 1000, longestMs: table.lock_out_longest_s * 1000 },
-    coolDown: { recipientMs: table.cool_down_recipient_s * 1000, blockMs: table.cool_down_block_s * 1000 },
+    coolDown: {
+      recipientMs: table.cool_down_recipient_s * 1000,
+      blockMs: table.cool_down_block_s * 1000,
+    },
   };
 }
 
@@ -221,14 +258,17 @@ export function policyWarnings(config: PolicyConfig): string[] {
   }
   for (const name of ['per_block', 'per_client_ip'] as const) {
     if (config.limits[name].some(({ windowMs }) => windowMs > longestSharedWindowMs)) {
-      const neighbours = name === 'per_block' ? 'with numbers beside it' : 'behind the same address';
+      const neighbours =
+        name === 'per_block' ? 'with numbers beside it' : 'behind the same address';
       warnings.push(
         `policy.${name} has a window over 1 h: whoever fills it shuts out everybody ${neighbours} for as long`,
       );
     }
   }
   if (config.limits.total.length === 0) {
-    warnings.push('policy.total is off: nothing but the caps of each SIM bounds what an attack can cost');
+    warnings.push(
+      'policy.total is off: nothing but the caps of each SIM bounds what an attack can cost',
+    );
   }
   return warnings;
 }

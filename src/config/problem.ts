@@ -15,7 +15,9 @@ export class ConfigError extends Error {
 
   constructor(file: string, problems: readonly Problem[]) {
     const count = problems.length === 1 ? 'a problem' : `${problems.length} problems`;
-    super([`${file} has ${count}:`, ...problems.map((problem) => `  ${describe(problem)}`)].join('\n'));
+    super(
+      [`${file} has ${count}:`, ...problems.map((problem) => `  ${describe(problem)}`)].join('\n'),
+    );
     this.problems = problems;
   }
 }
@@ -24,14 +26,19 @@ function describe({ path, message, value }: Problem): string {
   return `${path}${path ? ': ' : ''}${message}${value === undefined ? '' : ` (it is ${value})`}`;
 }
 
-/** A value as a person wrote it, short; `undefined` for tables and arrays, which may hold anything. */
+/**
+ * A value as a person wrote it, short; `undefined` for tables and arrays, which may hold anything.
+ */
 export function shown(value: unknown): string | undefined {
   if (!['string', 'number', 'boolean', 'bigint'].includes(typeof value)) return undefined;
   const text = typeof value === 'string' ? JSON.stringify(value) : String(value);
   return text.length > 60 ? `${text.slice(0, 59)}…` : text;
 }
 
-/** The candidate that was probably meant by a misspelled key: one begins with the other, or they are two edits apart. */
+/**
+ * The candidate that was probably meant by a misspelled key: one begins with the other, or they are
+ * two edits apart.
+ */
 export function nearest(key: string, candidates: readonly string[]): string | undefined {
   const written = key.toLowerCase().slice(0, 64);
   const ranked = candidates

@@ -12,19 +12,27 @@ const knownKeys = new Map<string, readonly string[]>([
   ),
 ]);
 
-/** Keys that no table of this version has. Their values are never shown: they may be secrets in the wrong place. */
+/**
+ * Keys that no table of this version has. Their values are never shown: they may be secrets in the
+ * wrong place.
+ */
 export function unknownKeys(file: TomlTable): Problem[] {
   const tables: [path: string, section: string, table: unknown][] = [['', '', file]];
   for (const [key, value] of Object.entries(file)) {
     if (key === 'modem' && Array.isArray(value)) {
-      tables.push(...value.map((item, index): [string, string, unknown] => [`modem[${index}].`, key, item]));
+      tables.push(
+        ...value.map((item, index): [string, string, unknown] => [`modem[${index}].`, key, item]),
+      );
     } else tables.push([`${key}.`, key, value]);
   }
   return tables.flatMap(([path, section, table]) => {
     const known = knownKeys.get(section);
     if (!known || typeof table !== 'object' || table === null || Array.isArray(table)) return [];
     const unknown = Object.keys(table).filter((key) => !known.includes(key));
-    return unknown.map((key) => ({ path: `${path}${key}`, message: unknownKey(section, key, known) }));
+    return unknown.map((key) => ({
+      path: `${path}${key}`,
+      message: unknownKey(section, key, known),
+    }));
   });
 }
 
@@ -44,8 +52,8 @@ function unknownKey(section: string, key: string, known: readonly string[]): str
 }
 
 /**
- * Rules between keys. They look at the file as written, so that they find what is wrong even while something else
- * is; a value of the wrong type is the schema's business.
+ * Rules between keys. They look at the file as written, so that they find what is wrong even while
+ * something else is; a value of the wrong type is the schema's business.
  */
 export function contradictions(file: TomlTable): Problem[] {
   return [...sharedModemKeys(file.modem), ...listeners(file)];
@@ -69,7 +77,10 @@ function sharedModemKeys(modems: unknown): Problem[] {
   return problems;
 }
 
-/** Several entries may be found each by itself, and identical sticks have identical ids: each entry then takes another stick. */
+/**
+ * Several entries may be found each by itself, and identical sticks have identical ids: each entry
+ * then takes another stick.
+ */
 const isShareable = (device: string): boolean => device === 'auto' || device.startsWith('usb:');
 
 function listeners({ http, admin }: TomlTable): Problem[] {
@@ -84,7 +95,11 @@ function listeners({ http, admin }: TomlTable): Problem[] {
   }
   if (address.port === 0 || own !== (valueAt(http, 'listen') ?? '127.0.0.1:8080')) return [];
   return [
-    { path, message: 'is the address of http.listen: choose another port', value: JSON.stringify(own) },
+    {
+      path,
+      message: 'is the address of http.listen: choose another port',
+      value: JSON.stringify(own),
+    },
   ];
 }
 

@@ -15,7 +15,12 @@ export interface ListenAddress {
 
 function whole(unit: string, min: number, max: number) {
   const message = `must be a whole number of ${unit}, ${min} to ${max}`;
-  return v.pipe(v.number(message), v.integer(message), v.minValue(min, message), v.maxValue(max, message));
+  return v.pipe(
+    v.number(message),
+    v.integer(message),
+    v.minValue(min, message),
+    v.maxValue(max, message),
+  );
 }
 
 function text(message: string, pattern = /\S/) {
@@ -111,7 +116,10 @@ const notATable = 'must be a table, written as a line [name] above its keys';
 
 const modem = v.object(
   {
-    name: text('must be 1 to 32 letters, digits, ".", "_" or "-"', /^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$/),
+    name: text(
+      'must be 1 to 32 letters, digits, ".", "_" or "-"',
+      /^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$/,
+    ),
     device,
     pin_file: v.optional(path),
     number: v.optional(number),
@@ -135,8 +143,8 @@ const atLeastOneModem =
   'at least one modem is needed: a line [[modem]] (two brackets) above its name and device';
 
 /**
- * The TOML file, keys as they are spelled there; defaults are filled in. Unknown keys are looked for apart, so
- * that all of them are found.
+ * The TOML file, keys as they are spelled there; defaults are filled in. Unknown keys are looked
+ * for apart, so that all of them are found.
  */
 export const configSchema = v.object({
   state_dir: v.optional(path),
@@ -172,7 +180,8 @@ export const configSchema = v.object({
   message: v.object(
     {
       deadline_s: v.optional(whole('seconds', 1, 600), 25),
-      // TP-VP in the relative format says 5 minutes at least and 63 weeks at most (3GPP TS 23.040 9.2.3.12.1).
+      // TP-VP in the relative format says 5 minutes at least and 63 weeks at most (3GPP TS 23.040
+      // 9.2.3.12.1).
       validity_s: v.optional(whole('seconds', 300, 38_102_400), 300),
       // The maximum number of a concatenated message is one octet (3GPP TS 23.040 9.2.3.24.1).
       max_segments: v.optional(whole('segments', 1, 255), 3),
@@ -188,7 +197,10 @@ export const configSchema = v.object({
         v.picklist(['error', 'warn', 'info', 'debug'], oneOf('error', 'warn', 'info', 'debug')),
         'info',
       ),
-      format: v.optional(v.picklist(['auto', 'json', 'text'], oneOf('auto', 'json', 'text')), 'auto'),
+      format: v.optional(
+        v.picklist(['auto', 'json', 'text'], oneOf('auto', 'json', 'text')),
+        'auto',
+      ),
     },
     notATable,
   ),
@@ -216,7 +228,9 @@ function isHostName(name: string): boolean {
   return new RegExp(`^${label}(?:\\.${label})*$`).test(name) && /[A-Za-z]/.test(name);
 }
 
-/** Whether only this machine can reach a listener bound to `host` (127.0.0.0/8, `::1`, `localhost`). */
+/**
+ * Whether only this machine can reach a listener bound to `host` (127.0.0.0/8, `::1`, `localhost`).
+ */
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
 }

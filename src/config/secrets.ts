@@ -10,7 +10,10 @@ export interface Secrets {
   previous?: Uint8Array;
 }
 
-/** Secrets that stand in guides, in the documentation of JWT libraries and in RFCs, as people copy them; in small letters. */
+/**
+ * Secrets that stand in guides, in the documentation of JWT libraries and in RFCs, as people copy
+ * them; in small letters.
+ */
 const publishedSecrets = new Set(
   [
     // Auth0's guide to SMS gateways
@@ -73,7 +76,10 @@ export interface SecretPlaces {
   modems: readonly { pinFile: string | undefined }[];
 }
 
-/** Reads the files and the environment that hold secrets; reports all that is wrong with them, never their content. */
+/**
+ * Reads the files and the environment that hold secrets; reports all that is wrong with them, never
+ * their content.
+ */
 export function readSecrets(config: SecretPlaces, env: NodeJS.ProcessEnv): SecretsRead {
   const reader = new SecretReader(config.auth0.secretBase64Encoded);
   const current = readCurrent(reader, config, env);
@@ -86,12 +92,18 @@ export function readSecrets(config: SecretPlaces, env: NodeJS.ProcessEnv): Secre
   return { secrets: { current, ...(previous && { previous }) }, problems, warnings };
 }
 
-/** Where `simgate auth0 rotate` keeps the old secret while both are valid: beside the new one, so that no configuration has to be edited. */
+/**
+ * Where `simgate auth0 rotate` keeps the old secret while both are valid: beside the new one, so
+ * that no configuration has to be edited.
+ */
 export function previousSecretFileOf(secretFile: string): string {
   return `${secretFile}.previous`;
 }
 
-/** The secret before the last rotation. Whoever forgets it has two keys to the gateway, so it is told as long as it is there. */
+/**
+ * The secret before the last rotation. Whoever forgets it has two keys to the gateway, so it is
+ * told as long as it is there.
+ */
 function readPrevious(reader: SecretReader, { file, auth0 }: SecretPlaces): Uint8Array | undefined {
   const path = 'auth0.previous_secret_file';
   const configured = auth0.previousSecretFile;
@@ -102,7 +114,8 @@ function readPrevious(reader: SecretReader, { file, auth0 }: SecretPlaces): Uint
     configured === undefined
       ? `finish with \`simgate auth0 rotate\`, or remove ${previousFile} once Auth0 no longer signs with the old one`
       : `take ${path} out of ${file} once Auth0 no longer signs with the old one`;
-  if (previous) reader.warnings.push(`two secrets are accepted, the present and an old one: ${end}`);
+  if (previous)
+    reader.warnings.push(`two secrets are accepted, the present and an old one: ${end}`);
   return previous;
 }
 
@@ -122,7 +135,10 @@ function readCurrent(
   const file = config.auth0.secretFile;
   const value = env.SIMGATE_AUTH0_SECRET;
   if (file === undefined && value === undefined) {
-    reader.refuse(path, "is missing: name a file that holds Auth0's secret, or set SIMGATE_AUTH0_SECRET");
+    reader.refuse(
+      path,
+      "is missing: name a file that holds Auth0's secret, or set SIMGATE_AUTH0_SECRET",
+    );
     return undefined;
   }
   if (file !== undefined && value !== undefined) {
@@ -155,9 +171,13 @@ class SecretReader {
     if (text === '') return this.refuse(path, 'is empty');
     const key = this.#base64Encoded ? decodeBase64(text) : Buffer.from(text, 'utf8');
     if (!key) {
-      return this.refuse(path, 'is not base64url, but auth0.secret_base64_encoded is true (RFC 4648 5)');
+      return this.refuse(
+        path,
+        'is not base64url, but auth0.secret_base64_encoded is true (RFC 4648 5)',
+      );
     }
-    // Another case or white space around does not make it a secret; the key of those in base64url is found by their text.
+    // Another case or white space around does not make it a secret; the key of those in base64url
+    // is found by their text.
     const readings = [text, key.toString('utf8'), key.toString('base64url')];
     if (readings.some((reading) => publishedSecrets.has(reading.trim().toLowerCase()))) {
       return this.refuse(
@@ -187,7 +207,9 @@ class SecretReader {
     try {
       const text = new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file));
       if ((statSync(file).mode & 0o007) !== 0) {
-        this.warnings.push(`${path}: every user of this machine can get at the file: chmod o-rwx ${file}`);
+        this.warnings.push(
+          `${path}: every user of this machine can get at the file: chmod o-rwx ${file}`,
+        );
       }
       return text.replace(/\r?\n$/, '');
     } catch (error) {

@@ -3,7 +3,10 @@ import { OperatorError } from '../errors.js';
 import { askDaemon } from './client.js';
 import type { ControlRequest } from './protocol.js';
 
-/** A line of an answer as this program knows it. A daemon of another version may speak otherwise: throws {@link OperatorError}. */
+/**
+ * A line of an answer as this program knows it. A daemon of another version may speak otherwise:
+ * throws {@link OperatorError}.
+ */
 export function parseAnswer<Schema extends v.GenericSchema>(
   schema: Schema,
   answer: unknown,
@@ -15,7 +18,9 @@ export function parseAnswer<Schema extends v.GenericSchema>(
   );
 }
 
-/** Asks for an answer of one line. Throws `NoDaemon`, or {@link OperatorError} for everything else. */
+/**
+ * Asks for an answer of one line. Throws `NoDaemon`, or {@link OperatorError} for everything else.
+ */
 export async function askOnce<Schema extends v.GenericSchema>(
   socket: string,
   request: ControlRequest,

@@ -10,8 +10,9 @@ export class NoDaemon extends Error {
 }
 
 /**
- * Asks the daemon and yields the lines of its answer. Leaving the loop, or `signal`, takes the request back as far as the daemon
- * can. Throws {@link NoDaemon}, or {@link OperatorError} for everything else, the daemon's own refusal among it.
+ * Asks the daemon and yields the lines of its answer. Leaving the loop, or `signal`, takes the
+ * request back as far as the daemon can. Throws {@link NoDaemon}, or {@link OperatorError} for
+ * everything else, the daemon's own refusal among it.
  */
 export async function* askDaemon(
   path: string,
@@ -46,14 +47,17 @@ export async function* askDaemon(
 }
 
 /**
- * The daemon's words, which may be those of whoever took it over, on their way to the terminal of who asks, often root's: no text in them
- * steers it. Lines stay lines.
+ * The daemon's words, which may be those of whoever took it over, on their way to the terminal of
+ * who asks, often root's: no text in them steers it. Lines stay lines.
  */
 function fitForTerminal(value: unknown): unknown {
   if (typeof value === 'string') return value.split('\n').map(escapeControls).join('\n');
   if (Array.isArray(value)) return value.map(fitForTerminal);
   if (typeof value !== 'object' || value === null) return value;
-  const entries = Object.entries(value).map(([key, each]) => [escapeControls(key), fitForTerminal(each)]);
+  const entries = Object.entries(value).map(([key, each]) => [
+    escapeControls(key),
+    fitForTerminal(each),
+  ]);
   return Object.fromEntries(entries) as object;
 }
 
@@ -67,7 +71,8 @@ async function connect(path: string): Promise<Socket> {
     return socket;
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    if (nobody.has(code ?? '')) throw new NoDaemon(`no daemon listens at ${path}`, { cause: error });
+    if (nobody.has(code ?? ''))
+      throw new NoDaemon(`no daemon listens at ${path}`, { cause: error });
     if (code === 'EACCES' || code === 'EPERM')
       throw new OperatorError(
         `${path} may not be used by this user: run it with sudo, or as a member of the socket's group`,

@@ -1,7 +1,8 @@
 /**
- * How the CLI asks a running daemon: over a Unix socket, one request as a line of JSON, `{"command": "…", …}`, answered by lines
- * of JSON, the last of which is `{"done": true}` or `{"error": "…"}`. Who asks keeps its side open until then: its end means that it
- * no longer wants the answer.
+ * How the CLI asks a running daemon: over a Unix socket, one request as a line of JSON,
+ * `{"command": "…", …}`, answered by lines of JSON, the last of which is `{"done": true}` or
+ * `{"error": "…"}`. Who asks keeps its side open until then: its end means that it no longer wants
+ * the answer.
  */
 
 import { OperatorError } from '../errors.js';
@@ -23,7 +24,10 @@ export class LineCutter {
     this.#maxOctets = maxOctets;
   }
 
-  /** The lines that `chunk` completes, without their ends. Throws {@link OperatorError} at a line that is too long. */
+  /**
+   * The lines that `chunk` completes, without their ends. Throws {@link OperatorError} at a line
+   * that is too long.
+   */
   push(chunk: Buffer): string[] {
     const lines: string[] = [];
     let rest = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
@@ -39,7 +43,9 @@ export class LineCutter {
 
   #check(octets: number): void {
     if (octets > this.#maxOctets)
-      throw new OperatorError(`a line of a control connection has more than ${this.#maxOctets} octets`);
+      throw new OperatorError(
+        `a line of a control connection has more than ${this.#maxOctets} octets`,
+      );
   }
 }
 

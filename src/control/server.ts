@@ -1,3 +1,9 @@
+/**
+ * The control socket: how doctor and its kin ask a daemon that runs, as JSON lines.
+ * Knows nothing of: the commands that are answered; the daemon gives them.
+ * Way: a line with a request → the named command → a line for each thing it yields → the end.
+ */
+
 import { once } from 'node:events';
 import { chmod, lstat, rm } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
@@ -8,10 +14,14 @@ import { askDaemon, NoDaemon } from './client.js';
 import { type ControlRequest, LineCutter, maxRequestOctets, parseObject } from './protocol.js';
 
 /**
- * A command of the control socket: yields the lines of its answer. `signal` is aborted when who asked has left, or the daemon stops. What
- * it throws is told to who asked: a `OperatorError` by its message, anything else as a bug.
+ * A command of the control socket: yields the lines of its answer. `signal` is aborted when who
+ * asked has left, or the daemon stops. What it throws is told to who asked: a `OperatorError` by
+ * its message, anything else as a bug.
  */
-export type ControlCommand = (request: ControlRequest, signal: AbortSignal) => AsyncIterable<object>;
+export type ControlCommand = (
+  request: ControlRequest,
+  signal: AbortSignal,
+) => AsyncIterable<object>;
 
 export interface ControlServerOptions {
   /** Path of the Unix socket; its folder must be there. */
@@ -32,10 +42,13 @@ const maxConnections = 8;
 const patienceMs = 10_000;
 
 /**
- * Opens the control socket, mode 0660. A file that a dead daemon left is replaced; that of a live one throws {@link OperatorError}, which
- * names its pid. A socket that cannot be made is a warning, and gives undefined: SMS go out without it.
+ * Opens the control socket, mode 0660. A file that a dead daemon left is replaced; that of a live
+ * one throws {@link OperatorError}, which names its pid. A socket that cannot be made is a warning,
+ * and gives undefined: SMS go out without it.
  */
-export async function openControlSocket(options: ControlServerOptions): Promise<ControlServer | undefined> {
+export async function openControlSocket(
+  options: ControlServerOptions,
+): Promise<ControlServer | undefined> {
   const { path, log } = options;
   const connections = new Connections(options);
   const server = createServer((socket) => connections.take(socket));
@@ -52,7 +65,9 @@ export async function openControlSocket(options: ControlServerOptions): Promise<
     );
     return undefined;
   }
-  server.on('error', (error) => log.error('the control socket failed', { event: 'control', error }));
+  server.on('error', (error) =>
+    log.error('the control socket failed', { event: 'control', error }),
+  );
   return {
     async close() {
       const closed = new Promise((resolve) => server.close(resolve));
@@ -112,9 +127,11 @@ class Connections {
       this.#open.delete(socket);
       left.abort(new OperatorError('who asked has left'));
     });
-    // Who left in the middle of the answer resets the connection; `close` follows and says all there is to know.
+    // Who left in the middle of the answer resets the connection; `close` follows and says all
+    // there is to know.
     socket.on('error', () => undefined);
-    const work = this.#open.size > maxConnections ? refuse(socket) : this.#serve(socket, left.signal);
+    const work =
+      this.#open.size > maxConnections ? refuse(socket) : this.#serve(socket, left.signal);
     // Told as the last line by `#serve`; what is left is a connection that broke.
     work.catch(() => socket.destroy());
   }
@@ -130,7 +147,9 @@ class Connections {
     const { log, commands } = this.#options;
     try {
       const request = parseRequest(await readRequest(socket, signal));
-      const command = Object.hasOwn(commands, request.command) ? commands[request.command] : undefined;
+      const command = Object.hasOwn(commands, request.command)
+        ? commands[request.command]
+        : undefined;
       if (command === undefined)
         throw new OperatorError(`unknown command; known are ${Object.keys(commands).join(', ')}`);
       for await (const line of command(request, signal)) await write(socket, line, signal);
@@ -139,7 +158,8 @@ class Connections {
       if (signal.aborted || error instanceof ReaderLeft) return;
       if (!(error instanceof OperatorError))
         log.error('a control command failed', { event: 'control', error });
-      const message = error instanceof OperatorError ? error.message : 'a bug: the log of the daemon has it';
+      const message =
+        error instanceof OperatorError ? error.message : 'a bug: the log of the daemon has it';
       await write(socket, { error: withoutNumbers(message) }, signal);
     }
     close(socket);

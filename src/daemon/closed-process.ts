@@ -6,26 +6,34 @@ export class OpenProcessError extends Error {
   override readonly name = 'OpenProcessError';
 }
 
-/** Options of Node that open a debugger, or write memory or the environment into a file (node(1)). */
-const opening = /^--(?:inspect|heapsnapshot-|heap-prof|report-on-|report-uncaught-|experimental-report)/;
+/**
+ * Options of Node that open a debugger, or write memory or the environment into a file (node(1)).
+ */
+const opening =
+  /^--(?:inspect|heapsnapshot-|heap-prof|report-on-|report-uncaught-|experimental-report)/;
 
 /**
- * To be called before anything secret is read, by every command: nothing of this process goes to a debugger or into a core file. Node opens its
- * debugger at SIGUSR1 unless somebody listens to that, and a core file holds only what the filter lets pass (core(5)), whatever started the process
- * and whatever its limits are; children inherit it.
+ * To be called before anything secret is read, by every command: nothing of this process goes to a
+ * debugger or into a core file. Node opens its debugger at SIGUSR1 unless somebody listens to that,
+ * and a core file holds only what the filter lets pass (core(5)), whatever started the process and
+ * whatever its limits are; children inherit it.
  */
 export function closeProcess(): void {
   process.on('SIGUSR1', () => undefined);
   try {
     writeFileSync('/proc/self/coredump_filter', '0x0');
   } catch (error) {
-    // A kernel without core files, a /proc that is not there or read-only, or a node(1) with capabilities, of which no core is dumped.
+    // A kernel without core files, a /proc that is not there or read-only, or a node(1) with
+    // capabilities, of which no core is dumped.
     const { code = '' } = error as NodeJS.ErrnoException;
     if (!['ENOENT', 'EROFS', 'EACCES', 'EPERM'].includes(code)) throw error;
   }
 }
 
-/** Throws {@link OpenProcessError} when Node was started with an option that opens it, on its command line or by `NODE_OPTIONS`. */
+/**
+ * Throws {@link OpenProcessError} when Node was started with an option that opens it, on its
+ * command line or by `NODE_OPTIONS`.
+ */
 export function refuseOpenProcess(execArgv: readonly string[], env: NodeJS.ProcessEnv): void {
   const words = [...execArgv, ...(env.NODE_OPTIONS ?? '').replaceAll('"', '').split(/\s+/)];
   // Node takes both spellings.

@@ -24,7 +24,10 @@ export interface OwnParts {
 
 const explainRequest = v.object({ to: v.string(), client_ip: v.optional(v.string()) });
 
-/** The control commands about the daemon itself: take up the configuration, which secrets are in use (times in ISO 8601), what the policy says. */
+/**
+ * The control commands about the daemon itself: take up the configuration, which secrets are in use
+ * (times in ISO 8601), what the policy says.
+ */
 export function ownCommands({
   reload,
   secrets,

@@ -1,3 +1,10 @@
+/**
+ * Composition and life of the daemon: what is started, in which order, and how it all ends.
+ * Knows nothing of: rules of any one room; it only joins them.
+ * Way: locks and state → journal and policy → modems → queue → listeners; the way down is the same,
+ * backwards.
+ */
+
 import type { AddressInfo } from 'node:net';
 import type { Logger } from 'winston';
 import { isClockSynchronised } from '../clock/synchronisation.js';
@@ -28,7 +35,10 @@ import { capsOf, type DaemonParts, figuresOf, snapshotOf } from './snapshot.js';
 import { openStateDir, type StateDir } from './state-dir.js';
 import { createOwnNotifier } from './systemd/notify.js';
 
-/** Milliseconds that a message in a modem may take to finish once we were told to stop; the unit's TimeoutStopSec is longer. */
+/**
+ * Milliseconds that a message in a modem may take to finish once we were told to stop; the unit's
+ * TimeoutStopSec is longer.
+ */
 const drainMs = 30_000;
 /** Milliseconds for answers to reach their callers when we stop. */
 const closeMs = 2_000;
@@ -39,8 +49,8 @@ export interface Daemon {
   port: number;
   log: Logger;
   /**
-   * Takes up the configuration file and the secrets as they are now, all or nothing; messages on their way are kept. Rejects with
-   * `ConfigError` or `ReloadError`, and then nothing has changed.
+   * Takes up the configuration file and the secrets as they are now, all or nothing; messages on
+   * their way are kept. Rejects with `ConfigError` or `ReloadError`, and then nothing has changed.
    */
   reload(): Promise<void>;
   /** Answers what waits, lets what is in a modem finish (bounded), and releases everything. */
@@ -52,7 +62,8 @@ type Release = () => Promise<unknown>;
 
 /**
  * Starts the daemon of a configuration file. What was opened before something failed is given back,
- * in the opposite order. Throws `ConfigError`, `StateDirError`, `OperatorError` or the listener's error.
+ * in the opposite order. Throws `ConfigError`, `StateDirError`, `OperatorError` or the listener's
+ * error.
  */
 export async function startDaemon(configFile: string, env: NodeJS.ProcessEnv): Promise<Daemon> {
   const opened: Release[] = [];
@@ -69,14 +80,25 @@ export async function startDaemon(configFile: string, env: NodeJS.ProcessEnv): P
  * touched, so that a second daemon never talks to the same stick, and that none is touched by a
  * daemon that nobody can reach.
  */
-async function compose(configFile: string, env: NodeJS.ProcessEnv, opened: Release[]): Promise<Daemon> {
+async function compose(
+  configFile: string,
+  env: NodeJS.ProcessEnv,
+  opened: Release[],
+): Promise<Daemon> {
   /** What is in force; `reload` replaces it as a whole. */
   let config = loadConfig(configFile, env);
   let secrets = loadSecrets(config, env);
   const log = createLog(config.log);
-  const stateDir = await openStateDir(config.stateDir, { log, isSynchronised: isClockSynchronised });
+  const stateDir = await openStateDir(config.stateDir, {
+    log,
+    isSynchronised: isClockSynchronised,
+  });
   opened.push(() => stateDir.release());
-  const metrics = createMetrics({ version, modems: config.modems.map(({ name }) => name), problems });
+  const metrics = createMetrics({
+    version,
+    modems: config.modems.map(({ name }) => name),
+    problems,
+  });
   const remembered = await openRemembered(config, stateDir, log, metrics);
   opened.push(() => remembered.journal.close());
   const modems = await createFleet(config, stateDir, log, metrics);
@@ -189,7 +211,10 @@ async function shutDown(
   log: Logger,
 ): Promise<void> {
   log.info('stopping: what waits is refused, what is in a modem finishes', { event: 'stopping' });
-  const closed = Promise.all([...servers.map((server) => server.close(drainMs + closeMs)), control?.close()]);
+  const closed = Promise.all([
+    ...servers.map((server) => server.close(drainMs + closeMs)),
+    control?.close(),
+  ]);
   let timer: NodeJS.Timeout | undefined;
   const drained = await Promise.race([
     dispatch.stop().then(() => true),
@@ -198,7 +223,8 @@ async function shutDown(
     }),
   ]);
   clearTimeout(timer);
-  if (!drained) log.warn('a modem still has a message: its outcome stays unknown', { event: 'stopping' });
+  if (!drained)
+    log.warn('a modem still has a message: its outcome stays unknown', { event: 'stopping' });
   await Promise.all(modems.map((modem) => modem.stop()));
   await closed;
   await journal.close();

@@ -30,10 +30,13 @@ export async function createFleet(
   if (config.modems.some(({ recoveryHook }) => recoveryHook)) await warnWithoutDropDir(config, log);
   const pinMemory = await PinMemory.open(stateDir.path);
   const habits = await HabitMemory.open(stateDir.path, (error) =>
-    log.error(`habits.json in ${stateDir.path} cannot be used: what was learnt of modems is learnt anew`, {
-      event: 'state_fault',
-      error,
-    }),
+    log.error(
+      `habits.json in ${stateDir.path} cannot be used: what was learnt of modems is learnt anew`,
+      {
+        event: 'state_fault',
+        error,
+      },
+    ),
   );
   const locks = new StickLocks();
   const fleet: Supervisor[] = [];
@@ -45,7 +48,8 @@ export async function createFleet(
       baudRate: modem.baud,
       locks,
       roots,
-      others: () => config.modems.filter((_, i) => fleet[i]?.isOpen === false).map((other) => other.selector),
+      others: () =>
+        config.modems.filter((_, i) => fleet[i]?.isOpen === false).map((other) => other.selector),
     });
     fleet.push(
       new Supervisor({
@@ -96,7 +100,12 @@ async function warnWithoutDropDir({ recoveryDropDir }: Config, log: Logger): Pro
 }
 
 /** Asks root for help with a modem; the daemon itself has no right to do more. */
-async function callHook(modem: string, reason: string, dropDir: string, log: Logger): Promise<void> {
+async function callHook(
+  modem: string,
+  reason: string,
+  dropDir: string,
+  log: Logger,
+): Promise<void> {
   try {
     await leaveNote(dropDir, modem, reason);
   } catch (error) {
@@ -115,7 +124,11 @@ function logInbound(log: Logger, modem: string, event: InboundEvent): void {
   }
   if (event.kind === 'unreadable') {
     const { octets } = event;
-    log.warn('a stored SMS could not be decoded, and was deleted', { event: 'inbound', modem, octets });
+    log.warn('a stored SMS could not be decoded, and was deleted', {
+      event: 'inbound',
+      modem,
+      octets,
+    });
     return;
   }
   const { recipient, reference, state } = event;

@@ -20,13 +20,18 @@ const fixed: Readonly<Record<string, (config: Config) => unknown>> = {
 };
 
 /**
- * Reads configuration and secrets anew, for a daemon that runs with `old`. Throws a `ConfigError` with all that is wrong, or a
- * {@link ReloadError} naming what needs a restart: all or nothing.
+ * Reads configuration and secrets anew, for a daemon that runs with `old`. Throws a `ConfigError`
+ * with all that is wrong, or a {@link ReloadError} naming what needs a restart: all or nothing.
  */
-export function readAnew(old: Config, env: NodeJS.ProcessEnv): { config: Config; secrets: Secrets } {
+export function readAnew(
+  old: Config,
+  env: NodeJS.ProcessEnv,
+): { config: Config; secrets: Secrets } {
   const config = loadConfig(old.file, env);
   const secrets = loadSecrets(config, env);
-  const changed = Object.entries(fixed).filter(([, part]) => !isDeepStrictEqual(part(old), part(config)));
+  const changed = Object.entries(fixed).filter(
+    ([, part]) => !isDeepStrictEqual(part(old), part(config)),
+  );
   if (changed.length > 0) {
     const keys = changed.map(([key]) => key).join(', ');
     throw new ReloadError(

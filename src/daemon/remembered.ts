@@ -25,14 +25,17 @@ export interface Remembered {
   nextOrder(): number;
   /** The wall clock as the journal has it: milliseconds since 1970 that no unsure leap moves. */
   date(): number;
-  /** Settles when what earlier runs knew is known again: perhaps long after the start, or never, see {@link Restoration}. */
+  /**
+   * Settles when what earlier runs knew is known again: perhaps long after the start, or never, see
+   * {@link Restoration}.
+   */
   whenRestored: Promise<void>;
   isRestored(): boolean;
 }
 
 /**
- * Takes all of it up where the last run left it. A journal that cannot be read within 5 s is loud in the log, and
- * nothing is remembered then until it can be.
+ * Takes all of it up where the last run left it. A journal that cannot be read within 5 s is loud
+ * in the log, and nothing is remembered then until it can be.
  */
 export async function openRemembered(
   config: Config,
@@ -65,7 +68,11 @@ export async function openRemembered(
       journal.saveHold({ kind, key, strikes, untilMs: until - now() + date() }),
     onRefused: (refusal) => metrics.refused(refusal),
     onNearlyFull: (full) =>
-      log.warn(nearlyFullText(full), { event: 'limit_nearly_full', limit: full.name, country: full.country }),
+      log.warn(nearlyFullText(full), {
+        event: 'limit_nearly_full',
+        limit: full.name,
+        country: full.country,
+      }),
   });
   const simCaps = new SimCaps(now);
   const idempotency = new Idempotency({
@@ -84,7 +91,12 @@ export async function openRemembered(
     log,
   });
   await restoration.inTime();
-  const recorder = new Recorder({ journal, hmac, now: date, statusOf: ({ code }) => problems[code].status });
+  const recorder = new Recorder({
+    journal,
+    hmac,
+    now: date,
+    statusOf: ({ code }) => problems[code].status,
+  });
   return {
     hmac,
     journal,

@@ -1,6 +1,6 @@
 /**
- * What the daemon knew before it was started anew (limits, caps, Idempotency-Keys), taken up from the
- * journal: when that may be ({@link Restoration}), and how ({@link restore}).
+ * What the daemon knew before it was started anew (limits, caps, Idempotency-Keys), taken up from
+ * the journal: when that may be ({@link Restoration}), and how ({@link restore}).
  */
 
 import type { Logger } from 'winston';
@@ -30,14 +30,21 @@ export interface RestorationOptions {
   log: Logger;
 }
 
-/** Milliseconds after the start within which the journal has to be open and read; what comes later is taken up when it comes. */
+/**
+ * Milliseconds after the start within which the journal has to be open and read; what comes later
+ * is taken up when it comes.
+ */
 const inTimeMs = 5_000;
-/** Milliseconds after the start for which a key that is not known is refused: longer would be worse than a code that comes twice. */
+/**
+ * Milliseconds after the start for which a key that is not known is refused: longer would be worse
+ * than a code that comes twice.
+ */
 const blindMs = 60_000;
 
 /**
- * Waits for the journal for a bounded time, since a slow or broken disk must not stop logins. Until it could be read, limits, caps and
- * keys of before are not known: {@link isBlind} tells for how long a repeat must not be taken for a new message.
+ * Waits for the journal for a bounded time, since a slow or broken disk must not stop logins. Until
+ * it could be read, limits, caps and keys of before are not known: {@link isBlind} tells for how
+ * long a repeat must not be taken for a new message.
  */
 export class Restoration {
   /** Settles when all is known again. It may never. */
@@ -66,7 +73,9 @@ export class Restoration {
     return !this.#isRestored && this.#sinceStartMs() < blindMs;
   }
 
-  /** Settles when all is known again, or when it is time to begin without; rejects for a bug only. */
+  /**
+   * Settles when all is known again, or when it is time to begin without; rejects for a bug only.
+   */
   async inTime(): Promise<void> {
     const late = new Promise<void>((resolve) => {
       this.#timer = setTimeout(resolve, Math.max(0, inTimeMs - this.#sinceStartMs()));
@@ -76,7 +85,10 @@ export class Restoration {
     if (this.#isRestored) return;
     this.#isLate = true;
     this.#tellLate();
-    this.#timer = setTimeout(() => this.#tellGivenUp(), Math.max(0, blindMs - this.#sinceStartMs()));
+    this.#timer = setTimeout(
+      () => this.#tellGivenUp(),
+      Math.max(0, blindMs - this.#sinceStartMs()),
+    );
     this.#timer.unref();
   }
 
@@ -89,7 +101,9 @@ export class Restoration {
     if (!this.#isLate) return;
     clearTimeout(this.#timer);
     const after = `the journal could be read ${Math.round(this.#sinceStartMs() / 1000)} s after the start`;
-    this.#log.info(`${after}: limits, caps and keys of before are known again`, { event: 'journal' });
+    this.#log.info(`${after}: limits, caps and keys of before are known again`, {
+      event: 'journal',
+    });
   }
 
   #tellLate(): void {
@@ -120,7 +134,8 @@ export interface Memories {
 }
 
 /**
- * Takes up limits, caps and keys where earlier runs left them; what this run has counted meanwhile counts beside it. To be called once.
+ * Takes up limits, caps and keys where earlier runs left them; what this run has counted meanwhile
+ * counts beside it. To be called once.
  * @param aheadMs how far the stamps by which limits and caps count are ahead of the journal's dates
  */
 export function restore(

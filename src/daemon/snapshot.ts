@@ -27,7 +27,12 @@ export function capsOf(config: Config, modem: string): Caps {
 }
 
 /** The state of the daemon as the admin listener shows it. */
-export function snapshotOf({ modems, dispatch, remembered: { journal }, clock }: DaemonParts): object {
+export function snapshotOf({
+  modems,
+  dispatch,
+  remembered: { journal },
+  clock,
+}: DaemonParts): object {
   const suspects = new Set(dispatch.suspects());
   return {
     version,
@@ -35,8 +40,18 @@ export function snapshotOf({ modems, dispatch, remembered: { journal }, clock }:
     clock: { is_set: clock.isSet(), ...clock.doubt() },
     journal: journalAsJson(journal.state()),
     modems: modems.map((modem) => {
-      const { name, phase, phaseSince, reason, device, manufacturer, model, operator, signalDbm, notices } =
-        modem.snapshot();
+      const {
+        name,
+        phase,
+        phaseSince,
+        reason,
+        device,
+        manufacturer,
+        model,
+        operator,
+        signalDbm,
+        notices,
+      } = modem.snapshot();
       const phase_s = Math.round((performance.now() - phaseSince) / 1000);
       return {
         name,
@@ -56,7 +71,13 @@ export function snapshotOf({ modems, dispatch, remembered: { journal }, clock }:
 }
 
 /** The same as the metrics show it. */
-export function figuresOf({ modems, dispatch, remembered, config, clock }: DaemonParts): MetricsSnapshot {
+export function figuresOf({
+  modems,
+  dispatch,
+  remembered,
+  config,
+  clock,
+}: DaemonParts): MetricsSnapshot {
   const { journal, simCaps, hmac } = remembered;
   const suspects = new Set(dispatch.suspects());
   return {
@@ -80,6 +101,12 @@ export function figuresOf({ modems, dispatch, remembered, config, clock }: Daemo
   };
 }
 
-function journalAsJson({ isOk, fault, droppedRows, skippedRefusals, pending }: JournalState): object {
+function journalAsJson({
+  isOk,
+  fault,
+  droppedRows,
+  skippedRefusals,
+  pending,
+}: JournalState): object {
   return { ok: isOk, fault, dropped_rows: droppedRows, skipped_refusals: skippedRefusals, pending };
 }

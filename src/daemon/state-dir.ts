@@ -16,8 +16,9 @@ export interface StateDir {
 }
 
 /**
- * Makes and locks `path`, so that a second daemon never talks to the same modems. The lock is a listening Unix socket in it:
- * it ends with its process, however that ends, and tells who holds it. Rejects with {@link StateDirError}.
+ * Makes and locks `path`, so that a second daemon never talks to the same modems. The lock is a
+ * listening Unix socket in it: it ends with its process, however that ends, and tells who holds it.
+ * Rejects with {@link StateDirError}.
  */
 export async function openStateDir(
   path: string,
@@ -28,9 +29,11 @@ export async function openStateDir(
   });
   await refuseRoot(path);
   const lock = await lockDir(path);
-  const clock = await Clock.open({ ...clockOptions, file: clockFile(path) }).catch((error: Error) => {
-    throw new StateDirError(`state_dir ${path} cannot be written: ${error.message}`);
-  });
+  const clock = await Clock.open({ ...clockOptions, file: clockFile(path) }).catch(
+    (error: Error) => {
+      throw new StateDirError(`state_dir ${path} cannot be written: ${error.message}`);
+    },
+  );
   return {
     path,
     clock,
@@ -52,9 +55,12 @@ async function refuseRoot(path: string): Promise<void> {
   );
 }
 
-async function lockDir(path: string): Promise<{ server: Server; directory: { close(): Promise<void> } }> {
+async function lockDir(
+  path: string,
+): Promise<{ server: Server; directory: { close(): Promise<void> } }> {
   const directory = await open(path, 'r');
-  // Through the descriptor: a Unix socket's path may have 107 octets at most (unix(7)), a state directory more.
+  // Through the descriptor: a Unix socket's path may have 107 octets at most (unix(7)), a state
+  // directory more.
   const socket = `/proc/self/fd/${directory.fd}/lock`;
   for (let attempt = 1; ; attempt += 1) {
     try {
@@ -98,6 +104,8 @@ function whoHolds(socket: string): Promise<string | undefined> {
     });
     connection.setTimeout(2_000, () => connection.destroy());
     connection.once('error', () => resolve(undefined));
-    connection.once('connect', () => connection.once('close', () => resolve(answer.trim() || 'unknown')));
+    connection.once('connect', () =>
+      connection.once('close', () => resolve(answer.trim() || 'unknown')),
+    );
   });
 }

@@ -1,6 +1,8 @@
 /**
- * The use case: a caller's message becomes segments, is sent once whatever its key is asked with, is let in by the policy, and goes through
- * the queue; the journal hears of it. Knows no HTTP and no AT.
+ * The use case: a caller's message becomes segments, is sent once whatever its key is asked with,
+ * is let in by the policy, and goes through the queue; the journal hears of it.
+ * Knows nothing of: HTTP and AT.
+ * Way: `send` → segments → idempotency → policy → queue → a modem → verdict → journal and answer.
  */
 
 import type { Logger } from 'winston';
@@ -10,7 +12,14 @@ import type { Policy } from '../policy/policy.js';
 import { TooManySegments, Unencodable } from '../sms/errors.js';
 import { type SegmentedText, segmentText } from '../sms/segments.js';
 import type { Idempotency, KeyedRequest } from './idempotency.js';
-import type { DispatchListener, Message, Outcome, Send, SendControl, SendResult } from './message.js';
+import type {
+  DispatchListener,
+  Message,
+  Outcome,
+  Send,
+  SendControl,
+  SendResult,
+} from './message.js';
 import { PendingMessage } from './pending.js';
 import { MessageQueue } from './queue.js';
 import type { Recorder } from './recorder.js';
@@ -21,18 +30,25 @@ export interface DispatchLimits {
   maxSegments: number;
   /** Messages that may wait, over all modems. */
   maxWaiting: number;
-  /** How long the network may keep trying to deliver a message; becomes TP-VP (3GPP TS 23.040 9.2.3.12). */
+  /**
+   * How long the network may keep trying to deliver a message; becomes TP-VP (3GPP TS 23.040
+   * 9.2.3.12).
+   */
   validityMs: number;
 }
 
 export interface Dispatch {
   /**
-   * Sends one message, or tells again what became of one with the same `idempotencyKey`; settles at its deadline at the latest.
-   * @throws SendError with its `progress` filled: `body_invalid`, `text_too_long`, `idempotency_key_reused`, what the policy says, and
-   * what {@link MessageQueue.send} says.
+   * Sends one message, or tells again what became of one with the same `idempotencyKey`; settles at
+   * its deadline at the latest.
+   * @throws SendError with its `progress` filled: `body_invalid`, `text_too_long`,
+   *   `idempotency_key_reused`, what the policy says, and what {@link MessageQueue.send} says.
    */
   send: Send;
-  /** Refuses what waits and what comes with `shutting_down`; resolves when what is at a modem has settled there. */
+  /**
+   * Refuses what waits and what comes with `shutting_down`; resolves when what is at a modem has
+   * settled there.
+   */
   stop(): Promise<void>;
   /** How many messages wait for a modem. */
   waiting(): number;
@@ -53,7 +69,9 @@ export interface DispatchOptions {
   nextOrder: () => number;
   /** What is worth counting; default: nobody does. */
   listener?: Partial<DispatchListener>;
-  /** Gets the late results and the fail-overs; the outcome of each message is its caller's to log. */
+  /**
+   * Gets the late results and the fail-overs; the outcome of each message is its caller's to log.
+   */
   log: Logger;
 }
 
@@ -81,7 +99,15 @@ export function createDispatch(options: DispatchOptions): Dispatch {
       record.late(truth);
       if (key !== undefined) idempotency.late(key, truth);
     };
-    const pending = new PendingMessage({ message, sms, control, order, recipientHmac, record, onLate });
+    const pending = new PendingMessage({
+      message,
+      sms,
+      control,
+      order,
+      recipientHmac,
+      record,
+      onLate,
+    });
     try {
       const result = await queue.send(
         pending,
@@ -100,7 +126,9 @@ export function createDispatch(options: DispatchOptions): Dispatch {
       const sms = compose(message, limits);
       const key = idempotency.identify(message);
       if (key === undefined) return attempt(message, sms, key, control, nextOrder());
-      return idempotency.send(key, control, (shared, order) => attempt(message, sms, key, shared, order));
+      return idempotency.send(key, control, (shared, order) =>
+        attempt(message, sms, key, shared, order),
+      );
     },
     stop: () => queue.stop(),
     waiting: () => queue.waitingCount,

@@ -1,15 +1,27 @@
-/** How long one segment takes at one modem, learned from its recent sends, and when a message would be done. */
+/**
+ * How long one segment takes at one modem, learned from its recent sends, and when a message would
+ * be done.
+ */
 
 /** What is assumed before anything was measured anywhere. */
 const startMs = 4_000;
-/** A measurement counts for no less and no more than this, so that a fluke neither opens nor shuts the door. */
+/**
+ * A measurement counts for no less and no more than this, so that a fluke neither opens nor shuts
+ * the door.
+ */
 const leastMs = 50;
 const mostMs = 15_000;
-/** After this long a measurement has moved half its way to what is typical: one slow hour is forgotten. */
+/**
+ * After this long a measurement has moved half its way to what is typical: one slow hour is
+ * forgotten.
+ */
 const halfLifeMs = 600_000;
 /** How many measurements are kept. */
 const kept = 16;
-/** The nearest-rank quantile that is believed: high, for a refused caller can try another box, a late one cannot. */
+/**
+ * The nearest-rank quantile that is believed: high, for a refused caller can try another box, a
+ * late one cannot.
+ */
 const quantile = 0.8;
 
 interface Measurement {
@@ -34,14 +46,16 @@ export class SegmentTime {
   }
 
   /**
-   * Milliseconds that the next segment will probably take, 50–15,000; undefined while nothing was measured.
+   * Milliseconds that the next segment will probably take, 50–15,000; undefined while nothing was
+   * measured.
    * @param typicalMs what old measurements drift to: as at the fellows, else the start value
    */
   measuredMs(typicalMs = startMs): number | undefined {
     const now = performance.now();
     const aged = this.#measured
       .map(
-        ({ msPerSegment, at }) => typicalMs + (msPerSegment - typicalMs) * 0.5 ** ((now - at) / halfLifeMs),
+        ({ msPerSegment, at }) =>
+          typicalMs + (msPerSegment - typicalMs) * 0.5 ** ((now - at) / halfLifeMs),
       )
       .sort((a, b) => a - b);
     return aged[Math.ceil(quantile * aged.length) - 1];
@@ -77,8 +91,14 @@ export interface SimulatedMessage {
   tried: ReadonlySet<string>;
 }
 
-/** Plays the queue's rule over `waiting`, in its order: each message goes to the modem that is free first. Changes `modems`. */
-export function simulate(modems: readonly SimulatedModem[], waiting: Iterable<SimulatedMessage>): void {
+/**
+ * Plays the queue's rule over `waiting`, in its order: each message goes to the modem that is free
+ * first. Changes `modems`.
+ */
+export function simulate(
+  modems: readonly SimulatedModem[],
+  waiting: Iterable<SimulatedMessage>,
+): void {
   for (const { segments, tried } of waiting) {
     let first: SimulatedModem | undefined;
     for (const modem of modems) {

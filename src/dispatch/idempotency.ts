@@ -1,6 +1,7 @@
 /**
- * A repeat of a request with the same `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header) never sends twice: while the first is in
- * flight it joins, afterwards it reads what became of it. Only what was surely not submitted is tried again.
+ * A repeat of a request with the same `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header)
+ * never sends twice: while the first is in flight it joins, afterwards it reads what became of it.
+ * Only what was surely not submitted is tried again.
  */
 
 import { SendError, type SendErrorCode, type Submitted } from '../errors.js';
@@ -8,7 +9,10 @@ import type { Hmac } from '../journal/hmac-key.js';
 import type { Message, Outcome, SendControl, SendResult } from './message.js';
 import { deadlineUnreachable, outcomeNotAwaited } from './refusals.js';
 
-/** What stands for a key and its request where they are kept: keyed HMACs, from which neither can be guessed (I6). */
+/**
+ * What stands for a key and its request where they are kept: keyed HMACs, from which neither can be
+ * guessed (I6).
+ */
 export interface KeyedRequest {
   /** Of the caller and the key. */
   keyHmac: string;
@@ -23,16 +27,23 @@ export interface RememberedRequest extends KeyedRequest {
   outcome: Outcome;
 }
 
-/** One try at sending. `order` is that of the key's first sight: a late repeat is no newer than the message it repeats. */
+/**
+ * One try at sending. `order` is that of the key's first sight: a late repeat is no newer than the
+ * message it repeats.
+ */
 export type Attempt = (control: SendControl, order: number) => Promise<SendResult>;
 
 export interface IdempotencyOptions {
   hmac: Hmac;
-  /** Wall clock milliseconds that never run backwards, for the age of what an earlier run has seen. */
+  /**
+   * Wall clock milliseconds that never run backwards, for the age of what an earlier run has seen.
+   */
   now(): number;
   /** Each call gives a greater number. */
   nextOrder(): number;
-  /** True while an earlier run may have known a key that this one does not know yet; default: never. */
+  /**
+   * True while an earlier run may have known a key that this one does not know yet; default: never.
+   */
   isBlind?(): boolean;
 }
 
@@ -40,7 +51,10 @@ export interface IdempotencyOptions {
 export const keptMs = 24 * 3_600_000;
 /** Milliseconds after which a key that could not be judged is worth another try. */
 const blindRetryMs = 5_000;
-/** Most keys whose message was, or may have been, submitted; beyond it the oldest is forgotten before its time (I5). */
+/**
+ * Most keys whose message was, or may have been, submitted; beyond it the oldest is forgotten
+ * before its time (I5).
+ */
 const mostKept = 50_000;
 /** Most keys of messages that were surely not: forgetting one of them only forgets its order. */
 const mostUnsent = 10_000;
@@ -48,7 +62,10 @@ const mostUnsent = 10_000;
 interface Entry {
   readonly requestHmac: string;
   readonly order: number;
-  /** `performance.now()` milliseconds: a wall clock that leaps forward must not have a key forgotten. */
+  /**
+   * `performance.now()` milliseconds: a wall clock that leaps forward must not have a key
+   * forgotten.
+   */
   readonly firstSeenAt: number;
   running?: JointSend;
   /** Absent while it runs for the first time, and when it was surely not submitted. */
@@ -83,9 +100,11 @@ export class Idempotency {
   }
 
   /**
-   * Sends, joins or tells again. A joined message keeps its first deadline, and dies only when all its callers have left.
-   * @throws SendError `idempotency_key_reused`, `outcome_unknown` when this caller's own deadline passes first, `deadline_unreachable` for an
-   * unknown key while {@link IdempotencyOptions.isBlind}, or what became of the message
+   * Sends, joins or tells again. A joined message keeps its first deadline, and dies only when all
+   * its callers have left.
+   * @throws SendError `idempotency_key_reused`, `outcome_unknown` when this caller's own deadline
+   *   passes first, `deadline_unreachable` for an unknown key while {@link
+   *   IdempotencyOptions.isBlind}, or what became of the message
    */
   async send(request: KeyedRequest, control: SendControl, attempt: Attempt): Promise<SendResult> {
     for (;;) {
@@ -135,7 +154,8 @@ export class Idempotency {
 
   #entryOf({ keyHmac, requestHmac }: KeyedRequest): Entry {
     const now = performance.now();
-    const isOver = ({ firstSeenAt, running }: Entry) => running === undefined && now - firstSeenAt >= keptMs;
+    const isOver = ({ firstSeenAt, running }: Entry) =>
+      running === undefined && now - firstSeenAt >= keptMs;
     for (const entries of [this.#kept, this.#unsent]) {
       for (const [key, entry] of entries) {
         if (!isOver(entry)) break;
@@ -186,9 +206,15 @@ export class Idempotency {
   }
 }
 
-/** One send that several callers wait for. It lives until its own answer; it is given up as unwanted when nobody waits for it any more. */
+/**
+ * One send that several callers wait for. It lives until its own answer; it is given up as unwanted
+ * when nobody waits for it any more.
+ */
 class JointSend {
-  /** Settles as the send does, whoever waits: the first caller's, since the send keeps to its deadline. */
+  /**
+   * Settles as the send does, whoever waits: the first caller's, since the send keeps to its
+   * deadline.
+   */
   readonly answer: Promise<SendResult>;
   readonly #abandoned = new AbortController();
   #callers = 0;
@@ -209,7 +235,8 @@ class JointSend {
     return new Promise((resolve, reject) => {
       const remainingMs = Math.max(0, control.deadlineAt - performance.now());
       const timer = setTimeout(() => {
-        // The message may go on for the others, so nothing may be promised to this one; who was answered waits no longer (I3).
+        // The message may go on for the others, so nothing may be promised to this one; who was
+        // answered waits no longer (I3).
         reject(outcomeNotAwaited());
         leave();
       }, remainingMs);
@@ -234,15 +261,24 @@ class JointSend {
   }
 }
 
-/** Surely not submitted, and not for good: a superseded message stays superseded, for a newer one has been sent. */
+/**
+ * Surely not submitted, and not for good: a superseded message stays superseded, for a newer one
+ * has been sent.
+ */
 function mayTryAgain(outcome: Kept): boolean {
-  return 'failure' in outcome && outcome.failure.submitted === 'no' && outcome.failure.code !== 'superseded';
+  return (
+    'failure' in outcome &&
+    outcome.failure.submitted === 'no' &&
+    outcome.failure.code !== 'superseded'
+  );
 }
 
 function toKept(outcome: Outcome): Kept {
   if ('result' in outcome) return outcome;
   const { code, submitted, detail, causeCode } = outcome.error;
-  return { failure: { code, submitted, ...(detail && { detail }), ...(causeCode && { causeCode }) } };
+  return {
+    failure: { code, submitted, ...(detail && { detail }), ...(causeCode && { causeCode }) },
+  };
 }
 
 function forgetOldest(entries: Map<string, Entry>, most: number): void {

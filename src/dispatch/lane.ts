@@ -1,4 +1,6 @@
-/** One modem as the queue sees it: what it has in hand, how long that will take, and how it stands. */
+/**
+ * One modem as the queue sees it: what it has in hand, how long that will take, and how it stands.
+ */
 
 import PQueue from 'p-queue';
 import { canSend, type SmsModem, type SubmitReceipt } from '../modem/sms-modem.js';
@@ -7,7 +9,9 @@ import type { PendingMessage } from './pending.js';
 import { deadlineUnreachable } from './refusals.js';
 import { Standing } from './standing.js';
 
-/** Milliseconds at a modem from which a message expected to take `expectedMs` holds up the others. */
+/**
+ * Milliseconds at a modem from which a message expected to take `expectedMs` holds up the others.
+ */
 const overdueMs = (expectedMs: number): number => Math.max(2_000, 2 * expectedMs);
 
 interface InHand {
@@ -30,7 +34,9 @@ export class Lane {
   readonly #onOverdue: () => void;
   #inHand: InHand | undefined;
 
-  /** @param onOverdue called when a message takes much longer at the modem than was to be expected */
+  /**
+   * @param onOverdue called when a message takes much longer at the modem than was to be expected
+   */
   constructor(modem: SmsModem, onOverdue: () => void) {
     this.modem = modem;
     this.#onOverdue = onOverdue;
@@ -62,7 +68,10 @@ export class Lane {
     return performance.now() - since >= overdueMs(expectedMs);
   }
 
-  /** Milliseconds until the modem is free; when its message is overdue, it will probably be as much again. */
+  /**
+   * Milliseconds until the modem is free; when its message is overdue, it will probably be as much
+   * again.
+   */
   get freeInMs(): number {
     if (this.#inHand === undefined) return 0;
     const { expectedMs, since } = this.#inHand;
@@ -99,7 +108,8 @@ export class Lane {
     } finally {
       clearTimeout(timer);
       this.#inHand = undefined;
-      // What never reached Ctrl-Z says nothing of how long a send takes; a refusal by the network does.
+      // What never reached Ctrl-Z says nothing of how long a send takes; a refusal by the network
+      // does.
       if (message.isCommitted) this.segmentTime.record(performance.now() - since, message.segments);
     }
   }

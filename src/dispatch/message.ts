@@ -1,8 +1,14 @@
-/** What passes between `http` and `dispatch`: a caller's message, its bounds in time, and what became of it. */
+/**
+ * What passes between `http` and `dispatch`: a caller's message, its bounds in time, and what
+ * became of it.
+ */
 
 import type { SendError, Submitted } from '../errors.js';
 
-/** A message as the caller sent it, validated: all strings are whole characters (no lone surrogates). */
+/**
+ * A message as the caller sent it, validated: all strings are whole characters (no lone
+ * surrogates).
+ */
 export interface Message {
   /** UUID, made when the request came in; in the answer and in every log line. */
   id: string;
@@ -12,9 +18,15 @@ export interface Message {
   recipient: string;
   /** Passed on character for character. */
   text: string;
-  /** Auth0's `message_type` (`otp_verify`, …); part of what makes two messages "the same" for superseding. */
+  /**
+   * Auth0's `message_type` (`otp_verify`, …); part of what makes two messages "the same" for
+   * superseding.
+   */
   messageType?: string;
-  /** Opaque: a number or an alphanumeric id. Honoured when a modem is labelled with that number, else ignored. */
+  /**
+   * Opaque: a number or an alphanumeric id. Honoured when a modem is labelled with that number,
+   * else ignored.
+   */
   sender?: string;
   /** The end user's address as the caller tells it (`req.ip`), for a limit; never kept in clear. */
   clientIp?: string;
@@ -43,7 +55,10 @@ export interface SendControl {
 export interface SendResult {
   /** The id of the message that was sent; of a repeat, that of the first. */
   id: string;
-  /** True when nothing was sent for this request: it is told what became of an earlier one with its key. */
+  /**
+   * True when nothing was sent for this request: it is told what became of an earlier one with its
+   * key.
+   */
   isReplay?: boolean;
   /** How many segments (TPDUs). */
   segments: number;
@@ -60,5 +75,8 @@ export interface SendResult {
 /** What became of a message. */
 export type Outcome = { result: SendResult } | { error: SendError };
 
-/** Takes a message in; resolves when the network has it, rejects with a `SendError` that may carry `progress`. */
+/**
+ * Takes a message in; resolves when the network has it, rejects with a `SendError` that may carry
+ * `progress`.
+ */
 export type Send = (message: Message, control: SendControl) => Promise<SendResult>;

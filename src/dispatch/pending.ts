@@ -1,4 +1,7 @@
-/** One message from its admission to its answer, and the one place that decides whether it may still be started. */
+/**
+ * One message from its admission to its answer, and the one place that decides whether it may still
+ * be started.
+ */
 
 import type { SendError } from '../errors.js';
 import type { OutgoingSms, SmsModem, SubmitControl, SubmitReceipt } from '../modem/sms-modem.js';
@@ -34,7 +37,10 @@ export class PendingMessage {
   readonly order: number;
   readonly recipientHmac: string;
   readonly record: MessageRecord;
-  /** Only one of the waiting messages with the same key is worth sending: caller, recipient (in any spelling), type. */
+  /**
+   * Only one of the waiting messages with the same key is worth sending: caller, recipient (in any
+   * spelling), type.
+   */
   readonly supersedeKey: string;
   /** Names of the modems that were handed this message; none gets it twice. */
   readonly tried = new Set<string>();
@@ -93,7 +99,9 @@ export class PendingMessage {
     return this.#answered;
   }
 
-  /** True from the moment the modem was allowed to write Ctrl-Z: it may be on the air from then on. */
+  /**
+   * True from the moment the modem was allowed to write Ctrl-Z: it may be on the air from then on.
+   */
   get isCommitted(): boolean {
     return this.#committed;
   }
@@ -127,7 +135,8 @@ export class PendingMessage {
       mayStart: () => {
         if (this.#handOver !== handOver || this.#answered) return false;
         if (this.callerHasLeft || this.remainingMs <= 0) return false;
-        // A yes cannot be taken back: between it and `onStarted` the deadline must already be answered as unknown.
+        // A yes cannot be taken back: between it and `onStarted` the deadline must already be
+        // answered as unknown.
         this.#committed = true;
         return true;
       },
@@ -139,7 +148,9 @@ export class PendingMessage {
     return handOver;
   }
 
-  /** The network took it at this modem. One that was answered already is told so as a late result. */
+  /**
+   * The network took it at this modem. One that was answered already is told so as a late result.
+   */
   resolve(receipt: SubmitReceipt, modem: string): void {
     const { segments, waitedMs, tookMs } = this.progress();
     const { references } = receipt;
@@ -149,7 +160,10 @@ export class PendingMessage {
     this.#resolve(result);
   }
 
-  /** It failed, or is refused. Nothing when it was answered already: {@link failedLate} tells a modem's late word. */
+  /**
+   * It failed, or is refused. Nothing when it was answered already: {@link failedLate} tells a
+   * modem's late word.
+   */
   reject(error: SendError): void {
     const progress = this.progress();
     if (!this.#close()) return;
@@ -188,7 +202,9 @@ export class PendingMessage {
     if (!this.#committed) this.reject(callerLeft());
   };
 
-  /** The one way out: timer, listener and place are gone. @returns false when it was answered before */
+  /**
+   * The one way out: timer, listener and place are gone. @returns false when it was answered before
+   */
   #close(): boolean {
     if (this.#answered) return false;
     this.#answered = true;

@@ -1,8 +1,8 @@
 /**
- * Who sends what next (DESIGN §4, §5): one waiting list for all modems. Whenever a modem is free, it
- * is given the first message that is its to take; nothing is assigned before. Knows modems only as
- * `SmsModem`, and nothing of HTTP. A message's way: `send` → admitted, or refused at once → the list
- * → {@link MessageQueue.#serve} → a lane → its answer, or back to the front of the list.
+ * Who sends what next (DESIGN §4, §5): one waiting list for all modems. Whenever a modem is free,
+ * it is given the first message that is its to take; nothing is assigned before. Knows modems only
+ * as `SmsModem`, and nothing of HTTP. A message's way: `send` → admitted, or refused at once → the
+ * list → {@link MessageQueue.#serve} → a lane → its answer, or back to the front of the list.
  */
 
 import type { Logger } from 'winston';
@@ -28,7 +28,10 @@ import {
 import type { SimBudget } from './sim-budget.js';
 import { NewestStarted, WaitingList } from './waiting-list.js';
 
-/** Gives a message its place within the limits, or that of the waiting one whose place it takes; throws a `SendError`. */
+/**
+ * Gives a message its place within the limits, or that of the waiting one whose place it takes;
+ * throws a `SendError`.
+ */
 export type Reserve = (older: PendingMessage | undefined) => Reservation;
 
 export interface QueueOptions {
@@ -40,7 +43,10 @@ export interface QueueOptions {
   log: Logger;
 }
 
-/** The message queue. It owns each message from {@link send} to its true end, which may come after its answer. */
+/**
+ * The message queue. It owns each message from {@link send} to its true end, which may come after
+ * its answer.
+ */
 export class MessageQueue {
   /** How many messages may wait. */
   maxWaiting: number;
@@ -74,9 +80,9 @@ export class MessageQueue {
 
   /**
    * Sends one message, as soon as a modem is free. Settles at the deadline at the latest.
-   * @throws SendError what the modem said, what `reserve` threw, or `no_modem_ready`, `sim_cap_reached`,
-   * `queue_full`, `deadline_unreachable`, `superseded`, `shutting_down` (all surely not submitted), or
-   * `outcome_unknown` when the deadline passed after Ctrl-Z.
+   * @throws SendError what the modem said, what `reserve` threw, or `no_modem_ready`,
+   *   `sim_cap_reached`, `queue_full`, `deadline_unreachable`, `superseded`, `shutting_down` (all
+   *   surely not submitted), or `outcome_unknown` when the deadline passed after Ctrl-Z.
    */
   send(message: PendingMessage, reserve: Reserve): Promise<SendResult> {
     try {
@@ -106,12 +112,16 @@ export class MessageQueue {
       if (phase === 'stalled') lane.atModem?.reservation?.stalled();
       if (canSend(phase) && !couldSend) lane.standing.cameBack(lane.modem.snapshot().iccid);
       couldSend = canSend(phase);
-      // A microtask later, for the modem must have finished its own change before it is handed a message.
+      // A microtask later, for the modem must have finished its own change before it is handed a
+      // message.
       queueMicrotask(() => this.#serve());
     });
   }
 
-  /** Puts a new message in its place, or throws why not; a refused one has changed nothing for any other. */
+  /**
+   * Puts a new message in its place, or throws why not; a refused one has changed nothing for any
+   * other.
+   */
   #admit(message: PendingMessage, reserve: Reserve): void {
     if (this.#stopped !== undefined) throw shuttingDown();
     if (message.callerHasLeft) throw callerLeft();
@@ -120,12 +130,14 @@ export class MessageQueue {
     const same = this.#waiting.sameAs(message);
     const older = same !== undefined && same.order < message.order ? same : undefined;
     message.reservation = reserve(older);
-    // A late repeat of an older message neither displaces a newer one nor follows it: its code is void.
+    // A late repeat of an older message neither displaces a newer one nor follows it: its code is
+    // void.
     if (older !== same || this.#newest.hasStartedAfter(message)) throw superseded();
     const nothingWaits = this.#waiting.size === 0;
     const lane = this.#freeLaneFor(message, nothingWaits);
     const refusal = lane === undefined ? this.#whyNotWait(message, older) : undefined;
-    // A modem that is free is worth a try, however slow it was: none may stay locked by one slow hour.
+    // A modem that is free is worth a try, however slow it was: none may stay locked by one slow
+    // hour.
     const idle = refusal === undefined ? undefined : this.#idleLaneFor(message);
     if (refusal !== undefined && idle === undefined) throw refusal;
     message.enter();
@@ -190,7 +202,8 @@ export class MessageQueue {
   #freeLaneFor(message: PendingMessage, nothingWaits: boolean): Lane | undefined {
     const own = this.#ownMs(message.segments);
     const allowed = this.#lanes.filter((lane) => this.#isOpenTo(lane, message));
-    const wanted = message.cameBack === undefined ? this.#askedAndFree(message, allowed) : undefined;
+    const wanted =
+      message.cameBack === undefined ? this.#askedAndFree(message, allowed) : undefined;
     if (wanted !== undefined) return wanted;
     const inTime = allowed.filter(
       (lane) => !lane.isOverdue && lane.freeInMs + own(lane) <= message.remainingMs,
@@ -204,7 +217,8 @@ export class MessageQueue {
       choice = idle === undefined ? [] : [idle];
     }
     const asked = choice.find(({ modem }) => isSameNumber(message.message.sender, modem.number));
-    if (asked !== undefined && this.#canWaitFor(asked, message, own)) return asked.isFree ? asked : undefined;
+    if (asked !== undefined && this.#canWaitFor(asked, message, own))
+      return asked.isFree ? asked : undefined;
     const best = choice.filter((lane) => lane.isFree).sort((a, b) => own(a) - own(b))[0];
     return best !== undefined && this.#othersAreQuicker(best, message, choice) ? undefined : best;
   }
@@ -233,7 +247,10 @@ export class MessageQueue {
     return !isDoubtful || (!isSuspect && isTrialDue) ? asked : undefined;
   }
 
-  /** A doubtful modem is tried now and then, with a message that another can still do in time after it. */
+  /**
+   * A doubtful modem is tried now and then, with a message that another can still do in time after
+   * it.
+   */
   #trialFor(
     message: PendingMessage,
     allowed: readonly Lane[],
@@ -250,7 +267,10 @@ export class MessageQueue {
     );
   }
 
-  /** Whether the modem that was asked for can do this message in time, behind those before it that asked for the same. */
+  /**
+   * Whether the modem that was asked for can do this message in time, behind those before it that
+   * asked for the same.
+   */
   #canWaitFor(asked: Lane, message: PendingMessage, own: (lane: Lane) => number): boolean {
     let segments = 0;
     for (const other of this.#waiting) {
@@ -273,7 +293,10 @@ export class MessageQueue {
     return (lane) => segments * perSegmentMs[this.#lanes.indexOf(lane)]!;
   }
 
-  /** Why nothing will come of a waiting message, found when a modem is free for it; undefined while there is hope. */
+  /**
+   * Why nothing will come of a waiting message, found when a modem is free for it; undefined while
+   * there is hope.
+   */
   #hopeless(message: PendingMessage): SendError | undefined {
     const own = this.#ownMs(message.segments);
     const usable = this.#lanes.filter((lane) => lane.isUsable && !message.tried.has(lane.name));
@@ -281,7 +304,9 @@ export class MessageQueue {
     const open = usable.filter((lane) => this.#isOpenTo(lane, message));
     if (open.length === 0) return this.#budget.refusal(usable[0]!.modem, message, 0);
     if (open.some((lane) => own(lane) <= message.remainingMs)) return undefined;
-    return deadlineUnreachable('when the turn of the message came, the time left was too short to send it');
+    return deadlineUnreachable(
+      'when the turn of the message came, the time left was too short to send it',
+    );
   }
 
   /**
@@ -291,7 +316,9 @@ export class MessageQueue {
   #doneInMs(message: PendingMessage, older: PendingMessage | undefined): number | undefined {
     const perSegmentMs = expectedMs(this.#lanes.map(({ segmentTime }) => segmentTime));
     const usable = this.#lanes.flatMap((lane, index) =>
-      lane.isUsable ? [{ lane, doubtful: lane.standing.isDoubtful, perSegmentMs: perSegmentMs[index]! }] : [],
+      lane.isUsable
+        ? [{ lane, doubtful: lane.standing.isDoubtful, perSegmentMs: perSegmentMs[index]! }]
+        : [],
     );
     const trusted = usable.filter(({ doubtful }) => !doubtful);
     const modems = (trusted.length > 0 ? trusted : usable).map(({ lane, perSegmentMs }) => ({
@@ -335,7 +362,10 @@ export class MessageQueue {
     });
   }
 
-  /** A message's turn at a modem: handed over, answered or failed over. Settles when the modem is free. */
+  /**
+   * A message's turn at a modem: handed over, answered or failed over. Settles when the modem is
+   * free.
+   */
   async #turn(lane: Lane, message: PendingMessage, charge: Charge): Promise<void> {
     let receipt: SubmitReceipt;
     try {
@@ -382,8 +412,9 @@ export class MessageQueue {
   }
 
   /**
-   * The message, surely not sent here, goes to another modem, at once or from the front of the list;
-   * where none is known to do it in time, the error is its answer: a sure 503 must not become a 504.
+   * The message, surely not sent here, goes to another modem, at once or from the front of the
+   * list; where none is known to do it in time, the error is its answer: a sure 503 must not become
+   * a 504.
    */
   #failOver(from: Lane, message: PendingMessage, error: SendError): void {
     const same = this.#waiting.sameAs(message);
@@ -414,7 +445,10 @@ export class MessageQueue {
   }
 
   #logSuspicion(lane: Lane, level: 'info' | 'warn', words: string): void {
-    this.#log.log(level, `the SIM of modem ${lane.name} ${words}`, { event: 'suspect', modem: lane.name });
+    this.#log.log(level, `the SIM of modem ${lane.name} ${words}`, {
+      event: 'suspect',
+      modem: lane.name,
+    });
   }
 
   /** The truth about a message whose caller was answered before it was known. */
@@ -445,7 +479,10 @@ function trustedOf(lanes: readonly Lane[]): readonly Lane[] {
   return lanes.filter(({ standing }) => !standing.isDoubtful);
 }
 
-/** `sender` may be written with spaces, dots, hyphens and parentheses, with or without `+`; an alphanumeric one is no number. */
+/**
+ * `sender` may be written with spaces, dots, hyphens and parentheses, with or without `+`; an
+ * alphanumeric one is no number.
+ */
 function isSameNumber(sender: string | undefined, number: string | undefined): boolean {
   if (sender === undefined || number === undefined || /[^\d\s+().-]/.test(sender)) return false;
   return sender.replace(/\D/g, '') === number.replace(/\D/g, '');

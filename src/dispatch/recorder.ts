@@ -1,4 +1,7 @@
-/** Tells the journal what happened to each message. It only listens: nothing waits for it but the start of a message, and that is bounded. */
+/**
+ * Tells the journal what happened to each message. It only listens: nothing waits for it but the
+ * start of a message, and that is bounded.
+ */
 
 import type { SendError } from '../errors.js';
 import type { Outcome as JournalOutcome, JournalSim, MessageEntry } from '../journal/entries.js';
@@ -28,7 +31,12 @@ export class Recorder {
   }
 
   /** The record of a message that has come in. */
-  open(message: Message, segments: number, subject: Subject, key: KeyedRequest | undefined): MessageRecord {
+  open(
+    message: Message,
+    segments: number,
+    subject: Subject,
+    key: KeyedRequest | undefined,
+  ): MessageRecord {
     const { id, caller, recipient } = message;
     const { country, recipientHmac, blockHmac, ipHmac } = subject;
     const entry: MessageEntry = {
@@ -64,7 +72,9 @@ export class MessageRecord {
   starting(modem: SmsModem): Promise<void> {
     const iccid = knownIccid(modem);
     const sim =
-      iccid === undefined ? undefined : { masked: maskNumber(iccid), hmac: this.#options.hmac('sim', iccid) };
+      iccid === undefined
+        ? undefined
+        : { masked: maskNumber(iccid), hmac: this.#options.hmac('sim', iccid) };
     this.#at = { modem: modem.name, ...(sim && { sim }) };
     return this.#options.journal.started({ ...this.#entry, ...this.#at, segments: this.#segments });
   }
@@ -94,6 +104,13 @@ export class MessageRecord {
     }
     const { code, causeCode, submitted, progress } = outcome.error;
     const { waitedMs, tookMs } = progress;
-    return { status: this.#options.statusOf(outcome.error), code, causeCode, submitted, waitedMs, tookMs };
+    return {
+      status: this.#options.statusOf(outcome.error),
+      code,
+      causeCode,
+      submitted,
+      waitedMs,
+      tookMs,
+    };
   }
 }

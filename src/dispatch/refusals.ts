@@ -1,4 +1,7 @@
-/** The refusals and verdicts that dispatch itself pronounces; what the modem says is passed on as it is. */
+/**
+ * The refusals and verdicts that dispatch itself pronounces; what the modem says is passed on as it
+ * is.
+ */
 
 import { SendError } from '../errors.js';
 import type { ModemSnapshot } from '../modem/sms-modem.js';
@@ -6,7 +9,10 @@ import { counted } from '../words/counted.js';
 
 /** A modem that is away is usually back (or another box asked) after a few seconds. */
 const modemBackMs = 10_000;
-/** The least worth waiting before asking again; a `Retry-After` of zero would be an invitation to spin. */
+/**
+ * The least worth waiting before asking again; a `Retry-After` of zero would be an invitation to
+ * spin.
+ */
 const leastRetryMs = 1_000;
 const mostRetryMs = 60_000;
 
@@ -16,7 +22,8 @@ function boundedRetryMs(ms: number): number {
 
 /** 409: a newer message of the same caller, recipient and type took its place; final. */
 export function superseded(): SendError {
-  const detail = 'a newer message to the same recipient took the place of this one while it still waited';
+  const detail =
+    'a newer message to the same recipient took the place of this one while it still waited';
   return new SendError('superseded', { detail });
 }
 
@@ -38,13 +45,17 @@ export function noModemReady(modems: readonly ModemSnapshot[]): SendError {
   const states = modems.map(
     ({ name, phase, reason }) => `${name} is ${phase}${reason === undefined ? '' : ` (${reason})`}`,
   );
-  const detail = states.length === 0 ? 'no modem is configured' : `no modem is ready: ${states.join('; ')}`;
+  const detail =
+    states.length === 0 ? 'no modem is configured' : `no modem is ready: ${states.join('; ')}`;
   return new SendError('no_modem_ready', { detail, retryAfterMs: modemBackMs });
 }
 
 /** 503: it cannot be sent before its deadline, or could not; nothing was started. */
 export function deadlineUnreachable(detail: string, retryAfterMs = leastRetryMs): SendError {
-  return new SendError('deadline_unreachable', { detail, retryAfterMs: boundedRetryMs(retryAfterMs) });
+  return new SendError('deadline_unreachable', {
+    detail,
+    retryAfterMs: boundedRetryMs(retryAfterMs),
+  });
 }
 
 /** The caller is gone, so nobody reads this; the log does. */
@@ -54,13 +65,19 @@ export function callerLeft(): SendError {
   });
 }
 
-/** 504: the deadline passed after Ctrl-Z. The modem goes on, and what it learns is logged as a late result. */
+/**
+ * 504: the deadline passed after Ctrl-Z. The modem goes on, and what it learns is logged as a late
+ * result.
+ */
 export function outcomeUnknown(modem: string): SendError {
   const detail = `modem ${modem} had not told the outcome when the deadline passed; the message may or may not arrive`;
   return new SendError('outcome_unknown', { submitted: 'unknown', detail });
 }
 
-/** 504: this caller's own deadline came before that of the message it joined, which goes on for the others. */
+/**
+ * 504: this caller's own deadline came before that of the message it joined, which goes on for the
+ * others.
+ */
 export function outcomeNotAwaited(): SendError {
   const detail =
     'the deadline of this request passed while the same message, asked for before with this Idempotency-Key, was still on its way';
@@ -73,8 +90,8 @@ export function mayGoElsewhere({ elsewhere, submitted }: SendError): boolean {
 }
 
 /**
- * What a modem threw, as a `SendError`: its own, with a `Retry-After` where another try may help; anything else is a
- * bug after which nothing is known of the message.
+ * What a modem threw, as a `SendError`: its own, with a `Retry-After` where another try may help;
+ * anything else is a bug after which nothing is known of the message.
  */
 export function fromModem(error: unknown, modem: string): SendError {
   if (!(error instanceof SendError)) {

@@ -9,16 +9,26 @@ import { simKey } from './sim-key.js';
 
 /** What the SIMs may still send. Segments are counted, as carriers do. */
 export interface SimBudget {
-  /** Why this SIM may not take the message behind `segmentsBefore` others; undefined when it may. */
+  /**
+   * Why this SIM may not take the message behind `segmentsBefore` others; undefined when it may.
+   */
   refusal(modem: SmsModem, message: PendingMessage, segmentsBefore: number): SendError | undefined;
   /** Counts the message. */
   take(modem: SmsModem, message: PendingMessage): Charge;
 }
 
 /** @param capsOf the caps of a modem as configured now */
-export function createSimBudget(simCaps: SimCaps, capsOf: (modem: string) => Caps, hmac: Hmac): SimBudget {
+export function createSimBudget(
+  simCaps: SimCaps,
+  capsOf: (modem: string) => Caps,
+  hmac: Hmac,
+): SimBudget {
   return {
-    refusal(modem: SmsModem, message: PendingMessage, segmentsBefore: number): SendError | undefined {
+    refusal(
+      modem: SmsModem,
+      message: PendingMessage,
+      segmentsBefore: number,
+    ): SendError | undefined {
       const caps = capsOf(modem.name);
       if (Object.values(caps).every((cap) => cap === undefined)) return undefined;
       const segments = segmentsBefore + message.segments;
@@ -28,6 +38,7 @@ export function createSimBudget(simCaps: SimCaps, capsOf: (modem: string) => Cap
       const detail = `the SIM of modem ${modem.name} has sent all it may (${cap} of this modem in the configuration)`;
       return new SendError('sim_cap_reached', { detail, retryAfterMs });
     },
-    take: (modem, { recipientHmac, segments }) => simCaps.take(simKey(modem, hmac), recipientHmac, segments),
+    take: (modem, { recipientHmac, segments }) =>
+      simCaps.take(simKey(modem, hmac), recipientHmac, segments),
   };
 }

@@ -7,8 +7,9 @@ import type { SmsModem } from '../modem/sms-modem.js';
 const lastIccids = new WeakMap<SmsModem, string>();
 
 /**
- * The ICCID of the SIM in this modem; while it cannot be read, the last one that was seen by this function. A modem that loses it now and
- * then still has the same SIM, whose caps must not begin anew.
+ * The ICCID of the SIM in this modem; while it cannot be read, the last one that was seen by this
+ * function. A modem that loses it now and then still has the same SIM, whose caps must not begin
+ * anew.
  */
 export function knownIccid(modem: SmsModem): string | undefined {
   const { iccid } = modem.snapshot();
@@ -16,7 +17,10 @@ export function knownIccid(modem: SmsModem): string | undefined {
   return iccid ?? lastIccids.get(modem);
 }
 
-/** What the SIM in this modem is counted by: its ICCID, so that its count goes with it to another modem; else the modem's name. */
+/**
+ * What the SIM in this modem is counted by: its ICCID, so that its count goes with it to another
+ * modem; else the modem's name.
+ */
 export function simKey(modem: SmsModem, hmac: Hmac): string {
   const iccid = knownIccid(modem);
   return iccid === undefined ? `modem:${modem.name}` : hmac('sim', iccid);

@@ -1,10 +1,16 @@
 /** Whether the trouble lies with a modem or its SIM rather than with the messages it is given. */
 
-/** So many different recipients refused in a row, and none accepted in between, speak against the SIM. */
+/**
+ * So many different recipients refused in a row, and none accepted in between, speak against the
+ * SIM.
+ */
 const refusalsToSuspect = 3;
 /** Milliseconds between tries of a suspect SIM while another modem works. */
 const suspectTrialMs = 300_000;
-/** Milliseconds for which a modem that could not begin a message is passed over; doubles with each failure in a row. */
+/**
+ * Milliseconds for which a modem that could not begin a message is passed over; doubles with each
+ * failure in a row.
+ */
 const firstPauseMs = 2_000;
 /** The longest such pause: a modem that was mended without a word is not left out for longer. */
 const longestPauseMs = 30_000;
@@ -12,7 +18,8 @@ const longestPauseMs = 30_000;
 /**
  * What one modem's last messages say of it. A SIM that is refused (no credit, barred, blocked as a
  * spammer) is *suspect*; a modem that gives messages back unsent is *failing*. Both are passed over
- * while another modem works, and tried now and then: else the one that fails fastest would take all.
+ * while another modem works, and tried now and then: else the one that fails fastest would take
+ * all.
  */
 export class Standing {
   /** At most {@link refusalsToSuspect} recipients. */
@@ -46,7 +53,9 @@ export class Standing {
     return was;
   }
 
-  /** The network refused one, perhaps because of the SIM. @returns true when that makes it suspect */
+  /**
+   * The network refused one, perhaps because of the SIM. @returns true when that makes it suspect
+   */
   refused(recipient: string): boolean {
     this.#lastFailureAt = performance.now();
     if (this.isSuspect) return false;
@@ -61,8 +70,8 @@ export class Standing {
   }
 
   /**
-   * It was brought up anew: what it failed at before is mended, or shows again. `iccid` is that of its SIM, undefined when it cannot be read:
-   * another SIM has nothing to answer for.
+   * It was brought up anew: what it failed at before is mended, or shows again. `iccid` is that of
+   * its SIM, undefined when it cannot be read: another SIM has nothing to answer for.
    */
   cameBack(iccid: string | undefined): void {
     this.#failures = 0;

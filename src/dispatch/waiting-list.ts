@@ -23,12 +23,18 @@ export class WaitingList implements Iterable<PendingMessage> {
     for (const { holder } of this.#arrived) yield holder;
   }
 
-  /** The waiting message of the same caller, recipient and type: only the newer of the two is worth sending. */
+  /**
+   * The waiting message of the same caller, recipient and type: only the newer of the two is worth
+   * sending.
+   */
   sameAs({ supersedeKey }: PendingMessage): PendingMessage | undefined {
     return this.#byKey.get(supersedeKey)?.holder;
   }
 
-  /** At the end of the list, or of those that failed over. There must be no waiting one of the same key. */
+  /**
+   * At the end of the list, or of those that failed over. There must be no waiting one of the same
+   * key.
+   */
   add(message: PendingMessage, order: 'arrived' | 'failed over'): void {
     const place: Place = { holder: message };
     (order === 'arrived' ? this.#arrived : this.#failedOver).add(place);
@@ -36,7 +42,9 @@ export class WaitingList implements Iterable<PendingMessage> {
     message.waitAt(() => this.#remove(place));
   }
 
-  /** Gives the very place of a waiting message to a newer one; the older is left without a place. */
+  /**
+   * Gives the very place of a waiting message to a newer one; the older is left without a place.
+   */
   replace(older: PendingMessage, newer: PendingMessage): void {
     const place = this.#byKey.get(older.supersedeKey);
     if (place?.holder !== older) throw new Error(`message ${older.message.id} does not wait`);
@@ -65,7 +73,10 @@ const voidMs = 10 * 60_000;
 /** Beyond it the one that was started longest ago is forgotten (I5). */
 const mostRemembered = 1_000;
 
-/** Which message of each caller, recipient and type was started last: a repeat of an older one must not come after it. */
+/**
+ * Which message of each caller, recipient and type was started last: a repeat of an older one must
+ * not come after it.
+ */
 export class NewestStarted {
   readonly #started = new Map<string, { order: number; at: number }>();
 

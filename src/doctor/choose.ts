@@ -1,6 +1,9 @@
 import { OperatorError } from '../errors.js';
 
-/** The modem that is named, or the only one. Throws {@link OperatorError}, which names those there are. */
+/**
+ * The modem that is named, or the only one. Throws {@link OperatorError}, which names those there
+ * are.
+ */
 export function chooseModem<Named extends { readonly name: string }>(
   modems: readonly Named[],
   name: string | undefined,

@@ -90,7 +90,11 @@ async function reportOwn(
 ): Promise<ModemReport> {
   const snapshot = modem.snapshot();
   const tty = isOpen(snapshot) ? snapshot.device : undefined;
-  const head = { name: modem.name, device: shownDevice(config.device), ...(tty !== undefined && { tty }) };
+  const head = {
+    name: modem.name,
+    device: shownDevice(config.device),
+    ...(tty !== undefined && { tty }),
+  };
   const findings = [judgePhase(snapshot)];
   if (tty === undefined) return { ...head, findings };
   const why = stick?.atPorts.find((port) => port.tty === tty)?.why ?? `found as ${head.device}`;
@@ -106,7 +110,9 @@ async function reportOwn(
   return { ...head, ...asked, findings: [...findings, ...asked.findings] };
 }
 
-/** Asks between the messages; gives up in time, so that the person at the terminal hears something. */
+/**
+ * Asks between the messages; gives up in time, so that the person at the terminal hears something.
+ */
 async function askOwn(
   modem: OwnModem,
   config: ModemConfig,
@@ -123,17 +129,25 @@ async function askOwn(
   try {
     const examination = await Promise.race([examining, tooLong]);
     if (examination === 'late') {
-      examining.catch(() => undefined); // it ends at its next command, for nobody waits for it any more
+      // It ends at its next command, for nobody waits for it any more.
+      examining.catch(() => undefined);
       return {
-        findings: [error('modem', `the modem did not answer everything within ${examineMs / 1000} s`)],
+        findings: [
+          error('modem', `the modem did not answer everything within ${examineMs / 1000} s`),
+        ],
       };
     }
     const { facts, silent } = examination;
     const findings = [...judgeFacts(facts, wishesOf(config)), ...noticesOf(modem)];
-    return { facts: factsAsJson(facts), findings: silent ? [...findings, stoppedAnswering] : findings };
+    return {
+      facts: factsAsJson(facts),
+      findings: silent ? [...findings, stoppedAnswering] : findings,
+    };
   } catch (thrown) {
     if (!(thrown instanceof AtLinkLost) && isOpen(modem.snapshot())) throw thrown;
-    return { findings: [error('modem', `the modem was lost while it was asked: ${messageOf(thrown)}`)] };
+    return {
+      findings: [error('modem', `the modem was lost while it was asked: ${messageOf(thrown)}`)],
+    };
   } finally {
     clearTimeout(timer);
     late.abort(new OperatorError('nobody waits for the answer any more'));
@@ -143,7 +157,9 @@ async function askOwn(
 /** What the daemon has noticed of it; what the facts show by themselves is not said twice. */
 function noticesOf(modem: OwnModem): Finding[] {
   const notices = modem.snapshot().notices ?? [];
-  return notices.filter(({ kind }) => kind !== 'smsc').map(({ kind, sentence }) => warning(kind, sentence));
+  return notices
+    .filter(({ kind }) => kind !== 'smsc')
+    .map(({ kind, sentence }) => warning(kind, sentence));
 }
 
 const messageOf = (thrown: unknown) => (thrown instanceof Error ? thrown.message : String(thrown));
@@ -156,7 +172,11 @@ function judgePhase({ phase, phaseSince, reason }: ModemSnapshot): Finding {
   const what = `${phase} for ${seconds} s${reason === undefined ? '' : `: ${reason}`}`;
   if (canSend(phase)) return ok('state', what);
   if (phase === 'stalled')
-    return warning('state', what, 'it takes nothing else until the network has answered: wait 3 minutes');
+    return warning(
+      'state',
+      what,
+      'it takes nothing else until the network has answered: wait 3 minutes',
+    );
   return error('state', what);
 }
 
@@ -179,7 +199,10 @@ function parse<Schema extends v.GenericSchema>(
   return parsed.output;
 }
 
-/** Yields one answer of the carrier; one question at a time for each modem, or the answers would get mixed up. */
+/**
+ * Yields one answer of the carrier; one question at a time for each modem, or the answers would get
+ * mixed up.
+ */
 function createUssd(daemon: OwnDaemon): ControlCommand {
   const asking = new Set<string>();
   return async function* ussd(request, signal) {
@@ -196,26 +219,38 @@ function createUssd(daemon: OwnDaemon): ControlCommand {
       throw new OperatorError(`modem "${modem.name}" is asking the carrier already`);
     asking.add(modem.name);
     try {
-      yield { modem: modem.name, ...(await modem.inspect((lent) => askCarrier(lent, code, signal))) };
+      yield {
+        modem: modem.name,
+        ...(await modem.inspect((lent) => askCarrier(lent, code, signal))),
+      };
     } catch (thrown) {
       if (!(thrown instanceof AtLinkLost)) throw thrown;
-      throw new OperatorError(`modem "${modem.name}" was lost: ${thrown.message}`, { cause: thrown });
+      throw new OperatorError(`modem "${modem.name}" was lost: ${thrown.message}`, {
+        cause: thrown,
+      });
     } finally {
       asking.delete(modem.name);
     }
   };
 }
 
-/** Yields one `{finding}`. The message keeps the rules of the queue: it is never started once who asked has left. */
+/**
+ * Yields one `{finding}`. The message keeps the rules of the queue: it is never started once who
+ * asked has left.
+ */
 async function* send(
   daemon: OwnDaemon,
   request: ControlRequest,
   signal: AbortSignal,
 ): AsyncGenerator<object> {
   const reading = readRecipient(parse(sendRequest, request).recipient);
-  if (reading.objection !== undefined) throw new OperatorError(`the recipient ${reading.objection}`);
+  if (reading.objection !== undefined)
+    throw new OperatorError(`the recipient ${reading.objection}`);
   const { number: recipient } = reading;
   const finding = await sendTestMessage(daemon.send, recipient, daemon.deadlineMs(), signal);
-  daemon.log.info(`doctor: ${finding.what}`, { event: 'test_message', recipient: maskNumber(recipient) });
+  daemon.log.info(`doctor: ${finding.what}`, {
+    event: 'test_message',
+    recipient: maskNumber(recipient),
+  });
   yield { finding };
 }

@@ -18,10 +18,13 @@ export interface Configuration {
 }
 
 /**
- * Reads the configuration, if there is one: `named` must be there, the default need not. What is wrong with it are findings, for a
- * modem can be looked at without it. Secrets are not touched.
+ * Reads the configuration, if there is one: `named` must be there, the default need not. What is
+ * wrong with it are findings, for a modem can be looked at without it. Secrets are not touched.
  */
-export function readConfiguration(named: string | undefined, env: NodeJS.ProcessEnv): Configuration {
+export function readConfiguration(
+  named: string | undefined,
+  env: NodeJS.ProcessEnv,
+): Configuration {
   const file = named ?? defaultConfigFile;
   const socket = defaultControlSocket(env);
   if (named === undefined && !existsSync(file)) {

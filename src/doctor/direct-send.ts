@@ -23,8 +23,8 @@ const validityMs = 300_000;
 const retryForMs = 10_000;
 
 /**
- * Sends the test message through a modem that no daemon has. Waits for the network's answer as long as the modem's profile says, 3 minutes at
- * most, for nobody is waiting behind it.
+ * Sends the test message through a modem that no daemon has. Waits for the network's answer as long
+ * as the modem's profile says, 3 minutes at most, for nobody is waiting behind it.
  */
 export async function sendDirectly(
   tty: string,
@@ -35,12 +35,17 @@ export async function sendDirectly(
   const reading = readRecipient(recipient);
   if (reading.objection !== undefined)
     return error('send', `the test message was not sent: the number ${reading.objection}`);
-  // What is in the air is noted there for nobody: doctor says itself that the daemon must wait when the outcome is open.
+  // What is in the air is noted there for nobody: doctor says itself that the daemon must wait when
+  // the outcome is open.
   const folder = await mkdtemp(join(tmpdir(), 'simgate-doctor-'));
   try {
-    return await withModem(tty, target, (modem) => submit(modem, folder, target, reading.number, log));
+    return await withModem(tty, target, (modem) =>
+      submit(modem, folder, target, reading.number, log),
+    );
   } catch (thrown) {
-    if (!(thrown instanceof LinkLost || thrown instanceof AtLinkLost || thrown instanceof AtTimeout))
+    if (
+      !(thrown instanceof LinkLost || thrown instanceof AtLinkLost || thrown instanceof AtTimeout)
+    )
       throw thrown;
     return error('send', `the test message was not sent: ${thrown.message}`);
   } finally {
@@ -78,7 +83,12 @@ async function submit(
       { mayStart: () => true, onStarted: () => undefined, retryUntil: startedAt + retryForMs },
     );
     const tookMs = performance.now() - startedAt;
-    return judgeSent(recipient, { segments: references.length, modem: target.name, references, tookMs });
+    return judgeSent(recipient, {
+      segments: references.length,
+      modem: target.name,
+      references,
+      tookMs,
+    });
   } catch (thrown) {
     return withWait(judgeNotSent(recipient, thrown), thrown);
   } finally {
@@ -86,7 +96,10 @@ async function submit(
   }
 }
 
-/** After an open outcome a late `+CMGS` may still come, which a daemon that starts now could not tell from its own. */
+/**
+ * After an open outcome a late `+CMGS` may still come, which a daemon that starts now could not
+ * tell from its own.
+ */
 function withWait(finding: Finding, thrown: unknown): Finding {
   if (!(thrown instanceof SendError) || thrown.submitted !== 'unknown') return finding;
   const wait =

@@ -19,8 +19,9 @@ import { judgeTty } from './tty.js';
 const wakeAttempts = 3;
 
 /**
- * Opens a tty, wakes the modem on it, lends it to `work`, and closes it. Rejects with `LinkLost` when the tty cannot be opened, `AtTimeout`
- * when nothing answers AT, `AtLinkLost` when it vanishes, and with what `work` rejects with.
+ * Opens a tty, wakes the modem on it, lends it to `work`, and closes it. Rejects with `LinkLost`
+ * when the tty cannot be opened, `AtTimeout` when nothing answers AT, `AtLinkLost` when it
+ * vanishes, and with what `work` rejects with.
  */
 export async function withModem<T>(
   tty: string,
@@ -54,8 +55,8 @@ export interface DirectReport {
 }
 
 /**
- * Looks at a target's ttys until a modem answers on one; opens none that another program uses, and none of `usedKeys`, to which it adds the stick
- * that it found.
+ * Looks at a target's ttys until a modem answers on one; opens none that another program uses, and
+ * none of `usedKeys`, to which it adds the stick that it found.
  */
 export async function reportTarget(
   target: Target,
@@ -70,7 +71,9 @@ export async function reportTarget(
     // Two sessions on one modem would mix up their answers, whichever of its ttys they use.
     if (closed.has(candidate.stickKey)) continue;
     const { findings, isFree } = await judgeTty(candidate, surroundings);
-    const look = isFree ? await lookAt(candidate, target, surroundings) : { outcome: 'closed' as const };
+    const look = isFree
+      ? await lookAt(candidate, target, surroundings)
+      : { outcome: 'closed' as const };
     if (look.outcome === 'answered') {
       usedKeys.add(candidate.stickKey);
       const report = {
@@ -92,8 +95,11 @@ export async function reportTarget(
 
 /** On a cable or an UART that nobody has named there need not be a modem. */
 function nothingAnswers({ candidates, device }: Target): Finding {
-  const isMaybe = candidates.every(({ stick }) => stick?.kind === 'cable' || stick?.kind === 'uart');
-  if (device === undefined && isMaybe) return ok('modem', 'nothing answers AT: no modem hangs on it');
+  const isMaybe = candidates.every(
+    ({ stick }) => stick?.kind === 'cable' || stick?.kind === 'uart',
+  );
+  if (device === undefined && isMaybe)
+    return ok('modem', 'nothing answers AT: no modem hangs on it');
   return error(
     'modem',
     'no modem answers AT',
@@ -135,7 +141,10 @@ async function ask(modem: Modem, { tty, needsProof }: Candidate, target: Target)
       findings: [ok('tty', `${tty} answers AT, but not as a modem that sends SMS`)],
     };
   if (selector.kind === 'imei' && !isSameImei((await modem.imei()) ?? '', selector.imei))
-    return { outcome: 'closed', findings: [ok('tty', `${tty} belongs to a modem with another IMEI`)] };
+    return {
+      outcome: 'closed',
+      findings: [ok('tty', `${tty} belongs to a modem with another IMEI`)],
+    };
   const { facts, silent } = await examine(modem, { prepare: true });
   const findings = judgeFacts(facts, wishes);
   if (silent) findings.push(stoppedAnswering);

@@ -1,3 +1,10 @@
+/**
+ * Finds out why a code would not go out, and says what to do.
+ * Knows nothing of: the way of a message; it looks from outside.
+ * Way: facts of machine, configuration and modems → `judge` → findings with remedies → text or
+ * JSON.
+ */
+
 import type { Logger } from 'winston';
 import { clockFile } from '../clock/clock.js';
 import type { Config } from '../config/config.js';
@@ -9,7 +16,14 @@ import { version } from '../version.js';
 import { readConfiguration } from './configuration.js';
 import { reportTarget } from './direct.js';
 import { sendDirectly } from './direct-send.js';
-import { type DoctorReport, error, type Finding, type ModemReport, ok, warning } from './finding.js';
+import {
+  type DoctorReport,
+  error,
+  type Finding,
+  type ModemReport,
+  ok,
+  warning,
+} from './finding.js';
 import { judgeMachine } from './machine.js';
 import type { Surroundings } from './surroundings.js';
 import { configuredTargets, discoveredTargets, reportSpareSticks, type Target } from './targets.js';
@@ -27,8 +41,9 @@ export interface DoctorOptions {
 }
 
 /**
- * Looks at the machine, the configuration and every modem: through the running daemon when there is one, else by opening each AT port that
- * nobody else uses. Throws `OperatorError` when a daemon is there that does not answer.
+ * Looks at the machine, the configuration and every modem: through the running daemon when there is
+ * one, else by opening each AT port that nobody else uses. Throws `OperatorError` when a daemon is
+ * there that does not answer.
  */
 export async function examineAll(options: DoctorOptions): Promise<DoctorReport> {
   const { surroundings, sendTo } = options;
@@ -68,7 +83,9 @@ export async function examineAll(options: DoctorOptions): Promise<DoctorReport> 
   return report;
 }
 
-async function statusOfDaemon(socket: string): Promise<Awaited<ReturnType<typeof askStatus>> | undefined> {
+async function statusOfDaemon(
+  socket: string,
+): Promise<Awaited<ReturnType<typeof askStatus>> | undefined> {
   try {
     return await askStatus(socket);
   } catch (thrown) {
@@ -83,13 +100,18 @@ function absentDaemon(socket: string, config: Config | undefined): Finding {
   return warning('daemon', what, 'sudo systemctl start simgate, unless it is stopped on purpose');
 }
 
-/** The modems to open when no daemon runs: those of the configuration, else everything that may be one. */
+/**
+ * The modems to open when no daemon runs: those of the configuration, else everything that may be
+ * one.
+ */
 export function targetsOf(
   config: Config | undefined,
   sticks: readonly Stick[],
   { roots }: Surroundings,
 ): Promise<Target[]> {
-  return config ? configuredTargets(config.modems, sticks, roots) : discoveredTargets(sticks, roots);
+  return config
+    ? configuredTargets(config.modems, sticks, roots)
+    : discoveredTargets(sticks, roots);
 }
 
 /** A target whose modem answered, and can send. */
@@ -111,15 +133,25 @@ async function openEach(
   for (const target of targets) {
     const { report, answered } = await reportTarget(target, surroundings, usedKeys);
     reports.push(report);
-    if (answered === undefined) for (const { stickKey } of target.candidates) triedKeys.add(stickKey);
-    else if (report.findings.every(({ level }) => level !== 'error')) fit ??= { target, candidate: answered };
+    if (answered === undefined)
+      for (const { stickKey } of target.candidates) triedKeys.add(stickKey);
+    else if (report.findings.every(({ level }) => level !== 'error'))
+      fit ??= { target, candidate: answered };
   }
   reports.push(...reportSpareSticks(sticks, new Set([...usedKeys, ...triedKeys])));
   return { reports, fit };
 }
 
-async function sendThrough(fit: FitModem | undefined, recipient: string, log: Logger): Promise<Finding> {
+async function sendThrough(
+  fit: FitModem | undefined,
+  recipient: string,
+  log: Logger,
+): Promise<Finding> {
   if (fit === undefined)
-    return error('send', 'the test message was not sent: no modem can send now', 'see what is said of each');
+    return error(
+      'send',
+      'the test message was not sent: no modem can send now',
+      'see what is said of each',
+    );
   return sendDirectly(fit.candidate.tty, fit.target, recipient, log);
 }

@@ -49,7 +49,10 @@ export interface ModemFacts {
 export interface ExamineOptions {
   /** Ends it between commands. */
   signal?: AbortSignal;
-  /** Whether to set PDU mode and `+CNMI` first, as the daemon does; it has done so already when the modem is its own. */
+  /**
+   * Whether to set PDU mode and `+CNMI` first, as the daemon does; it has done so already when the
+   * modem is its own.
+   */
   prepare: boolean;
 }
 
@@ -60,10 +63,13 @@ export interface Examination {
 }
 
 /**
- * Asks an awake modem everything doctor wants to know. Spends no PIN try and resets nothing. Rejects with `AtLinkLost`, or with
- * `signal`'s reason, which it looks at between commands.
+ * Asks an awake modem everything doctor wants to know. Spends no PIN try and resets nothing.
+ * Rejects with `AtLinkLost`, or with `signal`'s reason, which it looks at between commands.
  */
-export async function examine(modem: Modem, { signal, prepare }: ExamineOptions): Promise<Examination> {
+export async function examine(
+  modem: Modem,
+  { signal, prepare }: ExamineOptions,
+): Promise<Examination> {
   const facts: ModemFacts = { profile: modem.profile.name };
   const note = async <Key extends keyof ModemFacts>(
     key: Key,
@@ -86,7 +92,8 @@ export async function examine(modem: Modem, { signal, prepare }: ExamineOptions)
     await note('registration', () => registrationStats(modem));
     await note('path', () => smsPath(modem));
     const { registration, path } = facts;
-    if (registration && path) facts.likelySetting = likelySetting(registration, path, modem.profile);
+    if (registration && path)
+      facts.likelySetting = likelySetting(registration, path, modem.profile);
     await note('operator', async () => named(await modem.operator()));
     await note('signalDbm', () => modem.signalDbm());
     await note('smsc', async () => masked(await serviceCentre(modem)));

@@ -1,4 +1,7 @@
-/** What doctor says. All of it is JSON as it stands (keys in snake_case), so that it can come from a running daemon. */
+/**
+ * What doctor says. All of it is JSON as it stands (keys in snake_case), so that it can come from a
+ * running daemon.
+ */
 
 import * as v from 'valibot';
 
@@ -15,7 +18,10 @@ export const findingSchema = v.object({
   remedy: v.optional(v.string()),
 });
 
-/** One thing that was looked at. Holds no whole number, PIN or IMSI, and no characters that steer a terminal. */
+/**
+ * One thing that was looked at. Holds no whole number, PIN or IMSI, and no characters that steer a
+ * terminal.
+ */
 export type Finding = v.InferOutput<typeof findingSchema>;
 
 /** What was found at one modem, or at one stick that is none. */

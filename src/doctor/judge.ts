@@ -1,5 +1,10 @@
 import { simReasons } from '../modem/reasons.js';
-import { combined, meaningOf, type RegistrationStats, registrationDomains } from '../modem/registration.js';
+import {
+  combined,
+  meaningOf,
+  type RegistrationStats,
+  registrationDomains,
+} from '../modem/registration.js';
 import { pathInWords, pointsNowhere } from '../modem/sms-path.js';
 import { counted } from '../words/counted.js';
 import type { ModemFacts } from './facts.js';
@@ -15,7 +20,10 @@ export interface Wishes {
   hasSmsc?: boolean;
 }
 
-/** Says of each fact whether it is as it should be. Of a chain of causes only the first is an error: without SIM nothing registers. */
+/**
+ * Says of each fact whether it is as it should be. Of a chain of causes only the first is an error:
+ * without SIM nothing registers.
+ */
 export function judgeFacts(facts: ModemFacts, wishes: Wishes): Finding[] {
   const findings = [...judgeMaker(facts), ...judgeRadio(facts), ...judgeSim(facts, wishes)];
   const isSimReady = facts.sim === 'ready' && isRadioOn(facts);
@@ -65,17 +73,37 @@ function judgeSim(facts: ModemFacts, { hasPin }: Wishes): Finding[] {
       return [warning('sim', what, 'wait a few seconds and ask again')];
     case 'pin':
       if (hasPin) return [warning('sim', what, 'simgate serve enters the PIN in pin_file, once')];
-      return [error('sim', what, 'set pin_file of this modem, or take the PIN lock off with a phone')];
+      return [
+        error('sim', what, 'set pin_file of this modem, or take the PIN lock off with a phone'),
+      ];
     case 'puk':
-      return [error('sim', what, 'put the SIM into a phone and enter the PUK there; simgate never does')];
+      return [
+        error('sim', what, 'put the SIM into a phone and enter the PUK there; simgate never does'),
+      ];
     case 'absent':
       return [
-        error('sim', what, 'put one in, contacts down and cut corner as drawn, then plug the modem in again'),
+        error(
+          'sim',
+          what,
+          'put one in, contacts down and cut corner as drawn, then plug the modem in again',
+        ),
       ];
     case 'unknown':
-      return [warning('sim', what, 'registered or not is what counts; if it is not, try the SIM in a phone')];
+      return [
+        warning(
+          'sim',
+          what,
+          'registered or not is what counts; if it is not, try the SIM in a phone',
+        ),
+      ];
     case 'other':
-      return [error('sim', what, 'try the SIM in a phone: it may be damaged, or want a network lock code')];
+      return [
+        error(
+          'sim',
+          what,
+          'try the SIM in a phone: it may be damaged, or want a network lock code',
+        ),
+      ];
   }
 }
 
@@ -111,10 +139,19 @@ function judgeRegistration({ registration, operator }: ModemFacts, { roaming }: 
   const what = `${operator === undefined ? 'no operator' : `operator "${operator}"`}: ${words.join('; ')}`;
   const found = combined(registrationDomains.map((domain) => meaningOf(registration[domain])));
   if (found === 'roaming' && !roaming)
-    return [error('registration', what, 'set roaming = true for this modem, or use a SIM of this country')];
-  if (found !== 'home' && found !== 'roaming') return [error('registration', what, remedyFor(registration))];
-  // The packet sides can be registered while no SMS gets through: CREG tells more (it covers SMS over SGs too).
-  if (!isRegistered(registration.creg)) return [warning('registration', what, withoutCreg(registration))];
+    return [
+      error(
+        'registration',
+        what,
+        'set roaming = true for this modem, or use a SIM of this country',
+      ),
+    ];
+  if (found !== 'home' && found !== 'roaming')
+    return [error('registration', what, remedyFor(registration))];
+  // The packet sides can be registered while no SMS gets through: CREG tells more (it covers SMS
+  // over SGs too).
+  if (!isRegistered(registration.creg))
+    return [warning('registration', what, withoutCreg(registration))];
   return [ok('registration', what)];
 }
 
@@ -130,7 +167,9 @@ function judgePath({ registration, path, likelySetting }: ModemFacts): Finding[]
   const isOn = registrationDomains.some((domain) => isRegistered(registration[domain]));
   if (!isOn || !pointsNowhere(registration, path)) return [ok('sms_path', words)];
   const what = `${words}, but it is not registered there: every send may fail`;
-  return [warning('sms_path', what, likelySetting === undefined ? undefined : `try ${likelySetting}`)];
+  return [
+    warning('sms_path', what, likelySetting === undefined ? undefined : `try ${likelySetting}`),
+  ];
 }
 
 function remedyFor(stats: RegistrationStats): string {
@@ -143,14 +182,18 @@ function remedyFor(stats: RegistrationStats): string {
 const weakDbm = -103;
 
 function judgeSignal({ signalDbm }: ModemFacts): Finding[] {
-  if (signalDbm === undefined) return [warning('signal', 'the modem does not tell how well it hears')];
+  if (signalDbm === undefined)
+    return [warning('signal', 'the modem does not tell how well it hears')];
   if (signalDbm >= weakDbm) return [ok('signal', `${signalDbm} dBm`)];
-  return [warning('signal', `${signalDbm} dBm is weak`, 'a better antenna, or another place for it')];
+  return [
+    warning('signal', `${signalDbm} dBm is weak`, 'a better antenna, or another place for it'),
+  ];
 }
 
 function judgeServiceCentre({ smsc }: ModemFacts, { hasSmsc }: Wishes): Finding[] {
   if (hasSmsc === true) return [ok('smsc', 'SMSC as configured (smsc)')];
-  if (smsc === undefined) return [warning('smsc', 'the modem does not tell the SMSC, which it may do later')];
+  if (smsc === undefined)
+    return [warning('smsc', 'the modem does not tell the SMSC, which it may do later')];
   if (smsc === '')
     return [
       error(
@@ -165,7 +208,9 @@ function judgeServiceCentre({ smsc }: ModemFacts, { hasSmsc }: Wishes): Finding[
 function judgeStorage({ storages }: ModemFacts): Finding[] {
   if (storages === undefined || storages.length === 0)
     return [warning('storage', 'the modem does not tell how full its message storage is')];
-  const what = storages.map(({ storage, used, total }) => `${storage} ${used} of ${total}`).join(', ');
+  const what = storages
+    .map(({ storage, used, total }) => `${storage} ${used} of ${total}`)
+    .join(', ');
   const isFull = storages.some(({ used, total }) => total > 0 && used >= total);
   if (!isFull) return [ok('storage', what)];
   return [
@@ -177,7 +222,10 @@ function judgeStorage({ storages }: ModemFacts): Finding[] {
   ];
 }
 
-function judgeIndications({ indications, isReadyForSms }: ModemFacts, { statusReport }: Wishes): Finding[] {
+function judgeIndications(
+  { indications, isReadyForSms }: ModemFacts,
+  { statusReport }: Wishes,
+): Finding[] {
   if (isReadyForSms === false)
     return [
       error(
@@ -186,13 +234,18 @@ function judgeIndications({ indications, isReadyForSms }: ModemFacts, { statusRe
         'it may still be starting: ask again in ten seconds',
       ),
     ];
-  if (indications === undefined) return [warning('indications', 'the modem does not tell its +CNMI')];
+  if (indications === undefined)
+    return [warning('indications', 'the modem does not tell its +CNMI')];
   const [mode, , , ds = 0] = indications;
   const what = `+CNMI: ${indications.join(',')} as read back`;
   if (mode === 0) return [warning('indications', `${what}: it keeps to itself what comes in`)];
   if (statusReport && ds === 0)
     return [
-      warning('indications', `${what}: this modem hands over no status reports`, 'leave status_report off'),
+      warning(
+        'indications',
+        `${what}: this modem hands over no status reports`,
+        'leave status_report off',
+      ),
     ];
   return [ok('indications', what)];
 }

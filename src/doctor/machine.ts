@@ -9,7 +9,8 @@ import type { Surroundings } from './surroundings.js';
 
 /**
  * What of the machine itself matters: its clock, and who else goes for modems.
- * @param clockFile where a daemon notes the newest time that is sure; undefined when there is none, or it may not be looked at
+ * @param clockFile where a daemon notes the newest time that is sure; undefined when there is none,
+ *   or it may not be looked at
  */
 export async function judgeMachine(
   surroundings: Surroundings,
@@ -32,9 +33,12 @@ async function judgeClock(
   const what = `${new Date(now).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
   const isSynchronised = await isClockSynchronised();
   const sureMs =
-    clockFile === undefined ? releasedAtMs : await newestSureMs(clockFile).catch(() => releasedAtMs);
+    clockFile === undefined
+      ? releasedAtMs
+      : await newestSureMs(clockFile).catch(() => releasedAtMs);
   const doubt = doubtOf(now, sureMs, clockFile ?? '');
-  // A system that vouches for its clock sets a later stamp aside; before the release it is wrong whatever it says.
+  // A system that vouches for its clock sets a later stamp aside; before the release it is wrong
+  // whatever it says.
   if (doubt !== undefined && (isSynchronised !== true || now < releasedAtMs))
     return error('clock', doubt.what, doubt.remedy);
   if (isSynchronised === false)
@@ -50,19 +54,27 @@ async function judgeClock(
 }
 
 /** Programs that probe every modem they see, and whether they were told to leave ours alone. */
-async function judgeRivals(surroundings: Surroundings, sticks: readonly Stick[]): Promise<Finding[]> {
+async function judgeRivals(
+  surroundings: Surroundings,
+  sticks: readonly Stick[],
+): Promise<Finding[]> {
   const running = await modemDaemonsRunning(surroundings.roots);
   const findings: Finding[] = [];
   for (const { name, pid } of running) {
     const who = `${name} runs (pid ${pid})`;
     if (name !== 'ModemManager') {
       findings.push(
-        warning('rivals', `${who} and sends through modems too`, `stop it, or give it another modem`),
+        warning(
+          'rivals',
+          `${who} and sends through modems too`,
+          `stop it, or give it another modem`,
+        ),
       );
       continue;
     }
     const exposed = await exposedTo(surroundings, sticks);
-    if (exposed.length === 0) findings.push(ok('rivals', `${who}, told by udev to leave the modems alone`));
+    if (exposed.length === 0)
+      findings.push(ok('rivals', `${who}, told by udev to leave the modems alone`));
     else
       findings.push(
         warning(
@@ -72,7 +84,9 @@ async function judgeRivals(surroundings: Surroundings, sticks: readonly Stick[])
         ),
       );
   }
-  return findings.length > 0 ? findings : [ok('rivals', 'no other program that looks for modems runs')];
+  return findings.length > 0
+    ? findings
+    : [ok('rivals', 'no other program that looks for modems runs')];
 }
 
 /** The AT ports that no udev rule keeps ModemManager from (its manual, "Common udev tags"). */

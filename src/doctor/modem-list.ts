@@ -8,7 +8,9 @@ export interface ListedStick {
   kind: string;
   /** `vendor:product`; undefined for an UART. */
   usb_id?: string | undefined;
-  /** What to write into the configuration as `device`; undefined when there is nothing to talk to. */
+  /**
+   * What to write into the configuration as `device`; undefined when there is nothing to talk to.
+   */
   device?: string | undefined;
   /** Why no tty of it can be used. */
   problem?: string | undefined;
@@ -23,7 +25,10 @@ export interface ListedStick {
   used_by?: string | undefined;
 }
 
-/** The sticks, and, where a daemon told, who uses them: the name of the entry by the tty it has open. */
+/**
+ * The sticks, and, where a daemon told, who uses them: the name of the entry by the tty it has
+ * open.
+ */
 export function listModems(
   sticks: readonly Stick[],
   usedTtys: ReadonlyMap<string, string> = new Map(),
@@ -44,7 +49,10 @@ export function listModems(
   }));
 }
 
-/** The name of the AT port that stays the same over re-plugs, else the ids, if they tell the stick from the others, else its node. */
+/**
+ * The name of the AT port that stays the same over re-plugs, else the ids, if they tell the stick
+ * from the others, else its node.
+ */
 function deviceFor(stick: Stick, sticks: readonly Stick[]): string | undefined {
   const [best] = stick.atPorts;
   if (best === undefined) return undefined;
@@ -55,7 +63,8 @@ function deviceFor(stick: Stick, sticks: readonly Stick[]): string | undefined {
   const twins = sticks.filter((other) => other.usb !== undefined && idOf(other.usb) === idOf(usb));
   if (twins.length === 1) return `usb:${idOf(usb)}`;
   const isSerialUnique =
-    usb.serial !== undefined && twins.filter((twin) => twin.usb?.serial === usb.serial).length === 1;
+    usb.serial !== undefined &&
+    twins.filter((twin) => twin.usb?.serial === usb.serial).length === 1;
   return isSerialUnique ? `usb:${idOf(usb)}:${usb.serial}` : best.tty;
 }
 

@@ -10,12 +10,15 @@ export function renderReport(report: DoctorReport, isColoured: boolean): string 
   const checkWidth = Math.max(0, ...all.map(({ check }) => check.length));
   const section = (title: string, lines: readonly Finding[]) =>
     [title, ...lines.map((finding) => renderFinding(finding, checkWidth, isColoured))].join('\n');
-  const how = daemon === undefined ? 'without a daemon' : `through the running daemon (pid ${daemon.pid})`;
+  const how =
+    daemon === undefined ? 'without a daemon' : `through the running daemon (pid ${daemon.pid})`;
   return [
     `simgate ${version} doctor, ${how}`,
     section('This machine', findings),
     ...modems.map(({ name, device, tty, findings: lines }) => {
-      const where = [...new Set([device, tty])].filter((part) => part !== undefined && part !== name);
+      const where = [...new Set([device, tty])].filter(
+        (part) => part !== undefined && part !== name,
+      );
       return section(`Modem ${name}${where.length === 0 ? '' : ` (${where.join(', ')})`}`, lines);
     }),
     `${summary(all)}\n`,

@@ -89,10 +89,13 @@ export const shownDevice = (device: string): string =>
   device.startsWith('imei:') ? `imei:${maskNumber(device)}` : device;
 
 /**
- * Sticks that no modem above is: those that have no AT port, with what to do about it, and modems that no entry of the configuration
- * names. Cables, UARTs and what is no modem are passed over.
+ * Sticks that no modem above is: those that have no AT port, with what to do about it, and modems
+ * that no entry of the configuration names. Cables, UARTs and what is no modem are passed over.
  */
-export function reportSpareSticks(sticks: readonly Stick[], usedKeys: ReadonlySet<string>): ModemReport[] {
+export function reportSpareSticks(
+  sticks: readonly Stick[],
+  usedKeys: ReadonlySet<string>,
+): ModemReport[] {
   return sticks.flatMap((stick): ModemReport[] => {
     if (usedKeys.has(stick.key)) return [];
     if (stick.kind !== 'modem' && stick.kind !== 'unlisted') return [];

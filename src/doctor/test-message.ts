@@ -29,7 +29,12 @@ export async function sendTestMessage(
 /** The network took it. */
 export function judgeSent(
   recipient: string,
-  { segments, modem, references, tookMs }: Pick<SendResult, 'segments' | 'modem' | 'references' | 'tookMs'>,
+  {
+    segments,
+    modem,
+    references,
+    tookMs,
+  }: Pick<SendResult, 'segments' | 'modem' | 'references' | 'tookMs'>,
 ): Finding {
   const reference = `${segments === 1 ? 'reference' : 'references'} ${references.join(', ')}`;
   const seconds = (tookMs / 1000).toFixed(1);

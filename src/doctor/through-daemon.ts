@@ -1,7 +1,13 @@
 import * as v from 'valibot';
 import { askOnce, parseAnswer } from '../control/answer.js';
 import { askDaemon } from '../control/client.js';
-import { error, type Finding, findingSchema, type ModemReport, modemReportSchema } from './finding.js';
+import {
+  error,
+  type Finding,
+  findingSchema,
+  type ModemReport,
+  modemReportSchema,
+} from './finding.js';
 import type { UssdAnswer } from './ussd.js';
 
 /** The pid of the running daemon. This and all the others throw `NoDaemon`, or `OperatorError`. */
@@ -17,7 +23,9 @@ const statusSchema = v.object({
 });
 
 /** The pid of the running daemon, and its own judgement of the clock where that is in doubt. */
-export async function askStatus(socket: string): Promise<{ pid: number; clock: Finding | undefined }> {
+export async function askStatus(
+  socket: string,
+): Promise<{ pid: number; clock: Finding | undefined }> {
   const { pid, clock } = await askOnce(socket, { command: 'status' }, statusSchema);
   const isInDoubt = clock?.is_set === false && clock.what !== undefined;
   return { pid, clock: isInDoubt ? error('clock', clock.what!, clock.remedy) : undefined };
@@ -38,11 +46,23 @@ export async function askToSend(socket: string, recipient: string): Promise<Find
   return (await askOnce(socket, request, v.object({ finding: findingSchema }))).finding;
 }
 
-const ussdSchema = v.object({ status: v.number(), meaning: v.string(), text: v.exactOptional(v.string()) });
+const ussdSchema = v.object({
+  status: v.number(),
+  meaning: v.string(),
+  text: v.exactOptional(v.string()),
+});
 
 /** Has it ask the carrier. */
-export function askForUssd(socket: string, code: string, modem: string | undefined): Promise<UssdAnswer> {
-  return askOnce(socket, { command: 'ussd', code, ...(modem !== undefined && { modem }) }, ussdSchema);
+export function askForUssd(
+  socket: string,
+  code: string,
+  modem: string | undefined,
+): Promise<UssdAnswer> {
+  return askOnce(
+    socket,
+    { command: 'ussd', code, ...(modem !== undefined && { modem }) },
+    ussdSchema,
+  );
 }
 
 const optionalText = v.optional(v.string());
@@ -68,6 +88,8 @@ const listSchema = v.object({
 });
 
 /** What is plugged in, and which of it is whose. */
-export async function askForModems(socket: string): Promise<v.InferOutput<typeof listSchema>['sticks']> {
+export async function askForModems(
+  socket: string,
+): Promise<v.InferOutput<typeof listSchema>['sticks']> {
   return (await askOnce(socket, { command: 'modems' }, listSchema)).sticks;
 }

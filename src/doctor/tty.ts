@@ -14,8 +14,8 @@ export interface TtyJudgement {
 }
 
 /**
- * Looks who else uses the modem behind a tty, by this or another of its ttys, and whether we may. `ownPid` is the process that
- * may have it open: the daemon that looks at its own.
+ * Looks who else uses the modem behind a tty, by this or another of its ttys, and whether we may.
+ * `ownPid` is the process that may have it open: the daemon that looks at its own.
  */
 export async function judgeTty(
   { tty, why, stick }: Candidate,
@@ -48,10 +48,17 @@ async function judgeRights(node: string, { roots, identity }: Surroundings): Pro
   return [ok('rights', `root may use it (${rights})${members}`)];
 }
 
-/** The far end of a pseudo-terminal keeps it open itself: there only its lock counts, which opening it will show. */
+/**
+ * The far end of a pseudo-terminal keeps it open itself: there only its lock counts, which opening
+ * it will show.
+ */
 const isPseudoTerminal = (node: string) => node.startsWith('/dev/pts/');
 
-async function judgeHolders(tty: string, { roots }: Surroundings, ownPid?: number): Promise<Finding[]> {
+async function judgeHolders(
+  tty: string,
+  { roots }: Surroundings,
+  ownPid?: number,
+): Promise<Finding[]> {
   const node = (await resolved(tty)) ?? tty;
   if (isPseudoTerminal(node)) return [];
   const { holders } = await holdersOf(node, roots);

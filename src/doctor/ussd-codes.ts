@@ -1,4 +1,7 @@
-/** Which USSD codes are sent: none that changes what becomes of calls, or a password, unless the configuration says so. */
+/**
+ * Which USSD codes are sent: none that changes what becomes of calls, or a password, unless the
+ * configuration says so.
+ */
 
 import type { UssdService } from '../config/schema.js';
 
@@ -12,8 +15,8 @@ export function whyNoUssd(code: string): string | undefined {
 }
 
 /**
- * Service codes of 3GPP TS 22.030 annex B, and of 6.5.4 and 6.6.2 for passwords and PINs. 88 is Follow Me (TS 22.094), which forwards calls by a
- * way of its own.
+ * Service codes of 3GPP TS 22.030 annex B, and of 6.5.4 and 6.6.2 for passwords and PINs. 88 is
+ * Follow Me (TS 22.094), which forwards calls by a way of its own.
  */
 const services: readonly (readonly [service: UssdService, codes: RegExp, does: string])[] = [
   ['call_forwarding', /^(?:21|61|62|67|002|004|88)$/, 'changes call forwarding'],
@@ -26,8 +29,9 @@ const services: readonly (readonly [service: UssdService, codes: RegExp, does: s
 const procedure = /^(?:\*\*|##|\*|#)(\d{2,3})(?=[*#]|$)/;
 
 /**
- * Why a request may not be sent; undefined when it may. `allowed` is `control.ussd_allow`: who may reach the control socket is not always who may
- * send the SIM's calls elsewhere, lock it, or spend a PIN try.
+ * Why a request may not be sent; undefined when it may. `allowed` is `control.ussd_allow`: who may
+ * reach the control socket is not always who may send the SIM's calls elsewhere, lock it, or spend
+ * a PIN try.
  */
 export function whyNotUssd(code: string, allowed: readonly UssdService[]): string | undefined {
   const objection = whyNoUssd(code);

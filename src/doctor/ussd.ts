@@ -12,8 +12,9 @@ export interface UssdAnswer {
   /** What the status means: a sentence. */
   meaning: string;
   /**
-   * The carrier's text, escaped; undefined when it sent none. It is shown as it is, for it is what was asked for, and may hold the SIM's own
-   * number: it belongs on the terminal of who asked, never in a log.
+   * The carrier's text, escaped; undefined when it sent none. It is shown as it is, for it is what
+   * was asked for, and may hold the SIM's own number: it belongs on the terminal of who asked,
+   * never in a log.
    */
   text?: string;
 }
@@ -31,7 +32,11 @@ const meanings: readonly string[] = [
 const answerMs = 30_000;
 
 /** Asks the carrier. Throws {@link OperatorError} when the modem or the network does not answer. */
-export async function askCarrier(modem: Modem, code: string, signal: AbortSignal): Promise<UssdAnswer> {
+export async function askCarrier(
+  modem: Modem,
+  code: string,
+  signal: AbortSignal,
+): Promise<UssdAnswer> {
   const set = await modem.bear(() => characterSet(modem));
   const requests = encodeUssd(code, set, modem.profile.name);
   const reply = await requestUssd(modem, requests, answerMs, signal).catch((error: unknown) => {

@@ -1,3 +1,10 @@
+/**
+ * The public and the admin listener: HTTP in, HTTP out.
+ * Knows nothing of: modems, AT and the tty.
+ * Way: request → its caller authenticates and reads → dispatch → the verdict as an answer of the
+ * contract.
+ */
+
 import type { RequestListener } from 'node:http';
 import Koa from 'koa';
 import Router from 'koa-router';
@@ -15,7 +22,10 @@ export interface AppOptions extends SendRouteOptions {
   callers: readonly Caller[];
   /** Whether a message could be sent now. */
   isReady: () => boolean;
-  /** IP addresses and CIDR ranges of the proxies whose `X-Forwarded-For` is believed, for the log; default: none. */
+  /**
+   * IP addresses and CIDR ranges of the proxies whose `X-Forwarded-For` is believed, for the log;
+   * default: none.
+   */
   trustedProxies?: readonly string[];
 }
 
@@ -41,7 +51,12 @@ export function createApp(options: AppOptions): RequestListener {
 }
 
 /** The admin listener, for this machine only: `/`, `/livez` and `/readyz`, all read-only. */
-export function createAdminApp({ isReady, snapshot, metrics, log }: AdminAppOptions): RequestListener {
+export function createAdminApp({
+  isReady,
+  snapshot,
+  metrics,
+  log,
+}: AdminAppOptions): RequestListener {
   const router = newRouter();
   addStatusPage(router, snapshot);
   if (metrics) router.get('/metrics', metrics);
@@ -54,7 +69,9 @@ function newRouter(): Router<RequestState> {
   return new Router<RequestState>({ sensitive: true });
 }
 
-/** Middleware in order: the error exit, `guards`, the routes, and the refusal of what has no route. */
+/**
+ * Middleware in order: the error exit, `guards`, the routes, and the refusal of what has no route.
+ */
 function toListener(
   log: Logger,
   clientAddressOf: ClientAddressOf,
@@ -67,7 +84,8 @@ function toListener(
   for (const guard of guards) app.use(guard);
   app.use(router.routes());
   app.use(refuseUnrouted(log));
-  // Here Koa reports a caller who hung up under its answer, which is no error of ours, and what escaped the exit.
+  // Here Koa reports a caller who hung up under its answer, which is no error of ours, and what
+  // escaped the exit.
   app.on('error', (error: NodeJS.ErrnoException) => {
     const callerLeft = error.code === 'ECONNRESET' || error.code === 'EPIPE';
     log.log(callerLeft ? 'debug' : 'error', 'response failed', { event: 'response_failed', error });
@@ -76,13 +94,21 @@ function toListener(
   return (req, res) => void handle(req, res);
 }
 
-/** 404, or 405 when only the method is wrong: OPTIONS too, for a 200 would tell Auth0 that a message was sent. */
+/**
+ * 404, or 405 when only the method is wrong: OPTIONS too, for a 200 would tell Auth0 that a message
+ * was sent.
+ */
 function refuseUnrouted(log: Logger): Koa.Middleware<RequestState> {
   return (ctx) => {
     const matched: readonly { methods: string[] }[] = ctx.matched ?? [];
     const allowed = [...new Set(matched.flatMap((layer) => layer.methods))];
     const code = allowed.length > 0 ? 'method_not_allowed' : 'not_found';
-    log.debug('refused a request', { event: 'request_refused', id: ctx.state.id, method: ctx.method, code });
+    log.debug('refused a request', {
+      event: 'request_refused',
+      id: ctx.state.id,
+      method: ctx.method,
+      code,
+    });
     if (allowed.length > 0) ctx.set('Allow', allowed.join(', '));
     throw new SendError(code);
   };

@@ -34,18 +34,29 @@ export interface BearerOptions {
   refusals: LimitedLog;
   /** Wall-clock milliseconds for {@link BearerVerifier.lastUse}. */
   wallNow?: () => number;
-  /** While the wall clock has leapt ahead and nothing says that this is right: where it would be without. Default: it never has. */
+  /**
+   * While the wall clock has leapt ahead and nothing says that this is right: where it would be
+   * without. Default: it never has.
+   */
   beforeLeap?: () => number | undefined;
 }
 
 /**
- * Judges the value of an `Authorization` header (RFC 6750 2.1): a JWT (RFC 7519), HS256 and nothing else, with our `sub` and
- * `aud`; `exp` and `nbf` count when present. Rejects with a `SendError` of code `token_missing`, `token_invalid` or
- * `token_expired`. `requestId` ties the log line to the answer; `client` is the address that the line names.
+ * Judges the value of an `Authorization` header (RFC 6750 2.1): a JWT (RFC 7519), HS256 and nothing
+ * else, with our `sub` and `aud`; `exp` and `nbf` count when present. Rejects with a `SendError` of
+ * code `token_missing`, `token_invalid` or `token_expired`. `requestId` ties the log line to the
+ * answer; `client` is the address that the line names.
  */
-export type VerifyBearer = (authorization: string, requestId: string, client?: string) => Promise<Caller>;
+export type VerifyBearer = (
+  authorization: string,
+  requestId: string,
+  client?: string,
+) => Promise<Caller>;
 
-/** When a token was last taken by each secret, wall-clock milliseconds; absent if none was since the daemon learnt of the secret. */
+/**
+ * When a token was last taken by each secret, wall-clock milliseconds; absent if none was since the
+ * daemon learnt of the secret.
+ */
 export interface SecretUse {
   current?: number;
   previous?: number;
@@ -54,8 +65,9 @@ export interface SecretUse {
 /** A {@link VerifyBearer} whose secrets can be rotated while it is in use. */
 export interface BearerVerifier extends VerifyBearer {
   /**
-   * Judges by these from when it resolves; until then, and for tokens already being judged, by what was before. A secret that is in
-   * both keeps its last use, in whichever place it stands. Rejects, changing nothing, if a secret is no key.
+   * Judges by these from when it resolves; until then, and for tokens already being judged, by what
+   * was before. A secret that is in both keeps its last use, in whichever place it stands. Rejects,
+   * changing nothing, if a secret is no key.
    */
   replace(secrets: BearerSecrets, expected: ExpectedClaims): Promise<void>;
   lastUse(): SecretUse;
@@ -84,7 +96,8 @@ export async function createBearerVerifier(options: BearerOptions): Promise<Bear
     const about = { event: 'token_refused', id: requestId, client };
     const token = /^bearer +(?<token>\S.*)$/i.exec(authorization)?.groups?.token;
     if (token === undefined) {
-      const message = 'refused a request without a token: does the proxy pass the Authorization header on?';
+      const message =
+        'refused a request without a token: does the proxy pass the Authorization header on?';
       refusals.warn(message, { ...about, code: 'token_missing' });
       throw new SendError('token_missing', {
         detail: 'send the header "Authorization: Bearer …" with a JWT',
@@ -100,7 +113,12 @@ export async function createBearerVerifier(options: BearerOptions): Promise<Bear
     } catch (error) {
       const claims = claimsOf(token);
       const { code, check, reason, detail } = explain(error, claims, expected);
-      refusals.warn(`refused a token: ${reason}`, { ...about, code, check, claims: shownClaims(claims) });
+      refusals.warn(`refused a token: ${reason}`, {
+        ...about,
+        code,
+        check,
+        claims: shownClaims(claims),
+      });
       throw new SendError(code, { detail, cause: error });
     }
     return { sub: expected.subject };
@@ -111,7 +129,10 @@ export async function createBearerVerifier(options: BearerOptions): Promise<Bear
     },
     lastUse: (): SecretUse => {
       const [current, previous] = rules.secrets.map(({ lastUsedMs }) => lastUsedMs);
-      return { ...(current !== undefined && { current }), ...(previous !== undefined && { previous }) };
+      return {
+        ...(current !== undefined && { current }),
+        ...(previous !== undefined && { previous }),
+      };
     },
   });
 }
@@ -141,7 +162,10 @@ async function toRules(
   };
 }
 
-/** The secret that signed it. Only a signature that does not match is a reason to try the next; a matching one settles which it was. */
+/**
+ * The secret that signed it. Only a signature that does not match is a reason to try the next; a
+ * matching one settles which it was.
+ */
 async function verifyWithAny(
   secrets: readonly Secret[],
   token: string,
@@ -163,7 +187,9 @@ async function verifyWithAny(
 /** Whether another time of day might judge otherwise. */
 function isAboutTime(error: unknown): boolean {
   if (error instanceof errors.JWTExpired) return true;
-  return error instanceof errors.JWTClaimValidationFailed && ['exp', 'nbf', 'iat'].includes(error.claim);
+  return (
+    error instanceof errors.JWTClaimValidationFailed && ['exp', 'nbf', 'iat'].includes(error.claim)
+  );
 }
 
 interface Refusal {
@@ -177,7 +203,8 @@ interface Refusal {
 
 function explain(error: unknown, claims: JWTPayload, expected: BearerOptions['expected']): Refusal {
   if (error instanceof errors.JWTExpired) {
-    const what = error.claim === 'iat' ? `iat is older than ${expected.maxTokenAgeS} s` : 'exp is past';
+    const what =
+      error.claim === 'iat' ? `iat is older than ${expected.maxTokenAgeS} s` : 'exp is past';
     const reason = `${what} (${shown(claims, error.claim)}); do the clocks agree?`;
     return { code: 'token_expired', check: error.claim, reason, detail: what };
   }
@@ -187,10 +214,18 @@ function explain(error: unknown, claims: JWTPayload, expected: BearerOptions['ex
       ['sub', expected.subject],
       ['aud', expected.audience],
     ]).get(claim);
-    const is = error.reason === 'missing' ? `${claim} is missing` : `${claim} is ${shown(claims, claim)}`;
+    const is =
+      error.reason === 'missing' ? `${claim} is missing` : `${claim} is ${shown(claims, claim)}`;
     const reason =
-      wanted === undefined ? `${is}: ${error.message}` : `${is}, expected ${JSON.stringify(wanted)}`;
-    return { code: 'token_invalid', check: claim, reason, detail: `the claim ${claim} is not as expected` };
+      wanted === undefined
+        ? `${is}: ${error.message}`
+        : `${is}, expected ${JSON.stringify(wanted)}`;
+    return {
+      code: 'token_invalid',
+      check: claim,
+      reason,
+      detail: `the claim ${claim} is not as expected`,
+    };
   }
   if (error instanceof errors.JWSSignatureVerificationFailed) {
     const detail = 'the signature does not match';
@@ -229,8 +264,8 @@ function shownClaims(claims: JWTPayload): Record<string, string> {
 const times: ReadonlySet<string> = new Set(['exp', 'nbf', 'iat']);
 
 /**
- * At most 128 characters of what a stranger wrote, through the one door for foreign words. Lists are shown one level deep: `JSON.stringify` recurses,
- * and a deep one ends it.
+ * At most 128 characters of what a stranger wrote, through the one door for foreign words. Lists
+ * are shown one level deep: `JSON.stringify` recurses, and a deep one ends it.
  */
 function shown(claims: JWTPayload, name: string): string {
   const claim = claims[name];
@@ -251,5 +286,7 @@ function shownScalar(value: unknown): string {
   if (Array.isArray(value)) return '[…]';
   if (typeof value === 'object' && value !== null) return '{…}';
   // Masked before it is quoted: the escapes of JSON are digits too.
-  return JSON.stringify(typeof value === 'string' ? foreignWords(value, 128) : value) ?? 'undefined';
+  return (
+    JSON.stringify(typeof value === 'string' ? foreignWords(value, 128) : value) ?? 'undefined'
+  );
 }

@@ -8,8 +8,8 @@ export class CallerLeft extends Error {
 }
 
 /**
- * A body as JSON (RFC 8259) in UTF-8, whatever its content type says: Auth0's own samples name none.
- * Names that stand twice in an object and deep nesting are refused (see {@link parseJson}).
+ * A body as JSON (RFC 8259) in UTF-8, whatever its content type says: Auth0's own samples name
+ * none. Names that stand twice in an object and deep nesting are refused (see {@link parseJson}).
  * @throws SendError `body_invalid`
  */
 export function parseBody(octets: Uint8Array): unknown {
@@ -29,15 +29,18 @@ function whatIsWrong(error: unknown): string {
 }
 
 /**
- * Reads a body of at most `maxOctets` octets. Rejects with a `SendError` of code `body_too_large` (and
- * reads no further) or `body_invalid` (it is compressed), or with {@link CallerLeft}.
+ * Reads a body of at most `maxOctets` octets. Rejects with a `SendError` of code `body_too_large`
+ * (and reads no further) or `body_invalid` (it is compressed), or with {@link CallerLeft}.
  */
 export async function readOctets(req: IncomingMessage, maxOctets: number): Promise<Buffer> {
   const encoding = req.headers['content-encoding'] ?? 'identity';
   if (encoding.trim().toLowerCase() !== 'identity') {
-    throw new SendError('body_invalid', { detail: 'the body must not be compressed (Content-Encoding)' });
+    throw new SendError('body_invalid', {
+      detail: 'the body must not be compressed (Content-Encoding)',
+    });
   }
-  const tooLarge = () => new SendError('body_too_large', { detail: `the body may have ${maxOctets} octets` });
+  const tooLarge = () =>
+    new SendError('body_too_large', { detail: `the body may have ${maxOctets} octets` });
   if (Number(req.headers['content-length'] ?? 0) > maxOctets) throw tooLarge();
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
@@ -52,15 +55,17 @@ export async function readOctets(req: IncomingMessage, maxOctets: number): Promi
       if (length > maxOctets) settle(() => reject(tooLarge()));
     };
     const onEnd = () => settle(() => resolve(Buffer.concat(chunks)));
-    const onGone = () => settle(() => reject(new CallerLeft('the caller left while it sent its request')));
+    const onGone = () =>
+      settle(() => reject(new CallerLeft('the caller left while it sent its request')));
     req.on('data', onData).on('end', onEnd).on('error', onGone).on('close', onGone);
     if (req.destroyed) onGone();
   });
 }
 
 /**
- * Lets the rest of a refused body pass, at most `maxOctets` of it, and resolves. Who closes while octets come in resets
- * the connection, and then the caller may lose the answer that says why (RFC 9112 9.6).
+ * Lets the rest of a refused body pass, at most `maxOctets` of it, and resolves. Who closes while
+ * octets come in resets the connection, and then the caller may lose the answer that says why (RFC
+ * 9112 9.6).
  */
 export function discardRest(req: IncomingMessage, maxOctets: number): Promise<void> {
   return new Promise((resolve) => {

@@ -9,7 +9,10 @@ export interface ConnectionLimits {
   maxPipelined: number;
   /** Milliseconds for a caller to read an answer; ours have a few hundred octets. */
   readTimeoutMs: number;
-  /** Milliseconds that a request may still come in when it is answered already, as a refused one's body. */
+  /**
+   * Milliseconds that a request may still come in when it is answered already, as a refused one's
+   * body.
+   */
   lingerMs: number;
   /** Milliseconds between two looks for such that do not read, or do not end. */
   checkIntervalMs: number;
@@ -18,26 +21,32 @@ export interface ConnectionLimits {
 interface Connection {
   /** In the order of the requests, answered ones before those that are not. */
   exchanges: ServerResponse[];
-  /** `performance.now()` of the look since which octets have been waiting for the caller to read. */
+  /**
+   * `performance.now()` of the look since which octets have been waiting for the caller to read.
+   */
   unreadSince: number | undefined;
   /** The same since which nothing but the rest of an answered request is awaited. */
   unendedSince: number | undefined;
 }
 
 /**
- * Which requests are under way on which connection. HTTP/1.1 callers may pipeline (RFC 9112 9.3.2), so several can be, and
- * an answer that overtakes another would be taken for it: a 400 for the second request, read as the first's, would
- * deny a message that is being sent.
+ * Which requests are under way on which connection. HTTP/1.1 callers may pipeline (RFC 9112 9.3.2),
+ * so several can be, and an answer that overtakes another would be taken for it: a 400 for the
+ * second request, read as the first's, would deny a message that is being sent.
  *
- * It also bounds what those can take who send no request worth an answer. When all connections are taken, a new one takes the place
- * of another that is of less use (see {@link worthOf}); one that waits for an answer is never given up.
+ * It also bounds what those can take who send no request worth an answer. When all connections are
+ * taken, a new one takes the place of another that is of less use (see {@link worthOf}); one that
+ * waits for an answer is never given up.
  */
 export class Connections {
   /** The one whose last request, or whose coming, is longest ago is first. */
   readonly #connections = new Map<Duplex, Connection>();
   readonly #limits: ConnectionLimits;
 
-  /** `onFull` is called whenever a connection had to be given up, or a new one refused, because there were too many. */
+  /**
+   * `onFull` is called whenever a connection had to be given up, or a new one refused, because
+   * there were too many.
+   */
   constructor(server: Server, limits: ConnectionLimits, onFull: () => void) {
     this.#limits = limits;
     server.on('connection', (socket) => {
@@ -48,8 +57,13 @@ export class Connections {
           return;
         }
       }
-      this.#connections.set(socket, { exchanges: [], unreadSince: undefined, unendedSince: undefined });
-      // Each waiting request listens to its socket; how many may be pipelined is not for Node's leak warning to say.
+      this.#connections.set(socket, {
+        exchanges: [],
+        unreadSince: undefined,
+        unendedSince: undefined,
+      });
+      // Each waiting request listens to its socket; how many may be pipelined is not for Node's
+      // leak warning to say.
       socket.setMaxListeners(0);
       socket.once('close', () => this.#connections.delete(socket));
     });
@@ -59,9 +73,9 @@ export class Connections {
   }
 
   /**
-   * To be called for each request before it is handled. False when it is not to be handled: there are so many on its connection that
-   * this was ended, or one before it has an answer that ends the connection (RFC 9112 9.6), so that a message would be sent and
-   * its caller never hear of it.
+   * To be called for each request before it is handled. False when it is not to be handled: there
+   * are so many on its connection that this was ended, or one before it has an answer that ends the
+   * connection (RFC 9112 9.6), so that a message would be sent and its caller never hear of it.
    */
   began(res: ServerResponse): boolean {
     const { socket } = res.req;
@@ -86,8 +100,9 @@ export class Connections {
   }
 
   /**
-   * Ends a connection whose last request is broken. True if nothing else is due on it, so that the caller of this can
-   * still answer that request; else the answers to the whole requests before it go out, and then it ends.
+   * Ends a connection whose last request is broken. True if nothing else is due on it, so that the
+   * caller of this can still answer that request; else the answers to the whole requests before it
+   * go out, and then it ends.
    */
   closeBroken(socket: Duplex): boolean {
     const underWay = this.#underWay(socket);
@@ -132,12 +147,18 @@ export class Connections {
     return true;
   }
 
-  /** Node has no bound for answers that nobody reads, and a long one for what is answered and never ends. */
+  /**
+   * Node has no bound for answers that nobody reads, and a long one for what is answered and never
+   * ends.
+   */
   #look(): void {
     const now = performance.now();
     for (const [socket, connection] of this.#connections) {
-      connection.unreadSince = socket.writableLength === 0 ? undefined : (connection.unreadSince ?? now);
-      connection.unendedSince = isUnended(connection) ? (connection.unendedSince ?? now) : undefined;
+      connection.unreadSince =
+        socket.writableLength === 0 ? undefined : (connection.unreadSince ?? now);
+      connection.unendedSince = isUnended(connection)
+        ? (connection.unendedSince ?? now)
+        : undefined;
       const { unreadSince = now, unendedSince = now } = connection;
       const { readTimeoutMs, lingerMs } = this.#limits;
       if (now - unendedSince >= lingerMs || now - unreadSince >= readTimeoutMs) socket.destroy();
@@ -147,7 +168,10 @@ export class Connections {
 
 /** What a connection is good for, the least first. */
 const worths = {
-  /** All was answered, and it neither reads the answer nor ends its request: nothing of use can come. */
+  /**
+   * All was answered, and it neither reads the answer nor ends its request: nothing of use can
+   * come.
+   */
   none: 0,
   /** Has sent no whole header yet. */
   unknown: 1,
@@ -157,7 +181,10 @@ const worths = {
   busy: 3,
 } as const;
 
-/** What a connection is good for: a caller who has sent a request worth an answer comes before all who have not. */
+/**
+ * What a connection is good for: a caller who has sent a request worth an answer comes before all
+ * who have not.
+ */
 function worthOf(socket: Duplex, connection: Connection): number {
   if (connection.exchanges.some((res) => !res.headersSent)) return worths.busy;
   if (isUnended(connection) || connection.unreadSince !== undefined || socket.writableEnded)
@@ -166,14 +193,17 @@ function worthOf(socket: Duplex, connection: Connection): number {
 }
 
 /**
- * Whether all of its requests have their answer, and one is not whole yet. An answer of ours goes out as one with its header, also where the
- * connection is kept open for the rest of the request.
+ * Whether all of its requests have their answer, and one is not whole yet. An answer of ours goes
+ * out as one with its header, also where the connection is kept open for the rest of the request.
  */
 function isUnended({ exchanges }: Connection): boolean {
   return exchanges.every((res) => res.headersSent) && exchanges.some((res) => !res.req.complete);
 }
 
-/** Answers go out in order, so only the first can be done; looking at all for each request would make pipelining cost its square. */
+/**
+ * Answers go out in order, so only the first can be done; looking at all for each request would
+ * make pipelining cost its square.
+ */
 function dropAnswered(exchanges: ServerResponse[]): void {
   let done = 0;
   while (done < exchanges.length && !isUnderWay(exchanges[done]!)) done++;

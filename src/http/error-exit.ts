@@ -86,7 +86,10 @@ async function closeWith(
   ctx.res.end();
 }
 
-/** Whether so much of the body may be still to come that a refusal is not worth reading it: Node would, to the end. */
+/**
+ * Whether so much of the body may be still to come that a refusal is not worth reading it: Node
+ * would, to the end.
+ */
 function isLongRest({ complete, headers }: IncomingMessage): boolean {
   const isChunked = headers['transfer-encoding'] !== undefined;
   return !complete && (isChunked || Number(headers['content-length'] ?? 0) > restOctets);

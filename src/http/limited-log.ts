@@ -3,8 +3,8 @@ import type { Logger } from 'winston';
 const windowMs = 60_000;
 
 /**
- * A log for what anyone on the network can cause: at most `perMinute` warnings a minute; the first of a later minute is preceded
- * by one line that says how many were left out.
+ * A log for what anyone on the network can cause: at most `perMinute` warnings a minute; the first
+ * of a later minute is preceded by one line that says how many were left out.
  */
 export class LimitedLog {
   readonly #log: Logger;

@@ -4,8 +4,9 @@ const preference = new RegExp(
 );
 
 /**
- * The seconds of `wait` in a `Prefer` header (RFC 7240 2 and 4.3): how long the caller is willing to wait. Several headers
- * come joined by commas. Only the first `wait` counts, and one that is no number is as none.
+ * The seconds of `wait` in a `Prefer` header (RFC 7240 2 and 4.3): how long the caller is willing
+ * to wait. Several headers come joined by commas. Only the first `wait` counts, and one that is no
+ * number is as none.
  */
 export function preferredWaitS(prefer: string): number | undefined {
   // Commas within quotes do not separate.

@@ -4,7 +4,10 @@ import { asItMayLeave } from '../words/foreign.js';
 import type { Answer } from './callers/caller.js';
 
 interface ProblemKind {
-  /** The HTTP status (RFC 9110 15, RFC 6585 5). Auth0 shows its operator nothing else, so each means one thing. */
+  /**
+   * The HTTP status (RFC 9110 15, RFC 6585 5). Auth0 shows its operator nothing else, so each means
+   * one thing.
+   */
   status: number;
   title: string;
   /** `Retry-After` in seconds when the error knows no better; every 503 has one. */
@@ -14,7 +17,10 @@ interface ProblemKind {
 /** THE table: the answer to each code. */
 export const problems: Readonly<Record<SendErrorCode, ProblemKind>> = {
   body_invalid: { status: 400, title: 'The body of the request is not what was agreed' },
-  recipient_invalid: { status: 400, title: 'The recipient is not an international telephone number' },
+  recipient_invalid: {
+    status: 400,
+    title: 'The recipient is not an international telephone number',
+  },
   text_too_long: { status: 400, title: 'The text needs more segments than are allowed' },
   request_malformed: { status: 400, title: 'The request is not proper HTTP' },
   token_missing: { status: 401, title: 'There is no bearer token' },
@@ -24,10 +30,16 @@ export const problems: Readonly<Record<SendErrorCode, ProblemKind>> = {
   not_found: { status: 404, title: 'There is nothing at this path' },
   method_not_allowed: { status: 405, title: 'This path does not take this method' },
   request_timeout: { status: 408, title: 'The request took too long to arrive' },
-  superseded: { status: 409, title: 'A newer message to the same recipient took the place of this one' },
+  superseded: {
+    status: 409,
+    title: 'A newer message to the same recipient took the place of this one',
+  },
   body_too_large: { status: 413, title: 'The body of the request is too large' },
   expectation_failed: { status: 417, title: 'The expectation cannot be met' },
-  idempotency_key_reused: { status: 422, title: 'The idempotency key was used for another request' },
+  idempotency_key_reused: {
+    status: 422,
+    title: 'The idempotency key was used for another request',
+  },
   rate_limited: { status: 429, title: 'A limit on how often is reached', retryAfterS: 60 },
   headers_too_large: { status: 431, title: 'The header of the request is too large' },
   internal: { status: 500, title: 'An error within simgate' },
@@ -35,7 +47,11 @@ export const problems: Readonly<Record<SendErrorCode, ProblemKind>> = {
   partly_submitted: { status: 502, title: 'Only a part of the message was submitted' },
   no_modem_ready: { status: 503, title: 'No modem is ready', retryAfterS: 10 },
   queue_full: { status: 503, title: 'Too many messages are waiting', retryAfterS: 5 },
-  deadline_unreachable: { status: 503, title: 'The message cannot be sent in time', retryAfterS: 5 },
+  deadline_unreachable: {
+    status: 503,
+    title: 'The message cannot be sent in time',
+    retryAfterS: 5,
+  },
   sim_cap_reached: {
     status: 503,
     title: 'The cap on what the SIM may send is reached',
@@ -50,7 +66,9 @@ export const problems: Readonly<Record<SendErrorCode, ProblemKind>> = {
   outcome_unknown: { status: 504, title: 'It is not known whether the network took the message' },
 };
 
-/** The answer to `error` as problem details (RFC 9457). `id` is that of the request, as in the log. */
+/**
+ * The answer to `error` as problem details (RFC 9457). `id` is that of the request, as in the log.
+ */
 export function toProblemAnswer(error: SendError, id: string): Answer {
   const { status, title, retryAfterS } = problems[error.code];
   const silent = error.code === 'internal';
@@ -70,7 +88,8 @@ export function toProblemAnswer(error: SendError, id: string): Answer {
     'Cache-Control': 'no-store',
   };
   if (status === 401) headers['WWW-Authenticate'] = challenge(error.code, title);
-  if (status === 503 || status === 429) headers['Retry-After'] = retryAfter(error, retryAfterS ?? 1);
+  if (status === 503 || status === 429)
+    headers['Retry-After'] = retryAfter(error, retryAfterS ?? 1);
   return { status, headers, body };
 }
 
@@ -81,7 +100,10 @@ export function toRawAnswer({ status, headers, body }: Answer): string {
   return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines.join('')}\r\n${body}`;
 }
 
-/** Anything thrown as a `SendError`: what is none is a bug, and then nobody knows what became of the message. */
+/**
+ * Anything thrown as a `SendError`: what is none is a bug, and then nobody knows what became of the
+ * message.
+ */
 export function toSendError(error: unknown): SendError {
   return error instanceof SendError
     ? error
@@ -90,11 +112,14 @@ export function toSendError(error: unknown): SendError {
 
 /** RFC 6750 3: no error code where there was no token at all. */
 function challenge(code: SendErrorCode, title: string): string {
-  const reason = code === 'token_missing' ? '' : `, error="invalid_token", error_description="${title}"`;
+  const reason =
+    code === 'token_missing' ? '' : `, error="invalid_token", error_description="${title}"`;
   return `Bearer realm="simgate"${reason}`;
 }
 
 /** Whole seconds, rounded up, so that nobody comes too early (RFC 9110 10.2.3). */
 function retryAfter({ retryAfterMs }: SendError, otherwiseS: number): string {
-  return String(retryAfterMs === undefined ? otherwiseS : Math.max(1, Math.ceil(retryAfterMs / 1000)));
+  return String(
+    retryAfterMs === undefined ? otherwiseS : Math.max(1, Math.ceil(retryAfterMs / 1000)),
+  );
 }

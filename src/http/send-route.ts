@@ -45,12 +45,14 @@ export function sendRoute(caller: Caller, options: SendRouteOptions): Koa.Middle
     const { id, receivedAt } = ctx.state;
     ctx.state.toAnswer = (error) => caller.failed(error, id);
     refuseIfUnable(options, ctx.state);
-    const proven = caller.provenBy === 'headers' ? await authenticate(caller, ctx, undefined) : undefined;
+    const proven =
+      caller.provenBy === 'headers' ? await authenticate(caller, ctx, undefined) : undefined;
     const deadlineAt = receivedAt + deadlineMs(ctx, caller.longestWaitMs);
     const { socket } = ctx.req;
     const left = new AbortController();
     const leave = () => left.abort();
-    // The socket's `close`, not the response's: a pipelined response that waits for its turn has no socket to hear of.
+    // The socket's `close`, not the response's: a pipelined response that waits for its turn has no
+    // socket to hear of.
     socket.once('close', leave);
     const outcome: Outcome = { id, receivedAt, callerLeft: left.signal };
     try {
@@ -77,11 +79,18 @@ function authenticate(
   ctx: Koa.ParameterizedContext<RequestState>,
   body: Uint8Array | undefined,
 ): Promise<string> {
-  const request: CallerRequest = { headers: ctx.req.headers, id: ctx.state.id, client: ctx.state.client };
+  const request: CallerRequest = {
+    headers: ctx.req.headers,
+    id: ctx.state.id,
+    client: ctx.state.client,
+  };
   return caller.authenticate(request, body);
 }
 
-/** The body as a string, since for an object Koa loads the whole of undici to see whether it is a Response. */
+/**
+ * The body as a string, since for an object Koa loads the whole of undici to see whether it is a
+ * Response.
+ */
 function write(ctx: Koa.Context, { status, headers, body }: Answer): void {
   ctx.status = status;
   ctx.set(headers);
@@ -96,7 +105,10 @@ function toMessage({ recipient, ...read }: ReadMessage, id: string, caller: stri
   return { id, caller, recipient: reading.number, ...read };
 }
 
-/** Before the token is looked at: with a clock that is not set, every token would look expired or too young. */
+/**
+ * Before the token is looked at: with a clock that is not set, every token would look expired or
+ * too young.
+ */
 function refuseIfUnable(
   { isShuttingDown, clockIsSet, refusals }: SendRouteOptions,
   { id, client }: RequestState,
@@ -114,7 +126,10 @@ function refuseIfUnable(
   throw new SendError(code, { detail });
 }
 
-/** For any caller, a stranger too: what the operator has to do is in the log and in `simgate doctor`. */
+/**
+ * For any caller, a stranger too: what the operator has to do is in the log and in `simgate
+ * doctor`.
+ */
 const inabilities = {
   shutting_down: 'the gateway is stopping',
   clock_unset: 'the clock of the gateway is not set yet, so no token can be judged',
@@ -151,7 +166,12 @@ function logSuccess(log: Logger, outcome: Outcome, result: SendResult): void {
 }
 
 function logFailure(log: Logger, outcome: Outcome, error: SendError): void {
-  const { segments, modem, waitedMs, tookMs = performance.now() - outcome.receivedAt } = error.progress;
+  const {
+    segments,
+    modem,
+    waitedMs,
+    tookMs = performance.now() - outcome.receivedAt,
+  } = error.progress;
   log.warn('message not sent', {
     ...commonFields(outcome),
     segments,

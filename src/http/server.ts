@@ -22,7 +22,10 @@ export interface ServerLimits extends ConnectionLimits {
   headersTimeoutMs: number;
   /** Milliseconds for a whole request. */
   requestTimeoutMs: number;
-  /** Milliseconds an idle connection is kept: longer than nginx (60 s) and Caddy (120 s) reuse theirs. */
+  /**
+   * Milliseconds an idle connection is kept: longer than nginx (60 s) and Caddy (120 s) reuse
+   * theirs.
+   */
   keepAliveTimeoutMs: number;
   /** Octets of a request's header. */
   maxHeaderOctets: number;
@@ -65,15 +68,16 @@ export interface HttpServer {
   /** Binds the address; rejects with an `Error` that says why it cannot. */
   listen(): Promise<AddressInfo>;
   /**
-   * Takes no new connection, lets requests under way be answered for at most `graceMs` milliseconds, then cuts what is left.
-   * May be called more than once.
+   * Takes no new connection, lets requests under way be answered for at most `graceMs`
+   * milliseconds, then cuts what is left. May be called more than once.
    */
   close(graceMs: number): Promise<void>;
 }
 
 /**
- * Node's HTTP server with bounds, and with problem details (RFC 9457) where Node would answer by itself: broken requests
- * (400), late ones (408), headers too large (431), expectations (417), CONNECT (405).
+ * Node's HTTP server with bounds, and with problem details (RFC 9457) where Node would answer by
+ * itself: broken requests (400), late ones (408), headers too large (431), expectations (417),
+ * CONNECT (405).
  */
 export function createServer({ handler, listen, log, limits }: ServerOptions): HttpServer {
   const bounds = { ...defaultLimits, ...limits };
@@ -105,7 +109,9 @@ export function createServer({ handler, listen, log, limits }: ServerOptions): H
   return {
     listen: async () => {
       const address = await bind(server, listen);
-      server.on('error', (error) => log.error('listener failed', { event: 'listener_failed', error }));
+      server.on('error', (error) =>
+        log.error('listener failed', { event: 'listener_failed', error }),
+      );
       return address;
     },
     close: (graceMs) => {
@@ -169,7 +175,8 @@ function closeGracefully(server: Server, connections: Connections, graceMs: numb
 /** An answer through Node's response object, where Koa has no part in it. */
 function refuse(res: ServerResponse, code: SendErrorCode, log: Logger): void {
   const { status, headers, body } = newAnswer(code, log);
-  // Not with the others: what stands behind this request is not to be handled, and by this it is known.
+  // Not with the others: what stands behind this request is not to be handled, and by this it is
+  // known.
   res.setHeader('Connection', 'close').writeHead(status, headers);
   res.end(body);
 }
@@ -180,31 +187,56 @@ function newAnswer(code: SendErrorCode, log: Logger): Answer {
   return toProblemAnswer(new SendError(code), id);
 }
 
-/** The ways in which Node's timers and parser give up on a connection; any other is a request that is no HTTP. */
+/**
+ * The ways in which Node's timers and parser give up on a connection; any other is a request that
+ * is no HTTP.
+ */
 const codeOf = new Map<string | undefined, SendErrorCode>([
   ['ERR_HTTP_REQUEST_TIMEOUT', 'request_timeout'],
   ['HPE_HEADER_OVERFLOW', 'headers_too_large'],
   ['HPE_CHUNK_EXTENSIONS_OVERFLOW', 'body_too_large'],
 ]);
 
-/** Where there is no response object: answers go onto the socket itself, once, and never between others. */
-function answerBelowHttp(server: Server, connections: Connections, lingerMs: number, log: Logger): void {
+/**
+ * Where there is no response object: answers go onto the socket itself, once, and never between
+ * others.
+ */
+function answerBelowHttp(
+  server: Server,
+  connections: Connections,
+  lingerMs: number,
+  log: Logger,
+): void {
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
-    // Not writable: it failed, or was answered, for Node reports a broken one again with each chunk that still comes in.
+    // Not writable: it failed, or was answered, for Node reports a broken one again with each chunk
+    // that still comes in.
     if (!socket.writable) return;
     if (connections.closeBroken(socket)) {
-      endWith(socket, toRawAnswer(newAnswer(codeOf.get(error.code) ?? 'request_malformed', log)), lingerMs);
+      endWith(
+        socket,
+        toRawAnswer(newAnswer(codeOf.get(error.code) ?? 'request_malformed', log)),
+        lingerMs,
+      );
     }
   });
   server.on('connect', (_req, socket: Duplex) => {
     // The parser is gone and with it whoever listened for errors.
-    socket.on('error', (error) => log.debug('connection failed', { event: 'connection_failed', error }));
+    socket.on('error', (error) =>
+      log.debug('connection failed', { event: 'connection_failed', error }),
+    );
     const { headers, ...answer } = newAnswer('method_not_allowed', log);
-    endWith(socket, toRawAnswer({ ...answer, headers: { ...headers, Allow: 'GET, HEAD, POST' } }), lingerMs);
+    endWith(
+      socket,
+      toRawAnswer({ ...answer, headers: { ...headers, Allow: 'GET, HEAD, POST' } }),
+      lingerMs,
+    );
   });
 }
 
-/** To destroy at once would reset the connection when more has come in, and the caller may lose the answer (RFC 9112 9.6). */
+/**
+ * To destroy at once would reset the connection when more has come in, and the caller may lose the
+ * answer (RFC 9112 9.6).
+ */
 function endWith(socket: Duplex, answer: string, lingerMs: number): void {
   const cut = setTimeout(() => socket.destroy(), lingerMs);
   socket.once('close', () => clearTimeout(cut));

@@ -5,7 +5,10 @@ import { SendError } from '../errors.js';
 import { asItMayLeave } from '../words/foreign.js';
 import type { RequestState } from './error-exit.js';
 
-/** `/livez`: this process answers. `/readyz`: 200 when a message could be sent now, else 503. No detail in either. */
+/**
+ * `/livez`: this process answers. `/readyz`: 200 when a message could be sent now, else 503. No
+ * detail in either.
+ */
 export function addHealthRoutes(router: Router<RequestState>, isReady: () => boolean): void {
   router.get('/livez', (ctx) => {
     ctx.body = 'alive\n';
@@ -26,8 +29,8 @@ export function addStatusPage(router: Router<RequestState>, snapshot: () => unkn
 }
 
 /**
- * A page on the web can have its own name resolve to 127.0.0.1 and so make a browser here ask us (DNS rebinding); what
- * it cannot do is send another Host than its own name.
+ * A page on the web can have its own name resolve to 127.0.0.1 and so make a browser here ask us
+ * (DNS rebinding); what it cannot do is send another Host than its own name.
  */
 export const requireLoopbackHost: Koa.Middleware<RequestState> = (ctx, next) => {
   const name = ctx
@@ -35,7 +38,9 @@ export const requireLoopbackHost: Koa.Middleware<RequestState> = (ctx, next) => 
     .replace(/:\d*$/, '')
     .replace(/^\[(.*)\]$/, '$1');
   if (!isLoopback(name.toLowerCase())) {
-    throw new SendError('request_malformed', { detail: 'Host must be localhost or a loopback address' });
+    throw new SendError('request_malformed', {
+      detail: 'Host must be localhost or a loopback address',
+    });
   }
   return next();
 };

@@ -1,6 +1,7 @@
 /**
- * What the journal keeps of a message. No text, no whole number, no token, no user agent and no address of a client (I6): a recipient
- * is its mask and keyed HMACs (`hmac-key.ts`). All times are wall-clock milliseconds since 1970 of a clock that never runs backwards.
+ * What the journal keeps of a message. No text, no whole number, no token, no user agent and no
+ * address of a client (I6): a recipient is its mask and keyed HMACs (`hmac-key.ts`). All times are
+ * wall-clock milliseconds since 1970 of a clock that never runs backwards.
  */
 
 import type { Submitted } from '../errors.js';
@@ -62,7 +63,10 @@ export interface Outcome {
 
 /** The outcome of a message that was started, or the whole of one that never was. */
 export interface EndedEntry extends MessageEntry {
-  /** True when {@link Journal.started} was called for it. Those that never started are refusals, and are bounded in number. */
+  /**
+   * True when {@link Journal.started} was called for it. Those that never started are refusals, and
+   * are bounded in number.
+   */
   wasStarted: boolean;
   modem?: string | undefined;
   sim?: JournalSim | undefined;
@@ -110,7 +114,10 @@ export interface RecentMessage {
   late?: LateOutcome;
 }
 
-/** A SIM as its caps count by it: its ICCID's HMAC, or the modem it was in when its ICCID could not be read. */
+/**
+ * A SIM as its caps count by it: its ICCID's HMAC, or the modem it was in when its ICCID could not
+ * be read.
+ */
 export type CountedSim = { simHmac: string } | { modem: string };
 
 /** What was, or may have been, submitted by a SIM. */
@@ -118,11 +125,17 @@ export interface SimUse {
   sim: CountedSim;
   /** Segments by the hour of the clock (UTC), which has its beginning in milliseconds. */
   hours: Map<number, number>;
-  /** The recipients' HMACs, each with the beginning of the newest hour in which a message went to it. */
+  /**
+   * The recipients' HMACs, each with the beginning of the newest hour in which a message went to
+   * it.
+   */
   recipients: Map<string, number>;
 }
 
-/** What earlier runs knew, and has to be known again after a restart. What this run writes is not among it. */
+/**
+ * What earlier runs knew, and has to be known again after a restart. What this run writes is not
+ * among it.
+ */
 export interface Recent {
   /** Newest first. */
   messages: RecentMessage[];
@@ -138,7 +151,10 @@ export interface LogFilter {
   /** HTTP status that the caller was told. */
   status?: number | undefined;
   code?: string | undefined;
-  /** Rows written or changed after the one with this `change`, in the order of their changes; without it, the newest by time. */
+  /**
+   * Rows written or changed after the one with this `change`, in the order of their changes;
+   * without it, the newest by time.
+   */
   afterChange?: number | undefined;
   /** 1–{@link maxLogRows}. */
   limit: number;
@@ -179,7 +195,9 @@ export interface JournalState {
   path: string;
   /** Entries lost since the start: the queue was full, or the store refused them. */
   droppedRows: number;
-  /** Refusals not written since the start, because they came faster than the journal takes refusals. */
+  /**
+   * Refusals not written since the start, because they came faster than the journal takes refusals.
+   */
   skippedRefusals: number;
   /** Entries that wait to be written. */
   pending: number;

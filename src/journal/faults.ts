@@ -1,6 +1,7 @@
 /**
- * What kinds of trouble a store may have. `corrupt`: the file is no sound database. `newer`: a later version of simgate made it.
- * `worker`: the thread ended or never began. `entry`: one entry could not be written, the store is well.
+ * What kinds of trouble a store may have. `corrupt`: the file is no sound database. `newer`: a
+ * later version of simgate made it. `worker`: the thread ended or never began. `entry`: one entry
+ * could not be written, the store is well.
  */
 export type FaultKind =
   | 'corrupt'
@@ -51,7 +52,9 @@ const kinds: ReadonlyMap<number, FaultKind> = new Map([
 
 /** Extended result codes of SQLite that say more than their low octet. */
 const extendedKinds: ReadonlyMap<number, FaultKind> = new Map([
-  [4874, 'full'], // SQLITE_IOERR_SHMSIZE: `-shm` cannot be made as large as it has to be, which only a lack of room forbids
+  // SQLITE_IOERR_SHMSIZE: `-shm` cannot be made as large as it has to be, which only a lack of room
+  // forbids.
+  [4874, 'full'],
 ]);
 
 /** Errors of the files beside SQLite's own work. */
@@ -64,7 +67,10 @@ const systemKinds: ReadonlyMap<unknown, FaultKind> = new Map([
   ['EIO', 'io'],
 ]);
 
-/** What a thrown value of the store means; `otherwise` is the kind of one with no code that is known. */
+/**
+ * What a thrown value of the store means; `otherwise` is the kind of one with no code that is
+ * known.
+ */
 export function faultOf(thrown: unknown, otherwise: FaultKind): Fault {
   if (thrown instanceof JournalFault) return { kind: thrown.kind, message: thrown.message };
   const message = thrown instanceof Error ? thrown.message : String(thrown);

@@ -1,7 +1,10 @@
 import { open, rename, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-/** Makes the file for its owner only; SQLite gives the `-wal` and `-shm` beside it the same mode. Rejects as open(2) fails. */
+/**
+ * Makes the file for its owner only; SQLite gives the `-wal` and `-shm` beside it the same mode.
+ * Rejects as open(2) fails.
+ */
 export async function makePrivate(file: string): Promise<void> {
   await open(file, 'a', 0o600).then((handle) => handle.close());
 }
@@ -17,8 +20,8 @@ export async function syncFolderOf(file: string): Promise<void> {
 }
 
 /**
- * Renames a database nobody has open, with what belongs to it, to `FILE.corrupt-<UTC stamp>`. The WAL goes first: were it left
- * behind beside a new file, it could be taken for that one's.
+ * Renames a database nobody has open, with what belongs to it, to `FILE.corrupt-<UTC stamp>`. The
+ * WAL goes first: were it left behind beside a new file, it could be taken for that one's.
  * @returns the new name
  */
 export async function setAside(file: string, at: Date): Promise<string> {
@@ -32,10 +35,16 @@ export async function setAside(file: string, at: Date): Promise<string> {
   return aside;
 }
 
-/** What SQLite makes beside a database at its opening (`-shm`, the head of `-wal`) has no room in less. */
+/**
+ * What SQLite makes beside a database at its opening (`-shm`, the head of `-wal`) has no room in
+ * less.
+ */
 const leastFreeOctets = 65_536;
 
-/** Whether the disk behind a file has no room, as its user has it, or no inode left. False where that cannot be told. */
+/**
+ * Whether the disk behind a file has no room, as its user has it, or no inode left. False where
+ * that cannot be told.
+ */
 export async function isFullBehind(file: string): Promise<boolean> {
   try {
     const { bavail, bsize, files, ffree } = await statfs(dirname(file));

@@ -2,9 +2,10 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { syncFolderOf } from './files.js';
 
 /**
- * Puts on the disk what was committed to a database: fdatasync(2) of its WAL, from outside of SQLite. A commit is either in the WAL, which
- * the flush takes whole, or was moved from there into the database by a checkpoint, which flushes both (`synchronous=NORMAL`). So only
- * who needs it pays for a flush, and nobody else's write waits behind it.
+ * Puts on the disk what was committed to a database: fdatasync(2) of its WAL, from outside of
+ * SQLite. A commit is either in the WAL, which the flush takes whole, or was moved from there into
+ * the database by a checkpoint, which flushes both (`synchronous=NORMAL`). So only who needs it
+ * pays for a flush, and nobody else's write waits behind it.
  */
 export class Flusher {
   readonly #wal: FileHandle;
@@ -17,7 +18,10 @@ export class Flusher {
     this.#wal = wal;
   }
 
-  /** For a database that is open and has a WAL; the names of both are on the disk when it resolves. Rejects as open(2) and fsync(2) fail. */
+  /**
+   * For a database that is open and has a WAL; the names of both are on the disk when it resolves.
+   * Rejects as open(2) and fsync(2) fail.
+   */
   static async open(file: string): Promise<Flusher> {
     const wal = await open(`${file}-wal`, 'r');
     try {
@@ -29,7 +33,10 @@ export class Flusher {
     return new Flusher(wal);
   }
 
-  /** Resolves when everything that was committed before the call is on the disk. Calls share a flush. Rejects as fdatasync(2) fails. */
+  /**
+   * Resolves when everything that was committed before the call is on the disk. Calls share a
+   * flush. Rejects as fdatasync(2) fails.
+   */
   flush(): Promise<void> {
     if (this.#next !== undefined) return this.#next;
     const next = this.#running.then(() => {

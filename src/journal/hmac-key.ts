@@ -8,7 +8,13 @@ export class HmacKeyError extends Error {
 }
 
 /** What an HMAC is of; the same text in two domains gives two HMACs that cannot be compared. */
-export type HmacDomain = 'recipient' | 'block' | 'client_ip' | 'sim' | 'idempotency_key' | 'request';
+export type HmacDomain =
+  | 'recipient'
+  | 'block'
+  | 'client_ip'
+  | 'sim'
+  | 'idempotency_key'
+  | 'request';
 
 /** 32 hex digits: HMAC-SHA-256 (RFC 2104, FIPS 180-4) truncated to 128 bits (RFC 2104 5). */
 export type Hmac = (domain: HmacDomain, text: string) => string;
@@ -18,15 +24,19 @@ const keyOctets = 32;
 const shownOctets = 16;
 
 /**
- * Reads the key, or makes it at the first start: 32 random octets, mode 0600, on the disk before it is used, and never half of it. Numbers
- * are few enough to be tried one by one, so who has this key can undo every HMAC of the journal; without it, the journal's rows
- * cannot be compared with new ones.
+ * Reads the key, or makes it at the first start: 32 random octets, mode 0600, on the disk before it
+ * is used, and never half of it. Numbers are few enough to be tried one by one, so who has this key
+ * can undo every HMAC of the journal; without it, the journal's rows cannot be compared with new
+ * ones.
  * @throws HmacKeyError naming the file and the way out
  */
 export async function openHmacKey(file: string): Promise<Hmac> {
   const key = (await read(file)) ?? (await make(file));
   return (domain, text) =>
-    createHmac('sha256', key).update(`${domain}\0${text}`, 'utf8').digest().toString('hex', 0, shownOctets);
+    createHmac('sha256', key)
+      .update(`${domain}\0${text}`, 'utf8')
+      .digest()
+      .toString('hex', 0, shownOctets);
 }
 
 async function read(file: string): Promise<Buffer | undefined> {

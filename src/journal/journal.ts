@@ -1,3 +1,10 @@
+/**
+ * What happened to each message, on the disk, and what a restart must know of it.
+ * Knows nothing of: HTTP, AT, and any text or number in clear (I6).
+ * Way: `started` and `ended` → the write queue → SQLite in a thread of its own; nothing it fails to
+ * do keeps a message from its modem.
+ */
+
 import type { Logger } from 'winston';
 import { counted } from '../words/counted.js';
 import type {
@@ -18,40 +25,55 @@ import { RefusalRate } from './refusal-rate.js';
 import type { Entry } from './wire.js';
 import { WriteQueue } from './write-queue.js';
 
-/** What happened to each message. It only listens: nothing it does or fails to do keeps a message from its modem. */
+/**
+ * What happened to each message. It only listens: nothing it does or fails to do keeps a message
+ * from its modem.
+ */
 export interface Journal {
   /**
-   * Resolves when the row outlives what it has to. With a key that is a power cut: the row is on the disk, for a repeat with that key
-   * must never send again. Without one it is a killed process: the row is in the file. Resolves without that after a bound
-   * (`keyedBoundMs`, `startedBoundMs`), for a slow disk must not delay answers, and at once when the journal is out of order; a key
-   * that is then not safe is told in the log. Messages without a key do not wait either until the file has caught up. Never rejects.
-   * What is not written yet is written when that is possible.
+   * Resolves when the row outlives what it has to. With a key that is a power cut: the row is on
+   * the disk, for a repeat with that key must never send again. Without one it is a killed process:
+   * the row is in the file. Resolves without that after a bound (`keyedBoundMs`, `startedBoundMs`),
+   * for a slow disk must not delay answers, and at once when the journal is out of order; a key
+   * that is then not safe is told in the log. Messages without a key do not wait either until the
+   * file has caught up. Never rejects. What is not written yet is written when that is possible.
    */
   started(entry: StartedEntry): Promise<void>;
   /**
-   * The outcome of a message that was started, or the whole of one that never was: those are skipped when there are too many. What a repeat
-   * with its key will be told is on the disk soon after.
+   * The outcome of a message that was started, or the whole of one that never was: those are
+   * skipped when there are too many. What a repeat with its key will be told is on the disk soon
+   * after.
    */
   ended(entry: EndedEntry): void;
   /** What became of it after its caller had been answered; `keyHmac` as at its start. */
   late(id: string, outcome: LateOutcome, keyHmac?: string): void;
   saveHold(hold: SavedHold): void;
   /**
-   * What earlier runs knew. Never rejects, but resolves only when all could be read: at a later opening if the journal is out of order
-   * now, and never if it is not well again before it is closed.
+   * What earlier runs knew. Never rejects, but resolves only when all could be read: at a later
+   * opening if the journal is out of order now, and never if it is not well again before it is
+   * closed.
    */
   recent(bounds: RecentBounds): Promise<Recent>;
-  /** Rows, newest first, or by their change with `afterChange`. @throws JournalFault when the journal is out of order */
+  /**
+   * Rows, newest first, or by their change with `afterChange`. @throws JournalFault when the
+   * journal is out of order
+   */
   query(filter: LogFilter): Promise<LogPage>;
   state(): JournalState;
-  /** Writes what waits, for 3 s at most, and closes the file, for 3 s at most. Await it before `process.exit`. */
+  /**
+   * Writes what waits, for 3 s at most, and closes the file, for 3 s at most. Await it before
+   * `process.exit`.
+   */
   close(): Promise<void>;
 }
 
 export interface JournalOptions extends Retention {
   /** The database; its folder must be there. */
   file: string;
-  /** Days after which a row goes, 1 or more. What the caps of a SIM need is kept, without the rest, for 31 days. */
+  /**
+   * Days after which a row goes, 1 or more. What the caps of a SIM need is kept, without the rest,
+   * for 31 days.
+   */
   retentionDays: number;
   log: Logger;
   /** Wall-clock milliseconds that never run backwards. */
@@ -64,7 +86,10 @@ export interface JournalOptions extends Retention {
   keyedBoundMs?: number;
   /** Milliseconds to wait for another program's lock before that is a fault. Default 2000. */
   busyTimeoutMs?: number;
-  /** Milliseconds before the first try to open it again; doubled with each, up to 60 s. Default 1000. */
+  /**
+   * Milliseconds before the first try to open it again; doubled with each, up to 60 s. Default
+   * 1000.
+   */
   retryMs?: number;
   /** Entries that may wait to be written. Default 2000: about an hour of one modem. */
   maxPending?: number;
@@ -75,13 +100,16 @@ const keyedBoundDefaultMs = 500;
 /** Refusals are written at this rate at most: 100 at once, then one a second. */
 const refusalBurst = 100;
 const refusalsPerSecond = 1;
-/** Longer than the store waits for a lock by default, or the thread would be ended in the middle of a call. */
+/**
+ * Longer than the store waits for a lock by default, or the thread would be ended in the middle of
+ * a call.
+ */
 const closeBoundMs = 3_000;
 const openBoundMs = 5_000;
 
 /**
- * Opens the journal. Never rejects: what cannot be opened is loud in the log and tried again for ever, ever more slowly. Resolves after 5 s
- * even if the disk does not answer.
+ * Opens the journal. Never rejects: what cannot be opened is loud in the log and tried again for
+ * ever, ever more slowly. Resolves after 5 s even if the disk does not answer.
  */
 export async function openJournal(options: JournalOptions): Promise<Journal> {
   const journal = new SqliteJournal(options);
@@ -171,11 +199,18 @@ class SqliteJournal implements Journal {
 
   ended(entry: EndedEntry): void {
     if (!entry.wasStarted && !this.#refusals.admits(performance.now())) this.#skippedRefusals += 1;
-    else this.#add({ kind: 'ended', entry }, isToldAgain(entry) ? () => void this.#flush() : undefined);
+    else
+      this.#add(
+        { kind: 'ended', entry },
+        isToldAgain(entry) ? () => void this.#flush() : undefined,
+      );
   }
 
   late(id: string, outcome: LateOutcome, keyHmac?: string): void {
-    this.#add({ kind: 'late', id, outcome }, keyHmac === undefined ? undefined : () => void this.#flush());
+    this.#add(
+      { kind: 'late', id, outcome },
+      keyHmac === undefined ? undefined : () => void this.#flush(),
+    );
   }
 
   saveHold(hold: SavedHold): void {
@@ -185,7 +220,8 @@ class SqliteJournal implements Journal {
   async recent(bounds: RecentBounds): Promise<Recent> {
     const ask: Keeper['ask'] = (name, request) => this.#keeper.ask(name, request);
     for (;;) {
-      if (!this.#keeper.isOpen) await new Promise<void>((resolve) => this.#awaitingOpen.push(resolve));
+      if (!this.#keeper.isOpen)
+        await new Promise<void>((resolve) => this.#awaitingOpen.push(resolve));
       try {
         return await readRecent(ask, bounds, this.#keeper.lastChangeBefore);
       } catch (error) {
@@ -243,7 +279,10 @@ class SqliteJournal implements Journal {
     return true;
   }
 
-  /** Writes what waits, a batch at a time, as long as the journal is well. A batch that failed stays for the next opening. */
+  /**
+   * Writes what waits, a batch at a time, as long as the journal is well. A batch that failed stays
+   * for the next opening.
+   */
   async #write(): Promise<void> {
     if (this.#isWriting) return;
     this.#isWriting = true;
@@ -254,7 +293,8 @@ class SqliteJournal implements Journal {
         const { refused } = await this.#keeper.ask('write', { entries });
         const isQuick = performance.now() - begunAt < this.#startedBoundMs;
         this.#queue.written(entries.length);
-        // A start that comes now is written with the next batch. With busy modems the queue may never be empty.
+        // A start that comes now is written with the next batch. With busy modems the queue may
+        // never be empty.
         if (isQuick && this.#queue.isOneBatch) this.#isSlow = false;
         this.#keeper.proved();
         this.#tellLost(refused);
@@ -286,7 +326,10 @@ class SqliteJournal implements Journal {
   }
 }
 
-/** Whether a repeat with its key is told this outcome; of what was surely not sent, only that it is void for good. */
+/**
+ * Whether a repeat with its key is told this outcome; of what was surely not sent, only that it is
+ * void for good.
+ */
 function isToldAgain({ keyHmac, wasStarted, outcome }: EndedEntry): boolean {
   return keyHmac !== undefined && (wasStarted || outcome.code === 'superseded');
 }

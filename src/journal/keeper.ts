@@ -19,16 +19,23 @@ export interface KeeperOptions {
 }
 
 const maxRetryMs = 60_000;
-/** A damaged file is set aside at once, but on a disk that damages every new one no more often than this. */
+/**
+ * A damaged file is set aside at once, but on a disk that damages every new one no more often than
+ * this.
+ */
 const setAsideEveryMs = 3_600_000;
-/** A call that takes longer is told as a fault; it is waited for nevertheless, since nothing can take it back. */
+/**
+ * A call that takes longer is told as a fault; it is waited for nevertheless, since nothing can
+ * take it back.
+ */
 const silentMs = 10_000;
 /** Faults of one request; the store is as well as before. */
 const harmless: ReadonlySet<FaultKind> = new Set(['entry']);
 
 /**
- * Keeps one {@link StoreThread} open: after any fault the thread is ended and, more and more slowly, another begun; a damaged file is
- * set aside first. Says in the log when it gets out of order and when it is back, not at each try.
+ * Keeps one {@link StoreThread} open: after any fault the thread is ended and, more and more
+ * slowly, another begun; a damaged file is set aside first. Says in the log when it gets out of
+ * order and when it is back, not at each try.
  */
 export class Keeper {
   readonly #options: KeeperOptions;
@@ -36,7 +43,10 @@ export class Keeper {
   #flusher: Flusher | undefined;
   #isOpen = false;
   #isClosed = false;
-  /** The newest change of the file as it was before this run wrote to it; undefined until it was opened. */
+  /**
+   * The newest change of the file as it was before this run wrote to it; undefined until it was
+   * opened.
+   */
   #lastChangeBefore: number | undefined;
   #fault: Fault | undefined;
   #retryMs: number;
@@ -91,7 +101,9 @@ export class Keeper {
     }
   }
 
-  /** Rejects with {@link JournalFault}; unless it is that one request's, the store is opened again. */
+  /**
+   * Rejects with {@link JournalFault}; unless it is that one request's, the store is opened again.
+   */
   async ask<Name extends CallName>(
     name: Name,
     request: Calls[Name]['request'],
@@ -108,7 +120,10 @@ export class Keeper {
     }
   }
 
-  /** Resolves when everything that was written before is on the disk, so that it outlives a power cut. Rejects as {@link ask} does. */
+  /**
+   * Resolves when everything that was written before is on the disk, so that it outlives a power
+   * cut. Rejects as {@link ask} does.
+   */
   async flush(): Promise<void> {
     const [thread, flusher] = [this.#thread, this.#flusher];
     if (flusher === undefined || !this.#isOpen)
@@ -163,10 +178,15 @@ export class Keeper {
     this.#retryMs = Math.min(this.#retryMs * 2, maxRetryMs);
   }
 
-  /** SQLite says of some files only that it could not do with them what it wanted: a full disk is told as such. */
+  /**
+   * SQLite says of some files only that it could not do with them what it wanted: a full disk is
+   * told as such.
+   */
   async #named(fault: Fault): Promise<Fault> {
     const mayBeFull = fault.kind === 'io' || fault.kind === 'cannot_open';
-    return mayBeFull && (await isFullBehind(this.#options.file)) ? { ...fault, kind: 'full' } : fault;
+    return mayBeFull && (await isFullBehind(this.#options.file))
+      ? { ...fault, kind: 'full' }
+      : fault;
   }
 
   async #setAside(): Promise<boolean> {
@@ -182,7 +202,10 @@ export class Keeper {
       );
       return true;
     } catch (error) {
-      log.error(`journal ${file}: the damaged file cannot be set aside`, { event: 'journal', error });
+      log.error(`journal ${file}: the damaged file cannot be set aside`, {
+        event: 'journal',
+        error,
+      });
       return false;
     }
   }

@@ -24,18 +24,25 @@ const logRequest = v.object({
   since_ms: v.optional(milliseconds),
   status: v.optional(v.pipe(v.number(), v.integer(), v.minValue(200), v.maxValue(599))),
   code: v.optional(v.pipe(v.string(), v.maxLength(64))),
-  limit: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(maxLogRows - 1)), 100),
+  limit: v.optional(
+    v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(maxLogRows - 1)),
+    100,
+  ),
   follow: v.optional(v.boolean(), false),
 });
 
-/** Who may follow at a time: each holds a connection of the control socket, and `doctor` wants one too. */
+/**
+ * Who may follow at a time: each holds a connection of the control socket, and `doctor` wants one
+ * too.
+ */
 const maxFollowers = 4;
 const followEveryMs = 1_000;
 
 /**
- * The control command `log`. Yields `{row}` for each message, oldest first, `{older: true}` before them if there are more than asked for,
- * and with `follow` goes on with each row that is written or changes, until who asked leaves. The recipient that is asked for
- * comes as a number, is hashed here and kept nowhere.
+ * The control command `log`. Yields `{row}` for each message, oldest first, `{older: true}` before
+ * them if there are more than asked for, and with `follow` goes on with each row that is written or
+ * changes, until who asked leaves. The recipient that is asked for comes as a number, is hashed
+ * here and kept nowhere.
  */
 export function createLogCommand({
   journal,
@@ -74,7 +81,11 @@ async function* followRows(
 ): AsyncGenerator<object> {
   for (let { afterChange } = filter; ; ) {
     await sleep(everyMs, undefined, { signal });
-    const { rows, lastChange } = await query(journal, { ...filter, afterChange, limit: maxLogRows });
+    const { rows, lastChange } = await query(journal, {
+      ...filter,
+      afterChange,
+      limit: maxLogRows,
+    });
     for (const row of rows) yield { row: rowAsJson(row) };
     afterChange = rows.length < maxLogRows ? lastChange : rows.at(-1)?.change;
   }
@@ -85,9 +96,12 @@ async function query(journal: Pick<Journal, 'query'>, filter: LogFilter): Promis
     return await journal.query(filter);
   } catch (error) {
     if (!(error instanceof JournalFault)) throw error;
-    throw new OperatorError(`the journal is out of order: ${error.message}; the log of the daemon has more`, {
-      cause: error,
-    });
+    throw new OperatorError(
+      `the journal is out of order: ${error.message}; the log of the daemon has more`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 
@@ -101,7 +115,9 @@ function parseRequest(request: ControlRequest, hmac: Hmac): { filter: LogFilter;
   const recipient = to === undefined ? undefined : readRecipient(to);
   if (recipient?.objection !== undefined) throw new OperatorError(`to: ${recipient.objection}`);
   const recipientHmac =
-    recipient === undefined ? undefined : hmac('recipient', subscriberOf(recipient.number).countedAs);
+    recipient === undefined
+      ? undefined
+      : hmac('recipient', subscriberOf(recipient.number).countedAs);
   return { filter: { recipientHmac, sinceMs, status, code, limit }, follow };
 }
 
@@ -122,10 +138,18 @@ export function rowAsJson(row: LogRow): object {
       waited_ms: row.outcome.waitedMs,
       took_ms: row.outcome.tookMs,
     }),
-    ...(row.late && { late: { at: new Date(row.late.atMs).toISOString(), ...outcomeAsJson(row.late) } }),
+    ...(row.late && {
+      late: { at: new Date(row.late.atMs).toISOString(), ...outcomeAsJson(row.late) },
+    }),
   };
 }
 
-function outcomeAsJson({ status, code, causeCode, submitted, references }: Outcome | LateOutcome): object {
+function outcomeAsJson({
+  status,
+  code,
+  causeCode,
+  submitted,
+  references,
+}: Outcome | LateOutcome): object {
   return { status, code, cause_code: causeCode && foreignWords(causeCode), submitted, references };
 }

@@ -21,8 +21,9 @@ export interface Retention {
 }
 
 /**
- * A leap ahead would have the whole journal removed at once. A box that was off for weeks removes what is old within the first hours of
- * its next run, and a clock that was wrong for minutes removes nothing.
+ * A leap ahead would have the whole journal removed at once. A box that was off for weeks removes
+ * what is old within the first hours of its next run, and a clock that was wrong for minutes
+ * removes nothing.
  */
 const settleDefaultMs = 2_700_000;
 const dayMs = 86_400_000;
@@ -52,7 +53,10 @@ export class Pruner {
     this.#queue = queue;
     this.#retention = retention;
     this.#log = log;
-    this.#clock = new SettledClock(retention.wallClock ?? Date.now, retention.settleMs ?? settleDefaultMs);
+    this.#clock = new SettledClock(
+      retention.wallClock ?? Date.now,
+      retention.settleMs ?? settleDefaultMs,
+    );
     this.#timer = setInterval(() => void this.prune(), pruneEveryMs);
     this.#timer.unref();
   }
@@ -88,7 +92,12 @@ export class Pruner {
   }
 
   #bounds(): Bounds {
-    const { retentionDays, maxRefusals = 50_000, maxStarted = 500_000, isClockSet } = this.#retention;
+    const {
+      retentionDays,
+      maxRefusals = 50_000,
+      maxStarted = 500_000,
+      isClockSet,
+    } = this.#retention;
     const nowMs = this.#clock.now();
     const isSure = nowMs !== -Infinity && isClockSet?.() !== false;
     return {

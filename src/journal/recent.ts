@@ -6,7 +6,10 @@ type Ask = <Name extends CallName>(
   request: Calls[Name]['request'],
 ) => Promise<Calls[Name]['answer']>;
 
-/** How far back to read, in milliseconds since 1970: messages for windows and idempotency records, SIM uses for the caps. */
+/**
+ * How far back to read, in milliseconds since 1970: messages for windows and idempotency records,
+ * SIM uses for the caps.
+ */
 export interface RecentBounds {
   messagesSinceMs: number;
   simUsesSinceMs: number;
@@ -17,7 +20,8 @@ const maxMessages = 50_000;
 const newest: PageEnd = { atMs: Number.MAX_SAFE_INTEGER, rowId: Number.MAX_SAFE_INTEGER };
 
 /**
- * Reads, a page at a time, what earlier runs knew. Of the SIMs every use counts, however many: they are added up hour by hour. Rejects as `ask` does.
+ * Reads, a page at a time, what earlier runs knew. Of the SIMs every use counts, however many: they
+ * are added up hour by hour. Rejects as `ask` does.
  * @param lastChange rows of a later change are of this run
  */
 export async function readRecent(
@@ -35,7 +39,10 @@ export async function readRecent(
 
 async function allMessages(ask: Ask, since: Since, started: boolean): Promise<RecentMessage[]> {
   const all: RecentMessage[] = [];
-  for (let before: PageEnd | undefined = newest; before !== undefined && all.length < maxMessages; ) {
+  for (
+    let before: PageEnd | undefined = newest;
+    before !== undefined && all.length < maxMessages;
+  ) {
     const page: Calls['messages']['answer'] = await ask('messages', { before, since, started });
     all.push(...page.rows);
     before = page.end;
@@ -51,7 +58,11 @@ async function allSimUses(ask: Ask, since: Since): Promise<SimUse[]> {
     beforeMs = hour.beganAtMs;
     for (const { sim, segments, recipients } of hour.uses) {
       const name = JSON.stringify(sim);
-      const use = bySim.get(name) ?? { sim, hours: new Map(), recipients: new Map<string, number>() };
+      const use = bySim.get(name) ?? {
+        sim,
+        hours: new Map(),
+        recipients: new Map<string, number>(),
+      };
       bySim.set(name, use);
       use.hours.set(hour.beganAtMs, segments);
       // The newest hour comes first.

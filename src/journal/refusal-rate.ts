@@ -1,6 +1,6 @@
 /**
- * Bounds how fast refusals get into the journal (a token bucket), so that a flood of them neither fills the disk nor keeps the
- * rows of real messages waiting.
+ * Bounds how fast refusals get into the journal (a token bucket), so that a flood of them neither
+ * fills the disk nor keeps the rows of real messages waiting.
  */
 export class RefusalRate {
   readonly #burst: number;
@@ -17,7 +17,10 @@ export class RefusalRate {
   }
 
   admits(nowMs: number): boolean {
-    this.#tokens = Math.min(this.#burst, this.#tokens + ((nowMs - this.#filledAt) / 1000) * this.#perSecond);
+    this.#tokens = Math.min(
+      this.#burst,
+      this.#tokens + ((nowMs - this.#filledAt) / 1000) * this.#perSecond,
+    );
     this.#filledAt = nowMs;
     if (this.#tokens < 1) return false;
     this.#tokens -= 1;

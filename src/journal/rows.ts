@@ -16,7 +16,9 @@ export type SqlValue = string | number | null;
 /** A row as it comes; the columns are those of `schema.ts`, which says what may be null. */
 export type SqlRow = Readonly<Record<string, SqlValue>>;
 
-/** The columns that an entry fills, in the order of {@link startedValues} and {@link endedValues}. */
+/**
+ * The columns that an entry fills, in the order of {@link startedValues} and {@link endedValues}.
+ */
 export const entryColumns =
   'change_id, id, at, state, was_started, caller, recipient_masked, recipient_hmac, block_hmac, ip_hmac, country, segments, ' +
   'key_hmac, request_hmac, modem, sim_masked, sim_hmac, status, code, cause_code, submitted, "references", waited_ms, took_ms';
@@ -124,7 +126,8 @@ export function recentMessage(row: SqlRow): RecentMessage {
 /** A row of `usesOfHour`. */
 export function useOfHour(row: SqlRow): HourOfUse['uses'][number] {
   return {
-    sim: row.sim_hmac === null ? { modem: row.modem as string } : { simHmac: row.sim_hmac as string },
+    sim:
+      row.sim_hmac === null ? { modem: row.modem as string } : { simHmac: row.sim_hmac as string },
     segments: row.segments as number,
     recipients: row.recipients as string,
   };
@@ -158,7 +161,9 @@ function outcomes(row: SqlRow): { outcome?: Outcome; late?: LateOutcome } {
 const references = (list: SqlValue | undefined): readonly number[] | undefined =>
   typeof list === 'string' ? (JSON.parse(list) as number[]) : undefined;
 
-/** The properties that have a value; the types are those of the columns, which STRICT tables keep. */
+/**
+ * The properties that have a value; the types are those of the columns, which STRICT tables keep.
+ */
 function there<T extends object>(properties: T): { [Key in keyof T]?: never } {
   return Object.fromEntries(
     Object.entries(properties).filter(([, value]) => value !== null && value !== undefined),

@@ -2,11 +2,13 @@ import type Database from 'libsql';
 import { JournalFault } from './faults.js';
 
 /**
- * The tables, one step per version (`PRAGMA user_version`). A step that was released is never changed: a new one is put behind it.
+ * The tables, one step per version (`PRAGMA user_version`). A step that was released is never
+ * changed: a new one is put behind it.
  *
- * `messages.state`: `started` (given to a modem, no outcome yet), `ended`, `counted` (older than the retention: nothing is left but
- * what the caps of its SIM need). `change_id` grows with each write, so that who follows the journal sees outcomes too.
- * `by_kind` serves what a restart needs and the bound on refusals; `by_code` has only what did not end well.
+ * `messages.state`: `started` (given to a modem, no outcome yet), `ended`, `counted` (older than
+ * the retention: nothing is left but what the caps of its SIM need). `change_id` grows with each
+ * write, so that who follows the journal sees outcomes too. `by_kind` serves what a restart needs
+ * and the bound on refusals; `by_code` has only what did not end well.
  */
 const migrations: readonly string[] = [
   `
@@ -71,6 +73,7 @@ export function migrate(db: Database.Database): void {
     throw new JournalFault({ kind: 'newer', message });
   }
   for (const [index, step] of migrations.entries()) {
-    if (index >= version) db.exec(`BEGIN IMMEDIATE; ${step}; PRAGMA user_version = ${index + 1}; COMMIT;`);
+    if (index >= version)
+      db.exec(`BEGIN IMMEDIATE; ${step}; PRAGMA user_version = ${index + 1}; COMMIT;`);
   }
 }

@@ -3,7 +3,10 @@
 import { entryColumns, lateColumns } from './rows.js';
 
 const marks = entryColumns.replace(/[^,]+/g, '?');
-/** A later start is that at another modem, to which the message went over; after its outcome, a start changes nothing. */
+/**
+ * A later start is that at another modem, to which the message went over; after its outcome, a
+ * start changes nothing.
+ */
 export const insertStarted = `INSERT INTO messages (${entryColumns}) VALUES (${marks}) ON CONFLICT (id) DO UPDATE SET
   change_id = excluded.change_id, modem = excluded.modem, sim_masked = excluded.sim_masked, sim_hmac = excluded.sim_hmac
   WHERE state = 'started'`;
@@ -41,6 +44,7 @@ export const bringBackMessages = 'UPDATE messages SET at = ? WHERE at > ?';
 /** None lasts for a day. */
 export const bringBackHolds = 'UPDATE holds SET until = ? WHERE until > ?';
 
-export const noteOpening = 'INSERT INTO openings VALUES (1, ?) ON CONFLICT DO UPDATE SET at = excluded.at';
+export const noteOpening =
+  'INSERT INTO openings VALUES (1, ?) ON CONFLICT DO UPDATE SET at = excluded.at';
 export const closeOpenRows = `UPDATE messages SET state = 'ended', status = 504, code = 'outcome_unknown', submitted = 'unknown',
   change_id = ? WHERE state = 'started'`;

@@ -1,7 +1,16 @@
-/** The database itself, as the journal's thread has it. All calls are synchronous and throw the errors of SQLite. */
+/**
+ * The database itself, as the journal's thread has it. All calls are synchronous and throw the
+ * errors of SQLite.
+ */
 
 import Database from 'libsql';
-import { type LogFilter, type LogPage, maxLogRows, type RecentMessage, type SavedHold } from './entries.js';
+import {
+  type LogFilter,
+  type LogPage,
+  maxLogRows,
+  type RecentMessage,
+  type SavedHold,
+} from './entries.js';
 import { type Fault, faultOf } from './faults.js';
 import {
   endedValues,
@@ -29,7 +38,16 @@ import {
   upsertHold,
   usesOfHour,
 } from './statements.js';
-import type { Bounds, Entry, HourOfUse, Opened, Page, PageEnd, Since, StoreOptions } from './wire.js';
+import type {
+  Bounds,
+  Entry,
+  HourOfUse,
+  Opened,
+  Page,
+  PageEnd,
+  Since,
+  StoreOptions,
+} from './wire.js';
 
 /** Rows of a page: small, for the thread's heap is. */
 const pageRows = 500;
@@ -39,9 +57,10 @@ const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
 
 /**
- * WAL with `synchronous=NORMAL`: a commit is written to the file but flushed to the disk only at a checkpoint. A killed process loses
- * nothing; a power cut or a kernel crash may lose the last commits (up to 1000 pages of WAL), never the soundness of the file. What must
- * outlive that too is flushed by `flusher.ts`.
+ * WAL with `synchronous=NORMAL`: a commit is written to the file but flushed to the disk only at a
+ * checkpoint. A killed process loses nothing; a power cut or a kernel crash may lose the last
+ * commits (up to 1000 pages of WAL), never the soundness of the file. What must outlive that too is
+ * flushed by `flusher.ts`.
  */
 const settings = `
   PRAGMA journal_mode = WAL;
@@ -64,7 +83,10 @@ export class Store {
     );
   }
 
-  /** Opens, migrates, and proves that the file can be written. Throws `JournalFault` when a newer version made the file. */
+  /**
+   * Opens, migrates, and proves that the file can be written. Throws `JournalFault` when a newer
+   * version made the file.
+   */
   static open({ file, nowMs, closesOpenRows, busyTimeoutMs }: StoreOptions): [Store, Opened] {
     const db = new Database(file, { timeout: busyTimeoutMs });
     db.exec(settings);
@@ -77,7 +99,9 @@ export class Store {
     return [store, { closedRows, lastChange: store.#change }];
   }
 
-  /** Writes all in one transaction; what SQLite will not have for its own sake is left out and told. */
+  /**
+   * Writes all in one transaction; what SQLite will not have for its own sake is left out and told.
+   */
   write(entries: readonly Entry[]): { refused: Fault[] } {
     const refused: Fault[] = [];
     this.#inTransaction(() => {
@@ -113,7 +137,10 @@ export class Store {
     return { rows: rows.map(logRow), lastChange: this.#change };
   }
 
-  /** Messages of earlier runs, newest first: those a modem took, or those superseded that have an Idempotency-Key. */
+  /**
+   * Messages of earlier runs, newest first: those a modem took, or those superseded that have an
+   * Idempotency-Key.
+   */
   messages(before: PageEnd, since: Since, started: boolean): Page<RecentMessage> {
     const which = started
       ? "was_started = 1 AND state <> 'counted'"
@@ -121,7 +148,9 @@ export class Store {
     return this.#page(which, before, since, recentMessage);
   }
 
-  /** What the SIMs sent, in the newest hour before `beforeMs` in which earlier runs sent anything. */
+  /**
+   * What the SIMs sent, in the newest hour before `beforeMs` in which earlier runs sent anything.
+   */
   simHour(beforeMs: number, { sinceMs, lastChange }: Since): HourOfUse | undefined {
     const newest = this.#get(
       'SELECT at FROM messages WHERE was_started = 1 AND at >= ? AND at < ? ORDER BY at DESC LIMIT 1',
@@ -145,7 +174,10 @@ export class Store {
     }));
   }
 
-  /** Removes, or strips, the oldest of what must go. Free pages are used again; the file does not shrink. */
+  /**
+   * Removes, or strips, the oldest of what must go. Free pages are used again; the file does not
+   * shrink.
+   */
   prune(bounds: Bounds): { removed: number; youngestCutMs: number | undefined } {
     return this.#inTransaction(() => {
       const { keepSinceMs, keepSimUsesSinceMs, latestMs, limit } = bounds;
@@ -162,14 +194,21 @@ export class Store {
     });
   }
 
-  /** So that they age from now on; a hold of the future would last, or be kept, for as long as the clock was off. */
+  /**
+   * So that they age from now on; a hold of the future would last, or be kept, for as long as the
+   * clock was off.
+   */
   #bringBack(latestMs: number): void {
     this.#run(bringBackMessages, latestMs, latestMs);
     this.#run(bringBackHolds, latestMs, latestMs + dayMs);
   }
 
   /** Cuts rows of a kind down to `most`, the oldest first. */
-  #cut(wasStarted: 0 | 1, most: number, limit: number): { removed: number; youngestMs: number | undefined } {
+  #cut(
+    wasStarted: 0 | 1,
+    most: number,
+    limit: number,
+  ): { removed: number; youngestMs: number | undefined } {
     const count = this.#get(
       'SELECT count(*) AS count FROM messages WHERE was_started = ?',
       wasStarted,

@@ -8,8 +8,8 @@ interface Waiter {
 }
 
 /**
- * One thread with one open database. libsql lets go of a file only when its thread ends (`close` keeps it while statements live), so
- * whatever goes wrong, the thread is ended and another begun.
+ * One thread with one open database. libsql lets go of a file only when its thread ends (`close`
+ * keeps it while statements live), so whatever goes wrong, the thread is ended and another begun.
  */
 export class StoreThread {
   readonly opened: Promise<Opened>;
@@ -21,7 +21,10 @@ export class StoreThread {
   #lastNumber = 0;
   #lost: Fault | undefined;
 
-  /** @param onLost once, when the thread ended and nobody had called {@link end}; every waiting call is rejected before. */
+  /**
+   * @param onLost once, when the thread ended and nobody had called {@link end}; every waiting call
+   *   is rejected before.
+   */
   constructor(options: StoreOptions, onLost: (fault: Fault) => void) {
     this.#onLost = onLost;
     this.#worker = startWorker(options);
@@ -43,7 +46,10 @@ export class StoreThread {
   }
 
   /** Rejects with {@link JournalFault}. */
-  ask<Name extends CallName>(name: Name, request: Calls[Name]['request']): Promise<Calls[Name]['answer']> {
+  ask<Name extends CallName>(
+    name: Name,
+    request: Calls[Name]['request'],
+  ): Promise<Calls[Name]['answer']> {
     if (this.#lost !== undefined) return Promise.reject(new JournalFault(this.#lost));
     this.#lastNumber += 1;
     const number = this.#lastNumber;
@@ -54,8 +60,9 @@ export class StoreThread {
   }
 
   /**
-   * Lets the thread end itself, which closes the file, once it has answered what it was asked; never rejects. It is not terminated from
-   * here: libsql panics, and takes the process with it, when it has to throw in a thread that is being terminated (0.5.29).
+   * Lets the thread end itself, which closes the file, once it has answered what it was asked;
+   * never rejects. It is not terminated from here: libsql panics, and takes the process with it,
+   * when it has to throw in a thread that is being terminated (0.5.29).
    */
   async end(): Promise<void> {
     this.#lost ??= { kind: 'worker', message: 'the journal was closed' };
@@ -85,8 +92,8 @@ export class StoreThread {
 }
 
 /**
- * The one place that knows where the thread's code is: beside this file. From TypeScript sources, as the tests run it, tsx loads it,
- * which a thread does not inherit.
+ * The one place that knows where the thread's code is: beside this file. From TypeScript sources,
+ * as the tests run it, tsx loads it, which a thread does not inherit.
  */
 function startWorker(workerData: StoreOptions): Worker {
   if (import.meta.url.endsWith('.ts')) {
@@ -97,7 +104,8 @@ function startWorker(workerData: StoreOptions): Worker {
   return new Worker(new URL('./worker.js', import.meta.url), {
     workerData,
     env: {},
-    // The young generation is what V8 would let grow for nothing; the old one is collected well before its limit, far above what lives.
+    // The young generation is what V8 would let grow for nothing; the old one is collected well
+    // before its limit, far above what lives.
     resourceLimits: { maxOldGenerationSizeMb: 24, maxYoungGenerationSizeMb: 1, stackSizeMb: 1 },
   });
 }

@@ -22,7 +22,10 @@ export interface StoreOptions {
   busyTimeoutMs: number;
 }
 
-/** One thing to write. Each may be written twice with no harm: a batch whose answer was lost is written again. */
+/**
+ * One thing to write. Each may be written twice with no harm: a batch whose answer was lost is
+ * written again.
+ */
 export type Entry =
   | { kind: 'started'; entry: StartedEntry }
   | { kind: 'ended'; entry: EndedEntry }
@@ -48,7 +51,9 @@ export interface HourOfUse {
   uses: {
     sim: CountedSim;
     segments: number;
-    /** JSON: a list of HMACs. As one text they pass between the threads at a quarter of the cost. */
+    /**
+     * JSON: a list of HMACs. As one text they pass between the threads at a quarter of the cost.
+     */
     recipients: string;
   }[];
 }
@@ -61,7 +66,10 @@ export interface Bounds {
   keepSimUsesSinceMs: number;
   /** Holds that were over before go. */
   keepHoldsSinceMs: number;
-  /** What is later is of a clock that was in the future, and is made as late as this; undefined while that is not known. */
+  /**
+   * What is later is of a clock that was in the future, and is made as late as this; undefined
+   * while that is not known.
+   */
   latestMs: number | undefined;
   /** The most rows of messages that never started. */
   maxRefusals: number;
@@ -75,11 +83,17 @@ export interface Bounds {
 export interface Calls {
   write: { request: { entries: readonly Entry[] }; answer: { refused: Fault[] } };
   query: { request: { filter: LogFilter }; answer: LogPage };
-  messages: { request: { before: PageEnd; since: Since; started: boolean }; answer: Page<RecentMessage> };
+  messages: {
+    request: { before: PageEnd; since: Since; started: boolean };
+    answer: Page<RecentMessage>;
+  };
   /** The newest hour before `beforeMs` in which any SIM sent; undefined: there is none. */
   sim_hour: { request: { beforeMs: number; since: Since }; answer: HourOfUse | undefined };
   holds: { request: object; answer: SavedHold[] };
-  prune: { request: { bounds: Bounds }; answer: { removed: number; youngestCutMs: number | undefined } };
+  prune: {
+    request: { bounds: Bounds };
+    answer: { removed: number; youngestCutMs: number | undefined };
+  };
 }
 
 /** Rows, and where to go on; without an end there are no more. */

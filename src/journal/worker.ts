@@ -1,4 +1,7 @@
-/** The journal's thread: the database is opened at once, and then one request after the other is answered. */
+/**
+ * The journal's thread: the database is opened at once, and then one request after the other is
+ * answered.
+ */
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { type FaultKind, faultOf } from './faults.js';

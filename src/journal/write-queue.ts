@@ -9,8 +9,8 @@ interface Waiting {
 const batchEntries = 64;
 
 /**
- * What waits to be written, in order and bounded (I5). A batch stays here until it is surely in the file, for the thread that was to write
- * it may be lost.
+ * What waits to be written, in order and bounded (I5). A batch stays here until it is surely in the
+ * file, for the thread that was to write it may be lost.
  */
 export class WriteQueue {
   readonly #maxEntries: number;
@@ -31,7 +31,10 @@ export class WriteQueue {
     return this.#waiting.length < batchEntries;
   }
 
-  /** False when it is full: the entry is lost. The older ones are kept, for a start must not be without its outcome. */
+  /**
+   * False when it is full: the entry is lost. The older ones are kept, for a start must not be
+   * without its outcome.
+   */
   add(entry: Entry, onWritten?: () => void): boolean {
     if (this.#waiting.length >= this.#maxEntries) return false;
     this.#waiting.push({ entry, onWritten });

@@ -9,14 +9,15 @@ export interface AtErrorLabels {
 }
 
 /**
- * The highest code with a label of its own: 27.005 3.2.5 (`+CMS ERROR`) and 27.007 9.2 (`+CME ERROR`) give meanings up to 511; 512 and
- * above are each manufacturer's. What the modem says is untrusted, and each label is a series kept for ever.
+ * The highest code with a label of its own: 27.005 3.2.5 (`+CMS ERROR`) and 27.007 9.2 (`+CME
+ * ERROR`) give meanings up to 511; 512 and above are each manufacturer's. What the modem says is
+ * untrusted, and each label is a series kept for ever.
  */
 const highestCode = 511;
 
 /**
- * What `cause`, that made an attempt fail, counts as; undefined when it is none of the modem's doing (the caller withdrew), or nothing that
- * the AT dialogue raised.
+ * What `cause`, that made an attempt fail, counts as; undefined when it is none of the modem's
+ * doing (the caller withdrew), or nothing that the AT dialogue raised.
  */
 export function atErrorLabels(cause: unknown): AtErrorLabels | undefined {
   if (cause instanceof AtCommandError) {
@@ -27,7 +28,8 @@ export function atErrorLabels(cause: unknown): AtErrorLabels | undefined {
   if (cause instanceof AtTimeout) return { kind: 'timeout', code: '' };
   if (cause instanceof AtNoResult) return { kind: 'no_result', code: '' };
   if (cause instanceof AtLinkLost) return { kind: 'link_lost', code: '' };
-  if (cause instanceof AtCancelled && cause.because === 'reset') return { kind: 'settings_lost', code: '' };
+  if (cause instanceof AtCancelled && cause.because === 'reset')
+    return { kind: 'settings_lost', code: '' };
   return undefined;
 }
 

@@ -11,7 +11,10 @@ import type { Refusal } from '../policy/request.js';
 import { atErrorLabels } from './at-errors.js';
 import type { MetricsListener, SubmittedOrYes } from './listener.js';
 
-/** Which values the labels can have; each begins at 0, for `increase()` does not see a series begin at 1. */
+/**
+ * Which values the labels can have; each begins at 0, for `increase()` does not see a series begin
+ * at 1.
+ */
 export interface LabelValues {
   /** The configured names. */
   modems: readonly string[];
@@ -19,7 +22,10 @@ export interface LabelValues {
   problems: Readonly<Record<SendErrorCode, { status: number }>>;
 }
 
-/** Seconds at a modem. An ordinary send takes 2–5 s and has taken up to 14.4 s; 180 s is the longest wait after Ctrl-Z. */
+/**
+ * Seconds at a modem. An ordinary send takes 2–5 s and has taken up to 14.4 s; 180 s is the longest
+ * wait after Ctrl-Z.
+ */
 const submitSeconds = [1, 2, 3, 4, 5, 7.5, 10, 15, 20, 30, 60, 120, 180];
 /** Seconds a person waits; Auth0 hangs up at 30 s. */
 const answerSeconds = [1, 2, 3, 4, 5, 7.5, 10, 15, 20, 25, 30];
@@ -159,7 +165,10 @@ function outcomeMetrics(
   };
 }
 
-function moveMetrics(registers: Registry[], modems: readonly string[]): Pick<MetricsListener, 'failedOver'> {
+function moveMetrics(
+  registers: Registry[],
+  modems: readonly string[],
+): Pick<MetricsListener, 'failedOver'> {
   const failOvers = new Counter({
     name: 'simgate_fail_overs_total',
     help: 'Messages that went from one modem to another, surely not sent by the first.',

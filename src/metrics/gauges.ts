@@ -68,12 +68,17 @@ function modemGauges(registers: Registry[]): (modems: readonly ModemFigures[]) =
   });
   const showCaps = capGauges(registers);
   return (modems) => {
-    // A modem that a reload took away, a signal that is unknown now: what is not set below is not shown.
+    // A modem that a reload took away, a signal that is unknown now: what is not set below is not
+    // shown.
     for (const gauge of [phase, registration, signal, suspect]) gauge.reset();
     for (const modem of modems) {
-      for (const name of phases) phase.set({ modem: modem.name, phase: name }, Number(name === modem.phase));
+      for (const name of phases)
+        phase.set({ modem: modem.name, phase: name }, Number(name === modem.phase));
       for (const name of registrations) {
-        registration.set({ modem: modem.name, registration: name }, Number(name === modem.registration));
+        registration.set(
+          { modem: modem.name, registration: name },
+          Number(name === modem.registration),
+        );
       }
       if (modem.signalDbm !== undefined) signal.set({ modem: modem.name }, modem.signalDbm);
       suspect.set({ modem: modem.name }, Number(modem.simSuspect));

@@ -8,8 +8,8 @@ import type { Refusal } from '../policy/request.js';
 export type SubmittedOrYes = Submitted | 'yes';
 
 /**
- * What the metrics want to hear of. Whoever knows calls it as it happens, once each; none of these throws or takes time. `modem` is always
- * the configured name: it becomes a label.
+ * What the metrics want to hear of. Whoever knows calls it as it happens, once each; none of these
+ * throws or takes time. `modem` is always the configured name: it becomes a label.
  */
 export interface MetricsListener {
   /** A request of the public listener has its answer. */
@@ -18,13 +18,18 @@ export interface MetricsListener {
   callerLeft(): void;
   /** The policy refused a message. */
   refused(refusal: { reason: Refusal['reason'] }): void;
-  /** A modem was done with a message that it had written Ctrl-Z for; `tookMs` from its first command, whatever the caller was told. */
+  /**
+   * A modem was done with a message that it had written Ctrl-Z for; `tookMs` from its first
+   * command, whatever the caller was told.
+   */
   submitEnded(end: { modem: string; tookMs: number; submitted: SubmittedOrYes }): void;
   /** What became of a message after its caller was answered. */
   lateResult(result: { modem: string; submitted: SubmittedOrYes }): void;
   /** A message that waited for one modem, or was surely not sent by it, goes to another. */
   failedOver(move: { from: string; to: string }): void;
-  /** An attempt to submit a segment failed, retried or not; `cause` is what the AT dialogue threw. */
+  /**
+   * An attempt to submit a segment failed, retried or not; `cause` is what the AT dialogue threw.
+   */
   atError(error: { modem: string; cause: unknown }): void;
   /** Something was done to get a modem back. */
   recovery(recovery: { modem: string; rung: Rung }): void;
@@ -37,7 +42,8 @@ export interface MetricsListener {
 /** An answer of the public listener. */
 export type Answer =
   /**
-   * 200; milliseconds before the modem was given the message, and from the message's admission to the answer. `isReplay`: they are of an
-   * earlier request with the same Idempotency-Key.
+   * 200; milliseconds before the modem was given the message, and from the message's admission to
+   * the answer. `isReplay`: they are of an earlier request with the same Idempotency-Key.
    */
-  { code?: undefined; isReplay?: boolean; waitedMs: number; tookMs: number } | { code: SendErrorCode };
+  | { code?: undefined; isReplay?: boolean; waitedMs: number; tookMs: number }
+  | { code: SendErrorCode };

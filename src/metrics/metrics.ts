@@ -1,4 +1,8 @@
-/** What a Prometheus server reads: names by its conventions, every label from a closed set, nothing of a message or a person (I6). */
+/**
+ * What a Prometheus server reads: names by its conventions, every label from a closed set.
+ * Knows nothing of: a message or a person (I6).
+ * Way: events are counted as they come, gauges read when asked → `/metrics`.
+ */
 
 import Gauge from 'prom-client/lib/gauge.js';
 import Registry from 'prom-client/lib/registry.js';
@@ -18,7 +22,10 @@ export interface MetricsOptions extends LabelValues {
 
 /** The metrics of one daemon; tell it what happens, and read it. */
 export interface Metrics extends MetricsListener {
-  /** The whole in the text format 0.0.4: what was told up to now, and the state of the daemon as it is in `snapshot`. */
+  /**
+   * The whole in the text format 0.0.4: what was told up to now, and the state of the daemon as it
+   * is in `snapshot`.
+   */
   text(snapshot: MetricsSnapshot): Promise<string>;
   /** The media type of {@link text}. */
   readonly contentType: string;

@@ -13,7 +13,10 @@ export interface ProcessFigures {
   startTimeSeconds: number;
 }
 
-/** The wall clock of a machine without a clock battery is set after the start; smaller steps are only the two clocks' jitter. */
+/**
+ * The wall clock of a machine without a clock battery is set after the start; smaller steps are
+ * only the two clocks' jitter.
+ */
 const clockStepSeconds = 5;
 
 /** The figures of this very process; Linux only, as the daemon. */
@@ -33,7 +36,10 @@ export function ownProcess(): () => ProcessFigures {
   };
 }
 
-/** The conventional `process_` metrics, by hand: those of prom-client come with OpenTelemetry, and a timer that never rests. */
+/**
+ * The conventional `process_` metrics, by hand: those of prom-client come with OpenTelemetry, and a
+ * timer that never rests.
+ */
 export function createProcessMetrics(registry: Registry): (figures: ProcessFigures) => void {
   const registers = [registry];
   const cpu = new Counter({

@@ -1,6 +1,6 @@
 /**
- * prom-client's parts, each from its own file: its index also loads `cluster`, OpenTelemetry and a t-digest, which nobody here
- * uses and which take 10 MB of a small machine's memory for good.
+ * prom-client's parts, each from its own file: its index also loads `cluster`, OpenTelemetry and a
+ * t-digest, which nobody here uses and which take 10 MB of a small machine's memory for good.
  */
 declare module 'prom-client/lib/registry.js' {
   export { Registry as default } from 'prom-client';

@@ -3,8 +3,8 @@ import type { Metrics } from './metrics.js';
 import type { MetricsSnapshot } from './snapshot.js';
 
 /**
- * `GET /metrics` for the admin listener, whose router takes GET and with it HEAD, whose guard checks the Host, and whose exit gets what
- * goes wrong. `snapshot` is taken once at each scrape.
+ * `GET /metrics` for the admin listener, whose router takes GET and with it HEAD, whose guard
+ * checks the Host, and whose exit gets what goes wrong. `snapshot` is taken once at each scrape.
  */
 export function metricsRoute(
   metrics: Pick<Metrics, 'text' | 'contentType'>,

@@ -32,7 +32,10 @@ export class Aftermath {
     failing.accepted();
   }
 
-  /** It ended in `error`: where that leaves the modem. A second one in a row without any answer, or any prompt, may call for a reset. */
+  /**
+   * It ended in `error`: where that leaves the modem. A second one in a row without any answer, or
+   * any prompt, may call for a reset.
+   */
   failed(error: unknown, recipient: string): Happening {
     if (!(error instanceof SendError)) return asBefore;
     const { recovery, lookout, failing } = this.#parts;

@@ -12,8 +12,9 @@ import type { Storage } from './storage.js';
 import type { SimObstacle, Unlocker } from './unlock.js';
 
 /**
- * What one look at the modem came to: an event in its life, or nothing new, to be looked at again. What `isStuck` says is that the radio's, the
- * modem's or the port's restart may bring what is missing.
+ * What one look at the modem came to: an event in its life, or nothing new, to be looked at again.
+ * What `isStuck` says is that the radio's, the modem's or the port's restart may bring what is
+ * missing.
  */
 export type Step = Happening | { againAfterMs: number; reason?: string; isStuck?: boolean };
 
@@ -38,13 +39,19 @@ export interface BringUpOptions {
 const restarted: Step = { event: 'refresh', reason: 'the modem has restarted by itself' };
 
 /** Its caps, its PIN and its SMSC are others. */
-const otherSim: Step = { event: 'refresh', reason: 'the SIM is another one (its ICCID has changed)' };
+const otherSim: Step = {
+  event: 'refresh',
+  reason: 'the SIM is another one (its ICCID has changed)',
+};
 
 /** Milliseconds between looks at the ICCID of a modem that says nothing about its SIM. */
 const iccidEveryMs = 300_000;
 /** `AT` tries, a second each, before an open tty counts as silent. */
 const wakeAttempts = 5;
-/** Milliseconds between looks at a SIM that is busy, and at the registration; of the latter more when it has not come for long. */
+/**
+ * Milliseconds between looks at a SIM that is busy, and at the registration; of the latter more
+ * when it has not come for long.
+ */
 const pollMs = 1_000;
 const slowPollMs = 5_000;
 const slowAfterMs = 120_000;
@@ -55,7 +62,10 @@ const personMs = 5_000;
 /** Milliseconds without any signal before there is said to be no network at all. */
 const noSignalMs = 60_000;
 
-/** Milliseconds that the result of a killed process's message is waited for, and between two looks whether it came. */
+/**
+ * Milliseconds that the result of a killed process's message is waited for, and between two looks
+ * whether it came.
+ */
 const leftWaitMs = 5_000;
 const leftPollMs = 200;
 const leftReason = 'waiting for the result of a message that was in flight when simgate was killed';
@@ -64,8 +74,9 @@ const leftReason = 'waiting for the result of a message that was in flight when 
 const curableSims: readonly SimState[] = ['absent', 'busy'];
 
 /**
- * The way of one opened modem to `ready`, step by step; each step asks it things and says what follows. A step rejects when the modem is
- * silent or lost; what it says only about itself, and what no send needs, may stay away.
+ * The way of one opened modem to `ready`, step by step; each step asks it things and says what
+ * follows. A step rejects when the modem is silent or lost; what it says only about itself, and
+ * what no send needs, may stay away.
  */
 export class BringUp {
   readonly #modem: Modem;
@@ -89,7 +100,10 @@ export class BringUp {
   signalDbm: number | undefined;
   /** The operator's name; untrusted. */
   operator: string | undefined;
-  /** The SIM's serial number (ITU-T E.118); undefined when it cannot be read. Personal: never shown whole. */
+  /**
+   * The SIM's serial number (ITU-T E.118); undefined when it cannot be read. Personal: never shown
+   * whole.
+   */
   iccid: string | undefined;
 
   constructor(modem: Modem, storage: Storage, flights: Flights, options: BringUpOptions) {
@@ -113,7 +127,10 @@ export class BringUp {
     return { event: 'locked', reason: simReasons[this.#sim] };
   }
 
-  /** Gives the SIM what it asks for if that is safe, else waits for a person, a SIM that wakes up, or a new one. */
+  /**
+   * Gives the SIM what it asks for if that is safe, else waits for a person, a SIM that wakes up,
+   * or a new one.
+   */
   async unlock(): Promise<Step> {
     if (this.#simIsStale) await this.#askSim();
     this.#simIsStale = true;
@@ -134,7 +151,8 @@ export class BringUp {
       return this.#lookAgain('the modem is not ready for SMS yet: it does not take AT+CMGF=0');
     const registration = await this.#modem.registration();
     this.registration = registration;
-    if (!this.#modem.maySend(registration)) return this.#lookAgain(this.#notRegistered(registration));
+    if (!this.#modem.maySend(registration))
+      return this.#lookAgain(this.#notRegistered(registration));
     this.#looks = 0;
     await this.#options.unlocker.noteReady(this.#modem);
     this.signalDbm = await this.#modem.signalDbm();
@@ -145,7 +163,10 @@ export class BringUp {
     return { event: 'registered' };
   }
 
-  /** Whether the message that a killed process had in flight is worth waiting for: its late answer must not meet the next one's. */
+  /**
+   * Whether the message that a killed process had in flight is worth waiting for: its late answer
+   * must not meet the next one's.
+   */
   #isLeftResultDue(): boolean {
     const now = performance.now();
     if (!this.#flights.expectsLeftResult(now)) return false;
@@ -175,7 +196,10 @@ export class BringUp {
     notices.note('sends', sentence);
   }
 
-  /** Not ready yet, for `reason`; unless it has restarted without a word, for its SIM may then ask for the PIN again. */
+  /**
+   * Not ready yet, for `reason`; unless it has restarted without a word, for its SIM may then ask
+   * for the PIN again.
+   */
   async #lookAgain(reason: string): Promise<Step> {
     if (this.#modem.hasRestarted) return this.#restart();
     this.#looks += 1;
@@ -188,12 +212,17 @@ export class BringUp {
     const isLong = performance.now() - this.#lookingSince > slowAfterMs;
     // A network that the operator does not want is no fault.
     const isStuck = this.registration !== 'roaming';
-    return { againAfterMs: isLong ? slowPollMs : pollMs, reason: this.#withSilences(reason), isStuck };
+    return {
+      againAfterMs: isLong ? slowPollMs : pollMs,
+      reason: this.#withSilences(reason),
+      isStuck,
+    };
   }
 
   /**
-   * The only traffic of an idle modem: is it there, is it registered, is its SIM (where that is in doubt), how well does it hear. `mayGoOn` is asked
-   * between these: a message that came meanwhile goes first.
+   * The only traffic of an idle modem: is it there, is it registered, is its SIM (where that is in
+   * doubt), how well does it hear. `mayGoOn` is asked between these: a message that came meanwhile
+   * goes first.
    */
   async probeIdle(withSim: boolean, mayGoOn: () => boolean): Promise<Step> {
     await this.#modem.rouse();
@@ -201,7 +230,10 @@ export class BringUp {
     this.registration = registration;
     if (this.#modem.hasRestarted || (await this.#modem.hasLeftPduMode())) return this.#restart();
     if (!this.#modem.maySend(registration))
-      return { event: 'unregistered', reason: this.#withSilences(this.#notRegistered(registration)) };
+      return {
+        event: 'unregistered',
+        reason: this.#withSilences(this.#notRegistered(registration)),
+      };
     if (withSim) {
       await this.#askSim();
       if (!this.#mayHaveSim()) return { event: 'refresh', reason: simReasons[this.#sim] };
@@ -213,9 +245,15 @@ export class BringUp {
     return { againAfterMs: this.nextLookMs() };
   }
 
-  /** Milliseconds until an idle modem has to be looked at: sooner when it has yet to take its settings. */
+  /**
+   * Milliseconds until an idle modem has to be looked at: sooner when it has yet to take its
+   * settings.
+   */
   nextLookMs(): number {
-    return Math.min(this.#options.idleProbeMs, this.#modem.indicationsDueInMs ?? Number.POSITIVE_INFINITY);
+    return Math.min(
+      this.#options.idleProbeMs,
+      this.#modem.indicationsDueInMs ?? Number.POSITIVE_INFINITY,
+    );
   }
 
   /** A modem that does not tell is taken for having one: the registration shows it. */
@@ -228,7 +266,10 @@ export class BringUp {
     if (this.#sim === 'ready') await this.#options.unlocker.noteReady(this.#modem);
   }
 
-  /** Another SIM, or another profile of an eSIM, which some modems take up without a word. Asked for now and then, and where it is suspected. */
+  /**
+   * Another SIM, or another profile of an eSIM, which some modems take up without a word. Asked for
+   * now and then, and where it is suspected.
+   */
   async #hasOtherSim(isSuspected: boolean): Promise<boolean> {
     const before = this.iccid;
     if (!isSuspected && performance.now() - this.#iccidReadAt < iccidEveryMs) return false;

@@ -1,16 +1,21 @@
 /**
- * Which result answers which submit, on a modem that may answer an older one while a newer one is out. A submit whose result did not come is a
- * *debt*: the modem may still pay it, until the debt's term is over. A result of a debt must never pass for the running submit's (a false 200,
- * or a message sent twice); only the message reference tells (23.040 9.2.3.6), and an error has none.
+ * Which result answers which submit, on a modem that may answer an older one while a newer one is
+ * out. A submit whose result did not come is a *debt*: the modem may still pay it, until the debt's
+ * term is over. A result of a debt must never pass for the running submit's (a false 200, or a
+ * message sent twice); only the message reference tells (23.040 9.2.3.6), and an error has none.
  *
- * Pure, no clock and no timer. test/modem/debts.test.ts searches it against every modem that keeps to this: a result comes within its submit's
- * term or never, in any order, said once or twice; references are constant, or given in the order of the submits, where one that was refused or
- * lost may or may not have taken one. Against such a modem nothing is called ours that is not, and no debt outlives its term.
+ * Pure, no clock and no timer. test/modem/debts.test.ts searches it against every modem that keeps
+ * to this: a result comes within its submit's term or never, in any order, said once or twice;
+ * references are constant, or given in the order of the submits, where one that was refused or lost
+ * may or may not have taken one. Against such a modem nothing is called ours that is not, and no
+ * debt outlives its term.
  *
  * What is known, and why it is enough:
- * - The submit that came `since` submits after the one with reference `base` has at most `base + since`, and an older one has less. So a running
- *   submit's result with that very reference is its own.
- * - As many different references as there are submits out: each has been answered, so the running one was accepted.
+ * - The submit that came `since` submits after the one with reference `base` has at most `base +
+ *   since`, and an older one has less. So a running submit's result with that very reference is its
+ *   own.
+ * - As many different references as there are submits out: each has been answered, so the running
+ *   one was accepted.
  * - After the last term nothing old can come.
  * - An error decides nothing and pays nothing while any debt is open.
  */
@@ -40,7 +45,10 @@ export class Debts {
     return this.#state;
   }
 
-  /** What must outlive the process. A submit that is out counts as a debt: all that is known then is that it was begun. */
+  /**
+   * What must outlive the process. A submit that is out counts as a debt: all that is known then is
+   * that it was begun.
+   */
   note(now: number): DebtsNote {
     this.#expire(now);
     const { open, flight, base, since, areSequential, isSuspicious } = this.#state;
@@ -57,15 +65,17 @@ export class Debts {
   }
 
   /**
-   * A reference came after our Ctrl-Z. @returns ours, once that we were accepted is sure; the submit is then over. Where it is only sure that all who
-   * are out were accepted, it is the newest that came
+   * A reference came after our Ctrl-Z. @returns ours, once that we were accepted is sure; the
+   * submit is then over. Where it is only sure that all who are out were accepted, it is the newest
+   * that came
    */
   takeReference(reference: number, now: number): number | undefined {
     this.#expire(now);
     const { flight, open, base, since, lastSeen, areSequential } = this.#state;
     if (!flight) return undefined;
     if (!flight.doubt && open.length === 0 && !this.#isUnexpected(reference)) {
-      if (base !== undefined && since === 1) this.#change({ areSequential: reference === next(base, 1) });
+      if (base !== undefined && since === 1)
+        this.#change({ areSequential: reference === next(base, 1) });
       return this.#accept(reference);
     }
     const doubt = flight.doubt ?? doubtOver(open);
@@ -101,14 +111,16 @@ export class Debts {
     const { doubt, received, until } = flight;
     this.#change({ flight: undefined });
     if (until > now && doubt?.because !== 'suspicion') {
-      // What came answers one of those that are out, nobody knows which: those stay that are possible the longest.
+      // What came answers one of those that are out, nobody knows which: those stay that are
+      // possible the longest.
       this.#change({ open: [...open, until].sort((a, b) => a - b) });
       return this.#pay(paidBy(received, doubt, open));
     }
     this.#change({ isSuspicious: true });
     if (received.length === 0) return;
     // Not even the one after the last doubt followed: it does not count any more.
-    if (doubt?.because === 'suspicion' && base === undefined) this.#change({ areSequential: false });
+    if (doubt?.because === 'suspicion' && base === undefined)
+      this.#change({ areSequential: false });
     this.#change({ hint: newest(received), base: undefined, since: 0 });
   }
 
@@ -120,11 +132,15 @@ export class Debts {
     this.#change({ lastSeen: reference });
     if (open.length === 0) return;
     this.#pay(1);
-    const isOfNewest = base !== undefined && areSequential !== false && reference === this.#expected();
+    const isOfNewest =
+      base !== undefined && areSequential !== false && reference === this.#expected();
     if (isOfNewest) this.#change({ base: reference, since: 0 });
   }
 
-  /** An error that only a submit can give came while none of ours is out: where there is one debt, it pays that. */
+  /**
+   * An error that only a submit can give came while none of ours is out: where there is one debt,
+   * it pays that.
+   */
   takeLateError(now: number): void {
     this.#expire(now);
     if (this.#state.open.length === 1) this.#change({ open: [] });
@@ -141,7 +157,10 @@ export class Debts {
     return this.#state.open.length;
   }
 
-  /** Why the submit that is out is in doubt after what came, and until when its own result may come; undefined while it is in none. */
+  /**
+   * Why the submit that is out is in doubt after what came, and until when its own result may come;
+   * undefined while it is in none.
+   */
   get doubt(): { because: 'debts' | 'suspicion'; until: number } | undefined {
     const { flight } = this.#state;
     return flight?.doubt && { because: flight.doubt.because, until: flight.until };
@@ -169,7 +188,10 @@ export class Debts {
     if (open.length < this.#state.open.length) this.#change({ open, isSuspicious: true });
   }
 
-  /** Nothing old should come any more; but a modem that counts, and owed a result, may be later than any term. */
+  /**
+   * Nothing old should come any more; but a modem that counts, and owed a result, may be later than
+   * any term.
+   */
   #isUnexpected(reference: number): boolean {
     const { isSuspicious, areSequential, base } = this.#state;
     const expected = this.#expected();
@@ -204,7 +226,10 @@ export interface DebtsState {
   readonly since: number;
   /** The reference that came last, whosever it was: said again at once, it is no other result. */
   readonly lastSeen: number | undefined;
-  /** Whether the last reference that could be compared followed the one before; undefined while none could. */
+  /**
+   * Whether the last reference that could be compared followed the one before; undefined while none
+   * could.
+   */
   readonly areSequential: boolean | undefined;
   /** A debt ended unpaid, and no result has proven itself since. */
   readonly isSuspicious: boolean;
@@ -245,15 +270,26 @@ export interface DebtsNote {
   isSuspicious: boolean;
 }
 
-/** Submits in a row without a reference after which none is known any more: half of an octet's values. */
+/**
+ * Submits in a row without a reference after which none is known any more: half of an octet's
+ * values.
+ */
 const mostSince = 127;
 
 const doubtOver = (open: readonly number[]): Doubt =>
-  open.length > 0 ? { because: 'debts', results: open.length + 1 } : { because: 'suspicion', results: 2 };
+  open.length > 0
+    ? { because: 'debts', results: open.length + 1 }
+    : { because: 'suspicion', results: 2 };
 
-/** How many of `open` were surely paid by what was received in a doubt: it may have paid those first whose terms are over by now. */
-const paidBy = (received: readonly number[], doubt: Doubt | undefined, open: readonly number[]): number =>
-  doubt ? Math.max(0, received.length - (doubt.results - 1 - open.length)) : 0;
+/**
+ * How many of `open` were surely paid by what was received in a doubt: it may have paid those first
+ * whose terms are over by now.
+ */
+const paidBy = (
+  received: readonly number[],
+  doubt: Doubt | undefined,
+  open: readonly number[],
+): number => (doubt ? Math.max(0, received.length - (doubt.results - 1 - open.length)) : 0);
 
 /** References are octets. */
 const next = (reference: number, submits: number): number => (reference + submits) % 256;

@@ -4,20 +4,26 @@ import type { FinalError } from '../at/lines.js';
 import type { AtSession } from '../at/session.js';
 import { longestMuteMs, Mutes } from './patience.js';
 
-/** Milliseconds without an answer after which a UART may have fallen asleep, and that a modem which is awake takes for a simple answer. */
+/**
+ * Milliseconds without an answer after which a UART may have fallen asleep, and that a modem which
+ * is awake takes for a simple answer.
+ */
 export const restedMs = 1_000;
 export const wakeUpMs = 700;
 
 /**
- * How a modem is asked over one session: for what is needed, for what may be refused, and for what is good to know and may stay away. It knows no
- * command.
+ * How a modem is asked over one session: for what is needed, for what may be refused, and for what
+ * is good to know and may stay away. It knows no command.
  */
 export class Dialogue {
   protected readonly session: AtSession;
   protected readonly mutes = new Mutes();
   /** Its UART loses the first octets after a while without any. */
   protected sleeps = false;
-  /** Who else wants to hear unsolicited lines, as who waits for `+CUSD`: the owner of the session hands each of them on. */
+  /**
+   * Who else wants to hear unsolicited lines, as who waits for `+CUSD`: the owner of the session
+   * hands each of them on.
+   */
   readonly urcListeners = new Set<(line: string) => void>();
 
   constructor(session: AtSession) {
@@ -44,8 +50,8 @@ export class Dialogue {
   }
 
   /**
-   * One command: its information responses, undefined when the modem said an error. Rejects with `AtTimeout` or
-   * `AtLinkLost`.
+   * One command: its information responses, undefined when the modem said an error. Rejects with
+   * `AtTimeout` or `AtLinkLost`.
    */
   ask(
     text: string,
@@ -67,14 +73,22 @@ export class Dialogue {
     }
   }
 
-  /** As {@link ask}, for what is good to know and not needed: undefined also when the modem was silent, and is in step again. */
-  wonder(text: string, response: RegExp | undefined, timeoutMs: number): Promise<string[] | undefined> {
+  /**
+   * As {@link ask}, for what is good to know and not needed: undefined also when the modem was
+   * silent, and is in step again.
+   */
+  wonder(
+    text: string,
+    response: RegExp | undefined,
+    timeoutMs: number,
+  ): Promise<string[] | undefined> {
     return this.spare({ text, timeoutMs, ...(response ? { response } : {}) });
   }
 
   /**
-   * What a question came to that no send needs; undefined when the modem was silent to it, and answers `AT` again. Rejects with `AtTimeout` when
-   * it is silent to that as well, and with `AtLinkLost`.
+   * What a question came to that no send needs; undefined when the modem was silent to it, and
+   * answers `AT` again. Rejects with `AtTimeout` when it is silent to that as well, and with
+   * `AtLinkLost`.
    */
   async bear<T>(question: () => Promise<T>): Promise<T | undefined> {
     try {
@@ -86,7 +100,10 @@ export class Dialogue {
     }
   }
 
-  /** For commands whose failure is an answer too: undefined when the modem said an error. Silence and loss still reject. */
+  /**
+   * For commands whose failure is an answer too: undefined when the modem said an error. Silence
+   * and loss still reject.
+   */
   protected async attempt(command: AtCommand): Promise<string[] | undefined> {
     try {
       return await this.run(command);
@@ -96,16 +113,23 @@ export class Dialogue {
     }
   }
 
-  /** One command that no send needs: undefined when the modem said an error or nothing, if it answers `AT` then. */
+  /**
+   * One command that no send needs: undefined when the modem said an error or nothing, if it
+   * answers `AT` then.
+   */
   protected spare(command: AtCommand): Promise<string[] | undefined> {
     return this.bear(() => this.attempt(command));
   }
 
   /**
-   * {@link spare}, for what may be asked often: what met silence is left alone for a while, longer each time, up to `longestMs`. The first question
-   * after a while is asked twice: a UART that slept has lost its beginning.
+   * {@link spare}, for what may be asked often: what met silence is left alone for a while, longer
+   * each time, up to `longestMs`. The first question after a while is asked twice: a UART that
+   * slept has lost its beginning.
    */
-  protected async ornament(command: AtCommand, longestMs = longestMuteMs): Promise<string[] | undefined> {
+  protected async ornament(
+    command: AtCommand,
+    longestMs = longestMuteMs,
+  ): Promise<string[] | undefined> {
     if (this.mutes.isMute(command.text)) return undefined;
     const mayHaveSlept = this.session.idleMs > restedMs;
     let asked = await this.#askOnce(command);
@@ -134,7 +158,10 @@ export class Dialogue {
     if (this.sleeps && this.session.idleMs > restedMs) await this.session.stir();
   }
 
-  /** Brings the dialogue into step after `silence`, which it rejects with when the modem does not answer `AT` either. */
+  /**
+   * Brings the dialogue into step after `silence`, which it rejects with when the modem does not
+   * answer `AT` either.
+   */
   protected async catchUp(silence: AtTimeout): Promise<void> {
     try {
       await this.session.synchronise(2);

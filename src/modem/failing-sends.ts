@@ -1,10 +1,17 @@
 import type { SendError } from '../errors.js';
 
-/** So many different recipients in a row, and none accepted in between, are no accident of theirs. */
+/**
+ * So many different recipients in a row, and none accepted in between, are no accident of theirs.
+ */
 const recipientsToNotice = 3;
 
-/** Causes that lie with the message or its recipient (24.011 8.2.5.4, 23.040 9.2.3.22), or that are told of by themselves (330, 331). */
-const ofTheirOwn = new Set([1, 21, 27, 30, 81, 95, 96, 97, 98, 99, 111, 195, 196, 304, 305, 330, 331]);
+/**
+ * Causes that lie with the message or its recipient (24.011 8.2.5.4, 23.040 9.2.3.22), or that are
+ * told of by themselves (330, 331).
+ */
+const ofTheirOwn = new Set([
+  1, 21, 27, 30, 81, 95, 96, 97, 98, 99, 111, 195, 196, 304, 305, 330, 331,
+]);
 
 /** Whether a modem that is registered gets no message out: each fails, whoever it is for. */
 export class FailingSends {

@@ -28,8 +28,8 @@ export class Finding {
   }
 
   /**
-   * Milliseconds before the next try. A tty that is not there is looked for once a second, later once in four; one that is there but fails
-   * is left alone for longer each time.
+   * Milliseconds before the next try. A tty that is not there is looked for once a second, later
+   * once in four; one that is there but fails is left alone for longer each time.
    */
   pauseMs(): number {
     if (this.#absences > 0) return backoffMs(this.#absences < quickAbsences ? quickly : slowly);
@@ -41,7 +41,10 @@ export class Finding {
     this.#failures = 0;
   }
 
-  /** Rejects with {@link ModemMissing} when there is no tty of it that can be talked to, unless that is only because another program has it. */
+  /**
+   * Rejects with {@link ModemMissing} when there is no tty of it that can be talked to, unless that
+   * is only because another program has it.
+   */
   async find(
     tuning: ModemTuning,
     openSession: (openLink: OpenLink) => Promise<AtSession>,

@@ -9,7 +9,9 @@ export interface Flight {
   echoIsOff: boolean;
 }
 
-/** What the process before left behind; `ageMs` is unknown (undefined) across a reboot of the box. */
+/**
+ * What the process before left behind; `ageMs` is unknown (undefined) across a reboot of the box.
+ */
 export interface LeftFlight extends Flight {
   ageMs: number | undefined;
 }
@@ -30,8 +32,9 @@ interface Entry {
 const entryOctets = 320;
 
 /**
- * One small file per modem. It is written without waiting and without fsync: it must survive a killed daemon, for then the
- * modem goes on sending, not a power cut, for then the modem lost its power too.
+ * One small file per modem. It is written without waiting and without fsync: it must survive a
+ * killed daemon, for then the modem goes on sending, not a power cut, for then the modem lost its
+ * power too.
  */
 export class FlightRecord {
   readonly #file: FileHandle;
@@ -127,4 +130,5 @@ function readLeft(text: string, boot: string): LeftFlight | undefined {
   };
 }
 
-const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0;
+const isCount = (value: unknown): value is number =>
+  Number.isSafeInteger(value) && Number(value) >= 0;

@@ -4,17 +4,24 @@ import { Debts } from './debts.js';
 import type { FlightRecord, LeftFlight } from './flight-record.js';
 import { isOfSubmit } from './verdict.js';
 
-/** The network's own timers are over so many milliseconds after Ctrl-Z (TR1M < 45 s, 24.011 10), with what a modem adds. */
+/**
+ * The network's own timers are over so many milliseconds after Ctrl-Z (TR1M < 45 s, 24.011 10),
+ * with what a modem adds.
+ */
 const networkTimersMs = 60_000;
 
 /**
- * Milliseconds after Ctrl-Z in which the result of a submit may still come, given the modem's submit timeout: that long, and never shorter than
- * the network's own timers; a timeout below those is a test's or a very impatient operator's, and is doubled.
+ * Milliseconds after Ctrl-Z in which the result of a submit may still come, given the modem's
+ * submit timeout: that long, and never shorter than the network's own timers; a timeout below those
+ * is a test's or a very impatient operator's, and is doubled.
  */
 export const debtTermMs = (submitTimeoutMs: number): number =>
   Math.max(submitTimeoutMs, Math.min(networkTimersMs, submitTimeoutMs * 2));
 
-/** How long another reference is waited for where nothing old should come any more, but the one that came was unexpected. */
+/**
+ * How long another reference is waited for where nothing old should come any more, but the one that
+ * came was unexpected.
+ */
 const suspicionMs = 10_000;
 
 /** What came after our own Ctrl-Z. */
@@ -24,24 +31,34 @@ export type SubmitResult = { reference: number } | { error: FinalError };
 export type Ruling = { ours: SubmitResult } | 'undecided';
 
 /**
- * What one modem has in the air, from message to message and across sessions, and, by its record, across processes: the Ctrl-Z that
- * waits for its result, and those whose result never came ({@link Debts}).
+ * What one modem has in the air, from message to message and across sessions, and, by its record,
+ * across processes: the Ctrl-Z that waits for its result, and those whose result never came ({@link
+ * Debts}).
  */
 export class Flights {
   readonly debts: Debts;
   /** True while the modem is known to have echo off: if it echoes later, it has restarted since. */
   echoIsOff = false;
   readonly #record: FlightRecord;
-  /** Random start, so that two long messages to one handset never share a reference (23.040 9.2.3.24.1). */
+  /**
+   * Random start, so that two long messages to one handset never share a reference (23.040
+   * 9.2.3.24.1).
+   */
   #concatenationReference = randomInt(256);
   /** Looks at what came meanwhile, while a submit is in doubt. */
   #onResult: ((result: SubmitResult) => void) | undefined;
   /** What came beside the first result of the submit that is out, before anybody looked. */
   #beside: SubmitResult[] = [];
-  /** A process before this one was killed with its message in flight, and its result did not come yet. */
+  /**
+   * A process before this one was killed with its message in flight, and its result did not come
+   * yet.
+   */
   #isLeft: boolean;
 
-  /** `left`: what the process before this one had in the air, whose result may still come; across a reboot of the box its age is unknown. */
+  /**
+   * `left`: what the process before this one had in the air, whose result may still come; across a
+   * reboot of the box its age is unknown.
+   */
   constructor(record: FlightRecord, left: LeftFlight | undefined) {
     this.#record = record;
     this.echoIsOff = left?.echoIsOff ?? false;
@@ -75,7 +92,10 @@ export class Flights {
     this.debts.giveUp(performance.now());
   }
 
-  /** The modem spoke after {@link echoIsOff} was known: an echo now means that nothing old can come from it. */
+  /**
+   * The modem spoke after {@link echoIsOff} was known: an echo now means that nothing old can come
+   * from it.
+   */
   noteWake(echoed: boolean, obeysEchoOff: boolean): void {
     if (this.echoIsOff && echoed) this.restarted();
     this.echoIsOff = obeysEchoOff;
@@ -88,7 +108,8 @@ export class Flights {
   }
 
   /**
-   * A line that answers no command in flight: where it is a result of a submit, it pays a debt, or is looked at by who is in doubt.
+   * A line that answers no command in flight: where it is a result of a submit, it pays a debt, or
+   * is looked at by who is in doubt.
    * @returns whether it was one
    */
   takeLine(line: string): boolean {
@@ -103,7 +124,10 @@ export class Flights {
     return true;
   }
 
-  /** A final result code came that no command lacks, and no submit of ours is out: an error can only be an older submit's. */
+  /**
+   * A final result code came that no command lacks, and no submit of ours is out: an error can only
+   * be an older submit's.
+   */
   takeSurplus(line: string): void {
     const final = parseFinalResult(line);
     if (final === undefined || final === 'OK' || this.debts.state.flight) return;
@@ -112,8 +136,9 @@ export class Flights {
   }
 
   /**
-   * Whose is `first`, the result that came after our Ctrl-Z? While an older submit's may still come, the answer may take until our own
-   * term is over; nothing else may be asked of the modem meanwhile. Ends as undecided when `ended` is aborted: the session is gone.
+   * Whose is `first`, the result that came after our Ctrl-Z? While an older submit's may still
+   * come, the answer may take until our own term is over; nothing else may be asked of the modem
+   * meanwhile. Ends as undecided when `ended` is aborted: the session is gone.
    */
   rule(first: SubmitResult, ended: AbortSignal): Promise<Ruling> {
     for (const result of [first, ...this.#beside.splice(0)]) {
@@ -157,7 +182,10 @@ export class Flights {
     return doubt.because === 'debts' ? untilTermMs + 1 : Math.min(suspicionMs, untilTermMs / 4);
   }
 
-  /** True while the result of an earlier submit may come: its `OK` would end whatever command is in flight then. */
+  /**
+   * True while the result of an earlier submit may come: its `OK` would end whatever command is in
+   * flight then.
+   */
   expectsLateResult(now: number): boolean {
     return this.#onResult !== undefined || this.debts.outstanding(now) > 0;
   }

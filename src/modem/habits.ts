@@ -3,9 +3,15 @@ import { open, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ModemIdentity } from './modem.js';
 
-/** Milliseconds between prompt and payload, one after the other, as long as the modem goes on holding its results back. */
+/**
+ * Milliseconds between prompt and payload, one after the other, as long as the modem goes on
+ * holding its results back.
+ */
 const pauses = [0, 200, 500, 1_000] as const;
-/** Milliseconds after Ctrl-Z at which a modem that no pause helps is asked for its result; ordinary ones have taken up to 14.4 s. */
+/**
+ * Milliseconds after Ctrl-Z at which a modem that no pause helps is asked for its result; ordinary
+ * ones have taken up to 14.4 s.
+ */
 const nudgeMs = 15_000;
 /** Entries that are kept of each kind, the newest. */
 const mostEntries = 64;
@@ -14,12 +20,21 @@ const mostEntries = 64;
 export interface Habits {
   /** The SMSC refused a validity period (TP-FCS 198, 199): it gets none any more. */
   readonly refusesValidity: boolean;
-  /** Milliseconds between prompt and payload: written at once, it makes some modems hold `+CMGS` back until the next command. */
+  /**
+   * Milliseconds between prompt and payload: written at once, it makes some modems hold `+CMGS`
+   * back until the next command.
+   */
   readonly pauseMs: number;
-  /** Milliseconds after Ctrl-Z at which a bare `AT` has to set the result free; undefined where it needs none. */
+  /**
+   * Milliseconds after Ctrl-Z at which a bare `AT` has to set the result free; undefined where it
+   * needs none.
+   */
   readonly nudgeAfterMs: number | undefined;
   noteValidityRefused(): void;
-  /** A held result was set free by a bare `AT`. @returns what is done about it from now on, for people; undefined when nothing new */
+  /**
+   * A held result was set free by a bare `AT`. @returns what is done about it from now on, for
+   * people; undefined when nothing new
+   */
   noteFreed(): string | undefined;
 }
 
@@ -31,8 +46,9 @@ interface Entries {
 }
 
 /**
- * What simgate has learnt of modems and their SIMs by sending, across restarts: the file `habits.json`. A modem is known by its entry's name, its
- * maker and its model, a SIM by its ICCID; both stand there as hashes.
+ * What simgate has learnt of modems and their SIMs by sending, across restarts: the file
+ * `habits.json`. A modem is known by its entry's name, its maker and its model, a SIM by its ICCID;
+ * both stand there as hashes.
  */
 export class HabitMemory {
   readonly #file: string | undefined;
@@ -41,13 +57,20 @@ export class HabitMemory {
   /** Writes take turns. */
   #saved: Promise<void> = Promise.resolve();
 
-  private constructor(file: string | undefined, entries: Entries, onFault: (error: unknown) => void) {
+  private constructor(
+    file: string | undefined,
+    entries: Entries,
+    onFault: (error: unknown) => void,
+  ) {
     this.#file = file;
     this.#entries = entries;
     this.#onFault = onFault;
   }
 
-  /** Reads `habits.json` in `folder`. What cannot be read is told to `onFault` and learnt anew, which costs a message or two. */
+  /**
+   * Reads `habits.json` in `folder`. What cannot be read is told to `onFault` and learnt anew,
+   * which costs a message or two.
+   */
   static async open(folder: string, onFault: (error: unknown) => void): Promise<HabitMemory> {
     const file = join(folder, 'habits.json');
     let entries = nothing;
@@ -83,7 +106,8 @@ export class HabitMemory {
       },
       noteValidityRefused: () => {
         const { validity_refused: known } = this.#entries;
-        if (!known.includes(sim)) this.#change({ validity_refused: [...known, sim].slice(-mostEntries) });
+        if (!known.includes(sim))
+          this.#change({ validity_refused: [...known, sim].slice(-mostEntries) });
       },
       noteFreed: () => {
         if (needsNudge()) return undefined;

@@ -2,12 +2,20 @@ import { AtTimeout } from '../at/errors.js';
 import { initCommands } from '../config/init-lines.js';
 
 /**
- * Sends one line; undefined when the modem said an error or nothing, and answers `AT` again. Its own responses, as `response` knows them, must not pass for
- * news. Rejects with `AtTimeout` when it is deaf since, and with `AtLinkLost`.
+ * Sends one line; undefined when the modem said an error or nothing, and answers `AT` again. Its
+ * own responses, as `response` knows them, must not pass for news. Rejects with `AtTimeout` when it
+ * is deaf since, and with `AtLinkLost`.
  */
-export type SendLine = (text: string, response: RegExp, timeoutMs: number) => Promise<string[] | undefined>;
+export type SendLine = (
+  text: string,
+  response: RegExp,
+  timeoutMs: number,
+) => Promise<string[] | undefined>;
 
-/** How often each line has left the modem deaf. Outlives the sessions: such a line must not keep it from ever getting ready. */
+/**
+ * How often each line has left the modem deaf. Outlives the sessions: such a line must not keep it
+ * from ever getting ready.
+ */
 export type DeafeningLines = Map<string, number>;
 
 /** A line that left it deaf so often is not sent any more; once may have been chance. */
@@ -18,8 +26,8 @@ const lineMs = 30_000;
 const allMs = 60_000;
 
 /**
- * The operator's own lines for one modem. Those that come to nothing are left for the next {@link send}: some want the SIM, which is not ready at first. Neither
- * an error nor silence is fatal.
+ * The operator's own lines for one modem. Those that come to nothing are left for the next {@link
+ * send}: some want the SIM, which is not ready at first. Neither an error nor silence is fatal.
  */
 export class InitLines {
   readonly #lines: readonly string[];
@@ -54,15 +62,21 @@ export class InitLines {
     try {
       return await sendLine(text, new RegExp(`^(?:${names.join('|')}):`, 'i'), lineMs);
     } catch (error) {
-      if (error instanceof AtTimeout) this.#deafening.set(text, (this.#deafening.get(text) ?? 0) + 1);
+      if (error instanceof AtTimeout)
+        this.#deafening.set(text, (this.#deafening.get(text) ?? 0) + 1);
       throw error;
     }
   }
 
-  /** Those that came to nothing, by number and command, for people: arguments may be a password. Undefined when there are none. */
+  /**
+   * Those that came to nothing, by number and command, for people: arguments may be a password.
+   * Undefined when there are none.
+   */
   get refusal(): string | undefined {
     if (this.#left.length === 0) return undefined;
-    const lines = this.#left.map(([index, text]) => `${index + 1} (${initCommands(text).join(', ')})`);
+    const lines = this.#left.map(
+      ([index, text]) => `${index + 1} (${initCommands(text).join(', ')})`,
+    );
     return `the modem refused, or did not answer, line ${lines.join(', ')} of init in the configuration: see its AT manual, and the debug log`;
   }
 }

@@ -1,4 +1,7 @@
-/** What one may ask a modem beside sending through it: the commands of `doctor` and `ussd`. Answers are the modem's and untrusted. */
+/**
+ * What one may ask a modem beside sending through it: the commands of `doctor` and `ussd`. Answers
+ * are the modem's and untrusted.
+ */
 
 import { anyText } from '../at/machine.js';
 import type { Modem } from './modem.js';
@@ -22,16 +25,26 @@ export async function functionality(modem: Modem): Promise<number | undefined> {
 
 /** Every registration, for they disagree on LTE modems. */
 export async function registrationStats(modem: Modem): Promise<RegistrationStats> {
-  const stats: RegistrationStats = { creg: undefined, cgreg: undefined, cereg: undefined, c5greg: undefined };
+  const stats: RegistrationStats = {
+    creg: undefined,
+    cgreg: undefined,
+    cereg: undefined,
+    c5greg: undefined,
+  };
   for (const domain of registrationDomains) {
     const response = registrationAnswer(domain);
-    const lines = await modem.bear(() => modem.ask(`AT+${domain.toUpperCase()}?`, response, quickMs));
+    const lines = await modem.bear(() =>
+      modem.ask(`AT+${domain.toUpperCase()}?`, response, quickMs),
+    );
     stats[domain] = wholeNumber(response.exec(lines?.[0] ?? '')?.[1]);
   }
   return stats;
 }
 
-/** The SMSC's number as the SIM has it (27.005 3.3.1); an empty text when it has none, undefined when the modem does not tell. */
+/**
+ * The SMSC's number as the SIM has it (27.005 3.3.1); an empty text when it has none, undefined
+ * when the modem does not tell.
+ */
 export async function serviceCentre(modem: Modem): Promise<string | undefined> {
   const lines = await modem.ask('AT+CSCA?', /^\+CSCA:/, simMs);
   return readServiceCentre(lines?.[0])?.number;
@@ -45,14 +58,19 @@ export interface StorageFill {
   total: number;
 }
 
-/** The storages that `+CPMS` has chosen, each once, in its order: for reading, for writing, for what comes in. */
+/**
+ * The storages that `+CPMS` has chosen, each once, in its order: for reading, for writing, for what
+ * comes in.
+ */
 export async function storageFills(modem: Modem): Promise<StorageFill[] | undefined> {
   const lines = await modem.ask('AT+CPMS?', /^\+CPMS:/, simMs);
   if (lines === undefined) return undefined;
   const fills = [...(lines[0] ?? '').matchAll(/"([A-Z]{2})" *, *(\d{1,5}) *, *(\d{1,5})/g)].map(
     ([, storage = '', used, total]) => ({ storage, used: Number(used), total: Number(total) }),
   );
-  return fills.filter(({ storage }, index) => fills.findIndex((one) => one.storage === storage) === index);
+  return fills.filter(
+    ({ storage }, index) => fills.findIndex((one) => one.storage === storage) === index,
+  );
 }
 
 /** mode, mt, bm, ds, bfr of `+CNMI` as they are in force (27.005 3.4.1). */

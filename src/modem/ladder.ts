@@ -1,7 +1,8 @@
 /**
- * How hard to try to get a modem back (I8), as a pure decision. The rungs: ESC and `AT` (the session's own synchronising), close and
- * open, the radio off and on, `AT+CFUN=1,1`, the operator's hook. Each higher one is for what the lower one did not mend, and none but the hook
- * is for a tty that merely vanished: resetting a stick that has just come back makes it vanish again, for ever.
+ * How hard to try to get a modem back (I8), as a pure decision. The rungs: ESC and `AT` (the
+ * session's own synchronising), close and open, the radio off and on, `AT+CFUN=1,1`, the operator's
+ * hook. Each higher one is for what the lower one did not mend, and none but the hook is for a tty
+ * that merely vanished: resetting a stick that has just come back makes it vanish again, for ever.
  */
 export type Rung = 'reopen' | 'radio' | 'reset' | 'hook';
 
@@ -22,9 +23,15 @@ export type LossKind =
 
 /** So many times in a row it may be silent, each time opened anew, before it is reset. */
 const silencesBeforeReset = 3;
-/** So many submits in a row may go unanswered, or get no prompt, with no message sent in between, before it is reset. */
+/**
+ * So many submits in a row may go unanswered, or get no prompt, with no message sent in between,
+ * before it is reset.
+ */
 const wedgesBeforeReset = 2;
-/** Milliseconds before it may be reset again; doubles each time until it is ready once, up to the second figure. */
+/**
+ * Milliseconds before it may be reset again; doubles each time until it is ready once, up to the
+ * second figure.
+ */
 const firstResetGapMs = 10 * 60_000;
 const longestResetGapMs = 6 * 3_600_000;
 /** Milliseconds a reset has to show its effect before anything harder is tried. */
@@ -33,7 +40,10 @@ const resetSettleMs = 120_000;
 const hookGapMs = 3_600_000;
 /** Milliseconds that it may be missing before the hook is called. */
 const missingBeforeHookMs = 5 * 60_000;
-/** Milliseconds that it may answer, and not be ready, before the first rung; doubles with each, up to the second figure. */
+/**
+ * Milliseconds that it may answer, and not be ready, before the first rung; doubles with each, up
+ * to the second figure.
+ */
 const firstStuckGapMs = 10 * 60_000;
 const longestStuckGapMs = 6 * 3_600_000;
 /** What is done about one that answers and is not ready, one after the other, over and over. */
@@ -47,7 +57,10 @@ export class Ladder {
   #lastResetAt = Number.NEGATIVE_INFINITY;
   #lastHookAt = Number.NEGATIVE_INFINITY;
   #missingSince: number | undefined;
-  /** `performance.now()` milliseconds of the next rung for one that is stuck, and how many there were. */
+  /**
+   * `performance.now()` milliseconds of the next rung for one that is stuck, and how many there
+   * were.
+   */
   #stuckDueAt: number | undefined;
   #stuckTimes = 0;
 
@@ -68,7 +81,10 @@ export class Ladder {
     this.#stuckTimes = 0;
   }
 
-  /** The network took a message: it is really well, and the next trouble starts from the lowest rung. */
+  /**
+   * The network took a message: it is really well, and the next trouble starts from the lowest
+   * rung.
+   */
   sent(): void {
     this.#silences = 0;
     this.#wedges = 0;
@@ -88,8 +104,9 @@ export class Ladder {
   }
 
   /**
-   * It answers at `now`, and lacks what it needs to be ready, as it has since it was last ready: which rung is due, if any. One that still
-   * lacks it after that is asked about again at the next look.
+   * It answers at `now`, and lacks what it needs to be ready, as it has since it was last ready:
+   * which rung is due, if any. One that still lacks it after that is asked about again at the next
+   * look.
    */
   stuck(now: number): Rung | undefined {
     this.#stuckDueAt ??= now + firstStuckGapMs;

@@ -26,7 +26,10 @@ export type LifeEvent =
   | 'closed'
   | 'stopped';
 
-/** One modem's life: in this phase, that event leads there. An event that is not listed changes nothing. */
+/**
+ * One modem's life: in this phase, that event leads there. An event that is not listed changes
+ * nothing.
+ */
 export const transitions: Readonly<Record<ModemPhase, Partial<Record<LifeEvent, ModemPhase>>>> = {
   absent: { due: 'opening', stopped: 'stopped' },
   opening: { opened: 'probing', lost: 'lost', stopped: 'stopped' },
@@ -60,11 +63,14 @@ export const transitions: Readonly<Record<ModemPhase, Partial<Record<LifeEvent, 
 };
 
 /**
- * Lines only a restarting modem says: its settings are gone, and so is whatever it was sending. `refresh` ones also come
- * a while after power-on, so alone they do not prove that a message in flight was lost. `look` ones say that something about SIM or SMS has
- * changed; the last three tell of the SIM's own commands, among them REFRESH (TS 102 223 6.4.7), by which an eSIM takes up another profile.
+ * Lines only a restarting modem says: its settings are gone, and so is whatever it was sending.
+ * `refresh` ones also come a while after power-on, so alone they do not prove that a message in
+ * flight was lost. `look` ones say that something about SIM or SMS has changed; the last three tell
+ * of the SIM's own commands, among them REFRESH (TS 102 223 6.4.7), by which an eSIM takes up
+ * another profile.
  */
-const restartLine = /^(RDY|QCRDY|START|\^SYSSTART.*|\+SYSSTART.*|NORMAL POWER DOWN|\*ATREADY: *1|APP RDY)$/;
+const restartLine =
+  /^(RDY|QCRDY|START|\^SYSSTART.*|\+SYSSTART.*|NORMAL POWER DOWN|\*ATREADY: *1|APP RDY)$/;
 const refreshLine =
   /^(Call Ready|SMS Ready|SMS DONE|PB DONE|\+PBREADY|\+CFUN: *\d|\+CPIN: *(READY|NOT READY|NOT INSERTED|SIM REMOVED|SIM PIN|SIM PUK))$/;
 const lookLine =
@@ -77,15 +83,22 @@ export class ModemRestarted extends Error {
 
 export type BootSign = 'restart' | 'refresh' | 'look' | undefined;
 
-/** What an unsolicited line says about the modem's having restarted, or being further on its way from that. */
+/**
+ * What an unsolicited line says about the modem's having restarted, or being further on its way
+ * from that.
+ */
 export function bootSign(line: string): BootSign {
   if (restartLine.test(line)) return 'restart';
-  // It is not in PDU mode, so it has lost what it was told, or another program has told it otherwise.
+  // It is not in PDU mode, so it has lost what it was told, or another program has told it
+  // otherwise.
   if (refreshLine.test(line) || isTextModeHead(line)) return 'refresh';
   return lookLine.test(line) ? 'look' : undefined;
 }
 
-/** Milliseconds before the next try after `failures` in a row: 0.5 s doubling to 8 s, with jitter so that several modems do not move in step. */
+/**
+ * Milliseconds before the next try after `failures` in a row: 0.5 s doubling to 8 s, with jitter so
+ * that several modems do not move in step.
+ */
 export function backoffMs(failures: number, random: () => number = Math.random): number {
   return Math.min(500 * 2 ** failures, 8_000) * (0.75 + random() / 4);
 }

@@ -1,6 +1,7 @@
 /**
- * What a supervisor waits for now, and by when each of it must have come. Everything it waits for has a bound of its own, so something
- * overdue, or nothing at all to wait for, means that its loop is broken: no timer and no modem will ever move it again.
+ * What a supervisor waits for now, and by when each of it must have come. Everything it waits for
+ * has a bound of its own, so something overdue, or nothing at all to wait for, means that its loop
+ * is broken: no timer and no modem will ever move it again.
  */
 export class Liveness {
   /** `performance.now()` milliseconds by what is waited for. */
@@ -29,7 +30,10 @@ export class Liveness {
     this.#isResting = true;
   }
 
-  /** Undefined while all is well at `now` (`performance.now()` milliseconds), else what is wrong, as a phrase. */
+  /**
+   * Undefined while all is well at `now` (`performance.now()` milliseconds), else what is wrong, as
+   * a phrase.
+   */
   overdue(now: number): string | undefined {
     if (this.#isResting) return undefined;
     if (this.#due.size === 0) return 'nothing would wake it any more';

@@ -14,7 +14,10 @@ export interface Place {
   /** Why this one: a sentence for people. */
   why: string;
   openLink: OpenLink;
-  /** It need not be a modem at all: what was found by itself on a serial cable, a UART or a USB tty nobody knows. */
+  /**
+   * It need not be a modem at all: what was found by itself on a serial cable, a UART or a USB tty
+   * nobody knows.
+   */
   needsProof: boolean;
   /** True when it has answered as the modem that is meant, since this process began. */
   hasProven: boolean;
@@ -23,13 +26,21 @@ export interface Place {
   release(): void;
 }
 
-/** Where a modem is to be found, anew at each opening: what was ttyUSB0 may come back as ttyUSB3. */
+/**
+ * Where a modem is to be found, anew at each opening: what was ttyUSB0 may come back as ttyUSB3.
+ */
 export interface Locator {
   /** As configured, for people. */
   readonly device: string;
-  /** The ttys to try, best first, each claimed only when it is taken. Rejects with `LinkLost` when there is none, and says why. */
+  /**
+   * The ttys to try, best first, each claimed only when it is taken. Rejects with `LinkLost` when
+   * there is none, and says why.
+   */
   places(): Promise<readonly (() => Place | undefined)[]>;
-  /** What was there beside the last {@link places} and cannot be used, with the way out: a sentence for people. */
+  /**
+   * What was there beside the last {@link places} and cannot be used, with the way out: a sentence
+   * for people.
+   */
   readonly unusable: string | undefined;
   /** True when a modem with this IMEI is the one that is meant; undefined when any is. */
   readonly isWanted: ((imei: string | undefined) => boolean) | undefined;
@@ -46,7 +57,10 @@ export interface LocatorOptions {
   baudRate: number;
   locks: StickLocks;
   roots: Roots;
-  /** The selectors of the other entries that have no stick now: what a more exact one names is left to it. */
+  /**
+   * The selectors of the other entries that have no stick now: what a more exact one names is left
+   * to it.
+   */
   others(): readonly Selector[];
 }
 
@@ -62,9 +76,16 @@ export function createLocator(options: LocatorOptions): Locator {
       return unusable;
     },
     isWanted:
-      selector.kind === 'imei' ? (imei) => imei !== undefined && isSameImei(imei, selector.imei) : undefined,
+      selector.kind === 'imei'
+        ? (imei) => imei !== undefined && isSameImei(imei, selector.imei)
+        : undefined,
     async places() {
-      const selection = await candidatesFor(selector, await listSticks(roots), roots, options.others());
+      const selection = await candidatesFor(
+        selector,
+        await listSticks(roots),
+        roots,
+        options.others(),
+      );
       unusable = selection.reason;
       if (selection.candidates.length === 0) {
         throw new LinkLost(selection.reason ?? `${device}: no modem found`);

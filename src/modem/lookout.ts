@@ -8,29 +8,39 @@ type Suspicion =
   | 'sim'
   /** It is in no network now. */
   | 'network'
-  /** It may be the recipient's own fault; of three different ones in a row it is not likely to be. */
+  /**
+   * It may be the recipient's own fault; of three different ones in a row it is not likely to be.
+   */
   | 'if_repeated';
 
-/** 27.005 3.2.5: 310–318 are the SIM's, 331 is no network service; 30, 38 and 500 are also said of a telephone that is switched off. */
-const suspicions: readonly (readonly [kind: 'CMS' | 'CME', from: number, to: number, Suspicion])[] = [
-  ['CMS', 310, 318, 'sim'],
-  ['CMS', 331, 331, 'network'],
-  ['CMS', 30, 30, 'if_repeated'],
-  ['CMS', 38, 38, 'if_repeated'],
-  ['CMS', 500, 500, 'if_repeated'],
-  // 27.007 9.2.1.
-  ['CME', 10, 15, 'sim'],
-  ['CME', 30, 30, 'network'],
-];
-/** So many recipients in a row have to meet such an error: nobody may have our modem looked at, let alone reset, by being switched off. */
+/**
+ * 27.005 3.2.5: 310–318 are the SIM's, 331 is no network service; 30, 38 and 500 are also said of a
+ * telephone that is switched off.
+ */
+const suspicions: readonly (readonly [kind: 'CMS' | 'CME', from: number, to: number, Suspicion])[] =
+  [
+    ['CMS', 310, 318, 'sim'],
+    ['CMS', 331, 331, 'network'],
+    ['CMS', 30, 30, 'if_repeated'],
+    ['CMS', 38, 38, 'if_repeated'],
+    ['CMS', 500, 500, 'if_repeated'],
+    // 27.007 9.2.1.
+    ['CME', 10, 15, 'sim'],
+    ['CME', 30, 30, 'network'],
+  ];
+/**
+ * So many recipients in a row have to meet such an error: nobody may have our modem looked at, let
+ * alone reset, by being switched off.
+ */
 const recipientsBeforeLook = 3;
 /** Milliseconds between two looks, however often something asks for one. */
 const leastGapMs = 2_000;
 
 /**
- * When a modem that is ready is to be looked at, and that look. It goes on while messages come and go: its commands take turns with theirs, and
- * what it finds counts when the message is over. The time survives the messages: steady traffic must not keep a modem from ever being asked
- * whether it is still registered.
+ * When a modem that is ready is to be looked at, and that look. It goes on while messages come and
+ * go: its commands take turns with theirs, and what it finds counts when the message is over. The
+ * time survives the messages: steady traffic must not keep a modem from ever being asked whether it
+ * is still registered.
  */
 export class Lookout {
   #dueAt = Number.NEGATIVE_INFINITY;
@@ -55,8 +65,8 @@ export class Lookout {
   }
 
   /**
-   * Looks now. `isIdle` is asked between the commands. Resolves with false when it was forgotten meanwhile; rejects as {@link BringUp.probeIdle}
-   * does, unless it was forgotten.
+   * Looks now. `isIdle` is asked between the commands. Resolves with false when it was forgotten
+   * meanwhile; rejects as {@link BringUp.probeIdle} does, unless it was forgotten.
    */
   async look(bringUp: BringUp, isIdle: () => boolean): Promise<boolean> {
     const look: { found?: Happening } = {};
@@ -97,7 +107,9 @@ export class Lookout {
     this.#failedRecipients.clear();
   }
 
-  /** A message to `recipient` ended in `error`: what to look at before the next one, if anything. */
+  /**
+   * A message to `recipient` ended in `error`: what to look at before the next one, if anything.
+   */
   refused(error: FinalError, recipient: string): 'sim' | 'network' | undefined {
     const code = codeOf(error);
     const found = suspicions.find(

@@ -1,3 +1,11 @@
+/**
+ * One modem on an open AT session: bring it up, look at it, send through it. Beside it
+ * `supervisor.ts` keeps it alive.
+ * Knows nothing of: HTTP, the queue and other modems.
+ * Way: supervisor opens a tty → `bring-up` → `sendSegments` through `submission` → verdict; a fault
+ * → `ladder` → opened anew.
+ */
+
 import type { AtCommand } from '../at/command.js';
 import { AtCancelled, AtCommandError, AtTimeout } from '../at/errors.js';
 import { anyText } from '../at/machine.js';
@@ -33,12 +41,16 @@ export interface ModemIdentity {
   model: string | undefined;
 }
 
-export interface SubmitOptions extends Pick<ExecuteOptions, 'mayCommit' | 'onCommitted' | 'onFreed'> {
+export interface SubmitOptions
+  extends Pick<ExecuteOptions, 'mayCommit' | 'onCommitted' | 'onFreed'> {
   /** What else is in the air, and whose a result is. */
   flights: Pick<Flights, 'rule' | 'expectsLateResult'>;
   /** Milliseconds between prompt and payload, where this modem was found to need them. */
   pauseMs: number;
-  /** Milliseconds after Ctrl-Z to the question for the result, where this modem is known to need one; undefined: as usual. */
+  /**
+   * Milliseconds after Ctrl-Z to the question for the result, where this modem is known to need
+   * one; undefined: as usual.
+   */
   probeAfterMs: number | undefined;
 }
 
@@ -50,12 +62,16 @@ export interface Tpdu {
   octets: number;
 }
 
-/** Most commands answer at once; those that touch the SIM right after power-on take a few seconds. */
+/**
+ * Most commands answer at once; those that touch the SIM right after power-on take a few seconds.
+ */
 const quickMs = 5_000;
 /** For a command whose final result code is known not to come. */
 const syncedMs = 1_000;
 const simMs = 10_000;
-/** The card computes nothing, but some modems say OK only when they have read it: 12 s were seen. */
+/**
+ * The card computes nothing, but some modems say OK only when they have read it: 12 s were seen.
+ */
 const enterPinMs = 30_000;
 /** Switching the radio takes as long as its leave of the network (Quectel's manuals: 15 s). */
 const radioMs = 30_000;
@@ -64,8 +80,9 @@ const pduMode = 'AT+CMGF=0';
 const longestStepMs = 5_000;
 
 /**
- * Milliseconds after Ctrl-Z at which a bare `AT` may ask for the result: when the network's own timers are over (TR1M < 45 s, 24.011 10), for some give
- * a submit up at any octet. A submit timeout of more than four minutes is NB-IoT's, where they take longer.
+ * Milliseconds after Ctrl-Z at which a bare `AT` may ask for the result: when the network's own
+ * timers are over (TR1M < 45 s, 24.011 10), for some give a submit up at any octet. A submit
+ * timeout of more than four minutes is NB-IoT's, where they take longer.
  */
 function usualProbeMs(submitTimeoutMs: number): number {
   if (submitTimeoutMs <= 60_000) return submitTimeoutMs / 2;
@@ -75,13 +92,15 @@ function usualProbeMs(submitTimeoutMs: number): number {
 const radioPauseMs = 2_000;
 
 /**
- * The commands of one modem over one session: the only file that spells AT. It keeps what it learnt of the modem's
- * settings, which end with the session.
+ * The commands of one modem over one session: the only file that spells AT. It keeps what it learnt
+ * of the modem's settings, which end with the session.
  */
 export class Modem extends Dialogue {
   readonly #tuning: ModemTuning;
   readonly serviceCentre: ServiceCentre;
-  /** The operator's own lines; whether they were obeyed is known once {@link prepareSms} is through. */
+  /**
+   * The operator's own lines; whether they were obeyed is known once {@link prepareSms} is through.
+   */
   readonly init: InitLines;
   profile: ModemProfile = generic;
   identity: ModemIdentity = { manufacturer: undefined, model: undefined };
@@ -91,11 +110,16 @@ export class Modem extends Dialogue {
   #linkHeld: boolean | undefined;
 
   #echoedAtWake = false;
-  /** `performance.now()` milliseconds at which all that a submit depends on was last known to be in force. */
+  /**
+   * `performance.now()` milliseconds at which all that a submit depends on was last known to be in
+   * force.
+   */
   #confirmedAt = Number.NEGATIVE_INFINITY;
   #isInPduMode = false;
   #indications = new Indications();
-  /** Wavecom's `+CPIN?` has no final result code: once that was seen, it is not waited for so long. */
+  /**
+   * Wavecom's `+CPIN?` has no final result code: once that was seen, it is not waited for so long.
+   */
   #cpinEndsOpen = false;
   /** What may tell the ICCID: no standard does. Once one has, only that. */
   #iccidCommands = ['AT+CCID', 'AT+ICCID', 'AT+CICCID', 'AT^ICCID?', 'AT+QCCID', 'AT#CCID'];
@@ -112,7 +136,9 @@ export class Modem extends Dialogue {
     return this.#echoIsOff;
   }
 
-  /** True when the last command was echoed although echo was off: the modem has lost its settings. */
+  /**
+   * True when the last command was echoed although echo was off: the modem has lost its settings.
+   */
   get hasRestarted(): boolean {
     return this.#echoIsOff && this.session.echoes;
   }
@@ -131,8 +157,9 @@ export class Modem extends Dialogue {
   }
 
   /**
-   * From an unknown state to a modem that speaks: prompt left, echo off, numeric errors, identity. Touches no SIM, resets nothing
-   * (ATZ is an ERROR on some, AT&F clears vendors' settings, CLAC stalls). Rejects with `AtTimeout` when it is silent.
+   * From an unknown state to a modem that speaks: prompt left, echo off, numeric errors, identity.
+   * Touches no SIM, resets nothing (ATZ is an ERROR on some, AT&F clears vendors' settings, CLAC
+   * stalls). Rejects with `AtTimeout` when it is silent.
    */
   async wake(attempts: number): Promise<void> {
     await this.session.synchronise(attempts, { mayBeMute: true });
@@ -144,7 +171,10 @@ export class Modem extends Dialogue {
     await this.spare({ text: 'ATE0', timeoutMs: quickMs });
     await this.spare({ text: 'AT+CMEE=1', timeoutMs: quickMs });
     this.#echoIsOff = !this.session.echoes;
-    this.identity = { manufacturer: await this.#identify('AT+CGMI'), model: await this.#identify('AT+CGMM') };
+    this.identity = {
+      manufacturer: await this.#identify('AT+CGMI'),
+      model: await this.#identify('AT+CGMM'),
+    };
     this.profile = profileFor(`${this.identity.manufacturer ?? ''} ${this.identity.model ?? ''}`);
     this.session.guardMs = this.guardMs;
     for (const text of this.profile.vendorInit) await this.ornament({ text, timeoutMs: quickMs });
@@ -160,25 +190,37 @@ export class Modem extends Dialogue {
   }
 
   /**
-   * Switches the radio on where it is off (27.007 8.2); a modem without `+CFUN` has it on. Undefined when it is on or was switched on, else
-   * what stands in the way, for people.
+   * Switches the radio on where it is off (27.007 8.2); a modem without `+CFUN` has it on.
+   * Undefined when it is on or was switched on, else what stands in the way, for people.
    */
   async switchOn(): Promise<string | undefined> {
-    const lines = await this.ornament({ text: 'AT+CFUN?', response: /^\+CFUN:/, timeoutMs: quickMs });
+    const lines = await this.ornament({
+      text: 'AT+CFUN?',
+      response: /^\+CFUN:/,
+      timeoutMs: quickMs,
+    });
     const level = /^\+CFUN: *(\d{1,3})\b/.exec(lines?.[0] ?? '')?.[1];
     if (level === undefined || level === '1') return undefined;
     const done = await this.spare({ text: 'AT+CFUN=1', timeoutMs: radioMs });
-    return done ? undefined : `the radio is off (+CFUN: ${level}), and the modem does not take AT+CFUN=1`;
+    return done
+      ? undefined
+      : `the radio is off (+CFUN: ${level}), and the modem does not take AT+CFUN=1`;
   }
 
-  /** Radio off and on again (27.007 8.2), for a registration that comes by nothing else. Settles whatever the modem makes of it. */
+  /**
+   * Radio off and on again (27.007 8.2), for a registration that comes by nothing else. Settles
+   * whatever the modem makes of it.
+   */
   async cycleRadio(): Promise<void> {
     await this.spare({ text: `AT+CFUN=${this.profile.radioOff}`, timeoutMs: radioMs });
     await new Promise((resolve) => setTimeout(resolve, radioPauseMs));
     await this.spare({ text: 'AT+CFUN=1', timeoutMs: radioMs });
   }
 
-  /** Asks what the SIM wants; `unknown` when the modem says an error, is silent, or says what 27.007 does not know. */
+  /**
+   * Asks what the SIM wants; `unknown` when the modem says an error, is silent, or says what 27.007
+   * does not know.
+   */
   async simState(): Promise<SimState> {
     const command = {
       text: 'AT+CPIN?',
@@ -202,7 +244,10 @@ export class Modem extends Dialogue {
     }
   }
 
-  /** The SIM's serial number (ITU-T E.118), by whichever command the modem knows; many tell it before the PIN. */
+  /**
+   * The SIM's serial number (ITU-T E.118), by whichever command the modem knows; many tell it
+   * before the PIN.
+   */
   async iccid(): Promise<string | undefined> {
     for (const text of this.#iccidCommands) {
       const lines = await this.ornament({ text, response: iccidLine, timeoutMs: quickMs });
@@ -221,8 +266,8 @@ export class Modem extends Dialogue {
   }
 
   /**
-   * Tries left for the PIN; undefined when the modem cannot tell. `+CPINR` (27.007 8.65), else VERIFY without data
-   * (TS 102.221 11.1.9: status 63CX), which spends no try.
+   * Tries left for the PIN; undefined when the modem cannot tell. `+CPINR` (27.007 8.65), else
+   * VERIFY without data (TS 102.221 11.1.9: status 63CX), which spends no try.
    */
   async pinTriesLeft(): Promise<number | undefined> {
     const response = /^\+CPINR: *"?SIM PIN"?,/;
@@ -238,14 +283,17 @@ export class Modem extends Dialogue {
     return status === undefined ? undefined : Number.parseInt(status, 16);
   }
 
-  /** `AT+CPIN=` (27.007 8.3): spends a try when wrong. Rejects with `AtCommandError` when refused, `AtTimeout` when unanswered. */
+  /**
+   * `AT+CPIN=` (27.007 8.3): spends a try when wrong. Rejects with `AtCommandError` when refused,
+   * `AtTimeout` when unanswered.
+   */
   async enterPin(pin: string): Promise<void> {
     await this.run({ text: `AT+CPIN="${pin}"`, timeoutMs: enterPinMs });
   }
 
   /**
-   * PDU mode, once per {@link wake}. False while the modem is not ready for SMS, which takes some ten seconds after power-on. The routing of
-   * what comes in is tried beside it: no send needs it.
+   * PDU mode, once per {@link wake}. False while the modem is not ready for SMS, which takes some
+   * ten seconds after power-on. The routing of what comes in is tried beside it: no send needs it.
    */
   async prepareSms(): Promise<boolean> {
     if (!this.#isInPduMode) {
@@ -261,25 +309,32 @@ export class Modem extends Dialogue {
   }
 
   /**
-   * `+CNMI` (27.005 3.4.1), where it is not set yet and is due: modems that are still starting refuse it for a while (CMS 314), so it is tried
-   * again, but not for ever. `mayGoOn` is asked between its tries: a message that came meanwhile goes first.
+   * `+CNMI` (27.005 3.4.1), where it is not set yet and is due: modems that are still starting
+   * refuse it for a while (CMS 314), so it is tried again, but not for ever. `mayGoOn` is asked
+   * between its tries: a message that came meanwhile goes first.
    */
   async routeIndications(mayGoOn = () => true): Promise<void> {
     if (this.#indications.dueInMs() !== 0) return;
     const acknowledges = await this.#demandsAcknowledgement();
     const choices = this.#tuning.statusReport
-      ? this.profile.indicationsWithReports.filter((choice) => !acknowledges || !routesReports(choice))
+      ? this.profile.indicationsWithReports.filter(
+          (choice) => !acknowledges || !routesReports(choice),
+        )
       : this.profile.indications;
     // An advertised value can be an ERROR, so it is chosen by setting it.
     let isSet = false;
     for (const choice of choices) {
-      isSet = (await this.ornament({ text: `AT+CNMI=${choice}`, timeoutMs: quickMs })) !== undefined;
+      isSet =
+        (await this.ornament({ text: `AT+CNMI=${choice}`, timeoutMs: quickMs })) !== undefined;
       if (isSet || !mayGoOn()) break;
     }
     this.#indications.tried(isSet);
   }
 
-  /** Milliseconds until {@link routeIndications} has something to do; undefined when it is done, or given up. */
+  /**
+   * Milliseconds until {@link routeIndications} has something to do; undefined when it is done, or
+   * given up.
+   */
   get indicationsDueInMs(): number | undefined {
     return this.#indications.dueInMs();
   }
@@ -291,17 +346,27 @@ export class Modem extends Dialogue {
   }
 
   /**
-   * True when `+CSMS` (27.005 3.2.1) is 1 and stays so: each message that is routed to us must then be acknowledged by `+CNMA`, and modems
-   * stop routing after one that was not (Telit after 17 s). Somebody before us may have left it behind, so it is set to 0.
+   * True when `+CSMS` (27.005 3.2.1) is 1 and stays so: each message that is routed to us must then
+   * be acknowledged by `+CNMA`, and modems stop routing after one that was not (Telit after 17 s).
+   * Somebody before us may have left it behind, so it is set to 0.
    */
   async #demandsAcknowledgement(): Promise<boolean> {
     if (!(await this.#isCsms1())) return false;
-    await this.spare({ text: 'AT+CSMS=0', response: /^\+CSMS:/, timeoutMs: quickMs, owesResponse: false });
+    await this.spare({
+      text: 'AT+CSMS=0',
+      response: /^\+CSMS:/,
+      timeoutMs: quickMs,
+      owesResponse: false,
+    });
     return this.#isCsms1();
   }
 
   async #isCsms1(): Promise<boolean> {
-    const lines = await this.ornament({ text: 'AT+CSMS?', response: /^\+CSMS:/, timeoutMs: quickMs });
+    const lines = await this.ornament({
+      text: 'AT+CSMS?',
+      response: /^\+CSMS:/,
+      timeoutMs: quickMs,
+    });
     return /^\+CSMS: *1\b/.test(lines?.[0] ?? '');
   }
 
@@ -331,8 +396,9 @@ export class Modem extends Dialogue {
   }
 
   /**
-   * Keeps the radio link up between segments (27.005 3.5.6), so that a long message pays for one set-up. Set once, at the
-   * first long message; a modem that refuses it, or is silent to it, is not asked again.
+   * Keeps the radio link up between segments (27.005 3.5.6), so that a long message pays for one
+   * set-up. Set once, at the first long message; a modem that refuses it, or is silent to it, is
+   * not asked again.
    */
   async holdLink(): Promise<void> {
     if (this.#linkHeld !== undefined) return;
@@ -340,9 +406,11 @@ export class Modem extends Dialogue {
   }
 
   /**
-   * Makes sure of what a submit and its verdict depend on, right before it: a modem that restarted without a word, or another program, may have
-   * changed it. In text mode `AT+CMGS=32` would send our PDU as a text to the number 32. In a burst nothing is asked. It wakes a modem whose UART sleeps,
-   * too, and loses the first octets. Rejects as a command does, and with `AtCancelled` when the modem has restarted: {@link wake} it.
+   * Makes sure of what a submit and its verdict depend on, right before it: a modem that restarted
+   * without a word, or another program, may have changed it. In text mode `AT+CMGS=32` would send
+   * our PDU as a text to the number 32. In a burst nothing is asked. It wakes a modem whose UART
+   * sleeps, too, and loses the first octets. Rejects as a command does, and with `AtCancelled` when
+   * the modem has restarted: {@link wake} it.
    */
   async confirmSettings(): Promise<void> {
     if (performance.now() - this.#confirmedAt <= restedMs) return;
@@ -353,7 +421,8 @@ export class Modem extends Dialogue {
       if (this.hidesRestarts) {
         if (this.#linkHeld === true) this.#linkHeld = undefined;
         await run({ text: 'AT+CMEE=1', timeoutMs: quickMs }).catch((error: unknown) => {
-          if (!(error instanceof AtCommandError)) throw error; // without it errors come in other words
+          // Without it errors come in other words.
+          if (!(error instanceof AtCommandError)) throw error;
         });
       }
       this.#confirmedAt = performance.now();
@@ -361,8 +430,8 @@ export class Modem extends Dialogue {
   }
 
   /**
-   * The first try may only wake it; what came of that, the session sorts out before the second. An OK behind words that mean
-   * nothing is not believed.
+   * The first try may only wake it; what came of that, the session sorts out before the second. An
+   * OK behind words that mean nothing is not believed.
    */
   async #setPduMode(run: RunCommand): Promise<void> {
     const command = { text: pduMode, response: anyText };
@@ -373,26 +442,37 @@ export class Modem extends Dialogue {
       if (!(error instanceof AtTimeout) || error.command !== pduMode) throw error;
       wasLost = true;
     }
-    if (!isPlainOk(await run({ ...command, timeoutMs: quickMs }))) throw new AtCancelled(pduMode, 'reset');
+    if (!isPlainOk(await run({ ...command, timeoutMs: quickMs })))
+      throw new AtCancelled(pduMode, 'reset');
     if (wasLost) this.sleeps = true;
   }
 
-  /** True for one that did not echo when it was woken: no echo tells when it has lost its settings. */
+  /**
+   * True for one that did not echo when it was woken: no echo tells when it has lost its settings.
+   */
   get hidesRestarts(): boolean {
     return !this.#echoedAtWake;
   }
 
-  /** Whether it is in text mode by now, as after a restart or by another program's doing; only asked where no echo would tell. */
+  /**
+   * Whether it is in text mode by now, as after a restart or by another program's doing; only asked
+   * where no echo would tell.
+   */
   async hasLeftPduMode(): Promise<boolean> {
     if (!this.hidesRestarts) return false;
-    const lines = await this.ornament({ text: 'AT+CMGF?', response: /^\+CMGF:/, timeoutMs: quickMs });
+    const lines = await this.ornament({
+      text: 'AT+CMGF?',
+      response: /^\+CMGF:/,
+      timeoutMs: quickMs,
+    });
     return /^\+CMGF: *1\b/.test(lines?.[0] ?? '');
   }
 
   /**
-   * Submits one TPDU (27.005 3.5.1): command, prompt, PDU, result, and, where that may be an older submit's, whatever it takes to tell; nothing else is
-   * asked of the modem meanwhile. Resolves with the message reference; undefined when it cannot be told. Rejects with the errors of `at/errors.ts`;
-   * those of stage `result` came after Ctrl-Z.
+   * Submits one TPDU (27.005 3.5.1): command, prompt, PDU, result, and, where that may be an older
+   * submit's, whatever it takes to tell; nothing else is asked of the modem meanwhile. Resolves
+   * with the message reference; undefined when it cannot be told. Rejects with the errors of
+   * `at/errors.ts`; those of stage `result` came after Ctrl-Z.
    */
   submitTpdu(tpdu: Tpdu, options: SubmitOptions): Promise<number | undefined> {
     return this.session.exclusively(async (run, ended) => {
@@ -410,13 +490,16 @@ export class Modem extends Dialogue {
         },
       );
       const ruling = await options.flights.rule(result, ended);
-      // An error may be the first sign of a setting that was lost, and so may an OK that never came: what counts is when
-      // the last reference did. One that took long says nothing of what happened meanwhile.
+      // An error may be the first sign of a setting that was lost, and so may an OK that never
+      // came: what counts is when the last reference did. One that took long says nothing of what
+      // happened meanwhile.
       const isAccepted = ruling !== 'undecided' && !('error' in ruling.ours);
       const { lastResponseAt } = this.session;
-      if (isAccepted && lastResponseAt - startedAt <= longestStepMs) this.#confirmedAt = lastResponseAt;
+      if (isAccepted && lastResponseAt - startedAt <= longestStepMs)
+        this.#confirmedAt = lastResponseAt;
       if (ruling === 'undecided') return undefined;
-      if ('error' in ruling.ours) throw new AtCommandError(command.text, ruling.ours.error, 'result', []);
+      if ('error' in ruling.ours)
+        throw new AtCommandError(command.text, ruling.ours.error, 'result', []);
       return ruling.ours.reference;
     });
   }
@@ -430,7 +513,10 @@ export class Modem extends Dialogue {
       payload: {
         text: `${this.serviceCentre.pduField}${tpdu.hex}`,
         resultTimeoutMs: submitTimeoutMs,
-        probeAfterMs: Math.min(probeAfterMs ?? Number.POSITIVE_INFINITY, usualProbeMs(submitTimeoutMs)),
+        probeAfterMs: Math.min(
+          probeAfterMs ?? Number.POSITIVE_INFINITY,
+          usualProbeMs(submitTimeoutMs),
+        ),
         graceMs: Math.min(10_000, submitTimeoutMs / 6),
         ...(this.profile.earlyOkGraceMs === undefined
           ? {}
@@ -444,8 +530,9 @@ export class Modem extends Dialogue {
   }
 
   /**
-   * Restarts the modem (27.007 8.2), as a last resort: its settings and whatever it was doing are lost. Written even to one that does not
-   * answer; settles when it has answered or stayed silent, and rejects for neither.
+   * Restarts the modem (27.007 8.2), as a last resort: its settings and whatever it was doing are
+   * lost. Written even to one that does not answer; settles when it has answered or stayed silent,
+   * and rejects for neither.
    */
   async restart(): Promise<void> {
     try {
@@ -457,8 +544,8 @@ export class Modem extends Dialogue {
   }
 
   /**
-   * No USSD that nobody asked for (27.007 7.15): its text is the network's, and could hold whatever a reply does. `simgate ussd` switches it on for
-   * as long as it asks.
+   * No USSD that nobody asked for (27.007 7.15): its text is the network's, and could hold whatever
+   * a reply does. `simgate ussd` switches it on for as long as it asks.
    */
   async quietUssd(): Promise<void> {
     await this.ornament({ text: 'AT+CUSD=0', timeoutMs: quickMs });
@@ -474,7 +561,11 @@ export class Modem extends Dialogue {
 }
 
 /** Nothing but OK; some say the new value, too. */
-const isPlainOk = (lines: readonly string[]): boolean => lines.every((line) => /^\+CMGF: *0/.test(line));
+const isPlainOk = (lines: readonly string[]): boolean =>
+  lines.every((line) => /^\+CMGF: *0/.test(line));
 
-/** `<ds>` 1 of `+CNMI` (27.005 3.4.1): status reports come as `+CDS`, which `+CSMS: 1` wants acknowledged. */
+/**
+ * `<ds>` 1 of `+CNMI` (27.005 3.4.1): status reports come as `+CDS`, which `+CSMS: 1` wants
+ * acknowledged.
+ */
 const routesReports = (indications: string): boolean => indications.split(',')[3] === '1';

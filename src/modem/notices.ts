@@ -1,6 +1,12 @@
-/** What is wrong with a modem that works all the same, or fails at each send: told in the log once, and shown as long as it is so. */
+/**
+ * What is wrong with a modem that works all the same, or fails at each send: told in the log once,
+ * and shown as long as it is so.
+ */
 
-/** `smsc`: the SIM holds no number of one · `init`: a line of the configuration was refused · `sends`: every message fails. */
+/**
+ * `smsc`: the SIM holds no number of one · `init`: a line of the configuration was refused ·
+ * `sends`: every message fails.
+ */
 export type NoticeKind = 'smsc' | 'init' | 'sends';
 
 /** A sentence for people, with the way out. */
@@ -9,7 +15,10 @@ export interface Notice {
   sentence: string;
 }
 
-/** What is to be said of one modem now. Outlives its sessions, so that a modem that comes and goes is not told of anew each time. */
+/**
+ * What is to be said of one modem now. Outlives its sessions, so that a modem that comes and goes
+ * is not told of anew each time.
+ */
 export class Notices {
   readonly #sentences = new Map<NoticeKind, string>();
   readonly #onNew: (kind: NoticeKind, sentence: string) => void;

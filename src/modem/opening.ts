@@ -17,9 +17,11 @@ type OpenSession = (openLink: OpenLink) => Promise<AtSession>;
 const proofAttempts = 2;
 
 /**
- * Opens the first of the locator's ttys that can be opened and, where there are several, a certain modem is wanted, or it need not be a modem at all,
- * proves to be the one. When none does, but one is surely a modem, that one is opened although it is silent: what is done about a
- * silent modem, up to a reset, can help it. Rejects with a `LinkLost` that says what stood in the way, of the last one if there were several.
+ * Opens the first of the locator's ttys that can be opened and, where there are several, a certain
+ * modem is wanted, or it need not be a modem at all, proves to be the one. When none does, but one
+ * is surely a modem, that one is opened although it is silent: what is done about a silent modem,
+ * up to a reset, can help it. Rejects with a `LinkLost` that says what stood in the way, of the
+ * last one if there were several.
  */
 export async function openModem(
   locator: Locator,
@@ -64,7 +66,11 @@ export async function openModem(
 const isSurelyModem = (place: Place, { isWanted }: Locator): boolean =>
   place.hasProven || (!place.needsProof && isWanted === undefined);
 
-async function open(place: Place, tuning: ModemTuning, openSession: OpenSession): Promise<OpenedModem> {
+async function open(
+  place: Place,
+  tuning: ModemTuning,
+  openSession: OpenSession,
+): Promise<OpenedModem> {
   const session = await openSession(place.openLink);
   return { place, session, modem: new Modem(session, tuning) };
 }
@@ -81,12 +87,18 @@ async function disproof(
     if (isWanted && !isWanted(await modem.imei()))
       return { why: 'belongs to a modem with another IMEI', isSilent: false };
     if (place.needsProof && !place.hasProven && !(await answersAsModem(modem)))
-      return { why: `answers AT, but not as a modem that sends SMS. ${nameIt(place)}`, isSilent: false };
+      return {
+        why: `answers AT, but not as a modem that sends SMS. ${nameIt(place)}`,
+        isSilent: false,
+      };
     place.noteProven();
     return undefined;
   } catch (error) {
     const why = error instanceof Error ? `does not answer AT: ${error.message}` : String(error);
-    return { why: place.needsProof && !place.hasProven ? `${why}. ${nameIt(place)}` : why, isSilent: true };
+    return {
+      why: place.needsProof && !place.hasProven ? `${why}. ${nameIt(place)}` : why,
+      isSilent: true,
+    };
   }
 }
 

@@ -5,7 +5,10 @@ const latenessMs = 60_000;
 /** Milliseconds between two looks that a modem's own words may bring about on its way to ready. */
 const hastyGapMs = 1_000;
 
-/** The one thing that a supervisor does next, and when; with all else that it waits for, so that it can be told whether anything ever comes. */
+/**
+ * The one thing that a supervisor does next, and when; with all else that it waits for, so that it
+ * can be told whether anything ever comes.
+ */
 export class Pace {
   readonly liveness = new Liveness();
   #timer: NodeJS.Timeout | undefined;
@@ -25,7 +28,10 @@ export class Pace {
     this.#timer = setTimeout(due, ms);
   }
 
-  /** What is waited for may have come: runs now what was to run later, unless it was only just put off. */
+  /**
+   * What is waited for may have come: runs now what was to run later, unless it was only just put
+   * off.
+   */
   hasten(): void {
     const pending = this.#pending;
     if (!pending || performance.now() - pending.since < hastyGapMs) return;

@@ -1,15 +1,27 @@
-/** How often a modem is asked again for what it did not give: for each a gap that grows, so that nothing is asked for ever at one pace. */
+/**
+ * How often a modem is asked again for what it did not give: for each a gap that grows, so that
+ * nothing is asked for ever at one pace.
+ */
 
-/** So many times in a row a command may meet silence before it is left alone: a line can get lost once. */
+/**
+ * So many times in a row a command may meet silence before it is left alone: a line can get lost
+ * once.
+ */
 const silencesBeforeMute = 2;
-/** Milliseconds in which it is not written then; doubles each time, up to the longest. What decides whether the modem is ready is asked sooner. */
+/**
+ * Milliseconds in which it is not written then; doubles each time, up to the longest. What decides
+ * whether the modem is ready is asked sooner.
+ */
 const firstMuteMs = 20_000;
 export const longestMuteMs = 3_600_000;
 export const longestNeededMuteMs = 300_000;
 
 /** Commands that a modem was silent to while it answered `AT`. */
 export class Mutes {
-  /** `performance.now()` milliseconds until which each is left alone, and how often in a row it met silence. */
+  /**
+   * `performance.now()` milliseconds until which each is left alone, and how often in a row it met
+   * silence.
+   */
   readonly #mutes = new Map<string, { until: number; silences: number }>();
 
   isMute(command: string): boolean {

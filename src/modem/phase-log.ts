@@ -1,7 +1,9 @@
 import type { Logger } from 'winston';
 import type { ModemPhase } from './sms-modem.js';
 
-/** What the log is told of one modem's phases: each change that a person would want to know, once. */
+/**
+ * What the log is told of one modem's phases: each change that a person would want to know, once.
+ */
 export class PhaseLog {
   readonly #name: string;
   readonly #log: Logger;
@@ -27,7 +29,10 @@ export class PhaseLog {
     this.#log.log(level, `modem ${this.#name}: ${reason}`, what);
   }
 
-  /** A modem that stays away goes round opening, lost and absent all day: told once for each reason, the rest is for debugging. */
+  /**
+   * A modem that stays away goes round opening, lost and absent all day: told once for each reason,
+   * the rest is for debugging.
+   */
   #levelOf(phase: ModemPhase, reason: string | undefined): 'warn' | 'info' | 'debug' {
     if (phase === 'ready') this.#toldReason = undefined;
     if (phase === 'opening' || phase === 'absent') return 'debug';

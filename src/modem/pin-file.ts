@@ -1,15 +1,18 @@
 import { open } from 'node:fs/promises';
 import type { ConfiguredPin } from './pin-memory.js';
 
-/** Gives the PIN as the operator has it now; rejects with an error that says what is wrong with its file, and never what is in it. */
+/**
+ * Gives the PIN as the operator has it now; rejects with an error that says what is wrong with its
+ * file, and never what is in it.
+ */
 export type ReadPin = () => Promise<ConfiguredPin>;
 
 /** CHV1 has 4 to 8 digits (3GPP TS 51.011 9.3). */
 const pinLine = /^(\d{4,8})\r?\n?$/;
 
 /**
- * Reads `file` anew each time, so that a corrected PIN needs no restart. Its generation is that of the very file whose content was read: it
- * changes whenever the file is written.
+ * Reads `file` anew each time, so that a corrected PIN needs no restart. Its generation is that of
+ * the very file whose content was read: it changes whenever the file is written.
  */
 export function pinReader(file: string): ReadPin {
   return async () => {

@@ -10,14 +10,16 @@ export interface ConfiguredPin {
 }
 
 /**
- * What became of the last try with this SIM and this PIN file. `unknown`: it was begun, and nothing more is known; `untried`: the SIM surely
- * never saw it; `uncounted`: an error came, and all tries were said to be left.
+ * What became of the last try with this SIM and this PIN file. `unknown`: it was begun, and nothing
+ * more is known; `untried`: the SIM surely never saw it; `uncounted`: an error came, and all tries
+ * were said to be left.
  */
 export type PinOutcome = 'unknown' | 'refused' | 'accepted' | 'untried' | 'uncounted';
 
 /**
- * By what a SIM is remembered: its ICCID, and the IMEI of its modem for when the SIM hides the ICCID, which it may do at one time and not at
- * another. An outcome is noted under all of `noted`, and looked up under all of `known`.
+ * By what a SIM is remembered: its ICCID, and the IMEI of its modem for when the SIM hides the
+ * ICCID, which it may do at one time and not at another. An outcome is noted under all of `noted`,
+ * and looked up under all of `known`.
  */
 export interface SimNames {
   known: readonly string[];
@@ -25,7 +27,10 @@ export interface SimNames {
 }
 
 /** Undefined when neither can be read: a try could not be remembered. */
-export function simNames(iccid: string | undefined, imei: string | undefined): SimNames | undefined {
+export function simNames(
+  iccid: string | undefined,
+  imei: string | undefined,
+): SimNames | undefined {
   if (iccid !== undefined) {
     // What was tried while the ICCID was hidden may have been this SIM.
     return {
@@ -40,8 +45,9 @@ export function simNames(iccid: string | undefined, imei: string | undefined): S
 type Entries = Record<string, { generation: string; outcome: PinOutcome }>;
 
 /**
- * What must never be forgotten about PINs (I7): a PIN that was refused, or whose outcome is unknown, is not tried again for that
- * SIM until the operator writes the PIN file anew. One file for all modems; SIMs stand in it as hashes, PINs not at all.
+ * What must never be forgotten about PINs (I7): a PIN that was refused, or whose outcome is
+ * unknown, is not tried again for that SIM until the operator writes the PIN file anew. One file
+ * for all modems; SIMs stand in it as hashes, PINs not at all.
  */
 export class PinMemory {
   readonly #file: string;
@@ -54,25 +60,36 @@ export class PinMemory {
     this.#entries = entries;
   }
 
-  /** Reads `pins.json` in `folder`. Rejects when it is there but unreadable: guessing could block the SIM. */
+  /**
+   * Reads `pins.json` in `folder`. Rejects when it is there but unreadable: guessing could block
+   * the SIM.
+   */
   static async open(folder: string): Promise<PinMemory> {
     const file = join(folder, 'pins.json');
     try {
       return new PinMemory(file, JSON.parse(await readFile(file, 'utf8')) as Entries);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return new PinMemory(file, {});
-      throw new Error(`${file} cannot be read: after making sure that the PIN is right, delete it`, {
-        cause: error,
-      });
+      throw new Error(
+        `${file} cannot be read: after making sure that the PIN is right, delete it`,
+        {
+          cause: error,
+        },
+      );
     }
   }
 
-  /** What became of the last try; undefined when this PIN file was never tried with this SIM. Of several names of a SIM the worst counts. */
+  /**
+   * What became of the last try; undefined when this PIN file was never tried with this SIM. Of
+   * several names of a SIM the worst counts.
+   */
   last({ known }: SimNames, generation: string): PinOutcome | undefined {
     const outcomes = known
       .map((name) => this.#entries[hashed(name)])
       .flatMap((entry) => (entry?.generation === generation ? [entry.outcome] : []));
-    return outcomes.find((outcome) => outcome === 'unknown' || outcome === 'refused') ?? outcomes[0];
+    return (
+      outcomes.find((outcome) => outcome === 'unknown' || outcome === 'refused') ?? outcomes[0]
+    );
   }
 
   /** Resolves when it is on the disk, not before: a power cut during the try must not erase it. */
@@ -80,7 +97,8 @@ export class PinMemory {
     this.#entries = { ...this.#entries };
     for (const name of noted) this.#entries[hashed(name)] = { generation, outcome };
     const saved = this.#saved.then(() => this.#save());
-    this.#saved = saved.catch(() => undefined); // the next write only waits for it; its own caller has the error
+    // The next write only waits for it; its own caller has the error.
+    this.#saved = saved.catch(() => undefined);
     return saved;
   }
 

@@ -5,8 +5,9 @@ import type { Modem } from './modem.js';
 const quickMs = 5_000;
 
 /**
- * What only a modem that can send SMS answers with these words (27.005 3.2.3, 27.007 8.3, 27.005 3.2.1). `OK` to `AT` proves nothing: Bluetooth and WiFi
- * modules, satellite terminals and fax modems say it too.
+ * What only a modem that can send SMS answers with these words (27.005 3.2.3, 27.007 8.3, 27.005
+ * 3.2.1). `OK` to `AT` proves nothing: Bluetooth and WiFi modules, satellite terminals and fax
+ * modems say it too.
  */
 const questions: readonly (readonly [text: string, response: RegExp])[] = [
   ['AT+CMGF=?', /^\+CMGF: *[("0-9]/],
@@ -15,8 +16,9 @@ const questions: readonly (readonly [text: string, response: RegExp])[] = [
 ];
 
 /**
- * Whether what answers `AT` is such a modem. An error of mobile equipment (`+CME ERROR`, `+CMS ERROR`) proves it as well: no SIM, or a locked one. Rejects with
- * `AtTimeout` when it is silent to a bare `AT`, or `AtLinkLost`.
+ * Whether what answers `AT` is such a modem. An error of mobile equipment (`+CME ERROR`, `+CMS
+ * ERROR`) proves it as well: no SIM, or a locked one. Rejects with `AtTimeout` when it is silent to
+ * a bare `AT`, or `AtLinkLost`.
  */
 export async function answersAsModem(modem: Modem): Promise<boolean> {
   for (const [text, response] of questions) {

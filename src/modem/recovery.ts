@@ -42,7 +42,10 @@ export class Recovery {
     return this.#rung;
   }
 
-  /** It answers, and lacks what it needs: what is due, if anything. For all but `radio`, {@link climb} does it, once its tty may be closed. */
+  /**
+   * It answers, and lacks what it needs: what is due, if anything. For all but `radio`, {@link
+   * climb} does it, once its tty may be closed.
+   */
   stuck(): Rung | undefined {
     const rung = this.#ladder.stuck(performance.now());
     if (rung !== undefined && rung !== 'radio') this.#rung = rung;
@@ -56,11 +59,15 @@ export class Recovery {
     await modem.cycleRadio();
   }
 
-  /** Does what the ladder has decided, beyond opening the tty anew. `modem` is undefined when none is open. */
+  /**
+   * Does what the ladder has decided, beyond opening the tty anew. `modem` is undefined when none
+   * is open.
+   */
   async climb(modem: Modem | undefined, reason: string): Promise<void> {
     const rung = this.#rung;
     this.#rung = 'reopen';
-    // A tty that is not there is looked for all day: nothing was done about a modem that was not open.
+    // A tty that is not there is looked for all day: nothing was done about a modem that was not
+    // open.
     if (rung !== 'reopen' || modem !== undefined) this.#options.onRecovery?.(rung);
     if (rung === 'reset') {
       this.#tell(rung, reason, 'restarting it with AT+CFUN=1,1');

@@ -4,8 +4,8 @@
 export type Registration = 'home' | 'roaming' | 'searching' | 'denied' | 'none';
 
 /**
- * Where a modem can be registered: circuit-switched (27.007 7.2), packet-switched (10.1.20), in LTE (10.1.22) and in 5G (10.1.47). On 5G
- * stand-alone only the last one is.
+ * Where a modem can be registered: circuit-switched (27.007 7.2), packet-switched (10.1.20), in LTE
+ * (10.1.22) and in 5G (10.1.47). On 5G stand-alone only the last one is.
  */
 export const registrationDomains = ['creg', 'cgreg', 'cereg', 'c5greg'] as const;
 export type RegistrationDomain = (typeof registrationDomains)[number];
@@ -13,7 +13,10 @@ export type RegistrationDomain = (typeof registrationDomains)[number];
 /** `<stat>` of each; undefined where the modem does not know the command. */
 export type RegistrationStats = Record<RegistrationDomain, number | undefined>;
 
-/** 6 and 7 are "registered for SMS only"; 9 and 10 "CSFB not preferred", which SMS does not need. 8 and 11 are for emergencies only. */
+/**
+ * 6 and 7 are "registered for SMS only"; 9 and 10 "CSFB not preferred", which SMS does not need. 8
+ * and 11 are for emergencies only.
+ */
 const meanings: Readonly<Record<number, Registration>> = {
   1: 'home',
   2: 'searching',
@@ -34,20 +37,27 @@ export function meaningOf(stat: number | undefined): Registration {
 const order: readonly Registration[] = ['home', 'roaming', 'denied', 'searching', 'none'];
 
 /**
- * What several registrations come to: they disagree on LTE modems, and any of them can carry an SMS. One that says *home* counts more than one that
- * says *roaming*: firmwares know the operator's other networks (EHPLMN, 23.122) in one domain and not in another, or keep a stale
- * value in the one that is not in use.
+ * What several registrations come to: they disagree on LTE modems, and any of them can carry an
+ * SMS. One that says *home* counts more than one that says *roaming*: firmwares know the operator's
+ * other networks (EHPLMN, 23.122) in one domain and not in another, or keep a stale value in the
+ * one that is not in use.
  */
 export function combined(found: readonly Registration[]): Registration {
   return order.find((one) => found.includes(one)) ?? 'none';
 }
 
-/** The answer to `AT+CREG?` and its kin has <n> and <stat>; the URC of the same name <stat> alone, or before a LAC of four or more digits. */
+/**
+ * The answer to `AT+CREG?` and its kin has <n> and <stat>; the URC of the same name <stat> alone,
+ * or before a LAC of four or more digits.
+ */
 export function registrationAnswer(domain: RegistrationDomain): RegExp {
   return new RegExp(`^\\+${domain.toUpperCase()}: *\\d+ *, *(\\d{1,3}) *(?:,|$)`);
 }
 
-/** Asks one domain after another until one says *home*. `ask` gives the information responses, undefined when there are none. */
+/**
+ * Asks one domain after another until one says *home*. `ask` gives the information responses,
+ * undefined when there are none.
+ */
 export async function askRegistration(
   ask: (text: string, response: RegExp) => Promise<string[] | undefined>,
 ): Promise<Registration> {

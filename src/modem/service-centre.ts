@@ -1,7 +1,9 @@
 import { encodeServiceCentreAddress } from '../sms/address.js';
 import { toHex } from '../sms/octets.js';
 
-/** One command of the modem: its information responses, undefined when it said an error or nothing. */
+/**
+ * One command of the modem: its information responses, undefined when it said an error or nothing.
+ */
 export type Ask = (
   text: string,
   response: RegExp | undefined,
@@ -19,7 +21,10 @@ interface Held {
   raw: string;
 }
 
-/** With `+` when it is international: 145 says so too (24.011 8.2.5.2), for modems that leave the `+` out. */
+/**
+ * With `+` when it is international: 145 says so too (24.011 8.2.5.2), for modems that leave the
+ * `+` out.
+ */
 export function readServiceCentre(line: string | undefined): Held | undefined {
   const match = /^\+CSCA: *("([^"]*)"(?: *, *(\d{1,3}))?)/.exec(line ?? '');
   if (match === null) return undefined;
@@ -34,9 +39,10 @@ export function readServiceCentre(line: string | undefined): Held | undefined {
 }
 
 /**
- * The SMSC that a modem's messages go by. Normally the PDU names none, and the modem takes the SIM's. One that is configured stands in each
- * PDU: that changes nothing in the SIM, which may be somebody's, holds one number for everybody, and wears out. Only where a modem then
- * still says that it knows no SMSC is `+CSCA` written.
+ * The SMSC that a modem's messages go by. Normally the PDU names none, and the modem takes the
+ * SIM's. One that is configured stands in each PDU: that changes nothing in the SIM, which may be
+ * somebody's, holds one number for everybody, and wears out. Only where a modem then still says
+ * that it knows no SMSC is `+CSCA` written.
  */
 export class ServiceCentre {
   readonly #ask: Ask;
@@ -74,7 +80,10 @@ export class ServiceCentre {
     return this.#configured === undefined && this.held === '';
   }
 
-  /** The address field before a TPDU (27.005 3.1), in hexadecimal: a length of 0 leaves it to the SIM. */
+  /**
+   * The address field before a TPDU (27.005 3.1), in hexadecimal: a length of 0 leaves it to the
+   * SIM.
+   */
   get pduField(): string {
     const number = this.#configured ?? (this.#isInPdu ? this.held : undefined);
     return number === undefined || number === '' ? '00' : toHex(encodeServiceCentreAddress(number));
@@ -88,9 +97,10 @@ export class ServiceCentre {
   }
 
   /**
-   * The modem said that it knows no SMSC (CMS 330). First what the SIM holds (or what is configured) is written to it, which wakes the
-   * memory of some (Huawei E220), then it is put into the PDU; each once, until a message has gone out or the modem begins anew. @returns what was done, as a phrase; undefined
-   * when nothing is left to try.
+   * The modem said that it knows no SMSC (CMS 330). First what the SIM holds (or what is
+   * configured) is written to it, which wakes the memory of some (Huawei E220), then it is put into
+   * the PDU; each once, until a message has gone out or the modem begins anew. @returns what was
+   * done, as a phrase; undefined when nothing is left to try.
    */
   async remedy(): Promise<string | undefined> {
     await this.read();

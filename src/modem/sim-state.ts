@@ -19,7 +19,10 @@ export function readSimState(line: string | undefined): SimState {
   return state?.startsWith('PH-') === true ? 'other' : 'unknown';
 }
 
-/** What an error to `AT+CPIN?` says (27.007 9.2.1); the SIM7600 says it in words whatever `+CMEE` is. */
+/**
+ * What an error to `AT+CPIN?` says (27.007 9.2.1); the SIM7600 says it in words whatever `+CMEE`
+ * is.
+ */
 export function simStateOfError({ kind, code, text }: FinalError): SimState {
   if (kind === 'CME' && (code === 10 || /not inserted/i.test(text))) return 'absent';
   if (kind === 'CME' && (code === 14 || code === 515 || /busy/i.test(text))) return 'busy';

@@ -19,7 +19,10 @@ export type ModemPhase =
 /** The phases in which a modem takes messages; one that is sending will be free. */
 export const canSend = (phase: ModemPhase): boolean => phase === 'ready' || phase === 'sending';
 
-/** One look at a modem; plain data for status pages, readiness and admission. Texts are untrusted (they come from the air). */
+/**
+ * One look at a modem; plain data for status pages, readiness and admission. Texts are untrusted
+ * (they come from the air).
+ */
 export interface ModemSnapshot {
   name: string;
   phase: ModemPhase;
@@ -53,11 +56,20 @@ export interface OutgoingSms {
 }
 
 export interface SubmitControl {
-  /** Asked at the last moment, when the modem has given its prompt for the first segment: false leaves the prompt unsent (I3). */
+  /**
+   * Asked at the last moment, when the modem has given its prompt for the first segment: false
+   * leaves the prompt unsent (I3).
+   */
   mayStart(): boolean;
-  /** Called once, as the first Ctrl-Z is written: from here on the whole message is committed to this modem. */
+  /**
+   * Called once, as the first Ctrl-Z is written: from here on the whole message is committed to
+   * this modem.
+   */
   onStarted(): void;
-  /** `performance.now()` milliseconds until which a segment that was surely not sent may be tried again here. */
+  /**
+   * `performance.now()` milliseconds until which a segment that was surely not sent may be tried
+   * again here.
+   */
   retryUntil: number;
 }
 
@@ -74,11 +86,12 @@ export interface SmsModem {
   /** Called at each change of phase; returns the way to stop listening. */
   onPhase(listener: (snapshot: ModemSnapshot) => void): () => void;
   /**
-   * Sends one message; one call at a time (the queue sees to that). It may outlive every deadline: after Ctrl-Z it
-   * waits for the network's answer, up to the modem's submit timeout for each segment (a minute at least where it may be an older submit's), and what it then settles
-   * with is the truth, late or not.
-   * Rejects with a `SendError`: `network_refused`, `partly_submitted`, `outcome_unknown`, or, surely not sent and with
-   * `elsewhere` set, `no_modem_ready`; `deadline_unreachable` when `mayStart` said no.
+   * Sends one message; one call at a time (the queue sees to that). It may outlive every deadline:
+   * after Ctrl-Z it waits for the network's answer, up to the modem's submit timeout for each
+   * segment (a minute at least where it may be an older submit's), and what it then settles with is
+   * the truth, late or not. Rejects with a `SendError`: `network_refused`, `partly_submitted`,
+   * `outcome_unknown`, or, surely not sent and with `elsewhere` set, `no_modem_ready`;
+   * `deadline_unreachable` when `mayStart` said no.
    */
   submit(sms: OutgoingSms, control: SubmitControl): Promise<SubmitReceipt>;
 }

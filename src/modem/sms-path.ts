@@ -1,4 +1,7 @@
-/** By which way an SMS goes out: circuit-switched, packet-switched, or IMS; and what to set where none works. */
+/**
+ * By which way an SMS goes out: circuit-switched, packet-switched, or IMS; and what to set where
+ * none works.
+ */
 
 import type { Modem } from './modem.js';
 import { meaningOf, type RegistrationStats } from './registration.js';
@@ -7,9 +10,15 @@ const quickMs = 5_000;
 
 /** What is known of the way. */
 export interface SmsPath {
-  /** `+CGSMS` (27.007 10.1.21): 0 packet only, 1 circuit only, 2 packet first, 3 circuit first; undefined when the modem does not tell. */
+  /**
+   * `+CGSMS` (27.007 10.1.21): 0 packet only, 1 circuit only, 2 packet first, 3 circuit first;
+   * undefined when the modem does not tell.
+   */
   cgsms: number | undefined;
-  /** Whether it is registered with IMS (`+CIREG`, 27.007 8.71, or the vendor's way); undefined when the modem does not tell. */
+  /**
+   * Whether it is registered with IMS (`+CIREG`, 27.007 8.71, or the vendor's way); undefined when
+   * the modem does not tell.
+   */
   ims: boolean | undefined;
 }
 
@@ -49,8 +58,9 @@ export function pathInWords({ cgsms, ims }: SmsPath): string | undefined {
 const isRegistered = (stat: number | undefined) => ['home', 'roaming'].includes(meaningOf(stat));
 
 /**
- * The setting that most likely lets messages out where the modem is registered and all of them fail: a phrase for people, to be tried in this order. On
- * LTE they go over SGs to the circuit-switched side, or by IMS, and one of them often works where the other does not.
+ * The setting that most likely lets messages out where the modem is registered and all of them
+ * fail: a phrase for people, to be tried in this order. On LTE they go over SGs to the
+ * circuit-switched side, or by IMS, and one of them often works where the other does not.
  */
 export function likelySetting(
   stats: RegistrationStats,
@@ -58,7 +68,8 @@ export function likelySetting(
   profile: Modem['profile'],
 ): string {
   const hasCircuit = isRegistered(stats.creg);
-  const hasPacket = isRegistered(stats.cgreg) || isRegistered(stats.cereg) || isRegistered(stats.c5greg);
+  const hasPacket =
+    isRegistered(stats.cgreg) || isRegistered(stats.cereg) || isRegistered(stats.c5greg);
   const tries: string[] = [];
   if (hasCircuit && (cgsms === 0 || cgsms === 2)) tries.push(asInit('AT+CGSMS=1'));
   else if (hasPacket && (cgsms === 1 || cgsms === 3))
@@ -74,9 +85,12 @@ export function likelySetting(
 
 const asInit = (command: string) => `init = [${JSON.stringify(command)}]`;
 
-/** Whether `+CGSMS` points to a side where the modem is not registered, and IMS is no way around it. */
+/**
+ * Whether `+CGSMS` points to a side where the modem is not registered, and IMS is no way around it.
+ */
 export function pointsNowhere(stats: RegistrationStats, { cgsms, ims }: SmsPath): boolean {
   if (ims === true) return false;
-  const hasPacket = isRegistered(stats.cgreg) || isRegistered(stats.cereg) || isRegistered(stats.c5greg);
+  const hasPacket =
+    isRegistered(stats.cgreg) || isRegistered(stats.cereg) || isRegistered(stats.c5greg);
   return (cgsms === 1 && !isRegistered(stats.creg)) || (cgsms === 0 && !hasPacket);
 }

@@ -4,10 +4,16 @@ import { TpduError } from '../sms/errors.js';
 import { decodeTpdu, splitSmsc, type Tpdu } from '../sms/tpdu.js';
 import type { Modem } from './modem.js';
 
-/** Something that came in over the air. Texts and alphanumeric senders are whoever's who sent them: untrusted. */
+/**
+ * Something that came in over the air. Texts and alphanumeric senders are whoever's who sent them:
+ * untrusted.
+ */
 export type InboundEvent =
   | { kind: 'sms'; from: string; text: string | undefined; sentAt: string | undefined }
-  /** A received message that is no whole TPDU; it was deleted. `octets` is its length, as the modem gave it. */
+  /**
+   * A received message that is no whole TPDU; it was deleted. `octets` is its length, as the modem
+   * gave it.
+   */
   | { kind: 'unreadable'; octets: number }
   | {
       kind: 'status_report';
@@ -17,7 +23,10 @@ export type InboundEvent =
       at: string | undefined;
     };
 
-/** A PDU as modems hand it over (SMSC address and TPDU); undefined when it is neither SMS-DELIVER nor SMS-STATUS-REPORT. */
+/**
+ * A PDU as modems hand it over (SMSC address and TPDU); undefined when it is neither SMS-DELIVER
+ * nor SMS-STATUS-REPORT.
+ */
 export function readInbound(pdu: string): InboundEvent | undefined {
   let tpdu: Tpdu;
   try {
@@ -40,16 +49,24 @@ export function readInbound(pdu: string): InboundEvent | undefined {
   };
 }
 
-/** The storages that received messages can land in (27.005 3.2.2): SIM, equipment, both as one; status reports have one of their own. */
+/**
+ * The storages that received messages can land in (27.005 3.2.2): SIM, equipment, both as one;
+ * status reports have one of their own.
+ */
 const storages = ['SM', 'ME', 'MT', 'SR'] as const;
 type StorageName = (typeof storages)[number];
-/** Slots looked at in one sweep; SIMs have some 10–50, equipment up to 255, and Huawei's begin at 0. */
+/**
+ * Slots looked at in one sweep; SIMs have some 10–50, equipment up to 255, and Huawei's begin at 0.
+ */
 const mostSlots = 256;
 const simMs = 10_000;
 /** Messages that could not be deleted and are therefore met again. */
 const mostTold = 64;
 
-/** Lines that tell of something stored, or of a storage that has no room any more: those of 27.005 3.4.1, Huawei's, Quectel's, and in words. */
+/**
+ * Lines that tell of something stored, or of a storage that has no room any more: those of 27.005
+ * 3.4.1, Huawei's, Quectel's, and in words.
+ */
 const storageNews =
   /^(?:\+(?:CMTI|CDSI):|\^SMMEMFULL\b|[+^#*]?[A-Z]*:? *"?(?:SMS?|SIM|MEM(?:ORY)?) ?(?:MEMORY|STORAGE)? ?FULL\b)/im;
 
@@ -57,8 +74,9 @@ const storageNews =
 export const tellsOfStorage = (urc: string): boolean => storageNews.test(urc);
 
 /**
- * How a sweep ended: all was seen; `emptied`: and one of the storages was full, so that the network may hold more; it was told to stop; or
- * replies did not fit their questions, and nothing more was touched.
+ * How a sweep ended: all was seen; `emptied`: and one of the storages was full, so that the network
+ * may hold more; it was told to stop; or replies did not fit their questions, and nothing more was
+ * touched.
  */
 export type SweepEnd = 'done' | 'emptied' | 'interrupted' | 'unsure';
 
@@ -67,7 +85,10 @@ type SlotEnd = 'empty' | 'kept' | 'deleted' | 'unsure';
 
 /** A slot as `+CMGR` shows it in PDU mode (27.005 4.2). */
 interface Slot {
-  /** 0 and 1 are received messages, unread and read; 2 and 3 such that somebody stored to send (27.005 3.1); −1 is {@link unknownSlot}. */
+  /**
+   * 0 and 1 are received messages, unread and read; 2 and 3 such that somebody stored to send
+   * (27.005 3.1); −1 is {@link unknownSlot}.
+   */
   stat: number;
   /** Octets of the TPDU, as the modem says. */
   octets: number;
@@ -78,12 +99,14 @@ interface Slot {
 const unknownSlot = { stat: -1, octets: 0 };
 
 /**
- * Reads and clears what landed in the storages, so that none fills up (a full one stops inbound SMS and reports for good). Slots are
- * read one by one: listing them (`+CMGL`) hangs some Huawei sticks.
+ * Reads and clears what landed in the storages, so that none fills up (a full one stops inbound SMS
+ * and reports for good). Slots are read one by one: listing them (`+CMGL`) hangs some Huawei
+ * sticks.
  *
- * What may be deleted is a received message that was surely read from that very slot, decodable or not: anybody can send one that is not,
- * and twenty of them fill a SIM. What somebody stored to send stays. `+CMGR` does not name the slot it answers for, so before anything is
- * deleted the next question, which is answered by another name, must have been answered in turn.
+ * What may be deleted is a received message that was surely read from that very slot, decodable or
+ * not: anybody can send one that is not, and twenty of them fill a SIM. What somebody stored to
+ * send stays. `+CMGR` does not name the slot it answers for, so before anything is deleted the next
+ * question, which is answered by another name, must have been answered in turn.
  */
 export class Storage {
   readonly #modem: Modem;
@@ -107,8 +130,8 @@ export class Storage {
   }
 
   /**
-   * Empties every storage that holds something. `mayGoOn` is asked before each command. Without `news` what was left behind
-   * last time is not read again.
+   * Empties every storage that holds something. `mayGoOn` is asked before each command. Without
+   * `news` what was left behind last time is not read again.
    */
   async sweep(mayGoOn: () => boolean, news = true): Promise<SweepEnd> {
     let isPduMode = false;
@@ -152,14 +175,17 @@ export class Storage {
     return match ? { used: Number(match[1]), total: Number(match[2]) } : undefined;
   }
 
-  /** Slot by slot, whatever `+CMTI` and `+CDSI` say: some Quectel firmwares name another message's. */
+  /**
+   * Slot by slot, whatever `+CMTI` and `+CDSI` say: some Quectel firmwares name another message's.
+   */
   async #take(storage: StorageName, index: number): Promise<SlotEnd> {
     const slipsBefore = this.#modem.slips;
     const slot = await this.#read(index);
     if (slot === undefined) return 'empty';
     const event = slot.stat === 0 || slot.stat === 1 ? readStored(slot) : undefined;
     if (event === undefined && slot.stat !== unknownSlot.stat) return 'kept';
-    // What looks broken may only have lost octets on its way over the tty: then a second look shows something else.
+    // What looks broken may only have lost octets on its way over the tty: then a second look shows
+    // something else.
     const isSound = event !== undefined && event.kind !== 'unreadable' && hasLength(slot);
     if (!isSound && !isSame(await this.#read(index), slot)) return 'unsure';
     if (!(await this.#isInStep(storage)) || this.#modem.slips !== slipsBefore) {
@@ -177,7 +203,11 @@ export class Storage {
 
   /** Undefined when the slot is empty. */
   async #read(index: number): Promise<Slot | undefined> {
-    const lines = await this.#modem.ask(`AT+CMGR=${index}`, /^\+CMGR:|^(?:[0-9A-Fa-f]{2}){2,}$/, simMs);
+    const lines = await this.#modem.ask(
+      `AT+CMGR=${index}`,
+      /^\+CMGR:|^(?:[0-9A-Fa-f]{2}){2,}$/,
+      simMs,
+    );
     if (lines === undefined || lines.length === 0) return undefined;
     const [head = '', pdu = '', ...more] = lines;
     const match = /^\+CMGR: *(\d) *,(?:.*,)? *(\d{1,3})$/.exec(head);
@@ -187,8 +217,8 @@ export class Storage {
   }
 
   /**
-   * Whether the reply before was the last question's: this one is answered by a name of its own, and tells that it is still `storage` that is read
-   * from, whoever else uses the modem.
+   * Whether the reply before was the last question's: this one is answered by a name of its own,
+   * and tells that it is still `storage` that is read from, whoever else uses the modem.
    */
   async #isInStep(storage: StorageName): Promise<boolean> {
     const chosen = await this.#modem.ask('AT+CPMS?', /^\+CPMS:/, simMs, true);
@@ -199,7 +229,10 @@ export class Storage {
   }
 }
 
-/** A stored message that is marked as received; undefined when it is none all the same, but one that somebody stored to send. */
+/**
+ * A stored message that is marked as received; undefined when it is none all the same, but one that
+ * somebody stored to send.
+ */
 function readStored({ octets, pdu }: Slot): InboundEvent | undefined {
   const event = readInbound(pdu);
   if (event !== undefined) return event;

@@ -9,7 +9,10 @@ import type { Modem, Tpdu } from './modem.js';
 import type { OutgoingSms, SubmitControl, SubmitReceipt } from './sms-modem.js';
 import { cmsCodeOf, describeFinalError, type Verdict, verdictOf } from './verdict.js';
 
-/** How often a segment that was surely not sent is tried on one modem, and the pause before the first repeat. */
+/**
+ * How often a segment that was surely not sent is tried on one modem, and the pause before the
+ * first repeat.
+ */
 const maxAttempts = 3;
 const retryPauseMs = 500;
 
@@ -55,7 +58,9 @@ export async function submitSms(
             recipient: sms.recipient,
             alphabet: sms.alphabet,
             text,
-            ...(total > 1 ? { concatenation: { reference, referenceBits: 8, total, index: index + 1 } } : {}),
+            ...(total > 1
+              ? { concatenation: { reference, referenceBits: 8, total, index: index + 1 } }
+              : {}),
             ...(validityMs === undefined ? {} : { validityMs }),
             statusReport: context.statusReport,
           }),
@@ -92,7 +97,8 @@ async function submitSegment(context: SubmissionContext, job: SegmentJob): Promi
     context.onAttemptFailed?.(failure.cause);
     const pauseMs = retryPauseMs * 2 ** (attempt - 1);
     const mayRetry = failure.verdict === 'not_sent' && attempt < maxAttempts;
-    if (!mayRetry || performance.now() + pauseMs >= job.retryUntil) throw sendErrorOf(context, job, failure);
+    if (!mayRetry || performance.now() + pauseMs >= job.retryUntil)
+      throw sendErrorOf(context, job, failure);
     context.log.warn('segment not sent, trying again', {
       event: 'segment_retry',
       modem: context.name,
@@ -103,7 +109,10 @@ async function submitSegment(context: SubmissionContext, job: SegmentJob): Promi
   }
 }
 
-/** One attempt: the reference, or why there is none. Leaves the dialogue in step where the modem still speaks. */
+/**
+ * One attempt: the reference, or why there is none. Leaves the dialogue in step where the modem
+ * still speaks.
+ */
 async function trySegment(context: SubmissionContext, job: SegmentJob): Promise<number | Failure> {
   const { modem, flights, habits } = context;
   let committedAt: number | undefined;
@@ -148,7 +157,12 @@ function tellHabit({ habits, log, name }: SubmissionContext): void {
   const remedy = habits.noteFreed();
   if (remedy === undefined) return;
   const reason = 'it held the result of a message back until it was asked something';
-  log.warn(`modem ${name}: ${reason}: ${remedy}`, { event: 'modem_habit', modem: name, reason, remedy });
+  log.warn(`modem ${name}: ${reason}: ${remedy}`, {
+    event: 'modem_habit',
+    modem: name,
+    reason,
+    remedy,
+  });
 }
 
 function failureOf(error: unknown, elapsedMs: number): Failure | undefined {
@@ -162,10 +176,16 @@ function failureOf(error: unknown, elapsedMs: number): Failure | undefined {
   }
   if (error instanceof AtTimeout || error instanceof AtLinkLost) {
     // One without a prompt is passed over: another try would cost the message as long again.
-    const unsent = error instanceof AtLinkLost ? 'sim' : error.stage === 'prompt' ? 'not_now' : 'not_sent';
-    return { verdict: error.stage === 'result' ? 'unknown' : unsent, reason: error.message, cause: error };
+    const unsent =
+      error instanceof AtLinkLost ? 'sim' : error.stage === 'prompt' ? 'not_now' : 'not_sent';
+    return {
+      verdict: error.stage === 'result' ? 'unknown' : unsent,
+      reason: error.message,
+      cause: error,
+    };
   }
-  if (error instanceof AtNoResult) return { verdict: 'unknown', reason: error.message, cause: error };
+  if (error instanceof AtNoResult)
+    return { verdict: 'unknown', reason: error.message, cause: error };
   if (error instanceof AtCancelled) {
     const verdict = error.because === 'caller' ? 'not_now' : 'not_sent';
     return { verdict, reason: error.message, cause: error };
@@ -185,14 +205,19 @@ async function recover(context: SubmissionContext, failure: Failure): Promise<Fa
   if (cause instanceof AtLinkLost) return failure;
   if (cause instanceof AtCommandError && isValidityRefused(cause) && !habits.refusesValidity) {
     habits.noteValidityRefused();
-    context.log.warn('the SMSC refuses a validity period: sending without one', { modem: context.name });
+    context.log.warn('the SMSC refuses a validity period: sending without one', {
+      modem: context.name,
+    });
     return { ...failure, verdict: 'not_sent' };
   }
   try {
     if (cause instanceof AtCommandError && cmsCodeOf(cause.final) === serviceCentreUnknown) {
       const done = await modem.serviceCentre.remedy();
       if (done === undefined) return failure;
-      context.log.warn(`the modem knows no SMSC: ${done}`, { event: 'smsc_remedy', modem: context.name });
+      context.log.warn(`the modem knows no SMSC: ${done}`, {
+        event: 'smsc_remedy',
+        modem: context.name,
+      });
       return { ...failure, verdict: 'not_sent' };
     }
     if (cause instanceof AtCancelled && cause.because === 'reset') {
@@ -208,7 +233,10 @@ async function recover(context: SubmissionContext, failure: Failure): Promise<Fa
   return failure;
 }
 
-/** A result that took long leaves the answers to the probes owed. What comes of them says nothing about the message. */
+/**
+ * A result that took long leaves the answers to the probes owed. What comes of them says nothing
+ * about the message.
+ */
 async function catchUp(context: SubmissionContext): Promise<void> {
   try {
     if (context.modem.needsSynchronising) await context.modem.synchronise(2);
@@ -231,10 +259,14 @@ const serviceCentreUnknown = 330;
 const isValidityRefused = (error: AtCommandError): boolean =>
   error.final.kind === 'CMS' && (error.final.code === 198 || error.final.code === 199);
 
-/** Whether the modem, which answers `AT`, gave no prompt for a message: silence, or an ERROR that gives no reason. */
+/**
+ * Whether the modem, which answers `AT`, gave no prompt for a message: silence, or an ERROR that
+ * gives no reason.
+ */
 export function isPromptless(error: unknown): boolean {
   if (error instanceof SendError) return isPromptless(error.cause);
-  if (error instanceof AtCommandError) return error.stage === 'prompt' && error.final.kind === 'ERROR';
+  if (error instanceof AtCommandError)
+    return error.stage === 'prompt' && error.final.kind === 'ERROR';
   return error instanceof AtTimeout && error.stage === 'prompt';
 }
 
@@ -249,7 +281,8 @@ function sendErrorOf(context: SubmissionContext, job: SegmentJob, failure: Failu
   };
   if (failure.verdict === 'unknown')
     return new SendError('outcome_unknown', { ...options, submitted: 'unknown' });
-  if (job.acceptedBefore > 0) return new SendError('partly_submitted', { ...options, submitted: 'partly' });
+  if (job.acceptedBefore > 0)
+    return new SendError('partly_submitted', { ...options, submitted: 'partly' });
   if (failure.cause instanceof AtCancelled && failure.cause.because === 'caller') {
     return new SendError('deadline_unreachable', options);
   }

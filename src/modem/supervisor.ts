@@ -31,7 +31,13 @@ import type {
   SubmitControl,
   SubmitReceipt,
 } from './sms-modem.js';
-import { type InboundEvent, readInbound, Storage, type SweepEnd, tellsOfStorage } from './storage.js';
+import {
+  type InboundEvent,
+  readInbound,
+  Storage,
+  type SweepEnd,
+  tellsOfStorage,
+} from './storage.js';
 import { submitSms } from './submission.js';
 import { Sweeper } from './sweeper.js';
 import { Unlocker } from './unlock.js';
@@ -53,7 +59,9 @@ export interface SupervisorOptions {
   habits?: HabitMemory | undefined;
   /** What came in over the air; must not throw. */
   onInbound: (event: InboundEvent) => void;
-  /** An attempt to submit a segment failed; `cause` is what the AT dialogue threw. Must not throw. */
+  /**
+   * An attempt to submit a segment failed; `cause` is what the AT dialogue threw. Must not throw.
+   */
   onAttemptFailed?: ((cause: unknown) => void) | undefined;
   /** Something is done to get the modem back. Must not throw. */
   onRecovery?: ((rung: Rung) => void) | undefined;
@@ -65,19 +73,24 @@ export interface SupervisorOptions {
 /** What a look at the storages, and one at an idle modem, is called when it is overdue. */
 const sweeping = 'the end of a sweep';
 const looking = 'the end of a look';
-/** Milliseconds after Ctrl-Z at which a modem counts as stalled; ordinary sends have taken up to 14.4 s. */
+/**
+ * Milliseconds after Ctrl-Z at which a modem counts as stalled; ordinary sends have taken up to
+ * 14.4 s.
+ */
 const stallAfterMs = 15_000;
 /**
- * Milliseconds within which a step that is not a wait must be over, so that the loop counts as alive. A step asks the modem up to some fifteen
- * things of 5–10 s each, in turn with doctor's commands; to close a stuck tty takes the kernel 30 s.
+ * Milliseconds within which a step that is not a wait must be over, so that the loop counts as
+ * alive. A step asks the modem up to some fifteen things of 5–10 s each, in turn with doctor's
+ * commands; to close a stuck tty takes the kernel 30 s.
  */
 const stepMs = 240_000;
 /** What it says of itself and of its network. */
-const shown = (words: string | undefined) => (words === undefined ? undefined : foreignWords(words));
+const shown = (words: string | undefined) =>
+  words === undefined ? undefined : foreignWords(words);
 
 /**
- * One modem's life (`life.ts` is its table): opens the tty, brings the modem to `ready`, keeps it there, and starts over when it
- * is lost, with no human. Takes one message at a time.
+ * One modem's life (`life.ts` is its table): opens the tty, brings the modem to `ready`, keeps it
+ * there, and starts over when it is lost, with no human. Takes one message at a time.
  */
 export class Supervisor implements SmsModem {
   readonly name: string;
@@ -101,7 +114,11 @@ export class Supervisor implements SmsModem {
   readonly #aftermath: Aftermath;
   readonly #tuning: ModemTuning;
   readonly #notices = new Notices((notice, sentence) =>
-    this.#log.warn(`modem ${this.name}: ${sentence}`, { event: 'modem_notice', modem: this.name, notice }),
+    this.#log.warn(`modem ${this.name}: ${sentence}`, {
+      event: 'modem_notice',
+      modem: this.name,
+      notice,
+    }),
   );
   readonly #pace = new Pace();
   readonly #liveness = this.#pace.liveness;
@@ -133,7 +150,10 @@ export class Supervisor implements SmsModem {
     this.#emit('due');
   }
 
-  /** Ends for good: closes the tty. A message in flight is then rejected as unknown, so let the queue drain before. */
+  /**
+   * Ends for good: closes the tty. A message in flight is then rejected as unknown, so let the
+   * queue drain before.
+   */
   async stop(): Promise<void> {
     clearTimeout(this.#stallTimer);
     this.#emit('stopped');
@@ -164,8 +184,8 @@ export class Supervisor implements SmsModem {
   }
 
   /**
-   * What shows that this loop makes no progress any more and never will; undefined while all is well, whatever state the modem is in. A
-   * message in flight may take its submit timeout.
+   * What shows that this loop makes no progress any more and never will; undefined while all is
+   * well, whatever state the modem is in. A message in flight may take its submit timeout.
    */
   wedgedBy(): string | undefined {
     return this.#liveness.overdue(performance.now());
@@ -177,8 +197,9 @@ export class Supervisor implements SmsModem {
   }
 
   /**
-   * Lends the modem to somebody who asks it things, as doctor does. Messages go on: the commands of both take turns, and none runs
-   * while a message is in flight. Rejects when there is no modem now.
+   * Lends the modem to somebody who asks it things, as doctor does. Messages go on: the commands of
+   * both take turns, and none runs while a message is in flight. Rejects when there is no modem
+   * now.
    */
   async inspect<T>(work: (modem: Modem) => Promise<T>): Promise<T> {
     if (!this.#opened)
@@ -234,10 +255,12 @@ export class Supervisor implements SmsModem {
         this.#sweeper?.soon();
       throw error;
     } finally {
-      // A modem that is still out of step did not come back when asked: what it says next could answer anything.
+      // A modem that is still out of step did not come back when asked: what it says next could
+      // answer anything.
       if (modem === this.#opened?.modem) {
         const isAsBefore = outcome.event === 'submitted';
-        if (isAsBefore && modem.needsSynchronising) this.#lose('silent', 'it does not answer any more');
+        if (isAsBefore && modem.needsSynchronising)
+          this.#lose('silent', 'it does not answer any more');
         else {
           const { event, reason } = (isAsBefore ? this.#lookout.found : undefined) ?? outcome;
           this.#emit(event, reason);
@@ -246,10 +269,14 @@ export class Supervisor implements SmsModem {
     }
   }
 
-  /** The modem cannot be used any more; what is done about it depends on why, and on what was tried before. */
+  /**
+   * The modem cannot be used any more; what is done about it depends on why, and on what was tried
+   * before.
+   */
   #lose(kind: LossKind, reason: string): void {
     if (transitions[this.#phase].lost === undefined) return;
-    // Only one that is deaf for a while may still have its power, and with it a SIM that was given its PIN.
+    // Only one that is deaf for a while may still have its power, and with it a SIM that was given
+    // its PIN.
     if (this.#recovery.lost(kind) !== 'reopen' || kind !== 'silent') this.#unlocker.noteRestart();
     this.#emit('lost', reason);
   }
@@ -302,7 +329,10 @@ export class Supervisor implements SmsModem {
     this.#lookWhenDue();
   }
 
-  /** In phase ready: looks at the modem when it is due, which may be now, before anybody can hand it the next message. */
+  /**
+   * In phase ready: looks at the modem when it is due, which may be now, before anybody can hand it
+   * the next message.
+   */
   #lookWhenDue(): void {
     if (this.#lookout.isUnderWay) return this.#liveness.expect(looking, stepMs);
     const ms = this.#lookout.dueInMs;
@@ -348,7 +378,10 @@ export class Supervisor implements SmsModem {
     this.#lose(error instanceof ModemMissing ? 'missing' : 'vanished', reason);
   }
 
-  /** Takes one step of the way to ready, and does what follows from it, unless the phase has changed meanwhile. */
+  /**
+   * Takes one step of the way to ready, and does what follows from it, unless the phase has changed
+   * meanwhile.
+   */
   #perform(step: (bringUp: BringUp) => Promise<Step>): void {
     const epoch = this.#epoch;
     const bringUp = this.#bringUp;
@@ -373,7 +406,9 @@ export class Supervisor implements SmsModem {
   }
 
   async #open(): Promise<void> {
-    const opened = await this.#finding.find(this.#tuning, (openLink) => this.#openSession(openLink));
+    const opened = await this.#finding.find(this.#tuning, (openLink) =>
+      this.#openSession(openLink),
+    );
     if (this.#phase !== 'opening') {
       opened.place.release(); // stopped meanwhile
       return opened.session.close();
@@ -412,7 +447,8 @@ export class Supervisor implements SmsModem {
         isPerhapsForeign: (error) => this.#flights.mayHaveGiven(error),
         // Asked anew each time: a reload may change the level while the session lasts.
         wantsTrace: () => this.#log.isLevelEnabled('debug'),
-        onTrace: (direction, line) => this.#log.debug(`${this.name} ${direction} ${line}`, { event: 'at' }),
+        onTrace: (direction, line) =>
+          this.#log.debug(`${this.name} ${direction} ${line}`, { event: 'at' }),
       },
     );
     return session;
@@ -445,7 +481,9 @@ export class Supervisor implements SmsModem {
     if (sign === 'restart') {
       this.#flights.restarted();
       this.#finding.forget();
-      this.#opened?.session.fail(new ModemRestarted(`the modem restarted (it said ${foreignWords(line)})`));
+      this.#opened?.session.fail(
+        new ModemRestarted(`the modem restarted (it said ${foreignWords(line)})`),
+      );
     } else if (sign === 'refresh' && this.#phase === 'ready') {
       this.#emit('refresh', `the modem said ${foreignWords(line)}`);
     } else if (sign !== undefined) this.#takeSign();
@@ -480,7 +518,8 @@ export class Supervisor implements SmsModem {
     const epoch = this.#epoch;
     await this.#opened?.modem.rouse();
     const end = await storage.sweep(() => {
-      if (epoch === this.#epoch) this.#liveness.expect(sweeping, stepMs); // a full storage takes long
+      // A full storage takes long.
+      if (epoch === this.#epoch) this.#liveness.expect(sweeping, stepMs);
       return this.#phase === 'ready';
     }, news);
     if (end === 'unsure')
@@ -494,7 +533,10 @@ export class Supervisor implements SmsModem {
     return end;
   }
 
-  /** The network's answer to a segment: the modem has its submit timeout for it, and the dialogue a step's time to come into step again. */
+  /**
+   * The network's answer to a segment: the modem has its submit timeout for it, and the dialogue a
+   * step's time to come into step again.
+   */
   #expectResult(): void {
     const submitTimeoutMs = this.#opened?.modem.submitTimeoutMs ?? generic.submitTimeoutMs;
     this.#liveness.expect('a result', submitTimeoutMs + stepMs);
@@ -509,7 +551,10 @@ export class Supervisor implements SmsModem {
     }
     if (inFlight) {
       const ms = Math.min(stallAfterMs, modem.submitTimeoutMs / 4);
-      this.#stallTimer = setTimeout(() => this.#emit('overdue', 'no sure result after Ctrl-Z yet'), ms);
+      this.#stallTimer = setTimeout(
+        () => this.#emit('overdue', 'no sure result after Ctrl-Z yet'),
+        ms,
+      );
     }
     this.#flights.note();
   }

@@ -1,9 +1,15 @@
-/** When the storages of an opened modem are looked at: soon after news of them, and slowly without any. */
+/**
+ * When the storages of an opened modem are looked at: soon after news of them, and slowly without
+ * any.
+ */
 
 import type { SweepEnd } from './storage.js';
 
 export interface SweeperHost {
-  /** Whether the modem may be asked now: not while a message is under way, nor while a late result may come, whose `OK` would answer for ours. */
+  /**
+   * Whether the modem may be asked now: not while a message is under way, nor while a late result
+   * may come, whose `OK` would answer for ours.
+   */
   isFree(): boolean;
   /** See `Storage.sweep`; undefined when the modem was silent to it. Rejects when it is lost. */
   sweep(news: boolean): Promise<SweepEnd | undefined>;
@@ -11,11 +17,15 @@ export interface SweeperHost {
   run(work: () => Promise<void>): void;
 }
 
-/** Milliseconds between the news that something was stored and the look at it: whatever else comes meanwhile is fetched with it. */
+/**
+ * Milliseconds between the news that something was stored and the look at it: whatever else comes
+ * meanwhile is fetched with it.
+ */
 const newsDelayMs = 1_000;
 /**
- * Milliseconds between looks without news: modems say `+CMTI` on another of their ports, and a full SIM says nothing. Also after a command of
- * a look met silence, which costs the messages ten seconds each time.
+ * Milliseconds between looks without news: modems say `+CMTI` on another of their ports, and a full
+ * SIM says nothing. Also after a command of a look met silence, which costs the messages ten
+ * seconds each time.
  */
 const slowLookMs = 600_000;
 /** Milliseconds for the network to hand over what it held for a storage that was full. */
@@ -44,7 +54,10 @@ export class Sweeper {
     this.#lookWithin(slowLookMs);
   }
 
-  /** Something lies in a storage: it is fetched between messages, however long the modem is busy or stalled. */
+  /**
+   * Something lies in a storage: it is fetched between messages, however long the modem is busy or
+   * stalled.
+   */
   soon(): void {
     this.#hasNews = true;
     this.#lookWithin(newsDelayMs);

@@ -32,7 +32,10 @@ interface Trial {
 
 /** A PIN is tried only with all of its tries left (I7). */
 const fullTries = 3;
-/** Milliseconds in which a SIM that was given its PIN becomes ready, on a slow modem; fewer where the answer was waited for already. */
+/**
+ * Milliseconds in which a SIM that was given its PIN becomes ready, on a slow modem; fewer where
+ * the answer was waited for already.
+ */
 const readyWithinMs = 30_000;
 const unansweredReadyWithinMs = 10_000;
 const pollMs = 1_000;
@@ -46,14 +49,18 @@ const refusals = [12, 16];
 const busyCodes = [14, 515];
 
 /**
- * Gives one modem's SIM its PIN, where that can do no harm (I7). A PIN counts as accepted only when the SIM is ready after our own try: a
- * modem that says OK and stays locked leaves it unknown. Outlives the sessions, so that a try is settled by what is seen after the next opening.
+ * Gives one modem's SIM its PIN, where that can do no harm (I7). A PIN counts as accepted only when
+ * the SIM is ready after our own try: a modem that says OK and stays locked leaves it unknown.
+ * Outlives the sessions, so that a try is settled by what is seen after the next opening.
  */
 export class Unlocker {
   readonly #readPin: ReadPin | undefined;
   readonly #memory: PinMemory;
   #trial: Trial | undefined;
-  /** `performance.now()` milliseconds before which there is no further try, and how many met a busy SIM. */
+  /**
+   * `performance.now()` milliseconds before which there is no further try, and how many met a busy
+   * SIM.
+   */
   #notBefore = Number.NEGATIVE_INFINITY;
   #busyTries = 0;
 
@@ -70,7 +77,10 @@ export class Unlocker {
     this.#busyTries = 0;
   }
 
-  /** The SIM is ready: after a try of ours, with no restart seen and no try spent, it has accepted the PIN. */
+  /**
+   * The SIM is ready: after a try of ours, with no restart seen and no try spent, it has accepted
+   * the PIN.
+   */
   async noteReady(modem: Modem): Promise<void> {
     const trial = this.#trial;
     if (!trial) return;
@@ -80,8 +90,9 @@ export class Unlocker {
   }
 
   /**
-   * Enters the PIN once, if that can do no harm. Gives undefined when the SIM is ready. Rejects when the modem was silent or lost: the outcome then
-   * stays on the disk as unknown, unless the SIM proves to be ready later.
+   * Enters the PIN once, if that can do no harm. Gives undefined when the SIM is ready. Rejects
+   * when the modem was silent or lost: the outcome then stays on the disk as unknown, unless the
+   * SIM proves to be ready later.
    */
   async unlock(modem: Modem): Promise<SimObstacle | undefined> {
     if (this.#trial !== undefined) {
@@ -100,7 +111,10 @@ export class Unlocker {
     return this.#try(modem, permit);
   }
 
-  /** While the SIM may still become ready by the last try; undefined when its time is over, or a person has written the file anew. */
+  /**
+   * While the SIM may still become ready by the last try; undefined when its time is over, or a
+   * person has written the file anew.
+   */
   async #await(trial: Trial): Promise<SimObstacle | undefined> {
     if (performance.now() < trial.until && (await this.#isGeneration(trial.generation))) {
       const reason = trial.wasTaken
@@ -121,12 +135,16 @@ export class Unlocker {
   /** What has to be known before a try, or why there is none. */
   async #permit(modem: Modem): Promise<Permit | SimObstacle> {
     if (!this.#readPin)
-      return forPerson('the SIM asks for its PIN: set pin_file, or remove the PIN lock with a phone');
+      return forPerson(
+        'the SIM asks for its PIN: set pin_file, or remove the PIN lock with a phone',
+      );
     let configured: ConfiguredPin;
     try {
       configured = await this.#readPin();
     } catch (error) {
-      return forPerson(`the SIM asks for its PIN: ${error instanceof Error ? error.message : String(error)}`);
+      return forPerson(
+        `the SIM asks for its PIN: ${error instanceof Error ? error.message : String(error)}`,
+      );
     }
     const sim = simNames(await modem.iccid(), await modem.imei());
     if (sim === undefined)
@@ -155,7 +173,12 @@ export class Unlocker {
   async #try(modem: Modem, { configured, sim, last }: Permit): Promise<SimObstacle | undefined> {
     const { pin, generation } = configured;
     await this.#memory.note(sim, generation, 'unknown');
-    const trial: Trial = { sim, generation, wasTaken: false, until: performance.now() + readyWithinMs };
+    const trial: Trial = {
+      sim,
+      generation,
+      wasTaken: false,
+      until: performance.now() + readyWithinMs,
+    };
     try {
       this.#trial = trial;
       await modem.enterPin(pin);
@@ -174,7 +197,10 @@ export class Unlocker {
     return undefined;
   }
 
-  /** Errors that are no refusals (SIM busy, not now): only the tries that are left tell whether one was spent. */
+  /**
+   * Errors that are no refusals (SIM busy, not now): only the tries that are left tell whether one
+   * was spent.
+   */
   async #afterError(modem: Modem, { final }: AtCommandError, permit: Permit): Promise<SimObstacle> {
     const { configured, sim, last } = permit;
     const note = (outcome: PinOutcome) => this.#memory.note(sim, configured.generation, outcome);
@@ -186,12 +212,15 @@ export class Unlocker {
       );
     if (tries !== fullTries) {
       await note('refused');
-      return forPerson('the SIM refused the PIN in pin_file: correct the file; it is not tried again before');
+      return forPerson(
+        'the SIM refused the PIN in pin_file: correct the file; it is not tried again before',
+      );
     }
     const reason = 'the SIM took no PIN just now, and counted no try: tried again later';
     if (busyCodes.includes(final.code ?? 0) || /busy/i.test(final.text)) {
       await note(last ?? 'untried');
-      this.#notBefore = performance.now() + Math.min(firstBusyMs * 2 ** this.#busyTries, longestBusyMs);
+      this.#notBefore =
+        performance.now() + Math.min(firstBusyMs * 2 ** this.#busyTries, longestBusyMs);
       this.#busyTries += 1;
       return { reason, isCurable: true, againAfterMs: pollMs };
     }

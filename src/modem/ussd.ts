@@ -1,26 +1,40 @@
-/** USSD (3GPP TS 27.007 7.15): a question to the carrier, and its answer. Texts are the carrier's and untrusted. */
+/**
+ * USSD (3GPP TS 27.007 7.15): a question to the carrier, and its answer. Texts are the carrier's
+ * and untrusted.
+ */
 
 import { isKnownUrc } from '../at/lines.js';
 import type { Modem } from './modem.js';
 
 /** What came back on a USSD request. */
 export interface UssdReply {
-  /** `<m>`: 0 answered, 1 the network waits for more, 2 it ended the session, 3 another client answered, 4 not supported, 5 timeout. */
+  /**
+   * `<m>`: 0 answered, 1 the network waits for more, 2 it ended the session, 3 another client
+   * answered, 4 not supported, 5 timeout.
+   */
   status: number;
-  /** As the modem wrote it between the quotes; each character is an octet. Undefined when it wrote none. */
+  /**
+   * As the modem wrote it between the quotes; each character is an octet. Undefined when it wrote
+   * none.
+   */
   raw: string | undefined;
   /** Data coding scheme (23.038 clause 5). */
   dcs: number | undefined;
 }
 
-/** Milliseconds for the modem to take the request; most say OK at once, some only when the network has answered. */
+/**
+ * Milliseconds for the modem to take the request; most say OK at once, some only when the network
+ * has answered.
+ */
 const ussdCommandMs = 15_000;
 const endMs = 10_000;
 
 /**
- * Sends a USSD request and waits for the network's answer, `timeoutMs` at most; a session that stays open is ended. `requests` is the request as
- * it may be written, best first: the next is tried when the modem refuses one. Undefined: it refused all; rejects with
- * `UssdTimeout`, or `signal`'s reason, when there was no answer. The answer is shown while this lasts (`<n>` 1), and not any more afterwards.
+ * Sends a USSD request and waits for the network's answer, `timeoutMs` at most; a session that
+ * stays open is ended. `requests` is the request as it may be written, best first: the next is
+ * tried when the modem refuses one. Undefined: it refused all; rejects with `UssdTimeout`, or
+ * `signal`'s reason, when there was no answer. The answer is shown while this lasts (`<n>` 1), and
+ * not any more afterwards.
  */
 export async function requestUssd(
   modem: Modem,
@@ -57,8 +71,11 @@ export class UssdTimeout extends Error {
 async function isTaken(modem: Modem, requests: readonly string[]): Promise<boolean> {
   for (const request of requests) {
     const command = `AT+CUSD=1,"${request}",15`;
-    // Silence may mean that the request is on its way: only a refused one is written in another way.
-    const taken = await modem.bear(async () => [await modem.ask(command, undefined, ussdCommandMs)]);
+    // Silence may mean that the request is on its way: only a refused one is written in another
+    // way.
+    const taken = await modem.bear(async () => [
+      await modem.ask(command, undefined, ussdCommandMs),
+    ]);
     if (taken === undefined || taken[0] !== undefined) return true;
   }
   return false;
@@ -96,10 +113,15 @@ class AwaitedReply {
   }
 }
 
-/** Most lines of an answer that are kept; a USSD string has 182 characters at most (23.038 6.1.2.3). */
+/**
+ * Most lines of an answer that are kept; a USSD string has 182 characters at most (23.038 6.1.2.3).
+ */
 const maxLines = 32;
 
-/** A `+CUSD`, whose text may hold line breaks; without its end when that never came. Undefined when it is none. */
+/**
+ * A `+CUSD`, whose text may hold line breaks; without its end when that never came. Undefined when
+ * it is none.
+ */
 function readReply(urc: string): UssdReply | undefined {
   const match = /^\+CUSD: *(\d)(?: *, *"(.*)| *,? *)?$/s.exec(urc);
   if (match === null) return undefined;
@@ -112,5 +134,9 @@ function readReply(urc: string): UssdReply | undefined {
   const [first = '', ...more] = text.split('\n');
   const lines = [first, ...more.filter((line) => !isKnownUrc(line))].slice(0, maxLines);
   const dcs = end?.[1];
-  return { status, raw: lines.join('\n'), dcs: dcs === undefined || dcs === '' ? undefined : Number(dcs) };
+  return {
+    status,
+    raw: lines.join('\n'),
+    dcs: dcs === undefined || dcs === '' ? undefined : Number(dcs),
+  };
 }

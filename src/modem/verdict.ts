@@ -3,25 +3,27 @@ import type { FinalError } from '../at/lines.js';
 import { foreignWords } from '../words/foreign.js';
 
 /**
- * What an error says about *this* message.
- * `refused`: the network or the modem will never take it. `sim`: this SIM or modem cannot send now; another may.
- * `not_sent`: surely not sent, and worth another try here or elsewhere while in time. `not_now`: surely not sent, but
- * trying again here at once would only block the queue. `unknown`: it may have been sent.
+ * What an error says about *this* message. `refused`: the network or the modem will never take it.
+ * `sim`: this SIM or modem cannot send now; another may. `not_sent`: surely not sent, and worth
+ * another try here or elsewhere while in time. `not_now`: surely not sent, but trying again here at
+ * once would only block the queue. `unknown`: it may have been sent.
  */
 export type Verdict = 'refused' | 'sim' | 'not_sent' | 'not_now' | 'unknown';
 
 type Row = readonly [code: number, verdict: Verdict, meaning: string];
 
 /**
- * `+CMS ERROR` (27.005 3.2.5): 1–127 RP causes of 24.011 8.2.5.4 (table 8.4); 128–255 TP-FCS of 23.040 9.2.3.22; 300–511
- * the equipment's own, 27.005 3.2.5. Meanings are spelled as there, for modems that answer in words.
+ * `+CMS ERROR` (27.005 3.2.5): 1–127 RP causes of 24.011 8.2.5.4 (table 8.4); 128–255 TP-FCS of
+ * 23.040 9.2.3.22; 300–511 the equipment's own, 27.005 3.2.5. Meanings are spelled as there, for
+ * modems that answer in words.
  */
 const cmsRows: readonly Row[] = [
   // 24.011: also the cause for an unknown SMSC address (TS 23.540 maps it so).
   [1, 'sim', 'unassigned (unallocated) number'],
   [8, 'sim', 'operator determined barring'],
   [10, 'sim', 'call barred'],
-  // The recipient's address or the text is refused; carriers also say it for spam and empty accounts.
+  // The recipient's address or the text is refused; carriers also say it for spam and empty
+  // accounts.
   [21, 'refused', 'short message transfer rejected'],
   [17, 'not_sent', 'network failure'],
   [22, 'not_sent', 'congestion'],
@@ -102,13 +104,14 @@ const cmeRows: readonly Row[] = [
 const tables = { CMS: cmsRows, CME: cmeRows };
 
 /**
- * Milliseconds after Ctrl-Z from which a 38 no longer says that nothing was sent: the equipment gives the same cause when its own
- * timer TR1M (35–45 s, 24.011 10) ran out.
+ * Milliseconds after Ctrl-Z from which a 38 no longer says that nothing was sent: the equipment
+ * gives the same cause when its own timer TR1M (35–45 s, 24.011 10) ran out.
  */
 const lateNetworkErrorMs = 30_000;
 
 /**
- * What `error` says about the message, `elapsedMs` after Ctrl-Z. Before Ctrl-Z nothing was sent, whatever the code.
+ * What `error` says about the message, `elapsedMs` after Ctrl-Z. Before Ctrl-Z nothing was sent,
+ * whatever the code.
  */
 export function verdictOf(error: FinalError, stage: AtStage, elapsedMs: number): Verdict {
   const listed = verdictByCode(error);
@@ -138,13 +141,17 @@ export function codeOf(error: FinalError): number | undefined {
   return tables[error.kind].find(([, , meaning]) => meaning === words)?.[0];
 }
 
-/** The `+CMS ERROR` code of an error, also of one in words; undefined when it is none, or has no code. */
+/**
+ * The `+CMS ERROR` code of an error, also of one in words; undefined when it is none, or has no
+ * code.
+ */
 export function cmsCodeOf(error: FinalError): number | undefined {
   return error.kind === 'CMS' ? codeOf(error) : undefined;
 }
 /**
- * Whether only a submit ends so: the network's and the SMSC's own causes, and what the equipment says of a PDU or of its sending (27.005
- * 3.2.5). Any other error, as "SIM busy", may answer whatever else the modem was asked, a bare `AT` too.
+ * Whether only a submit ends so: the network's and the SMSC's own causes, and what the equipment
+ * says of a PDU or of its sending (27.005 3.2.5). Any other error, as "SIM busy", may answer
+ * whatever else the modem was asked, a bare `AT` too.
  */
 export function isOfSubmit(error: FinalError, certainty: 'surely' | 'perhaps' = 'surely'): boolean {
   const code = cmsCodeOf(error);
@@ -155,7 +162,10 @@ export function isOfSubmit(error: FinalError, certainty: 'surely' | 'perhaps' = 
 
 /** Invalid PDU, SMSC address unknown, network timeout. */
 const submitCodes: readonly number[] = [304, 330, 332];
-/** What a submit may end with as well: equipment failure, SIM busy, memory full, no network service, unknown errors. */
+/**
+ * What a submit may end with as well: equipment failure, SIM busy, memory full, no network service,
+ * unknown errors.
+ */
 const generalCodes: readonly number[] = [300, 301, 314, 322, 331, 350, 500, 512];
 
 /** "Memory full" of the SIM or the equipment (23.040 9.2.3.22; 27.005 3.2.5; 27.007 9.2). */

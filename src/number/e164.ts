@@ -1,12 +1,18 @@
-/** White space, and what people and phone books put between digits: dots, hyphens and dashes, parentheses. */
+/**
+ * White space, and what people and phone books put between digits: dots, hyphens and dashes,
+ * parentheses.
+ */
 const separators = /[\s.\-\u2010-\u2015\u2212()]/gu;
 
-/** What a copy from a contact list brings along unseen: bidi marks and embeddings, zero-width characters. */
+/**
+ * What a copy from a contact list brings along unseen: bidi marks and embeddings, zero-width
+ * characters.
+ */
 const invisible = /[\u061c\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069]/gu;
 
 /**
- * An international number as ITU-T E.164 writes it (`+`, 7 to 15 digits, no leading zero), whatever separators
- * and invisible marks it came with; `undefined` if it is none.
+ * An international number as ITU-T E.164 writes it (`+`, 7 to 15 digits, no leading zero), whatever
+ * separators and invisible marks it came with; `undefined` if it is none.
  */
 export function toE164(number: string): string | undefined {
   const bare = number.replace(separators, '').replace(invisible, '');

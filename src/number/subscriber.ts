@@ -3,7 +3,10 @@ import { callingCodeOf, possibleLengths, rangeOf } from './plan.js';
 
 /** Whom a number reaches, as far as the numbering plans tell. */
 export interface Subscriber {
-  /** One spelling (E.164) for all that reach this subscriber: what limits, caps and the journal count by. */
+  /**
+   * One spelling (E.164) for all that reach this subscriber: what limits, caps and the journal
+   * count by.
+   */
   countedAs: string;
   /** The number in a known range that is reached; `undefined` where no range is known. */
   inRange: PhoneNumber | undefined;
@@ -13,27 +16,30 @@ export interface Subscriber {
 type Equivalence = readonly [spelling: RegExp, countedAs: string];
 
 /**
- * Spellings that reach one subscriber although each is, or was, a number by itself. None of them can be another subscriber's own, so that no two
- * are counted as one.
+ * Spellings that reach one subscriber although each is, or was, a number by itself. None of them
+ * can be another subscriber's own, so that no two are counted as one.
  */
 const equivalences: readonly Equivalence[] = [
   // Mexico: the 1 before mobile numbers was given up in August 2019, and is still dialled.
   [/^\+521(\d{10})$/, '+52$1'],
-  // Argentina: the 9 before mobile numbers is for calls from abroad; area and subscriber are the same without.
+  // Argentina: the 9 before mobile numbers is for calls from abroad; area and subscriber are the
+  // same without.
   [/^\+549(\d{10})$/, '+54$1'],
   // Brazil: mobile numbers got a ninth digit, 2012 to 2016; those of before began with 6 to 9.
   [/^\+55(\d{2})([6-9]\d{7})$/, '+55$19$2'],
   // Colombia: fixed lines got a 60 in September 2021.
   [/^\+57([1-8]\d{7})$/, '+5760$1'],
-  // Palestine is reached through the calling code of Israel too, where these ranges are nobody else's.
+  // Palestine is reached through the calling code of Israel too, where these ranges are nobody
+  // else's.
   [/^\+972(5[69]\d{7})$/, '+970$1'],
   // San Marino is reached through Italy's network too, under its area code.
   [/^\+39(0549[89]\d{5})$/, '+378$1'],
 ];
 
 /**
- * Whom `number` (E.164 with `+`) reaches. Networks stop reading once they have a whole number, so that digits too many change nothing: of its
- * beginnings the longest that is in a known range counts. Where none is, the number counts as it is: new ranges come before the data does.
+ * Whom `number` (E.164 with `+`) reaches. Networks stop reading once they have a whole number, so
+ * that digits too many change nothing: of its beginnings the longest that is in a known range
+ * counts. Where none is, the number counts as it is: new ranges come before the data does.
  */
 export function subscriberOf(number: string): Subscriber {
   const beginnings = beginningsOf(number);
@@ -50,7 +56,10 @@ function longestRange(longestFirst: readonly string[]): PhoneNumber | undefined 
   return undefined;
 }
 
-/** `number` and its beginnings down to the shortest number with its calling code; none where that is not assigned. */
+/**
+ * `number` and its beginnings down to the shortest number with its calling code; none where that is
+ * not assigned.
+ */
 function beginningsOf(number: string): string[] {
   const callingCode = callingCodeOf(number);
   if (callingCode === undefined) return [];
@@ -61,10 +70,12 @@ function beginningsOf(number: string): string[] {
 }
 
 /**
- * Says of a `number` that is longer or shorter than every number with its calling code how many digits those have after it; `undefined` where its
- * length can be, or the code is not assigned.
+ * Says of a `number` that is longer or shorter than every number with its calling code how many
+ * digits those have after it; `undefined` where its length can be, or the code is not assigned.
  */
-export function wrongLength(number: string): { callingCode: string; lengths: readonly number[] } | undefined {
+export function wrongLength(
+  number: string,
+): { callingCode: string; lengths: readonly number[] } | undefined {
   const callingCode = callingCodeOf(number);
   if (callingCode === undefined) return undefined;
   const lengths = possibleLengths(callingCode);

@@ -35,7 +35,10 @@ export function nearlyFullText({ name, limit, country }: NearlyFull): string {
   );
 }
 
-/** Says when it is time to warn: once an hour for each limit. Remembers no more than one warning for each limit, window and country. */
+/**
+ * Says when it is time to warn: once an hour for each limit. Remembers no more than one warning for
+ * each limit, window and country.
+ */
 export class Alarm {
   /** Wall milliseconds of the last warning. */
   readonly #warnedAt = new Map<string, number>();

@@ -1,9 +1,10 @@
 import { isIPv4, isIPv6 } from 'node:net';
 
 /**
- * What a limit per client counts by: an IPv4 address, or the /64 network of an IPv6 address, since one subscriber has at least that
- * much (RFC 6177 2) and could use another address for each request. An IPv4-mapped address (RFC 4291 2.5.5.2) is its IPv4 address.
- * `undefined` for what is no address: it comes from the caller, who may know none.
+ * What a limit per client counts by: an IPv4 address, or the /64 network of an IPv6 address, since
+ * one subscriber has at least that much (RFC 6177 2) and could use another address for each
+ * request. An IPv4-mapped address (RFC 4291 2.5.5.2) is its IPv4 address. `undefined` for what is
+ * no address: it comes from the caller, who may know none.
  */
 export function clientNetwork(address: string): string | undefined {
   const bare = address.trim();

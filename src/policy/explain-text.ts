@@ -15,7 +15,10 @@ export const explanationSchema = v.object({
   detail: v.exactOptional(v.string()),
   /** Left out when it is refused for good. */
   retry_after_ms: v.exactOptional(v.number()),
-  /** ISO 3166-1 codes: several when the range is not known, none when the number belongs to no country. */
+  /**
+   * ISO 3166-1 codes: several when the range is not known, none when the number belongs to no
+   * country.
+   */
   countries: v.pipe(v.array(v.string()), v.readonly()),
   number_type: v.string(),
   limits: v.array(
@@ -30,7 +33,9 @@ export const explanationSchema = v.object({
     }),
   ),
   limits_not_looked_at: v.pipe(v.array(v.string()), v.readonly()),
-  holds: v.array(v.object({ kind: v.picklist(holdKinds), strikes: v.number(), free_in_ms: v.number() })),
+  holds: v.array(
+    v.object({ kind: v.picklist(holdKinds), strikes: v.number(), free_in_ms: v.number() }),
+  ),
 });
 export type ExplanationJson = v.InferOutput<typeof explanationSchema>;
 
@@ -53,7 +58,11 @@ export function explanationJson(recipient: string, explanation: Explanation): Ex
       is_nearly_full: isNearlyFull,
     })),
     limits_not_looked_at: notLookedAt,
-    holds: holds.map(({ kind, strikes, freeInMs }) => ({ kind, strikes, free_in_ms: Math.ceil(freeInMs) })),
+    holds: holds.map(({ kind, strikes, freeInMs }) => ({
+      kind,
+      strikes,
+      free_in_ms: Math.ceil(freeInMs),
+    })),
   };
 }
 
@@ -68,7 +77,9 @@ export function explanationText(json: ExplanationJson): string {
     const wait = limit.free_in_ms > 0 ? `; room in ${durationText(limit.free_in_ms)}` : nearlyFull;
     return `${limit.name.padEnd(nameWidth)}${limit.used} of ${text}${wait}`;
   });
-  const off = json.limits_not_looked_at.map((name) => `${name.padEnd(nameWidth)}off, or nothing to count by`);
+  const off = json.limits_not_looked_at.map(
+    (name) => `${name.padEnd(nameWidth)}off, or nothing to count by`,
+  );
   const holds = json.holds.map(({ kind, strikes, free_in_ms: freeInMs }) => {
     return `${holdNames[kind]}, the ${ordinal(strikes)} in a row; over in ${durationText(freeInMs)}`;
   });
@@ -89,7 +100,13 @@ const holdNames: Readonly<Record<HoldKind, string>> = {
   cool_down_block: 'cool-down of the block',
 };
 
-function numberText({ countries, type }: { countries: Numbering['countries']; type: string }): string {
+function numberText({
+  countries,
+  type,
+}: {
+  countries: Numbering['countries'];
+  type: string;
+}): string {
   const names = countries.map((code) => `${code} (${countryName(code)})`);
   const where = names.length === 0 ? 'of no country' : names.join(' or ');
   return `${where}, ${type === 'unknown' ? 'type not known' : type}`;

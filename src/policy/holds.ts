@@ -1,10 +1,16 @@
 import { longestHoldMs, maxCount } from '../config/policy.js';
 
-/** Why somebody has to wait: too many messages, or a send to them (or to their block) that stalled a modem. */
+/**
+ * Why somebody has to wait: too many messages, or a send to them (or to their block) that stalled a
+ * modem.
+ */
 export const holdKinds = ['lock_out', 'cool_down_recipient', 'cool_down_block'] as const;
 export type HoldKind = (typeof holdKinds)[number];
 
-/** A lock-out or cool-down, as it is kept over a restart. A later one of the same kind and key replaces it. */
+/**
+ * A lock-out or cool-down, as it is kept over a restart. A later one of the same kind and key
+ * replaces it.
+ */
 export interface Hold {
   kind: HoldKind;
   /** The keyed HMAC of the recipient, or of the block for `cool_down_block`. */
@@ -19,8 +25,9 @@ export interface Hold {
 export const strikesKeptMs = 3_600_000;
 
 /**
- * Lock-outs and cool-downs that last, and those of the last hour, whose strikes still count. Each is caused by a message that was sent, so
- * there are not many; should there be more than `capacity`, the oldest is forgotten.
+ * Lock-outs and cool-downs that last, and those of the last hour, whose strikes still count. Each
+ * is caused by a message that was sent, so there are not many; should there be more than
+ * `capacity`, the oldest is forgotten.
  */
 export class Holds {
   /** By kind and key, in the order in which they began. */
@@ -44,9 +51,10 @@ export class Holds {
   }
 
   /**
-   * The hold that would begin at `now`: of `firstMs`, doubled for each strike before, at least `atLeastMs` and at most `longestMs`
-   * (milliseconds; never over 15 minutes), counted from `since` (wall milliseconds, not after `now`, which is the default). One that lasts
-   * longer already is not shortened. Changes nothing: {@link begin} does.
+   * The hold that would begin at `now`: of `firstMs`, doubled for each strike before, at least
+   * `atLeastMs` and at most `longestMs` (milliseconds; never over 15 minutes), counted from `since`
+   * (wall milliseconds, not after `now`, which is the default). One that lasts longer already is
+   * not shortened. Changes nothing: {@link begin} does.
    */
   next(
     kind: HoldKind,
@@ -65,7 +73,8 @@ export class Holds {
   begin(hold: Hold, now: number): void {
     const ownId = id(hold.kind, hold.key);
     this.#holds.delete(ownId);
-    // None is longer than 15 minutes, so that the order in which they began is nearly that in which they are forgotten.
+    // None is longer than 15 minutes, so that the order in which they began is nearly that in which
+    // they are forgotten.
     for (const [oldId, { until }] of this.#holds) {
       if (until + strikesKeptMs > now && this.#holds.size < this.#capacity) break;
       this.#holds.delete(oldId);
@@ -79,15 +88,16 @@ export class Holds {
   }
 
   /**
-   * Takes up what was kept over a restart, where nothing longer holds already. A clock that had run ahead makes nobody wait longer than the
-   * longest hold.
+   * Takes up what was kept over a restart, where nothing longer holds already. A clock that had run
+   * ahead makes nobody wait longer than the longest hold.
    */
   restore(holds: Iterable<Hold>, now: number): void {
     const oldestFirst = [...holds].sort((a, b) => a.until - b.until);
     for (const hold of oldestFirst) {
       const until = Math.min(hold.until, now + longestHoldMs);
       const own = this.remembered(hold.kind, hold.key, now);
-      if (until + strikesKeptMs > now && until > (own?.until ?? 0)) this.begin({ ...hold, until }, now);
+      if (until + strikesKeptMs > now && until > (own?.until ?? 0))
+        this.begin({ ...hold, until }, now);
     }
   }
 }

@@ -6,31 +6,41 @@ import { type Subscriber, subscriberOf } from '../number/subscriber.js';
 /** What the numbering plans say about a number. */
 export interface Numbering {
   /**
-   * ISO 3166-1 codes of the countries it may be of: one where its range is known or its calling code has one country; several where a
-   * shared calling code (+1, +7, +44, …) has an unknown range; none for what belongs to no country (+870, +881, +882, …).
+   * ISO 3166-1 codes of the countries it may be of: one where its range is known or its calling
+   * code has one country; several where a shared calling code (+1, +7, +44, …) has an unknown
+   * range; none for what belongs to no country (+870, +881, +882, …).
    */
   countries: readonly string[];
-  /** Known only for ranges that are in the numbering plan's data; new ranges come before new data does. */
+  /**
+   * Known only for ranges that are in the numbering plan's data; new ranges come before new data
+   * does.
+   */
   type: NumberType | undefined;
   /** What a limit per country counts by: the country's code, else `+` and the calling code. */
   group: string;
 }
 
 /**
- * Looks up `number` (E.164 with `+`) by what it reaches: one digit too many makes no other number of a premium one. Takes any string that begins
- * so and never throws.
+ * Looks up `number` (E.164 with `+`) by what it reaches: one digit too many makes no other number
+ * of a premium one. Takes any string that begins so and never throws.
  */
 export function lookUp(number: string, { inRange }: Subscriber = subscriberOf(number)): Numbering {
   const callingCode = inRange?.countryCallingCode ?? callingCodeOf(number);
-  // A calling code that is not assigned: its first three digits, which is as long as one can be (ITU-T E.164 6.2.1).
-  if (callingCode === undefined) return { countries: [], type: undefined, group: number.slice(0, 4) };
+  // A calling code that is not assigned: its first three digits, which is as long as one can be
+  // (ITU-T E.164 6.2.1).
+  if (callingCode === undefined)
+    return { countries: [], type: undefined, group: number.slice(0, 4) };
   const type = inRange?.getType()?.toLowerCase() as NumberType | undefined;
-  if (inRange?.country !== undefined) return { countries: [inRange.country], type, group: inRange.country };
+  if (inRange?.country !== undefined)
+    return { countries: [inRange.country], type, group: inRange.country };
   const countries = countriesByLength(number, callingCode);
   return { countries, type, group: countries.length === 1 ? countries[0]! : `+${callingCode}` };
 }
 
-/** Of the countries that share the calling code those that have numbers so long; all of them if none has. */
+/**
+ * Of the countries that share the calling code those that have numbers so long; all of them if none
+ * has.
+ */
 function countriesByLength(number: string, callingCode: string): readonly string[] {
   const possible = parsePhoneNumberFromString(number)?.getPossibleCountries() ?? [];
   return possible.length > 0 ? possible : countriesOf(callingCode);

@@ -14,9 +14,11 @@ export interface Obstacle {
 
 /** The keys of `[policy]` that say how long. */
 const holdTexts: Readonly<Record<HoldKind, string>> = {
-  lock_out: 'too many messages went to this recipient (policy.per_recipient, policy.lock_out_first_s)',
+  lock_out:
+    'too many messages went to this recipient (policy.per_recipient, policy.lock_out_first_s)',
   cool_down_recipient: 'a message to this recipient stalled a modem (policy.cool_down_recipient_s)',
-  cool_down_block: 'messages to several numbers beside this one stalled a modem (policy.cool_down_block_s)',
+  cool_down_block:
+    'messages to several numbers beside this one stalled a modem (policy.cool_down_block_s)',
 };
 
 export function holdObstacle({ kind, until }: Hold, now: number): Obstacle {
@@ -25,7 +27,12 @@ export function holdObstacle({ kind, until }: Hold, now: number): Obstacle {
 }
 
 /** @param until when the full window has room again */
-export function windowObstacle(name: LimitName, limit: Limit, until: number, now: number): Obstacle {
+export function windowObstacle(
+  name: LimitName,
+  limit: Limit,
+  until: number,
+  now: number,
+): Obstacle {
   const detail = `the limit of ${limitText(limit)} (policy.${name}) is reached; there is room in ${durationText(until - now)}`;
   return { reason: name, detail, until };
 }

@@ -1,3 +1,10 @@
+/**
+ * Who may be sent to, and how often.
+ * Knows nothing of: HTTP, modems and the journal's form.
+ * Way: `subjectOf` a message once → rules, then windows, then holds → a reservation that is used or
+ * given back.
+ */
+
 import {
   type LimitName,
   limitNames,
@@ -19,7 +26,14 @@ import {
   windowObstacle,
 } from './obstacle.js';
 import { refuseRecipient } from './recipient-rules.js';
-import type { Explanation, PolicyRequest, PolicyRow, Refusal, Reservation, Subject } from './request.js';
+import type {
+  Explanation,
+  PolicyRequest,
+  PolicyRow,
+  Refusal,
+  Reservation,
+  Subject,
+} from './request.js';
 import { type Entry, type Keys, SlidingWindows } from './windows.js';
 
 export interface PolicyOptions {
@@ -28,19 +42,26 @@ export interface PolicyOptions {
   hmac: (domain: 'recipient' | 'block' | 'client_ip', text: string) => string;
   /** Wall milliseconds that never run backwards, not even over a restart. */
   now: () => number;
-  /** Told of every lock-out and cool-down as it begins, so that it outlives the process. Must not throw. */
+  /**
+   * Told of every lock-out and cool-down as it begins, so that it outlives the process. Must not
+   * throw.
+   */
   onHold?: (hold: Hold) => void;
   /** Told of every message that is refused, and by what. Must not throw. */
   onRefused?: (refusal: Refusal) => void;
-  /** Told, once an hour for each, of a limit for a country or for all that is 80 % full: who fills it shuts others out. Must not throw. */
+  /**
+   * Told, once an hour for each, of a limit for a country or for all that is 80 % full: who fills
+   * it shuts others out. Must not throw.
+   */
   onNearlyFull?: (limit: NearlyFull) => void;
   /** How many messages are remembered; default and bound as {@link SlidingWindows}. */
   capacity?: number;
 }
 
 /**
- * Who may be written to, and how often. Everything is synchronous: of many requests at once exactly as many are let in as a limit allows.
- * It counts messages; what a SIM may send is counted in segments, elsewhere.
+ * Who may be written to, and how often. Everything is synchronous: of many requests at once exactly
+ * as many are let in as a limit allows. It counts messages; what a SIM may send is counted in
+ * segments, elsewhere.
  */
 export class Policy {
   #config: PolicyConfig;
@@ -73,8 +94,9 @@ export class Policy {
   }
 
   /**
-   * Counts the message and lets it in. Throws a `SendError` of code `recipient_invalid`, `recipient_not_allowed` or `rate_limited`, whose detail names the limit
-   * that lasts longest; `retryAfterMs` is when the same request would pass if nobody else came.
+   * Counts the message and lets it in. Throws a `SendError` of code `recipient_invalid`,
+   * `recipient_not_allowed` or `rate_limited`, whose detail names the limit that lasts longest;
+   * `retryAfterMs` is when the same request would pass if nobody else came.
    */
   admit(subject: Subject): Reservation {
     const now = this.#now();
@@ -95,12 +117,17 @@ export class Policy {
     return this.#reservation(subject, entry);
   }
 
-  /** What {@link admit} would do, and why. Changes nothing. Without `caller`, what counts by it is left out. */
+  /**
+   * What {@link admit} would do, and why. Changes nothing. Without `caller`, what counts by it is
+   * left out.
+   */
   explain(request: Omit<PolicyRequest, 'caller'> & { caller?: string }): Explanation {
     const now = this.#now();
     const subject = this.subjectOf(request);
     const fills = limitNames.flatMap((name) =>
-      this.#config.limits[name].flatMap((limit) => this.#windows.fill(name, limit, subject.keys, now) ?? []),
+      this.#config.limits[name].flatMap(
+        (limit) => this.#windows.fill(name, limit, subject.keys, now) ?? [],
+      ),
     );
     return {
       numbering: subject.numbering,
@@ -116,8 +143,9 @@ export class Policy {
   }
 
   /**
-   * Takes up what the journal knows of the runs before, in any order: the messages of the last 24 hours that were started, and the holds.
-   * They count beside what this run has counted, so it may come late, but once. A stamp of the future counts as now.
+   * Takes up what the journal knows of the runs before, in any order: the messages of the last 24
+   * hours that were started, and the holds. They count beside what this run has counted, so it may
+   * come late, but once. A stamp of the future counts as now.
    */
   restore(rows: Iterable<PolicyRow>, holds: Iterable<Hold>): void {
     const now = this.#now();
@@ -133,13 +161,22 @@ export class Policy {
     return this.#holds.all(this.#now());
   }
 
-  /** From now on other rules hold. Nothing is forgotten: new windows count the messages that were. */
+  /**
+   * From now on other rules hold. Nothing is forgotten: new windows count the messages that were.
+   */
   replaceConfig(config: PolicyConfig): void {
     this.#config = config;
   }
 
-  /** What a request is judged and counted by, whether it is let in or not. Without `caller`, what counts by it is left out. */
-  subjectOf({ recipient, caller, clientIp }: Partial<PolicyRequest> & { recipient: string }): Subject {
+  /**
+   * What a request is judged and counted by, whether it is let in or not. Without `caller`, what
+   * counts by it is left out.
+   */
+  subjectOf({
+    recipient,
+    caller,
+    clientIp,
+  }: Partial<PolicyRequest> & { recipient: string }): Subject {
     const subscriber = subscriberOf(recipient);
     const { countedAs } = subscriber;
     const numbering = lookUp(recipient, subscriber);
@@ -188,10 +225,12 @@ export class Policy {
   }
 
   /**
-   * The lock-out that begins with a request of a recipient who is at the limit: it lasts until there is room, and longer each time. After
-   * one, every message that was sent leads into the next, until an hour passed without: so the codes come ever slower, yet the person never
-   * waits longer than the longest lock-out. It grows by messages that were sent, never by requests that were refused; and it counts from
-   * the message that it follows, so that nobody who has waited as long in peace is refused.
+   * The lock-out that begins with a request of a recipient who is at the limit: it lasts until
+   * there is room, and longer each time. After one, every message that was sent leads into the
+   * next, until an hour passed without: so the codes come ever slower, yet the person never waits
+   * longer than the longest lock-out. It grows by messages that were sent, never by requests that
+   * were refused; and it counts from the message that it follows, so that nobody who has waited as
+   * long in peace is refused.
    */
   #lockOut({ keys, recipientHmac }: Subject, now: number): Hold | undefined {
     const { firstMs } = this.#config.lockOut;
@@ -199,7 +238,10 @@ export class Policy {
     if (firstMs === 0 || !newest?.isKept) return undefined;
     const before = this.#holds.remembered('lock_out', recipientHmac, now);
     if (before && newest.at < before.until) return undefined;
-    const freeAt = Math.max(0, ...this.#limitsReached('per_recipient', keys, now).map((full) => full.until));
+    const freeAt = Math.max(
+      0,
+      ...this.#limitsReached('per_recipient', keys, now).map((full) => full.until),
+    );
     if (freeAt === 0 && !before) return undefined;
     const since = newest.at;
     const span = { ...this.#config.lockOut, since, atLeastMs: Math.max(0, freeAt - since) };
@@ -207,7 +249,10 @@ export class Policy {
     return hold.until > now ? hold : undefined;
   }
 
-  /** After a lock-out there is one message at a time: while it waits or is sent, the next one has no place. */
+  /**
+   * After a lock-out there is one message at a time: while it waits or is sent, the next one has no
+   * place.
+   */
   #earlierOneWaits({ keys, recipientHmac }: Subject, now: number): Obstacle[] {
     const { firstMs } = this.#config.lockOut;
     const newest = this.#windows.newest('per_recipient', keys);
@@ -231,7 +276,9 @@ export class Policy {
     return limitNames.filter(isShared).flatMap((name) => {
       const country = name === 'per_country' ? keys.per_country : undefined;
       return this.#config.limits[name]
-        .filter((limit) => this.#windows.hasAtLeast(nearlyFullCount(limit), name, limit.windowMs, keys, now))
+        .filter((limit) =>
+          this.#windows.hasAtLeast(nearlyFullCount(limit), name, limit.windowMs, keys, now),
+        )
         .map((limit) => ({ name, limit, ...(country !== undefined && { country }) }));
     });
   }
@@ -250,8 +297,8 @@ export class Policy {
   }
 
   /**
-   * The block begins to cool down with its second stall within the hour: one number that stalls a modem says nothing of its
-   * neighbours, and one moment of bad radio must not shut out an office.
+   * The block begins to cool down with its second stall within the hour: one number that stalls a
+   * modem says nothing of its neighbours, and one moment of bad radio must not shut out an office.
    */
   #coolDown({ recipientHmac, blockHmac }: Subject): void {
     const now = this.#now();

@@ -13,10 +13,12 @@ export interface RecipientRefusal {
 type Rules = Pick<PolicyConfig, 'countries' | 'refuseTypes' | 'allowPrefixes' | 'refusePrefixes'>;
 
 /**
- * Whether `number` (E.164, counted as `countedAs`) may be written to at all. The longest prefix of the operator's decides, among equals the
- * refusal; then whether it has a length that its plan can have, then the country, then the type of the number. A number in a range that is not
- * known passes where its country is clear: numbering plans get new ranges before their data does. Under a shared calling code it passes if every
- * country it may be of is allowed: the unknown ranges of +1 and +44 are where fraud dwells.
+ * Whether `number` (E.164, counted as `countedAs`) may be written to at all. The longest prefix of
+ * the operator's decides, among equals the refusal; then whether it has a length that its plan can
+ * have, then the country, then the type of the number. A number in a range that is not known passes
+ * where its country is clear: numbering plans get new ranges before their data does. Under a shared
+ * calling code it passes if every country it may be of is allowed: the unknown ranges of +1 and +44
+ * are where fraud dwells.
  */
 export function refuseRecipient(
   rules: Rules,
@@ -35,11 +37,15 @@ export function refuseRecipient(
   }
   const { countries, group, type } = numbering;
   if (!rules.countries.includes('*')) {
-    const isAllowed = countries.length > 0 && countries.every((code) => rules.countries.includes(code));
+    const isAllowed =
+      countries.length > 0 && countries.every((code) => rules.countries.includes(code));
     if (!isAllowed) return notAllowed('countries', outside(countries, group));
   }
   if (type !== undefined && rules.refuseTypes.includes(type)) {
-    return notAllowed('refuse_types', `numbers of the type ${type} are refused (policy.refuse_types)`);
+    return notAllowed(
+      'refuse_types',
+      `numbers of the type ${type} are refused (policy.refuse_types)`,
+    );
   }
   return undefined;
 }
@@ -52,7 +58,9 @@ const notAllowed = (reason: RecipientRefusal['reason'], detail: string): Recipie
 
 /** Characters of the longest prefix that any of the spellings begins with; 0 if none does. */
 function longestPrefix(prefixes: readonly string[], spellings: readonly string[]): number {
-  const fitting = prefixes.filter((prefix) => spellings.some((spelling) => spelling.startsWith(prefix)));
+  const fitting = prefixes.filter((prefix) =>
+    spellings.some((spelling) => spelling.startsWith(prefix)),
+  );
   return Math.max(0, ...fitting.map(({ length }) => length));
 }
 
@@ -75,7 +83,8 @@ function outside(countries: readonly string[], group: string): string {
       'only policy.countries = ["*"] or policy.allow_prefixes lets them in'
     );
   }
-  if (countries.length === 1) return `numbers of ${countryName(only)} (${only}) are outside policy.countries`;
+  if (countries.length === 1)
+    return `numbers of ${countryName(only)} (${only}) are outside policy.countries`;
   const some = countries.length > 6 ? [...countries.slice(0, 5), '…'] : countries;
   return (
     `the number is in no range known here and may be of ${some.join(', ')}, not all of them in policy.countries: ` +

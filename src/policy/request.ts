@@ -10,7 +10,10 @@ export interface PolicyRequest {
   recipient: string;
   /** Who holds the secret. */
   caller: string;
-  /** The address of the person who logs in, as the caller tells it; what is no address counts as none. */
+  /**
+   * The address of the person who logs in, as the caller tells it; what is no address counts as
+   * none.
+   */
   clientIp?: string;
 }
 
@@ -19,7 +22,9 @@ export interface Subject {
   /** As it would be dialled, and as it is counted. */
   readonly recipient: { readonly number: string; readonly countedAs: string };
   readonly numbering: Numbering;
-  /** ISO 3166-1 alpha-2, else `+` and a calling code: what the message is counted by per country. */
+  /**
+   * ISO 3166-1 alpha-2, else `+` and a calling code: what the message is counted by per country.
+   */
   readonly country: string;
   /** Of the one spelling that its subscriber is counted by. */
   readonly recipientHmac: string;
@@ -31,17 +36,23 @@ export interface Subject {
 }
 
 /**
- * A message that was let in. Each holder calls exactly one of `keep` and `giveBack`, once its outcome is known; what
- * comes after a `keep` does nothing.
+ * A message that was let in. Each holder calls exactly one of `keep` and `giveBack`, once its
+ * outcome is known; what comes after a `keep` does nothing.
  */
 export interface Reservation {
-  /** The newer message that takes the place of this one has the same place within the limits: at most one of them is sent. */
+  /**
+   * The newer message that takes the place of this one has the same place within the limits: at
+   * most one of them is sent.
+   */
   share(): Reservation;
   /** The message may have been submitted, or the network refused it: it counts. */
   keep(): void;
   /** Nothing was started: it never counted. */
   giveBack(): void;
-  /** Its send stalled a modem: recipient and block cool down. May be called with either of the others, once. */
+  /**
+   * Its send stalled a modem: recipient and block cool down. May be called with either of the
+   * others, once.
+   */
   stalled(): void;
 }
 
@@ -59,7 +70,9 @@ export interface PolicyRow {
 /** What stands in the way of a message. */
 export interface Refusal {
   code: RecipientRefusal['code'] | 'rate_limited';
-  /** The key of `[policy]`, `length`, the kind of hold, or `memory`: too many messages to remember. */
+  /**
+   * The key of `[policy]`, `length`, the kind of hold, or `memory`: too many messages to remember.
+   */
   reason: RecipientRefusal['reason'] | LimitName | HoldKind | 'memory';
   /** For people; holds no number. */
   detail: string;

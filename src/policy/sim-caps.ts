@@ -8,13 +8,19 @@ export interface Caps {
   recipientsPerMonth: number | undefined;
 }
 
-/** Which cap, by its key in `[[modem]]`, and in how many milliseconds the same message would pass if nothing else were sent. */
+/**
+ * Which cap, by its key in `[[modem]]`, and in how many milliseconds the same message would pass if
+ * nothing else were sent.
+ */
 export interface CapReached {
   cap: 'per_day' | 'per_month' | 'recipients_per_month';
   retryAfterMs: number;
 }
 
-/** What was taken of a SIM for one message. Exactly one of `keep` and `giveBack` is called; what comes second does nothing. */
+/**
+ * What was taken of a SIM for one message. Exactly one of `keep` and `giveBack` is called; what
+ * comes second does nothing.
+ */
 export interface Charge {
   /** Some segment was, or may have been, submitted: all of them count. */
   keep(): void;
@@ -22,7 +28,10 @@ export interface Charge {
   giveBack(): void;
 }
 
-/** What a SIM sent in the last 30 days as the journal knows it, by the hour of the clock; wall milliseconds of when that hour began. */
+/**
+ * What a SIM sent in the last 30 days as the journal knows it, by the hour of the clock; wall
+ * milliseconds of when that hour began.
+ */
 export interface SimHistory {
   /** Segments by hour. */
   hours: ReadonlyMap<number, number>;
@@ -60,15 +69,18 @@ interface Recipient {
 interface Sim {
   /** In the order of time, 721 at most. */
   hours: Hour[];
-  /** In the order in which they were last kept; the new ones among them are where they were taken. */
+  /**
+   * In the order in which they were last kept; the new ones among them are where they were taken.
+   */
   recipients: Map<string, Recipient>;
 }
 
 /**
- * How much each SIM has sent, in segments, since each is billed as one SMS. The caps slide: they hold within any 24 hours and any 30 days,
- * so that neither the day on which the carrier's month begins, nor time zones, nor a restart at midnight matter. Segments are counted by
- * the hour, and an hour counts until its last minute is over, so a cap may hold up to one hour longer than it had to.
- * Memory per SIM: 721 hours and {@link maxRecipients} recipients.
+ * How much each SIM has sent, in segments, since each is billed as one SMS. The caps slide: they
+ * hold within any 24 hours and any 30 days, so that neither the day on which the carrier's month
+ * begins, nor time zones, nor a restart at midnight matter. Segments are counted by the hour, and
+ * an hour counts until its last minute is over, so a cap may hold up to one hour longer than it had
+ * to. Memory per SIM: 721 hours and {@link maxRecipients} recipients.
  */
 export class SimCaps {
   readonly #sims = new Map<string, Sim>();
@@ -79,8 +91,16 @@ export class SimCaps {
     this.#now = now;
   }
 
-  /** The cap that keeps `sim` from sending `segments` more to the recipient; of several the one that lasts longest. */
-  isReached(sim: string, caps: Caps, recipientHmac: string, segments: number): CapReached | undefined {
+  /**
+   * The cap that keeps `sim` from sending `segments` more to the recipient; of several the one that
+   * lasts longest.
+   */
+  isReached(
+    sim: string,
+    caps: Caps,
+    recipientHmac: string,
+    segments: number,
+  ): CapReached | undefined {
     const now = this.#now();
     const known = this.#current(sim, now);
     const reached: CapReached[] = [];
@@ -88,14 +108,22 @@ export class SimCaps {
     if (retryDay !== undefined) reached.push({ cap: 'per_day', retryAfterMs: retryDay });
     const retryMonth = waitForSegments(known.hours, caps.perMonth, capMonthMs, segments, now);
     if (retryMonth !== undefined) reached.push({ cap: 'per_month', retryAfterMs: retryMonth });
-    const retryRecipients = waitForRecipient(known.recipients, caps.recipientsPerMonth, recipientHmac, now);
+    const retryRecipients = waitForRecipient(
+      known.recipients,
+      caps.recipientsPerMonth,
+      recipientHmac,
+      now,
+    );
     if (retryRecipients !== undefined) {
       reached.push({ cap: 'recipients_per_month', retryAfterMs: retryRecipients });
     }
     return reached.sort((a, b) => b.retryAfterMs - a.retryAfterMs)[0];
   }
 
-  /** Counts a message that is about to be sent. Looks at no cap: {@link isReached} does, in the same turn. */
+  /**
+   * Counts a message that is about to be sent. Looks at no cap: {@link isReached} does, in the same
+   * turn.
+   */
   take(sim: string, recipientHmac: string, segments: number): Charge {
     const now = this.#now();
     const known = this.#current(sim, now);
@@ -127,8 +155,8 @@ export class SimCaps {
   }
 
   /**
-   * Takes up what earlier runs sent, at any time but only once; what this run has sent counts beside it. A recipient counts from the end of
-   * its hour. A stamp of the future counts as now.
+   * Takes up what earlier runs sent, at any time but only once; what this run has sent counts
+   * beside it. A recipient counts from the end of its hour. A stamp of the future counts as now.
    */
   restore(sim: string, { hours, recipients }: SimHistory): void {
     const now = this.#now();
@@ -187,7 +215,9 @@ function addToHour(hours: Hour[], at: number, segments: number): void {
   else hours.splice(index + 1, 0, { end, segments });
 }
 
-/** Puts those of before in front of those that this run has kept; charges hold on to what is there. */
+/**
+ * Puts those of before in front of those that this run has kept; charges hold on to what is there.
+ */
 function mergeRecipients(sim: Sim, hours: ReadonlyMap<string, number>, now: number): void {
   const own = sim.recipients;
   sim.recipients = new Map();
@@ -203,7 +233,10 @@ function mergeRecipients(sim: Sim, hours: ReadonlyMap<string, number>, now: numb
   }
 }
 
-/** Beyond the most that are told apart the one written to longest ago is forgotten: no cap is that high. */
+/**
+ * Beyond the most that are told apart the one written to longest ago is forgotten: no cap is that
+ * high.
+ */
 function putLast(recipients: Map<string, Recipient>, hmac: string, recipient: Recipient): void {
   recipients.delete(hmac);
   const [oldest] = recipients.keys();
@@ -215,7 +248,10 @@ function segmentsWithin(hours: readonly Hour[], windowMs: number, now: number): 
   return hours.reduce((sum, { end, segments }) => sum + (end + windowMs > now ? segments : 0), 0);
 }
 
-/** Milliseconds until `segments` more fit below the cap; the whole window if they never do; `undefined`: they do now. */
+/**
+ * Milliseconds until `segments` more fit below the cap; the whole window if they never do;
+ * `undefined`: they do now.
+ */
 function waitForSegments(
   hours: readonly Hour[],
   cap: number | undefined,

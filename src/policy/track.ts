@@ -1,6 +1,7 @@
 /**
- * Messages in the order of their times. Adding, and forgetting the oldest, take constant time on the average however long it is: the head
- * moves on, and what lies before it is cut off once it is more than the rest.
+ * Messages in the order of their times. Adding, and forgetting the oldest, take constant time on
+ * the average however long it is: the head moves on, and what lies before it is cut off once it is
+ * more than the rest.
  */
 export class Track<Entry extends { readonly at: number }> {
   #entries: Entry[] = [];
@@ -14,7 +15,10 @@ export class Track<Entry extends { readonly at: number }> {
     return this.#entries[this.#head];
   }
 
-  /** The newest but `count - 1`, so that `newest(1)` is the newest; `undefined` if there are fewer than `count`, which is 1 or more. */
+  /**
+   * The newest but `count - 1`, so that `newest(1)` is the newest; `undefined` if there are fewer
+   * than `count`, which is 1 or more.
+   */
   newest(count: number): Entry | undefined {
     return count > this.length ? undefined : this.#entries[this.#entries.length - count];
   }
@@ -30,7 +34,10 @@ export class Track<Entry extends { readonly at: number }> {
     this.#entries.push(entry);
   }
 
-  /** Takes out `entry`, if it is there: at once if it is the oldest, else in the time it takes to find it from the newest on. */
+  /**
+   * Takes out `entry`, if it is there: at once if it is the oldest, else in the time it takes to
+   * find it from the newest on.
+   */
   remove(entry: Entry): void {
     if (this.oldest === entry) this.#head += 1;
     else {

@@ -1,7 +1,15 @@
-import { type Limit, type LimitName, limitNames, longestWindowMs, maxCount } from '../config/policy.js';
+import {
+  type Limit,
+  type LimitName,
+  limitNames,
+  longestWindowMs,
+  maxCount,
+} from '../config/policy.js';
 import { Track } from './track.js';
 
-/** What a message is counted by; a name that is left out is not counted by. `total` needs no key. */
+/**
+ * What a message is counted by; a name that is left out is not counted by. `total` needs no key.
+ */
 export type Keys = Readonly<Partial<Record<LimitName, string>>>;
 
 /** A message that was let in and not given back. */
@@ -23,11 +31,13 @@ export interface Fill {
 }
 
 /**
- * The messages of the last 24 hours, counted in sliding windows. Every message is remembered for that long whatever the limits are now, so
- * that limits can be changed at run time and hold at once.
+ * The messages of the last 24 hours, counted in sliding windows. Every message is remembered for
+ * that long whatever the limits are now, so that limits can be changed at run time and hold at
+ * once.
  *
- * The memory is bounded by `capacity` messages, about 600 octets each. When it is full, the oldest message is forgotten if it is older
- * than every window; if not, {@link makeRoom} says no and the message has to be refused. So nobody's window is ever emptied by others.
+ * The memory is bounded by `capacity` messages, about 600 octets each. When it is full, the oldest
+ * message is forgotten if it is older than every window; if not, {@link makeRoom} says no and the
+ * message has to be refused. So nobody's window is ever emptied by others.
  */
 export class SlidingWindows {
   /** In the order of their times. */
@@ -48,7 +58,8 @@ export class SlidingWindows {
   }
 
   /**
-   * Forgets what is over. False while the memory is full of messages that a window of `longestMs` still has to count; `freeAt` tells until when.
+   * Forgets what is over. False while the memory is full of messages that a window of `longestMs`
+   * still has to count; `freeAt` tells until when.
    */
   makeRoom(now: number, longestMs: number): { hasRoom: boolean; freeAt: number } {
     while (this.#isOver(this.#entries.oldest, now)) this.#forgetOldest();
@@ -57,7 +68,10 @@ export class SlidingWindows {
     return { hasRoom: oldest.at + longestMs <= now, freeAt: oldest.at + longestMs };
   }
 
-  /** How full the window of `limit` is for who has `keys`; `undefined` if they have no key of that name. */
+  /**
+   * How full the window of `limit` is for who has `keys`; `undefined` if they have no key of that
+   * name.
+   */
   fill(name: LimitName, limit: Limit, keys: Keys, now: number): Fill | undefined {
     const track = this.#track(name, keys);
     if (!track) return undefined;
@@ -65,14 +79,20 @@ export class SlidingWindows {
     return { name, limit, used, freeAt: this.freeAt(name, limit, keys, now) };
   }
 
-  /** When the window of `limit` has room again for who has `keys`; `undefined`: it has. Takes constant time. */
+  /**
+   * When the window of `limit` has room again for who has `keys`; `undefined`: it has. Takes
+   * constant time.
+   */
   freeAt(name: LimitName, limit: Limit, keys: Keys, now: number): number | undefined {
     // The newest `count` messages fill the window until the first of them falls out of it.
     const first = this.#track(name, keys)?.newest(limit.count);
     return first && first.at + limit.windowMs > now ? first.at + limit.windowMs : undefined;
   }
 
-  /** Whether at least `count` messages (1 or more) are in the last `windowMs` for who has `keys`. Takes constant time. */
+  /**
+   * Whether at least `count` messages (1 or more) are in the last `windowMs` for who has `keys`.
+   * Takes constant time.
+   */
   hasAtLeast(count: number, name: LimitName, windowMs: number, keys: Keys, now: number): boolean {
     return this.freeAt(name, { count, windowMs }, keys, now) !== undefined;
   }
@@ -85,12 +105,19 @@ export class SlidingWindows {
   /** Counts a message. `now` must not be before that of an earlier call. */
   add(keys: Keys, now: number): Entry {
     if (this.#entries.length >= this.#capacity) this.#forgetOldest();
-    const entry: Entry = { at: Math.max(now, this.#entries.newest(1)?.at ?? now), keys, isKept: false };
+    const entry: Entry = {
+      at: Math.max(now, this.#entries.newest(1)?.at ?? now),
+      keys,
+      isKept: false,
+    };
     this.#push(entry);
     return entry;
   }
 
-  /** Counts messages of before, in any order, beside those that are counted already. If all are too many, the oldest are left out. */
+  /**
+   * Counts messages of before, in any order, beside those that are counted already. If all are too
+   * many, the oldest are left out.
+   */
   merge(earlier: readonly Entry[]): void {
     const all = [...this.#entries, ...earlier].sort((a, b) => a.at - b.at);
     this.#entries = new Track<Entry>();

@@ -6,7 +6,10 @@ const units: readonly (readonly [name: string, ms: number])[] = [
   ['s', 1000],
 ];
 
-/** A duration for people, in one unit and rounded up, so that nobody comes too early: `45 s`, `3 min`, `24 h`. */
+/**
+ * A duration for people, in one unit and rounded up, so that nobody comes too early: `45 s`, `3
+ * min`, `24 h`.
+ */
 export function durationText(ms: number): string {
   const seconds = Math.max(1, Math.ceil(ms / 1000));
   const [name, unitMs] = units.find(([, size]) => isFit(seconds * 1000, size)) ?? ['s', 1000];

@@ -1,3 +1,11 @@
+/**
+ * The operator's own program that power-cycles a stick: the daemon leaves a note, root runs the
+ * hook.
+ * Knows nothing of: modems and messages; of a note only its name and bounded words.
+ * Way: note in the drop directory → opened without following links → the hook with a time limit →
+ * removed.
+ */
+
 import {
   closeSync,
   constants,
@@ -33,7 +41,9 @@ export interface HookPlace {
 }
 
 export interface HookRunner {
-  /** Runs a command to its end; returns its exit code, or undefined when there is no such program. */
+  /**
+   * Runs a command to its end; returns its exit code, or undefined when there is no such program.
+   */
   run: (command: readonly string[]) => number | undefined;
   /** Who else may change the hook; undefined when nobody. */
   whoElseMayChange: (path: string) => string | undefined;
@@ -41,15 +51,20 @@ export interface HookRunner {
   say: (line: string) => void;
 }
 
-/** Entries that one run looks at; those beyond it are the next one's, and the unit that watches starts that at once. */
+/**
+ * Entries that one run looks at; those beyond it are the next one's, and the unit that watches
+ * starts that at once.
+ */
 const mostEntries = 64;
 /** Seconds from SIGTERM to SIGKILL. */
 const graceS = 5;
 
 /**
- * Takes each note out of the drop directory and runs the hook for it, as `HOOK NAME FILE`, where FILE holds the reason. Nothing that the
- * daemon's user puts there is followed, run or handed on but a plain file of its own, with a plain name, of bounded size; the rest is taken
- * away and told of. Throws {@link OperatorError} where the directories are not root's own, or a note cannot be taken.
+ * Takes each note out of the drop directory and runs the hook for it, as `HOOK NAME FILE`, where
+ * FILE holds the reason. Nothing that the daemon's user puts there is followed, run or handed on
+ * but a plain file of its own, with a plain name, of bounded size; the rest is taken away and told
+ * of. Throws {@link OperatorError} where the directories are not root's own, or a note cannot be
+ * taken.
  */
 export function runHooks(place: HookPlace, runner: HookRunner): void {
   try {
@@ -76,9 +91,13 @@ function runEach(place: HookPlace, runner: HookRunner): void {
 }
 
 /** The folder of a descriptor: whatever its name means by now. */
-const within = (descriptor: number, name = ''): string => join('/proc/self/fd', String(descriptor), name);
+const within = (descriptor: number, name = ''): string =>
+  join('/proc/self/fd', String(descriptor), name);
 
-/** A folder that only whoever runs this could have put there; `strangers` are the permissions that nobody else may have in it. */
+/**
+ * A folder that only whoever runs this could have put there; `strangers` are the permissions that
+ * nobody else may have in it.
+ */
 function openOwnFolder(path: string, strangers: number): number {
   const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } = constants;
   const descriptor = openSync(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
@@ -105,10 +124,20 @@ function visibleNames(folder: string): string[] {
   return names.toSorted();
 }
 
-/** Takes an entry away, and returns the reason if it was a note. Before the hook runs, so that a newer one is kept. */
-function takeNote(drop: number, name: string, ownerUid: number, { say }: HookRunner): string | undefined {
+/**
+ * Takes an entry away, and returns the reason if it was a note. Before the hook runs, so that a
+ * newer one is kept.
+ */
+function takeNote(
+  drop: number,
+  name: string,
+  ownerUid: number,
+  { say }: HookRunner,
+): string | undefined {
   const path = within(drop, name);
-  const read = noteName.test(name) ? readNote(path, ownerUid) : { refusal: 'is called as no modem can be' };
+  const read = noteName.test(name)
+    ? readNote(path, ownerUid)
+    : { refusal: 'is called as no modem can be' };
   remove(path, drop);
   if (read === undefined) return undefined;
   if ('reason' in read) return read.reason;
@@ -117,7 +146,10 @@ function takeNote(drop: number, name: string, ownerUid: number, { say }: HookRun
 }
 
 /** Undefined when it has gone meanwhile. */
-function readNote(path: string, ownerUid: number): { reason: string } | { refusal: string } | undefined {
+function readNote(
+  path: string,
+  ownerUid: number,
+): { reason: string } | { refusal: string } | undefined {
   let descriptor: number;
   try {
     const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY } = constants;
@@ -140,7 +172,9 @@ function whyNoNote(stats: Stats, ownerUid: number): string | undefined {
   if (!stats.isFile()) return 'is no plain file';
   if (stats.uid !== ownerUid) return `belongs to uid ${stats.uid}, not to the service's user`;
   if (stats.nlink !== 1) return 'has another name elsewhere';
-  return stats.size > maxNoteOctets ? `has ${stats.size} octets, more than a reason takes` : undefined;
+  return stats.size > maxNoteOctets
+    ? `has ${stats.size} octets, more than a reason takes`
+    : undefined;
 }
 
 /** One line, of printable characters: a hook may hand it to a shell or a mail. */
@@ -153,7 +187,10 @@ function reasonIn(descriptor: number): string {
     .trim();
 }
 
-/** What cannot be removed at once, as a folder that is not empty, is set aside under a hidden name, which no unit looks at. */
+/**
+ * What cannot be removed at once, as a folder that is not empty, is set aside under a hidden name,
+ * which no unit looks at.
+ */
 function remove(path: string, drop: number): void {
   try {
     if (lstatSync(path).isDirectory()) rmdirSync(path);
@@ -161,7 +198,8 @@ function remove(path: string, drop: number): void {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT') return;
-    if (code !== 'ENOTEMPTY' && code !== 'EEXIST' && code !== 'ENOTDIR' && code !== 'EISDIR') throw error;
+    if (code !== 'ENOTEMPTY' && code !== 'EEXIST' && code !== 'ENOTDIR' && code !== 'EISDIR')
+      throw error;
     renameSync(path, within(drop, `.aside-${process.pid}-${process.hrtime.bigint()}`));
   }
 }
@@ -173,11 +211,19 @@ function runHook(
   runner: HookRunner,
 ): void {
   const objection = whyNotRun(hook, runner);
-  if (objection !== undefined) return runner.say(`<4>modem ${name} asks for help, but ${objection}`);
+  if (objection !== undefined)
+    return runner.say(`<4>modem ${name} asks for help, but ${objection}`);
   const file = join(takenDir, name);
   rmSync(file, { force: true });
   writeFileSync(file, `${reason}\n`, { mode: 0o600, flag: 'wx' });
-  const status = runner.run(['timeout', `--kill-after=${graceS}`, String(limitS), hook, name, file]);
+  const status = runner.run([
+    'timeout',
+    `--kill-after=${graceS}`,
+    String(limitS),
+    hook,
+    name,
+    file,
+  ]);
   rmSync(file);
   if (status === 0) return runner.say(`<5>modem ${name}: the recovery hook has run`);
   runner.say(

@@ -1,4 +1,7 @@
-/** Files that only some may read: written whole or not at all, and on the disk before anything relies on them. */
+/**
+ * Files that only some may read: written whole or not at all, and on the disk before anything
+ * relies on them.
+ */
 
 import { randomUUID } from 'node:crypto';
 import { link, open, readFile, rename, rm } from 'node:fs/promises';
@@ -14,8 +17,8 @@ export interface FileRights {
 }
 
 /**
- * Writes `text` to `path` in place of whatever is there. Rejects with {@link OperatorError} where the system refuses; `shown` is what that
- * calls the file.
+ * Writes `text` to `path` in place of whatever is there. Rejects with {@link OperatorError} where
+ * the system refuses; `shown` is what that calls the file.
  */
 export function writePrivateFile(
   path: string,
@@ -26,8 +29,15 @@ export function writePrivateFile(
   return place(path, text, rights, rename, shown);
 }
 
-/** As {@link writePrivateFile}, but leaves a file that is there as it is, and then resolves with false. */
-export async function createPrivateFile(path: string, text: string, rights: FileRights): Promise<boolean> {
+/**
+ * As {@link writePrivateFile}, but leaves a file that is there as it is, and then resolves with
+ * false.
+ */
+export async function createPrivateFile(
+  path: string,
+  text: string,
+  rights: FileRights,
+): Promise<boolean> {
   let isNew = true;
   await place(path, text, rights, async (from, to) => {
     // link(2) does what open(2) with O_EXCL does, for a file that is already complete.
@@ -67,7 +77,10 @@ async function place(
   }
 }
 
-/** The text of a file; undefined when there is none. Rejects with {@link OperatorError} where the system refuses. */
+/**
+ * The text of a file; undefined when there is none. Rejects with {@link OperatorError} where the
+ * system refuses.
+ */
 export async function readPrivateFile(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, 'utf8');
@@ -91,8 +104,12 @@ export async function syncFolder(path: string): Promise<void> {
 export function cannot(what: string, path: string, error: unknown): OperatorError {
   const { code, message } = error as NodeJS.ErrnoException;
   if (code === 'EACCES' || code === 'EPERM')
-    return new OperatorError(`${path} cannot ${what} by this user: run it with sudo`, { cause: error });
+    return new OperatorError(`${path} cannot ${what} by this user: run it with sudo`, {
+      cause: error,
+    });
   if (code === 'ENOENT')
-    return new OperatorError(`${path} cannot ${what}: there is no folder ${dirname(path)}`, { cause: error });
+    return new OperatorError(`${path} cannot ${what}: there is no folder ${dirname(path)}`, {
+      cause: error,
+    });
   return new OperatorError(`${path} cannot ${what}: ${message}`, { cause: error });
 }

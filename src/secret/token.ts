@@ -1,3 +1,9 @@
+/**
+ * Secrets: files that only their owner may read, keys' names, and tokens for a trial.
+ * Knows nothing of: what a secret opens.
+ * Way: file → checked owner and mode → octets; or octets → a signed token.
+ */
+
 import { webcrypto } from 'node:crypto';
 import { SignJWT } from 'jose';
 
@@ -14,8 +20,9 @@ export interface TokenOptions {
 }
 
 /**
- * A token as Auth0 makes it for a gateway: JWT (RFC 7519), HS256, with `sub`, `aud`, `iat` and `exp`. For a trial without
- * Auth0. Throws a `RangeError` for a life that is no whole number of seconds.
+ * A token as Auth0 makes it for a gateway: JWT (RFC 7519), HS256, with `sub`, `aud`, `iat` and
+ * `exp`. For a trial without Auth0. Throws a `RangeError` for a life that is no whole number of
+ * seconds.
  */
 export async function mintToken(options: TokenOptions): Promise<string> {
   const { secret, subject, audience, expiresInS, nowS = Math.floor(Date.now() / 1000) } = options;
@@ -32,7 +39,15 @@ export async function mintToken(options: TokenOptions): Promise<string> {
     .sign(key);
 }
 
-/** The secret as a key for HMAC with SHA-256 (RFC 7518 3.2). Imported once: jose would do it again for every token. */
-export function importHs256Key(secret: Uint8Array, usage: 'sign' | 'verify'): Promise<webcrypto.CryptoKey> {
-  return webcrypto.subtle.importKey('raw', secret, { name: 'HMAC', hash: 'SHA-256' }, false, [usage]);
+/**
+ * The secret as a key for HMAC with SHA-256 (RFC 7518 3.2). Imported once: jose would do it again
+ * for every token.
+ */
+export function importHs256Key(
+  secret: Uint8Array,
+  usage: 'sign' | 'verify',
+): Promise<webcrypto.CryptoKey> {
+  return webcrypto.subtle.importKey('raw', secret, { name: 'HMAC', hash: 'SHA-256' }, false, [
+    usage,
+  ]);
 }

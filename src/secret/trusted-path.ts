@@ -7,9 +7,10 @@ const maxLinks = 40;
 const sticky = 0o1000;
 
 /**
- * Why another than root could change what stands at an absolute path: its owner, whoever may write to it, to a folder above it, or to what a
- * link in it leads through. Undefined when nobody could: of a folder with the sticky bit, as /tmp, nobody takes another's entry away
- * (inode(7)). `trustedUids` may own a part, too. Throws as lstat(2) fails.
+ * Why another than root could change what stands at an absolute path: its owner, whoever may write
+ * to it, to a folder above it, or to what a link in it leads through. Undefined when nobody could:
+ * of a folder with the sticky bit, as /tmp, nobody takes another's entry away (inode(7)).
+ * `trustedUids` may own a part, too. Throws as lstat(2) fails.
  */
 export function whoElseMayChange(
   path: string,

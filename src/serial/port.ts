@@ -1,3 +1,9 @@
+/**
+ * A tty as a link of octets, and when it is gone.
+ * Knows nothing of: AT; it sees octets only.
+ * Way: `serialLink` → octets both ways → closed once, with the cause.
+ */
+
 import { readSync } from 'node:fs';
 import { SerialPortStream } from '@serialport/stream';
 import { SerialPort } from 'serialport';
@@ -8,20 +14,28 @@ interface PollablePort {
   readonly isOpen: boolean;
   fd: number | null;
   poller: { once(event: 'readable', callback: (error: Error | null) => void): unknown };
-  read(buffer: Buffer, offset: number, length: number): Promise<{ buffer: Buffer; bytesRead: number }>;
+  read(
+    buffer: Buffer,
+    offset: number,
+    length: number,
+  ): Promise<{ buffer: Buffer; bytesRead: number }>;
 }
 
-/** serialport's stream ignores a read that fails with this mark, and takes any other failure for a lost device. */
+/**
+ * serialport's stream ignores a read that fails with this mark, and takes any other failure for a
+ * lost device.
+ */
 const canceled = () => Object.assign(new Error('port is closed'), { canceled: true });
 
 const isRetry = (error: unknown) =>
   ['EAGAIN', 'EWOULDBLOCK', 'EINTR'].includes((error as NodeJS.ErrnoException).code ?? '');
 
 /**
- * Replaces the port's `read`. serialport 13 reads again when `read(2)` returns 0, but a hung-up tty (USB unplug) returns
- * 0 for ever: it spins and never reports the loss (bindings-cpp issue 162). Here 0 bytes is the hang-up it means.
- * The descriptor is O_NONBLOCK and is read only when it is readable, so the read is done at once on this thread: none can be under
- * way when the port closes, which would crash the process or read from a reused descriptor.
+ * Replaces the port's `read`. serialport 13 reads again when `read(2)` returns 0, but a hung-up tty
+ * (USB unplug) returns 0 for ever: it spins and never reports the loss (bindings-cpp issue 162).
+ * Here 0 bytes is the hang-up it means. The descriptor is O_NONBLOCK and is read only when it is
+ * readable, so the read is done at once on this thread: none can be under way when the port closes,
+ * which would crash the process or read from a reused descriptor.
  */
 function guardRead(port: PollablePort): void {
   const readable = () =>
@@ -65,13 +79,14 @@ const guardedBinding: typeof SerialPort.binding = Object.assign(Object.create(Se
 });
 
 /**
- * A link over a tty: raw, 8N1, locked with `flock` against another serialport (other programs are kept off by the udev
- * rule). `baudRate` matters to real UARTs only.
+ * A link over a tty: raw, 8N1, locked with `flock` against another serialport (other programs are
+ * kept off by the udev rule). `baudRate` matters to real UARTs only.
  */
 export function serialLink(path: string, baudRate: number): OpenLink {
   return (listener) =>
     new Promise((resolve, reject) => {
-      // hupcl off: dropping DTR at close makes some modems (AT&D2, AT&D3) leave command state or reset.
+      // hupcl off: dropping DTR at close makes some modems (AT&D2, AT&D3) leave command state or
+      // reset.
       const port = new SerialPortStream({
         binding: guardedBinding,
         path,
@@ -102,8 +117,8 @@ class PortLink implements SerialLink {
   }
 
   write(bytes: string): void {
-    // A write to a closed serialport stream is kept and sent at the next open; this object is never opened again,
-    // but the bytes must not even be queued.
+    // A write to a closed serialport stream is kept and sent at the next open; this object is never
+    // opened again, but the bytes must not even be queued.
     if (this.#listener === undefined || !this.#port.isOpen) return;
     this.#port.write(Buffer.from(bytes, 'latin1'));
   }
@@ -118,14 +133,17 @@ class PortLink implements SerialLink {
     // `close` comes twice when a write was in flight; only the first counts.
     const listener = this.#listener;
     this.#listener = undefined;
-    listener?.onClose(new LinkLost(`${this.path} was lost: ${cause?.message ?? 'closed'}`, { cause }));
+    listener?.onClose(
+      new LinkLost(`${this.path} was lost: ${cause?.message ?? 'closed'}`, { cause }),
+    );
     void this.#release();
   }
 
   #release(): Promise<void> {
     this.#closed ??= new Promise((resolve) => {
       if (!this.#port.isOpen) return resolve();
-      // What is still in the output buffer would make close(2) of a stuck tty wait up to 30 s (closing_wait).
+      // What is still in the output buffer would make close(2) of a stuck tty wait up to 30 s
+      // (closing_wait).
       this.#port.flush(() => {
         if (!this.#port.isOpen) return resolve();
         this.#port.close(() => resolve());
@@ -139,7 +157,10 @@ class PortLink implements SerialLink {
 function openFailure(path: string, error: Error): LinkLost {
   const text = error.message;
   if (/Cannot lock port|temporarily unavailable|busy/i.test(text))
-    return new LinkLost(`${path} is busy: another program holds it`, { cause: error, isOthers: true });
+    return new LinkLost(`${path} is busy: another program holds it`, {
+      cause: error,
+      isOthers: true,
+    });
   if (/No such file/i.test(text))
     return new LinkLost(`${path} does not exist: is the modem plugged in?`, { cause: error });
   if (/Permission denied/i.test(text))
@@ -147,6 +168,7 @@ function openFailure(path: string, error: Error): LinkLost {
       `${path}: permission denied: the user running simgate must be in the group "dialout"`,
       { cause: error, isOthers: true },
     );
-  if (/Inappropriate ioctl/i.test(text)) return new LinkLost(`${path} is not a tty`, { cause: error });
+  if (/Inappropriate ioctl/i.test(text))
+    return new LinkLost(`${path} is not a tty`, { cause: error });
   return new LinkLost(`${path} cannot be opened: ${text}`, { cause: error });
 }

@@ -1,6 +1,6 @@
 /**
- * The GSM 7 bit default alphabet of 3GPP TS 23.038 6.2.1 and its extension table 6.2.1.1, written down a second time on
- * purpose: what judges the product's encoder must not share its tables.
+ * The GSM 7 bit default alphabet of 3GPP TS 23.038 6.2.1 and its extension table 6.2.1.1, written
+ * down a second time on purpose: what judges the product's encoder must not share its tables.
  */
 const basic =
   '@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ\x1bÆæßÉ !"#¤%&\'()*+,-./0123456789:;<=>?' +
@@ -22,7 +22,10 @@ const extension = new Map<number, string>([
 const escapeSeptet = 0x1b;
 const extensionSeptets = new Map([...extension].map(([septet, character]) => [character, septet]));
 
-/** Unpacks `count` septets that start `fillBits` bits into `octets` (23.038 6.1.2.1). Throws RangeError when octets are short. */
+/**
+ * Unpacks `count` septets that start `fillBits` bits into `octets` (23.038 6.1.2.1). Throws
+ * RangeError when octets are short.
+ */
 export function unpackSeptets(octets: Uint8Array, count: number, fillBits = 0): number[] {
   if (Math.ceil((count * 7 + fillBits) / 8) > octets.length)
     throw new RangeError('fewer octets than septets need');
@@ -47,8 +50,9 @@ export function packSeptets(septets: readonly number[], fillBits = 0): Uint8Arra
 }
 
 /**
- * What a handset shows: an unknown extension code shows as the basic character (23.038 6.2.1.1 note), and an escape with
- * nothing behind it shows as U+FFFD, so that a cut escape pair is seen in the record.
+ * What a handset shows: an unknown extension code shows as the basic character (23.038 6.2.1.1
+ * note), and an escape with nothing behind it shows as U+FFFD, so that a cut escape pair is seen in
+ * the record.
  */
 export function septetsToText(septets: readonly number[]): string {
   let text = '';

@@ -1,7 +1,9 @@
 import type { DataEntry } from './interpreter.js';
 import type { Distortion } from './submit-plan.js';
 
-/** A command's no: `+CME ERROR` (3GPP TS 27.007 9.2), `+CMS ERROR` (27.005 3.2.5) or a bare ERROR. */
+/**
+ * A command's no: `+CME ERROR` (3GPP TS 27.007 9.2), `+CMS ERROR` (27.005 3.2.5) or a bare ERROR.
+ */
 export class CommandRefused extends Error {
   override readonly name = 'CommandRefused';
   readonly family: 'CME' | 'CMS' | 'bare';
@@ -39,7 +41,10 @@ export interface Prompted extends Omit<DataEntry, 'onComplete' | 'onEscape'> {
   onEscape(): Result;
 }
 
-/** What a command handler returns: at once lines, or a prompt, or a result that comes later. Refusals are thrown. */
+/**
+ * What a command handler returns: at once lines, or a prompt, or a result that comes later.
+ * Refusals are thrown.
+ */
 export type Answer =
   | readonly string[]
   | { unterminated: readonly string[] }

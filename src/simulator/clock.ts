@@ -2,14 +2,20 @@
 export interface Clock {
   /** Nanoseconds of CLOCK_MONOTONIC, the one clock that all processes of a machine share. */
   nowNs(): bigint;
-  /** Calls `run` once, not before `delayMs` (fractions allowed) have passed; 0 or less calls it at once. Returns the way to cancel. */
+  /**
+   * Calls `run` once, not before `delayMs` (fractions allowed) have passed; 0 or less calls it at
+   * once. Returns the way to cancel.
+   */
   after(delayMs: number, run: () => void): Cancel;
 }
 
 export type Cancel = () => void;
 
 const nsPerMs = 1_000_000;
-/** Node's timers count whole milliseconds; the last stretch is waited out in turns of the event loop. */
+/**
+ * Node's timers count whole milliseconds; the last stretch is waited out in turns of the event
+ * loop.
+ */
 const timerGrainMs = 1.5;
 
 /** The machine's own clock. Timers fire within some tens of microseconds, as UART pacing needs. */

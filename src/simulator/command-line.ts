@@ -1,4 +1,7 @@
-/** How a command was asked: `+CMD`, `+CMD?`, `+CMD=?`, `+CMD=…`; a basic command's number is its set value. */
+/**
+ * How a command was asked: `+CMD`, `+CMD?`, `+CMD=?`, `+CMD=…`; a basic command's number is its set
+ * value.
+ */
 export type CommandForm = 'execute' | 'read' | 'test' | 'set';
 
 export interface Command {
@@ -12,8 +15,9 @@ export interface Command {
 const extendedPrefixes = '+^$*#!%';
 
 /**
- * Takes a command line body apart (V.250 5.2 to 5.4): basic commands follow one another freely, an extended command
- * ends at a semicolon outside quotes. Returns undefined when something is no command.
+ * Takes a command line body apart (V.250 5.2 to 5.4): basic commands follow one another freely, an
+ * extended command ends at a semicolon outside quotes. Returns undefined when something is no
+ * command.
  */
 export function parseCommandLine(body: string): Command[] | undefined {
   const commands: Command[] = [];
@@ -59,12 +63,15 @@ function parseBasic(text: string): Command | undefined {
   const match = /^(S\d{1,3}|&?[A-Z])(=|\?)?(\d*)(\?)?$/i.exec(text);
   if (match === null) return undefined;
   const [, name = '', operator, value = '', trailing] = match;
-  if (operator === '?' || trailing === '?') return { name: name.toUpperCase(), form: 'read', value: '' };
+  if (operator === '?' || trailing === '?')
+    return { name: name.toUpperCase(), form: 'read', value: '' };
   const form = operator === '=' || value !== '' ? 'set' : 'execute';
   return { name: name.toUpperCase(), form, value };
 }
 
-/** Splits at commas outside quotes; quotes are taken off. An omitted parameter is an empty string. */
+/**
+ * Splits at commas outside quotes; quotes are taken off. An omitted parameter is an empty string.
+ */
 export function parameters(value: string): string[] {
   if (value === '') return [];
   const parts = value.match(/(?:"[^"]*"|[^,"])+|(?<=^|,)(?=,|$)/g) ?? [];

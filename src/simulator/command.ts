@@ -64,7 +64,10 @@ interface Flags {
   smsEvents?: true;
 }
 
-/** The subcommand `simulate`: a virtual modem on a real tty, until SIGTERM, SIGINT or the end of a piped stdin. */
+/**
+ * The subcommand `simulate`: a virtual modem on a real tty, until SIGTERM, SIGINT or the end of a
+ * piped stdin.
+ */
 export function simulateCommand(): Command {
   return addSimulateOptions(new Command('simulate'))
     .description('a virtual GSM modem on a real tty, with a network behind it that keeps a record')
@@ -98,7 +101,9 @@ function addModemOptions(command: Command): void {
   command
     .option('--name <name>', 'how the record names the modem', defaultOptions.name)
     .addOption(
-      new Option('--vendor <name>', 'whose modem it is').choices(vendorNames).default(defaultOptions.vendor),
+      new Option('--vendor <name>', 'whose modem it is')
+        .choices(vendorNames)
+        .default(defaultOptions.vendor),
     )
     .option(
       '--command-latency <ms>',
@@ -106,7 +111,12 @@ function addModemOptions(command: Command): void {
       milliseconds,
       defaultOptions.commandLatencyMs,
     )
-    .option('--baud <n>', 'UART pacing, 10 bits a byte; 0 is unpaced', wholeNumber, defaultOptions.baud)
+    .option(
+      '--baud <n>',
+      'UART pacing, 10 bits a byte; 0 is unpaced',
+      wholeNumber,
+      defaultOptions.baud,
+    )
     .option('--echo', 'echo at power-on (the default)', defaultOptions.echo)
     .option('--no-echo', 'no echo at power-on')
     .option(
@@ -132,7 +142,12 @@ function addModemOptions(command: Command): void {
       milliseconds,
     )
     .option('--boot-ms <ms>', 'how long a restart takes', milliseconds, defaultOptions.bootMs)
-    .option('--storage-slots <n>', 'slots of each message storage', wholeNumber, defaultOptions.storageSlots)
+    .option(
+      '--storage-slots <n>',
+      'slots of each message storage',
+      wholeNumber,
+      defaultOptions.storageSlots,
+    )
     .option('--parallel', 'answers other commands while a submit is under way')
     .addOption(
       new Option(
@@ -163,7 +178,12 @@ function addModemOptions(command: Command): void {
 function addNetworkOptions(command: Command): void {
   command
     .option('--number <e164>', "the SIM's own number", defaultOptions.number)
-    .option('--submit-latency <ms>', 'from Ctrl-Z to +CMGS', milliseconds, defaultOptions.submitLatencyMs)
+    .option(
+      '--submit-latency <ms>',
+      'from Ctrl-Z to +CMGS',
+      milliseconds,
+      defaultOptions.submitLatencyMs,
+    )
     .option(
       '--link-setup <ms>',
       'more per submit, unless AT+CMMS holds the link',
@@ -182,7 +202,12 @@ function addNetworkOptions(command: Command): void {
         .choices(registrationStates)
         .default(defaultOptions.registration),
     )
-    .option('--registration-delay <ms>', 'from power-on', milliseconds, defaultOptions.registrationDelayMs)
+    .option(
+      '--registration-delay <ms>',
+      'from power-on',
+      milliseconds,
+      defaultOptions.registrationDelayMs,
+    )
     .option(
       '--domain <name=stat>',
       'may be repeated; what CREG, CGREG, CEREG or C5GREG says while registered: a stat, network or unknown',
@@ -199,7 +224,8 @@ function milliseconds(value: string): number {
 }
 
 function wholeNumber(value: string): number {
-  if (!/^\d{1,9}$/.test(value)) throw new InvalidArgumentError('expected a whole number, 0 or more');
+  if (!/^\d{1,9}$/.test(value))
+    throw new InvalidArgumentError('expected a whole number, 0 or more');
   return Number(value);
 }
 
@@ -219,7 +245,10 @@ function upTo(most: number): (value: string) => number {
   };
 }
 
-function collectDomain(value: string, before: SimulatorOptions['domains'] = {}): SimulatorOptions['domains'] {
+function collectDomain(
+  value: string,
+  before: SimulatorOptions['domains'] = {},
+): SimulatorOptions['domains'] {
   const [domain, stat] = orInvalid(() => parseDomain(value));
   return { ...before, [domain]: stat };
 }
@@ -238,7 +267,10 @@ function pinTries(value: string): number {
   return Number(value);
 }
 
-function collectFault(value: string, before: (FaultSpec | Trouble)[] = []): (FaultSpec | Trouble)[] {
+function collectFault(
+  value: string,
+  before: (FaultSpec | Trouble)[] = [],
+): (FaultSpec | Trouble)[] {
   try {
     const [kind = ''] = value.split(':');
     return [...before, isTroubleKind(kind) ? parseTrouble(value) : parseFault(value)];
@@ -313,7 +345,10 @@ function optionsOf(flags: Flags): Partial<SimulatorOptions> {
   };
 }
 
-/** Hands on the lines of a piped stdin; resolves at its end. A terminal or /dev/null controls nothing and never ends. */
+/**
+ * Hands on the lines of a piped stdin; resolves at its end. A terminal or /dev/null controls
+ * nothing and never ends.
+ */
 function onControlLine(onLine: (line: string) => void): Promise<void> {
   const stdin = fstatSync(0);
   if (!stdin.isFIFO() && !stdin.isSocket()) return new Promise(() => {});
@@ -351,12 +386,17 @@ function forPrograms(withSms: boolean): Reporter {
 /** Lines for a person. A simulated network's texts are shown in full: they reach no one else. */
 const forPeople: Reporter = {
   ready: ({ tty, link }) => {
-    console.log(`The virtual modem is at ${link === undefined ? tty : `${link} (${tty})`}. Ctrl-C ends it.`);
-    console.log('No SMS leaves this machine; what the virtual network accepts is shown here in full.');
+    console.log(
+      `The virtual modem is at ${link === undefined ? tty : `${link} (${tty})`}. Ctrl-C ends it.`,
+    );
+    console.log(
+      'No SMS leaves this machine; what the virtual network accepts is shown here in full.',
+    );
   },
   event: (event) => {
     if (event.event === 'attached') console.log(`tty attached: ${event.link ?? event.tty}`);
-    else if (event.event === 'detached') console.log(`tty hung up, back in ${event.reattach_ms} ms`);
+    else if (event.event === 'detached')
+      console.log(`tty hung up, back in ${event.reattach_ms} ms`);
     else console.log(`tty failed: ${event.reason}`);
   },
   entry: (entry) => {
@@ -368,6 +408,7 @@ const forPeople: Reporter = {
 };
 
 function describeSms(entry: Extract<RecordEntry, { kind: 'accepted' }>): string {
-  const part = entry.concat_total === undefined ? '' : ` (${entry.concat_sequence}/${entry.concat_total})`;
+  const part =
+    entry.concat_total === undefined ? '' : ` (${entry.concat_sequence}/${entry.concat_total})`;
   return `SMS ${entry.seq} to ${entry.recipient}${part}: ${entry.text ?? `8-bit data ${entry.tpdu}`}`;
 }

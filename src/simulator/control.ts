@@ -19,27 +19,38 @@ class ControlRefused extends Error {
 type Fields = Readonly<Record<string, unknown>>;
 
 const commands: Record<string, (simulator: RunningSimulator, fields: Fields) => void> = {
-  /** `{"fault":"late:3000","submits":2}`: plays it on the next submits (1 when not said); `{"fault":"mute:+COPS?:5000"}`: now. */
+  /**
+   * `{"fault":"late:3000","submits":2}`: plays it on the next submits (1 when not said);
+   * `{"fault":"mute:+COPS?:5000"}`: now.
+   */
   fault: (simulator, fields) => {
     const [kind = ''] = text(fields, 'fault').split(':');
     if (isTroubleKind(kind)) return simulator.beginTrouble(parseTrouble(text(fields, 'fault')));
     simulator.queueFault(parseFault(text(fields, 'fault')), wholeNumber(fields, 'submits', 1));
   },
   /** `{"pin_fault":"late:3000"}`: plays it on the next `AT+CPIN=`. */
-  pin_fault: (simulator, fields) => simulator.queuePinFault(parsePinFault(text(fields, 'pin_fault'))),
+  pin_fault: (simulator, fields) =>
+    simulator.queuePinFault(parsePinFault(text(fields, 'pin_fault'))),
   /** `{"phone":"enter_pin"}`: a person has put the SIM into a phone. */
   phone: (simulator, fields) => {
     const wanted = text(fields, 'phone');
     const act = phoneActs.find((known) => known === wanted);
     if (act === undefined) throw new ControlRefused(`phone must be one of ${phoneActs.join(', ')}`);
-    if (!simulator.takeSimToPhone(act)) throw new ControlRefused(`the SIM does not want ${act} now`);
+    if (!simulator.takeSimToPhone(act))
+      throw new ControlRefused(`the SIM does not want ${act} now`);
   },
-  /** `{"profile":"8949…","say":"+QUSIM: 1"}`: an eSIM changes to another profile; in silence when nothing is said. */
+  /**
+   * `{"profile":"8949…","say":"+QUSIM: 1"}`: an eSIM changes to another profile; in silence when
+   * nothing is said.
+   */
   profile: (simulator, fields) => {
     const said = fields.say === undefined ? undefined : text(fields, 'say');
     simulator.enableProfile(readIccid(text(fields, 'profile')), said);
   },
-  /** `{"domain":"CREG=0"}`: what a domain says while the modem is registered; or `=network`, `=unknown`. */
+  /**
+   * `{"domain":"CREG=0"}`: what a domain says while the modem is registered; or `=network`,
+   * `=unknown`.
+   */
   domain: (simulator, fields) => simulator.setDomain(...parseDomain(text(fields, 'domain'))),
   /** `{"csms":1}`: another program has left `+CSMS` so. */
   csms: (simulator, fields) => simulator.setCsms(wholeNumber(fields, 'csms', 1)),
@@ -47,17 +58,27 @@ const commands: Record<string, (simulator: RunningSimulator, fields: Fields) => 
   inject: (simulator, fields) => simulator.inject(text(fields, 'inject')),
   /** `{"hangup":true,"reattach_ms":500,"power":"kept"}`: power is lost when not said. */
   hangup: (simulator, fields) => {
-    simulator.hangUp(fields.power === 'kept' ? 'kept' : 'lost', wholeNumber(fields, 'reattach_ms', 500));
+    simulator.hangUp(
+      fields.power === 'kept' ? 'kept' : 'lost',
+      wholeNumber(fields, 'reattach_ms', 500),
+    );
   },
   /** `{"reboot":true}` */
   reboot: (simulator) => simulator.reboot(),
-  /** `{"inbound":{"from":"+49…","text":"…","broken":true}}`: a broken one can be decoded by nobody; not when not said. */
+  /**
+   * `{"inbound":{"from":"+49…","text":"…","broken":true}}`: a broken one can be decoded by nobody;
+   * not when not said.
+   */
   inbound: (simulator, fields) => {
     const message = fields.inbound;
     if (typeof message !== 'object' || message === null)
       throw new ControlRefused('inbound needs from and text');
     const { broken } = message as Fields;
-    simulator.sendInbound(text(message as Fields, 'from'), text(message as Fields, 'text'), broken === true);
+    simulator.sendInbound(
+      text(message as Fields, 'from'),
+      text(message as Fields, 'text'),
+      broken === true,
+    );
   },
   /** `{"registration":"searching"}` */
   registration: (simulator, fields) => {
@@ -69,7 +90,10 @@ const commands: Record<string, (simulator: RunningSimulator, fields: Fields) => 
   },
 };
 
-/** Carries out one line of the control channel (JSON) and says what came of it. Never throws for a bad line. */
+/**
+ * Carries out one line of the control channel (JSON) and says what came of it. Never throws for a
+ * bad line.
+ */
 export function control(simulator: RunningSimulator, line: string): ControlAnswer {
   try {
     const fields = readObject(line);

@@ -58,14 +58,20 @@ const smsSubmit = 0b01;
 const international = 0x10;
 const alphanumeric = 0x50;
 const maxUserDataOctets = 140;
-/** TP-VPF values 00, 01 (enhanced), 10 (relative), 11 (absolute): octets of TP-VP (23.040 9.2.3.3, 9.2.3.12). */
+/**
+ * TP-VPF values 00, 01 (enhanced), 10 (relative), 11 (absolute): octets of TP-VP (23.040 9.2.3.3,
+ * 9.2.3.12).
+ */
 const validityOctets = [0, 7, 1, 7];
 
-/** Decodes and checks an SMS-SUBMIT TPDU (no SMSC address before it). Throws {@link TpduMalformed}. */
+/**
+ * Decodes and checks an SMS-SUBMIT TPDU (no SMSC address before it). Throws {@link TpduMalformed}.
+ */
 export function decodeSubmit(tpdu: Uint8Array): DecodedSubmit {
   const octets = new Octets(tpdu);
   const first = octets.octet('the first octet');
-  if ((first & 0b11) !== smsSubmit) throw new TpduMalformed(`TP-MTI ${first & 0b11} is not SMS-SUBMIT`);
+  if ((first & 0b11) !== smsSubmit)
+    throw new TpduMalformed(`TP-MTI ${first & 0b11} is not SMS-SUBMIT`);
   octets.octet('TP-MR');
   const recipient = takeAddress(octets);
   const protocolIdentifier = octets.octet('TP-PID');
@@ -110,7 +116,10 @@ function takeAddress(octets: Octets): string {
 
 type Alphabet = 'gsm7' | 'octets' | 'ucs2' | 'compressed';
 
-/** Which alphabet a TP-DCS names (23.038 4). Reserved codings are read as the default alphabet, as the clause says. */
+/**
+ * Which alphabet a TP-DCS names (23.038 4). Reserved codings are read as the default alphabet, as
+ * the clause says.
+ */
 function alphabetOf(dcs: number): Alphabet {
   if ((dcs & 0x80) === 0) {
     if ((dcs & 0x20) !== 0) return 'compressed';
@@ -154,7 +163,9 @@ function readText(
   if (alphabet === 'gsm7') {
     const headerSeptets = Math.ceil((headerOctets * 8) / 7);
     if (headerSeptets > length) throw new TpduMalformed('TP-UDL is shorter than TP-UDH');
-    return septetsToText(unpackSeptets(body, length - headerSeptets, headerSeptets * 7 - headerOctets * 8));
+    return septetsToText(
+      unpackSeptets(body, length - headerSeptets, headerSeptets * 7 - headerOctets * 8),
+    );
   }
   if (alphabet === 'ucs2') {
     if (body.length % 2 !== 0) throw new TpduMalformed('UCS-2 text of an odd number of octets');
@@ -166,7 +177,10 @@ function readText(
   return undefined;
 }
 
-/** Walks every information element (23.040 9.2.3.24). Throws {@link TpduMalformed} when one runs over the end. */
+/**
+ * Walks every information element (23.040 9.2.3.24). Throws {@link TpduMalformed} when one runs
+ * over the end.
+ */
 function findConcatenation(header: Uint8Array): Concatenation | undefined {
   const elements = new Octets(header.subarray(1));
   let found: Concatenation | undefined;

@@ -1,6 +1,9 @@
 import { packSeptets, textToSeptets } from './alphabet.js';
 
-/** A type-of-address octet and the digits behind it (3GPP TS 23.040 9.1.2.5): length in digits, type, semi-octets. */
+/**
+ * A type-of-address octet and the digits behind it (3GPP TS 23.040 9.1.2.5): length in digits,
+ * type, semi-octets.
+ */
 export function encodeAddress(number: string): number[] {
   const isInternational = number.startsWith('+');
   const digits = isInternational ? number.slice(1) : number;
@@ -17,7 +20,10 @@ function swappedDigits(digits: string): number[] {
     .map((pair) => Number.parseInt(`${pair.charAt(1)}${pair.charAt(0)}`, 16));
 }
 
-/** The SMSC address field that stands before a TPDU on the AT interface (27.005 3.1): length in octets, type, digits; a 0 when it is empty. */
+/**
+ * The SMSC address field that stands before a TPDU on the AT interface (27.005 3.1): length in
+ * octets, type, digits; a 0 when it is empty.
+ */
 export function encodeServiceCentre(number: string): number[] {
   if (number === '') return [0];
   const address = encodeAddress(number);
@@ -38,7 +44,10 @@ function serviceCentreTimeStamp(now: Date): number[] {
   return parts.map((part) => (part % 10) * 16 + Math.floor(part / 10));
 }
 
-/** TP-DCS, TP-UDL and TP-UD of a text of one segment: the default alphabet where it fits, else UCS-2. */
+/**
+ * TP-DCS, TP-UDL and TP-UD of a text of one segment: the default alphabet where it fits, else
+ * UCS-2.
+ */
 function encodeUserData(text: string): { dcs: number; lengthAndData: number[] } {
   const septets = textToSeptets(text);
   if (septets !== undefined) {
@@ -63,12 +72,20 @@ export function encodeDeliver(from: string, text: string, now: Date): Uint8Array
 }
 
 /** SMS-STATUS-REPORT (23.040 9.2.2.3) with the mandatory fields only. `status` is TP-ST. */
-export function encodeStatusReport(mr: number, recipient: string, status: number, now: Date): Uint8Array {
+export function encodeStatusReport(
+  mr: number,
+  recipient: string,
+  status: number,
+  now: Date,
+): Uint8Array {
   const stamp = serviceCentreTimeStamp(now);
   return Uint8Array.from([0x06, mr, ...encodeAddress(recipient), ...stamp, ...stamp, status]);
 }
 
-/** What a text-mode AT+CMGS makes of its parts (27.005 3.1, `+CSMP`). `vp` is used when `firstOctet` says relative. */
+/**
+ * What a text-mode AT+CMGS makes of its parts (27.005 3.1, `+CSMP`). `vp` is used when `firstOctet`
+ * says relative.
+ */
 export function encodeTextSubmit(parts: {
   firstOctet: number;
   recipient: string;

@@ -1,4 +1,10 @@
-import { type Answer, CommandRefused, finalResultOf, type Prompted, type Result } from './answer.js';
+import {
+  type Answer,
+  CommandRefused,
+  finalResultOf,
+  type Prompted,
+  type Result,
+} from './answer.js';
 import { type Command, parseCommandLine } from './command-line.js';
 import type { Turn } from './interpreter.js';
 import type { Modem } from './modem.js';
@@ -76,10 +82,17 @@ function handle(modem: Modem, table: CommandTable, command: Command): Answer | C
 }
 
 function callForm(handler: CommandHandler, modem: Modem, command: Command): Answer | undefined {
-  return command.form === 'set' ? handler.set?.(modem, command.value) : handler[command.form]?.(modem);
+  return command.form === 'set'
+    ? handler.set?.(modem, command.value)
+    : handler[command.form]?.(modem);
 }
 
-function collect(modem: Modem, prompted: Prompted, settle: (result: Result) => void, turn: Turn): void {
+function collect(
+  modem: Modem,
+  prompted: Prompted,
+  settle: (result: Result) => void,
+  turn: Turn,
+): void {
   modem.after(prompted.delayMs, () => {
     prompted.onPrompt();
     turn.collect({

@@ -24,7 +24,12 @@ const reattach: readonly FaultParameter[] = [milliseconds(500)];
 
 function breaksAt(at: BreakPoint, how: Break['how'], accepts: boolean): FaultKindEntry['apply'] {
   return (plan, args) => {
-    plan.break = { at, how, downMs: number(args, 0), delayMs: args[1] === undefined ? 0 : number(args, 1) };
+    plan.break = {
+      at,
+      how,
+      downMs: number(args, 0),
+      delayMs: args[1] === undefined ? 0 : number(args, 1),
+    };
     plan.accepts = accepts;
     plan.acceptsAtOnce = accepts;
   };

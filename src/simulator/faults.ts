@@ -3,13 +3,18 @@ import type { Random } from './random.js';
 import { faultlessPlan, type SubmitPlan } from './submit-plan.js';
 import { troubleKinds } from './troubles.js';
 
-/** Not tied to a submit: the modem wakes in the middle of somebody's PDU, where a Ctrl-Z would submit garbage. WHEN counts power-ons. */
+/**
+ * Not tied to a submit: the modem wakes in the middle of somebody's PDU, where a Ctrl-Z would
+ * submit garbage. WHEN counts power-ons.
+ */
 export const stuckPrompt = 'stuck-prompt';
 
 export type SubmitFaultKind = keyof typeof faultKinds;
 export type FaultKind = SubmitFaultKind | typeof stuckPrompt;
 
-/** Which submits (or power-ons) a fault hits: a range, 1-based and inclusive, or a share of them. */
+/**
+ * Which submits (or power-ons) a fault hits: a range, 1-based and inclusive, or a share of them.
+ */
 export type FaultWhen = { from: number; to: number } | { probability: number };
 
 export interface FaultSpec {
@@ -27,18 +32,20 @@ export class FaultSyntaxError extends Error {
 }
 
 /**
- * Reads `KIND[:ARG…][@WHEN]`, where WHEN is `N`, `N-M`, `N%` or `*` (the default). The last argument may hold colons.
- * Throws {@link FaultSyntaxError}.
+ * Reads `KIND[:ARG…][@WHEN]`, where WHEN is `N`, `N-M`, `N%` or `*` (the default). The last
+ * argument may hold colons. Throws {@link FaultSyntaxError}.
  */
 export function parseFault(text: string): FaultSpec {
-  const [, body = '', when = '*'] = /^(.*?)(?:@(\*|\d+(?:\.\d+)?%|\d+(?:-\d+)?))?$/s.exec(text) ?? [];
+  const [, body = '', when = '*'] =
+    /^(.*?)(?:@(\*|\d+(?:\.\d+)?%|\d+(?:-\d+)?))?$/s.exec(text) ?? [];
   const [kind = '', ...given] = body.split(':');
   if (!isFaultKind(kind)) {
     throw new FaultSyntaxError(
       `unknown fault "${kind}"; known: ${[...Object.keys(faultKinds), stuckPrompt, ...Object.keys(troubleKinds)].join(', ')}`,
     );
   }
-  const parameters: readonly FaultParameter[] = kind === stuckPrompt ? [] : faultKinds[kind].parameters;
+  const parameters: readonly FaultParameter[] =
+    kind === stuckPrompt ? [] : faultKinds[kind].parameters;
   return { kind, args: readArguments(text, parameters, given), when: readWhen(when), text };
 }
 
@@ -61,10 +68,14 @@ function readArguments(
     const value = merged[index] ?? parameter.preset;
     if (value === undefined) throw new FaultSyntaxError(`"${text}": ${parameter.name} is missing`);
     if (parameter.words !== undefined && !parameter.words.includes(value)) {
-      throw new FaultSyntaxError(`"${text}": ${parameter.name} must be one of ${parameter.words.join(', ')}`);
+      throw new FaultSyntaxError(
+        `"${text}": ${parameter.name} must be one of ${parameter.words.join(', ')}`,
+      );
     }
     if (parameter.words === undefined && !isFree(parameter) && !/^\d{1,9}$/.test(value)) {
-      throw new FaultSyntaxError(`"${text}": ${parameter.name} must be a whole number, not "${value}"`);
+      throw new FaultSyntaxError(
+        `"${text}": ${parameter.name} must be a whole number, not "${value}"`,
+      );
     }
     return value;
   });
@@ -79,7 +90,10 @@ function readWhen(when: string): FaultWhen {
   return { from: Number(from), to: Number(to) };
 }
 
-/** Decides which faults hit which submit. Every submit draws the same number of times, so a seed replays. */
+/**
+ * Decides which faults hit which submit. Every submit draws the same number of times, so a seed
+ * replays.
+ */
 export class FaultPlanner {
   readonly #random: Random;
   readonly #standing: readonly FaultSpec[];
@@ -120,7 +134,9 @@ export class FaultPlanner {
   /** Whether the modem wakes with somebody's prompt open. */
   nextPowerOnIsStuck(): boolean {
     this.#powerOns += 1;
-    return this.#standing.some((spec) => spec.kind === stuckPrompt && this.#hits(spec, this.#powerOns));
+    return this.#standing.some(
+      (spec) => spec.kind === stuckPrompt && this.#hits(spec, this.#powerOns),
+    );
   }
 
   #hits(spec: FaultSpec, count: number): boolean {

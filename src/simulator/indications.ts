@@ -6,7 +6,9 @@ import { encodeText, stampText } from './text-mode.js';
 
 const maxHeldIndications = 50;
 
-/** How messages from the network reach the host: `+CNMI`, `+CSMS` and `+CNMA` (3GPP TS 27.005 3.4). */
+/**
+ * How messages from the network reach the host: `+CNMI`, `+CSMS` and `+CNMA` (3GPP TS 27.005 3.4).
+ */
 export class Indications {
   readonly #modem: Modem;
   readonly #held: string[] = [];
@@ -26,7 +28,8 @@ export class Indications {
     const [, mt, , ds] = this.#modem.settings.cnmi;
     if (message.kind === 'report') {
       if (ds === 1) return this.#route(this.#reportLines(message));
-      if (ds === 2) return this.#store(message, 'SR', '+CDSI', this.#modem.vendor.reportStorageNamed);
+      if (ds === 2)
+        return this.#store(message, 'SR', '+CDSI', this.#modem.vendor.reportStorageNamed);
       return true;
     }
     if (mt === 2) return this.#route(this.#deliverLines(message));
@@ -66,9 +69,17 @@ export class Indications {
     this.#modem.settings.cnmi = [mode, 0, bm, 0, bfr];
   }
 
-  #store(message: HeldMessage, storage: string, indication: string | undefined, named: string): boolean {
+  #store(
+    message: HeldMessage,
+    storage: string,
+    indication: string | undefined,
+    named: string,
+  ): boolean {
     const { stores } = this.#modem;
-    const index = (stores.get(storage) ?? stores.get('SM'))?.add({ status: messageStatus.unread, message });
+    const index = (stores.get(storage) ?? stores.get('SM'))?.add({
+      status: messageStatus.unread,
+      message,
+    });
     if (index === undefined) {
       const { fullLine } = this.#modem.vendor;
       if (fullLine !== undefined) this.#modem.say(fullLine);
@@ -86,7 +97,8 @@ export class Indications {
 
   #reportLines(report: Extract<HeldMessage, { kind: 'report' }>): string {
     const { settings, vendor } = this.#modem;
-    if (settings.cmgf === 0) return `${vendor.reportLine}${report.tpdu.length}\r\n${this.#pdu(report)}`;
+    if (settings.cmgf === 0)
+      return `${vendor.reportLine}${report.tpdu.length}\r\n${this.#pdu(report)}`;
     const stamp = stampText(report.at);
     return `+CDS: 6,${report.mr},"${report.recipient}",145,"${stamp}","${stamp}",${report.status}`;
   }
@@ -101,6 +113,8 @@ export class Indications {
   }
 
   #pdu(message: HeldMessage): string {
-    return toHex(Uint8Array.from([...encodeServiceCentre(this.#modem.sim.serviceCentre), ...message.tpdu]));
+    return toHex(
+      Uint8Array.from([...encodeServiceCentre(this.#modem.sim.serviceCentre), ...message.tpdu]),
+    );
   }
 }

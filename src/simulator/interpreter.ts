@@ -8,7 +8,10 @@ const escapeCharacter = '\x1b';
 
 /** V.250 asks for 40 characters at least; more than this ends in ERROR. */
 const maxLineOctets = 2048;
-/** 1 + 12 octets of SMSC and 164 of TPDU are 354 hex digits; a text-mode message is shorter. What is over is dropped. */
+/**
+ * 1 + 12 octets of SMSC and 164 of TPDU are 354 hex digits; a text-mode message is shorter. What is
+ * over is dropped.
+ */
 const maxEntryOctets = 1024;
 /** A modem's receive FIFO while it is busy. */
 const maxWaitingOctets = 4096;
@@ -28,7 +31,10 @@ export interface DataEntry {
   onEscape(): void;
 }
 
-/** The right to answer one command line. A turn that was ended, or belongs to the time before a reset, does nothing. */
+/**
+ * The right to answer one command line. A turn that was ended, or belongs to the time before a
+ * reset, does nothing.
+ */
 export interface Turn {
   /** Says `output` and takes the next command. */
   finish(output: string, distortion?: Distortion): void;
@@ -39,16 +45,25 @@ export interface Turn {
 }
 
 export interface LineHost {
-  /** A command line with its AT prefix cut off. Called once per line; answers through `turn`, now or later. */
+  /**
+   * A command line with its AT prefix cut off. Called once per line; answers through `turn`, now or
+   * later.
+   */
   run(body: string, turn: Turn): void;
   send(output: string, distortion?: Distortion): void;
   echoes(): boolean;
   dropsWhileBusy(): boolean;
 }
 
-type Mode = { name: 'command' } | { name: 'busy' } | { name: 'data'; entry: DataEntry; data: string };
+type Mode =
+  | { name: 'command' }
+  | { name: 'busy' }
+  | { name: 'data'; entry: DataEntry; data: string };
 
-/** The line discipline of V.250 5: echo, editing, `A/`, data entry, and one command at a time. Bytes are latin1 strings. */
+/**
+ * The line discipline of V.250 5: echo, editing, `A/`, data entry, and one command at a time. Bytes
+ * are latin1 strings.
+ */
 export class Interpreter {
   readonly #host: LineHost;
   #mode: Mode = { name: 'command' };
@@ -89,7 +104,8 @@ export class Interpreter {
       this.droppedOctets += bytes.length;
       return;
     }
-    const room = maxWaitingOctets + (this.#mode.name === 'busy' ? 0 : bytes.length) - this.#waiting.length;
+    const room =
+      maxWaitingOctets + (this.#mode.name === 'busy' ? 0 : bytes.length) - this.#waiting.length;
     this.#waiting += bytes.slice(0, room);
     this.droppedOctets += Math.max(0, bytes.length - room);
     this.#consume();
@@ -203,7 +219,8 @@ export class Interpreter {
     }
     if (this.#host.echoes()) this.#output += character;
     if (character === backspace) mode.data = mode.data.slice(0, -1);
-    else if (mode.data.length < maxEntryOctets) mode.data += entry.receive?.(character) ?? character;
+    else if (mode.data.length < maxEntryOctets)
+      mode.data += entry.receive?.(character) ?? character;
     if (character === carriageReturn && entry.isText) this.#output += '\r\n> ';
     entry.onProgress?.(mode.data.length);
   }

@@ -47,7 +47,10 @@ const octetsToWake = 3;
 /** How long a USB modem's tty is away while it restarts, unless the whole restart is shorter. */
 const enumerationMs = 500;
 
-/** The virtual modem: bytes in, bytes out, its state, and its power. Knows no tty, so a test needs none. */
+/**
+ * The virtual modem: bytes in, bytes out, its state, and its power. Knows no tty, so a test needs
+ * none.
+ */
 export class Modem {
   readonly options: SimulatorOptions;
   readonly vendor: Vendor;
@@ -62,9 +65,15 @@ export class Modem {
   readonly indications: Indications;
   readonly troubles: Troubles;
   settings: Settings;
-  /** How the modem has come to refuse the SIM's own service centre, if it does; a restart forgets it. */
+  /**
+   * How the modem has come to refuse the SIM's own service centre, if it does; a restart forgets
+   * it.
+   */
   serviceCentreTrouble: ServiceCentreTrouble | undefined;
-  /** What every command is answered with while a submit is under way, as it goes over the wire; undefined: as ever. */
+  /**
+   * What every command is answered with while a submit is under way, as it goes over the wire;
+   * undefined: as ever.
+   */
   answerToOthers: string | undefined;
   /** Said when the next command comes. */
   #heldReplies: (() => void)[] = [];
@@ -125,7 +134,8 @@ export class Modem {
       dropsWhileBusy: () => this.options.busy === 'drop',
     });
     this.network.subscribe({
-      takeDelivery: (message: HeldMessage) => this.isRegistered && this.indications.takeDelivery(message),
+      takeDelivery: (message: HeldMessage) =>
+        this.isRegistered && this.indications.takeDelivery(message),
       registrationChanged: () => this.#refreshRegistration(),
     });
   }
@@ -142,7 +152,10 @@ export class Modem {
     return own === 'network' || !this.isRegistered ? this.#stat : own;
   }
 
-  /** Another profile of an eSIM comes into force, with or without a word of the modem: `said` is an unsolicited line. */
+  /**
+   * Another profile of an eSIM comes into force, with or without a word of the modem: `said` is an
+   * unsolicited line.
+   */
   enableProfile(iccid: string, said: string | undefined): void {
     this.sim.enableProfile(iccid);
     this.record.write({ kind: 'profile', iccid });
@@ -167,7 +180,8 @@ export class Modem {
     const { uartSleepMs } = this.options;
     const isAsleep = uartSleepMs > 0 && this.#quietForMs() >= uartSleepMs;
     this.#heardAtMs = this.nowMs;
-    if (this.#power === 'on') this.#interpreter.receive(isAsleep ? bytes.slice(octetsToWake) : bytes);
+    if (this.#power === 'on')
+      this.#interpreter.receive(isAsleep ? bytes.slice(octetsToWake) : bytes);
   }
 
   /** Keeps a reply back until the next command. */
@@ -179,9 +193,13 @@ export class Modem {
     });
   }
 
-  /** Runs once nothing was said on the line for `ms` and no submit is to be answered, unless the power goes before. */
+  /**
+   * Runs once nothing was said on the line for `ms` and no submit is to be answered, unless the
+   * power goes before.
+   */
   whenQuiet(ms: number, run: () => void): void {
-    const quietForMs = this.submitsToAnswer > 0 ? 0 : this.nowMs - Math.max(this.#heardAtMs, this.#saidAtMs);
+    const quietForMs =
+      this.submitsToAnswer > 0 ? 0 : this.nowMs - Math.max(this.#heardAtMs, this.#saidAtMs);
     if (quietForMs >= ms) run();
     else this.after(ms - quietForMs, () => this.whenQuiet(ms, run));
   }
@@ -209,7 +227,10 @@ export class Modem {
     this.#timers.after(delayMs, run);
   }
 
-  /** Comes up: at once and quietly when it was powered long before anyone looked, else deaf for `bootMs`, then with boot lines. */
+  /**
+   * Comes up: at once and quietly when it was powered long before anyone looked, else deaf for
+   * `bootMs`, then with boot lines.
+   */
   powerOn(how: 'long-ago' | 'now'): void {
     this.#power = 'booting';
     if (how === 'now') this.record.write({ kind: 'boot' });
@@ -257,7 +278,10 @@ export class Modem {
     });
   }
 
-  /** The registration hangs where it is denied, until the radio is switched off and on, or the modem. */
+  /**
+   * The registration hangs where it is denied, until the radio is switched off and on, or the
+   * modem.
+   */
   stickRegistration(): void {
     this.#isStuck = true;
     this.#refreshRegistration();
@@ -279,7 +303,10 @@ export class Modem {
     this.after(this.options.registrationDelayMs, () => this.#refreshRegistration());
   }
 
-  /** A person takes the SIM to a phone and back: false when the SIM does not want that now. Its own power is another matter. */
+  /**
+   * A person takes the SIM to a phone and back: false when the SIM does not want that now. Its own
+   * power is another matter.
+   */
   takeSimToPhone(act: PhoneAct): boolean {
     if (!this.sim.handleInPhone(act)) return false;
     this.record.write({ kind: 'phone', did: act, tries_left: this.sim.pinTries });
@@ -287,7 +314,9 @@ export class Modem {
     return true;
   }
 
-  /** An unsolicited result code of one line or two. It waits while data is entered behind a prompt. */
+  /**
+   * An unsolicited result code of one line or two. It waits while data is entered behind a prompt.
+   */
   say(line: string): void {
     if (this.#power !== 'on') return;
     if (this.#interpreter.isCollecting) this.#heldIndications.push(line);

@@ -11,7 +11,10 @@ const brokenOctets = 6;
 
 /** Who a network's messages go to. */
 export interface Subscriber {
-  /** Returns false when it cannot take the message now (off, unregistered, memory full); the network keeps it. */
+  /**
+   * Returns false when it cannot take the message now (off, unregistered, memory full); the network
+   * keeps it.
+   */
   takeDelivery(message: HeldMessage): boolean;
   /** What the network grants has changed. */
   registrationChanged(): void;
@@ -32,7 +35,10 @@ export interface Submitter {
 const deliveredStatus = 0x00;
 const maxUndelivered = 1000;
 
-/** The network: takes SMS-SUBMITs into its record, numbers them, reports on them, delivers to the subscriber. */
+/**
+ * The network: takes SMS-SUBMITs into its record, numbers them, reports on them, delivers to the
+ * subscriber.
+ */
 export class Network {
   readonly #options: SimulatorOptions;
   readonly #record: NetworkRecord;

@@ -10,33 +10,50 @@ export type RegistrationState = (typeof registrationStates)[number];
 export const domains = ['CREG', 'CGREG', 'CEREG', 'C5GREG'] as const;
 export type Domain = (typeof domains)[number];
 
-/** What a domain says once the network has granted anything: that, or a `<stat>` of its own. `unknown`: the modem has no such command. */
+/**
+ * What a domain says once the network has granted anything: that, or a `<stat>` of its own.
+ * `unknown`: the modem has no such command.
+ */
 export type DomainStat = 'network' | 'unknown' | number;
 
-/** What becomes of bytes that reach the modem while it works on a command: a FIFO keeps them, or they are lost. */
+/**
+ * What becomes of bytes that reach the modem while it works on a command: a FIFO keeps them, or
+ * they are lost.
+ */
 export const busyPolicies = ['buffer', 'drop'] as const;
 export type BusyPolicy = (typeof busyPolicies)[number];
 
 /**
- * How TP-MR is given (23.040 9.2.3.6): a number for each submit, for each that the network accepted, or one and the same for all.
+ * How TP-MR is given (23.040 9.2.3.6): a number for each submit, for each that the network
+ * accepted, or one and the same for all.
  */
 export const referenceStyles = ['submits', 'accepted', 'constant'] as const;
 export type ReferenceStyle = (typeof referenceStyles)[number];
 
-/** Whether the tty goes away when the modem restarts itself, as with a USB stick, or stays, as with a UART. */
+/**
+ * Whether the tty goes away when the modem restarts itself, as with a USB stick, or stays, as with
+ * a UART.
+ */
 export const resetTtys = ['keep', 'hangup'] as const;
 export type ResetTty = (typeof resetTtys)[number];
 
-/** Everything that can be chosen about the virtual modem and its network. Times are milliseconds. */
+/**
+ * Everything that can be chosen about the virtual modem and its network. Times are milliseconds.
+ */
 export interface SimulatorOptions {
   /** How the record names the modem. */
   name: string;
   vendor: VendorName;
   /** A stable symbolic link to the tty. */
   link?: string;
-  /** After a re-attach the link has another name (`LINK.1`, `LINK.2` …), as ttyUSB0 becomes ttyUSB1. */
+  /**
+   * After a re-attach the link has another name (`LINK.1`, `LINK.2` …), as ttyUSB0 becomes ttyUSB1.
+   */
   linkMoves: boolean;
-  /** A re-attached tty never has the number it had, as a real one has not whose old node somebody still holds open. */
+  /**
+   * A re-attached tty never has the number it had, as a real one has not whose old node somebody
+   * still holds open.
+   */
   ttyMoves: boolean;
   /** The file of the network's record; truncated at the start. */
   record?: string;
@@ -52,20 +69,30 @@ export interface SimulatorOptions {
   baud: number;
   /** Echo at power-on (V.250 6.2.4). */
   echo: boolean;
-  /** Mean rate of unsolicited vendor lines; with it, a burst comes between Ctrl-Z and `+CMGS` too. */
+  /**
+   * Mean rate of unsolicited vendor lines; with it, a burst comes between Ctrl-Z and `+CMGS` too.
+   */
   urcNoisePerSecond: number;
-  /** Whether the network sends status reports that were asked for, and how long after acceptance. */
+  /**
+   * Whether the network sends status reports that were asked for, and how long after acceptance.
+   */
   statusReports: boolean;
   statusReportDelayMs: number;
   registration: RegistrationState;
   /** From power-on (with the PIN given, where one is needed) to registration. */
   registrationDelayMs: number;
-  /** Domains that do not say what the network grants, as on 5G alone or on a firmware that keeps a stale value. */
+  /**
+   * Domains that do not say what the network grants, as on 5G alone or on a firmware that keeps a
+   * stale value.
+   */
   domains: Readonly<Partial<Record<Domain, DomainStat>>>;
   /** The SIM asks for this PIN at power-on. */
   pin?: string;
   puk: string;
-  /** The SIM's serial number as modems tell it (ITU-T E.118): 18–22 hexadecimal digits, the filling F included where it is told. */
+  /**
+   * The SIM's serial number as modems tell it (ITU-T E.118): 18–22 hexadecimal digits, the filling
+   * F included where it is told.
+   */
   iccid: string;
   /** The SMSC's number in the SIM; empty when it holds none. */
   serviceCentre: string;
@@ -75,13 +102,19 @@ export interface SimulatorOptions {
   bootMs: number;
   /** The SIM's own number, E.164. */
   number: string;
-  /** The one `+CGSMS` (27.007 10.1.21) under which the network takes SMS, 0–3; undefined: under every one. */
+  /**
+   * The one `+CGSMS` (27.007 10.1.21) under which the network takes SMS, 0–3; undefined: under
+   * every one.
+   */
   onlyCgsms?: number;
   /** Whether it is registered with the network's IMS (`+CIREG`, 27.007 8.71). */
   ims: boolean;
   /** `+CSMS` at power-on: 1 where somebody has left it so in the modem. */
   csms: 0 | 1;
-  /** Milliseconds after which an unacknowledged +CMT or +CDS ends the routing under `+CSMS: 1` (27.005 3.2.1); undefined: by the vendor. */
+  /**
+   * Milliseconds after which an unacknowledged +CMT or +CDS ends the routing under `+CSMS: 1`
+   * (27.005 3.2.1); undefined: by the vendor.
+   */
   acknowledgeMs?: number;
   /** Slots of the SIM's message storage; the modem's own has as many. */
   storageSlots: number;
@@ -89,7 +122,10 @@ export interface SimulatorOptions {
   /** The odd modem that answers other commands while a submit is under way. */
   parallel: boolean;
   references: ReferenceStyle;
-  /** The UART sleeps so many milliseconds after the last octet, and loses the first ones that wake it; 0: never. */
+  /**
+   * The UART sleeps so many milliseconds after the last octet, and loses the first ones that wake
+   * it; 0: never.
+   */
   uartSleepMs: number;
   resetTty: ResetTty;
   faults: readonly FaultSpec[];
@@ -133,7 +169,9 @@ export const defaultOptions: SimulatorOptions = {
   troubles: [],
 };
 
-/** The text says nothing that an option or a control line takes; the message says what was expected. */
+/**
+ * The text says nothing that an option or a control line takes; the message says what was expected.
+ */
 export class OptionSyntaxError extends Error {
   override readonly name = 'OptionSyntaxError';
 }
@@ -150,7 +188,10 @@ export function parseDomain(text: string): [domain: Domain, stat: DomainStat] {
   );
 }
 
-/** Checks an ICCID, which is hexadecimal where an issuer numbers so or the filling is told. Throws {@link OptionSyntaxError}. */
+/**
+ * Checks an ICCID, which is hexadecimal where an issuer numbers so or the filling is told. Throws
+ * {@link OptionSyntaxError}.
+ */
 export function readIccid(text: string): string {
   if (/^[0-9A-F]{18,22}$/i.test(text)) return text;
   throw new OptionSyntaxError(`"${text}": expected 18 to 22 hexadecimal digits`);

@@ -106,7 +106,9 @@ export function parsePinFault(text: string): PinFault {
   const { presetMs, make }: PinFaultEntry = pinFaultKinds[kind as PinFaultKind];
   const takesNone = presetMs === undefined && argument !== undefined;
   if (takesNone || rest.length > 0 || !/^\d{1,9}$/.test(argument ?? '0')) {
-    throw new PinFaultSyntaxError(`"${text}": expected ${kind}${presetMs === undefined ? '' : '[:MS]'}`);
+    throw new PinFaultSyntaxError(
+      `"${text}": expected ${kind}${presetMs === undefined ? '' : '[:MS]'}`,
+    );
   }
   return { text, ...make(Number(argument ?? presetMs ?? 0)) };
 }

@@ -5,7 +5,10 @@ import { createRequire } from 'node:module';
 import type { Readable } from 'node:stream';
 import { ReadStream } from 'node:tty';
 
-/** What a client has not read: beyond this, bytes are lost and counted, as a UART without flow control loses them. */
+/**
+ * What a client has not read: beyond this, bytes are lost and counted, as a UART without flow
+ * control loses them.
+ */
 const maxUnreadOctets = 1024 * 1024;
 
 /** The master side of a real pseudo-terminal; the client opens {@link slavePath}. */
@@ -13,9 +16,15 @@ export interface Pty {
   /** `/dev/pts/N`: raw, without echo, and alive while no client has it open. */
   readonly slavePath: string;
   readonly droppedOctets: number;
-  /** What no client reads is kept up to a bound, then lost and counted. `script` keeps it without a bound of ours. */
+  /**
+   * What no client reads is kept up to a bound, then lost and counted. `script` keeps it without a
+   * bound of ours.
+   */
   write(bytes: Buffer): void;
-  /** Hangs the terminal up: a client's descriptor reads its end from now on. Resolves when it is gone. */
+  /**
+   * Hangs the terminal up: a client's descriptor reads its end from now on. Resolves when it is
+   * gone.
+   */
   hangUp(): Promise<void>;
 }
 
@@ -34,15 +43,19 @@ export class PtyUnavailable extends Error {
 }
 
 /**
- * Opens a pseudo-terminal: with the optional `@lydell/node-pty` where it loads (it has no binary for 32-bit ARM and
- * musl), else with `script` of util-linux. `maker` insists on one. Rejects with {@link PtyUnavailable}.
+ * Opens a pseudo-terminal: with the optional `@lydell/node-pty` where it loads (it has no binary
+ * for 32-bit ARM and musl), else with `script` of util-linux. `maker` insists on one. Rejects with
+ * {@link PtyUnavailable}.
  */
 export async function openPty(listener: PtyListener, maker?: PtyMaker): Promise<Pty> {
   const nodePty = maker === 'script' ? undefined : loadNodePty(maker === 'node-pty');
   return nodePty === undefined ? openByScript(listener) : openByNodePty(nodePty, listener);
 }
 
-/** The native part of node-pty. `open` gives the two descriptors, non-blocking, and the slave's path. */
+/**
+ * The native part of node-pty. `open` gives the two descriptors, non-blocking, and the slave's
+ * path.
+ */
 interface NativePty {
   open(columns: number, rows: number): { master: number; slave: number; pty: string };
 }
@@ -52,12 +65,15 @@ interface BinaryLoader {
 }
 
 /**
- * Its own `open()` will not do: it reads the slave itself, and so takes the modem's first bytes from the client; it
- * leaks a descriptor of the slave; and it writes to the master by a stream that spins while no client reads.
+ * Its own `open()` will not do: it reads the slave itself, and so takes the modem's first bytes
+ * from the client; it leaks a descriptor of the slave; and it writes to the master by a stream that
+ * spins while no client reads.
  */
 function loadNodePty(isRequired: boolean): NativePty | undefined {
   try {
-    const loader = createRequire(import.meta.url)('@lydell/node-pty/requireBinary.js') as BinaryLoader;
+    const loader = createRequire(import.meta.url)(
+      '@lydell/node-pty/requireBinary.js',
+    ) as BinaryLoader;
     return loader.requireBinary('pty.node');
   } catch (cause) {
     if (isRequired) throw new PtyUnavailable('@lydell/node-pty cannot be loaded', { cause });
@@ -67,8 +83,9 @@ function loadNodePty(isRequired: boolean): NativePty | undefined {
 
 function openByNodePty(native: NativePty, listener: PtyListener): Pty {
   const { master, slave, pty: slavePath } = native.open(80, 24);
-  // Raw mode, lest the terminal echoes to the modem what it says before a client comes. libuv opens the slave anew
-  // for this; the descriptor given to it stays ours and keeps the terminal alive between clients.
+  // Raw mode, lest the terminal echoes to the modem what it says before a client comes. libuv opens
+  // the slave anew for this; the descriptor given to it stays ours and keeps the terminal alive
+  // between clients.
   const terminal = new ReadStream(slave);
   terminal.setRawMode(true);
   terminal.destroy();
@@ -131,15 +148,17 @@ class MasterWriter implements ByteSink {
 }
 
 /**
- * `script` holds a terminal whose slave `cat` keeps alive; its own standard streams are the master side. `cat` waits on
- * a fourth stream, which ends with this process, so that nothing is left behind even by a kill.
+ * `script` holds a terminal whose slave `cat` keeps alive; its own standard streams are the master
+ * side. `cat` waits on a fourth stream, which ends with this process, so that nothing is left
+ * behind even by a kill.
  */
 async function openByScript(listener: PtyListener): Promise<Pty> {
   const child = spawn('script', ['-qfec', 'stty raw -echo; tty; exec cat <&3', '/dev/null'], {
     stdio: ['pipe', 'pipe', 'ignore', 'pipe'],
   });
   const { stdin, stdout } = child;
-  if (stdin === null || stdout === null) throw new PtyUnavailable('script of util-linux has no streams');
+  if (stdin === null || stdout === null)
+    throw new PtyUnavailable('script of util-linux has no streams');
   let rest = Buffer.alloc(0);
   const slavePath = await new Promise<string>((resolve, reject) => {
     const fail = (cause: unknown): void =>
@@ -221,7 +240,9 @@ export class LinkRefused extends Error {
   override readonly name = 'LinkRefused';
 }
 
-/** Points `link` at `target`, atomically where a link is there already. Throws {@link LinkRefused}. */
+/**
+ * Points `link` at `target`, atomically where a link is there already. Throws {@link LinkRefused}.
+ */
 export function placeLink(link: string, target: string): void {
   const present = lstatSync(link, { throwIfNoEntry: false });
   if (present !== undefined && !present.isSymbolicLink()) {

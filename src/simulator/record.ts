@@ -51,8 +51,9 @@ export interface PinEntry {
   tries_before: number;
   tries_left: number;
   /**
-   * What the card made of it. `not_asked`: it was ready, or wants the PUK; `lost`: the card never saw it; `uncounted`: nor did it then, and
-   * the modem said an error. Whether the client was told is another matter: see `pin_reply`.
+   * What the card made of it. `not_asked`: it was ready, or wants the PUK; `lost`: the card never
+   * saw it; `uncounted`: nor did it then, and the modem said an error. Whether the client was told
+   * is another matter: see `pin_reply`.
    */
   outcome: 'accepted' | 'refused' | 'not_asked' | 'lost' | 'uncounted';
 }
@@ -86,7 +87,12 @@ export type OtherEntry =
   /** The answer to this attempt was said. */
   | { kind: 'pin_reply'; attempt: number }
   /** `AT+CLCK` or `AT+CPWD`, which take the PIN too. */
-  | { kind: 'pin_use'; command: '+CLCK' | '+CPWD'; outcome: 'accepted' | 'refused'; tries_left: number }
+  | {
+      kind: 'pin_use';
+      command: '+CLCK' | '+CPWD';
+      outcome: 'accepted' | 'refused';
+      tries_left: number;
+    }
   /** A person put the SIM into a phone. */
   | { kind: 'phone'; did: PhoneAct; tries_left: number }
   | { kind: 'status_report'; mr: number; recipient: string; status: number }
@@ -94,13 +100,16 @@ export type OtherEntry =
   | { kind: 'stopped'; octets_dropped: number };
 
 export type RecordEntry = (AcceptedEntry | PinEntry | OtherEntry) & {
-  /** `process.hrtime.bigint()` in decimal: CLOCK_MONOTONIC nanoseconds, comparable between processes. */
+  /**
+   * `process.hrtime.bigint()` in decimal: CLOCK_MONOTONIC nanoseconds, comparable between
+   * processes.
+   */
   at_ns: string;
 };
 
 /**
- * The network's record: one JSON line per entry, in order. An entry is in the file (written, not synced) before
- * `write` returns, hence before the modem can say `+CMGS`.
+ * The network's record: one JSON line per entry, in order. An entry is in the file (written, not
+ * synced) before `write` returns, hence before the modem can say `+CMGS`.
  */
 export class NetworkRecord {
   readonly #clock: Clock;
@@ -108,7 +117,10 @@ export class NetworkRecord {
   readonly #listeners: ((entry: RecordEntry) => void)[] = [];
   #open = true;
 
-  /** `path` is truncated and created readable by its owner only: it holds whole texts. Throws what `fs.openSync` throws. */
+  /**
+   * `path` is truncated and created readable by its owner only: it holds whole texts. Throws what
+   * `fs.openSync` throws.
+   */
   constructor(clock: Clock, path?: string) {
     this.#clock = clock;
     this.#file = path === undefined ? undefined : openSync(path, 'w', 0o600);

@@ -1,3 +1,10 @@
+/**
+ * The virtual modem, on a real tty, with a network that keeps its own record.
+ * Knows nothing of: simgate: it shares no code with what it judges.
+ * Way: octets from the tty → command line → a command → replies and the network's record; faults
+ * are dealt between.
+ */
+
 import { closeSync, constants, openSync } from 'node:fs';
 import { type Clock, monotonicClock } from './clock.js';
 import { FaultPlanner, type FaultSpec } from './faults.js';
@@ -76,7 +83,10 @@ export interface RunningSimulator {
   close(): Promise<void>;
 }
 
-/** Starts a virtual modem; resolves when its tty can be opened. Rejects with `PtyUnavailable`, `LinkRefused` or what the record's file says. */
+/**
+ * Starts a virtual modem; resolves when its tty can be opened. Rejects with `PtyUnavailable`,
+ * `LinkRefused` or what the record's file says.
+ */
 export async function runSimulator(
   options: Partial<SimulatorOptions> = {},
   hooks: SimulatorHooks = {},
@@ -137,14 +147,17 @@ class Simulator implements RunningSimulator {
       faults: this.#faults,
       tty: {
         send: (output, distortion) => {
-          const pieces = distortion === undefined ? undefined : distort(output, distortion, forLine!);
+          const pieces =
+            distortion === undefined ? undefined : distort(output, distortion, forLine!);
           if (pieces === undefined) this.#toClient.write(output);
           else for (const piece of pieces) this.#toClient.write(piece.bytes, piece.pauseMs);
         },
         hangUp: (power, downMs) => this.hangUp(power, downMs),
       },
     });
-    this.#fromClient = new PacedLine(this.#clock, options.baud, (bytes) => this.#modem.receive(bytes));
+    this.#fromClient = new PacedLine(this.#clock, options.baud, (bytes) =>
+      this.#modem.receive(bytes),
+    );
   }
 
   get tty(): string | undefined {

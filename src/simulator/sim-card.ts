@@ -8,7 +8,10 @@ export type PhoneAct = (typeof phoneActs)[number];
 const pukTriesAtFirst = 10;
 const pinTriesAtBest = 3;
 
-/** The SIM: its PIN and PUK with their counters, which outlive the modem's power (3GPP TS 31.101 11.1.9). */
+/**
+ * The SIM: its PIN and PUK with their counters, which outlive the modem's power (3GPP TS 31.101
+ * 11.1.9).
+ */
 export class SimCard {
   readonly imsi = '262010000000001';
   #iccid: string;
@@ -42,7 +45,9 @@ export class SimCard {
     return this.#iccid;
   }
 
-  /** An eSIM changes to another profile (SGP.22 3.2.1): another subscription, with another number. */
+  /**
+   * An eSIM changes to another profile (SGP.22 3.2.1): another subscription, with another number.
+   */
   enableProfile(iccid: string): void {
     this.#iccid = iccid;
   }
@@ -91,7 +96,10 @@ export class SimCard {
     return true;
   }
 
-  /** Done with the right codes in a phone, which fills the counters; false when the card does not want that now. */
+  /**
+   * Done with the right codes in a phone, which fills the counters; false when the card does not
+   * want that now.
+   */
   handleInPhone(act: PhoneAct): boolean {
     if (act === 'enter_puk' ? this.#pinTries > 0 : this.#pinTries === 0) return false;
     this.#pinTries = pinTriesAtBest;

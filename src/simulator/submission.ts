@@ -18,9 +18,16 @@ export class Submission {
   readonly #reference: number | undefined;
   #serviceCentre = '';
 
-  constructor(modem: Modem, plan: SubmitPlan, command: '+CMGS' | '+CMSS', settle: Settle, pauseMs?: number) {
+  constructor(
+    modem: Modem,
+    plan: SubmitPlan,
+    command: '+CMGS' | '+CMSS',
+    settle: Settle,
+    pauseMs?: number,
+  ) {
     this.#pauseMs = pauseMs;
-    this.#reference = modem.options.references === 'submits' ? modem.network.nextReference() : undefined;
+    this.#reference =
+      modem.options.references === 'submits' ? modem.network.nextReference() : undefined;
     this.#modem = modem;
     this.#plan = plan;
     this.#command = command;
@@ -28,8 +35,8 @@ export class Submission {
   }
 
   /**
-   * Submits `tpdu` by the SMSC `named` in the PDU, else by the SIM's; the result goes to `settle`, unless the modem falls silent or goes
-   * away.
+   * Submits `tpdu` by the SMSC `named` in the PDU, else by the SIM's; the result goes to `settle`,
+   * unless the modem falls silent or goes away.
    */
   start(tpdu: Uint8Array, named = ''): void {
     const plan = this.#plan;
@@ -51,7 +58,8 @@ export class Submission {
   /** Empty when the modem knows none. */
   #serviceCentreFor(named: string): string {
     const { sim } = this.#modem;
-    this.#modem.serviceCentreTrouble = this.#plan.serviceCentreTrouble ?? this.#modem.serviceCentreTrouble;
+    this.#modem.serviceCentreTrouble =
+      this.#plan.serviceCentreTrouble ?? this.#modem.serviceCentreTrouble;
     if (this.#modem.serviceCentreTrouble === 'unwritten') return '';
     if (this.#modem.serviceCentreTrouble === 'not_in_pdu') return named;
     return named === '' ? sim.serviceCentre : named;
@@ -73,7 +81,8 @@ export class Submission {
       this.#later(airMs + plan.replyDelayMs, () => this.#refuse(refusal, tpdu));
       return;
     }
-    if (!plan.accepts) this.#modem.record.write({ kind: 'lost', submit: plan.submit, phase: 'after-ctrl-z' });
+    if (!plan.accepts)
+      this.#modem.record.write({ kind: 'lost', submit: plan.submit, phase: 'after-ctrl-z' });
     else if (plan.acceptsAtOnce || plan.silenceMs !== undefined) accept();
     if (plan.break?.at === 'after-ctrl-z') {
       this.#modem.break(plan.break);
@@ -130,7 +139,11 @@ export class Submission {
     }
     this.#modem.record.write({ kind: 'reply', submit: plan.submit, mr });
     const lines = plan.omitsCmgs ? [] : [`${this.#command}: ${mr}`];
-    this.#settle({ kind: plan.omitsOk ? 'unterminated' : 'lines', lines, distortion: plan.distortion });
+    this.#settle({
+      kind: plan.omitsOk ? 'unterminated' : 'lines',
+      lines,
+      distortion: plan.distortion,
+    });
     if (plan.break?.at === 'after-reply') this.#modem.break(plan.break);
   }
 

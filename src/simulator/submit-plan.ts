@@ -12,7 +12,10 @@ export interface Distortion {
 /** The network's or the modem's no to a submit. */
 export type Refusal = { cms: number } | { text: string } | { bare: true };
 
-/** The modem says that it knows no SMSC (CMS 330) until `+CSCA` was written, as Huawei's E220; or unless the PDU names one. */
+/**
+ * The modem says that it knows no SMSC (CMS 330) until `+CSCA` was written, as Huawei's E220; or
+ * unless the PDU names one.
+ */
 export type ServiceCentreTrouble = 'unwritten' | 'not_in_pdu';
 
 /** Points of a submit at which the modem can go away. */
@@ -20,7 +23,10 @@ export type BreakPoint = 'before-prompt' | 'during-pdu' | 'after-ctrl-z' | 'afte
 
 export interface Break {
   at: BreakPoint;
-  /** `reboot`: it restarts. `unplug`: tty and power go. `glitch`: the tty goes, the modem lives and works on. */
+  /**
+   * `reboot`: it restarts. `unplug`: tty and power go. `glitch`: the tty goes, the modem lives and
+   * works on.
+   */
   how: 'reboot' | 'unplug' | 'glitch';
   /** Milliseconds until the tty is back; of no use to a reboot. */
   downMs: number;
@@ -28,7 +34,9 @@ export interface Break {
   delayMs: number;
 }
 
-/** What is to happen in one submit, from its AT+CMGS to its last reply. Faults change the fields. */
+/**
+ * What is to happen in one submit, from its AT+CMGS to its last reply. Faults change the fields.
+ */
 export interface SubmitPlan {
   /** 1-based, counted over the life of the simulator, refused submits included. */
   readonly submit: number;
@@ -57,7 +65,10 @@ export interface SubmitPlan {
   saysOkEarly: boolean;
   /** What any other command is answered with until the reply, as it goes over the wire. */
   answerToOthers: string | undefined;
-  /** A payload that comes sooner than so many milliseconds after the prompt makes it keep its reply back until the next command. */
+  /**
+   * A payload that comes sooner than so many milliseconds after the prompt makes it keep its reply
+   * back until the next command.
+   */
   heldUnlessPauseMs: number | undefined;
   /** AT+CMGS is answered with ERROR. */
   refusesPrompt: boolean;

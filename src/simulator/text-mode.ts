@@ -23,17 +23,24 @@ export function encodeText(text: string, characterSet: string): string {
     default: {
       const septets = textToSeptets(replaceUnknown(text));
       const octets = Buffer.from(septets ?? []);
-      return characterSet === 'HEX' ? octets.toString('hex').toUpperCase() : octets.toString('latin1');
+      return characterSet === 'HEX'
+        ? octets.toString('hex').toUpperCase()
+        : octets.toString('latin1');
     }
   }
 }
 
 /** What the GSM alphabet lacks becomes a question mark, as modems do. */
 function replaceUnknown(text: string): string {
-  return text.replace(/./gsu, (character) => (textToSeptets(character) === undefined ? '?' : character));
+  return text.replace(/./gsu, (character) =>
+    textToSeptets(character) === undefined ? '?' : character,
+  );
 }
 
-/** What the bytes typed behind a prompt, or between quotes, say in a `+CSCS` character set. Undefined for bad hex. */
+/**
+ * What the bytes typed behind a prompt, or between quotes, say in a `+CSCS` character set.
+ * Undefined for bad hex.
+ */
 export function decodeText(bytes: string, characterSet: string): string | undefined {
   switch (characterSet) {
     case 'UCS2': {
@@ -55,7 +62,10 @@ export function decodeText(bytes: string, characterSet: string): string | undefi
   }
 }
 
-/** TP-UDL and TP-UD of `text` for a TP-DCS of `+CSMP`; undefined when it does not fit into one segment. */
+/**
+ * TP-UDL and TP-UD of `text` for a TP-DCS of `+CSMP`; undefined when it does not fit into one
+ * segment.
+ */
 export function textUserData(text: string, dcs: number): number[] | undefined {
   if ((dcs & 0x0c) === 0x08) {
     const octets = Buffer.from(text, 'utf16le').swap16();

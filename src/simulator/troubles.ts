@@ -17,7 +17,10 @@ interface TroubleEntry {
   parameters: readonly string[];
   /** For `--help` and for people. */
   does: string;
-  /** What a command line (without its AT) is answered with, as it goes over the wire; undefined when it is answered as ever. */
+  /**
+   * What a command line (without its AT) is answered with, as it goes over the wire; undefined when
+   * it is answered as ever.
+   */
   answer?: (body: string, args: readonly string[], modem: Modem) => string | undefined;
   /** Once, as it begins. */
   begin?: (modem: Modem) => void;
@@ -47,7 +50,8 @@ export const troubleKinds = {
   babble: {
     parameters: ['COMMAND'],
     does: 'COMMAND is answered with a line that means nothing, and OK',
-    answer: (body, [command]) => (isNamed(body, command) ? `\r\n%/& 17,"\r\n${final('OK')}` : undefined),
+    answer: (body, [command]) =>
+      isNamed(body, command) ? `\r\n%/& 17,"\r\n${final('OK')}` : undefined,
   },
   'air-within': {
     parameters: ['COMMAND', 'WHAT'],
@@ -79,7 +83,9 @@ export const troubleKinds = {
     parameters: ['STATE'],
     does: '+CPIN? says STATE, as SIM PIN2, of a SIM that is ready',
     answer: (body, [state], { sim }) =>
-      isNamed(body, '+CPIN?') && sim.state === 'READY' ? `\r\n+CPIN: ${state}\r\n${final('OK')}` : undefined,
+      isNamed(body, '+CPIN?') && sim.state === 'READY'
+        ? `\r\n+CPIN: ${state}\r\n${final('OK')}`
+        : undefined,
   },
   'sms-starting': {
     parameters: [],
@@ -127,7 +133,8 @@ export const troubleKinds = {
 
 export type TroubleKind = keyof typeof troubleKinds;
 
-export const isTroubleKind = (kind: string): kind is TroubleKind => Object.hasOwn(troubleKinds, kind);
+export const isTroubleKind = (kind: string): kind is TroubleKind =>
+  Object.hasOwn(troubleKinds, kind);
 
 /** The text is no trouble; the message says what was expected. */
 export class TroubleSyntaxError extends Error {
@@ -138,10 +145,13 @@ export class TroubleSyntaxError extends Error {
 export function parseTrouble(text: string): Trouble {
   const [kind = '', ...given] = text.split(':');
   if (!isTroubleKind(kind))
-    throw new TroubleSyntaxError(`unknown trouble "${kind}"; known: ${Object.keys(troubleKinds).join(', ')}`);
+    throw new TroubleSyntaxError(
+      `unknown trouble "${kind}"; known: ${Object.keys(troubleKinds).join(', ')}`,
+    );
   const { parameters }: TroubleEntry = troubleKinds[kind];
   const [args, rest] = [given.slice(0, parameters.length), given.slice(parameters.length)];
-  const isSound = args.length === parameters.length && rest.length <= 1 && /^\d{1,9}$/.test(rest[0] ?? '0');
+  const isSound =
+    args.length === parameters.length && rest.length <= 1 && /^\d{1,9}$/.test(rest[0] ?? '0');
   if (!isSound || args.includes(''))
     throw new TroubleSyntaxError(`"${text}": expected ${[kind, ...parameters].join(':')}[:MS]`);
   if (kind === 'air-within' && !isAirText(args[1]))
@@ -180,7 +190,10 @@ export class Troubles {
     return [...this.#active].some((trouble) => trouble.kind === kind);
   }
 
-  /** What `body` is answered with instead, as it goes over the wire; undefined when nothing is wrong with it. */
+  /**
+   * What `body` is answered with instead, as it goes over the wire; undefined when nothing is wrong
+   * with it.
+   */
   answer(body: string): string | undefined {
     for (const { kind, args } of this.#active) {
       const entry: TroubleEntry = troubleKinds[kind];

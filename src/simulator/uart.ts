@@ -7,7 +7,9 @@ const bitsPerOctet = 10;
 /** Bytes go on in slices of about this long, as they would trickle out of a UART. */
 const sliceMs = 4;
 const octetsPerFault = 8;
-/** What waits for a slow line; the rest is lost, as in a full transmit FIFO without flow control. */
+/**
+ * What waits for a slow line; the rest is lost, as in a full transmit FIFO without flow control.
+ */
 const maxWaitingOctets = 1 << 20;
 
 interface Piece {
@@ -34,7 +36,11 @@ export class PacedLine {
   }
 
   write(bytes: string, pauseMs = 0): void {
-    if (this.#running === undefined && pauseMs === 0 && this.#octetsPerMs === Number.POSITIVE_INFINITY) {
+    if (
+      this.#running === undefined &&
+      pauseMs === 0 &&
+      this.#octetsPerMs === Number.POSITIVE_INFINITY
+    ) {
       this.#deliver(bytes);
       return;
     }

@@ -40,7 +40,9 @@ export interface Vendor {
   reportStorageNamed: 'SR' | 'SM';
   /** `+CMGF` at power-on. */
   defaultFormat: 0 | 1;
-  /** Which commands ask for PIN tries left, SIM serial number and so on, beside the standard ones. */
+  /**
+   * Which commands ask for PIN tries left, SIM serial number and so on, beside the standard ones.
+   */
   extraCommands: readonly VendorCommand[];
   supportsLte: boolean;
   supportsCmms: boolean;
@@ -50,7 +52,10 @@ export interface Vendor {
   cpinWithoutOk: boolean;
   /** Says OK behind the prompt, takes the PDU, and never says `+CMGS`. */
   okBehindPrompt: boolean;
-  /** With `+CSMS: 1`, milliseconds after which an unacknowledged +CMT or +CDS turns mt and ds off; 0 never. */
+  /**
+   * With `+CSMS: 1`, milliseconds after which an unacknowledged +CMT or +CDS turns mt and ds off; 0
+   * never.
+   */
   acknowledgeMs: number;
 }
 
@@ -93,8 +98,9 @@ const generic: Vendor = {
 };
 
 /**
- * The makers, as differences from {@link generic}. Behaviour is from drivers that know them (ModemManager, gammu, ofono,
- * asterisk-chan-dongle, python-gsmmodem) and the makers' AT manuals; identification strings are plausible, not exact.
+ * The makers, as differences from {@link generic}. Behaviour is from drivers that know them
+ * (ModemManager, gammu, ofono, asterisk-chan-dongle, python-gsmmodem) and the makers' AT manuals;
+ * identification strings are plausible, not exact.
  */
 export const vendors = {
   generic,
@@ -106,7 +112,12 @@ export const vendors = {
     imei: '353000000000011',
     unknownCommand: 'COMMAND NOT SUPPORT',
     fullLine: '^SMMEMFULL: "SM"',
-    noise: ['^RSSI:19', '^BOOT:28214312,0,0,0,20', '^MODE:5,4', '^DSFLOWRPT:0000001E,00000000,00000000'],
+    noise: [
+      '^RSSI:19',
+      '^BOOT:28214312,0,0,0,20',
+      '^MODE:5,4',
+      '^DSFLOWRPT:0000001E,00000000,00000000',
+    ],
     bootLines: ['^SIMST:1', '^SRVST:2', '^RSSI:19'],
     storages: ['SM', 'ME'],
     firstSlot: 0,
@@ -182,7 +193,14 @@ export const vendors = {
     revision: 'EC25EFAR06A06M4G',
     imei: '867000000000069',
     noise: ['+QIND: "csq",20,99'],
-    bootLines: ['RDY', '+CFUN: 1', '+CPIN: {pin}', '+QUSIM: 1', '+QIND: SMS DONE', '+QIND: PB DONE'],
+    bootLines: [
+      'RDY',
+      '+CFUN: 1',
+      '+CPIN: {pin}',
+      '+QUSIM: 1',
+      '+QIND: SMS DONE',
+      '+QIND: PB DONE',
+    ],
     reportStorageNamed: 'SM',
     extraCommands: [
       { name: '+QPINC', line: '+QPINC: "SC",{pin_tries},{puk_tries}' },
@@ -249,7 +267,10 @@ export const vendors = {
     cpinWithoutOk: true,
     extraCommands: [{ name: '+CPINC', line: '+CPINC: {pin_tries},3,{puk_tries},10' }],
   },
-  /** Not a maker's: tells somebody's number and sends control characters wherever words of its own are taken. */
+  /**
+   * Not a maker's: tells somebody's number and sends control characters wherever words of its own
+   * are taken.
+   */
   talkative: {
     ...generic,
     manufacturer: `ACME ${toldNumber}`,
@@ -257,7 +278,11 @@ export const vendors = {
     operator: `Net ${toldNumber}\u0085\u009b2J`,
     revision: `R1 ${toldNumber.slice(1)}`,
     imei: '354000000000127',
-    noise: [`+CLIP: "${toldNumber}",145`, `call ${toldNumber}`, `+CIEV: 10,"${toldNumber}","\u009b31m",0`],
+    noise: [
+      `+CLIP: "${toldNumber}",145`,
+      `call ${toldNumber}`,
+      `+CIEV: 10,"${toldNumber}","\u009b31m",0`,
+    ],
     bootLines: [`^SYSSTART ${toldNumber}\u009b31m`, '+CPIN: {pin}', `+CIEV: "${toldNumber}"`],
   },
   novatel: {

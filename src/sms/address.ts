@@ -1,10 +1,16 @@
-/** TP-OA, TP-DA, TP-RA and the service centre's address (3GPP TS 23.040 9.1.2.5; 24.011 8.2.5.1 and 8.2.5.2). */
+/**
+ * TP-OA, TP-DA, TP-RA and the service centre's address (3GPP TS 23.040 9.1.2.5; 24.011 8.2.5.1 and
+ * 8.2.5.2).
+ */
 
 import { TpduError } from './errors.js';
 import { decodeSeptets, unpackSeptets } from './gsm7.js';
 import type { OctetReader } from './octets.js';
 
-/** 9.1.2.5, type-of-number, in the order of its three bits. Short codes come as `unknown`, `network-specific` or `abbreviated`. */
+/**
+ * 9.1.2.5, type-of-number, in the order of its three bits. Short codes come as `unknown`,
+ * `network-specific` or `abbreviated`.
+ */
 const typesOfNumber = [
   'unknown',
   'international',
@@ -21,7 +27,10 @@ export interface Address {
   typeOfNumber: (typeof typesOfNumber)[number];
   /** Numbering plan identification, 0–15: 1 is E.164. */
   numberingPlan: number;
-  /** Digits, with `+` in front when international and `*`, `#`, `a`–`c` where sent; a text when alphanumeric; may be empty. */
+  /**
+   * Digits, with `+` in front when international and `*`, `#`, `a`–`c` where sent; a text when
+   * alphanumeric; may be empty.
+   */
   value: string;
 }
 
@@ -29,15 +38,17 @@ export interface Address {
 const semiOctetDigits = '0123456789*#abc';
 const endMark = 0xf;
 
-/** An address field has at most 12 octets (9.1.2.5): length, type, and 10 with two semi-octets each. */
+/**
+ * An address field has at most 12 octets (9.1.2.5): length, type, and 10 with two semi-octets each.
+ */
 const maxSemiOctets = 20;
 
 const international = 0x91;
 const unknownType = 0x81;
 
 /**
- * An address field: digits that start with `+` as international (0x91), others (short codes, with `*`, `#`, `a`–`c`)
- * as of unknown type (0x81), both in the E.164 plan.
+ * An address field: digits that start with `+` as international (0x91), others (short codes, with
+ * `*`, `#`, `a`–`c`) as of unknown type (0x81), both in the E.164 plan.
  * @throws RangeError when it is no such number, or has more than 20 digits.
  */
 export function encodeAddress(number: string): Uint8Array {
@@ -51,14 +62,15 @@ export function encodeAddress(number: string): Uint8Array {
   for (let i = 0; i < digits.length; i++) {
     const index = 2 + (i >> 1);
     const digit = semiOctetDigits.indexOf(digits[i]!);
-    octets[index] = i % 2 === 0 ? (octets[index]! & 0xf0) | digit : (octets[index]! & 0x0f) | (digit << 4);
+    octets[index] =
+      i % 2 === 0 ? (octets[index]! & 0xf0) | digit : (octets[index]! & 0x0f) | (digit << 4);
   }
   return octets;
 }
 
 /**
- * A service centre address (24.011 8.2.5.1), which stands before a TPDU on the AT interface (27.005 3.1): its length counts octets. Digits
- * with `+` are international, others of unknown type.
+ * A service centre address (24.011 8.2.5.1), which stands before a TPDU on the AT interface (27.005
+ * 3.1): its length counts octets. Digits with `+` are international, others of unknown type.
  * @throws RangeError when it is no such number, or has more than 20 digits.
  */
 export function encodeServiceCentreAddress(number: string): Uint8Array {
@@ -68,7 +80,8 @@ export function encodeServiceCentreAddress(number: string): Uint8Array {
 
 /**
  * Reads an address field, whose length counts useful semi-octets.
- * @throws TpduError when it is cut, longer than 20 semi-octets, or has an end mark between its digits.
+ * @throws TpduError when it is cut, longer than 20 semi-octets, or has an end mark between its
+ *   digits.
  */
 export function decodeAddress(reader: OctetReader, field: string): Address {
   const lengthOffset = reader.offset;
@@ -81,12 +94,17 @@ export function decodeAddress(reader: OctetReader, field: string): Address {
   const typeOfNumber = typesOfNumber[(type >> 4) & 7]!;
   const numberingPlan = type & 0xf;
   if (typeOfNumber === 'alphanumeric') {
-    // 7 characters are 49 bits, 13 semi-octets; the octets alone would make it 8, and the eighth an @ nobody sent.
+    // 7 characters are 49 bits, 13 semi-octets; the octets alone would make it 8, and the eighth an
+    // @ nobody sent.
     const septets = unpackSeptets(octets, Math.floor((semiOctets * 4) / 7));
     return { typeOfNumber, numberingPlan, value: decodeSeptets(septets) };
   }
   const digits = decodeDigits(octets, semiOctets, `${field}.digits`, digitsOffset);
-  return { typeOfNumber, numberingPlan, value: typeOfNumber === 'international' ? `+${digits}` : digits };
+  return {
+    typeOfNumber,
+    numberingPlan,
+    value: typeOfNumber === 'international' ? `+${digits}` : digits,
+  };
 }
 
 /**
@@ -96,7 +114,8 @@ export function decodeAddress(reader: OctetReader, field: string): Address {
  */
 export function decodeServiceCentreAddress(reader: OctetReader): string | undefined {
   const length = reader.octet('SMSC.length');
-  if (length > 1 + maxSemiOctets / 2) throw new TpduError('SMSC.length', 0, 'longer than 11 octets');
+  if (length > 1 + maxSemiOctets / 2)
+    throw new TpduError('SMSC.length', 0, 'longer than 11 octets');
   if (length === 0) return undefined;
   const type = reader.octet('SMSC.type');
   const octets = reader.take(length - 1, 'SMSC.digits');
@@ -105,8 +124,16 @@ export function decodeServiceCentreAddress(reader: OctetReader): string | undefi
   return typesOfNumber[(type >> 4) & 7] === 'international' ? `+${digits}` : digits;
 }
 
-/** Semi-octets are swapped: the first digit is the low half (9.1.2.3). End marks are taken at the end only. */
-function decodeDigits(octets: Uint8Array, semiOctets: number, field: string, offset: number): string {
+/**
+ * Semi-octets are swapped: the first digit is the low half (9.1.2.3). End marks are taken at the
+ * end only.
+ */
+function decodeDigits(
+  octets: Uint8Array,
+  semiOctets: number,
+  field: string,
+  offset: number,
+): string {
   let digits = '';
   let ended = false;
   for (let i = 0; i < semiOctets; i++) {

@@ -7,14 +7,19 @@ const waitingKinds = ['voicemail', 'fax', 'email', 'other'] as const;
 export interface DataCoding {
   /** The octet itself. */
   octet: number;
-  /** What the user data is made of. Compressed data (23.042) cannot be read here and counts as `8bit`. */
+  /**
+   * What the user data is made of. Compressed data (23.042) cannot be read here and counts as
+   * `8bit`.
+   */
   alphabet: 'gsm7' | 'ucs2' | '8bit';
   compressed: boolean;
   /** 0 (shown at once), 1 (ME), 2 (SIM), 3 (TE), or `undefined` when it has none. */
   messageClass: number | undefined;
   /** The handset may delete it once read (group 01). */
   automaticDeletion: boolean;
-  messageWaiting: { kind: (typeof waitingKinds)[number]; active: boolean; discard: boolean } | undefined;
+  messageWaiting:
+    | { kind: (typeof waitingKinds)[number]; active: boolean; discard: boolean }
+    | undefined;
 }
 
 /** Reads TP-DCS. Reserved codings count as the GSM 7-bit default alphabet, as clause 4 demands. */

@@ -53,7 +53,9 @@ export interface StatusReportTpdu {
   messageReference: number;
   /** TP-RA. */
   recipient: Address;
-  /** TP-SCTS, when the service centre got the message: ISO 8601, `undefined` when it holds no date. */
+  /**
+   * TP-SCTS, when the service centre got the message: ISO 8601, `undefined` when it holds no date.
+   */
   serviceCentreTimestamp: string | undefined;
   /** TP-DT, when it was delivered or last tried: ISO 8601, `undefined` when it holds no date. */
   dischargeTime: string | undefined;
@@ -76,9 +78,10 @@ const maxTpduOctets = 233;
 const maxServiceCentreOctets = 12;
 
 /**
- * Reads a TPDU (without the service centre address that modems put before it: see {@link splitSmsc}).
- * @throws TpduError when it is no whole TPDU of a known type. Octets behind the end are refused in a SUBMIT; in what the
- * network sends they are ignored.
+ * Reads a TPDU (without the service centre address that modems put before it: see {@link
+ * splitSmsc}).
+ * @throws TpduError when it is no whole TPDU of a known type. Octets behind the end are refused in
+ *   a SUBMIT; in what the network sends they are ignored.
  */
 export function decodeTpdu(hex: string, direction: Direction): Tpdu {
   const reader = new OctetReader(fromHex(hex, maxTpduOctets));
@@ -96,8 +99,8 @@ export function decodeTpdu(hex: string, direction: Direction): Tpdu {
 }
 
 /**
- * Parts a PDU as a modem gives it in `+CMT`, `+CDS`, `+CMGR` and `+CMGL` (27.005 3.1, `<pdu>`) into the service centre
- * address and the TPDU.
+ * Parts a PDU as a modem gives it in `+CMT`, `+CDS`, `+CMGR` and `+CMGL` (27.005 3.1, `<pdu>`) into
+ * the service centre address and the TPDU.
  * @throws TpduError when it is not hexadecimal, too long, or ends within the address.
  */
 export function splitSmsc(hex: string): { smsc?: string; tpdu: string } {

@@ -19,8 +19,9 @@ export type DeliveryState =
   | 'unknown';
 
 /**
- * The meaning of TP-ST (0–255). Values that are specific to a service centre take the meaning of their group, except in
- * the group "transaction completed", which does not tell delivered from replaced.
+ * The meaning of TP-ST (0–255). Values that are specific to a service centre take the meaning of
+ * their group, except in the group "transaction completed", which does not tell delivered from
+ * replaced.
  */
 export function deliveryState(status: number): DeliveryState {
   if (status === 0x00) return 'delivered';

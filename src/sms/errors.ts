@@ -1,4 +1,7 @@
-/** What the SMS codec raises. No message of these holds any part of a text, number or PDU (they end up in logs). */
+/**
+ * What the SMS codec raises. No message of these holds any part of a text, number or PDU (they end
+ * up in logs).
+ */
 
 /** A text, or a part of it, cannot be put into the wanted alphabet. */
 export class Unencodable extends Error {
@@ -12,7 +15,10 @@ export class Unencodable extends Error {
   }
 }
 
-/** A text needs more segments than the one-octet total of a concatenated message can say (3GPP TS 23.040 9.2.3.24.1). */
+/**
+ * A text needs more segments than the one-octet total of a concatenated message can say (3GPP TS
+ * 23.040 9.2.3.24.1).
+ */
 export class TooManySegments extends Error {
   override readonly name = 'TooManySegments';
   /** How many segments the text would need. */

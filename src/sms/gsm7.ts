@@ -1,10 +1,16 @@
-/** The GSM 7-bit default alphabet and its packing into octets (3GPP TS 23.038 6.1.2.1, 6.2.1 and 6.2.1.1). */
+/**
+ * The GSM 7-bit default alphabet and its packing into octets (3GPP TS 23.038 6.1.2.1, 6.2.1 and
+ * 6.2.1.1).
+ */
 
 import { Unencodable } from './errors.js';
 
 const escapeSeptet = 0x1b;
 
-/** 6.2.1: the character of each septet, in order; 0x1B is the escape to the extension table and no character. */
+/**
+ * 6.2.1: the character of each septet, in order; 0x1B is the escape to the extension table and no
+ * character.
+ */
 const defaultAlphabet =
   '@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ\x1bÆæßÉ' +
   ' !"#¤%&\'()*+,-./0123456789:;<=>?' +
@@ -29,7 +35,10 @@ const extensionTable: ReadonlyMap<number, string> = new Map([
 const extensionFlag = 0x80;
 const noCode = -1;
 
-/** By UTF-16 code unit: the septet, with {@link extensionFlag} when it needs an escape, or {@link noCode}. */
+/**
+ * By UTF-16 code unit: the septet, with {@link extensionFlag} when it needs an escape, or {@link
+ * noCode}.
+ */
 const codeByUnit = new Int16Array('€'.charCodeAt(0) + 1).fill(noCode);
 for (let septet = 0; septet < defaultAlphabet.length; septet++) {
   if (septet !== escapeSeptet) codeByUnit[defaultAlphabet.charCodeAt(septet)] = septet;
@@ -39,8 +48,8 @@ for (const [septet, character] of extensionTable) {
 }
 
 /**
- * Septets that one UTF-16 code unit takes: 1, 2 (an escape and a character of the extension table), or 0 when the
- * alphabet does not have it.
+ * Septets that one UTF-16 code unit takes: 1, 2 (an escape and a character of the extension table),
+ * or 0 when the alphabet does not have it.
  */
 export function septetCost(codeUnit: number): 0 | 1 | 2 {
   const code = codeByUnit[codeUnit] ?? noCode;
@@ -48,7 +57,10 @@ export function septetCost(codeUnit: number): 0 | 1 | 2 {
   return code < extensionFlag ? 1 : 2;
 }
 
-/** Septets that the whole text takes, or `undefined` when it has a character that the alphabet lacks. */
+/**
+ * Septets that the whole text takes, or `undefined` when it has a character that the alphabet
+ * lacks.
+ */
 export function countSeptets(text: string): number | undefined {
   let septets = 0;
   for (let i = 0; i < text.length; i++) {
@@ -59,7 +71,10 @@ export function countSeptets(text: string): number | undefined {
   return septets;
 }
 
-/** Whether every character is in the default alphabet or its extension table, exactly as it is (no look-alikes). */
+/**
+ * Whether every character is in the default alphabet or its extension table, exactly as it is (no
+ * look-alikes).
+ */
 export function isGsm7(text: string): boolean {
   return countSeptets(text) !== undefined;
 }
@@ -73,7 +88,8 @@ export function encodeSeptets(text: string): Uint8Array {
   let length = 0;
   for (let i = 0; i < text.length; i++) {
     const code = codeByUnit[text.charCodeAt(i)] ?? noCode;
-    if (code === noCode) throw new Unencodable(i, 'the GSM 7-bit default alphabet lacks this character');
+    if (code === noCode)
+      throw new Unencodable(i, 'the GSM 7-bit default alphabet lacks this character');
     if (code >= extensionFlag) septets[length++] = escapeSeptet;
     septets[length++] = code & 0x7f;
   }
@@ -81,8 +97,9 @@ export function encodeSeptets(text: string): Uint8Array {
 }
 
 /**
- * The text of septets (0–127). Never fails: an escape before a septet that has no place in the extension table
- * yields the character of the default table (6.2.1.1); an escape before another escape, or at the very end, a space.
+ * The text of septets (0–127). Never fails: an escape before a septet that has no place in the
+ * extension table yields the character of the default table (6.2.1.1); an escape before another
+ * escape, or at the very end, a space.
  */
 export function decodeSeptets(septets: Uint8Array): string {
   let text = '';
@@ -93,16 +110,18 @@ export function decodeSeptets(septets: Uint8Array): string {
       continue;
     }
     const escaped = septets[++i] ?? escapeSeptet;
-    text += escaped === escapeSeptet ? ' ' : (extensionTable.get(escaped) ?? defaultAlphabet[escaped]!);
+    text +=
+      escaped === escapeSeptet ? ' ' : (extensionTable.get(escaped) ?? defaultAlphabet[escaped]!);
   }
   return text;
 }
 
 /**
- * Packs septets into octets, least significant bit first (6.1.2.1.1), after `fillBits` (0–6) zero bits that bring the
- * first septet to a septet boundary behind a user data header (23.040 9.2.3.24).
- * Spare bits at the end stay zero. The carriage return of 6.1.2.3.1 is for USSD, which has no length; TP-UDL counts
- * septets, so that nothing may be added here and a last `@` (septet 0) is never mistaken for padding.
+ * Packs septets into octets, least significant bit first (6.1.2.1.1), after `fillBits` (0–6) zero
+ * bits that bring the first septet to a septet boundary behind a user data header (23.040
+ * 9.2.3.24). Spare bits at the end stay zero. The carriage return of 6.1.2.3.1 is for USSD, which
+ * has no length; TP-UDL counts septets, so that nothing may be added here and a last `@` (septet 0)
+ * is never mistaken for padding.
  */
 export function packSeptets(septets: Uint8Array, fillBits = 0): Uint8Array {
   const octets = new Uint8Array(Math.ceil((fillBits + septets.length * 7) / 8));
@@ -116,7 +135,10 @@ export function packSeptets(septets: Uint8Array, fillBits = 0): Uint8Array {
   return octets;
 }
 
-/** The first `count` septets of packed octets, after `fillBits`; `octets` must hold that many. Spare bits are ignored. */
+/**
+ * The first `count` septets of packed octets, after `fillBits`; `octets` must hold that many. Spare
+ * bits are ignored.
+ */
 export function unpackSeptets(octets: Uint8Array, count: number, fillBits = 0): Uint8Array {
   const septets = new Uint8Array(count);
   for (let i = 0; i < count; i++) {

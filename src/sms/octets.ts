@@ -12,14 +12,17 @@ export function toHex(octets: Uint8Array): string {
  * @throws TpduError when it is longer, of odd length, or has any other character.
  */
 export function fromHex(hex: string, maxOctets: number): Uint8Array {
-  if (hex.length > maxOctets * 2) throw new TpduError('PDU', maxOctets, `longer than ${maxOctets} octets`);
+  if (hex.length > maxOctets * 2)
+    throw new TpduError('PDU', maxOctets, `longer than ${maxOctets} octets`);
   const bad = hex.search(/[^0-9A-Fa-f]/);
   if (bad !== -1) throw new TpduError('PDU', bad >> 1, 'not hexadecimal');
   if (hex.length % 2 !== 0) throw new TpduError('PDU', hex.length >> 1, 'half an octet');
   return Uint8Array.from(Buffer.from(hex, 'hex'));
 }
 
-/** Reads a PDU field by field; running out of octets is a {@link TpduError} that names the field. */
+/**
+ * Reads a PDU field by field; running out of octets is a {@link TpduError} that names the field.
+ */
 export class OctetReader {
   readonly #octets: Uint8Array;
   #offset = 0;

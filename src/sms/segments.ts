@@ -1,10 +1,16 @@
-/** Cuts a text into the segments of one concatenated message (3GPP TS 23.040 9.2.3.24.1 and 9.2.3.24.8). */
+/**
+ * Cuts a text into the segments of one concatenated message (3GPP TS 23.040 9.2.3.24.1 and
+ * 9.2.3.24.8).
+ */
 
 import { TooManySegments } from './errors.js';
 import { countSeptets, septetCost } from './gsm7.js';
 import { refuseLoneSurrogate } from './ucs2.js';
 
-/** The alphabets simgate sends in (23.038 4): GSM 7-bit default with its extension table, or UCS-2 (in practice UTF-16). */
+/**
+ * The alphabets simgate sends in (23.038 4): GSM 7-bit default with its extension table, or UCS-2
+ * (in practice UTF-16).
+ */
 export type Alphabet = 'gsm7' | 'ucs2';
 
 /** A text laid out for the air. */
@@ -15,14 +21,20 @@ export interface SegmentedText {
 }
 
 export interface SegmentOptions {
-  /** Bits of the concatenation reference; 16 costs one septet or UCS-2 unit in each segment. Default 8. */
+  /**
+   * Bits of the concatenation reference; 16 costs one septet or UCS-2 unit in each segment. Default
+   * 8.
+   */
   concatenationReferenceBits?: 8 | 16;
 }
 
 /** The total of a concatenated message is one octet (23.040 9.2.3.24.1). */
 const maxSegments = 255;
 
-/** What 140 octets of user data hold: septets or UCS-2 units, alone or behind a header of 6 or 7 octets. */
+/**
+ * What 140 octets of user data hold: septets or UCS-2 units, alone or behind a header of 6 or 7
+ * octets.
+ */
 const capacities = {
   gsm7: { alone: 160, 8: 153, 16: 152 },
   ucs2: { alone: 70, 8: 67, 16: 66 },
@@ -31,10 +43,10 @@ const capacities = {
 const graphemes = new Intl.Segmenter('und', { granularity: 'grapheme' });
 
 /**
- * The text as segments, each as full as can be, that never cut an escape pair or a surrogate pair and keep every grapheme
- * cluster whole that fits in one (a longer one starts a segment and is cut between code points). GSM-7 when every character
- * is in it, else UCS-2.
- * Linear in the length of the text.
+ * The text as segments, each as full as can be, that never cut an escape pair or a surrogate pair
+ * and keep every grapheme cluster whole that fits in one (a longer one starts a segment and is cut
+ * between code points). GSM-7 when every character is in it, else UCS-2. Linear in the length of
+ * the text.
  * @throws Unencodable at a lone surrogate, which no alphabet can carry.
  * @throws TooManySegments beyond 255.
  */
@@ -64,7 +76,10 @@ function layOut(text: string, options: SegmentOptions): { alphabet: Alphabet; en
   return { alphabet, ends: endsOf(text, capacity[referenceBits]) };
 }
 
-/** In GSM-7 the only cluster of two characters is CR LF (Unicode UAX #29, rule GB3), so no segmenter is asked. */
+/**
+ * In GSM-7 the only cluster of two characters is CR LF (Unicode UAX #29, rule GB3), so no segmenter
+ * is asked.
+ */
 function gsm7Ends(text: string, capacity: number): number[] {
   const ends: number[] = [];
   let used = 0;
@@ -94,9 +109,10 @@ function ucs2Ends(text: string, capacity: number): number[] {
 }
 
 /**
- * The last place in (`start`, `limit`] between two grapheme clusters, else between two code points. Only this window is
- * looked at, which keeps the whole linear: whether clusters part at `limit` hangs on what is before it and on
- * the one code point after it (UAX #29, 3.1.1), and `start` is a border itself.
+ * The last place in (`start`, `limit`] between two grapheme clusters, else between two code points.
+ * Only this window is looked at, which keeps the whole linear: whether clusters part at `limit`
+ * hangs on what is before it and on the one code point after it (UAX #29, 3.1.1), and `start` is a
+ * border itself.
  */
 function lastClusterEnd(text: string, start: number, limit: number): number {
   const window = text.slice(start, limit + 2);

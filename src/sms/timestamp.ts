@@ -1,13 +1,17 @@
-/** TP-SCTS, TP-DT and the absolute TP-VP (3GPP TS 23.040 9.2.3.11, 9.2.3.13, 9.2.3.12.2): seven octets, one format. */
+/**
+ * TP-SCTS, TP-DT and the absolute TP-VP (3GPP TS 23.040 9.2.3.11, 9.2.3.13, 9.2.3.12.2): seven
+ * octets, one format.
+ */
 
 /** Octets of a time stamp. */
 export const timestampOctets = 7;
 
 /**
- * The time stamp as ISO 8601 with the offset it was sent with, as `2024-02-29T12:34:56+05:30`. The two-digit year is of
- * this century. A semi-octet that is no digit counts as 0 (9.2.3.11).
+ * The time stamp as ISO 8601 with the offset it was sent with, as `2024-02-29T12:34:56+05:30`. The
+ * two-digit year is of this century. A semi-octet that is no digit counts as 0 (9.2.3.11).
  * @param octets - the seven octets of the field.
- * @returns `undefined` when they hold no date of the calendar: networks do send blank ones, and the rest of the TPDU stands.
+ * @returns `undefined` when they hold no date of the calendar: networks do send blank ones, and the
+ *   rest of the TPDU stands.
  */
 export function decodeTimestamp(octets: Uint8Array): string | undefined {
   const [year, month, day, hour, minute, second] = Array.from(octets.subarray(0, 6), decimal);

@@ -16,7 +16,10 @@ export function decodeUcs2(octets: Uint8Array): string {
   return Buffer.from(octets).swap16().toString('utf16le');
 }
 
-/** @throws Unencodable at the first lone surrogate, which is no character and which no alphabet can carry. */
+/**
+ * @throws Unencodable at the first lone surrogate, which is no character and which no alphabet can
+ *   carry.
+ */
 export function refuseLoneSurrogate(text: string): void {
   // With the `u` flag a whole pair is one code point, so that only a lone half has the property.
   const offset = text.search(/\p{Surrogate}/u);

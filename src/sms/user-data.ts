@@ -1,4 +1,7 @@
-/** TP-UDL and TP-UD: the text or octets of a TPDU, and the header before them (3GPP TS 23.040 9.2.3.16 and 9.2.3.24). */
+/**
+ * TP-UDL and TP-UD: the text or octets of a TPDU, and the header before them (3GPP TS 23.040
+ * 9.2.3.16 and 9.2.3.24).
+ */
 
 import type { DataCoding } from './data-coding.js';
 import { TpduError } from './errors.js';
@@ -38,25 +41,38 @@ interface Header {
   informationElements: InformationElement[];
   concatenation: Concatenation | undefined;
   /**
-   * National language (23.038 6.2.1.2.4) of the shift tables that the sender used, by 0x24 and 0x25. Those tables are not
-   * known here: `text` is in the default tables, and some of its letters are not those that were meant.
+   * National language (23.038 6.2.1.2.4) of the shift tables that the sender used, by 0x24 and
+   * 0x25. Those tables are not known here: `text` is in the default tables, and some of its letters
+   * are not those that were meant.
    */
   nationalShift: { single: number | undefined; locking: number | undefined } | undefined;
 }
 
-/** What a TPDU carries. `ucs2` text is as it came: a sender that cut a surrogate pair leaves a lone half here. */
+/**
+ * What a TPDU carries. `ucs2` text is as it came: a sender that cut a surrogate pair leaves a lone
+ * half here.
+ */
 export type UserData = Header &
   ({ alphabet: Alphabet; text: string } | { alphabet: '8bit'; octets: Uint8Array });
 
-const noHeader: Header = { informationElements: [], concatenation: undefined, nationalShift: undefined };
+const noHeader: Header = {
+  informationElements: [],
+  concatenation: undefined,
+  nationalShift: undefined,
+};
 
 /**
  * TP-UDL and TP-UD of one segment.
  * @throws Unencodable when the alphabet lacks a character, or at a lone surrogate.
  * @throws RangeError when it does not fit into 140 octets, or `concatenation` is out of range.
  */
-export function encodeUserData(alphabet: Alphabet, text: string, concatenation?: Concatenation): Uint8Array {
-  const header = concatenation === undefined ? new Uint8Array() : encodeConcatenation(concatenation);
+export function encodeUserData(
+  alphabet: Alphabet,
+  text: string,
+  concatenation?: Concatenation,
+): Uint8Array {
+  const header =
+    concatenation === undefined ? new Uint8Array() : encodeConcatenation(concatenation);
   const { headerSeptets, fillBits } = septetBoundary(header.length);
   let body: Uint8Array;
   let length: number;
@@ -69,7 +85,9 @@ export function encodeUserData(alphabet: Alphabet, text: string, concatenation?:
     length = header.length + body.length;
   }
   if (header.length + body.length > maxUserDataOctets) {
-    throw new RangeError(`a segment of ${header.length + body.length} octets; ${maxUserDataOctets} fit`);
+    throw new RangeError(
+      `a segment of ${header.length + body.length} octets; ${maxUserDataOctets} fit`,
+    );
   }
   return Uint8Array.of(length, ...header, ...body);
 }
@@ -79,12 +97,17 @@ export function encodeUserData(alphabet: Alphabet, text: string, concatenation?:
  * @param headerIndicated - TP-UDHI.
  * @throws TpduError when the data is cut, longer than 140 octets, or shorter than its header.
  */
-export function decodeUserData(reader: OctetReader, coding: DataCoding, headerIndicated: boolean): UserData {
+export function decodeUserData(
+  reader: OctetReader,
+  coding: DataCoding,
+  headerIndicated: boolean,
+): UserData {
   const lengthOffset = reader.offset;
   const length = reader.octet('TP-UDL');
   const { alphabet } = coding;
   const octetCount = alphabet === 'gsm7' ? Math.ceil((length * 7) / 8) : length;
-  if (octetCount > maxUserDataOctets) throw new TpduError('TP-UDL', lengthOffset, 'longer than 140 octets');
+  if (octetCount > maxUserDataOctets)
+    throw new TpduError('TP-UDL', lengthOffset, 'longer than 140 octets');
   const start = reader.offset;
   const octets = reader.take(octetCount, 'TP-UD');
   const headerOctets = headerIndicated ? 1 + (octets[0] ?? 0) : 0;
@@ -100,7 +123,8 @@ export function decodeUserData(reader: OctetReader, coding: DataCoding, headerIn
       return { ...header, alphabet, text: decodeSeptets(septets) };
     }
     case 'ucs2':
-      // Some gateways cut a text in the middle of a unit: the half is no character, the rest is a text.
+      // Some gateways cut a text in the middle of a unit: the half is no character, the rest is a
+      // text.
       return {
         ...header,
         nationalShift: undefined,
@@ -112,15 +136,25 @@ export function decodeUserData(reader: OctetReader, coding: DataCoding, headerIn
   }
 }
 
-/** Behind a header, septets start at the next septet boundary counted from the start of the user data (9.2.3.24). */
+/**
+ * Behind a header, septets start at the next septet boundary counted from the start of the user
+ * data (9.2.3.24).
+ */
 function septetBoundary(headerOctets: number): { headerSeptets: number; fillBits: number } {
   const headerSeptets = Math.ceil((headerOctets * 8) / 7);
   return { headerSeptets, fillBits: headerSeptets * 7 - headerOctets * 8 };
 }
 
-function encodeConcatenation({ reference, referenceBits, total, index }: Concatenation): Uint8Array {
+function encodeConcatenation({
+  reference,
+  referenceBits,
+  total,
+  index,
+}: Concatenation): Uint8Array {
   const inRange =
-    isInteger(reference, 0, 2 ** referenceBits - 1) && isInteger(total, 1, 255) && isInteger(index, 1, total);
+    isInteger(reference, 0, 2 ** referenceBits - 1) &&
+    isInteger(total, 1, 255) &&
+    isInteger(index, 1, total);
   if (!inRange) throw new RangeError('concatenation out of range');
   return referenceBits === 8
     ? Uint8Array.of(5, concatenation8Bit, 3, reference, total, index)
@@ -128,8 +162,9 @@ function encodeConcatenation({ reference, referenceBits, total, index }: Concate
 }
 
 /**
- * Walks the information elements, in whatever order they come. 9.2.3.24: when their lengths do not add up to the
- * header's, the whole header is ignored; of those that may not be repeated, or exclude each other, the last one counts.
+ * Walks the information elements, in whatever order they come. 9.2.3.24: when their lengths do not
+ * add up to the header's, the whole header is ignored; of those that may not be repeated, or
+ * exclude each other, the last one counts.
  */
 function readHeader(octets: Uint8Array): Header {
   const header = { ...noHeader, informationElements: [] as InformationElement[] };
@@ -146,7 +181,10 @@ function readHeader(octets: Uint8Array): Header {
   return header;
 }
 
-/** 9.2.3.24.1: an element of another length, a total of 0, or an index of 0 or beyond the total is to be ignored. */
+/**
+ * 9.2.3.24.1: an element of another length, a total of 0, or an index of 0 or beyond the total is
+ * to be ignored.
+ */
 function readConcatenation({ identifier, octets }: InformationElement): Concatenation | undefined {
   const referenceOctets = identifier === concatenation8Bit ? 1 : 2;
   const isConcatenation = identifier === concatenation8Bit || identifier === concatenation16Bit;

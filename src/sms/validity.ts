@@ -18,8 +18,8 @@ export type ValidityPeriod =
   | { format: 'enhanced'; periodMs: number | undefined; singleShot: boolean };
 
 /**
- * The relative format (9.2.3.12.1), rounded up to the next step that it knows, so that a message never dies before its
- * time: 5 minutes at least, and 63 weeks at most.
+ * The relative format (9.2.3.12.1), rounded up to the next step that it knows, so that a message
+ * never dies before its time: 5 minutes at least, and 63 weeks at most.
  * @param periodMs - milliseconds, above 0.
  * @throws RangeError when it is not above 0.
  */
@@ -57,7 +57,10 @@ export function decodeValidity(reader: OctetReader, format: number): ValidityPer
   }
 }
 
-/** 9.2.3.12.3. Further functionality octets (bit 7) are reserved and unknown, so a period behind one is not read. */
+/**
+ * 9.2.3.12.3. Further functionality octets (bit 7) are reserved and unknown, so a period behind one
+ * is not read.
+ */
 function decodeEnhanced(octets: Uint8Array): ValidityPeriod {
   const indicator = octets[0]!;
   const singleShot = (indicator & 0x40) !== 0;

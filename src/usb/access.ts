@@ -24,7 +24,9 @@ export interface Access {
   isPermitted: boolean;
   /** The group may read and write, so being in it is the way out. */
   isGroupEnough: boolean;
-  /** `/etc/group` lists the user although this process is not in the group: it started before that. */
+  /**
+   * `/etc/group` lists the user although this process is not in the group: it started before that.
+   */
   isListedInGroup: boolean;
   /** The name of `identity`, or its number. */
   user: string;
@@ -42,15 +44,24 @@ export interface NodeRights {
 /** A node's rights; undefined when it is gone or may not be looked at. */
 export async function nodeRights(tty: string): Promise<NodeRights | undefined> {
   return stat(tty).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT' || error.code === 'ENXIO' || error.code === 'EACCES') return undefined;
+    if (error.code === 'ENOENT' || error.code === 'ENXIO' || error.code === 'EACCES')
+      return undefined;
     throw error;
   });
 }
 
 /** What the rights of a node mean for `identity`. */
-export async function accessFor(found: NodeRights, roots: Roots, identity: Identity): Promise<Access> {
-  const [groups, users] = await Promise.all([readNames(roots, 'group'), readNames(roots, 'passwd')]);
-  const nameOf = (lines: string[][], id: number) => lines.find((line) => line[2] === String(id))?.[0];
+export async function accessFor(
+  found: NodeRights,
+  roots: Roots,
+  identity: Identity,
+): Promise<Access> {
+  const [groups, users] = await Promise.all([
+    readNames(roots, 'group'),
+    readNames(roots, 'passwd'),
+  ]);
+  const nameOf = (lines: string[][], id: number) =>
+    lines.find((line) => line[2] === String(id))?.[0];
   const user = nameOf(users, identity.uid) ?? `uid ${identity.uid}`;
   const groupLine = groups.find((line) => line[2] === String(found.gid));
   const may = (shift: number) => ((found.mode >> shift) & readWrite) === readWrite;
@@ -76,5 +87,7 @@ async function readNames(roots: Roots, file: string): Promise<string[][]> {
 
 const modeText = (mode: number) =>
   [6, 3, 0]
-    .flatMap((shift) => ['r', 'w', 'x'].map((letter, bit) => ((mode >> shift) & (4 >> bit) ? letter : '-')))
+    .flatMap((shift) =>
+      ['r', 'w', 'x'].map((letter, bit) => ((mode >> shift) & (4 >> bit) ? letter : '-')),
+    )
     .join('');

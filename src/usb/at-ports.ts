@@ -25,7 +25,9 @@ const classVendorSpecific = 0xff;
 const subclassMbim = 0x0e;
 /** CDC subclasses that are network cards (USB CDC 1.2, table 4): Ethernet and NCM. */
 const networkSubclasses = new Set([0x06, 0x0d]);
-/** Class ff, subclass ff: the protocol under which Qualcomm basebands show their diagnostic port. */
+/**
+ * Class ff, subclass ff: the protocol under which Qualcomm basebands show their diagnostic port.
+ */
 const qualcommDiagnosticProtocol = 0x30;
 
 /** What a USB device is to us, and which of its ttys to talk to. */
@@ -34,7 +36,10 @@ export interface Judgement {
   /** Maker and model where the table knows it. */
   model?: string;
   atPorts: AtPort[];
-  /** The kernel still makes its interfaces or ttys, so a better port may come within a second or two. */
+  /**
+   * The kernel still makes its interfaces or ttys, so a better port may come within a second or
+   * two.
+   */
   isSettling: boolean;
   /** Why there is no port to talk to, and the way out. */
   problem?: string;
@@ -54,8 +59,8 @@ export interface UsbInterface {
 export const idOf = (usb: UsbIdentity) => `${usb.vendorId}:${usb.productId}`;
 
 /**
- * Judges a USB device by its ids, its interfaces and the ttys among them. `complete` is false while the kernel still sets
- * it up; then nothing is guessed.
+ * Judges a USB device by its ids, its interfaces and the ttys among them. `complete` is false while
+ * the kernel still sets it up; then nothing is guessed.
  */
 export function judge(
   usb: UsbIdentity,
@@ -92,9 +97,14 @@ export function judge(
   return judgement;
 }
 
-/** The interface that will be its best AT port once it has a tty; undefined when the tables do not know. */
+/**
+ * The interface that will be its best AT port once it has a tty; undefined when the tables do not
+ * know.
+ */
 function bestInterface(usb: UsbIdentity, interfaces: readonly UsbInterface[]): number | undefined {
-  const coded = interfaces.filter((one) => usb.vendorId === huaweiVendorId && roleOf(one) === 'control');
+  const coded = interfaces.filter(
+    (one) => usb.vendorId === huaweiVendorId && roleOf(one) === 'control',
+  );
   if (coded[0] !== undefined) return coded[0].interfaceNumber;
   const known = layouts.get(idOf(usb));
   return known?.at.find((number) => interfaces.some((one) => one.interfaceNumber === number));
@@ -132,7 +142,8 @@ function withoutTty(usb: UsbIdentity, where: string, interfaces: readonly UsbInt
   if (isDisk)
     return `${where} still shows its driver disk: install the package usb-modeswitch and plug the stick in again`;
   const hasNoSerial = interfaces.every((one) => one.interfaceClass !== classVendorSpecific);
-  const isNetworkCard = interfaces.some(isNetwork) && (hasNoSerial || (isHuawei && !layouts.has(idOf(usb))));
+  const isNetworkCard =
+    interfaces.some(isNetwork) && (hasNoSerial || (isHuawei && !layouts.has(idOf(usb))));
   const protocol = controlProtocol(interfaces);
   // An interface of the vendor's own that no driver has taken may be the AT port.
   const isUnserved = interfaces.some(
@@ -180,7 +191,10 @@ const isNetwork = (one: UsbInterface) =>
   one.interfaceClass === classWireless ||
   (one.interfaceClass === classCommunications && networkSubclasses.has(one.interfaceSubclass));
 
-/** The ttys to talk to, best first: by Huawei's protocol codes, else by the table, else by their number. */
+/**
+ * The ttys to talk to, best first: by Huawei's protocol codes, else by the table, else by their
+ * number.
+ */
 function orderedPorts(
   usb: UsbIdentity,
   interfaces: readonly UsbInterface[],
@@ -190,12 +204,18 @@ function orderedPorts(
   if (coded !== undefined) return coded;
   const known = layouts.get(idOf(usb));
   const listed = known === undefined ? [] : byLayout(usb, known, ports, false);
-  // The AT interface is there but has no tty yet: that is worth a wait, another port is not worth a guess.
-  if (listed.length > 0 || known?.at.some((n) => interfaces.some((one) => one.interfaceNumber === n)))
+  // The AT interface is there but has no tty yet: that is worth a wait, another port is not worth a
+  // guess.
+  if (
+    listed.length > 0 ||
+    known?.at.some((n) => interfaces.some((one) => one.interfaceNumber === n))
+  )
     return listed;
   const likely = known ?? vendorLayouts.get(usb.vendorId);
   const first = likely === undefined ? [] : byLayout(usb, likely, ports, true);
-  const rest = guessed(usb, ports, likely).filter(({ tty }) => !first.some((port) => port.tty === tty));
+  const rest = guessed(usb, ports, likely).filter(
+    ({ tty }) => !first.some((port) => port.tty === tty),
+  );
   return [...first, ...rest];
 }
 
@@ -217,7 +237,8 @@ function roleOf(port: Partial<UsbInterface>): InterfaceRule['role'] | undefined 
   if (port.interfaceClass !== classVendorSpecific) return undefined;
   return huaweiRules.find(
     (rule) =>
-      rule.protocol === port.interfaceProtocol && rule.subclasses.includes(port.interfaceSubclass ?? -1),
+      rule.protocol === port.interfaceProtocol &&
+      rule.subclasses.includes(port.interfaceSubclass ?? -1),
   )?.role;
 }
 
@@ -240,8 +261,15 @@ function byLayout(
   });
 }
 
-/** A modem nobody listed: CDC ACM first (that class is for modems), then by interface number, but for known wrong ones. */
-function guessed(usb: UsbIdentity, ports: readonly StickPort[], known: PortLayout | undefined): AtPort[] {
+/**
+ * A modem nobody listed: CDC ACM first (that class is for modems), then by interface number, but
+ * for known wrong ones.
+ */
+function guessed(
+  usb: UsbIdentity,
+  ports: readonly StickPort[],
+  known: PortLayout | undefined,
+): AtPort[] {
   const isWrong = (port: StickPort) => {
     const role = usb.vendorId === huaweiVendorId ? roleOf(port) : undefined;
     return (
@@ -263,7 +291,10 @@ function guessed(usb: UsbIdentity, ports: readonly StickPort[], known: PortLayou
     }));
 }
 
-/** What the table says of a port that is not one of the stick's AT ports; undefined when it says nothing. */
+/**
+ * What the table says of a port that is not one of the stick's AT ports; undefined when it says
+ * nothing.
+ */
 export function wrongRole(usb: UsbIdentity, port: StickPort): string | undefined {
   const byNumber = layouts.get(idOf(usb))?.notAt?.[port.interfaceNumber ?? -1];
   const byCode = usb.vendorId === huaweiVendorId ? roleOf(port) : undefined;

@@ -19,7 +19,10 @@ export interface Holder {
 /** Who has a tty open, as far as this user may see. */
 export interface Holders {
   holders: Holder[];
-  /** How many processes there are whose open files this user may not see; one of them may hold the tty. */
+  /**
+   * How many processes there are whose open files this user may not see; one of them may hold the
+   * tty.
+   */
   unseen: number;
 }
 
@@ -44,21 +47,32 @@ export async function holdersOf(tty: string, roots: Roots): Promise<Holders> {
   return result;
 }
 
-/** Daemons that run and are known to take modems: they probably hold a tty that is busy for no other visible reason. */
+/**
+ * Daemons that run and are known to take modems: they probably hold a tty that is busy for no other
+ * visible reason.
+ */
 export async function modemDaemonsRunning(roots: Roots): Promise<Holder[]> {
   const running = await Promise.all(
-    (await pids(roots)).map(async (pid) => ({ pid: Number(pid), name: (await nameOf(pid, roots)) ?? '' })),
+    (await pids(roots)).map(async (pid) => ({
+      pid: Number(pid),
+      name: (await nameOf(pid, roots)) ?? '',
+    })),
   );
   return running.filter(({ name }) => modemDaemons.has(name));
 }
 
-/** Whether systemd runs ModemManager: it says so to everybody, also where other users' processes are hidden. */
+/**
+ * Whether systemd runs ModemManager: it says so to everybody, also where other users' processes are
+ * hidden.
+ */
 export async function modemManagerIsActive(roots: Roots): Promise<boolean> {
   const units = await entries(join(roots.runRoot, 'systemd/units'));
   return units.includes('invocation:ModemManager.service');
 }
 
-/** The login that waits on a tty (`agetty`, `getty`), by its command line, which everybody may read. */
+/**
+ * The login that waits on a tty (`agetty`, `getty`), by its command line, which everybody may read.
+ */
 export async function loginOn(ttyName: string, roots: Roots): Promise<Holder | undefined> {
   for (const pid of await pids(roots)) {
     const name = await nameOf(pid, roots);
@@ -70,15 +84,21 @@ export async function loginOn(ttyName: string, roots: Roots): Promise<Holder | u
   return undefined;
 }
 
-const pids = async (roots: Roots) => (await entries(roots.procRoot)).filter((name) => /^\d+$/.test(name));
+const pids = async (roots: Roots) =>
+  (await entries(roots.procRoot)).filter((name) => /^\d+$/.test(name));
 
-const nameOf = async (pid: string, roots: Roots) => shown(await attribute(join(roots.procRoot, pid), 'comm'));
+const nameOf = async (pid: string, roots: Roots) =>
+  shown(await attribute(join(roots.procRoot, pid), 'comm'));
 
-/** A deleted node (`/dev/ttyUSB0 (deleted)`) is another, earlier tty: only the exact path counts. */
+/**
+ * A deleted node (`/dev/ttyUSB0 (deleted)`) is another, earlier tty: only the exact path counts.
+ */
 async function usesTty(tty: string, fdDirectory: string): Promise<'yes' | 'no' | 'unseen'> {
   const fds = await entriesOrDenied(fdDirectory);
   if (fds === denied) return 'unseen';
-  const targets = await Promise.all((fds ?? []).map((fd) => linkTargetOrDenied(join(fdDirectory, fd))));
+  const targets = await Promise.all(
+    (fds ?? []).map((fd) => linkTargetOrDenied(join(fdDirectory, fd))),
+  );
   if (targets.includes(tty)) return 'yes';
   return targets.includes(denied) ? 'unseen' : 'no';
 }

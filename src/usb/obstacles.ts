@@ -1,6 +1,19 @@
-import { type Access, accessFor, type Identity, type NodeRights, nodeRights, ownIdentity } from './access.js';
+import {
+  type Access,
+  accessFor,
+  type Identity,
+  type NodeRights,
+  nodeRights,
+  ownIdentity,
+} from './access.js';
 import { consoleTtys } from './console.js';
-import { type Holder, holdersOf, loginOn, modemDaemonsRunning, modemManagerIsActive } from './holders.js';
+import {
+  type Holder,
+  holdersOf,
+  loginOn,
+  modemDaemonsRunning,
+  modemManagerIsActive,
+} from './holders.js';
 import { linkTarget, type Roots, resolved } from './sysfs.js';
 
 /** What keeps us from a tty. */
@@ -14,7 +27,10 @@ export interface Obstacle {
 
 type Cause = 'busy' | 'denied' | 'missing' | 'vanishing' | 'not_a_tty' | 'unknown';
 
-/** Open errors by the texts of serialport's binding, which has no codes (they are strerror(3)'s), and by errno name. */
+/**
+ * Open errors by the texts of serialport's binding, which has no codes (they are strerror(3)'s),
+ * and by errno name.
+ */
 const causes: readonly (readonly [RegExp, Cause])[] = [
   [/Cannot lock port|temporarily unavailable|resource busy|EBUSY|EAGAIN/i, 'busy'],
   [/Permission denied|Operation not permitted|EACCES|EPERM/i, 'denied'],
@@ -24,8 +40,8 @@ const causes: readonly (readonly [RegExp, Cause])[] = [
 ];
 
 /**
- * Says who or what kept `tty` from being opened with `error` (its `cause` chain counts too), and what to do about it. `tty`
- * may be a symbolic link. Never rejects for what it may not see.
+ * Says who or what kept `tty` from being opened with `error` (its `cause` chain counts too), and
+ * what to do about it. `tty` may be a symbolic link. Never rejects for what it may not see.
  */
 export async function explainObstacle(
   tty: string,
@@ -84,12 +100,16 @@ function messagesOf(error: unknown): string[] {
 
 const nameOf = (node: string) => node.slice(node.lastIndexOf('/') + 1);
 
-/** A serial console or a login on the tty; undefined when there is none. For `doctor` also when the tty opens well. */
+/**
+ * A serial console or a login on the tty; undefined when there is none. For `doctor` also when the
+ * tty opens well.
+ */
 export async function consoleObstacle(node: string, roots: Roots): Promise<Obstacle | undefined> {
   const name = nameOf(node);
   const [consoles, login] = await Promise.all([consoleTtys(roots), loginOn(name, roots)]);
   if (!consoles.has(name) && login === undefined) return undefined;
-  const what = login === undefined ? 'the serial console' : `a login (${login.name}, pid ${login.pid})`;
+  const what =
+    login === undefined ? 'the serial console' : `a login (${login.name}, pid ${login.pid})`;
   return {
     kind: 'console',
     isPassing: false,
@@ -121,7 +141,9 @@ async function busy(node: string, roots: Roots): Promise<Obstacle> {
   const daemons = await modemDaemonsRunning(roots);
   if (daemons.length > 0) {
     const names = daemons.map(({ name, pid }) => `${name} runs (pid ${pid})`).join(', ');
-    const remedy = daemons.some(({ name }) => name === 'ModemManager') ? modemManagerRemedy : 'Stop it';
+    const remedy = daemons.some(({ name }) => name === 'ModemManager')
+      ? modemManagerRemedy
+      : 'Stop it';
     return { ...base, sentence: `${node} is busy: ${names} and probably holds it. ${remedy}` };
   }
   if (await modemManagerIsActive(roots)) {

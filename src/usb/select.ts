@@ -1,3 +1,9 @@
+/**
+ * Which tty is it: by path, USB ids, IMEI, or by trying.
+ * Knows nothing of: AT, but for the question who answers, which it is handed.
+ * Way: what is configured → the tree in sysfs → candidates in the order of trying.
+ */
+
 import { stat } from 'node:fs/promises';
 import type { Selector } from '../config/selector.js';
 import { idOf, wrongRole } from './at-ports.js';
@@ -15,22 +21,32 @@ export interface Candidate {
   why: string;
   /** Absent for a tty that sysfs does not know, as a PTY. */
   stick?: Stick;
-  /** Found by `auto` where there need not be a modem: only an answer that none but a modem gives makes it one. */
+  /**
+   * Found by `auto` where there need not be a modem: only an answer that none but a modem gives
+   * makes it one.
+   */
   needsProof?: boolean;
 }
 
-/** What a selector comes down to now. `reason` says why there is no candidate, or what else is there that cannot be one: a sentence for people. */
+/**
+ * What a selector comes down to now. `reason` says why there is no candidate, or what else is there
+ * that cannot be one: a sentence for people.
+ */
 export interface Selection {
   candidates: Candidate[];
-  /** A stick that fits is still being set up: a better candidate may come within a second or two (`Stick.isSettling`). */
+  /**
+   * A stick that fits is still being set up: a better candidate may come within a second or two
+   * (`Stick.isSettling`).
+   */
   isSettling: boolean;
   reason?: string;
 }
 
 /**
- * The ttys a selector names, best first, among the sticks of one `listSticks`. They are only likely: probing must show that
- * one answers AT (and, for `imei`, that it is the one; see `isSameImei`). `others` are the selectors of those other entries
- * that have no stick at the moment: what a more exact one of them names is left to it.
+ * The ttys a selector names, best first, among the sticks of one `listSticks`. They are only
+ * likely: probing must show that one answers AT (and, for `imei`, that it is the one; see
+ * `isSameImei`). `others` are the selectors of those other entries that have no stick at the
+ * moment: what a more exact one of them names is left to it.
  */
 export async function candidatesFor(
   selector: Selector,
@@ -56,7 +72,9 @@ export async function candidatesFor(
   );
   const isSettling = free.some((stick) => stick.isSettling);
   // A modem that cannot be used may well be the one that is meant, whatever else is there.
-  const unusable = free.flatMap(({ atPorts, problem }) => (atPorts.length === 0 ? (problem ?? []) : []));
+  const unusable = free.flatMap(({ atPorts, problem }) =>
+    atPorts.length === 0 ? (problem ?? []) : [],
+  );
   if (candidates.length > 0)
     return { candidates, isSettling, ...(unusable.length > 0 && { reason: unusable.join('; ') }) };
   return { candidates, isSettling, reason: whyNone(selector, sticks, named, free) };
@@ -67,7 +85,10 @@ const isConsole = (stick: Stick, consoles: ReadonlySet<string>) =>
 
 const nameOf = (tty: string) => tty.slice(tty.lastIndexOf('/') + 1);
 
-/** `auto` and `imei` take anything; what is surely no modem has no AT port, and its problem stays a reason. */
+/**
+ * `auto` and `imei` take anything; what is surely no modem has no AT port, and its problem stays a
+ * reason.
+ */
 function isNamed(selector: Exclude<Selector, { kind: 'path' }>, stick: Stick): boolean {
   if (selector.kind !== 'usb') return stick.kind !== 'no_modem';
   const { usb } = stick;
@@ -92,7 +113,10 @@ function exactness(selector: Selector): number {
   }
 }
 
-/** What is left to more exact entries: a path's stick, and for each `usb` entry the first stick that fits it. */
+/**
+ * What is left to more exact entries: a path's stick, and for each `usb` entry the first stick that
+ * fits it.
+ */
 async function reservedKeys(
   selector: Selector,
   sticks: readonly Stick[],
@@ -117,11 +141,13 @@ async function reservedKeys(
 /** A path is taken at its word: whatever it is called and whatever it is, it is tried. */
 async function byPath(path: string, sticks: readonly Stick[]): Promise<Selection> {
   const node = await resolved(path);
-  if (node === undefined) return { candidates: [], isSettling: false, reason: await whyNoPath(path) };
+  if (node === undefined)
+    return { candidates: [], isSettling: false, reason: await whyNoPath(path) };
   const deviceNumber = await deviceNumberOf(node);
   for (const stick of sticks) {
     const port = stick.ports.find(
-      (one) => one.tty === node || (deviceNumber !== undefined && one.deviceNumber === deviceNumber),
+      (one) =>
+        one.tty === node || (deviceNumber !== undefined && one.deviceNumber === deviceNumber),
     );
     if (port !== undefined)
       return found({ tty: node, stickKey: stick.key, why: whyPath(path, stick, port), stick });
@@ -131,14 +157,19 @@ async function byPath(path: string, sticks: readonly Stick[]): Promise<Selection
 
 const found = (candidate: Candidate): Selection => ({ candidates: [candidate], isSettling: false });
 
-/** `major:minor` of a character device: a node made by hand or by a container names the same tty under another name. */
+/**
+ * `major:minor` of a character device: a node made by hand or by a container names the same tty
+ * under another name.
+ */
 async function deviceNumberOf(node: string): Promise<string | undefined> {
   const status = await stat(node, { bigint: true }).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT' || error.code === 'ENXIO') return undefined; // unplugged since it was resolved
+    // Unplugged since it was resolved.
+    if (error.code === 'ENOENT' || error.code === 'ENXIO') return undefined;
     throw error;
   });
   if (status === undefined || !status.isCharacterDevice()) return undefined;
-  // makedev(3) of Linux: the major number is in bits 8 to 19 and 44 to 63, the minor one in 0 to 7 and 20 to 43.
+  // makedev(3) of Linux: the major number is in bits 8 to 19 and 44 to 63, the minor one in 0 to 7
+  // and 20 to 43.
   const { rdev } = status;
   const major = ((rdev >> 8n) & 0xfffn) | ((rdev >> 32n) & ~0xfffn);
   const minor = (rdev & 0xffn) | ((rdev >> 12n) & 0xff_ff_ff_00n);
@@ -178,6 +209,8 @@ function whyNone(
   const sameId = sticks.filter(({ usb }) => usb !== undefined && idOf(usb) === id);
   if (sameId.length > 0)
     return `${id} is plugged in, but with ${sameId.map(({ usb }) => (usb?.serial === undefined ? 'no serial number' : `serial ${usb.serial}`)).join(' and ')}, not ${selector.serial}`;
-  const ids = sticks.flatMap(({ usb }) => (usb === undefined ? [] : `${idOf(usb)} at ${usb.busPath}`));
+  const ids = sticks.flatMap(({ usb }) =>
+    usb === undefined ? [] : `${idOf(usb)} at ${usb.busPath}`,
+  );
   return `no ${id} is plugged in; ${ids.length > 0 ? `there is ${ids.join(', ')}` : 'there is no other modem either'}`;
 }

@@ -1,7 +1,7 @@
 /**
- * Which modem entry uses which stick, within this process: two sessions on one modem, even on different ttys of it, would
- * mix up their answers. Another process is kept off by the tty's own lock. Keys are those of `Stick.key` and
- * `Candidate.stickKey`.
+ * Which modem entry uses which stick, within this process: two sessions on one modem, even on
+ * different ttys of it, would mix up their answers. Another process is kept off by the tty's own
+ * lock. Keys are those of `Stick.key` and `Candidate.stickKey`.
  */
 export class StickLocks {
   readonly #owners = new Map<string, string>();
@@ -14,7 +14,10 @@ export class StickLocks {
     return true;
   }
 
-  /** Gives the stick back; throws when `owner` does not have it, for then somebody talks to a modem that is not theirs. */
+  /**
+   * Gives the stick back; throws when `owner` does not have it, for then somebody talks to a modem
+   * that is not theirs.
+   */
   release(stickKey: string, owner: string): void {
     if (this.#owners.get(stickKey) !== owner)
       throw new Error(`${owner} gives back the stick ${stickKey} without having it`);

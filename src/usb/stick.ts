@@ -12,7 +12,10 @@ export interface StickPort {
   interfaceProtocol?: number;
   /** The kernel driver of the interface, as `option`. */
   driver?: string;
-  /** Its stable name in `/dev/serial/by-id`. Two sticks without serial number have the same: the last one plugged in has it. */
+  /**
+   * Its stable name in `/dev/serial/by-id`. Two sticks without serial number have the same: the
+   * last one plugged in has it.
+   */
   byId?: string;
 }
 
@@ -24,9 +27,14 @@ export interface UsbIdentity {
   serial?: string;
   manufacturer?: string;
   product?: string;
-  /** How many USB configurations it has (`bNumConfigurations`); undefined when that cannot be read. */
+  /**
+   * How many USB configurations it has (`bNumConfigurations`); undefined when that cannot be read.
+   */
   configurations?: number;
-  /** Where it is plugged in: bus, then the port of each hub, as `1-1.2`. It tells identical sticks apart. */
+  /**
+   * Where it is plugged in: bus, then the port of each hub, as `1-1.2`. It tells identical sticks
+   * apart.
+   */
   busPath: string;
 }
 
@@ -41,8 +49,8 @@ export interface Stick {
   /** The same as long as it stays where it is plugged in; two sticks never have the same. */
   key: string;
   /**
-   * `modem`: of a vendor or product we know · `unlisted`: a USB tty we know nothing of · `cable`: one port of a serial cable ·
-   * `uart`: of the board · `no_modem`: surely not a modem.
+   * `modem`: of a vendor or product we know · `unlisted`: a USB tty we know nothing of · `cable`:
+   * one port of a serial cable · `uart`: of the board · `no_modem`: surely not a modem.
    */
   kind: 'modem' | 'unlisted' | 'cable' | 'uart' | 'no_modem';
   /** Absent for a UART. */
@@ -53,8 +61,9 @@ export interface Stick {
   /** Best first; empty when there is none, and then `problem` says why. */
   atPorts: AtPort[];
   /**
-   * The kernel still sets it up, so a better tty may come. Normal for a second or two after it was plugged in; when it stays so,
-   * another driver has taken the better port and the ones there are will do.
+   * The kernel still sets it up, so a better tty may come. Normal for a second or two after it was
+   * plugged in; when it stays so, another driver has taken the better port and the ones there are
+   * will do.
    */
   isSettling: boolean;
   /** Why no tty of it can be used, and the way out: a sentence for people. */

@@ -13,7 +13,10 @@ import {
 } from './sysfs.js';
 import { hiLinkBeforeSwitch, layouts, modemVendors, networkOnly } from './usb-ports.js';
 
-/** `PORT_UNKNOWN` of the kernel's serial core: a port that the driver reserves but the board does not have. */
+/**
+ * `PORT_UNKNOWN` of the kernel's serial core: a port that the driver reserves but the board does
+ * not have.
+ */
 const uartUnknown = '0';
 /** `bDeviceClass` of a hub (USB 2.0, 11.23.1). */
 const classHub = 0x09;
@@ -27,16 +30,19 @@ interface UsbTty {
 }
 
 /**
- * Finds what is plugged in by reading sysfs: USB devices with ttys, the board's UARTs, and modems that show no tty (each
- * with the reason). Never rejects for a device that comes or goes meanwhile: what cannot be read yet is left out or has a
- * `problem`. Modems come first, then what is unlisted, cables and UARTs; within a kind, in order of where they are plugged in.
+ * Finds what is plugged in by reading sysfs: USB devices with ttys, the board's UARTs, and modems
+ * that show no tty (each with the reason). Never rejects for a device that comes or goes meanwhile:
+ * what cannot be read yet is left out or has a `problem`. Modems come first, then what is unlisted,
+ * cables and UARTs; within a kind, in order of where they are plugged in.
  */
 export async function listSticks(roots: Roots): Promise<Stick[]> {
   const sys = (await resolved(roots.sysRoot)) ?? roots.sysRoot;
   const byIds = await byIdNames(roots);
   const names = await entries(join(sys, 'class/tty'));
   const paths = await Promise.all(names.map((name) => resolved(join(sys, 'class/tty', name))));
-  const ttys = paths.filter((path) => path !== undefined && !path.includes('/devices/virtual/')) as string[];
+  const ttys = paths.filter(
+    (path) => path !== undefined && !path.includes('/devices/virtual/'),
+  ) as string[];
   const usbTtys: UsbTty[] = [];
   const uarts: Stick[] = [];
   for (const found of await Promise.all(ttys.map((path) => readTty(sys, path, roots, byIds)))) {
@@ -44,7 +50,10 @@ export async function listSticks(roots: Roots): Promise<Stick[]> {
     if ('devicePath' in found) usbTtys.push(found);
     else uarts.push(found);
   }
-  const devicePaths = new Set([...usbTtys.map((one) => one.devicePath), ...(await modemsOnTheBus(sys))]);
+  const devicePaths = new Set([
+    ...usbTtys.map((one) => one.devicePath),
+    ...(await modemsOnTheBus(sys)),
+  ]);
   const usbSticks = await Promise.all(
     [...devicePaths].map((path) =>
       readStick(
@@ -56,7 +65,13 @@ export async function listSticks(roots: Roots): Promise<Stick[]> {
   return [...usbSticks.flat(), ...uarts].sort(byRank);
 }
 
-const rank: Record<Stick['kind'], number> = { modem: 0, unlisted: 1, cable: 2, uart: 3, no_modem: 4 };
+const rank: Record<Stick['kind'], number> = {
+  modem: 0,
+  unlisted: 1,
+  cable: 2,
+  uart: 3,
+  no_modem: 4,
+};
 
 const byRank = (a: Stick, b: Stick) => rank[a.kind] - rank[b.kind] || byCount(a.key, b.key);
 
@@ -73,7 +88,10 @@ async function byIdNames(roots: Roots): Promise<Map<string, string>> {
   );
 }
 
-/** A tty with its USB device, or a UART; undefined for anything else (PTYs, Bluetooth, reserved ports). */
+/**
+ * A tty with its USB device, or a UART; undefined for anything else (PTYs, Bluetooth, reserved
+ * ports).
+ */
 async function readTty(
   sys: string,
   path: string,
@@ -83,7 +101,10 @@ async function readTty(
   const name = path.slice(path.lastIndexOf('/') + 1);
   const node = join(roots.devRoot, name);
   const port: StickPort = { tty: node };
-  const [deviceNumber, byId] = [await attribute(path, 'dev'), byIds.get((await resolved(node)) ?? node)];
+  const [deviceNumber, byId] = [
+    await attribute(path, 'dev'),
+    byIds.get((await resolved(node)) ?? node),
+  ];
   if (deviceNumber !== undefined) port.deviceNumber = deviceNumber;
   if (byId !== undefined) port.byId = byId;
   const interfacePath = await interfaceAbove(sys, path);
@@ -91,9 +112,11 @@ async function readTty(
   const driver = await driverOf(interfacePath);
   if (driver !== undefined) port.driver = driver;
   Object.assign(port, await readInterface(interfacePath));
-  // A usb-serial tty hangs on a port of the interface and says which; an ACM one on the interface itself.
+  // A usb-serial tty hangs on a port of the interface and says which; an ACM one on the interface
+  // itself.
   const socket = (await attribute(path, 'device/port_number'))?.trim() ?? '0';
-  // An interface is a direct child of its device; a search upward could end at the hub while the device comes or goes.
+  // An interface is a direct child of its device; a search upward could end at the hub while the
+  // device comes or goes.
   return { devicePath: dirname(interfacePath), socketPath: `${interfacePath}:${socket}`, port };
 }
 
@@ -101,7 +124,13 @@ async function readUart(path: string, port: StickPort): Promise<Stick | undefine
   const type = (await attribute(path, 'type'))?.trim();
   if (type === undefined || type === uartUnknown) return undefined;
   const why = `${port.tty} is a UART of the board: a modem may hang on it`;
-  return { key: path, kind: 'uart', ports: [port], atPorts: [{ tty: port.tty, why }], isSettling: false };
+  return {
+    key: path,
+    kind: 'uart',
+    ports: [port],
+    atPorts: [{ tty: port.tty, why }],
+    isSettling: false,
+  };
 }
 
 /** The directory of the USB interface that a tty hangs on; undefined when it is none of USB's. */
@@ -119,8 +148,8 @@ async function driverOf(interfacePath: string): Promise<string | undefined> {
 
 async function readInterface(path: string): Promise<UsbInterface | undefined> {
   const [interfaceNumber, interfaceClass, interfaceSubclass, interfaceProtocol] = await Promise.all(
-    ['bInterfaceNumber', 'bInterfaceClass', 'bInterfaceSubClass', 'bInterfaceProtocol'].map((name) =>
-      hexAttribute(path, name),
+    ['bInterfaceNumber', 'bInterfaceClass', 'bInterfaceSubClass', 'bInterfaceProtocol'].map(
+      (name) => hexAttribute(path, name),
     ),
   );
   if (interfaceNumber === undefined || interfaceClass === undefined) return undefined;
@@ -167,10 +196,16 @@ async function readInterfaces(path: string, { busPath }: UsbIdentity): Promise<U
 
 async function readIdentity(path: string): Promise<UsbIdentity | undefined> {
   const [vendorId, productId, serial, manufacturer, product] = await Promise.all(
-    ['idVendor', 'idProduct', 'serial', 'manufacturer', 'product'].map((name) => attribute(path, name)),
+    ['idVendor', 'idProduct', 'serial', 'manufacturer', 'product'].map((name) =>
+      attribute(path, name),
+    ),
   );
   if (!isUsbId(vendorId) || !isUsbId(productId)) return undefined;
-  const texts = { serial: shown(serial), manufacturer: shown(manufacturer), product: shown(product) };
+  const texts = {
+    serial: shown(serial),
+    manufacturer: shown(manufacturer),
+    product: shown(product),
+  };
   const usb: UsbIdentity = {
     vendorId: vendorId.toLowerCase(),
     productId: productId.toLowerCase(),
@@ -187,7 +222,10 @@ async function readIdentity(path: string): Promise<UsbIdentity | undefined> {
 
 const isUsbId = (text: string | undefined): text is string => /^[0-9a-f]{4}$/i.test(text ?? '');
 
-/** One USB device as a stick, or, for a cable, one for each of its sockets: a modem hangs on each, not on the cable. */
+/**
+ * One USB device as a stick, or, for a cable, one for each of its sockets: a modem hangs on each,
+ * not on the cable.
+ */
 async function readStick(path: string, ttys: readonly UsbTty[]): Promise<Stick[]> {
   const usb = await readIdentity(path);
   if (usb === undefined) return [];

@@ -20,8 +20,9 @@ export const systemRoots: Roots = {
 };
 
 /**
- * What a read meets while a device is being unplugged: the entry is gone, its driver is gone, or a parent became
- * something else. None of them is an error of ours: the attribute is simply not there (any more).
+ * What a read meets while a device is being unplugged: the entry is gone, its driver is gone, or a
+ * parent became something else. None of them is an error of ours: the attribute is simply not there
+ * (any more).
  */
 const goneCodes = new Set([
   'ENOENT',
@@ -48,7 +49,10 @@ async function unlessGone<T>(reading: Promise<T>): Promise<T | undefined> {
   }
 }
 
-/** The text of a file without the newline at its end; undefined when it is not there, vanishes, or may not be read. */
+/**
+ * The text of a file without the newline at its end; undefined when it is not there, vanishes, or
+ * may not be read.
+ */
 export async function attribute(directory: string, name: string): Promise<string | undefined> {
   const text = await unlessGone(readFile(join(directory, name), 'latin1'));
   return text?.replace(/\n$/, '');
@@ -57,10 +61,15 @@ export async function attribute(directory: string, name: string): Promise<string
 /** A hexadecimal attribute as sysfs writes `bInterfaceNumber` and its kin (`02`, `ff`). */
 export async function hexAttribute(directory: string, name: string): Promise<number | undefined> {
   const text = (await attribute(directory, name))?.trim();
-  return text !== undefined && /^[0-9a-f]{1,4}$/i.test(text) ? Number.parseInt(text, 16) : undefined;
+  return text !== undefined && /^[0-9a-f]{1,4}$/i.test(text)
+    ? Number.parseInt(text, 16)
+    : undefined;
 }
 
-/** The names in a directory, sorted as people count (`ttyUSB2` before `ttyUSB10`); none when it is not there. */
+/**
+ * The names in a directory, sorted as people count (`ttyUSB2` before `ttyUSB10`); none when it is
+ * not there.
+ */
 export async function entries(directory: string): Promise<string[]> {
   return ((await unlessGone(readdir(directory))) ?? []).sort(byCount);
 }
@@ -70,7 +79,10 @@ export function resolved(path: string): Promise<string | undefined> {
   return unlessGone(realpath(path));
 }
 
-/** Where a symbolic link points, as it is written; undefined when it is not there or may not be read. */
+/**
+ * Where a symbolic link points, as it is written; undefined when it is not there or may not be
+ * read.
+ */
 export function linkTarget(path: string): Promise<string | undefined> {
   return unlessGone(readlink(path));
 }
@@ -83,7 +95,9 @@ export function linkTargetOrDenied(path: string): Promise<string | typeof denied
   return unlessDenied(readlink(path));
 }
 
-/** The names in a directory, unsorted, or that it may not be read; undefined when it is not there. */
+/**
+ * The names in a directory, unsorted, or that it may not be read; undefined when it is not there.
+ */
 export function entriesOrDenied(directory: string): Promise<string[] | typeof denied | undefined> {
   return unlessDenied(readdir(directory));
 }
@@ -109,8 +123,9 @@ export function byCount(a: string, b: string): number {
 const maxNameLength = 64;
 
 /**
- * What a device or another process says of itself, fit to be shown: without control characters (it may hold escape
- * sequences for the reader's terminal), trimmed, at most 64 characters; undefined when nothing is left.
+ * What a device or another process says of itself, fit to be shown: without control characters (it
+ * may hold escape sequences for the reader's terminal), trimmed, at most 64 characters; undefined
+ * when nothing is left.
  */
 export function shown(text: string | undefined): string | undefined {
   const clean = text?.replace(/[^\x20-\x7e]+/g, ' ').trim();

@@ -1,8 +1,8 @@
 /**
- * Which USB interface of which modem answers AT, as data. The tty's own number says nothing: it changes with each
- * re-plug. Interface numbers and roles are those that ModemManager's port type rules, ofono's udev detection and
- * asterisk-chan-dongle agree on or name alone; `AT` means an AT port in the sense of 3GPP TS 27.007.
- * A line added here is all a new modem needs.
+ * Which USB interface of which modem answers AT, as data. The tty's own number says nothing: it
+ * changes with each re-plug. Interface numbers and roles are those that ModemManager's port type
+ * rules, ofono's udev detection and asterisk-chan-dongle agree on or name alone; `AT` means an AT
+ * port in the sense of 3GPP TS 27.007. A line added here is all a new modem needs.
  */
 
 /** What is known of one product's interfaces. */
@@ -26,7 +26,11 @@ const diagnostic = 'diagnostic';
 const gps = 'GPS';
 
 /** The layout of most modems on a Qualcomm baseband: diagnostic, GPS, AT, second AT. */
-const qualcomm = (name: string): PortLayout => ({ name, at: [2, 3], notAt: { 0: diagnostic, 1: gps } });
+const qualcomm = (name: string): PortLayout => ({
+  name,
+  at: [2, 3],
+  notAt: { 0: diagnostic, 1: gps },
+});
 const sierra = (name: string): PortLayout => ({ name, at: [3], notAt: { 0: diagnostic, 2: gps } });
 const ublox = (name: string): PortLayout => ({
   name,
@@ -59,8 +63,9 @@ const zteLayouts: readonly (readonly [at: readonly number[], products: string])[
 
 /** By `vendor:product`, lower case. */
 export const layouts: ReadonlyMap<string, PortLayout> = new Map<string, PortLayout>([
-  // Huawei sticks older than the protocol codes of `huaweiRules`; where an interface has such a code, the codes win.
-  // Interface 0 is the dial port: it answers AT, but unsolicited results go to the other one.
+  // Huawei sticks older than the protocol codes of `huaweiRules`; where an interface has such a
+  // code, the codes win. Interface 0 is the dial port: it answers AT, but unsolicited results go to
+  // the other one.
   ['12d1:1001', layout('Huawei E1550, E169, E173', [2, 0], { 1: 'voice' })],
   ['12d1:140c', layout('Huawei E17xx', [3, 0], { 2: 'voice' })],
   ['12d1:1436', layout('Huawei E1750', [4, 0], { 3: 'voice' })],
@@ -71,7 +76,10 @@ export const layouts: ReadonlyMap<string, PortLayout> = new Map<string, PortLayo
   ),
   [
     '1e0e:9001',
-    { ...qualcomm('SIMCom SIM7000, SIM7100, SIM7600'), notAt: { 0: diagnostic, 1: gps, 4: 'audio' } },
+    {
+      ...qualcomm('SIMCom SIM7000, SIM7100, SIM7600'),
+      notAt: { 0: diagnostic, 1: gps, 4: 'audio' },
+    },
   ],
   ['1e0e:9205', layout('SIMCom SIM7070, SIM7080, SIM7090', [2, 3], { 0: diagnostic, 1: gps })],
   ['1e0e:9206', layout('SIMCom SIM7070, SIM7080, SIM7090', [2, 5], { 0: diagnostic, 1: gps })],
@@ -97,7 +105,10 @@ export const layouts: ReadonlyMap<string, PortLayout> = new Map<string, PortLayo
   ['1199:c001', layout('Sierra Wireless HL7812', [0, 2], { 4: gps })],
   ['1546:1010', layout('u-blox TOBY-L4', [6], { 2: 'second', 4: 'debug', 8: 'firmware' })],
   ['1546:1102', ublox('u-blox SARA-U2, LISA-U2')],
-  ['1546:1104', layout('u-blox SARA-U2, LISA-U2', [0], { 2: 'GPS tunnel', 4: 'log', 6: 'SIM access' })],
+  [
+    '1546:1104',
+    layout('u-blox SARA-U2, LISA-U2', [0], { 2: 'GPS tunnel', 4: 'log', 6: 'SIM access' }),
+  ],
   ['1546:1107', ublox('u-blox TOBY-R2')],
   ['1546:110a', ublox('u-blox LARA-R2')],
   ['05c6:908b', layout('u-blox LARA-R6', [1, 2], { 0: diagnostic, 3: gps })],
@@ -113,8 +124,14 @@ export const layouts: ReadonlyMap<string, PortLayout> = new Map<string, PortLayo
   ['1bc7:1041', layout('Telit LE922', [5, 6], { 0: diagnostic, 4: gps, 7: 'SIM access' })],
   ['1bc7:1101', layout('Telit ME910C1', [1, 2], { 0: diagnostic })],
   ['1bc7:110a', layout('Telit ME910G1', [1, 2], { 0: diagnostic })],
-  ['1bc7:1201', layout('Telit LE910C1, LE910C4', [4, 5], { 0: diagnostic, 3: gps, 6: 'SIM access' })],
-  ['1bc7:1204', layout('Telit LE910C1, LE910C4', [5, 6], { 0: diagnostic, 4: gps, 7: 'SIM access' })],
+  [
+    '1bc7:1201',
+    layout('Telit LE910C1, LE910C4', [4, 5], { 0: diagnostic, 3: gps, 6: 'SIM access' }),
+  ],
+  [
+    '1bc7:1204',
+    layout('Telit LE910C1, LE910C4', [5, 6], { 0: diagnostic, 4: gps, 7: 'SIM access' }),
+  ],
   ['1e2d:005b', layout('Cinterion PLS62', [0, 2], { 4: gps, 8: diagnostic })],
   ['1e2d:0061', layout('Cinterion PLS8', [2, 0], { 4: gps })],
   ['1e2d:0069', layout('Cinterion PLS63', [0, 2], { 4: gps, 6: diagnostic })],
@@ -126,11 +143,16 @@ export const layouts: ReadonlyMap<string, PortLayout> = new Map<string, PortLayo
 ]);
 
 /** What a product of the vendor most likely looks like when it is not in `layouts`. */
-export const vendorLayouts: ReadonlyMap<string, PortLayout> = new Map([['2c7c', qualcomm('Quectel')]]);
+export const vendorLayouts: ReadonlyMap<string, PortLayout> = new Map([
+  ['2c7c', qualcomm('Quectel')],
+]);
 
 export const huaweiVendorId = '12d1';
 
-/** Huawei says an interface's purpose by its protocol (class ff), whatever its number. First match wins. */
+/**
+ * Huawei says an interface's purpose by its protocol (class ff), whatever its number. First match
+ * wins.
+ */
 export const huaweiRules: readonly InterfaceRule[] = [
   { subclasses: [0x01, 0x02], protocol: 0x02, role: 'control' },
   { subclasses: [0x02, 0x03], protocol: 0x12, role: 'control' },
@@ -145,7 +167,9 @@ export const huaweiRules: readonly InterfaceRule[] = [
   { subclasses: [0x01, 0x02, 0x03, 0x06], protocol: 0x14, role: gps },
 ];
 
-/** Vendors that make modems and hardly anything else: theirs are listed even when they show no tty. */
+/**
+ * Vendors that make modems and hardly anything else: theirs are listed even when they show no tty.
+ */
 export const modemVendors: ReadonlyMap<string, string> = new Map([
   ['12d1', 'Huawei'],
   ['19d2', 'ZTE'],
@@ -169,7 +193,10 @@ export const networkOnly: ReadonlyMap<string, string> = new Map([
   ['19d2:1405', 'ZTE with a web page (MF823, MF70)'],
 ]);
 
-/** What a device shows that speaks MBIM (USB CDC MBIM 1.0, 2.3) or QMI instead of AT: kernel drivers of its interfaces. */
+/**
+ * What a device shows that speaks MBIM (USB CDC MBIM 1.0, 2.3) or QMI instead of AT: kernel drivers
+ * of its interfaces.
+ */
 export const controlDrivers: ReadonlyMap<string, 'MBIM' | 'QMI'> = new Map([
   ['cdc_mbim', 'MBIM'],
   ['qmi_wwan', 'QMI'],
@@ -178,8 +205,9 @@ export const controlDrivers: ReadonlyMap<string, 'MBIM' | 'QMI'> = new Map([
 ]);
 
 /**
- * How serial ports come back where there is nothing to write an AT command to, by USB vendor: through the control channel (`/dev/cdc-wdm*`), with the tools
- * of libqmi and libmbim. Vendors of notebooks sell modems of these makers under their own ids.
+ * How serial ports come back where there is nothing to write an AT command to, by USB vendor:
+ * through the control channel (`/dev/cdc-wdm*`), with the tools of libqmi and libmbim. Vendors of
+ * notebooks sell modems of these makers under their own ids.
  */
 const sierraComposition =
   'sudo qmicli -p -d /dev/cdc-wdm0 --device-open-mbim --dms-swi-set-usb-composition=8 (package libqmi-utils; 8 is AT and MBIM, 6 is AT and QMI), ' +
@@ -205,7 +233,8 @@ const compositionCommands: ReadonlyMap<string, string> = new Map([
 
 /** How to get AT ports out of a modem that shows none: a phrase. */
 export const compositionRemedy = (vendorId: string): string =>
-  compositionCommands.get(vendorId) ?? 'its AT manual names the command that switches the USB composition';
+  compositionCommands.get(vendorId) ??
+  'its AT manual names the command that switches the USB composition';
 
 /** Products that become a HiLink network card when switched, while they still show a disk. */
 export const hiLinkBeforeSwitch: ReadonlySet<string> = new Set(['12d1:1f01', '12d1:157d']);

@@ -1,8 +1,8 @@
 import { escapeControls, withoutNumbers } from './foreign.js';
 
 /**
- * What may be told of an error: its name, message, stack and codes, and nothing else of it, for it may carry the text, PDU or token that it is about
- * as a property.
+ * What may be told of an error: its name, message, stack and codes, and nothing else of it, for it
+ * may carry the text, PDU or token that it is about as a property.
  */
 export function errorFields(error: Error) {
   const code = 'code' in error ? error.code : undefined;
@@ -10,7 +10,9 @@ export function errorFields(error: Error) {
   return { name: error.name, message: error.message, code, submitted, stack: stackOf(error) };
 }
 
-/** The errors that led to this one, nearest first; bounded, since a chain may lead back to itself. */
+/**
+ * The errors that led to this one, nearest first; bounded, since a chain may lead back to itself.
+ */
 export function causesOf(error: Error): Error[] {
   const causes: Error[] = [];
   let { cause } = error;
@@ -26,12 +28,15 @@ export function stackOf(error: Error): string {
 }
 
 /**
- * The stacks of a thrown thing and its causes, for the standard error of a process that ends by it. Node's own way prints every property. What is no
- * error is not told at all.
+ * The stacks of a thrown thing and its causes, for the standard error of a process that ends by it.
+ * Node's own way prints every property. What is no error is not told at all.
  */
 export function fatalText(thrown: unknown): string {
   if (!(thrown instanceof Error)) return `something was thrown that is no error (${typeof thrown})`;
-  const stacks = [stackOf(thrown), ...causesOf(thrown).map((cause) => `caused by ${stackOf(cause)}`)];
+  const stacks = [
+    stackOf(thrown),
+    ...causesOf(thrown).map((cause) => `caused by ${stackOf(cause)}`),
+  ];
   return stacks
     .join('\n')
     .split('\n')

@@ -29,7 +29,10 @@ const read: AtCommand = { text: 'AT+CMGR=4', response: /^\+CMGR:/, timeoutMs: 5 
 const bare: AtCommand = { text: 'ATQ0V1E0', timeoutMs: 1, numeric: true };
 
 /** Feeds events and gives back every effect. */
-function play(events: AtEvent[], from: AtState = initialAtState): { state: AtState; effects: AtEffect[] } {
+function play(
+  events: AtEvent[],
+  from: AtState = initialAtState,
+): { state: AtState; effects: AtEffect[] } {
   let state = from;
   const effects: AtEffect[] = [];
   for (const event of events) {
@@ -107,7 +110,8 @@ describe('a command', () => {
     ]);
   });
 
-  // A missed call, or somebody on the port's other end: whatever stage our own command is in, that is not its result.
+  // A missed call, or somebody on the port's other end: whatever stage our own command is in, that
+  // is not its result.
   test.each([
     'NO CARRIER',
     'BUSY',
@@ -127,7 +131,9 @@ describe('a command', () => {
 
   test('is not answered by numbers, unless nothing is known of the modem yet', () => {
     expect(outcomes(play([start(query), line('0'), line('4')]).effects)).toEqual([]);
-    expect(outcomes(play([start(bare), line('2'), line('0')]).effects)).toEqual([{ kind: 'ok', lines: [] }]);
+    expect(outcomes(play([start(bare), line('2'), line('0')]).effects)).toEqual([
+      { kind: 'ok', lines: [] },
+    ]);
     expect(outcomes(play([start(bare), line('4')]).effects)).toMatchObject([{ kind: 'error' }]);
   });
 
@@ -253,17 +259,22 @@ describe('a payload', () => {
     ['+CME ERROR: 515', true],
     ['ERROR', true],
     ['+CMS ERROR: 38', false],
-  ])('that was asked for is ended by %s, which may answer the question: %s', (text, mayAnswerProbe) => {
-    const { effects } = play([start(submit), prompt, timeout, line(text)]);
-    expect(outcomes(effects)).toEqual([
-      expect.objectContaining({ kind: 'error', stage: 'result', mayAnswerProbe }),
-    ]);
-  });
+  ])(
+    'that was asked for is ended by %s, which may answer the question: %s',
+    (text, mayAnswerProbe) => {
+      const { effects } = play([start(submit), prompt, timeout, line(text)]);
+      expect(outcomes(effects)).toEqual([
+        expect.objectContaining({ kind: 'error', stage: 'result', mayAnswerProbe }),
+      ]);
+    },
+  );
 
   test('is not confirmed by the OK of an older one', () => {
     const older = play([start(submit), line('+CMGS: 6'), prompt, line('OK'), line('+CMGS: 7')]);
     expect(outcomes(older.effects)).toEqual([]);
-    expect(outcomes(play([line('OK')], older.state).effects)).toEqual([{ kind: 'ok', lines: ['+CMGS: 7'] }]);
+    expect(outcomes(play([line('OK')], older.state).effects)).toEqual([
+      { kind: 'ok', lines: ['+CMGS: 7'] },
+    ]);
   });
 
   test('that the caller withdrew is left with ESC at the prompt', () => {
@@ -283,7 +294,13 @@ describe('a payload', () => {
     const { effects } = play([start(submit), prompt, timeout, timeout, timeout]);
     expect(writes(effects).slice(2)).toEqual(['AT\r', 'AT\r']);
     expect(outcomes(effects)).toEqual([{ kind: 'timeout', stage: 'result', lines: [] }]);
-    expect(effects.filter((e) => e.kind === 'timer').map((e) => e.ms)).toEqual([10, 60, 60, 60, undefined]);
+    expect(effects.filter((e) => e.kind === 'timer').map((e) => e.ms)).toEqual([
+      10,
+      60,
+      60,
+      60,
+      undefined,
+    ]);
   });
 
   test('is not answered by a USSD text that holds a +CMGS and an OK, nor is its prompt found there', () => {
@@ -295,7 +312,13 @@ describe('a payload', () => {
   });
 
   test('is not answered by NO CARRIER, which ends somebody else’s call', () => {
-    const { effects } = play([start(submit), prompt, line('NO CARRIER'), line('+CMGS: 1'), line('OK')]);
+    const { effects } = play([
+      start(submit),
+      prompt,
+      line('NO CARRIER'),
+      line('+CMGS: 1'),
+      line('OK'),
+    ]);
     expect(outcomes(effects)).toEqual([{ kind: 'ok', lines: ['+CMGS: 1'] }]);
   });
 
@@ -374,8 +397,9 @@ describe('a text', () => {
 });
 
 /**
- * Every order of events, to a depth of 12, by breadth-first search over the product of the machine's state and a monitor that
- * remembers what was promised. Equal states are visited once, which loses no order: step() is pure.
+ * Every order of events, to a depth of 12, by breadth-first search over the product of the
+ * machine's state and a monitor that remembers what was promised. Equal states are visited once,
+ * which loses no order: step() is pure.
  */
 describe('explored exhaustively', () => {
   interface Monitor {
@@ -446,7 +470,10 @@ describe('explored exhaustively', () => {
     if (!isSo) expect.unreachable(why);
   }
 
-  /** The same future in fewer words: without the lines of a text that cannot end it, of which there may be any number. */
+  /**
+   * The same future in fewer words: without the lines of a text that cannot end it, of which there
+   * may be any number.
+   */
   function shorter(state: AtState): AtState {
     if (state.text === undefined) return state;
     const [head, ...lines] = state.text.text.split('\n');
@@ -485,7 +512,9 @@ describe('explored exhaustively', () => {
     }
     noteText(m, monitor, event);
     if (isForeign(monitor, event)) {
-      const answers = effects.some(({ kind }) => kind === 'settle' || kind === 'write' || kind === 'stray');
+      const answers = effects.some(
+        ({ kind }) => kind === 'settle' || kind === 'write' || kind === 'stray',
+      );
       must(!answers && next.owed === state.owed, 'what is foreign answers nobody and pays nothing');
     }
     for (const effect of effects) applyEffect(m, monitor, effect, event);
@@ -494,7 +523,10 @@ describe('explored exhaustively', () => {
       'a running command and an unsettled caller are the same',
     );
     must(m.lost || m.timerArmed === m.running, 'whoever waits has a timer, and nobody else');
-    must(m.textTimerArmed === (m.textOpen !== undefined), 'a text that is open has its time, and no other');
+    must(
+      m.textTimerArmed === (m.textOpen !== undefined),
+      'a text that is open has its time, and no other',
+    );
     return [shorter(next), m];
   }
 
@@ -509,7 +541,10 @@ describe('explored exhaustively', () => {
         m.payloadWrites += 1;
         must(m.payloadWrites === 1, 'a payload is written once');
       } else if (effect.bytes === 'AT\r') {
-        must(event.kind === 'timeout' && m.payloadWrites === 1, 'a probe only after a silent Ctrl-Z');
+        must(
+          event.kind === 'timeout' && m.payloadWrites === 1,
+          'a probe only after a silent Ctrl-Z',
+        );
         m.wasProbed = true;
       } else if (effect.bytes !== ESC) {
         must(event.kind === 'start' && !before.running, 'a command starts outside any other');
@@ -532,42 +567,56 @@ describe('explored exhaustively', () => {
     }
   }
 
-  test.each([submit, wary])('no order of events breaks a promise: $text', { timeout: 120_000 }, (sent) => {
-    const events = eventsWith(sent);
-    const depth = sent === wary ? 9 : 12;
-    const seen = new Set<string>();
-    let frontier: [AtState, Monitor][] = [[initialAtState, idle]];
-    let transitions = 0;
-    for (let level = 0; level < depth; level += 1) {
-      const nextFrontier: [AtState, Monitor][] = [];
-      for (const [state, monitor] of frontier) {
-        for (const event of events) {
-          if (event.kind === 'start' && state.running) continue; // callers take turns: tested above
-          // Quotes within a text come in pairs: else nobody could tell its last one.
-          if (monitor.textOpen === 'quote' && event.kind === 'line' && event.text === ussdHead) continue;
-          transitions += 1;
-          const [next, after] = check(state, monitor, event);
-          const command = next.running?.command.text;
-          const running = next.running && { ...next.running, command };
-          const key = JSON.stringify([{ ...next, running }, after, next.lost !== undefined]);
-          if (seen.has(key) || next.owed > 3) continue;
-          seen.add(key);
-          nextFrontier.push([next, after]);
+  test.each([submit, wary])(
+    'no order of events breaks a promise: $text',
+    { timeout: 120_000 },
+    (sent) => {
+      const events = eventsWith(sent);
+      const depth = sent === wary ? 9 : 12;
+      const seen = new Set<string>();
+      let frontier: [AtState, Monitor][] = [[initialAtState, idle]];
+      let transitions = 0;
+      for (let level = 0; level < depth; level += 1) {
+        const nextFrontier: [AtState, Monitor][] = [];
+        for (const [state, monitor] of frontier) {
+          for (const event of events) {
+            // Callers take turns: tested above.
+            if (event.kind === 'start' && state.running) continue;
+            // Quotes within a text come in pairs: else nobody could tell its last one.
+            if (monitor.textOpen === 'quote' && event.kind === 'line' && event.text === ussdHead)
+              continue;
+            transitions += 1;
+            const [next, after] = check(state, monitor, event);
+            const command = next.running?.command.text;
+            const running = next.running && { ...next.running, command };
+            const key = JSON.stringify([{ ...next, running }, after, next.lost !== undefined]);
+            if (seen.has(key) || next.owed > 3) continue;
+            seen.add(key);
+            nextFrontier.push([next, after]);
+          }
         }
+        frontier = nextFrontier;
       }
-      frontier = nextFrontier;
-    }
-    expect(transitions).toBeGreaterThan(10_000);
-    // From wherever it got to, time alone settles everybody, and so does the loss of the link.
-    for (const key of seen) {
-      const [state] = JSON.parse(key) as [{ running?: { command: string } } & Record<string, unknown>];
-      if (!state.running) continue;
-      const { running } = state;
-      const command = [submit, wary, query, read, bare].find(({ text }) => text === running.command)!;
-      const revived = { ...state, running: { ...running, command } } as unknown as AtState;
-      const isSettled = (events: AtEvent[]) => outcomes(play(events, revived).effects).length === 1;
-      must(isSettled(Array<AtEvent>(6).fill(timeout)), 'time alone settles everybody');
-      must(isSettled([{ kind: 'lost', cause: new Error('gone') }]), 'so does the loss of the link');
-    }
-  });
+      expect(transitions).toBeGreaterThan(10_000);
+      // From wherever it got to, time alone settles everybody, and so does the loss of the link.
+      for (const key of seen) {
+        const [state] = JSON.parse(key) as [
+          { running?: { command: string } } & Record<string, unknown>,
+        ];
+        if (!state.running) continue;
+        const { running } = state;
+        const command = [submit, wary, query, read, bare].find(
+          ({ text }) => text === running.command,
+        )!;
+        const revived = { ...state, running: { ...running, command } } as unknown as AtState;
+        const isSettled = (events: AtEvent[]) =>
+          outcomes(play(events, revived).effects).length === 1;
+        must(isSettled(Array<AtEvent>(6).fill(timeout)), 'time alone settles everybody');
+        must(
+          isSettled([{ kind: 'lost', cause: new Error('gone') }]),
+          'so does the loss of the link',
+        );
+      }
+    },
+  );
 });

@@ -20,7 +20,8 @@ describe('the line reader', () => {
     ).toEqual(['OK', 'AT', '+CREG: 0,1', 'AT']);
   });
 
-  // 27.005 writes CR LF > SP; the SIM7670G `\r\n>\r\n` (gammu issue 1176); some leave the blank out; with echo on the command comes first.
+  // 27.005 writes CR LF > SP; the SIM7670G `\r\n>\r\n` (gammu issue 1176); some leave the blank
+  // out; with echo on the command comes first.
   test.each([
     '\r\n> ',
     '\r\n>',

@@ -1,6 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { AtCommand } from '../../src/at/command.js';
-import { AtCancelled, AtCommandError, AtLinkLost, AtNoResult, AtTimeout } from '../../src/at/errors.js';
+import {
+  AtCancelled,
+  AtCommandError,
+  AtLinkLost,
+  AtNoResult,
+  AtTimeout,
+} from '../../src/at/errors.js';
 import { openSession } from './support.js';
 
 const pdu = '0001000C9194710123456700F4';
@@ -107,7 +113,9 @@ describe('a session', () => {
     await session.execute({ text: 'AT+CPIN="4711"', timeoutMs: 1000 });
     const sent = session.execute(submit);
     await vi.advanceTimersByTimeAsync(1);
-    link.say('\r\n+CLIP: "+4915112345667",145\r\n+CUSD: 0,"Guthaben 7,42 EUR",15\r\n+CMGS: 3\r\n\r\nOK\r\n');
+    link.say(
+      '\r\n+CLIP: "+4915112345667",145\r\n+CUSD: 0,"Guthaben 7,42 EUR",15\r\n+CMGS: 3\r\n\r\nOK\r\n',
+    );
     await sent;
     const text = trace.join('\n');
     expect(text).not.toMatch(/4711|94710123|12345667|Guthaben/);
@@ -115,11 +123,20 @@ describe('a session', () => {
     expect(text).toContain('+49…67');
   });
 
-  test.each(['4711', '"4711"', '12345678', 'PIN="4711"', '+CPN="4711"', 'AT+CPIN="4711"', 'pin 4711'])(
+  test.each([
+    '4711',
+    '"4711"',
+    '12345678',
+    'PIN="4711"',
+    '+CPN="4711"',
+    'AT+CPIN="4711"',
+    'pin 4711',
+  ])(
     'keeps a PIN that is echoed as %s out of its trace, while it is in flight and after',
     async (echo) => {
       const { session, link, trace } = await openSession();
-      link.answer = (bytes) => (bytes.startsWith('AT+CPIN=') ? `\r\n${echo}\r\n\r\nOK\r\n` : '\r\nOK\r\n');
+      link.answer = (bytes) =>
+        bytes.startsWith('AT+CPIN=') ? `\r\n${echo}\r\n\r\nOK\r\n` : '\r\nOK\r\n';
       await session.execute({ text: 'AT+CPIN="4711"', timeoutMs: 1000 });
       if (!/^[+]/.test(echo)) link.say(`\r\n${echo}\r\n`);
       await session.execute({ text: 'AT', timeoutMs: 1000 });
@@ -146,7 +163,9 @@ describe('synchronising', () => {
 
   test('waits out the late result of a command that was given up, so that it answers nothing new', async () => {
     const { session, link, urcs } = await openSession();
-    const slow = later(session.execute({ text: 'AT+COPS?', response: /^\+COPS:/, timeoutMs: 1_000 }));
+    const slow = later(
+      session.execute({ text: 'AT+COPS?', response: /^\+COPS:/, timeoutMs: 1_000 }),
+    );
     await vi.advanceTimersByTimeAsync(1_000);
     await expect(slow).rejects.toBeInstanceOf(AtTimeout);
     const done = later(session.synchronise(3));
@@ -160,7 +179,9 @@ describe('synchronising', () => {
     expect(session.needsSynchronising).toBe(false);
     expect(urcs.map((urc) => urc.line)).toContain('+COPS: 0,0,"Carrier"');
     link.answer = () => '\r\nERROR\r\n';
-    await expect(session.execute({ text: 'AT+X', timeoutMs: 1_000 })).rejects.toBeInstanceOf(AtCommandError);
+    await expect(session.execute({ text: 'AT+X', timeoutMs: 1_000 })).rejects.toBeInstanceOf(
+      AtCommandError,
+    );
   });
 
   test('rejects a modem that stays silent, after the tries it was given', async () => {
@@ -174,7 +195,11 @@ describe('synchronising', () => {
 
 describe('a modem in which somebody left', () => {
   /** Answers as V and Q say; `end` is what stands behind a result as a number. */
-  async function modemLeftWith(settings: { v: number; q: number; e: number }, end = '\r', start = '') {
+  async function modemLeftWith(
+    settings: { v: number; q: number; e: number },
+    end = '\r',
+    start = '',
+  ) {
     const opened = await openSession();
     const { link } = opened;
     link.answer = (bytes) => {
@@ -234,9 +259,16 @@ describe('a modem in which somebody left', () => {
 });
 
 describe('a dialogue that is one answer behind', () => {
-  const registered: AtCommand = { text: 'AT+CREG?', response: /^\+CREG: *\d+ *, *\d/, timeoutMs: 5_000 };
+  const registered: AtCommand = {
+    text: 'AT+CREG?',
+    response: /^\+CREG: *\d+ *, *\d/,
+    timeoutMs: 5_000,
+  };
 
-  /** A modem in order, but for a result that it says before its answer to the command that `foreign` names. */
+  /**
+   * A modem in order, but for a result that it says before its answer to the command that `foreign`
+   * names.
+   */
   async function modemThatSays(results: string, before: string, answerMs = 50) {
     const opened = await openSession();
     let isDue = true;
@@ -312,9 +344,17 @@ describe('a text that never ends', () => {
   });
 });
 
-/** Real dialogues: what is written, and what the modem then says. Each is run in one piece, cut at every offset, and with a URC at every line boundary. */
+/**
+ * Real dialogues: what is written, and what the modem then says. Each is run in one piece, cut at
+ * every offset, and with a URC at every line boundary.
+ */
 const dialogues: { device: string; echo: string; prompt: string; result: string }[] = [
-  { device: 'generic (27.005)', echo: '', prompt: '\r\n> ', result: '\r\n+CMGS: 198\r\n\r\nOK\r\n' },
+  {
+    device: 'generic (27.005)',
+    echo: '',
+    prompt: '\r\n> ',
+    result: '\r\n+CMGS: 198\r\n\r\nOK\r\n',
+  },
   {
     device: 'echo still on',
     echo: 'AT+CMGS=12\r',
@@ -357,7 +397,9 @@ describe.each(dialogues)('the submit dialogue of $device', ({ echo, prompt, resu
 
   test('works cut at every offset', async () => {
     for (let cut = 0; cut <= said.length; cut += 1) {
-      expect((await run([said.slice(0, cut), said.slice(cut)], result.split('')))[0]).toMatch(/^\+CMGS: 198/);
+      expect((await run([said.slice(0, cut), said.slice(cut)], result.split('')))[0]).toMatch(
+        /^\+CMGS: 198/,
+      );
     }
     for (let cut = 0; cut <= result.length; cut += 1) {
       expect((await run(said.split(''), [result.slice(0, cut), result.slice(cut)]))[0]).toMatch(
@@ -381,7 +423,9 @@ describe.each(dialogues)('the submit dialogue of $device', ({ echo, prompt, resu
     }
     for (const boundary of result.matchAll(/\r\n(?=\r\n|$)/g)) {
       const at = boundary.index + 2;
-      expect((await run([said], [result.slice(0, at), urc, result.slice(at)]))[0]).toMatch(/^\+CMGS: 198/);
+      expect((await run([said], [result.slice(0, at), urc, result.slice(at)]))[0]).toMatch(
+        /^\+CMGS: 198/,
+      );
     }
     expect((await run([said], [urc, result]))[0]).toMatch(/^\+CMGS: 198/);
   });

@@ -1,7 +1,9 @@
 import { AtSession } from '../../src/at/session.js';
 import type { LinkListener, SerialLink } from '../../src/serial/link.js';
 
-/** A link whose other end is the test: it sees what is written and says what the modem would say. */
+/**
+ * A link whose other end is the test: it sees what is written and says what the modem would say.
+ */
 export class FakeLink implements SerialLink {
   readonly path = '/dev/fake';
   readonly written: string[] = [];

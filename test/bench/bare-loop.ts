@@ -1,6 +1,7 @@
 /**
- * The least the protocol allows, as a process of its own: `bare-loop.ts TTY`, which reads lines `COMMAND DATA` and sends
- * each as one AT+CMGS over a port that it holds open. No queue, no deadline, no care for what may go wrong.
+ * The least the protocol allows, as a process of its own: `bare-loop.ts TTY`, which reads lines
+ * `COMMAND DATA` and sends each as one AT+CMGS over a port that it holds open. No queue, no
+ * deadline, no care for what may go wrong.
  */
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';

@@ -30,9 +30,10 @@ total = ["10000 in 1 h", "20000 in 24 h"]
 `;
 
 /**
- * Request → Ctrl-Z with the journal and without it, with limits and without, and with a key, whose start has to be on the disk: daemons
- * that take turns message by message, so that other load meets all alike. What a key costs is held against one flush of as much by us. The one without a journal is the same program, which finds a folder where the file should be, says so,
- * and goes on.
+ * Request → Ctrl-Z with the journal and without it, with limits and without, and with a key, whose
+ * start has to be on the disk: daemons that take turns message by message, so that other load meets
+ * all alike. What a key costs is held against one flush of as much by us. The one without a journal
+ * is the same program, which finds a folder where the file should be, says so, and goes on.
  */
 export async function books(): Promise<Figure[]> {
   await using usual = await Rig.start();

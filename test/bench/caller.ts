@@ -17,7 +17,10 @@ const silentMs = 60_000;
 
 const closed = () => new Error('the daemon closed the connection before it answered');
 
-/** A kept-alive connection with one request at a time, as bare as it can be: what it costs counts as the daemon's. */
+/**
+ * A kept-alive connection with one request at a time, as bare as it can be: what it costs counts as
+ * the daemon's.
+ */
 export class Caller {
   readonly #socket: Socket;
   #received = '';
@@ -32,7 +35,10 @@ export class Caller {
     socket.on('close', () => this.#onFailed?.(closed()));
   }
 
-  /** The daemon waits 10 s for a connection's first request, so none is opened long before it is used. */
+  /**
+   * The daemon waits 10 s for a connection's first request, so none is opened long before it is
+   * used.
+   */
   static async open(port: number): Promise<Caller> {
     const socket = connect({ port, host: '127.0.0.1', noDelay: true });
     await once(socket, 'connect');
@@ -44,7 +50,8 @@ export class Caller {
     return new Promise((resolve, reject) => {
       if (this.#socket.destroyed) return reject(closed());
       this.#onFailed = reject;
-      this.#onWhole = (status, body) => resolve({ status, body, sentAtMs, answeredAtMs: monotonicMs() });
+      this.#onWhole = (status, body) =>
+        resolve({ status, body, sentAtMs, answeredAtMs: monotonicMs() });
       const sentAtMs = monotonicMs();
       this.#socket.write(request);
     });

@@ -4,7 +4,10 @@ export interface Figure {
   value: number;
   unit: string;
   target?: Target;
-  /** True: a count, or a ratio of two things measured in this run, which no slow machine excuses. False: shown only. */
+  /**
+   * True: a count, or a ratio of two things measured in this run, which no slow machine excuses.
+   * False: shown only.
+   */
   isJudged: boolean;
 }
 

@@ -11,12 +11,16 @@ const submitLatencyMs = 2_000;
 const deadlineMs = 25_000;
 /** Auth0 hangs up five seconds after that deadline; here an answer may be half a second late. */
 const lateness = 1.02;
-/** How long the first wave's refusals may take before the second wave sets out; well before the modem's second message. */
+/**
+ * How long the first wave's refusals may take before the second wave sets out; well before the
+ * modem's second message.
+ */
 const refusedWithinMs = 1_000;
 
 /**
- * Far more callers at once than the modem can serve in time: first all in one instant, when the answer to each waits for the work on
- * all; then, while the queue is full, those refused come again one by one, which shows what a refusal takes by itself.
+ * Far more callers at once than the modem can serve in time: first all in one instant, when the
+ * answer to each waits for the work on all; then, while the queue is full, those refused come again
+ * one by one, which shows what a refusal takes by itself.
  */
 export async function flood(): Promise<Figure[]> {
   await using rig = await Rig.start(['--submit-latency', `${submitLatencyMs}`]);
@@ -44,27 +48,43 @@ export async function flood(): Promise<Figure[]> {
     ...refusals('all in one instant', first),
     ...refusals('one a millisecond', second),
     // Admitted, although it was too close: the caller could have asked another gateway meanwhile.
-    shown('refused only when their turn came', [...first, ...second].filter(isLateRefusal).length, '', {
-      exactly: 0,
-    }),
+    shown(
+      'refused only when their turn came',
+      [...first, ...second].filter(isLateRefusal).length,
+      '',
+      {
+        exactly: 0,
+      },
+    ),
     shown('RSS before', idleMb, 'MB'),
     shown('RSS peak − before', peakMb - idleMb, 'MB', { atMost: 40 }),
   ];
 }
 
 function judgements(rig: Rig, sent: readonly Sent[]): Figure[] {
-  const accepted = submitsOf(rig.modem.entriesSince(sent[0]!.sentAtMs)).map(({ recipient }) => recipient);
+  const accepted = submitsOf(rig.modem.entriesSince(sent[0]!.sentAtMs)).map(
+    ({ recipient }) => recipient,
+  );
   const known = new Set(accepted);
   const succeeded = sent.filter(({ status }) => status === 200);
-  const refused = new Set(sent.filter(({ status }) => status === 503).map(({ recipient }) => recipient));
+  const refused = new Set(
+    sent.filter(({ status }) => status === 503).map(({ recipient }) => recipient),
+  );
   return [
     shown('answered 200', succeeded.length, ''),
     shown('refused with 503', refused.size, ''),
     judged('answered otherwise', sent.length - succeeded.length - refused.size, '', { exactly: 0 }),
-    judged('answered 200, not accepted', succeeded.filter((s) => !known.has(s.recipient)).length, '', {
+    judged(
+      'answered 200, not accepted',
+      succeeded.filter((s) => !known.has(s.recipient)).length,
+      '',
+      {
+        exactly: 0,
+      },
+    ),
+    judged('refused, yet accepted', accepted.filter((r) => refused.has(r)).length, '', {
       exactly: 0,
     }),
-    judged('refused, yet accepted', accepted.filter((r) => refused.has(r)).length, '', { exactly: 0 }),
     judged('slowest answer, over the deadline', Math.max(...sent.map(waitedMs)) / deadlineMs, '', {
       atMost: lateness,
     }),

@@ -6,7 +6,10 @@ import { type Submit, submitsOf } from './submits.js';
 
 const script = join(import.meta.dirname, 'bare-loop.ts');
 
-/** Sends the very octets of `submits` again by the bare loop, at a modem nobody else uses, and gives what was recorded of it. */
+/**
+ * Sends the very octets of `submits` again by the bare loop, at a modem nobody else uses, and gives
+ * what was recorded of it.
+ */
 export async function sendBare(modem: ModemProcess, submits: readonly Submit[]): Promise<Submit[]> {
   const fromMs = monotonicMs();
   const child = startNode(['--import', 'tsx', script, modem.tty], ['pipe', 'ignore']);

@@ -7,10 +7,16 @@ import { monotonicMs } from './monotonic.js';
 const rememberedMessages = 40_000;
 const checks = 2_000;
 const rounds = 9;
-/** A check looks at the newest messages only, however many are remembered; the rest is for caches that are cold. */
+/**
+ * A check looks at the newest messages only, however many are remembered; the rest is for caches
+ * that are cold.
+ */
 const mostGrowth = 3;
 
-/** One check of every limit in this very process: by a policy that remembers nothing, and by one that remembers a day of attack. */
+/**
+ * One check of every limit in this very process: by a policy that remembers nothing, and by one
+ * that remembers a day of attack.
+ */
 export function limitChecks(): Figure[] {
   const [blank, full] = [createPolicy(0), createPolicy(rememberedMessages)];
   const times: { blank: number[]; full: number[] } = { blank: [], full: [] };

@@ -6,7 +6,10 @@ const segments = 3;
 const linkSetupMs = 1_000;
 const submitLatencyMs = 200;
 
-/** A modem whose radio link is dear to set up, and which can hold it (AT+CMMS, 3GPP TS 27.005 3.5.6). */
+/**
+ * A modem whose radio link is dear to set up, and which can hold it (AT+CMMS, 3GPP TS 27.005
+ * 3.5.6).
+ */
 export async function longMessage(): Promise<Figure[]> {
   await using rig = await Rig.start([
     '--link-setup',
@@ -29,7 +32,9 @@ export async function longMessage(): Promise<Figure[]> {
     judged('set-ups paid by both', entries.filter(({ kind }) => kind === 'link_setup').length, '', {
       exactly: 1,
     }),
-    judged('AT+CMMS sent', commands.filter((line) => line.startsWith('AT+CMMS=')).length, '', { exactly: 1 }),
+    judged('AT+CMMS sent', commands.filter((line) => line.startsWith('AT+CMMS=')).length, '', {
+      exactly: 1,
+    }),
     judged('AT commands of the second', secondCommands, '', { exactly: segments }),
     judged('time of the first, over one set-up + 3·L', tookMs / onceMs, '', { atMost: 1.05 }),
     shown('first Ctrl-Z → last reply', tookMs, 'ms', { atMost: onceMs * 1.05 }),

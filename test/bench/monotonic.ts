@@ -3,7 +3,10 @@ export function monotonicMs(): number {
   return toMs(process.hrtime.bigint());
 }
 
-/** Nanoseconds to milliseconds; a double keeps a nanosecond of them apart for the first hundred days of a machine. */
+/**
+ * Nanoseconds to milliseconds; a double keeps a nanosecond of them apart for the first hundred days
+ * of a machine.
+ */
 export function toMs(ns: bigint): number {
   return Number(ns) / 1e6;
 }

@@ -1,14 +1,20 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 
-/** proc_pid_stat(5) counts in USER_HZ, which Linux shows to programs as 100 whatever the kernel's own tick is. */
+/**
+ * proc_pid_stat(5) counts in USER_HZ, which Linux shows to programs as 100 whatever the kernel's
+ * own tick is.
+ */
 const msPerTick = 10;
 
-/** CPU time of a process with all its threads, user and system, in milliseconds; grains of 10 ms. */
+/**
+ * CPU time of a process with all its threads, user and system, in milliseconds; grains of 10 ms.
+ */
 export function cpuMs(pid: number): number {
   // The command's name, in parentheses, may hold spaces; the fields behind it do not.
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? [];
   const [utime, stime] = [fields[11], fields[12]].map(Number);
-  if (utime === undefined || stime === undefined) throw new Error(`/proc/${pid}/stat has too few fields`);
+  if (utime === undefined || stime === undefined)
+    throw new Error(`/proc/${pid}/stat has too few fields`);
   return (utime + stime) * msPerTick;
 }
 

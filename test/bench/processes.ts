@@ -38,7 +38,9 @@ export function startSimgate(args: readonly string[], streams: Streams): ChildPr
   return startNode([cli, ...args], streams);
 }
 
-/** SIGTERM, and resolves when it is gone: by SIGKILL, if its own bound on stopping does not hold. */
+/**
+ * SIGTERM, and resolves when it is gone: by SIGKILL, if its own bound on stopping does not hold.
+ */
 export async function stop(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const exited = once(child, 'exit');
@@ -48,7 +50,9 @@ export async function stop(child: ChildProcess): Promise<void> {
   clearTimeout(kill);
 }
 
-/** Asks `find` until it has something; rejects when `child` ends before, or nothing comes for 20 s. */
+/**
+ * Asks `find` until it has something; rejects when `child` ends before, or nothing comes for 20 s.
+ */
 export async function waitFor<T>(
   what: string,
   child: ChildProcess,
@@ -58,7 +62,8 @@ export async function waitFor<T>(
   for (;;) {
     const found = await find();
     if (found !== undefined) return found;
-    if (child.exitCode !== null) throw new Error(`${what}: the process ended with ${child.exitCode}`);
+    if (child.exitCode !== null)
+      throw new Error(`${what}: the process ended with ${child.exitCode}`);
     if (monotonicMs() > until) throw new Error(`${what}: not within ${startWithinMs} ms`);
     await pause(lookEveryMs);
   }
@@ -96,8 +101,15 @@ export class ModemProcess {
     const folder = mkdtempSync(join(tmpdir(), 'simgate-bench-'));
     const [tty, record] = [join(folder, 'tty'), join(folder, 'record.jsonl')];
     // It lives as long as its stdin: a pipe of ours, which ends with us however we end.
-    const child = startSimgate(['simulate', '--link', tty, '--record', record, ...flags], ['pipe', 'ignore']);
-    await waitFor('the virtual modem', child, () => readIfThere(record).includes('"booted"') || undefined);
+    const child = startSimgate(
+      ['simulate', '--link', tty, '--record', record, ...flags],
+      ['pipe', 'ignore'],
+    );
+    await waitFor(
+      'the virtual modem',
+      child,
+      () => readIfThere(record).includes('"booted"') || undefined,
+    );
     return new ModemProcess(folder, tty, record, child);
   }
 

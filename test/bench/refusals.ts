@@ -5,12 +5,18 @@ import { cpuMs } from './proc.js';
 import { Rig, type RigOptions } from './rig.js';
 
 const callersAtOnce = 8;
-/** So long each kind is refused, twice; the better counts, for other load on the machine only ever slows. */
+/**
+ * So long each kind is refused, twice; the better counts, for other load on the machine only ever
+ * slows.
+ */
 const windowMs = 1_500;
 const rounds = 2;
 /** Longer than the case: nothing gets through the modem meanwhile. */
 const slow = ['--submit-latency', '12000'];
-/** A third of the least that was seen: what a refusal costs is parsing, a token, a line of the log, and little else. */
+/**
+ * A third of the least that was seen: what a refusal costs is parsing, a token, a line of the log,
+ * and little else.
+ */
 const leastShare = 0.035;
 
 interface Rate {
@@ -44,7 +50,8 @@ async function byTokenAndPolicy(options: RigOptions): Promise<Figure[]> {
 
 async function byFullQueue(options: RigOptions): Promise<Figure[]> {
   await using rig = await Rig.start(slow, options);
-  // One at the modem and one that waits. Nothing is asked of their answers, which come when the daemon stops.
+  // One at the modem and one that waits. Nothing is asked of their answers, which come when the
+  // daemon stops.
   for (const caller of await rig.connectMany(2)) void rig.send(caller);
   return await measured(rig, [['a full queue (503)', rig.request(), 503]]);
 }
@@ -65,21 +72,34 @@ async function measured(
         atLeast: leastShare,
       }),
       shown(`refused by ${what}, CPU each`, rate.cpuMsPerAnswer, 'ms'),
-      judged(`refused by ${what}, answered otherwise`, rate.others + floor.others, '', { exactly: 0 }),
+      judged(`refused by ${what}, answered otherwise`, rate.others + floor.others, '', {
+        exactly: 0,
+      }),
     );
   }
   return [shown('answers of /livez', floor.perSecond, '/s'), ...figures];
 }
 
-async function best(rig: Rig, callers: readonly Caller[], request: Buffer, status: number): Promise<Rate> {
+async function best(
+  rig: Rig,
+  callers: readonly Caller[],
+  request: Buffer,
+  status: number,
+): Promise<Rate> {
   const found: Rate[] = [];
-  for (let round = 0; round < rounds; round += 1) found.push(await rateOf(rig, callers, request, status));
+  for (let round = 0; round < rounds; round += 1)
+    found.push(await rateOf(rig, callers, request, status));
   const fastest = found.toSorted((a, b) => b.perSecond - a.perSecond)[0]!;
   return { ...fastest, others: found.reduce((sum, { others }) => sum + others, 0) };
 }
 
 /** The same request again and again from all callers at once, for a while. */
-async function rateOf(rig: Rig, callers: readonly Caller[], request: Buffer, status: number): Promise<Rate> {
+async function rateOf(
+  rig: Rig,
+  callers: readonly Caller[],
+  request: Buffer,
+  status: number,
+): Promise<Rate> {
   const fromMs = monotonicMs();
   const cpuBeforeMs = cpuMs(rig.daemonPid);
   let [answers, others] = [0, 0];

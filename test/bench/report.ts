@@ -71,7 +71,10 @@ function verdict(figure: Figure): string {
   return figure.isJudged ? 'FAILED' : 'atLeast' in figure.target ? 'under' : 'over';
 }
 
-/** Three digits behind the point for what is near one, where a ratio breaks; fewer for what is large. */
+/**
+ * Three digits behind the point for what is near one, where a ratio breaks; fewer for what is
+ * large.
+ */
 function rounded(value: number): string {
   if (Number.isInteger(value)) return String(value);
   return value.toFixed(Math.abs(value) < 10 ? 3 : Math.abs(value) < 1000 ? 1 : 0);

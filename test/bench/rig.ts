@@ -25,7 +25,10 @@ export interface RigOptions {
   maxWaiting?: number;
   /** `message.deadline_s`; default: the daemon's own. */
   deadlineS?: number;
-  /** False: where the journal's file would be there is a folder, so that the daemon goes on without one. */
+  /**
+   * False: where the journal's file would be there is a folder, so that the daemon goes on without
+   * one.
+   */
   hasJournal?: boolean;
   /** True: each message has an `Idempotency-Key` of its own. */
   isKeyed?: boolean;
@@ -69,7 +72,10 @@ export class Rig {
     return Rig.startWith([modemFlags], options);
   }
 
-  /** Resolves when the daemon has said of every modem that it is ready. `flagsOfEach` are those of `simgate simulate`, one list a modem. */
+  /**
+   * Resolves when the daemon has said of every modem that it is ready. `flagsOfEach` are those of
+   * `simgate simulate`, one list a modem.
+   */
   static async startWith(
     flagsOfEach: readonly (readonly string[])[],
     options: RigOptions = {},
@@ -86,7 +92,8 @@ export class Rig {
         options,
       ),
     );
-    if (options.hasJournal === false) mkdirSync(join(folder, 'state', 'journal.db'), { recursive: true });
+    if (options.hasJournal === false)
+      mkdirSync(join(folder, 'state', 'journal.db'), { recursive: true });
     const stdout = openSync(log, 'w');
     const daemon = startSimgate(['serve', '--config', config], ['ignore', stdout]);
     closeSync(stdout);
@@ -95,7 +102,12 @@ export class Rig {
       const name = modemName(index);
       await waitFor(name, daemon, () => isReadyIn(readIfThere(log), name) || undefined);
     }
-    const token = await mintToken({ secret: Buffer.from(secret), subject, audience, expiresInS: 3600 });
+    const token = await mintToken({
+      secret: Buffer.from(secret),
+      subject,
+      audience,
+      expiresInS: 3600,
+    });
     return new Rig(modems, daemon, port, token, options.isKeyed === true);
   }
 
@@ -115,7 +127,10 @@ export class Rig {
     return Promise.all(Array.from({ length: count }, () => this.connect()));
   }
 
-  /** Sends one message, each to a recipient of its own, so that none supersedes another and each is found in the record. */
+  /**
+   * Sends one message, each to a recipient of its own, so that none supersedes another and each is
+   * found in the record.
+   */
   async send(caller: Caller, text = shortText): Promise<Sent> {
     this.#messages += 1;
     const recipient = `+4915${String(this.#messages).padStart(9, '0')}`;
@@ -132,7 +147,8 @@ export class Rig {
   /** As {@link send}; rejects unless the answer is 200. */
   async deliver(caller: Caller, text = shortText): Promise<Sent> {
     const sent = await this.send(caller, text);
-    if (sent.status !== 200) throw new Error(`answered ${sent.status}, where 200 was sure: ${sent.body}`);
+    if (sent.status !== 200)
+      throw new Error(`answered ${sent.status}, where 200 was sure: ${sent.body}`);
     return sent;
   }
 

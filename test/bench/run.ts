@@ -1,6 +1,7 @@
 /**
- * `npm run bench [-- --json] [-- CASE …]`: the daemon as built, against the virtual modem on a real tty, judged by the virtual network's
- * record and by /proc. Exits with 1 when a count or a ratio measured within the run is not met, never for a time.
+ * `npm run bench [-- --json] [-- CASE …]`: the daemon as built, against the virtual modem on a real
+ * tty, judged by the virtual network's record and by /proc. Exits with 1 when a count or a ratio
+ * measured within the run is not met, never for a time.
  */
 import { parseArgs } from 'node:util';
 import { books } from './books.js';
@@ -33,7 +34,9 @@ const { values, positionals } = parseArgs({
 });
 const unknown = positionals.filter((name) => !(name in cases));
 if (unknown.length > 0) {
-  throw new Error(`no case is called ${unknown.join(', ')}: there are ${Object.keys(cases).join(', ')}`);
+  throw new Error(
+    `no case is called ${unknown.join(', ')}: there are ${Object.keys(cases).join(', ')}`,
+  );
 }
 
 const reports: CaseReport[] = [];
@@ -43,5 +46,7 @@ for (const [name, { heading, measure }] of Object.entries(cases)) {
   reports.push({ heading, figures: await measure() });
 }
 process.stdout.write(values.json ? json(reports) : table(reports));
-const isBroken = reports.some(({ figures }) => figures.some((figure) => figure.isJudged && !isMet(figure)));
+const isBroken = reports.some(({ figures }) =>
+  figures.some((figure) => figure.isJudged && !isMet(figure)),
+);
 if (isBroken) process.exitCode = 1;

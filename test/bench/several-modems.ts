@@ -7,7 +7,10 @@ import { type Submit, sentBetween, submitsOf } from './submits.js';
 
 const submitLatencyMs = 500;
 const slow = ['--submit-latency', `${submitLatencyMs}`];
-/** One whose message is at the modem, and two that wait: no modem is idle while an answer is on its way to its caller. */
+/**
+ * One whose message is at the modem, and two that wait: no modem is idle while an answer is on its
+ * way to its caller.
+ */
 const callersPerModem = 3;
 const modemsAtMost = 8;
 /** From the first Ctrl-Z: all modems are at work, and the daemon has learned how long they take. */
@@ -29,12 +32,17 @@ const messagesAtOnce = 96;
 const mixedSpeedsS = [1, 2, 4];
 const saturatedMs = 40_000;
 
-/** Eight modems against one, cold and warm; three of different speeds; then three of which one dies in the middle of the work. */
+/**
+ * Eight modems against one, cold and warm; three of different speeds; then three of which one dies
+ * in the middle of the work.
+ */
 export async function severalModems(): Promise<Figure[]> {
   const byOne = await sentBy(1);
   const byEight = await sentBy(modemsAtMost);
   return [
-    judged('8 modems, over 8 times one modem', byEight / (modemsAtMost * byOne), '', { atLeast: 0.97 }),
+    judged('8 modems, over 8 times one modem', byEight / (modemsAtMost * byOne), '', {
+      atLeast: 0.97,
+    }),
     shown('sent in 10 s by one modem', byOne, ''),
     shown('sent in 10 s by 8 modems', byEight, ''),
     ...(await coldFleet(byOne)),
@@ -53,7 +61,10 @@ async function sentBy(count: number): Promise<number> {
   return sentBetween(submits, fromMs, fromMs + windowMs);
 }
 
-/** 96 messages in one instant, by 8 modems that were never used, against what one sends in the window. */
+/**
+ * 96 messages in one instant, by 8 modems that were never used, against what one sends in the
+ * window.
+ */
 async function coldFleet(byOne: number): Promise<Figure[]> {
   const all = Array.from({ length: modemsAtMost }, () => slow);
   await using rig = await Rig.startWith(all, { maxWaiting: 1_000, deadlineS: 60 });
@@ -66,9 +77,14 @@ async function coldFleet(byOne: number): Promise<Figure[]> {
   const byEach = rig.modems.map((modem) => submitsOf(modem.entriesSince(0)).length);
   return [
     judged('8 cold modems, 96 at once, over 8 times one modem', ratio, '', { atLeast: 0.97 }),
-    judged('8 cold modems: not answered 200', sent.filter(({ status }) => status !== 200).length, '', {
-      exactly: 0,
-    }),
+    judged(
+      '8 cold modems: not answered 200',
+      sent.filter(({ status }) => status !== 200).length,
+      '',
+      {
+        exactly: 0,
+      },
+    ),
     shown('8 cold modems: fewest sent by one', Math.min(...byEach), ''),
     shown('8 cold modems: most sent by one', Math.max(...byEach), ''),
   ];
@@ -83,7 +99,10 @@ async function untilSent(rig: Rig, caller: Caller): Promise<Sent> {
   }
 }
 
-/** What each of three modems of different speeds sends while all have enough to do, over what each could. */
+/**
+ * What each of three modems of different speeds sends while all have enough to do, over what each
+ * could.
+ */
 async function mixedFleet(): Promise<Figure[]> {
   await using rig = await Rig.startWith(
     mixedSpeedsS.map((seconds) => ['--submit-latency', `${seconds * 1000}`]),
@@ -101,9 +120,14 @@ async function mixedFleet(): Promise<Figure[]> {
   const fromMs = Math.min(...submits.map(({ replyAtMs }) => replyAtMs));
   const sent = sentBetween(submits, fromMs, fromMs + saturatedMs);
   return [
-    judged('modems of 1, 2 and 4 s, 40 s long, over the sum of their rates', sent / (perSecond * 40), '', {
-      atLeast: 0.95,
-    }),
+    judged(
+      'modems of 1, 2 and 4 s, 40 s long, over the sum of their rates',
+      sent / (perSecond * 40),
+      '',
+      {
+        atLeast: 0.95,
+      },
+    ),
   ];
 }
 
@@ -122,7 +146,9 @@ async function oneOfThreeDies(how: string, fault: string): Promise<Figure[]> {
   const waitedMs = sent.map(({ sentAtMs, answeredAtMs }) => answeredAtMs - sentAtMs);
   const label = `one of 3 modems ${how}:`;
   return [
-    judged(`${label} it died`, dying.filter(({ kind }) => kind === 'fault').length, '', { exactly: 1 }),
+    judged(`${label} it died`, dying.filter(({ kind }) => kind === 'fault').length, '', {
+      exactly: 1,
+    }),
     judged(`${label} not answered 200`, sent.filter(({ status }) => status !== 200).length, '', {
       exactly: 0,
     }),
@@ -134,7 +160,9 @@ async function oneOfThreeDies(how: string, fault: string): Promise<Figure[]> {
 }
 
 function notOnce(sent: readonly Sent[], accepted: readonly string[]): number {
-  return sent.filter(({ recipient }) => accepted.filter((other) => other === recipient).length !== 1).length;
+  return sent.filter(
+    ({ recipient }) => accepted.filter((other) => other === recipient).length !== 1,
+  ).length;
 }
 
 /** Of all modems, each by its own record. */

@@ -25,20 +25,32 @@ export async function slowModem(): Promise<Figure[]> {
 /** The same behind a UART. */
 export async function pacedModem(): Promise<Figure[]> {
   const messages = 11;
-  await using rig = await Rig.start(['--submit-latency', `${submitLatencyMs}`, '--baud', `${baud}`]);
+  await using rig = await Rig.start([
+    '--submit-latency',
+    `${submitLatencyMs}`,
+    '--baud',
+    `${baud}`,
+  ]);
   const { submits } = await handOverAtOnce(rig, messages);
   const tookMs = submits.at(-1)!.ctrlZAtMs - submits.at(0)!.ctrlZAtMs;
   const wireMs = wireTimeMs(submits);
   const atLeastMs = wireMs + (messages - 1) * submitLatencyMs;
   return [
-    judged('10 messages at 115,200 baud, over wire time + 10·L', tookMs / atLeastMs, '', { atMost: 1.03 }),
-    shown('Ctrl-Z of the first → Ctrl-Z of the eleventh', tookMs, 'ms', { atMost: atLeastMs * 1.03 }),
+    judged('10 messages at 115,200 baud, over wire time + 10·L', tookMs / atLeastMs, '', {
+      atMost: 1.03,
+    }),
+    shown('Ctrl-Z of the first → Ctrl-Z of the eleventh', tookMs, 'ms', {
+      atMost: atLeastMs * 1.03,
+    }),
     shown('of which on the wire', wireMs, 'ms'),
   ];
 }
 
 /** All at once, after a first one from which the daemon learns how long this modem takes. */
-async function handOverAtOnce(rig: Rig, messages: number): Promise<{ submits: Submit[]; callersMs: number }> {
+async function handOverAtOnce(
+  rig: Rig,
+  messages: number,
+): Promise<{ submits: Submit[]; callersMs: number }> {
   await rig.deliver(await rig.connect());
   const callers = await rig.connectMany(messages);
   const sent = await rig.deliverMany(callers, messages);
@@ -47,7 +59,9 @@ async function handOverAtOnce(rig: Rig, messages: number): Promise<{ submits: Su
   return { submits: submitsOf(rig.modem.entriesSince(firstMs)), callersMs: lastMs - firstMs };
 }
 
-/** Between the first Ctrl-Z and the last: each reply, and the command, prompt and data behind it. */
+/**
+ * Between the first Ctrl-Z and the last: each reply, and the command, prompt and data behind it.
+ */
 function wireTimeMs(submits: readonly Submit[]): number {
   const octets = submits.slice(1).map((next, index) => {
     const reply = `\r\n+CMGS: ${submits[index]!.mr}\r\n\r\nOK\r\n`;

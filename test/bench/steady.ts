@@ -13,11 +13,17 @@ const idleMs = 5_000;
 const singleMessages = 300;
 /** Between two single messages the daemon sleeps and the modem is idle. */
 const breathMs = 10;
-/** Burst and bare loop take turns and the best of each counts: other load on the machine only ever slows. */
+/**
+ * Burst and bare loop take turns and the best of each counts: other load on the machine only ever
+ * slows.
+ */
 const rounds = 3;
 const burstMessages = 1_000;
 const callersInBurst = 8;
-/** Half of the least that was seen (0.17 to 0.5) on two busy cores; the bare loop has no caller to share them with. */
+/**
+ * Half of the least that was seen (0.17 to 0.5) on two busy cores; the bare loop has no caller to
+ * share them with.
+ */
 const leastShare = 0.085;
 
 /** A modem that answers at once: what the daemon itself costs. */
@@ -97,9 +103,14 @@ async function bursts(rig: Rig): Promise<Figure[]> {
       Math.min(...ownMs.map((ms) => quantile(ms, 0.99))),
       'ms',
     ),
-    shown('messages through the whole daemon', Math.max(...best((r) => r.messagesPerSecond)), '/s', {
-      atLeast: 300,
-    }),
+    shown(
+      'messages through the whole daemon',
+      Math.max(...best((r) => r.messagesPerSecond)),
+      '/s',
+      {
+        atLeast: 300,
+      },
+    ),
     shown('the same at the modem', ownRate, '/s'),
     shown('bare loop: port held open, one AT+CMGS each', bareRate, '/s'),
     judged('share of the bare loop', ownRate / bareRate, '', { atLeast: leastShare }),

@@ -2,7 +2,10 @@ import { readFileSync } from 'node:fs';
 import type { RecordEntry } from '../../src/simulator/record.js';
 import { toMs } from './monotonic.js';
 
-/** One `AT+CMGS` that the virtual modem answered with `+CMGS`, by the network's record. Times are `monotonicMs`. */
+/**
+ * One `AT+CMGS` that the virtual modem answered with `+CMGS`, by the network's record. Times are
+ * `monotonicMs`.
+ */
 export interface Submit {
   /** The command line without its CR. */
   command: string;
@@ -31,13 +34,17 @@ export function atMs(entry: RecordEntry): number {
   return toMs(BigInt(entry.at_ns));
 }
 
-/** Every submit in `entries` from its command to its reply, in order; one that is not whole is left out. */
+/**
+ * Every submit in `entries` from its command to its reply, in order; one that is not whole is left
+ * out.
+ */
 export function submitsOf(entries: readonly RecordEntry[]): Submit[] {
   const done: Submit[] = [];
   let current: Partial<Submit> = {};
   for (const entry of entries) {
     if (entry.kind === 'command') current = { command: entry.line, commandAtMs: atMs(entry) };
-    else if (entry.kind === 'ctrl_z') current = { ...current, data: entry.data, ctrlZAtMs: atMs(entry) };
+    else if (entry.kind === 'ctrl_z')
+      current = { ...current, data: entry.data, ctrlZAtMs: atMs(entry) };
     else if (entry.kind === 'accepted') current = { ...current, recipient: entry.recipient };
     else if (entry.kind === 'reply') {
       const submit = { ...current, replyAtMs: atMs(entry), mr: entry.mr };
@@ -48,7 +55,11 @@ export function submitsOf(entries: readonly RecordEntry[]): Submit[] {
 }
 
 function isWhole(submit: Partial<Submit>): submit is Submit {
-  return submit.commandAtMs !== undefined && submit.ctrlZAtMs !== undefined && submit.recipient !== undefined;
+  return (
+    submit.commandAtMs !== undefined &&
+    submit.ctrlZAtMs !== undefined &&
+    submit.recipient !== undefined
+  );
 }
 
 /** Milliseconds from each reply to the Ctrl-Z behind it. */
@@ -63,7 +74,10 @@ export function segmentsPerSecond(submits: readonly Submit[]): number {
   return ((submits.length - 1) * 1000) / (last.ctrlZAtMs - first.ctrlZAtMs);
 }
 
-/** Messages of one segment sent between two times; of those that were under way at either, the share of their time at the modem. */
+/**
+ * Messages of one segment sent between two times; of those that were under way at either, the share
+ * of their time at the modem.
+ */
 export function sentBetween(submits: readonly Submit[], fromMs: number, toMs: number): number {
   const shares = submits.map(({ ctrlZAtMs, replyAtMs }) => {
     const withinMs = Math.min(replyAtMs, toMs) - Math.max(ctrlZAtMs, fromMs);

@@ -47,7 +47,10 @@ async function pass(ms: number): Promise<void> {
 /** A run of the daemon, and what its system says of the clock. */
 async function run(says: () => boolean | undefined = () => undefined) {
   const logged: string[] = [];
-  const log = { info: (text: string) => logged.push(text), error: (text: string) => logged.push(text) };
+  const log = {
+    info: (text: string) => logged.push(text),
+    error: (text: string) => logged.push(text),
+  };
   let asked = 0;
   const clock = await Clock.open({
     file,
@@ -172,13 +175,16 @@ test('a system that says so later is asked again while there is a doubt', async 
   expect(clock.isSet()).toBe(true);
 });
 
-test.each([false, undefined])('a system that says %s refuses nothing by that alone', async (says) => {
-  const { clock, logged, asked } = await run(() => says);
-  await pass(dayMs);
-  expect(clock.isSet()).toBe(true);
-  expect(logged).toEqual([]);
-  expect(asked()).toBe(1);
-});
+test.each([false, undefined])(
+  'a system that says %s refuses nothing by that alone',
+  async (says) => {
+    const { clock, logged, asked } = await run(() => says);
+    await pass(dayMs);
+    expect(clock.isSet()).toBe(true);
+    expect(logged).toEqual([]);
+    expect(asked()).toBe(1);
+  },
+);
 
 test('a clock that is set at last, as by NTP after the start, is followed at once where the system vouches for it', async () => {
   let says: boolean | undefined = false;

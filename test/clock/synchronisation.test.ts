@@ -15,7 +15,9 @@ const machine =
   (outputs: Partial<Record<'timedatectl' | 'chronyc' | 'ntpq', string>>): RunTool =>
   (name) => {
     const output = outputs[name as 'ntpq'];
-    return output === undefined ? Promise.reject(new Error(`spawn ${name} ENOENT`)) : Promise.resolve(output);
+    return output === undefined
+      ? Promise.reject(new Error(`spawn ${name} ENOENT`))
+      : Promise.resolve(output);
   };
 
 test.each([

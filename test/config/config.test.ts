@@ -9,7 +9,8 @@ import { policySchema, toPolicyConfig } from '../../src/config/policy.js';
 const directory = mkdtempSync(join(tmpdir(), 'simgate-config-'));
 afterAll(() => rmSync(directory, { recursive: true }));
 
-const auth0 = 'policy.countries = ["DE"]\n[auth0]\nsubject = "urn:Auth0"\naudience = "urn:MySmsGateway"\n';
+const auth0 =
+  'policy.countries = ["DE"]\n[auth0]\nsubject = "urn:Auth0"\naudience = "urn:MySmsGateway"\n';
 const modem = '[[modem]]\nname = "main"\ndevice = "/dev/ttyUSB2"\n';
 
 function write(toml: string | Buffer): string {
@@ -113,7 +114,10 @@ describe('a configuration with what must be there', () => {
     `);
     expect(config).toMatchObject({
       stateDir: join(directory, 'state'),
-      http: { listen: { host: '::1', port: 0 }, trustedProxies: ['127.0.0.1', '10.0.0.0/8', '::1'] },
+      http: {
+        listen: { host: '::1', port: 0 },
+        trustedProxies: ['127.0.0.1', '10.0.0.0/8', '::1'],
+      },
       admin: { listen: { host: 'localhost', port: 9 } },
       control: { socket: join(directory, 'control.sock'), ussdAllow: [] },
       auth0: {
@@ -156,10 +160,13 @@ it.each([
   ['"c"', '/x:/y', 'the key before the environment', () => join(directory, 'c')],
   [undefined, '/x:/y', 'the first directory of systemd', () => '/x/control.sock'],
   [undefined, '', 'the default', () => '/run/simgate/control.sock'],
-])('finds control.socket %s with $RUNTIME_DIRECTORY %j: %s', (key, environment, _title, expected) => {
-  const toml = auth0 + modem + (key === undefined ? '' : `[control]\nsocket = ${key}\n`);
-  expect(load(toml, { RUNTIME_DIRECTORY: environment }).control.socket).toBe(expected());
-});
+])(
+  'finds control.socket %s with $RUNTIME_DIRECTORY %j: %s',
+  (key, environment, _title, expected) => {
+    const toml = auth0 + modem + (key === undefined ? '' : `[control]\nsocket = ${key}\n`);
+    expect(load(toml, { RUNTIME_DIRECTORY: environment }).control.socket).toBe(expected());
+  },
+);
 
 describe('what is wrong', () => {
   it('is told all at once, each with its path, its value and the way out', () => {
@@ -190,10 +197,26 @@ describe('what is wrong', () => {
       { path: 'auth0.clock_tolerance', message: 'unknown key: did you mean clock_tolerance_s?' },
       { path: 'auth0.subject', message: expect.stringMatching(/^must be the text/), value: '""' },
       { path: 'deadline_s', message: 'unknown key: it belongs to message' },
-      { path: 'http.listen', message: expect.stringContaining('"127.0.0.1:8080"'), value: '":8080"' },
-      { path: 'log.level', message: 'must be one of "error", "warn", "info", "debug"', value: '"loud"' },
-      { path: 'message.deadline_s', message: 'must be a whole number of seconds, 1 to 600', value: '0' },
-      { path: 'message.max_segments', message: 'must be a whole number of segments, 1 to 255', value: '2.5' },
+      {
+        path: 'http.listen',
+        message: expect.stringContaining('"127.0.0.1:8080"'),
+        value: '":8080"',
+      },
+      {
+        path: 'log.level',
+        message: 'must be one of "error", "warn", "info", "debug"',
+        value: '"loud"',
+      },
+      {
+        path: 'message.deadline_s',
+        message: 'must be a whole number of seconds, 1 to 600',
+        value: '0',
+      },
+      {
+        path: 'message.max_segments',
+        message: 'must be a whole number of segments, 1 to 255',
+        value: '2.5',
+      },
       {
         path: 'modem[0].baud',
         message: 'must be a whole number of bits per second, 300 to 4000000',
@@ -212,7 +235,9 @@ describe('what is wrong', () => {
       { path: 'modem[1].roming', message: 'unknown key: did you mean roaming?' },
       {
         path: 'nonsense',
-        message: expect.stringContaining('unknown key: known are state_dir, recovery_drop_dir, http'),
+        message: expect.stringContaining(
+          'unknown key: known are state_dir, recovery_drop_dir, http',
+        ),
       },
       { path: 'policy.countries', message: expect.stringMatching(/^is missing: the countries/) },
     ]);
@@ -287,8 +312,18 @@ describe('what is wrong', () => {
       'http.trusted_proxies[0]',
       'range',
     ],
-    ['an init that is no list', `${auth0}${modem}init = "AT+CGSMS=1"\n`, 'modem[0].init', 'must be a list'],
-    ['an SMSC in words', `${auth0}${modem}smsc = "my carrier"\n`, 'modem[0].smsc', 'the number of the SMSC'],
+    [
+      'an init that is no list',
+      `${auth0}${modem}init = "AT+CGSMS=1"\n`,
+      'modem[0].init',
+      'must be a list',
+    ],
+    [
+      'an SMSC in words',
+      `${auth0}${modem}smsc = "my carrier"\n`,
+      'modem[0].smsc',
+      'the number of the SMSC',
+    ],
     ['a policy for an empty list', auth0.replace('"DE"', '') + modem, 'policy.countries', '["*"]'],
   ])('is %s', (_title, toml, path, message) => {
     expect(problemsOf(toml)).toEqual([
@@ -298,7 +333,10 @@ describe('what is wrong', () => {
 
   it('is a file that sets nothing, as the package ships it', () => {
     expect(problemsOf('# nothing yet\n')).toEqual([
-      { path: '', message: expect.stringContaining('"sudo simgate setup" asks for what is needed') },
+      {
+        path: '',
+        message: expect.stringContaining('"sudo simgate setup" asks for what is needed'),
+      },
     ]);
   });
 
@@ -321,7 +359,11 @@ describe('what is wrong', () => {
 
   it.each([
     ['auth0.secret', `${auth0}secret = "hunter2"\n${modem}`, 'secret_file'],
-    ['auth0.previous_secret', `${auth0}previous_secret = "hunter2"\n${modem}`, 'previous_secret_file'],
+    [
+      'auth0.previous_secret',
+      `${auth0}previous_secret = "hunter2"\n${modem}`,
+      'previous_secret_file',
+    ],
     ['modem[0].pin', `${auth0}${modem}pin = "hunter2"\n`, 'pin_file'],
     ['auth0.secert', `${auth0}secert = "hunter2"\n${modem}`, 'unknown key'],
     ['auth0.secret_file', `${auth0}secret_file = ["hunter2"]\n${modem}`, 'must be a path'],

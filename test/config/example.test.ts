@@ -13,7 +13,8 @@ const everyKey = example.replace(/^#(?=[a-z])/gm, '');
 const directory = mkdtempSync(join(tmpdir(), 'simgate-example-'));
 afterAll(() => rmSync(directory, { recursive: true }));
 
-const auth0 = 'policy.countries = ["DE"]\n[auth0]\nsubject = "urn:Auth0"\naudience = "urn:MySmsGateway"\n';
+const auth0 =
+  'policy.countries = ["DE"]\n[auth0]\nsubject = "urn:Auth0"\naudience = "urn:MySmsGateway"\n';
 const modem = '[[modem]]\nname = "main"\ndevice = "/dev/ttyUSB2"\n';
 
 function load(toml: string) {
@@ -32,7 +33,10 @@ describe('the example', () => {
     const config = load(example);
     const bare = load(`${auth0}secret_file = "/etc/simgate/auth0-secret"\n${modem}`);
     const [own, other] = [config.modems[0]!, bare.modems[0]!];
-    expect({ ...config, modems: [{ ...own, device: other.device, selector: other.selector }] }).toEqual(bare);
+    expect({
+      ...config,
+      modems: [{ ...own, device: other.device, selector: other.selector }],
+    }).toEqual(bare);
   });
 
   it('is valid with every line uncommented, and shows the defaults where there are any', () => {
@@ -44,9 +48,15 @@ describe('the example', () => {
       admin: bare.admin,
       control: bare.control,
       auth0: defined(bare.auth0),
-      modems: [defined({ ...bare.modems[0], device: undefined, selector: undefined, caps: undefined })],
+      modems: [
+        defined({ ...bare.modems[0], device: undefined, selector: undefined, caps: undefined }),
+      ],
       journal: bare.journal,
-      policy: { limits: bare.policy.limits, lockOut: bare.policy.lockOut, coolDown: bare.policy.coolDown },
+      policy: {
+        limits: bare.policy.limits,
+        lockOut: bare.policy.lockOut,
+        coolDown: bare.policy.coolDown,
+      },
       message: bare.message,
       log: bare.log,
     });
@@ -58,7 +68,9 @@ describe('the example', () => {
     expect(Object.keys(shown).sort()).toEqual(Object.keys(configSchema.entries).sort());
     for (const [name, schema] of Object.entries(sections)) {
       if (!('entries' in schema)) continue;
-      expect(Object.keys(shown[name] as object).sort(), name).toEqual(Object.keys(schema.entries).sort());
+      expect(Object.keys(shown[name] as object).sort(), name).toEqual(
+        Object.keys(schema.entries).sort(),
+      );
     }
     const [shownModem] = shown.modem as object[];
     expect(Object.keys(shownModem!).sort()).toEqual(Object.keys(modem.pipe[0].item.entries).sort());

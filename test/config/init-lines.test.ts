@@ -97,7 +97,8 @@ describe('an init line that is refused', () => {
   ];
 
   test.each(named)('%s, in any spelling and place', (line) => {
-    for (const spelling of spelt(line)) expect(whyNotInitLine(spelling), spelling).toMatch(/^must not hold /);
+    for (const spelling of spelt(line))
+      expect(whyNotInitLine(spelling), spelling).toMatch(/^must not hold /);
   });
 
   test('never tells an argument: it may be a PIN or a password', () => {

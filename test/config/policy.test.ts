@@ -1,12 +1,21 @@
 import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
-import { type PolicyConfig, policySchema, policyWarnings, toPolicyConfig } from '../../src/config/policy.js';
+import {
+  type PolicyConfig,
+  policySchema,
+  policyWarnings,
+  toPolicyConfig,
+} from '../../src/config/policy.js';
 
 const read = (table: Record<string, unknown>): PolicyConfig =>
   toPolicyConfig(v.parse(policySchema, { countries: ['DE'], ...table }));
 
 function problem(table: Record<string, unknown>): { path: string | null; message: string } {
-  const parsed = v.safeParse(policySchema, { countries: ['DE'], ...table }, { abortPipeEarly: true });
+  const parsed = v.safeParse(
+    policySchema,
+    { countries: ['DE'], ...table },
+    { abortPipeEarly: true },
+  );
   const [issue] = parsed.issues ?? [];
   if (!issue) throw new Error('the table is valid');
   return { path: v.getDotPath(issue), message: issue.message };
@@ -178,8 +187,12 @@ it('what is unwise is told', () => {
   expect(policyWarnings(read({ per_recipient: '5 in 15 min' }))).toEqual([]);
   for (const name of ['per_block', 'per_client_ip']) {
     expect(policyWarnings(read({ [name]: ['200 in 10 min', '900 in 61 min'] }))).toMatchObject([
-      expect.stringContaining(`policy.${name} has a window over 1 h: whoever fills it shuts out everybody`),
+      expect.stringContaining(
+        `policy.${name} has a window over 1 h: whoever fills it shuts out everybody`,
+      ),
     ]);
   }
-  expect(policyWarnings(read({ total: 'off' }))).toMatchObject([expect.stringContaining('policy.total')]);
+  expect(policyWarnings(read({ total: 'off' }))).toMatchObject([
+    expect.stringContaining('policy.total'),
+  ]);
 });

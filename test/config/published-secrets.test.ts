@@ -8,11 +8,16 @@ const directory = mkdtempSync(join(tmpdir(), 'simgate-published-'));
 afterAll(() => rmSync(directory, { recursive: true }));
 
 /** What is wrong with this secret, wherever it stands. */
-function problemsOf(secret: string, place: 'file' | 'previous' | 'environment', isBase64 = false): string {
+function problemsOf(
+  secret: string,
+  place: 'file' | 'previous' | 'environment',
+  isBase64 = false,
+): string {
   const good = Buffer.alloc(40, 'a good one ').toString(isBase64 ? 'base64url' : 'utf8');
   writeFileSync(join(directory, 'secret'), place === 'file' ? secret : good, { mode: 0o600 });
   writeFileSync(join(directory, 'previous'), place === 'previous' ? secret : good, { mode: 0o600 });
-  const files = place === 'environment' ? '' : 'secret_file = "secret"\nprevious_secret_file = "previous"\n';
+  const files =
+    place === 'environment' ? '' : 'secret_file = "secret"\nprevious_secret_file = "previous"\n';
   const file = join(directory, 'simgate.toml');
   writeFileSync(
     file,
@@ -20,7 +25,10 @@ function problemsOf(secret: string, place: 'file' | 'previous' | 'environment', 
       '[[modem]]\nname = "main"\ndevice = "x"\n',
   );
   try {
-    loadSecrets(loadConfig(file, {}), place === 'environment' ? { SIMGATE_AUTH0_SECRET: secret } : {});
+    loadSecrets(
+      loadConfig(file, {}),
+      place === 'environment' ? { SIMGATE_AUTH0_SECRET: secret } : {},
+    );
     return '';
   } catch (error) {
     if (error instanceof ConfigError) return error.message;
@@ -47,8 +55,13 @@ describe('a secret that everyone knows', () => {
   });
 
   it('is refused in base64url, and when it is one in base64url', () => {
-    const rfc7515 = 'AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow';
-    const spellings = [Buffer.from('MySecretToSignTheToken').toString('base64'), rfc7515, `${rfc7515}==`];
+    const rfc7515 =
+      'AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow';
+    const spellings = [
+      Buffer.from('MySecretToSignTheToken').toString('base64'),
+      rfc7515,
+      `${rfc7515}==`,
+    ];
     for (const secret of spellings) {
       expect(problemsOf(secret, 'file', true)).toContain('is a sample secret that everyone knows');
     }
@@ -62,7 +75,9 @@ describe('a secret that everyone knows', () => {
 it('the example configuration and the README hold no secret that would be taken', () => {
   for (const name of ['README.md', 'config/simgate.example.toml']) {
     const text = readFileSync(join(import.meta.dirname, '../..', name), 'utf8');
-    const shown = [...text.matchAll(/"?\bsecret"?\s*[:=]\s*"([^"]+)"/g)].map(([, secret]) => secret!);
+    const shown = [...text.matchAll(/"?\bsecret"?\s*[:=]\s*"([^"]+)"/g)].map(
+      ([, secret]) => secret!,
+    );
     for (const secret of shown) expect(problemsOf(secret, 'file')).toContain('sample secret');
   }
 });

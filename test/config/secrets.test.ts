@@ -114,7 +114,9 @@ describe('a secret is refused', () => {
 
   it('when both a file and the environment give one', () => {
     const { config: loaded } = fromFile(long);
-    expect(problemsOf(() => loadSecrets(loaded, { SIMGATE_AUTH0_SECRET: long }))).toContain('remove one');
+    expect(problemsOf(() => loadSecrets(loaded, { SIMGATE_AUTH0_SECRET: long }))).toContain(
+      'remove one',
+    );
   });
 
   it('when its file cannot be read, without repeating what may be the secret itself', () => {
@@ -187,11 +189,16 @@ describe('a PIN', () => {
     expect(Object.keys(secrets)).toEqual(['current']);
   });
 
-  it.each(['123', '123456789', '12a4', ' 1234', ''])('of %j is refused, and not repeated', (content) => {
-    write('pin', content);
-    const problems = problemsOf(() =>
-      loadSecrets(config('', 'pin_file = "pin"'), { SIMGATE_AUTH0_SECRET: long }),
-    );
-    expect(problems).toMatch(/modem\[0\]\.pin_file: must hold the PIN and nothing else, 4 to 8 digits$/);
-  });
+  it.each(['123', '123456789', '12a4', ' 1234', ''])(
+    'of %j is refused, and not repeated',
+    (content) => {
+      write('pin', content);
+      const problems = problemsOf(() =>
+        loadSecrets(config('', 'pin_file = "pin"'), { SIMGATE_AUTH0_SECRET: long }),
+      );
+      expect(problems).toMatch(
+        /modem\[0\]\.pin_file: must hold the PIN and nothing else, 4 to 8 digits$/,
+      );
+    },
+  );
 });

@@ -7,7 +7,8 @@ import { checkConfig, loadConfig } from '../../src/config/config.js';
 const directory = mkdtempSync(join(tmpdir(), 'simgate-warnings-'));
 afterAll(() => rmSync(directory, { recursive: true }));
 
-const auth0 = 'policy.countries = ["DE"]\n[auth0]\nsubject = "urn:Auth0"\naudience = "urn:MySmsGateway"\n';
+const auth0 =
+  'policy.countries = ["DE"]\n[auth0]\nsubject = "urn:Auth0"\naudience = "urn:MySmsGateway"\n';
 const modem = '[[modem]]\nname = "main"\ndevice = "/dev/ttyUSB2"\n';
 
 function write(toml: string): string {
@@ -46,6 +47,9 @@ describe('checkConfig', () => {
   });
 
   it('reports a broken file', () => {
-    expect(checkConfig(write('a = '), {})).toMatchObject({ problems: [{ path: '' }], warnings: [] });
+    expect(checkConfig(write('a = '), {})).toMatchObject({
+      problems: [{ path: '' }],
+      warnings: [],
+    });
   });
 });

@@ -11,7 +11,11 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { askOnce } from '../../src/control/answer.js';
 import { askDaemon, NoDaemon } from '../../src/control/client.js';
 import { maxRequestOctets } from '../../src/control/protocol.js';
-import { type ControlCommand, type ControlServer, openControlSocket } from '../../src/control/server.js';
+import {
+  type ControlCommand,
+  type ControlServer,
+  openControlSocket,
+} from '../../src/control/server.js';
 import { OperatorError } from '../../src/errors.js';
 import { createLog } from '../../src/log.js';
 
@@ -97,7 +101,9 @@ describe('a command', () => {
 
   it('that does not exist is refused with those that do', async () => {
     await open();
-    await expect(ask('reboot')).rejects.toThrow(new OperatorError('unknown command; known are status'));
+    await expect(ask('reboot')).rejects.toThrow(
+      new OperatorError('unknown command; known are status'),
+    );
     await expect(ask('toString')).rejects.toThrow(OperatorError);
     await expect(ask('__proto__')).rejects.toThrow(OperatorError);
   });
@@ -124,7 +130,15 @@ describe('a command', () => {
     };
     await expect(asking()).rejects.toThrow('no\\u001b[2J, and\nno');
     expect(answers).toEqual([
-      { 'k\\u001bc': ['a\\u001b]0;title\\u0007\\u000d\nb', { c: '\\u009b2J\\u202e' }, 7, null, true] },
+      {
+        'k\\u001bc': [
+          'a\\u001b]0;title\\u0007\\u000d\nb',
+          { c: '\\u009b2J\\u202e' },
+          7,
+          null,
+          true,
+        ],
+      },
     ]);
   });
 
@@ -138,7 +152,9 @@ describe('a command', () => {
       }
     };
     await open({ endless });
-    expect(await askOnce(path, { command: 'endless' }, v.object({ n: v.number() }))).toEqual({ n: 1 });
+    expect(await askOnce(path, { command: 'endless' }, v.object({ n: v.number() }))).toEqual({
+      n: 1,
+    });
     await vi.waitFor(() => expect(ended).toBe(true));
   });
 

@@ -28,7 +28,9 @@ it.each(['+49 151 12345678', '+49 (0)151 12345678'])(
       {
         recipient: '+49…78',
         is_allowed: true,
-        limits: expect.arrayContaining([expect.objectContaining({ name: 'per_recipient', used: 1 })]),
+        limits: expect.arrayContaining([
+          expect.objectContaining({ name: 'per_recipient', used: 1 }),
+        ]),
       },
     ]);
   },

@@ -59,7 +59,11 @@ function setUp() {
 }
 
 /** Sends as dispatch does, to the network's liking; all that counts is told. */
-async function send(remembered: Remembered, id: string, request?: KeyedRequest): Promise<SendResult> {
+async function send(
+  remembered: Remembered,
+  id: string,
+  request?: KeyedRequest,
+): Promise<SendResult> {
   const { policy, simCaps, journal, idempotency } = remembered;
   const message = { recipient, caller: 'urn:Auth0' };
   const attempt = async (): Promise<SendResult> => {
@@ -67,7 +71,13 @@ async function send(remembered: Remembered, id: string, request?: KeyedRequest):
     const { country, recipientHmac, blockHmac } = subject;
     policy.admit(subject).keep();
     simCaps.take('modem:main', recipientHmac, 1).keep();
-    const row = { id, atMs: remembered.date(), caller: 'urn:Auth0', recipientMasked: '+49…78', segments: 1 };
+    const row = {
+      id,
+      atMs: remembered.date(),
+      caller: 'urn:Auth0',
+      recipientMasked: '+49…78',
+      segments: 1,
+    };
     const entry = { ...row, country, recipientHmac, blockHmac, ...request, modem: 'main' };
     await journal.started(entry);
     const outcome = { status: 200, submitted: 'yes', references: [1] } as const;
@@ -89,7 +99,11 @@ test('limits, caps and keys of before are known when the start is over', async (
   const second = await open();
   expect(second.isRestored()).toBe(true);
   expect(await send(second, 'repeat', key)).toMatchObject({ id: 'earlier', isReplay: true });
-  expect(second.simCaps.used('modem:main')).toEqual({ dayCount: 1, monthCount: 1, monthRecipients: 1 });
+  expect(second.simCaps.used('modem:main')).toEqual({
+    dayCount: 1,
+    monthCount: 1,
+    monthRecipients: 1,
+  });
   await send(second, 'new');
   await expect(send(second, 'too-many')).rejects.toMatchObject({ code: 'rate_limited' });
   expect(logged).toEqual([]);
@@ -109,7 +123,11 @@ test('a journal that is locked at the start is taken up when it is free; until t
   other.exec('ROLLBACK');
   await second.whenRestored;
   expect(await send(second, 'repeat', key)).toMatchObject({ id: 'earlier', isReplay: true });
-  expect(second.simCaps.used('modem:main')).toEqual({ dayCount: 2, monthCount: 2, monthRecipients: 1 });
+  expect(second.simCaps.used('modem:main')).toEqual({
+    dayCount: 2,
+    monthCount: 2,
+    monthRecipients: 1,
+  });
   await expect(send(second, 'too-many')).rejects.toMatchObject({ code: 'rate_limited' });
   expect(logged).toContainEqual(expect.stringMatching(/could not be read within 5 s/));
   expect(logged).toContainEqual(expect.stringMatching(/known again/));

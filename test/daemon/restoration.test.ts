@@ -13,7 +13,10 @@ afterEach(() => {
 
 const known: Recent = { messages: [], simUses: [], holds: [] };
 
-/** A start, whose journal answers when the test says so; the journal has been opened for `openedMs` already. */
+/**
+ * A start, whose journal answers when the test says so; the journal has been opened for `openedMs`
+ * already.
+ */
 function setUp(openedMs = 0) {
   const startedAt = performance.now();
   vi.advanceTimersByTime(openedMs);
@@ -31,7 +34,12 @@ function setUp(openedMs = 0) {
   });
   const restored: Recent[] = [];
   const log = createLog({ level: 'info', format: 'json', stream });
-  const restoration = new Restoration({ recent, restore: (each) => restored.push(each), startedAt, log });
+  const restoration = new Restoration({
+    recent,
+    restore: (each) => restored.push(each),
+    startedAt,
+    log,
+  });
   let hasBegun = false;
   void restoration.inTime().then(() => {
     hasBegun = true;
@@ -73,7 +81,9 @@ test('what comes late is taken up when it comes, and told', async () => {
   expect(restored).toEqual([known]);
   expect([restoration.isRestored(), restoration.isBlind()]).toEqual([true, false]);
   await pass(120_000);
-  expect(logged.slice(1)).toEqual([expect.stringMatching(/^info: .*30 s after the start.*known again/)]);
+  expect(logged.slice(1)).toEqual([
+    expect.stringMatching(/^info: .*30 s after the start.*known again/),
+  ]);
 });
 
 test('a minute after the start keys are no longer waited for, and that is told; later it is taken up nevertheless', async () => {

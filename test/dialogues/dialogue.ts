@@ -2,11 +2,13 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 
 /**
- * A dialogue file: what one device says to what the daemon writes. Plain text that a person can edit:
+ * A dialogue file: what one device says to what the daemon writes. Plain text that a person can
+ * edit:
  *
  * ```
  * # a comment
- * device: ZTE MF190            who says it; more `key: value` lines: firmware, source (one line each),
+ * device: ZTE MF190            who says it; more `key: value` lines: firmware, source (one line
+ * each),
  * echo: on                     V.250 6.2.4 at power-on (default off); ATE0 switches it off
  * framing: \r\n%\r\n           what a `<` line becomes (this is the default)
  * status_report: yes           the modem is configured so (default no)
@@ -16,24 +18,30 @@ import { basename, join } from 'node:path';
  * [start]                      a table: commands in any order, each may come often
  * < RDY                        before the first `>`: said when the tty is first opened
  * > AT+CPIN?                   the daemon writes this and CR
- * < +CME ERROR: 14             the modem answers; a command listed twice is answered so first, then otherwise
+ * < +CME ERROR: 14             the modem answers; a command listed twice is answered so first, then
+ * otherwise
  * > ^[                         ESC, without CR; no answer here
  * = phase registering          where the start ends, if not in `ready`
  *
- * [any time]                   a table too, which holds in the scenarios as well: what is done between messages
+ * [any time]                   a table too, which holds in the scenarios as well: what is done
+ * between messages
  *
  * [submit]                     any other name: a scenario, in strict order, from `ready`
- * !submit                      the gateway hands over the message (`!submit long`: one of two segments)
+ * !submit                      the gateway hands over the message (`!submit long`: one of two
+ * segments)
  * > AT+CMGS=32
  * <| \r\n>\x20                 raw bytes with escapes: \r \n \xNN \\
- * > 0011*^Z                    the payload and Ctrl-Z, without CR; in a payload `*` is any hexadecimal digits
+ * > 0011*^Z                    the payload and Ctrl-Z, without CR; in a payload `*` is any
+ * hexadecimal digits
  * !silence 5s                  nothing is said for so long
  * !noise 200                   so many random octets
  * !restart                     its settings are gone (what it says then follows)
  * !unplug 3s                   the tty is hung up, and comes back after so long
  * !busy 3s                     the same, but somebody else holds the tty meanwhile
- * = references 12              how the message ended: the references, or the error's code, `submitted`, `elsewhere`, cause
- * = phase ready                the phase that is reached now, or in time; until then [start] holds again
+ * = references 12              how the message ended: the references, or the error's code,
+ * `submitted`, `elsewhere`, cause
+ * = phase ready                the phase that is reached now, or in time; until then [start] holds
+ * again
  * = never lost                 the tty was never given up since the start
  * ```
  */
@@ -184,7 +192,8 @@ class Parser {
   #readStep(line: string): Step {
     if (line.startsWith('!')) return this.#readDirective(line.slice(1));
     const [, sign = '', text = ''] = /^(>|<\||<|=) (.*)$/.exec(line) ?? this.#fail(line);
-    if (sign === '>') return { kind: 'expect', bytes: pattern(writtenBytes(text)), text, line: this.#line };
+    if (sign === '>')
+      return { kind: 'expect', bytes: pattern(writtenBytes(text)), text, line: this.#line };
     if (sign === '<') return { kind: 'say', bytes: this.#framed(text) };
     if (sign === '<|') return { kind: 'say', bytes: unescaped(text) };
     if (text === 'never lost') return { kind: 'never_lost', line: this.#line };
@@ -199,7 +208,8 @@ class Parser {
     if (text === 'restart') return { kind: 'restart' };
     const octets = /^noise (\d+)$/.exec(text)?.[1];
     if (octets) return { kind: 'noise', octets: Number(octets) };
-    const [, kind, amount, unit] = /^(silence|unplug|busy) (\d+)(ms|s)$/.exec(text) ?? this.#fail(text);
+    const [, kind, amount, unit] =
+      /^(silence|unplug|busy) (\d+)(ms|s)$/.exec(text) ?? this.#fail(text);
     return { kind: kind as 'silence', ms: Number(amount) * (unit === 's' ? 1000 : 1) };
   }
 
@@ -220,7 +230,9 @@ function writtenBytes(text: string): string {
 
 function pattern(bytes: string): RegExp {
   const escaped = bytes.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-  return new RegExp(`^${bytes.endsWith(CTRL_Z) ? escaped.replaceAll('\\*', '[0-9A-F]*') : escaped}$`);
+  return new RegExp(
+    `^${bytes.endsWith(CTRL_Z) ? escaped.replaceAll('\\*', '[0-9A-F]*') : escaped}$`,
+  );
 }
 
 function unescaped(text: string): string {

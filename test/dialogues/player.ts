@@ -1,4 +1,9 @@
-import { type LinkListener, LinkLost, type OpenLink, type SerialLink } from '../../src/serial/link.js';
+import {
+  type LinkListener,
+  LinkLost,
+  type OpenLink,
+  type SerialLink,
+} from '../../src/serial/link.js';
 import { seededRandom } from '../../src/simulator/random.js';
 import type { Answers, Dialogue, ModemStep, Step } from './dialogue.js';
 
@@ -12,7 +17,9 @@ export interface Delivery {
   insert?: { bytes: string; boundary: number };
 }
 
-/** Milliseconds after the tty was opened at which the greeting comes: the daemon has begun to speak. */
+/**
+ * Milliseconds after the tty was opened at which the greeting comes: the daemon has begun to speak.
+ */
 const greetingDelayMs = 5;
 
 type Expectation = Extract<Step, { kind: 'expect' }>;
@@ -21,11 +28,15 @@ type Expectation = Extract<Step, { kind: 'expect' }>;
 const firstOfTwo = /\+(CMT|CDS|CBM): /;
 
 /**
- * The modem of a dialogue, behind a serial link. It answers from the dialogue's tables, or, in a scenario, says what comes next; a
- * command that the dialogue does not know is a failure that names it.
+ * The modem of a dialogue, behind a serial link. It answers from the dialogue's tables, or, in a
+ * scenario, says what comes next; a command that the dialogue does not know is a failure that names
+ * it.
  */
 export class DialoguePlayer {
-  /** What the daemon wrote, but for what `[any time]` allows: as it was, or, in a scenario, as the dialogue has it. */
+  /**
+   * What the daemon wrote, but for what `[any time]` allows: as it was, or, in a scenario, as the
+   * dialogue has it.
+   */
   readonly written: string[] = [];
   /** What went wrong here; whoever drives the test throws it. */
   failure: Error | undefined;
@@ -34,15 +45,19 @@ export class DialoguePlayer {
   /** How the bytes are delivered from now on. */
   delivery: Delivery = {};
   /**
-   * True when more is in order than the scenario has: news of a stored message makes the daemon look for it as soon as the modem is free,
-   * and whoever comes first after a lost result resynchronises; news of the SIM makes it look at the modem.
+   * True when more is in order than the scenario has: news of a stored message makes the daemon
+   * look for it as soon as the modem is free, and whoever comes first after a lost result
+   * resynchronises; news of the SIM makes it look at the modem.
    */
   mayResynchronise = false;
   /** What the scenario still has until the message ends. */
   awaited: Expectation[] = [];
   /** Times {@link Delivery.insert} was said. */
   insertions = 0;
-  /** The longest piece of speech, in octets, and the most line boundaries in one, since {@link measureAnew}. */
+  /**
+   * The longest piece of speech, in octets, and the most line boundaries in one, since {@link
+   * measureAnew}.
+   */
   longestSpeech = 0;
   mostBoundaries = 0;
   readonly #dialogue: Dialogue;
@@ -96,7 +111,8 @@ export class DialoguePlayer {
   /** From here on the tables answer again. */
   endScenario(): void {
     const [first] = this.#unread ?? [];
-    if (first !== undefined) this.#fail(`the daemon wrote ${shown(first)}, which the scenario does not have`);
+    if (first !== undefined)
+      this.#fail(`the daemon wrote ${shown(first)}, which the scenario does not have`);
     this.#unread = undefined;
   }
 
@@ -116,7 +132,10 @@ export class DialoguePlayer {
     return true;
   }
 
-  /** Does what the dialogue has next, after all that is still to be said; resolves when it is done. Never rejects. */
+  /**
+   * Does what the dialogue has next, after all that is still to be said; resolves when it is done.
+   * Never rejects.
+   */
   perform(steps: ModemStep[], echo = this.#takePendingEcho()): Promise<void> {
     this.#speech = this.#speech
       .then(() => this.#perform(steps, echo))
@@ -187,7 +206,9 @@ export class DialoguePlayer {
         return;
       case 'noise':
         return this.#say([
-          String.fromCharCode(...Array.from({ length: step.octets }, () => this.#random.below(256))),
+          String.fromCharCode(
+            ...Array.from({ length: step.octets }, () => this.#random.below(256)),
+          ),
         ]);
       case 'restart':
         this.#echo = this.#dialogue.echo;
@@ -242,7 +263,10 @@ export class DialoguePlayer {
   }
 }
 
-/** Whether a modem may say something else after `before`: at a line's end, an echo's or a prompt's, not inside a two-line URC. */
+/**
+ * Whether a modem may say something else after `before`: at a line's end, an echo's or a prompt's,
+ * not inside a two-line URC.
+ */
 function isBoundary(before: string | undefined): boolean {
   return before === undefined || (/[\r\n\x1a]$|> ?$/.test(before) && !firstOfTwo.test(before));
 }

@@ -55,11 +55,17 @@ export interface Rehearsal {
   delivery?: Delivery;
   /** See {@link DialoguePlayer.mayResynchronise}. */
   mayResynchronise?: boolean;
-  /** Milliseconds between commands; undefined leaves it to the modem's profile. Default 0, which is fast. */
+  /**
+   * Milliseconds between commands; undefined leaves it to the modem's profile. Default 0, which is
+   * fast.
+   */
   guardMs?: number | undefined;
 }
 
-/** Plays a dialogue against the real supervisor, in faked time, and asserts what the dialogue itself expects. */
+/**
+ * Plays a dialogue against the real supervisor, in faked time, and asserts what the dialogue itself
+ * expects.
+ */
 export async function rehearse(dialogue: Dialogue, rehearsal: Rehearsal = {}): Promise<Run> {
   const stage = new Stage(dialogue, 'guardMs' in rehearsal ? rehearsal.guardMs : 0);
   try {
@@ -95,7 +101,12 @@ class Stage {
       name: dialogue.name,
       number: undefined,
       locator: locatorOf(this.player.openLink),
-      tuning: { guardMs, submitTimeoutMs: undefined, roaming: true, statusReport: dialogue.statusReport },
+      tuning: {
+        guardMs,
+        submitTimeoutMs: undefined,
+        roaming: true,
+        statusReport: dialogue.statusReport,
+      },
       idleProbeMs: longestMs,
       flights: new Flights(flightRecord as unknown as FlightRecord, undefined),
       readPin: undefined,
@@ -109,7 +120,8 @@ class Stage {
 
   async start(): Promise<void> {
     this.#tapSession();
-    vi.spyOn(Math, 'random').mockReturnValue(0.5); // the jitter of the backoff, so that runs can be compared
+    // The jitter of the backoff, so that runs can be compared.
+    vi.spyOn(Math, 'random').mockReturnValue(0.5);
     this.#supervisor.start();
     await this.#reach(this.#dialogue.startPhase);
     await this.#pump(() => true);
@@ -136,7 +148,12 @@ class Stage {
   run(): Run {
     const { phase, reason, manufacturer, model, operator, signalDbm } = this.#supervisor.snapshot();
     const seen = { phase, reason, manufacturer, model, operator, signalDbm };
-    const end = { ...seen, phases: this.#phases, outcomes: this.#outcomes, written: this.player.written };
+    const end = {
+      ...seen,
+      phases: this.#phases,
+      outcomes: this.#outcomes,
+      written: this.player.written,
+    };
     return { end, handedUp: this.#handedUp, player: this.player };
   }
 
@@ -146,7 +163,10 @@ class Stage {
     vi.restoreAllMocks();
   }
 
-  /** Nothing but `onUrc` tells whether a line was taken for a URC or for a reply, so it is listened to, and goes on as it was. */
+  /**
+   * Nothing but `onUrc` tells whether a line was taken for a URC or for a reply, so it is listened
+   * to, and goes on as it was.
+   */
   #tapSession(): void {
     const open = AtSession.open.bind(AtSession);
     vi.spyOn(AtSession, 'open').mockImplementation((openLink, options, listener) =>
@@ -168,7 +188,10 @@ class Stage {
       case 'expect':
         return this.#pump(() => this.player.heard(step), `"${step.text}" (line ${step.line})`);
       case 'outcome':
-        await this.#pump(() => this.#outcome !== undefined, `the message's end (line ${step.line})`);
+        await this.#pump(
+          () => this.#outcome !== undefined,
+          `the message's end (line ${step.line})`,
+        );
         if (this.#outcome !== step.text)
           throw new Error(
             `${this.#dialogue.name}: line ${step.line}: expected "${step.text}", came "${this.#outcome}"`,

@@ -43,7 +43,11 @@ describe('admission', () => {
     right.enter('absent');
     const caller = rig([left, right]).send('text');
     await pass();
-    expect(caller.error).toMatchObject({ code: 'no_modem_ready', submitted: 'no', retryAfterMs: 10_000 });
+    expect(caller.error).toMatchObject({
+      code: 'no_modem_ready',
+      submitted: 'no',
+      retryAfterMs: 10_000,
+    });
     expect(caller.error?.detail).toBe(
       'no modem is ready: left is unlocking (the SIM wants a PUK); right is absent',
     );
@@ -53,7 +57,10 @@ describe('admission', () => {
   it('says so when no modem is configured', async () => {
     const caller = rig([]).send('text');
     await pass();
-    expect(caller.error).toMatchObject({ code: 'no_modem_ready', detail: 'no modem is configured' });
+    expect(caller.error).toMatchObject({
+      code: 'no_modem_ready',
+      detail: 'no modem is configured',
+    });
   });
 
   it('always lets an idle modem try, however slow it was and however little time is left', async () => {
@@ -76,7 +83,11 @@ describe('admission', () => {
     const late = send('11 s', { deadlineMs: 10_999 });
     await pass();
     expect(inTime.code).toBe('waiting');
-    expect(late.error).toMatchObject({ code: 'deadline_unreachable', submitted: 'no', retryAfterMs: 1000 });
+    expect(late.error).toMatchObject({
+      code: 'deadline_unreachable',
+      submitted: 'no',
+      retryAfterMs: 1000,
+    });
     expect(late.error?.detail).toContain('11.0 s');
     const muchTooLate = send('6 s late', { deadlineMs: 5000 });
     await pass();
@@ -159,7 +170,10 @@ describe('admission', () => {
   it.each(['+49 (151) 222-33.44', '491512223344'])(
     'prefers the modem whose number the sender %s asks for',
     async (sender) => {
-      const modems = [new FakeModem('first', '+491511111111'), new FakeModem('asked', '+491512223344')];
+      const modems = [
+        new FakeModem('first', '+491511111111'),
+        new FakeModem('asked', '+491512223344'),
+      ];
       const { send } = rig(modems);
       const caller = send('text', { sender });
       modems[1]!.current.accept();
@@ -171,7 +185,10 @@ describe('admission', () => {
   it.each(['Clinic', 'A491512223344', '', '+4915122233'])(
     'lets the sender %j choose nothing',
     async (sender) => {
-      const modems = [new FakeModem('first', '+491511111111'), new FakeModem('other', '+491512223344')];
+      const modems = [
+        new FakeModem('first', '+491511111111'),
+        new FakeModem('other', '+491512223344'),
+      ];
       const caller = rig(modems).send('text', { sender });
       modems[0]!.current.accept();
       await pass();
@@ -206,7 +223,9 @@ describe('admission', () => {
     expect(callers[3]?.error?.retryAfterMs).toBeGreaterThanOrEqual(1000);
     other.enter('ready');
     await pass();
-    expect(other.texts, 'the first that waits is served before whoever comes now').toEqual(['waits']);
+    expect(other.texts, 'the first that waits is served before whoever comes now').toEqual([
+      'waits',
+    ]);
     await finish(busy, other);
     const idle = [send('to the idle one'), send('to the other idle one')];
     await finish(busy, other);
@@ -220,7 +239,9 @@ describe('admission', () => {
     await pass();
     const refused = callers.filter(({ code }) => code === 'deadline_unreachable');
     expect(refused).toHaveLength(194);
-    expect(refused.every(({ answeredAt }) => answeredAt === callers[0]!.deadlineAt - 25_000)).toBe(true);
+    expect(refused.every(({ answeredAt }) => answeredAt === callers[0]!.deadlineAt - 25_000)).toBe(
+      true,
+    );
     for (let i = 0; i < 6; i += 1) {
       await pass(4000);
       modem.current.accept();

@@ -112,7 +112,9 @@ describe('the deadline', () => {
     expect(caller.code).toBe('outcome_unknown');
     modem.current.fail(new SendError('network_refused', { causeCode: 'CMS 38' }));
     await pass();
-    expect(log).toMatchObject([{ outcome: 'network_refused', submitted: 'no', cause_code: 'CMS 38' }]);
+    expect(log).toMatchObject([
+      { outcome: 'network_refused', submitted: 'no', cause_code: 'CMS 38' },
+    ]);
   });
 
   it('logs a late bug as an error, with its stack', async () => {
@@ -137,7 +139,10 @@ describe('the deadline', () => {
     // The start value is forgotten for the 8 s just measured, of which neither has enough left.
     modem.current.accept();
     await pass();
-    expect([tooLate.code, justInTime.code]).toEqual(['deadline_unreachable', 'deadline_unreachable']);
+    expect([tooLate.code, justInTime.code]).toEqual([
+      'deadline_unreachable',
+      'deadline_unreachable',
+    ]);
     expect(tooLate.error?.progress).toMatchObject({ waitedMs: 8000 });
     expect(modem.texts).toEqual(['running']);
   });

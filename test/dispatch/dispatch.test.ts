@@ -38,7 +38,10 @@ describe('dispatch', () => {
       tookMs: 1500,
     });
     await pass(2500);
-    expect(modem.current.sms).toMatchObject({ alphabet: 'ucs2', segments: ['ж'.repeat(67), 'ж'.repeat(33)] });
+    expect(modem.current.sms).toMatchObject({
+      alphabet: 'ucs2',
+      segments: ['ж'.repeat(67), 'ж'.repeat(33)],
+    });
     modem.current.accept();
     await pass();
     expect(second.result).toEqual({
@@ -94,8 +97,17 @@ describe('dispatch', () => {
     modem.current.prompt();
     modem.current.fail(new SendError('network_refused', { detail: 'barred', causeCode: 'CMS 10' }));
     await pass();
-    expect(caller.error).toMatchObject({ code: 'network_refused', submitted: 'no', causeCode: 'CMS 10' });
-    expect(caller.error?.progress).toEqual({ segments: 1, modem: 'main', waitedMs: 0, tookMs: 300 });
+    expect(caller.error).toMatchObject({
+      code: 'network_refused',
+      submitted: 'no',
+      causeCode: 'CMS 10',
+    });
+    expect(caller.error?.progress).toEqual({
+      segments: 1,
+      modem: 'main',
+      waitedMs: 0,
+      tookMs: 300,
+    });
   });
 
   it('answers a bug in the modem as internal and unknown, keeps its cause, and goes on', async () => {

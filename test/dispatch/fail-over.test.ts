@@ -9,7 +9,8 @@ describe('fail-over', () => {
   it('puts what was surely not sent to the front at another modem, and logs the move', async () => {
     const [first, second] = [new FakeModem('first'), new FakeModem('second')];
     const { send, log } = rig([first, second]);
-    // After 1 s there is time for what runs at the second modem and for itself, but for nothing else before it.
+    // After 1 s there is time for what runs at the second modem and for itself, but for nothing
+    // else before it.
     const caller = send('text', { recipient: '+4915112345667', deadlineMs: 8000 });
     send('running at second');
     send('waits');
@@ -70,8 +71,14 @@ describe('fail-over', () => {
 
   it.each([
     ['refused for good', new SendError('network_refused', { submitted: 'no' })],
-    ['submitted in part', new SendError('partly_submitted', { submitted: 'partly', elsewhere: true })],
-    ['of unknown outcome', new SendError('outcome_unknown', { submitted: 'unknown', elsewhere: true })],
+    [
+      'submitted in part',
+      new SendError('partly_submitted', { submitted: 'partly', elsewhere: true }),
+    ],
+    [
+      'of unknown outcome',
+      new SendError('outcome_unknown', { submitted: 'unknown', elsewhere: true }),
+    ],
   ])('never tries again what was %s', async (_what, error) => {
     const [first, second] = [new FakeModem('first'), new FakeModem('second')];
     const caller = rig([first, second]).send('text');
@@ -197,7 +204,8 @@ describe('a modem that becomes unusable', () => {
     await pass(2000);
     first.current.prompt();
     first.enter('stalled');
-    // 2 s for what runs there and 4 s of its own are less than the 7 s left, so hasty moves; then the second stalls too.
+    // 2 s for what runs there and 4 s of its own are less than the 7 s left, so hasty moves; then
+    // the second stalls too.
     await pass();
     second.current.prompt();
     second.enter('stalled');
@@ -255,7 +263,11 @@ describe('a modem that becomes unusable', () => {
     modem.enter('lost');
     modem.current.fail(new SendError('outcome_unknown', { submitted: 'unknown' }));
     await pass(5_000);
-    expect([first.code, second.code, modem.texts]).toEqual(['outcome_unknown', 'waiting', ['first']]);
+    expect([first.code, second.code, modem.texts]).toEqual([
+      'outcome_unknown',
+      'waiting',
+      ['first'],
+    ]);
     modem.enter('ready');
     await finish(modem);
     expect([second.code, modem.texts]).toEqual(['sent', ['first', 'second']]);

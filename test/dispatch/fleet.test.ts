@@ -1,4 +1,7 @@
-/** Random fleets and arrivals, judged by what must hold of one queue for all modems (not by how it is done). */
+/**
+ * Random fleets and arrivals, judged by what must hold of one queue for all modems (not by how it
+ * is done).
+ */
 
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -23,7 +26,13 @@ class SteadyModem extends FakeModem {
   readonly #record: Taken[];
   readonly #fails: () => boolean;
 
-  constructor(name: string, perSegmentMs: number, record: Taken[], fails = () => false, number?: string) {
+  constructor(
+    name: string,
+    perSegmentMs: number,
+    record: Taken[],
+    fails = () => false,
+    number?: string,
+  ) {
     super(name, number);
     this.perSegmentMs = perSegmentMs;
     this.#record = record;
@@ -35,7 +44,12 @@ class SteadyModem extends FakeModem {
     const receipt = super.submit(sms, control);
     const handOver = this.current;
     const tookMs = this.#fails() ? 1 : sms.segments.length * this.perSegmentMs;
-    const taken = { id: sms.segments[0]!.split(' ', 1)[0]!, modem: this.name, from, until: from + tookMs };
+    const taken = {
+      id: sms.segments[0]!.split(' ', 1)[0]!,
+      modem: this.name,
+      from,
+      until: from + tookMs,
+    };
     this.#record.push(taken);
     setTimeout(() => {
       if (this.#fails()) handOver.fail(surelyNotSent());
@@ -88,8 +102,14 @@ describe('one queue for all modems, over random fleets and arrivals', () => {
 
   async function run({ speeds, arrivals, perDay, warm }: Fleet): Promise<string[]> {
     const record: Taken[] = [];
-    const modems = speeds.map((ms, i) => new SteadyModem(`m${i}`, ms, record, () => false, `+49${i}`));
-    const { dispatch } = rig(modems, { maxWaiting: 20 }, perDay === undefined ? {} : { caps: { perDay } });
+    const modems = speeds.map(
+      (ms, i) => new SteadyModem(`m${i}`, ms, record, () => false, `+49${i}`),
+    );
+    const { dispatch } = rig(
+      modems,
+      { maxWaiting: 20 },
+      perDay === undefined ? {} : { caps: { perDay } },
+    );
     const stories: Arrival[] = [];
     const send = (story: Arrival, sender?: string): void => {
       stories.push(story);
@@ -115,7 +135,10 @@ describe('one queue for all modems, over random fleets and arrivals', () => {
     if (warm) {
       for (const [i] of modems.entries()) {
         const now = performance.now();
-        send({ id: `w${i}`, at: now, deadlineAt: now + 60_000, segments: 1, key: `w${i}` }, `+49${i}`);
+        send(
+          { id: `w${i}`, at: now, deadlineAt: now + 60_000, segments: 1, key: `w${i}` },
+          `+49${i}`,
+        );
       }
       await vi.advanceTimersByTimeAsync(20_000);
     }
@@ -146,7 +169,8 @@ describe('one queue for all modems, over random fleets and arrivals', () => {
     return stories.flatMap(({ id, at, deadlineAt, code, answeredAt }) => {
       const taken = record.filter((each) => each.id === id);
       const faults: string[] = [];
-      if (code === undefined || answeredAt! > deadlineAt) faults.push(`${id} was not answered in time`);
+      if (code === undefined || answeredAt! > deadlineAt)
+        faults.push(`${id} was not answered in time`);
       if (taken.length > 1) faults.push(`${id} was taken ${taken.length} times`);
       if (code === 'sent' && taken[0]?.until !== answeredAt) faults.push(`${id} is not sent`);
       if (['queue_full', 'sim_cap_reached'].includes(code ?? '') && taken.length > 0)
@@ -161,15 +185,20 @@ describe('one queue for all modems, over random fleets and arrivals', () => {
 
   const warmed = (stories: readonly Arrival[]): boolean => stories[0]?.id === 'w0';
 
-  /** Of two that wait, the older is begun first, unless this modem could not have done it in time, or another has it done sooner. */
+  /**
+   * Of two that wait, the older is begun first, unless this modem could not have done it in time,
+   * or another has it done sooner.
+   */
   function judgeOrder(stories: readonly Arrival[], record: readonly Taken[]): string[] {
     return record.flatMap((taken) => {
       const own = stories.find(({ id }) => id === taken.id)!;
       const perSegmentMs = (taken.until - taken.from) / own.segments;
       const passedOver = stories.filter((other) => {
-        const isOlder = stories.indexOf(other) < stories.indexOf(own) && !replaced(other, own, stories);
+        const isOlder =
+          stories.indexOf(other) < stories.indexOf(own) && !replaced(other, own, stories);
         const begun = record.find(({ id }) => id === other.id);
-        const waits = isOlder && (begun?.from ?? Infinity) > taken.from && other.answeredAt! > taken.from;
+        const waits =
+          isOlder && (begun?.from ?? Infinity) > taken.from && other.answeredAt! > taken.from;
         const doneHereAt = taken.from + 1.3 * perSegmentMs * other.segments + 50;
         return waits && doneHereAt <= other.deadlineAt && doneHereAt < (begun?.until ?? Infinity);
       });
@@ -184,7 +213,10 @@ describe('one queue for all modems, over random fleets and arrivals', () => {
     return between.some((older) => stories.indexOf(older) < stories.indexOf(other));
   }
 
-  /** No modem that could do a waiting message in time stands idle, unless the busy ones will have done all sooner. */
+  /**
+   * No modem that could do a waiting message in time stands idle, unless the busy ones will have
+   * done all sooner.
+   */
   function judgeWork(
     stories: readonly Arrival[],
     record: readonly Taken[],
@@ -203,7 +235,8 @@ describe('one queue for all modems, over random fleets and arrivals', () => {
       const idle = modems.filter(({ name }) => !busy.some(({ modem }) => modem === name));
       for (const message of waiting) {
         const able = idle.filter(
-          ({ perSegmentMs }) => now + 1.3 * perSegmentMs * message.segments + 50 <= message.deadlineAt,
+          ({ perSegmentMs }) =>
+            now + 1.3 * perSegmentMs * message.segments + 50 <= message.deadlineAt,
         );
         // The busy ones take what waits, each as it becomes free.
         const free = busy.map(({ modem, until }) => {
@@ -214,8 +247,11 @@ describe('one queue for all modems, over random fleets and arrivals', () => {
           if (next !== undefined) next.until += next.ms * segments;
         }
         const doneAt = Math.max(0, ...free.map(({ until }) => until));
-        const idler = able.find(({ perSegmentMs }) => now + perSegmentMs * message.segments < doneAt / 1.3);
-        if (idler !== undefined) faults.push(`at ${now} ${idler.name} stood idle while ${message.id} waited`);
+        const idler = able.find(
+          ({ perSegmentMs }) => now + perSegmentMs * message.segments < doneAt / 1.3,
+        );
+        if (idler !== undefined)
+          faults.push(`at ${now} ${idler.name} stood idle while ${message.id} waited`);
       }
     }
     return faults;
@@ -241,8 +277,12 @@ describe('one queue for all modems, over random fleets and arrivals', () => {
 describe('in a mixed fleet', () => {
   fakeTime();
 
-  async function warm(gateway: ReturnType<typeof rig>, modems: readonly SteadyModem[]): Promise<void> {
-    for (const { number } of modems) gateway.send('warm up', { sender: number!, deadlineMs: 60_000 });
+  async function warm(
+    gateway: ReturnType<typeof rig>,
+    modems: readonly SteadyModem[],
+  ): Promise<void> {
+    for (const { number } of modems)
+      gateway.send('warm up', { sender: number!, deadlineMs: 60_000 });
     await pass(20_000);
   }
 
@@ -282,7 +322,9 @@ describe('in a mixed fleet', () => {
       for (let k = 0; k < 2; k += 1) gateway.send(`${i}-${k} `);
       await pass(500);
     }
-    const done = record.filter(({ from, until }) => from >= startedAt && until <= startedAt + 40_000);
+    const done = record.filter(
+      ({ from, until }) => from >= startedAt && until <= startedAt + 40_000,
+    );
     expect(done.length / (40 + 20 + 10)).toBeGreaterThanOrEqual(0.95);
     await pass(60_000);
   });

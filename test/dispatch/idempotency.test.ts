@@ -31,7 +31,14 @@ class Try {
   }
 
   accept(): void {
-    this.settle.resolve({ id: 'first', segments: 1, modem: 'main', references: [7], waitedMs: 0, tookMs: 9 });
+    this.settle.resolve({
+      id: 'first',
+      segments: 1,
+      modem: 'main',
+      references: [7],
+      waitedMs: 0,
+      tookMs: 9,
+    });
   }
 
   fail(code: SendErrorCode, options?: SendErrorOptions): void {
@@ -122,7 +129,14 @@ describe('a repeat with the same key', () => {
     const { idempotency, request, tries } = setUp();
     const first = request();
     tries[0]!.fail('outcome_unknown', { submitted: 'unknown' });
-    const result = { id: 'first', segments: 1, modem: 'main', references: [9], waitedMs: 0, tookMs: 40_000 };
+    const result = {
+      id: 'first',
+      segments: 1,
+      modem: 'main',
+      references: [9],
+      waitedMs: 0,
+      tookMs: 40_000,
+    };
     idempotency.late(first.key, { result });
     await expect(first.answer).rejects.toEqual(code('outcome_unknown'));
     expect(await request().answer).toEqual({ ...result, isReplay: true });
@@ -193,7 +207,10 @@ describe('a joined message', () => {
     const hasty = request({}, 5_000);
     expect(tries[0]!.control.deadlineAt).toBe(performance.now() + 20_000);
     await vi.advanceTimersByTimeAsync(5_000);
-    await expect(hasty.answer).rejects.toMatchObject({ code: 'outcome_unknown', submitted: 'unknown' });
+    await expect(hasty.answer).rejects.toMatchObject({
+      code: 'outcome_unknown',
+      submitted: 'unknown',
+    });
     tries[0]!.accept();
     expect((await first.answer).id).toBe('first');
   });
@@ -238,15 +255,27 @@ describe('what an earlier run knew', () => {
     const { idempotency, request, tries, blind } = setUp();
     request({ idempotencyKey: 'own' });
     blind.is = true;
-    await expect(request({ idempotencyKey: 'earlier' }).answer).rejects.toEqual(code('deadline_unreachable'));
+    await expect(request({ idempotencyKey: 'earlier' }).answer).rejects.toEqual(
+      code('deadline_unreachable'),
+    );
     const repeat = request({ idempotencyKey: 'own' });
     tries[0]!.accept();
     expect((await repeat.answer).isReplay).toBe(true);
     expect(tries).toHaveLength(1);
     const identified = idempotency.identify({ ...sample, idempotencyKey: 'earlier' })!;
-    const result = { id: 'earlier', segments: 1, modem: 'main', references: [3], waitedMs: 0, tookMs: 5 };
+    const result = {
+      id: 'earlier',
+      segments: 1,
+      modem: 'main',
+      references: [3],
+      waitedMs: 0,
+      tookMs: 5,
+    };
     idempotency.restore([{ ...identified, at: Date.now() - 1_000, outcome: { result } }]);
-    expect(await request({ idempotencyKey: 'earlier' }).answer).toEqual({ ...result, isReplay: true });
+    expect(await request({ idempotencyKey: 'earlier' }).answer).toEqual({
+      ...result,
+      isReplay: true,
+    });
     blind.is = false;
     request({ idempotencyKey: 'new' });
     expect(tries).toHaveLength(2);
@@ -259,7 +288,14 @@ describe('what an earlier run knew', () => {
     tries[0]!.accept();
     tries[2]!.fail('no_modem_ready');
     await settled();
-    const result = { id: 'earlier', segments: 1, modem: 'main', references: [3], waitedMs: 0, tookMs: 5 };
+    const result = {
+      id: 'earlier',
+      segments: 1,
+      modem: 'main',
+      references: [3],
+      waitedMs: 0,
+      tookMs: 5,
+    };
     const at = Date.now() - 1_000;
     idempotency.restore(
       ['sent', 'running', 'unsent'].map((key) => ({ ...identify(key), at, outcome: { result } })),
@@ -278,7 +314,9 @@ describe('what an earlier run knew', () => {
     tries[0]!.fail('no_modem_ready');
     await settled();
     const error = new SendError('no_modem_ready');
-    idempotency.restore([{ ...idempotency.identify(sample)!, at: Date.now() - 1_000, outcome: { error } }]);
+    idempotency.restore([
+      { ...idempotency.identify(sample)!, at: Date.now() - 1_000, outcome: { error } },
+    ]);
     request();
     expect(tries[1]!.order).toBe(tries[0]!.order);
   });
@@ -286,7 +324,14 @@ describe('what an earlier run knew', () => {
   it('is told again, or tried again, or refused as reused', async () => {
     const { idempotency, request, tries } = setUp();
     const identify = (key: string) => idempotency.identify({ ...sample, idempotencyKey: key })!;
-    const result = { id: 'earlier', segments: 1, modem: 'main', references: [3], waitedMs: 0, tookMs: 5 };
+    const result = {
+      id: 'earlier',
+      segments: 1,
+      modem: 'main',
+      references: [3],
+      waitedMs: 0,
+      tookMs: 5,
+    };
     const at = Date.now() - 1_000;
     idempotency.restore([
       { ...identify('sent'), at, outcome: { result } },
@@ -298,7 +343,9 @@ describe('what an earlier run knew', () => {
       { ...identify('unsent'), at, outcome: { error: new SendError('no_modem_ready') } },
     ]);
     expect(await request({ idempotencyKey: 'sent' }).answer).toEqual({ ...result, isReplay: true });
-    await expect(request({ idempotencyKey: 'open' }).answer).rejects.toEqual(code('outcome_unknown'));
+    await expect(request({ idempotencyKey: 'open' }).answer).rejects.toEqual(
+      code('outcome_unknown'),
+    );
     await expect(request({ idempotencyKey: 'sent', text: 'x' }).answer).rejects.toEqual(
       code('idempotency_key_reused'),
     );

@@ -48,11 +48,17 @@ const phaseChange = fc.record({
 });
 
 const schedule = fc.record({
-  scripts: fc.array(fc.array(behaviour, { minLength: 1, maxLength: 5 }), { minLength: 1, maxLength: 3 }),
-  actions: fc.array(fc.oneof({ weight: 4, arbitrary: sending }, { weight: 1, arbitrary: phaseChange }), {
-    minLength: 5,
-    maxLength: 60,
+  scripts: fc.array(fc.array(behaviour, { minLength: 1, maxLength: 5 }), {
+    minLength: 1,
+    maxLength: 3,
   }),
+  actions: fc.array(
+    fc.oneof({ weight: 4, arbitrary: sending }, { weight: 1, arbitrary: phaseChange }),
+    {
+      minLength: 5,
+      maxLength: 60,
+    },
+  ),
   stopAt: seldom(fc.integer({ min: 0, max: 60_000 })),
 });
 
@@ -71,7 +77,13 @@ describe('over random schedules of sends, hang-ups, faults and changes of phase'
     const hangUp = new AbortController();
     const deadlineAt = performance.now() + send.deadlineMs;
     const text = `${id} `.padEnd(send.segments === 1 ? 20 : send.segments * 153, 'x');
-    const message = { id, caller: 'urn:Auth0', recipient: '+4915112345667', messageType: send.key, text };
+    const message = {
+      id,
+      caller: 'urn:Auth0',
+      recipient: '+4915112345667',
+      messageType: send.key,
+      text,
+    };
     if (send.leavesAfterMs !== undefined) {
       setTimeout(() => {
         journal.note({ kind: 'left', id });
@@ -85,7 +97,12 @@ describe('over random schedules of sends, hang-ups, faults and changes of phase'
         if (!(error instanceof SendError)) throw error;
         const { code, submitted, progress } = error;
         const isFilled = progress.segments === send.segments && progress.tookMs !== undefined;
-        journal.note({ kind: 'answered', id, code: isFilled ? code : 'progress missing', submitted });
+        journal.note({
+          kind: 'answered',
+          id,
+          code: isFilled ? code : 'progress missing',
+          submitted,
+        });
       },
     );
     expect(dispatch.waiting()).toBeLessThanOrEqual(maxWaiting + 3);
@@ -93,7 +110,11 @@ describe('over random schedules of sends, hang-ups, faults and changes of phase'
   }
 
   /** @returns what was broken, and how often each thing happened */
-  async function run({ scripts, actions, stopAt }: Schedule): Promise<{ faults: string[]; seen: string[] }> {
+  async function run({
+    scripts,
+    actions,
+    stopAt,
+  }: Schedule): Promise<{ faults: string[]; seen: string[] }> {
     const journal = new Journal();
     const modems = scripts.map((script, i) => new ScriptedModem(`modem ${i}`, script, journal));
     const gateway = rig(modems, { maxWaiting });
@@ -123,7 +144,9 @@ describe('over random schedules of sends, hang-ups, faults and changes of phase'
     if (listeners.length > 0) faults.push(`${listeners.length} abort listeners left`);
     if (gateway.dispatch.waiting() !== 0) faults.push(`${gateway.dispatch.waiting()} still wait`);
     if (!isStopped) faults.push('stop never ended');
-    const codes = journal.events.flatMap((event) => (event.kind === 'answered' ? [event.code] : []));
+    const codes = journal.events.flatMap((event) =>
+      event.kind === 'answered' ? [event.code] : [],
+    );
     const fates = ['late_result', 'fail_over'].flatMap((event) => linesOf(event).map(() => event));
     return { faults, seen: [...codes, ...fates] };
   }

@@ -6,7 +6,9 @@ import { fakeTime, finish, pass, rig, type Written } from './support/rig.js';
 const written = (rows: readonly Written[]) =>
   rows.map((row) => {
     if (row.kind === 'started') return `started ${row.entry.modem}`;
-    return row.kind === 'ended' ? `ended ${row.entry.outcome.status}` : `late ${row.outcome.status}`;
+    return row.kind === 'ended'
+      ? `ended ${row.entry.outcome.status}`
+      : `late ${row.outcome.status}`;
   });
 
 describe('a limit', () => {
@@ -111,7 +113,10 @@ describe('a cap of a SIM', () => {
       'sim_cap_reached',
     ]);
     const refused = callers.find(({ code }) => code === 'sim_cap_reached');
-    expect(refused?.error).toMatchObject({ submitted: 'no', detail: expect.stringContaining('per_day') });
+    expect(refused?.error).toMatchObject({
+      submitted: 'no',
+      detail: expect.stringContaining('per_day'),
+    });
   });
 
   it('counts segments, and gives back those that were surely not sent', async () => {

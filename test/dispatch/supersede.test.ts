@@ -147,7 +147,11 @@ describe('superseding', () => {
     const older = send('older', same);
     const newer = send('newer', same);
     const running = send('running at third');
-    expect([first.texts, second.texts, third.texts]).toEqual([['older'], ['newer'], ['running at third']]);
+    expect([first.texts, second.texts, third.texts]).toEqual([
+      ['older'],
+      ['newer'],
+      ['running at third'],
+    ]);
     first.phase = 'lost';
     first.current.fail(surelyNotSent());
     await pass();

@@ -8,7 +8,11 @@ const refused = () => new SendError('network_refused', { simSuspected: true, cau
 describe('a SIM that the network refuses', () => {
   fakeTime();
 
-  async function refuse(modem: FakeModem, times: number, send: (text: string) => unknown): Promise<void> {
+  async function refuse(
+    modem: FakeModem,
+    times: number,
+    send: (text: string) => unknown,
+  ): Promise<void> {
     for (let i = 0; i < times; i += 1) {
       send(`to somebody else ${i}`);
       modem.current.prompt();

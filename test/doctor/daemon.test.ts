@@ -22,8 +22,13 @@ async function start(flags: readonly string[] = [], more = '', options = {}): Pr
   return rig;
 }
 
-/** Runs the CLI as an operator does; its own process knows nothing of the daemon but the configuration. */
-async function run(...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
+/**
+ * Runs the CLI as an operator does; its own process knows nothing of the daemon but the
+ * configuration.
+ */
+async function run(
+  ...args: string[]
+): Promise<{ code: number | null; stdout: string; stderr: string }> {
   const output = { stdout: '', stderr: '' };
   const child = new Child([...args, '--config', rig!.configFile], (line, from) => {
     output[from] += `${line}\n`;
@@ -69,7 +74,14 @@ describe('doctor', () => {
       name: 'main',
       device: rig!.modem.link,
       tty: expect.stringMatching(/^\/dev\/pts\/\d+$/),
-      facts: { sim: 'ready', iccid: '…17', imei: '…06', smsc: '+49…00', cnmi: '2,1,0,0,0', signal_dbm: -71 },
+      facts: {
+        sim: 'ready',
+        iccid: '…17',
+        imei: '…06',
+        smsc: '+49…00',
+        cnmi: '2,1,0,0,0',
+        signal_dbm: -71,
+      },
     });
     expect(report.findings.find(({ check }) => check === 'send')).toMatchObject({ level: 'ok' });
     expect(rig!.texts()).toEqual([testText]);
@@ -82,7 +94,9 @@ describe('doctor', () => {
     expect(code).toBe(0);
     expect(stdout).toMatch(/^simgate \S+ doctor, through the running daemon \(pid \d+\)\n/);
     expect(stdout).toMatch(/^Modem main \(.*\)$/m);
-    expect(stdout).toMatch(/^ {2}ok {7}registration {2,}operator "Virtual Network": CREG home network;/m);
+    expect(stdout).toMatch(
+      /^ {2}ok {7}registration {2,}operator "Virtual Network": CREG home network;/m,
+    );
     expect(stdout).toMatch(/All is well\.\n$/);
     expect(stdout).not.toContain('\u001b');
     expectNoSecrets();

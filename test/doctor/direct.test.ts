@@ -101,7 +101,9 @@ describe('without a configuration', () => {
   });
 
   it('tries the next AT port when the first is silent', async () => {
-    const mute = await ScriptedModem.start(Object.fromEntries(['AT', 'ATE0'].map((line) => [line, []])));
+    const mute = await ScriptedModem.start(
+      Object.fromEntries(['AT', 'ATE0'].map((line) => [line, []])),
+    );
     modem = await ScriptedModem.start();
     machine.tree.plug('ec25', { at: '1-1.2' });
     place(mute.tty, 'ttyUSB2');
@@ -153,7 +155,10 @@ describe('without a configuration', () => {
 it('leaves the other ttys of a modem alone when one is locked', async () => {
   const locked = await ScriptedModem.start();
   modem = await ScriptedModem.start();
-  const holder = await serialLink(locked.tty, 115_200)({ onData: () => undefined, onClose: () => undefined });
+  const holder = await serialLink(
+    locked.tty,
+    115_200,
+  )({ onData: () => undefined, onClose: () => undefined });
   machine.tree.plug('ec25', { at: '1-1.2' });
   place(locked.tty, 'ttyUSB2');
   place(modem.tty, 'ttyUSB3');
@@ -188,7 +193,9 @@ describe('with a configuration', () => {
     modem = await ScriptedModem.start();
     machine.tree.plug('ec25', { at: '1-1.2' });
     place(modem.tty, 'ttyUSB2');
-    const { findings, modems } = await examine({ config: configure(modem.tty, 'bauds = 9600\nroaming = 3') });
+    const { findings, modems } = await examine({
+      config: configure(modem.tty, 'bauds = 9600\nroaming = 3'),
+    });
     expect(wrong(findings)).toEqual(['error configuration', 'error configuration']);
     expect(findings.some(({ what }) => what.includes('modem[0].bauds'))).toBe(true);
     expect(modems).toHaveLength(1);
@@ -246,7 +253,11 @@ describe('a modem', () => {
     ['without SIM', { 'AT+CPIN?': ['+CME ERROR: 10'] }, 'error sim'],
     ['with a blocked SIM', { 'AT+CPIN?': ['+CPIN: SIM PUK', 'OK'] }, 'error sim'],
     ['without SMSC', { 'AT+CSCA?': ['+CSCA: "",129', 'OK'] }, 'error smsc'],
-    ['with a full storage', { 'AT+CPMS?': ['+CPMS: "SM",25,25,"SM",25,25', 'OK'] }, 'warning storage'],
+    [
+      'with a full storage',
+      { 'AT+CPMS?': ['+CPMS: "SM",25,25,"SM",25,25', 'OK'] },
+      'warning storage',
+    ],
     ['with the radio off', { 'AT+CFUN?': ['+CFUN: 4', 'OK'] }, 'error radio'],
     ['that hears badly', { 'AT+CSQ': ['+CSQ: 2,99', 'OK'] }, 'warning signal'],
     ['that hears nothing', { 'AT+CSQ': ['+CSQ: 99,99', 'OK'] }, 'warning signal'],
@@ -260,7 +271,9 @@ describe('a modem', () => {
       .split('')
       .map((digit) => `00${digit.charCodeAt(0).toString(16)}`)
       .join('');
-    const { facts } = (await report({ 'AT+CSCA?': [`+CSCA: "${digits.toUpperCase()}",145`, 'OK'] }))!;
+    const { facts } = (await report({
+      'AT+CSCA?': [`+CSCA: "${digits.toUpperCase()}",145`, 'OK'],
+    }))!;
     expect(facts).toMatchObject({ smsc: '+49…00' });
   });
 

@@ -36,7 +36,11 @@ it('finds nothing wrong with a modem in good order, and says what it is', () => 
   expect(judge().map(({ check, level, what }) => [check, level, what])).toEqual([
     ['modem', 'ok', 'Quectel EC25, firmware EC25EFAR06A06M4G, IMEI …69, profile generic'],
     ['sim', 'ok', 'the SIM is ready, 3 PIN tries left, ICCID …90'],
-    ['registration', 'ok', 'operator "Operator": CREG home network; CGREG home network; CEREG home network'],
+    [
+      'registration',
+      'ok',
+      'operator "Operator": CREG home network; CGREG home network; CEREG home network',
+    ],
     ['signal', 'ok', '-71 dBm'],
     ['smsc', 'ok', 'SMSC +49…00'],
     ['storage', 'ok', 'SM 0 of 25'],
@@ -45,14 +49,35 @@ it('finds nothing wrong with a modem in good order, and says what it is', () => 
 });
 
 describe('one thing wrong', () => {
-  const cases: [string, Partial<ModemFacts>, Partial<Wishes>, string, 'warning' | 'error', RegExp][] = [
+  const cases: [
+    string,
+    Partial<ModemFacts>,
+    Partial<Wishes>,
+    string,
+    'warning' | 'error',
+    RegExp,
+  ][] = [
     ['the radio off', { functionality: 4 }, {}, 'radio', 'error', /CFUN: 4.*switches it on/],
     ['no SIM', { sim: 'absent' }, {}, 'sim', 'error', /no SIM.*put one in/],
     ['a SIM that wakes up', { sim: 'busy' }, {}, 'sim', 'warning', /not ready yet.*ask again/],
     ['a PIN nobody set', { sim: 'pin' }, {}, 'sim', 'error', /PIN, 3 PIN tries left.*set pin_file/],
     ['a PIN that is set', { sim: 'pin' }, { hasPin: true }, 'sim', 'warning', /enters the PIN/],
-    ['a blocked SIM', { sim: 'puk', pinTriesLeft: 0 }, {}, 'sim', 'error', /PUK.*phone.*0 PIN tries left/],
-    ['a SIM nobody understands', { sim: 'other' }, {}, 'sim', 'error', /not usable.*try the SIM in a phone/],
+    [
+      'a blocked SIM',
+      { sim: 'puk', pinTriesLeft: 0 },
+      {},
+      'sim',
+      'error',
+      /PUK.*phone.*0 PIN tries left/,
+    ],
+    [
+      'a SIM nobody understands',
+      { sim: 'other' },
+      {},
+      'sim',
+      'error',
+      /not usable.*try the SIM in a phone/,
+    ],
     [
       'no network yet',
       { registration: { creg: 2, cgreg: 2, cereg: 0, c5greg: undefined } },

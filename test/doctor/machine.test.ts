@@ -40,7 +40,10 @@ describe('the clock', () => {
 
   it('before the release is an error, whatever the system says: the box woke without the time', async () => {
     const { clock } = await judge({ nowMs: () => 0 });
-    expect(clock).toMatchObject({ level: 'error', what: expect.stringContaining('1970-01-01 00:00 UTC') });
+    expect(clock).toMatchObject({
+      level: 'error',
+      what: expect.stringContaining('1970-01-01 00:00 UTC'),
+    });
     expect(clock?.what).toContain('clock_unset');
   });
 
@@ -51,7 +54,10 @@ describe('the clock', () => {
     utimesSync(file, later, later);
     const unknown = { isClockSynchronised: () => Promise.resolve(undefined) };
     const { clock } = await judge(unknown, file);
-    expect(clock).toMatchObject({ level: 'error', what: expect.stringContaining('2027-12-28 00:00 UTC') });
+    expect(clock).toMatchObject({
+      level: 'error',
+      what: expect.stringContaining('2027-12-28 00:00 UTC'),
+    });
     expect(clock?.remedy).toContain(`delete ${file}`);
     expect((await judge({}, file)).clock).toMatchObject({ level: 'ok' });
     expect((await judge(unknown, `${file}.not-there`)).clock).toMatchObject({ level: 'ok' });
@@ -71,7 +77,10 @@ describe('other programs that go for modems', () => {
     machine.tree.process(412, 'ModemManager');
     machine.tree.plug('ec25', { at: '1-1.2' });
     const { rivals } = await judge();
-    expect(rivals).toMatchObject({ level: 'warning', remedy: expect.stringContaining('udev rule') });
+    expect(rivals).toMatchObject({
+      level: 'warning',
+      remedy: expect.stringContaining('udev rule'),
+    });
     expect(rivals?.what).toContain('ModemManager runs (pid 412)');
     expect(rivals?.what).toContain('ttyUSB2');
   });
@@ -82,7 +91,10 @@ describe('other programs that go for modems', () => {
     machine.tree.write(relative(machine.tree.path(), `${stick}/dev`), '189:5\n');
     if (of === 'the device') tag('189:5', 'E:ID_MM_DEVICE_IGNORE=1');
     else tag('188:2', 'E:ID_MM_PORT_IGNORE=1');
-    expect((await judge()).rivals).toMatchObject({ level: 'ok', what: expect.stringContaining('udev') });
+    expect((await judge()).rivals).toMatchObject({
+      level: 'ok',
+      what: expect.stringContaining('udev'),
+    });
   });
 
   it('are no harm only to the stick of the rule', async () => {

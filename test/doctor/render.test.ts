@@ -54,5 +54,9 @@ it('says through which daemon, and when all is well', () => {
 });
 
 it('counts the findings of each level', () => {
-  expect(countLevels([error('a', ''), error('b', ''), ok('c', '')])).toEqual({ ok: 1, warning: 0, error: 2 });
+  expect(countLevels([error('a', ''), error('b', ''), ok('c', '')])).toEqual({
+    ok: 1,
+    warning: 0,
+    error: 2,
+  });
 });

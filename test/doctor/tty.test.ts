@@ -31,17 +31,20 @@ it('a tty that nobody uses is free, and told with the reason for it', async () =
   );
 });
 
-it.each(['ttyUSB2', 'ttyUSB3'])('a modem whose %s somebody has open is left alone', async (name) => {
-  machine.tree.process(731, 'minicom', ['/dev/null', node(name)]);
-  const { findings, isFree } = await judgeTty(await candidate(), machine.surroundings());
-  expect(isFree).toBe(false);
-  expect(findings).toContainEqual({
-    check: 'holder',
-    level: 'error',
-    what: `minicom (pid 731) has ${node(name)} of this modem open`,
-    remedy: 'stop it, or keep it off this modem',
-  });
-});
+it.each(['ttyUSB2', 'ttyUSB3'])(
+  'a modem whose %s somebody has open is left alone',
+  async (name) => {
+    machine.tree.process(731, 'minicom', ['/dev/null', node(name)]);
+    const { findings, isFree } = await judgeTty(await candidate(), machine.surroundings());
+    expect(isFree).toBe(false);
+    expect(findings).toContainEqual({
+      check: 'holder',
+      level: 'error',
+      what: `minicom (pid 731) has ${node(name)} of this modem open`,
+      remedy: 'stop it, or keep it off this modem',
+    });
+  },
+);
 
 it('the daemon that looks at its own tty is not in its own way', async () => {
   machine.tree.process(731, 'node', [node('ttyUSB2')]);

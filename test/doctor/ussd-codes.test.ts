@@ -29,7 +29,9 @@ describe('a USSD request', () => {
     '%j is none',
     (code) => {
       expect(whyNoUssd(code)).toContain('182 at most');
-      expect(whyNotUssd(code, ['call_forwarding', 'call_barring', 'password', 'pin'])).toBe(whyNoUssd(code));
+      expect(whyNotUssd(code, ['call_forwarding', 'call_barring', 'password', 'pin'])).toBe(
+        whyNoUssd(code),
+      );
     },
   );
 
@@ -61,14 +63,17 @@ describe('a USSD request', () => {
     ['pin', '**042*1234*4321*4321#'],
     ['pin', '**05*12345678*1234*1234#'],
     ['pin', '**052*12345678*1234*1234#'],
-  ] as const)('is refused where it changes %s: %s, unless the configuration allows it', (service, code) => {
-    expect(whyNotUssd(code, [])).toContain(
-      `ussd_allow under [control] in the configuration names "${service}"`,
-    );
-    expect(whyNotUssd(code, [service])).toBeUndefined();
-    const others = (['call_forwarding', 'call_barring', 'password', 'pin'] as const).filter(
-      (one) => one !== service,
-    );
-    expect(whyNotUssd(code, others)).toBeDefined();
-  });
+  ] as const)(
+    'is refused where it changes %s: %s, unless the configuration allows it',
+    (service, code) => {
+      expect(whyNotUssd(code, [])).toContain(
+        `ussd_allow under [control] in the configuration names "${service}"`,
+      );
+      expect(whyNotUssd(code, [service])).toBeUndefined();
+      const others = (['call_forwarding', 'call_barring', 'password', 'pin'] as const).filter(
+        (one) => one !== service,
+      );
+      expect(whyNotUssd(code, others)).toBeDefined();
+    },
+  );
 });

@@ -17,11 +17,23 @@ describe('an answer', () => {
       '611.20 р.',
     ],
     ['UCS-2 of ASCII although the scheme says GSM', '00310030002E0035', 15, 'IRA', '10.5'],
-    ['UCS-2 because the character set is', '00310030002E00350020004500550052', 15, 'UCS2', '10.5 EUR'],
+    [
+      'UCS-2 because the character set is',
+      '00310030002E00350020004500550052',
+      15,
+      'UCS2',
+      '10.5 EUR',
+    ],
     // hellohello: 3GPP TS 23.038's packing worked by hand in many a library's tests
     ['packed septets (Huawei)', 'E8329BFD4697D9EC37', 15, 'IRA', 'hellohello'],
     ['packed septets whose spare bits are a CR', 'C8309BFD06D51A', 15, 'IRA', 'Hallo 5'],
-    ['octets of GSM septets under the character set GSM', 'Guthaben 5\x65', 15, 'GSM', 'Guthaben 5e'],
+    [
+      'octets of GSM septets under the character set GSM',
+      'Guthaben 5\x65',
+      15,
+      'GSM',
+      'Guthaben 5e',
+    ],
     ['an umlaut as the alphabet has it', 'Geb\x7fhr', 15, 'GSM', 'Gebàhr'],
     ['the same octets under another character set', 'Geb\xfchr', 15, '8859-1', 'Gebühr'],
     ['UTF-8', 'Geb\xc3\xbchr', 15, 'UTF-8', 'Gebühr'],
@@ -58,13 +70,20 @@ describe('an answer', () => {
     );
     const set = fc.constantFrom('GSM', 'IRA', 'UCS2', 'UTF-8', undefined);
     fc.assert(
-      fc.property(raw, fc.nat(255), set, (text, dcs, name) => decodeUssd(text, dcs, name).length >= 0),
+      fc.property(
+        raw,
+        fc.nat(255),
+        set,
+        (text, dcs, name) => decodeUssd(text, dcs, name).length >= 0,
+      ),
     );
   });
 
   it('of packed septets is read back, whatever its length', () => {
     const unit = fc.constantFrom(...'abcdefghijk ABC.,'.split(''));
-    const letters = fc.string({ unit, minLength: 8, maxLength: 60 }).filter((text) => /[a-k]/i.test(text));
+    const letters = fc
+      .string({ unit, minLength: 8, maxLength: 60 })
+      .filter((text) => /[a-k]/i.test(text));
     fc.assert(
       fc.property(letters, (text) => {
         const septets = [...encodeSeptets(text)];

@@ -31,7 +31,11 @@ const ask = (answers: Record<string, readonly string[]>) =>
 describe('the carrier', () => {
   it('is heard when it answers after the OK', async () => {
     const answer = await ask({ [request]: ['OK', '+CUSD: 0,"Balance: 10.00 EUR",15'] });
-    expect(answer).toEqual({ status: 0, meaning: 'the network answered', text: 'Balance: 10.00 EUR' });
+    expect(answer).toEqual({
+      status: 0,
+      meaning: 'the network answered',
+      text: 'Balance: 10.00 EUR',
+    });
     expect(modem?.heard).not.toContain('AT+CUSD=2');
     expect(modem?.heard.at(-1)).toBe('AT+CUSD=0');
   });
@@ -54,7 +58,10 @@ describe('the carrier', () => {
   });
 
   it('is hung up on when it waits for a choice', async () => {
-    const answer = await ask({ [request]: ['OK', '+CUSD: 1,"1 Yes 2 No",15'], 'AT+CUSD=2': ['OK'] });
+    const answer = await ask({
+      [request]: ['OK', '+CUSD: 1,"1 Yes 2 No",15'],
+      'AT+CUSD=2': ['OK'],
+    });
     expect(answer).toMatchObject({ status: 1, text: '1 Yes 2 No' });
     expect(modem?.heard.slice(-2)).toEqual(['AT+CUSD=2', 'AT+CUSD=0']);
   });
@@ -70,7 +77,9 @@ describe('the carrier', () => {
   });
 
   it('cannot steer the terminal of who asked', async () => {
-    const answer = await ask({ [request]: ['OK', '+CUSD: 0,"\u001b]0;pwned\u0007 5 EUR\u009b2J",15'] });
+    const answer = await ask({
+      [request]: ['OK', '+CUSD: 0,"\u001b]0;pwned\u0007 5 EUR\u009b2J",15'],
+    });
     expect(answer.text).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
     expect(answer.text).toContain('5 EUR');
   });
@@ -80,11 +89,18 @@ describe('the carrier', () => {
   });
 
   it('may write a text without end: what came is given', async () => {
-    expect((await ask({ [request]: ['OK', '+CUSD: 0,"Balance: 3 EUR'] })).text).toBe('Balance: 3 EUR');
+    expect((await ask({ [request]: ['OK', '+CUSD: 0,"Balance: 3 EUR'] })).text).toBe(
+      'Balance: 3 EUR',
+    );
   });
 
   it('may write without bounds: 32 lines are kept', async () => {
-    const lines = ['OK', '+CUSD: 0,"0', ...Array.from({ length: 99 }, (_, n) => `${n + 1}`), 'end",15'];
+    const lines = [
+      'OK',
+      '+CUSD: 0,"0',
+      ...Array.from({ length: 99 }, (_, n) => `${n + 1}`),
+      'end",15',
+    ];
     expect((await ask({ [request]: lines })).text?.split('\n')).toHaveLength(32);
   });
 });
@@ -113,7 +129,10 @@ describe('the modem', () => {
   it('that works in UCS-2 is asked and read in UCS-2', async () => {
     const answer = await ask({
       'AT+CSCS?': ['+CSCS: "UCS2"', 'OK'],
-      'AT+CUSD=1,"002A0031003000300023",15': ['OK', '+CUSD: 0,"003600310031002E0032003000200440002E",72'],
+      'AT+CUSD=1,"002A0031003000300023",15': [
+        'OK',
+        '+CUSD: 0,"003600310031002E0032003000200440002E",72',
+      ],
     });
     expect(answer.text).toBe('611.20 р.');
   });

@@ -69,7 +69,12 @@ describe('the virtual modem', () => {
     ['searching', ['--registration', 'searching'], '', ['error registration', 'warning signal']],
     ['denied', ['--registration', 'denied'], '', ['error registration', 'warning signal']],
     ['roaming', ['--registration', 'roaming'], '', []],
-    ['roaming where it may not', ['--registration', 'roaming'], 'roaming = false', ['error registration']],
+    [
+      'roaming where it may not',
+      ['--registration', 'roaming'],
+      'roaming = false',
+      ['error registration'],
+    ],
     ['of Huawei, noisy', ['--vendor', 'huawei', '--urc-noise', '50'], '', []],
   ])('%s', async (_title, flags, more, expected) => {
     expect(wrong((await report(flags, more))?.findings)).toEqual(expected);
@@ -90,7 +95,9 @@ describe('the test message', () => {
     const report = await examine({ config: configure(virtual.link), sendTo: recipient });
     const finding = report.findings.find(({ check }) => check === 'send');
     await virtual.stop();
-    const texts = virtual.record().flatMap((entry) => (entry.kind === 'accepted' ? [entry.text] : []));
+    const texts = virtual
+      .record()
+      .flatMap((entry) => (entry.kind === 'accepted' ? [entry.text] : []));
     virtual = undefined;
     return { finding, texts, report };
   };
@@ -99,7 +106,9 @@ describe('the test message', () => {
     const { finding, texts, report } = await send([]);
     expect(texts).toEqual([testText]);
     expect(finding).toMatchObject({ level: 'ok' });
-    expect(finding?.what).toMatch(/accepted the test message to \+49…78 through main .*\(reference \d+\)/);
+    expect(finding?.what).toMatch(
+      /accepted the test message to \+49…78 through main .*\(reference \d+\)/,
+    );
     expect(JSON.stringify(report)).not.toContain('15112345678');
   });
 

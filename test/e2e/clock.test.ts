@@ -1,4 +1,7 @@
-/** A wall clock that is wrong, as the whole daemon meets it, and the remedy that the documentation names. */
+/**
+ * A wall clock that is wrong, as the whole daemon meets it, and the remedy that the documentation
+ * names.
+ */
 
 import { chmodSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -21,7 +24,10 @@ afterEach(async () => {
   rig = undefined;
 });
 
-/** A machine whose clock leaps, and on which the programs that might know whether it is synchronised say what a test has them say. */
+/**
+ * A machine whose clock leaps, and on which the programs that might know whether it is synchronised
+ * say what a test has them say.
+ */
 async function start(): Promise<{
   rig: Rig;
   leap: (ms: number) => void;
@@ -82,7 +88,9 @@ test('a clock that leaps 400 days ahead for three seconds locks nobody out, and 
   for (const end of ['go on', 'SIGTERM'] as const) {
     if (end !== 'go on') await restart(end);
     for (const key of ['before', 'during', end])
-      expect(await rig.post({}, withKey(key)), `${key} after ${end}`).toMatchObject({ status: 200 });
+      expect(await rig.post({}, withKey(key)), `${key} after ${end}`).toMatchObject({
+        status: 200,
+      });
   }
   expect(rig.texts()).toHaveLength(4);
 }, 60_000);
@@ -92,7 +100,8 @@ test('a daemon that is started during the leap locks nobody out either, nor does
   expect(await rig.post({}, withKey('before'))).toMatchObject({ status: 200 });
   leap(400 * dayMs);
   await restart('SIGTERM');
-  // By such a clock a token that says when it expires has, as if the machine had been off for so long.
+  // By such a clock a token that says when it expires has, as if the machine had been off for so
+  // long.
   expect(await rig.post({}, withKey('before'))).toMatchObject({ status: 401 });
   rig.token = await timeless();
   expect(await rig.post({}, withKey('before'))).toMatchObject({ status: 200 });
@@ -105,12 +114,17 @@ test('a daemon that is started during the leap locks nobody out either, nor does
   expect(rig.texts()).toHaveLength(2);
 }, 60_000);
 
-/** As a run with a clock in the future leaves it, one of before this was known too: the note, and rows of the journal. */
+/**
+ * As a run with a clock in the future leaves it, one of before this was known too: the note, and
+ * rows of the journal.
+ */
 function poison(): void {
   const future = new Date(Date.now() + 400 * dayMs);
   utimesSync(state('clock'), future, future);
   const db = new Database(state('journal.db'));
-  db.exec(`UPDATE messages SET at = ${future.getTime()}; UPDATE openings SET at = ${future.getTime()}`);
+  db.exec(
+    `UPDATE messages SET at = ${future.getTime()}; UPDATE openings SET at = ${future.getTime()}`,
+  );
   db.close();
 }
 

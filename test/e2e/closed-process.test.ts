@@ -43,19 +43,28 @@ test.each([
   ['--inspect=127.0.0.1:0', '--inspect'],
   ['--report-on-signal', '--report-on-signal'],
   ['--heapsnapshot-signal=SIGUSR2', '--heapsnapshot-signal'],
-])('with NODE_OPTIONS=%s it does not start, says why, and is not tried again', async (option, named) => {
-  let said = '';
-  const child = new Child(['serve', '--config', '/nowhere'], (line) => (said += `${line}\n`), {
-    NODE_OPTIONS: option,
-  });
-  expect((await child.ended).code).toBe(78);
-  expect(said).toContain(`simgate: Node's option ${named} would show secrets and texts to others`);
-});
+])(
+  'with NODE_OPTIONS=%s it does not start, says why, and is not tried again',
+  async (option, named) => {
+    let said = '';
+    const child = new Child(['serve', '--config', '/nowhere'], (line) => (said += `${line}\n`), {
+      NODE_OPTIONS: option,
+    });
+    expect((await child.ended).code).toBe(78);
+    expect(said).toContain(
+      `simgate: Node's option ${named} would show secrets and texts to others`,
+    );
+  },
+);
 
 test.each([
   [['--inspect-brk'], {}, '--inspect-brk'],
   [['--heap_prof'], {}, '--heap_prof'],
-  [[], { NODE_OPTIONS: '--max-old-space-size=64 "--report-on-fatalerror"' }, '--report-on-fatalerror'],
+  [
+    [],
+    { NODE_OPTIONS: '--max-old-space-size=64 "--report-on-fatalerror"' },
+    '--report-on-fatalerror',
+  ],
 ] as const)('%j and %j open the process by %s', (execArgv, env, named) => {
   expect(() => refuseOpenProcess(execArgv, env)).toThrow(`Node's option ${named} `);
 });

@@ -1,4 +1,7 @@
-/** What the daemon remembers over a restart, what it tells of it, and what it takes up while it runs. */
+/**
+ * What the daemon remembers over a restart, what it tells of it, and what it takes up while it
+ * runs.
+ */
 
 import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -50,9 +53,15 @@ describe.each(['SIGTERM', 'SIGKILL'] as const)('after %s', (signal) => {
     const again = await rig.post({ body: 'code 1' }, keyed('a'));
     expect(again).toEqual({ status: 200, body: expect.objectContaining({ id: first.body.id }) });
     const reused = await rig.post({ body: 'code 9' }, keyed('a'));
-    expect(reused).toMatchObject({ status: 422, body: { code: 'idempotency_key_reused', submitted: 'no' } });
+    expect(reused).toMatchObject({
+      status: 422,
+      body: { code: 'idempotency_key_reused', submitted: 'no' },
+    });
     // Two went to this number, one of them refused by the network: it is at its limit.
-    expect(await rig.post({ body: 'code 3' })).toMatchObject({ status: 429, body: { code: 'rate_limited' } });
+    expect(await rig.post({ body: 'code 3' })).toMatchObject({
+      status: 429,
+      body: { code: 'rate_limited' },
+    });
     // Two segments were sent within the day, of four.
     const long = await rig.post({ body: 'x'.repeat(400), recipient: '+4915112345601' });
     expect(long).toMatchObject({ status: 503, body: { code: 'sim_cap_reached', submitted: 'no' } });
@@ -67,7 +76,10 @@ test('a message that was cut off by SIGKILL is unknown, and not sent again for i
   await restart('SIGKILL');
   expect(await cut).toBe('cut');
   const again = await rig.post({ body: 'code 1' }, keyed('a'));
-  expect(again).toMatchObject({ status: 504, body: { code: 'outcome_unknown', submitted: 'unknown' } });
+  expect(again).toMatchObject({
+    status: 504,
+    body: { code: 'outcome_unknown', submitted: 'unknown' },
+  });
   expect(rig.texts().filter((text) => text === 'code 1').length).toBeLessThanOrEqual(1);
   expect((await ask('log')).out).toMatch(/ 504 .*outcome_unknown/);
 });
@@ -75,7 +87,10 @@ test('a message that was cut off by SIGKILL is unknown, and not sent again for i
 describe('the journal', () => {
   test('is shown by `simgate log`, and holds no text, number, key or address', async () => {
     rig = await Rig.start();
-    await rig.post({ body: 'secret text 417093', req: { ip: '203.0.113.77' } }, keyed('secret-key'));
+    await rig.post(
+      { body: 'secret text 417093', req: { ip: '203.0.113.77' } },
+      keyed('secret-key'),
+    );
     await rig.modem.control({ fault: 'cms:21' });
     await rig.post({ body: 'secret text 417094', recipient: '+4915112340001' });
     const all = await ask('log', '--json');
@@ -85,7 +100,9 @@ describe('the journal', () => {
       { status: 502, recipient: '+49…01', code: 'network_refused' },
     ]);
     expect((await ask('log', '--json', '--to', '+4915112340001')).out.trim()).toBe(rows[1]);
-    expect((await ask('log', '--json', '--status', '200', '--since', '5m')).out.trim()).toBe(rows[0]);
+    expect((await ask('log', '--json', '--status', '200', '--since', '5m')).out.trim()).toBe(
+      rows[0],
+    );
     expect(await ask('log', '--since', 'yesterday')).toMatchObject({ code: 1 });
     await rig.daemon.end('SIGTERM');
     const state = join(rig.folder, 'state');

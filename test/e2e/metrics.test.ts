@@ -9,7 +9,9 @@ afterEach(() => rig.stop());
 async function scrape(): Promise<Map<string, number>> {
   const response = await fetch(`http://127.0.0.1:${rig.adminPort}/metrics`);
   expect(response.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/);
-  const lines = (await response.text()).split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  const lines = (await response.text())
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('#'));
   return new Map(lines.map((line) => [line.replace(/ \S+$/, ''), Number(/\S+$/.exec(line)?.[0])]));
 }
 
@@ -17,7 +19,10 @@ const total = (samples: Map<string, number>, name: RegExp) =>
   [...samples].reduce((sum, [key, value]) => sum + (name.test(key) ? value : 0), 0);
 
 test('the metrics tell what happened, and nobody’s number', async () => {
-  rig = await Rig.start([], openPolicy.replace('per_recipient = "off"', 'per_recipient = "2 in 10 min"'));
+  rig = await Rig.start(
+    [],
+    openPolicy.replace('per_recipient = "off"', 'per_recipient = "2 in 10 min"'),
+  );
   expect((await rig.post({ body: 'secret 417093' })).status).toBe(200);
   await rig.modem.control({ fault: 'cms:21' });
   expect((await rig.post({ body: 'secret 417094' })).status).toBe(502);

@@ -12,9 +12,12 @@ let rig: Rig;
 afterEach(() => rig.stop());
 
 const command = async (...args: string[]) => {
-  const { stdout, stderr } = await run(process.execPath, [cli, ...args, '--config', rig.configFile]).catch(
-    (error: unknown) => error as { stdout: string; stderr: string },
-  );
+  const { stdout, stderr } = await run(process.execPath, [
+    cli,
+    ...args,
+    '--config',
+    rig.configFile,
+  ]).catch((error: unknown) => error as { stdout: string; stderr: string });
   return stdout + stderr;
 };
 

@@ -39,7 +39,12 @@ export class Rig {
     writeFileSync(join(rig.folder, 'secret'), secret, { mode: 0o600 });
     if (pin !== '') writeFileSync(join(rig.folder, 'pin'), pin, { mode: 0o600 });
     writeFileSync(rig.configFile, rig.config(rig.modem.link, 'state', extraConfig));
-    rig.token = await mintToken({ secret: Buffer.from(secret), subject, audience, expiresInS: 600 });
+    rig.token = await mintToken({
+      secret: Buffer.from(secret),
+      subject,
+      audience,
+      expiresInS: 600,
+    });
     await rig.startDaemon();
     await rig.until((line) => line.event === 'modem' && line.phase === 'ready');
     return rig;
@@ -101,8 +106,15 @@ ${extra}
   ): Promise<{ status: number; body: LogLine }> {
     const response = await fetch(`http://127.0.0.1:${this.port}/sms`, {
       method: 'POST',
-      headers: { authorization: `Bearer ${this.token}`, ...(init.headers as Record<string, string>) },
-      body: JSON.stringify({ recipient: '+49 151 12345678', body: 'Your code is 417093', ...message }),
+      headers: {
+        authorization: `Bearer ${this.token}`,
+        ...(init.headers as Record<string, string>),
+      },
+      body: JSON.stringify({
+        recipient: '+49 151 12345678',
+        body: 'Your code is 417093',
+        ...message,
+      }),
       ...(init.signal ? { signal: init.signal } : {}),
     });
     return { status: response.status, body: (await response.json()) as LogLine };

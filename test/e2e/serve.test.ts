@@ -34,7 +34,12 @@ describe('the daemon', () => {
       await rig.post({ body: text, sender: 'Auth0', req: { ip: '203.0.113.7', user_agent: 'x' } }),
     ).toMatchObject({
       status: 200,
-      body: { segments: 1, modem: 'main', references: [expect.any(Number)], took_ms: expect.any(Number) },
+      body: {
+        segments: 1,
+        modem: 'main',
+        references: [expect.any(Number)],
+        took_ms: expect.any(Number),
+      },
     });
     expect(await rig.post({ body: long })).toMatchObject({ status: 200, body: { segments: 2 } });
     const [first, ...rest] = rig.texts();
@@ -44,14 +49,28 @@ describe('the daemon', () => {
 
   test('keeps texts, numbers, tokens and the secret out of its log, at debug level too', async () => {
     rig = await Rig.start(
-      ['--urc-noise', '20', '--pin', pin, '--status-reports', '--status-report-delay', '10', '--number', own],
+      [
+        '--urc-noise',
+        '20',
+        '--pin',
+        pin,
+        '--status-reports',
+        '--status-report-delay',
+        '10',
+        '--number',
+        own,
+      ],
       'status_report = true\npin_file = "pin"',
       { pin },
     );
     const numbers = ['15112345678', '15112340001', '15112340002'];
     await rig.post({ body: 'secret text 417093' });
     await rig.modem.control({ fault: 'cms:21' });
-    await rig.post({ body: 'secret text 417094', recipient: '+4915112340001', sender: 'secret sender' });
+    await rig.post({
+      body: 'secret text 417094',
+      recipient: '+4915112340001',
+      sender: 'secret sender',
+    });
     await rig.post({ body: 'secret text 417095 '.repeat(30), recipient: '+4915112340002' });
     await rig.modem.control({ inbound: { from: '+4915112340009', text: 'secret inbound' } });
     const { token } = rig;
@@ -75,7 +94,9 @@ describe('the daemon', () => {
     ]) {
       expect(rig.raw, `the log holds ${word}`).not.toContain(word);
     }
-    const packed = rig.modem.record().flatMap((entry) => (entry.kind === 'accepted' ? [entry.tpdu] : []));
+    const packed = rig.modem
+      .record()
+      .flatMap((entry) => (entry.kind === 'accepted' ? [entry.tpdu] : []));
     for (const tpdu of packed) expect(rig.raw).not.toContain(tpdu.slice(20));
   });
 
@@ -96,7 +117,9 @@ describe('the daemon', () => {
     await rig.post({ body: 'first' });
     await rig.modem.control({ fault: 'late:4000' });
     const cut = rig.post({ body: 'second' }).catch(() => 'cut');
-    await expect.poll(() => rig.modem.record().filter((entry) => entry.kind === 'ctrl_z')).toHaveLength(2);
+    await expect
+      .poll(() => rig.modem.record().filter((entry) => entry.kind === 'ctrl_z'))
+      .toHaveLength(2);
     await rig.daemon.end('SIGKILL');
     expect(await cut).toBe('cut');
     await rig.startDaemon();
@@ -116,7 +139,10 @@ describe('the daemon', () => {
     const first = rig.post({ body: 'first', recipient: '+4915112345601' });
     await expect.poll(() => rig.modem.record().some((entry) => entry.kind === 'ctrl_z')).toBe(true);
     const caller = new AbortController();
-    const second = rig.post({ body: 'second', recipient: '+4915112345602' }, { signal: caller.signal });
+    const second = rig.post(
+      { body: 'second', recipient: '+4915112345602' },
+      { signal: caller.signal },
+    );
     const third = rig.post({ body: 'third', recipient: '+4915112345603' });
     setTimeout(() => caller.abort(), 300);
     await expect(second).rejects.toThrow();
@@ -167,7 +193,10 @@ describe('SIGTERM', () => {
     const second = rig.post({ body: 'second', recipient: '+4915112345602' });
     await new Promise((resolve) => setTimeout(resolve, 200));
     const ended = rig.daemon.end('SIGTERM');
-    expect(await second).toMatchObject({ status: 503, body: { code: 'shutting_down', submitted: 'no' } });
+    expect(await second).toMatchObject({
+      status: 503,
+      body: { code: 'shutting_down', submitted: 'no' },
+    });
     expect((await first).status).toBe(200);
     expect(await ended).toEqual({ code: 0, signal: null });
     expect(rig.texts()).toEqual(['first']);
@@ -204,7 +233,13 @@ describe('the command line', () => {
     expect(code).toBe(78);
     // By this code systemd knows that another start would end in the same way.
     expect(await runToEnd(['serve', '--config', file])).toMatchObject({ code: 78 });
-    for (const words of ['state_dir', 'auth0.secret', 'auth0.audience', 'modem[0].baud', 'modem[0].device']) {
+    for (const words of [
+      'state_dir',
+      'auth0.secret',
+      'auth0.audience',
+      'modem[0].baud',
+      'modem[0].device',
+    ]) {
       expect(said).toContain(words);
     }
     expect(said).not.toContain('hunter2');

@@ -24,7 +24,9 @@ export function troubleOf(command: string, treatment: Treatment, forMs: number):
 }
 
 export function nameOf({ withPin, treated }: ExitCase): string {
-  const what = treated.map(({ command, treatment }) => `${shown(command)} meets ${treatment}`).join(', ');
+  const what = treated
+    .map(({ command, treatment }) => `${shown(command)} meets ${treatment}`)
+    .join(', ');
   return `${what}${withPin ? ', of a SIM with a PIN' : ''}`;
 }
 
@@ -41,7 +43,9 @@ export function singles(commands: readonly string[]): ExitCase[] {
 
 /** Every two of `commands`, each with every treatment, with a PIN and without in turn. */
 export function pairs(commands: readonly string[]): ExitCase[] {
-  const all = commands.flatMap((command) => treatments.map((treatment) => ({ command, treatment })));
+  const all = commands.flatMap((command) =>
+    treatments.map((treatment) => ({ command, treatment })),
+  );
   return all.flatMap((one, index) =>
     all
       .slice(index + 1)

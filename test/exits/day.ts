@@ -10,7 +10,9 @@ const hourMs = 60 * minuteMs;
 const dayMs = 24 * hourMs;
 /** Between two messages; between two looks at what the daemon says. */
 const messageEveryMs = hourMs;
-/** What the longest gap between two acts of the daemon, and their effect, may take once all is well. */
+/**
+ * What the longest gap between two acts of the daemon, and their effect, may take once all is well.
+ */
 const recoveredWithinMs = 20 * minuteMs;
 
 const pin = '4711';
@@ -21,7 +23,9 @@ function forgetfulMemory(): PinMemory {
   const key = (sim: string, generation: string) => `${sim} ${generation}`;
   const memory = {
     last: ({ known }: SimNames, generation: string) =>
-      known.map((sim) => outcomes.get(key(sim, generation))).find((outcome) => outcome !== undefined),
+      known
+        .map((sim) => outcomes.get(key(sim, generation)))
+        .find((outcome) => outcome !== undefined),
     note: ({ noted }: SimNames, generation: string, outcome: PinOutcome) => {
       for (const sim of noted) outcomes.set(key(sim, generation), outcome);
       return Promise.resolve();
@@ -38,7 +42,10 @@ export interface Act {
 
 /** What came of a day. */
 export interface Day {
-  /** Each hour: the phase at its end, and what the daemon said was missing while it was not ready, minute by minute. */
+  /**
+   * Each hour: the phase at its end, and what the daemon said was missing while it was not ready,
+   * minute by minute.
+   */
   hours: { phase: string; reasons: readonly string[] }[];
   acts: Act[];
   /** Command lines that were written. */
@@ -49,13 +56,18 @@ export interface Day {
   longestPauseMs: number;
   /** Whether the daemon's loop counted as wedged at any time. */
   wedgedBy: string | undefined;
-  /** When all was well again: milliseconds until it was ready; undefined when it was not in time. */
+  /**
+   * When all was well again: milliseconds until it was ready; undefined when it was not in time.
+   */
   recoveredInMs: number | undefined;
   /** What the first message then came to. */
   firstMessage: readonly number[] | string | undefined;
 }
 
-/** Every command that the daemon writes to a virtual modem on a day on which all is well, without arguments. */
+/**
+ * Every command that the daemon writes to a virtual modem on a day on which all is well, without
+ * arguments.
+ */
 export async function commandsOf(): Promise<string[]> {
   const device = new VirtualDevice({ pin });
   const supervised = start({ withPin: true, treated: [] }, device, []);
@@ -72,7 +84,8 @@ export async function playDay(subject: ExitCase, fromStart: boolean): Promise<Da
   const device = new VirtualDevice(subject.withPin ? { pin } : {});
   const acts: Act[] = [];
   const begin = () => {
-    for (const { command, treatment } of subject.treated) device.begin(troubleOf(command, treatment, dayMs));
+    for (const { command, treatment } of subject.treated)
+      device.begin(troubleOf(command, treatment, dayMs));
   };
   if (fromStart) begin();
   const supervised = start(subject, device, acts);
@@ -140,7 +153,8 @@ async function partInPeace(
   for (; waitedMs < recoveredWithinMs && supervisor.snapshot().phase !== 'ready'; waitedMs += 1_000)
     await vi.advanceTimersByTimeAsync(1_000);
   const before = device.accepted().length;
-  if (supervisor.snapshot().phase !== 'ready') return { recoveredInMs: undefined, firstMessage: undefined };
+  if (supervisor.snapshot().phase !== 'ready')
+    return { recoveredInMs: undefined, firstMessage: undefined };
   const firstMessage = await send(supervised, 'at last');
   return {
     recoveredInMs: waitedMs,

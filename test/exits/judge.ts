@@ -2,18 +2,27 @@
 import { type ExitCase, shown } from './cases.js';
 import { type Day, hourMs, minuteMs } from './day.js';
 
-/** Commands without which nothing can be sent: only these may keep a modem from ready. Those of a PIN matter to a SIM that has one. */
+/**
+ * Commands without which nothing can be sent: only these may keep a modem from ready. Those of a
+ * PIN matter to a SIM that has one.
+ */
 const needed: readonly string[] = ['AT', '+CMGF=', '+CMGS='];
 const neededForPin: readonly string[] = ['+CPIN?', '+CPIN='];
 
-/** How what is missing is told, by the command that tells or does it; else the command stands in the reason. */
+/**
+ * How what is missing is told, by the command that tells or does it; else the command stands in the
+ * reason.
+ */
 const tellings: Readonly<Record<string, RegExp>> = {
   '+CPIN=': /PIN/,
   '+CPIN?': /AT\+CPIN\?|not registered|no network/,
   '+CMGS=': /AT\+CMGS|prompt/,
 };
 
-/** The rungs that a modem may be met with in a day: with gaps that double from ten minutes to six hours, and a hook an hour. */
+/**
+ * The rungs that a modem may be met with in a day: with gaps that double from ten minutes to six
+ * hours, and a hook an hour.
+ */
 const mostActs: Readonly<Record<string, number>> = { radio: 4, reset: 10, hook: 24 };
 /** In a day without a ready modem. */
 const leastActs = 5;
@@ -46,7 +55,9 @@ export function judgeDay(subject: ExitCase, day: Day): string[] {
     ...(day.commands <= mostCommands ? [] : [`${day.commands} commands were written`]),
     ...unsaid(commands, day),
     ...wildActs(day),
-    ...(day.pinsEntered > mostPins(commands, day) ? [`AT+CPIN= was written ${day.pinsEntered} times`] : []),
+    ...(day.pinsEntered > mostPins(commands, day)
+      ? [`AT+CPIN= was written ${day.pinsEntered} times`]
+      : []),
     ...(needsPerson ? [] : [...untried(day), ...lostForGood(day)]),
   ];
 }
@@ -62,7 +73,8 @@ function unsaid(commands: readonly string[], { hours }: Day): string[] {
   return mute.length === 0 ? [] : [`what is missing is not said: ${[...said].join(' | ')}`];
 }
 
-const literal = (text: string): RegExp => new RegExp(text.replace(/[+^#?*]/g, '\\$&').replace(/=$/, ''));
+const literal = (text: string): RegExp =>
+  new RegExp(text.replace(/[+^#?*]/g, '\\$&').replace(/=$/, ''));
 
 function wildActs({ acts }: Day): string[] {
   const counts = Object.keys(mostActs).map(
@@ -78,19 +90,26 @@ function wildActs({ acts }: Day): string[] {
   ];
 }
 
-/** A modem that is not ready all day is met with ever harder means, the same one at growing gaps. */
+/**
+ * A modem that is not ready all day is met with ever harder means, the same one at growing gaps.
+ */
 function untried({ hours, acts }: Day): string[] {
   if (hours.some(({ phase }) => phase === 'ready')) return [];
   if (acts.length < leastActs) return [`only ${acts.length} things were done about it in a day`];
   const resets = acts.filter(({ rung }) => rung === 'reset').map(({ atMs }) => atMs);
   const gaps = resets.slice(1).map((atMs, index) => atMs - resets[index]!);
-  const isGrowing = gaps.every((gap, index) => index === 0 || gap > (gaps[index - 1] ?? 0) - minuteMs);
+  const isGrowing = gaps.every(
+    (gap, index) => index === 0 || gap > (gaps[index - 1] ?? 0) - minuteMs,
+  );
   return isGrowing
     ? []
     : [`resets came at gaps of ${gaps.map((gap) => Math.round(gap / minuteMs)).join(', ')} min`];
 }
 
-/** At each power-on a PIN that is known to be right; else one try, and a second where an error came that counted none. */
+/**
+ * At each power-on a PIN that is known to be right; else one try, and a second where an error came
+ * that counted none.
+ */
 function mostPins(commands: readonly string[], { acts }: Day): number {
   return commands.includes('+CPIN=') ? 2 : 2 + acts.length;
 }

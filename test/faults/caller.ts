@@ -1,7 +1,15 @@
-import { type IncomingMessage, type OutgoingHttpHeaders, type RequestOptions, request } from 'node:http';
+import {
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  type RequestOptions,
+  request,
+} from 'node:http';
 import type { PlannedMessage } from './plan.js';
 
-/** What a caller saw of its request. Stamps are nanoseconds of CLOCK_MONOTONIC, taken when the caller knew. */
+/**
+ * What a caller saw of its request. Stamps are nanoseconds of CLOCK_MONOTONIC, taken when the
+ * caller knew.
+ */
 export type Outcome =
   | {
       kind: 'answered';
@@ -26,10 +34,15 @@ export interface Story {
   outcome: Outcome;
 }
 
-/** Milliseconds beyond the deadline after which nobody waits any longer: far past what is judged as too late. */
+/**
+ * Milliseconds beyond the deadline after which nobody waits any longer: far past what is judged as
+ * too late.
+ */
 const patienceMs = 15_000;
 
-/** Posts one message to the gateway, as its caller is planned to; resolves with what the caller saw. */
+/**
+ * Posts one message to the gateway, as its caller is planned to; resolves with what the caller saw.
+ */
 export async function post(
   port: number,
   token: string,
@@ -42,7 +55,12 @@ export async function post(
   return { message, sentNs, deadlineMs, outcome };
 }
 
-function exchange(port: number, token: string, message: PlannedMessage, limitMs: number): Promise<Outcome> {
+function exchange(
+  port: number,
+  token: string,
+  message: PlannedMessage,
+  limitMs: number,
+): Promise<Outcome> {
   const body = bodyOf(message);
   return new Promise((resolve) => {
     const timers: NodeJS.Timeout[] = [];
@@ -50,7 +68,11 @@ function exchange(port: number, token: string, message: PlannedMessage, limitMs:
       for (const timer of timers) clearTimeout(timer);
       resolve(outcome);
     };
-    const options = { ...to(port, '/sms'), method: 'POST', headers: headersOf(token, message, body) };
+    const options = {
+      ...to(port, '/sms'),
+      method: 'POST',
+      headers: headersOf(token, message, body),
+    };
     const outgoing = request(options, (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -64,7 +86,8 @@ function exchange(port: number, token: string, message: PlannedMessage, limitMs:
     };
     outgoing.on('error', (error) => end(broken(error)));
     timers.push(setTimeout(giveUp('unanswered'), limitMs));
-    if (message.leaveAfterMs !== undefined) timers.push(setTimeout(giveUp('left'), message.leaveAfterMs));
+    if (message.leaveAfterMs !== undefined)
+      timers.push(setTimeout(giveUp('left'), message.leaveAfterMs));
     outgoing.end(body);
   });
 }
@@ -82,7 +105,10 @@ function headersOf(token: string, { waitS }: PlannedMessage, body: string): Outg
   };
 }
 
-/** A connection of its own for each request: one that is kept would break at a restart for reasons that are nobody's fault. */
+/**
+ * A connection of its own for each request: one that is kept would break at a restart for reasons
+ * that are nobody's fault.
+ */
 function to(port: number, path: string): RequestOptions {
   return { host: '127.0.0.1', port, path, agent: false };
 }
@@ -94,7 +120,8 @@ function broken(error: Error): Outcome {
 function answered({ statusCode: status = 0, headers }: IncomingMessage, body: Buffer): Outcome {
   const atNs = process.hrtime.bigint();
   const parsed: unknown = JSON.parse(body.toString('utf8'));
-  if (typeof parsed !== 'object' || parsed === null) return broken(new Error(`${status} without an object`));
+  if (typeof parsed !== 'object' || parsed === null)
+    return broken(new Error(`${status} without an object`));
   const retryAfterMs = Number(headers['retry-after'] ?? 0) * 1000;
   return { kind: 'answered', atNs, status, body: parsed as Record<string, unknown>, retryAfterMs };
 }

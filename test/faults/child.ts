@@ -17,7 +17,10 @@ const running = new Set<Child>();
 
 let areNoMoreWanted = false;
 
-/** Kills every process that this run has started and that still runs; from then on none can be started. */
+/**
+ * Kills every process that this run has started and that still runs; from then on none can be
+ * started.
+ */
 export async function endAllChildren(): Promise<void> {
   areNoMoreWanted = true;
   await Promise.all([...running].map((child) => child.end('SIGKILL')));
@@ -29,7 +32,10 @@ export class Child {
   readonly #process: ChildProcessByStdio<Writable, Readable, Readable>;
   #hasEnded = false;
 
-  /** `onLine` is given each line of stdout and stderr, in the order of each; `env` is what differs from our own. */
+  /**
+   * `onLine` is given each line of stdout and stderr, in the order of each; `env` is what differs
+   * from our own.
+   */
   constructor(
     args: readonly string[],
     onLine: (line: string, from: 'stdout' | 'stderr') => void,

@@ -8,7 +8,10 @@ const dayMs = 86_400_000;
 /** So that these draws are not those of the plan. */
 const ownSeed = 0x0c10_c4;
 
-/** A wall clock under the daemon that leaps ahead now and then, from a minute to 400 days, and is put right within seconds. */
+/**
+ * A wall clock under the daemon that leaps ahead now and then, from a minute to 400 days, and is
+ * put right within seconds.
+ */
 export class ClockLeaps {
   /** For the daemon's process. */
   readonly env: NodeJS.ProcessEnv;

@@ -14,7 +14,10 @@ export interface ConfiguredModem {
   settings?: string | undefined;
 }
 
-/** Writes a configuration with short times into `folder`, and the shared secret beside it; returns its path. */
+/**
+ * Writes a configuration with short times into `folder`, and the shared secret beside it; returns
+ * its path.
+ */
 export function writeDaemonConfig(
   folder: string,
   secret: string,

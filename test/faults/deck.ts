@@ -40,8 +40,8 @@ const downMs: Draw<number> = (random) =>
   random.below(6) === 0 ? between(random, 3000, 6000) : between(random, 50, 1500);
 
 /**
- * `+CMS ERROR` codes by what they mean (3GPP TS 27.005 3.2.5, 24.011 8.2.5.4, 23.040 9.2.3.22): final, of this SIM, passing,
- * silent about the outcome, and the SMSC's own.
+ * `+CMS ERROR` codes by what they mean (3GPP TS 27.005 3.2.5, 24.011 8.2.5.4, 23.040 9.2.3.22):
+ * final, of this SIM, passing, silent about the outcome, and the SMSC's own.
  */
 export const cmsGroups = {
   refused: [21, 95, 96, 304],
@@ -59,8 +59,9 @@ const anyCode: Draw<number> = (random) => {
 };
 
 /**
- * How each fault of the simulator is drawn. The daemon under test waits 4 s for a result, 2 or 3 s for the caller, and 10 s for a
- * prompt: times lie on both sides of the first two. One that the simulator learns anew does not compile until it stands here.
+ * How each fault of the simulator is drawn. The daemon under test waits 4 s for a result, 2 or 3 s
+ * for the caller, and 10 s for a prompt: times lie on both sides of the first two. One that the
+ * simulator learns anew does not compile until it stands here.
  */
 const submitFaults: Record<SubmitFaultKind, Draw<string>> = {
   cms: (random) => `cms:${anyCode(random)}`,
@@ -101,12 +102,16 @@ const submitFaults: Record<SubmitFaultKind, Draw<string>> = {
   'hangup-after-ctrlz': (random) => `hangup-after-ctrlz:${downMs(random)}`,
   'hangup-after-ctrlz-lost': (random) => `hangup-after-ctrlz-lost:${downMs(random)}`,
   'glitch-after-ctrlz': (random) => `glitch-after-ctrlz:${downMs(random)}`,
-  'hangup-after-reply': (random) => `hangup-after-reply:${downMs(random)}:${between(random, 0, 40)}`,
+  'hangup-after-reply': (random) =>
+    `hangup-after-reply:${downMs(random)}:${between(random, 0, 40)}`,
 };
 
 export const submitFaultKinds = Object.keys(submitFaults) as SubmitFaultKind[];
 
-/** What no send needs, and what one does: any may be met by silence, an error or nonsense for a while. */
+/**
+ * What no send needs, and what one does: any may be met by silence, an error or nonsense for a
+ * while.
+ */
 const troubledCommands = [
   'E0',
   '+CGMI',
@@ -121,15 +126,21 @@ const troubledCommands = [
   '+CMGF=0',
 ];
 
-const anyCommand: Draw<string> = (random) => troubledCommands[random.below(troubledCommands.length)]!;
+const anyCommand: Draw<string> = (random) =>
+  troubledCommands[random.below(troubledCommands.length)]!;
 
 const anyAirText: Draw<AirText> = (random) => airTextNames[random.below(airTextNames.length)]!;
 
 /** Also where a wrong answer would delete somebody's SMS. */
 const airedCommand: Draw<string> = (random) =>
-  [...troubledCommands, '+CMGR=', '+CMGR=', '+CMGD=', '+CPMS?'][random.below(troubledCommands.length + 4)]!;
+  [...troubledCommands, '+CMGR=', '+CMGR=', '+CMGD=', '+CPMS?'][
+    random.below(troubledCommands.length + 4)
+  ]!;
 
-/** How each trouble is drawn; times lie on both sides of what the daemon waits for a command, 5 and 10 s. */
+/**
+ * How each trouble is drawn; times lie on both sides of what the daemon waits for a command, 5 and
+ * 10 s.
+ */
 const troubles: Record<TroubleKind, Draw<string>> = {
   mute: (random) => `mute:${anyCommand(random)}:${between(random, 500, 12_000)}`,
   refuse: (random) =>
@@ -169,13 +180,19 @@ const noiseLines = [
   `call ${toldNumber}`,
 ];
 
-/** Up to 200 octets of any value but the prompt's own `>`, which a modem with a bare prompt says in earnest. */
+/**
+ * Up to 200 octets of any value but the prompt's own `>`, which a modem with a bare prompt says in
+ * earnest.
+ */
 const garbageLine: Draw<string> = (random) =>
   Array.from({ length: between(random, 1, 200) }, () => String.fromCharCode(random.below(256)))
     .join('')
     .replaceAll('>', '<');
 
-/** Under each of them messages go out: all alike, 5G alone, data only, and a stale value in the domain that is asked first. */
+/**
+ * Under each of them messages go out: all alike, 5G alone, data only, and a stale value in the
+ * domain that is asked first.
+ */
 const domainSets: readonly (readonly string[])[] = [
   ['CREG=network', 'CGREG=network', 'CEREG=network', 'C5GREG=unknown'],
   ['CREG=0', 'CGREG=0', 'CEREG=0', 'C5GREG=network'],
@@ -204,7 +221,10 @@ const otherActions: Record<OtherActionKind, Draw<Action>> = {
   }),
   noise: (random) => ({
     kind: 'noise',
-    lines: Array.from({ length: between(random, 1, 8) }, () => noiseLines[random.below(noiseLines.length)]!),
+    lines: Array.from(
+      { length: between(random, 1, 8) },
+      () => noiseLines[random.below(noiseLines.length)]!,
+    ),
   }),
   garbage: (random) => ({
     kind: 'garbage',
@@ -229,16 +249,21 @@ const otherActions: Record<OtherActionKind, Draw<Action>> = {
 export const otherActionKinds = Object.keys(otherActions) as OtherActionKind[];
 
 /**
- * A network that says nothing for 135 s of the 180 s that a modem may take, then `+CMS ERROR: 350`; as the daemon under test waits 4 s, that
- * is 3 s.
+ * A network that says nothing for 135 s of the 180 s that a modem may take, then `+CMS ERROR: 350`;
+ * as the daemon under test waits 4 s, that is 3 s.
  */
 export const slowRefusal = 'cms-late:350:3000';
 
-/** Every fault once, one of each group of CMS codes, in random order: drawing all of them in turn leaves none out. */
+/**
+ * Every fault once, one of each group of CMS codes, in random order: drawing all of them in turn
+ * leaves none out.
+ */
 export function shuffledDeck(random: Random): Action[] {
   const cards: Action[] = [
     ...submitFaultKinds.map((kind) => submitFault(submitFaults[kind](random))),
-    ...Object.values(cmsGroups).map((codes) => submitFault(`cms:${codes[random.below(codes.length)]}`)),
+    ...Object.values(cmsGroups).map((codes) =>
+      submitFault(`cms:${codes[random.below(codes.length)]}`),
+    ),
     submitFault(slowRefusal),
     ...playedTroubles.map((kind): Action => ({ kind: 'trouble', fault: troubles[kind](random) })),
     ...otherActionKinds.map((kind) => otherActions[kind](random)),

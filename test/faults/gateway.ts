@@ -13,7 +13,10 @@ export interface Restart {
 
 /** Milliseconds for a daemon to be there; it binds before it looks at a modem. */
 const startLimitMs = 15_000;
-/** Milliseconds for one to be gone after SIGTERM: its own 30 s for what is in a modem, and what it takes to close. */
+/**
+ * Milliseconds for one to be gone after SIGTERM: its own 30 s for what is in a modem, and what it
+ * takes to close.
+ */
 const stopLimitMs = 40_000;
 
 interface Started {
@@ -21,7 +24,10 @@ interface Started {
   port: number;
 }
 
-/** The daemon under test with its restarts. What is wrong with a start or an end is told by `onFault`. */
+/**
+ * The daemon under test with its restarts. What is wrong with a start or an end is told by
+ * `onFault`.
+ */
 export class Gateway {
   readonly restarts: Restart[] = [];
   readonly #configFile: string;
@@ -103,12 +109,14 @@ export class Gateway {
       this.#log.write(`${process.hrtime.bigint()} ${line}\n`);
       this.#onLine(line);
       if (from === 'stderr') errors.push(line);
-      else if (line.includes('"event":"started"')) onPort((JSON.parse(line) as { port: number }).port);
+      else if (line.includes('"event":"started"'))
+        onPort((JSON.parse(line) as { port: number }).port);
     };
     const child = new Child(['serve', '--config', this.#configFile], takeLine, this.#env);
     void child.ended.then((ended) => this.#noteEnd(child, ended, errors));
     const found = await within(startLimitMs, Promise.race([port, child.ended]));
-    if (typeof found !== 'number') throw new Error(`the daemon did not start: ${errors.join('\n')}`);
+    if (typeof found !== 'number')
+      throw new Error(`the daemon did not start: ${errors.join('\n')}`);
     return { child, port: found };
   }
 

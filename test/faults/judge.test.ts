@@ -22,7 +22,14 @@ const message: PlannedMessage = {
 /** A TPDU with this text to this number, made without the product's encoder. */
 function tpduOf(text: string, recipient = message.recipient): string {
   const lengthAndData = textUserData(text, 0)!;
-  const tpdu = encodeTextSubmit({ firstOctet: 0x11, recipient, pid: 0, dcs: 0, vp: 0, lengthAndData });
+  const tpdu = encodeTextSubmit({
+    firstOctet: 0x11,
+    recipient,
+    pid: 0,
+    dcs: 0,
+    vp: 0,
+    lengthAndData,
+  });
   return Buffer.from(tpdu).toString('hex').toUpperCase();
 }
 
@@ -104,7 +111,9 @@ test('sees an answer that the contract does not know', () => {
   expect(verdict(answer(1200, 503, { code: 'no_modem_ready', submitted: 'unknown' }), [])).toEqual([
     'contract was answered 503 no_modem_ready, submitted: unknown',
   ]);
-  expect(verdict(answer(1200, 500, { code: 'internal', submitted: 'unknown' }), [])).toHaveLength(1);
+  expect(verdict(answer(1200, 500, { code: 'internal', submitted: 'unknown' }), [])).toHaveLength(
+    1,
+  );
   expect(verdict(answer(1200, 409, { code: 'superseded', submitted: 'no' }), [])).toEqual([
     'contract was superseded, but by no other message',
   ]);
@@ -145,7 +154,9 @@ test('knows a message again whose head the simulator spoilt, and excuses its num
 test('sees an answer that was late or never came, and a connection that broke for no reason (I5)', () => {
   const late = answer(4001, 504, { code: 'outcome_unknown', submitted: 'unknown' });
   expect(verdict(late, [])).toEqual(['I5 was answered after 3001 ms, its deadline is 2000 ms']);
-  expect(verdict({ kind: 'unanswered', atNs: BigInt(ms(18_000)) }, [])).toEqual(['I5 was never answered']);
+  expect(verdict({ kind: 'unanswered', atNs: BigInt(ms(18_000)) }, [])).toEqual([
+    'I5 was never answered',
+  ]);
   const broken: Outcome = { kind: 'broken', atNs: BigInt(ms(1100)), error: 'reset' };
   expect(verdict(broken, [])).toEqual(['I5 lost its connection without a restart: reset']);
   expect(verdict(broken, [], [[1090, 1500]])).toEqual([]);

@@ -1,6 +1,7 @@
 /**
- * The promises of DESIGN §2 as properties: what callers saw against what the network's record says. Nothing that the daemon says of
- * itself counts, and only stamps that prove something: the network's at its acceptance, the caller's at its answer.
+ * The promises of DESIGN §2 as properties: what callers saw against what the network's record says.
+ * Nothing that the daemon says of itself counts, and only stamps that prove something: the
+ * network's at its acceptance, the caller's at its answer.
  */
 import type { Outcome, Story } from './caller.js';
 import type { Restart } from './gateway.js';
@@ -23,7 +24,10 @@ interface Case {
 type Answered = Extract<Outcome, { kind: 'answered' }>;
 
 const msInNs = 1_000_000n;
-/** How long a Ctrl-Z may be on its way from the daemon's decision to the simulator's stamp, or news of a hang-up to the daemon. */
+/**
+ * How long a Ctrl-Z may be on its way from the daemon's decision to the simulator's stamp, or news
+ * of a hang-up to the daemon.
+ */
 const underwayMs = 250n;
 /** What an answer may take beyond its deadline. */
 const lateAnswerMs = 1000n;
@@ -62,7 +66,9 @@ function casesOf(stories: readonly Story[], { acceptances, commits }: Sightings)
 }
 
 /** By the message's number: a long run has too many to search them all for each. */
-function byMessage<Seen extends { message: { number: number } }>(seen: readonly Seen[]): Map<number, Seen[]> {
+function byMessage<Seen extends { message: { number: number } }>(
+  seen: readonly Seen[],
+): Map<number, Seen[]> {
   const found = new Map<number, Seen[]>();
   for (const each of seen) {
     const { number } = each.message;
@@ -73,7 +79,11 @@ function byMessage<Seen extends { message: { number: number } }>(seen: readonly 
   return found;
 }
 
-function judgeCase(subject: Case, stories: readonly Story[], restarts: readonly Restart[]): Violation[] {
+function judgeCase(
+  subject: Case,
+  stories: readonly Story[],
+  restarts: readonly Restart[],
+): Violation[] {
   const { story } = subject;
   const { outcome } = story;
   const broken: [Violation['property'], string | undefined][] = [
@@ -92,7 +102,9 @@ function judgeCase(subject: Case, stories: readonly Story[], restarts: readonly 
       ['I2', outcome.status === 200 ? undefined : falseFailure(subject, outcome)],
     );
   }
-  return broken.flatMap(([property, what]) => (what === undefined ? [] : [{ property, what, story }]));
+  return broken.flatMap(([property, what]) =>
+    what === undefined ? [] : [{ property, what, story }],
+  );
 }
 
 function acceptedTwice({ accepted }: Case): string | undefined {
@@ -101,10 +113,15 @@ function acceptedTwice({ accepted }: Case): string | undefined {
   return twice === undefined ? undefined : `segment ${twice} was accepted more than once`;
 }
 
-/** A handset can join the segments: from one SIM, with one reference and the right total (23.040 9.2.3.24.1). */
+/**
+ * A handset can join the segments: from one SIM, with one reference and the right total (23.040
+ * 9.2.3.24.1).
+ */
 function mixedUp({ story, accepted }: Case): string | undefined {
   const sound = accepted.filter(({ isSpoilt }) => !isSpoilt);
-  const sets = new Set(sound.map(({ modem, entry, total }) => `${modem} ${entry.concat_reference} ${total}`));
+  const sets = new Set(
+    sound.map(({ modem, entry, total }) => `${modem} ${entry.concat_reference} ${total}`),
+  );
   if (sets.size > 1) return `its segments do not belong together: ${[...sets].join(', ')}`;
   const wrong = sound.find(({ entry }) => entry.recipient !== story.message.recipient);
   return wrong === undefined ? undefined : `went to ${wrong.entry.recipient}`;
@@ -115,7 +132,8 @@ function startedTooLate({ story, starts }: Case): string | undefined {
   const last = starts.at(-1);
   if (last === undefined) return undefined;
   const overNs = sentNs + BigInt(deadlineMs) * msInNs;
-  if (last > overNs + underwayMs * msInNs) return `was started ${ms(last - overNs)} after its deadline`;
+  if (last > overNs + underwayMs * msInNs)
+    return `was started ${ms(last - overNs)} after its deadline`;
   if (outcome.kind === 'broken' || last <= outcome.atNs + underwayMs * msInNs) return undefined;
   return `was started ${ms(last - outcome.atNs)} after it was ${outcome.kind}`;
 }
@@ -126,7 +144,10 @@ function answeredLate({ sentNs, deadlineMs }: Story, { atNs }: Answered): string
   return `was answered after ${ms(tookNs)}, its deadline is ${deadlineMs} ms`;
 }
 
-function brokenOutsideRestart({ outcome, sentNs }: Story, restarts: readonly Restart[]): string | undefined {
+function brokenOutsideRestart(
+  { outcome, sentNs }: Story,
+  restarts: readonly Restart[],
+): string | undefined {
   if (outcome.kind !== 'broken') return undefined;
   const excused = restarts.some(({ fromNs, toNs }) => outcome.atNs >= fromNs && sentNs <= toNs);
   return excused ? undefined : `lost its connection without a restart: ${outcome.error}`;
@@ -158,11 +179,15 @@ function supersededByNone(
 ): string | undefined {
   if (status !== 409) return undefined;
   const isTwin = (other: Story): boolean =>
-    other.message.recipient === message.recipient && other.message.messageType === message.messageType;
+    other.message.recipient === message.recipient &&
+    other.message.messageType === message.messageType;
   // Of two requests under way at once either can have reached the daemon first.
   const newer = stories.some(
     (other) =>
-      other.message !== message && isTwin(other) && other.sentNs < atNs && other.outcome.atNs > sentNs,
+      other.message !== message &&
+      isTwin(other) &&
+      other.sentNs < atNs &&
+      other.outcome.atNs > sentNs,
   );
   return newer ? undefined : 'was superseded, but by no other message';
 }
@@ -178,11 +203,15 @@ function falseSuccess({ story, accepted }: Case, { body, atNs }: Answered): stri
   if (body.segments !== message.segments) return `was answered ${String(body.segments)} segments`;
   const isSpoilt = parts.some((part) => part.isSpoilt);
   const text = parts.map(({ entry }) => entry.text).join('');
-  if (!isSpoilt && text !== message.text) return `was answered 200, but another text was accepted: ${text}`;
+  if (!isSpoilt && text !== message.text)
+    return `was answered 200, but another text was accepted: ${text}`;
   return wrongReferences(parts, body.references);
 }
 
-/** Line faults may change a digit of a reference; else a foreign one tells of a result that was another message's. */
+/**
+ * Line faults may change a digit of a reference; else a foreign one tells of a result that was
+ * another message's.
+ */
 function wrongReferences(parts: readonly Acceptance[], references: unknown): string | undefined {
   const wrong = parts.find(({ entry }, index) => {
     const wasSpoilt = entry.faults?.some((fault) => /^(?:garble|drop-bytes)\b/.test(fault));

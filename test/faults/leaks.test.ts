@@ -27,6 +27,8 @@ test('finds the secret, a token, and the signature of one', () => {
 });
 
 test('finds nothing in a masked line', () => {
-  expect(search.find('{"recipient":"+49…67","id":"caa5f090-c58c-4c24-aaed-1b2946b1ae6f"}')).toBeUndefined();
+  expect(
+    search.find('{"recipient":"+49…67","id":"caa5f090-c58c-4c24-aaed-1b2946b1ae6f"}'),
+  ).toBeUndefined();
   expect(search.find('3249134798614 modem1 > AT+CMGS=154')).toBeUndefined();
 });

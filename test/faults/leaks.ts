@@ -18,8 +18,8 @@ export class LeakSearch {
       hexOf(Buffer.from(markerPrefix, 'utf16le').swap16()),
       ...secrets.flatMap((secret) => [secret, ...secret.split('.').slice(-1)]),
     ].map((text) => text.toLowerCase());
-    const numbers = [toldNumber, ...allMessages(phase).map(({ recipient }) => recipient)].map((number) =>
-      number.slice(1),
+    const numbers = [toldNumber, ...allMessages(phase).map(({ recipient }) => recipient)].map(
+      (number) => number.slice(1),
     );
     this.#numbers = new Set(numbers.flatMap((digits) => [digits, semiOctets(digits)]));
   }
@@ -27,7 +27,8 @@ export class LeakSearch {
   /** What leaks in a line; undefined when nothing does. */
   find(line: string): string | undefined {
     const lower = line.toLowerCase();
-    if (this.#secrets.some((secret) => lower.includes(secret))) return 'a text, a token or the secret';
+    if (this.#secrets.some((secret) => lower.includes(secret)))
+      return 'a text, a token or the secret';
     for (const [digits] of line.matchAll(/\d{12,}/g)) {
       for (let from = 0; from + recipientDigits <= digits.length; from += 1) {
         if (this.#numbers.has(digits.slice(from, from + recipientDigits))) return 'a whole number';

@@ -1,5 +1,5 @@
-// Loaded before the daemon (`node --import`): its wall clock is ahead by as many milliseconds as the file of that name says. The monotonic
-// clock is the machine's.
+// Loaded before the daemon (`node --import`): its wall clock is ahead by as many milliseconds as
+// the file of that name says. The monotonic clock is the machine's.
 import { readFileSync } from 'node:fs';
 
 const file = process.env.LEAP_FILE;

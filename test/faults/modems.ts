@@ -10,8 +10,15 @@ export interface PhaseModems {
   pinFiles: PinFile[];
 }
 
-/** Starts every modem of a phase, and leaves PIN files as they are to be found. Rejects when one does not start. */
-export async function startModems(phase: PlannedPhase, seed: number, folder: string): Promise<PhaseModems> {
+/**
+ * Starts every modem of a phase, and leaves PIN files as they are to be found. Rejects when one
+ * does not start.
+ */
+export async function startModems(
+  phase: PlannedPhase,
+  seed: number,
+  folder: string,
+): Promise<PhaseModems> {
   const started: PhaseModems = { modems: [], pinFiles: [] };
   for (const [index, flags] of phase.modems.entries()) {
     const name = `modem${index + 1}`;

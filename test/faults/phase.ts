@@ -36,14 +36,20 @@ export interface PhaseResult {
   actions: ReadonlyMap<string, number>;
 }
 
-/** A modem after its last fault: milliseconds until it was ready, and until a message had got through it. */
+/**
+ * A modem after its last fault: milliseconds until it was ready, and until a message had got
+ * through it.
+ */
 export interface Return {
   modem: string;
   readyMs: number;
   sentMs: number;
 }
 
-/** I8: milliseconds from the last fault to a modem that is ready. The longest known way: 10 s without a prompt, then a silent modem. */
+/**
+ * I8: milliseconds from the last fault to a modem that is ready. The longest known way: 10 s
+ * without a prompt, then a silent modem.
+ */
 const recoveryLimitMs = 45_000;
 /** Between messages that did not go by the modem they asked for. */
 const partingPauseMs = 3_000;
@@ -54,7 +60,10 @@ const tokenLifeS = 500 * 86_400;
 /** Milliseconds that a caller waits at most when it was told to come later. */
 const patienceMs = 4_000;
 
-/** Runs one phase: daemon, modems, callers and faults; then judges it. Rejects when the run itself fails. */
+/**
+ * Runs one phase: daemon, modems, callers and faults; then judges it. Rejects when the run itself
+ * fails.
+ */
 export function runPhase(
   phase: PlannedPhase,
   seed: number,
@@ -98,7 +107,9 @@ class PhaseRun {
     const waiting = [...this.#phase.messages];
     this.#clock.start(() => this.#count('clock_leap'));
     await Promise.all([
-      ...Array.from({ length: this.#phase.callers }, (_, index) => this.#callerLoop(waiting, index)),
+      ...Array.from({ length: this.#phase.callers }, (_, index) =>
+        this.#callerLoop(waiting, index),
+      ),
       this.#pinTrial?.run(),
     ]);
     await this.#drain();
@@ -125,7 +136,8 @@ class PhaseRun {
     const takeLine = (line: string): void => {
       this.#watch.takeLine(line);
       const leak = leaks.find(line);
-      if (leak !== undefined) this.#violations.push({ property: 'I6', what: `${leak} in the log: ${line}` });
+      if (leak !== undefined)
+        this.#violations.push({ property: 'I6', what: `${leak} in the log: ${line}` });
     };
     const on = {
       line: takeLine,
@@ -166,7 +178,10 @@ class PhaseRun {
     });
   }
 
-  /** One for each caller, told apart by its life; a daemon that is started while its clock is ahead takes them too. */
+  /**
+   * One for each caller, told apart by its life; a daemon that is started while its clock is ahead
+   * takes them too.
+   */
   async #mintTokens(): Promise<void> {
     const secret = new TextEncoder().encode(this.#secret);
     const names = { subject: 'urn:Auth0', audience: 'urn:MySmsGateway' };
@@ -240,13 +255,18 @@ class PhaseRun {
       case 'profile':
         // What was tried with a PIN is counted by SIM, and here one card would be two.
         if (this.#phase.pins !== undefined) return;
-        return modem.control({ profile: action.iccid, ...(action.say !== undefined && { say: action.say }) });
+        return modem.control({
+          profile: action.iccid,
+          ...(action.say !== undefined && { say: action.say }),
+        });
       case 'noise':
       case 'garbage':
         for (const line of action.lines) await modem.control({ inject: line });
         return;
       case 'inbound':
-        return modem.control({ inbound: { from: action.from, text: action.text, broken: action.broken } });
+        return modem.control({
+          inbound: { from: action.from, text: action.text, broken: action.broken },
+        });
       case 'sigkill':
         return this.#gateway.restart('SIGKILL');
       case 'sigkill_mid_send':
@@ -276,10 +296,16 @@ class PhaseRun {
   }
 
   readonly #noteFailure = (error: unknown): void => {
-    this.#violations.push({ property: 'contract', what: `a fault could not be played: ${String(error)}` });
+    this.#violations.push({
+      property: 'contract',
+      what: `a fault could not be played: ${String(error)}`,
+    });
   };
 
-  /** I8: with all faults over, each modem comes back by itself, and a message gets through it, as its network's record says. */
+  /**
+   * I8: with all faults over, each modem comes back by itself, and a message gets through it, as
+   * its network's record says.
+   */
   async #partInPeace(index: number): Promise<void> {
     const modem = this.#modems[index]!;
     const since = performance.now();
@@ -317,7 +343,10 @@ class PhaseRun {
     const { changes, worstGrowthKiB, worstResidentKiB } = this.#watch;
     const { restarts } = this.#gateway;
     const writes = this.#pinFiles.flatMap((file) => file.writes);
-    const withPins = this.#pinFiles.map((file, index) => ({ record: records[index]!, writes: file.writes }));
+    const withPins = this.#pinFiles.map((file, index) => ({
+      record: records[index]!,
+      writes: file.writes,
+    }));
     if (worstGrowthKiB > growthLimitKiB) {
       this.#violations.push({ property: 'I5', what: `the daemon grew by ${worstGrowthKiB} KiB` });
     }

@@ -35,7 +35,12 @@ const hangUp = (ms: number): RecordEntry => ({
   reattach_ms: 1,
   ...stamp(ms),
 });
-const phone = (ms: number): RecordEntry => ({ kind: 'phone', did: 'enter_pin', tries_left: 3, ...stamp(ms) });
+const phone = (ms: number): RecordEntry => ({
+  kind: 'phone',
+  did: 'enter_pin',
+  tries_left: 3,
+  ...stamp(ms),
+});
 const write = (ms: number, pin = '12345678'): PinFileWrite => ({ modem: 'sim', pin, atNs: ns(ms) });
 const restart = (fromMs: number, endedMs: number) => ({
   signal: 'SIGKILL' as const,
@@ -57,7 +62,8 @@ function verdict(
 const known = (
   entries: readonly RecordEntry[],
   restarts: readonly ReturnType<typeof restart>[] = [],
-): string[] => pinAttempts({ modem: 'sim', entries }, [write(0)], restarts).map(({ knowledge }) => knowledge);
+): string[] =>
+  pinAttempts({ modem: 'sim', entries }, [write(0)], restarts).map(({ knowledge }) => knowledge);
 
 test('finds nothing wrong with an accepted PIN that is used again at each power-on', () => {
   const day = [1, 2, 3].flatMap((n) => [
@@ -133,28 +139,40 @@ test('sees that an accepted PIN was not used again, when nothing came between', 
 test('knows what the daemon can have known of a try', () => {
   expect(known([attempt(1, 100), reply(1, 120)])).toEqual(['accepted']);
   expect(known([attempt(1, 100, refused), reply(1, 120)])).toEqual(['refused']);
-  expect(known([attempt(1, 100)]), 'never answered, but the SIM is ready then').toEqual(['doubtful']);
+  expect(known([attempt(1, 100)]), 'never answered, but the SIM is ready then').toEqual([
+    'doubtful',
+  ]);
   expect(known([attempt(1, 100), hangUp(9_000)]), 'never answered').toEqual(['unknown']);
   expect(known([attempt(1, 100, refused)]), 'never answered').toEqual(['unknown']);
-  expect(known([attempt(1, 100, { outcome: 'lost' }), reply(1, 120)]), 'OK, and still locked').toEqual([
+  expect(
+    known([attempt(1, 100, { outcome: 'lost' }), reply(1, 120)]),
+    'OK, and still locked',
+  ).toEqual(['unknown']);
+  expect(known([attempt(1, 100), hangUp(500), reply(1, 900)]), 'answered into nothing').toEqual([
     'unknown',
   ]);
-  expect(known([attempt(1, 100), hangUp(500), reply(1, 900)]), 'answered into nothing').toEqual(['unknown']);
   expect(known([attempt(1, 100, refused), reply(1, 32_000)]), 'too late').toEqual(['unknown']);
   expect(known([attempt(1, 100), reply(1, 12_000)]), 'late').toEqual(['accepted']);
   expect(known([attempt(1, 100), reply(1, 30_100)]), 'very late').toEqual(['doubtful']);
-  expect(known([attempt(1, 100), reply(1, 120), hangUp(200)]), 'hung up right after').toEqual(['doubtful']);
+  expect(known([attempt(1, 100), reply(1, 120), hangUp(200)]), 'hung up right after').toEqual([
+    'doubtful',
+  ]);
   expect(known([attempt(1, 100), reply(1, 3000)], [restart(900, 1000)]), 'killed before').toEqual([
     'unknown',
   ]);
-  expect(known([attempt(1, 100), reply(1, 120)], [restart(130, 140)]), 'killed right after').toEqual([
-    'doubtful',
-  ]);
+  expect(
+    known([attempt(1, 100), reply(1, 120)], [restart(130, 140)]),
+    'killed right after',
+  ).toEqual(['doubtful']);
   expect(known([attempt(1, 100), reply(1, 120)], [restart(5000, 5100)])).toEqual(['accepted']);
 });
 
 test('notices a daemon that was cut off between its question for the tries and its try', () => {
-  const asked = (ms: number): RecordEntry => ({ kind: 'command', line: 'AT+CPINR="SIM PIN"', ...stamp(ms) });
+  const asked = (ms: number): RecordEntry => ({
+    kind: 'command',
+    line: 'AT+CPINR="SIM PIN"',
+    ...stamp(ms),
+  });
   const entered: RecordEntry = { kind: 'command', line: 'AT+CPIN="12345678"', ...stamp(150) };
   const state = (ms: number): RecordEntry => ({ kind: 'command', line: 'AT+CPIN?', ...stamp(ms) });
   expect(lastCutOff([asked(100), state(2000)], ns(0))).toBe(ns(100));

@@ -1,6 +1,6 @@
 /**
- * I7 as a property: what the virtual modem saw of `AT+CPIN=`, against what the daemon can have known of each. Nothing that the daemon
- * remembers of PINs counts.
+ * I7 as a property: what the virtual modem saw of `AT+CPIN=`, against what the daemon can have
+ * known of each. Nothing that the daemon remembers of PINs counts.
  */
 import type { PinEntry, RecordEntry } from '../../src/simulator/record.js';
 import type { Restart } from './gateway.js';
@@ -16,8 +16,8 @@ export interface PinFileWrite {
 }
 
 /**
- * What the daemon knew of a try afterwards. `unknown`: surely no answer reached it; `uncounted`: it was told an error, and no try was
- * counted; `doubtful`: from outside nobody can tell.
+ * What the daemon knew of a try afterwards. `unknown`: surely no answer reached it; `uncounted`: it
+ * was told an error, and no try was counted; `doubtful`: from outside nobody can tell.
  */
 export type Knowledge = 'accepted' | 'refused' | 'unknown' | 'uncounted' | 'doubtful';
 
@@ -33,9 +33,14 @@ export interface PinAttempt {
 type Stamped<Kind extends RecordEntry['kind']> = Extract<RecordEntry, { kind: Kind }>;
 
 const msInNs = 1_000_000n;
-/** An answer may be on its way so long when the tty or the daemon goes, and the daemon's note of it on its way to the disk. */
+/**
+ * An answer may be on its way so long when the tty or the daemon goes, and the daemon's note of it
+ * on its way to the disk.
+ */
 const underwayNs = 500n * msInNs;
-/** The daemon waits 30 s for the SIM (`AT+CPIN=`); an answer about then may or may not be in time. */
+/**
+ * The daemon waits 30 s for the SIM (`AT+CPIN=`); an answer about then may or may not be in time.
+ */
 const inTimeNs = 29_000n * msInNs;
 const tooLateNs = 31_000n * msInNs;
 /** After a person handled the SIM a try that was already decided on may still come. */
@@ -52,14 +57,17 @@ export function pinAttempts(
 ): PinAttempt[] {
   return entriesOf(entries, 'pin').map((entry) => {
     const atNs = BigInt(entry.at_ns);
-    const generation = writes.findLastIndex((write) => write.pin === entry.pin && write.atNs <= atNs);
+    const generation = writes.findLastIndex(
+      (write) => write.pin === entry.pin && write.atNs <= atNs,
+    );
     return { entry, atNs, generation, knowledge: knowledgeOf(entry, atNs, entries, restarts) };
   });
 }
 
 /**
- * When the daemon last asked for the tries that are left and then entered no PIN, in nanoseconds, as far as that was after `sinceNs`; undefined
- * when it did not. It may have been cut off on its way to the `AT+CPIN=`, which it then holds for a try whose outcome is unknown.
+ * When the daemon last asked for the tries that are left and then entered no PIN, in nanoseconds,
+ * as far as that was after `sinceNs`; undefined when it did not. It may have been cut off on its
+ * way to the `AT+CPIN=`, which it then holds for a try whose outcome is unknown.
  */
 export function lastCutOff(entries: readonly RecordEntry[], sinceNs: bigint): bigint | undefined {
   let askedNs: bigint | undefined;
@@ -84,9 +92,12 @@ function knowledgeOf(
   restarts: readonly Restart[],
 ): Knowledge {
   const reply = entriesOf(entries, 'pin_reply').find((entry) => entry.attempt === attempt);
-  // Without an answer a SIM that is ready then shows that it has taken the PIN, as long as nothing has begun anew.
+  // Without an answer a SIM that is ready then shows that it has taken the PIN, as long as nothing
+  // has begun anew.
   const isCut = [
-    ...entries.filter(({ kind }) => kind === 'hang_up' || kind === 'boot').map(({ at_ns }) => BigInt(at_ns)),
+    ...entries
+      .filter(({ kind }) => kind === 'hang_up' || kind === 'boot')
+      .map(({ at_ns }) => BigInt(at_ns)),
     ...restarts.map(({ fromNs }) => fromNs),
   ].some((ns) => ns > atNs && ns < atNs + tooLateNs);
   if (reply === undefined) return outcome === 'accepted' && !isCut ? 'doubtful' : 'unknown';
@@ -96,7 +107,8 @@ function knowledgeOf(
   const breaks = entriesOf(entries, 'hang_up').map(({ at_ns }) => BigInt(at_ns));
   const isBetween = (ns: bigint): boolean => ns > atNs && ns < saidNs;
   if (saidNs - atNs > tooLateNs) return outcome === 'accepted' && !isCut ? 'doubtful' : 'unknown';
-  if (breaks.some(isBetween) || restarts.some(({ endedNs }) => isBetween(endedNs))) return 'unknown';
+  if (breaks.some(isBetween) || restarts.some(({ endedNs }) => isBetween(endedNs)))
+    return 'unknown';
   const mayHaveMissed =
     saidNs - atNs > inTimeNs ||
     breaks.some((ns) => ns >= saidNs && ns < saidNs + underwayNs) ||
@@ -113,7 +125,9 @@ export function judgePins(
 ): Violation[] {
   const attempts = pinAttempts(record, writes, restarts);
   const broken = [
-    ...attempts.flatMap((attempt, index) => wrongTry(attempt, attempts.slice(0, index), record.entries)),
+    ...attempts.flatMap((attempt, index) =>
+      wrongTry(attempt, attempts.slice(0, index), record.entries),
+    ),
     ...notUsedAgain(record.entries, attempts, writes, restarts),
   ];
   return broken.map((what) => ({ property: 'I7', what: `${record.modem} ${what}` }));
@@ -132,7 +146,8 @@ function wrongTry(
   );
   if (entry.state === 'READY' && !handled)
     found.push(`saw attempt ${entry.attempt}, which its SIM did not want`);
-  if (generation < 0) found.push(`saw attempt ${entry.attempt} with a PIN that its file never held`);
+  if (generation < 0)
+    found.push(`saw attempt ${entry.attempt} with a PIN that its file never held`);
   const barred = before.find(
     (earlier) =>
       earlier.entry.iccid === entry.iccid &&
@@ -148,7 +163,10 @@ function wrongTry(
   return found;
 }
 
-/** Power-ons after which a PIN that was accepted was not entered again, though nothing stood in the way. */
+/**
+ * Power-ons after which a PIN that was accepted was not entered again, though nothing stood in the
+ * way.
+ */
 function notUsedAgain(
   entries: readonly RecordEntry[],
   attempts: readonly PinAttempt[],
@@ -171,7 +189,9 @@ function notUsedAgain(
       last.generation === writes.findLastIndex((write) => write.atNs < fromNs);
     const isUsed = attempts.some((attempt) => isInTime(attempt.atNs));
     if (sim !== 'SIM PIN' || !isKnownGood || isUsed || disturbances.some(isInTime)) return [];
-    return [`was not given its PIN again, which attempt ${last.entry.attempt} had shown to be right`];
+    return [
+      `was not given its PIN again, which attempt ${last.entry.attempt} had shown to be right`,
+    ];
   });
 }
 

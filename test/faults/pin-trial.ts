@@ -26,7 +26,10 @@ type Need =
   | 'enter the PUK in a phone';
 
 const pollMs = 250;
-/** From a person's help to a modem that is ready: the daemon looks at a SIM that needs a person every 10 s. */
+/**
+ * From a person's help to a modem that is ready: the daemon looks at a SIM that needs a person
+ * every 10 s.
+ */
 const helpedLimitMs = 25_000;
 /** From anything else to a modem that is ready, or needs a person. */
 const settledLimitMs = 45_000;
@@ -37,7 +40,10 @@ const quietMs = 1_500;
 /** Whether the daemon knows of an answer that it may have missed shows within this time. */
 const doubtMs = 33_000n;
 
-/** Plays the rounds of {@link PlannedPins}: what goes wrong, a look at whether the daemon tries what it must not, and the operator's help. */
+/**
+ * Plays the rounds of {@link PlannedPins}: what goes wrong, a look at whether the daemon tries what
+ * it must not, and the operator's help.
+ */
 export class PinTrial {
   readonly #parts: PinTrialParts;
 
@@ -83,7 +89,11 @@ export class PinTrial {
     const modem = this.#parts.modems[index]!;
     switch (cycle.kind) {
       case 'replug':
-        return void (await modem.control({ hangup: true, power: 'lost', reattach_ms: cycle.reattachMs }));
+        return void (await modem.control({
+          hangup: true,
+          power: 'lost',
+          reattach_ms: cycle.reattachMs,
+        }));
       case 'reboot':
         return void (await modem.control({ reboot: true }));
       case 'mid_send':
@@ -95,11 +105,15 @@ export class PinTrial {
   /** Ready, or the modem was asked about its SIM again since the last try. */
   #isDealtWith(index: number): boolean {
     const tried = this.#attempts(index).at(-1);
-    if (this.#parts.watch.saysReady(this.#parts.modems[index]!.name) || tried === undefined) return true;
+    if (this.#parts.watch.saysReady(this.#parts.modems[index]!.name) || tried === undefined)
+      return true;
     return this.#wasAskedSince(index, tried.atNs);
   }
 
-  /** Gives the daemon every reason to try again: each modem is plugged in anew, and the daemon started anew. */
+  /**
+   * Gives the daemon every reason to try again: each modem is plugged in anew, and the daemon
+   * started anew.
+   */
   async #tempt(restart: PinRound['restart']): Promise<void> {
     await this.#all(async (index) => {
       await this.#parts.modems[index]!.control({ hangup: true, power: 'lost', reattach_ms: 200 });
@@ -116,7 +130,8 @@ export class PinTrial {
 
   #wasAskedSince(index: number, sinceNs: bigint): boolean {
     return this.#parts.modems[index]!.record().some(
-      (entry) => entry.kind === 'command' && entry.line === 'AT+CPIN?' && BigInt(entry.at_ns) > sinceNs,
+      (entry) =>
+        entry.kind === 'command' && entry.line === 'AT+CPIN?' && BigInt(entry.at_ns) > sinceNs,
     );
   }
 
@@ -134,8 +149,13 @@ export class PinTrial {
         until = performance.now() + helpedLimitMs;
       } else if (performance.now() > until) {
         const after =
-          lastHelp === undefined ? 'with nothing for a person to do' : `after a person had to ${lastHelp}`;
-        this.#parts.onViolation({ property: 'I8', what: `${name} did not become ready by itself ${after}` });
+          lastHelp === undefined
+            ? 'with nothing for a person to do'
+            : `after a person had to ${lastHelp}`;
+        this.#parts.onViolation({
+          property: 'I8',
+          what: `${name} did not become ready by itself ${after}`,
+        });
         // So that the rest of the phase proves something.
         await gateway.restart('SIGTERM');
         return;
@@ -164,9 +184,13 @@ export class PinTrial {
     if (own.some((attempt) => isBarred(attempt, attempt === own.at(-1)))) return true;
     const entries = this.#parts.modems[index]!.record();
     const phoned = entries.findLast(({ kind }) => kind === 'phone');
-    const sinceNs = [writes.at(-1)!.atNs, BigInt(phoned?.at_ns ?? 0)].reduce((a, b) => (a > b ? a : b));
+    const sinceNs = [writes.at(-1)!.atNs, BigInt(phoned?.at_ns ?? 0)].reduce((a, b) =>
+      a > b ? a : b,
+    );
     const cutOffNs = lastCutOff(entries, sinceNs);
-    return cutOffNs !== undefined && isLongAgo(cutOffNs) && !own.some(({ atNs }) => atNs > cutOffNs);
+    return (
+      cutOffNs !== undefined && isLongAgo(cutOffNs) && !own.some(({ atNs }) => atNs > cutOffNs)
+    );
   }
 
   async #give(index: number, need: Need, remedy: 'file' | 'remove_lock'): Promise<void> {
@@ -213,7 +237,10 @@ export class PinTrial {
   }
 }
 
-/** Whether the daemon will not use the PIN again; where nobody can know, only after it has had the time to show it. */
+/**
+ * Whether the daemon will not use the PIN again; where nobody can know, only after it has had the
+ * time to show it.
+ */
 function isBarred({ knowledge, atNs }: PinAttempt, isLast: boolean): boolean {
   if (knowledge === 'refused') return true;
   return (knowledge === 'unknown' || (knowledge === 'doubtful' && isLast)) && isLongAgo(atNs);

@@ -26,9 +26,16 @@ export type PowerCycle =
   | { kind: 'reboot' }
   | { kind: 'mid_send'; fault: string };
 
-/** One card for each modem, then a look at what the daemon does about it when everything is plugged in and started anew. */
+/**
+ * One card for each modem, then a look at what the daemon does about it when everything is plugged
+ * in and started anew.
+ */
 export interface PinRound {
-  hands: readonly { card: PinCard | undefined; cycle: PowerCycle; remedy: 'file' | 'remove_lock' }[];
+  hands: readonly {
+    card: PinCard | undefined;
+    cycle: PowerCycle;
+    remedy: 'file' | 'remove_lock';
+  }[];
   restart: 'SIGKILL' | 'SIGTERM';
 }
 
@@ -55,7 +62,10 @@ const drawn: Record<PinFaultKind, (random: Random) => string> = {
   'ok-locked': () => 'ok-locked',
 };
 
-/** The modem whose operator turns the PIN lock off at last, as some do: never the first, which carries the messages meanwhile. */
+/**
+ * The modem whose operator turns the PIN lock off at last, as some do: never the first, which
+ * carries the messages meanwhile.
+ */
 const unlockedModem = 1;
 
 function deckOf(random: Random): PinCard[] {
@@ -80,7 +90,10 @@ function cycleOf(random: Random): PowerCycle {
   return ways[random.below(ways.length)]!;
 }
 
-/** The rounds of a phase: one without a card, for what is found at the start, then as many as it takes to play each card once. */
+/**
+ * The rounds of a phase: one without a card, for what is found at the start, then as many as it
+ * takes to play each card once.
+ */
 export function planPins(random: Random, starts: readonly PinStart[]): PlannedPins {
   const deck = deckOf(random);
   const rounds: PinRound[] = [];

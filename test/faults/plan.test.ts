@@ -25,10 +25,14 @@ test('every message is in the plan once, needs the segments it says, and has its
 test('a deck holds every kind of fault', () => {
   const deck = shuffledDeck(seededRandom(1));
   const played = deck.map((action) =>
-    action.kind === 'submit_fault' || action.kind === 'trouble' ? action.fault.split(':')[0] : action.kind,
+    action.kind === 'submit_fault' || action.kind === 'trouble'
+      ? action.fault.split(':')[0]
+      : action.kind,
   );
   expect(
-    [...submitFaultKinds, ...playedTroubles, ...otherActionKinds].filter((kind) => !played.includes(kind)),
+    [...submitFaultKinds, ...playedTroubles, ...otherActionKinds].filter(
+      (kind) => !played.includes(kind),
+    ),
   ).toEqual([]);
 });
 
@@ -36,7 +40,9 @@ test('the modems with a PIN meet every way in which that can go wrong, and one o
   const { pins } = planRun(2, 300).find((phase) => phase.pins !== undefined)!;
   const hands = pins!.rounds.flatMap((round) => round.hands);
   const cards = hands.flatMap(({ card }) => card ?? []);
-  const faults = cards.flatMap((card) => ('fault' in card ? [`pin-${card.fault.replace(/:.*/, '')}`] : []));
+  const faults = cards.flatMap((card) =>
+    'fault' in card ? [`pin-${card.fault.replace(/:.*/, '')}`] : [],
+  );
   expect(playedPinFaults.filter((kind) => !faults.includes(kind))).toEqual([]);
   expect(cards.map(({ kind }) => kind)).toEqual(expect.arrayContaining(['sigkill', 'wrong_file']));
   expect(hands.filter(({ remedy }) => remedy === 'remove_lock')).toHaveLength(1);

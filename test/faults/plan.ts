@@ -47,8 +47,9 @@ export interface PlannedPhase {
 }
 
 /**
- * Not among them: sierra, whose firmware never says `+CMGS`, so that no message is ever known to be sent; wavecom, whose `+CPIN?` lacks the
- * OK, so that each restart costs the ten seconds of that command's timeout.
+ * Not among them: sierra, whose firmware never says `+CMGS`, so that no message is ever known to be
+ * sent; wavecom, whose `+CPIN?` lacks the OK, so that each restart costs the ten seconds of that
+ * command's timeout.
  */
 const vendors: readonly VendorName[] = [
   'generic',
@@ -72,13 +73,18 @@ interface Template {
   statusReport?: boolean;
   /** More lines of each modem's configuration. */
   settings?: readonly string[];
-  /** How many messages there are to one that meets a fault; {@link messagesPerFault} when not said. */
+  /**
+   * How many messages there are to one that meets a fault; {@link messagesPerFault} when not said.
+   */
   messagesPerFault?: number;
   /** SIMs that ask for a PIN, by modem. */
   pins?: readonly PinStart[];
 }
 
-/** A tty that comes back has another number each time; the configured device is the link that points to it. */
+/**
+ * A tty that comes back has another number each time; the configured device is the link that points
+ * to it.
+ */
 const moving = ['--tty-moves', '--boot-ms', '300'];
 const common = [...moving, '--submit-latency', '60'];
 /** Somebody has left `+CSMS: 1` behind: unless it is taken back, the second report is the last. */
@@ -89,7 +95,14 @@ const reporting = [
   ),
 ];
 const noisy = [...moving, '--submit-latency', '40', '--urc-noise', '5', '--baud', '115200'];
-const chances = ['garble@2%', 'drop-bytes@2%', 'split:1@5%', 'urc-burst@5%', 'prompts:2@5%', 'cms:42@3%'];
+const chances = [
+  'garble@2%',
+  'drop-bytes@2%',
+  'split:1@5%',
+  'urc-burst@5%',
+  'prompts:2@5%',
+  'cms:42@3%',
+];
 
 const unplugged = [
   'hangup-before:900@3%',
@@ -112,9 +125,13 @@ const everything = [
   'no-prompt:1500@1%',
   'stuck-prompt@40%',
 ];
-const playing = (faults: readonly string[]): string[] => faults.flatMap((fault) => ['--fault', fault]);
+const playing = (faults: readonly string[]): string[] =>
+  faults.flatMap((fault) => ['--fault', fault]);
 
-/** Found at the start: all well, a mistyped PIN, tries spent elsewhere, a blocked SIM, and a first try that is never answered. */
+/**
+ * Found at the start: all well, a mistyped PIN, tries spent elsewhere, a blocked SIM, and a first
+ * try that is never answered.
+ */
 const pinStarts: readonly PinStart[] = [
   { file: 'right', tries: 3 },
   { file: 'wrong', tries: 3 },
@@ -182,7 +199,11 @@ const templates: readonly Template[] = [
       ],
       [...common, '--only-cgsms', '0'],
     ],
-    settings: ['smsc = "+491710760000"', 'roaming = false', 'init = ["AT+CGSMS=0", "AT+NOSUCH;+CREG=0"]'],
+    settings: [
+      'smsc = "+491710760000"',
+      'roaming = false',
+      'init = ["AT+CGSMS=0", "AT+NOSUCH;+CREG=0"]',
+    ],
   },
   { name: 'five SIMs with a PIN', modems: pinStarts.map(() => common), pins: pinStarts },
 ];
@@ -193,7 +214,9 @@ const messagesPerPhase = 120;
 const partingMessages = 12;
 const drainingMessages = 20;
 
-/** Everything that is left to chance, decided before anything runs: the same seed is the same plan. */
+/**
+ * Everything that is left to chance, decided before anything runs: the same seed is the same plan.
+ */
 export function planRun(seed: number, messageCount: number): PlannedPhase[] {
   const [forPhases, forMessages, forFaults, forPins] = [1, 2, 3, 4].map((stream) =>
     seededRandom(seed * 16 + stream),
@@ -215,7 +238,8 @@ export function planRun(seed: number, messageCount: number): PlannedPhase[] {
     const template = templates[index % templates.length]!;
     const pins = template.pins && planPins(forPins!, template.pins);
     const count =
-      Math.floor(((index + 1) * messageCount) / phaseCount) - Math.floor((index * messageCount) / phaseCount);
+      Math.floor(((index + 1) * messageCount) / phaseCount) -
+      Math.floor((index * messageCount) / phaseCount);
     return {
       number: index + 1,
       name: template.name,
@@ -228,7 +252,10 @@ export function planRun(seed: number, messageCount: number): PlannedPhase[] {
       messages: take(count, template),
       draining: take(drainingMessages).map(quietly),
       parting: template.modems.map(() => take(partingMessages).map(quietly)),
-      pins: pins && { ...pins, messages: take(pins.rounds.length * template.modems.length).map(quietly) },
+      pins: pins && {
+        ...pins,
+        messages: take(pins.rounds.length * template.modems.length).map(quietly),
+      },
     };
   });
 }
@@ -247,12 +274,24 @@ function dealer(random: Random): () => Action {
   };
 }
 
-function planFault(random: Random, deal: () => Action, template: Template): PlannedMessage['fault'] {
+function planFault(
+  random: Random,
+  deal: () => Action,
+  template: Template,
+): PlannedMessage['fault'] {
   if (random.below(template.messagesPerFault ?? messagesPerFault) !== 0) return undefined;
-  return { action: deal(), delayMs: random.below(200), modem: random.below(template.modems.length) };
+  return {
+    action: deal(),
+    delayMs: random.below(200),
+    modem: random.below(template.modems.length),
+  };
 }
 
-function planMessage(random: Random, number: number, before: readonly PlannedMessage[]): PlannedMessage {
+function planMessage(
+  random: Random,
+  number: number,
+  before: readonly PlannedMessage[],
+): PlannedMessage {
   const { marker, text, segments } = markedText(random, number);
   const hasTwin = random.below(8) === 0;
   const twin = hasTwin ? before.at(-1 - random.below(3)) : undefined;

@@ -18,22 +18,30 @@ const back = [
 const lostAndReady = phases([1003, 'lost'], [1004, 'absent'], [1600, 'opening'], [2200, 'ready']);
 
 test('tells how long a modem was away, and how long after it could work again it was ready', () => {
-  expect(findRecoveries(lostAndReady, [{ modem: 'sim', entries: [hangUp, ...back] }], [], [])).toEqual([
-    { modem: 'sim', kind: 'hangup', outMs: 1197, sinceBackMs: 500 },
-  ]);
+  expect(
+    findRecoveries(lostAndReady, [{ modem: 'sim', entries: [hangUp, ...back] }], [], []),
+  ).toEqual([{ modem: 'sim', kind: 'hangup', outMs: 1197, sinceBackMs: 500 }]);
 });
 
 test('names the fault that was to unplug it, but none that is long past', () => {
   const fault = (ms: number): RecordEntry =>
     at(ms, { kind: 'fault', fault: 'hangup-during-pdu:400@4%', submit: 3 });
   const kinds = (ms: number): string[] =>
-    findRecoveries(lostAndReady, [{ modem: 'sim', entries: [fault(ms), hangUp, ...back] }], [], []).map(
-      ({ kind }) => kind,
-    );
+    findRecoveries(
+      lostAndReady,
+      [{ modem: 'sim', entries: [fault(ms), hangUp, ...back] }],
+      [],
+      [],
+    ).map(({ kind }) => kind);
   expect(kinds(900)).toEqual(['hangup-during-pdu']);
   const later = findRecoveries(
     phases([6003, 'lost'], [7200, 'ready']),
-    [{ modem: 'sim', entries: [fault(900), at(6000, { kind: 'hang_up', power: 'kept', reattach_ms: 1 })] }],
+    [
+      {
+        modem: 'sim',
+        entries: [fault(900), at(6000, { kind: 'hang_up', power: 'kept', reattach_ms: 1 })],
+      },
+    ],
     [],
     [],
   );
@@ -48,12 +56,22 @@ test('counts from the registration, the new daemon, or a person', () => {
   const [denied] = findRecoveries(lostAndReady, [{ modem: 'sim', entries: registration }], [], []);
   expect(denied).toMatchObject({ kind: 'registration', sinceBackMs: 400 });
 
-  const restart = { signal: 'SIGKILL' as const, fromNs: ns(1000), endedNs: ns(1010), toNs: ns(1900) };
+  const restart = {
+    signal: 'SIGKILL' as const,
+    fromNs: ns(1000),
+    endedNs: ns(1010),
+    toNs: ns(1900),
+  };
   const [killed] = findRecoveries(lostAndReady, [{ modem: 'sim', entries: [] }], [restart], []);
   expect(killed).toMatchObject({ kind: 'SIGKILL', sinceBackMs: 300 });
 
   const writes = [0, 2000].map((ms) => ({ modem: 'sim', pin: '12345678', atNs: ns(ms) }));
-  const [helped] = findRecoveries(lostAndReady, [{ modem: 'sim', entries: [hangUp, ...back] }], [], writes);
+  const [helped] = findRecoveries(
+    lostAndReady,
+    [{ modem: 'sim', entries: [hangUp, ...back] }],
+    [],
+    writes,
+  );
   expect(helped).toMatchObject({ kind: "a person's help", sinceBackMs: 200 });
 });
 

@@ -18,8 +18,9 @@ export interface Recovery {
   /** Milliseconds without a ready modem. */
   outMs: number;
   /**
-   * Milliseconds from when the modem could work again to when it was ready: since its last power-on, the tty's last return, its
-   * registration, the new daemon or the person's last act, whichever came last; undefined when nothing of that happened.
+   * Milliseconds from when the modem could work again to when it was ready: since its last
+   * power-on, the tty's last return, its registration, the new daemon or the person's last act,
+   * whichever came last; undefined when nothing of that happened.
    */
   sinceBackMs: number | undefined;
 }
@@ -35,9 +36,15 @@ interface Sign {
 }
 
 const personsHelp = "a person's help";
-/** A fault that unplugs or restarts the modem is written down so long before it does, at most: waits for the prompt and the PDU. */
+/**
+ * A fault that unplugs or restarts the modem is written down so long before it does, at most: waits
+ * for the prompt and the PDU.
+ */
 const foretoldNs = 3_000_000_000n;
-/** By its first words after a restart a daemon learns of it: the modem is back before it counts as lost. */
+/**
+ * By its first words after a restart a daemon learns of it: the modem is back before it counts as
+ * lost.
+ */
 const noticedNs = 100_000_000n;
 const nsInMs = 1e6;
 
@@ -92,9 +99,12 @@ function recoveryOf(modem: string, fromNs: bigint, toNs: bigint, signs: readonly
   const outMs = Number(toNs - fromNs) / nsInMs;
   return {
     modem,
-    kind: wasHelped ? personsHelp : (pinFault ?? causeOf(signs.filter(({ atNs }) => atNs <= fromNs))),
+    kind: wasHelped
+      ? personsHelp
+      : (pinFault ?? causeOf(signs.filter(({ atNs }) => atNs <= fromNs))),
     outMs,
-    sinceBackMs: back === undefined ? undefined : Math.min(outMs, Number(toNs - back.atNs) / nsInMs),
+    sinceBackMs:
+      back === undefined ? undefined : Math.min(outMs, Number(toNs - back.atNs) / nsInMs),
   };
 }
 
@@ -124,6 +134,7 @@ function signOf(entry: RecordEntry): Sign[] {
   if (kind === 'registration') {
     return [entry.state === 'home' ? { atNs, isBack: true } : { atNs, fault: 'registration' }];
   }
-  if (kind === 'attached' || kind === 'booted' || kind === 'fault_over') return [{ atNs, isBack: true }];
+  if (kind === 'attached' || kind === 'booted' || kind === 'fault_over')
+    return [{ atNs, isBack: true }];
   return kind === 'phone' ? [{ atNs, isHelp: true }] : [];
 }

@@ -18,7 +18,9 @@ const standingFault = 'stuck-prompt';
 export function shortcomings(results: readonly PhaseResult[], messageCount: number): string[] {
   const found: string[] = [];
   const stories = results.flatMap((result) => result.stories);
-  const sent = stories.filter(({ outcome }) => outcome.kind === 'answered' && outcome.status === 200).length;
+  const sent = stories.filter(
+    ({ outcome }) => outcome.kind === 'answered' && outcome.status === 200,
+  ).length;
   if (sent < leastSuccess * stories.length)
     found.push(`only ${sent} of ${stories.length} messages were sent`);
   const unmoved = attachments(results).filter(({ isMoved }) => !isMoved).length;
@@ -33,10 +35,15 @@ export function shortcomings(results: readonly PhaseResult[], messageCount: numb
     ...otherActionKinds,
     ...Object.keys(cmsGroups).map((group) => `cms (${group})`),
   ];
-  return [...found, ...wanted.filter((kind) => !played.has(kind)).map((kind) => `${kind} never happened`)];
+  return [
+    ...found,
+    ...wanted.filter((kind) => !played.has(kind)).map((kind) => `${kind} never happened`),
+  ];
 }
 
-/** How often each fault happened: those of submits as the record says, the others as they were done. */
+/**
+ * How often each fault happened: those of submits as the record says, the others as they were done.
+ */
 export function faultCounts(results: readonly PhaseResult[]): Map<string, number> {
   const counts = new Map<string, number>();
   const add = (kind: string, times = 1): void => {
@@ -51,13 +58,16 @@ export function faultCounts(results: readonly PhaseResult[]): Map<string, number
       if (group !== undefined) add(`cms (${group})`);
     }
     // What the virtual modem plays stands in its record.
-    for (const [kind, times] of actions) if (kind !== 'submit_fault' && kind !== 'trouble') add(kind, times);
+    for (const [kind, times] of actions)
+      if (kind !== 'submit_fault' && kind !== 'trouble') add(kind, times);
   }
   return counts;
 }
 
 function groupOf(code: number): string | undefined {
-  return Object.entries(cmsGroups).find(([, codes]) => (codes as readonly number[]).includes(code))?.[0];
+  return Object.entries(cmsGroups).find(([, codes]) =>
+    (codes as readonly number[]).includes(code),
+  )?.[0];
 }
 
 /** The run in a few lines. */
@@ -93,7 +103,9 @@ export function summary(results: readonly PhaseResult[]): string {
 const promises = ['I1', 'I2', 'I3', 'I4', 'I5', 'I6', 'I7', 'I8', 'contract'] as const;
 
 function violationCounts(results: readonly PhaseResult[]): string {
-  const broken = tally(results.flatMap(({ violations }) => violations.map(({ property }) => property)));
+  const broken = tally(
+    results.flatMap(({ violations }) => violations.map(({ property }) => property)),
+  );
   return promises.map((property) => `${property} ${broken.get(property) ?? 0}`).join(', ');
 }
 
@@ -107,7 +119,10 @@ function attachments(results: readonly PhaseResult[]): { isMoved: boolean }[] {
   );
 }
 
-/** How long modems were away, by what took them away, and how long after they could work again they were ready. */
+/**
+ * How long modems were away, by what took them away, and how long after they could work again they
+ * were ready.
+ */
 function recoveryTable(recoveries: readonly Recovery[]): string[] {
   const kinds = [...new Set(recoveries.map(({ kind }) => kind))].sort((a, b) => a.localeCompare(b));
   const lines = [...kinds, undefined].map((kind) => {
@@ -124,9 +139,10 @@ function recoveryTable(recoveries: readonly Recovery[]): string[] {
 function returnLine(results: readonly PhaseResult[]): string {
   const all = results.reduce((sum, { phase }) => sum + phase.modems.length, 0);
   const returns = results.flatMap((result) => result.returns);
-  const [ready, sent] = [returns.map(({ readyMs }) => readyMs), returns.map(({ sentMs }) => sentMs)].map(
-    spread,
-  );
+  const [ready, sent] = [
+    returns.map(({ readyMs }) => readyMs),
+    returns.map(({ sentMs }) => sentMs),
+  ].map(spread);
   return `back unaided     ${returns.length} of ${all} modems after the last fault: ready (median, worst)${ready}, a message through${sent}  (ms)`;
 }
 
@@ -162,7 +178,10 @@ function nameOf(outcome: Outcome): string {
 const aroundNs = 1_500_000_000n;
 const mostLines = 60;
 
-/** A violation with what it takes to understand it: the message, its answer, and the record around it. */
+/**
+ * A violation with what it takes to understand it: the message, its answer, and the record around
+ * it.
+ */
 export function describe(violation: Violation, { seed, phase, records }: PhaseResult): string {
   const { property, what, story } = violation;
   const head = `${property} violated with seed ${seed} in phase ${phase.number} (${phase.name}, ${phase.vendor}): `;

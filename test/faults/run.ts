@@ -1,8 +1,9 @@
 /**
- * The fault run: the whole daemon against the virtual modem, with random faults on random messages, judged by the virtual
- * network's record. `--seed N` repeats what was chosen, may be given several times, and is printed first. `--phase` takes a
- * phase's number or a part of its name. `--jobs N` runs N phases at a time: they mostly wait, and two cores bear eight.
- * Exits with 1 when a promise was broken, or a modem was not ready at the end.
+ * The fault run: the whole daemon against the virtual modem, with random faults on random messages,
+ * judged by the virtual network's record. `--seed N` repeats what was chosen, may be given several
+ * times, and is printed first. `--phase` takes a phase's number or a part of its name. `--jobs N`
+ * runs N phases at a time: they mostly wait, and two cores bear eight. Exits with 1 when a promise
+ * was broken, or a modem was not ready at the end.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -40,26 +41,32 @@ function readOptions(): RunOptions {
       keep: { type: 'boolean', default: false },
     },
   });
-  const seeds = (values.seed ?? [String(Date.now() % 1_000_000)]).map((seed) => wholeNumber('seed', seed));
+  const seeds = (values.seed ?? [String(Date.now() % 1_000_000)]).map((seed) =>
+    wholeNumber('seed', seed),
+  );
   const messages = wholeNumber('messages', values.messages);
   const jobs = wholeNumber('jobs', values.jobs);
   if (jobs === 0) throw new RangeError('--jobs must be 1 or more');
   const limit = values['limit-s'];
   const limitS =
-    limit === undefined ? longestRunS(seeds.length * messages, jobs) : wholeNumber('limit-s', limit);
+    limit === undefined
+      ? longestRunS(seeds.length * messages, jobs)
+      : wholeNumber('limit-s', limit);
   return { seeds, messages, jobs, limitS, only: values.phase, keep: values.keep };
 }
 
 /**
- * Seconds that a run may take: several times what it takes on two cores, which is about 0.4 s for each message and up to two minutes for
- * the slowest phase, so that it ends a run that hangs and never one that works.
+ * Seconds that a run may take: several times what it takes on two cores, which is about 0.4 s for
+ * each message and up to two minutes for the slowest phase, so that it ends a run that hangs and
+ * never one that works.
  */
 function longestRunS(messages: number, jobs: number): number {
   return 900 + Math.ceil((2 * messages) / jobs);
 }
 
 function wholeNumber(name: string, text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new RangeError(`--${name} must be a whole number, not "${text}"`);
+  if (!/^\d{1,9}$/.test(text))
+    throw new RangeError(`--${name} must be a whole number, not "${text}"`);
   return Number(text);
 }
 
@@ -69,7 +76,10 @@ interface Part {
   phase: PlannedPhase;
 }
 
-/** Runs every phase with every seed, tells of each in order, and resolves with whether all promises were kept. */
+/**
+ * Runs every phase with every seed, tells of each in order, and resolves with whether all promises
+ * were kept.
+ */
 async function runAll(options: RunOptions, folder: string, over: AbortSignal): Promise<boolean> {
   const parts = partsOf(options);
   if (parts.length === 0) throw new RangeError(`no phase is called ${options.only?.join(' or ')}`);
@@ -91,7 +101,8 @@ async function runAll(options: RunOptions, folder: string, over: AbortSignal): P
     }
     results.push(ending.result);
     console.log(headline(part, ending.result));
-    for (const violation of ending.result.violations) console.log(describe(violation, ending.result));
+    for (const violation of ending.result.violations)
+      console.log(describe(violation, ending.result));
   }
   ownDelay.disable();
   return conclude(options, results, unended, ownDelay);
@@ -104,7 +115,10 @@ function partsOf({ seeds, messages, only }: RunOptions): Part[] {
   });
 }
 
-/** Says what came of the run; `unended` are the phases without a result. Returns whether all is well. */
+/**
+ * Says what came of the run; `unended` are the phases without a result. Returns whether all is
+ * well.
+ */
 function conclude(
   options: RunOptions,
   results: readonly PhaseResult[],
@@ -112,24 +126,31 @@ function conclude(
   ownDelay: IntervalHistogram,
 ): boolean {
   if (results.length > 0) console.log(summary(results));
-  // Its stamps judge the daemon: with more jobs at a time than the machine bears they prove nothing.
+  // Its stamps judge the daemon: with more jobs at a time than the machine bears they prove
+  // nothing.
   const [p99, worst] = [ownDelay.percentile(99), ownDelay.max].map((ns) => Math.round(ns / 1e6));
-  console.log(`own delay        p99 ${p99} ms, worst ${worst} ms, with ${options.jobs} phases at a time`);
+  console.log(
+    `own delay        p99 ${p99} ms, worst ${worst} ms, with ${options.jobs} phases at a time`,
+  );
   const lacking = [...unended];
   if (options.only === undefined && unended.length === 0) {
-    const ofSeed = (seed: number): PhaseResult[] => results.filter((result) => result.seed === seed);
+    const ofSeed = (seed: number): PhaseResult[] =>
+      results.filter((result) => result.seed === seed);
     lacking.push(...options.seeds.flatMap((seed) => shortcomings(ofSeed(seed), options.messages)));
   }
   for (const what of lacking) console.log(`the run proves too little: ${what}`);
   const violations = results.reduce((sum, result) => sum + result.violations.length, 0);
-  console.log(`${options.seeds.map((seed) => `seed ${seed}`).join(', ')}: ${violations} violations`);
+  console.log(
+    `${options.seeds.map((seed) => `seed ${seed}`).join(', ')}: ${violations} violations`,
+  );
   return violations === 0 && lacking.length === 0;
 }
 
 function isWanted({ number, name }: PlannedPhase, only: RunOptions['only']): boolean {
   return (
-    only?.some((wanted) => wanted === String(number) || (!/^\d+$/.test(wanted) && name.includes(wanted))) ??
-    true
+    only?.some(
+      (wanted) => wanted === String(number) || (!/^\d+$/.test(wanted) && name.includes(wanted)),
+    ) ?? true
   );
 }
 
@@ -138,7 +159,9 @@ function titleOf({ seed, phase: { number, name, vendor } }: Part): string {
 }
 
 function headline(part: Part, { stories, violations }: PhaseResult): string {
-  const sent = stories.filter(({ outcome }) => outcome.kind === 'answered' && outcome.status === 200).length;
+  const sent = stories.filter(
+    ({ outcome }) => outcome.kind === 'answered' && outcome.status === 200,
+  ).length;
   const verdict = violations.length === 0 ? 'kept' : `${violations.length} VIOLATIONS`;
   return `${titleOf(part)}: ${sent} of ${stories.length} sent, ${verdict}`;
 }
@@ -151,7 +174,10 @@ async function main(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'simgate-faults-'));
   const over = new AbortController();
   const stop = (why: string) => () => over.abort(new Error(why));
-  const limit = setTimeout(stop(`the run took longer than ${options.limitS} s`), options.limitS * 1000);
+  const limit = setTimeout(
+    stop(`the run took longer than ${options.limitS} s`),
+    options.limitS * 1000,
+  );
   process.once('SIGINT', stop('interrupted')).once('SIGTERM', stop('interrupted'));
   let isKept = false;
   try {

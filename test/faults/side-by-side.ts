@@ -4,8 +4,9 @@ import PQueue from 'p-queue';
 export type Ending<Result> = { result: Result } | { failure: unknown };
 
 /**
- * Runs up to `atOnce` tasks at a time and tells how each ended, in the order of the tasks. A task that fails hinders no other. When
- * `over` is aborted, nothing more is awaited or begun, and the first task without an end is told to have failed for that reason.
+ * Runs up to `atOnce` tasks at a time and tells how each ended, in the order of the tasks. A task
+ * that fails hinders no other. When `over` is aborted, nothing more is awaited or begun, and the
+ * first task without an end is told to have failed for that reason.
  */
 export async function* sideBySide<Result>(
   tasks: readonly (() => Promise<Result>)[],
@@ -14,7 +15,9 @@ export async function* sideBySide<Result>(
 ): AsyncGenerator<Ending<Result>> {
   const queue = new PQueue({ concurrency: atOnce });
   // Each is settled: one that fails while an earlier one is awaited is told in its turn.
-  const endings = tasks.map((task) => queue.add(() => (over.aborted ? failed<Result>(over) : settled(task))));
+  const endings = tasks.map((task) =>
+    queue.add(() => (over.aborted ? failed<Result>(over) : settled(task))),
+  );
   const isOver = new Promise<Ending<Result>>((resolve) => {
     over.addEventListener('abort', () => resolve(failed(over)), { once: true });
   });

@@ -21,7 +21,10 @@ interface Sighting {
 /** A segment that the network took. */
 export interface Acceptance extends Sighting {
   entry: AcceptedEntry;
-  /** The simulator spoilt the PDU as the modem received it: what is in the record is not what was written. */
+  /**
+   * The simulator spoilt the PDU as the modem received it: what is in the record is not what was
+   * written.
+   */
   isSpoilt: boolean;
 }
 
@@ -60,7 +63,10 @@ export function findSightings(
 
 type Recognised = Pick<Sighting, 'message' | 'sequence' | 'total'>;
 
-/** First octets of an SMS-SUBMIT with relative TP-VP, with and without TP-UDHI (3GPP TS 23.040 9.2.2.2). */
+/**
+ * First octets of an SMS-SUBMIT with relative TP-VP, with and without TP-UDHI (3GPP TS 23.040
+ * 9.2.2.2).
+ */
 const firstOctets = ['51', '11'];
 /** TP-MR, and TP-DA of 12 digits; as every recipient of a run is written, whatever the digits. */
 const anyAddress = '000C91000000000000';
@@ -68,10 +74,13 @@ const anyAddress = '000C91000000000000';
 const headOctets = 10;
 
 /**
- * Whose segment a TPDU is. A bit error falls within its first nine octets only, so a spoilt one is read again with a
- * sound head in their place.
+ * Whose segment a TPDU is. A bit error falls within its first nine octets only, so a spoilt one is
+ * read again with a sound head in their place.
  */
-function recognise(tpdu: string, byMarker: ReadonlyMap<string, PlannedMessage>): Recognised | undefined {
+function recognise(
+  tpdu: string,
+  byMarker: ReadonlyMap<string, PlannedMessage>,
+): Recognised | undefined {
   const heads = firstOctets.map((octet) => octet + anyAddress);
   const repaired = heads.map((head) => head + tpdu.slice(headOctets * 2));
   for (const candidate of [tpdu, ...repaired]) {

@@ -13,14 +13,32 @@ export const markerPrefix = 'zqx';
 const markerPattern = /#(zqx[0-9a-z]{4})#/;
 
 /** One character each; those of the extension table (23.038 6.2.1.1) cost two septets. */
-const gsm7Filler = ['a', 'e', 'n', 'o', 'r', 's', 't', ' ', ' ', '.', '@', 'ä', 'Δ', '0', '7', '\n'];
+const gsm7Filler = [
+  'a',
+  'e',
+  'n',
+  'o',
+  'r',
+  's',
+  't',
+  ' ',
+  ' ',
+  '.',
+  '@',
+  'ä',
+  'Δ',
+  '0',
+  '7',
+  '\n',
+];
 const gsm7Extension = ['€', '[', ']', '{', '}', '~', '^', '|', '\\'];
 /** Cyrillic, Chinese, an emoji of two UTF-16 units, and one that is a cluster of several. */
 const ucs2Filler = ['ж', 'я', 'и', ' ', '码', '验', 'e\u0301', '😀', '👩‍💻'];
 
 /**
- * Lengths in septets or UTF-16 units that need this many segments wherever a cut must step aside (the text may get up to 15
- * longer), and leave at least 34 characters, hence a whole marker, in the last.
+ * Lengths in septets or UTF-16 units that need this many segments wherever a cut must step aside
+ * (the text may get up to 15 longer), and leave at least 34 characters, hence a whole marker, in
+ * the last.
  */
 const lengths = {
   gsm7: [undefined, [30, 145], [205, 290], [360, 430]],
@@ -54,7 +72,8 @@ export function markedText(random: Random, number: number): MarkedText {
 }
 
 function filler(random: Random, alphabet: 'gsm7' | 'ucs2'): string {
-  const pool = alphabet === 'ucs2' ? ucs2Filler : random.below(12) === 0 ? gsm7Extension : gsm7Filler;
+  const pool =
+    alphabet === 'ucs2' ? ucs2Filler : random.below(12) === 0 ? gsm7Extension : gsm7Filler;
   return pool[random.below(pool.length)]!;
 }
 

@@ -6,7 +6,10 @@ import { Child } from './child.js';
 /** How often a fault that waits for its turn looks whether that has come. */
 const pollMs = 50;
 
-/** The virtual modem and its network as a process of their own; the record is what the daemon is judged by. */
+/**
+ * The virtual modem and its network as a process of their own; the record is what the daemon is
+ * judged by.
+ */
 export class VirtualModem {
   readonly name: string;
   /** Where the tty is found. */
@@ -24,12 +27,25 @@ export class VirtualModem {
     this.name = name;
     this.link = join(folder, `${name}.tty`);
     this.#recordFile = join(folder, `${name}.record.jsonl`);
-    const args = ['simulate', '--name', name, '--link', this.link, '--record', this.#recordFile, ...flags];
+    const args = [
+      'simulate',
+      '--name',
+      name,
+      '--link',
+      this.link,
+      '--record',
+      this.#recordFile,
+      ...flags,
+    ];
     this.#child = new Child(args, (line, from) => this.#takeLine(line, from));
   }
 
   /** Rejects when the simulator ends before its tty can be opened. */
-  static async start(folder: string, name: string, flags: readonly string[]): Promise<VirtualModem> {
+  static async start(
+    folder: string,
+    name: string,
+    flags: readonly string[],
+  ): Promise<VirtualModem> {
     const modem = new VirtualModem(folder, name, flags);
     const ready = new Promise<void>((resolve) => {
       modem.#onEvent = ({ event }) => event === 'ready' && resolve();
@@ -42,8 +58,8 @@ export class VirtualModem {
   }
 
   /**
-   * Plays `fault` on the next submit that has none: they would pile up on one while nothing is sent. Gives up when `over` is
-   * aborted.
+   * Plays `fault` on the next submit that has none: they would pile up on one while nothing is
+   * sent. Gives up when `over` is aborted.
    */
   playNext(fault: string, over: AbortSignal): Promise<void> {
     this.#playing = this.#playing.then(async () => {

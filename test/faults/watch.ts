@@ -5,7 +5,10 @@ import type { PhaseChange } from './recoveries.js';
 /** How often the daemon is looked at. */
 const lookEveryMs = 100;
 
-/** Looks at the daemon: from outside whether it is ready and how much memory it holds, and by its log what it says of each modem. */
+/**
+ * Looks at the daemon: from outside whether it is ready and how much memory it holds, and by its
+ * log what it says of each modem.
+ */
 export class Watch {
   /** All that the daemon said of its modems' phases, and its absence. */
   readonly changes: PhaseChange[] = [];
@@ -35,7 +38,9 @@ export class Watch {
     await this.#watching;
   }
 
-  /** Resolves with true at the next look that finds the daemon ready; with false after `limitMs`. */
+  /**
+   * Resolves with true at the next look that finds the daemon ready; with false after `limitMs`.
+   */
   untilReady(limitMs: number): Promise<boolean> {
     return new Promise((resolve) => {
       const timer = setTimeout(() => resolve(false), limitMs);
@@ -46,7 +51,9 @@ export class Watch {
     });
   }
 
-  /** What the daemon says of this modem; the network's record is the judge of whether that is so. */
+  /**
+   * What the daemon says of this modem; the network's record is the judge of whether that is so.
+   */
   saysReady(modem: string): boolean {
     return this.#ready.has(modem);
   }

@@ -20,7 +20,10 @@ export interface Parsed {
 const statusLine = /^HTTP\/1\.1 (\d{3}) [ -~]*$/;
 const fieldLine = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+): ([ -~]*)$/;
 
-/** Takes the answers of a connection apart (RFC 9112), as strictly as one may; every answer of the daemon has a length. */
+/**
+ * Takes the answers of a connection apart (RFC 9112), as strictly as one may; every answer of the
+ * daemon has a length.
+ */
 export function parseAnswers(received: Buffer): Parsed {
   const answers: Answer[] = [];
   let at = 0;
@@ -40,7 +43,8 @@ export function parseAnswers(received: Buffer): Parsed {
     if (!Number.isInteger(status + length))
       return { answers, rest: 0, fault: `head ${JSON.stringify(first)}` };
     const bodyAt = end + 4;
-    if (received.length < bodyAt + length) return { answers, rest: received.length - at, fault: undefined };
+    if (received.length < bodyAt + length)
+      return { answers, rest: received.length - at, fault: undefined };
     const body = received.toString('utf8', bodyAt, bodyAt + length);
     if (status !== 100) answers.push({ status, type: fields.get('content-type') ?? '', body });
     at = bodyAt + length;

@@ -8,7 +8,10 @@ import type { Target } from './target.js';
 /** Requests of one connection at most. */
 const longestSession = 5;
 
-/** All callers: what they send, one session after another on each of so many connections at a time, and what they were told. */
+/**
+ * All callers: what they send, one session after another on each of so many connections at a time,
+ * and what they were told.
+ */
 export class Flood {
   readonly faults: string[] = [];
   readonly claims: Claim[] = [];
@@ -31,7 +34,10 @@ export class Flood {
     this.#callers = callers;
   }
 
-  /** A few valid requests, one by one: the daemon learns how long its modem takes, or it would rightly admit only few at a time. */
+  /**
+   * A few valid requests, one by one: the daemon learns how long its modem takes, or it would
+   * rightly admit only few at a time.
+   */
   async teach(): Promise<void> {
     for (let lesson = 0; lesson < 5; lesson++) {
       await this.#play(planValid(this.#seed, this.#next, this.#target.token));
@@ -39,7 +45,9 @@ export class Flood {
     }
   }
 
-  /** Sends so many requests more; resolves when every caller but those that stay has what it is due. */
+  /**
+   * Sends so many requests more; resolves when every caller but those that stay has what it is due.
+   */
   async send(count: number): Promise<void> {
     const last = this.#next + count;
     const caller = async (): Promise<void> => {
@@ -88,7 +96,8 @@ export class Flood {
     this.faults.push(...faultsOf(told));
     this.claims.push(claimOf(told));
     for (const { kind } of told.session.requests) increment(this.#kinds, kind);
-    for (const { status } of parseAnswers(told.received).answers) increment(this.#statuses, String(status));
+    for (const { status } of parseAnswers(told.received).answers)
+      increment(this.#statuses, String(status));
     if (told.received.length === 0) increment(this.#statuses, `none, ${told.end}`);
     increment(this.#ends, told.end);
   }

@@ -51,7 +51,12 @@ describe('callers and network agree', () => {
   it.each<[string, Claim, AcceptedEntry[], string]>([
     ['200 without an acceptance', claim('sent', { sent: 1 }), [], '1 answers of 200, 0 accepted'],
     ['an acceptance that was denied', claim('open'), [entry()], 'but only 0 answers of 200'],
-    ['an acceptance that nobody was entitled to', claim('refused', { isLeft: true }), [entry()], 'entitled'],
+    [
+      'an acceptance that nobody was entitled to',
+      claim('refused', { isLeft: true }),
+      [entry()],
+      'entitled',
+    ],
     [
       'an acceptance that was paid with a 200, and still not due',
       claim('refused', { sent: 1 }),
@@ -60,9 +65,19 @@ describe('callers and network agree', () => {
     ],
     ['two of one', claim('sent', { sent: 2 }), [entry(), entry()], 'accepted 2 times'],
     ['another text', claim('sent', { sent: 1 }), [entry({ text: 'cude #zqx000007#' })], 'altered'],
-    ['another recipient', claim('sent', { sent: 1 }), [entry({ recipient: '+4915000000008' })], 'altered'],
+    [
+      'another recipient',
+      claim('sent', { sent: 1 }),
+      [entry({ recipient: '+4915000000008' })],
+      'altered',
+    ],
     ['a text of nobody', claim('refused'), [entry({ text: 'hello' })], 'nobody sent'],
-    ['a marker of no session', claim('refused'), [entry({ text: '#zqx000009#' })], 'belongs to no session'],
+    [
+      'a marker of no session',
+      claim('refused'),
+      [entry({ text: '#zqx000009#' })],
+      'belongs to no session',
+    ],
   ])('%s is a fault', (_title, told, accepted, fault) => {
     expect(judge([told], accepted).join('\n')).toContain(fault);
   });
@@ -74,7 +89,9 @@ describe('what a connection said', () => {
   const refusal = answer(401, '{"code":"token_invalid","submitted":"no"}');
   const session: PlannedSession = {
     number: 1,
-    requests: [{ fate: 'refused', kind: 'bad token', octets: Buffer.alloc(1), identity, statuses: [401] }],
+    requests: [
+      { fate: 'refused', kind: 'bad token', octets: Buffer.alloc(1), identity, statuses: [401] },
+    ],
     cuts: [],
     ending: 'waits',
   };
@@ -92,7 +109,12 @@ describe('what a connection said', () => {
   it.each<[string, string, Told['end'], string]>([
     ['nothing', '', 'closed', 'was answered undefined'],
     ['silence without end', '', 'hung', 'neither answered nor closed'],
-    ['another status', answer(404, '{"code":"not_found","submitted":"no"}'), 'left', 'was answered 404'],
+    [
+      'another status',
+      answer(404, '{"code":"not_found","submitted":"no"}'),
+      'left',
+      'was answered 404',
+    ],
     [
       'a code of another status',
       answer(401, '{"code":"not_found","submitted":"no"}'),
@@ -100,11 +122,21 @@ describe('what a connection said', () => {
       'no problem body',
     ],
     ['an error without a problem', answer(401, 'no', 'text/plain'), 'left', 'no JSON'],
-    ['a bug', answer(500, '{"code":"internal","submitted":"unknown"}'), 'left', 'error within the daemon'],
+    [
+      'a bug',
+      answer(500, '{"code":"internal","submitted":"unknown"}'),
+      'left',
+      'error within the daemon',
+    ],
     ['two answers to one', refusal + refusal, 'left', '2 answers to 1 requests'],
     ['half an answer', refusal.slice(0, -3), 'closed', 'broke off'],
     ['no HTTP', `hello\r\n\r\n${refusal}`, 'left', 'not HTTP'],
-    ['a header line twice', refusal.replace('\r\n', '\r\nContent-Length: 1\r\n'), 'left', 'not HTTP'],
+    [
+      'a header line twice',
+      refusal.replace('\r\n', '\r\nContent-Length: 1\r\n'),
+      'left',
+      'not HTTP',
+    ],
   ])('is wrong when it is %s', (_title, text, end, fault) => {
     expect(faultsOf(told(text, end)).join('\n')).toContain(fault);
   });
@@ -112,7 +144,9 @@ describe('what a connection said', () => {
   it('is taken apart wherever it was cut', () => {
     const whole = Buffer.from(refusal + refusal);
     for (let cut = 0; cut < whole.length; cut++) {
-      expect(parseAnswers(whole.subarray(0, cut)).answers).toHaveLength(cut < whole.length / 2 ? 0 : 1);
+      expect(parseAnswers(whole.subarray(0, cut)).answers).toHaveLength(
+        cut < whole.length / 2 ? 0 : 1,
+      );
     }
     expect(parseAnswers(whole).answers).toHaveLength(2);
   });

@@ -4,7 +4,10 @@ import type { PlannedRequest } from './plan.js';
 import { markerPattern } from './requests.js';
 import type { Told } from './session.js';
 
-/** What a connection said of its messages, to be compared with the network's record when that is complete. */
+/**
+ * What a connection said of its messages, to be compared with the network's record when that is
+ * complete.
+ */
 export interface Claim {
   session: number;
   /** How many answers said that a message was sent, or that nobody knows. */
@@ -27,10 +30,12 @@ export function faultsOf({ session, received, end }: Told): string[] {
   const isOpen = session.requests.some(({ fate }) => fate === 'open');
   if (answers.length > session.requests.length && !isOpen)
     faults.push(`${answers.length} answers to ${session.requests.length} requests`);
-  // What is broken ends the connection, and if more of it comes in then, the answers before it may be lost on the way.
+  // What is broken ends the connection, and if more of it comes in then, the answers before it may
+  // be lost on the way.
   const isBroken = session.requests.at(-1)?.statuses === undefined;
   const isLost = end === 'reset' && isBroken;
-  if (session.ending === 'waits' && !isLost) faults.push(...wrongAnswers(session.requests, answers));
+  if (session.ending === 'waits' && !isLost)
+    faults.push(...wrongAnswers(session.requests, answers));
   return faults.map((what) => `session ${session.number} (${kindsOf(session.requests)}): ${what}`);
 }
 
@@ -40,7 +45,8 @@ function wrongAnswers(requests: readonly PlannedRequest[], answers: readonly Ans
   for (const [index, { statuses, kind }] of requests.entries()) {
     const status = answers[index]?.status;
     if (statuses === undefined) break;
-    if (status === undefined || !statuses.includes(status)) faults.push(`${kind} was answered ${status}`);
+    if (status === undefined || !statuses.includes(status))
+      faults.push(`${kind} was answered ${status}`);
     // Its connection ends with it, and nothing behind it is due an answer.
     if (status === 413) break;
   }
@@ -59,8 +65,9 @@ export function claimOf({ session, received, end }: Told): Claim {
 }
 
 /**
- * Compares what callers asked for and were told with what the network accepted: no 200 without an acceptance, no acceptance of what
- * nobody was entitled to ask for, none twice, and none that was denied.
+ * Compares what callers asked for and were told with what the network accepted: no 200 without an
+ * acceptance, no acceptance of what nobody was entitled to ask for, none twice, and none that was
+ * denied.
  */
 export function judge(claims: readonly Claim[], accepted: readonly AcceptedEntry[]): string[] {
   const faults: string[] = [];
@@ -78,9 +85,12 @@ export function judge(claims: readonly Claim[], accepted: readonly AcceptedEntry
       const entries = byMarker.get(identity.marker) ?? [];
       byMarker.delete(identity.marker);
       count += entries.length;
-      if (entries.length > 1) faults.push(`${what}: ${identity.marker} was accepted ${entries.length} times`);
+      if (entries.length > 1)
+        faults.push(`${what}: ${identity.marker} was accepted ${entries.length} times`);
       if (entries.length > 0 && (fate === 'refused' || fate === 'harmless'))
-        faults.push(`${what}: ${identity.marker} was accepted although nobody was entitled to send it`);
+        faults.push(
+          `${what}: ${identity.marker} was accepted although nobody was entitled to send it`,
+        );
       const isAltered = entries.some(
         ({ text, recipient }) => text !== identity.text || recipient !== identity.recipient,
       );
@@ -90,7 +100,8 @@ export function judge(claims: readonly Claim[], accepted: readonly AcceptedEntry
     if (!claim.isLeft && count > claim.sent + claim.unknown)
       faults.push(`${what}: ${count} accepted, but only ${claim.sent} answers of 200`);
   }
-  for (const marker of byMarker.keys()) faults.push(`${marker} was accepted, but belongs to no session`);
+  for (const marker of byMarker.keys())
+    faults.push(`${marker} was accepted, but belongs to no session`);
   return faults;
 }
 

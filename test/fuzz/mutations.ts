@@ -41,7 +41,9 @@ export const badTokens: readonly Spoil[] = [
   withToken((token, random) => `Bearer ${token.slice(0, random.below(token.length - 2))}`),
   withToken((token, random) => `Bearer ${token.replace(/[^.]+$/, foreign(random))}`),
   withToken((token) => `Bearer ${part({ alg: 'none' })}${token.slice(token.indexOf('.'))}`),
-  withToken((token) => `Bearer ${token.replace(/\.[^.]+\./, `.${part({ sub: 'urn:Auth0', aud: 'x' })}.`)}`),
+  withToken(
+    (token) => `Bearer ${token.replace(/\.[^.]+\./, `.${part({ sub: 'urn:Auth0', aud: 'x' })}.`)}`,
+  ),
   withToken(
     (token, random) =>
       `Bearer ${part({ alg: 'HS256', crit: ['b64'], b64: false })}.e30.${foreign(random)} ${token}`,
@@ -52,7 +54,9 @@ export const badTokens: readonly Spoil[] = [
     );
     return `Bearer ${token.split('.')[0]}.${deep.toString('base64url')}.${foreign(random)}`;
   }),
-  withToken((_token, random) => `Bearer ${randomOctets(random, 1 + random.below(300)).toString('base64')}`),
+  withToken(
+    (_token, random) => `Bearer ${randomOctets(random, 1 + random.below(300)).toString('base64')}`,
+  ),
   withToken((_token, random) => `Bearer ${'.'.repeat(1 + random.below(3000))}`),
 ];
 
@@ -78,7 +82,9 @@ export const badBodies: readonly Spoil[] = [
   withBody((json) => json.replace(/"body":"[^"]*(?:\\.[^"]*)*"/, `"body":${'9'.repeat(400)}`)),
   withBody((json) => json.replace(/"recipient":"\+/, '"recipient":"+0')),
   withBody((json) => json.replace(/"recipient":"[^"]*"/, '"recipient":1e999')),
-  withBody((json) => json.replace(/"recipient":"[^"]*"/, '"recipient":{"toString":"+4915100000000"}')),
+  withBody((json) =>
+    json.replace(/"recipient":"[^"]*"/, '"recipient":{"toString":"+4915100000000"}'),
+  ),
   withBody((json) => json.replace('"recipient":"', `"recipient":"${'0'.repeat(2000)}`)),
   withBody((json) => Buffer.from(json, 'utf16le')),
   withBody((json) => Buffer.concat([Buffer.from(json.slice(0, -1)), Buffer.from([0xff, 0x7d])])),
@@ -89,25 +95,45 @@ export const badBodies: readonly Spoil[] = [
       [0xf5, 0x80, 0x80, 0x80],
       [0xe2, 0x82],
     ]);
-    return Buffer.concat([Buffer.from('{"x":"'), Buffer.from(bad), Buffer.from(`",${json.slice(1)}`)]);
+    return Buffer.concat([
+      Buffer.from('{"x":"'),
+      Buffer.from(bad),
+      Buffer.from(`",${json.slice(1)}`),
+    ]);
   }),
-  withBody((json, random) => json.replace('{', `{"x":"${'x'.repeat(65_536 + random.below(30_000))}",`)),
+  withBody((json, random) =>
+    json.replace('{', `{"x":"${'x'.repeat(65_536 + random.below(30_000))}",`),
+  ),
   withField('Content-Encoding', 'gzip'),
 ];
 
-/** Heads that one reader may understand differently from another, or that ask for something else. */
+/**
+ * Heads that one reader may understand differently from another, or that ask for something else.
+ */
 export const badHeads: readonly Spoil[] = [
   withField('Authorization', 'Bearer x.y.z'),
   withField('Host', 'other.example.com'),
   withField('Content-Length', '3'),
-  (draft) => ({ ...draft, framing: 'length', fields: [...draft.fields, ['Transfer-Encoding', 'chunked']] }),
+  (draft) => ({
+    ...draft,
+    framing: 'length',
+    fields: [...draft.fields, ['Transfer-Encoding', 'chunked']],
+  }),
   (draft) => ({
     ...draft,
     framing: 'none',
     fields: [...draft.fields, ['Transfer-Encoding', 'gzip, chunked']],
   }),
-  (draft) => ({ ...draft, framing: 'none', fields: [...draft.fields, ['Transfer-Encoding ', 'chunked']] }),
-  (draft) => ({ ...draft, framing: 'none', fields: [...draft.fields, ['Transfer-Encoding', '\vchunked']] }),
+  (draft) => ({
+    ...draft,
+    framing: 'none',
+    fields: [...draft.fields, ['Transfer-Encoding ', 'chunked']],
+  }),
+  (draft) => ({
+    ...draft,
+    framing: 'none',
+    fields: [...draft.fields, ['Transfer-Encoding', '\vchunked']],
+  }),
   (draft, random) => ({
     ...draft,
     framing: 'none',

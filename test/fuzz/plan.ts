@@ -3,9 +3,10 @@ import { badBodies, badHeads, badTokens, type Spoil } from './mutations.js';
 import { type Identity, identityOf, pick, randomOctets, spell, validDraft } from './requests.js';
 
 /**
- * What may become of a request. `sent`: answered 200 and accepted once, with this text. `refused`: never accepted; where its framing is whole,
- * with the statuses in `statuses`. `harmless`: a health check. `open`: octets of a valid one were changed, so it may be either, but
- * the answer must tell the truth.
+ * What may become of a request. `sent`: answered 200 and accepted once, with this text. `refused`:
+ * never accepted; where its framing is whole, with the statuses in `statuses`. `harmless`: a health
+ * check. `open`: octets of a valid one were changed, so it may be either, but the answer must tell
+ * the truth.
  */
 export type Fate = 'sent' | 'refused' | 'harmless' | 'open';
 
@@ -15,7 +16,10 @@ export interface PlannedRequest {
   kind: string;
   octets: Buffer;
   identity: Identity;
-  /** The only statuses that are right; undefined where the framing is broken, so that no particular answer is due. */
+  /**
+   * The only statuses that are right; undefined where the framing is broken, so that no particular
+   * answer is due.
+   */
   statuses?: readonly number[];
 }
 
@@ -23,15 +27,25 @@ export interface PlannedRequest {
 export interface PlannedSession {
   number: number;
   requests: readonly PlannedRequest[];
-  /** Offsets at which the octets of all requests together are cut, and the milliseconds before what follows. */
+  /**
+   * Offsets at which the octets of all requests together are cut, and the milliseconds before what
+   * follows.
+   */
   cuts: readonly { at: number; pauseMs: number }[];
-  /** How the caller ends: waits for all it is due, resets after its last octet, or says nothing more until it is thrown out. */
+  /**
+   * How the caller ends: waits for all it is due, resets after its last octet, or says nothing more
+   * until it is thrown out.
+   */
   ending: 'waits' | 'resets' | 'stays';
 }
 
 interface Kind {
   weight: number;
-  make: (random: Random, token: string, identity: Identity) => Omit<PlannedRequest, 'identity' | 'kind'>;
+  make: (
+    random: Random,
+    token: string,
+    identity: Identity,
+  ) => Omit<PlannedRequest, 'identity' | 'kind'>;
 }
 
 /** `all`: the whole of the request comes, so that it has an answer of its own. */
@@ -80,7 +94,9 @@ const truncated: Kind['make'] = (random, token, identity) => {
   return { fate: 'refused', octets: octets.subarray(0, 1 + random.below(octets.length - 1)) };
 };
 
-/** A whole valid request as the body of one that is refused: nobody may take it for the next one. */
+/**
+ * A whole valid request as the body of one that is refused: nobody may take it for the next one.
+ */
 const smuggled: Kind['make'] = (random, token, identity) => {
   const inner = valid(random, token, identity).octets;
   const spoil = pick(random, [...badTokens, ...badHeads.slice(2, 9)]);
@@ -142,15 +158,23 @@ function drawKind(random: Random, kinds: Readonly<Record<string, Kind>>): [strin
 }
 
 /**
- * The session whose first request has this number; the same seed and number give the same session. Zero to four whole requests
- * go before the last one, which may be anything.
+ * The session whose first request has this number; the same seed and number give the same session.
+ * Zero to four whole requests go before the last one, which may be anything.
  */
-export function planSession(seed: number, number: number, token: string, count: number): PlannedSession {
+export function planSession(
+  seed: number,
+  number: number,
+  token: string,
+  count: number,
+): PlannedSession {
   const random = seededRandom(Math.imul(seed + 1, 0x9e3779b1) ^ number);
   const requests: PlannedRequest[] = [];
   for (let index = 0; index < count; index++) {
     const isLast = index === count - 1;
-    const [kind, { make }] = drawKind(random, isLast ? { ...wholeKinds, ...brokenKinds } : wholeKinds);
+    const [kind, { make }] = drawKind(
+      random,
+      isLast ? { ...wholeKinds, ...brokenKinds } : wholeKinds,
+    );
     const identity = identityOf(random, number + index);
     requests.push({ kind, identity, ...make(random, token, identity) });
   }
@@ -171,7 +195,10 @@ export function planValid(seed: number, number: number, token: string): PlannedS
   return { number, requests, cuts: [], ending: 'waits' };
 }
 
-/** Only who has not said all there is to say can stay until it is thrown out; whoever is sure of an answer waits for it. */
+/**
+ * Only who has not said all there is to say can stay until it is thrown out; whoever is sure of an
+ * answer waits for it.
+ */
 function endingOf(random: Random, requests: readonly PlannedRequest[]): PlannedSession['ending'] {
   if (requests.at(-1)?.kind === 'truncated')
     return pick(random, ['waits', 'waits', 'waits', 'resets', 'stays']);

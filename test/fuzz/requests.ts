@@ -10,7 +10,10 @@ export interface Draft {
   framing: 'length' | 'chunked' | 'none';
 }
 
-/** What makes a request its own: by the marker it is known again in the network's record and in the log. */
+/**
+ * What makes a request its own: by the marker it is known again in the network's record and in the
+ * log.
+ */
 export interface Identity {
   marker: string;
   recipient: string;
@@ -25,7 +28,14 @@ export const markerPattern = /#(zqx[0-9a-z]{6})#/;
 /** Each has a recipient and a text of its own, of one segment. */
 export function identityOf(random: Random, number: number): Identity {
   const marker = `${markerPrefix}${number.toString(36).padStart(6, '0')}`;
-  const tail = pick(random, ['', ' ok?', ' @ 100%', '\n@login.example.com #482913', ' €[]', ' код 😀']);
+  const tail = pick(random, [
+    '',
+    ' ok?',
+    ' @ 100%',
+    '\n@login.example.com #482913',
+    ' €[]',
+    ' код 😀',
+  ]);
   const recipient = `+4915${String(number).padStart(9, '0')}`;
   return { marker, recipient, text: `Your code is 482913 #${marker}#${tail}` };
 }

@@ -1,7 +1,8 @@
 /**
- * The fuzz run: the whole daemon at a virtual modem on a tty, and very many requests that are no proper ones, with some valid ones
- * between them, judged by the virtual network's record. `--seed N` repeats what was chosen; the seed is printed first. Exits with 1
- * when something was not as it must be.
+ * The fuzz run: the whole daemon at a virtual modem on a tty, and very many requests that are no
+ * proper ones, with some valid ones between them, judged by the virtual network's record. `--seed
+ * N` repeats what was chosen; the seed is printed first. Exits with 1 when something was not as it
+ * must be.
  */
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -40,7 +41,8 @@ function readOptions(): RunOptions {
 }
 
 function wholeNumber(name: string, text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new RangeError(`--${name} must be a whole number, not "${text}"`);
+  if (!/^\d{1,9}$/.test(text))
+    throw new RangeError(`--${name} must be a whole number, not "${text}"`);
   return Number(text);
 }
 
@@ -73,7 +75,10 @@ function figuresOf({ residentOctets, descriptors, inside }: Vitals): string {
 /** With fewer requests the heap is still finding its size. */
 const judgedFrom = 50_000;
 
-/** Callers that say half a request and then nothing. It takes the daemon 20 s to throw one out, which a short run does not have. */
+/**
+ * Callers that say half a request and then nothing. It takes the daemon 20 s to throw one out,
+ * which a short run does not have.
+ */
 const mostStaying = 100;
 
 const mb = (octets: number): string => (octets / 1e6).toFixed(1);

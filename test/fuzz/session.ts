@@ -7,18 +7,24 @@ export interface Told {
   session: PlannedSession;
   received: Buffer;
   /**
-   * `closed`: by the daemon, after it had answered or because it had enough. `reset`: so too, while more was coming in, which
-   * takes answers along that were not read yet (RFC 9112 9.6). `left`: by the caller. `hung`: by nobody in time. `refused`: never open.
+   * `closed`: by the daemon, after it had answered or because it had enough. `reset`: so too, while
+   * more was coming in, which takes answers along that were not read yet (RFC 9112 9.6). `left`: by
+   * the caller. `hung`: by nobody in time. `refused`: never open.
    */
   end: 'closed' | 'reset' | 'left' | 'hung' | 'refused';
 }
 
-/** Milliseconds that a caller who is due an answer waits for it: the daemon's own deadline and some. */
+/**
+ * Milliseconds that a caller who is due an answer waits for it: the daemon's own deadline and some.
+ */
 const patienceMs = 35_000;
 /** Milliseconds of silence after which a caller who is due no answer of its own leaves. */
 const quietMs = 120;
 
-/** Plays the session on a connection of its own; `answers` counts the whole answers in what came. Never rejects. */
+/**
+ * Plays the session on a connection of its own; `answers` counts the whole answers in what came.
+ * Never rejects.
+ */
 export async function play(
   port: number,
   session: PlannedSession,
@@ -32,7 +38,10 @@ export async function play(
   return { session, received: wire.received, end };
 }
 
-async function sendInPieces({ socket }: FuzzWire, { requests, cuts }: PlannedSession): Promise<void> {
+async function sendInPieces(
+  { socket }: FuzzWire,
+  { requests, cuts }: PlannedSession,
+): Promise<void> {
   const octets = Buffer.concat(requests.map((request) => request.octets));
   let at = 0;
   for (const cut of cuts) {

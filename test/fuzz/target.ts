@@ -11,7 +11,9 @@ import { judge } from './judge.js';
 import { markerPrefix } from './requests.js';
 
 const [subject, audience] = ['urn:Auth0', 'urn:MySmsGateway'];
-/** Lines of refused tokens that the daemon may log a minute, with the one that counts the others. */
+/**
+ * Lines of refused tokens that the daemon may log a minute, with the one that counts the others.
+ */
 const refusalLinesPerMinute = 11;
 
 /** The daemon under attack, at a virtual modem on a tty. */
@@ -38,7 +40,12 @@ export class Target {
     const secret = randomBytes(32).toString('hex');
     writeFileSync(join(folder, 'secret'), secret, { mode: 0o600 });
     writeFileSync(join(folder, 'simgate.toml'), configOf(modem.link));
-    const token = await mintToken({ secret: Buffer.from(secret), subject, audience, expiresInS: 7200 });
+    const token = await mintToken({
+      secret: Buffer.from(secret),
+      subject,
+      audience,
+      expiresInS: 7200,
+    });
     const target = new Target(folder, modem, token, secret);
     await target.#daemon.untilReady(['main']);
     return target;
@@ -48,12 +55,18 @@ export class Target {
     return this.#daemon.port;
   }
 
-  /** How it stands with the daemon, after a full collection inside: how lazy that is says nothing about what is kept. */
+  /**
+   * How it stands with the daemon, after a full collection inside: how lazy that is says nothing
+   * about what is kept.
+   */
   look(): Promise<Vitals> {
     return this.#daemon.look();
   }
 
-  /** Ends everything, and gives what was wrong with the daemon and with what its callers were told; rejects if it has crashed. */
+  /**
+   * Ends everything, and gives what was wrong with the daemon and with what its callers were told;
+   * rejects if it has crashed.
+   */
   async stop(flood: Flood): Promise<string[]> {
     const minutes = Math.ceil((performance.now() - this.#startedAt) / 60_000) + 1;
     await this.#daemon.stop();
@@ -65,7 +78,9 @@ export class Target {
 
   #faultsOfLog(minutes: number): string[] {
     const lines = readFileSync(join(this.#folder, 'daemon.log'), 'utf8').split('\n');
-    const refusals = lines.filter((line) => /"event":"(?:token_refused|refusals_suppressed)"/.test(line));
+    const refusals = lines.filter((line) =>
+      /"event":"(?:token_refused|refusals_suppressed)"/.test(line),
+    );
     const isBounded = refusals.length <= refusalLinesPerMinute * minutes;
     return [
       ...lines
@@ -74,12 +89,16 @@ export class Target {
       ...lines
         .filter((line) => this.#secrets.some((secret) => line.includes(secret)))
         .map((line) => `what must not be in the log: ${line}`),
-      ...(isBounded ? [] : [`${refusals.length} lines of refused tokens in the log in ${minutes} minutes`]),
+      ...(isBounded
+        ? []
+        : [`${refusals.length} lines of refused tokens in the log in ${minutes} minutes`]),
     ];
   }
 }
 
-/** No guard time and room for every valid request; all that bounds callers is as it is by default. */
+/**
+ * No guard time and room for every valid request; all that bounds callers is as it is by default.
+ */
 function configOf(tty: string): string {
   return `state_dir = "state"
 [http]

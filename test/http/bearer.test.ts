@@ -2,7 +2,15 @@ import { generateKeyPairSync } from 'node:crypto';
 import { base64url, CompactSign, type JWTPayload, SignJWT, UnsecuredJWT } from 'jose';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { mintToken } from '../../src/secret/token.js';
-import { audience, json, post, secret, startGateway, subject, validToken } from './support/gateway.js';
+import {
+  audience,
+  json,
+  post,
+  secret,
+  startGateway,
+  subject,
+  validToken,
+} from './support/gateway.js';
 
 const nowS = () => Math.floor(Date.now() / 1000);
 
@@ -68,7 +76,10 @@ describe('a token is taken', () => {
   it('whatever the case of the scheme', async () => {
     const gateway = await startGateway();
     const token = await validToken();
-    const response = await post(gateway, { token: null, headers: { authorization: `bEARER ${token}` } });
+    const response = await post(gateway, {
+      token: null,
+      headers: { authorization: `bEARER ${token}` },
+    });
     expect(response.status).toBe(200);
   });
 
@@ -93,10 +104,25 @@ describe('a token is refused', () => {
       'aud',
     ],
     ['that expired', () => sign({ ...good, exp: nowS() - 120 }), 'token_expired', 'exp'],
-    ['with an exp that is no number', () => sign({ ...good, exp: 'soon' as never }), 'token_invalid', 'exp'],
+    [
+      'with an exp that is no number',
+      () => sign({ ...good, exp: 'soon' as never }),
+      'token_invalid',
+      'exp',
+    ],
     ['that is not valid yet', () => sign({ ...good, nbf: nowS() + 120 }), 'token_invalid', 'nbf'],
-    ['signed with another secret', () => sign(good, Buffer.alloc(32, 1)), 'token_invalid', 'signature'],
-    ['whose payload was changed', async () => tamper(await sign(good)), 'token_invalid', 'signature'],
+    [
+      'signed with another secret',
+      () => sign(good, Buffer.alloc(32, 1)),
+      'token_invalid',
+      'signature',
+    ],
+    [
+      'whose payload was changed',
+      async () => tamper(await sign(good)),
+      'token_invalid',
+      'signature',
+    ],
     ['with alg none', () => new UnsecuredJWT(good).encode(), 'token_invalid', 'alg'],
     [
       'with alg none and a signature',
@@ -190,7 +216,9 @@ describe('the log of a refused token', () => {
   it('is bounded: ten lines for a hundred tokens', async () => {
     const gateway = await startGateway();
     const token = await sign({ ...good, aud: 'urn:Other' });
-    await Promise.all(Array.from({ length: 100 }, async () => (await post(gateway, { token })).text()));
+    await Promise.all(
+      Array.from({ length: 100 }, async () => (await post(gateway, { token })).text()),
+    );
     expect(gateway.record.of('token_refused')).toHaveLength(10);
   });
 });
@@ -198,7 +226,9 @@ describe('the log of a refused token', () => {
 describe('mintToken', () => {
   it('refuses a life that is no whole number of seconds', async () => {
     for (const expiresInS of [0, -1, 1.5, Number.NaN]) {
-      await expect(mintToken({ secret, subject, audience, expiresInS })).rejects.toThrow(RangeError);
+      await expect(mintToken({ secret, subject, audience, expiresInS })).rejects.toThrow(
+        RangeError,
+      );
     }
   });
 });

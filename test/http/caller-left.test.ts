@@ -19,7 +19,10 @@ describe('a caller that hangs up', () => {
     wire.write(await rawPost(JSON.stringify(validBody)));
     await expect.poll(() => gateway.sent.length, { interval: 1 }).toBe(1);
     wire.socket.destroy();
-    expect(await gateway.record.next('message')).toMatchObject({ level: 'warn', caller_left: true });
+    expect(await gateway.record.next('message')).toMatchObject({
+      level: 'warn',
+      caller_left: true,
+    });
     expect(wire.received).toBe('');
   });
 

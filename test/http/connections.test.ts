@@ -14,7 +14,11 @@ function gated() {
     await once(gate, 'go');
     return accepted(message, control);
   };
-  return { send, called: () => once(gate, 'called'), go: () => gate.dispatchEvent(new Event('go')) };
+  return {
+    send,
+    called: () => once(gate, 'called'),
+    go: () => gate.dispatchEvent(new Event('go')),
+  };
 }
 
 describe('answers on one connection', () => {
@@ -26,15 +30,14 @@ describe('answers on one connection', () => {
     };
     const { port, sent } = await startGateway({ send });
     const wire = await Wire.open(port);
-    for (const body of ['1', '2', '3']) wire.write(await rawPost(JSON.stringify({ ...validBody, body })));
+    for (const body of ['1', '2', '3'])
+      wire.write(await rawPost(JSON.stringify({ ...validBody, body })));
     await expect.poll(() => sent.length, { interval: 1 }).toBe(3);
     for (const resolve of release.reverse()) resolve();
     const answers = await wire.answers(3);
-    expect(answers.map(({ body }) => (JSON.parse(body) as { references: number[] }).references)).toEqual([
-      [1],
-      [2],
-      [3],
-    ]);
+    expect(
+      answers.map(({ body }) => (JSON.parse(body) as { references: number[] }).references),
+    ).toEqual([[1], [2], [3]]);
   });
 
   it('are not overtaken by the refusal of garbage behind a request under way', async () => {

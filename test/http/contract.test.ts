@@ -1,6 +1,11 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Send } from '../../src/dispatch/message.js';
-import { SendError, type SendErrorCode, type SendErrorOptions, sendErrorCodes } from '../../src/errors.js';
+import {
+  SendError,
+  type SendErrorCode,
+  type SendErrorOptions,
+  sendErrorCodes,
+} from '../../src/errors.js';
 import { problems } from '../../src/http/problem.js';
 import { mintToken } from '../../src/secret/token.js';
 import {
@@ -71,7 +76,10 @@ const crash: Send = () => {
 
 const provocations: Record<SendErrorCode, Provocation> = {
   body_invalid: { request: byClient({ body: '{' }), status: 400 },
-  recipient_invalid: { request: byClient({ body: '{"recipient":"0151","body":"x"}' }), status: 400 },
+  recipient_invalid: {
+    request: byClient({ body: '{"recipient":"0151","body":"x"}' }),
+    status: 400,
+  },
   text_too_long: { gateway: failing('text_too_long'), request: byClient(), status: 400 },
   request_malformed: { request: byWire('this is not HTTP\r\n\r\n'), status: 400 },
   token_missing: {
@@ -99,9 +107,17 @@ const provocations: Record<SendErrorCode, Provocation> = {
         'Bearer realm="simgate", error="invalid_token", error_description="The bearer token has expired"',
     },
   },
-  recipient_not_allowed: { gateway: failing('recipient_not_allowed'), request: byClient(), status: 403 },
+  recipient_not_allowed: {
+    gateway: failing('recipient_not_allowed'),
+    request: byClient(),
+    status: 403,
+  },
   not_found: { request: byPath('POST', '/SMS'), status: 404 },
-  method_not_allowed: { request: byPath('OPTIONS', '/sms'), status: 405, headers: { allow: 'POST' } },
+  method_not_allowed: {
+    request: byPath('OPTIONS', '/sms'),
+    status: 405,
+    headers: { allow: 'POST' },
+  },
   request_timeout: {
     gateway: { limits: { headersTimeoutMs: 50, requestTimeoutMs: 50, checkIntervalMs: 10 } },
     request: byWire('POST /sms HTTP/1.1\r\nHost: localhost\r\nX-Slow: '),
@@ -114,12 +130,19 @@ const provocations: Record<SendErrorCode, Provocation> = {
     request: byWire(() => rawPost('{', { 'Content-Length': '70000' })),
     status: 413,
   },
-  expectation_failed: { request: byWire(() => rawPost('{}', { Expect: 'a miracle' })), status: 417 },
+  expectation_failed: {
+    request: byWire(() => rawPost('{}', { Expect: 'a miracle' })),
+    status: 417,
+  },
   headers_too_large: {
     request: byWire(`GET /livez HTTP/1.1\r\nHost: localhost\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`),
     status: 431,
   },
-  idempotency_key_reused: { gateway: failing('idempotency_key_reused'), request: byClient(), status: 422 },
+  idempotency_key_reused: {
+    gateway: failing('idempotency_key_reused'),
+    request: byClient(),
+    status: 422,
+  },
   rate_limited: {
     gateway: failing('rate_limited', { retryAfterMs: 90_500 }),
     request: byClient(),
@@ -227,7 +250,14 @@ describe('a problem body', () => {
   it('keeps a bug to the log: the stack is there, and nothing of it in the body', async () => {
     const gateway = await startGateway({ send: crash });
     const { body } = await byClient()(gateway);
-    expect(Object.keys(body).sort()).toEqual(['code', 'id', 'status', 'submitted', 'title', 'type']);
+    expect(Object.keys(body).sort()).toEqual([
+      'code',
+      'id',
+      'status',
+      'submitted',
+      'title',
+      'type',
+    ]);
     const entry = await gateway.record.next('internal_error');
     expect(entry).toMatchObject({ level: 'error', id: body.id });
     expect(JSON.stringify(entry)).toContain('contract.test.ts');
@@ -238,8 +268,13 @@ describe('a problem body', () => {
       limits: { headersTimeoutMs: 40, requestTimeoutMs: 60, checkIntervalMs: 10 },
     });
     const wire = await Wire.open(port);
-    const [answer] = await wire.write((await rawPost(JSON.stringify(validBody))).slice(0, -5)).untilClosed();
+    const [answer] = await wire
+      .write((await rawPost(JSON.stringify(validBody))).slice(0, -5))
+      .untilClosed();
     expect(answer?.status).toBe(408);
-    expect(JSON.parse(answer?.body ?? '')).toMatchObject({ code: 'request_timeout', submitted: 'no' });
+    expect(JSON.parse(answer?.body ?? '')).toMatchObject({
+      code: 'request_timeout',
+      submitted: 'no',
+    });
   });
 });

@@ -15,11 +15,14 @@ describe('when all connections are taken', () => {
     const kept = await Wire.open(port);
     const silent = await Wire.open(port);
     const slow = (await Wire.open(port)).write('POST /sms HTTP/1.1\r\nHost: ');
-    const unfinished = (await rawPost('x'.repeat(100))).replace(/Bearer \S+/, 'Bearer x.y.z').slice(0, -50);
+    const unfinished = (await rawPost('x'.repeat(100)))
+      .replace(/Bearer \S+/, 'Bearer x.y.z')
+      .slice(0, -50);
     const refused = await Wire.open(port);
     await refused.write(unfinished).answers(1);
     await kept.write(livez).answers(1);
-    // First what is answered and does not end; then those that have asked nothing; last who may ask again.
+    // First what is answered and does not end; then those that have asked nothing; last who may ask
+    // again.
     for (const [quietest, others] of [
       [refused, [silent, slow, kept]],
       [silent, [slow, kept]],
@@ -48,7 +51,9 @@ describe('when all connections are taken', () => {
     expect(await newcomer.write(livez).untilClosed()).toEqual([]);
     gate.dispatchEvent(new Event('go'));
     for (const wire of waiting) expect(await wire.answers(1)).toMatchObject([{ status: 200 }]);
-    expect(await exchange(port, livez.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n'))).toHaveLength(1);
+    expect(
+      await exchange(port, livez.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n')),
+    ).toHaveLength(1);
   });
 });
 
@@ -92,7 +97,9 @@ describe('one connection', () => {
     const { port } = await startGateway();
     for (const framing of ['Content-Length: 99999999', 'Transfer-Encoding: chunked']) {
       const wire = await Wire.open(port);
-      const [answer] = await wire.write(`POST /sms HTTP/1.1\r\nHost: x\r\n${framing}\r\n\r\n`).answers(1);
+      const [answer] = await wire
+        .write(`POST /sms HTTP/1.1\r\nHost: x\r\n${framing}\r\n\r\n`)
+        .answers(1);
       expect([answer?.status, answer?.headers.get('connection')]).toEqual([401, 'close']);
       wire.socket.destroy();
     }
@@ -103,12 +110,16 @@ describe('one connection', () => {
     const wire = await Wire.open(port);
     const [head, body] = ['POST /sms HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n', 'hello'];
     expect(await wire.write(head).answers(1)).toMatchObject([{ status: 401 }]);
-    expect(await wire.write(body).write(livez).answers(2)).toMatchObject([{ status: 401 }, { status: 200 }]);
+    expect(await wire.write(body).write(livez).answers(2)).toMatchObject([
+      { status: 401 },
+      { status: 200 },
+    ]);
   });
 });
 
 describe('bad tokens', () => {
-  const deep = (key: string) => base64url.encode(`{"${key}":${'['.repeat(5000)}${']'.repeat(5000)}}`);
+  const deep = (key: string) =>
+    base64url.encode(`{"${key}":${'['.repeat(5000)}${']'.repeat(5000)}}`);
   const header = base64url.encode('{"alg":"HS256"}');
 
   it.each([
@@ -156,24 +167,29 @@ describe('bad tokens', () => {
 });
 
 describe('what a request has one of', () => {
-  it.each(['Authorization: Bearer x.y.z', 'Host: other', 'Content-Length: 5', 'Transfer-Encoding: chunked'])(
-    'it must not have twice: %s',
-    async (line) => {
-      const { port, sent } = await startGateway();
-      const text = await rawPost(JSON.stringify(validBody));
-      for (const twice of [
-        text.replace('\r\n', `\r\n${line}\r\n`),
-        text.replace('\r\n\r\n', `\r\n${line}\r\n\r\n`),
-      ]) {
-        expect(await exchange(port, twice)).toMatchObject([{ status: 400 }]);
-      }
-      expect(sent).toEqual([]);
-    },
-  );
+  it.each([
+    'Authorization: Bearer x.y.z',
+    'Host: other',
+    'Content-Length: 5',
+    'Transfer-Encoding: chunked',
+  ])('it must not have twice: %s', async (line) => {
+    const { port, sent } = await startGateway();
+    const text = await rawPost(JSON.stringify(validBody));
+    for (const twice of [
+      text.replace('\r\n', `\r\n${line}\r\n`),
+      text.replace('\r\n\r\n', `\r\n${line}\r\n\r\n`),
+    ]) {
+      expect(await exchange(port, twice)).toMatchObject([{ status: 400 }]);
+    }
+    expect(sent).toEqual([]);
+  });
 
   it('it must not have two idempotency keys', async () => {
     const { port, sent } = await startGateway();
-    const text = await rawPost(JSON.stringify(validBody), { 'Idempotency-Key': 'a', 'idempotency-key': 'b' });
+    const text = await rawPost(JSON.stringify(validBody), {
+      'Idempotency-Key': 'a',
+      'idempotency-key': 'b',
+    });
     expect(await exchange(port, text)).toMatchObject([{ status: 400 }]);
     expect(sent).toEqual([]);
   });

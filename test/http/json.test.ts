@@ -73,7 +73,11 @@ describe('a message whose body is two-faced or odd', () => {
       `{"recipient":"${recipient}","body":"x","req":${'['.repeat(20_000)}${']'.repeat(20_000)}}`,
       'body_invalid',
     ],
-    ['has its keys in __proto__', `{"__proto__":{"recipient":"${recipient}","body":"x"}}`, 'body_invalid'],
+    [
+      'has its keys in __proto__',
+      `{"__proto__":{"recipient":"${recipient}","body":"x"}}`,
+      'body_invalid',
+    ],
     [
       'has its keys in constructor.prototype',
       `{"constructor":{"prototype":{"recipient":"${recipient}","body":"x"}}}`,

@@ -34,7 +34,9 @@ describe('secrets that are replaced while the daemon runs', () => {
     const { verifier, present } = await verifierOf({ current: first });
     await verifier.replace({ current: first }, { ...expected, audience: 'urn:New' });
     await expect(present(first)).rejects.toMatchObject({ code: 'token_invalid' });
-    await expect(present(first, { subject, audience: 'urn:New' })).resolves.toEqual({ sub: subject });
+    await expect(present(first, { subject, audience: 'urn:New' })).resolves.toEqual({
+      sub: subject,
+    });
   });
 
   it('lose no token that is presented meanwhile', async () => {

@@ -15,7 +15,13 @@ describe('a message that was sent', () => {
   it('is answered with what the network took', async () => {
     const { status, answer, message } = await answerTo(validBody);
     expect(status).toBe(200);
-    expect(answer).toEqual({ id: message?.id, segments: 1, modem: 'main', references: [7], took_ms: 1235 });
+    expect(answer).toEqual({
+      id: message?.id,
+      segments: 1,
+      modem: 'main',
+      references: [7],
+      took_ms: 1235,
+    });
     expect(message).toEqual({
       id: expect.stringMatching(/^[0-9a-f-]{36}$/),
       caller: subject,
@@ -50,7 +56,10 @@ describe('a message that was sent', () => {
 
 describe('a message that was not sent', () => {
   it('leaves one line in the log, with how far it came', async () => {
-    const error = new SendError('network_refused', { causeCode: 'CMS 38', detail: 'network out of order' });
+    const error = new SendError('network_refused', {
+      causeCode: 'CMS 38',
+      detail: 'network out of order',
+    });
     error.progress = { segments: 2, modem: 'main', waitedMs: 12.3, tookMs: 4000.9 };
     const gateway = await startGateway({ send: () => Promise.reject(error) });
     const { id } = await json(await post(gateway));
@@ -79,7 +88,10 @@ describe('a message that was not sent', () => {
 
 describe('the shapes that callers really send are taken', () => {
   it.each<[string, Record<string, unknown>]>([
-    ['req with user-agent, as Auth0 sends it', { req: { ip: '192.0.2.1', 'user-agent': 'Mozilla/5.0' } }],
+    [
+      'req with user-agent, as Auth0 sends it',
+      { req: { ip: '192.0.2.1', 'user-agent': 'Mozilla/5.0' } },
+    ],
     [
       'req with user_agent and more, as an Action forwards it',
       { req: { ip: '::1', user_agent: 'x', geoip: {}, method: 'POST' } },
@@ -94,9 +106,12 @@ describe('the shapes that callers really send are taken', () => {
     expect(message).not.toHaveProperty('sender');
   });
 
-  it.each(['Auth0', '+1 234 567', '', 'x'.repeat(128)])('the sender %j, unchanged', async (sender) => {
-    expect((await answerTo({ ...validBody, sender })).message?.sender).toBe(sender);
-  });
+  it.each(['Auth0', '+1 234 567', '', 'x'.repeat(128)])(
+    'the sender %j, unchanged',
+    async (sender) => {
+      expect((await answerTo({ ...validBody, sender })).message?.sender).toBe(sender);
+    },
+  );
 
   it('a message_type', async () => {
     const { message } = await answerTo({ ...validBody, message_type: 'otp_verify' });
@@ -166,7 +181,10 @@ describe('the recipient', () => {
 });
 
 it('a recipient with zeros too many is refused, and told how to write it, without the number', async () => {
-  const { status, answer, message } = await answerTo({ ...validBody, recipient: '+49 00151 12345678' });
+  const { status, answer, message } = await answerTo({
+    ...validBody,
+    recipient: '+49 00151 12345678',
+  });
   expect({ status, code: answer.code, message }).toEqual({
     status: 400,
     code: 'recipient_invalid',
@@ -204,7 +222,11 @@ describe('a body is refused with 400', () => {
     ['null', 'null', 'the body must be a JSON object'],
     ['a string', '"x"', 'the body must be a JSON object'],
     ['without recipient', { body: 'x' }, 'recipient is missing'],
-    ['with a number as recipient', { ...validBody, recipient: 4915112345678 }, 'recipient must be a string'],
+    [
+      'with a number as recipient',
+      { ...validBody, recipient: 4915112345678 },
+      'recipient must be a string',
+    ],
     ['without text', { recipient: '+4915112345678' }, 'body is missing'],
     ['with an empty text', { ...validBody, body: '' }, 'body must not be empty'],
     ['with a text of blanks', { ...validBody, body: ' \n\t\u00a0' }, 'body must not be blank'],
@@ -242,19 +264,28 @@ describe('a body is refused with 400', () => {
   });
 
   it('compressed', async () => {
-    expect(await answerTo(validBody, { 'content-encoding': 'gzip' })).toMatchObject({ status: 400 });
-    expect(await answerTo(validBody, { 'content-encoding': 'identity' })).toMatchObject({ status: 200 });
+    expect(await answerTo(validBody, { 'content-encoding': 'gzip' })).toMatchObject({
+      status: 400,
+    });
+    expect(await answerTo(validBody, { 'content-encoding': 'identity' })).toMatchObject({
+      status: 200,
+    });
   });
 
   it('without a word of it in the log, though the parser quotes what it cannot read', async () => {
-    const { gateway } = await answerTo('{"recipient":"+4915112345678","body":"Your code is 482915"');
+    const { gateway } = await answerTo(
+      '{"recipient":"+4915112345678","body":"Your code is 482915"',
+    );
     expect(gateway.record.of('message')).toHaveLength(1);
     expect(gateway.record.text).not.toMatch(/482915|5112345/);
   });
 });
 
 describe('Prefer: wait', () => {
-  /** Milliseconds from the request to the deadline that dispatch was given, within those that the request took. */
+  /**
+   * Milliseconds from the request to the deadline that dispatch was given, within those that the
+   * request took.
+   */
   async function deadlineOf(prefer: string) {
     const before = performance.now();
     const gateway = await startGateway();
@@ -309,11 +340,14 @@ describe('Idempotency-Key', () => {
     expect(gateway.record.text).not.toContain('8e03978e');
   });
 
-  it.each(['x'.repeat(256), 'caf\u00e9'])('that is too long or not ASCII is refused: %s', async (key) => {
-    const { status, answer, message } = await answerTo(validBody, { 'idempotency-key': key });
-    expect([status, answer.code]).toEqual([400, 'request_malformed']);
-    expect(message).toBeUndefined();
-  });
+  it.each(['x'.repeat(256), 'caf\u00e9'])(
+    'that is too long or not ASCII is refused: %s',
+    async (key) => {
+      const { status, answer, message } = await answerTo(validBody, { 'idempotency-key': key });
+      expect([status, answer.code]).toEqual([400, 'request_malformed']);
+      expect(message).toBeUndefined();
+    },
+  );
 });
 
 describe('the address of the end user', () => {
@@ -343,6 +377,8 @@ describe('before the token is looked at', () => {
       /state_dir|delete|journal|timedatectl|stop simgate/,
     );
     expect(gateway.record.of('token_refused')).toEqual([]);
-    expect(gateway.record.of('request_refused')).toMatchObject([{ level: 'warn', code: 'clock_unset' }]);
+    expect(gateway.record.of('request_refused')).toMatchObject([
+      { level: 'warn', code: 'clock_unset' },
+    ]);
   });
 });

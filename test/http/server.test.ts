@@ -8,7 +8,12 @@ import { exchange, rawPost, Wire } from './support/wire.js';
 describe('what is no proper request is answered as a problem, on the socket', () => {
   it.each([
     ['no HTTP at all', 'hello\r\n\r\n', 400, 'request_malformed'],
-    ['a TLS client hello', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03', 400, 'request_malformed'],
+    [
+      'a TLS client hello',
+      '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03',
+      400,
+      'request_malformed',
+    ],
     ['HTTP/2 without TLS', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 400, 'request_malformed'],
     ['HTTP/1.1 without Host', 'GET /livez HTTP/1.1\r\n\r\n', 400, 'request_malformed'],
     [
@@ -24,7 +29,12 @@ describe('what is no proper request is answered as a problem, on the socket', ()
       'request_malformed',
     ],
     ['two hosts', 'GET /livez HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n', 400, 'request_malformed'],
-    ['a version that does not exist', 'GET /livez HTTP/2.0\r\nHost: x\r\n\r\n', 400, 'request_malformed'],
+    [
+      'a version that does not exist',
+      'GET /livez HTTP/2.0\r\nHost: x\r\n\r\n',
+      400,
+      'request_malformed',
+    ],
     ['HTTP/0.9', 'GET /livez\r\n\r\n', 400, 'request_malformed'],
     [
       'a folded header line',
@@ -56,8 +66,18 @@ describe('what is no proper request is answered as a problem, on the socket', ()
       431,
       'headers_too_large',
     ],
-    ['a bare CR in a header', 'GET /livez HTTP/1.1\r\nHost: x\r\nX: a\rb\r\n\r\n', 400, 'request_malformed'],
-    ['CONNECT', 'CONNECT example.com:443 HTTP/1.1\r\nHost: example.com\r\n\r\n', 405, 'method_not_allowed'],
+    [
+      'a bare CR in a header',
+      'GET /livez HTTP/1.1\r\nHost: x\r\nX: a\rb\r\n\r\n',
+      400,
+      'request_malformed',
+    ],
+    [
+      'CONNECT',
+      'CONNECT example.com:443 HTTP/1.1\r\nHost: example.com\r\n\r\n',
+      405,
+      'method_not_allowed',
+    ],
     [
       'an unmeetable expectation',
       'GET /livez HTTP/1.1\r\nHost: x\r\nExpect: 200-ok\r\n\r\n',
@@ -120,7 +140,11 @@ describe('what is no proper request is answered as a problem, on the socket', ()
 
   it('a client that is gone already is written nothing and hurts nothing', async () => {
     const gateway = await startGateway();
-    for (const bytes of ['garbage\r\n\r\n', 'CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n', 'POST /sms HTT']) {
+    for (const bytes of [
+      'garbage\r\n\r\n',
+      'CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n',
+      'POST /sms HTT',
+    ]) {
       const wire = await Wire.open(gateway.port);
       wire.write(bytes);
       wire.socket.resetAndDestroy();
@@ -141,7 +165,11 @@ describe('what Node would do by itself is what it should', () => {
   it('does not upgrade: the request is handled as it stands (RFC 9110 7.8)', async () => {
     const { port } = await startGateway();
     const wire = await Wire.open(port);
-    const headers = { Connection: 'Upgrade, HTTP2-Settings', Upgrade: 'h2c', 'HTTP2-Settings': 'AAMAAABk' };
+    const headers = {
+      Connection: 'Upgrade, HTTP2-Settings',
+      Upgrade: 'h2c',
+      'HTTP2-Settings': 'AAMAAABk',
+    };
     const [answer] = await wire.write(await rawPost(JSON.stringify(validBody), headers)).answers(1);
     expect(answer?.status).toBe(200);
   });
@@ -157,12 +185,17 @@ describe('what Node would do by itself is what it should', () => {
     expect(answers[1]?.status).toBe(200);
   });
 
-  it.each(['OPTIONS', 'GET', 'HEAD', 'PUT', 'DELETE', 'PATCH', 'TRACE'])('%s /sms is 405', async (method) => {
-    const { port } = await startGateway();
-    const wire = await Wire.open(port);
-    await wire.write(`${method} /sms HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`).closed;
-    expect(wire.received).toMatch(/^HTTP\/1\.1 405 Method Not Allowed\r\n(?:.+\r\n)*Allow: POST\r\n/);
-  });
+  it.each(['OPTIONS', 'GET', 'HEAD', 'PUT', 'DELETE', 'PATCH', 'TRACE'])(
+    '%s /sms is 405',
+    async (method) => {
+      const { port } = await startGateway();
+      const wire = await Wire.open(port);
+      await wire.write(`${method} /sms HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`).closed;
+      expect(wire.received).toMatch(
+        /^HTTP\/1\.1 405 Method Not Allowed\r\n(?:.+\r\n)*Allow: POST\r\n/,
+      );
+    },
+  );
 
   it.each(['*', '/', '/sms/x', '//sms', '/%zz', '/sms%00'])('OPTIONS %s is 404', async (target) => {
     const { port } = await startGateway();
@@ -205,7 +238,8 @@ describe('a body that is too large', () => {
     });
     const text = await rawPost(large);
     await wire.write(text.slice(0, 10_000)).answers(1);
-    // A round trip on another connection: had the server closed with its answer, that would be here by now.
+    // A round trip on another connection: had the server closed with its answer, that would be here
+    // by now.
     await exchange(port, 'GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
     expect(ended).toBe(false);
     const answers = await wire.write(text.slice(10_000)).untilClosed();
@@ -229,10 +263,9 @@ describe('a body that is too large', () => {
   });
 
   async function chunked(port: number, text: string): Promise<number | undefined> {
-    const head = (await rawPost('', { 'Transfer-Encoding': 'chunked', Connection: 'close' })).replace(
-      'Content-Length: 0\r\n',
-      '',
-    );
+    const head = (
+      await rawPost('', { 'Transfer-Encoding': 'chunked', Connection: 'close' })
+    ).replace('Content-Length: 0\r\n', '');
     const chunks = text.match(/.{1,10000}/gs) ?? [];
     const body = chunks.map((chunk) => `${chunk.length.toString(16)}\r\n${chunk}\r\n`).join('');
     const [answer] = await exchange(port, `${head}${body}0\r\n\r\n`);
@@ -248,6 +281,8 @@ describe('listening', () => {
       listen: { host: '127.0.0.1', port },
       log: record.log,
     });
-    await expect(second.listen()).rejects.toThrow(`127.0.0.1:${port} is taken: does another simgate run?`);
+    await expect(second.listen()).rejects.toThrow(
+      `127.0.0.1:${port} is taken: does another simgate run?`,
+    );
   });
 });

@@ -6,7 +6,10 @@ import { LogRecord, startGateway } from './support/gateway.js';
 import { exchange } from './support/wire.js';
 
 async function get(port: number, path: string, host = 'localhost') {
-  const [answer] = await exchange(port, `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+  const [answer] = await exchange(
+    port,
+    `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`,
+  );
   return answer!;
 }
 

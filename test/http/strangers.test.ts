@@ -24,7 +24,10 @@ test.each([
     `${post}${badToken}Transfer-Encoding: chunked\r\n\r\n`,
     '1\r\nx\r\n',
   ],
-  ['who wait to be told to go on', `${post}${badToken}Expect: 100-continue\r\nContent-Length: 100\r\n\r\n`],
+  [
+    'who wait to be told to go on',
+    `${post}${badToken}Expect: 100-continue\r\nContent-Length: 100\r\n\r\n`,
+  ],
   ['with a header that never ends', `${post}X: `, 'x'],
   ['who say nothing', ''],
   ['who read no answer, and pipeline', livez.repeat(10)],
@@ -44,7 +47,10 @@ test.each([
     await expect.poll(() => opened, { timeout: 20_000 }).toBeGreaterThan(maxConnections);
     const tookMs: number[] = [];
     for (let round = 0; round < 5; round += 1) {
-      for (const text of [await rawPost(JSON.stringify(validBody), { Connection: 'close' }), livez]) {
+      for (const text of [
+        await rawPost(JSON.stringify(validBody), { Connection: 'close' }),
+        livez,
+      ]) {
         const before = performance.now();
         expect(await exchange(port, text), `round ${round}`).toMatchObject([{ status: 200 }]);
         tookMs.push(performance.now() - before);

@@ -22,7 +22,10 @@ import {
 const nowS = () => Math.floor(Date.now() / 1000);
 const dayS = 86_400;
 
-/** The same claims made by the library that Auth0 itself uses and by the one that we verify with; neither adds any. */
+/**
+ * The same claims made by the library that Auth0 itself uses and by the one that we verify with;
+ * neither adds any.
+ */
 const makers = {
   jsonwebtoken: (claims: object, key: Uint8Array) =>
     Promise.resolve(jsonwebtoken.sign(claims, Buffer.from(key), { noTimestamp: true })),
@@ -81,7 +84,8 @@ describe.each(Object.entries(makers))('a token made by %s', (_maker, sign) => {
       sign({ ...ours, jti: 'b', exp: nowS() + 60 }, Buffer.alloc(32, 1)),
     ]);
     const parts = own.split('.');
-    const foreign = part === 0 ? base64url.encode('{"alg":"HS256","x":1}') : other.split('.')[part]!;
+    const foreign =
+      part === 0 ? base64url.encode('{"alg":"HS256","x":1}') : other.split('.')[part]!;
     expect(await answerTo(parts.with(part, foreign).join('.'))).toEqual(refused('signature'));
   });
 
@@ -107,8 +111,14 @@ describe('a token by jsonwebtoken', () => {
   it.each<[string, () => string]>([
     ['with alg none', () => jsonwebtoken.sign(ours, '', { algorithm: 'none' })],
     ['signed by RS256', () => jsonwebtoken.sign(ours, rsa.privateKey, { algorithm: 'RS256' })],
-    ['signed by HS384 with our own secret', () => jsonwebtoken.sign(ours, secret, { algorithm: 'HS384' })],
-    ['signed by HS512 with our own secret', () => jsonwebtoken.sign(ours, secret, { algorithm: 'HS512' })],
+    [
+      'signed by HS384 with our own secret',
+      () => jsonwebtoken.sign(ours, secret, { algorithm: 'HS384' }),
+    ],
+    [
+      'signed by HS512 with our own secret',
+      () => jsonwebtoken.sign(ours, secret, { algorithm: 'HS512' }),
+    ],
   ])('%s is refused', async (_title, make) => {
     expect(await answerTo(make())).toEqual(refused('alg'));
   });
@@ -141,7 +151,9 @@ describe('the key, where Auth0 has secret_base64_encoded', () => {
     );
     const { current } = loadSecrets(loadConfig(file, {}), {});
     expect(await answerTo(jsonwebtoken.sign(ours, key), { current })).toEqual(taken);
-    expect(await answerTo(jsonwebtoken.sign(ours, spelled), { current })).toEqual(refused('signature'));
+    expect(await answerTo(jsonwebtoken.sign(ours, spelled), { current })).toEqual(
+      refused('signature'),
+    );
   });
 });
 
@@ -156,7 +168,10 @@ describe('a clock two days behind', () => {
     vi.useFakeTimers({ toFake: ['Date'], now: trueNowMs - 2 * dayS * 1000 });
     onTestFinished(() => void vi.useRealTimers());
     const log = createLog({ level: 'error', format: 'json', stream: new PassThrough() });
-    const stateDir = await openStateDir(directory, { log, isSynchronised: () => Promise.resolve(undefined) });
+    const stateDir = await openStateDir(directory, {
+      log,
+      isSynchronised: () => Promise.resolve(undefined),
+    });
     onTestFinished(() => stateDir.release());
     const options = { clockIsSet: () => stateDir.clock.isSet(), maxTokenAgeS: 600 };
     const iat = Math.floor(trueNowMs / 1000);

@@ -16,7 +16,8 @@ test('in no stretch of time are more refusals admitted than the burst and the ra
       }
       for (const [first, fromMs] of admittedAt.entries())
         for (const [last, toMs] of admittedAt.entries())
-          if (last >= first) expect(last - first + 1).toBeLessThanOrEqual(5 + ((toMs - fromMs) / 1_000) * 2);
+          if (last >= first)
+            expect(last - first + 1).toBeLessThanOrEqual(5 + ((toMs - fromMs) / 1_000) * 2);
     }),
   );
 });

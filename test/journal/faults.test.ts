@@ -1,4 +1,12 @@
-import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { Worker } from 'node:worker_threads';
 import Database from 'libsql';
@@ -55,7 +63,9 @@ test('a start waits no longer than its bound for a slow file, and is written whe
   expect(journal.state()).toMatchObject({ isOk: true, pending: 1 });
   // Those that come while it is slow do not wait at all: in no more than a turn of the loop each.
   const turns = new Promise((resolve) => setImmediate(resolve)).then(() => 'a turn of the loop');
-  expect(await Promise.race([journal.started(started('b')).then(() => 'let go'), turns])).toBe('let go');
+  expect(await Promise.race([journal.started(started('b')).then(() => 'let go'), turns])).toBe(
+    'let go',
+  );
   expect(journal.state().pending).toBe(2);
   db.exec('ROLLBACK');
   await vi.waitFor(() => expect(journal.state().pending).toBe(0), 5_000);
@@ -74,7 +84,8 @@ test('messages wait for the file again once it keeps up, though the queue is nev
   await journal.started(started('slow'));
   let number = 0;
   const feed = () => {
-    // More than one batch, and less than two, those that are being written among them: some are always left.
+    // More than one batch, and less than two, those that are being written among them: some are
+    // always left.
     for (; journal.state().pending < 100; number += 1) journal.ended(ended(`m${number}`));
     feeding = setImmediate(feed);
   };
@@ -172,7 +183,10 @@ test('damage that comes while the journal is open is found by a query, and an ou
   const outcome = rig.journal.query({ recipientHmac: 'a'.repeat(32), limit: 900 });
   await expect(outcome).rejects.toMatchObject({ name: 'JournalFault', kind: 'corrupt' });
   rig.journal.ended(ended('live'));
-  await vi.waitFor(() => expect(rig.journal.state()).toMatchObject({ isOk: true, pending: 0 }), 5_000);
+  await vi.waitFor(
+    () => expect(rig.journal.state()).toMatchObject({ isOk: true, pending: 0 }),
+    5_000,
+  );
   expect(asides(file).length).toBeGreaterThan(0);
   expect(rowsOf(file)).toMatchObject([
     { id: 'live', state: 'ended', status: 200, modem: 'main', was_started: 1 },
@@ -184,7 +198,9 @@ test('a file that is no database is set aside with what belongs to it, before th
   writeFileSync(file, 'no database at all'.repeat(1_000));
   writeFileSync(`${file}-wal`, 'nor this');
   const rig = await open({ file });
-  expect((await rig.journal.recent({ messagesSinceMs: 0, simUsesSinceMs: 0 })).messages).toEqual([]);
+  expect((await rig.journal.recent({ messagesSinceMs: 0, simUsesSinceMs: 0 })).messages).toEqual(
+    [],
+  );
   expect(asides(file)).toContain('journal.db.corrupt-20261115T120000Z');
   expect(readFileSync(`${file}.corrupt-20261115T120000Z`, 'utf8')).toMatch(/^no database/);
 });
@@ -200,7 +216,10 @@ test('a disk that damages the new file too does not fill up with files set aside
   for (const suffix of ['', '-wal']) writeFileSync(file + suffix, 'damaged again'.repeat(1_000));
   const begun = threads.length;
   await vi.waitFor(() => expect(threads.length).toBeGreaterThan(begun + 2), 10_000);
-  expect(rig.journal.state()).toMatchObject({ isOk: false, fault: expect.stringMatching(/damaged/) });
+  expect(rig.journal.state()).toMatchObject({
+    isOk: false,
+    fault: expect.stringMatching(/damaged/),
+  });
   expect(asides(file).filter((name) => !/-(?:wal|shm)$/.test(name))).toHaveLength(1);
   await rig.journal.started(started('b')); // and nobody waits for it
 });
@@ -229,7 +248,10 @@ test('a folder that is not there at first is used once it is, and open rows of o
     fault: expect.stringMatching(/ENOENT/),
   });
   mkdirSync(dirname(file));
-  await vi.waitFor(() => expect(rig.journal.state()).toMatchObject({ isOk: true, pending: 0 }), 5_000);
+  await vi.waitFor(
+    () => expect(rig.journal.state()).toMatchObject({ isOk: true, pending: 0 }),
+    5_000,
+  );
   expect(rowsOf(file)).toMatchObject([{ id: 'a', state: 'started' }]);
   expect(errors(rig)).toHaveLength(1);
 });
@@ -241,7 +263,10 @@ test('a thread that crashes is begun again, and what it had not written is', asy
   crash();
   rig.journal.ended(ended('c'));
   await vi.waitFor(() => expect(infos(rig)).toHaveLength(1), 10_000);
-  await vi.waitFor(() => expect(rig.journal.state()).toMatchObject({ isOk: true, pending: 0 }), 5_000);
+  await vi.waitFor(
+    () => expect(rig.journal.state()).toMatchObject({ isOk: true, pending: 0 }),
+    5_000,
+  );
   expect(rowsOf(rig.file)).toMatchObject([
     { id: 'a', state: 'started' },
     { id: 'b', state: 'ended' },
@@ -288,12 +313,23 @@ test('errors of SQLite are told apart by their codes', () => {
   expect(kindOf(grow)).toBe('full');
   expect(kindOf((db) => db.prepare('INSERT INTO t VALUES (?)').run('x'))).toBe('entry');
   expect(kindOf((db) => db.prepare('INSERT INTO t VALUES (?)').run([null]))).toBe('entry');
-  expect(kindOf((db) => db.exec('PRAGMA query_only = 1; INSERT INTO t VALUES (1)'))).toBe('read_only');
+  expect(kindOf((db) => db.exec('PRAGMA query_only = 1; INSERT INTO t VALUES (1)'))).toBe(
+    'read_only',
+  );
   expect(faultOf(new Error('x'), 'cannot_open')).toEqual({ kind: 'cannot_open', message: 'x' });
   // A full disk met at a restart: SQLITE_IOERR_SHMSIZE.
   const noRoom = Object.assign(new Error('disk I/O error'), { rawCode: 4874 });
-  expect(faultOf(noRoom, 'cannot_open')).toEqual({ kind: 'full', message: 'disk I/O error (SQLite 4874)' });
-  const codes = { ENOSPC: 'full', EDQUOT: 'full', EROFS: 'read_only', EIO: 'io', ENOENT: 'cannot_open' };
+  expect(faultOf(noRoom, 'cannot_open')).toEqual({
+    kind: 'full',
+    message: 'disk I/O error (SQLite 4874)',
+  });
+  const codes = {
+    ENOSPC: 'full',
+    EDQUOT: 'full',
+    EROFS: 'read_only',
+    EIO: 'io',
+    ENOENT: 'cannot_open',
+  };
   for (const [code, kind] of Object.entries(codes))
     expect(faultOf(Object.assign(new Error(code), { code }), 'cannot_open').kind).toBe(kind);
 });

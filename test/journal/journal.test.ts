@@ -53,7 +53,14 @@ test('of a message that went over to another modem, the journal knows that one, 
   expect(rowsOf(first.file)).toMatchObject([
     { id: 'a', modem: 'two', sim_masked: null, sim_hmac: null, state: 'started' },
     { id: 'b', modem: 'two', sim_masked: '…2', sim_hmac: sim('2').hmac, state: 'started' },
-    { id: 'c', modem: 'two', sim_masked: '…2', sim_hmac: sim('2').hmac, state: 'ended', status: 200 },
+    {
+      id: 'c',
+      modem: 'two',
+      sim_masked: '…2',
+      sim_hmac: sim('2').hmac,
+      state: 'ended',
+      status: 200,
+    },
   ]);
   const { journal } = await open({ file: first.file });
   const { simUses } = await journal.recent({ messagesSinceMs: 0, simUsesSinceMs: 0 });
@@ -115,7 +122,9 @@ test('closing writes what waits', async () => {
   for (let number = 0; number < 500; number += 1) journal.ended(ended(`m${number}`));
   expect(journal.state().pending).toBeGreaterThan(0);
   await journal.close();
-  expect(rowsOf(file).map(({ id }) => id)).toEqual(Array.from({ length: 500 }, (_, number) => `m${number}`));
+  expect(rowsOf(file).map(({ id }) => id)).toEqual(
+    Array.from({ length: 500 }, (_, number) => `m${number}`),
+  );
 });
 
 test('an entry that the tables do not take is lost and told, and those beside it are not', async () => {
@@ -124,7 +133,9 @@ test('an entry that the tables do not take is lost and told, and those beside it
   await journal.started(started('b'));
   expect(rowsOf(file)).toMatchObject([{ id: 'b' }]);
   expect(journal.state()).toMatchObject({ isOk: true, droppedRows: 1, pending: 0 });
-  expect(logged).toMatchObject([{ level: 'error', message: expect.stringMatching(/^1 entry .* lost/) }]);
+  expect(logged).toMatchObject([
+    { level: 'error', message: expect.stringMatching(/^1 entry .* lost/) },
+  ]);
 });
 
 test('a flood of refusals is bounded, and does not keep out a message', async () => {
@@ -189,7 +200,10 @@ test('a restart finds messages, idempotency keys, SIM uses and holds again, over
   first.journal.saveHold({ kind: 'lock_out', key: 'x', strikes: 2, untilMs: noonMs + 5 });
   await first.journal.close();
   const { journal } = await open({ file });
-  const recent = await journal.recent({ messagesSinceMs: noonMs - 1_000, simUsesSinceMs: noonMs - 10_000 });
+  const recent = await journal.recent({
+    messagesSinceMs: noonMs - 1_000,
+    simUsesSinceMs: noonMs - 10_000,
+  });
   expect(recent.holds).toEqual([{ kind: 'lock_out', key: 'x', strikes: 2, untilMs: noonMs + 5 }]);
   const ids = recent.messages.map(({ id }) => id);
   const expected = [...Array.from({ length: 1_203 }, (_, number) => `m${number}`), 'with-key'];
@@ -213,7 +227,11 @@ test('a restart finds messages, idempotency keys, SIM uses and holds again, over
       ]),
       recipients: new Map([[hmac, noonMs]]),
     },
-    { sim: { modem: 'main' }, hours: new Map([[hourBefore, 1]]), recipients: new Map([[hmac, hourBefore]]) },
+    {
+      sim: { modem: 'main' },
+      hours: new Map([[hourBefore, 1]]),
+      recipients: new Map([[hmac, hourBefore]]),
+    },
   ]);
 });
 
@@ -235,7 +253,11 @@ test('what was surely not submitted counts for no SIM, and a late outcome is the
   const { journal } = await open({ file });
   const { simUses } = await journal.recent({ messagesSinceMs: 0, simUsesSinceMs: noonMs });
   expect(simUses.map(({ hours }) => [...hours])).toEqual([[[noonMs, 2 + 8 + 16]]]);
-  expect(simUses.flatMap(({ recipients }) => [...recipients.keys()].sort())).toEqual(['2', '4', '5']);
+  expect(simUses.flatMap(({ recipients }) => [...recipients.keys()].sort())).toEqual([
+    '2',
+    '4',
+    '5',
+  ]);
 });
 
 test('what this run has written is not among what earlier runs knew, even if the clock was put back', async () => {
@@ -256,5 +278,7 @@ test('what this run has written is not among what earlier runs knew, even if the
 test('the file carries the version of its tables', async () => {
   const { journal, file } = await open();
   await journal.close();
-  expect(look(file, (db) => db.prepare('PRAGMA user_version').get())).toMatchObject({ user_version: 1 });
+  expect(look(file, (db) => db.prepare('PRAGMA user_version').get())).toMatchObject({
+    user_version: 1,
+  });
 });

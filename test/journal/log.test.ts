@@ -220,7 +220,9 @@ test('the table shows what was told, why, and what became of it', () => {
   expect(logLine({ ...told, late })).toMatch(
     /outcome_unknown; then 502 network_refused \(CMS 38\) at \d\d:01:00$/,
   );
-  expect(logLine({ ...row, state: 'sending', modem: 'main', segments: 1 })).toMatch(/ - .* with the modem$/);
+  expect(logLine({ ...row, state: 'sending', modem: 'main', segments: 1 })).toMatch(
+    / - .* with the modem$/,
+  );
   expect(logHeading).toMatch(/^TIME {21} {2}TO/);
 });
 

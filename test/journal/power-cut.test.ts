@@ -1,4 +1,7 @@
-/** What is left of the journal after a power cut. A killed process is `process.test.ts`'s, the whole daemon `test/system/power-cut`'s. */
+/**
+ * What is left of the journal after a power cut. A killed process is `process.test.ts`'s, the whole
+ * daemon `test/system/power-cut`'s.
+ */
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,7 +16,9 @@ import { ended, folder, noonMs, open, refused, started } from './support/rig.js'
 const keyed = (id: string) => ({ keyHmac: `key of ${id}`, requestHmac: 'r'.repeat(32) });
 
 /** What the next process knows of a journal that a power cut left. */
-async function afterCut(file: string): Promise<{ known: Map<string, RecentMessage>; warnings: unknown[] }> {
+async function afterCut(
+  file: string,
+): Promise<{ known: Map<string, RecentMessage>; warnings: unknown[] }> {
   const { journal, logged } = await open({ file });
   const { messages } = await journal.recent({ messagesSinceMs: 0, simUsesSinceMs: 0 });
   await journal.close();
@@ -69,7 +74,9 @@ test('without a key nothing is flushed; what was flushed for another is there ne
   await pause(50);
   expect(disk.flushes).toBe(0);
   await journal.started(started('c', keyed('c')));
-  expect([...(await afterCut(disk.cut())).known.keys()]).toEqual(expect.arrayContaining(['a', 'c']));
+  expect([...(await afterCut(disk.cut())).known.keys()]).toEqual(
+    expect.arrayContaining(['a', 'c']),
+  );
 });
 
 test('those that start while a flush is under way share the next one', async () => {
@@ -95,7 +102,8 @@ test('a disk that is too slow holds a message no longer than the bound, and its 
   const { journal, logged } = await open({ file, keyedBoundMs: 50, startedBoundMs: 5_000 });
   await journal.started(started('a', keyed('a')));
   expect(logged).toMatchObject([{ level: 'warn', event: 'key_unsafe', id: 'a' }]);
-  // It is only the disk that is slow: the file is not, and those without a key wait for the file alone.
+  // It is only the disk that is slow: the file is not, and those without a key wait for the file
+  // alone.
   await journal.started(started('b'));
   expect(journal.state()).toMatchObject({ isOk: true, pending: 0 });
   expect(logged).toHaveLength(1);
@@ -141,7 +149,8 @@ const frameOctets = 24 + 4096;
 function tears(octets: number, random: () => number): number[] {
   const at = new Set<number>([0, 1, walHead - 1, walHead, octets]);
   for (let frame = walHead; frame <= octets; frame += frameOctets) {
-    for (const offset of [-1, 0, 1, 23, 24, 25, 24 + 512]) if (random() < 0.2) at.add(frame + offset);
+    for (const offset of [-1, 0, 1, 23, 24, 25, 24 + 512])
+      if (random() < 0.2) at.add(frame + offset);
   }
   for (let count = 0; count < 300; count += 1) at.add(Math.floor(random() * octets));
   return [...at].filter((octet) => octet <= octets);
@@ -166,7 +175,11 @@ test('a WAL that is torn at any octet behind a flush loses no key that was flush
   const [db, wal] = [readFileSync(file), readFileSync(`${file}-wal`)];
   for (const octet of tears(wal.length, random)) {
     const lost = wal.subarray(0, octet);
-    const tails = { lost, torn: torn(wal, octet, random), zeros: Buffer.concat([lost], wal.length) };
+    const tails = {
+      lost,
+      torn: torn(wal, octet, random),
+      zeros: Buffer.concat([lost], wal.length),
+    };
     for (const [tail, left] of Object.entries(tails)) {
       const about = `SEED=${seed}, octet ${octet} of ${wal.length}, ${tail}`;
       const { ids, integrity } = lookIn(db, left);
@@ -200,8 +213,13 @@ function lookIn(db: Buffer, wal: Buffer): { ids: unknown[]; integrity: string } 
     const checks = opened.prepare('PRAGMA integrity_check').all() as { integrity_check: string }[];
     const hasTable =
       opened.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'messages'").get() !== undefined;
-    const rows = hasTable ? (opened.prepare('SELECT id FROM messages').all() as { id: string }[]) : [];
-    return { ids: rows.map(({ id }) => id), integrity: checks.map((check) => check.integrity_check).join() };
+    const rows = hasTable
+      ? (opened.prepare('SELECT id FROM messages').all() as { id: string }[])
+      : [];
+    return {
+      ids: rows.map(({ id }) => id),
+      integrity: checks.map((check) => check.integrity_check).join(),
+    };
   } finally {
     opened.close();
   }

@@ -23,7 +23,8 @@ test('every message that was started is in the journal of a process that was kil
   for (const lines of [1, 7, 40, 150, 3]) {
     const [child, output] = start(file);
     const exited = once(child, 'exit');
-    for (let count = 0; count < lines; count += 1) promised.push((await output.next()).value as string);
+    for (let count = 0; count < lines; count += 1)
+      promised.push((await output.next()).value as string);
     child.kill('SIGKILL');
     for await (const id of output) promised.push(id);
     await exited;
@@ -46,7 +47,8 @@ test('every message that was started is in the journal of a process that was kil
 test('a file that may not grow is a fault that passes: nothing is lost when there is room again', async () => {
   const file = join(folder(), 'journal.db');
   const [child, output] = start(file, 'states');
-  const state = async () => JSON.parse((await output.next()).value as string) as Record<string, unknown>;
+  const state = async () =>
+    JSON.parse((await output.next()).value as string) as Record<string, unknown>;
   expect(await state()).toMatchObject({ isOk: true });
   execFileSync('prlimit', [`--pid=${child.pid}`, '--fsize=65536:unlimited']);
   expect(await state()).toMatchObject({

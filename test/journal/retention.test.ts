@@ -69,7 +69,13 @@ test('nothing goes by its age while the time is not believed, and the oldest ref
   first.journal.saveHold({ kind: 'lock_out', key: 'x', strikes: 1, untilMs: noonMs });
   await first.journal.close();
   const wallClock = () => noonMs + 400 * dayMs;
-  const second = await open({ file, clock: wallClock, wallClock, settleMs: 60_000, maxRefusals: 10 });
+  const second = await open({
+    file,
+    clock: wallClock,
+    wallClock,
+    settleMs: 60_000,
+    maxRefusals: 10,
+  });
   await vi.waitFor(() => expect(rowsOf(file)).toHaveLength(11));
   expect(rowsOf(file)[0]).toMatchObject({ id: 'sent', state: 'ended' });
   expect(holdsOf(file)).toHaveLength(1);
@@ -90,7 +96,9 @@ test('rows and holds of a clock that was in the future are brought back once the
   await doubtful.journal.close();
   expect(rowsOf(file)[0]).toMatchObject({ id: 'future', at: noonMs + 400 * dayMs });
   const sure = await open({ file });
-  await vi.waitFor(() => expect(rowsOf(file)[0]).toMatchObject({ id: 'future', at: noonMs + 3_600_000 }));
+  await vi.waitFor(() =>
+    expect(rowsOf(file)[0]).toMatchObject({ id: 'future', at: noonMs + 3_600_000 }),
+  );
   expect(rowsOf(file)[1]).toMatchObject({ id: 'now', at: noonMs });
   expect(holdsOf(file)).toMatchObject([{ until: noonMs + 3_600_000 }]);
   await sure.journal.close();
@@ -139,5 +147,7 @@ test('rows that go before their time are told', async () => {
   const { logged } = await open({ file, maxStarted: 20 });
   await vi.waitFor(() => expect(rowsOf(file)).toHaveLength(20));
   expect(rowsOf(file).at(0)).toMatchObject({ id: 'm280' });
-  expect(logged.map(({ message }) => message)).toContainEqual(expect.stringMatching(/has its most rows/));
+  expect(logged.map(({ message }) => message)).toContainEqual(
+    expect.stringMatching(/has its most rows/),
+  );
 });

@@ -24,12 +24,16 @@ const patienceMs = 10_000;
 const retryMs = 150;
 /** Of refusals that may pass; far beyond a restart. */
 const mostRefusals = 60;
-/** Of refusals by a limit or cap, which do not pass within the run: the second is by another daemon, often. */
+/**
+ * Of refusals by a limit or cap, which do not pass within the run: the second is by another daemon,
+ * often.
+ */
 const mostLimited = 2;
 
 /**
- * Repeats the request of a message until there is a final answer: sent, refused by the network, or unknown for good. A limit or cap is
- * final too, once it was told twice. `onAnswer` hears of each answer at once.
+ * Repeats the request of a message until there is a final answer: sent, refused by the network, or
+ * unknown for good. A limit or cap is final too, once it was told twice. `onAnswer` hears of each
+ * answer at once.
  */
 export async function untilFinal(
   daemon: Daemon,
@@ -70,7 +74,14 @@ export function tryOnce(port: number, token: string, message: KeyedMessage): Pro
       'idempotency-key': key,
       'content-length': Buffer.byteLength(body),
     };
-    const options = { host: '127.0.0.1', port, path: '/sms', method: 'POST', agent: false, headers };
+    const options = {
+      host: '127.0.0.1',
+      port,
+      path: '/sms',
+      method: 'POST',
+      agent: false,
+      headers,
+    };
     const outgoing = request(options, (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -78,8 +89,17 @@ export function tryOnce(port: number, token: string, message: KeyedMessage): Pro
       response.on('end', () => {
         const atNs = process.hrtime.bigint();
         try {
-          const answer = JSON.parse(Buffer.concat(chunks).toString('utf8')) as Record<string, unknown>;
-          end({ kind: 'answered', atNs, status: response.statusCode ?? 0, body: answer, retryAfterMs: 0 });
+          const answer = JSON.parse(Buffer.concat(chunks).toString('utf8')) as Record<
+            string,
+            unknown
+          >;
+          end({
+            kind: 'answered',
+            atNs,
+            status: response.statusCode ?? 0,
+            body: answer,
+            retryAfterMs: 0,
+          });
         } catch (error) {
           failed(error as Error); // no JSON, and the daemon was not killed: the judge minds
         }

@@ -53,7 +53,8 @@ export class Daemon {
     });
     this.#child = child;
     void child.ended.then(({ code, signal }) => {
-      if (this.#expectedEnd !== child) this.#onFault(`the daemon ended by itself (${code ?? signal})`);
+      if (this.#expectedEnd !== child)
+        this.#onFault(`the daemon ended by itself (${code ?? signal})`);
     });
   }
 
@@ -92,6 +93,7 @@ export class Daemon {
       life.wasUp = true;
       this.#up.open((JSON.parse(line) as { port: number }).port);
     }
-    if (line.includes('"event":"modem"') && line.includes('"phase":"ready"')) this.#ready.open(true);
+    if (line.includes('"event":"modem"') && line.includes('"phase":"ready"'))
+      this.#ready.open(true);
   }
 }

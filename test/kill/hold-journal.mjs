@@ -1,7 +1,8 @@
 /**
- * Another program that has the journal open: `hold-journal.mjs FILE`, which says `open`, and for each line `MS` on stdin begins a
- * transaction, says `held`, and keeps it for so many milliseconds. It is to be killed: were it to close the file in good order, after the
- * daemon was killed, it would be the one to put the WAL in order, and the daemon's own recovery would never be seen.
+ * Another program that has the journal open: `hold-journal.mjs FILE`, which says `open`, and for
+ * each line `MS` on stdin begins a transaction, says `held`, and keeps it for so many milliseconds.
+ * It is to be killed: were it to close the file in good order, after the daemon was killed, it
+ * would be the one to put the WAL in order, and the daemon's own recovery would never be seen.
  */
 import { createInterface } from 'node:readline';
 import Database from 'libsql';

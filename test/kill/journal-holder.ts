@@ -12,7 +12,9 @@ export class JournalHolder {
   readonly #lines: Interface;
 
   private constructor(file: string) {
-    this.#process = spawn(process.execPath, [program, file], { stdio: ['pipe', 'pipe', 'inherit'] });
+    this.#process = spawn(process.execPath, [program, file], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
     this.#process.stdin.on('error', () => undefined); // it is killed whenever the round is over
     this.#lines = createInterface({ input: this.#process.stdout });
   }
@@ -45,6 +47,7 @@ export class JournalHolder {
     });
     ended.catch(() => undefined); // after its line nobody waits for its end
     const [line] = (await Promise.race([once(this.#lines, 'line'), ended])) as [string];
-    if (line !== what) throw new Error(`the program that holds the journal said "${line}", not "${what}"`);
+    if (line !== what)
+      throw new Error(`the program that holds the journal said "${line}", not "${what}"`);
   }
 }

@@ -1,4 +1,6 @@
-/** Whether the journal, as each killed process left it, is whole and true by the network's record. */
+/**
+ * Whether the journal, as each killed process left it, is whole and true by the network's record.
+ */
 import type { Life } from './daemon.js';
 import { type Case, isAnswered, type Violation } from './judge.js';
 import type { Row, Snapshot } from './snapshot.js';
@@ -8,14 +10,20 @@ export interface JournalVerdict {
   violations: Violation[];
   /** Rows that a process left open, and that were unknown at the next look. */
   closedRows: number;
-  /** Keys of messages that were started without a row, since the journal did not write within its bound. */
+  /**
+   * Keys of messages that were started without a row, since the journal did not write within its
+   * bound.
+   */
   withoutRow: string[];
 }
 
 /** The HMAC under which the journal has a message's key. */
 export type KeyHmac = (key: string) => string;
 
-/** `journal.keyedBoundMs`: so long the start of a message waits for its row, and no longer. With what a timer may be early. */
+/**
+ * `journal.keyedBoundMs`: so long the start of a message waits for its row, and no longer. With
+ * what a timer may be early.
+ */
 const boundNs = 490_000_000n;
 
 /**
@@ -63,7 +71,8 @@ function judgeFiles(
 ): void {
   if (integrity !== 'ok') told(`of life ${life} is damaged: ${integrity}`);
   if (setAside.length > 0) told(`was set aside as damaged: ${setAside.join(', ')}`);
-  for (const leak of leaks) violations.push({ property: 'I6', what: `life ${life} left in ${leak}` });
+  for (const leak of leaks)
+    violations.push({ property: 'I6', what: `life ${life} left in ${leak}` });
 }
 
 /** What one process left, as the next left it. Returns how many open rows became unknown. */
@@ -83,7 +92,9 @@ function judgeStep(
     else if (row.state === 'started') {
       if (isUnknown(now)) closed += 1;
       else if (wasOpened || now.state !== 'started')
-        told(`row ${row.id} was open after life ${before.life}, and then ${shown(now)}, not unknown`);
+        told(
+          `row ${row.id} was open after life ${before.life}, and then ${shown(now)}, not unknown`,
+        );
     } else if (shown(now) !== shown(row))
       told(`row ${row.id} was ${shown(row)} after life ${before.life}, and then ${shown(now)}`);
   }
@@ -91,7 +102,9 @@ function judgeStep(
 }
 
 function isUnknown({ state, status, code, submitted }: Row): boolean {
-  return state === 'ended' && status === 504 && code === 'outcome_unknown' && submitted === 'unknown';
+  return (
+    state === 'ended' && status === 504 && code === 'outcome_unknown' && submitted === 'unknown'
+  );
 }
 
 function shown({ state, status, code, submitted, late_status, late_submitted }: Row): string {
@@ -113,7 +126,8 @@ function judgeRows({ story, accepted }: Case, rows: readonly Row[]): string | un
   if (count > 0 && started.length > 0 && said.every((each) => each === 'no'))
     return `has rows that say nothing was sent, but the network had ${count} segments`;
   const wrong = started.find((row) => row.segments !== segments);
-  if (wrong !== undefined) return `has ${segments} segments, and row ${wrong.id} has ${wrong.segments}`;
+  if (wrong !== undefined)
+    return `has ${segments} segments, and row ${wrong.id} has ${wrong.segments}`;
   const ids = new Set(started.map(({ id }) => id));
   const foreign = story.tries
     .filter(isAnswered)
@@ -123,7 +137,10 @@ function judgeRows({ story, accepted }: Case, rows: readonly Row[]): string | un
     : `was answered 200 as ${String(foreign.outcome.body.id)}, which is no row of its key`;
 }
 
-/** Whether the network saw a Ctrl-Z of more of its requests than the next snapshot has rows that say started. */
+/**
+ * Whether the network saw a Ctrl-Z of more of its requests than the next snapshot has rows that say
+ * started.
+ */
 function lostRow(
   { starts, story }: Case,
   keyHmac: string,
@@ -131,10 +148,13 @@ function lostRow(
   lives: readonly Life[],
 ): string | undefined {
   for (const snapshot of snapshots) {
-    // What was still in the tty when the process was killed reached the modem before the next one came.
+    // What was still in the tty when the process was killed reached the modem before the next one
+    // came.
     const untilNs = lives[snapshot.life + 1]?.fromNs;
     const before = starts.filter((startNs) => untilNs === undefined || startNs < untilNs);
-    const asked = before.map((startNs) => story.tries.findLastIndex(({ sentNs }) => sentNs <= startNs));
+    const asked = before.map((startNs) =>
+      story.tries.findLastIndex(({ sentNs }) => sentNs <= startNs),
+    );
     const seen = new Set(asked).size;
     const rows = rowsOf(snapshot, keyHmac).filter(({ was_started }) => was_started === 1).length;
     if (rows < seen)

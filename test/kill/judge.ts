@@ -1,6 +1,7 @@
 /**
- * I1–I4 (DESIGN §2) of messages whose callers repeat their request with the same `Idempotency-Key` while the daemon is killed, and the caps
- * and limits. The network's record says what was sent; nothing that the daemon says of itself counts.
+ * I1–I4 (DESIGN §2) of messages whose callers repeat their request with the same `Idempotency-Key`
+ * while the daemon is killed, and the caps and limits. The network's record says what was sent;
+ * nothing that the daemon says of itself counts.
  */
 import type { Outcome } from '../faults/caller.js';
 import { type Acceptance, findSightings, type ModemRecord } from '../faults/sightings.js';
@@ -38,7 +39,8 @@ export function casesOf(
     stories.map(({ message }) => message),
   );
   const cases = stories.map((story) => {
-    const isOf = (seen: { message: { number: number } }) => seen.message.number === story.message.number;
+    const isOf = (seen: { message: { number: number } }) =>
+      seen.message.number === story.message.number;
     const starts = commits.filter((commit) => isOf(commit) && commit.sequence === 1);
     return { story, accepted: acceptances.filter(isOf), starts: starts.map(({ atNs }) => atNs) };
   });
@@ -66,10 +68,15 @@ function judgeCase(subject: Case, lives: readonly Life[]): Violation[] {
     ]),
     ['contract', toldOtherwise(story, lives)],
   ];
-  return broken.flatMap(([property, what]) => (what === undefined ? [] : [{ property, what, story }]));
+  return broken.flatMap(([property, what]) =>
+    what === undefined ? [] : [{ property, what, story }],
+  );
 }
 
-function judgeAnswer(subject: Case, answer: AnsweredTry): [Violation['property'], string | undefined][] {
+function judgeAnswer(
+  subject: Case,
+  answer: AnsweredTry,
+): [Violation['property'], string | undefined][] {
   return [
     ['contract', unknownAnswer(answer.outcome)],
     answer.outcome.status === 200
@@ -89,7 +96,10 @@ function acceptedTwice({ accepted, story }: Case): string | undefined {
   return `segment ${twice} was accepted more than once with the key ${story.message.key}`;
 }
 
-/** A handset can join the segments: of one reference and the right total (3GPP TS 23.040 9.2.3.24.1), at the right number. */
+/**
+ * A handset can join the segments: of one reference and the right total (3GPP TS 23.040
+ * 9.2.3.24.1), at the right number.
+ */
 function mixedUp({ story, accepted }: Case): string | undefined {
   const sets = new Set(accepted.map(({ entry, total }) => `${entry.concat_reference} of ${total}`));
   if (sets.size > 1) return `its segments do not belong together: ${[...sets].join(', ')}`;
@@ -97,10 +107,15 @@ function mixedUp({ story, accepted }: Case): string | undefined {
   return wrong === undefined ? undefined : `went to ${wrong.entry.recipient}`;
 }
 
-/** Each start falls within a request that somebody waits for, before its deadline and before its daemon was killed. */
+/**
+ * Each start falls within a request that somebody waits for, before its deadline and before its
+ * daemon was killed.
+ */
 function startedUnasked({ story, starts }: Case): string | undefined {
   const unasked = starts.filter((startNs) => !story.tries.some((each) => isWithin(startNs, each)));
-  return unasked.length === 0 ? undefined : `was started ${unasked.length} times while nobody waited for it`;
+  return unasked.length === 0
+    ? undefined
+    : `was started ${unasked.length} times while nobody waited for it`;
 }
 
 function isWithin(startNs: bigint, { sentNs, outcome }: Try): boolean {
@@ -117,11 +132,15 @@ function unended({ tries }: KeyedStory): string | undefined {
 
 function brokenWithoutKill({ sentNs, outcome }: Try, lives: readonly Life[]): string | undefined {
   if (outcome.kind !== 'broken') return undefined;
-  // From the signal to the next daemon's start; a connection may still be refused until that listens.
+  // From the signal to the next daemon's start; a connection may still be refused until that
+  // listens.
   const isExcused = lives.some(
-    ({ killedNs }) => killedNs !== undefined && killedNs >= sentNs - underwayNs && killedNs <= outcome.atNs,
+    ({ killedNs }) =>
+      killedNs !== undefined && killedNs >= sentNs - underwayNs && killedNs <= outcome.atNs,
   );
-  return isExcused ? undefined : `lost its connection although the daemon was not killed: ${outcome.error}`;
+  return isExcused
+    ? undefined
+    : `lost its connection although the daemon was not killed: ${outcome.error}`;
 }
 
 /** What a request of this run may be told (DESIGN §4), and what that says of the submission. */
@@ -143,7 +162,9 @@ function unknownAnswer({ status, body }: Answered): string | undefined {
 
 function falseSuccess({ story, accepted }: Case, { body, atNs }: Answered): string | undefined {
   const { message } = story;
-  const parts = accepted.filter((part) => part.atNs <= atNs).sort((a, b) => a.sequence - b.sequence);
+  const parts = accepted
+    .filter((part) => part.atNs <= atNs)
+    .sort((a, b) => a.sequence - b.sequence);
   const sequences = new Set(parts.map(({ sequence }) => sequence));
   if (sequences.size < message.segments) {
     return `was answered 200, but of ${message.segments} segments the network had ${sequences.size}`;
@@ -151,11 +172,15 @@ function falseSuccess({ story, accepted }: Case, { body, atNs }: Answered): stri
   if (parts.map(({ entry }) => entry.text).join('') !== message.text)
     return 'was answered 200, but another text was accepted';
   const references = JSON.stringify(parts.map(({ entry }) => entry.mr));
-  if (JSON.stringify(body.references) === references && body.segments === message.segments) return undefined;
+  if (JSON.stringify(body.references) === references && body.segments === message.segments)
+    return undefined;
   return `was answered references ${JSON.stringify(body.references)}, they are ${references}`;
 }
 
-/** What the network took of it by this request or an earlier one, whenever that was: a key stands for one message. */
+/**
+ * What the network took of it by this request or an earlier one, whenever that was: a key stands
+ * for one message.
+ */
 function falseFailure(
   { story, accepted, starts }: Case,
   { sentNs, outcome }: AnsweredTry,
@@ -176,7 +201,10 @@ function falseFailure(
   return `${said}, but of ${story.message.segments} segments the network had ${count}`;
 }
 
-/** Sent stays sent. After a kill it may be told as unknown, for the end of a message is written behind its answer. */
+/**
+ * Sent stays sent. After a kill it may be told as unknown, for the end of a message is written
+ * behind its answer.
+ */
 function toldOtherwise({ tries }: KeyedStory, lives: readonly Life[]): string | undefined {
   const answers = tries.filter(isAnswered);
   const first = answers.findIndex(({ outcome }) => outcome.status === 200);
@@ -184,7 +212,9 @@ function toldOtherwise({ tries }: KeyedStory, lives: readonly Life[]): string | 
   const { outcome } = answers[first]!;
   const other = answers.slice(first + 1).find((each) => {
     if (each.outcome.status === 200)
-      return JSON.stringify(each.outcome.body.references) !== JSON.stringify(outcome.body.references);
+      return (
+        JSON.stringify(each.outcome.body.references) !== JSON.stringify(outcome.body.references)
+      );
     const wasKilled = lives.some(
       ({ killedNs = 0n }) => killedNs > outcome.atNs && killedNs < each.outcome.atNs,
     );
@@ -202,11 +232,15 @@ function judgeCaps(cases: readonly Case[], limits: Limits): Violation[] {
     ['per_recipient', mostPerRecipient, limits.perRecipient],
   ];
   return used.flatMap(([name, count, limit]) =>
-    count <= limit ? [] : [{ property: 'cap', what: `${name} is ${limit}, and the network took ${count}` }],
+    count <= limit
+      ? []
+      : [{ property: 'cap', what: `${name} is ${limit}, and the network took ${count}` }],
   );
 }
 
-/** What the network took: segments, different recipients, and messages to the one who got the most. */
+/**
+ * What the network took: segments, different recipients, and messages to the one who got the most.
+ */
 export function usedOf(cases: readonly Case[]): {
   segments: number;
   recipients: number;

@@ -4,8 +4,8 @@ import { keyPrefix } from './plan.js';
 const recipientDigits = 12;
 
 /**
- * Finds what must never be written (I6) in the octets of a file or in a line of a log: texts, whole numbers, Idempotency-Keys, the secret
- * and the token.
+ * Finds what must never be written (I6) in the octets of a file or in a line of a log: texts, whole
+ * numbers, Idempotency-Keys, the secret and the token.
  * @param recipients E.164 with 12 digits
  * @returns what leaks in a string of octets; undefined when nothing does
  */

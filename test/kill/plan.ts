@@ -29,7 +29,10 @@ export type Sight = 'command' | 'prompt' | 'ctrl_z' | 'accepted' | 'reply' | 'an
 export type Moment =
   /** When that was seen for the `nth` time in the round, 1 for the first. */
   | { kind: Sight; delayMs: number; nth: number }
-  /** Another program holds the journal while the message comes, so that its row is surely not written at once. */
+  /**
+   * Another program holds the journal while the message comes, so that its row is surely not
+   * written at once.
+   */
   | { kind: 'held_journal'; delayMs: number; holdMs: number }
   /** Whatever it is doing then, counted from the first request. */
   | { kind: 'random'; delayMs: number }
@@ -88,7 +91,9 @@ const mostPerRound = 7;
 export function planKills(seed: number, sends: number): Plan {
   const random = seededRandom(seed);
   const pool = Array.from({ length: Math.ceil(sends * 0.3) }, () => numberOf(random));
-  const messages = Array.from({ length: sends }, (_, number) => plannedMessage(random, number, pool));
+  const messages = Array.from({ length: sends }, (_, number) =>
+    plannedMessage(random, number, pool),
+  );
   const rounds: Round[] = [];
   for (let from = 0; from < sends; ) {
     const count = 1 + random.below(mostPerRound);
@@ -97,7 +102,11 @@ export function planKills(seed: number, sends: number): Plan {
     rounds.push({ messages: messages.slice(from, from + count), moment });
     from += count;
   }
-  const limits = { segments: Math.ceil(sends * 0.7), recipients: Math.ceil(sends * 0.24), perRecipient: 3 };
+  const limits = {
+    segments: Math.ceil(sends * 0.7),
+    recipients: Math.ceil(sends * 0.24),
+    perRecipient: 3,
+  };
   return { rounds, limits, messages };
 }
 

@@ -34,7 +34,10 @@ const rareStages: ReadonlySet<Stage> = new Set(['after the prompt', 'while it st
 /** A run this long meets every other moment and reaches every cap. */
 const sendsForCoverage = 200;
 const leastSuccess = 0.2;
-/** More messages without a row than this share, and the machine was too slow for the run to prove much. */
+/**
+ * More messages without a row than this share, and the machine was too slow for the run to prove
+ * much.
+ */
 const mostWithoutRow = 0.02;
 
 /** What is wrong with the run as a whole: not with the daemon, but with what the run can prove. */
@@ -44,7 +47,9 @@ export function shortcomings({ plan, cases, lives, entries, journal }: Judged): 
   const sent = cases.filter(({ accepted }) => accepted.length > 0).length;
   if (sent < leastSuccess * sends) found.push(`only ${sent} of ${sends} messages were sent`);
   if (journal.withoutRow.length > mostWithoutRow * sends)
-    found.push(`${journal.withoutRow.length} messages were started without a row: the machine is too slow`);
+    found.push(
+      `${journal.withoutRow.length} messages were started without a row: the machine is too slow`,
+    );
   if (sends < sendsForCoverage) return found;
   const killed = tally(
     lives.flatMap((life) => (life.killedNs === undefined ? [] : [stageOf(life, cases, entries)])),
@@ -111,7 +116,8 @@ function stageOf(life: Life, cases: readonly Case[], entries: readonly RecordEnt
   if (last?.kind === 'ctrl_z') return 'after Ctrl-Z';
   const open = cases.filter(({ story }) =>
     story.tries.some(
-      ({ sentNs, outcome }) => sentNs < killedNs && outcome.atNs > killedNs && outcome.kind === 'broken',
+      ({ sentNs, outcome }) =>
+        sentNs < killedNs && outcome.atNs > killedNs && outcome.kind === 'broken',
     ),
   );
   if (open.length === 0) return 'no message on its way';
@@ -161,7 +167,10 @@ function table(counts: ReadonlyMap<string, number>): string[] {
 const mostLines = 40;
 const aroundNs = 500_000_000n;
 
-/** A violation with what it takes to understand it: the requests, the kills and the record around them. */
+/**
+ * A violation with what it takes to understand it: the requests, the kills and the record around
+ * them.
+ */
 export function describe({ property, what, story }: Violation, { lives, entries }: Judged): string {
   if (story === undefined) return `${property}: ${what}`;
   const { message, tries } = story;

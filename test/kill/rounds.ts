@@ -24,11 +24,17 @@ export interface Played {
   violations: Violation[];
 }
 
-/** Milliseconds in which something comes to pass in a round, or the daemon is killed whatever it does. */
+/**
+ * Milliseconds in which something comes to pass in a round, or the daemon is killed whatever it
+ * does.
+ */
 const roundMs = 3_000;
 /** Milliseconds in which the daemon may still be killed when all callers have their answers. */
 const leisureMs = 60;
-/** Each step of a submit takes time enough to be killed in; at this speed a PDU takes 10 to 30 ms from the prompt to Ctrl-Z. */
+/**
+ * Each step of a submit takes time enough to be killed in; at this speed a PDU takes 10 to 30 ms
+ * from the prompt to Ctrl-Z.
+ */
 const modemFlags = ['--submit-latency', '50', '--command-latency', '3', '--baud', '115200'];
 
 /** Plays every round of a plan, and then asks again for what was asked long ago. */
@@ -59,7 +65,13 @@ class Stage implements Played {
   readonly #findLeak: (octets: string) => string | undefined;
   readonly #callers: Promise<void>[] = [];
 
-  private constructor(folder: string, modem: VirtualModem, plan: Plan, secret: string, token: string) {
+  private constructor(
+    folder: string,
+    modem: VirtualModem,
+    plan: Plan,
+    secret: string,
+    token: string,
+  ) {
     this.modem = modem;
     this.#token = token;
     this.stateDir = join(folder, 'state');
@@ -74,11 +86,19 @@ class Stage implements Played {
       line: (line) => this.#takeLine(line),
       fault: (what) => this.violations.push({ property: 'contract', what }),
     });
-    this.#watch = new Watch(join(folder, `${modem.name}.record.jsonl`), this.stateDir, `${journalFile}-wal`);
+    this.#watch = new Watch(
+      join(folder, `${modem.name}.record.jsonl`),
+      this.stateDir,
+      `${journalFile}-wal`,
+    );
   }
 
   static async set(plan: Plan, folder: string, seed: number): Promise<Stage> {
-    const modem = await VirtualModem.start(folder, 'modem', ['--seed', String(seed), ...modemFlags]);
+    const modem = await VirtualModem.start(folder, 'modem', [
+      '--seed',
+      String(seed),
+      ...modemFlags,
+    ]);
     const secret = `secret-of-kill-run-${seed}-0123456789abcdef`;
     const claims = { subject: 'urn:Auth0', audience: 'urn:MySmsGateway', expiresInS: 7_200 };
     const token = await mintToken({ secret: Buffer.from(secret), ...claims });
@@ -150,7 +170,11 @@ class Stage implements Played {
       onAnswer();
     };
     const asked = untilFinal(this.#daemon, this.#token, story, tell).catch((error: unknown) => {
-      this.violations.push({ property: 'contract', what: `a caller failed: ${String(error)}`, story });
+      this.violations.push({
+        property: 'contract',
+        what: `a caller failed: ${String(error)}`,
+        story,
+      });
     });
     this.#callers.push(asked);
   }
@@ -163,7 +187,10 @@ class Stage implements Played {
     if (moment.delayMs > 0) await pause(moment.delayMs);
   }
 
-  /** Holds the journal when no message is on its way: the next one's row is then surely kept waiting. */
+  /**
+   * Holds the journal when no message is on its way: the next one's row is then surely kept
+   * waiting.
+   */
   async #hold(holdMs: number): Promise<JournalHolder> {
     await Promise.all(this.#callers);
     return JournalHolder.hold(join(this.stateDir, journalFile), holdMs);
@@ -189,7 +216,8 @@ class Stage implements Played {
     if (leak !== undefined) this.violations.push({ property: 'I6', what: `the log says ${leak}` });
     if (!line.startsWith('{') || !line.includes('"event":"journal"')) return;
     const { level, message } = JSON.parse(line) as { level: string; message: string };
-    if (level === 'error') this.violations.push({ property: 'journal', what: `the daemon says: ${message}` });
+    if (level === 'error')
+      this.violations.push({ property: 'journal', what: `the daemon says: ${message}` });
   }
 }
 

@@ -1,7 +1,8 @@
 /**
- * The kill run: the whole daemon against the virtual modem, killed at chosen moments while callers repeat their requests with the same
- * `Idempotency-Key`; judged by the virtual network's record and by the journal that each killed process left. `--seed N` repeats what was
- * chosen and is printed first. Exits with 1 when a promise was broken, or when the run proves too little.
+ * The kill run: the whole daemon against the virtual modem, killed at chosen moments while callers
+ * repeat their requests with the same `Idempotency-Key`; judged by the virtual network's record and
+ * by the journal that each killed process left. `--seed N` repeats what was chosen and is printed
+ * first. Exits with 1 when a promise was broken, or when the run proves too little.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -43,7 +44,8 @@ function readOptions(): RunOptions {
 }
 
 function wholeNumber(name: string, text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new RangeError(`--${name} must be a whole number, not "${text}"`);
+  if (!/^\d{1,9}$/.test(text))
+    throw new RangeError(`--${name} must be a whole number, not "${text}"`);
   return Number(text);
 }
 
@@ -63,7 +65,12 @@ async function playAndJudge({ seed, sends }: RunOptions, folder: string): Promis
     entries,
     looks: snapshots.length,
     journal,
-    violations: [...violations, ...strays, ...journal.violations, ...judge(cases, lives, plan.limits)],
+    violations: [
+      ...violations,
+      ...strays,
+      ...journal.violations,
+      ...judge(cases, lives, plan.limits),
+    ],
   };
 }
 

@@ -34,8 +34,8 @@ export const journalFile = 'journal.db';
 const copied = [journalFile, `${journalFile}-wal`];
 
 /**
- * Looks at a journal that nobody has open, by way of a copy: to open the file itself would put in order what the next daemon has to.
- * Undefined before there is any.
+ * Looks at a journal that nobody has open, by way of a copy: to open the file itself would put in
+ * order what the next daemon has to. Undefined before there is any.
  * @param findLeak what leaks in the octets of a file, read as Latin-1; undefined when nothing does
  */
 export function takeSnapshot(
@@ -69,7 +69,8 @@ function look(file: string): Pick<Snapshot, 'integrity' | 'rows'> {
   try {
     const checks = db.prepare('PRAGMA integrity_check').all() as { integrity_check: string }[];
     const integrity = checks.map(({ integrity_check }) => integrity_check).join('; ');
-    const hasTable = db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'messages'").get() !== undefined;
+    const hasTable =
+      db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'messages'").get() !== undefined;
     const columns =
       'id, state, was_started, key_hmac, segments, status, code, submitted, late_status, late_submitted';
     const rows = hasTable

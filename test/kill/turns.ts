@@ -2,8 +2,9 @@ import type { RecordEntry } from '../../src/simulator/record.js';
 import type { Case } from './judge.js';
 
 /**
- * How long after its turn began each message was given to the modem, in nanoseconds: from its request, or from the end of the message before,
- * to its `AT+CMGS`; one for each time that it was started. By message number.
+ * How long after its turn began each message was given to the modem, in nanoseconds: from its
+ * request, or from the end of the message before, to its `AT+CMGS`; one for each time that it was
+ * started. By message number.
  */
 export function turnsOf(
   entries: readonly RecordEntry[],
@@ -20,7 +21,8 @@ export function turnsOf(
     cases.map(({ story, starts }) => {
       const waited = starts.map((startNs) => {
         const commandNs = commands.findLast((ns) => ns <= startNs) ?? startNs;
-        const sentNs = story.tries.findLast((each) => each.sentNs <= commandNs)?.sentNs ?? commandNs;
+        const sentNs =
+          story.tries.findLast((each) => each.sentNs <= commandNs)?.sentNs ?? commandNs;
         const endNs = ends.findLast((ns) => ns <= commandNs) ?? 0n;
         return commandNs - (endNs > sentNs ? endNs : sentNs);
       });

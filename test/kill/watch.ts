@@ -7,7 +7,10 @@ import type { Sight } from './plan.js';
 const sights: ReadonlySet<string> = new Set(['prompt', 'ctrl_z', 'accepted', 'reply']);
 const pageOctets = 65_536;
 
-/** Sees what happens to messages within a millisecond: in the network's record, in the journal's WAL, and what callers tell. */
+/**
+ * Sees what happens to messages within a millisecond: in the network's record, in the journal's
+ * WAL, and what callers tell.
+ */
 export class Watch {
   readonly #recordFile: string;
   readonly #record: number;
@@ -49,7 +52,9 @@ export class Watch {
     for (;;) {
       const octets = readSync(this.#record, this.#page);
       if (octets === 0) return;
-      const lines = (this.#unfinished + this.#decoder.write(this.#page.subarray(0, octets))).split('\n');
+      const lines = (this.#unfinished + this.#decoder.write(this.#page.subarray(0, octets))).split(
+        '\n',
+      );
       this.#unfinished = lines.pop() ?? '';
       for (const line of lines) this.#take(JSON.parse(line) as RecordEntry);
     }

@@ -66,7 +66,13 @@ describe('the JSON format', () => {
 describe('the text format', () => {
   it('is one line of time, level, message and fields', () => {
     const { log, written } = open('text');
-    log.warn('not sent', { code: 'queue_full', detail: 'a "b"', took_ms: 3, none: undefined, list: [1] });
+    log.warn('not sent', {
+      code: 'queue_full',
+      detail: 'a "b"',
+      took_ms: 3,
+      none: undefined,
+      list: [1],
+    });
     expect(written()).toMatch(
       /^\S+Z warn {2}not sent code=queue_full detail="a \\"b\\"" took_ms=3 list=\[1\]\n$/,
     );
@@ -74,7 +80,8 @@ describe('the text format', () => {
 
   it('shows nothing that would steer a terminal, break the line or turn its direction', () => {
     const { log, written } = open('text');
-    const hostile = 'op\u001b]0;x\u0007\r\n2026-01-01T00:00:00.000Z error forged\u009b2J\u202e\u2028';
+    const hostile =
+      'op\u001b]0;x\u0007\r\n2026-01-01T00:00:00.000Z error forged\u009b2J\u202e\u2028';
     log.info(hostile, { operator: hostile, nested: { hostile } });
     const text = written();
     expect(text.trimEnd()).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u2028\u202e]/);

@@ -1,6 +1,12 @@
 import { createRequire } from 'node:module';
 import { describe, expect, it } from 'vitest';
-import { AtCancelled, AtCommandError, AtLinkLost, AtNoResult, AtTimeout } from '../../src/at/errors.js';
+import {
+  AtCancelled,
+  AtCommandError,
+  AtLinkLost,
+  AtNoResult,
+  AtTimeout,
+} from '../../src/at/errors.js';
 import { parseFinalResult } from '../../src/at/lines.js';
 import { sendErrorCodes } from '../../src/errors.js';
 import { problems } from '../../src/http/problem.js';
@@ -25,7 +31,13 @@ it('the whole text is as in the golden file', async () => {
         caps: { perDay: 200, perMonth: 3000, recipientsPerMonth: undefined },
         used: { dayCount: 180, monthCount: 420, monthRecipients: 77 },
       },
-      { ...wellModem, name: 'backup', phase: 'registering', registration: 'denied', signalDbm: undefined },
+      {
+        ...wellModem,
+        name: 'backup',
+        phase: 'registering',
+        registration: 'denied',
+        signalDbm: undefined,
+      },
     ],
     journal: { isOk: false, pending: 12, droppedRows: 4, skippedRefusals: 31 },
   }));
@@ -62,7 +74,9 @@ describe('answers', () => {
       const metrics = someMetrics();
       metrics.answered({ code });
       expect(await sampleOf(metrics, 'simgate_messages_total', { code })).toBe(1);
-      const all = samplesOf(await metrics.text()).filter(({ name }) => name === 'simgate_messages_total');
+      const all = samplesOf(await metrics.text()).filter(
+        ({ name }) => name === 'simgate_messages_total',
+      );
       expect(all.reduce((sum, { value }) => sum + value, 0)).toBe(1);
       expect(await sampleOf(metrics, 'simgate_message_duration_seconds_count')).toBe(0);
     },
@@ -82,7 +96,9 @@ describe('answers', () => {
     metrics.submitEnded({ modem: 'main', tookMs: 3_000, submitted: 'yes' });
     expect(await sampleOf(metrics, 'simgate_message_wait_seconds_sum')).toBe(0.25);
     expect(await sampleOf(metrics, 'simgate_message_duration_seconds_sum')).toBe(3.25);
-    expect(await sampleOf(metrics, 'simgate_submit_duration_seconds_sum', { modem: 'main' })).toBe(3);
+    expect(await sampleOf(metrics, 'simgate_submit_duration_seconds_sum', { modem: 'main' })).toBe(
+      3,
+    );
     const upTo3 = { modem: 'main', le: '3' };
     expect(await sampleOf(metrics, 'simgate_submit_duration_seconds_bucket', upTo3)).toBe(1);
   });
@@ -101,7 +117,9 @@ describe('AT errors', () => {
   ])('%s is counted as %s %s', async (line, kind, code) => {
     const metrics = someMetrics();
     metrics.atError({ modem: 'main', cause: answeredWith(line) });
-    const counted = samplesOf(await metrics.text()).filter(({ name }) => name === 'simgate_at_errors_total');
+    const counted = samplesOf(await metrics.text()).filter(
+      ({ name }) => name === 'simgate_at_errors_total',
+    );
     expect(counted).toEqual([
       { name: 'simgate_at_errors_total', labels: { modem: 'main', kind, code }, value: 1 },
     ]);
@@ -115,7 +133,9 @@ describe('AT errors', () => {
   ])('a modem that gave no error at all is counted as %s', async (kind, cause) => {
     const metrics = someMetrics();
     metrics.atError({ modem: 'main', cause });
-    expect(await sampleOf(metrics, 'simgate_at_errors_total', { modem: 'main', kind, code: '' })).toBe(1);
+    expect(
+      await sampleOf(metrics, 'simgate_at_errors_total', { modem: 'main', kind, code: '' }),
+    ).toBe(1);
   });
 
   it.each([
@@ -139,7 +159,9 @@ describe('labels', () => {
     const samples = samplesOf(await metrics.text());
     const errors = samples.filter(({ name }) => name === 'simgate_at_errors_total');
     expect(errors).toHaveLength(512 + 1 + 1);
-    expect(errors.find(({ labels }) => labels.kind === 'cme')).toMatchObject({ labels: { code: 'other' } });
+    expect(errors.find(({ labels }) => labels.kind === 'cme')).toMatchObject({
+      labels: { code: 'other' },
+    });
   });
 
   it('a modem’s name may hold what the text format must escape', async () => {
@@ -155,7 +177,9 @@ describe('states', () => {
     const text = await someMetrics().text();
     const phases = samplesOf(text).filter(({ name }) => name === 'simgate_modem_phase');
     expect(phases).toHaveLength(10);
-    expect(phases.filter(({ value }) => value === 1).map(({ labels }) => labels.phase)).toEqual(['ready']);
+    expect(phases.filter(({ value }) => value === 1).map(({ labels }) => labels.phase)).toEqual([
+      'ready',
+    ]);
   });
 
   it('what is unknown is not shown, and what was shown once is gone when it is not known any more', async () => {
@@ -165,7 +189,9 @@ describe('states', () => {
     modem = { ...wellModem, phase: 'lost', registration: undefined, signalDbm: undefined };
     expect(await sampleOf(metrics, 'simgate_modem_signal_dbm')).toBeUndefined();
     const text = await metrics.text();
-    const registrations = samplesOf(text).filter(({ name }) => name === 'simgate_modem_registration');
+    const registrations = samplesOf(text).filter(
+      ({ name }) => name === 'simgate_modem_registration',
+    );
     expect(registrations).toHaveLength(5);
     expect(registrations.every(({ value }) => value === 0)).toBe(true);
   });
@@ -201,5 +227,7 @@ it('two daemons in one process count apart', async () => {
 it('of prom-client only the parts that are used take memory', () => {
   const loaded = Object.keys(createRequire(import.meta.url).cache);
   expect(loaded.some((file) => file.endsWith('/prom-client/lib/registry.js'))).toBe(true);
-  expect(loaded.filter((file) => /prom-client\/index\.js|@opentelemetry|tdigest/.test(file))).toEqual([]);
+  expect(
+    loaded.filter((file) => /prom-client\/index\.js|@opentelemetry|tdigest/.test(file)),
+  ).toEqual([]);
 });

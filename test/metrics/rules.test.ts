@@ -1,4 +1,7 @@
-/** The alert rules and the documentation against the golden file: what none of them can know is a word that is spelled wrong. */
+/**
+ * The alert rules and the documentation against the golden file: what none of them can know is a
+ * word that is spelled wrong.
+ */
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -30,23 +33,28 @@ it('the rules are found', () => {
   expect(selectors.length).toBeGreaterThan(alerts.length);
 });
 
-it.each([...new Set(selectors.map(({ name }) => name))])('%s, which a rule reads, exists', (name) => {
-  expect(samples.map((sample) => sample.name)).toContain(name);
-});
+it.each([...new Set(selectors.map(({ name }) => name))])(
+  '%s, which a rule reads, exists',
+  (name) => {
+    expect(samples.map((sample) => sample.name)).toContain(name);
+  },
+);
 
 /** `label="value"` and `label=~"one|other"`; the job is Prometheus' own label. */
 const conditions = selectors.flatMap(({ name, matchers }) =>
   [...matchers.matchAll(/([a-z_]+)=~?"([^"]*)"/g)]
     .filter(([, label]) => label !== 'job')
-    .flatMap(([, label, values]) => values!.split('|').map((value) => ({ name, label: label!, value }))),
+    .flatMap(([, label, values]) =>
+      values!.split('|').map((value) => ({ name, label: label!, value })),
+    ),
 );
 
 it.each(conditions.map(({ name, label, value }) => [name, label, value]))(
   '%s has a sample with %s="%s"',
   (name, label, value) => {
-    expect(samples.filter((sample) => sample.name === name).map(({ labels }) => labels[label])).toContain(
-      value,
-    );
+    expect(
+      samples.filter((sample) => sample.name === name).map(({ labels }) => labels[label]),
+    ).toContain(value);
   },
 );
 
@@ -61,7 +69,9 @@ it('every matcher of a rule was looked at', () => {
 
 describe.each(alerts)('%s', (alert) => {
   it('has a test in which it fires', () => {
-    const firing = new RegExp(`alertname: ${alert}\\n +eval_time: \\S+\\n +exp_alerts:\\n +- exp_labels`);
+    const firing = new RegExp(
+      `alertname: ${alert}\\n +eval_time: \\S+\\n +exp_alerts:\\n +- exp_labels`,
+    );
     expect(ruleTests).toMatch(firing);
   });
 

@@ -1,4 +1,7 @@
-/** What a modem says that is not its own, of a call, the network or an SMS, and what it says when somebody left it mute: the whole supervisor. */
+/**
+ * What a modem says that is not its own, of a call, the network or an SMS, and what it says when
+ * somebody left it mute: the whole supervisor.
+ */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { InboundEvent } from '../../src/modem/storage.js';
 import { airTextNames } from '../../src/simulator/air.js';
@@ -173,7 +176,12 @@ describe('what came in', () => {
     const { events } = await collecting(device);
     for (let n = 0; n < 4; n += 1) device.network.sendInbound('+4917012345678', `n${n}`);
     await vi.advanceTimersByTimeAsync(30_000);
-    expect(events.map((event) => event.kind === 'sms' && event.text)).toEqual(['n0', 'n1', 'n2', 'n3']);
+    expect(events.map((event) => event.kind === 'sms' && event.text)).toEqual([
+      'n0',
+      'n1',
+      'n2',
+      'n3',
+    ]);
   });
 
   test('as status reports that are stored in SR is read there', async () => {
@@ -190,7 +198,12 @@ describe('what came in', () => {
     async (vendor) => {
       const device = new VirtualDevice({ vendor });
       const tpdu = Buffer.from('11000B916407281553F80000AA0AE8329BFD4697D9EC37', 'hex');
-      const draft = { kind: 'submit' as const, tpdu, recipient: '+46708251358', text: 'hellohello' };
+      const draft = {
+        kind: 'submit' as const,
+        tpdu,
+        recipient: '+46708251358',
+        text: 'hellohello',
+      };
       const [storage = 'SM'] = vendors[vendor].storages;
       device.modem.stores.get(storage)!.add({ status: messageStatus.unsent, message: draft });
       const { events } = await collecting(device);

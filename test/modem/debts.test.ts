@@ -161,9 +161,10 @@ test('what a process leaves, with a submit out, is the next one’s debt', () =>
 });
 
 /**
- * Every modem that keeps its promises (the head of debts.ts), against every order of what can happen, in time of whole ticks: a submit is begun,
- * accepted, refused or lost; its result is said within its term, at once or late, once or twice; one is given up, the link is lost in
- * the middle of a doubt, the process is killed, time passes.
+ * Every modem that keeps its promises (the head of debts.ts), against every order of what can
+ * happen, in time of whole ticks: a submit is begun, accepted, refused or lost; its result is said
+ * within its term, at once or late, once or twice; one is given up, the link is lost in the middle
+ * of a doubt, the process is killed, time passes.
  */
 describe('explored exhaustively', () => {
   /** A submit as the modem knows it. */
@@ -199,7 +200,11 @@ describe('explored exhaustively', () => {
 
   /** Whether a submit that was refused or lost takes a reference. */
   const styles = {
-    'counts, those that were refused or lost or not': { refused: [0, 1], lost: [0, 1], isConstant: false },
+    'counts, those that were refused or lost or not': {
+      refused: [0, 1],
+      lost: [0, 1],
+      isConstant: false,
+    },
     'has one reference for all': { refused: [0], lost: [0], isConstant: true },
   } as const;
   type Style = (typeof styles)[keyof typeof styles];
@@ -216,7 +221,8 @@ describe('explored exhaustively', () => {
     world.now += 1;
     world.echo = undefined;
     const { running } = world;
-    if (running && (world.now >= running.until || debts.doubt?.because === 'suspicion')) giveUp(situation);
+    if (running && (world.now >= running.until || debts.doubt?.because === 'suspicion'))
+      giveUp(situation);
   };
 
   const begin =
@@ -236,8 +242,10 @@ describe('explored exhaustively', () => {
     if (world.running === undefined) return debts.takeLateReference(reference, world.now);
     const ours = debts.takeReference(reference, world.now);
     if (ours === undefined) return;
-    if (world.running.fate !== 'accepted') expect.fail(`called ours, but it was ${world.running.fate}`);
-    if (ours !== world.running.reference) expect.fail(`called ours: ${ours}, not ${world.running.reference}`);
+    if (world.running.fate !== 'accepted')
+      expect.fail(`called ours, but it was ${world.running.fate}`);
+    if (ours !== world.running.reference)
+      expect.fail(`called ours: ${ours}, not ${world.running.reference}`);
     world.running = undefined;
   }
 
@@ -255,7 +263,8 @@ describe('explored exhaustively', () => {
       }
       if (world.running === undefined) return debts.takeLateError(world.now);
       if (!debts.takeError(world.now)) return;
-      if (world.running.fate !== 'refused') expect.fail(`called refused, but it was ${world.running.fate}`);
+      if (world.running.fate !== 'refused')
+        expect.fail(`called refused, but it was ${world.running.fate}`);
       world.running = undefined;
     };
 
@@ -276,7 +285,8 @@ describe('explored exhaustively', () => {
   function movesIn(style: Style, { world }: Situation): Move[] {
     const { now, begun, sent, running, echo } = world;
     const moves: Move[] = now < mostTicks ? [tick, kill] : [kill];
-    if (running !== undefined) moves.push(giveUp); // AT was answered without a result, or the link was lost
+    // AT was answered without a result, or the link was lost.
+    if (running !== undefined) moves.push(giveUp);
     if (echo !== undefined) moves.push(sayAgain);
     for (const one of sent) if (one.isOut && now < one.until) moves.push(say(one));
     if (running === undefined && begun < mostSubmits) {
@@ -287,7 +297,9 @@ describe('explored exhaustively', () => {
     return moves;
   }
 
-  /** What is neither out nor waited for is forgotten, so that equal situations are looked at once. */
+  /**
+   * What is neither out nor waited for is forgotten, so that equal situations are looked at once.
+   */
   const after = ({ world, debts }: Situation, move: Move): Situation => {
     const next = { world: { ...world }, debts: new Debts(debts.state) };
     move(next);
@@ -297,7 +309,14 @@ describe('explored exhaustively', () => {
   };
 
   test.each(Object.entries(styles))('on a modem that %s', { timeout: 120_000 }, (_, style) => {
-    const start: World = { now: 0, begun: 0, counter: 0, sent: [], running: undefined, echo: undefined };
+    const start: World = {
+      now: 0,
+      begun: 0,
+      counter: 0,
+      sent: [],
+      running: undefined,
+      echo: undefined,
+    };
     const waiting: Situation[] = [{ world: start, debts: new Debts() }];
     const seen = new Set<string>();
     for (let situation = waiting.pop(); situation; situation = waiting.pop()) {

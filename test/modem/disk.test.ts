@@ -38,7 +38,10 @@ describe('the flight record', () => {
     };
     first.note({ debts, echoIsOff: true });
     first.note({ debts: { ...debts, open: 0, base: 42, since: 0 }, echoIsOff: true });
-    first.note({ debts: { ...debts, open: 2, base: 42, since: 2, areSequential: true }, echoIsOff: true });
+    first.note({
+      debts: { ...debts, open: 2, base: 42, since: 2, areSequential: true },
+      echoIsOff: true,
+    });
     await first.close();
     const [second, left] = await FlightRecord.open(file, noFault);
     await second.close();
@@ -66,7 +69,11 @@ describe('the flight record', () => {
     writeFileSync(file, JSON.stringify(entry));
     const [record, left] = await FlightRecord.open(file, noFault);
     await record.close();
-    expect(left).toMatchObject({ debts: { open: 1, remainingMs: 5000 }, echoIsOff: false, ageMs: undefined });
+    expect(left).toMatchObject({
+      debts: { open: 1, remainingMs: 5000 },
+      echoIsOff: false,
+      ageMs: undefined,
+    });
   });
 });
 
@@ -105,8 +112,15 @@ const silent = () => {
 };
 const pin = () => Promise.resolve({ pin: '4711', generation: 'g1' });
 
-/** One look at a SIM that wants its PIN, by a daemon that was just started: what stands in the way, for people. */
-async function unlock(modem: Modem, readPin: ReadPin, memory: PinMemory): Promise<string | undefined> {
+/**
+ * One look at a SIM that wants its PIN, by a daemon that was just started: what stands in the way,
+ * for people.
+ */
+async function unlock(
+  modem: Modem,
+  readPin: ReadPin,
+  memory: PinMemory,
+): Promise<string | undefined> {
   return (await new Unlocker(readPin, memory).unlock(modem))?.reason;
 }
 
@@ -200,14 +214,20 @@ describe('a PIN (I7)', () => {
     for (const behaviour of [busy, undefined, busy, undefined]) {
       entering = behaviour;
       const obstacle = await unlock(modem, pin, await PinMemory.open(folder));
-      expect(obstacle).toEqual(behaviour ? expect.stringContaining('tried again later') : undefined);
+      expect(obstacle).toEqual(
+        behaviour ? expect.stringContaining('tried again later') : undefined,
+      );
     }
     expect(entered).toHaveLength(4);
   });
 
   test('to which the modem says OK, while the SIM stays locked and all tries are said to be left, is tried once', async () => {
     vi.useFakeTimers({ toFake: ['performance'] });
-    const { modem, entered } = simWith({ tries: 3, iccid: '8949000000000000001', sim: () => 'pin' });
+    const { modem, entered } = simWith({
+      tries: 3,
+      iccid: '8949000000000000001',
+      sim: () => 'pin',
+    });
     const unlocker = new Unlocker(pin, await PinMemory.open(folder));
     const reasons = new Set<string | undefined>();
     for (let i = 0; i < 60; i += 1) {
@@ -226,8 +246,18 @@ describe('a PIN (I7)', () => {
 
   test.each([
     ['whose answer never came, is accepted when the SIM is ready then', 3, false, 'accepted'],
-    ['whose answer never came, stays unknown when the SIM is ready after a restart', 3, true, 'unknown'],
-    ['whose answer never came, stays unknown when the SIM is ready with fewer tries', 2, false, 'unknown'],
+    [
+      'whose answer never came, stays unknown when the SIM is ready after a restart',
+      3,
+      true,
+      'unknown',
+    ],
+    [
+      'whose answer never came, stays unknown when the SIM is ready with fewer tries',
+      2,
+      false,
+      'unknown',
+    ],
   ])('%s', async (_, triesAfter, restarts, outcome) => {
     let tries = 3;
     const entering = () => {
@@ -245,7 +275,12 @@ describe('a PIN (I7)', () => {
 
   test('that is answered by an error while all tries are said to be left is tried twice at most', async () => {
     const entering = () => {
-      throw new AtCommandError('AT+CPIN=…', { kind: 'ERROR', code: undefined, text: 'ERROR' }, 'command', []);
+      throw new AtCommandError(
+        'AT+CPIN=…',
+        { kind: 'ERROR', code: undefined, text: 'ERROR' },
+        'command',
+        [],
+      );
     };
     const { modem, entered } = simWith({ tries: 3, iccid: '8949000000000000001', entering });
     for (let i = 0; i < 9; i += 1) await unlock(modem, pin, await PinMemory.open(folder));
@@ -280,7 +315,9 @@ describe('a PIN (I7)', () => {
     const before = simWith({ tries: 3, imei: '350000000000006', ...first, entering: refused });
     await unlock(before.modem, pin, await PinMemory.open(folder));
     const after = simWith({ tries: 3, imei: '350000000000006', ...second });
-    expect(await unlock(after.modem, pin, await PinMemory.open(folder))).toContain('not tried again');
+    expect(await unlock(after.modem, pin, await PinMemory.open(folder))).toContain(
+      'not tried again',
+    );
     expect([...before.entered, ...after.entered]).toEqual(['4711']);
   });
 
@@ -299,7 +336,9 @@ describe('a PIN (I7)', () => {
   test('is remembered by the modem’s IMEI while the SIM hides its number, and not tried where neither is known', async () => {
     const byImei = simWith({ tries: 3, imei: '350000000000006', entering: refused });
     await unlock(byImei.modem, pin, await PinMemory.open(folder));
-    expect(await unlock(byImei.modem, pin, await PinMemory.open(folder))).toContain('not tried again');
+    expect(await unlock(byImei.modem, pin, await PinMemory.open(folder))).toContain(
+      'not tried again',
+    );
     const unknown = simWith({ tries: 3 });
     expect(await unlock(unknown.modem, pin, await PinMemory.open(folder))).toContain(
       'neither ICCID nor IMEI',

@@ -1,4 +1,7 @@
-/** States that seem to have no exit, each as it was seen: the modem gets out of every one without a person, or says what it lacks. */
+/**
+ * States that seem to have no exit, each as it was seen: the modem gets out of every one without a
+ * person, or says what it lacks.
+ */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -34,7 +37,8 @@ const countOf = (device: VirtualDevice, line: string): number =>
 const sent = (setup: Supervised, text: string, forMs = 5_000, recipient?: string) =>
   send(setup, text, recipient, forMs);
 
-const pinsOf = (device: VirtualDevice): number => device.entries.filter(({ kind }) => kind === 'pin').length;
+const pinsOf = (device: VirtualDevice): number =>
+  device.entries.filter(({ kind }) => kind === 'pin').length;
 
 /** Lets faked time pass until something is so, and a little real time with it. */
 async function within(ms: number, isSo: () => boolean): Promise<void> {
@@ -120,7 +124,8 @@ describe('steady traffic', () => {
       const before = countOf(device, 'AT+CREG?');
       for (let i = 0; i < 20; i += 1) await sent(setup, 'code 1', 4_000);
       expect(countOf(device, 'AT+CREG?'), 'one telephone that is switched off').toBe(before);
-      for (let i = 0; i < 60; i += 1) await sent(setup, 'code 1', 4_000, `+4915112345${100 + (i % 3)}`);
+      for (let i = 0; i < 60; i += 1)
+        await sent(setup, 'code 1', 4_000, `+4915112345${100 + (i % 3)}`);
       expect(countOf(device, 'AT+CREG?')).toBeGreaterThan(before);
       expect(device.commands().join(' ')).not.toMatch(/CFUN=/);
       expect(hooks).toEqual([]);
@@ -169,7 +174,8 @@ describe('registering', () => {
       {
         callHook,
         onRecovery: (rung) => {
-          if (rung !== 'reopen') acts.push([rung, Math.round((performance.now() - begun) / minuteMs)]);
+          if (rung !== 'reopen')
+            acts.push([rung, Math.round((performance.now() - begun) / minuteMs)]);
         },
       },
     );
@@ -204,10 +210,13 @@ describe('unlocking', () => {
   const supervised = async (device: VirtualDevice) =>
     supervise(device, {}, { readPin, pinMemory: await PinMemory.open(folder) });
 
-  test.each(['SIM PIN2', 'SIM PUK2', 'READY', 'NONSENSE'])('is not for a SIM that says %s', async (state) => {
-    const setup = await supervised(new VirtualDevice({}, [`sim-says:${state}`]));
-    await within(30_000, isReady(setup));
-  });
+  test.each(['SIM PIN2', 'SIM PUK2', 'READY', 'NONSENSE'])(
+    'is not for a SIM that says %s',
+    async (state) => {
+      const setup = await supervised(new VirtualDevice({}, [`sim-says:${state}`]));
+      await within(30_000, isReady(setup));
+    },
+  );
 
   test.each(['ERROR', 'CME13', 'CME100'])(
     'is not for a modem whose AT+CPIN? is answered %s: its registration decides',
@@ -275,7 +284,9 @@ describe('what no send needs', () => {
       expect(await sent(setup, 'code 1', 15_000)).toHaveLength(1);
       await vi.advanceTimersByTimeAsync(60 * minuteMs);
       expect(setup.phases).not.toContain('lost');
-      const asked = device.commands().filter((line) => line.toUpperCase().startsWith(`AT${command}`)).length;
+      const asked = device
+        .commands()
+        .filter((line) => line.toUpperCase().startsWith(`AT${command}`)).length;
       expect(asked).toBeLessThan(40);
     },
   );
@@ -322,7 +333,9 @@ describe('a modem that is still starting', () => {
     const setup = supervise(device);
     await untilReady(setup);
     await vi.advanceTimersByTimeAsync(6 * 60 * minuteMs);
-    expect(device.commands().filter((line) => line.startsWith('AT+CNMI')).length).toBeLessThanOrEqual(20);
+    expect(
+      device.commands().filter((line) => line.startsWith('AT+CNMI')).length,
+    ).toBeLessThanOrEqual(20);
     expect(await sent(setup, 'code 1')).toHaveLength(1);
   });
 

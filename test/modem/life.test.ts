@@ -22,8 +22,14 @@ describe('a modem’s life', () => {
       'ready',
     ]);
     expect(live(['submitting', 'submitted'], 'ready')).toEqual(['sending', 'ready']);
-    expect(live(['submitting', 'overdue', 'submitted'], 'ready')).toEqual(['sending', 'stalled', 'ready']);
-    expect(live(['due', 'opened', 'locked', 'unlocked', 'awake', 'registered'])).toContain('unlocking');
+    expect(live(['submitting', 'overdue', 'submitted'], 'ready')).toEqual([
+      'sending',
+      'stalled',
+      'ready',
+    ]);
+    expect(live(['due', 'opened', 'locked', 'unlocked', 'awake', 'registered'])).toContain(
+      'unlocking',
+    );
     expect(live(['unregistered', 'registered'], 'ready')).toEqual(['registering', 'ready']);
   });
 

@@ -13,7 +13,9 @@ afterEach(async () => {
 
 describe('the registration', () => {
   test('in 5G alone is enough', async () => {
-    const device = new VirtualDevice({ domains: { CREG: 0, CGREG: 0, CEREG: 0, C5GREG: 'network' } });
+    const device = new VirtualDevice({
+      domains: { CREG: 0, CGREG: 0, CEREG: 0, C5GREG: 'network' },
+    });
     const modem = supervise(device);
     await untilReady(modem);
     expect(modem.supervisor.snapshot().registration).toBe('home');
@@ -34,7 +36,10 @@ describe('the registration', () => {
     });
     const modem = supervise(device, { roaming: false });
     await vi.advanceTimersByTimeAsync(10_000);
-    expect(modem.supervisor.snapshot()).toMatchObject({ phase: 'registering', registration: 'roaming' });
+    expect(modem.supervisor.snapshot()).toMatchObject({
+      phase: 'registering',
+      registration: 'roaming',
+    });
   });
 });
 
@@ -66,16 +71,19 @@ describe('the SMSC', () => {
   test.each([
     ['smsc-unwritten', 1],
     ['smsc-not-in-pdu', 1],
-  ])('that the modem does not know (%s) is given to it, once, with the message', async (fault, writes) => {
-    const device = new VirtualDevice({}, [`${fault}@1`]);
-    const modem = supervise(device);
-    await untilReady(modem);
-    expect(await send(modem, 'code 1')).toHaveLength(1);
-    expect(await send(modem, 'code 2')).toHaveLength(1);
-    expect(device.accepted().map(({ text }) => text)).toEqual(['code 1', 'code 2']);
-    const written = device.commands().filter((line) => line.startsWith('AT+CSCA='));
-    expect(written).toEqual(Array(writes).fill('AT+CSCA="+491710760000",145'));
-  });
+  ])(
+    'that the modem does not know (%s) is given to it, once, with the message',
+    async (fault, writes) => {
+      const device = new VirtualDevice({}, [`${fault}@1`]);
+      const modem = supervise(device);
+      await untilReady(modem);
+      expect(await send(modem, 'code 1')).toHaveLength(1);
+      expect(await send(modem, 'code 2')).toHaveLength(1);
+      expect(device.accepted().map(({ text }) => text)).toEqual(['code 1', 'code 2']);
+      const written = device.commands().filter((line) => line.startsWith('AT+CSCA='));
+      expect(written).toEqual(Array(writes).fill('AT+CSCA="+491710760000",145'));
+    },
+  );
 
   test('that the modem has lost again, after messages went out, is given to it again', async () => {
     const device = new VirtualDevice({}, ['cms:330@1', 'smsc-unwritten@4']);
@@ -234,7 +242,10 @@ describe('a modem that is registered and gets no message out', () => {
   const recipients = ['+4915112345671', '+4915112345672', '+4915112345673'];
 
   test('is told with the setting that will most likely help, which then does', async () => {
-    const device = new VirtualDevice({ onlyCgsms: 0, domains: { CREG: 0, CGREG: 0, C5GREG: 'unknown' } });
+    const device = new VirtualDevice({
+      onlyCgsms: 0,
+      domains: { CREG: 0, CGREG: 0, C5GREG: 'unknown' },
+    });
     const modem = supervise(device, {}, { idleProbeMs: 10_000 });
     await untilReady(modem);
     for (const recipient of recipients)
@@ -246,7 +257,9 @@ describe('a modem that is registered and gets no message out', () => {
       sentence: expect.stringContaining('every send fails (CMS 500'),
     });
     const advice = /init = \["(AT\+CGSMS=\d)"\]/.exec(notice?.sentence ?? '')?.[1] ?? '';
-    const mended = supervise(new VirtualDevice({ onlyCgsms: 0, domains: { CREG: 0 } }), { init: [advice] });
+    const mended = supervise(new VirtualDevice({ onlyCgsms: 0, domains: { CREG: 0 } }), {
+      init: [advice],
+    });
     await untilReady(mended);
     expect(await send(mended, 'code 1')).toHaveLength(1);
   });
@@ -266,7 +279,8 @@ describe('a modem that is registered and gets no message out', () => {
     const device = new VirtualDevice({}, ['cms:38@1-9']);
     const modem = supervise(device, {}, { idleProbeMs: 10_000 });
     await untilReady(modem);
-    for (const recipient of Array<string>(4).fill('+4915112345671')) await send(modem, 'code', recipient);
+    for (const recipient of Array<string>(4).fill('+4915112345671'))
+      await send(modem, 'code', recipient);
     await vi.advanceTimersByTimeAsync(20_000);
     expect(modem.supervisor.snapshot().notices).toEqual([]);
   });

@@ -51,7 +51,11 @@ async function thingAt(node: string, answer: (line: string) => string): Promise<
   const heard: string[] = [];
   const pty = await openPty({
     onData: (bytes) => {
-      for (const line of bytes.toString('latin1').replaceAll('\x1b', '').split('\r').filter(Boolean)) {
+      for (const line of bytes
+        .toString('latin1')
+        .replaceAll('\x1b', '')
+        .split('\r')
+        .filter(Boolean)) {
         heard.push(line);
         pty.write(Buffer.from(answer(line), 'latin1'));
       }
@@ -148,17 +152,20 @@ describe('opening a modem', () => {
             : '\r\nERROR\r\n',
     ],
   ];
-  test.each(things)('by auto does not take %s on a cable or a UART for a modem', async (_name, answer) => {
-    tree.plug('ftdi', { at: '1-1.2' });
-    tree.uart('ttyAMA0', 3);
-    const heard = await thingAt('ttyUSB0', answer);
-    const onUart = await thingAt('ttyAMA0', answer);
-    const refused = open('auto');
-    await expect(refused).rejects.toThrow(/If a modem hangs on it, name it: device = /);
-    // What is no modem is not missing either: nobody is asked to switch its power.
-    await expect(refused).rejects.toMatchObject({ isOthers: true });
-    expect([...heard, ...onUart].join(' ')).not.toMatch(/CFUN|CMGS|CPIN=/);
-  });
+  test.each(things)(
+    'by auto does not take %s on a cable or a UART for a modem',
+    async (_name, answer) => {
+      tree.plug('ftdi', { at: '1-1.2' });
+      tree.uart('ttyAMA0', 3);
+      const heard = await thingAt('ttyUSB0', answer);
+      const onUart = await thingAt('ttyAMA0', answer);
+      const refused = open('auto');
+      await expect(refused).rejects.toThrow(/If a modem hangs on it, name it: device = /);
+      // What is no modem is not missing either: nobody is asked to switch its power.
+      await expect(refused).rejects.toMatchObject({ isOthers: true });
+      expect([...heard, ...onUart].join(' ')).not.toMatch(/CFUN|CMGS|CPIN=/);
+    },
+  );
 
   test('by auto names a stick that speaks MBIM only, whatever cable is there too', async () => {
     tree.plug('em7455-mbim', { at: '1-1.2' });
@@ -169,12 +176,15 @@ describe('opening a modem', () => {
     );
   });
 
-  test.each(['ftdi', 'unknown-modem'])('by auto takes what proves to be a modem on %s', async (stick) => {
-    tree.plug(stick, { at: '1-1.2' });
-    const tty = stick === 'ftdi' ? 'ttyUSB0' : 'ttyACM2';
-    await modemAt(tty);
-    expect((await open('auto')).place.tty).toBe(node(tty));
-  });
+  test.each(['ftdi', 'unknown-modem'])(
+    'by auto takes what proves to be a modem on %s',
+    async (stick) => {
+      tree.plug(stick, { at: '1-1.2' });
+      const tty = stick === 'ftdi' ? 'ttyUSB0' : 'ttyACM2';
+      await modemAt(tty);
+      expect((await open('auto')).place.tty).toBe(node(tty));
+    },
+  );
 
   test('by its path takes a cable at its word, for whatever hangs on it was named', async () => {
     tree.plug('ftdi', { at: '1-1.2' });

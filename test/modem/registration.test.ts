@@ -1,5 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { combined, meaningOf, type Registration, registrationAnswer } from '../../src/modem/registration.js';
+import {
+  combined,
+  meaningOf,
+  type Registration,
+  registrationAnswer,
+} from '../../src/modem/registration.js';
 
 describe('several registrations come to', () => {
   const cases: [number[], Registration][] = [

@@ -54,7 +54,9 @@ describe('one that is configured', () => {
   });
 
   test('of an odd number of digits, or a national one, is written as 24.011 has it', () => {
-    expect(new ServiceCentre(simWith(undefined).ask, '+4917107600001').pduField).toBe('0891947101670000F1');
+    expect(new ServiceCentre(simWith(undefined).ask, '+4917107600001').pduField).toBe(
+      '0891947101670000F1',
+    );
     expect(new ServiceCentre(simWith(undefined).ask, '0171').pduField).toBe('03811017');
   });
 

@@ -31,7 +31,10 @@ function stored(tpdu: string, from = '+27838100900'): HeldMessage {
 interface Shelf {
   device: VirtualDevice;
   /** Puts messages into the slots of a storage, from its first on. */
-  fill: (name: string, messages: readonly (readonly [HeldMessage, keyof typeof messageStatus])[]) => void;
+  fill: (
+    name: string,
+    messages: readonly (readonly [HeldMessage, keyof typeof messageStatus])[],
+  ) => void;
   /** Slots in use. */
   used: (name: string) => number[];
   sweep: (news?: boolean) => Promise<SweepEnd>;
@@ -39,11 +42,15 @@ interface Shelf {
   storage: Storage;
 }
 
-/** What is said right before the modem answers a command, the first time it comes; nothing else of it changes. */
+/**
+ * What is said right before the modem answers a command, the first time it comes; nothing else of
+ * it changes.
+ */
 type Interjections = Readonly<Record<string, string>>;
 
 async function shelf(interjections: Interjections = {}, slots = 20): Promise<Shelf> {
-  // So slow that a command which ended too early is followed by the next one before its answer comes.
+  // So slow that a command which ended too early is followed by the next one before its answer
+  // comes.
   const device = new VirtualDevice({ storageSlots: slots, commandLatencyMs: 30 });
   const session = await AtSession.open(
     interjecting(device.openLink, interjections),
@@ -190,7 +197,9 @@ describe('a sweep', () => {
   });
 
   test('hands a message on only once when it cannot be deleted at first', async () => {
-    const { device, fill, used, sweep, events } = await shelf({ 'AT+CMGD=1': '\r\n+CMS ERROR: 314\r\n' });
+    const { device, fill, used, sweep, events } = await shelf({
+      'AT+CMGD=1': '\r\n+CMS ERROR: 314\r\n',
+    });
     fill('SM', [[stored(deliver), 'unread']]);
     device.modem.stores.get('SM')!.delete = () => undefined;
     await sweep();
@@ -237,7 +246,9 @@ describe('no message is deleted that was not surely read from its slot', () => {
       };
       for (let round = 0; round < 4; round += 1) {
         await sweep().catch(() => undefined);
-        expect(deleted.length, `${command}: deleted more than was read`).toBeLessThanOrEqual(stamps().length);
+        expect(deleted.length, `${command}: deleted more than was read`).toBeLessThanOrEqual(
+          stamps().length,
+        );
       }
       expect(new Set(stamps()).size, `${command}: each was read`).toBe(2);
       expect(stamps(), `${command}: each was told once`).toHaveLength(2);

@@ -61,7 +61,12 @@ describe('what a send depends on', () => {
     await vi.advanceTimersByTimeAsync(5_000);
     const before = device.commands().length;
     for (const text of ['code 1', 'code 2', 'code 3']) await send(setup, text, undefined, 300);
-    expect(device.commands().slice(before)).toEqual(['AT+CMGF=0', 'AT+CMGS=21', 'AT+CMGS=21', 'AT+CMGS=21']);
+    expect(device.commands().slice(before)).toEqual([
+      'AT+CMGF=0',
+      'AT+CMGS=21',
+      'AT+CMGS=21',
+      'AT+CMGS=21',
+    ]);
   });
 
   test('is not believed of a modem that says OK to PDU mode behind words that mean nothing', async () => {
@@ -131,7 +136,10 @@ describe('what a send depends on', () => {
     expect(performance.now() - before).toBeLessThanOrEqual(3_000);
     expect(setup.phases.slice(4)).toEqual(['sending', 'ready']);
     await vi.advanceTimersByTimeAsync(60_000);
-    expect(await send(setup, 'once that is known', undefined, 200), 'it is stirred first').toHaveLength(1);
+    expect(
+      await send(setup, 'once that is known', undefined, 200),
+      'it is stirred first',
+    ).toHaveLength(1);
   });
 });
 
@@ -195,7 +203,9 @@ describe('a result that comes late', () => {
   });
 
   test('that is an error is not the running message’s, however many were proven since', async () => {
-    const device = new VirtualDevice({ parallel: true, references: 'submits' }, ['cms-late:350:100000@3']);
+    const device = new VirtualDevice({ parallel: true, references: 'submits' }, [
+      'cms-late:350:100000@3',
+    ]);
     const setup = supervise(device);
     await untilReady(setup);
     for (const text of ['first', 'second']) await sent(setup, text);
@@ -203,7 +213,9 @@ describe('a result that comes late', () => {
     for (let count = 0; count < 8; count += 1)
       expect(await sent(setup, `code ${count}`)).toEqual(oneReference);
     device.faults.queue(parseFault('late:60000'), 1);
-    expect(await sent(setup, 'meets the error'), 'its own reference proves it').toEqual(oneReference);
+    expect(await sent(setup, 'meets the error'), 'its own reference proves it').toEqual(
+      oneReference,
+    );
     expect(await sent(setup, 'the next')).toEqual(oneReference);
     expect(texts(device)).toHaveLength(12);
   });
@@ -231,7 +243,12 @@ describe('an error that answers the AT probe', () => {
       await vi.advanceTimersByTimeAsync(20_000);
       await untilReady(setup);
       expect(await sent(setup, 'fourth')).toEqual(oneReference);
-      expect(texts(device), 'nothing is sent twice').toEqual(['first', 'second', 'third', 'fourth']);
+      expect(texts(device), 'nothing is sent twice').toEqual([
+        'first',
+        'second',
+        'third',
+        'fourth',
+      ]);
     },
   );
 
@@ -239,13 +256,21 @@ describe('an error that answers the AT probe', () => {
     const device = new VirtualDevice({}, ['cms-late:21:65000@1']);
     const setup = supervise(device);
     await untilReady(setup);
-    expect(await sent(setup, 'first')).toBe('network_refused CMS 21 (short message transfer rejected)');
+    expect(await sent(setup, 'first')).toBe(
+      'network_refused CMS 21 (short message transfer rejected)',
+    );
   });
 });
 
 describe('a message that a killed process had in flight', () => {
-  /** Kills the daemon 300 ms after Ctrl-Z; what the next one makes of its first message, and when it was ready. */
-  async function afterKill(fault: string, device = new VirtualDevice({ parallel: true }, [`${fault}@3`])) {
+  /**
+   * Kills the daemon 300 ms after Ctrl-Z; what the next one makes of its first message, and when it
+   * was ready.
+   */
+  async function afterKill(
+    fault: string,
+    device = new VirtualDevice({ parallel: true }, [`${fault}@3`]),
+  ) {
     const notes: Flight[] = [];
     const record = { note: (flight: Flight) => notes.push(flight), close: () => Promise.resolve() };
     const flights = (left?: LeftFlight) => new Flights(record as unknown as FlightRecord, left);
@@ -361,7 +386,11 @@ describe('a modem with habits', () => {
     const ended = setup.supervisor
       .submit(
         { recipient: '+4915112345678', alphabet: 'gsm7', segments: ['code'], validityMs: 300_000 },
-        { mayStart: () => isHere, onStarted: () => expect.unreachable(), retryUntil: performance.now() },
+        {
+          mayStart: () => isHere,
+          onStarted: () => expect.unreachable(),
+          retryUntil: performance.now(),
+        },
       )
       .catch(({ code }: { code: string }) => code);
     await vi.advanceTimersByTimeAsync(100);
@@ -407,7 +436,9 @@ describe('a modem with habits', () => {
     const { writeFileSync } = await import('node:fs');
     writeFileSync(join(folder, 'habits.json'), '{"held_results":7}');
     const anew = await HabitMemory.open(folder, (error) => faults.push(error));
-    expect(anew.of('main', { manufacturer: 'a', model: 'b' }, undefined).refusesValidity).toBe(false);
+    expect(anew.of('main', { manufacturer: 'a', model: 'b' }, undefined).refusesValidity).toBe(
+      false,
+    );
     expect(faults).toHaveLength(1);
   });
 });

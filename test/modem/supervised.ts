@@ -9,7 +9,12 @@ import { Supervisor, type SupervisorOptions } from '../../src/modem/supervisor.j
 import { segmentText } from '../../src/sms/segments.js';
 import { locatorOf, type VirtualDevice } from './virtual-link.js';
 
-const plain: ModemTuning = { guardMs: 0, submitTimeoutMs: undefined, roaming: true, statusReport: false };
+const plain: ModemTuning = {
+  guardMs: 0,
+  submitTimeoutMs: undefined,
+  roaming: true,
+  statusReport: false,
+};
 const running: Supervisor[] = [];
 
 /** A supervisor of the virtual modem, in faked time, with what its log was told. */
@@ -31,7 +36,10 @@ export function supervise(
     warnings.push(message);
     return log;
   }) as typeof log.warn;
-  const flightRecord = { note: () => undefined, close: () => Promise.resolve() } as unknown as FlightRecord;
+  const flightRecord = {
+    note: () => undefined,
+    close: () => Promise.resolve(),
+  } as unknown as FlightRecord;
   const supervisor = new Supervisor({
     name: 'main',
     number: undefined,

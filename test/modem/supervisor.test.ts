@@ -71,7 +71,9 @@ function sms(text: string): OutgoingSms {
 
 /** A submit whose end the test can look at without waiting for it. */
 function submit(setup: Setup, text: string, mayStart: () => boolean = () => true) {
-  const result: { references?: number[]; error?: SendError; startedTimes: number } = { startedTimes: 0 };
+  const result: { references?: number[]; error?: SendError; startedTimes: number } = {
+    startedTimes: 0,
+  };
   const promise = setup.supervisor
     .submit(sms(text), {
       mayStart,
@@ -116,7 +118,9 @@ describe('a modem on its way to ready', () => {
     const setup = supervise(device, { idleProbeMs: 3_600_000 });
     await ready(setup);
     device.modem.powerOff();
-    const asked = expect(setup.supervisor.inspect((modem) => modem.iccid())).rejects.toThrow(/AT\+CCID/);
+    const asked = expect(setup.supervisor.inspect((modem) => modem.iccid())).rejects.toThrow(
+      /AT\+CCID/,
+    );
     await vi.advanceTimersByTimeAsync(8_000);
     await asked;
     expect(setup.phases.at(-1)).not.toBe('ready');
@@ -124,18 +128,25 @@ describe('a modem on its way to ready', () => {
     await ready(setup);
   });
 
-  test.each([true, false])('that restarts without a word is given its PIN again (echo: %s)', async (echo) => {
-    const device = new VirtualDevice({ vendor: 'telit', pin: '4711', ...(echo ? {} : { echo: false }) });
-    const readPin = () => Promise.resolve({ pin: '4711', generation: 'g1' });
-    const setup = supervise(device, { readPin, idleProbeMs: 10_000 });
-    await ready(setup);
-    device.modem.powerOff();
-    device.modem.powerOn('now');
-    await vi.advanceTimersByTimeAsync(30_000);
-    await ready(setup);
-    expect(device.entries.filter(({ kind }) => kind === 'pin_reply')).toHaveLength(2);
-    expect((await sent(setup, 'code 1')).references).toHaveLength(1);
-  });
+  test.each([true, false])(
+    'that restarts without a word is given its PIN again (echo: %s)',
+    async (echo) => {
+      const device = new VirtualDevice({
+        vendor: 'telit',
+        pin: '4711',
+        ...(echo ? {} : { echo: false }),
+      });
+      const readPin = () => Promise.resolve({ pin: '4711', generation: 'g1' });
+      const setup = supervise(device, { readPin, idleProbeMs: 10_000 });
+      await ready(setup);
+      device.modem.powerOff();
+      device.modem.powerOn('now');
+      await vi.advanceTimersByTimeAsync(30_000);
+      await ready(setup);
+      expect(device.entries.filter(({ kind }) => kind === 'pin_reply')).toHaveLength(2);
+      expect((await sent(setup, 'code 1')).references).toHaveLength(1);
+    },
+  );
 
   test('waits for the network and says so', async () => {
     const device = new VirtualDevice({ registration: 'searching' });
@@ -176,15 +187,18 @@ describe('a modem on its way to ready', () => {
     'telit',
     'cinterion',
     'wavecom',
-  ] as const)('works with the virtual %s and sends, long texts and UCS-2 included', async (vendor) => {
-    const device = new VirtualDevice({ vendor, urcNoisePerSecond: 5 });
-    const setup = supervise(device);
-    await ready(setup);
-    const texts = ['Your code is 417093', 'Ваш код 417093', 'x'.repeat(400)];
-    for (const text of texts) expect((await sent(setup, text)).error).toBeUndefined();
-    const record = device.accepted().map((entry) => entry.text);
-    expect([record[0], record[1], record.slice(2).join('')]).toEqual(texts);
-  });
+  ] as const)(
+    'works with the virtual %s and sends, long texts and UCS-2 included',
+    async (vendor) => {
+      const device = new VirtualDevice({ vendor, urcNoisePerSecond: 5 });
+      const setup = supervise(device);
+      await ready(setup);
+      const texts = ['Your code is 417093', 'Ваш код 417093', 'x'.repeat(400)];
+      for (const text of texts) expect((await sent(setup, text)).error).toBeUndefined();
+      const record = device.accepted().map((entry) => entry.text);
+      expect([record[0], record[1], record.slice(2).join('')]).toEqual(texts);
+    },
+  );
 
   test('opens again and again until the device is there', async () => {
     const device = new VirtualDevice();
@@ -214,7 +228,9 @@ describe('a submit', () => {
     await sent(setup, 'x'.repeat(400));
     await sent(setup, 'y'.repeat(400));
     expect(device.commands().filter((line) => line.startsWith('AT+CMMS'))).toEqual(['AT+CMMS=2']);
-    const references = device.accepted().map((entry) => /050003(..)03(..)/.exec(entry.tpdu)?.slice(1));
+    const references = device
+      .accepted()
+      .map((entry) => /050003(..)03(..)/.exec(entry.tpdu)?.slice(1));
     expect(references.map((found) => found?.[1])).toEqual(['01', '02', '03', '01', '02', '03']);
     expect(new Set(references.map((found) => found?.[0])).size).toBe(2);
   });
@@ -320,7 +336,8 @@ describe('a late +CMGS', () => {
     const setup = supervise(device);
     await ready(setup);
     await sent(setup, 'first');
-    // Answered AT at 60 s without a result: unknown. Its +CMGS comes at 65 s, between the next Ctrl-Z and that one's own.
+    // Answered AT at 60 s without a result: unknown. Its +CMGS comes at 65 s, between the next
+    // Ctrl-Z and that one's own.
     const second = submit(setup, 'second');
     await vi.advanceTimersByTimeAsync(62_500);
     await second.promise;
@@ -328,7 +345,10 @@ describe('a late +CMGS', () => {
     await ready(setup);
     const third = submit(setup, 'third');
     await vi.advanceTimersByTimeAsync(30_000);
-    expect(third.result.references, 'the +CMGS of the second is no answer to the third').toBeUndefined();
+    expect(
+      third.result.references,
+      'the +CMGS of the second is no answer to the third',
+    ).toBeUndefined();
     await vi.advanceTimersByTimeAsync(150_000);
     await third.promise;
     expect(third.result.references, 'its own came after all').toEqual([device.accepted()[2]?.mr]);
@@ -379,7 +399,10 @@ describe('a late +CMGS', () => {
     const next = supervise(device, {}, { ...left, ageMs: 100 });
     await vi.advanceTimersByTimeAsync(500);
     await ready(next);
-    expect((await sent(next, 'third')).references, 'the error came while it was waited for').toHaveLength(1);
+    expect(
+      (await sent(next, 'third')).references,
+      'the error came while it was waited for',
+    ).toHaveLength(1);
     expect(device.accepted().map((entry) => entry.text)).toEqual(['first', 'third']);
   });
 
@@ -396,7 +419,10 @@ describe('a late +CMGS', () => {
     await cut.promise;
     const device2 = supervise(device, {}, { ...(left as Flight), ageMs: 1_000 });
     await ready(device2);
-    device.faults.queue({ kind: 'silence-lost', args: ['60000'], text: 'silence-lost' } as never, 1);
+    device.faults.queue(
+      { kind: 'silence-lost', args: ['60000'], text: 'silence-lost' } as never,
+      1,
+    );
     const next = submit(device2, 'third');
     await vi.advanceTimersByTimeAsync(40_000);
     expect(next.result.references, 'nothing of the third was accepted').toBeUndefined();
@@ -408,7 +434,8 @@ describe('a late +CMGS', () => {
 });
 
 describe('a modem that does not answer', () => {
-  const restarts = (device: VirtualDevice) => device.commands().filter((line) => line === 'AT+CFUN=1,1');
+  const restarts = (device: VirtualDevice) =>
+    device.commands().filter((line) => line === 'AT+CFUN=1,1');
 
   test('is reset when opening it anew does not help, but never in a loop', async () => {
     const device = new VirtualDevice({ bootMs: 2_000 });

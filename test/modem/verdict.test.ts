@@ -54,7 +54,9 @@ test('before Ctrl-Z no error leaves the outcome unknown', () => {
 });
 
 test('codes are described as people look them up', () => {
-  expect(describeFinalError({ kind: 'CMS', code: 38, text: '38' })).toBe('CMS 38 (network out of order)');
+  expect(describeFinalError({ kind: 'CMS', code: 38, text: '38' })).toBe(
+    'CMS 38 (network out of order)',
+  );
   expect(describeFinalError({ kind: 'CMS', code: 9999, text: '9999' })).toBe('CMS 9999');
   expect(describeFinalError({ kind: 'CME', code: undefined, text: `x\n${'y'.repeat(99)}` })).toBe(
     `CME x\\u000a${'y'.repeat(40)}…`,

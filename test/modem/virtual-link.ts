@@ -10,8 +10,8 @@ import { type AcceptedEntry, NetworkRecord, type RecordEntry } from '../../src/s
 import { isTroubleKind, parseTrouble, type Trouble } from '../../src/simulator/troubles.js';
 
 /**
- * The virtual modem on a wire instead of a tty, in (faked) time: what the modem layer is tested against without a process. The
- * network's record is the judge here too.
+ * The virtual modem on a wire instead of a tty, in (faked) time: what the modem layer is tested
+ * against without a process. The network's record is the judge here too.
  */
 export class VirtualDevice {
   readonly entries: RecordEntry[] = [];
@@ -49,7 +49,8 @@ export class VirtualDevice {
       network: this.network,
       faults: this.faults,
       tty: {
-        send: (output) => queueMicrotask(() => this.#listener?.onData(Buffer.from(output, 'latin1'))),
+        send: (output) =>
+          queueMicrotask(() => this.#listener?.onData(Buffer.from(output, 'latin1'))),
         hangUp: (power, downMs) => this.hangUp(power, downMs),
       },
     });

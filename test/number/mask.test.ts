@@ -31,6 +31,8 @@ test.each([
 });
 
 test('the version is that of package.json', () => {
-  const { version: packaged } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
+  const { version: packaged } = JSON.parse(readFileSync('package.json', 'utf8')) as {
+    version: string;
+  };
   expect(version).toBe(packaged);
 });

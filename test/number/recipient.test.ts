@@ -75,7 +75,9 @@ describe('one phone has one spelling', () => {
       expect(readRecipient(number)).toEqual({ number });
       const withZero = readRecipient(`+${countryCallingCode}0${nationalNumber}`);
       // A country without a trunk prefix may give the zero to others one day.
-      expect([number, `+${countryCallingCode}0${nationalNumber}`, undefined]).toContain(withZero.number);
+      expect([number, `+${countryCallingCode}0${nationalNumber}`, undefined]).toContain(
+        withZero.number,
+      );
     }
   });
 
@@ -97,7 +99,9 @@ describe('one phone has one spelling', () => {
         expect(readRecipient(number)).toEqual({ number });
         expect(lookUp(number).type).toBeDefined();
         expect(
-          ['0', '06', '1', '8'].map((trunk) => callingCode + trunk + number.slice(callingCode.length)),
+          ['0', '06', '1', '8'].map(
+            (trunk) => callingCode + trunk + number.slice(callingCode.length),
+          ),
         ).toContain(text);
       }),
       { numRuns: 3000 },

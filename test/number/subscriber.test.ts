@@ -31,7 +31,10 @@ const plans: readonly (readonly [region: string, plan: readonly unknown[]])[] = 
   ...Object.entries(metadata.nonGeographic),
 ];
 
-/** A plan's pattern of a type of numbers; 3 premium rate, 9 shared cost, in the order of the data (METADATA.md of libphonenumber-js). */
+/**
+ * A plan's pattern of a type of numbers; 3 premium rate, 9 shared cost, in the order of the data
+ * (METADATA.md of libphonenumber-js).
+ */
 function patternOf(plan: readonly unknown[], type: number): RegExp | undefined {
   const types = plan[11] as unknown[] | undefined;
   const [pattern] = (types?.[type] || []) as string[];
@@ -59,10 +62,12 @@ describe('digits too many', () => {
       fc.assert(
         fc.property(fc.stringMatching(pattern), tails, (national, tail) => {
           const number = `+${plan[0] as string}${national}`;
-          // Patterns overlap: what is also of another type, or another country's, is not what this is about.
+          // Patterns overlap: what is also of another type, or another country's, is not what this
+          // is about.
           if (!['refuse_types', 'length'].includes(refusal(number) ?? '')) return;
           const longer = `${number}${tail}`.slice(0, 16);
-          // A longer range of another type begins with the same digits: which of the two is meant only the length tells.
+          // A longer range of another type begins with the same digits: which of the two is meant
+          // only the length tells.
           if (beginningsAfter(number, longer).some(isOwnNumber)) return;
           expect(refusal(longer), `${region}: ${longer}`).toMatch(/^(refuse_types|length)$/);
         }),
@@ -78,7 +83,8 @@ describe('digits too many', () => {
     for (const { number, country } of mobiles) {
       for (const tail of ['0', '7', '00', '12', '999']) {
         const longer = `${number}${tail}`;
-        // Some plans have mobile numbers of several lengths, each of which is a subscriber of its own.
+        // Some plans have mobile numbers of several lengths, each of which is a subscriber of its
+        // own.
         if (beginningsAfter(number, longer).some(isOwnNumber)) open.add(country!);
         else if (refusal(longer) !== 'length') expect(countedAs(longer)).toBe(countedAs(number));
       }
@@ -88,9 +94,12 @@ describe('digits too many', () => {
 
   it('do not open a limit: many spellings of one mobile are one recipient', () => {
     const { send, refusal: refused } = desk({ ...off, per_recipient: '5 in 10 min' });
-    const spellings = ['', '0', '1', '7', '99', '123', '00', '5'].map((tail) => `+4915112345678${tail}`);
+    const spellings = ['', '0', '1', '7', '99', '123', '00', '5'].map(
+      (tail) => `+4915112345678${tail}`,
+    );
     for (const recipient of spellings.slice(0, 5)) send({ recipient });
-    for (const recipient of spellings) expect(refused({ recipient }).detail).toMatch(/^per_recipient: /);
+    for (const recipient of spellings)
+      expect(refused({ recipient }).detail).toMatch(/^per_recipient: /);
     send({ recipient: '+4915112345679' });
   });
 });
@@ -186,7 +195,9 @@ describe('one phone, one count', () => {
   });
 
   it('whatever the plans’ data take for a number is counted as it, or refused', () => {
-    const prefixed = plans.filter(([, plan]) => typeof plan[7] === 'string' || typeof plan[5] === 'string');
+    const prefixed = plans.filter(
+      ([, plan]) => typeof plan[7] === 'string' || typeof plan[5] === 'string',
+    );
     expect(prefixed.length).toBeGreaterThan(140);
     for (const [region, plan] of prefixed) {
       const example = mobiles.find(({ country }) => country === region);

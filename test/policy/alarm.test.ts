@@ -66,7 +66,9 @@ it('the warning says which limit, for whom, and holds no number', () => {
       "'",
     ),
   );
-  expect(nearlyFullText({ name: 'total', limit })).toContain('for all messages is used (policy.total)');
+  expect(nearlyFullText({ name: 'total', limit })).toContain(
+    'for all messages is used (policy.total)',
+  );
 });
 
 it('an explanation marks it', () => {
@@ -75,11 +77,15 @@ it('an explanation marks it', () => {
   for (let count = 0; count < 3; count++) send();
   expect(explanationText(explain())).not.toContain('nearly full');
   send();
-  expect(explain().limits.map(({ name, is_nearly_full: isNearlyFull }) => [name, isNearlyFull])).toEqual([
+  expect(
+    explain().limits.map(({ name, is_nearly_full: isNearlyFull }) => [name, isNearlyFull]),
+  ).toEqual([
     ['per_recipient', false],
     ['total', true],
   ]);
-  expect(explanationText(explain())).toContain('total          4 of 5 in 10 min; nearly full, for everybody');
+  expect(explanationText(explain())).toContain(
+    'total          4 of 5 in 10 min; nearly full, for everybody',
+  );
   send();
   expect(explanationText(explain())).toContain(
     `total          5 of 5 in 10 min; room in ${(10 * minute) / minute} min`,

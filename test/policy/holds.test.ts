@@ -77,7 +77,10 @@ it('what is restored late does not shorten what this run has begun, nor brings i
   const holds = new Holds();
   holds.begin(lockOut('a', 8 * minute, 3), 0);
   holds.begin(lockOut('b', minute, 1), 0);
-  holds.restore([lockOut('a', 2 * minute, 2), lockOut('b', 4 * minute, 3), lockOut('c', minute)], 0);
+  holds.restore(
+    [lockOut('a', 2 * minute, 2), lockOut('b', 4 * minute, 3), lockOut('c', minute)],
+    0,
+  );
   expect(holds.lasting('lock_out', 'a', 0)).toEqual(lockOut('a', 8 * minute, 3));
   expect(holds.lasting('lock_out', 'b', 0)).toEqual(lockOut('b', 4 * minute, 3));
   expect(holds.lasting('lock_out', 'c', 0)).toEqual(lockOut('c', minute));

@@ -2,7 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { desk, hour, minute, off, second } from './support/policy.js';
 
 describe('a lock-out', () => {
-  const table = { ...off, per_recipient: '2 in 1 min', lock_out_first_s: 120, lock_out_longest_s: 600 };
+  const table = {
+    ...off,
+    per_recipient: '2 in 1 min',
+    lock_out_first_s: 120,
+    lock_out_longest_s: 600,
+  };
 
   it('doubles each time a code was sent and another was asked for, up to the longest', () => {
     const { clock, send, refusal, begun } = desk(table);
@@ -24,7 +29,8 @@ describe('a lock-out', () => {
     send();
     send();
     const end = clock.now + 2 * minute;
-    for (; clock.now < end; clock.now += second) expect(refusal().retryAfterMs).toBe(end - clock.now);
+    for (; clock.now < end; clock.now += second)
+      expect(refusal().retryAfterMs).toBe(end - clock.now);
     expect(begun).toHaveLength(1);
     send();
     expect(refusal().retryAfterMs).toBe(4 * minute);
@@ -42,7 +48,8 @@ describe('a lock-out', () => {
     send();
     send();
     const full = clock.now + 2 * hour;
-    for (; clock.now < full; clock.now += minute) expect(refusal().retryAfterMs).toBe(full - clock.now);
+    for (; clock.now < full; clock.now += minute)
+      expect(refusal().retryAfterMs).toBe(full - clock.now);
     expect(begun.map(({ strikes }) => strikes).every((strikes) => strikes === 1)).toBe(true);
   });
 

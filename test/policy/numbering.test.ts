@@ -57,7 +57,8 @@ describe('what the numbering plans say', () => {
 
 describe('who may be written to', () => {
   const reason = (table: Record<string, unknown>, number: string) =>
-    refuseRecipient(policyConfig(table), { number, ...subscriberOf(number) }, lookUp(number))?.reason;
+    refuseRecipient(policyConfig(table), { number, ...subscriberOf(number) }, lookUp(number))
+      ?.reason;
 
   it.each([
     [['DE'], '+4915112345678', undefined],

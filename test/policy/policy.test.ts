@@ -10,15 +10,23 @@ describe('a limit', () => {
     const outcomes = await Promise.allSettled(Array.from({ length: 200 }, async () => admit({})));
     expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(5);
     const refused = outcomes.filter((outcome) => outcome.status === 'rejected');
-    expect(refused.every(({ reason }) => reason instanceof SendError && reason.code === 'rate_limited')).toBe(
-      true,
-    );
+    expect(
+      refused.every(({ reason }) => reason instanceof SendError && reason.code === 'rate_limited'),
+    ).toBe(true);
   });
 
-  const someone: PolicyRequest = { caller: 'a', recipient: '+4915112345678', clientIp: '192.0.2.1' };
+  const someone: PolicyRequest = {
+    caller: 'a',
+    recipient: '+4915112345678',
+    clientIp: '192.0.2.1',
+  };
   it.each<[string, Partial<PolicyRequest>, Partial<PolicyRequest>]>([
     ['per_recipient', { caller: 'b', clientIp: '192.0.2.2' }, { recipient: '+4915112345679' }],
-    ['per_block', { recipient: '+4915112340000', clientIp: '192.0.2.2' }, { recipient: '+4915112355678' }],
+    [
+      'per_block',
+      { recipient: '+4915112340000', clientIp: '192.0.2.2' },
+      { recipient: '+4915112355678' },
+    ],
     ['per_client_ip', { recipient: '+436641234567', caller: 'b' }, { clientIp: '192.0.2.2' }],
     ['per_country', { recipient: '+493012345001', caller: 'b' }, { recipient: '+436641234567' }],
     ['per_caller', { recipient: '+436641234567', clientIp: '192.0.2.2' }, { caller: 'b' }],
@@ -29,7 +37,11 @@ describe('a limit', () => {
     send({ ...someone, ...same });
     clock.now += minute;
     const error = refusal({ ...someone, ...same });
-    expect(error).toMatchObject({ code: 'rate_limited', submitted: 'no', retryAfterMs: 8 * minute });
+    expect(error).toMatchObject({
+      code: 'rate_limited',
+      submitted: 'no',
+      retryAfterMs: 8 * minute,
+    });
     expect(error.detail).toBe(
       `${name}: the limit of 2 in 10 min (policy.${name}) is reached; there is room in 8 min`,
     );
@@ -53,7 +65,11 @@ describe('a limit', () => {
   });
 
   it('of several names the one that lasts longest', () => {
-    const { send, refusal } = desk({ ...off, per_block: '1 in 1 min', total: ['1 in 10 min', '1 in 30 s'] });
+    const { send, refusal } = desk({
+      ...off,
+      per_block: '1 in 1 min',
+      total: ['1 in 10 min', '1 in 30 s'],
+    });
     send();
     expect(refusal()).toMatchObject({ retryAfterMs: 10 * minute });
     expect(refusal().detail).toMatch(/^total: the limit of 1 in 10 min/);
@@ -82,7 +98,9 @@ describe('a limit', () => {
 
   it('is told with the HMACs that the journal keeps', () => {
     const { policy } = desk(off);
-    expect(policy.subjectOf({ recipient: '+4915112345678', clientIp: '2001:db8::9' })).toMatchObject({
+    expect(
+      policy.subjectOf({ recipient: '+4915112345678', clientIp: '2001:db8::9' }),
+    ).toMatchObject({
       country: 'DE',
       recipientHmac: hmac('recipient', '+4915112345678'),
       blockHmac: hmac('block', '+491511234'),
@@ -110,7 +128,12 @@ describe('a restart', () => {
       afterMs: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 20 * minute })),
       recipient: fc.constantFrom('+4915112345678', '+4915112345679', '+436641234567'),
       clientIp: fc.constantFrom('192.0.2.1', '192.0.2.2'),
-      outcome: fc.constantFrom('keep' as const, 'keep' as const, 'giveBack' as const, 'stalled' as const),
+      outcome: fc.constantFrom(
+        'keep' as const,
+        'keep' as const,
+        'giveBack' as const,
+        'stalled' as const,
+      ),
       restarts: fc.boolean(),
     });
     const table = {
@@ -135,7 +158,9 @@ describe('a restart', () => {
             restarted.current.begun.push(...holds);
           }
           restarted.current.clock.now = now;
-          const answers = [steady, restarted.current].map(({ admit }) => attempt(() => admit(request)));
+          const answers = [steady, restarted.current].map(({ admit }) =>
+            attempt(() => admit(request)),
+          );
           const [a, b] = answers;
           expect(b?.refused).toEqual(a?.refused);
           for (const reservation of answers.flatMap(({ passed }) => passed ?? [])) {
@@ -168,7 +193,12 @@ describe('a restart', () => {
     const { clock, policy, refusal, send } = desk({ ...off, per_recipient: '1 in 10 min' });
     const recipientHmac = hmac('recipient', '+4915112345678');
     const row = { caller: 'urn:Auth0', recipientHmac, blockHmac: 'b' };
-    const hold = { kind: 'lock_out' as const, key: recipientHmac, strikes: 1, until: clock.now + 48 * hour };
+    const hold = {
+      kind: 'lock_out' as const,
+      key: recipientHmac,
+      strikes: 1,
+      until: clock.now + 48 * hour,
+    };
     policy.restore([{ ...row, at: clock.now + 24 * hour }], [hold]);
     expect(refusal().retryAfterMs).toBe(15 * minute);
     clock.now += 15 * minute;
@@ -226,7 +256,10 @@ describe('an explanation', () => {
             expect(before.refusal).toBeUndefined();
           } catch (error) {
             if (!(error instanceof SendError)) throw error;
-            expect(before.refusal).toMatchObject({ code: error.code, retryAfterMs: error.retryAfterMs });
+            expect(before.refusal).toMatchObject({
+              code: error.code,
+              retryAfterMs: error.retryAfterMs,
+            });
             expect(error.detail).toBe(`${before.refusal?.reason}: ${before.refusal?.detail}`);
           }
         }

@@ -45,7 +45,10 @@ function history(rows: readonly Row[]): SimHistory {
 describe('the caps of a SIM', () => {
   it('hold within any 24 hours and any 30 days, and let through again an hour late at most', () => {
     const sending = fc.record({
-      afterMs: fc.oneof(fc.integer({ min: 0, max: 3 * hour }), fc.integer({ min: 0, max: 20 * day })),
+      afterMs: fc.oneof(
+        fc.integer({ min: 0, max: 3 * hour }),
+        fc.integer({ min: 0, max: 20 * day }),
+      ),
       recipient: fc.constantFrom('a', 'b', 'c', 'd', 'e'),
       segments: fc.integer({ min: 1, max: 3 }),
       isKept: fc.boolean(),
@@ -56,7 +59,8 @@ describe('the caps of a SIM', () => {
         const { clock, caps } = counter();
         const sent: { at: number; recipient: string; segments: number }[] = [];
         const within = (ms: number) => sent.filter(({ at }) => at > clock.now - ms);
-        const sum = (list: typeof sent) => list.reduce((total, { segments }) => total + segments, 0);
+        const sum = (list: typeof sent) =>
+          list.reduce((total, { segments }) => total + segments, 0);
         const wouldExceed = (slackMs: number, recipient: string, segments: number) =>
           sum(within(day + slackMs)) + segments > 5 ||
           sum(within(capMonthMs + slackMs)) + segments > 12 ||
@@ -106,7 +110,9 @@ describe('the caps of a SIM', () => {
     const { caps, send } = counter();
     send('a', 3);
     expect(caps.isReached('sim', { ...none, perDay: 3 }, 'a', 1)?.cap).toBe('per_day');
-    expect(caps.isReached('sim', { ...none, perDay: 3, perMonth: 3 }, 'a', 1)?.cap).toBe('per_month');
+    expect(caps.isReached('sim', { ...none, perDay: 3, perMonth: 3 }, 'a', 1)?.cap).toBe(
+      'per_month',
+    );
     expect(caps.isReached('sim', { ...none, recipientsPerMonth: 1 }, 'b', 1)).toEqual({
       cap: 'recipients_per_month',
       retryAfterMs: capMonthMs,
@@ -121,7 +127,8 @@ describe('the caps of a SIM', () => {
       send(recipient);
       clock.now += hour;
     }
-    const wait = (cap: number) => caps.isReached('sim', { ...none, recipientsPerMonth: cap }, 'd', 1);
+    const wait = (cap: number) =>
+      caps.isReached('sim', { ...none, recipientsPerMonth: cap }, 'd', 1);
     expect(wait(1)?.retryAfterMs).toBe(capMonthMs - hour);
     expect(wait(3)?.retryAfterMs).toBe(capMonthMs - 3 * hour);
   });
@@ -222,7 +229,10 @@ describe('the caps of a SIM', () => {
           for (const { settle } of open.filter(({ closesAt }) => closesAt <= index)) settle();
           open.splice(0, open.length, ...open.filter(({ closesAt }) => closesAt > index));
         };
-        for (const [index, { afterMs, recipientHmac, segments, isKept, openFor }] of sendings.entries()) {
+        for (const [
+          index,
+          { afterMs, recipientHmac, segments, isKept, openFor },
+        ] of sendings.entries()) {
           clock.now += afterMs;
           if (index === restartAt) clock.now += hour;
           if (index === restoreAt) restarted.restore('sim', history(rows));
@@ -231,7 +241,9 @@ describe('the caps of a SIM', () => {
             rows.push({ at: clock.now, recipientHmac, segments });
             continue;
           }
-          const charges = [caps, restarted].map((each) => each.take('sim', recipientHmac, segments));
+          const charges = [caps, restarted].map((each) =>
+            each.take('sim', recipientHmac, segments),
+          );
           const settle = () => {
             for (const charge of charges) {
               if (isKept) charge.keep();
@@ -250,7 +262,9 @@ describe('the caps of a SIM', () => {
           { perDay: undefined, perMonth: 10, recipientsPerMonth: undefined },
           { perDay: undefined, perMonth: undefined, recipientsPerMonth: 2 },
         ])
-          expect(restarted.isReached('sim', limits, 'z', 1)).toEqual(caps.isReached('sim', limits, 'z', 1));
+          expect(restarted.isReached('sim', limits, 'z', 1)).toEqual(
+            caps.isReached('sim', limits, 'z', 1),
+          );
       }),
       { numRuns: 500 },
     );
@@ -267,6 +281,10 @@ describe('the caps of a SIM', () => {
   it('remember no more than 100,000 recipients', () => {
     const { caps, send } = counter();
     for (let index = 0; index < 100_010; index++) send(String(index));
-    expect(caps.used('sim')).toEqual({ dayCount: 100_010, monthCount: 100_010, monthRecipients: 100_000 });
+    expect(caps.used('sim')).toEqual({
+      dayCount: 100_010,
+      monthCount: 100_010,
+      monthRecipients: 100_000,
+    });
   });
 });

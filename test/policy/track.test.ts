@@ -11,34 +11,38 @@ it('a track is a list from which any may be taken out', () => {
     { weight: 1, arbitrary: fc.record({ index: fc.nat({ max: 20 }) }) },
   );
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 200 }), fc.integer({ min: 0, max: 300 }), (steps, since) => {
-      const track = new Track();
-      const list: Entry[] = [];
-      const takeOut = (entry: Entry | undefined) => {
-        if (entry === undefined) return;
-        track.remove(entry);
-        // Taken out twice, it does not take another with it.
-        track.remove(entry);
-        list.splice(list.indexOf(entry), 1);
-      };
-      let now = 0;
-      for (const each of steps) {
-        if (each === 'forget the oldest') takeOut(list[0]);
-        else if ('index' in each) takeOut(list[each.index]);
-        else {
-          now += each.afterMs;
-          const entry = { at: now, keys: {}, isKept: false };
-          track.push(entry);
-          list.push(entry);
+    fc.property(
+      fc.array(step, { maxLength: 200 }),
+      fc.integer({ min: 0, max: 300 }),
+      (steps, since) => {
+        const track = new Track();
+        const list: Entry[] = [];
+        const takeOut = (entry: Entry | undefined) => {
+          if (entry === undefined) return;
+          track.remove(entry);
+          // Taken out twice, it does not take another with it.
+          track.remove(entry);
+          list.splice(list.indexOf(entry), 1);
+        };
+        let now = 0;
+        for (const each of steps) {
+          if (each === 'forget the oldest') takeOut(list[0]);
+          else if ('index' in each) takeOut(list[each.index]);
+          else {
+            now += each.afterMs;
+            const entry = { at: now, keys: {}, isKept: false };
+            track.push(entry);
+            list.push(entry);
+          }
+          expect([...track]).toEqual(list);
+          expect(track.length).toBe(list.length);
+          expect(track.oldest).toBe(list[0]);
+          for (let count = 1; count <= list.length + 1; count++)
+            expect(track.newest(count)).toBe(list[list.length - count]);
         }
-        expect([...track]).toEqual(list);
-        expect(track.length).toBe(list.length);
-        expect(track.oldest).toBe(list[0]);
-        for (let count = 1; count <= list.length + 1; count++)
-          expect(track.newest(count)).toBe(list[list.length - count]);
-      }
-      expect(track.countAfter(since)).toBe(list.filter(({ at }) => at > since).length);
-    }),
+        expect(track.countAfter(since)).toBe(list.filter(({ at }) => at > since).length);
+      },
+    ),
   );
 });
 

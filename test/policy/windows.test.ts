@@ -106,7 +106,10 @@ describe('the memory of the windows', () => {
             now += afterMs;
             const { hasRoom } = windows.makeRoom(now, 2 * hour);
             if (!hasRoom) continue;
-            const entry = windows.add({ per_recipient: recipient, per_block: 'b', per_country: 'DE' }, now);
+            const entry = windows.add(
+              { per_recipient: recipient, per_block: 'b', per_country: 'DE' },
+              now,
+            );
             if (isGivenBack) windows.remove(entry);
             expect(windows.size.messages).toBeLessThanOrEqual(capacity);
             expect(windows.size.keys).toBeLessThanOrEqual(3 * windows.size.messages);
@@ -124,8 +127,13 @@ describe('the memory of the windows', () => {
     windows.add({ per_recipient: 'victim' }, 0);
     windows.add({ per_recipient: 'b' }, minute);
     windows.add({ per_recipient: 'c' }, 2 * minute);
-    expect(windows.makeRoom(9 * minute, 10 * minute)).toEqual({ hasRoom: false, freeAt: 10 * minute });
-    expect(windows.freeAt('per_recipient', only, { per_recipient: 'victim' }, 9 * minute)).toBe(10 * minute);
+    expect(windows.makeRoom(9 * minute, 10 * minute)).toEqual({
+      hasRoom: false,
+      freeAt: 10 * minute,
+    });
+    expect(windows.freeAt('per_recipient', only, { per_recipient: 'victim' }, 9 * minute)).toBe(
+      10 * minute,
+    );
     expect(windows.makeRoom(10 * minute, 10 * minute).hasRoom).toBe(true);
     windows.add({ per_recipient: 'd' }, 10 * minute);
     expect(windows.size).toEqual({ messages: 3, keys: 3 });

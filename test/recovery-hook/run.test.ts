@@ -26,7 +26,10 @@ let place: HookPlace;
 let said: string[];
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'simgate-recover-'));
-  const [dropDir, takenDir] = ['drop', 'taken'].map((name) => join(folder, name)) as [string, string];
+  const [dropDir, takenDir] = ['drop', 'taken'].map((name) => join(folder, name)) as [
+    string,
+    string,
+  ];
   mkdirSync(dropDir, { mode: 0o730 });
   mkdirSync(takenDir, { mode: 0o700 });
   place = { dropDir, takenDir, hook: join(folder, 'hook'), ownerUid: uid, limitS: 20 };
@@ -55,7 +58,8 @@ function putHook(more = '', mode = 0o755): void {
   chmodSync(place.hook, mode);
 }
 
-const note = (name: string, reason = 'silent\n'): void => writeFileSync(join(place.dropDir, name), reason);
+const note = (name: string, reason = 'silent\n'): void =>
+  writeFileSync(join(place.dropDir, name), reason);
 const called = (): string[] =>
   existsSync(join(folder, 'called'))
     ? readFileSync(join(folder, 'called'), 'utf8').trimEnd().split('\n')
@@ -184,17 +188,20 @@ test.each([
   '*',
   `${'n'.repeat(65)}`,
   '\u001b]0;title\u0007',
-])('no modem is called %j: such a note reaches no hook, no shell and no line of the journal', (name) => {
-  putHook();
-  note(name);
-  note('main');
-  run();
-  expect(called()).toEqual(['main: silent']);
-  expect(visible()).toEqual([]);
-  expect(said).toHaveLength(2);
-  expect(said.join('')).not.toMatch(/[\u0000-\u001f]/);
-  expect(said[0]?.length).toBeLessThan(200);
-});
+])(
+  'no modem is called %j: such a note reaches no hook, no shell and no line of the journal',
+  (name) => {
+    putHook();
+    note(name);
+    note('main');
+    run();
+    expect(called()).toEqual(['main: silent']);
+    expect(visible()).toEqual([]);
+    expect(said).toHaveLength(2);
+    expect(said.join('')).not.toMatch(/[\u0000-\u001f]/);
+    expect(said[0]?.length).toBeLessThan(200);
+  },
+);
 
 test('a note of another user is not the service’s', () => {
   putHook();
@@ -233,7 +240,10 @@ test('a flood of notes is taken in portions, so that each run ends', () => {
   expect(visible()).toEqual([]);
 });
 
-const unit = readFileSync(join(import.meta.dirname, '../../systemd/simgate-recover.service'), 'utf8');
+const unit = readFileSync(
+  join(import.meta.dirname, '../../systemd/simgate-recover.service'),
+  'utf8',
+);
 
 test('neither a condition nor a start limit of the service ends the watching, and a failure waits before the next try', () => {
   expect(unit).not.toMatch(/^(Condition|Assert)/m);
@@ -242,11 +252,14 @@ test('neither a condition nor a start limit of the service ends the watching, an
 });
 
 test('units, package and program mean the same drop directory', () => {
-  const read = (file: string): string => readFileSync(join(import.meta.dirname, '../..', file), 'utf8');
+  const read = (file: string): string =>
+    readFileSync(join(import.meta.dirname, '../..', file), 'utf8');
   const dropDir = /--drop-dir (\S+)/.exec(unit)?.[1];
   expect(dropDir).toBe('/run/simgate-drop');
   expect(read('systemd/simgate-recover.path')).toContain(`DirectoryNotEmpty=${dropDir}\n`);
   expect(read('systemd/simgate.service')).toContain(`ReadWritePaths=-${dropDir}\n`);
-  expect(read('packaging/files/simgate.tmpfiles.conf')).toContain(`d ${dropDir} 1730 root simgate -\n`);
+  expect(read('packaging/files/simgate.tmpfiles.conf')).toContain(
+    `d ${dropDir} 1730 root simgate -\n`,
+  );
   expect(read('config/simgate.example.toml')).toContain(`#recovery_drop_dir = "${dropDir}"\n`);
 });

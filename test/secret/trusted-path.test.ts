@@ -48,5 +48,7 @@ test('links that lead in a circle end', () => {
   symlinkSync('b', join(folder, 'a'));
   symlinkSync('a', join(folder, 'b'));
   const said = { [join(folder, 'a')]: { mode: link }, [join(folder, 'b')]: { mode: link } };
-  expect(whoElseMayChange(join(folder, 'a'), stats(said))).toBe(`${join(folder, 'a')} has too many links`);
+  expect(whoElseMayChange(join(folder, 'a'), stats(said))).toBe(
+    `${join(folder, 'a')} has too many links`,
+  );
 });

@@ -37,7 +37,9 @@ async function open(path: string): Promise<Opened> {
   let text = '';
   const closes: (LinkLost | undefined)[] = [];
   const closedEvent = new EventTarget();
-  const closed = new Promise((resolve) => closedEvent.addEventListener('closed', resolve, { once: true }));
+  const closed = new Promise((resolve) =>
+    closedEvent.addEventListener('closed', resolve, { once: true }),
+  );
   const link = await serialLink(
     path,
     115_200,
@@ -74,7 +76,8 @@ describe('a serial link', () => {
     await expect.poll(data).toBe('\r\n> \x11\x13\x00\xff');
   });
 
-  // serialport 13 alone spins on a tty that was hung up while a read followed on data, and reports nothing.
+  // serialport 13 alone spins on a tty that was hung up while a read followed on data, and reports
+  // nothing.
   test.each([0, 0.2, 0.4, 0.6, 0.8, 1, 1.2, 2])(
     'reports a hang-up %f ms after data, once',
     async (delayMs) => {

@@ -23,12 +23,19 @@ const byGammu = [
 
 describe('the decoder of the virtual network', () => {
   it.each(byGammu)('reads $name as gammu wrote it', ({ tpdu, recipient, text, dcs }) => {
-    expect(decode(tpdu)).toMatchObject({ recipient, text, dataCodingScheme: dcs, validityPeriod: 'FF' });
+    expect(decode(tpdu)).toMatchObject({
+      recipient,
+      text,
+      dataCodingScheme: dcs,
+      validityPeriod: 'FF',
+    });
   });
 
   it('reads the text behind the fill bits of a concatenation header', () => {
     // 23.040 9.2.3.24: UDH 050003420201, one fill bit, "Hello".
-    const submit = decode('51000B919471012143F500000C050003420201906536FB0D'.replace('00000C', '0000000C'));
+    const submit = decode(
+      '51000B919471012143F500000C050003420201906536FB0D'.replace('00000C', '0000000C'),
+    );
     expect(submit.concatenation).toEqual({ reference: 0x42, total: 2, sequence: 1 });
     expect(submit.userDataHeader).toBe('050003420201');
     expect(submit.text).toBe('Hello');

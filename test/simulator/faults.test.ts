@@ -23,7 +23,11 @@ const bootLines = ['RDY', '+CFUN: 1', '+CPIN: READY', 'Call Ready', 'SMS Ready']
 
 const table: Expected[] = [
   { fault: 'cms:38', accepted: 0, atOnce: [prompt, '+CMS ERROR: 38'] },
-  { fault: 'cms-verbose:Unknown error: 7', accepted: 0, atOnce: [prompt, '+CMS ERROR: Unknown error: 7'] },
+  {
+    fault: 'cms-verbose:Unknown error: 7',
+    accepted: 0,
+    atOnce: [prompt, '+CMS ERROR: Unknown error: 7'],
+  },
   { fault: 'error', accepted: 0, atOnce: [prompt, 'ERROR'] },
   { fault: 'cms-late:332:5000', accepted: 0, atOnce: [prompt], later: ['+CMS ERROR: 332'] },
   { fault: 'silence:7000', accepted: 1, atOnce: [prompt], later: [] },
@@ -44,7 +48,16 @@ const table: Expected[] = [
   {
     fault: 'air-lost:ussd:7000',
     accepted: 0,
-    atOnce: [prompt, '+CUSD: 1,"1 Balance', 'OK', '+CMGS: 12', 'OK', '+CMS ERROR: 38', 'RDY', '0 End",15'],
+    atOnce: [
+      prompt,
+      '+CUSD: 1,"1 Balance',
+      'OK',
+      '+CMGS: 12',
+      'OK',
+      '+CMS ERROR: 38',
+      'RDY',
+      '0 End",15',
+    ],
     later: [],
   },
   {
@@ -72,7 +85,12 @@ const table: Expected[] = [
     atOnce: [prompt, cmgs, 'OK'],
     hangUp: { power: 'kept', downMs: 900 },
   },
-  { fault: 'hangup-after-reply:500:20', accepted: 1, atOnce: [prompt, cmgs, 'OK'], hangUp: unplugged() },
+  {
+    fault: 'hangup-after-reply:500:20',
+    accepted: 1,
+    atOnce: [prompt, cmgs, 'OK'],
+    hangUp: unplugged(),
+  },
 ];
 
 /** A submit as a client makes it that waits for the prompt. */
@@ -170,7 +188,9 @@ describe('each fault, on the wire and in the record', () => {
     const desk = new Desk({ fault: ['garble-rx'] });
     submit(desk);
     const { data } = desk.entriesOf('ctrl_z')[0]!;
-    expect(data.split('').filter((character, index) => character !== helloPdu[index])).toHaveLength(1);
+    expect(data.split('').filter((character, index) => character !== helloPdu[index])).toHaveLength(
+      1,
+    );
   });
 
   it('a glitch lets the reply come when it is due', () => {
@@ -227,10 +247,16 @@ describe('which submits a fault hits', () => {
     ]);
   });
 
-  it.each(['nonsense', 'cms', 'cms:abc', 'error:1', 'late:-5', 'cms-late:38', 'cms:38@', 'cms:38@x'])(
-    'refuses to read "%s"',
-    (text) => {
-      expect(() => parseFault(text)).toThrow(FaultSyntaxError);
-    },
-  );
+  it.each([
+    'nonsense',
+    'cms',
+    'cms:abc',
+    'error:1',
+    'late:-5',
+    'cms-late:38',
+    'cms:38@',
+    'cms:38@x',
+  ])('refuses to read "%s"', (text) => {
+    expect(() => parseFault(text)).toThrow(FaultSyntaxError);
+  });
 });

@@ -19,7 +19,9 @@ describe('the SIM', () => {
     for (const left of [3, 2, 1]) {
       expect(desk.command('AT+CPINR="SIM PIN"')).toEqual([`+CPINR: SIM PIN,${left},3`, 'OK']);
       expect(desk.command('AT+CSIM=10,"0020000100"')).toEqual([`+CSIM: 4,"63C${left}"`, 'OK']);
-      expect(desk.command('AT+CPIN=0000')).toEqual([left > 1 ? '+CME ERROR: 16' : '+CME ERROR: 12']);
+      expect(desk.command('AT+CPIN=0000')).toEqual([
+        left > 1 ? '+CME ERROR: 16' : '+CME ERROR: 12',
+      ]);
     }
     expect(desk.command('AT+CPIN?')).toEqual(['+CPIN: SIM PUK', 'OK']);
     expect(desk.command('AT+CSIM=10,"0020000100"')).toEqual(['+CSIM: 4,"6983"', 'OK']);
@@ -94,7 +96,9 @@ describe('an AT+CPIN= that goes wrong', () => {
     expect(desk.command('AT+CPIN?')).toEqual([`+CPIN: ${state}`, 'OK']);
     expect(tries(desk)).toMatchObject([{ outcome, tries: [3, 3] }]);
     expect(desk.entriesOf('pin_reply')).toEqual([]);
-    expect(desk.hangUps).toEqual(fault.startsWith('glitch') ? [{ power: 'kept', downMs: 500 }] : []);
+    expect(desk.hangUps).toEqual(
+      fault.startsWith('glitch') ? [{ power: 'kept', downMs: 500 }] : [],
+    );
   });
 
   it.each([
@@ -108,7 +112,9 @@ describe('an AT+CPIN= that goes wrong', () => {
     desk.wait(100);
     expect(tries(desk)).toMatchObject([{ outcome, tries: [3, left] }]);
     expect(desk.entriesOf('pin_reply')).toEqual([]);
-    expect(desk.hangUps).toEqual(fault.startsWith('hangup') ? [{ power: 'lost', downMs: 500 }] : []);
+    expect(desk.hangUps).toEqual(
+      fault.startsWith('hangup') ? [{ power: 'lost', downMs: 500 }] : [],
+    );
   });
 
   it.each([
@@ -154,7 +160,13 @@ describe('a restart', () => {
     for (const line of ['ATE0', 'AT+CMEE=1', 'AT+CMGF=1', 'AT+CNMI=2,1']) desk.command(line);
     expect(desk.command('AT+CFUN=1,1')).toEqual(['OK']);
     expect(desk.command('AT')).toEqual([]);
-    expect(lines(desk.wait(1000))).toEqual(['RDY', '+CFUN: 1', '+CPIN: READY', 'Call Ready', 'SMS Ready']);
+    expect(lines(desk.wait(1000))).toEqual([
+      'RDY',
+      '+CFUN: 1',
+      '+CPIN: READY',
+      'Call Ready',
+      'SMS Ready',
+    ]);
     expect(desk.type('AT+CMGF?;+CNMI?;+CREG?\r')).toBe(
       'AT+CMGF?;+CNMI?;+CREG?\r\r\n+CMGF: 0\r\n\r\n+CNMI: 0,0,0,0,0\r\n\r\n+CREG: 0,2\r\n\r\nOK\r\n',
     );

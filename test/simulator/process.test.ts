@@ -24,8 +24,12 @@ describe('simgate simulate', () => {
       event: 'refused',
       reason: expect.stringContaining('unknown fault "nonsense"'),
     });
-    expect(await simulator.control({ registration: 'nowhere' })).toMatchObject({ event: 'refused' });
-    expect(await simulator.control({ inbound: { from: '+4917' } })).toMatchObject({ event: 'refused' });
+    expect(await simulator.control({ registration: 'nowhere' })).toMatchObject({
+      event: 'refused',
+    });
+    expect(await simulator.control({ inbound: { from: '+4917' } })).toMatchObject({
+      event: 'refused',
+    });
     expect(await simulator.control({ registration: 'denied' })).toMatchObject({ event: 'done' });
     expect(await simulator.control({ inject: 'RING' })).toMatchObject({ event: 'done' });
     expect(await simulator.control({ stats: true })).toMatchObject({
@@ -33,7 +37,10 @@ describe('simgate simulate', () => {
       accepted: 0,
       link: simulator.link,
     });
-    expect(await simulator.control({ pin_fault: 'late:5' })).toEqual({ event: 'done', command: 'pin_fault' });
+    expect(await simulator.control({ pin_fault: 'late:5' })).toEqual({
+      event: 'done',
+      command: 'pin_fault',
+    });
     expect(await simulator.control({ pin_fault: 'late:5:6' })).toMatchObject({ event: 'refused' });
     expect(await simulator.control({ phone: 'ring' })).toMatchObject({
       event: 'refused',
@@ -56,7 +63,9 @@ describe('simgate simulate', () => {
       await simulator.control({ hangup: true, reattach_ms: 1 });
       await simulator.attachments(round);
     }
-    const ttys = simulator.record().flatMap((entry) => (entry.kind === 'attached' ? [entry.tty] : []));
+    const ttys = simulator
+      .record()
+      .flatMap((entry) => (entry.kind === 'attached' ? [entry.tty] : []));
     expect(ttys).toHaveLength(6);
     expect(ttys.filter((tty, index) => tty === ttys[index - 1])).toEqual([]);
   });

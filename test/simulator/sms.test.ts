@@ -28,9 +28,9 @@ describe('sending', () => {
     const desk = new Desk();
     for (let count = 0; count < 300; count++) desk.sendHello();
     const references = desk.entriesOf('accepted').map(({ mr }) => mr);
-    expect(references.every((mr, index) => index === 0 || mr === (references[index - 1]! + 1) % 256)).toBe(
-      true,
-    );
+    expect(
+      references.every((mr, index) => index === 0 || mr === (references[index - 1]! + 1) % 256),
+    ).toBe(true);
   });
 
   it('leaves the prompt on ESC without submitting', () => {
@@ -69,7 +69,10 @@ describe('sending', () => {
     expect(desk.type(`AT+CMGS="${helloRecipient}"\r`)).toBe('\r\n> ');
     expect(desk.type('one\r')).toBe('\r\n> ');
     desk.type('two\x1a');
-    expect(desk.entriesOf('accepted')[0]).toMatchObject({ recipient: helloRecipient, text: 'one\r\ntwo' });
+    expect(desk.entriesOf('accepted')[0]).toMatchObject({
+      recipient: helloRecipient,
+      text: 'one\r\ntwo',
+    });
   });
 
   it('sends UCS-2 in text mode under CSCS and CSMP', () => {
@@ -77,7 +80,11 @@ describe('sending', () => {
     for (const line of ['AT+CMGF=1', 'AT+CSCS="UCS2"', 'AT+CSMP=17,167,0,8']) desk.command(line);
     desk.type('AT+CMGS="002B0034003900310035"\r');
     desk.type('041A043E0434\x1a');
-    expect(desk.entriesOf('accepted')[0]).toMatchObject({ recipient: '+4915', text: 'Код', dcs: 8 });
+    expect(desk.entriesOf('accepted')[0]).toMatchObject({
+      recipient: '+4915',
+      text: 'Код',
+      dcs: 8,
+    });
   });
 
   it('stores with CMGW and sends from storage with CMSS', () => {

@@ -20,7 +20,11 @@ import { parseFault } from '../../src/simulator/faults.js';
 import type { SimulatorOptions } from '../../src/simulator/options.js';
 import { LinkRefused, type PtyMaker, ptyMakers } from '../../src/simulator/pty.js';
 import type { RecordEntry } from '../../src/simulator/record.js';
-import { type RunningSimulator, runSimulator, type SimulatorEvent } from '../../src/simulator/run.js';
+import {
+  type RunningSimulator,
+  runSimulator,
+  type SimulatorEvent,
+} from '../../src/simulator/run.js';
 import { helloOctets, helloPdu } from './support/desk.js';
 
 /** A client of the tty. */
@@ -51,7 +55,9 @@ class Client {
     return new Client(port);
   }
 
-  /** Over a bare descriptor: `serialport` by itself may miss a hang-up that comes close behind data. */
+  /**
+   * Over a bare descriptor: `serialport` by itself may miss a hang-up that comes close behind data.
+   */
   static openBare(path: string): Client {
     const descriptor = openSync(path, constants.O_RDWR | constants.O_NOCTTY);
     const stream = new ReadStream(descriptor);
@@ -131,8 +137,12 @@ describe.each(ptyMakers)('a tty made by %s', (ptyMaker: PtyMaker) => {
     const client = await Client.open(join(folder, 'tty'));
     expect(await client.ask('ATE0\r', 'OK\r\n')).toBe('ATE0\r\r\nOK\r\n');
     expect(await client.ask(`AT+CMGS=${helloOctets}\r`, '> ')).toBe('\r\n> ');
-    expect(await client.ask(`${helloPdu}\x1a`, 'OK\r\n')).toMatch(/^\r\n\+CMGS: \d+\r\n\r\nOK\r\n$/);
-    expect(entries.filter(({ kind }) => kind === 'accepted')).toMatchObject([{ text: 'hellohello' }]);
+    expect(await client.ask(`${helloPdu}\x1a`, 'OK\r\n')).toMatch(
+      /^\r\n\+CMGS: \d+\r\n\r\nOK\r\n$/,
+    );
+    expect(entries.filter(({ kind }) => kind === 'accepted')).toMatchObject([
+      { text: 'hellohello' },
+    ]);
     await client.close();
   });
 
@@ -185,7 +195,9 @@ describe.each(ptyMakers)('a tty made by %s', (ptyMaker: PtyMaker) => {
     await start({ faults: [parseFault('split:1')], echo: false });
     const client = await Client.open(simulator.tty!);
     await client.ask(`AT+CMGS=${helloOctets}\r`, '> ');
-    expect(await client.ask(`${helloPdu}\x1a`, 'OK\r\n')).toMatch(/^\r\n\+CMGS: \d+\r\n\r\nOK\r\n$/);
+    expect(await client.ask(`${helloPdu}\x1a`, 'OK\r\n')).toMatch(
+      /^\r\n\+CMGS: \d+\r\n\r\nOK\r\n$/,
+    );
     await client.close();
   });
 

@@ -47,7 +47,12 @@ describe('what is odd about', () => {
     desk.command('AT+CNMI=1,1,0,1,0');
     desk.type(`AT+CMGS=${helloOctets}\r`);
     const reply = lines(desk.type(`${helloPdu.replace(/^0011/, '0031')}\x1a`));
-    expect(reply).toEqual([expect.stringMatching(/^\+ZPASR/), expect.stringMatching(/^\+ZDONR/), cmgs, 'OK']);
+    expect(reply).toEqual([
+      expect.stringMatching(/^\+ZPASR/),
+      expect.stringMatching(/^\+ZDONR/),
+      cmgs,
+      'OK',
+    ]);
     expect(lines(desk.wait(1000))[0]).toMatch(/^\+CDS: ,\d+$/);
   });
 

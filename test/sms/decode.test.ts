@@ -129,7 +129,10 @@ describe('SMS-DELIVER', () => {
 
   it('keeps a concatenation that other elements follow, whole or ignored', () => {
     const concatenation = { reference: 0x2a, referenceBits: 8, total: 2, index: 1 };
-    expect(userDataOf('44', '08', '0A0700032A020170000068')).toMatchObject({ text: 'h', concatenation });
+    expect(userDataOf('44', '08', '0A0700032A020170000068')).toMatchObject({
+      text: 'h',
+      concatenation,
+    });
     expect(userDataOf('44', '08', '0D0A00032A020100030000000068')).toMatchObject({
       text: 'h',
       concatenation,

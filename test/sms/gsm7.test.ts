@@ -21,7 +21,9 @@ const plainSeptets = fc.array(
 
 describe('the default alphabet', () => {
   it('gives every septet but the escape a character of its own, and has it back', () => {
-    const all = Uint8Array.from({ length: 128 }, (_, i) => i).filter((septet) => septet !== escapeSeptet);
+    const all = Uint8Array.from({ length: 128 }, (_, i) => i).filter(
+      (septet) => septet !== escapeSeptet,
+    );
     const text = decodeSeptets(all);
     expect(new Set(text).size).toBe(127);
     expect(encodeSeptets(text)).toEqual(all);
@@ -88,7 +90,9 @@ describe('packing', () => {
     expect(packSeptets(encodeSeptets('abcdefg')).length).toBe(7);
     expect(packSeptets(encodeSeptets('abcdefg')).at(-1)! >> 1).toBe(0);
     expect(packSeptets(encodeSeptets('abcdefg@'))).toEqual(packSeptets(encodeSeptets('abcdefg')));
-    expect(decodeSeptets(unpackSeptets(packSeptets(encodeSeptets('abcdefg@')), 8))).toBe('abcdefg@');
+    expect(decodeSeptets(unpackSeptets(packSeptets(encodeSeptets('abcdefg@')), 8))).toBe(
+      'abcdefg@',
+    );
   });
 
   it('is undone by unpacking, behind any number of fill bits', () => {

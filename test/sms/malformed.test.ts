@@ -67,7 +67,9 @@ describe('whatever comes', () => {
   ];
 
   it('random octets and random strings raise nothing but a TpduError that holds none of them', () => {
-    const octets = fc.uint8Array({ maxLength: 250 }).map((given) => Buffer.from(given).toString('hex'));
+    const octets = fc
+      .uint8Array({ maxLength: 250 })
+      .map((given) => Buffer.from(given).toString('hex'));
     fc.assert(
       fc.property(
         fc.oneof(octets, fc.string({ maxLength: 100 })),
@@ -76,7 +78,9 @@ describe('whatever comes', () => {
           const fault = faultOf(() => decode(hex));
           if (fault === undefined) return;
           expect(fault.offset).toBeLessThanOrEqual(hex.length / 2);
-          expect(fault.message).toMatch(/^(?:PDU|SMSC|TP(?:DU|-[A-Z]+))(?:\.\w+)? at octet \d+: [\w 7-]+$/);
+          expect(fault.message).toMatch(
+            /^(?:PDU|SMSC|TP(?:DU|-[A-Z]+))(?:\.\w+)? at octet \d+: [\w 7-]+$/,
+          );
         },
       ),
       { numRuns: 3000 },

@@ -7,14 +7,19 @@ import { countSegments, segmentText } from '../../src/sms/segments.js';
 const extension = '^{}\\[~]|€\f';
 const gsm7Characters = [
   ...Array.from(
-    decodeSeptets(Uint8Array.from({ length: 128 }, (_, i) => i).filter((septet) => septet !== 0x1b)),
+    decodeSeptets(
+      Uint8Array.from({ length: 128 }, (_, i) => i).filter((septet) => septet !== 0x1b),
+    ),
   ),
   ...Array.from(extension),
 ];
 const graphemes = new Intl.Segmenter('und', { granularity: 'grapheme' });
 const clustersOf = (text: string) => Array.from(graphemes.segment(text), ({ segment }) => segment);
 
-/** Texts of whole pieces that tempt a cutter: escapes, pairs, flags, families, marks, conjuncts, jamo, CR LF. */
+/**
+ * Texts of whole pieces that tempt a cutter: escapes, pairs, flags, families, marks, conjuncts,
+ * jamo, CR LF.
+ */
 const pieces = [
   'a',
   ' ',
@@ -40,9 +45,13 @@ const pieces = [
   '\ufe0f',
 ];
 const gsm7Text = fc
-  .array(fc.oneof(fc.constantFrom(...gsm7Characters), fc.constantFrom('\r\n', '€')), { maxLength: 700 })
+  .array(fc.oneof(fc.constantFrom(...gsm7Characters), fc.constantFrom('\r\n', '€')), {
+    maxLength: 700,
+  })
   .map((characters) => characters.join(''));
-const anyText = fc.array(fc.constantFrom(...pieces), { maxLength: 300 }).map((parts) => parts.join(''));
+const anyText = fc
+  .array(fc.constantFrom(...pieces), { maxLength: 300 })
+  .map((parts) => parts.join(''));
 const referenceBits = fc.constantFrom(8 as const, 16 as const);
 
 function unitsOf(text: string, alphabet: 'gsm7' | 'ucs2'): number {
@@ -51,8 +60,16 @@ function unitsOf(text: string, alphabet: 'gsm7' | 'ucs2'): number {
     : Array.from(text).reduce((sum, character) => sum + (extension.includes(character) ? 2 : 1), 0);
 }
 
-/** The plain way: all clusters of the whole text, each put where it still fits. For clusters no longer than a segment. */
-function fillGreedily(text: string, alphabet: 'gsm7' | 'ucs2', alone: number, capacity: number): string[] {
+/**
+ * The plain way: all clusters of the whole text, each put where it still fits. For clusters no
+ * longer than a segment.
+ */
+function fillGreedily(
+  text: string,
+  alphabet: 'gsm7' | 'ucs2',
+  alone: number,
+  capacity: number,
+): string[] {
   if (unitsOf(text, alphabet) <= alone) return [text];
   const segments = [''];
   for (const cluster of clustersOf(text)) {
@@ -141,7 +158,9 @@ it.each([
   ['😀\ude00', 2],
   ['x'.repeat(500) + '\ud83d', 500],
 ])('a lone surrogate is refused where it stands: %j', (text, offset) => {
-  expect(() => segmentText(text)).toThrow(new Unencodable(offset, 'a lone surrogate is no character'));
+  expect(() => segmentText(text)).toThrow(
+    new Unencodable(offset, 'a lone surrogate is no character'),
+  );
   expect(() => countSegments(text)).toThrow(Unencodable);
 });
 
@@ -190,7 +209,8 @@ describe('for any text', () => {
       fc.property(text, referenceBits, (given, concatenationReferenceBits) => {
         const { alphabet, segments } = segmentText(given, { concatenationReferenceBits });
         const [alone, parted] = alphabet === 'gsm7' ? [160, 153] : [70, 67];
-        const capacity = segments.length === 1 ? alone : parted - (concatenationReferenceBits === 16 ? 1 : 0);
+        const capacity =
+          segments.length === 1 ? alone : parted - (concatenationReferenceBits === 16 ? 1 : 0);
         expect(segments.join('')).toBe(given);
         expect(segments.length).toBe(countSegments(given, { concatenationReferenceBits }));
         for (const segment of segments) {

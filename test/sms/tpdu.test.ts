@@ -51,7 +51,11 @@ describe('SMS-SUBMIT', () => {
 
   it('of another sender may ask for duplicates to be rejected, and for a reply path', () => {
     const flags = (first: string) => decodeTpdu(`${first}05029121000000`, 'mobile-originated');
-    expect(flags('85')).toMatchObject({ rejectDuplicates: true, replyPath: true, messageReference: 5 });
+    expect(flags('85')).toMatchObject({
+      rejectDuplicates: true,
+      replyPath: true,
+      messageReference: 5,
+    });
     expect(flags('01')).toMatchObject({ rejectDuplicates: false, replyPath: false });
   });
 
@@ -79,10 +83,19 @@ describe('SMS-SUBMIT', () => {
     ['a validity that is no number', { validityMs: Number.NaN }],
     ['161 septets', { text: 'a'.repeat(161) }],
     ['71 UCS-2 units', { alphabet: 'ucs2', text: 'ж'.repeat(71) }],
-    ['a reference of 9 bits', { concatenation: { reference: 256, referenceBits: 8, total: 2, index: 1 } }],
+    [
+      'a reference of 9 bits',
+      { concatenation: { reference: 256, referenceBits: 8, total: 2, index: 1 } },
+    ],
     ['an index of 0', { concatenation: { reference: 1, referenceBits: 8, total: 2, index: 0 } }],
-    ['an index beyond the total', { concatenation: { reference: 1, referenceBits: 16, total: 2, index: 3 } }],
-    ['a total of 256', { concatenation: { reference: 1, referenceBits: 16, total: 256, index: 3 } }],
+    [
+      'an index beyond the total',
+      { concatenation: { reference: 1, referenceBits: 16, total: 2, index: 3 } },
+    ],
+    [
+      'a total of 256',
+      { concatenation: { reference: 1, referenceBits: 16, total: 256, index: 3 } },
+    ],
   ] satisfies [string, Partial<SubmitOptions>][])('refuses %s', (_, options) => {
     expect(() => submit(options)).toThrow(RangeError);
   });
@@ -109,9 +122,16 @@ describe('SMS-SUBMIT', () => {
         fc.nat(255),
         fc.boolean(),
         (recipient, given, referenceBits, reference, statusReport) => {
-          const { alphabet, segments } = segmentText(given, { concatenationReferenceBits: referenceBits });
+          const { alphabet, segments } = segmentText(given, {
+            concatenationReferenceBits: referenceBits,
+          });
           segments.forEach((segment, i) => {
-            const concatenation = { reference, referenceBits, total: segments.length, index: i + 1 };
+            const concatenation = {
+              reference,
+              referenceBits,
+              total: segments.length,
+              index: i + 1,
+            };
             const isPart = segments.length > 1;
             const { hex, octets } = encodeSubmit({
               recipient,
@@ -135,7 +155,11 @@ describe('SMS-SUBMIT', () => {
               },
               protocolIdentifier: 0,
               validity: undefined,
-              userData: { alphabet, text: segment, concatenation: isPart ? concatenation : undefined },
+              userData: {
+                alphabet,
+                text: segment,
+                concatenation: isPart ? concatenation : undefined,
+              },
             });
           });
         },

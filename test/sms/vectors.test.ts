@@ -50,7 +50,9 @@ interface Vectors {
   status_reports: StatusReportVector[];
 }
 
-const vectors = JSON.parse(readFileSync(new URL('./vectors.json', import.meta.url), 'utf8')) as Vectors;
+const vectors = JSON.parse(
+  readFileSync(new URL('./vectors.json', import.meta.url), 'utf8'),
+) as Vectors;
 const join = (text: Runs) => text.map(([part, count]) => part.repeat(count)).join('');
 /** gammu's `5M`, with which all messages were made. */
 const fiveMinutesMs = 300_000;
@@ -61,7 +63,11 @@ function encodeMessage(vector: MessageVector): { hex: string; octets: number }[]
   });
   return segments.map((text, i) => {
     const place = { total: segments.length, index: i + 1 };
-    const concatenation = { reference: vector.reference, referenceBits: vector.reference_bits, ...place };
+    const concatenation = {
+      reference: vector.reference,
+      referenceBits: vector.reference_bits,
+      ...place,
+    };
     return encodeSubmit({
       recipient: vector.recipient,
       alphabet,
@@ -78,9 +84,9 @@ describe('messages that gammu cut and encoded', () => {
     const tpdus = encodeMessage(vector);
     expect(tpdus.map((tpdu) => tpdu.hex)).toEqual(vector.tpdus);
     expect(tpdus.map((tpdu) => tpdu.octets)).toEqual(vector.tpdus.map((hex) => hex.length / 2));
-    expect(countSegments(join(vector.text), { concatenationReferenceBits: vector.reference_bits })).toBe(
-      vector.tpdus.length,
-    );
+    expect(
+      countSegments(join(vector.text), { concatenationReferenceBits: vector.reference_bits }),
+    ).toBe(vector.tpdus.length);
   });
 
   it.each(vectors.messages)('are read back as they were meant: $title', (vector) => {
@@ -92,18 +98,28 @@ describe('messages that gammu cut and encoded', () => {
         statusReportRequested: vector.status_report,
         validity: { format: 'relative', periodMs: fiveMinutesMs },
       });
-      return 'userData' in tpdu && tpdu.userData?.alphabet !== '8bit' ? tpdu.userData?.text : undefined;
+      return 'userData' in tpdu && tpdu.userData?.alphabet !== '8bit'
+        ? tpdu.userData?.text
+        : undefined;
     });
     expect(texts.join('')).toBe(join(vector.text));
   });
 });
 
-it.each(vectors.validities)('a validity of $period_ms ms is the octet $octet', ({ period_ms, octet }) => {
-  const { hex } = encodeSubmit({ recipient: '12', alphabet: 'gsm7', text: '', validityMs: period_ms });
-  expect(Number.parseInt(hex.slice(-4, -2), 16)).toBe(octet);
-  const tpdu = decodeTpdu(hex, 'mobile-originated');
-  expect(tpdu).toMatchObject({ validity: { format: 'relative', periodMs: period_ms } });
-});
+it.each(vectors.validities)(
+  'a validity of $period_ms ms is the octet $octet',
+  ({ period_ms, octet }) => {
+    const { hex } = encodeSubmit({
+      recipient: '12',
+      alphabet: 'gsm7',
+      text: '',
+      validityMs: period_ms,
+    });
+    expect(Number.parseInt(hex.slice(-4, -2), 16)).toBe(octet);
+    const tpdu = decodeTpdu(hex, 'mobile-originated');
+    expect(tpdu).toMatchObject({ validity: { format: 'relative', periodMs: period_ms } });
+  },
+);
 
 it.each(vectors.delivers)('a DELIVER is read: $title', (vector) => {
   const { concatenation, national_shift: shift } = vector;

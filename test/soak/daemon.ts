@@ -30,7 +30,8 @@ export class Daemon {
   #onView: ((view: InsideView) => void) | undefined;
 
   constructor(folder: string, configFile: string) {
-    // The preload uses v8.queryObjects, which warns of itself; everything on stderr is to be the daemon's.
+    // The preload uses v8.queryObjects, which warns of itself; everything on stderr is to be the
+    // daemon's.
     const node = ['--expose-gc', '--disable-warning=ExperimentalWarning', '--import', preload];
     const args = [...node, cli, 'serve', '--config', configFile];
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe', 'pipe'] });
@@ -58,7 +59,10 @@ export class Daemon {
     }
   }
 
-  /** Resolves with the time (CLOCK_MONOTONIC, nanoseconds) at which the modem is ready once more, lost in between. To be asked before it is unplugged. */
+  /**
+   * Resolves with the time (CLOCK_MONOTONIC, nanoseconds) at which the modem is ready once more,
+   * lost in between. To be asked before it is unplugged.
+   */
   untilBack(modem: string): Promise<bigint> {
     return this.#orEnd(
       new Promise<bigint>((resolve) => {

@@ -1,6 +1,7 @@
 /**
- * Loaded into the daemon with `node --expose-gc --import`, before anything of it: answers each SIGUSR2 with one line of JSON on
- * descriptor 3, as `InsideView` of `vitals.ts` reads it. Plain JavaScript, so that the daemon runs without a loader of ours.
+ * Loaded into the daemon with `node --expose-gc --import`, before anything of it: answers each
+ * SIGUSR2 with one line of JSON on descriptor 3, as `InsideView` of `vitals.ts` reads it. Plain
+ * JavaScript, so that the daemon runs without a loader of ours.
  */
 import { EventEmitter } from 'node:events';
 import { writeSync } from 'node:fs';
@@ -16,7 +17,8 @@ const ofSerialport = createRequire(createRequire(import.meta.url).resolve('seria
 const { Poller } = ofSerialport('@serialport/bindings-cpp/dist/poller.js');
 
 async function look() {
-  // What the first collection finds dead may be let go only on the next turn of the loop (finalisers, handles that close).
+  // What the first collection finds dead may be let go only on the next turn of the loop
+  // (finalisers, handles that close).
   for (let times = 0; times < 2; times += 1) {
     globalThis.gc();
     await nextTurn();

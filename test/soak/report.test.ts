@@ -21,9 +21,13 @@ function attached(tty: string, at_ns: string): RecordEntry {
 /** One re-plug, after which all is as it was, but for the poller that serialport keeps. */
 const result: SoakResult = {
   start,
-  end: withInside({ reachable: { ...inside.reachable, pollers: 5, emitters: 125, functions: 12_001 } }),
+  end: withInside({
+    reachable: { ...inside.reachable, pollers: 5, emitters: 125, functions: 12_001 },
+  }),
   stories: [],
-  records: [{ modem: 'modem1', entries: [attached('/dev/pts/1', '1000'), attached('/dev/pts/2', '2000')] }],
+  records: [
+    { modem: 'modem1', entries: [attached('/dev/pts/1', '1000'), attached('/dev/pts/2', '2000')] },
+  ],
   returns: new Map([['modem1', [500_002_000n]]]),
   complaints: [],
 };
@@ -39,7 +43,9 @@ function withReachable(change: Partial<InsideView['reachable']>): Vitals {
 /** The judged figures that are not met. */
 function broken(change: Partial<SoakResult> = {}): string[] {
   const { reports } = reportOf({ ...result, ...change }, { sends: 0, replugs: 1 });
-  return reports.flatMap(({ figures }) => figures.filter((f) => f.isJudged && !isMet(f)).map((f) => f.what));
+  return reports.flatMap(({ figures }) =>
+    figures.filter((f) => f.isJudged && !isMet(f)).map((f) => f.what),
+  );
 }
 
 describe('the verdict on a soak', () => {
@@ -55,8 +61,14 @@ describe('the verdict on a soak', () => {
     ['timers', withReachable({ timers: 16 })],
     ["event emitters, less serialport's pollers", withReachable({ emitters: 125 })],
     ['promises', withReachable({ promises: 432 })],
-    ["functions that came in, less serialport's pollers, per re-plug", withReachable({ functions: 12_001 })],
-    ['heap after GC, over its start', withInside({ heap_octets: 15_500_000, code_octets: 5_500_000 })],
+    [
+      "functions that came in, less serialport's pollers, per re-plug",
+      withReachable({ functions: 12_001 }),
+    ],
+    [
+      'heap after GC, over its start',
+      withInside({ heap_octets: 15_500_000, code_octets: 5_500_000 }),
+    ],
     ['the same without compiled code', withInside({ heap_octets: 14_600_000 })],
   ])('is bad when there are more %s than at the start', (what, end) => {
     expect(broken({ end })).toEqual([what]);
@@ -68,7 +80,9 @@ describe('the verdict on a soak', () => {
 
   it('is bad when a modem comes back under its old name, for then nothing was proved', () => {
     const entries = [attached('/dev/pts/1', '1000'), attached('/dev/pts/1', '2000')];
-    expect(broken({ records: [{ modem: 'modem1', entries }] })).toEqual(['back under the same name']);
+    expect(broken({ records: [{ modem: 'modem1', entries }] })).toEqual([
+      'back under the same name',
+    ]);
   });
 
   it('is bad when the daemon warns', () => {
@@ -101,6 +115,8 @@ describe('a daemon that comes to rest', () => {
   });
 
   it('is not back while a connection of a kind that was not there is open', () => {
-    expect(isBackTo(start, withInside({ resources: { ...inside.resources, TCPWrap: 1 } }))).toBe(false);
+    expect(isBackTo(start, withInside({ resources: { ...inside.resources, TCPWrap: 1 } }))).toBe(
+      false,
+    );
   });
 });

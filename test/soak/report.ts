@@ -25,7 +25,10 @@ export function reportOf(
       ],
     },
   ];
-  const lines = [...violations.map(describe), ...result.complaints.map((line) => `stderr: ${line}`)];
+  const lines = [
+    ...violations.map(describe),
+    ...result.complaints.map((line) => `stderr: ${line}`),
+  ];
   return { reports, violations: lines.slice(0, mostComplaints) };
 }
 
@@ -36,12 +39,20 @@ function messageFigures({ stories }: SoakResult, violations: readonly Violation[
     outcomes.set(name, (outcomes.get(name) ?? 0) + 1);
   }
   return [
-    ...[...outcomes].sort(([a], [b]) => a.localeCompare(b)).map(([name, count]) => shown(name, count, '')),
+    ...[...outcomes]
+      .sort(([a], [b]) => a.localeCompare(b))
+      .map(([name, count]) => shown(name, count, '')),
     judged("violations, by the network's record", violations.length, '', { exactly: 0 }),
   ];
 }
 
-function answerName({ status, body }: { status: number; body: Readonly<Record<string, unknown>> }): string {
+function answerName({
+  status,
+  body,
+}: {
+  status: number;
+  body: Readonly<Record<string, unknown>>;
+}): string {
   return typeof body.code === 'string' ? `${status} ${body.code}` : String(status);
 }
 
@@ -66,7 +77,9 @@ function replugFigures({ records, returns }: SoakResult): Figure[] {
   return [
     shown('re-plugs', back.length, ''),
     judged('not ready again', ms.filter((each) => !(each > 0)).length, '', { exactly: 0 }),
-    judged('back under the same name', back.filter(({ isRenamed }) => !isRenamed).length, '', { exactly: 0 }),
+    judged('back under the same name', back.filter(({ isRenamed }) => !isRenamed).length, '', {
+      exactly: 0,
+    }),
     shown('tty is back → ready, median', median(ms), 'ms'),
     shown('tty is back → ready, worst', Math.max(...ms), 'ms', { atMost: 10_000 }),
   ];

@@ -1,6 +1,7 @@
 /**
- * The soak: the whole daemon at four virtual modems that are unplugged and come back under another name, over and over, while messages go
- * out. `npm run test:soak [-- --sends N --replugs M --seed S]`. Exits with 1 when something is left behind, or a message was lost or doubled.
+ * The soak: the whole daemon at four virtual modems that are unplugged and come back under another
+ * name, over and over, while messages go out. `npm run test:soak [-- --sends N --replugs M --seed
+ * S]`. Exits with 1 when something is left behind, or a message was lost or doubled.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -43,7 +44,8 @@ function readOptions(): RunOptions {
 }
 
 function wholeNumber(name: string, text: string): number {
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw new RangeError(`--${name} must be a whole number, not "${text}"`);
+  if (!/^[1-9]\d{0,8}$/.test(text))
+    throw new RangeError(`--${name} must be a whole number, not "${text}"`);
   return Number(text);
 }
 
@@ -53,7 +55,10 @@ async function main(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'simgate-soak-'));
   const over = new AbortController();
   const stop = (why: string) => () => over.abort(new Error(why));
-  const limit = setTimeout(stop(`the run took longer than ${options.limitS} s`), options.limitS * 1000);
+  const limit = setTimeout(
+    stop(`the run took longer than ${options.limitS} s`),
+    options.limitS * 1000,
+  );
   process.once('SIGINT', stop('interrupted')).once('SIGTERM', stop('interrupted'));
   const aborted = new Promise<never>((_, reject) => {
     over.signal.addEventListener('abort', () => reject(over.signal.reason as Error));
@@ -64,7 +69,9 @@ async function main(): Promise<void> {
     const { reports, violations } = reportOf(result, options);
     for (const violation of violations) console.log(violation);
     process.stdout.write(table(reports));
-    isKept = reports.every(({ figures }) => figures.every((figure) => !figure.isJudged || isMet(figure)));
+    isKept = reports.every(({ figures }) =>
+      figures.every((figure) => !figure.isJudged || isMet(figure)),
+    );
   } finally {
     clearTimeout(limit);
     await endAllChildren();

@@ -32,7 +32,10 @@ const callers = 8;
 const deadlineS = 10;
 /** Before the start is measured: code is compiled, tables have grown. */
 const warmUp = { sends: 500, replugs: 20 };
-/** V8 lets go of compiled code that has fallen out of use only after several full collections, of which a busy daemon of 14 MB has few. */
+/**
+ * V8 lets go of compiled code that has fallen out of use only after several full collections, of
+ * which a busy daemon of 14 MB has few.
+ */
 const roundsPerCollection = 5;
 /** Within each round every modem is unplugged once, at any time up to this. */
 const unplugWithinMs = 400;
@@ -40,11 +43,17 @@ const unplugWithinMs = 400;
 const awayMs = 200;
 /** Before a caller whose message was refused comes with the next. */
 const refusedPauseMs = 50;
-/** After the last message timers may run on for as long: connections that are kept, storages that are looked at. */
+/**
+ * After the last message timers may run on for as long: connections that are kept, storages that
+ * are looked at.
+ */
 const settleLimitMs = 30_000;
 const settleEveryMs = 500;
 
-/** Runs one soak: 200s are counted as sends. Rejects when the run itself fails: the daemon ends, or `over` is aborted. */
+/**
+ * Runs one soak: 200s are counted as sends. Rejects when the run itself fails: the daemon ends, or
+ * `over` is aborted.
+ */
 export function soak(
   plan: { sends: number; replugs: number; seed: number },
   folder: string,
@@ -94,7 +103,9 @@ class Soak {
   async #setUp(): Promise<void> {
     for (const [index, name] of modemNames.entries()) {
       const seed = String(this.#seed * modemNames.length + index);
-      this.#modems.push(await VirtualModem.start(this.#folder, name, [...modemFlags, '--seed', seed]));
+      this.#modems.push(
+        await VirtualModem.start(this.#folder, name, [...modemFlags, '--seed', seed]),
+      );
     }
     const secret = randomBytes(32).toString('hex');
     const names = { subject: 'urn:Auth0', audience: 'urn:MySmsGateway' };
@@ -124,11 +135,15 @@ class Soak {
     return file;
   }
 
-  /** Rounds in which every modem is re-plugged once while messages go out; the last one may need fewer. */
+  /**
+   * Rounds in which every modem is re-plugged once while messages go out; the last one may need
+   * fewer.
+   */
   async #rounds(sends: number, replugs: number): Promise<void> {
     const rounds = Math.ceil(replugs / this.#modems.length);
     for (let round = 0; round < rounds; round += 1) {
-      const share = Math.floor(((round + 1) * sends) / rounds) - Math.floor((round * sends) / rounds);
+      const share =
+        Math.floor(((round + 1) * sends) / rounds) - Math.floor((round * sends) / rounds);
       const unplugged = this.#modems.slice(0, replugs - round * this.#modems.length);
       await Promise.all([this.#send(share), ...unplugged.map((modem) => this.#replug(modem))]);
       if (round % roundsPerCollection === 0) await this.#daemon.look();
@@ -168,9 +183,14 @@ class Soak {
     };
   }
 
-  /** Unplugs the modem at some time of the round and waits until it is ready again, under another name. */
+  /**
+   * Unplugs the modem at some time of the round and waits until it is ready again, under another
+   * name.
+   */
   async #replug(modem: VirtualModem): Promise<void> {
-    const [delayMs, reattachMs] = [unplugWithinMs, awayMs].map((bound) => 1 + this.#forReplugs.below(bound));
+    const [delayMs, reattachMs] = [unplugWithinMs, awayMs].map(
+      (bound) => 1 + this.#forReplugs.below(bound),
+    );
     const power = this.#forReplugs.below(2) === 0 ? 'kept' : 'lost';
     await pause(delayMs);
     // While it is open its number is not given to another tty: the modem comes back as another one.
@@ -181,7 +201,10 @@ class Soak {
     closeSync(old);
   }
 
-  /** Looks at least twice, until what was under way is over; the last look, when that takes too long. */
+  /**
+   * Looks at least twice, until what was under way is over; the last look, when that takes too
+   * long.
+   */
   async #settled(isCalm: (now: Vitals, before: Vitals) => boolean): Promise<Vitals> {
     const until = performance.now() + settleLimitMs;
     let before = await this.#daemon.look();

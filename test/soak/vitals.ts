@@ -4,7 +4,10 @@ import { type Figure, judged, shown } from '../bench/figures.js';
 /** What the daemon says of its own inside after a full collection; a line of `look-inside.mjs`. */
 export interface InsideView {
   heap_octets: number;
-  /** Of the heap, compiled code and what belongs to it: V8 compiles what is used much, for many minutes. */
+  /**
+   * Of the heap, compiled code and what belongs to it: V8 compiles what is used much, for many
+   * minutes.
+   */
   code_octets: number;
   array_buffer_octets: number;
   /** What keeps the event loop alive, by kind: `process.getActiveResourcesInfo()`. */
@@ -14,8 +17,9 @@ export interface InsideView {
 }
 
 /**
- * `pollers`: serialport never frees the native half of a port's poller (`Poller::destroy` in bindings-cpp 13 resets the wrap, and the
- * destructor never runs), and that holds the poller, an emitter, by a function bound to it: one of each for every opening of a tty.
+ * `pollers`: serialport never frees the native half of a port's poller (`Poller::destroy` in
+ * bindings-cpp 13 resets the wrap, and the destructor never runs), and that holds the poller, an
+ * emitter, by a function bound to it: one of each for every opening of a tty.
  */
 type Reachable = 'timers' | 'pollers' | 'emitters' | 'promises' | 'functions';
 
@@ -50,7 +54,10 @@ function counts({ descriptors, threads, inside }: Vitals): Map<string, number> {
   return new Map([
     ['file descriptors', descriptors],
     ['threads', threads],
-    ...Object.entries(resources).map(([kind, count]): [string, number] => [`active ${kind}`, count]),
+    ...Object.entries(resources).map(([kind, count]): [string, number] => [
+      `active ${kind}`,
+      count,
+    ]),
     ['timers', reachable.timers],
     ["event emitters, less serialport's pollers", reachable.emitters - reachable.pollers],
     ['promises', reachable.promises],
@@ -66,10 +73,16 @@ export function isBackTo(start: Vitals, now: Vitals): boolean {
 /** Compiled code, and tables that grow in steps. */
 const heapGrowth = 1.1;
 const dataGrowth = 1.05;
-/** A listener or another callback that each re-plug leaves behind is one function a re-plug; fewer are code that ran for the first time. */
+/**
+ * A listener or another callback that each re-plug leaves behind is one function a re-plug; fewer
+ * are code that ran for the first time.
+ */
 const functionsPerReplug = 0.1;
 
-/** What the daemon rightly remembers of each message for a day, for limits and caps: bounded (I5), and no leak. Measured: 571 octets in the windows, the rest in the caps. */
+/**
+ * What the daemon rightly remembers of each message for a day, for limits and caps: bounded (I5),
+ * and no leak. Measured: 571 octets in the windows, the rest in the caps.
+ */
 const rememberedOctets = 720;
 
 /** The end of a soak with so many sends and re-plugs, held against its start. */
@@ -81,7 +94,9 @@ export function vitalFigures(start: Vitals, end: Vitals, sends: number, replugs:
   const growth = (octets: (view: InsideView) => number) =>
     (octets(end.inside) - sends * rememberedOctets) / octets(start.inside);
   return [
-    ...names.map((name) => judged(name, after.get(name) ?? 0, '', { atMost: before.get(name) ?? 0 })),
+    ...names.map((name) =>
+      judged(name, after.get(name) ?? 0, '', { atMost: before.get(name) ?? 0 }),
+    ),
     judged(
       "functions that came in, less serialport's pollers, per re-plug",
       perReplug(({ reachable }) => reachable.functions - reachable.pollers),

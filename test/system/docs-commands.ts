@@ -1,4 +1,7 @@
-/** What becomes of each command in the documentation, by its exact text: it is run here, or it is said why not. */
+/**
+ * What becomes of each command in the documentation, by its exact text: it is run here, or it is
+ * said why not.
+ */
 
 /** A command that is run in the private root, and what shows that it did its work. */
 export interface Step {
@@ -22,7 +25,10 @@ const send = step(
   `curl -i http://127.0.0.1:8080/sms -H "Authorization: Bearer $TOKEN" -d '{"recipient":"+49 151 12345678","body":"It works"}'`,
   sent,
 );
-/** The sixth to one number within ten minutes: what is counted outlives a restart, and comes back with the journal. */
+/**
+ * The sixth to one number within ten minutes: what is counted outlives a restart, and comes back
+ * with the journal.
+ */
 const limited = step(send.command, /"code":"rate_limited"/);
 const ready = step('curl -s http://127.0.0.1:8081/readyz', /^ready$/m);
 const newSecret = step(
@@ -104,7 +110,9 @@ export const evening: readonly Step[] = [
   start,
   ready,
   // a modem of one's own
-  step('simgate simulate --link /tmp/modem --submit-latency 2000', /\/tmp\/modem/, { stopAfterS: 2 }),
+  step('simgate simulate --link /tmp/modem --submit-latency 2000', /\/tmp\/modem/, {
+    stopAfterS: 2,
+  }),
   step(
     'node dist/cli.js simulate --link /tmp/modem --fault late:100000@1 --record /tmp/network.jsonl',
     /\/tmp\/modem/,
@@ -133,7 +141,9 @@ export const listed: Readonly<Record<string, readonly string[]>> = {
     'sudo npm install -g ./simgate-0.1.0.tgz',
     'sudo npm uninstall -g simgate',
   ],
-  'asks at a terminal: the form with options is run here, the other by test/setup': ['sudo simgate setup'],
+  'asks at a terminal: the form with options is run here, the other by test/setup': [
+    'sudo simgate setup',
+  ],
   'needs a configuration of the reader’s own: the service’s is run here': [
     'simgate serve --config ./simgate.toml',
   ],

@@ -53,14 +53,16 @@ function splitFences(text: string): { fences: Fence[]; prose: string } {
   for (const [index, line] of text.split('\n').entries()) {
     const [, indent = '', language = ''] = /^( *)```(\S*)$/.exec(line) ?? [];
     const isMark = /^ *```/.test(line);
-    if (open === undefined && isMark) open = { fence: { language, text: '', line: index + 2 }, indent };
+    if (open === undefined && isMark)
+      open = { fence: { language, text: '', line: index + 2 }, indent };
     else if (open !== undefined && isMark) {
       fences.push(open.fence);
       open = undefined;
     } else if (open !== undefined) open.fence.text += `${line.replace(open.indent, '')}\n`;
     else prose.push(line);
   }
-  if (open !== undefined) throw new Error(`the fence at line ${open.fence.line - 1} is never closed`);
+  if (open !== undefined)
+    throw new Error(`the fence at line ${open.fence.line - 1} is never closed`);
   return { fences, prose: prose.join('\n') };
 }
 

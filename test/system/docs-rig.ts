@@ -22,8 +22,9 @@ interface Places {
 }
 
 /**
- * A root of its own: this machine's, under a layer that takes all writes and goes with the process; no network but a loopback of its own, no
- * other process, no device but pseudo terminals. As unshare(1) and mount(8) have it, so it takes root.
+ * A root of its own: this machine's, under a layer that takes all writes and goes with the process;
+ * no network but a loopback of its own, no other process, no device but pseudo terminals. As
+ * unshare(1) and mount(8) have it, so it takes root.
  */
 const enter = ({ folder, repository, stepsFile }: Places) => `
 set -euo pipefail
@@ -57,7 +58,10 @@ exec chroot $root /usr/bin/env -i HOME=/root LANG=C.UTF-8 TERM=dumb NO_COLOR=1 \
   PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin bash -c 'cd /srv/simgate && exec bash /tmp/steps'
 `;
 
-/** In place of what only a booted machine has. `systemctl` does what the unit says, with its user and directories, and without its sandbox. */
+/**
+ * In place of what only a booted machine has. `systemctl` does what the unit says, with its user
+ * and directories, and without its sandbox.
+ */
 const standIns: Readonly<Record<string, string>> = {
   sudo: `#!/bin/bash
 user=root
@@ -114,16 +118,22 @@ const mark = '\x1e';
 
 function stepsScript(steps: readonly Step[]): string {
   const lines = Object.entries(standIns).map(
-    ([name, text]) => `cat >/usr/local/bin/${name} <<'END'\n${text}END\nchmod 755 /usr/local/bin/${name}`,
+    ([name, text]) =>
+      `cat >/usr/local/bin/${name} <<'END'\n${text}END\nchmod 755 /usr/local/bin/${name}`,
   );
-  // The modem is there before anything else, as a stick would be; its tty is everybody's, since no udev is here.
+  // The modem is there before anything else, as a stick would be; its tty is everybody's, since no
+  // udev is here.
   lines.push(
     `node dist/cli.js simulate --link ${device} --submit-latency 200 </dev/null >/tmp/modem.log 2>&1 &`,
     `for _ in $(seq 100); do [ -e ${device} ] && break; sleep 0.1; done`,
     `chmod 666 "$(readlink -f ${device})"`,
   );
   for (const [index, { command, stopAfterS }] of steps.entries()) {
-    writeStep(lines, index, stopAfterS === undefined ? command : `timeout -s INT ${stopAfterS} ${command}`);
+    writeStep(
+      lines,
+      index,
+      stopAfterS === undefined ? command : `timeout -s INT ${stopAfterS} ${command}`,
+    );
   }
   return `${lines.join('\n')}\n`;
 }
@@ -137,8 +147,9 @@ function writeStep(lines: string[], index: number, command: string): void {
 }
 
 /**
- * Runs the steps one after the other in one shell in the root of its own, as its root, and tells what became of each. Rejects when the root
- * cannot be made, or when all together take longer than `timeoutMs`.
+ * Runs the steps one after the other in one shell in the root of its own, as its root, and tells
+ * what became of each. Rejects when the root cannot be made, or when all together take longer than
+ * `timeoutMs`.
  */
 export async function runSteps(
   repository: string,
@@ -160,7 +171,10 @@ export async function runSteps(
   }
 }
 
-/** All that it started ends with it: the first process of a PID namespace takes the others along (pid_namespaces(7)). */
+/**
+ * All that it started ends with it: the first process of a PID namespace takes the others along
+ * (pid_namespaces(7)).
+ */
 function inNamespaces(script: string, timeoutMs: number): Promise<string> {
   const args = ['--mount', '--net', '--pid', '--fork', '--kill-child', 'bash', script];
   return new Promise((resolve, reject) => {
@@ -170,7 +184,8 @@ function inNamespaces(script: string, timeoutMs: number): Promise<string> {
       { encoding: 'utf8', timeout: timeoutMs, maxBuffer: 2 ** 25 },
       (error, out, err) => {
         if (error !== null && !out.includes(mark)) reject(new Error(`${error.message}\n${err}`));
-        else if (error?.killed) reject(new Error(`not done within ${timeoutMs} ms:\n${out.slice(-4000)}`));
+        else if (error?.killed)
+          reject(new Error(`not done within ${timeoutMs} ms:\n${out.slice(-4000)}`));
         else resolve(out);
       },
     );

@@ -35,7 +35,9 @@ const sourceText = readdirSync(join(root, 'src'), { recursive: true, encoding: '
 describe('each command in the documentation', () => {
   test('is run here, or is listed with the reason why not', () => {
     const known = new Set([...evening.map(({ command }) => command), ...listedCommands]);
-    const unknown = commands.filter(({ text }) => !known.has(text)).map(({ at, text }) => `${at}: ${text}`);
+    const unknown = commands
+      .filter(({ text }) => !known.has(text))
+      .map(({ at, text }) => `${at}: ${text}`);
     expect(unknown).toEqual([]);
   });
 
@@ -75,7 +77,10 @@ describe('each command in the documentation', () => {
   });
 });
 
-/** The words behind `simgate`, of each part of a command line that begins with it; the alias of docs/auth0.md is the same. */
+/**
+ * The words behind `simgate`, of each part of a command line that begins with it; the alias of
+ * docs/auth0.md is the same.
+ */
 function ownCommandsIn(text: string): string[][] {
   return text.split(/&&|[|;]|\$\(/).flatMap((part) => {
     const [, name, rest = ''] =
@@ -111,7 +116,9 @@ function unknownWordsOf(words: readonly string[]): string[] {
     path.push(rest.shift() ?? '');
     names = subcommandsIn(helpOf(path)).filter((name) => name !== 'help');
   }
-  const options = rest.filter((word) => /^--[a-z]/.test(word)).map((word) => word.replace(/[=,`].*$/, ''));
+  const options = rest
+    .filter((word) => /^--[a-z]/.test(word))
+    .map((word) => word.replace(/[=,`].*$/, ''));
   return options
     .filter((option) => !new RegExp(`${option}\\b(?!-)`).test(helpOf(path)))
     .map((option) => `simgate ${path.join(' ')} ${option}`);
@@ -141,7 +148,11 @@ describe('what the documentation names', () => {
       spans
         .filter((span) => {
           const [, section = '', key = ''] = /^([a-z0-9]+)\.([a-z_0-9]+)$/.exec(span) ?? [];
-          return sections.has(section) && !['db', 'key'].includes(key) && !sections.get(section)?.has(key);
+          return (
+            sections.has(section) &&
+            !['db', 'key'].includes(key) &&
+            !sections.get(section)?.has(key)
+          );
         })
         .map((span) => `${path}: ${span}`),
     );
@@ -173,7 +184,9 @@ describe('what the documentation names', () => {
       [...symptom.matchAll(/`([^`]+)`/g)].map(([, phrase = '']) => phrase),
     );
     expect(phrases.length).toBeGreaterThan(10);
-    expect(phrases.filter((phrase) => !said.includes(phrase) && !/^(took|waited)$/.test(phrase))).toEqual([]);
+    expect(
+      phrases.filter((phrase) => !said.includes(phrase) && !/^(took|waited)$/.test(phrase)),
+    ).toEqual([]);
   });
 
   test('has every code of the API, with its status', () => {
@@ -227,7 +240,11 @@ function problemsOf(fragment: TomlTable): string[] {
     writeFileSync(secret, 'x'.repeat(40), { mode: 0o600 });
     const least = { auth0: { subject: 's', audience: 'a' }, policy: { countries: ['DE'] } };
     const table: TomlTable = { ...least, ...fragment };
-    table.auth0 = { ...least.auth0, ...(fragment.auth0 as TomlTable | undefined), secret_file: secret };
+    table.auth0 = {
+      ...least.auth0,
+      ...(fragment.auth0 as TomlTable | undefined),
+      secret_file: secret,
+    };
     table.policy = { ...least.policy, ...(fragment.policy as TomlTable | undefined) };
     const modems = (fragment.modem ?? [{}]) as TomlTable[];
     table.modem = modems.map((modem) => ({ name: 'main', device: 'auto', ...modem }));
@@ -265,7 +282,9 @@ describe('an operator’s evening with these commands, in a root of its own', ()
         ...text.matchAll(/\bsimgate_[a-z_]+\b/g),
       ]),
     );
-    const unknown = named.map(([name]) => name.replace(/_bucket$/, '')).filter((name) => !exposed.has(name));
+    const unknown = named
+      .map(([name]) => name.replace(/_bucket$/, ''))
+      .filter((name) => !exposed.has(name));
     expect([...new Set(unknown)]).toEqual([]);
     const rows = tableUnder(page('docs/metrics.md'), 'The metrics').map(
       ([name = '']) => /\w+/.exec(name)?.[0],

@@ -24,7 +24,8 @@ function fill(file: string, leftKb: number): () => void {
   const take = (path: string, octets: number): void => {
     const descriptor = openSync(path, 'w');
     try {
-      for (let written = 0; written < octets; written += 4096) writeSync(descriptor, Buffer.alloc(4096));
+      for (let written = 0; written < octets; written += 4096)
+        writeSync(descriptor, Buffer.alloc(4096));
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
     } finally {

@@ -12,12 +12,15 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-// Outside of the project's node_modules: its own `node` there would go before every other in scripts of npm.
+// Outside of the project's node_modules: its own `node` there would go before every other in
+// scripts of npm.
 test.each(['20.19', '22', '24'])(
   'the built program runs on Node %s: its demo sends, is refused, and ends',
   (wanted) => {
     const quiet = ['--no-save', '--no-audit', '--no-fund', '--loglevel=error'];
-    execFileSync('npm', ['install', '--prefix', folder, ...quiet, `node@${wanted}`], { cwd: folder });
+    execFileSync('npm', ['install', '--prefix', folder, ...quiet, `node@${wanted}`], {
+      cwd: folder,
+    });
     const node = join(folder, 'node_modules/node/bin/node');
     const version = execFileSync(node, ['--version'], { encoding: 'utf8' });
     expect(version.startsWith(`v${wanted}.`), version).toBe(true);

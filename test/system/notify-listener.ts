@@ -3,7 +3,10 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 
-/** Binds the datagram socket, and prints each message with its CLOCK_MONOTONIC time; closes the descriptor of a BARRIER=1, as systemd does. */
+/**
+ * Binds the datagram socket, and prints each message with its CLOCK_MONOTONIC time; closes the
+ * descriptor of a BARRIER=1, as systemd does.
+ */
 const program = `
 import array, json, os, socket, sys, time
 name = sys.argv[1]
@@ -35,14 +38,18 @@ export class NotifyListener {
   readonly #waiting = new Set<() => void>();
 
   private constructor(name: string) {
-    this.#process = spawn('python3', ['-c', program, name], { stdio: ['ignore', 'pipe', 'inherit'] });
+    this.#process = spawn('python3', ['-c', program, name], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
   }
 
   /** `name` is a path, or `@` and an abstract name. Rejects when it cannot be bound. */
   static async bind(name: string): Promise<NotifyListener> {
     const listener = new NotifyListener(name);
     const lines = createInterface({ input: listener.#process.stdout });
-    const ended = once(listener.#process, 'exit').then(() => Promise.reject(new Error('python3 ended')));
+    const ended = once(listener.#process, 'exit').then(() =>
+      Promise.reject(new Error('python3 ended')),
+    );
     await Promise.race([once(lines, 'line'), ended]);
     ended.catch(() => undefined); // its end is asked for later on
     lines.on('line', (line) => {
@@ -54,7 +61,10 @@ export class NotifyListener {
     return listener;
   }
 
-  /** The first message since the one numbered `from` that has this line, or one that fits; vitest's own timeout is the limit. */
+  /**
+   * The first message since the one numbered `from` that has this line, or one that fits; vitest's
+   * own timeout is the limit.
+   */
   until(fits: string | RegExp, from = 0): Promise<Heard> {
     return new Promise((resolve) => {
       const look = () => {

@@ -65,14 +65,25 @@ device = "${pty.slavePath}"
   return file;
 }
 
-/** Starts `simgate serve` as systemd would, and hears what it says; resolves with the port once it listens, with 0 when it ended instead. */
-async function serve(socket: string, watchdogMs: number, configFile = configure()): Promise<number> {
+/**
+ * Starts `simgate serve` as systemd would, and hears what it says; resolves with the port once it
+ * listens, with 0 when it ended instead.
+ */
+async function serve(
+  socket: string,
+  watchdogMs: number,
+  configFile = configure(),
+): Promise<number> {
   listener = await NotifyListener.bind(socket);
   // The shell becomes the daemon, so that WATCHDOG_PID is the daemon's own pid, as systemd sets it.
   const script = 'WATCHDOG_PID=$$ exec "$@"';
   const command = [process.execPath, '--import', wedge, cli, 'serve', '--config', configFile];
   daemon = spawn('/bin/sh', ['-c', script, 'sh', ...command], {
-    env: { PATH: process.env.PATH, NOTIFY_SOCKET: socket, WATCHDOG_USEC: String(watchdogMs * 1000) },
+    env: {
+      PATH: process.env.PATH,
+      NOTIFY_SOCKET: socket,
+      WATCHDOG_USEC: String(watchdogMs * 1000),
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   return new Promise((resolve) => {
@@ -131,7 +142,9 @@ test('a reload is told with its monotonic time, and ends with READY also when it
   daemon!.kill('SIGHUP');
   const reloading = await listener.until('RELOADING=1', from);
   await listener.until('READY=1', from);
-  const usec = BigInt(reloading.lines.find((line) => line.startsWith('MONOTONIC_USEC='))!.slice(15));
+  const usec = BigInt(
+    reloading.lines.find((line) => line.startsWith('MONOTONIC_USEC='))!.slice(15),
+  );
   expect(usec).toBeGreaterThanOrEqual(beforeUsec);
   expect(usec).toBeLessThanOrEqual(process.hrtime.bigint() / 1000n);
   expect(log.map(({ event }) => event)).toContain('reloaded');

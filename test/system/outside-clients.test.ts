@@ -1,6 +1,13 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -8,8 +15,8 @@ import { describe, expect, it } from 'vitest';
 import { SimulatorProcess } from '../simulator/support/simulator-process.js';
 
 /**
- * Clients that know real modems, and nothing of ours, judge the virtual one. They are Debian's gammu, gammu-smsd and
- * smstools; a missing one fails these tests.
+ * Clients that know real modems, and nothing of ours, judge the virtual one. They are Debian's
+ * gammu, gammu-smsd and smstools; a missing one fails these tests.
  */
 const run = promisify(execFile);
 const recipient = '+491701234567';
@@ -66,7 +73,8 @@ function complaints(simulator: SimulatorProcess): string[] {
 /** Waits until `isTrue`; the client's own polling sets the pace, the test's timeout the limit. */
 async function until(isTrue: () => boolean, client: ChildProcess): Promise<void> {
   while (!isTrue()) {
-    if (client.exitCode !== null) throw new Error(`the client ended with exit status ${client.exitCode}`);
+    if (client.exitCode !== null)
+      throw new Error(`the client ended with exit status ${client.exitCode}`);
     await pause(50);
   }
 }
@@ -78,7 +86,10 @@ async function stop(client: ChildProcess): Promise<void> {
   await exited;
 }
 
-function folders<Name extends string>(simulator: SimulatorProcess, ...names: Name[]): Record<Name, string> {
+function folders<Name extends string>(
+  simulator: SimulatorProcess,
+  ...names: Name[]
+): Record<Name, string> {
   const made = names.map((name) => [name, `${join(simulator.folder, name)}/`] as const);
   for (const [, path] of made) mkdirSync(path);
   return Object.fromEntries(made) as Record<Name, string>;
@@ -95,13 +106,17 @@ function acceptedTexts(simulator: SimulatorProcess): string[] {
 }
 
 describe('gammu', () => {
-  it.concurrent.each(vendorsToIdentify)('identifies the virtual %s modem', patience, async (vendor) => {
-    await using simulator = await SimulatorProcess.start('--vendor', vendor);
-    const { stdout } = await run('gammu', ['-c', gammuConfig(simulator), '--identify']);
-    expect(stdout).toMatch(/^IMEI +: \d{15}$/m);
-    expect(stdout).toMatch(/^SIM IMSI +: 262010000000001$/m);
-    expect(complaints(simulator)).toEqual([]);
-  });
+  it.concurrent.each(vendorsToIdentify)(
+    'identifies the virtual %s modem',
+    patience,
+    async (vendor) => {
+      await using simulator = await SimulatorProcess.start('--vendor', vendor);
+      const { stdout } = await run('gammu', ['-c', gammuConfig(simulator), '--identify']);
+      expect(stdout).toMatch(/^IMEI +: \d{15}$/m);
+      expect(stdout).toMatch(/^SIM IMSI +: 262010000000001$/m);
+      expect(complaints(simulator)).toEqual([]);
+    },
+  );
 
   it.concurrent.each([
     ['GSM-7 text with extension characters', gsmText, []],
@@ -120,7 +135,11 @@ describe('gammu', () => {
 
 describe('gammu-smsd', () => {
   it.concurrent('sends what is injected, once, and files what comes in', patience, async () => {
-    await using simulator = await SimulatorProcess.start('--submit-latency', '200', '--status-reports');
+    await using simulator = await SimulatorProcess.start(
+      '--submit-latency',
+      '200',
+      '--status-reports',
+    );
     const paths = folders(simulator, 'inbox', 'outbox', 'sent', 'error');
     const log = join(simulator.folder, 'smsd.log');
     const config = gammuConfig(

@@ -2,7 +2,10 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Builds the packages of a repository, with dist/ as it is there, into `out`. `UMASK` in `env` is the builder's umask. */
+/**
+ * Builds the packages of a repository, with dist/ as it is there, into `out`. `UMASK` in `env` is
+ * the builder's umask.
+ */
 export function buildPackages(
   repository: string,
   out: string,
@@ -13,10 +16,16 @@ export function buildPackages(
   // The umask of the test's shell is given on: `sh -c` is where it can be another.
   const command = `umask ${env.UMASK ?? '022'}; exec "$@"`;
   const node = [process.execPath, '--import', 'tsx', script, '--out', out, ...options];
-  execFileSync('sh', ['-c', command, 'sh', ...node], { cwd: repository, env: { ...process.env, ...env } });
+  execFileSync('sh', ['-c', command, 'sh', ...node], {
+    cwd: repository,
+    env: { ...process.env, ...env },
+  });
 }
 
-/** A repository as an earlier version had it in `folder`: the same, but for a comment and a default of the example. Throws when it has no such. */
+/**
+ * A repository as an earlier version had it in `folder`: the same, but for a comment and a default
+ * of the example. Throws when it has no such.
+ */
 export function olderRepository(repository: string, folder: string): string {
   const parts = ['packaging', 'src', 'dist', 'docs', 'config', 'systemd', 'udev'];
   const files = [

@@ -9,8 +9,9 @@ import type { Readable } from 'node:stream';
 type JsonLine = Record<string, unknown>;
 
 /**
- * This machine's Debian over again, for a package to be installed on: the same files below an overlay that keeps what is written in memory, a
- * /run of its own and processes of its own. Whatever happens, it ends with the process that holds it, and this machine is as it was.
+ * This machine's Debian over again, for a package to be installed on: the same files below an
+ * overlay that keeps what is written in memory, a /run of its own and processes of its own.
+ * Whatever happens, it ends with the process that holds it, and this machine is as it was.
  */
 export class Machine {
   readonly #folder: string;
@@ -43,7 +44,9 @@ exec cat`;
     });
     const ready = once(createInterface({ input: holder.stdout as Readable }), 'line');
     const ended = once(holder, 'exit').then(() => {
-      throw new Error('no machine to install on: that takes root and CAP_SYS_ADMIN (unshare, mount)');
+      throw new Error(
+        'no machine to install on: that takes root and CAP_SYS_ADMIN (unshare, mount)',
+      );
     });
     await Promise.race([ready, ended]);
     ended.catch(() => undefined); // from here on it ends when it is told to
@@ -86,7 +89,17 @@ exec cat`;
   /** Every file that was made or changed since the start, but for folders. */
   changes(): string[] {
     const upper = `${this.#folder}/upper`;
-    const args = [`--target=${this.#pid}`, '--mount', 'find', upper, '!', '-type', 'd', '-printf', '/%P\n'];
+    const args = [
+      `--target=${this.#pid}`,
+      '--mount',
+      'find',
+      upper,
+      '!',
+      '-type',
+      'd',
+      '-printf',
+      '/%P\n',
+    ];
     return spawnSync('nsenter', args, { encoding: 'utf8' }).stdout.trim().split('\n').sort();
   }
 
@@ -163,7 +176,9 @@ export class Service {
     });
   }
 
-  /** The first line that fits, said already or yet to come; rejects when the program ends before. */
+  /**
+   * The first line that fits, said already or yet to come; rejects when the program ends before.
+   */
   until(fits: (line: JsonLine) => boolean): Promise<JsonLine> {
     const found = new Promise<JsonLine>((resolve) => {
       const look = (): void => {

@@ -12,21 +12,29 @@ let tarball: string;
 
 beforeAll(() => {
   // dist/ is built before; `npm pack` would do it again.
-  execFileSync('npm', ['pack', '--ignore-scripts', '--pack-destination', folder, '--loglevel=error'], {
-    cwd: repository,
-  });
+  execFileSync(
+    'npm',
+    ['pack', '--ignore-scripts', '--pack-destination', folder, '--loglevel=error'],
+    {
+      cwd: repository,
+    },
+  );
   [tarball = ''] = readdirSync(folder).filter((name) => name.endsWith('.tgz'));
   const quiet = ['--no-audit', '--no-fund', '--loglevel=error'];
-  execFileSync('npm', ['install', '--global', '--prefix', prefix, ...quiet, join(folder, tarball)], {
-    cwd: folder,
-  });
+  execFileSync(
+    'npm',
+    ['install', '--global', '--prefix', prefix, ...quiet, join(folder, tarball)],
+    {
+      cwd: folder,
+    },
+  );
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
 test('the packed tarball brings the program with what its service needs, and neither sources nor tests', () => {
-  const files = execFileSync('tar', ['--list', '--file', join(folder, tarball)], { encoding: 'utf8' }).split(
-    '\n',
-  );
+  const files = execFileSync('tar', ['--list', '--file', join(folder, tarball)], {
+    encoding: 'utf8',
+  }).split('\n');
   const tops = new Set(files.flatMap((file) => /^package\/([^/]+)/.exec(file)?.[1] ?? []));
   expect([...tops].sort()).toEqual([
     'CHANGELOG.md',
@@ -78,10 +86,19 @@ test('service install on a machine gives a unit whose command starts that instal
     );
     machine.put('/root/simgate.tar', packed);
     machine.must(['mkdir', '-p', home, '/run/systemd/system']);
-    machine.must(['tar', '--extract', '--no-same-owner', '--directory', home, '--file', '/root/simgate.tar']);
+    machine.must([
+      'tar',
+      '--extract',
+      '--no-same-owner',
+      '--directory',
+      home,
+      '--file',
+      '/root/simgate.tar',
+    ]);
     machine.must(['ln', '-s', '../lib/node_modules/simgate/dist/cli.js', '/usr/local/bin/simgate']);
     // There is neither udev nor systemd behind the commands.
-    for (const name of ['systemctl', 'udevadm']) machine.put(`/usr/local/bin/${name}`, '#!/bin/sh\n', '755');
+    for (const name of ['systemctl', 'udevadm'])
+      machine.put(`/usr/local/bin/${name}`, '#!/bin/sh\n', '755');
 
     const refused = machine.run(['simgate', 'service', 'install'], { user: 'nobody' });
     expect(refused.status).toBe(1);
@@ -97,7 +114,10 @@ test('service install on a machine gives a unit whose command starts that instal
     expect(machine.list('/var/lib/simgate')).toEqual(['0700 simgate:simgate /var/lib/simgate']);
     const unit = machine.must(['cat', '/etc/systemd/system/simgate.service']);
     const command = /^ExecStart=(.*)$/m.exec(unit)?.[1]?.split(' ') ?? [];
-    expect(command.slice(0, 2)).toEqual([realpathSync(process.execPath), `${home}/simgate/dist/cli.js`]);
+    expect(command.slice(0, 2)).toEqual([
+      realpathSync(process.execPath),
+      `${home}/simgate/dist/cli.js`,
+    ]);
     const { status, output } = machine.run(command, { user: 'simgate' });
     expect(status).toBe(78); // EX_CONFIG (sysexits.h)
     expect(output).toContain('/etc/simgate/simgate.toml');

@@ -48,7 +48,9 @@ test.each([
   // Its own version, not the one beside it that a build tool uses.
   expect(folders).toContain('node_modules/libsql/node_modules/detect-libc');
   expect(
-    folders.filter((folder) => /darwin|win32|musl|addon-api/.test(folder) || folder.includes(other)),
+    folders.filter(
+      (folder) => /darwin|win32|musl|addon-api/.test(folder) || folder.includes(other),
+    ),
   ).toEqual([]);
 });
 
@@ -66,10 +68,19 @@ test('a download is known by its checksum, and one with another is not unpacked'
   const [downloads, root, content] = ['downloads', 'root', 'content'].map((name) =>
     join(temporary, name),
   ) as [string, string, string];
-  for (const folder of [downloads, root, join(content, 'any-name')]) mkdirSync(folder, { recursive: true });
+  for (const folder of [downloads, root, join(content, 'any-name')])
+    mkdirSync(folder, { recursive: true });
   writeFileSync(join(content, 'any-name/package.json'), '{}');
   const tarball = join(downloads, 'whatever-npm-calls-it.tgz');
-  execFileSync('tar', ['--create', '--gzip', '--file', tarball, '--directory', content, 'any-name']);
+  execFileSync('tar', [
+    '--create',
+    '--gzip',
+    '--file',
+    tarball,
+    '--directory',
+    content,
+    'any-name',
+  ]);
   const sha512 = createHash('sha512').update(readFileSync(tarball)).digest('base64');
   const locked = {
     folder: 'node_modules/@a/b',
@@ -112,9 +123,17 @@ test('a package with one binary of its machine for each native package is taken'
 });
 
 test.each([
-  ['another machine’s binary under the right name', { ...arm, [libsql]: elf(62) }, `${libsql} is no library`],
+  [
+    'another machine’s binary under the right name',
+    { ...arm, [libsql]: elf(62) },
+    `${libsql} is no library`,
+  ],
   ['what is no library', { ...arm, [libsql]: Buffer.from('<html>') }, `${libsql} is no library`],
-  ['one too few', Object.fromEntries(withoutLibsql.map((name) => [name, elf(183)])), 'and has @lydell'],
+  [
+    'one too few',
+    Object.fromEntries(withoutLibsql.map((name) => [name, elf(183)])),
+    'and has @lydell',
+  ],
   [
     'one too many',
     { ...arm, '@libsql/linux-x64-gnu/index.node': elf(62) },
@@ -127,9 +146,15 @@ test.each([
 
 test('a changelog becomes Debian’s, with the date of each release and lines that fit', () => {
   const text = `# Changelog\n\n## 0.2.0, unreleased\n\n- One thing, ${'which is told at length, '.repeat(6)}\n  over two lines.\n- Another.\n\n## 0.1.0, 2026-11-01\n\n- First.\n`;
-  const made = debianChangelog(releasesOf(text, Date.UTC(2026, 11, 24)), '0.2.0~1', 'A <a@example.org>');
+  const made = debianChangelog(
+    releasesOf(text, Date.UTC(2026, 11, 24)),
+    '0.2.0~1',
+    'A <a@example.org>',
+  );
   expect(made).toContain('simgate (0.2.0~1) unstable; urgency=medium\n\n  * One thing, which');
-  expect(made).toContain('\n  * Another.\n\n -- A <a@example.org>  Thu, 24 Dec 2026 00:00:00 +0000\n');
+  expect(made).toContain(
+    '\n  * Another.\n\n -- A <a@example.org>  Thu, 24 Dec 2026 00:00:00 +0000\n',
+  );
   expect(made).toContain('simgate (0.1.0) unstable');
   expect(made).toContain('  Sun, 01 Nov 2026 00:00:00 +0000\n');
   expect(Math.max(...made.split('\n').map((line) => line.length))).toBeLessThan(80);
@@ -156,7 +181,13 @@ function rendered(roff: string): string {
   const { stdout, stderr, error } = spawnSync('man', ['--warnings', '--local-file', '-'], {
     input: roff,
     encoding: 'utf8',
-    env: { ...process.env, MANWIDTH: '1000', LC_ALL: 'C.UTF-8', MANROFFOPT: '-c', MAN_KEEP_FORMATTING: '' },
+    env: {
+      ...process.env,
+      MANWIDTH: '1000',
+      LC_ALL: 'C.UTF-8',
+      MANROFFOPT: '-c',
+      MAN_KEEP_FORMATTING: '',
+    },
   });
   if (error) throw error;
   expect(stderr).toBe('');
@@ -167,7 +198,9 @@ test('simgate(1) has every command that the program has, and each of its options
   const page = rendered(commandManual(cli, version, '2026-11-01'));
   const main = parseHelp(spawnSync(process.execPath, [cli, '--help'], { encoding: 'utf8' }).stdout);
   const commands =
-    main.lists.find(({ name }) => name === 'Commands')?.entries.map(([name]) => name.split(' ')[0]) ?? [];
+    main.lists
+      .find(({ name }) => name === 'Commands')
+      ?.entries.map(([name]) => name.split(' ')[0]) ?? [];
   expect(commands).toContain('serve');
   for (const name of commands.filter((command) => command !== 'help'))
     expect(page).toContain(`simgate ${name}`);

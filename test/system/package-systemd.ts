@@ -9,7 +9,10 @@ case "$*" in
 esac
 `;
 
-/** In place of systemd, which does not run on the machine: records what is asked of it. `disable` is a matter of files and is done. */
+/**
+ * In place of systemd, which does not run on the machine: records what is asked of it. `disable` is
+ * a matter of files and is done.
+ */
 export class SystemdStandIn {
   readonly #machine: Machine;
 
@@ -39,7 +42,10 @@ export class SystemdStandIn {
     this.#machine.must(isBroken ? ['touch', '/run/broken'] : ['rm', '/run/broken']);
   }
 
-  /** While `during` runs there is a process that it has for simgate's, with `variable` (as NAME=value) in its environment. */
+  /**
+   * While `during` runs there is a process that it has for simgate's, with `variable` (as
+   * NAME=value) in its environment.
+   */
   async whileRunning(variable: string, during: () => void): Promise<void> {
     const say = 'echo "{\\"pid\\":$$}"; exec sleep infinity';
     const service = this.#machine.service(['env', variable, 'sh', '-c', say]);

@@ -8,7 +8,8 @@ import { buildPackages, olderRepository } from './package-build.js';
 import { Machine, type Service } from './package-machine.js';
 import { SystemdStandIn } from './package-systemd.js';
 
-// The tests go on from one another, as the life of a package does: built, installed, set up, upgraded, removed, purged.
+// The tests go on from one another, as the life of a package does: built, installed, set up,
+// upgraded, removed, purged.
 const repository = join(import.meta.dirname, '../..');
 const out = mkdtempSync(join(tmpdir(), 'simgate-package-'));
 const olderVersion = `${version}~1`;
@@ -37,8 +38,9 @@ afterAll(async () => {
 });
 
 /**
- * As unattended upgrades do it: a question finds the end of stdin, and fails. Node may not come from a Debian package here, as it would on
- * an operator's machine; all other dependencies must be met.
+ * As unattended upgrades do it: a question finds the end of stdin, and fails. Node may not come
+ * from a Debian package here, as it would on an operator's machine; all other dependencies must be
+ * met.
  */
 function install(folder: string, packageVersion: string): string {
   const name = `simgate_${packageVersion}_amd64.deb`;
@@ -48,19 +50,26 @@ function install(folder: string, packageVersion: string): string {
 }
 
 const textOf = (deb: string, field: string): string =>
-  execFileSync('dpkg-deb', ['--field', join(out, 'first', deb), field], { encoding: 'utf8' }).trim();
+  execFileSync('dpkg-deb', ['--field', join(out, 'first', deb), field], {
+    encoding: 'utf8',
+  }).trim();
 
 test('built twice, on a machine set up otherwise, both packages have the same bytes', {
   timeout: 400_000,
 }, () => {
   buildPackages(repository, join(out, 'first'));
-  buildPackages(repository, join(out, 'second'), [], { UMASK: '077', TZ: 'Asia/Tokyo', LC_ALL: 'C' });
+  buildPackages(repository, join(out, 'second'), [], {
+    UMASK: '077',
+    TZ: 'Asia/Tokyo',
+    LC_ALL: 'C',
+  });
   const names = ['amd64', 'arm64'].map((architecture) => `simgate_${version}_${architecture}.deb`);
   expect(readdirSync(join(out, 'first')).sort()).toEqual(names);
   for (const name of names)
-    expect(readFileSync(join(out, 'first', name)).equals(readFileSync(join(out, 'second', name))), name).toBe(
-      true,
-    );
+    expect(
+      readFileSync(join(out, 'first', name)).equals(readFileSync(join(out, 'second', name))),
+      name,
+    ).toBe(true);
 });
 
 test.each([
@@ -95,7 +104,12 @@ test('lintian finds no error', () => {
 
 test('the first installation makes the user and its folders, starts nothing, and says what is next', () => {
   const older = olderRepository(repository, join(out, 'older-repository'));
-  buildPackages(older, join(out, 'older'), ['--architecture', 'amd64', '--deb-version', olderVersion]);
+  buildPackages(older, join(out, 'older'), [
+    '--architecture',
+    'amd64',
+    '--deb-version',
+    olderVersion,
+  ]);
   const said = install('older', olderVersion);
   expect(said).toContain('sudo simgate setup');
   expect(said).toContain('sudo systemctl enable --now simgate');
@@ -125,9 +139,13 @@ async function plugIn(): Promise<Service> {
 }
 
 test('as the example has it, but without a secret, it refuses still', () => {
-  const { status, output } = machine.run(['simgate', 'serve', '--config', exampleFile], { user: 'simgate' });
+  const { status, output } = machine.run(['simgate', 'serve', '--config', exampleFile], {
+    user: 'simgate',
+  });
   expect(status).toBe(wrongConfiguration);
-  expect(output).toContain('has a problem:\n  auth0.secret_file: cannot be read: there is no such file');
+  expect(output).toContain(
+    'has a problem:\n  auth0.secret_file: cannot be read: there is no such file',
+  );
 });
 
 /** What an operator may add: free ports, and a log that can be read here. */
@@ -169,7 +187,9 @@ async function startDaemon(): Promise<{ daemon: Service; port: number }> {
 
 test('doctor finds nothing wrong with the modem', async () => {
   const modem = await plugIn();
-  const report = JSON.parse(machine.run(['simgate', 'doctor', '--json'], { user: 'simgate' }).output) as {
+  const report = JSON.parse(
+    machine.run(['simgate', 'doctor', '--json'], { user: 'simgate' }).output,
+  ) as {
     modems: { name: string }[];
     findings: { check: string; level: string; what: string }[];
   };
@@ -218,7 +238,9 @@ test('an upgrade with another example keeps what setup and the operator wrote, a
   expect(machine.must(['cat', exampleFile])).not.toBe(olderExample);
   expect(said).not.toContain('simgate setup');
   expect(said).not.toContain('onfiguration file');
-  expect(systemd.asked().filter((line) => line.includes('simgate'))).toEqual(['try-restart simgate.service']);
+  expect(systemd.asked().filter((line) => line.includes('simgate'))).toEqual([
+    'try-restart simgate.service',
+  ]);
   expect(statusOf()).toBe(`install ok installed ${version}`);
   expect(kept()).toEqual(before);
   const daemon = await sendThrough('Your code is 582216');
@@ -247,7 +269,9 @@ test('an upgrade knows the secret that the running service has from its environm
   const config = machine.must(['cat', configFile]);
   const secret = machine.must(['cat', '/etc/simgate/auth0-secret']).trim();
   writeConfig(config.replace(/^secret_file = .*\n/m, ''));
-  expect(machine.run(['simgate', 'check-config'], { user: 'simgate' }).status).toBe(wrongConfiguration);
+  expect(machine.run(['simgate', 'check-config'], { user: 'simgate' }).status).toBe(
+    wrongConfiguration,
+  );
   await systemd.whileRunning(`SIMGATE_AUTH0_SECRET=${secret}`, () => {
     const said = install('first', version);
     expect(said).not.toContain('NOT RESTARTED');

@@ -1,12 +1,19 @@
-/** System calls of a program with several threads, as `strace -f -y -o FILE` writes them (strace 6). */
+/**
+ * System calls of a program with several threads, as `strace -f -y -o FILE` writes them (strace 6).
+ */
 
-/** One call. Its places are line numbers of the trace, which is in the order in which things happened. */
+/**
+ * One call. Its places are line numbers of the trace, which is in the order in which things
+ * happened.
+ */
 export interface SystemCall {
   name: string;
   /** The arguments as strace shows them: descriptors with their paths, texts in C's notation. */
   args: string;
   beganAt: number;
-  /** Equal to `beganAt` when nothing else was seen meanwhile; Infinity for one that never returned. */
+  /**
+   * Equal to `beganAt` when nothing else was seen meanwhile; Infinity for one that never returned.
+   */
   endedAt: number;
   /** What it returned; undefined for one that did not. */
   result: string | undefined;
@@ -31,7 +38,13 @@ export function readCalls(trace: string): SystemCall[] {
       open.delete(end[1]!);
       Object.assign(call, { args: call.args + end[3]!, endedAt: at, result: end[4] });
     } else if (begin !== null) {
-      const call = { name: begin[2]!, args: begin[3]!, beganAt: at, endedAt: Infinity, result: undefined };
+      const call = {
+        name: begin[2]!,
+        args: begin[3]!,
+        beganAt: at,
+        endedAt: Infinity,
+        result: undefined,
+      };
       open.set(begin[1]!, call);
       calls.push(call);
     } else if (all !== null) {
@@ -42,12 +55,15 @@ export function readCalls(trace: string): SystemCall[] {
 }
 
 /**
- * Whether, before the PIN began to be written to the tty, it had been noted that it would be tried: the memory's new content written and
- * flushed, put in the place of the old, and the folder flushed, one after the other, and all of it done (I7).
+ * Whether, before the PIN began to be written to the tty, it had been noted that it would be tried:
+ * the memory's new content written and flushed, put in the place of the old, and the folder
+ * flushed, one after the other, and all of it done (I7).
  * @returns what is missing; undefined when nothing is
  */
 export function missingBeforePin(calls: readonly SystemCall[], folder: string): string | undefined {
-  const pin = calls.find(({ name, args }) => name.startsWith('write') && args.includes('"AT+CPIN=\\"'));
+  const pin = calls.find(
+    ({ name, args }) => name.startsWith('write') && args.includes('"AT+CPIN=\\"'),
+  );
   if (pin === undefined) return 'no AT+CPIN= was written';
   const memory = `${folder}/pins.json`;
   const steps: [what: string, isIt: (call: SystemCall) => boolean][] = [
@@ -56,7 +72,10 @@ export function missingBeforePin(calls: readonly SystemCall[], folder: string): 
       ({ name, args }) =>
         name.includes('write') && args.includes(`<${memory}.new>`) && args.includes('unknown'),
     ],
-    ['the new content flushed', ({ name, args }) => isFlush(name) && args.includes(`<${memory}.new>`)],
+    [
+      'the new content flushed',
+      ({ name, args }) => isFlush(name) && args.includes(`<${memory}.new>`),
+    ],
     [
       'the new file in the place of the old',
       ({ name, args }) => name.startsWith('rename') && args.includes(`"${memory}"`),
@@ -65,7 +84,9 @@ export function missingBeforePin(calls: readonly SystemCall[], folder: string): 
   ];
   let doneAt = -1;
   for (const [what, isIt] of steps) {
-    const step = calls.find((call) => isIt(call) && call.beganAt > doneAt && Number(call.result) >= 0);
+    const step = calls.find(
+      (call) => isIt(call) && call.beganAt > doneAt && Number(call.result) >= 0,
+    );
     if (step === undefined || step.endedAt >= pin.beganAt) return what;
     doneAt = step.endedAt;
   }

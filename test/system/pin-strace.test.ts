@@ -22,7 +22,10 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** The system calls (Debian: strace) of the daemon from its start until it has unlocked the SIM and its modem is ready. */
+/**
+ * The system calls (Debian: strace) of the daemon from its start until it has unlocked the SIM and
+ * its modem is ready.
+ */
 async function traceUnlocking(): Promise<SystemCall[]> {
   const modem = await VirtualModem.start(folder, 'modem', ['--pin', '4711']);
   const pinFile = join(folder, 'pin');
@@ -30,7 +33,10 @@ async function traceUnlocking(): Promise<SystemCall[]> {
   mkdirSync(stateDir, { mode: 0o700 });
   const configured = { name: 'main', link: modem.link, number: '+4916000000', pinFile };
   const secret = 'the-secret-of-this-test-run-0123456789abcdef';
-  const config = writeDaemonConfig(folder, secret, [configured], { deadlineS: 25, statusReport: false });
+  const config = writeDaemonConfig(folder, secret, [configured], {
+    deadlineS: 25,
+    statusReport: false,
+  });
   const trace = join(folder, 'trace');
   const strace = ['-f', '--seccomp-bpf', '-y', '-s', '1024', '-o', trace, '-e', `trace=${traced}`];
   const daemon = spawn('strace', [...strace, process.execPath, cli, 'serve', '--config', config], {
@@ -49,7 +55,9 @@ async function traceUnlocking(): Promise<SystemCall[]> {
     daemon.kill('SIGKILL');
     await modem.stop();
   }
-  expect(modem.record().filter(({ kind }) => kind === 'pin')).toMatchObject([{ outcome: 'accepted' }]);
+  expect(modem.record().filter(({ kind }) => kind === 'pin')).toMatchObject([
+    { outcome: 'accepted' },
+  ]);
   return readCalls(readFileSync(trace, 'utf8'));
 }
 

@@ -1,11 +1,17 @@
-/** What of some files would be on the disk had the power been cut at any moment of a traced run (`strace -f -y -xx`). */
+/**
+ * What of some files would be on the disk had the power been cut at any moment of a traced run
+ * (`strace -f -y -xx`).
+ */
 
 import type { SystemCall } from './pin-strace-calls.js';
 
 /** The smallest piece that a disk writes as a whole. */
 const sectorOctets = 512;
 
-/** How much of what was not flushed a cut leaves: nothing, all of it, or each sector by chance and in no order. */
+/**
+ * How much of what was not flushed a cut leaves: nothing, all of it, or each sector by chance and
+ * in no order.
+ */
 export type Unflushed = 'lost' | 'kept' | 'torn';
 
 /** A write, or what cuts or lengthens a file. */
@@ -39,7 +45,9 @@ export class TracedDisk {
   constructor(calls: readonly SystemCall[], files: readonly string[]) {
     const of = (call: SystemCall) => {
       const file = pathOf(call);
-      return file !== undefined && files.includes(file) && Number(call.result) >= 0 ? file : undefined;
+      return file !== undefined && files.includes(file) && Number(call.result) >= 0
+        ? file
+        : undefined;
     };
     this.#steps = calls.flatMap((call) => {
       const file = of(call);
@@ -54,16 +62,25 @@ export class TracedDisk {
   /** Places in the trace at which something begins or is done: the moments that differ. */
   moments(): number[] {
     const calls = [...this.#steps, ...this.#flushes].map(({ call }) => call);
-    return [...new Set(calls.flatMap(({ beganAt, endedAt }) => [beganAt, endedAt]))].sort((a, b) => a - b);
+    return [...new Set(calls.flatMap(({ beganAt, endedAt }) => [beganAt, endedAt]))].sort(
+      (a, b) => a - b,
+    );
   }
 
-  /** The content of a file after a cut behind line `at` of the trace; undefined when it was never written. */
+  /**
+   * The content of a file after a cut behind line `at` of the trace; undefined when it was never
+   * written.
+   */
   after(at: number, file: string, unflushed: Unflushed, random: () => number): Buffer | undefined {
     const steps = this.#steps.filter((step) => step.file === file && step.call.beganAt <= at);
-    const flushed = this.#flushes.filter((flush) => flush.file === file && flush.call.endedAt <= at);
+    const flushed = this.#flushes.filter(
+      (flush) => flush.file === file && flush.call.endedAt <= at,
+    );
     const safeUntil = Math.max(-1, ...flushed.map(({ call }) => call.beganAt));
     if (steps.length === 0) return undefined;
-    const ends = steps.map(({ write, length = 0 }) => (write ? write.at + write.octets.length : length));
+    const ends = steps.map(({ write, length = 0 }) =>
+      write ? write.at + write.octets.length : length,
+    );
     const content = new Content(Math.max(...ends));
     for (const step of steps) {
       // What had been written when a flush began is on the disk once that is done.
@@ -76,7 +93,8 @@ export class TracedDisk {
 
 function stepsOf(call: SystemCall, file: string): Step[] {
   const last = Number(/, (\d+)$/.exec(call.args)?.[1]);
-  if (call.name === 'pwrite64') return [{ call, file, write: { at: last, octets: writtenBy(call) } }];
+  if (call.name === 'pwrite64')
+    return [{ call, file, write: { at: last, octets: writtenBy(call) } }];
   if (call.name === 'ftruncate') return [{ call, file, length: last }];
   return [];
 }

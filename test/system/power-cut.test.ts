@@ -1,6 +1,7 @@
 /**
- * The power is cut at every point of a message's way: the whole daemon is traced (Debian: strace) while it sends, and the disk that each
- * moment would have left, with all that was not flushed lost, kept or torn, is given to a daemon that starts.
+ * The power is cut at every point of a message's way: the whole daemon is traced (Debian: strace)
+ * while it sends, and the disk that each moment would have left, with all that was not flushed
+ * lost, kept or torn, is given to a daemon that starts.
  */
 
 import { spawn } from 'node:child_process';
@@ -35,7 +36,8 @@ const secret = 'the-secret-of-this-test-run-0123456789abcdef';
 /** Enough for SQLite to move its WAL into the database at least once (1000 pages). */
 const messages = 110;
 /** Every third has no key. */
-const keyOf = (number: number): string | undefined => (number % 3 === 2 ? undefined : `key-${number}`);
+const keyOf = (number: number): string | undefined =>
+  number % 3 === 2 ? undefined : `key-${number}`;
 
 let folder: string;
 let files: { db: string; wal: string };
@@ -65,14 +67,29 @@ beforeAll(async () => {
 }, 300_000);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const isTty = (call: SystemCall) => call.name === 'write' && pathOf(call)?.startsWith('/dev/pts/') === true;
+const isTty = (call: SystemCall) =>
+  call.name === 'write' && pathOf(call)?.startsWith('/dev/pts/') === true;
 
 async function traceSending(): Promise<SystemCall[]> {
   const modem = await VirtualModem.start(folder, 'modem', []);
   const configured = { name: 'main', link: modem.link, number: '+4916000000', pinFile: undefined };
-  const config = writeDaemonConfig(folder, secret, [configured], { deadlineS: 25, statusReport: false });
+  const config = writeDaemonConfig(folder, secret, [configured], {
+    deadlineS: 25,
+    statusReport: false,
+  });
   const trace = join(folder, 'trace');
-  const strace = ['-f', '--seccomp-bpf', '-y', '-xx', '-s', '65536', '-o', trace, '-e', `trace=${traced}`];
+  const strace = [
+    '-f',
+    '--seccomp-bpf',
+    '-y',
+    '-xx',
+    '-s',
+    '65536',
+    '-o',
+    trace,
+    '-e',
+    `trace=${traced}`,
+  ];
   const daemon = spawn('strace', [...strace, process.execPath, cli, 'serve', '--config', config], {
     stdio: ['ignore', 'pipe', 'inherit'],
     // What goes through a ring is no system call of its own.
@@ -94,7 +111,10 @@ async function traceSending(): Promise<SystemCall[]> {
   return readCalls(readFileSync(trace, 'utf8'));
 }
 
-/** The port of the public listener, once the modem is ready. What the daemon says later is left unread. */
+/**
+ * The port of the public listener, once the modem is ready. What the daemon says later is left
+ * unread.
+ */
 function untilReady(output: NodeJS.ReadableStream): Promise<number> {
   return new Promise((resolve, reject) => {
     let port = 0;
@@ -114,8 +134,14 @@ async function send(
   const key = keyOf(number);
   const response = await fetch(`http://127.0.0.1:${port}/sms`, {
     method: 'POST',
-    headers: { authorization: `Bearer ${token}`, ...(key !== undefined && { 'idempotency-key': key }) },
-    body: JSON.stringify({ recipient: `+49151${String(10_000_000 + number)}`, body: `Message ${number}` }),
+    headers: {
+      authorization: `Bearer ${token}`,
+      ...(key !== undefined && { 'idempotency-key': key }),
+    },
+    body: JSON.stringify({
+      recipient: `+49151${String(10_000_000 + number)}`,
+      body: `Message ${number}`,
+    }),
   });
   return { status: response.status, body: (await response.json()) as Record<string, unknown> };
 }
@@ -145,8 +171,11 @@ function look(file: string): { integrity: string; rows: Row[] } {
   const db = new Database(file);
   try {
     const checks = db.prepare('PRAGMA integrity_check').all() as { integrity_check: string }[];
-    const hasTable = db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'messages'").get() !== undefined;
-    const rows = hasTable ? (db.prepare('SELECT key_hmac, state, status FROM messages').all() as Row[]) : [];
+    const hasTable =
+      db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'messages'").get() !== undefined;
+    const rows = hasTable
+      ? (db.prepare('SELECT key_hmac, state, status FROM messages').all() as Row[])
+      : [];
     return { integrity: checks.map(({ integrity_check: said }) => said).join('; '), rows };
   } finally {
     db.close();
@@ -155,16 +184,21 @@ function look(file: string): { integrity: string; rows: Row[] } {
 
 test('the trace is of what it has to be: every Ctrl-Z, the flush before each with a key, and a WAL that was moved', () => {
   expect(ctrlZAt).toHaveLength(messages);
-  const flushesOf = (file: string) => calls.filter((call) => isFlush(call) && pathOf(call) === file).length;
+  const flushesOf = (file: string) =>
+    calls.filter((call) => isFlush(call) && pathOf(call) === file).length;
   expect(flushesOf(files.db)).toBeGreaterThan(1);
-  const keyed = Array.from({ length: messages }, (_, number) => keyOf(number)).filter(Boolean).length;
+  const keyed = Array.from({ length: messages }, (_, number) => keyOf(number)).filter(
+    Boolean,
+  ).length;
   expect(flushesOf(files.wal)).toBeGreaterThanOrEqual(keyed);
   // What is not known here would be left out of what a cut leaves.
   const names = calls
     .filter((call) => Object.values(files).includes(pathOf(call) ?? ''))
     .map(({ name }) => name);
   expect(
-    [...new Set(names)].filter((name) => !['pwrite64', 'ftruncate', 'fsync', 'fdatasync'].includes(name)),
+    [...new Set(names)].filter(
+      (name) => !['pwrite64', 'ftruncate', 'fsync', 'fdatasync'].includes(name),
+    ),
   ).toEqual([]);
 });
 
@@ -177,7 +211,9 @@ test('without a key no flush is waited for', () => {
     return flushes.filter(({ beganAt }) => beganAt > before && beganAt < at).length <= 1;
   });
   expect(none).toHaveLength(
-    Array.from({ length: messages }, (_, number) => keyOf(number)).filter((key) => key === undefined).length,
+    Array.from({ length: messages }, (_, number) => keyOf(number)).filter(
+      (key) => key === undefined,
+    ).length,
   );
 });
 
@@ -187,7 +223,10 @@ test('wherever the power is cut, the journal is sound and knows every key whose 
   const random = () => draws.next();
   const file = join(folder, 'left.db');
   const firstFlush = calls.find((call) => isFlush(call) && pathOf(call) === files.wal)!;
-  const moments = [...disk.moments().filter((at) => at >= firstFlush.endedAt && random() < 0.15), ...ctrlZAt];
+  const moments = [
+    ...disk.moments().filter((at) => at >= firstFlush.endedAt && random() < 0.15),
+    ...ctrlZAt,
+  ];
   expect(moments.length).toBeGreaterThan(300);
   for (const moment of moments) {
     for (const unflushed of ['lost', 'torn', 'kept'] as const) {
@@ -219,7 +258,10 @@ test('what became of a message with a key is on the disk when the next one with 
   }
 });
 
-/** Starts a daemon after the power came back at `moment`, everything unflushed lost, and asks it once more for a message of before. */
+/**
+ * Starts a daemon after the power came back at `moment`, everything unflushed lost, and asks it
+ * once more for a message of before.
+ */
 async function repeatAfter(
   moment: number,
   number: number,
@@ -232,7 +274,10 @@ async function repeatAfter(
   expect(existsSync(join(again, 'state', 'journal.db'))).toBe(true);
   const modem = await VirtualModem.start(again, 'modem', []);
   const configured = { name: 'main', link: modem.link, number: '+4916000000', pinFile: undefined };
-  const config = writeDaemonConfig(again, secret, [configured], { deadlineS: 25, statusReport: false });
+  const config = writeDaemonConfig(again, secret, [configured], {
+    deadlineS: 25,
+    statusReport: false,
+  });
   let said = '';
   const output = new PassThrough();
   const daemon = new Child(['serve', '--config', config], (line) => {
@@ -251,7 +296,10 @@ async function repeatAfter(
 test('a message that was with a modem when the power was cut is told as such, and its repeat is not sent', async () => {
   const number = 42;
   const { answer, said, sent } = await repeatAfter(ctrlZAt[number]!, number);
-  expect(answer).toMatchObject({ status: 504, body: { code: 'outcome_unknown', submitted: 'unknown' } });
+  expect(answer).toMatchObject({
+    status: 504,
+    body: { code: 'outcome_unknown', submitted: 'unknown' },
+  });
   expect(said).toContain('the process before ended while 1 message was with a modem');
   expect(sent).toBe(0);
 });

@@ -20,7 +20,13 @@ function promtool(args: string[], input = ''): { said: string; status: number | 
 }
 
 test('Prometheus takes the alert rules', () => {
-  const { said, status } = promtool(['check', 'rules', '--lint=all', '--lint-fatal', 'simgate.rules.yml']);
+  const { said, status } = promtool([
+    'check',
+    'rules',
+    '--lint=all',
+    '--lint-fatal',
+    'simgate.rules.yml',
+  ]);
   expect(status, said).toBe(0);
   expect(said).toMatch(/SUCCESS: \d\d rules found/);
 });
@@ -39,7 +45,10 @@ test('the metrics keep to the conventions, used and unused', async () => {
 });
 
 test('the checker does find what breaks the conventions', () => {
-  const { said, status } = promtool(['check', 'metrics'], '# TYPE simgate_sent counter\nsimgate_sent 1\n');
+  const { said, status } = promtool(
+    ['check', 'metrics'],
+    '# TYPE simgate_sent counter\nsimgate_sent 1\n',
+  );
   expect(said).toContain('counter metrics should have "_total" suffix');
   expect(status).not.toBe(0);
 });

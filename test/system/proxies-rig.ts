@@ -10,7 +10,11 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { type IncomingHttpHeaders, type IncomingMessage, request as requestInClear } from 'node:http';
+import {
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  request as requestInClear,
+} from 'node:http';
 import { request as requestOverTls } from 'node:https';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -26,7 +30,10 @@ const shipped = join(import.meta.dirname, '../../config/proxy');
 const debian = '/etc/nginx/nginx.conf';
 /** The name in the shipped files; the caller asks for it without asking DNS. */
 const hostName = 'sms.example.com';
-/** Who the proxies run as when the tests run as root: `nobody`, who can write nowhere but in the proxy's folder. */
+/**
+ * Who the proxies run as when the tests run as root: `nobody`, who can write nowhere but in the
+ * proxy's folder.
+ */
 const nobody = 65_534;
 const pollMs = 20;
 
@@ -50,7 +57,10 @@ export interface Call {
   inClearTo?: number;
 }
 
-/** A proxy of Debian's with the shipped configuration: only ports, certificate, logs and pid file are others. */
+/**
+ * A proxy of Debian's with the shipped configuration: only ports, certificate, logs and pid file
+ * are others.
+ */
 export class ReverseProxy {
   readonly folder = mkdtempSync(join(tmpdir(), 'simgate-proxy-'));
   httpsPort = 0;
@@ -80,13 +90,18 @@ export class ReverseProxy {
     this.#process.stderr?.on('data', keep);
   }
 
-  /** Resolves when both ports can be connected to; rejects with what the proxy said when it ends before. */
+  /**
+   * Resolves when both ports can be connected to; rejects with what the proxy said when it ends
+   * before.
+   */
   static async start(kind: ProxyKind, upstreamPort: number): Promise<ReverseProxy> {
     const proxy = new ReverseProxy(kind, upstreamPort, [await freePort(), await freePort()]);
     const ended = once(proxy.#process, 'exit').then(() => {
       throw new Error(`${kind} ended: ${proxy.#said}`);
     });
-    const listens = Promise.all([proxy.httpPort, proxy.httpsPort].map((port) => untilListening(port)));
+    const listens = Promise.all(
+      [proxy.httpPort, proxy.httpsPort].map((port) => untilListening(port)),
+    );
     await Promise.race([listens, ended]);
     // From here on it ends when it is told to.
     ended.catch(() => undefined);
@@ -96,10 +111,15 @@ export class ReverseProxy {
   /** Everything the proxy has logged: stdout, stderr and the files in its folder. */
   logs(): string {
     const files = readdirSync(this.folder).filter((name) => name.endsWith('.log'));
-    return [this.#said, ...files.map((name) => readFileSync(join(this.folder, name), 'utf8'))].join('\n');
+    return [this.#said, ...files.map((name) => readFileSync(join(this.folder, name), 'utf8'))].join(
+      '\n',
+    );
   }
 
-  /** Sends one request on a connection of its own. Rejects when the connection breaks without an answer. */
+  /**
+   * Sends one request on a connection of its own. Rejects when the connection breaks without an
+   * answer.
+   */
   async call({
     method = 'POST',
     path = '/sms',
@@ -134,8 +154,8 @@ export class ReverseProxy {
   }
 
   /**
-   * Writes octets and returns what comes back until the proxy closes the connection or resets it. Once `sendingEnds` resolves,
-   * our sending side is closed and the other stays open.
+   * Writes octets and returns what comes back until the proxy closes the connection or resets it.
+   * Once `sendingEnds` resolves, our sending side is closed and the other stays open.
    */
   async exchange(octets: string, sendingEnds?: Promise<unknown>): Promise<string> {
     const tcp = connect({
@@ -199,17 +219,31 @@ async function untilListening(port: number): Promise<void> {
 /** A self-signed certificate; returns it as the only authority the caller trusts. */
 function makeCertificate(folder: string): string {
   const [key, certificate] = [join(folder, 'key.pem'), join(folder, 'certificate.pem')];
-  const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-noenc', '-days', '2'];
+  const kind = [
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:prime256v1',
+    '-noenc',
+    '-days',
+    '2',
+  ];
   const names = ['-subj', `/CN=${hostName}`, '-addext', `subjectAltName=DNS:${hostName}`];
-  execFileSync('openssl', ['req', '-x509', ...kind, ...names, '-keyout', key, '-out', certificate], {
-    stdio: 'pipe',
-  });
+  execFileSync(
+    'openssl',
+    ['req', '-x509', ...kind, ...names, '-keyout', key, '-out', certificate],
+    {
+      stdio: 'pipe',
+    },
+  );
   return readFileSync(certificate, 'utf8');
 }
 
 type Replacement = readonly [from: string | RegExp, to: string];
 
-/** Replaces each; throws when the file has it no more, so that nothing is tried but what is shipped. */
+/**
+ * Replaces each; throws when the file has it no more, so that nothing is tried but what is shipped.
+ */
 function substitute(file: string, replacements: readonly Replacement[]): string {
   return replacements.reduce(
     (content, [from, to]) => {
@@ -224,7 +258,11 @@ function substitute(file: string, replacements: readonly Replacement[]): string 
 const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
 
 /** Debian's own nginx.conf with the shipped site in it. Returns the command. */
-function writeNginxConfig(folder: string, upstreamPort: number, [http, https]: readonly [number, number]) {
+function writeNginxConfig(
+  folder: string,
+  upstreamPort: number,
+  [http, https]: readonly [number, number],
+) {
   const site = substitute(join(shipped, 'nginx/simgate.conf'), [
     ['listen 80;', `listen 127.0.0.1:${http};`],
     ['listen 443 ssl;', `listen 127.0.0.1:${https} ssl;`],
@@ -237,8 +275,12 @@ function writeNginxConfig(folder: string, upstreamPort: number, [http, https]: r
   const main = substitute(debian, [
     ['/run/nginx.pid', join(folder, 'nginx.pid')],
     ['/var/log/nginx/', `${folder}/`],
-    // Debian's are made by root at the first start. Nothing can be written to these: no text may get onto the disk.
-    ['http {\n', `http {\n${temporary.map((name) => `${name}_temp_path ${join(folder, name)};\n`).join('')}`],
+    // Debian's are made by root at the first start. Nothing can be written to these: no text may
+    // get onto the disk.
+    [
+      'http {\n',
+      `http {\n${temporary.map((name) => `${name}_temp_path ${join(folder, name)};\n`).join('')}`,
+    ],
     [/include \/etc\/nginx\/conf\.d\/.*;/g, ''],
     [/include \/etc\/nginx\/sites-enabled\/.*;/g, `include ${join(folder, 'simgate.conf')};`],
   ]);
@@ -259,8 +301,17 @@ function writeNginxConfig(folder: string, upstreamPort: number, [http, https]: r
 }
 
 /** The ports are options of Caddy's, so that the sites stay as they are. Returns the command. */
-function writeCaddyfile(folder: string, upstreamPort: number, [http, https]: readonly [number, number]) {
-  const surroundings = ['admin off', 'default_bind 127.0.0.1', `http_port ${http}`, `https_port ${https}`];
+function writeCaddyfile(
+  folder: string,
+  upstreamPort: number,
+  [http, https]: readonly [number, number],
+) {
+  const surroundings = [
+    'admin off',
+    'default_bind 127.0.0.1',
+    `http_port ${http}`,
+    `https_port ${https}`,
+  ];
   const site = substitute(join(shipped, 'Caddyfile'), [
     ['\n{\n', `\n{\n${surroundings.join('\n')}\n`],
     [/#tls .*/g, `tls ${join(folder, 'certificate.pem')} ${join(folder, 'key.pem')}`],

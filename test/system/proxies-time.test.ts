@@ -6,8 +6,8 @@ import { Rig } from '../e2e/rig.js';
 import { type ProxyKind, proxyKinds, ReverseProxy } from './proxies-rig.js';
 
 /**
- * What takes as long as it takes at the operator's, unscaled: simgate's deadline (25 s), the proxy's patience (27 s), and
- * Auth0's (30 s). All at once, for all of them only wait.
+ * What takes as long as it takes at the operator's, unscaled: simgate's deadline (25 s), the
+ * proxy's patience (27 s), and Auth0's (30 s). All at once, for all of them only wait.
  */
 const auth0PatienceMs = 30_000;
 const deadlineMs = 25_000;
@@ -36,8 +36,13 @@ describe.concurrent.each(proxyKinds)('%s and time', (kind) => {
     expect([answer.status, JSON.parse(answer.body).submitted]).toEqual([594, 'unknown']);
     expect(answer.tookMs).toBeGreaterThan(deadlineMs);
     expect(answer.tookMs).toBeLessThan(auth0PatienceMs);
-    await place.rig.until((line) => line.caller_left === true || line.event === 'caller_left', from);
-    expect((await place.proxy.call({ headers: place.bearer, body: message('awake') })).status).toBe(200);
+    await place.rig.until(
+      (line) => line.caller_left === true || line.event === 'caller_left',
+      from,
+    );
+    expect((await place.proxy.call({ headers: place.bearer, body: message('awake') })).status).toBe(
+      200,
+    );
     expect(place.rig.texts()).toEqual(['awake']);
   });
 
@@ -82,11 +87,16 @@ async function behind(kind: ProxyKind) {
   };
 }
 
-/** A process that listens, does not run, and has as many connections waiting as the system keeps for it. */
+/**
+ * A process that listens, does not run, and has as many connections waiting as the system keeps for
+ * it.
+ */
 async function startFullListener(): Promise<[process: ChildProcess, port: number]> {
   const program = `const server = require('node:net').createServer();
     server.listen({ host: '127.0.0.1', port: 0, backlog: 1 }, () => console.log(server.address().port));`;
-  const listener = spawn(process.execPath, ['-e', program], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const listener = spawn(process.execPath, ['-e', program], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const [said] = (await once(listener.stdout, 'data')) as [Buffer];
   const port = Number(said);
   listener.kill('SIGSTOP');

@@ -1,7 +1,10 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
-/** An upstream in the place of simgate, down to the octets: what it was sent, and the answer the test wants. */
+/**
+ * An upstream in the place of simgate, down to the octets: what it was sent, and the answer the
+ * test wants.
+ */
 export class Upstream {
   /** Called once the head and body of a request are in. */
   onRequest: (socket: Socket) => void = accept;
@@ -32,7 +35,8 @@ export class Upstream {
 
   /** Forgets everything, what a proxy has begun and left behind included. */
   async reset(): Promise<void> {
-    // Connections are taken in the order in which they were made: once this one is, so are all before it.
+    // Connections are taken in the order in which they were made: once this one is, so are all
+    // before it.
     const last = connect(this.port, '127.0.0.1');
     await once(last, 'connect');
     await new Promise<void>((resolve) => {
@@ -83,6 +87,7 @@ function isWholeRequest(octets: string): boolean {
   const end = octets.indexOf('\r\n\r\n');
   if (end < 0) return false;
   const length = /^content-length: *(\d+)/im.exec(octets.slice(0, end))?.[1];
-  if (length === undefined) return !/^transfer-encoding:/im.test(octets) || octets.endsWith('0\r\n\r\n');
+  if (length === undefined)
+    return !/^transfer-encoding:/im.test(octets) || octets.endsWith('0\r\n\r\n');
   return octets.length - end - 4 >= Number(length);
 }

@@ -7,8 +7,8 @@ import { freePort, proxyKinds, ReverseProxy } from './proxies-rig.js';
 import { rawAnswer, Upstream } from './proxies-upstream.js';
 
 /**
- * The shipped configurations in Debian's nginx and Caddy. What Auth0 reads is a number, so each of simgate's must come
- * through as it is, and the proxy's own must be none of simgate's.
+ * The shipped configurations in Debian's nginx and Caddy. What Auth0 reads is a number, so each of
+ * simgate's must come through as it is, and the proxy's own must be none of simgate's.
  */
 const message = (over: Record<string, unknown> = {}) =>
   JSON.stringify({ recipient: '+49 151 12345678', body: 'Your code is 417093', ...over });
@@ -43,12 +43,27 @@ describe.each(proxyKinds)('%s in front of simgate', (kind) => {
   });
 
   test.each([
-    ['a token that is not valid', { authorization: 'Bearer e30.e30.AA' }, message(), 401, 'token_invalid'],
+    [
+      'a token that is not valid',
+      { authorization: 'Bearer e30.e30.AA' },
+      message(),
+      401,
+      'token_invalid',
+    ],
     ['no token', {}, message(), 401, 'token_missing'],
-    ['a recipient that is no number', 'bearer', message({ recipient: '112' }), 400, 'recipient_invalid'],
+    [
+      'a recipient that is no number',
+      'bearer',
+      message({ recipient: '112' }),
+      400,
+      'recipient_invalid',
+    ],
   ] as const)('passes simgate’s answer to %s', async (_, headers, body, status, code) => {
     const answer = await proxy.call({ headers: headers === 'bearer' ? bearer : headers, body });
-    expect([answer.status, answer.headers['content-type']]).toEqual([status, 'application/problem+json']);
+    expect([answer.status, answer.headers['content-type']]).toEqual([
+      status,
+      'application/problem+json',
+    ]);
     expect(JSON.parse(answer.body)).toMatchObject({ code, submitted: 'no' });
     expect(answer.headers['www-authenticate'] !== undefined).toBe(status === 401);
   });
@@ -88,7 +103,10 @@ describe.each(proxyKinds)('%s in front of simgate', (kind) => {
     await expect.poll(() => waiting(rig)).toBe(2);
     caller.abort();
     expect(await left).toBe('AbortError');
-    const logged = await rig.until((line) => line.event === 'message' && line.caller_left === true, from);
+    const logged = await rig.until(
+      (line) => line.event === 'message' && line.caller_left === true,
+      from,
+    );
     expect(logged).toMatchObject({ submitted: 'no', recipient: '+49…02' });
     expect([(await first).status, (await third).status]).toEqual([200, 200]);
     expect(rig.texts()).toEqual([...before, 'first', 'third']);
@@ -96,8 +114,16 @@ describe.each(proxyKinds)('%s in front of simgate', (kind) => {
 
   test('writes no token, no text and no number into its log', async () => {
     const headers = { ...bearer, 'x-other': rig.token };
-    await proxy.call({ path: `/sms?${rig.token}`, headers, body: message({ body: 'secret text' }) });
-    await proxy.call({ path: '/none?15112345678', headers, body: message({ body: 'secret text' }) });
+    await proxy.call({
+      path: `/sms?${rig.token}`,
+      headers,
+      body: message({ body: 'secret text' }),
+    });
+    await proxy.call({
+      path: '/none?15112345678',
+      headers,
+      body: message({ body: 'secret text' }),
+    });
     await expect.poll(() => proxy.logs()).toContain('/none');
     const logs = proxy.logs();
     expect(logs).toContain('POST');
@@ -134,7 +160,8 @@ describe.each(proxyKinds)('%s before an upstream that sees every octet', (kind) 
   });
 
   test.each([500, 502, 503, 504, 429])('passes an answer of %i unchanged', async (status) => {
-    upstream.onRequest = (socket) => socket.end(rawAnswer(status, '{"code":"theirs"}', 'Retry-After: 7\r\n'));
+    upstream.onRequest = (socket) =>
+      socket.end(rawAnswer(status, '{"code":"theirs"}', 'Retry-After: 7\r\n'));
     const answer = await proxy.call({ body: message() });
     expect([answer.status, answer.body, answer.headers['retry-after']]).toEqual([
       status,
@@ -151,7 +178,10 @@ describe.each(proxyKinds)('%s before an upstream that sees every octet', (kind) 
     upstream.onRequest = (socket) => socket.end(octets);
     // A key tells clients, and Go's among them, that a request may be repeated.
     const answer = await proxy.call({ body: message(), headers: { 'idempotency-key': 'k' } });
-    expect([answer.status, JSON.parse(answer.body)]).toEqual([594, expect.objectContaining(silent)]);
+    expect([answer.status, JSON.parse(answer.body)]).toEqual([
+      594,
+      expect.objectContaining(silent),
+    ]);
     expect(upstream.received).toHaveLength(1);
     expect(upstream.received[0]?.match(/^POST \/sms /gm)).toHaveLength(1);
   });
@@ -166,8 +196,13 @@ describe.each(proxyKinds)('%s before an upstream that sees every octet', (kind) 
   });
 
   test('sets X-Forwarded-For, whatever the caller wrote', async () => {
-    await proxy.call({ body: message(), headers: { 'x-forwarded-for': '203.0.113.7, 198.51.100.9' } });
-    expect(upstream.received[0]?.match(/^x-forwarded-for:.*$/gim)).toEqual(['X-Forwarded-For: 127.0.0.1']);
+    await proxy.call({
+      body: message(),
+      headers: { 'x-forwarded-for': '203.0.113.7, 198.51.100.9' },
+    });
+    expect(upstream.received[0]?.match(/^x-forwarded-for:.*$/gim)).toEqual([
+      'X-Forwarded-For: 127.0.0.1',
+    ]);
   });
 
   test('passes on the token and the body, octet for octet', async () => {
@@ -195,7 +230,9 @@ describe.each(proxyKinds)('%s before an upstream that sees every octet', (kind) 
       expect.objectContaining({ code: 'body_too_large', submitted: 'no' }),
     ]);
     // Whether anything of it reached the upstream: a whole request did not.
-    expect(upstream.received.slice(1).filter((octets) => octets.length > maxBodyOctets + 1000)).toEqual([]);
+    expect(
+      upstream.received.slice(1).filter((octets) => octets.length > maxBodyOctets + 1000),
+    ).toEqual([]);
   });
 
   test.each([
@@ -245,7 +282,8 @@ describe.each(proxyKinds)('%s before an upstream that sees every octet', (kind) 
   });
 });
 
-// Debian's Caddy (2.6) tells such a caller 200, and there is no setting against it: docs/proxy.md says so.
+// Debian's Caddy (2.6) tells such a caller 200, and there is no setting against it: docs/proxy.md
+// says so.
 test('nginx never answers 200 to a caller who closes its sending side while it waits', async () => {
   const upstream = await Upstream.start();
   const proxy = await ReverseProxy.start('nginx', upstream.port);
@@ -269,7 +307,10 @@ test('nginx lets Let’s Encrypt read its challenge, and nothing else beside it'
   const proxy = await ReverseProxy.start('nginx', await freePort());
   try {
     const get = (path: string) => proxy.call({ method: 'GET', path, inClearTo: proxy.httpPort });
-    expect(await get('/.well-known/acme-challenge/token')).toMatchObject({ status: 200, body: 'proof' });
+    expect(await get('/.well-known/acme-challenge/token')).toMatchObject({
+      status: 200,
+      body: 'proof',
+    });
     expect((await get('/.well-known/acme-challenge/none')).status).toBe(404);
     expect((await get('/.well-known/acme-challenge/../../../nginx.conf')).status).not.toBe(200);
   } finally {

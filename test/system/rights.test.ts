@@ -35,11 +35,15 @@ afterEach(async () => {
 /** Runs the command as `nobody`, who has no right to anything here, for at most 3 s. */
 function asNobody(args: string[]): string {
   const nobody = ['--reuid=65534', '--regid=65534', '--clear-groups'];
-  const { stdout, stderr, error } = spawnSync('setpriv', [...nobody, process.execPath, cli, ...args], {
-    encoding: 'utf8',
-    timeout: 3_000,
-    env: { PATH: process.env.PATH, SIMGATE_AUTH0_SECRET: process.env.SIMGATE_AUTH0_SECRET },
-  });
+  const { stdout, stderr, error } = spawnSync(
+    'setpriv',
+    [...nobody, process.execPath, cli, ...args],
+    {
+      encoding: 'utf8',
+      timeout: 3_000,
+      env: { PATH: process.env.PATH, SIMGATE_AUTH0_SECRET: process.env.SIMGATE_AUTH0_SECRET },
+    },
+  );
   if (error && (error as NodeJS.ErrnoException).code !== 'ETIMEDOUT') throw error;
   return stdout + stderr;
 }
@@ -71,7 +75,11 @@ device = "${pty.slavePath}"
 
 test('a secret that the service cannot read is named with its file', () => {
   writeFileSync(join(folder, 'secret'), 'x'.repeat(40), { mode: 0o600 });
-  const said = asNobody(['serve', '--config', configure('secret_file = "secret"', join(folder, 'state'))]);
+  const said = asNobody([
+    'serve',
+    '--config',
+    configure('secret_file = "secret"', join(folder, 'state')),
+  ]);
   expect(said).toContain('auth0.secret_file');
   expect(said).toMatch(/permission denied|EACCES/i);
 });
@@ -136,7 +144,10 @@ test('setup, as root, gives no rights away in a folder where another could put a
   }
 });
 
-/** What the service's user may do in the drop directory, and what root makes of it, with the program as it is installed. */
+/**
+ * What the service's user may do in the drop directory, and what root makes of it, with the program
+ * as it is installed.
+ */
 test('the recovery hook runs as root for notes of the service’s user only, whatever that user puts in their place', () => {
   const [drop, taken] = ['drop', 'taken'].map((name) => join(folder, name)) as [string, string];
   mkdirSync(drop);
@@ -144,21 +155,31 @@ test('the recovery hook runs as root for notes of the service’s user only, wha
   chmodSync(drop, 0o1730);
   mkdirSync(taken, { mode: 0o700 });
   const hook = join(folder, 'hook');
-  writeFileSync(hook, `#!/bin/sh\necho "$1 $(id -u) $(cat "$2")" >>${folder}/called\n`, { mode: 0o755 });
+  writeFileSync(hook, `#!/bin/sh\necho "$1 $(id -u) $(cat "$2")" >>${folder}/called\n`, {
+    mode: 0o755,
+  });
   const foreign = join(folder, 'foreign');
   mkdirSync(foreign);
   writeFileSync(join(foreign, 'kept'), '');
   const shell = (user: string[], script: string) =>
     spawnSync('setpriv', [...user, 'sh', '-c', script], { encoding: 'utf8', cwd: drop });
   const nobody = ['--reuid=65534', '--regid=65534', '--clear-groups'];
-  expect(shell(nobody, `echo silent >main; ln -s ${foreign} link; mkdir full; : >full/x`).status).toBe(0);
+  expect(
+    shell(nobody, `echo silent >main; ln -s ${foreign} link; mkdir full; : >full/x`).status,
+  ).toBe(0);
   writeFileSync(join(drop, 'roots'), 'silent');
   // Neither the directory nor another's note can be replaced.
-  expect(shell(nobody, `mv ${drop} ${folder}/gone || mv roots other || rm roots`).status).not.toBe(0);
+  expect(shell(nobody, `mv ${drop} ${folder}/gone || mv roots other || rm roots`).status).not.toBe(
+    0,
+  );
   const words = ['--drop-dir', drop, '--taken-dir', taken, '--hook', hook, '--owner', 'nobody'];
-  const { stdout, stderr, status } = spawnSync(process.execPath, [cli, 'run-recovery-hook', ...words], {
-    encoding: 'utf8',
-  });
+  const { stdout, stderr, status } = spawnSync(
+    process.execPath,
+    [cli, 'run-recovery-hook', ...words],
+    {
+      encoding: 'utf8',
+    },
+  );
   expect([stderr, status]).toEqual(['', 0]);
   expect(readFileSync(join(folder, 'called'), 'utf8')).toBe('main 0 silent\n');
   expect(stdout.match(/^<4>"(full|link|roots)"/gm)).toHaveLength(3);
@@ -166,7 +187,9 @@ test('the recovery hook runs as root for notes of the service’s user only, wha
   expect(readdirSync(foreign)).toEqual(['kept']);
   // What another owns is no drop directory.
   chownSync(drop, 65_534, 65_534);
-  const refused = spawnSync(process.execPath, [cli, 'run-recovery-hook', ...words], { encoding: 'utf8' });
+  const refused = spawnSync(process.execPath, [cli, 'run-recovery-hook', ...words], {
+    encoding: 'utf8',
+  });
   expect([refused.status, refused.stderr]).toEqual([
     1,
     expect.stringContaining(`${drop} belongs to uid 65534`),

@@ -3,10 +3,17 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { applyRules, parseRules, type UdevResult } from '../udev/rules-machine.js';
-import { anyDeviceWithParent, onMadeUpMachine, onThisMachine, type SysfsDevice } from './udevadm.js';
+import {
+  anyDeviceWithParent,
+  onMadeUpMachine,
+  onThisMachine,
+  type SysfsDevice,
+} from './udevadm.js';
 
 const shipped = readFileSync(join(import.meta.dirname, '../../udev/60-simgate.rules'), 'utf8');
-const groupOfTtys = execFileSync('getent', ['group', 'dialout'], { encoding: 'utf8' }).split(':')[2]!;
+const groupOfTtys = execFileSync('getent', ['group', 'dialout'], { encoding: 'utf8' }).split(
+  ':',
+)[2]!;
 
 interface Port {
   id: string;
@@ -24,7 +31,12 @@ function stick(id: string): SysfsDevice {
     attributes: { idVendor: '1d6b', idProduct: '0002' },
     parent: controller,
   };
-  const hub = { ...usb, kernel: '1-1', attributes: { idVendor: '0424', idProduct: '9514' }, parent: root };
+  const hub = {
+    ...usb,
+    kernel: '1-1',
+    attributes: { idVendor: '0424', idProduct: '9514' },
+    parent: root,
+  };
   const [idVendor = '', idProduct = ''] = id.split(':');
   const attributes = { idVendor, idProduct, serial: 'A1', 'power/control': 'auto' };
   return { ...usb, kernel: '1-1.2', attributes, parent: hub };
@@ -36,12 +48,21 @@ function tty({ id, interfaceNumber, classes = ['ff', '00', '00'] }: Port): Sysfs
   const bInterfaceNumber = interfaceNumber.toString(16).padStart(2, '0');
   const kernel = `1-1.2:1.${interfaceNumber}`;
   const attributes = { bInterfaceNumber, bInterfaceClass, bInterfaceSubClass, bInterfaceProtocol };
-  const port = { kernel, subsystem: 'usb', devtype: 'usb_interface', attributes, parent: stick(id) };
+  const port = {
+    kernel,
+    subsystem: 'usb',
+    devtype: 'usb_interface',
+    attributes,
+    parent: stick(id),
+  };
   const driven = { kernel: 'ttyUSB0', subsystem: 'usb-serial', parent: port };
   return { kernel: 'ttyUSB0', subsystem: 'tty', dev: '188:0', parent: driven };
 }
 
-/** By the machine of `npm test`: the tags that each device above gets from the rules are what those below see. */
+/**
+ * By the machine of `npm test`: the tags that each device above gets from the rules are what those
+ * below see.
+ */
 function byRulesMachine(rules: string, device: SysfsDevice): UdevResult {
   const withTags = (each: SysfsDevice | undefined): SysfsDevice | undefined => {
     if (each === undefined) return undefined;
@@ -55,7 +76,9 @@ function byRulesMachine(rules: string, device: SysfsDevice): UdevResult {
 
 /** Those of the rules that the test speaks of. */
 const marks = (properties: Record<string, string>) =>
-  Object.fromEntries(Object.entries(properties).filter(([name]) => /^(MARK|SIMGATE|ID_MM)_/.test(name)));
+  Object.fromEntries(
+    Object.entries(properties).filter(([name]) => /^(MARK|SIMGATE|ID_MM)_/.test(name)),
+  );
 
 test('the real udev gives the AT port of a stick its names, group and marks, and switches its sleep off', () => {
   const { properties, symlinks, tags, node } = onMadeUpMachine(
@@ -76,7 +99,10 @@ test('the real udev gives the AT port of a stick its names, group and marks, and
 
 test('other devices keep what they had', () => {
   for (const id of ['0403:6001', '12d1:14dc']) {
-    const { properties, symlinks, tags, node } = onMadeUpMachine(shipped, tty({ id, interfaceNumber: 0 }));
+    const { properties, symlinks, tags, node } = onMadeUpMachine(
+      shipped,
+      tty({ id, interfaceNumber: 0 }),
+    );
     expect([marks(properties), symlinks, tags, node], id).toEqual([{}, [], [], '0 600']);
   }
 });
@@ -111,7 +137,10 @@ test.each(ports)(
   },
 );
 
-/** Each way to ask, as the machine must understand it; SUBSYSTEM_ABOVE stands for that of the device that is given the tag. */
+/**
+ * Each way to ask, as the machine must understand it; SUBSYSTEM_ABOVE stands for that of the device
+ * that is given the tag.
+ */
 const forms = `SUBSYSTEM=="SUBSYSTEM_ABOVE", TAG+="simgate"
 TAGS=="simgate", ENV{MARK_HAS}="1"
 TAGS!="simgate", ENV{MARK_LACKS}="1"

@@ -14,7 +14,10 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join, relative } from 'node:path';
 import type { UdevDevice, UdevResult } from '../udev/rules-machine.js';
 
-/** A device of a made-up machine: as the rules machine knows it, with its name and, for a tty, the numbers of its node. */
+/**
+ * A device of a made-up machine: as the rules machine knows it, with its name and, for a tty, the
+ * numbers of its node.
+ */
 export interface SysfsDevice extends UdevDevice {
   kernel: string;
   /** Major and minor, as `188:0`. */
@@ -31,14 +34,17 @@ export interface UdevadmResult extends Omit<UdevResult, 'assigned'> {
 }
 
 /**
- * What the real udev does by these rules alone with a device of a made-up machine, after the events of all above it. Needs root: `udevadm
- * test` (Debian: udev) is given a /sys, a /dev and a /run of its own in a mount namespace.
+ * What the real udev does by these rules alone with a device of a made-up machine, after the events
+ * of all above it. Needs root: `udevadm test` (Debian: udev) is given a /sys, a /dev and a /run of
+ * its own in a mount namespace.
  */
 export function onMadeUpMachine(rules: string, device: SysfsDevice): UdevadmResult {
   return withFolder((top) => {
     for (const each of chainOf(device)) layOut(top, each);
     mkdirSync(join(top, 'sys/class'), { recursive: true });
-    const nodes = chainOf(device).flatMap(({ kernel, dev }) => (dev === undefined ? [] : [[kernel, dev]]));
+    const nodes = chainOf(device).flatMap(({ kernel, dev }) =>
+      dev === undefined ? [] : [[kernel, dev]],
+    );
     const answer = tellUdev(top, rules, chainOf(device).map(pathOf), nodes, true);
     const names = Object.keys(device.attributes ?? {});
     const attributes = names.map((name) => [
@@ -89,7 +95,10 @@ function pathOf({ kernel, subsystem, parent }: SysfsDevice): string {
   return subsystem === 'tty' ? join(folder, 'tty', kernel) : join(folder, kernel);
 }
 
-/** As the kernel shows it: a folder with its attributes, the words of its event, and links to its subsystem and, by number, to it. */
+/**
+ * As the kernel shows it: a folder with its attributes, the words of its event, and links to its
+ * subsystem and, by number, to it.
+ */
 function layOut(top: string, device: SysfsDevice): void {
   const { subsystem, devtype, attributes = {}, dev, kernel } = device;
   const folder = join(top, pathOf(device));
@@ -141,7 +150,8 @@ function tellUdev(
     nodes.map(([name, dev]) => `${name} ${dev?.replace(':', ' ')}\n`).join(''),
   );
   execFileSync('unshare', ['--mount', 'sh', '-c', inNamespace, 'sh', top, String(isMadeUp)], {
-    // systemd's library refuses a /sys that is not the kernel's, unless it is told (docs/ENVIRONMENT.md of systemd).
+    // systemd's library refuses a /sys that is not the kernel's, unless it is told
+    // (docs/ENVIRONMENT.md of systemd).
     env: { ...process.env, SYSTEMD_DEVICE_VERIFY_SYSFS: '0' },
     stdio: ['ignore', 'inherit', 'inherit'],
   });

@@ -19,7 +19,10 @@ interface Said {
 }
 
 function run(command: string, args: readonly string[]): Said {
-  const { status, stdout, stderr, error } = spawnSync(command, args, { encoding: 'utf8', timeout: 60_000 });
+  const { status, stdout, stderr, error } = spawnSync(command, args, {
+    encoding: 'utf8',
+    timeout: 60_000,
+  });
   if (error) throw error;
   return { status, text: stdout + stderr };
 }
@@ -48,7 +51,9 @@ function settings(): Map<string, string[]> {
 
 test('systemd-analyze verify has nothing to say about the units', () => {
   const said = run('systemd-analyze', ['verify', ...units()]);
-  console.log(`systemd-analyze verify: exit code ${said.status}, ${said.text === '' ? 'silent' : said.text}`);
+  console.log(
+    `systemd-analyze verify: exit code ${said.status}, ${said.text === '' ? 'silent' : said.text}`,
+  );
   expect(said).toEqual({ status: 0, text: '' });
 });
 
@@ -86,7 +91,9 @@ test('the unit tries again for ever at a bounded rate, but not with a wrong conf
   expect(unit.get('Restart')).toEqual(['on-failure']);
   expect(unit.get('StartLimitIntervalSec')).toEqual(['0']);
   expect(Number(unit.get('RestartSec')?.[0])).toBeGreaterThanOrEqual(5);
-  const exitCode = /wrongConfiguration = (\d+)/.exec(readFileSync(join(root, 'src/cli/cli.ts'), 'utf8'))?.[1];
+  const exitCode = /wrongConfiguration = (\d+)/.exec(
+    readFileSync(join(root, 'src/cli/cli.ts'), 'utf8'),
+  )?.[1];
   expect(unit.get('RestartPreventExitStatus')).toEqual([exitCode]);
 });
 
@@ -100,7 +107,8 @@ test('the unit is ordered after the time is known, and does not pull that in', (
 test('only serial ports are open to it, and no core file or second privilege', () => {
   const unit = settings();
   expect(unit.get('DevicePolicy')).toEqual(['closed']);
-  for (const device of unit.get('DeviceAllow') ?? []) expect(device).toMatch(/^char-tty(S|ACM|USB|AMA) rw$/);
+  for (const device of unit.get('DeviceAllow') ?? [])
+    expect(device).toMatch(/^char-tty(S|ACM|USB|AMA) rw$/);
   expect(unit.get('DeviceAllow')).toHaveLength(4);
   expect(unit.get('LimitCORE')).toEqual(['0']);
   expect(unit.get('NoNewPrivileges')).toEqual(['yes']);
@@ -108,7 +116,9 @@ test('only serial ports are open to it, and no core file or second privilege', (
   expect(unit.get('User')).toEqual(['simgate']);
 });
 
-/** What udev says of rules; a mount namespace of our own shows them to it without installing them. */
+/**
+ * What udev says of rules; a mount namespace of our own shows them to it without installing them.
+ */
 function udevOn(rules: string): string {
   mkdirSync(join(folder, 'rules.d'));
   writeFileSync(join(folder, 'rules.d/60-simgate.rules'), rules);

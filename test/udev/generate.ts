@@ -31,7 +31,9 @@ function modemLines(): string[] {
         `${unset}, ATTR{idVendor}=="${vendor}", ATTR{idProduct}=="${products.join('|')}", ENV{SIMGATE_MODEM}="0"`,
     ),
     '# Vendors of modems:',
-    ...[...modemVendors].map(([vendor, name]) => `# ${name}\n${unset}, ATTR{idVendor}=="${vendor}", ${mark}`),
+    ...[...modemVendors].map(
+      ([vendor, name]) => `# ${name}\n${unset}, ATTR{idVendor}=="${vendor}", ${mark}`,
+    ),
     '# Modems of other vendors.',
     ...listed.map(
       ([vendor, products]) =>
@@ -40,7 +42,9 @@ function modemLines(): string[] {
   ];
 }
 
-/** The port that the table names first, by product; then what the vendor's ports most likely are. */
+/**
+ * The port that the table names first, by product; then what the vendor's ports most likely are.
+ */
 function portLines(): string[] {
   const groups = new Map<string, string[]>();
   for (const [id, { at }] of layouts) {

@@ -32,7 +32,10 @@ interface Token {
 
 const tokenForm = /^\s*([A-Z]+)(?:\{([^}]*)\})?\s*(==|!=|\+=|=)\s*"([^"]*)"\s*(,|$)/;
 
-/** Reads rules as udev(7) has them; throws on anything that is not the part of that language which is used here. */
+/**
+ * Reads rules as udev(7) has them; throws on anything that is not the part of that language which
+ * is used here.
+ */
 export function parseRules(text: string): Token[][] {
   const lines = text.split('\n').filter((line) => line.trim() !== '' && !line.startsWith('#'));
   return lines.map((line) => {
@@ -48,13 +51,24 @@ export function parseRules(text: string): Token[][] {
   });
 }
 
-/** fnmatch(3) with `|` between alternatives, as far as the rules use it: `?*` is any text but none. */
+/**
+ * fnmatch(3) with `|` between alternatives, as far as the rules use it: `?*` is any text but none.
+ */
 const fits = (value: string, pattern: string): boolean =>
   pattern === '?*' ? value !== '' : pattern.split('|').includes(value);
 
 /** Applies the rules to one device's event. */
-export function applyRules(rules: readonly Token[][], device: UdevDevice, action = 'add'): UdevResult {
-  const result: UdevResult = { properties: { ...device.properties }, tags: [], symlinks: [], assigned: {} };
+export function applyRules(
+  rules: readonly Token[][],
+  device: UdevDevice,
+  action = 'add',
+): UdevResult {
+  const result: UdevResult = {
+    properties: { ...device.properties },
+    tags: [],
+    symlinks: [],
+    assigned: {},
+  };
   for (let index = 0; index < rules.length; index += 1) {
     const tokens = rules[index]!;
     if (!matches(tokens, device, action, result)) continue;
@@ -69,13 +83,20 @@ export function applyRules(rules: readonly Token[][], device: UdevDevice, action
 /** Keys that are asked of the device and of each one above it. */
 const upwardKeys = ['KERNELS', 'SUBSYSTEMS', 'ATTRS', 'TAGS'];
 
-function matches(tokens: readonly Token[], device: UdevDevice, action: string, result: UdevResult): boolean {
+function matches(
+  tokens: readonly Token[],
+  device: UdevDevice,
+  action: string,
+  result: UdevResult,
+): boolean {
   const conditions = tokens.filter(({ operator }) => operator === '==' || operator === '!=');
   const upward = conditions.filter(({ key }) => upwardKeys.includes(key));
   const own = conditions.filter((token) => !upward.includes(token));
   if (!own.every((token) => isMet(token, valuesOf(token, device, action, result)))) return false;
-  // All of a line must be met by one and the same device, the nearest that does: so `!=` asks whether any of them differs.
-  const chain = upward.length === 0 ? [] : [{ ...device, tags: result.tags }, ...devicesAbove(device)];
+  // All of a line must be met by one and the same device, the nearest that does: so `!=` asks
+  // whether any of them differs.
+  const chain =
+    upward.length === 0 ? [] : [{ ...device, tags: result.tags }, ...devicesAbove(device)];
   const areAllMet = (level: UdevDevice): boolean =>
     upward.every((token) => isMet(token, valuesAt(token, level)));
   return upward.length === 0 || chain.some(areAllMet);
@@ -136,12 +157,14 @@ function assign({ key, argument, value }: Token, device: UdevDevice, result: Ude
   else if (key === 'IMPORT') Object.assign(properties, device.properties);
   else if (['GROUP', 'MODE', 'ATTR', 'OPTIONS'].includes(key))
     assigned[argument === '' ? key : argument] = text;
-  else if (!['GOTO', 'LABEL'].includes(key)) throw new Error(`the rules assign ${key}: unknown to this test`);
+  else if (!['GOTO', 'LABEL'].includes(key))
+    throw new Error(`the rules assign ${key}: unknown to this test`);
 }
 
 function labelAfter(rules: readonly Token[][], from: number, label: string): number {
   const found = rules.findIndex(
-    (tokens, index) => index > from && tokens.some(({ key, value }) => key === 'LABEL' && value === label),
+    (tokens, index) =>
+      index > from && tokens.some(({ key, value }) => key === 'LABEL' && value === label),
   );
   if (found < 0) throw new Error(`GOTO "${label}" leads nowhere`);
   return found;

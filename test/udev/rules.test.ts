@@ -3,7 +3,13 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { judge } from '../../src/usb/at-ports.js';
 import type { StickPort } from '../../src/usb/stick.js';
-import { huaweiRules, layouts, modemVendors, networkOnly, noModems } from '../../src/usb/usb-ports.js';
+import {
+  huaweiRules,
+  layouts,
+  modemVendors,
+  networkOnly,
+  noModems,
+} from '../../src/usb/usb-ports.js';
 import { generateRules } from './generate.js';
 import { applyRules, parseRules, type UdevDevice, type UdevResult } from './rules-machine.js';
 
@@ -19,7 +25,12 @@ const usbDevice = (id: string, properties = {}): UdevDevice => ({
 });
 
 /** The tty on an interface of a USB device, by the tags that the device was given. */
-function tty(id: string, number: number, tags: readonly string[], classes = ['ff', '00', '00']): UdevResult {
+function tty(
+  id: string,
+  number: number,
+  tags: readonly string[],
+  classes = ['ff', '00', '00'],
+): UdevResult {
   const [bInterfaceClass = '', bInterfaceSubClass = '', bInterfaceProtocol = ''] = classes;
   const interfaceNumber = number.toString(16).padStart(2, '0');
   const stick = { ...usbDevice(id), tags, parent: { subsystem: 'usb', devtype: 'usb_device' } };
@@ -72,7 +83,10 @@ test('ModemManager is told to leave each listed modem, and the port which discov
       expect(port.assigned, id).toMatchObject({ GROUP: 'dialout', MODE: '0660' });
       expect(port.tags, id).toEqual(['systemd']);
       if (port.symlinks.length === 0) return false;
-      expect(port.symlinks).toEqual([`simgate/by-path/${byPath}:1.${number}`, `simgate/by-serial/${id}:A1`]);
+      expect(port.symlinks).toEqual([
+        `simgate/by-path/${byPath}:1.${number}`,
+        `simgate/by-serial/${id}:A1`,
+      ]);
       return true;
     });
     expect(linked, id).toEqual([chosen(id)]);
@@ -83,14 +97,18 @@ test('a Huawei stick that is not listed is named by the protocol of its control 
   const tags = tagsOf('12d1:1506');
   for (const { subclasses, protocol, role } of huaweiRules)
     for (const subclass of subclasses) {
-      const classes = ['ff', ...[subclass, protocol].map((octet) => octet.toString(16).padStart(2, '0'))];
+      const classes = [
+        'ff',
+        ...[subclass, protocol].map((octet) => octet.toString(16).padStart(2, '0')),
+      ];
       const { symlinks } = tty('12d1:ffff', 7, tags, classes);
       expect(symlinks.length > 0, `${classes.join('/')} is ${role}`).toBe(role === 'control');
     }
 });
 
 test('all that the vendors of modems make is simgate’s, but for network cards with a web page', () => {
-  for (const vendor of modemVendors.keys()) expect(tagsOf(`${vendor}:ffff`), vendor).toEqual(['simgate']);
+  for (const vendor of modemVendors.keys())
+    expect(tagsOf(`${vendor}:ffff`), vendor).toEqual(['simgate']);
   for (const id of networkOnly.keys()) {
     const { properties, tags, assigned } = applyRules(rules, usbDevice(id));
     expect([properties.ID_MM_DEVICE_IGNORE, tags, assigned], id).toEqual([undefined, [], {}]);
@@ -115,7 +133,10 @@ test('a file of the operator’s takes a listed modem away, and adds one that is
 
 test('a tag of a device above is asked for by "==" only: by "!=" the tty itself always differs', () => {
   const stick: UdevDevice = { subsystem: 'usb', tags: ['simgate'] };
-  const below: UdevDevice = { subsystem: 'tty', parent: { subsystem: 'usb-serial', parent: stick } };
+  const below: UdevDevice = {
+    subsystem: 'tty',
+    parent: { subsystem: 'usb-serial', parent: stick },
+  };
   const told = applyRules(
     parseRules('TAGS=="simgate", ENV{HAS}="1"\nTAGS!="simgate", ENV{LACKS}="1"\n'),
     below,

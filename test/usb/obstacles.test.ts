@@ -36,7 +36,11 @@ test('a busy tty is explained by the process that has it open', async () => {
 test('ModemManager is named with its remedy, also behind a symbolic link', async () => {
   tree.process(412, 'ModemManager', [node]);
   symlinkSync('../../ttyUSB2', tree.path('dev/serial/by-id/usb-x'));
-  const { sentence } = await explainObstacle(tree.path('dev/serial/by-id/usb-x'), locked(), tree.roots);
+  const { sentence } = await explainObstacle(
+    tree.path('dev/serial/by-id/usb-x'),
+    locked(),
+    tree.roots,
+  );
   expect(sentence).toBe(
     `${node} is busy: ModemManager holds it (pid 412). Install the udev rule: see README, "ModemManager"`,
   );
@@ -65,7 +69,10 @@ test('where the processes of others are hidden, systemd still tells that ModemMa
 test('an earlier tty of the same name, now deleted, is no holder', async () => {
   tree.process(731, 'minicom', [`${node} (deleted)`, `${node}0`]);
   expect(await holdersOf(node, tree.roots)).toEqual({ holders: [], unseen: 0 });
-  expect(await explainObstacle(node, locked(), tree.roots)).toMatchObject({ kind: 'busy', isPassing: true });
+  expect(await explainObstacle(node, locked(), tree.roots)).toMatchObject({
+    kind: 'busy',
+    isPassing: true,
+  });
 });
 
 test('this process itself is told from others', async () => {
@@ -119,7 +126,10 @@ test('a busy serial console is explained as such', async () => {
 
 const dialout = 20;
 
-/** What is said of a node with these rights to the user simgate, who is not in its group unless told otherwise. */
+/**
+ * What is said of a node with these rights to the user simgate, who is not in its group unless told
+ * otherwise.
+ */
 async function rights(
   mode: number,
   uid: number,
@@ -164,7 +174,9 @@ test('a node that is still root alone is waited for, as right after a re-plug', 
 });
 
 test('a node whose group may not write needs a udev rule', async () => {
-  expect((await rights(0o640, 0, dialout)).sentence).toMatch(/rw-r----- root:dialout\): .*MODE="0660"/);
+  expect((await rights(0o640, 0, dialout)).sentence).toMatch(
+    /rw-r----- root:dialout\): .*MODE="0660"/,
+  );
 });
 
 test('rights that suffice by mode point to the sandbox around the process', async () => {
@@ -202,7 +214,12 @@ test.each([
     /does not exist: is the modem plugged in/,
   ],
   ['Error: Input/output error, cannot open /dev/ttyUSB9', 'not_ready', true, /going or coming/],
-  ['Error: No such device or address, cannot open /dev/ttyUSB9', 'not_ready', true, /going or coming/],
+  [
+    'Error: No such device or address, cannot open /dev/ttyUSB9',
+    'not_ready',
+    true,
+    /going or coming/,
+  ],
   [
     'Error: Inappropriate ioctl for device setting custom baud rate of 115200',
     'not_a_tty',

@@ -17,7 +17,12 @@ const selectorOf = (device: string): Selector => {
   return parsed.selector;
 };
 const select = async (device: string, others: readonly string[] = []) =>
-  candidatesFor(selectorOf(device), await listSticks(tree.roots), tree.roots, others.map(selectorOf));
+  candidatesFor(
+    selectorOf(device),
+    await listSticks(tree.roots),
+    tree.roots,
+    others.map(selectorOf),
+  );
 const ttys = (candidates: readonly Candidate[]) =>
   candidates.map(({ tty }) => tty.slice(tree.path('dev').length + 1));
 
@@ -59,7 +64,9 @@ test('a by-id path leads to its tty and locks the whole stick', async () => {
   expect(ttys(candidates)).toEqual(['ttyUSB2']);
   expect(candidates[0]).toMatchObject({
     stickKey: key,
-    why: expect.stringMatching(/is named in the configuration; interface 2 of 2c7c:0125 is its AT port/),
+    why: expect.stringMatching(
+      /is named in the configuration; interface 2 of 2c7c:0125 is its AT port/,
+    ),
   });
 });
 
@@ -105,7 +112,10 @@ test.each([
     /usb-gone points to \.\.\/\.\.\/ttyUSB7, which is gone/,
   ],
 ])('%s gives the reason', async (_, path, reason) => {
-  expect(await select(path())).toMatchObject({ candidates: [], reason: expect.stringMatching(reason) });
+  expect(await select(path())).toMatchObject({
+    candidates: [],
+    reason: expect.stringMatching(reason),
+  });
 });
 
 test('a USB id finds its stick under whatever tty it came back', async () => {
@@ -119,7 +129,10 @@ test('a USB id finds its stick under whatever tty it came back', async () => {
 
 test('a USB id with a serial number finds that stick only, and says so when it has another one', async () => {
   tree.plug('zte-mf190', { at: '1-1.2' });
-  expect(ttys((await select('usb:19d2:0117:P671A2TMED010000')).candidates)).toEqual(['ttyUSB2', 'ttyUSB1']);
+  expect(ttys((await select('usb:19d2:0117:P671A2TMED010000')).candidates)).toEqual([
+    'ttyUSB2',
+    'ttyUSB1',
+  ]);
   expect((await select('usb:19d2:0117:OTHER')).reason).toBe(
     '19d2:0117 is plugged in, but with serial P671A2TMED010000, not OTHER',
   );
@@ -203,7 +216,8 @@ test('two ttys of one stick have one key, sockets of a cable and PTYs have each 
   tree.plug('ftdi-quad', { at: '1-1.3', firstTty: 4 });
   tree.node('pts/1');
   tree.node('pts/2');
-  const keyOf = async (name: string) => (await select(tree.path('dev', name))).candidates[0]!.stickKey;
+  const keyOf = async (name: string) =>
+    (await select(tree.path('dev', name))).candidates[0]!.stickKey;
   expect(await keyOf('ttyUSB3')).toBe(await keyOf('ttyUSB2'));
   const apart = await Promise.all(['ttyUSB2', 'ttyUSB4', 'ttyUSB5', 'pts/1', 'pts/2'].map(keyOf));
   expect(new Set(apart).size).toBe(5);
@@ -213,5 +227,7 @@ test('a path works where there is no sysfs at all', async () => {
   rmSync(tree.path('sys'), { recursive: true });
   mkdirSync(tree.path('sys'));
   const node = tree.node('ttyUSB0');
-  expect((await select(node)).candidates).toEqual([expect.objectContaining({ tty: node, stickKey: node })]);
+  expect((await select(node)).candidates).toEqual([
+    expect.objectContaining({ tty: node, stickKey: node }),
+  ]);
 });

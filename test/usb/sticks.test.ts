@@ -24,7 +24,12 @@ async function only(name: string): Promise<Stick> {
 
 // Expected ttys by hand: the kernel numbers the ttys of a device in order of its interfaces.
 test.each([
-  ['e1750', 'modem', ['ttyUSB2', 'ttyUSB0'], 'interface 4 of 12d1:1436 is its AT port (Huawei E1750)'],
+  [
+    'e1750',
+    'modem',
+    ['ttyUSB2', 'ttyUSB0'],
+    'interface 4 of 12d1:1436 is its AT port (Huawei E1750)',
+  ],
   [
     'e3131',
     'modem',
@@ -44,7 +49,12 @@ test.each([
     ['ttyUSB2', 'ttyUSB3'],
     'interface 2 of 1e0e:9001 is its AT port (SIMCom SIM7000, SIM7100, SIM7600)',
   ],
-  ['ec25', 'modem', ['ttyUSB2', 'ttyUSB3'], 'interface 2 of 2c7c:0125 is its AT port (Quectel EC25, EG25-G)'],
+  [
+    'ec25',
+    'modem',
+    ['ttyUSB2', 'ttyUSB3'],
+    'interface 2 of 2c7c:0125 is its AT port (Quectel EC25, EG25-G)',
+  ],
   [
     'mc7455',
     'modem',
@@ -72,7 +82,8 @@ test.each([
   [
     'unknown-modem',
     'unlisted',
-    ['ttyACM2', 'ttyUSB1'], // the tree numbers both kinds in one go; ttyUSB0 is a diagnostic port by its class
+    // The tree numbers both kinds in one go; ttyUSB0 is a diagnostic port by its class.
+    ['ttyACM2', 'ttyUSB1'],
     "interface 2 of abcd:1234, which simgate's table does not know: tried in turn",
   ],
   ['ftdi', 'cable', ['ttyUSB0'], '0403:6001 is a serial cable (FTDI): a modem may hang on it'],
@@ -121,13 +132,19 @@ test.each([
   ['hilink-disk', /12d1:1f01 .*still shows its driver disk.*HiLink.*HuaweiAltModeGlobal=1/],
   ['huawei-disk', /12d1:1446 .*still shows its driver disk: install the package usb-modeswitch/],
   ['ec21-no-driver', /2c7c:0121 .*has no tty.*modprobe option/],
-  ['em7455-mbim', /1199:9079 .*shows MBIM only, which simgate does not speak.*qmicli .*usb-composition=8/],
+  [
+    'em7455-mbim',
+    /1199:9079 .*shows MBIM only, which simgate does not speak.*qmicli .*usb-composition=8/,
+  ],
   ['dell-dw5809e-mbim', /413c:81b1 .*shows MBIM only.*qmicli .*usb-composition=8/],
   [
     'fm350-mbim',
     /2cb7:0007 .*shows MBIM only.*AT\+GTUSBMODE.*2 USB configurations.*devices\/1-1\.2\/bConfigurationValue/,
   ],
-  ['unlisted-mbim', /0489:e0db \(unknown maker\).*shows MBIM only.*its AT manual names the command/],
+  [
+    'unlisted-mbim',
+    /0489:e0db \(unknown maker\).*shows MBIM only.*its AT manual names the command/,
+  ],
   ['ec25-qmi', /2c7c:0125 .*shows QMI only.*AT\+QCFG="usbcfg"/],
   ['ublox-gnss', /1546:01a7 at USB port 1-1\.2 is a u-blox GNSS receiver/],
 ])('%s is listed without AT port, with the way out', async (name, problem) => {
@@ -159,7 +176,10 @@ test('two identical sticks without serial number are told apart by where they ar
     ['ttyUSB3', 'ttyUSB2'],
   ]);
   // udev gave the one name there is to the stick that came last.
-  expect(sticks.map(({ ports }) => ports.some(({ byId }) => byId !== undefined))).toEqual([false, true]);
+  expect(sticks.map(({ ports }) => ports.some(({ byId }) => byId !== undefined))).toEqual([
+    false,
+    true,
+  ]);
 });
 
 test('a stick that comes back as other ttys is the same stick with other ttys', async () => {
@@ -303,8 +323,10 @@ test('a tree that vanishes during the walk makes it no more than incomplete', as
   for (let round = 0; round < 40; round += 1) {
     tree.plug('sim7600', { at: '1-1.2' });
     const walk = list();
-    // One more turn of the event loop each round, so that the walk is cut at another place each time.
-    for (let turn = 0; turn < round; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    // One more turn of the event loop each round, so that the walk is cut at another place each
+    // time.
+    for (let turn = 0; turn < round; turn += 1)
+      await new Promise((resolve) => setImmediate(resolve));
     tree.unplug('1-1.2');
     for (const stick of await walk)
       for (const tty of atPorts(stick)) expect(['ttyUSB2', 'ttyUSB3']).toContain(tty);

@@ -71,11 +71,15 @@ describe('foreign words', () => {
     .map((parts) => ({ text: parts.flat().join(''), digits: parts.map(([one]) => one).join('') }));
 
   it('hold no number of seven digits or more, however it is written and whatever stands around it', () => {
-    const around = fc.string({ unit: 'binary', maxLength: 12 }).map((text) => text.replace(/\p{N}/gu, 'x'));
+    const around = fc
+      .string({ unit: 'binary', maxLength: 12 })
+      .map((text) => text.replace(/\p{N}/gu, 'x'));
     fc.assert(
       fc.property(around, spelled, around, (before, { text, digits }, after) => {
         const shown = foreignWords(`${before} ${text} ${after}`, 1000);
-        expect(shown.replace(/\\u[0-9a-f]{4}/g, '').replace(/\D/g, '')).not.toContain(digits.slice(0, 7));
+        expect(shown.replace(/\\u[0-9a-f]{4}/g, '').replace(/\D/g, '')).not.toContain(
+          digits.slice(0, 7),
+        );
       }),
     );
   });

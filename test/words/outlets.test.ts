@@ -13,7 +13,10 @@ import { Rig } from '../e2e/rig.js';
 
 const src = resolve(import.meta.dirname, '../../src');
 
-/** What leaves the process, as it is spelled: streams, answers, sockets, files, programs, tables, metrics. */
+/**
+ * What leaves the process, as it is spelled: streams, answers, sockets, files, programs, tables,
+ * metrics.
+ */
 const waysOut = new RegExp(
   [
     String.raw`console\.\w+\(|process\.std(?:out|err)\b|winston\.transports|\b(?:out|notes|stdout)\.write\(`,
@@ -24,13 +27,15 @@ const waysOut = new RegExp(
 );
 
 /**
- * Every file by which something leaves, and why no foreign words leave there as they came. Who adds a way out adds it here: let what a modem, the air
- * or a stranger said pass `foreignWords` (src/words/foreign.ts) on its way, and what is our own sentence `withoutNumbers` where it leaves.
+ * Every file by which something leaves, and why no foreign words leave there as they came. Who adds
+ * a way out adds it here: let what a modem, the air or a stranger said pass `foreignWords`
+ * (src/words/foreign.ts) on its way, and what is our own sentence `withoutNumbers` where it leaves.
  */
 const outlets: Readonly<Record<string, string>> = {
   'log.ts': 'every text by withoutNumbers, and escaped',
   'daemon/serve.ts': 'fatalText',
-  'cli/cli.ts': 'fatalText; else messages of our own errors, whose foreign words came through the door',
+  'cli/cli.ts':
+    'fatalText; else messages of our own errors, whose foreign words came through the door',
   'cli/commands.ts': 'the operator’s own configuration',
   'cli/daemon.ts': 'what the control socket answered',
   'cli/demo.ts': 'the virtual modem’s words only',
@@ -72,7 +77,8 @@ const outlets: Readonly<Record<string, string>> = {
 
 describe('the ways out', () => {
   it('are all known', () => {
-    const code = (file: string) => readFileSync(file, 'utf8').replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '');
+    const code = (file: string) =>
+      readFileSync(file, 'utf8').replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '');
     const found = readdirSync(src, { recursive: true, encoding: 'utf8' })
       .filter((name) => name.endsWith('.ts') && !name.startsWith('simulator/'))
       .map((name) => join(src, name))
@@ -82,7 +88,9 @@ describe('the ways out', () => {
   });
 });
 
-/** What no outlet may hold: the number however it is written, and controls that steer a terminal. */
+/**
+ * What no outlet may hold: the number however it is written, and controls that steer a terminal.
+ */
 function expectClean(what: string, said: string): void {
   expect(said.length, `${what} says nothing`).toBeGreaterThan(0);
   expect(said, what).not.toContain(toldNumber.slice(3));
@@ -98,12 +106,16 @@ describe('fed with hostile words', () => {
   afterEach(() => rig?.stop());
 
   const command = async (...args: string[]): Promise<string> => {
-    const { stdout, stderr } = await run(process.execPath, [cli, ...args, '--config', rig!.configFile]).catch(
-      (error: unknown) => error as { stdout: string; stderr: string },
-    );
+    const { stdout, stderr } = await run(process.execPath, [
+      cli,
+      ...args,
+      '--config',
+      rig!.configFile,
+    ]).catch((error: unknown) => error as { stdout: string; stderr: string });
     return stdout + stderr;
   };
-  const page = async (path: string) => (await fetch(`http://127.0.0.1:${rig!.adminPort}${path}`)).text();
+  const page = async (path: string) =>
+    (await fetch(`http://127.0.0.1:${rig!.adminPort}${path}`)).text();
 
   it('log, answers, status page, metrics, journal and command line are clean', {
     timeout: 60_000,
@@ -111,7 +123,11 @@ describe('fed with hostile words', () => {
     rig = await Rig.start(['--vendor', 'talkative', '--urc-noise', '5', '--boot-ms', '200']);
     expectClean('the status page', await page('/'));
     const answers: unknown[] = [];
-    for (const words of [`barred: ${toldNumber}`, '(0151) 123-4567 \u009b31m', `${toldNumber.slice(1)} `]) {
+    for (const words of [
+      `barred: ${toldNumber}`,
+      '(0151) 123-4567 \u009b31m',
+      `${toldNumber.slice(1)} `,
+    ]) {
       await rig.modem.control({ fault: `cms-verbose:${words}` });
       answers.push((await rig.post({ recipient: `+4917612345${answers.length}00` })).body);
     }
@@ -124,7 +140,9 @@ describe('fed with hostile words', () => {
     };
     const header = { alg: 'HS256', kid: toldNumber };
     const { token } = rig;
-    rig.token = await new SignJWT(hostile as never).setProtectedHeader(header).sign(Buffer.alloc(32, 7));
+    rig.token = await new SignJWT(hostile as never)
+      .setProtectedHeader(header)
+      .sign(Buffer.alloc(32, 7));
     answers.push((await rig.post({ recipient: '+4917612345900' })).body);
     rig.token = `${token.slice(0, 20)}.${Buffer.from(toldNumber).toString('base64url')}.x`;
     answers.push((await rig.post({})).body);

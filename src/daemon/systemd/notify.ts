@@ -5,7 +5,10 @@ import { createServiceNotifier, type ServiceNotifier, type WatchedModem } from '
 
 export type { ServiceNotifier } from './service.js';
 
-/** The notifier for this process, as the environment asks for it; one that does nothing where no service manager does. */
+/**
+ * The notifier for this process, as the environment asks for it; one that does nothing where no
+ * service manager does.
+ */
 export function createOwnNotifier(
   env: NodeJS.ProcessEnv,
   modems: readonly WatchedModem[],

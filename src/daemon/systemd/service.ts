@@ -13,11 +13,20 @@ export interface WatchedModem {
   wedgedBy(): string | undefined;
 }
 
-/** What the daemon tells the service manager that runs it. Nothing here rejects or throws because of the manager. */
+/**
+ * What the daemon tells the service manager that runs it. Nothing here rejects or throws because of
+ * the manager.
+ */
 export interface ServiceNotifier {
-  /** The listeners are bound: told until it was. From now on states are told, and the watchdog is fed while every modem's loop makes progress. */
+  /**
+   * The listeners are bound: told until it was. From now on states are told, and the watchdog is
+   * fed while every modem's loop makes progress.
+   */
   ready(): void;
-  /** Tells that `work` re-reads the configuration, and when it is over, however it ended; settles as `work` does. */
+  /**
+   * Tells that `work` re-reads the configuration, and when it is over, however it ended; settles as
+   * `work` does.
+   */
   reloading<T>(work: () => Promise<T>): Promise<T>;
   /** The daemon is going to end: this is told until it was, and nothing after it. */
   stopping(): void;
@@ -26,13 +35,17 @@ export interface ServiceNotifier {
 /** Milliseconds between looks at the states where no watchdog asks for more. */
 const statusMs = 30_000;
 /**
- * Feeds in the watchdog's time. sd_watchdog_enabled(3) recommends two; with three, one that comes late or is lost leaves time for another, for
- * each is a child process that may take its {@link Notify} up to 10 s.
+ * Feeds in the watchdog's time. sd_watchdog_enabled(3) recommends two; with three, one that comes
+ * late or is lost leaves time for another, for each is a child process that may take its {@link
+ * Notify} up to 10 s.
  */
 const feeds = 3;
 /** Milliseconds in which changes of state are gathered. */
 const gatherMs = 1_000;
-/** Milliseconds until the next look at a modem whose loop was found broken: after a frozen machine all timers are late, for a moment. */
+/**
+ * Milliseconds until the next look at a modem whose loop was found broken: after a frozen machine
+ * all timers are late, for a moment.
+ */
 const lookAgainMs = 1_000;
 /** Milliseconds until the next try when the manager could not be told. */
 const failedMs = 5_000;
@@ -68,14 +81,22 @@ class ToldManager implements ServiceNotifier {
   #usable = '';
   /** What was last logged as wedged. */
   #wedged = '';
-  /** What must be told until it was, beside states and feeds: READY, or STOPPING. Replaced as a whole, so that a telling knows its own. */
+  /**
+   * What must be told until it was, beside states and feeds: READY, or STOPPING. Replaced as a
+   * whole, so that a telling knows its own.
+   */
   #owed: Notification = {};
   #isTelling = false;
   /** Whether there was something to tell while another telling was under way. */
   #isDue = false;
   #isStopping = false;
 
-  constructor(watchdogMs: number | undefined, notify: Notify, modems: readonly WatchedModem[], log: Logger) {
+  constructor(
+    watchdogMs: number | undefined,
+    notify: Notify,
+    modems: readonly WatchedModem[],
+    log: Logger,
+  ) {
     this.#watchdogMs = watchdogMs;
     this.#notify = notify;
     this.#modems = modems;
@@ -99,7 +120,8 @@ class ToldManager implements ServiceNotifier {
     try {
       return await work();
     } finally {
-      // READY=1 ends the reload, also of one that was refused: the daemon runs on with what it had. After STOPPING=1 it would be a lie.
+      // READY=1 ends the reload, also of one that was refused: the daemon runs on with what it had.
+      // After STOPPING=1 it would be a lie.
       if (!this.#isStopping) {
         this.#owed = { READY: 1 };
         this.#tell();
@@ -121,7 +143,10 @@ class ToldManager implements ServiceNotifier {
     return this.#watchdogMs === undefined ? statusMs : this.#watchdogMs / feeds;
   }
 
-  /** This timer is the event loop's own proof: a blocked loop does not come here, and feeds no watchdog. */
+  /**
+   * This timer is the event loop's own proof: a blocked loop does not come here, and feeds no
+   * watchdog.
+   */
   #tick(): void {
     const isWedged = this.#lookForWedged();
     this.#tell();
@@ -135,7 +160,10 @@ class ToldManager implements ServiceNotifier {
     this.#tickTimer.unref();
   }
 
-  /** Tells what there is to tell: now, or as soon as what is under way was taken, so that nothing piles up and no feed is left out. */
+  /**
+   * Tells what there is to tell: now, or as soon as what is under way was taken, so that nothing
+   * piles up and no feed is left out.
+   */
   #tell(): void {
     if (this.#isTelling) this.#isDue = true;
     else void this.#tellNow();
@@ -144,7 +172,11 @@ class ToldManager implements ServiceNotifier {
   async #tellNow(): Promise<void> {
     this.#isDue = false;
     const owed = this.#owed;
-    const notification = { ...owed, ...(this.#isStopping ? {} : this.#changedStatus()), ...this.#feed() };
+    const notification = {
+      ...owed,
+      ...(this.#isStopping ? {} : this.#changedStatus()),
+      ...this.#feed(),
+    };
     if (Object.keys(notification).length === 0) return;
     this.#isTelling = true;
     const wasTold = await this.#notify(notification);
@@ -175,13 +207,17 @@ class ToldManager implements ServiceNotifier {
           modem,
           reason: why,
         });
-      if (found.length === 0) this.#log.warn('the supervisors make progress again', { event: 'wedged' });
+      if (found.length === 0)
+        this.#log.warn('the supervisors make progress again', { event: 'wedged' });
     }
     this.#wedged = names;
     return found.length > 0;
   }
 
-  /** A modem that can send now, or no longer, is told at once; the rest with the next tick, for a stick that is away changes its phase all day. */
+  /**
+   * A modem that can send now, or no longer, is told at once; the rest with the next tick, for a
+   * stick that is away changes its phase all day.
+   */
   #onPhase(): void {
     const usable = this.#usableNow();
     if (usable === this.#usable) return;

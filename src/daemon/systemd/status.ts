@@ -15,15 +15,24 @@ const words: Readonly<Record<ModemPhase, string>> = {
   stopped: 'stopped',
 };
 
-/** Characters of the whole text, and of a modem's or operator's name; a datagram of the protocol holds 4096 octets. */
+/**
+ * Characters of the whole text, and of a modem's or operator's name; a datagram of the protocol
+ * holds 4096 octets.
+ */
 const maxText = 500;
 const maxName = 32;
 
-/** The modems' states in one line: `1 of 2 modems ready: main ready (Vodafone, -73 dBm), spare locked`. */
+/**
+ * The modems' states in one line: `1 of 2 modems ready: main ready (Vodafone, -73 dBm), spare
+ * locked`.
+ */
 export function statusText(modems: readonly ModemSnapshot[]): string {
   const ready = modems.filter(({ phase }) => canSend(phase)).length;
   const noun = modems.length === 1 ? 'modem' : 'modems';
-  return cut(`${ready} of ${modems.length} ${noun} ready: ${modems.map(oneModem).join(', ')}`, maxText);
+  return cut(
+    `${ready} of ${modems.length} ${noun} ready: ${modems.map(oneModem).join(', ')}`,
+    maxText,
+  );
 }
 
 function oneModem(modem: ModemSnapshot): string {

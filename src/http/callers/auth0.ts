@@ -1,7 +1,7 @@
 /**
- * Auth0's custom SMS gateway, and whoever else signs a JWT: `POST /sms` with a bearer token (RFC 6750),
- * the message as JSON whatever the content type says, problem details (RFC 9457) for what failed.
- * Auth0 shows its operator the status and nothing else.
+ * Auth0's custom SMS gateway, and whoever else signs a JWT: `POST /sms` with a bearer token (RFC
+ * 6750), the message as JSON whatever the content type says, problem details (RFC 9457) for what
+ * failed. Auth0 shows its operator the status and nothing else.
  */
 
 import type { IncomingHttpHeaders } from 'node:http';
@@ -46,17 +46,24 @@ export function auth0Caller({ verify, deadlineMs }: Auth0Options): Caller {
   };
 }
 
-/** Opaque, but for a bound on its length and what a header may hold (draft-ietf-httpapi-idempotency-key-header 2.1). */
+/**
+ * Opaque, but for a bound on its length and what a header may hold
+ * (draft-ietf-httpapi-idempotency-key-header 2.1).
+ */
 function keyIn(headers: IncomingHttpHeaders): { idempotencyKey?: string } {
   const header = headers['idempotency-key'] ?? '';
   if (header === '') return {};
-  if (typeof header === 'string' && /^[\x20-\x7e]{1,255}$/.test(header)) return { idempotencyKey: header };
+  if (typeof header === 'string' && /^[\x20-\x7e]{1,255}$/.test(header))
+    return { idempotencyKey: header };
   throw new SendError('request_malformed', {
     detail: 'Idempotency-Key must be 1 to 255 printable ASCII characters',
   });
 }
 
-/** Nothing that anybody could see: white space, controls, and what has no width or is drawn as a blank. */
+/**
+ * Nothing that anybody could see: white space, controls, and what has no width or is drawn as a
+ * blank.
+ */
 const blank = /^[\s\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]*$/u;
 
 /** Characters; it is remembered with the message and only compared. */
@@ -64,7 +71,10 @@ const maxMessageType = 64;
 
 const optionalText = (message: string) => v.nullish(v.string(message));
 
-/** Unknown keys are left out. Of `req`, which describes the end user's own request, only the address is of use, for a limit. */
+/**
+ * Unknown keys are left out. Of `req`, which describes the end user's own request, only the address
+ * is of use, for a limit.
+ */
 const messageBody = v.object(
   {
     recipient: v.string('recipient must be a string'),
@@ -72,7 +82,10 @@ const messageBody = v.object(
       v.string('body must be a string'),
       v.nonEmpty('body must not be empty'),
       v.check((text) => !blank.test(text), 'body must not be blank'),
-      v.check((text) => !/\p{Surrogate}/u.test(text), 'body holds half a character (a lone surrogate)'),
+      v.check(
+        (text) => !/\p{Surrogate}/u.test(text),
+        'body holds half a character (a lone surrogate)',
+      ),
     ),
     sender: optionalText('sender must be a string'),
     message_type: v.nullish(
@@ -96,7 +109,9 @@ function readMessage(json: unknown): ReadMessage {
     const [issue] = parsed.issues;
     const key = v.getDotPath(issue);
     const isMissing = key !== null && issue.input === undefined;
-    throw new SendError('body_invalid', { detail: isMissing ? `${key} is missing` : issue.message });
+    throw new SendError('body_invalid', {
+      detail: isMissing ? `${key} is missing` : issue.message,
+    });
   }
   const { recipient, body, sender, message_type: messageType, req } = parsed.output;
   const clientIp = clientIpOf(req);
@@ -109,7 +124,10 @@ function readMessage(json: unknown): ReadMessage {
   };
 }
 
-/** What is no address is left out: what Auth0 sends there is not documented well enough to refuse a login for it. */
+/**
+ * What is no address is left out: what Auth0 sends there is not documented well enough to refuse a
+ * login for it.
+ */
 function clientIpOf(req: unknown): string | undefined {
   if (typeof req !== 'object' || req === null || !('ip' in req)) return undefined;
   return typeof req.ip === 'string' && isIP(req.ip) !== 0 ? req.ip : undefined;

@@ -1,8 +1,9 @@
 /**
- * What differs between those who ask for messages: where they post, how they prove who they are, how
- * they write a message and want to be answered. One file a kind in this folder, listed in `kinds.ts`;
- * the rest of `http` knows none of them, and they know nothing of Koa, of modems and of each other.
- * A request goes `sendRoute` → `authenticate` → `read` → dispatch → `accepted`, or `failed`.
+ * What differs between those who ask for messages: where they post, how they prove who they are,
+ * how they write a message and want to be answered. One file a kind in this folder, listed in
+ * `kinds.ts`; the rest of `http` knows none of them, and they know nothing of Koa, of modems and of
+ * each other. A request goes `sendRoute` → `authenticate` → `read` → dispatch → `accepted`, or
+ * `failed`.
  */
 
 import type { IncomingHttpHeaders } from 'node:http';
@@ -18,7 +19,10 @@ export interface CallerRequest {
   client: string;
 }
 
-/** A message as a caller wrote it; what is common to all kinds is checked later, the number above all. */
+/**
+ * A message as a caller wrote it; what is common to all kinds is checked later, the number above
+ * all.
+ */
 export interface ReadMessage {
   /** As it was written. */
   recipient: string;
@@ -42,7 +46,9 @@ export interface Answer {
 export interface Caller {
   /** Of the public listener, as `/sms`. */
   readonly path: string;
-  /** Milliseconds from the request's header to its answer, at most; `Prefer: wait=N` may shorten it. */
+  /**
+   * Milliseconds from the request's header to its answer, at most; `Prefer: wait=N` may shorten it.
+   */
   readonly longestWaitMs: number;
   /**
    * What proves who it is. With `headers` a stranger's body is never read; with `body`, which a
@@ -58,6 +64,8 @@ export interface Caller {
   read(body: Uint8Array, headers: IncomingHttpHeaders): ReadMessage;
   /** The network has every segment. */
   accepted(result: SendResult): Answer;
-  /** Anything else, in the form that this caller shows to people; the status is that of the code. */
+  /**
+   * Anything else, in the form that this caller shows to people; the status is that of the code.
+   */
   failed(error: SendError, requestId: string): Answer;
 }

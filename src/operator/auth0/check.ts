@@ -34,14 +34,20 @@ import type { World, WorldReport } from './worlds.js';
 
 const setUpAgain = 'run `simgate auth0 setup`';
 
-/** Who sends, as `world` says that is acted upon, against what was found out and what was set up (`expected`). */
+/**
+ * Who sends, as `world` says that is acted upon, against what was found out and what was set up
+ * (`expected`).
+ */
 export function judgeWorld(
   { world: found, isSure, evidence }: WorldReport,
   world: World,
   expected: World | undefined,
 ): Finding {
   const check = 'auth0_world';
-  const names: Record<World, string> = { legacy: 'legacy gateway', unified: 'unified phone experience' };
+  const names: Record<World, string> = {
+    legacy: 'legacy gateway',
+    unified: 'unified phone experience',
+  };
   const because = evidence.join('; ');
   if (found !== undefined && found !== world)
     return (isSure ? error : warning)(
@@ -61,7 +67,10 @@ export function judgeWorld(
       `whether messages go through the ${names[world]} is not sure: ${because}`,
       '`simgate auth0 test` shows it, and the switch settles it',
     );
-  return ok(check, `messages go through the ${names[world]}${isSure ? '' : ` (inferred: ${because})`}`);
+  return ok(
+    check,
+    `messages go through the ${names[world]}${isSure ? '' : ` (inferred: ${because})`}`,
+  );
 }
 
 /** In the unified world: whether each connection leaves the sending to the phone provider. */
@@ -73,7 +82,9 @@ export function judgeToggles(connections: readonly SmsConnection[]): Finding[] {
     const name = `the connection "${escapeControls(connection.name)}"`;
     if (toggle === true) return [ok(check, `${name} leaves the sending to the phone provider`)];
     if (toggle === false)
-      return [error(check, `${name} has its toggle use_phone_provider off: it sends by itself`, wayOut)];
+      return [
+        error(check, `${name} has its toggle use_phone_provider off: it sends by itself`, wayOut),
+      ];
     if (!hasOwnProvider(connection)) return [];
     const what = `${name} has a provider of its own and no toggle use_phone_provider: it may still send by itself`;
     return [warning(check, what, wayOut)];
@@ -81,18 +92,27 @@ export function judgeToggles(connections: readonly SmsConnection[]): Finding[] {
 }
 
 /** A legacy connection against the configuration. Its options must be there. */
-export function judgeConnection(connection: SmsConnection, config: Config, secret: AuthSecret): Finding[] {
+export function judgeConnection(
+  connection: SmsConnection,
+  config: Config,
+  secret: AuthSecret,
+): Finding[] {
   const options = connection.options ?? {};
   const findings = [...judgeName(connection), ...judgeMessage(connection, config)];
   if (options.provider !== 'sms_gateway') {
     const what = `the connection "${connection.name}" sends through ${JSON.stringify(options.provider ?? 'twilio')}, not through a gateway`;
     return [...findings, error('auth0_provider', what, setUpAgain)];
   }
-  findings.push(ok('auth0_provider', `the connection "${connection.name}" sends through a gateway`));
-  findings.push(...judgeGatewayUrl(typeof options.gateway_url === 'string' ? options.gateway_url : ''));
+  findings.push(
+    ok('auth0_provider', `the connection "${connection.name}" sends through a gateway`),
+  );
+  findings.push(
+    ...judgeGatewayUrl(typeof options.gateway_url === 'string' ? options.gateway_url : ''),
+  );
   findings.push(...judgeAuthentication(options.gateway_authentication, config, secret));
   if (options.forward_req_info !== true && options.forward_req_info !== 'true') {
-    const what = "Auth0 does not pass the client's address on (forward_req_info), so no limit can go by it";
+    const what =
+      "Auth0 does not pass the client's address on (forward_req_info), so no limit can go by it";
     findings.push(warning('auth0_forward_req_info', what, setUpAgain));
   }
   return findings;
@@ -130,7 +150,12 @@ function judgeAuthentication(found: unknown, config: Config, secret: AuthSecret)
       ),
     ];
   const { subject, audience, secretBase64Encoded } = config.auth0;
-  const expected = { method: 'bearer', subject, audience, secret_base64_encoded: secretBase64Encoded };
+  const expected = {
+    method: 'bearer',
+    subject,
+    audience,
+    secret_base64_encoded: secretBase64Encoded,
+  };
   const differing = Object.entries(expected).filter(
     // Auth0's default for the last is false.
     ([name, value]) => (parsed.output[name as keyof typeof expected] ?? false) !== value,
@@ -156,7 +181,11 @@ function judgeSecret(found: unknown, config: Config, secret: AuthSecret): Findin
     );
   if (keyId(keyOf(found, config.auth0.secretBase64Encoded)) === keyId(secret.key))
     return ok(check, 'the secret at Auth0 is the one here');
-  return error(check, 'the secret at Auth0 is another one than here: every token is refused', setUpAgain);
+  return error(
+    check,
+    'the secret at Auth0 is another one than here: every token is refused',
+    setUpAgain,
+  );
 }
 
 /** Whether the running daemon holds the secret of the file. */
@@ -164,7 +193,8 @@ export async function judgeDaemon(daemon: DaemonLink, secret: AuthSecret): Promi
   const check = 'auth0_daemon';
   try {
     const { current } = await daemon.acceptedKeys();
-    if (current.keyId === keyId(secret.key)) return ok(check, 'the running daemon holds this secret');
+    if (current.keyId === keyId(secret.key))
+      return ok(check, 'the running daemon holds this secret');
     return error(
       check,
       'the running daemon holds another secret than its file',
@@ -172,7 +202,11 @@ export async function judgeDaemon(daemon: DaemonLink, secret: AuthSecret): Promi
     );
   } catch (thrown) {
     if (!(thrown instanceof NoDaemon)) throw thrown;
-    return warning(check, thrown.message, 'start it before the first login: sudo systemctl start simgate');
+    return warning(
+      check,
+      thrown.message,
+      'start it before the first login: sudo systemctl start simgate',
+    );
   }
 }
 
@@ -191,7 +225,10 @@ const templatesSchema = v.object({
 /** Digits of a code in the unified experience, which has no setting for it that the API shows. */
 const usualCodeLength = 6;
 
-/** The tenant's phone templates (scope `read:phone_templates`), which only the unified experience uses. */
+/**
+ * The tenant's phone templates (scope `read:phone_templates`), which only the unified experience
+ * uses.
+ */
 export async function judgePhoneTemplates(api: ManagementApi, config: Config): Promise<Finding[]> {
   try {
     const answer = await api.request<unknown>('GET', '/api/v2/branding/phone/templates');
@@ -211,8 +248,9 @@ export async function judgePhoneTemplates(api: ManagementApi, config: Config): P
 }
 
 /**
- * Whether the tenant sends its text messages through an Action as these options make it. Changes nothing. The secret's value cannot
- * be read: only a message shows whether it is right. Needs `read:actions` and `read:phone_providers`.
+ * Whether the tenant sends its text messages through an Action as these options make it. Changes
+ * nothing. The secret's value cannot be read: only a message shows whether it is right. Needs
+ * `read:actions` and `read:phone_providers`.
  */
 export async function checkUnified(api: Requests, options: UnifiedOptions): Promise<Finding[]> {
   return [...(await judgeActions(api, options)), judgeProvider(await readPhoneProvider(api))];
@@ -223,7 +261,8 @@ const deployAgain = 'simgate auth0 setup --deploy';
 async function judgeActions(api: Requests, options: UnifiedOptions): Promise<Finding[]> {
   const check = 'auth0_action';
   const [listed, ...others] = await listActions(api);
-  if (listed === undefined) return [error(check, 'the tenant has no Action for phone messages', deployAgain)];
+  if (listed === undefined)
+    return [error(check, 'the tenant has no Action for phone messages', deployAgain)];
   if (others.length > 0) {
     const names = [listed, ...others].map(shownAction).join(', ');
     const what = `the tenant has ${others.length + 1} Actions for phone messages: ${names}`;
@@ -247,20 +286,30 @@ function judgeCode(action: Action, options: UnifiedOptions): Finding {
     const differing = Object.entries(settingLines(options)).filter(([, line]) => !lines.has(line));
     if (differing.length > 0) {
       const names = differing.map(([name]) => name).join(', ');
-      return error(check, `the deployed Action has another ${names} than the configuration`, deployAgain);
+      return error(
+        check,
+        `the deployed Action has another ${names} than the configuration`,
+        deployAgain,
+      );
     }
     const what = 'the deployed Action is of another version of simgate, or was changed by hand';
     return warning(check, what, deployAgain);
   }
   if (!action.all_changes_deployed)
     return warning(check, 'the Action has changes that are not deployed', deployAgain);
-  return ok(check, `the Action ${shownAction(action)} is deployed, and as this configuration makes it`);
+  return ok(
+    check,
+    `the Action ${shownAction(action)} is deployed, and as this configuration makes it`,
+  );
 }
 
 function judgeActionSecret({ deployed_version: version }: Action): Finding {
   const check = 'auth0_action_secret';
   return version?.secrets.some(({ name }) => name === secretName)
-    ? ok(check, `the Action has a secret ${secretName}; what it is cannot be read, a login shows it`)
+    ? ok(
+        check,
+        `the Action has a secret ${secretName}; what it is cannot be read, a login shows it`,
+      )
     : error(check, `the deployed Action has no secret ${secretName}`, deployAgain);
 }
 
@@ -268,8 +317,13 @@ function judgeProvider(provider: PhoneProvider | undefined): Finding {
   const check = 'auth0_phone_provider';
   if (provider === undefined) return error(check, 'the tenant has no phone provider', deployAgain);
   if (provider.name !== 'custom')
-    return error(check, `the phone provider is ${JSON.stringify(provider.name)}, not "custom"`, deployAgain);
-  if (provider.disabled) return error(check, 'the phone provider "custom" is disabled', deployAgain);
+    return error(
+      check,
+      `the phone provider is ${JSON.stringify(provider.name)}, not "custom"`,
+      deployAgain,
+    );
+  if (provider.disabled)
+    return error(check, 'the phone provider "custom" is disabled', deployAgain);
   const methods = methodsOf(provider.configuration);
   if (!methods.includes('text'))
     return error(check, 'the phone provider does not deliver text messages', deployAgain);

@@ -24,13 +24,19 @@ export const usualConnectionName = 'sms';
 
 /** Connections on one page, which is also what Auth0 gives without being told. */
 const pageSize = 50;
-/** By checkpoint there is a `next`; an Auth0 that knows pages by number only answers with the bare list. */
+/**
+ * By checkpoint there is a `next`; an Auth0 that knows pages by number only answers with the bare
+ * list.
+ */
 const pageSchema = v.union([
   v.array(connectionSchema),
   v.object({ connections: v.array(connectionSchema), next: v.optional(v.nullable(v.string())) }),
 ]);
 
-/** All connections of strategy `sms`, of every page; usually one. Rejects with {@link ManagementError}. */
+/**
+ * All connections of strategy `sms`, of every page; usually one. Rejects with {@link
+ * ManagementError}.
+ */
 export async function listSmsConnections(api: ManagementApi): Promise<SmsConnection[]> {
   const all = new Map<string, SmsConnection>();
   let where = `take=${pageSize}`;
@@ -56,7 +62,10 @@ export async function readConnection(api: ManagementApi, id: string): Promise<Sm
   return parse(connectionSchema, await api.request<unknown>('GET', pathOf(id)), api);
 }
 
-/** The ids of some applications for which the connection is on. Rejects with {@link ManagementError}. */
+/**
+ * The ids of some applications for which the connection is on. Rejects with {@link
+ * ManagementError}.
+ */
 export async function listApplications(api: ManagementApi, id: string): Promise<string[]> {
   const schema = v.object({ clients: v.array(v.object({ client_id: v.string() })) });
   const answer = parse(schema, await api.request<unknown>('GET', `${pathOf(id)}/clients`), api);
@@ -64,12 +73,18 @@ export async function listApplications(api: ManagementApi, id: string): Promise<
 }
 
 /** Those that `wanted` (a name or id) means; all of them where it means none. */
-export function concerned(connections: readonly SmsConnection[], wanted?: string): readonly SmsConnection[] {
+export function concerned(
+  connections: readonly SmsConnection[],
+  wanted?: string,
+): readonly SmsConnection[] {
   const meant = connections.filter(({ id, name }) => id === wanted || name === wanted);
   return meant.length > 0 ? meant : connections;
 }
 
-/** The `wanted` one (name or id), else the only one, else the one that a person chooses. Throws {@link OperatorError}. */
+/**
+ * The `wanted` one (name or id), else the only one, else the one that a person chooses. Throws
+ * {@link OperatorError}.
+ */
 export async function chooseConnection(
   connections: readonly SmsConnection[],
   wanted: string | undefined,
@@ -88,14 +103,18 @@ export async function chooseConnection(
   return found;
 }
 
-/** Whether the connection itself says who sends: through a gateway or an account of Twilio's of its own. */
+/**
+ * Whether the connection itself says who sends: through a gateway or an account of Twilio's of its
+ * own.
+ */
 export function hasOwnProvider({ options }: SmsConnection): boolean {
   return options?.provider === 'sms_gateway' || Boolean(options?.twilio_sid);
 }
 
 /**
- * The toggle "Use Tenant-Level Messaging Provider" of a connection: true when the tenant's phone provider sends for it, undefined when it
- * was never touched. Auth0's reference has no such option; its dashboard writes it (terraform-provider-auth0, issue 1549).
+ * The toggle "Use Tenant-Level Messaging Provider" of a connection: true when the tenant's phone
+ * provider sends for it, undefined when it was never touched. Auth0's reference has no such option;
+ * its dashboard writes it (terraform-provider-auth0, issue 1549).
  */
 export function usesPhoneProvider({ options }: SmsConnection): boolean | undefined {
   const toggle = options?.use_phone_provider;
@@ -107,8 +126,8 @@ export const togglePlace =
   'Authentication › Passwordless › SMS, the switch "Use Tenant-Level Messaging Provider"';
 
 /**
- * The options, which must be there: merged into nothing and sent back they would wipe the connection. Throws
- * {@link OperatorError} that names the scope.
+ * The options, which must be there: merged into nothing and sent back they would wipe the
+ * connection. Throws {@link OperatorError} that names the scope.
  */
 export function presentOptions({ name, options }: SmsConnection): ConnectionOptions {
   if (options && Object.keys(options).length > 0) return options;
@@ -119,8 +138,8 @@ export function presentOptions({ name, options }: SmsConnection): ConnectionOpti
 }
 
 /**
- * Replaces all the options. Nothing else of the connection is sent, but for what Auth0 would change by itself if it were left out:
- * a `display_name` that is not the name, and `realms` without it.
+ * Replaces all the options. Nothing else of the connection is sent, but for what Auth0 would change
+ * by itself if it were left out: a `display_name` that is not the name, and `realms` without it.
  */
 export async function writeOptions(
   api: ManagementApi,

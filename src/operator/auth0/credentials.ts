@@ -15,7 +15,10 @@ export interface TenantFlags {
   clientSecretFile?: string;
 }
 
-/** The Management API of the tenant that flags, environment, `knownDomain` or a person name. Throws {@link OperatorError}. */
+/**
+ * The Management API of the tenant that flags, environment, `knownDomain` or a person name. Throws
+ * {@link OperatorError}.
+ */
 export async function openManagementApi(
   flags: TenantFlags,
   knownDomain: string | undefined,
@@ -24,7 +27,12 @@ export async function openManagementApi(
   const domain = await tenantDomain(flags, knownDomain, surroundings);
   const { terminal, env, fetch, wait } = surroundings;
   const credentials = await readCredentials(flags, surroundings);
-  return new ManagementApi(domain, credentials, { say: (line) => terminal.say(line), env, fetch, wait });
+  return new ManagementApi(domain, credentials, {
+    say: (line) => terminal.say(line),
+    env,
+    fetch,
+    wait,
+  });
 }
 
 /** The tenant's domain, as it was given. */
@@ -37,12 +45,19 @@ export async function tenantDomain(
     domain ??
     present(env.AUTH0_DOMAIN) ??
     knownDomain ??
-    (await askFor(terminal, "the tenant's domain, as example.eu.auth0.com", '--domain or AUTH0_DOMAIN'))
+    (await askFor(
+      terminal,
+      "the tenant's domain, as example.eu.auth0.com",
+      '--domain or AUTH0_DOMAIN',
+    ))
   );
 }
 
 /** What a flag says counts before what the environment says; a token before an application. */
-async function readCredentials(flags: TenantFlags, { env, terminal }: Surroundings): Promise<Credentials> {
+async function readCredentials(
+  flags: TenantFlags,
+  { env, terminal }: Surroundings,
+): Promise<Credentials> {
   if (flags.token !== undefined) return { token: flags.token };
   const isAppNamed = flags.clientId !== undefined;
   const token = present(env.AUTH0_MANAGEMENT_TOKEN);
@@ -50,11 +65,14 @@ async function readCredentials(flags: TenantFlags, { env, terminal }: Surroundin
   const clientId = flags.clientId ?? present(env.AUTH0_CLIENT_ID);
   if (clientId === undefined) return askForToken(terminal);
   const clientSecret =
-    flags.clientSecret ?? (await secretFromFile(flags.clientSecretFile)) ?? present(env.AUTH0_CLIENT_SECRET);
+    flags.clientSecret ??
+    (await secretFromFile(flags.clientSecretFile)) ??
+    present(env.AUTH0_CLIENT_SECRET);
   const flag = '--client-secret-file or AUTH0_CLIENT_SECRET';
   return {
     clientId,
-    clientSecret: clientSecret ?? (await askFor(terminal, 'the client secret', flag, { isSecret: true })),
+    clientSecret:
+      clientSecret ?? (await askFor(terminal, 'the client secret', flag, { isSecret: true })),
   };
 }
 

@@ -27,8 +27,9 @@ export interface Arrival {
 }
 
 /**
- * Watches what arrives for one number (E.164) from `sinceMs` (Unix milliseconds) on, and yields each message once it has been answered.
- * Leaving the loop ends it, and so does `signal`, which rejects.
+ * Watches what arrives for one number (E.164) from `sinceMs` (Unix milliseconds) on, and yields
+ * each message once it has been answered. Leaving the loop ends it, and so does `signal`, which
+ * rejects.
  */
 export type ArrivalWatch = (
   recipient: string,
@@ -52,7 +53,9 @@ const keysSchema = v.object({
 });
 /** A line of `log`; one without a row says that there are older ones. */
 const logSchema = v.object({
-  row: v.optional(v.object({ id: v.string(), status: v.optional(v.number()), code: v.optional(v.string()) })),
+  row: v.optional(
+    v.object({ id: v.string(), status: v.optional(v.number()), code: v.optional(v.string()) }),
+  ),
 });
 
 /** The daemon behind a control socket. Nothing is asked yet. */
@@ -66,7 +69,8 @@ export function daemonAt(socket: string): DaemonLink {
       const { previous_key_id: previous } = keys;
       return {
         current: { keyId: keys.current_key_id, seenAt: keys.current_seen_at },
-        previous: previous === undefined ? undefined : { keyId: previous, seenAt: keys.previous_seen_at },
+        previous:
+          previous === undefined ? undefined : { keyId: previous, seenAt: keys.previous_seen_at },
       };
     },
     async *watch(recipient, sinceMs, signal) {

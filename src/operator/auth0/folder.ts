@@ -1,8 +1,10 @@
 /**
- * What the commands remember between runs, in `state_dir/auth0`: 0700, and no secret in it but in what was saved.
+ * What the commands remember between runs, in `state_dir/auth0`: 0700, and no secret in it but in
+ * what was saved.
  *
- * The service's user owns the state directory, and root runs these commands with the tenant's credentials. So only what the same user
- * wrote is believed, and every file is opened in the one folder that was looked at, whatever its name leads to meanwhile.
+ * The service's user owns the state directory, and root runs these commands with the tenant's
+ * credentials. So only what the same user wrote is believed, and every file is opened in the one
+ * folder that was looked at, whatever its name leads to meanwhile.
  */
 
 import { constants } from 'node:fs';
@@ -47,7 +49,10 @@ const replacedSchema = v.object({
   domain: v.string(),
   /** ISO 8601. */
   saved_at: v.string(),
-  /** Another's Action: its draft, and the version that ran. Auth0 tells nobody what the secrets are, and keeps them with the version. */
+  /**
+   * Another's Action: its draft, and the version that ran. Auth0 tells nobody what the secrets are,
+   * and keeps them with the version.
+   */
   action: v.optional(
     v.object({
       id: v.string(),
@@ -89,7 +94,10 @@ export type RotationRecord = v.InferOutput<typeof rotationSchema>;
 
 const retiredSchema = v.object({ version: v.literal(1), key_ids: v.array(v.string()) });
 
-/** Longest file that is read, in octets: options and an Action's code (100 kB at most, "Actions Limitations") fit in. */
+/**
+ * Longest file that is read, in octets: options and an Action's code (100 kB at most, "Actions
+ * Limitations") fit in.
+ */
 const maxFileOctets = 1 << 20;
 
 /** Opens a folder and nothing else: a link in its place is not followed. */
@@ -97,7 +105,10 @@ const asFolder = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLL
 /** Opens a file; neither follows a link nor waits for who writes into a pipe. */
 const asFile = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
-/** The folder, made when something is first written to it. All methods reject with {@link OperatorError}. */
+/**
+ * The folder, made when something is first written to it. All methods reject with {@link
+ * OperatorError}.
+ */
 export class Auth0Folder {
   readonly path: string;
   readonly #stateDir: string;
@@ -117,7 +128,9 @@ export class Auth0Folder {
 
   /** What was set up in each tenant, the first one first. */
   async readSetups(): Promise<SetupRecord[]> {
-    const names = (await this.#names()).filter((name) => name.startsWith('setup-') && name.endsWith('.json'));
+    const names = (await this.#names()).filter(
+      (name) => name.startsWith('setup-') && name.endsWith('.json'),
+    );
     const records = ['setup.json', ...names].map((name) => this.#read(name, setupSchema));
     return (await Promise.all(records)).filter((record) => record !== undefined);
   }
@@ -234,18 +247,22 @@ export class Auth0Folder {
       await mkdir(this.#stateDir, { recursive: true, mode: 0o700 });
       await mkdir(this.path, { mode: 0o700 });
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw cannot('be made', this.path, error);
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST')
+        throw cannot('be made', this.path, error);
     }
     const text = `${JSON.stringify(record, undefined, 2)}\n`;
     const written = await this.#within(async (at, rights) => {
       await writePrivateFile(at(name), text, { ...rights, mode: 0o600 }, file);
       return file;
     });
-    if (written === undefined) throw new OperatorError(`${this.path} was removed meanwhile: try again`);
+    if (written === undefined)
+      throw new OperatorError(`${this.path} was removed meanwhile: try again`);
     return written;
   }
 
-  /** Undefined when there is no folder. `at` gives the path of a file in it, good until `use` ends. */
+  /**
+   * Undefined when there is no folder. `at` gives the path of a file in it, good until `use` ends.
+   */
   async #within<T>(
     use: (at: (name: string) => string, rights: { uid: number; gid: number }) => Promise<T>,
   ): Promise<T | undefined> {
@@ -271,7 +288,8 @@ export class Auth0Folder {
   async #demandOurs(file: FileHandle, shown: string): Promise<void> {
     const { uid, mode } = await file.stat();
     if (uid === this.#uid && (mode & 0o022) === 0) return;
-    const whose = uid === this.#uid ? 'may be written by others' : `belongs to another user (uid ${uid})`;
+    const whose =
+      uid === this.#uid ? 'may be written by others' : `belongs to another user (uid ${uid})`;
     throw new OperatorError(
       `${shown} ${whose}, so what stands there is not believed: look at it, and move it away; or, if it is right, ` +
         `\`sudo chown -R ${this.#uid}: ${this.path} && sudo chmod -R go-w ${this.path}\``,

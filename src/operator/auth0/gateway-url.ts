@@ -10,7 +10,10 @@ import { explainNetworkError, hostOf } from './tenant.js';
 /** Schema of Auth0's connections: `gateway_url`. */
 const maxUrlLength = 255;
 const probeTimeoutMs = 10_000;
-/** How long ago the token of a probe has expired, in seconds: more than any `auth0.clock_tolerance_s`. */
+/**
+ * How long ago the token of a probe has expired, in seconds: more than any
+ * `auth0.clock_tolerance_s`.
+ */
 const probeTokenAgeS = 7_200;
 /** Life of that token, in seconds. */
 const probeTokenS = 60;
@@ -25,11 +28,19 @@ export function judgeGatewayUrl(text: string): Finding[] {
   const findings: Finding[] = [];
   if (text.length > maxUrlLength)
     findings.push(
-      error(check, `the gateway URL has more than ${maxUrlLength} characters`, 'Auth0 takes no longer one'),
+      error(
+        check,
+        `the gateway URL has more than ${maxUrlLength} characters`,
+        'Auth0 takes no longer one',
+      ),
     );
   if (url.username !== '' || url.password !== '')
     findings.push(
-      error(check, 'the gateway URL holds a user name or password', 'take it out: the token is what counts'),
+      error(
+        check,
+        'the gateway URL holds a user name or password',
+        'take it out: the token is what counts',
+      ),
     );
   if (url.protocol === 'http:')
     findings.push(
@@ -85,11 +96,17 @@ for (const [net, bits] of [
 ] as const)
   localAddresses.addSubnet(net, bits, 'ipv6');
 
-/** Names that no public DNS has (RFC 6761, 6762, 8375, 9476, ICANN's `.internal`), and what routers and offices use all the same. */
+/**
+ * Names that no public DNS has (RFC 6761, 6762, 8375, 9476, ICANN's `.internal`), and what routers
+ * and offices use all the same.
+ */
 const localNames =
   /(?:^|\.)(?:localhost|local|lan|internal|intranet|private|corp|home|home\.arpa|localdomain|test|invalid|example|onion|alt)$/;
 
-/** Whether the URL's host is one that Auth0 cannot reach: an address or name of a local network, or a name without a dot. */
+/**
+ * Whether the URL's host is one that Auth0 cannot reach: an address or name of a local network, or
+ * a name without a dot.
+ */
 export function isLocalOnly(text: string): boolean {
   const host = hostOf(new URL(text)).replace(/\.$/, '');
   if (isIPv4(host)) return localAddresses.check(host, 'ipv4');
@@ -108,9 +125,10 @@ export interface Probe {
 }
 
 /**
- * Asks the gateway at its public URL, with a token that is right but has expired: 401 `token_expired`, and not `token_invalid`, proves name,
- * TLS, proxy, secret, subject and audience. Nothing can be sent with it, and it is not taken for a login by a rotation that waits for
- * one. From this machine's point of view, which may differ from Auth0's.
+ * Asks the gateway at its public URL, with a token that is right but has expired: 401
+ * `token_expired`, and not `token_invalid`, proves name, TLS, proxy, secret, subject and audience.
+ * Nothing can be sent with it, and it is not taken for a login by a rotation that waits for one.
+ * From this machine's point of view, which may differ from Auth0's.
  */
 export async function probeGateway(
   url: string,
@@ -166,7 +184,11 @@ function judgeAnswer(status: number, code: string | undefined): Finding {
       'has the daemon been restarted or reloaded since the secret, subject or audience changed? Does the proxy pass the Authorization header on?',
     );
   if (status === 503 && code === 'clock_unset')
-    return error(name, 'simgate answers, but waits for the time (503 clock_unset)', 'is NTP running?');
+    return error(
+      name,
+      'simgate answers, but waits for the time (503 clock_unset)',
+      'is NTP running?',
+    );
   if (status === 502 || status === 503 || status === 504)
     return error(
       name,

@@ -1,6 +1,6 @@
 /**
- * The legacy world: a connection of strategy `sms` with the provider `sms_gateway` (Auth0's guide "Set Up Custom SMS Gateway for
- * Passwordless Connections").
+ * The legacy world: a connection of strategy `sms` with the provider `sms_gateway` (Auth0's guide
+ * "Set Up Custom SMS Gateway for Passwordless Connections").
  */
 
 import { OperatorError } from '../../errors.js';
@@ -34,8 +34,13 @@ export interface GatewaySettings {
 const twilioOptions = ['twilio_sid', 'twilio_token', 'messaging_service_sid'];
 
 /** The whole options with the gateway in and Twilio out; everything else as it was. */
-export function gatewayOptions(before: ConnectionOptions, settings: GatewaySettings): ConnectionOptions {
-  const kept = Object.fromEntries(Object.entries(before).filter(([name]) => !twilioOptions.includes(name)));
+export function gatewayOptions(
+  before: ConnectionOptions,
+  settings: GatewaySettings,
+): ConnectionOptions {
+  const kept = Object.fromEntries(
+    Object.entries(before).filter(([name]) => !twilioOptions.includes(name)),
+  );
   return {
     ...kept,
     provider: 'sms_gateway',
@@ -52,8 +57,8 @@ export function gatewayOptions(before: ConnectionOptions, settings: GatewaySetti
 }
 
 /**
- * The options with another secret, in the encoding that is given or the one it has there, and nothing else changed. Throws
- * {@link OperatorError} when simgate is not set up in them.
+ * The options with another secret, in the encoding that is given or the one it has there, and
+ * nothing else changed. Throws {@link OperatorError} when simgate is not set up in them.
  */
 export function withSecret(
   before: ConnectionOptions,
@@ -61,7 +66,11 @@ export function withSecret(
   isBase64Encoded?: boolean,
 ): ConnectionOptions {
   const authentication = before.gateway_authentication;
-  if (before.provider !== 'sms_gateway' || typeof authentication !== 'object' || authentication === null)
+  if (
+    before.provider !== 'sms_gateway' ||
+    typeof authentication !== 'object' ||
+    authentication === null
+  )
     throw new OperatorError(
       'the connection does not use simgate with a token: run `simgate auth0 setup` first',
     );
@@ -73,11 +82,19 @@ export function withSecret(
   return { ...before, gateway_authentication: { ...authentication, ...encoding, secret } };
 }
 
-/** The key id of what Auth0 signs this connection's requests with; undefined where it signs none, or does not show the secret. */
+/**
+ * The key id of what Auth0 signs this connection's requests with; undefined where it signs none, or
+ * does not show the secret.
+ */
 export function signingKeyId({ options }: SmsConnection): string | undefined {
   const authentication = Object(options?.gateway_authentication) as Record<string, unknown>;
   const { secret, secret_base64_encoded: isBase64 } = authentication;
-  if (options?.provider !== 'sms_gateway' || typeof secret !== 'string' || secret === '' || isMasked(secret))
+  if (
+    options?.provider !== 'sms_gateway' ||
+    typeof secret !== 'string' ||
+    secret === '' ||
+    isMasked(secret)
+  )
     return undefined;
   return keyId(keyOf(secret, isBase64 === true));
 }
@@ -91,8 +108,9 @@ export interface SavePlace {
 }
 
 /**
- * Saves the options that the connection has, replaces them, reads them back, and says whether Auth0 took them; also where the answer to
- * the change was none. Rejects with {@link ManagementError}, or {@link OperatorError} when what stands there afterwards is something else.
+ * Saves the options that the connection has, replaces them, reads them back, and says whether Auth0
+ * took them; also where the answer to the change was none. Rejects with {@link ManagementError}, or
+ * {@link OperatorError} when what stands there afterwards is something else.
  */
 export async function replaceOptions(
   api: ManagementApi,
@@ -102,9 +120,11 @@ export async function replaceOptions(
   say: (line: string) => void,
 ): Promise<void> {
   refuseMasked(options);
-  if (place !== undefined) say(`The options as they were are saved in ${await save(api, connection, place)}`);
+  if (place !== undefined)
+    say(`The options as they were are saved in ${await save(api, connection, place)}`);
   const fault = await writeOptions(api, connection, options).then(() => undefined, faultOnly);
-  if (fault !== undefined) say(`${fault.message}. Whether it was changed is unknown: reading it back …`);
+  if (fault !== undefined)
+    say(`${fault.message}. Whether it was changed is unknown: reading it back …`);
   const after = await readBack(api, connection.id, fault);
   const differing = unlike(options, after);
   const isAsBefore = unlike(presentOptions(connection), after).length === 0;

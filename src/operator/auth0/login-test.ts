@@ -1,4 +1,7 @@
-/** A message that Auth0 is made to send, by a real passwordless login or by its phone provider's own test, and watched as it arrives at the daemon. */
+/**
+ * A message that Auth0 is made to send, by a real passwordless login or by its phone provider's own
+ * test, and watched as it arrives at the daemon.
+ */
 
 import * as v from 'valibot';
 import { NoDaemon } from '../../control/client.js';
@@ -15,7 +18,9 @@ import { explainNetworkError, parseTenant } from './tenant.js';
 const startTimeoutMs = 45_000;
 /** In the unified experience Auth0 answers first and sends then, in several tries. */
 const arrivalTimeoutMs = 60_000;
-/** What Auth0 has refused may have been seen by the daemon all the same; its row is there at once. */
+/**
+ * What Auth0 has refused may have been seen by the daemon all the same; its row is there at once.
+ */
 const afterRefusalMs = 3_000;
 
 /** A message, and who has Auth0 send it. */
@@ -57,7 +62,10 @@ export function meaningOf(status: number): string {
 /** What was seen at the daemon: a message, or why nothing could be. */
 type Sighting = Arrival | { unwatched: string };
 
-/** Has the message sent and says what became of it; resolves with whether the network took it, as far as it can be known. */
+/**
+ * Has the message sent and says what became of it; resolves with whether the network took it, as
+ * far as it can be known.
+ */
 export async function testMessage(
   test: MessageTest,
   daemon: DaemonLink,
@@ -73,9 +81,13 @@ export async function testMessage(
     const started = await test.start();
     const isTaken = started.status === 200;
     terminal.say(
-      isTaken ? 'Auth0 has taken it (200).' : `Auth0 refuses: ${started.status} ${started.description}`,
+      isTaken
+        ? 'Auth0 has taken it (200).'
+        : `Auth0 refuses: ${started.status} ${started.description}`,
     );
-    const patience = wait(isTaken ? arrivalTimeoutMs : afterRefusalMs, left.signal).then(() => undefined);
+    const patience = wait(isTaken ? arrivalTimeoutMs : afterRefusalMs, left.signal).then(
+      () => undefined,
+    );
     const seen = await Promise.race([arrival, patience]);
     for (const line of conclude(started, seen)) terminal.say(line);
     if (seen === undefined) return false;
@@ -95,7 +107,8 @@ async function firstArrival(
     for await (const arrival of daemon.watch(recipient, sinceMs, signal)) return arrival;
     return { unwatched: 'the daemon has stopped' };
   } catch (error) {
-    if (error instanceof NoDaemon || error instanceof OperatorError) return { unwatched: error.message };
+    if (error instanceof NoDaemon || error instanceof OperatorError)
+      return { unwatched: error.message };
     throw error;
   }
 }
@@ -110,8 +123,11 @@ function conclude(started: Started, seen: Sighting | undefined): string[] {
   }
   const [, status] = /SMS gateway: ?(\d{3})/.exec(started.description) ?? [];
   const unwatched =
-    seen === undefined ? [] : [`Its arrival cannot be watched (${seen.unwatched}): look at the phone.`];
-  if (status !== undefined) return [`The gateway answered ${status}: ${meaningOf(Number(status))}.`];
+    seen === undefined
+      ? []
+      : [`Its arrival cannot be watched (${seen.unwatched}): look at the phone.`];
+  if (status !== undefined)
+    return [`The gateway answered ${status}: ${meaningOf(Number(status))}.`];
   if (started.status !== 200) return ['Auth0 sent nothing to simgate.'];
   if (seen !== undefined) return unwatched;
   return [
@@ -119,7 +135,10 @@ function conclude(started: Started, seen: Sighting | undefined): string[] {
   ];
 }
 
-const errorSchema = v.object({ error: v.optional(v.string()), error_description: v.optional(v.string()) });
+const errorSchema = v.object({
+  error: v.optional(v.string()),
+  error_description: v.optional(v.string()),
+});
 
 /** Whose login it is. */
 export interface Login {
@@ -135,8 +154,9 @@ export interface Login {
 }
 
 /**
- * Has the tenant's phone provider send a test message, which the Action gets like any other. Rejects with {@link OperatorError} when there
- * is no provider, or with {@link ManagementError} when a scope is lacking or Auth0 was not reached.
+ * Has the tenant's phone provider send a test message, which the Action gets like any other.
+ * Rejects with {@link OperatorError} when there is no provider, or with {@link ManagementError}
+ * when a scope is lacking or Auth0 was not reached.
  */
 export async function startProviderTest(api: ManagementApi, recipient: string): Promise<Started> {
   const provider = await readPhoneProvider(api);
@@ -148,12 +168,21 @@ export async function startProviderTest(api: ManagementApi, recipient: string): 
   } catch (error) {
     if (!(error instanceof ManagementError) || error.status === undefined) throw error;
     if (error.errorCode === 'insufficient_scope') throw error;
-    return { status: error.status, description: error.message.replaceAll(recipient, maskNumber(recipient)) };
+    return {
+      status: error.status,
+      description: error.message.replaceAll(recipient, maskNumber(recipient)),
+    };
   }
 }
 
-/** POST /passwordless/start (Auth0's Authentication API). Rejects with {@link ManagementError} when Auth0 was not reached. */
-export async function startLogin(test: Login, { fetch: send, env }: Surroundings): Promise<Started> {
+/**
+ * POST /passwordless/start (Auth0's Authentication API). Rejects with {@link ManagementError} when
+ * Auth0 was not reached.
+ */
+export async function startLogin(
+  test: Login,
+  { fetch: send, env }: Surroundings,
+): Promise<Started> {
   const tenant = parseTenant(test.domain);
   try {
     const response = await send(`${tenant.origin}/passwordless/start`, {

@@ -1,11 +1,23 @@
-/** Auth0's Management API v2, in plain `fetch`: two kinds of credentials, rate limits, and errors in words. */
+/**
+ * Auth0's Management API v2, in plain `fetch`: two kinds of credentials, rate limits, and errors in
+ * words.
+ */
 
 import * as v from 'valibot';
 import { OperatorError } from '../../errors.js';
 import { foreignWords } from '../../words/foreign.js';
-import { explainNetworkError, explainNoToken, explainRefusal, parseTenant, type Tenant } from './tenant.js';
+import {
+  explainNetworkError,
+  explainNoToken,
+  explainRefusal,
+  parseTenant,
+  type Tenant,
+} from './tenant.js';
 
-/** A Management API token, or the id and secret of a machine-to-machine application that may ask for one. */
+/**
+ * A Management API token, or the id and secret of a machine-to-machine application that may ask for
+ * one.
+ */
 export type Credentials = { token: string } | { clientId: string; clientSecret: string };
 
 export type Method = 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
@@ -29,8 +41,8 @@ export class ManagementError extends Error {
   /** Auth0's own, as `insufficient_scope`. */
   readonly errorCode: string | undefined;
   /**
-   * True when it says nothing of what became of the request: no answer, a fault of Auth0's own (5xx), or a page of who knows what. A
-   * change may have been made all the same.
+   * True when it says nothing of what became of the request: no answer, a fault of Auth0's own
+   * (5xx), or a page of who knows what. A change may have been made all the same.
    */
   readonly isFault: boolean;
 
@@ -44,7 +56,10 @@ export class ManagementError extends Error {
 
 /** Milliseconds for one request, its answer's body included. */
 const requestTimeoutMs = 30_000;
-/** The longest wait for a rate limit that is worth a person's while; one of a minute or less is what Auth0's buckets take to refill. */
+/**
+ * The longest wait for a rate limit that is worth a person's while; one of a minute or less is what
+ * Auth0's buckets take to refill.
+ */
 const longestRateWaitMs = 65_000;
 /** Before what only reads is asked once more, in milliseconds. */
 const repeatAfterMs = 1_000;
@@ -55,13 +70,22 @@ const tokenLeewayMs = 60_000;
 /** Characters of Auth0's own words that are shown. */
 const maxMessageLength = 400;
 
-/** What may stand in a header; fetch would quote anything else in its complaint, and a token is not to be quoted. */
+/**
+ * What may stand in a header; fetch would quote anything else in its complaint, and a token is not
+ * to be quoted.
+ */
 const visible = /^[\x21-\x7e]+$/;
 
-const tokenSchema = v.object({ access_token: v.pipe(v.string(), v.regex(visible)), expires_in: v.number() });
+const tokenSchema = v.object({
+  access_token: v.pipe(v.string(), v.regex(visible)),
+  expires_in: v.number(),
+});
 type TokenAnswer = v.InferOutput<typeof tokenSchema>;
 
-/** Both ways in which Auth0 words errors: that of the Management API and that of OAuth (RFC 6749 5.2). */
+/**
+ * Both ways in which Auth0 words errors: that of the Management API and that of OAuth (RFC 6749
+ * 5.2).
+ */
 const errorSchema = v.object({
   message: v.optional(v.string()),
   errorCode: v.optional(v.string()),
@@ -75,7 +99,10 @@ interface Answer {
   text: string;
 }
 
-/** One tenant's Management API. Requests are made one after the other by who uses it; what changes something is repeated for a rate limit only. */
+/**
+ * One tenant's Management API. Requests are made one after the other by who uses it; what changes
+ * something is repeated for a rate limit only.
+ */
 export class ManagementApi {
   /** As people know it, `example.eu.auth0.com`. */
   readonly domain: string;
@@ -89,7 +116,9 @@ export class ManagementApi {
     this.#tenant = parseTenant(domain);
     this.domain = this.#tenant.domain;
     if ('token' in credentials && !visible.test(credentials.token))
-      throw new OperatorError('the Management API token holds blanks or other characters that no token has');
+      throw new OperatorError(
+        'the Management API token holds blanks or other characters that no token has',
+      );
     this.#credentials = credentials;
     this.#options = {
       env: process.env,
@@ -100,15 +129,17 @@ export class ManagementApi {
   }
 
   /**
-   * Sends `body` as JSON to `path` (as `/api/v2/connections`) and resolves with the answer's JSON, `undefined` for an empty one. `T` is
-   * what the caller knows of it, unchecked: `unknown` and a schema are the careful way. A 429 is waited out, up to about a minute
-   * a time; a GET that met a fault is asked once more. Rejects with {@link ManagementError}.
+   * Sends `body` as JSON to `path` (as `/api/v2/connections`) and resolves with the answer's JSON,
+   * `undefined` for an empty one. `T` is what the caller knows of it, unchecked: `unknown` and a
+   * schema are the careful way. A 429 is waited out, up to about a minute a time; a GET that met a
+   * fault is asked once more. Rejects with {@link ManagementError}.
    */
   async request<T>(method: Method, path: string, body?: object): Promise<T> {
     const ask = async () => {
       const headers = { authorization: `Bearer ${await this.#bearer()}` };
       const answer = await this.#send(method, path, body, headers);
-      if (answer.status >= 300) throw this.#refusal(answer, `${method} ${path.replace(/\?.*/, '')}`);
+      if (answer.status >= 300)
+        throw this.#refusal(answer, `${method} ${path.replace(/\?.*/, '')}`);
       return (answer.text === '' ? undefined : this.#parse(answer)) as T;
     };
     return method === 'GET' ? this.#twice(ask) : ask();
@@ -128,7 +159,8 @@ export class ManagementApi {
   async #bearer(): Promise<string> {
     const credentials = this.#credentials;
     if ('token' in credentials) return credentials.token;
-    if (this.#token !== undefined && performance.now() < this.#token.endsAt) return this.#token.value;
+    if (this.#token !== undefined && performance.now() < this.#token.endsAt)
+      return this.#token.value;
     const { access_token: value, expires_in: lifeS } = await this.#twice(() =>
       this.#askForToken(credentials),
     );
@@ -136,7 +168,10 @@ export class ManagementApi {
     return value;
   }
 
-  async #askForToken(credentials: { clientId: string; clientSecret: string }): Promise<TokenAnswer> {
+  async #askForToken(credentials: {
+    clientId: string;
+    clientSecret: string;
+  }): Promise<TokenAnswer> {
     const answer = await this.#send('POST', '/oauth/token', {
       grant_type: 'client_credentials',
       client_id: credentials.clientId,
@@ -255,15 +290,17 @@ export class ManagementApi {
       this.#token?.value,
     ];
     return secrets.reduce<string>(
-      (rest, secret) => (secret === undefined || secret === '' ? rest : rest.replaceAll(secret, '…')),
+      (rest, secret) =>
+        secret === undefined || secret === '' ? rest : rest.replaceAll(secret, '…'),
       text,
     );
   }
 }
 
 /**
- * How long a 429 asks to wait, in milliseconds, 1 s at least. `X-RateLimit-Reset` is in seconds since the epoch and is held against the
- * `Date` of the same answer, for this machine's clock may be wrong; `Retry-After` (RFC 9110 10.2.3) is in seconds.
+ * How long a 429 asks to wait, in milliseconds, 1 s at least. `X-RateLimit-Reset` is in seconds
+ * since the epoch and is held against the `Date` of the same answer, for this machine's clock may
+ * be wrong; `Retry-After` (RFC 9110 10.2.3) is in seconds.
  */
 function rateWaitMs(headers: Headers): number {
   const now = Date.parse(headers.get('date') ?? '');

@@ -10,14 +10,20 @@ import type { ConnectionOptions } from './connection.js';
 const secretNames = /secret$|token|password|_key$/i;
 const shownLength = 120;
 
-/** A line for each value that goes (`-`) or comes (`+`), and one that names what stays. Empty when nothing changes. */
+/**
+ * A line for each value that goes (`-`) or comes (`+`), and one that names what stays. Empty when
+ * nothing changes.
+ */
 export function diffOptions(before: ConnectionOptions, after: ConnectionOptions): string[] {
   const [old, next] = [flatten(before), flatten(after)];
   const names = [...new Set([...old.keys(), ...next.keys()])].sort();
   const lines = names.flatMap((name) => diffOf(name, old, next));
   if (lines.length === 0) return [];
   const kept = names.filter((name) => isSame(name, old, next));
-  return [...lines, `  kept: ${kept.length === 0 ? 'nothing' : kept.map(escapeControls).join(', ')}`];
+  return [
+    ...lines,
+    `  kept: ${kept.length === 0 ? 'nothing' : kept.map(escapeControls).join(', ')}`,
+  ];
 }
 
 /** Whether Auth0 shows asterisks in a value's place. */
@@ -30,7 +36,10 @@ export function maskedNames(options: ConnectionOptions): string[] {
   return [...flatten(options)].filter(([, value]) => isMasked(value)).map(([name]) => name);
 }
 
-/** The names of what was sent and is not there afterwards. What is masked, or not shown, cannot be compared. */
+/**
+ * The names of what was sent and is not there afterwards. What is masked, or not shown, cannot be
+ * compared.
+ */
 export function unlike(sent: ConnectionOptions, found: ConnectionOptions): string[] {
   const after = flatten(found);
   return [...flatten(sent)]
@@ -69,7 +78,8 @@ function flatten(options: ConnectionOptions, prefix = ''): Map<string, unknown> 
 
 function shown(name: string, value: unknown): string {
   if (secretNames.test(name)) return value === null || value === '' ? 'none' : '(secret)';
-  if (typeof value === 'string' && toE164(value) !== undefined) return JSON.stringify(maskNumber(value));
+  if (typeof value === 'string' && toE164(value) !== undefined)
+    return JSON.stringify(maskNumber(value));
   const text = escapeControls(JSON.stringify(value) ?? 'undefined');
   return text.length > shownLength ? `${text.slice(0, shownLength - 1)}…` : text;
 }

@@ -1,4 +1,7 @@
-/** `simgate auth0 restore`: what a set-up has replaced, as it was before: a connection's options, or another's Action and provider. */
+/**
+ * `simgate auth0 restore`: what a set-up has replaced, as it was before: a connection's options, or
+ * another's Action and provider.
+ */
 
 import { resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
@@ -37,8 +40,15 @@ export interface RestoreFlags {
   yes?: boolean;
 }
 
-/** Puts back what the last set-up of the tenant replaced, in its world. Rejects with `ManagementError` or {@link OperatorError}. */
-export async function restore(api: ManagementApi, flags: RestoreFlags, bench: Workbench): Promise<void> {
+/**
+ * Puts back what the last set-up of the tenant replaced, in its world. Rejects with
+ * `ManagementError` or {@link OperatorError}.
+ */
+export async function restore(
+  api: ManagementApi,
+  flags: RestoreFlags,
+  bench: Workbench,
+): Promise<void> {
   const replaced = await bench.folder.savedReplaced(api.domain);
   const named = replaced.find(
     ({ file }) => flags.file !== undefined && resolve(flags.file) === resolve(file),
@@ -55,8 +65,8 @@ export async function restore(api: ManagementApi, flags: RestoreFlags, bench: Wo
 }
 
 /**
- * The Action and the phone provider that a `--replace` has overwritten. Needs `read:actions`, `create:actions`, `update:actions`,
- * `read:phone_providers` and `update:phone_providers`.
+ * The Action and the phone provider that a `--replace` has overwritten. Needs `read:actions`,
+ * `create:actions`, `update:actions`, `read:phone_providers` and `update:phone_providers`.
  */
 async function restoreReplaced(
   api: ManagementApi,
@@ -83,7 +93,9 @@ async function restoreReplaced(
   say(`The phone provider is ${JSON.stringify(provider.name)} again.`);
 }
 
-/** What Auth0 has to be told to send through a provider of that name; it gives nothing of it back. */
+/**
+ * What Auth0 has to be told to send through a provider of that name; it gives nothing of it back.
+ */
 async function credentialsOf(
   provider: string,
   { env, terminal }: Workbench['surroundings'],
@@ -91,7 +103,9 @@ async function credentialsOf(
   if (provider !== 'twilio') return {};
   const given = env.TWILIO_AUTH_TOKEN || undefined;
   const what = "Twilio's auth token, which Auth0 does not give back";
-  return { auth_token: given ?? (await askFor(terminal, what, 'TWILIO_AUTH_TOKEN', { isSecret: true })) };
+  return {
+    auth_token: given ?? (await askFor(terminal, what, 'TWILIO_AUTH_TOKEN', { isSecret: true })),
+  };
 }
 
 type SavedAction = NonNullable<SavedReplaced['action']>;
@@ -139,10 +153,14 @@ function secretsLost({ secret_names: names }: SavedAction): string {
 }
 
 /**
- * Puts a connection's options back; run again, what the set-up before replaced. What is there is saved first, so that this too can be
- * undone with `--file`.
+ * Puts a connection's options back; run again, what the set-up before replaced. What is there is
+ * saved first, so that this too can be undone with `--file`.
  */
-async function restoreOptions(api: ManagementApi, flags: RestoreFlags, bench: Workbench): Promise<void> {
+async function restoreOptions(
+  api: ManagementApi,
+  flags: RestoreFlags,
+  bench: Workbench,
+): Promise<void> {
   const { folder, config, surroundings } = bench;
   const { terminal } = surroundings;
   const known = (await folder.readSetup(api.domain))?.connection_id;
@@ -158,7 +176,8 @@ async function restoreOptions(api: ManagementApi, flags: RestoreFlags, bench: Wo
   const { saved, options, keepsSecret } = chosen;
   terminal.say(`Options of "${connection.name}" (${connection.id}), back to ${saved.saved_at}:`);
   for (const line of diffOptions(before, options)) terminal.say(`  ${line}`);
-  if (keepsSecret) terminal.say('  The secret stays the one in force: the saved one has been changed since.');
+  if (keepsSecret)
+    terminal.say('  The secret stays the one in force: the saved one has been changed since.');
   if (options.provider === 'sms_gateway') warnOfBreaking({ ...connection, options }, config, bench);
   if (!(await mayGoOn(api.domain, flags, surroundings))) return;
   const place = { folder, now: surroundings.now(), before: 'restore' as const };
@@ -170,17 +189,27 @@ async function mayGoOn(
   flags: RestoreFlags,
   { terminal }: Workbench['surroundings'],
 ): Promise<boolean> {
-  if (!flags.dryRun && (await agrees(terminal, `Restore it at ${domain}?`, flags.yes === true))) return true;
+  if (!flags.dryRun && (await agrees(terminal, `Restore it at ${domain}?`, flags.yes === true)))
+    return true;
   terminal.say(`Nothing was changed${flags.dryRun ? ' (--dry-run)' : ''}.`);
   return false;
 }
 
-/** Says what this daemon would refuse of a gateway that is about to come back; it may be another one, so nothing is forbidden. */
-function warnOfBreaking(connection: SmsConnection, config: Config, { surroundings }: Workbench): void {
+/**
+ * Says what this daemon would refuse of a gateway that is about to come back; it may be another
+ * one, so nothing is forbidden.
+ */
+function warnOfBreaking(
+  connection: SmsConnection,
+  config: Config,
+  { surroundings }: Workbench,
+): void {
   const secrets = acceptedSecrets(config, surroundings.env);
   const id = signingKeyId(connection);
   const secret = secrets.find(({ key }) => keyId(key) === id) ?? secrets[0];
-  const wrong = judgeConnection(connection, config, secret).filter(({ level }) => level === 'error');
+  const wrong = judgeConnection(connection, config, secret).filter(
+    ({ level }) => level === 'error',
+  );
   if (wrong.length === 0) return;
   surroundings.terminal.say('If that gateway is this one, it would break every login:');
   tell(
@@ -215,13 +244,16 @@ async function chooseSaved(
         ? `no options of "${name}" at ${domain} are saved in ${folder.path}`
         : `${file} holds no options of "${name}" at ${domain}: there are ${all.map((one) => one.file).join(', ') || 'none'}`,
     );
-  const chosen = await Promise.all(wanted.map(({ saved }) => withSecretInForce(saved, connection, bench)));
+  const chosen = await Promise.all(
+    wanted.map(({ saved }) => withSecretInForce(saved, connection, bench)),
+  );
   return chosen.find(({ options }) => !isDeepStrictEqual(presentOptions(connection), options));
 }
 
 /**
- * The saved options; where they lead to this very gateway, by their URL or by a secret that a rotation here has ended, with the secret
- * that the daemon accepts today: the saved one would lock everybody out.
+ * The saved options; where they lead to this very gateway, by their URL or by a secret that a
+ * rotation here has ended, with the secret that the daemon accepts today: the saved one would lock
+ * everybody out.
  */
 async function withSecretInForce(
   saved: SavedOptions,
@@ -230,9 +262,13 @@ async function withSecretInForce(
 ): Promise<Chosen> {
   const { options } = saved;
   const signedWith = signingKeyId({ ...connection, options });
-  const urls = [presentOptions(connection).gateway_url, (await folder.readSetup(saved.domain))?.gateway_url];
+  const urls = [
+    presentOptions(connection).gateway_url,
+    (await folder.readSetup(saved.domain))?.gateway_url,
+  ];
   const wasOurs = signedWith !== undefined && (await folder.readRetired()).includes(signedWith);
-  const leadsHere = options.provider === 'sms_gateway' && (wasOurs || urls.includes(options.gateway_url));
+  const leadsHere =
+    options.provider === 'sms_gateway' && (wasOurs || urls.includes(options.gateway_url));
   if (!leadsHere || Object(options.gateway_authentication) !== options.gateway_authentication)
     return { saved, options, keepsSecret: false };
   const secrets = acceptedSecrets(config, surroundings.env);

@@ -1,4 +1,6 @@
-/** `simgate auth0 rotate`: finds out whom the new secret is for, and turns the wheel of rotation.ts. */
+/**
+ * `simgate auth0 rotate`: finds out whom the new secret is for, and turns the wheel of rotation.ts.
+ */
 
 import { OperatorError } from '../../errors.js';
 import { keyId } from '../../secret/key-id.js';
@@ -31,8 +33,15 @@ export interface RotateFlags {
   all?: boolean;
 }
 
-/** Begins a rotation, or goes on with the one that is noted. Rejects with `ManagementError` or {@link OperatorError}. */
-export async function rotateSecret(api: ManagementApi, flags: RotateFlags, bench: Workbench): Promise<void> {
+/**
+ * Begins a rotation, or goes on with the one that is noted. Rejects with `ManagementError` or
+ * {@link OperatorError}.
+ */
+export async function rotateSecret(
+  api: ManagementApi,
+  flags: RotateFlags,
+  bench: Workbench,
+): Promise<void> {
   const { config, folder, daemon, surroundings } = bench;
   const { terminal, wait, clock, now } = surroundings;
   const begun = await folder.readRotation();
@@ -67,8 +76,15 @@ export function describeRotation(record: RotationRecord | undefined): string[] {
   ];
 }
 
-/** Looks at Auth0 before anything is made, so that a tenant that is not set up, or one that would lose logins, is told at once. */
-async function findTarget(api: ManagementApi, flags: RotateFlags, bench: Workbench): Promise<RotationTarget> {
+/**
+ * Looks at Auth0 before anything is made, so that a tenant that is not set up, or one that would
+ * lose logins, is told at once.
+ */
+async function findTarget(
+  api: ManagementApi,
+  flags: RotateFlags,
+  bench: Workbench,
+): Promise<RotationTarget> {
   const { folder, surroundings } = bench;
   const setup = await folder.readSetup(api.domain);
   const connections = await listSmsConnections(api);
@@ -109,8 +125,9 @@ interface Sharer {
 const actionKey = 'action';
 
 /**
- * Everything else in this tenant that signs with the present secret, or leads to the same gateway where its secret is not shown. Throws
- * {@link OperatorError} for another tenant that was set up from here, for nobody can tell that one from this run.
+ * Everything else in this tenant that signs with the present secret, or leads to the same gateway
+ * where its secret is not shown. Throws {@link OperatorError} for another tenant that was set up
+ * from here, for nobody can tell that one from this run.
  */
 async function findSharers(
   api: ManagementApi,
@@ -127,7 +144,10 @@ async function findSharers(
     );
   const present = keyId(configuredSecret(config, surroundings.env).key);
   const sharers = connections
-    .filter((connection) => connection.id !== target.connection_id && signs(connection, present, gatewayUrl))
+    .filter(
+      (connection) =>
+        connection.id !== target.connection_id && signs(connection, present, gatewayUrl),
+    )
     .map(({ id, name }) => ({
       key: id,
       name: `the connection "${escapeControls(name)}" (${escapeControls(id)})`,
@@ -158,13 +178,19 @@ async function hasActionFor(
       (code) => isWrittenBySimgate(code) && code.includes(JSON.stringify(gatewayUrl).slice(1, -1)),
     );
   } catch (error) {
-    if (!(error instanceof ManagementError) || (error.status !== 403 && error.status !== 404)) throw error;
-    terminal.say(`Whether an Action signs with the same secret was not looked at: ${error.message}`);
+    if (!(error instanceof ManagementError) || (error.status !== 403 && error.status !== 404))
+      throw error;
+    terminal.say(
+      `Whether an Action signs with the same secret was not looked at: ${error.message}`,
+    );
     return false;
   }
 }
 
-/** The one that is meant first, then those that share its secret. A run that was stopped in between tells them all again. */
+/**
+ * The one that is meant first, then those that share its secret. A run that was stopped in between
+ * tells them all again.
+ */
 async function tellAuth0(
   api: ManagementApi,
   { world, connection_id: id, also = [] }: RotationTarget,
@@ -179,6 +205,12 @@ async function tellAuth0(
     }
     const connection = await readConnection(api, key);
     // Nothing is saved here: the options of before have a secret that is about to end.
-    await replaceOptions(api, connection, withSecret(presentOptions(connection), secret), undefined, say);
+    await replaceOptions(
+      api,
+      connection,
+      withSecret(presentOptions(connection), secret),
+      undefined,
+      say,
+    );
   }
 }

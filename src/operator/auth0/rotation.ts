@@ -1,13 +1,13 @@
 /**
- * Changes the secret without a lost login. Each step is done once and noted in `rotation.json`, so that a run that was stopped anywhere
- * is taken up by the next:
+ * Changes the secret without a lost login. Each step is done once and noted in `rotation.json`, so
+ * that a run that was stopped anywhere is taken up by the next:
  *
- *   begun     the new secret lies beside the old one, in SECRET_FILE.next
- *   accepted  SECRET_FILE is the new one, SECRET_FILE.previous the old one, and the daemon takes both
- *   sent      Auth0 has the new one
- *   verified  a message came in that was signed with it; the old one is dropped next
+ *   begun     the new secret lies beside the old one, in SECRET_FILE.next accepted  SECRET_FILE is
+ *   the new one, SECRET_FILE.previous the old one, and the daemon takes both sent      Auth0 has
+ *   the new one verified  a message came in that was signed with it; the old one is dropped next
  *
- * At no moment does the daemon, even one that is just being restarted, refuse what Auth0 signs with.
+ * At no moment does the daemon, even one that is just being restarted, refuse what Auth0 signs
+ * with.
  */
 
 import { link, rename, rm, stat } from 'node:fs/promises';
@@ -16,7 +16,12 @@ import { previousSecretFileOf } from '../../config/secrets.js';
 import { NoDaemon } from '../../control/client.js';
 import { OperatorError } from '../../errors.js';
 import { keyId } from '../../secret/key-id.js';
-import { cannot, createPrivateFile, readPrivateFile, syncFolder } from '../../secret/private-file.js';
+import {
+  cannot,
+  createPrivateFile,
+  readPrivateFile,
+  syncFolder,
+} from '../../secret/private-file.js';
 import type { AcceptedKeys, DaemonLink } from './daemon.js';
 import type { Auth0Folder, RotationRecord } from './folder.js';
 import { generateSecret, keyOf } from './secret.js';
@@ -24,8 +29,8 @@ import { generateSecret, keyOf } from './secret.js';
 /** Milliseconds between two looks at what the daemon has seen. */
 const pollMs = 2_000;
 /**
- * How long nothing may have been signed with the old secret before it is dropped: not all of Auth0's machines need have the
- * new one at the same moment.
+ * How long nothing may have been signed with the old secret before it is dropped: not all of
+ * Auth0's machines need have the new one at the same moment.
  */
 const graceMs = 60_000;
 
@@ -54,15 +59,16 @@ interface SecretFiles {
 }
 
 /**
- * Goes from wherever the last run came to, to the end. Rejects with {@link OperatorError} where a step cannot be done, and then all
- * that was done so far stays good.
+ * Goes from wherever the last run came to, to the end. Rejects with {@link OperatorError} where a
+ * step cannot be done, and then all that was done so far stays good.
  */
 export async function rotate(options: RotationOptions, target: RotationTarget): Promise<void> {
   const { folder, say } = options;
   const files = secretFiles(options.config);
   let record = await folder.readRotation();
   if (record === undefined) record = await begin(options, files, target);
-  else say(`Going on with the rotation of ${record.begun_at}; done so far: ${describeStep(record)}.`);
+  else
+    say(`Going on with the rotation of ${record.begun_at}; done so far: ${describeStep(record)}.`);
   const note = async (done: RotationRecord['done']) => {
     record = { ...record!, done };
     await folder.writeRotation(record);
@@ -106,7 +112,8 @@ function secretFiles({ auth0, file }: Config): SecretFiles {
       `the secret stands in SIMGATE_AUTH0_SECRET, which no command can change: put it into a file, and its path into auth0.secret_file of ${file}`,
     );
   const previous = previousSecretFileOf(current);
-  // Even if it names that very file: the rotation removes it in the end, and with the key no daemon would start without it.
+  // Even if it names that very file: the rotation removes it in the end, and with the key no daemon
+  // would start without it.
   if (configured !== undefined)
     throw new OperatorError(
       `take auth0.previous_secret_file out of ${file} once that old secret is no longer needed: a rotation keeps the old one in ${previous} by itself, and the daemon looks there`,
@@ -114,7 +121,10 @@ function secretFiles({ auth0, file }: Config): SecretFiles {
   return { current, next: `${current}.next`, previous };
 }
 
-/** Makes the new secret. The file comes before the note, so that a note never names a secret that is nowhere. */
+/**
+ * Makes the new secret. The file comes before the note, so that a note never names a secret that is
+ * nowhere.
+ */
 async function begin(
   options: RotationOptions,
   files: SecretFiles,
@@ -148,8 +158,15 @@ async function begin(
   return record;
 }
 
-/** The new secret becomes the current one. A link before a rename, so that both are there whenever the daemon looks. */
-async function swap(options: RotationOptions, files: SecretFiles, record: RotationRecord): Promise<void> {
+/**
+ * The new secret becomes the current one. A link before a rename, so that both are there whenever
+ * the daemon looks.
+ */
+async function swap(
+  options: RotationOptions,
+  files: SecretFiles,
+  record: RotationRecord,
+): Promise<void> {
   const id = await idOf(options, files.current);
   if (id === record.new_key_id) return;
   if (id !== record.old_key_id || (await idOf(options, files.next)) !== record.new_key_id)
@@ -179,7 +196,10 @@ async function haveBothAccepted(options: RotationOptions, record: RotationRecord
   );
 }
 
-/** Until a message came in that was signed with the new secret, and none with the old one for a while. */
+/**
+ * Until a message came in that was signed with the new secret, and none with the old one for a
+ * while.
+ */
 async function waitForLogin(options: RotationOptions, record: RotationRecord): Promise<void> {
   const { clock, wait, say, patienceMs } = options;
   say(
@@ -191,7 +211,9 @@ async function waitForLogin(options: RotationOptions, record: RotationRecord): P
   for (let isFirst = true; ; isFirst = false) {
     const { current, previous } = await askKeys(options);
     if (current.keyId !== record.new_key_id)
-      throw new OperatorError('the daemon runs with another secret all of a sudden: run this again');
+      throw new OperatorError(
+        'the daemon runs with another secret all of a sudden: run this again',
+      );
     if (previous?.seenAt !== previousSeenAt) {
       previousSeenAt = previous?.seenAt;
       if (!isFirst) say('     Auth0 has just signed with the old one again.');
@@ -208,7 +230,11 @@ async function waitForLogin(options: RotationOptions, record: RotationRecord): P
   }
 }
 
-async function drop(options: RotationOptions, files: SecretFiles, record: RotationRecord): Promise<void> {
+async function drop(
+  options: RotationOptions,
+  files: SecretFiles,
+  record: RotationRecord,
+): Promise<void> {
   // Whoever put yet another secret there has ended this rotation in their own way.
   if ((await idOf(options, files.current)) !== record.new_key_id)
     throw new OperatorError(
@@ -222,7 +248,9 @@ async function drop(options: RotationOptions, files: SecretFiles, record: Rotati
   }
   if ((await askKeys(options)).previous !== undefined) await options.daemon.reload();
   if ((await askKeys(options)).previous !== undefined)
-    throw new OperatorError('the daemon still accepts the old secret: see its log, and run this again');
+    throw new OperatorError(
+      'the daemon still accepts the old secret: see its log, and run this again',
+    );
   await options.folder.addRetired(record.old_key_id);
   await options.folder.removeRotation();
 }
@@ -241,13 +269,17 @@ async function askKeys({ daemon }: RotationOptions): Promise<AcceptedKeys> {
 /** Which key a file holds; undefined when there is no such file. */
 async function idOf(options: RotationOptions, file: string): Promise<string | undefined> {
   const text = (await readPrivateFile(file))?.replace(/\r?\n$/, '');
-  return text === undefined ? undefined : keyId(keyOf(text, options.config.auth0.secretBase64Encoded));
+  return text === undefined
+    ? undefined
+    : keyId(keyOf(text, options.config.auth0.secretBase64Encoded));
 }
 
 /** The secret in a file, which must still be the one that is meant. */
 async function textOf(options: RotationOptions, file: string, id: string): Promise<string> {
   const text = (await readPrivateFile(file))?.replace(/\r?\n$/, '');
   if (text === undefined || (await idOf(options, file)) !== id)
-    throw new OperatorError(`${file} was changed by somebody else: give the rotation up with --forget`);
+    throw new OperatorError(
+      `${file} was changed by somebody else: give the rotation up with --forget`,
+    );
   return text;
 }

@@ -14,7 +14,10 @@ const generatedOctets = 32;
 /** A key of HS256, and how Auth0 is told of it. */
 export interface AuthSecret {
   key: Uint8Array;
-  /** What goes into `gateway_authentication.secret`: base64url (RFC 4648 5) without padding when `secret_base64_encoded`, else the key's text. */
+  /**
+   * What goes into `gateway_authentication.secret`: base64url (RFC 4648 5) without padding when
+   * `secret_base64_encoded`, else the key's text.
+   */
   text: string;
 }
 
@@ -33,8 +36,14 @@ export function configuredSecret(config: Config, env: NodeJS.ProcessEnv): AuthSe
   return acceptedSecrets(config, env)[0];
 }
 
-/** As {@link configuredSecret}, and after it the one before the last rotation, where it still counts. */
-export function acceptedSecrets(config: Config, env: NodeJS.ProcessEnv): [AuthSecret, ...AuthSecret[]] {
+/**
+ * As {@link configuredSecret}, and after it the one before the last rotation, where it still
+ * counts.
+ */
+export function acceptedSecrets(
+  config: Config,
+  env: NodeJS.ProcessEnv,
+): [AuthSecret, ...AuthSecret[]] {
   const { current, previous } = loadSecrets(config, env);
   const encoding = config.auth0.secretBase64Encoded ? 'base64url' : 'utf8';
   const toldAs = (key: Uint8Array) => ({ key, text: Buffer.from(key).toString(encoding) });
@@ -50,8 +59,9 @@ export interface SecretPlace {
 }
 
 /**
- * Who may read a secret file that is made anew. Root makes it `root:simgate` 0640, so that the service reads it and cannot change it;
- * anybody else, and root without that group, makes it their own, 0600.
+ * Who may read a secret file that is made anew. Root makes it `root:simgate` 0640, so that the
+ * service reads it and cannot change it; anybody else, and root without that group, makes it their
+ * own, 0600.
  */
 export function secretRights({ uid, gid, groupFile }: SecretPlace): FileRights {
   const group = uid === 0 ? groupId(groupFile, serviceGroup) : undefined;
@@ -66,7 +76,10 @@ function groupId(groupFile: string, name: string): number | undefined {
   return line !== undefined && Number.isSafeInteger(gid) ? gid : undefined;
 }
 
-/** Whether the configuration names a secret file that is not there, or is empty: one that setup may fill. */
+/**
+ * Whether the configuration names a secret file that is not there, or is empty: one that setup may
+ * fill.
+ */
 export async function lacksSecret(config: Config, env: NodeJS.ProcessEnv): Promise<boolean> {
   const { secretFile } = config.auth0;
   if (secretFile !== undefined) return ((await readPrivateFile(secretFile)) ?? '').trim() === '';

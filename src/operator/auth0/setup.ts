@@ -1,4 +1,9 @@
-/** `simgate auth0 setup`: from a tenant and a configuration to a gateway that Auth0 uses. */
+/**
+ * What changes the world outside for the operator: here the tenant at Auth0, beside it the
+ * configuration and the service.
+ * Knows nothing of: the daemon's inside; it talks to it as anybody would.
+ * Way: what is there → a plan that is shown → each step, read back → what to do next.
+ */
 
 import type { Config } from '../../config/config.js';
 import { NoDaemon } from '../../control/client.js';
@@ -30,7 +35,13 @@ import {
 } from './secret.js';
 import type { Surroundings } from './surroundings.js';
 import { agrees, askFor, choose } from './terminal.js';
-import { deployUnified, describePlan, type Replaced, unifiedOptions, unifiedSteps } from './unified.js';
+import {
+  deployUnified,
+  describePlan,
+  type Replaced,
+  unifiedOptions,
+  unifiedSteps,
+} from './unified.js';
 import { describeWorld, findWorld, type World } from './worlds.js';
 
 /** What the flags say. */
@@ -45,7 +56,10 @@ export interface SetupFlags {
   deploy?: boolean;
   /** In the unified world: whether to replace another's Action or provider. */
   replace?: boolean;
-  /** Whether to go on with a gateway URL that Auth0 cannot reach, or that does not answer as simgate. */
+  /**
+   * Whether to go on with a gateway URL that Auth0 cannot reach, or that does not answer as
+   * simgate.
+   */
   anyway?: boolean;
 }
 
@@ -60,7 +74,11 @@ export interface Workbench {
 const nextStep = 'Next: `simgate auth0 test +49…` with your own number.';
 
 /** Findings as lines: nothing for those that are well, unless `isFull`. */
-export function tell(findings: readonly Finding[], { terminal }: Surroundings, isFull = false): void {
+export function tell(
+  findings: readonly Finding[],
+  { terminal }: Surroundings,
+  isFull = false,
+): void {
   for (const { level, what, remedy } of findings) {
     if (level === 'ok' && !isFull) continue;
     terminal.say(`${level}: ${what}`);
@@ -68,8 +86,15 @@ export function tell(findings: readonly Finding[], { terminal }: Surroundings, i
   }
 }
 
-/** Sets up whichever world the tenant lives in. Rejects with `ManagementError` or {@link OperatorError}, having said what was done. */
-export async function setUp(api: ManagementApi, flags: SetupFlags, bench: Workbench): Promise<void> {
+/**
+ * Sets up whichever world the tenant lives in. Rejects with `ManagementError` or {@link
+ * OperatorError}, having said what was done.
+ */
+export async function setUp(
+  api: ManagementApi,
+  flags: SetupFlags,
+  bench: Workbench,
+): Promise<void> {
   const { surroundings, folder } = bench;
   const { terminal } = surroundings;
   if ((await folder.readRotation()) !== undefined)
@@ -117,7 +142,8 @@ async function setUpLegacy(
   const held = await heldSecret(bench);
   terminal.say(`Options of the connection "${connection.name}" (${connection.id}):`);
   const differences = diffOptions(before, settings(held?.text ?? ''));
-  for (const line of differences.length > 0 ? differences : ['nothing to change']) terminal.say(`  ${line}`);
+  for (const line of differences.length > 0 ? differences : ['nothing to change'])
+    terminal.say(`  ${line}`);
   const probe = await probeFirst(gatewayUrl, held, flags, bench);
   if (differences.length > 0) {
     if (!(await mayGoOn(`Change them at ${api.domain}?`, flags, surroundings))) return;
@@ -165,7 +191,10 @@ async function setUpUnified(
   const held = await heldSecret(bench);
   const probe = await probeFirst(gatewayUrl, held, flags, bench);
   const toggles = () => tell(judgeToggles(concerned(connections, flags.connection)), surroundings);
-  if (flags.deploy && !(await mayGoOn(`Create and deploy them at ${api.domain}?`, flags, surroundings)))
+  if (
+    flags.deploy &&
+    !(await mayGoOn(`Create and deploy them at ${api.domain}?`, flags, surroundings))
+  )
     return toggles();
   if (flags.dryRun) {
     say(unifiedSteps(options));
@@ -174,15 +203,26 @@ async function setUpUnified(
   const secret = await secretOfBoth(gatewayUrl, held, probe, flags, bench);
   const now = surroundings.now();
   const save = (replaced: Replaced) =>
-    folder.saveReplaced({ version: 1, domain: api.domain, saved_at: now.toISOString(), ...replaced }, now);
+    folder.saveReplaced(
+      { version: 1, domain: api.domain, saved_at: now.toISOString(), ...replaced },
+      now,
+    );
   if (flags.deploy) await deployUnified(api, options, secret.text, say, { ...control, save });
   else say(unifiedSteps(options));
   toggles();
-  await folder.writeSetup({ version: 1, domain: api.domain, world: 'unified', gateway_url: gatewayUrl });
+  await folder.writeSetup({
+    version: 1,
+    domain: api.domain,
+    world: 'unified',
+    gateway_url: gatewayUrl,
+  });
   say(nextStep);
 }
 
-/** From the flag, what Auth0 has, what was set up before, or a person; one that cannot work throws {@link OperatorError}. */
+/**
+ * From the flag, what Auth0 has, what was set up before, or a person; one that cannot work throws
+ * {@link OperatorError}.
+ */
 async function chooseGatewayUrl(
   domain: string,
   flags: SetupFlags,
@@ -211,13 +251,17 @@ async function chooseGatewayUrl(
 }
 
 /** The secret that is configured; undefined when there is none yet. */
-async function heldSecret({ config, surroundings: { env } }: Workbench): Promise<AuthSecret | undefined> {
+async function heldSecret({
+  config,
+  surroundings: { env },
+}: Workbench): Promise<AuthSecret | undefined> {
   return (await lacksSecret(config, env)) ? undefined : configuredSecret(config, env);
 }
 
 /**
- * Asks the gateway before anything is changed, and throws {@link OperatorError} when it is not simgate that answers, unless it was only
- * to be looked at. One that refuses the token may hold an older secret, or wait for a first one: {@link secretOfBoth} sees to that.
+ * Asks the gateway before anything is changed, and throws {@link OperatorError} when it is not
+ * simgate that answers, unless it was only to be looked at. One that refuses the token may hold an
+ * older secret, or wait for a first one: {@link secretOfBoth} sees to that.
  */
 async function probeFirst(
   gatewayUrl: string,
@@ -229,8 +273,11 @@ async function probeFirst(
   const probe = await probeGateway(gatewayUrl, config, key, surroundings);
   const { level, what, remedy } = probe.finding;
   if (!probe.isSimgate && !flags.dryRun && !flags.anyway) {
-    const first = held === undefined ? `. The daemon needs its secret before it starts: ${secretHint}` : '';
-    throw new OperatorError(`${what}: ${remedy}. Nothing was changed; --anyway goes on all the same${first}`);
+    const first =
+      held === undefined ? `. The daemon needs its secret before it starts: ${secretHint}` : '';
+    throw new OperatorError(
+      `${what}: ${remedy}. Nothing was changed; --anyway goes on all the same${first}`,
+    );
   }
   // What is said of a key that was made up for this says nothing of the daemon's.
   const isTold = !probe.isSimgate || (held !== undefined && (level === 'ok' || flags.dryRun));
@@ -240,7 +287,10 @@ async function probeFirst(
 
 const secretHint = '`sudo simgate setup` makes one, and so does the command in docs/install.md';
 
-/** The secret that a running daemon has taken and that proves itself at the gateway; a new one where there was none. Throws {@link OperatorError}. */
+/**
+ * The secret that a running daemon has taken and that proves itself at the gateway; a new one where
+ * there was none. Throws {@link OperatorError}.
+ */
 async function secretOfBoth(
   gatewayUrl: string,
   held: AuthSecret | undefined,
@@ -261,7 +311,11 @@ async function secretOfBoth(
 }
 
 /** False when it is only looked at, or the person does not agree; both are said. */
-async function mayGoOn(question: string, flags: SetupFlags, { terminal }: Surroundings): Promise<boolean> {
+async function mayGoOn(
+  question: string,
+  flags: SetupFlags,
+  { terminal }: Surroundings,
+): Promise<boolean> {
   if (flags.dryRun) {
     terminal.say('Nothing was changed (--dry-run).');
     return false;
@@ -273,8 +327,11 @@ async function mayGoOn(question: string, flags: SetupFlags, { terminal }: Surrou
 
 async function newSecret({ config, surroundings }: Workbench): Promise<AuthSecret> {
   const { file, rights } = await makeSecret(config, surroundings.place);
-  const whose = rights.mode === 0o640 ? 'root writes and group simgate reads it' : 'its owner only reads it';
-  surroundings.terminal.say(`A new secret is in ${file} (mode ${rights.mode.toString(8)}: ${whose}).`);
+  const whose =
+    rights.mode === 0o640 ? 'root writes and group simgate reads it' : 'its owner only reads it';
+  surroundings.terminal.say(
+    `A new secret is in ${file} (mode ${rights.mode.toString(8)}: ${whose}).`,
+  );
   return configuredSecret(config, surroundings.env);
 }
 

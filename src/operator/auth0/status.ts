@@ -1,4 +1,7 @@
-/** `simgate auth0 check`: looks at the tenant, the configuration, the daemon and the gateway's URL, and changes nothing. */
+/**
+ * `simgate auth0 check`: looks at the tenant, the configuration, the daemon and the gateway's URL,
+ * and changes nothing.
+ */
 
 import { error, type Finding } from '../../doctor/finding.js';
 import {
@@ -31,7 +34,11 @@ export interface CheckFlags {
 }
 
 /** Everything that was found. Rejects with `ManagementError`, `ConfigError` or `OperatorError`. */
-export async function checkAll(api: ManagementApi, flags: CheckFlags, bench: Workbench): Promise<Finding[]> {
+export async function checkAll(
+  api: ManagementApi,
+  flags: CheckFlags,
+  bench: Workbench,
+): Promise<Finding[]> {
   const { config, daemon, folder, surroundings } = bench;
   const secret = configuredSecret(config, surroundings.env);
   const setup = await folder.readSetup(api.domain);
@@ -39,7 +46,13 @@ export async function checkAll(api: ManagementApi, flags: CheckFlags, bench: Wor
   const report = await findWorld(api, connections, flags.connection ?? setup?.connection_id);
   const world = flags.world ?? report.world ?? setup?.world;
   if (world === undefined)
-    return [error('auth0_world', report.evidence.join('; '), 'name it: --world legacy, or --world unified')];
+    return [
+      error(
+        'auth0_world',
+        report.evidence.join('; '),
+        'name it: --world legacy, or --world unified',
+      ),
+    ];
   const findings = [judgeWorld(report, world, setup?.world)];
   let gatewayUrl = flags.gatewayUrl ?? setup?.gateway_url;
   if (world === 'legacy') {
@@ -49,7 +62,9 @@ export async function checkAll(api: ManagementApi, flags: CheckFlags, bench: Wor
     findings.push(...judgeConnection(connection, config, secret));
     if (typeof atAuth0 === 'string') gatewayUrl = atAuth0;
   } else if (gatewayUrl === undefined) {
-    findings.push(error('auth0_gateway_url', 'the gateway URL is not known', 'name it: --gateway-url'));
+    findings.push(
+      error('auth0_gateway_url', 'the gateway URL is not known', 'name it: --gateway-url'),
+    );
   } else {
     findings.push(...judgeGatewayUrl(gatewayUrl));
     findings.push(...(await checkUnified(api, unifiedOptions(config, gatewayUrl))));
@@ -62,6 +77,9 @@ export async function checkAll(api: ManagementApi, flags: CheckFlags, bench: Wor
   return findings;
 }
 
-function knownName(connections: readonly SmsConnection[], id: string | undefined): string | undefined {
+function knownName(
+  connections: readonly SmsConnection[],
+  id: string | undefined,
+): string | undefined {
   return connections.find((connection) => connection.id === id)?.name;
 }

@@ -5,7 +5,10 @@ import { septetCost } from '../../sms/gsm7.js';
 import { segmentText } from '../../sms/segments.js';
 import { escapeControls } from '../../words/foreign.js';
 
-/** A template as a connection (`template`, `syntax`, `totp.length`) or a phone template of the unified experience has it. */
+/**
+ * A template as a connection (`template`, `syntax`, `totp.length`) or a phone template of the
+ * unified experience has it.
+ */
 export interface MessageTemplate {
   text: string;
   syntax: 'md_with_macros' | 'liquid';
@@ -21,10 +24,15 @@ const sampleValue = 'something';
 const maxVariants = 64;
 
 /**
- * Every text that the template may become, each branch of a Liquid `if` or `case` being one. Undefined when it has tags whose effect
- * only Auth0 knows (`for`, `assign`, …), or too many branches.
+ * Every text that the template may become, each branch of a Liquid `if` or `case` being one.
+ * Undefined when it has tags whose effect only Auth0 knows (`for`, `assign`, …), or too many
+ * branches.
  */
-export function renderVariants({ text, syntax, codeLength }: MessageTemplate): string[] | undefined {
+export function renderVariants({
+  text,
+  syntax,
+  codeLength,
+}: MessageTemplate): string[] | undefined {
   const code = '4170938526'.repeat(4).slice(0, codeLength);
   if (syntax === 'md_with_macros') {
     const macros: Record<string, string> = {
@@ -57,7 +65,10 @@ const [openers, dividers, closers] = [
   ['endif', 'endunless', 'endcase'],
 ];
 
-/** Open choices, innermost last: the branches that are complete, and the texts of the one being read. */
+/**
+ * Open choices, innermost last: the branches that are complete, and the texts of the one being
+ * read.
+ */
 interface Choice {
   closed: string[];
   open: string[];
@@ -102,10 +113,15 @@ function follow(choices: Choice[], name: string): boolean {
 }
 
 function append(choice: Choice, branches: readonly string[]): void {
-  choice.open = choice.open.flatMap((head) => branches.map((tail) => head + tail)).slice(0, maxVariants + 1);
+  choice.open = choice.open
+    .flatMap((head) => branches.map((tail) => head + tail))
+    .slice(0, maxVariants + 1);
 }
 
-/** Whether a text of this template goes out as one segment of the GSM alphabet; `maxSegments` is `message.max_segments`. */
+/**
+ * Whether a text of this template goes out as one segment of the GSM alphabet; `maxSegments` is
+ * `message.max_segments`.
+ */
 export function judgeTemplate(
   template: MessageTemplate,
   maxSegments: number,
@@ -114,7 +130,10 @@ export function judgeTemplate(
   const check = 'auth0_template';
   const variants = renderVariants(template);
   if (variants === undefined)
-    return warning(check, `${name} has Liquid tags that simgate does not follow: its length was not judged`);
+    return warning(
+      check,
+      `${name} has Liquid tags that simgate does not follow: its length was not judged`,
+    );
   const judged = variants.map((text) => ({ text, ...segmentText(wellFormed(text)) }));
   const longest = judged.reduce((a, b) => (b.segments.length > a.segments.length ? b : a));
   const unicode = judged.find(({ alphabet }) => alphabet === 'ucs2');
@@ -151,7 +170,9 @@ function wellFormed(text: string): string {
 
 /** The characters that force UCS-2, for people. */
 function outsiders(text: string): string {
-  const found = new Set(Array.from(text).filter((character) => septetCost(character.charCodeAt(0)) === 0));
+  const found = new Set(
+    Array.from(text).filter((character) => septetCost(character.charCodeAt(0)) === 0),
+  );
   return [...found]
     .slice(0, 5)
     .map((character) => `"${escapeControls(character)}"`)
@@ -159,11 +180,15 @@ function outsiders(text: string): string {
 }
 
 /** The template in a connection's options; undefined when they have none. */
-export function templateOf(options: Readonly<Record<string, unknown>>): MessageTemplate | undefined {
+export function templateOf(
+  options: Readonly<Record<string, unknown>>,
+): MessageTemplate | undefined {
   const { template, syntax, totp } = options;
   if (typeof template !== 'string' || template === '') return undefined;
   const length =
-    typeof totp === 'object' && totp !== null && 'length' in totp ? Number(totp.length) : Number.NaN;
+    typeof totp === 'object' && totp !== null && 'length' in totp
+      ? Number(totp.length)
+      : Number.NaN;
   const isKnown = Number.isInteger(length) && length >= 4 && length <= 40;
   return {
     text: template,

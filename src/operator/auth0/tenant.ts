@@ -12,14 +12,16 @@ export interface Tenant {
 }
 
 /**
- * Reads a domain as people have it: `example.eu.auth0.com`, or with `https://` and a closing slash. Plain http is taken for loopback
- * only, where a stand-in of Auth0 may run. Throws {@link OperatorError}.
+ * Reads a domain as people have it: `example.eu.auth0.com`, or with `https://` and a closing slash.
+ * Plain http is taken for loopback only, where a stand-in of Auth0 may run. Throws {@link
+ * OperatorError}.
  */
 export function parseTenant(text: string): Tenant {
   const full = /^[a-z]+:\/\//i.test(text) ? text : `https://${text}`;
   const url = URL.canParse(full) ? new URL(full) : null;
   const isPlain = url?.protocol === 'http:' && isLoopback(hostOf(url));
-  const isBare = url?.pathname === '/' && url.search === '' && url.hash === '' && url.username === '';
+  const isBare =
+    url?.pathname === '/' && url.search === '' && url.hash === '' && url.username === '';
   if (url === null || !isBare || !(url.protocol === 'https:' || isPlain))
     throw new OperatorError(
       'the domain must be that of the tenant, as example.eu.auth0.com (dashboard: Settings › General › Domain)',
@@ -33,8 +35,8 @@ export function hostOf(url: URL): string {
 }
 
 /**
- * What Auth0's Management API means by a refusal, with the way out. `said` are its words; `token` is one that a person gave, undefined
- * for one that an application asked for.
+ * What Auth0's Management API means by a refusal, with the way out. `said` are its words; `token`
+ * is one that a person gave, undefined for one that an application asked for.
  */
 export function explainRefusal(
   status: number,
@@ -69,16 +71,23 @@ export function explainNoToken(status: number, domain: string): string {
   return `${grant}${customDomainHint(domain)}`;
 }
 
-/** The Management API's audience is the tenant's own domain, also where a custom one leads to it. */
+/**
+ * The Management API's audience is the tenant's own domain, also where a custom one leads to it.
+ */
 function customDomainHint(domain: string): string {
   if (domain.endsWith('.auth0.com')) return '';
   return `. Is ${domain} a custom domain? The Management API goes by the tenant's own, as example.eu.auth0.com (dashboard: Settings › General › Domain)`;
 }
 
-/** The tenant whose Management API a token is for, by its `aud`, unchecked; undefined for what is no such JWT. */
+/**
+ * The tenant whose Management API a token is for, by its `aud`, unchecked; undefined for what is no
+ * such JWT.
+ */
 function tenantOfToken(token: string): string | undefined {
   try {
-    const claims: unknown = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8'));
+    const claims: unknown = JSON.parse(
+      Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8'),
+    );
     const { aud } = Object(claims) as { aud?: unknown };
     const texts = [aud].flat().filter((one) => typeof one === 'string');
     return texts.map((one) => /^https:\/\/([a-z0-9.-]+)\/api\/v2\/$/.exec(one)?.[1]).find(Boolean);
@@ -92,8 +101,8 @@ function tenantOfToken(token: string): string | undefined {
 const tlsCodes = /^(?:CERT_|ERR_TLS_|ERR_SSL_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_(?:GET|VERIFY)_)/;
 
 /**
- * Why `fetch` could not reach `domain`: name, certificate, proxy, connection or time, with the way out. Undefined for what is no
- * failure of the network, which is a bug.
+ * Why `fetch` could not reach `domain`: name, certificate, proxy, connection or time, with the way
+ * out. Undefined for what is no failure of the network, which is a bug.
  */
 export function explainNetworkError(
   thrown: unknown,
@@ -102,13 +111,17 @@ export function explainNetworkError(
 ): string | undefined {
   if (thrown instanceof DOMException && thrown.name === 'TimeoutError')
     return `${domain} did not answer in time: try again, and look at the network if it stays so`;
-  // How fetch wraps every failure of the network (WHATWG Fetch 5.1); a mistake of ours is a TypeError without a cause.
+  // How fetch wraps every failure of the network (WHATWG Fetch 5.1); a mistake of ours is a
+  // TypeError without a cause.
   if (!(thrown instanceof TypeError && thrown.cause instanceof Error)) return undefined;
   const code = causeCode(thrown.cause) ?? thrown.cause.message;
   return `${whatFailed(code, domain)}${proxyHint(env)}`;
 }
 
-/** The code of an error of the system, of OpenSSL or of `fetch`; of the first one when several addresses were tried. */
+/**
+ * The code of an error of the system, of OpenSSL or of `fetch`; of the first one when several
+ * addresses were tried.
+ */
 function causeCode(cause: unknown): string | undefined {
   if (!(cause instanceof Error)) return undefined;
   if ('code' in cause && typeof cause.code === 'string') return cause.code;
@@ -118,13 +131,15 @@ function causeCode(cause: unknown): string | undefined {
 function whatFailed(code: string, domain: string): string {
   if (code === 'ENOTFOUND' || code === 'ENODATA')
     return `the name ${domain} is unknown to DNS: see whether it is spelled as in the dashboard`;
-  if (code === 'EAI_AGAIN') return `DNS does not answer, so ${domain} cannot be found: look at the network`;
+  if (code === 'EAI_AGAIN')
+    return `DNS does not answer, so ${domain} cannot be found: look at the network`;
   if (code === 'CERT_HAS_EXPIRED' || code === 'CERT_NOT_YET_VALID')
     return `the certificate of ${domain} does not hold at this time (${code}): see with \`date\` whether this machine's clock is right`;
   if (tlsCodes.test(code))
     return `TLS with ${domain} failed (${code}): is a proxy in between? NODE_EXTRA_CA_CERTS names a file with its CA`;
   if (code === 'ECONNREFUSED') return `${domain} refuses the connection`;
-  if (code === 'ENETUNREACH' || code === 'EHOSTUNREACH') return `there is no way to ${domain} (${code})`;
+  if (code === 'ENETUNREACH' || code === 'EHOSTUNREACH')
+    return `there is no way to ${domain} (${code})`;
   if (code === 'UND_ERR_CONNECT_TIMEOUT' || code === 'ETIMEDOUT')
     return `no connection to ${domain} came about in time: does a firewall drop it?`;
   return `the connection to ${domain} failed (${code})`;

@@ -24,7 +24,10 @@ export function ownTerminal(): Terminal {
     ask: (question) => readAnswer(stdout, question),
     async askSecret(question) {
       stdout.write(question);
-      const answer = await readAnswer(new Writable({ write: (_chunk, _encoding, done) => done() }), '');
+      const answer = await readAnswer(
+        new Writable({ write: (_chunk, _encoding, done) => done() }),
+        '',
+      );
       stdout.write('\n');
       return answer;
     },
@@ -54,7 +57,10 @@ async function readAnswer(output: NodeJS.WritableStream, question: string): Prom
   }
 }
 
-/** Asks until there is an answer; without a person, throws {@link OperatorError} that names the `flag`. */
+/**
+ * Asks until there is an answer; without a person, throws {@link OperatorError} that names the
+ * `flag`.
+ */
 export async function askFor(
   terminal: Terminal,
   what: string,
@@ -63,20 +69,31 @@ export async function askFor(
 ): Promise<string> {
   if (!terminal.isInteractive) throw new OperatorError(`${what} is missing: give it as ${flag}`);
   for (;;) {
-    const answer = await (options.isSecret ? terminal.askSecret(`${what}: `) : terminal.ask(`${what}: `));
+    const answer = await (options.isSecret
+      ? terminal.askSecret(`${what}: `)
+      : terminal.ask(`${what}: `));
     if (answer !== '') return answer;
   }
 }
 
 /** Whether the person agrees; `isYes` is `--yes`. Without either, throws {@link OperatorError}. */
-export async function agrees(terminal: Terminal, question: string, isYes: boolean): Promise<boolean> {
+export async function agrees(
+  terminal: Terminal,
+  question: string,
+  isYes: boolean,
+): Promise<boolean> {
   if (isYes) return true;
   if (!terminal.isInteractive)
-    throw new OperatorError('nobody can be asked here: say --yes to go ahead, or --dry-run to look only');
+    throw new OperatorError(
+      'nobody can be asked here: say --yes to go ahead, or --dry-run to look only',
+    );
   return /^y(?:es)?$/i.test(await terminal.ask(`${question} [y/N] `));
 }
 
-/** One of several, by its number or name; the only one without asking. Throws {@link OperatorError} that names the `flag`. */
+/**
+ * One of several, by its number or name; the only one without asking. Throws {@link OperatorError}
+ * that names the `flag`.
+ */
 export async function choose(
   terminal: Terminal,
   what: string,
@@ -85,7 +102,9 @@ export async function choose(
 ): Promise<string> {
   if (names.length === 1) return names[0]!;
   if (!terminal.isInteractive)
-    throw new OperatorError(`there are several ${what}s (${names.join(', ')}): choose with ${flag}`);
+    throw new OperatorError(
+      `there are several ${what}s (${names.join(', ')}): choose with ${flag}`,
+    );
   for (const [index, name] of names.entries()) terminal.say(`  ${index + 1}  ${name}`);
   for (;;) {
     const answer = await terminal.ask(`Which ${what}? `);

@@ -1,6 +1,6 @@
 /**
- * Auth0's unified phone experience (tenants since March 2025): an Action takes each message to the gateway, and the tenant's phone
- * provider sends messages to the Action.
+ * Auth0's unified phone experience (tenants since March 2025): an Action takes each message to the
+ * gateway, and the tenant's phone provider sends messages to the Action.
  */
 
 import type { Config } from '../../config/config.js';
@@ -47,7 +47,10 @@ export type Replaced = Pick<SavedReplaced, 'action' | 'provider'>;
 
 /** How a deployment goes about its work. */
 export interface DeployControl {
-  /** Whether another's Action, or a phone provider as Twilio, may be replaced. Default: no, it is named and nothing is changed. */
+  /**
+   * Whether another's Action, or a phone provider as Twilio, may be replaced. Default: no, it is
+   * named and nothing is changed.
+   */
   replacesOthers?: boolean;
   /** Waits that many milliseconds. */
   wait?: (ms: number) => Promise<void>;
@@ -55,7 +58,9 @@ export interface DeployControl {
   save?: (replaced: Replaced) => Promise<string>;
 }
 
-/** What to do by hand in Auth0's dashboard, and the Action's source to paste there. Holds no secret. */
+/**
+ * What to do by hand in Auth0's dashboard, and the Action's source to paste there. Holds no secret.
+ */
 export function unifiedSteps(options: UnifiedOptions): string {
   return `1. Open Auth0's dashboard: Branding › Phone Provider. Enable the Phone Message Provider toggle, choose "Custom" and, as delivery
    method, "Text". (If an MFA factor needs "Voice", leave it on: simgate drops those calls, for it has no voice.)
@@ -71,7 +76,10 @@ export function unifiedSteps(options: UnifiedOptions): string {
 ${actionSource(options)}`;
 }
 
-/** What {@link deployUnified} would make and change, a line for each thing, without changing any. Needs both `read:` scopes. */
+/**
+ * What {@link deployUnified} would make and change, a line for each thing, without changing any.
+ * Needs both `read:` scopes.
+ */
 export async function describePlan(
   api: Requests,
   options: UnifiedOptions,
@@ -79,19 +87,27 @@ export async function describePlan(
 ): Promise<string[]> {
   const action = await findAction(api);
   const provider = await readPhoneProvider(api);
-  const settings = [`gateway URL ${options.gatewayUrl}`, `secret ${secretName}`, `runtime ${runtime}`].join(
-    ', ',
-  );
+  const settings = [
+    `gateway URL ${options.gatewayUrl}`,
+    `secret ${secretName}`,
+    `runtime ${runtime}`,
+  ].join(', ');
   return [
     action === undefined
       ? `+ Action "${actionName}", deployed: ${settings}`
       : `~ Action ${shownAction(action)} (${authorNames[authorOf(action)]}): its code and secrets are replaced, then deployed: ${settings}`,
     planForProvider(provider),
-    ...(replacesOthers ? [] : obstacles(action, provider).map((obstacle) => `refused: ${obstacle}`)),
+    ...(replacesOthers
+      ? []
+      : obstacles(action, provider).map((obstacle) => `refused: ${obstacle}`)),
   ];
 }
 
-const authorNames = { simgate: "simgate's own", placeholder: 'the empty one', foreign: "another's" } as const;
+const authorNames = {
+  simgate: "simgate's own",
+  placeholder: 'the empty one',
+  foreign: "another's",
+} as const;
 
 function planForProvider(provider: PhoneProvider | undefined): string {
   if (provider !== undefined && isAsNeeded(provider))
@@ -103,9 +119,11 @@ function planForProvider(provider: PhoneProvider | undefined): string {
 }
 
 /**
- * Creates or updates the Action with `secret`, deploys it, and lets the tenant's text messages go to it; then reads back whether it
- * took. Done twice it does no more than done once. Tells `say` each step. Rejects with `OperatorError` or `ManagementError`, before anything
- * is changed when something of another's is in the place. Needs the scopes read, create and update of `actions` and of `phone_providers`.
+ * Creates or updates the Action with `secret`, deploys it, and lets the tenant's text messages go
+ * to it; then reads back whether it took. Done twice it does no more than done once. Tells `say`
+ * each step. Rejects with `OperatorError` or `ManagementError`, before anything is changed when
+ * something of another's is in the place. Needs the scopes read, create and update of `actions` and
+ * of `phone_providers`.
  */
 export async function deployUnified(
   api: Requests,
@@ -145,7 +163,10 @@ export async function deployUnified(
     );
 }
 
-/** Our own Action is not saved: a set-up makes it again, and its former version would have a former secret. */
+/**
+ * Our own Action is not saved: a set-up makes it again, and its former version would have a former
+ * secret.
+ */
 function whatIsReplaced(action: Action | undefined, provider: PhoneProvider | undefined): Replaced {
   const replaced: Replaced = {};
   if (action !== undefined && authorOf(action) === 'foreign') {
@@ -161,8 +182,9 @@ function whatIsReplaced(action: Action | undefined, provider: PhoneProvider | un
 }
 
 /**
- * Gives the deployed Action another secret, for a rotation, and deploys it; its code stays. From then on tokens are signed with the
- * new one. Rejects with `OperatorError` when there is no Action of simgate's, else as {@link deployUnified}.
+ * Gives the deployed Action another secret, for a rotation, and deploys it; its code stays. From
+ * then on tokens are signed with the new one. Rejects with `OperatorError` when there is no Action
+ * of simgate's, else as {@link deployUnified}.
  */
 export async function setUnifiedSecret(
   api: Requests,
@@ -173,14 +195,18 @@ export async function setUnifiedSecret(
   const secrets = secretList(secret);
   const action = await findAction(api);
   if (action === undefined || authorOf(action) !== 'simgate')
-    throw new OperatorError('the tenant has no Action of simgate: make it with `simgate auth0 setup`');
+    throw new OperatorError(
+      'the tenant has no Action of simgate: make it with `simgate auth0 setup`',
+    );
   const { code, deployed_version: version } = action;
   if (version && version.code !== code)
     throw new OperatorError(
       `the Action ${shownAction(action)} has a draft that is not deployed, and would be deployed with the secret: deploy or discard it in the dashboard first`,
     );
   await updateAction(api, action.id, { secrets });
-  say(`Gave the Action ${shownAction(action)} the new secret. Waiting until Auth0 has deployed it …`);
+  say(
+    `Gave the Action ${shownAction(action)} the new secret. Waiting until Auth0 has deployed it …`,
+  );
   await deployAction(api, action.id, wait);
   say('Deployed it.');
 }
@@ -193,7 +219,10 @@ function secretList(value: string): { name: string; value: string }[] {
   return [{ name: secretName, value }];
 }
 
-/** The trigger's one Action. With more than one, Auth0 runs which it likes: that is for a person to settle. */
+/**
+ * The trigger's one Action. With more than one, Auth0 runs which it likes: that is for a person to
+ * settle.
+ */
 export async function findAction(api: Requests): Promise<Action | undefined> {
   const actions = await listActions(api);
   if (actions.length > 1)

@@ -1,9 +1,12 @@
 /**
- * Which of Auth0's two ways of sending an SMS is used: the connection's own gateway, or the unified phone experience.
+ * Which of Auth0's two ways of sending an SMS is used: the connection's own gateway, or the unified
+ * phone experience.
  *
- * The toggle of the connection decides where it was ever touched. Where it was not, the tenant's flag does, but for a connection that
- * still has a provider of its own while the flag is on: Auth0's Terraform documentation says that the flag covers it, and a user's report
- * (terraform-provider-auth0, issue 1549) that it goes on sending by itself. A phone provider that is there proves nothing.
+ * The toggle of the connection decides where it was ever touched. Where it was not, the tenant's
+ * flag does, but for a connection that still has a provider of its own while the flag is on:
+ * Auth0's Terraform documentation says that the flag covers it, and a user's report
+ * (terraform-provider-auth0, issue 1549) that it goes on sending by itself. A phone provider that
+ * is there proves nothing.
  */
 
 import * as v from 'valibot';
@@ -30,12 +33,14 @@ export interface WorldReport {
   evidence: string[];
 }
 
-const settingsSchema = v.object({ phone_consolidated_experience: v.optional(v.nullable(v.boolean())) });
+const settingsSchema = v.object({
+  phone_consolidated_experience: v.optional(v.nullable(v.boolean())),
+});
 
 /**
- * Looks at the tenant's flag (scope `read:tenant_settings`) and at the connections: at the `wanted` one (name or id) where it is among
- * them, else at all. A scope that is lacking is told, and makes the answer less sure. Rejects with {@link ManagementError} for any other
- * failure.
+ * Looks at the tenant's flag (scope `read:tenant_settings`) and at the connections: at the `wanted`
+ * one (name or id) where it is among them, else at all. A scope that is lacking is told, and makes
+ * the answer less sure. Rejects with {@link ManagementError} for any other failure.
  */
 export async function findWorld(
   api: ManagementApi,
@@ -70,7 +75,9 @@ function reportOn(connection: SmsConnection, flag: boolean | undefined): WorldRe
   const name = `the connection "${escapeControls(connection.name)}"`;
   const toggle = usesPhoneProvider(connection);
   if (toggle !== undefined) {
-    const evidence = [`${name} has its toggle use_phone_provider ${toggle ? 'on' : 'off'}, which decides`];
+    const evidence = [
+      `${name} has its toggle use_phone_provider ${toggle ? 'on' : 'off'}, which decides`,
+    ];
     const isAtOdds = toggle && flag === false;
     if (isAtOdds) evidence.push('yet the flag is off: no document says what comes of that');
     return { world: toggle ? 'unified' : 'legacy', isSure: !isAtOdds, evidence };
@@ -82,7 +89,8 @@ function reportOn(connection: SmsConnection, flag: boolean | undefined): WorldRe
     ];
     return { world: worldOfFlag(flag), isSure: flag === false, evidence };
   }
-  const own = connection.options?.provider === 'sms_gateway' ? 'a gateway of its own' : 'Twilio of its own';
+  const own =
+    connection.options?.provider === 'sms_gateway' ? 'a gateway of its own' : 'Twilio of its own';
   const has = hasOwnProvider(connection) ? own : 'no provider of its own';
   if (flag !== undefined && !(flag && hasOwnProvider(connection)))
     return { world: worldOfFlag(flag), isSure: true, evidence: [`${name} has ${has}`] };
@@ -103,7 +111,8 @@ function reportOn(connection: SmsConnection, flag: boolean | undefined): WorldRe
 export function describeWorld({ world, isSure, evidence }: WorldReport): string[] {
   const names = {
     legacy: "legacy gateway (the connection's own sms_gateway)",
-    unified: 'unified phone experience (a custom-phone-provider Action; sms_gateway is ignored there)',
+    unified:
+      'unified phone experience (a custom-phone-provider Action; sms_gateway is ignored there)',
   };
   const verdict =
     world === undefined
@@ -112,14 +121,17 @@ export function describeWorld({ world, isSure, evidence }: WorldReport): string[
   return [`${verdict}:`, ...evidence.map((sentence) => `  ${sentence}`)];
 }
 
-/** Undefined where the scope is lacking (403), or the tenant's plan or age has no such thing (404). */
+/**
+ * Undefined where the scope is lacking (403), or the tenant's plan or age has no such thing (404).
+ */
 async function readFlag(api: ManagementApi, evidence: string[]): Promise<boolean | undefined> {
   const path = '/api/v2/tenants/settings?fields=phone_consolidated_experience&include_fields=true';
   try {
     const parsed = v.safeParse(settingsSchema, await api.request<unknown>('GET', path));
     return parsed.success ? (parsed.output.phone_consolidated_experience ?? undefined) : undefined;
   } catch (error) {
-    if (!(error instanceof ManagementError) || (error.status !== 403 && error.status !== 404)) throw error;
+    if (!(error instanceof ManagementError) || (error.status !== 403 && error.status !== 404))
+      throw error;
     evidence.push(error.message);
     return undefined;
   }

@@ -12,7 +12,10 @@ export interface System {
   isRoot: boolean;
   /** Whether systemd is its init. */
   hasSystemd: boolean;
-  /** Runs a command, whose output goes to the terminal; returns its exit code, or undefined when there is no such command. */
+  /**
+   * Runs a command, whose output goes to the terminal; returns its exit code, or undefined when
+   * there is no such command.
+   */
   run(command: readonly string[]): number | undefined;
   say(line: string): void;
 }
@@ -21,9 +24,10 @@ export interface System {
 const packagedUnit = '/usr/lib/systemd/system/simgate.service';
 
 /**
- * Writes the files and has the system read them; starts and enables nothing. A second time it replaces what the first has written. Throws
- * {@link OperatorError}: before anything is written without rights or systemd, or where a file is not ours; later when a command failed,
- * and then it can be done again.
+ * Writes the files and has the system read them; starts and enables nothing. A second time it
+ * replaces what the first has written. Throws {@link OperatorError}: before anything is written
+ * without rights or systemd, or where a file is not ours; later when a command failed, and then it
+ * can be done again.
  */
 export function install(plan: Plan, system: System): void {
   demandRights(system, 'install');
@@ -52,12 +56,18 @@ export function install(plan: Plan, system: System): void {
   system.say('If it runs already:         sudo systemctl restart simgate');
 }
 
-/** Stops the service and removes what {@link install} has written. Configuration, secrets, journal and user stay. Throws {@link OperatorError}. */
+/**
+ * Stops the service and removes what {@link install} has written. Configuration, secrets, journal
+ * and user stay. Throws {@link OperatorError}.
+ */
 export function uninstall(plan: Plan, system: System): void {
   demandRights(system, 'uninstall');
   const ours = plan.files.filter((file) => ['same', 'ours'].includes(stateOf(file, system)));
-  if (ours.length === 0) throw new OperatorError('"simgate service install" has installed nothing here');
-  const units = ours.map(({ path }) => path).filter((path) => path.startsWith('/etc/systemd/system/'));
+  if (ours.length === 0)
+    throw new OperatorError('"simgate service install" has installed nothing here');
+  const units = ours
+    .map(({ path }) => path)
+    .filter((path) => path.startsWith('/etc/systemd/system/'));
   if (units.length > 0)
     runAll([['systemctl', 'disable', '--now', ...units.map(nameOf).filter(isEnabled)]], system);
   for (const { path } of ours) {
@@ -83,12 +93,19 @@ export function show(plan: Plan, system: Pick<System, 'say'>): void {
 
 function demandRights({ isRoot, hasSystemd }: System, what: string): void {
   if (!isRoot)
-    throw new OperatorError(`this takes root: sudo simgate service ${what} (--dry-run shows what it does)`);
+    throw new OperatorError(
+      `this takes root: sudo simgate service ${what} (--dry-run shows what it does)`,
+    );
   if (!hasSystemd)
-    throw new OperatorError('systemd does not run here; docs/systemd.md says how simgate runs without it');
+    throw new OperatorError(
+      'systemd does not run here; docs/systemd.md says how simgate runs without it',
+    );
 }
 
-function stateOf({ path, content }: SystemFile, { tree }: System): 'absent' | 'same' | 'ours' | 'foreign' {
+function stateOf(
+  { path, content }: SystemFile,
+  { tree }: System,
+): 'absent' | 'same' | 'ours' | 'foreign' {
   const file = join(tree, path);
   if (!existsSync(file)) return 'absent';
   const present = readFileSync(file, 'utf8');

@@ -13,7 +13,9 @@ export interface Installation {
   cli: string;
 }
 
-/** The simgate that runs; `from` is a folder in it. Throws when it is in no package of that name. */
+/**
+ * The simgate that runs; `from` is a folder in it. Throws when it is in no package of that name.
+ */
 export function findInstallation(from: string = import.meta.dirname): Installation {
   for (let folder = realpathSync(from); folder !== dirname(folder); folder = dirname(folder)) {
     const manifest = join(folder, 'package.json');
@@ -28,8 +30,8 @@ export function findInstallation(from: string = import.meta.dirname): Installati
 const hidden = ['/home', '/root', '/run/user', '/tmp', '/var/tmp'];
 
 /**
- * Why a service that nobody watches should not run this; undefined when it may. Who may write to a program, or to a folder above it,
- * decides what the service does.
+ * Why a service that nobody watches should not run this; undefined when it may. Who may write to a
+ * program, or to a folder above it, decides what the service does.
  */
 export function whyNotForService(
   { node, cli }: Installation,
@@ -37,7 +39,8 @@ export function whyNotForService(
 ): string | undefined {
   for (const path of [node, cli]) {
     // What a unit would read as more than one word, a specifier or a variable (systemd.service(5)).
-    if (!/^[\w@./+-]+$/.test(path)) return `${path} has characters that a unit cannot have in a path`;
+    if (!/^[\w@./+-]+$/.test(path))
+      return `${path} has characters that a unit cannot have in a path`;
     const hider = hidden.find((folder) => path.startsWith(`${folder}/`));
     if (hider !== undefined) return `${path} is in ${hider}, which the service does not see`;
     const who = whoElseMayChange(path, stat);

@@ -1,4 +1,7 @@
-/** What `simgate service install` puts into a system: the files of the Debian package, with the paths of this installation. */
+/**
+ * What `simgate service install` puts into a system: the files of the Debian package, with the
+ * paths of this installation.
+ */
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -23,8 +26,8 @@ export const marker =
   '# Written by "simgate service install", which replaces it; changes belong into a drop-in.\n';
 
 /**
- * Reads the package's own units, rules and settings. Throws {@link OperatorError} when they are not there, as in the Debian package, which
- * has them in their places already.
+ * Reads the package's own units, rules and settings. Throws {@link OperatorError} when they are not
+ * there, as in the Debian package, which has them in their places already.
  */
 export function planFor(installation: Installation): Plan {
   const { folder } = installation;
@@ -62,7 +65,10 @@ export const afterRemoval: Plan['commands'] = [
   ['systemctl', 'daemon-reload'],
 ];
 
-/** The units of the package name /usr/bin/simgate; a service has no search path of the shell that npm put Node into. */
+/**
+ * The units of the package name /usr/bin/simgate; a service has no search path of the shell that
+ * npm put Node into.
+ */
 function startedFrom({ node, cli }: Installation, unit: string): string {
   return unit.replace(/^(Exec\w+=[-@:+!]*)\/usr\/bin\/simgate(?= )/gm, `$1${node} ${cli}`);
 }

@@ -135,14 +135,19 @@ async function askForUrl(
 /** A bare name is what most people write. */
 function readUrl(answer: string): Reading<string | undefined> {
   if (answer === '') return { value: undefined };
-  const url = /^[a-z][a-z0-9+.-]*:\/\//i.test(answer) ? answer : `https://${answer.replace(/\/+$/, '')}`;
+  const url = /^[a-z][a-z0-9+.-]*:\/\//i.test(answer)
+    ? answer
+    : `https://${answer.replace(/\/+$/, '')}`;
   const isBare = URL.canParse(url) && new URL(url).pathname === '/' && !url.endsWith('/');
   const whole = isBare ? `${url}/sms` : url;
   const wrong = judgeGatewayUrl(whole).find(({ level }) => level === 'error');
   return wrong === undefined ? { value: whole } : { objection: `cannot be used: ${wrong.what}` };
 }
 
-/** The URL that an earlier `simgate auth0 setup` was given; undefined where its folder may not be read. */
+/**
+ * The URL that an earlier `simgate auth0 setup` was given; undefined where its folder may not be
+ * read.
+ */
 export async function urlOfAuth0Setup(
   readSetups: () => Promise<{ gateway_url: string }[]>,
 ): Promise<string | undefined> {

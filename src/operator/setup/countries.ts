@@ -16,19 +16,22 @@ export function readCountries(answer: string): Reading<string[]> {
 }
 
 /**
- * The country to propose. That of the SIM's SMSC, which belongs to the home operator wherever the SIM is; where its calling code is shared,
- * the one of them that the locale names (locale(7)), else the main one of them; and without an SMSC the locale's. `smsc` may be
- * masked behind its calling code.
+ * The country to propose. That of the SIM's SMSC, which belongs to the home operator wherever the
+ * SIM is; where its calling code is shared, the one of them that the locale names (locale(7)), else
+ * the main one of them; and without an SMSC the locale's. `smsc` may be masked behind its calling
+ * code.
  */
 export function guessCountry(smsc: string | undefined, env: NodeJS.ProcessEnv): string | undefined {
   const local = localeCountry(env);
   const callingCode = /^\+(\d{1,3})(?!\d)/.exec(smsc ?? '')?.[1];
   if (callingCode === undefined) return local;
-  const countries = getCountries().filter((country) => getCountryCallingCode(country) === callingCode);
+  const countries = getCountries().filter(
+    (country) => getCountryCallingCode(country) === callingCode,
+  );
   if (countries.length <= 1) return countries[0] ?? local;
   if (countries.some((country) => country === local)) return local;
-  // Google's metadata has the country first that numbers of unknown range are taken for: GB before Guernsey. Of the North American
-  // plan's twenty none stands for the others.
+  // Google's metadata has the country first that numbers of unknown range are taken for: GB before
+  // Guernsey. Of the North American plan's twenty none stands for the others.
   return callingCode === '1' ? undefined : metadata.country_calling_codes[callingCode]?.[0];
 }
 
@@ -41,5 +44,7 @@ function localeCountry(env: NodeJS.ProcessEnv): string | undefined {
 
 /** `DE (Germany), AT (Austria)`. */
 export function namedCountries(codes: readonly string[]): string {
-  return codes.map((code) => (code === '*' ? 'every country' : `${code} (${countryName(code)})`)).join(', ');
+  return codes
+    .map((code) => (code === '*' ? 'every country' : `${code} (${countryName(code)})`))
+    .join(', ');
 }

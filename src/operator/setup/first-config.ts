@@ -1,4 +1,7 @@
-/** What a configuration begins with where there is none; the answers are filled in as into any other. */
+/**
+ * What a configuration begins with where there is none; the answers are filled in as into any
+ * other.
+ */
 export const firstConfig = `# simgate's configuration, begun by "simgate setup". Every other setting has a default: simgate.example.toml shows them all.
 # Check it with: simgate check-config
 

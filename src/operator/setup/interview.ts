@@ -1,7 +1,10 @@
 import { OperatorError } from '../../errors.js';
 import type { Terminal } from '../auth0/terminal.js';
 
-/** What an answer means, or what is wrong with it: the end of a sentence that begins with the question. */
+/**
+ * What an answer means, or what is wrong with it: the end of a sentence that begins with the
+ * question.
+ */
 export type Reading<T> = { value: T } | { objection: string };
 
 /** Something that must be known. */
@@ -36,8 +39,9 @@ export class Interview {
   }
 
   /**
-   * The answer: what the flag says counts; else a person is asked, with a proposal; without one, what is there already stays. Throws
-   * {@link OperatorError} naming the flag where nobody can be asked.
+   * The answer: what the flag says counts; else a person is asked, with a proposal; without one,
+   * what is there already stays. Throws {@link OperatorError} naming the flag where nobody can be
+   * asked.
    */
   async ask<T>(question: Question<T>): Promise<T> {
     const { what, hint, flag, given, present, fallback, read } = question;
@@ -52,7 +56,11 @@ export class Interview {
     throw new OperatorError(`${flag} is missing: ${what}. --yes would take ${fallback}`);
   }
 
-  async #askPerson<T>(what: string, proposal: string | undefined, read: Question<T>['read']): Promise<T> {
+  async #askPerson<T>(
+    what: string,
+    proposal: string | undefined,
+    read: Question<T>['read'],
+  ): Promise<T> {
     for (;;) {
       const shown = proposal === undefined || proposal === '' ? '' : ` [${proposal}]`;
       const answer = await this.terminal.ask(`${capitalised(what)}${shown}: `);

@@ -9,7 +9,14 @@ import { shownDevice, wishesOf } from '../../doctor/targets.js';
 import { OperatorError } from '../../errors.js';
 import { type Interview, type Reading, valid } from './interview.js';
 import { type Present, type PresentModem, selectorOf } from './present.js';
-import { type Entry, type FoundModem, findModems, type Look, lookAt, type RunningDaemon } from './sight.js';
+import {
+  type Entry,
+  type FoundModem,
+  findModems,
+  type Look,
+  lookAt,
+  type RunningDaemon,
+} from './sight.js';
 
 /** What the flags say of it. */
 export interface ModemFlags {
@@ -36,10 +43,13 @@ interface Bench {
 const entries = configSchema.entries.modem.pipe[0].item.entries;
 
 /**
- * Chooses entry and device, and looks. Undefined: there are several, and none of them is asked about. Rejects with {@link OperatorError}
- * naming the flag where nobody can be asked.
+ * Chooses entry and device, and looks. Undefined: there are several, and none of them is asked
+ * about. Rejects with {@link OperatorError} naming the flag where nobody can be asked.
  */
-export async function chooseModem(flags: ModemFlags, bench: Bench): Promise<ModemChoice | undefined> {
+export async function chooseModem(
+  flags: ModemFlags,
+  bench: Bench,
+): Promise<ModemChoice | undefined> {
   const { present, interview } = bench;
   const entry = await chooseEntry(flags, present.modems, interview);
   if (entry === undefined) return undefined;
@@ -54,7 +64,9 @@ export async function chooseModem(flags: ModemFlags, bench: Bench): Promise<Mode
   const device = present.modems[index]?.device;
   if (device !== undefined) {
     const look = await see({ index, name, device }, others, bench);
-    interview.terminal.say(`Modem "${name}" is configured as ${shownDevice(device)}: ${presence(look)}.`);
+    interview.terminal.say(
+      `Modem "${name}" is configured as ${shownDevice(device)}: ${presence(look)}.`,
+    );
     if (await interview.confirms('Keep it?')) return { index, name, device, look };
   }
   const chosen = await discover(others, bench);
@@ -156,7 +168,9 @@ async function discover(
 
 function refuse(found: readonly FoundModem[]): never {
   if (found.length === 0)
-    throw new OperatorError('the modem is missing: plug it in, or give what it will be as --device');
+    throw new OperatorError(
+      'the modem is missing: plug it in, or give what it will be as --device',
+    );
   const devices = found.map(({ device }) => device).join(', ');
   throw new OperatorError(`there are several modems: choose with --device (${devices})`);
 }

@@ -9,12 +9,22 @@ export interface Outcome {
   /** Host and port of the public listener. */
   listen: string;
   isDaemonRunning: boolean;
-  /** Whether the running daemon must start anew to take up what was changed; undefined when nothing was. */
+  /**
+   * Whether the running daemon must start anew to take up what was changed; undefined when nothing
+   * was.
+   */
   needs: 'restart' | 'reload' | undefined;
 }
 
 /** What to type now, in order, for people who copy lines. */
-export function nextLines({ configFile, caller, url, listen, isDaemonRunning, needs }: Outcome): string[] {
+export function nextLines({
+  configFile,
+  caller,
+  url,
+  listen,
+  isDaemonRunning,
+  needs,
+}: Outcome): string[] {
   const isUsual = configFile === defaultConfigFile;
   const config = isUsual ? '' : ` --config ${quoted(configFile)}`;
   const sudo = isUsual ? 'sudo ' : '';
@@ -22,7 +32,8 @@ export function nextLines({ configFile, caller, url, listen, isDaemonRunning, ne
   const curl =
     `  curl -i http://${listen}/sms -H "Authorization: Bearer $(${sudo}simgate token${config})" ` +
     `-d '{"recipient":"+…","body":"It works"}'`;
-  if (caller === 'token') lines.push('Try it from here, as your program would (put your number in):', curl);
+  if (caller === 'token')
+    lines.push('Try it from here, as your program would (put your number in):', curl);
   lines.push(
     `Publish it by a TLS proxy, nginx or Caddy, that passes /sms on to http://${listen}: docs/proxy.md has both.`,
   );
@@ -44,10 +55,17 @@ function startLines(
 ): string[] {
   if (isDaemonRunning && needs === undefined) return [];
   if (isDaemonRunning && needs === 'reload')
-    return ['Have the running daemon take it up:', `  ${isUsual ? 'sudo ' : ''}simgate reload${config}`];
+    return [
+      'Have the running daemon take it up:',
+      `  ${isUsual ? 'sudo ' : ''}simgate reload${config}`,
+    ];
   if (!isUsual) return ['Start it:', `  simgate serve${config}`];
   if (isDaemonRunning)
-    return ['Have the daemon take it up:', '  sudo systemctl restart simgate', '  journalctl -u simgate -f'];
+    return [
+      'Have the daemon take it up:',
+      '  sudo systemctl restart simgate',
+      '  journalctl -u simgate -f',
+    ];
   return [
     'Start it, now and at every boot, and watch for "modem … is ready":',
     '  sudo systemctl enable --now simgate',

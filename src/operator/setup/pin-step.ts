@@ -1,4 +1,7 @@
-/** The SIM's PIN: asked for only when the SIM asks, written to a file of its own, shown nowhere, tried by nobody here. */
+/**
+ * The SIM's PIN: asked for only when the SIM asks, written to a file of its own, shown nowhere,
+ * tried by nobody here.
+ */
 
 import { dirname, join, resolve } from 'node:path';
 import { OperatorError } from '../../errors.js';
@@ -64,7 +67,11 @@ function whyNotTried(triesLeft: unknown): string | undefined {
   );
 }
 
-async function obtain(file: string, { env }: PinContext, interview: Interview): Promise<string | undefined> {
+async function obtain(
+  file: string,
+  { env }: PinContext,
+  interview: Interview,
+): Promise<string | undefined> {
   const given = env.SIMGATE_PIN;
   if (given !== undefined) {
     if (pinPattern.test(given)) return given;

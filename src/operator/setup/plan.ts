@@ -42,10 +42,16 @@ function countryEdits(countries: readonly string[], { table }: Present): Edit[] 
   const path = ['policy', 'countries'];
   const written = valueAt(table, path);
   const now = readCountries(Array.isArray(written) ? written.join(',') : '');
-  return 'value' in now && isDeepStrictEqual(now.value, countries) ? [] : [{ path, value: countries }];
+  return 'value' in now && isDeepStrictEqual(now.value, countries)
+    ? []
+    : [{ path, value: countries }];
 }
 
-function modemEdits({ index, name, device }: ModemChoice, pin: PinAnswer, present: Present): Edit[] {
+function modemEdits(
+  { index, name, device }: ModemChoice,
+  pin: PinAnswer,
+  present: Present,
+): Edit[] {
   const edits: Edit[] = [
     { path: ['modem', index, 'name'], value: name },
     { path: ['modem', index, 'device'], value: device },

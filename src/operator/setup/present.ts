@@ -49,7 +49,8 @@ export async function readPresent(named: string, env: NodeJS.ProcessEnv): Promis
       name: textAt(entry, 'name'),
       device: device === exampleDevice ? undefined : device,
       pinFile: pinFile === undefined ? undefined : resolve(dirname(file), pinFile),
-      selector: device === undefined || device === exampleDevice ? undefined : selectorOf(device, file),
+      selector:
+        device === undefined || device === exampleDevice ? undefined : selectorOf(device, file),
     };
   });
   return {
@@ -63,7 +64,9 @@ export async function readPresent(named: string, env: NodeJS.ProcessEnv): Promis
   };
 }
 
-/** As the configuration reads it: what is neither ids nor `auto` is a path, relative to the file. */
+/**
+ * As the configuration reads it: what is neither ids nor `auto` is a path, relative to the file.
+ */
 export function selectorOf(device: string, file: string): Selector {
   const parsed = parseSelector(device);
   return parsed.ok ? parsed.selector : { kind: 'path', path: resolve(dirname(file), device) };
@@ -94,7 +97,9 @@ async function readText(file: string): Promise<string | undefined> {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(octets);
   } catch (cause) {
-    throw new OperatorError(`${file} is not UTF-8 text. Correct it first; nothing was changed`, { cause });
+    throw new OperatorError(`${file} is not UTF-8 text. Correct it first; nothing was changed`, {
+      cause,
+    });
   }
 }
 

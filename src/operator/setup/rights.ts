@@ -14,7 +14,10 @@ const strangers = 0o007;
 const ownerReads = 0o400;
 const groupReads = 0o040;
 
-/** The rights that `path` has, when the service can read it with them and no stranger can touch it; else those of a new file. */
+/**
+ * The rights that `path` has, when the service can read it with them and no stranger can touch it;
+ * else those of a new file.
+ */
 export async function fittingRights(
   path: string,
   place: SetupPlace,
@@ -45,7 +48,10 @@ function serviceUid(passwdFile: string): number | undefined {
   return line === undefined ? undefined : Number(line.split(':')[2]);
 }
 
-/** Gives a file that is there the rights of a new one, where those it has will not do. True when that was so. */
+/**
+ * Gives a file that is there the rights of a new one, where those it has will not do. True when
+ * that was so.
+ */
 export async function mendRights(path: string, place: SetupPlace): Promise<boolean> {
   const { rights, isThere, isFit } = await fittingRights(path, place);
   if (isFit || !isThere) return false;
@@ -67,13 +73,19 @@ export async function mendRights(path: string, place: SetupPlace): Promise<boole
 }
 
 /**
- * Root writes to, and gives rights away in, no folder where another could put a link to what is root's. Who has called root by sudo is no
- * other. Rejects with {@link OperatorError}.
+ * Root writes to, and gives rights away in, no folder where another could put a link to what is
+ * root's. Who has called root by sudo is no other. Rejects with {@link OperatorError}.
  */
 export async function refuseForeignFolder(path: string): Promise<void> {
   if (process.geteuid?.() !== 0) return;
-  const trusted = [0, ...(/^\d+$/.test(process.env.SUDO_UID ?? '') ? [Number(process.env.SUDO_UID)] : [])];
-  const folders = [await nearestFolder(dirname(path)), dirname(await realpath(path).catch(() => path))];
+  const trusted = [
+    0,
+    ...(/^\d+$/.test(process.env.SUDO_UID ?? '') ? [Number(process.env.SUDO_UID)] : []),
+  ];
+  const folders = [
+    await nearestFolder(dirname(path)),
+    dirname(await realpath(path).catch(() => path)),
+  ];
   for (const folder of folders) {
     const who = existsSync(folder) ? whoElseMayChange(folder, lstatSync, trusted) : undefined;
     if (who !== undefined)
@@ -83,7 +95,10 @@ export async function refuseForeignFolder(path: string): Promise<void> {
   }
 }
 
-/** Whether files can be made in the folder of `path`; says so before anybody has answered anything. Rejects with `OperatorError`. */
+/**
+ * Whether files can be made in the folder of `path`; says so before anybody has answered anything.
+ * Rejects with `OperatorError`.
+ */
 export async function proveWritable(path: string): Promise<void> {
   await refuseForeignFolder(path);
   const folder = await nearestFolder(dirname(path));

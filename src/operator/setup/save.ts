@@ -2,7 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { readFile, rename, rm } from 'node:fs/promises';
 import { ConfigError, loadConfig } from '../../config/config.js';
 import { OperatorError } from '../../errors.js';
-import { cannot, type FileRights, syncFolder, writePrivateFile } from '../../secret/private-file.js';
+import {
+  cannot,
+  type FileRights,
+  syncFolder,
+  writePrivateFile,
+} from '../../secret/private-file.js';
 
 /** A configuration that is written beside the old one, and found valid. */
 export interface Draft {
@@ -24,7 +29,10 @@ export interface Change {
   env: NodeJS.ProcessEnv;
 }
 
-/** Writes the draft and reads it back as the daemon will. Rejects with {@link OperatorError} with all that is wrong; nothing is left then. */
+/**
+ * Writes the draft and reads it back as the daemon will. Rejects with {@link OperatorError} with
+ * all that is wrong; nothing is left then.
+ */
 export async function draftConfig({
   file,
   before,
@@ -42,7 +50,9 @@ export async function draftConfig({
     await discard();
     if (!(error instanceof ConfigError)) throw error;
     const message = error.message.replaceAll(draft, file);
-    throw new OperatorError(`with these answers, ${message}\nNothing was changed.`, { cause: error });
+    throw new OperatorError(`with these answers, ${message}\nNothing was changed.`, {
+      cause: error,
+    });
   }
   return {
     discard,

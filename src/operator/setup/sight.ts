@@ -1,4 +1,7 @@
-/** What doctor sees of the modems: through the running daemon where it has them, else by opening them. */
+/**
+ * What doctor sees of the modems: through the running daemon where it has them, else by opening
+ * them.
+ */
 
 import type { Selector } from '../../config/selector.js';
 import { NoDaemon } from '../../control/client.js';
@@ -21,7 +24,10 @@ export interface RunningDaemon {
   reports: ModemReport[];
 }
 
-/** Undefined when none answers at the socket. Rejects with {@link OperatorError} when one is there that does not answer well. */
+/**
+ * Undefined when none answers at the socket. Rejects with {@link OperatorError} when one is there
+ * that does not answer well.
+ */
 export async function findDaemon(socket: string): Promise<RunningDaemon | undefined> {
   try {
     const pid = await askPid(socket);
@@ -29,7 +35,9 @@ export async function findDaemon(socket: string): Promise<RunningDaemon | undefi
   } catch (thrown) {
     if (thrown instanceof NoDaemon) return undefined;
     if (!(thrown instanceof OperatorError)) throw thrown;
-    throw new OperatorError(`the running daemon cannot be asked: ${thrown.message}`, { cause: thrown });
+    throw new OperatorError(`the running daemon cannot be asked: ${thrown.message}`, {
+      cause: thrown,
+    });
   }
 }
 
@@ -40,7 +48,10 @@ export interface Look {
   answered?: { target: Target; candidate: Candidate };
 }
 
-/** What the daemon would take of the modem when it is not configured otherwise; a PIN will be asked for, so its lack is no error yet. */
+/**
+ * What the daemon would take of the modem when it is not configured otherwise; a PIN will be asked
+ * for, so its lack is no error yet.
+ */
 const usual = {
   baud: 115_200,
   tuning: { guardMs: undefined, submitTimeoutMs: undefined, roaming: true, statusReport: false },
@@ -83,7 +94,10 @@ export interface FoundModem {
   look: Look;
 }
 
-/** Everything plugged in: modems that answer, and what was found at the rest. `taken` are the selectors of other entries. */
+/**
+ * Everything plugged in: modems that answer, and what was found at the rest. `taken` are the
+ * selectors of other entries.
+ */
 export async function findModems(
   taken: readonly Selector[],
   machine: Surroundings,
@@ -124,13 +138,19 @@ async function keysOf(
 function named(candidate: Candidate, look: Look, sticks: readonly Stick[]): FoundModem {
   const { facts = {} } = look.report;
   const { stick, tty } = candidate;
-  const made = [facts.manufacturer, facts.model].filter((part) => typeof part === 'string').join(' ');
-  const where = stick?.usb === undefined ? tty : `${idOf(stick.usb)} at USB port ${stick.usb.busPath}`;
+  const made = [facts.manufacturer, facts.model]
+    .filter((part) => typeof part === 'string')
+    .join(' ');
+  const where =
+    stick?.usb === undefined ? tty : `${idOf(stick.usb)} at USB port ${stick.usb.busPath}`;
   const label = `${made === '' ? look.report.name : made} (${where})`;
   return { label, device: stableName(candidate, sticks), look };
 }
 
-/** The name of the very tty that answered which outlives a re-plug, else the stick's ids, else the tty. */
+/**
+ * The name of the very tty that answered which outlives a re-plug, else the stick's ids, else the
+ * tty.
+ */
 function stableName({ tty, stick }: Candidate, sticks: readonly Stick[]): string {
   if (stick === undefined) return tty;
   const byId = stick.ports.find((port) => port.tty === tty)?.byId;

@@ -32,7 +32,10 @@ export function askForRecipient(
   });
 }
 
-/** Sends doctor's test message: through the daemon that has the modems, else through the one that was looked at. */
+/**
+ * Sends doctor's test message: through the daemon that has the modems, else through the one that
+ * was looked at.
+ */
 export async function sendTest(
   recipient: string,
   choice: ModemChoice | undefined,
@@ -54,8 +57,14 @@ export async function sendTest(
       'start the daemon, then `simgate doctor --send`',
     );
   const wrong = report?.findings.find(({ level }) => level === 'error');
-  if (wrong !== undefined) return error('send', `the test message was not sent: ${wrong.what}`, wrong.remedy);
-  return sendDirectly(answered.candidate.tty, { ...answered.target, name: choice.name }, recipient, log);
+  if (wrong !== undefined)
+    return error('send', `the test message was not sent: ${wrong.what}`, wrong.remedy);
+  return sendDirectly(
+    answered.candidate.tty,
+    { ...answered.target, name: choice.name },
+    recipient,
+    log,
+  );
 }
 
 async function throughDaemon({ socket }: RunningDaemon, recipient: string): Promise<Finding> {

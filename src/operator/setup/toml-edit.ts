@@ -1,4 +1,7 @@
-/** Changes single settings of a TOML file that a person wrote, and leaves every other octet as it is. */
+/**
+ * Changes single settings of a TOML file that a person wrote, and leaves every other octet as it
+ * is.
+ */
 
 import { isDeepStrictEqual } from 'node:util';
 import { parse, TomlError, type TomlTable } from 'smol-toml';
@@ -34,9 +37,10 @@ interface Splice {
 const maxLength = 1_048_576;
 
 /**
- * The text with the edits made; settings that are so already are not touched. A changed value stays where it stands, with its comment; a new
- * one comes below its commented-out example, else at the end of its table. The result is read back: it says what the text said and the
- * edits, nothing else. Throws {@link OperatorError}, with the lines to change by hand, where that cannot be had.
+ * The text with the edits made; settings that are so already are not touched. A changed value stays
+ * where it stands, with its comment; a new one comes below its commented-out example, else at the
+ * end of its table. The result is read back: it says what the text said and the edits, nothing
+ * else. Throws {@link OperatorError}, with the lines to change by hand, where that cannot be had.
  */
 export function editToml(text: string, edits: readonly Edit[], file: string): string {
   if (text.length > maxLength) throw new OperatorError(`${file} is too large for a configuration`);
@@ -50,7 +54,10 @@ export function editToml(text: string, edits: readonly Edit[], file: string): st
   return edited;
 }
 
-/** The settings. Throws {@link OperatorError} when the text is no TOML; nothing of it is quoted, for it may hold a secret in the wrong place. */
+/**
+ * The settings. Throws {@link OperatorError} when the text is no TOML; nothing of it is quoted, for
+ * it may hold a secret in the wrong place.
+ */
 export function readTable(text: string, file: string): TomlTable {
   try {
     return parse(text);
@@ -129,7 +136,11 @@ function splice(text: string, splices: readonly Splice[]): string {
 }
 
 /** Where an edit goes; undefined when its table is nowhere yet. */
-function placeOf(text: string, statements: readonly Statement[], edit: Edit): Splice | ByHand | undefined {
+function placeOf(
+  text: string,
+  statements: readonly Statement[],
+  edit: Edit,
+): Splice | ByHand | undefined {
   const pairs = statements.filter((statement) => statement.kind === 'pair');
   const same = pairs.find(({ path }) => isDeepStrictEqual(path, edit.path));
   if (same !== undefined) return replace(text, same, edit);
@@ -139,9 +150,13 @@ function placeOf(text: string, statements: readonly Statement[], edit: Edit): Sp
     return { line: lineAt(text, above.start), sentence: what };
   }
   const table = edit.path.slice(0, -1);
-  const index = statements.findIndex(({ kind, path }) => kind === 'header' && isDeepStrictEqual(path, table));
+  const index = statements.findIndex(
+    ({ kind, path }) => kind === 'header' && isDeepStrictEqual(path, table),
+  );
   if (index >= 0) return intoTable(text, statements, index, edit);
-  const sibling = pairs.findLast((pair) => isBelow(pair.path, table) && pair.table.length <= table.length);
+  const sibling = pairs.findLast(
+    (pair) => isBelow(pair.path, table) && pair.table.length <= table.length,
+  );
   return sibling === undefined ? undefined : besideDotted(text, sibling, edit);
 }
 
@@ -157,8 +172,16 @@ function replace(text: string, pair: Pair, edit: Edit): Splice | ByHand {
   return { at: pair.valueStart, remove: pair.end - pair.valueStart, insert: rendered(edit.value) };
 }
 
-/** Below the commented-out example of the key, else below the last setting of the table, else below its header. */
-function intoTable(text: string, statements: readonly Statement[], index: number, edit: Edit): Splice {
+/**
+ * Below the commented-out example of the key, else below the last setting of the table, else below
+ * its header.
+ */
+function intoTable(
+  text: string,
+  statements: readonly Statement[],
+  index: number,
+  edit: Edit,
+): Splice {
   const header = statements[index]!;
   const next = statements.findIndex(({ kind }, other) => other > index && kind === 'header');
   const own = statements.slice(index, next < 0 ? undefined : next);
@@ -174,7 +197,12 @@ function intoTable(text: string, statements: readonly Statement[], index: number
 }
 
 /** An offset in the line `#key = …`, if there is one between the statements. */
-function exampleOf(text: string, own: readonly Statement[], end: number, key: string): number | undefined {
+function exampleOf(
+  text: string,
+  own: readonly Statement[],
+  end: number,
+  key: string,
+): number | undefined {
   const pattern = new RegExp(String.raw`^[ \t]*#[ \t]*${key}[ \t]*=`, 'm');
   for (const [index, { end: gapStart }] of own.entries()) {
     const gap = text.slice(lineEnd(text, gapStart), own[index + 1]?.start ?? end);
@@ -187,7 +215,12 @@ function exampleOf(text: string, own: readonly Statement[], end: number, key: st
 /** For a table that exists by dotted keys only: another of these. */
 function besideDotted(text: string, sibling: Pair, edit: Edit): Splice {
   const relative = edit.path.slice(sibling.table.length).map(keyText).join('.');
-  return insertLine(text, sibling.end, indentOf(text, sibling), `${relative} = ${rendered(edit.value)}`);
+  return insertLine(
+    text,
+    sibling.end,
+    indentOf(text, sibling),
+    `${relative} = ${rendered(edit.value)}`,
+  );
 }
 
 /** At the end, where nothing that stands there changes its meaning. */
@@ -228,7 +261,9 @@ function indentOf(text: string, { start }: Statement): string {
   return /^[ \t]*$/.test(before) ? before : '';
 }
 
-/** A basic string (TOML 1.0.0, "String"): JSON's escapes are all valid in it, and DEL has to be one. */
+/**
+ * A basic string (TOML 1.0.0, "String"): JSON's escapes are all valid in it, and DEL has to be one.
+ */
 const quoted = (text: string) => JSON.stringify(text).replaceAll('\u007f', '\\u007f');
 
 const rendered = (value: Edit['value']) =>
@@ -246,7 +281,8 @@ export function nameOf(path: TomlPath): string {
 }
 
 /** An edit for people, as a line of TOML. */
-export const assignment = ({ path, value }: Edit): string => `${keyText(path.at(-1)!)} = ${rendered(value)}`;
+export const assignment = ({ path, value }: Edit): string =>
+  `${keyText(path.at(-1)!)} = ${rendered(value)}`;
 
 const generalAdvice = ({ path, value }: Edit): ByHand => ({
   line: 0,
@@ -254,8 +290,12 @@ const generalAdvice = ({ path, value }: Edit): ByHand => ({
 });
 
 function byHand(file: string, advice: readonly ByHand[]): OperatorError {
-  const lines = advice.map(({ line, sentence }) => `  ${line === 0 ? '' : `line ${line}: `}${sentence}`);
+  const lines = advice.map(
+    ({ line, sentence }) => `  ${line === 0 ? '' : `line ${line}: `}${sentence}`,
+  );
   return new OperatorError(
-    [`${file} cannot be changed safely here, so nothing was changed. By hand:`, ...lines].join('\n'),
+    [`${file} cannot be changed safely here, so nothing was changed. By hand:`, ...lines].join(
+      '\n',
+    ),
   );
 }

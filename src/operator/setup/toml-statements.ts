@@ -1,11 +1,20 @@
-/** Where everything stands in a TOML file (TOML 1.0.0), so that a line of it can be changed and all others stay as they are. */
+/**
+ * Where everything stands in a TOML file (TOML 1.0.0), so that a line of it can be changed and all
+ * others stay as they are.
+ */
 
 import { parse } from 'smol-toml';
 
-/** Keys and, after the name of an array of tables, the index of the element: `['modem', 0, 'device']`. */
+/**
+ * Keys and, after the name of an array of tables, the index of the element: `['modem', 0,
+ * 'device']`.
+ */
 export type TomlPath = readonly (string | number)[];
 
-/** A line `[table]` or `[[array of tables]]`. Offsets count UTF-16 units from the beginning of the text. */
+/**
+ * A line `[table]` or `[[array of tables]]`. Offsets count UTF-16 units from the beginning of the
+ * text.
+ */
 export interface Header {
   kind: 'header';
   path: TomlPath;
@@ -40,13 +49,20 @@ export class UnreadableToml extends Error {
 const blank = /(?:[ \t\r\n\ufeff]+|#[^\n]*)+/y;
 const simpleKey = String.raw`(?:[A-Za-z0-9_-]+|"(?:[^"\\\n]|\\.)*"|'[^'\n]*')`;
 const dottedKey = new RegExp(String.raw`${simpleKey}(?:[ \t]*\.[ \t]*${simpleKey})*`, 'y');
-/** The four kinds of strings; those of several lines may end with two quotes of their own before the closing three. */
-const string = /"""(?:[^\\]|\\[\s\S])*?"{3,5}(?!")|'''[\s\S]*?'{3,5}(?!')|"(?:[^"\\\n]|\\.)*"|'[^'\n]*'/y;
+/**
+ * The four kinds of strings; those of several lines may end with two quotes of their own before the
+ * closing three.
+ */
+const string =
+  /"""(?:[^\\]|\\[\s\S])*?"{3,5}(?!")|'''[\s\S]*?'{3,5}(?!')|"(?:[^"\\\n]|\\.)*"|'[^'\n]*'/y;
 const equals = /[ \t]*=[ \t]*/y;
 const openBracket = /\[\[?[ \t]*/y;
 const closeBracket = /[ \t]*\]\]?/y;
 
-/** The statements of a text that `parse` of smol-toml takes, in order. Throws {@link UnreadableToml} where it cannot follow. */
+/**
+ * The statements of a text that `parse` of smol-toml takes, in order. Throws {@link UnreadableToml}
+ * where it cannot follow.
+ */
 export function scanToml(text: string): Statement[] {
   const statements: Statement[] = [];
   /** How many elements each array of tables has so far, by its path. */
@@ -70,7 +86,8 @@ function match(pattern: RegExp, text: string, at: number): string | undefined {
 
 function expect(pattern: RegExp, text: string, at: number): string {
   const found = match(pattern, text, at);
-  if (found === undefined) throw new UnreadableToml(`line ${lineAt(text, at)} cannot be understood`);
+  if (found === undefined)
+    throw new UnreadableToml(`line ${lineAt(text, at)} cannot be understood`);
   return found;
 }
 

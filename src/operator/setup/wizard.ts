@@ -1,4 +1,6 @@
-/** `simgate setup`: asks what must be known, changes what was asked for, and says what comes next. */
+/**
+ * `simgate setup`: asks what must be known, changes what was asked for, and says what comes next.
+ */
 
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -35,8 +37,9 @@ export interface SetupFlags extends ModemFlags, CallerFlags {
 }
 
 /**
- * The whole conversation. False when the configuration stands but something is wrong with it, or the test message was not sent. Rejects
- * with `OperatorError`, and then the configuration is as it was.
+ * The whole conversation. False when the configuration stands but something is wrong with it, or
+ * the test message was not sent. Rejects with `OperatorError`, and then the configuration is as it
+ * was.
  */
 export async function setUp(flags: SetupFlags, surroundings: SetupSurroundings): Promise<boolean> {
   const { env, terminal, machine } = surroundings;
@@ -77,8 +80,15 @@ async function interviewAll(
   const countries = await askForCountries(choice, flags.countries, present, interview, env);
   const stateDir = present.config?.stateDir;
   const knownUrl =
-    stateDir === undefined ? undefined : await urlOfAuth0Setup(() => new Auth0Folder(stateDir).readSetups());
-  return { choice, pin, countries, caller: await askForCaller(flags, present, interview, knownUrl) };
+    stateDir === undefined
+      ? undefined
+      : await urlOfAuth0Setup(() => new Auth0Folder(stateDir).readSetups());
+  return {
+    choice,
+    pin,
+    countries,
+    caller: await askForCaller(flags, present, interview, knownUrl),
+  };
 }
 
 function askForPin(
@@ -90,7 +100,10 @@ function askForPin(
 ): Promise<PinAnswer> {
   const { facts } = look.report;
   const pinFile = present.modems[index]?.pinFile;
-  return settlePin({ name, configFile: present.file, given, present: pinFile, facts, env }, interview);
+  return settlePin(
+    { name, configFile: present.file, given, present: pinFile, facts, env },
+    interview,
+  );
 }
 
 function askForCountries(
@@ -118,10 +131,16 @@ function tellLook({ name, look: { report } }: ModemChoice, terminal: Interview['
   const wrong = report.findings.filter(({ level }) => level !== 'ok');
   terminal.say(`Modem "${name}"${made === undefined ? '' : `: ${made.what}`}`);
   if (wrong.length === 0) terminal.say('     it is ready to send');
-  tellFindings(report.facts?.sim === 'pin' ? wrong.filter(({ check }) => check !== 'sim') : wrong, terminal);
+  tellFindings(
+    report.facts?.sim === 'pin' ? wrong.filter(({ check }) => check !== 'sim') : wrong,
+    terminal,
+  );
 }
 
-/** Secrets first: a configuration never names a file that is not there. Its draft is valid before anything is written for good. */
+/**
+ * Secrets first: a configuration never names a file that is not there. Its draft is valid before
+ * anything is written for good.
+ */
 async function save(
   after: string,
   { pin, caller }: Answers,
@@ -129,7 +148,8 @@ async function save(
   { env, place, terminal }: SetupSurroundings,
 ): Promise<void> {
   const { file, text: before } = present;
-  for (const path of [caller.secretFile, pin.file]) if (path !== undefined) await refuseForeignFolder(path);
+  for (const path of [caller.secretFile, pin.file])
+    if (path !== undefined) await refuseForeignFolder(path);
   await mkdir(dirname(file), { recursive: true, mode: 0o755 }).catch((error: unknown) => {
     throw cannot('be made', dirname(file), error);
   });
@@ -151,7 +171,10 @@ async function save(
   }
 }
 
-/** Those that were there before, too: a secret that a person copied there is often for root alone, or for all. */
+/**
+ * Those that were there before, too: a secret that a person copied there is often for root alone,
+ * or for all.
+ */
 async function mendAll(
   { pin, caller }: Answers,
   file: string,

@@ -43,7 +43,9 @@ const sRegisters = Object.fromEntries(
   ]),
 );
 
-/** The basic commands of ITU-T V.250 6. S-registers are kept, but CR, LF and BS stay what they are. */
+/**
+ * The basic commands of ITU-T V.250 6. S-registers are kept, but CR, LF and BS stay what they are.
+ */
 export const basicCommands: Record<string, CommandHandler> = {
   ...sRegisters,
   E: numberSetting(1, 1, (modem, value) => {

@@ -4,7 +4,10 @@ import type { CommandHandler } from '../executor.js';
 import { characterSets } from '../text-mode.js';
 import { numberSetting } from './basic.js';
 
-const plain = (line: CommandHandler['execute']): CommandHandler => ({ execute: line!, test: () => [] });
+const plain = (line: CommandHandler['execute']): CommandHandler => ({
+  execute: line!,
+  test: () => [],
+});
 
 /** Identification and general control of ITU-T V.250 6.1 and 3GPP TS 27.007 5, 8 and 9. */
 export const identityCommands: Record<string, CommandHandler> = {
@@ -80,7 +83,9 @@ export const identityCommands: Record<string, CommandHandler> = {
   '+CBC': { execute: () => ['+CBC: 0,100'], test: () => ['+CBC: (0-3),(0-100)'] },
   '+CPAS': { execute: () => ['+CPAS: 0'], test: () => ['+CPAS: (0,2-5)'] },
   '+CCLK': {
-    read: () => [`+CCLK: "${new Date().toISOString().slice(2, 19).replace(/-/g, '/').replace('T', ',')}+00"`],
+    read: () => [
+      `+CCLK: "${new Date().toISOString().slice(2, 19).replace(/-/g, '/').replace('T', ',')}+00"`,
+    ],
     set: () => [],
     test: () => [],
   },

@@ -9,7 +9,13 @@ function setIndications(modem: Modem, value: string): readonly string[] {
   const given = parameters(value).map((part) => (part === '' ? undefined : Number(part)));
   const [mode, mt, bm, ds, bfr] = modem.settings.cnmi.map((old, index) => given[index] ?? old);
   const chosen: typeof modem.settings.cnmi = [mode ?? 0, mt ?? 0, bm ?? 0, ds ?? 0, bfr ?? 0];
-  const allowed = [indications.mode, indications.mt, indications.bm, indications.ds, indications.bfr];
+  const allowed = [
+    indications.mode,
+    indications.mt,
+    indications.bm,
+    indications.ds,
+    indications.bfr,
+  ];
   const isTaken = (index: number): boolean =>
     given[index] === undefined || allowed[index]!.includes(chosen[index]!);
   if (![0, 1, 2, 3, 4].every(isTaken)) throw new CommandRefused('CMS', 303);
@@ -36,7 +42,9 @@ export const indicationCommands: Record<string, CommandHandler> = {
     read: ({ settings }) => [`+CNMI: ${settings.cnmi.join(',')}`],
     test: ({ vendor: { indications } }) => {
       const { mode, mt, bm, ds, bfr } = indications;
-      return [`+CNMI: ${[mode, mt, bm, ds, bfr].map((values) => `(${values.join(',')})`).join(',')}`];
+      return [
+        `+CNMI: ${[mode, mt, bm, ds, bfr].map((values) => `(${values.join(',')})`).join(',')}`,
+      ];
     },
     set: setIndications,
     needsSim: 'SMS',
@@ -47,5 +55,10 @@ export const indicationCommands: Record<string, CommandHandler> = {
     set: selectService,
     needsSim: 'SMS',
   },
-  '+CNMA': { execute: acknowledge, set: acknowledge, test: () => ['+CNMA: (0-2)'], needsSim: 'SMS' },
+  '+CNMA': {
+    execute: acknowledge,
+    set: acknowledge,
+    test: () => ['+CNMA: (0-2)'],
+    needsSim: 'SMS',
+  },
 };

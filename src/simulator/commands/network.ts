@@ -56,7 +56,10 @@ export const networkCommands: Record<string, CommandHandler> = {
   '+COPS': {
     read: ({ settings, isRegistered, vendor }) => {
       const named = operators.find(({ format }) => format === settings.copsFormat);
-      const operator = named && { ...named, name: (named.format === 0 && vendor.operator) || named.name };
+      const operator = named && {
+        ...named,
+        name: (named.format === 0 && vendor.operator) || named.name,
+      };
       return [
         isRegistered && operator !== undefined
           ? `+COPS: 0,${operator.format},"${operator.name}",7`

@@ -10,7 +10,10 @@ interface Verdict {
   refusal: CommandRefused | undefined;
 }
 
-/** `AT+CPIN=<pin>[,<newpin>]` (3GPP TS 27.007 8.3), recorded whatever comes of it, with the fault that meets it. */
+/**
+ * `AT+CPIN=<pin>[,<newpin>]` (3GPP TS 27.007 8.3), recorded whatever comes of it, with the fault
+ * that meets it.
+ */
 export function enterPin(modem: Modem, value: string): Answer {
   const [pin = '', newPin] = parameters(value);
   const { attempt, fault } = modem.pinFaults.nextAttempt();
@@ -36,7 +39,12 @@ export function enterPin(modem: Modem, value: string): Answer {
   return { later: (settle) => play(modem, fault, settle, settled) };
 }
 
-function judged(modem: Modem, pin: string, newPin: string | undefined, fault: PinFault | undefined): Verdict {
+function judged(
+  modem: Modem,
+  pin: string,
+  newPin: string | undefined,
+  fault: PinFault | undefined,
+): Verdict {
   const { sim } = modem;
   if (fault?.reachesSim === false) {
     return { outcome: fault.refusal === undefined ? 'lost' : 'uncounted', refusal: fault.refusal };

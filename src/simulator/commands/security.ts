@@ -13,7 +13,10 @@ function judge(modem: Modem, command: '+CLCK' | '+CPWD', isRight: boolean): read
   throw wrongPin(modem);
 }
 
-/** The status words of VERIFY PIN with no data: tries left, or blocked (3GPP TS 31.101 11.1.9, 10.2). */
+/**
+ * The status words of VERIFY PIN with no data: tries left, or blocked (3GPP TS 31.101 11.1.9,
+ * 10.2).
+ */
 function verifyStatus(modem: Modem): string {
   const { sim } = modem;
   if (!sim.isLockEnabled && sim.pinTries > 0) return '6984';
@@ -34,7 +37,10 @@ export const securityCommands: Record<string, CommandHandler> = {
     set: enterPin,
   },
   '+CPINR': {
-    execute: ({ sim }) => [`+CPINR: SIM PIN,${sim.pinTries},3`, `+CPINR: SIM PUK,${sim.pukTries},10`],
+    execute: ({ sim }) => [
+      `+CPINR: SIM PIN,${sim.pinTries},3`,
+      `+CPINR: SIM PUK,${sim.pukTries},10`,
+    ],
     set: ({ sim }, value) => {
       const [name = ''] = parameters(value);
       if (name === 'SIM PIN') return [`+CPINR: SIM PIN,${sim.pinTries},3`];

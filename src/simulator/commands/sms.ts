@@ -17,7 +17,9 @@ const breakAfterOctets = 20;
 /** Reads the data behind a prompt: the TPDU, or why not. */
 export type ReadTpdu = (data: string) => Uint8Array | CommandRefused;
 
-/** PDU mode (27.005 4.3): hex with the SMSC address before the TPDU, whose octets were announced. */
+/**
+ * PDU mode (27.005 4.3): hex with the SMSC address before the TPDU, whose octets were announced.
+ */
 function pduReader(announced: number): ReadTpdu {
   return (data) => {
     const octets = fromHex(data.replace(/\s/g, ''));
@@ -45,7 +47,11 @@ function textReader(modem: Modem, address: string): ReadTpdu {
     const recipient = decodeText(address, cscs === 'UCS2' ? 'UCS2' : 'IRA');
     const text = decodeText(data.replace(/\r/g, '\r\n'), cscs);
     const lengthAndData = text === undefined ? undefined : textUserData(text, dcs);
-    if (recipient === undefined || !/^\+?\d{1,20}$/.test(recipient) || lengthAndData === undefined) {
+    if (
+      recipient === undefined ||
+      !/^\+?\d{1,20}$/.test(recipient) ||
+      lengthAndData === undefined
+    ) {
       return new CommandRefused('CMS', 305);
     }
     return encodeTextSubmit({ firstOctet, recipient, pid, dcs, vp, lengthAndData });
@@ -74,7 +80,8 @@ function sendMessage(modem: Modem, value: string): Answer {
   if (plan.refusesPrompt) throw new CommandRefused('bare', 0, 'ERROR');
   if (plan.prompts === 0) {
     return {
-      later: (settle) => modem.after(plan.promptlessMs, () => settle({ kind: 'unterminated', lines: [] })),
+      later: (settle) =>
+        modem.after(plan.promptlessMs, () => settle({ kind: 'unterminated', lines: [] })),
     };
   }
   return { prompted: submitEntry(modem, plan, read) };
@@ -82,7 +89,8 @@ function sendMessage(modem: Modem, value: string): Answer {
 
 function startPlan(modem: Modem): SubmitPlan {
   const plan = modem.faults.nextSubmit();
-  for (const fault of plan.faults) modem.record.write({ kind: 'fault', fault, submit: plan.submit });
+  for (const fault of plan.faults)
+    modem.record.write({ kind: 'fault', fault, submit: plan.submit });
   return plan;
 }
 
@@ -158,10 +166,13 @@ function breakOnce(modem: Modem, plan: SubmitPlan): (octets: number) => void {
 
 function sendStored(modem: Modem, value: string): Answer {
   const index = integer(parameters(value)[0], 0, 999);
-  const slot = index === undefined ? undefined : modem.stores.get(modem.settings.cpms[1])?.get(index);
+  const slot =
+    index === undefined ? undefined : modem.stores.get(modem.settings.cpms[1])?.get(index);
   if (slot === undefined) throw new CommandRefused('CMS', 321);
   const { tpdu } = slot.message;
-  return { later: (settle) => new Submission(modem, startPlan(modem), '+CMSS', settle).start(tpdu) };
+  return {
+    later: (settle) => new Submission(modem, startPlan(modem), '+CMSS', settle).start(tpdu),
+  };
 }
 
 function setTextParameters(modem: Modem, value: string): readonly string[] {
@@ -183,7 +194,9 @@ export const smsCommands: Record<string, CommandHandler> = {
     test: () => ['+CMGF: (0,1)'],
   },
   '+CSCA': {
-    read: ({ sim }) => [`+CSCA: "${sim.serviceCentre}",${sim.serviceCentre.startsWith('+') ? 145 : 129}`],
+    read: ({ sim }) => [
+      `+CSCA: "${sim.serviceCentre}",${sim.serviceCentre.startsWith('+') ? 145 : 129}`,
+    ],
     set: (modem, value) => {
       const [address = ''] = parameters(value);
       if (!/^\+?\d{1,20}$/.test(address)) throw new CommandRefused('CMS', 330);

@@ -3,7 +3,12 @@ import { integer, parameters } from '../command-line.js';
 import { decodeSubmit, TpduMalformed, toHex } from '../decode.js';
 import { encodeServiceCentre } from '../encode.js';
 import type { CommandHandler } from '../executor.js';
-import { type MessageStatus, type MessageStore, messageStatus, type Slot } from '../message-store.js';
+import {
+  type MessageStatus,
+  type MessageStore,
+  messageStatus,
+  type Slot,
+} from '../message-store.js';
 import type { Modem } from '../modem.js';
 import { encodeText, stampText } from '../text-mode.js';
 import { readerFor } from './sms.js';
@@ -17,12 +22,16 @@ function storeFor(modem: Modem, role: 0 | 1 | 2): MessageStore {
   return store;
 }
 
-/** The lines of one message: its header behind `+CMGR: ` or `+CMGL: n,`, and its body (27.005 3.4.2, 3.4.3, 4.1, 4.2). */
+/**
+ * The lines of one message: its header behind `+CMGR: ` or `+CMGL: n,`, and its body (27.005 3.4.2,
+ * 3.4.3, 4.1, 4.2).
+ */
 function messageLines(modem: Modem, slot: Slot, lead: string): string[] {
   const { message, status } = slot;
   const { cmgf, cscs } = modem.settings;
   if (cmgf === 0) {
-    const serviceCentre = message.kind === 'submit' ? [0] : encodeServiceCentre(modem.sim.serviceCentre);
+    const serviceCentre =
+      message.kind === 'submit' ? [0] : encodeServiceCentre(modem.sim.serviceCentre);
     return [
       `${lead}${status},,${message.tpdu.length}`,
       toHex(Uint8Array.from([...serviceCentre, ...message.tpdu])),
@@ -31,7 +40,9 @@ function messageLines(modem: Modem, slot: Slot, lead: string): string[] {
   const state = `${lead}"${statusTexts[status]}"`;
   if (message.kind === 'report') {
     const stamp = stampText(message.at);
-    return [`${state},6,${message.mr},"${message.recipient}",145,"${stamp}","${stamp}",${message.status}`];
+    return [
+      `${state},6,${message.mr},"${message.recipient}",145,"${stamp}","${stamp}",${message.status}`,
+    ];
   }
   const address = encodeText(message.kind === 'deliver' ? message.from : message.recipient, cscs);
   const stamp = message.kind === 'deliver' ? `,"${stampText(message.at)}"` : '';
@@ -85,7 +96,8 @@ function deleteMessages(modem: Modem, value: string): readonly string[] {
     messageStatus.unsent,
     messageStatus.unread,
   ];
-  for (const [at, slot] of store.entries()) if (doomed.indexOf(slot.status) < flag) store.delete(at);
+  for (const [at, slot] of store.entries())
+    if (doomed.indexOf(slot.status) < flag) store.delete(at);
   modem.network.deliverHeld();
   return [];
 }
@@ -93,7 +105,8 @@ function deleteMessages(modem: Modem, value: string): readonly string[] {
 function writeMessage(modem: Modem, value: string): Answer {
   const [, statusText] = parameters(value);
   const read = readerFor(modem, value);
-  const status = statusText === '3' || statusText === 'STO SENT' ? messageStatus.sent : messageStatus.unsent;
+  const status =
+    statusText === '3' || statusText === 'STO SENT' ? messageStatus.sent : messageStatus.unsent;
   return {
     prompted: {
       releases: false,
@@ -102,7 +115,10 @@ function writeMessage(modem: Modem, value: string): Answer {
       isText: modem.settings.cmgf === 1,
       onPrompt: () => {},
       onComplete: (data, settle) => storeWritten(modem, read(data), status, settle),
-      onEscape: () => ({ kind: modem.vendor.afterEscape === 'OK' ? 'lines' : 'unterminated', lines: [] }),
+      onEscape: () => ({
+        kind: modem.vendor.afterEscape === 'OK' ? 'lines' : 'unterminated',
+        lines: [],
+      }),
     },
   };
 }

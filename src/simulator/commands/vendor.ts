@@ -6,7 +6,8 @@ import type { Vendor } from '../vendors.js';
 export function vendorCommands(vendor: Vendor): Record<string, CommandHandler> {
   return Object.fromEntries(
     vendor.extraCommands.map(({ name, line }): [string, CommandHandler] => {
-      const answer = (modem: Modem): readonly string[] => (line === '' ? [] : [fillIn(line, modem)]);
+      const answer = (modem: Modem): readonly string[] =>
+        line === '' ? [] : [fillIn(line, modem)];
       return [name, { execute: answer, read: answer, set: answer, test: () => [] }];
     }),
   );

@@ -1,7 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import winston from 'winston';
 import type { Notification } from '../../../src/daemon/systemd/protocol.js';
-import { createServiceNotifier, type ServiceNotifier } from '../../../src/daemon/systemd/service.js';
+import {
+  createServiceNotifier,
+  type ServiceNotifier,
+} from '../../../src/daemon/systemd/service.js';
 import type { FlightRecord } from '../../../src/modem/flight-record.js';
 import { Flights } from '../../../src/modem/flights.js';
 import type { PinMemory } from '../../../src/modem/pin-memory.js';
@@ -37,7 +40,10 @@ afterEach(async () => {
 });
 
 function supervisor(openLink: OpenLink, name = 'main'): Supervisor {
-  const flightRecord = { note: () => undefined, close: () => Promise.resolve() } as unknown as FlightRecord;
+  const flightRecord = {
+    note: () => undefined,
+    close: () => Promise.resolve(),
+  } as unknown as FlightRecord;
   const one = new Supervisor({
     name,
     number: undefined,
@@ -122,7 +128,11 @@ describe('the watchdog is fed while', () => {
     const outcome = expect(
       modem.submit(
         { recipient: '+4915112345678', ...segmentText('Your code is 417093'), validityMs: 300_000 },
-        { mayStart: () => true, onStarted: () => undefined, retryUntil: performance.now() + 25_000 },
+        {
+          mayStart: () => true,
+          onStarted: () => undefined,
+          retryUntil: performance.now() + 25_000,
+        },
       ),
     ).rejects.toMatchObject({ code: 'outcome_unknown' });
     await vi.advanceTimersByTimeAsync(hour);
@@ -147,7 +157,11 @@ describe('the watchdog is fed no more when', () => {
   });
 
   test('a tty never closes', async () => {
-    const link = { path: '/dev/virtual', write: () => undefined, close: () => new Promise<void>(() => {}) };
+    const link = {
+      path: '/dev/virtual',
+      write: () => undefined,
+      close: () => new Promise<void>(() => {}),
+    };
     run(supervisor(() => Promise.resolve(link)));
     await vi.advanceTimersByTimeAsync(10 * 60_000);
     expect(await feedsIn(hour)).toBe(0);
@@ -175,7 +189,8 @@ test.each([100, 9_000])(
     const device = new VirtualDevice();
     const modem = supervisor(device.openLink);
     run(modem);
-    // A loss is told a second later: in each round somewhat closer to the feed at 120 s, and then beyond it.
+    // A loss is told a second later: in each round somewhat closer to the feed at 120 s, and then
+    // beyond it.
     for (let lostMs = 105_000; lostMs <= 120_000; lostMs += 50) {
       const statuses = told.filter(({ STATUS }) => STATUS?.endsWith('not there')).length;
       await vi.advanceTimersByTimeAsync(lostMs - 60_000);
@@ -184,7 +199,9 @@ test.each([100, 9_000])(
       device.hangUp('kept', 20_000);
       await vi.advanceTimersByTimeAsync(takesMs + 120_000 - lostMs);
       await vi.advanceTimersByTimeAsync(60_000);
-      expect(told.filter(({ STATUS }) => STATUS?.endsWith('not there')).length).toBeGreaterThan(statuses);
+      expect(told.filter(({ STATUS }) => STATUS?.endsWith('not there')).length).toBeGreaterThan(
+        statuses,
+      );
     }
     expect(longestHunger()).toBeLessThanOrEqual(feedMs + takesMs);
   },
@@ -300,7 +317,9 @@ test('STOPPING that could not be told is told again, and nothing after it', asyn
 
 test('a reload that fails fails for its caller too', async () => {
   run(supervisor(new VirtualDevice().openLink));
-  await expect(notifier.reloading(() => Promise.reject(new Error('countries')))).rejects.toThrow('countries');
+  await expect(notifier.reloading(() => Promise.reject(new Error('countries')))).rejects.toThrow(
+    'countries',
+  );
   expect(told.map((one) => Object.keys(one)[0]).slice(-2)).toEqual(['RELOADING', 'READY']);
 });
 

@@ -40,7 +40,9 @@ test('what the air says is escaped, short, and without numbers', () => {
 });
 
 test('many modems make a text that still fits a datagram', () => {
-  const many = Array.from({ length: 64 }, (_, i) => modem({ name: `modem-${'ü'.repeat(60)}-${i}` }));
+  const many = Array.from({ length: 64 }, (_, i) =>
+    modem({ name: `modem-${'ü'.repeat(60)}-${i}` }),
+  );
   const text = statusText(many);
   expect(text).toMatch(/^64 of 64 modems ready: .*…$/);
   expect(Buffer.byteLength(`STATUS=${text}`)).toBeLessThan(4096);

@@ -33,7 +33,10 @@ export class HandOver {
     return this.sms.segments.join('');
   }
 
-  /** The modem has given its prompt: Ctrl-Z goes out if it still may, else the hand-over ends unsent. */
+  /**
+   * The modem has given its prompt: Ctrl-Z goes out if it still may, else the hand-over ends
+   * unsent.
+   */
   prompt(): boolean {
     if (this.control.mayStart()) {
       this.isStarted = true;
@@ -59,7 +62,11 @@ export class HandOver {
 
 /** What a modem says that lost its network before the prompt came. */
 export function surelyNotSent(): SendError {
-  return new SendError('no_modem_ready', { elsewhere: true, detail: 'no prompt', causeCode: 'CME 30' });
+  return new SendError('no_modem_ready', {
+    elsewhere: true,
+    detail: 'no prompt',
+    causeCode: 'CME 30',
+  });
 }
 
 export class FakeModem implements SmsModem {

@@ -7,7 +7,11 @@ import * as v from 'valibot';
 import { afterEach, beforeEach, expect, vi } from 'vitest';
 import { createLogger, format, type Logger, transports } from 'winston';
 import { policySchema, toPolicyConfig } from '../../../src/config/policy.js';
-import { createDispatch, type Dispatch, type DispatchLimits } from '../../../src/dispatch/dispatch.js';
+import {
+  createDispatch,
+  type Dispatch,
+  type DispatchLimits,
+} from '../../../src/dispatch/dispatch.js';
 import { Idempotency } from '../../../src/dispatch/idempotency.js';
 import type { Message, SendResult } from '../../../src/dispatch/message.js';
 import { Recorder } from '../../../src/dispatch/recorder.js';
@@ -39,7 +43,10 @@ export async function pass(ms = 0): Promise<void> {
   await vi.advanceTimersByTimeAsync(ms);
 }
 
-/** Lets the network accept whatever is and comes to these modems, until they have nothing more to do. */
+/**
+ * Lets the network accept whatever is and comes to these modems, until they have nothing more to
+ * do.
+ */
 export async function finish(...modems: readonly FakeModem[]): Promise<void> {
   await pass();
   while (modems.some(({ isBusy }) => isBusy)) {
@@ -61,17 +68,19 @@ export class Caller {
 
   constructor(dispatch: Dispatch, message: Message, deadlineMs: number) {
     this.deadlineAt = performance.now() + deadlineMs;
-    void dispatch.send(message, { deadlineAt: this.deadlineAt, callerLeft: this.#hangUp.signal }).then(
-      (result) => {
-        this.result = result;
-        this.answeredAt = performance.now();
-      },
-      (error: unknown) => {
-        if (!(error instanceof SendError)) throw error;
-        this.error = error;
-        this.answeredAt = performance.now();
-      },
-    );
+    void dispatch
+      .send(message, { deadlineAt: this.deadlineAt, callerLeft: this.#hangUp.signal })
+      .then(
+        (result) => {
+          this.result = result;
+          this.answeredAt = performance.now();
+        },
+        (error: unknown) => {
+          if (!(error instanceof SendError)) throw error;
+          this.error = error;
+          this.answeredAt = performance.now();
+        },
+      );
   }
 
   get isAnswered(): boolean {
@@ -108,7 +117,10 @@ export interface Rig {
 export interface Rules {
   policy?: Record<string, unknown>;
   caps?: Partial<Caps>;
-  /** Milliseconds that the journal takes to write that a message starts; undefined: it is not waited for. */
+  /**
+   * Milliseconds that the journal takes to write that a message starts; undefined: it is not waited
+   * for.
+   */
   startedMs?: number;
 }
 

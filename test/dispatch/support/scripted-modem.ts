@@ -1,11 +1,20 @@
-/** A modem that plays a script in faked time, and the one record of what happened to all messages, in order. */
+/**
+ * A modem that plays a script in faked time, and the one record of what happened to all messages,
+ * in order.
+ */
 
 import { SendError } from '../../../src/errors.js';
 import type { OutgoingSms, SubmitControl, SubmitReceipt } from '../../../src/modem/sms-modem.js';
 import { FakeModem, type HandOver, surelyNotSent } from './fake-modem.js';
 
 /** What became of a hand-over: only `surely unsent` allows another. */
-export type Verdict = 'accepted' | 'refused' | 'surely unsent' | 'left unsent' | 'partly' | 'unknown';
+export type Verdict =
+  | 'accepted'
+  | 'refused'
+  | 'surely unsent'
+  | 'left unsent'
+  | 'partly'
+  | 'unknown';
 
 export type Event = { seq: number; at: number; id: string } & (
   | { kind: 'sent'; key: string; deadlineAt: number }
@@ -28,7 +37,15 @@ export class Journal {
 
 /** How a modem treats one hand-over. */
 export interface Behaviour {
-  kind: 'accept' | 'refuse' | 'no prompt' | 'unsent after all' | 'partly' | 'silence' | 'bug' | 'lost';
+  kind:
+    | 'accept'
+    | 'refuse'
+    | 'no prompt'
+    | 'unsent after all'
+    | 'partly'
+    | 'silence'
+    | 'bug'
+    | 'lost';
   promptMs: number;
   outcomeMs: number;
 }
@@ -75,7 +92,10 @@ export class ScriptedModem extends FakeModem {
     setTimeout(() => this.#finish(handOver, kind), outcomeMs);
   }
 
-  #finish(handOver: HandOver, kind: 'accept' | 'refuse' | 'unsent after all' | 'partly' | 'silence'): void {
+  #finish(
+    handOver: HandOver,
+    kind: 'accept' | 'refuse' | 'unsent after all' | 'partly' | 'silence',
+  ): void {
     switch (kind) {
       case 'accept':
         return this.#settle(handOver, 'accepted');
@@ -84,9 +104,17 @@ export class ScriptedModem extends FakeModem {
       case 'unsent after all':
         return this.#settle(handOver, 'surely unsent', surelyNotSent());
       case 'partly':
-        return this.#settle(handOver, 'partly', new SendError('partly_submitted', { submitted: 'partly' }));
+        return this.#settle(
+          handOver,
+          'partly',
+          new SendError('partly_submitted', { submitted: 'partly' }),
+        );
       case 'silence':
-        this.#settle(handOver, 'unknown', new SendError('outcome_unknown', { submitted: 'unknown' }));
+        this.#settle(
+          handOver,
+          'unknown',
+          new SendError('outcome_unknown', { submitted: 'unknown' }),
+        );
         setTimeout(() => this.enter('ready'), 100);
     }
   }

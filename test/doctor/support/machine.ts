@@ -1,7 +1,10 @@
 import type { Surroundings } from '../../../src/doctor/surroundings.js';
 import { Tree } from '../../usb/support/tree.js';
 
-/** A machine laid out in a temporary folder, whose clock is right and which belongs to user 0, unless told otherwise. */
+/**
+ * A machine laid out in a temporary folder, whose clock is right and which belongs to user 0,
+ * unless told otherwise.
+ */
 export class Machine {
   readonly tree = new Tree();
 

@@ -39,10 +39,15 @@ const good: Readonly<Record<string, Answer>> = {
 /** What of it no output may hold. */
 export const wholeNumbers = ['867000000000069', '89490200001234567890', '491710760000'];
 
-/** A modem that answers from a table, on a real tty. It remembers what it was asked, and what it had no answer for. */
+/**
+ * A modem that answers from a table, on a real tty. It remembers what it was asked, and what it had
+ * no answer for.
+ */
 export class ScriptedModem {
   readonly heard: string[] = [];
-  /** Commands of which the script says nothing; they were answered ERROR. A test should find none. */
+  /**
+   * Commands of which the script says nothing; they were answered ERROR. A test should find none.
+   */
   readonly unknown: string[] = [];
   readonly #answers: Record<string, Answer>;
   #pty: Pty | undefined;

@@ -1,6 +1,7 @@
 /**
- * A crowd of strangers in a thread of its own: keeps `count` connections to a port open, each of which writes `bytes` (and then `more` each second,
- * if given), reads nothing, and comes again as soon as it is closed. Posts how many it has opened every 100 ms.
+ * A crowd of strangers in a thread of its own: keeps `count` connections to a port open, each of
+ * which writes `bytes` (and then `more` each second, if given), reads nothing, and comes again as
+ * soon as it is closed. Posts how many it has opened every 100 ms.
  */
 import { connect } from 'node:net';
 import { parentPort, workerData } from 'node:worker_threads';

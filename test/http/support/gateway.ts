@@ -75,16 +75,29 @@ export interface Gateway {
 }
 
 export const accepted: Send = ({ id }) =>
-  Promise.resolve({ id, segments: 1, modem: 'main', references: [7], waitedMs: 0.4, tookMs: 1234.5 });
+  Promise.resolve({
+    id,
+    segments: 1,
+    modem: 'main',
+    references: [7],
+    waitedMs: 0.4,
+    tookMs: 1234.5,
+  });
 
-/** The whole HTTP side on a port of its own; only `send` is not the real one. Closed when the test ends. */
+/**
+ * The whole HTTP side on a port of its own; only `send` is not the real one. Closed when the test
+ * ends.
+ */
 export async function startGateway(options: GatewayOptions = {}): Promise<Gateway> {
   const record = new LogRecord();
   const sent: Gateway['sent'] = [];
   const send = options.send ?? accepted;
   const refusals = new LimitedLog(record.log);
   const verify = await createBearerVerifier({
-    secrets: { current: options.current ?? secret, ...(options.previous && { previous: options.previous }) },
+    secrets: {
+      current: options.current ?? secret,
+      ...(options.previous && { previous: options.previous }),
+    },
     expected: { subject, audience, clockToleranceS: 30, maxTokenAgeS: options.maxTokenAgeS },
     ...(options.beforeLeap && { beforeLeap: options.beforeLeap }),
     refusals,
@@ -126,8 +139,12 @@ export interface Post {
 }
 
 /** `POST /sms` by a real client. */
-export async function post({ port }: Gateway, { token, headers = {}, body }: Post = {}): Promise<Response> {
-  const authorization = token === null ? {} : { authorization: `Bearer ${token ?? (await validToken())}` };
+export async function post(
+  { port }: Gateway,
+  { token, headers = {}, body }: Post = {},
+): Promise<Response> {
+  const authorization =
+    token === null ? {} : { authorization: `Bearer ${token ?? (await validToken())}` };
   return fetch(`http://127.0.0.1:${port}/sms`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', ...authorization, ...headers },

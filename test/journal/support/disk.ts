@@ -19,11 +19,15 @@ export interface Disk {
 const parts = ['', '-wal'] as const;
 
 /**
- * Stands between the journal and the disk its file is on, until the test ends. What was written before a flush began, and the flush
- * ended, outlives {@link Disk.cut}; what came later is forgotten.
+ * Stands between the journal and the disk its file is on, until the test ends. What was written
+ * before a flush began, and the flush ended, outlives {@link Disk.cut}; what came later is
+ * forgotten.
  * @param file the database
  */
-export async function forgetfulDisk(file: string, flushAs: Flush = (flush) => flush()): Promise<Disk> {
+export async function forgetfulDisk(
+  file: string,
+  flushAs: Flush = (flush) => flush(),
+): Promise<Disk> {
   const kept = join(folder(), 'kept.db');
   const disk: Disk = {
     flushes: 0,
@@ -37,9 +41,13 @@ export async function forgetfulDisk(file: string, flushAs: Flush = (flush) => fl
   const prototype = Object.getPrototypeOf(handle) as FileHandle;
   await handle.close();
   const datasync = Reflect.get(prototype, 'datasync') as FileHandle['datasync'];
-  const spy = vi.spyOn(prototype, 'datasync').mockImplementation(async function flushed(this: FileHandle) {
+  const spy = vi.spyOn(prototype, 'datasync').mockImplementation(async function flushed(
+    this: FileHandle,
+  ) {
     disk.flushes += 1;
-    const written = parts.map((part) => (existsSync(file + part) ? readFileSync(file + part) : undefined));
+    const written = parts.map((part) =>
+      existsSync(file + part) ? readFileSync(file + part) : undefined,
+    );
     await flushAs(() => datasync.call(this));
     for (const [index, part] of parts.entries()) {
       const octets = written[index];

@@ -1,11 +1,13 @@
 /**
- * A process with a journal at `argv[2]`, which starts messages until it is killed, and prints each id once `started` has resolved.
- * With `argv[3]` it says instead how its journal is, whenever that changes.
+ * A process with a journal at `argv[2]`, which starts messages until it is killed, and prints each
+ * id once `started` has resolved. With `argv[3]` it says instead how its journal is, whenever that
+ * changes.
  */
 import { openJournal } from '../../../src/journal/journal.js';
 import { createLog } from '../../../src/log.js';
 
-// Where a file may not grow, write(2) sends it before it fails with EFBIG; its default is to end the process.
+// Where a file may not grow, write(2) sends it before it fails with EFBIG; its default is to end
+// the process.
 process.on('SIGXFSZ', () => undefined);
 const [, , file = '', mode] = process.argv;
 const log = createLog({ level: 'info', format: 'json', stream: process.stderr });

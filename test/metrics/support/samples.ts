@@ -72,7 +72,9 @@ export function samplesOf(text: string): Sample[] {
     });
 }
 
-/** The value of the one sample with this name and all of these labels; undefined when there is none. */
+/**
+ * The value of the one sample with this name and all of these labels; undefined when there is none.
+ */
 export async function sampleOf(
   metrics: TestMetrics,
   name: string,
@@ -80,7 +82,8 @@ export async function sampleOf(
 ): Promise<number | undefined> {
   const found = samplesOf(await metrics.text()).filter(
     (sample) =>
-      sample.name === name && Object.entries(labels).every(([key, value]) => sample.labels[key] === value),
+      sample.name === name &&
+      Object.entries(labels).every(([key, value]) => sample.labels[key] === value),
   );
   if (found.length > 1) throw new Error(`${found.length} samples of ${name}`);
   return found[0]?.value;

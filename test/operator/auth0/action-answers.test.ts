@@ -27,7 +27,9 @@ function answerProblem(error: SendError): RequestListener {
 /** Answers as a proxy or another server does, with a page. */
 function answerPage(status: number, headers: Record<string, string> = {}): RequestListener {
   return (_request, response) => {
-    response.writeHead(status, { 'content-type': 'text/html', ...headers }).end('<html>sorry</html>');
+    response
+      .writeHead(status, { 'content-type': 'text/html', ...headers })
+      .end('<html>sorry</html>');
   };
 }
 
@@ -45,21 +47,24 @@ describe('the answer', () => {
     expect(ran).toEqual({ answers: [], console: ['simgate: sent, request a1b2'] });
   });
 
-  test.each(sendErrorCodes)('to %s is the one of the table, with the gateway’s own words', async (name) => {
-    const detail = 'the modem is having a rest';
-    const { answers, console } = await runAgainst(answerProblem(new SendError(name, { detail })));
-    const status = String(toProblemAnswer(new SendError(name), '').status);
-    const words = name === 'internal' ? '' : `: ${detail}`;
-    // A full SIM is free again after 600 s: too late for a code.
-    const isTooLate = name === 'sim_cap_reached';
-    expect(answers).toEqual([
-      [
-        isTooLate ? 'drop' : actionAnswers[name],
-        `simgate: ${status} ${name}${words} (request a1b2)${isTooLate ? '; free again in 600 s, too late for a code' : ''}`,
-      ],
-    ]);
-    expect(console).toEqual([]);
-  });
+  test.each(sendErrorCodes)(
+    'to %s is the one of the table, with the gateway’s own words',
+    async (name) => {
+      const detail = 'the modem is having a rest';
+      const { answers, console } = await runAgainst(answerProblem(new SendError(name, { detail })));
+      const status = String(toProblemAnswer(new SendError(name), '').status);
+      const words = name === 'internal' ? '' : `: ${detail}`;
+      // A full SIM is free again after 600 s: too late for a code.
+      const isTooLate = name === 'sim_cap_reached';
+      expect(answers).toEqual([
+        [
+          isTooLate ? 'drop' : actionAnswers[name],
+          `simgate: ${status} ${name}${words} (request a1b2)${isTooLate ? '; free again in 600 s, too late for a code' : ''}`,
+        ],
+      ]);
+      expect(console).toEqual([]);
+    },
+  );
 
   test('asks for a repeat only where that may still bring the code in time, and never after a no', () => {
     const retried = sendErrorCodes.filter((name) => actionAnswers[name] === 'retry');
@@ -81,7 +86,9 @@ describe('the answer', () => {
     [120_000, 'retry'],
     [121_000, 'drop'],
   ] as const)('to a limit that is free again in %i ms is %s', async (retryAfterMs, expected) => {
-    const { answers } = await runAgainst(answerProblem(new SendError('rate_limited', { retryAfterMs })));
+    const { answers } = await runAgainst(
+      answerProblem(new SendError('rate_limited', { retryAfterMs })),
+    );
     expect(answers.map(([answer]) => answer)).toEqual([expected]);
   });
 
@@ -104,12 +111,16 @@ describe('the answer', () => {
 
   test('to a page of 200 is drop: it is not simgate that answers there', async () => {
     const { answers } = await runAgainst(answerPage(200));
-    expect(answers).toEqual([['drop', 'simgate: 200, but not from simgate: is the gateway URL right?']]);
+    expect(answers).toEqual([
+      ['drop', 'simgate: 200, but not from simgate: is the gateway URL right?'],
+    ]);
   });
 
   test('to JSON that is no object, or names what every object has, is that to a stranger', async () => {
     for (const body of ['null', '"queue_full"', '{"code":"constructor"}', '{"code":{}}']) {
-      const { answers } = await runAgainst((_request, response) => response.writeHead(400).end(body));
+      const { answers } = await runAgainst((_request, response) =>
+        response.writeHead(400).end(body),
+      );
       expect(answers).toEqual([['drop', 'simgate: 400 from something in front of simgate']]);
     }
   });
@@ -136,7 +147,9 @@ describe('the answer', () => {
       response.writeHead(200, { 'content-length': '100' });
       response.write('{"id":', () => response.destroy());
     });
-    expect(answers).toEqual([['retry', expect.stringMatching(/^simgate: no answer from the gateway: \w+$/)]]);
+    expect(answers).toEqual([
+      ['retry', expect.stringMatching(/^simgate: no answer from the gateway: \w+$/)],
+    ]);
   });
 
   test('is no longer than Auth0 keeps', async () => {
@@ -152,7 +165,9 @@ describe('the answer', () => {
       await runAgainst(answerPage(502)),
       await runAgainst(answerPage(200)),
       // A page that sends back what it was sent.
-      await runAgainst((request, response) => response.writeHead(403).end(JSON.stringify(request.headers))),
+      await runAgainst((request, response) =>
+        response.writeHead(403).end(JSON.stringify(request.headers)),
+      ),
       await runAction('http://127.0.0.1:1/sms', phoneEvent()),
       await runAction('not a URL', phoneEvent()),
       await runAction('http://127.0.0.1:1/sms', phoneEvent({ delivery_method: 'voice' })),
@@ -167,7 +182,9 @@ describe('the answer', () => {
 });
 
 describe('a gateway that does not answer', () => {
-  /** Never settles but by its signal, as fetch does while it waits for the answer's header or body. */
+  /**
+   * Never settles but by its signal, as fetch does while it waits for the answer's header or body.
+   */
   function hang(signal: AbortSignal | null | undefined): Promise<never> {
     return new Promise((_resolve, reject) => {
       signal!.addEventListener('abort', () => reject(signal!.reason as Error));
@@ -187,7 +204,11 @@ describe('a gateway that does not answer', () => {
     async (_part, fetch) => {
       vi.useFakeTimers();
       const { setTimeout, clearTimeout } = globalThis;
-      const ran = runAction('http://127.0.0.1:1/sms', phoneEvent(), { fetch, setTimeout, clearTimeout });
+      const ran = runAction('http://127.0.0.1:1/sms', phoneEvent(), {
+        fetch,
+        setTimeout,
+        clearTimeout,
+      });
       let hasEnded = false;
       void ran.then(() => {
         hasEnded = true;

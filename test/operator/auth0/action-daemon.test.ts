@@ -47,5 +47,6 @@ test('with another secret than the daemon’s it is told so', async () => {
 
 test('none of it put the code, the number or the secret into the daemon’s log', () => {
   expect(rig.raw).toContain('+49…78');
-  for (const hidden of ['417093', '417094', '15112345678', secret]) expect(rig.raw).not.toContain(hidden);
+  for (const hidden of ['417093', '417094', '15112345678', secret])
+    expect(rig.raw).not.toContain(hidden);
 });

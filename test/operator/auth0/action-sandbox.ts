@@ -10,7 +10,10 @@ export const secret = 'the-secret-of-the-action-tests-0123456789';
 export const recipient = '+4915112345678';
 export const code = '417093';
 
-/** What Auth0 gives the Action (its reference of the trigger custom-phone-provider), as far as it matters. */
+/**
+ * What Auth0 gives the Action (its reference of the trigger custom-phone-provider), as far as it
+ * matters.
+ */
 export interface PhoneEvent {
   secrets: Record<string, string>;
   notification: Record<string, string | undefined>;
@@ -49,20 +52,32 @@ export interface Ran {
 }
 
 /** What a test may put in the place of the runtime's own. */
-export type RuntimeParts = Partial<Pick<typeof globalThis, 'fetch' | 'setTimeout' | 'clearTimeout'>>;
+export type RuntimeParts = Partial<
+  Pick<typeof globalThis, 'fetch' | 'setTimeout' | 'clearTimeout'>
+>;
 
 export function optionsFor(gatewayUrl: string): UnifiedOptions {
-  return { gatewayUrl, subject: 'urn:Auth0', audience: 'urn:MySmsGateway', secretBase64Encoded: false };
+  return {
+    gatewayUrl,
+    subject: 'urn:Auth0',
+    audience: 'urn:MySmsGateway',
+    secretBase64Encoded: false,
+  };
 }
 
-/** Runs the Action's source as Auth0 does: a CommonJS module among the globals of its Node, with no package installed. */
+/**
+ * Runs the Action's source as Auth0 does: a CommonJS module among the globals of its Node, with no
+ * package installed.
+ */
 export async function runAction(
   options: UnifiedOptions | string,
   event: PhoneEvent,
   parts: RuntimeParts = {},
 ): Promise<Ran> {
   const ran: Ran = { answers: [], console: [] };
-  const exports: { onExecuteCustomPhoneProvider?: (event: PhoneEvent, api: object) => Promise<void> } = {};
+  const exports: {
+    onExecuteCustomPhoneProvider?: (event: PhoneEvent, api: object) => Promise<void>;
+  } = {};
   runInNewContext(actionSource(typeof options === 'string' ? optionsFor(options) : options), {
     AbortController,
     Buffer,
@@ -93,7 +108,9 @@ export interface Received {
 }
 
 /** A gateway that answers as `answer` says; ends with the test. */
-export async function playGateway(answer: RequestListener): Promise<{ url: string; received: Received[] }> {
+export async function playGateway(
+  answer: RequestListener,
+): Promise<{ url: string; received: Received[] }> {
   const received: Received[] = [];
   const server = createServer((request, response) => {
     request.setEncoding('utf8');
@@ -119,5 +136,7 @@ export async function playGateway(answer: RequestListener): Promise<{ url: strin
 /** Answers as simgate does when the network took the message. */
 export const answerSent: RequestListener = (_request, response) => {
   response.setHeader('content-type', 'application/json');
-  response.end(JSON.stringify({ id: 'a1b2', segments: 1, modem: 'main', references: [7], took_ms: 3000 }));
+  response.end(
+    JSON.stringify({ id: 'a1b2', segments: 1, modem: 'main', references: [7], took_ms: 3000 }),
+  );
 };

@@ -46,7 +46,11 @@ describe('the request', () => {
   });
 
   test('what the event lacks is left out', async () => {
-    const { request: _request, transaction: _transaction, ...event } = phoneEvent({ from: undefined });
+    const {
+      request: _request,
+      transaction: _transaction,
+      ...event
+    } = phoneEvent({ from: undefined });
     const { body } = await requestFor(event);
     expect(body).toEqual({
       recipient,
@@ -57,8 +61,8 @@ describe('the request', () => {
   });
 
   test('its token is one that Auth0’s own library verifies, short-lived and never the same', async () => {
-    const tokens = [await requestFor(phoneEvent()), await requestFor(phoneEvent())].map(({ headers }) =>
-      headers.authorization!.replace(/^Bearer /, ''),
+    const tokens = [await requestFor(phoneEvent()), await requestFor(phoneEvent())].map(
+      ({ headers }) => headers.authorization!.replace(/^Bearer /, ''),
     );
     const claims = tokens.map((token) =>
       jsonwebtoken.verify(token, secret, {
@@ -120,10 +124,16 @@ describe('the idempotency key', () => {
   });
 
   test('of a message without a code, it tells one occasion from the next', async () => {
-    const notice = { code: undefined, as_text: 'Your account is blocked', message_type: 'blocked_account' };
+    const notice = {
+      code: undefined,
+      as_text: 'Your account is blocked',
+      message_type: 'blocked_account',
+    };
     const key = await keyOf(phoneEvent(notice));
     expect(await keyOf(phoneEvent(notice))).toBe(key);
-    expect(await keyOf({ ...phoneEvent(notice), transaction: { correlation_id: 'c-2' } })).not.toBe(key);
+    expect(await keyOf({ ...phoneEvent(notice), transaction: { correlation_id: 'c-2' } })).not.toBe(
+      key,
+    );
     expect(await keyOf({ ...phoneEvent(notice), transaction: {} })).not.toBe(key);
   });
 
@@ -147,11 +157,18 @@ describe('the source', () => {
   ])('is clean by %s and the rules of the project', (program, args) => {
     const folder = mkdtempSync(join(tmpdir(), 'simgate-action-'));
     onTestFinished(() => rmSync(folder, { recursive: true }));
-    writeFileSync(join(folder, 'action.cjs'), actionSource(optionsFor('https://sms.example.com/sms')));
-    const run = spawnSync(process.execPath, [join(root, 'node_modules', program), ...args, 'action.cjs'], {
-      cwd: folder,
-      encoding: 'utf8',
-    });
+    writeFileSync(
+      join(folder, 'action.cjs'),
+      actionSource(optionsFor('https://sms.example.com/sms')),
+    );
+    const run = spawnSync(
+      process.execPath,
+      [join(root, 'node_modules', program), ...args, 'action.cjs'],
+      {
+        cwd: folder,
+        encoding: 'utf8',
+      },
+    );
     expect(`${run.stdout}${run.stderr}`).toMatch(/Checked 1 file|on 1 file/);
     expect(run.status, `${run.stdout}${run.stderr}`).toBe(0);
   });
@@ -160,14 +177,24 @@ describe('the source', () => {
     const awkward = fc.string({ unit: fc.constantFrom(...Array.from('\'"\\\n\r\u2028`{$}/*a')) });
     const texts = fc.oneof(fc.string({ unit: 'binary' }), awkward);
     fc.assert(
-      fc.property(texts, texts, texts, fc.boolean(), (gatewayUrl, subject, audience, secretBase64Encoded) => {
-        const options = { gatewayUrl, subject, audience, secretBase64Encoded };
-        const names = '{ gatewayUrl, subject, audience, secretBase64Encoded: secretIsBase64Encoded }';
-        const exports: { settings?: typeof options } = {};
-        const require = () => ({});
-        runInNewContext(`${actionSource(options)};exports.settings = ${names};`, { exports, require });
-        expect({ ...exports.settings }).toEqual(options);
-      }),
+      fc.property(
+        texts,
+        texts,
+        texts,
+        fc.boolean(),
+        (gatewayUrl, subject, audience, secretBase64Encoded) => {
+          const options = { gatewayUrl, subject, audience, secretBase64Encoded };
+          const names =
+            '{ gatewayUrl, subject, audience, secretBase64Encoded: secretIsBase64Encoded }';
+          const exports: { settings?: typeof options } = {};
+          const require = () => ({});
+          runInNewContext(`${actionSource(options)};exports.settings = ${names};`, {
+            exports,
+            require,
+          });
+          expect({ ...exports.settings }).toEqual(options);
+        },
+      ),
     );
   });
 });

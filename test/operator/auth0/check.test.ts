@@ -20,7 +20,9 @@ async function wrongs(at: Desk, ...flags: string[]): Promise<string[]> {
   const { findings } = JSON.parse(await at.run('check', '--json', ...flags)) as {
     findings: { level: string; check: string }[];
   };
-  return findings.filter(({ level }) => level !== 'ok').map(({ level, check }) => `${level} ${check}`);
+  return findings
+    .filter(({ level }) => level !== 'ok')
+    .map(({ level, check }) => `${level} ${check}`);
 }
 
 it('finds nothing wrong after setup, and changes nothing', async () => {
@@ -37,7 +39,8 @@ it('finds nothing wrong after setup, and changes nothing', async () => {
 
 const authentication = (change: object) => (at: Desk) =>
   Object.assign(at.auth0.connections[0]!.options.gateway_authentication as object, change);
-const options = (change: object) => (at: Desk) => Object.assign(at.auth0.connections[0]!.options, change);
+const options = (change: object) => (at: Desk) =>
+  Object.assign(at.auth0.connections[0]!.options, change);
 
 it.each<[string, (at: Desk) => unknown, string[]]>([
   ['another audience', authentication({ audience: 'urn:Other' }), ['error auth0_audience']],
@@ -50,10 +53,18 @@ it.each<[string, (at: Desk) => unknown, string[]]>([
   ],
   ['no authentication', options({ gateway_authentication: null }), ['error auth0_token']],
   ['Twilio still', (at) => (at.auth0.connections = [twilioConnection()]), ['error auth0_provider']],
-  ['no address of the client', options({ forward_req_info: false }), ['warning auth0_forward_req_info']],
+  [
+    'no address of the client',
+    options({ forward_req_info: false }),
+    ['warning auth0_forward_req_info'],
+  ],
   ['a long template', options({ template: 'x'.repeat(161) }), ['warning auth0_template']],
   ['a template too long', options({ template: 'x'.repeat(600) }), ['error auth0_template']],
-  ['a plain URL', options({ gateway_url: 'http://sms.example.com/sms' }), ['warning auth0_gateway_url']],
+  [
+    'a plain URL',
+    options({ gateway_url: 'http://sms.example.com/sms' }),
+    ['warning auth0_gateway_url'],
+  ],
   [
     'the unified world meanwhile',
     (at) => at.auth0.moveToUnified(),
@@ -64,7 +75,11 @@ it.each<[string, (at: Desk) => unknown, string[]]>([
     (at) => (at.auth0.phoneFlag = true),
     ['warning auth0_world'],
   ],
-  ['another secret in the daemon', (at) => (at.daemon.current = 'y'.repeat(32)), ['error auth0_daemon']],
+  [
+    'another secret in the daemon',
+    (at) => (at.daemon.current = 'y'.repeat(32)),
+    ['error auth0_daemon'],
+  ],
   ['no daemon', (at) => at.daemon.stop(), ['warning auth0_daemon']],
 ])('tells %s', async (_what, spoil, expected) => {
   const at = await setUpDesk();
@@ -89,7 +104,9 @@ it.each([
 it('only warns when this machine cannot reach its own public name', async () => {
   const at = await setUpDesk();
   at.gateway = () => {
-    throw new TypeError('fetch failed', { cause: Object.assign(new Error('x'), { code: 'ETIMEDOUT' }) });
+    throw new TypeError('fetch failed', {
+      cause: Object.assign(new Error('x'), { code: 'ETIMEDOUT' }),
+    });
   };
   expect(await wrongs(at)).toEqual(['warning auth0_gateway']);
 });
@@ -114,5 +131,7 @@ it('checks the Action and the phone templates in the unified world', async () =>
   });
   at.auth0.phoneTemplates = [template('x'.repeat(200)), template('x'.repeat(900), true)];
   expect(await wrongs(at)).toEqual(['warning auth0_template']);
-  expect(await wrongs(at, '--gateway-url', 'https://other.example.com/sms')).toContain('error auth0_action');
+  expect(await wrongs(at, '--gateway-url', 'https://other.example.com/sms')).toContain(
+    'error auth0_action',
+  );
 });

@@ -38,17 +38,24 @@ afterEach(async () => {
 
 /** Runs the program as it is installed, without a terminal. */
 async function run(env: NodeJS.ProcessEnv, ...words: string[]) {
-  const child = spawn(process.execPath, [cli, 'auth0', ...words, '--config', join(folder, 'simgate.toml')], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH: process.env.PATH, AUTH0_DOMAIN: auth0.origin, ...env },
-  });
+  const child = spawn(
+    process.execPath,
+    [cli, 'auth0', ...words, '--config', join(folder, 'simgate.toml')],
+    {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { PATH: process.env.PATH, AUTH0_DOMAIN: auth0.origin, ...env },
+    },
+  );
   const closed = once(child, 'close');
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
   const [code] = (await closed) as [number | null];
   return { code, stdout, stderr };
 }
 
-const application = { AUTH0_CLIENT_ID: management.clientId, AUTH0_CLIENT_SECRET: management.clientSecret };
+const application = {
+  AUTH0_CLIENT_ID: management.clientId,
+  AUTH0_CLIENT_SECRET: management.clientSecret,
+};
 // A port that fetch does not connect to, so the look at the gateway ends at once.
 const url = ['--gateway-url', 'http://127.0.0.1:9/sms', '--anyway'];
 

@@ -54,7 +54,16 @@ it('swaps the secret under the running daemon, which then takes both', async () 
   auth0 = await Auth0StandIn.start();
   await run('setup', '--gateway-url', `http://127.0.0.1:${rig.port}/sms`, '--yes', '--anyway');
   const rotation = new Child(
-    ['auth0', 'rotate', '--domain', auth0.origin, '--token', management.token, '--config', rig.configFile],
+    [
+      'auth0',
+      'rotate',
+      '--domain',
+      auth0.origin,
+      '--token',
+      management.token,
+      '--config',
+      rig.configFile,
+    ],
     (line) => {
       if (line.startsWith('3/5')) told();
     },

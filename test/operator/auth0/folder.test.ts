@@ -49,7 +49,10 @@ it('does not overwrite the first tenant by a second one', async () => {
   await own.writeSetup(record('b.eu.auth0.com'));
   await own.writeSetup({ ...record('b.eu.auth0.com'), gateway_url: 'https://b.example.com/sms' });
   expect(readFileSync(join(folder, 'setup.json'), 'utf8')).toBe(first);
-  expect((await own.readSetups()).map(({ domain }) => domain)).toEqual(['a.eu.auth0.com', 'b.eu.auth0.com']);
+  expect((await own.readSetups()).map(({ domain }) => domain)).toEqual([
+    'a.eu.auth0.com',
+    'b.eu.auth0.com',
+  ]);
   expect((await own.readSetup('b.eu.auth0.com'))?.gateway_url).toBe('https://b.example.com/sms');
 });
 
@@ -128,7 +131,8 @@ it('is not led elsewhere by a folder that is swapped while it writes', async () 
   const own = new Auth0Folder(stateDir);
   await own.writeSetup(record('a.eu.auth0.com'));
   mkdirSync(join(stateDir, 'elsewhere'), { mode: 0o700 });
-  // The swaps meet the writes at any step; each leaves a link for a moment, or the folder that the writer has just made.
+  // The swaps meet the writes at any step; each leaves a link for a moment, or the folder that the
+  // writer has just made.
   const unlessThere = (swap: () => void) => {
     try {
       swap();
@@ -162,9 +166,13 @@ it('sends no credentials to a tenant that another user wrote down', async () => 
   const desk = await Desk.open();
   try {
     mkdirSync(join(desk.stateDir, 'auth0'), { recursive: true, mode: 0o700 });
-    writeFileSync(join(desk.stateDir, 'auth0', 'setup.json'), JSON.stringify(record(desk.auth0.origin)), {
-      mode: 0o600,
-    });
+    writeFileSync(
+      join(desk.stateDir, 'auth0', 'setup.json'),
+      JSON.stringify(record(desk.auth0.origin)),
+      {
+        mode: 0o600,
+      },
+    );
     desk.env = { AUTH0_CLIENT_ID: 'app', AUTH0_CLIENT_SECRET: 'app-secret' };
     const surroundings = desk.surroundings();
     surroundings.place.uid += 1;

@@ -25,7 +25,11 @@ async function openDesk(gatewayStatus: number, arrives: boolean): Promise<Desk> 
     request.resume();
     if (arrives) {
       at.daemon.record({ id: 'm1' });
-      at.daemon.record({ id: 'm1', status: gatewayStatus, ...(gatewayStatus !== 200 && { code: 'a_code' }) });
+      at.daemon.record({
+        id: 'm1',
+        status: gatewayStatus,
+        ...(gatewayStatus !== 200 && { code: 'a_code' }),
+      });
     }
     response.writeHead(gatewayStatus, { connection: 'close' }).end();
   });

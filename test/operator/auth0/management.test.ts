@@ -2,7 +2,11 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { type Credentials, ManagementApi, ManagementError } from '../../../src/operator/auth0/management.js';
+import {
+  type Credentials,
+  ManagementApi,
+  ManagementError,
+} from '../../../src/operator/auth0/management.js';
 import { Auth0StandIn, management } from './stand-in.js';
 
 let auth0: Auth0StandIn;
@@ -89,12 +93,18 @@ it('waits for a rate limit to end, says so, and goes on', async () => {
 
 it('goes by the clock of Auth0 and not by its own for how long to wait', async () => {
   const reset = 1_800_000_030;
-  const headers = { 'x-ratelimit-reset': String(reset), date: new Date((reset - 12) * 1000).toUTCString() };
+  const headers = {
+    'x-ratelimit-reset': String(reset),
+    date: new Date((reset - 12) * 1000).toUTCString(),
+  };
   const answers = [
     Response.json({ errorCode: 'too_many_requests' }, { status: 429, headers }),
     Response.json([]),
   ];
-  await api(undefined, { fetch: () => Promise.resolve(answers.shift()!) }).request('GET', connections);
+  await api(undefined, { fetch: () => Promise.resolve(answers.shift()!) }).request(
+    'GET',
+    connections,
+  );
   expect(waits).toEqual([12_000]);
 });
 
@@ -121,10 +131,9 @@ it.each([
 ])('says in words what %s means', async (code, words) => {
   const cause = Object.assign(new Error('low level'), { code });
   const { message } = await refusalOf(
-    api(undefined, { fetch: () => Promise.reject(new TypeError('fetch failed', { cause })) }).request(
-      'GET',
-      connections,
-    ),
+    api(undefined, {
+      fetch: () => Promise.reject(new TypeError('fetch failed', { cause })),
+    }).request('GET', connections),
   );
   expect(message).toContain(words);
 });
@@ -150,7 +159,9 @@ it('says so for a failure that has no code, as a port that fetch blocks', async 
 
 it.each(['two words', 'a\nb', 'ü', ''])('takes no %j for a token, and does not say it', (token) => {
   const make = () => new ManagementApi('x.auth0.com', { token }, { say: () => undefined });
-  expect(make).toThrow(/^the Management API token holds blanks or other characters that no token has$/);
+  expect(make).toThrow(
+    /^the Management API token holds blanks or other characters that no token has$/,
+  );
 });
 
 it('does not follow a redirect with its token', async () => {
@@ -171,9 +182,9 @@ it('does not follow a redirect with its token', async () => {
 
 it('knows a page that is not from Auth0', async () => {
   const page = () => Promise.resolve(new Response('<html>log in to the hotel</html>'));
-  expect((await refusalOf(api(undefined, { fetch: page }).request('GET', connections))).message).toContain(
-    'is not Auth0',
-  );
+  expect(
+    (await refusalOf(api(undefined, { fetch: page }).request('GET', connections))).message,
+  ).toContain('is not Auth0');
 });
 
 it('shows nothing that steers a terminal, and no secret that Auth0 says back', async () => {
@@ -254,9 +265,13 @@ it('says that a custom domain is none that the Management API goes by', async ()
 });
 
 it('reads from a token that is refused whose it is', async () => {
-  const claims = { aud: ['https://example.eu.auth0.com/api/v2/', 'https://example.eu.auth0.com/userinfo'] };
+  const claims = {
+    aud: ['https://example.eu.auth0.com/api/v2/', 'https://example.eu.auth0.com/userinfo'],
+  };
   const token = `e30.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.x`;
   const { message } = await refusalOf(api({ token }).request('GET', connections));
-  expect(message).toContain('it is one for example.eu.auth0.com, so give --domain example.eu.auth0.com');
+  expect(message).toContain(
+    'it is one for example.eu.auth0.com, so give --domain example.eu.auth0.com',
+  );
   expect(message).not.toContain(token);
 });

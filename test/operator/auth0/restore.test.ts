@@ -53,7 +53,9 @@ it('changes nothing with --dry-run, without a yes, and when nothing was saved', 
   await at.run('restore');
   expect(optionsOf(at)).toEqual(before);
   at.auth0.connections.push(twilioConnection({ id: 'con_2', name: 'sms-2' }));
-  await expect(at.run('restore', '--connection', 'sms-2', '--yes')).rejects.toThrow('no options of "sms-2"');
+  await expect(at.run('restore', '--connection', 'sms-2', '--yes')).rejects.toThrow(
+    'no options of "sms-2"',
+  );
 });
 
 it('stops when the present options are not shown: they could not be saved', async () => {
@@ -68,7 +70,9 @@ it('says which saved file was spoiled, and not what is in it', async () => {
   const folder = join(at.stateDir, 'auth0');
   const name = readdirSync(folder).find((one) => one.startsWith('options-'))!;
   writeFileSync(join(folder, name), '{"options": {"twilio_token": "hush"');
-  await expect(at.run('restore', '--yes')).rejects.toThrow(/^(?!.*hush).*is not what simgate wrote/);
+  await expect(at.run('restore', '--yes')).rejects.toThrow(
+    /^(?!.*hush).*is not what simgate wrote/,
+  );
 });
 
 const secretOf = (options: Record<string, unknown>) =>
@@ -91,7 +95,10 @@ it('keeps the secret in force after a rotation, and so loses no login', async ()
   expect(inForce).not.toBe(secret);
   const said = await at.run('restore', '--yes');
   expect(said).toContain('The secret stays the one in force');
-  expect(optionsOf(at)).toMatchObject({ forward_req_info: false, template: 'Another text: @@password@@' });
+  expect(optionsOf(at)).toMatchObject({
+    forward_req_info: false,
+    template: 'Another text: @@password@@',
+  });
   expect(secretOf(optionsOf(at))).toBe(inForce);
 });
 
@@ -179,7 +186,9 @@ it('stops before it changes anything when the Action of before is gone', async (
   const at = await replacedDesk();
   at.env.TWILIO_AUTH_TOKEN = 'twilio-token-of-this-test';
   at.auth0.unified.actions = [];
-  await expect(at.run('restore', '--yes')).rejects.toThrow(/is not there any more.*Nothing was changed/);
+  await expect(at.run('restore', '--yes')).rejects.toThrow(
+    /is not there any more.*Nothing was changed/,
+  );
   expect(at.auth0.unified.provider?.name).toBe('custom');
 });
 

@@ -55,7 +55,10 @@ it('keeps all else of the connection, and the mode of the secret file', async ()
   loginAtEachWait(at);
   await at.run('rotate');
   const after = at.auth0.connections[0]!;
-  const authentication = { ...(before.options.gateway_authentication as object), secret: secretAtAuth0(at) };
+  const authentication = {
+    ...(before.options.gateway_authentication as object),
+    secret: secretAtAuth0(at),
+  };
   expect(after).toEqual({
     ...before,
     options: { ...before.options, gateway_authentication: authentication },
@@ -99,7 +102,8 @@ it('never leaves a state in which a restarted daemon refuses what Auth0 signs wi
   for (; outcome === 'stopped'; stops += 1) {
     const surroundings = at.surroundings();
     let calls = 0;
-    // Each thing that the outside is asked for is a place to be stopped at: before it, and in the next round after it.
+    // Each thing that the outside is asked for is a place to be stopped at: before it, and in the
+    // next round after it.
     const perhapsStop = () => {
       calls += 1;
       if (calls > stops) throw new Error('stopped here');
@@ -265,7 +269,8 @@ it('gives the new secret to all that share it with --all, without a lost login a
   addSharer(at);
   const lost: string[] = [];
   at.onWait = () => {
-    for (const text of [secretAtAuth0(at), secretOfSecond(at)]) if (!at.daemon.take(text)) lost.push(text);
+    for (const text of [secretAtAuth0(at), secretOfSecond(at)])
+      if (!at.daemon.take(text)) lost.push(text);
   };
   // Stopped between the two: the next run tells both.
   at.auth0.faults = [{ method: 'PATCH', path: /con_2/, as: 'hangup', isDone: false, times: 1 }];
@@ -282,7 +287,9 @@ it('names an Action of simgate’s that posts to the same gateway, and gives it 
   await at.run('setup', '--gateway-url', gatewayUrl, '--deploy', '--yes');
   // As for MFA, while the connection goes on by itself.
   at.auth0.connections[0]!.options.use_phone_provider = false;
-  await expect(at.run('rotate', '--connection', 'sms')).rejects.toThrow('the Action for phone messages');
+  await expect(at.run('rotate', '--connection', 'sms')).rejects.toThrow(
+    'the Action for phone messages',
+  );
   loginAtEachWait(at);
   await at.run('rotate', '--connection', 'sms', '--all');
   expect(at.auth0.unified.running!.secrets[0]!.value).toBe(at.daemon.current);

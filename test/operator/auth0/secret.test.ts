@@ -1,4 +1,12 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -18,7 +26,11 @@ it('makes a secret for the service to read and root to write, when root makes it
   const groupFile = join(folder, 'group');
   writeFileSync(groupFile, 'root:x:0:\nsimgate-dev:x:7:\nsimgate:x:998:\n');
   expect(secretRights({ uid: 0, gid: 0, groupFile })).toEqual({ uid: 0, gid: 998, mode: 0o640 });
-  expect(secretRights({ uid: 1000, gid: 100, groupFile })).toEqual({ uid: 1000, gid: 100, mode: 0o600 });
+  expect(secretRights({ uid: 1000, gid: 100, groupFile })).toEqual({
+    uid: 1000,
+    gid: 100,
+    mode: 0o600,
+  });
   writeFileSync(groupFile, 'root:x:0:\nsimgate-dev:x:7:\n');
   expect(secretRights({ uid: 0, gid: 0, groupFile })).toEqual({ uid: 0, gid: 0, mode: 0o600 });
 });
@@ -31,7 +43,9 @@ it('never makes the same secret twice', () => {
 
 it('names a key the same in whatever form it is written, and two keys differently', () => {
   const key = Buffer.from('fbff'.repeat(16), 'hex');
-  expect(keyId(keyOf(key.toString('base64'), true))).toBe(keyId(keyOf(key.toString('base64url'), true)));
+  expect(keyId(keyOf(key.toString('base64'), true))).toBe(
+    keyId(keyOf(key.toString('base64url'), true)),
+  );
   expect(keyId(keyOf('a', false))).not.toBe(keyId(keyOf('b', false)));
   expect(keyId(key)).toMatch(/^[0-9a-f]{16}$/);
 });

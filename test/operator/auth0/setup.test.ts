@@ -23,7 +23,9 @@ const gatewayAuthentication = {
 
 function savedFiles({ stateDir }: Desk): string[] {
   const folder = join(stateDir, 'auth0');
-  return existsSync(folder) ? readdirSync(folder).filter((name) => name.startsWith('options-')) : [];
+  return existsSync(folder)
+    ? readdirSync(folder).filter((name) => name.startsWith('options-'))
+    : [];
 }
 
 it('sends the whole options, Twilio out and the gateway in, and nothing else of the connection', async () => {
@@ -48,7 +50,10 @@ it('sends the whole options, Twilio out and the gateway in, and nothing else of 
       gateway_authentication: gatewayAuthentication,
     },
   });
-  expect(desk.auth0.connections[0]).toMatchObject({ enabled_clients: ['spa-of-this-test'], realms: ['sms'] });
+  expect(desk.auth0.connections[0]).toMatchObject({
+    enabled_clients: ['spa-of-this-test'],
+    realms: ['sms'],
+  });
   expect(said).toContain('legacy gateway');
   expect(said).toContain('sure');
   expect(said).toContain('reads back as sent');
@@ -84,7 +89,9 @@ it('saves the old options, for their owner only, before it changes them', async 
   const file = join(desk.stateDir, 'auth0', name!);
   expect(statSync(file).mode & 0o777).toBe(0o600);
   expect(statSync(join(desk.stateDir, 'auth0')).mode & 0o777).toBe(0o700);
-  expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ options: twilioConnection().options });
+  expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({
+    options: twilioConnection().options,
+  });
   expect(desk.auth0.connections[0]!.options).toEqual(twilioConnection().options);
 });
 
@@ -187,9 +194,14 @@ it('changes the connection that is named, and warns that its name is not the usu
   desk = await Desk.open();
   desk.auth0.connections.push(twilioConnection({ id: 'con_2', name: 'sms-2' }));
   const said = await desk.run(...setup, '--yes', '--connection', 'sms-2');
-  expect(desk.auth0.connections.map(({ options }) => options.provider)).toEqual([undefined, 'sms_gateway']);
+  expect(desk.auth0.connections.map(({ options }) => options.provider)).toEqual([
+    undefined,
+    'sms_gateway',
+  ]);
   expect(said).toContain('the connection is named "sms-2"');
-  await expect(desk.run(...setup, '--yes', '--connection', 'sms-3')).rejects.toThrow('there are sms, sms-2');
+  await expect(desk.run(...setup, '--yes', '--connection', 'sms-3')).rejects.toThrow(
+    'there are sms, sms-2',
+  );
 });
 
 it.each([
@@ -234,7 +246,9 @@ it('has a running daemon take the secret before Auth0 gets it', async () => {
 it('begins with a request to the gateway that proves name, TLS and secret, and sends nothing', async () => {
   desk = await Desk.open();
   expect(await desk.run(...setup, '--yes')).toContain('knows the secret (nothing was sent)');
-  expect(desk.gatewayRequests.map(({ url, method }) => [url, method])).toEqual([[gatewayUrl, 'POST']]);
+  expect(desk.gatewayRequests.map(({ url, method }) => [url, method])).toEqual([
+    [gatewayUrl, 'POST'],
+  ]);
   const [, token] = desk.gatewayRequests[0]!.headers.get('authorization')!.split(' ');
   // Signed as Auth0 signs, and of no use to anybody.
   expect(
@@ -289,7 +303,9 @@ it('asks which world it is when nothing tells', async () => {
   desk.auth0.phoneFlag = undefined;
   desk.auth0.connections[0]!.options = { template: '@@password@@' };
   await expect(desk.run(...setup)).rejects.toThrow('--world');
-  expect(await desk.run(...setup, '--world', 'legacy', '--dry-run')).toContain('+ provider: "sms_gateway"');
+  expect(await desk.run(...setup, '--world', 'legacy', '--dry-run')).toContain(
+    '+ provider: "sms_gateway"',
+  );
 });
 
 it('creates and deploys the Action with --deploy, with the secret in it', async () => {
@@ -300,7 +316,9 @@ it('creates and deploys the Action with --deploy, with the secret in it', async 
   await expect(desk.run(...setup, '--deploy')).rejects.toThrow('--yes');
   const planned = await desk.run(...setup, '--deploy', '--dry-run');
   expect(planned).toContain('Nothing was changed');
-  expect(planned).toContain(`+ Action "Text messages through simgate", deployed: gateway URL ${gatewayUrl}`);
+  expect(planned).toContain(
+    `+ Action "Text messages through simgate", deployed: gateway URL ${gatewayUrl}`,
+  );
   expect(planned).toContain('+ phone provider "custom", for text');
   expect(desk.auth0.writes).toEqual([]);
   const said = await desk.run(...setup, '--deploy', '--yes');
@@ -321,7 +339,11 @@ it.each([
     () => Promise.resolve(new Response('', { status: 502 })),
     'not simgate behind it',
   ],
-  ['refuses in its own words', () => Promise.resolve(new Response('no', { status: 401 })), 'own token'],
+  [
+    'refuses in its own words',
+    () => Promise.resolve(new Response('no', { status: 401 })),
+    'own token',
+  ],
 ])('changes nothing when the gateway %s, unless told to', async (_what, answer, words) => {
   for (const withSecret of [true, false]) {
     await desk?.close();
@@ -334,7 +356,9 @@ it.each([
     expect(at.auth0.writes).toEqual([]);
     expect(existsSync(at.secretFile)).toBe(withSecret);
     expect(existsSync(at.stateDir)).toBe(false);
-    expect(await at.runWith(surroundings, ...setup, '--dry-run')).toContain('+ provider: "sms_gateway"');
+    expect(await at.runWith(surroundings, ...setup, '--dry-run')).toContain(
+      '+ provider: "sms_gateway"',
+    );
     await at.runWith(surroundings, ...setup, '--yes', '--anyway');
     expect(at.auth0.connections[0]!.options.provider).toBe('sms_gateway');
   }
@@ -343,7 +367,9 @@ it.each([
 it('changes nothing at Auth0 when the daemon behind the gateway keeps to another secret', async () => {
   desk = await Desk.open();
   desk.gateway = () => Response.json({ code: 'token_invalid' }, { status: 401 });
-  await expect(desk.run(...setup, '--yes')).rejects.toThrow(/own token.*Nothing was changed at Auth0/);
+  await expect(desk.run(...setup, '--yes')).rejects.toThrow(
+    /own token.*Nothing was changed at Auth0/,
+  );
   expect(desk.auth0.writes).toEqual([]);
 });
 
@@ -421,25 +447,34 @@ it('names the connections that differ, and goes by the one that is named', async
   desk.auth0.moveToUnified();
   desk.auth0.connections.push(
     twilioConnection({ id: 'con_2', name: 'sms-2' }),
-    twilioConnection({ id: 'con_3', name: 'sms-3', options: { template: 'x', use_phone_provider: false } }),
+    twilioConnection({
+      id: 'con_3',
+      name: 'sms-3',
+      options: { template: 'x', use_phone_provider: false },
+    }),
   );
   await expect(desk.run(...setup)).rejects.toThrow('--world');
   expect(await desk.run(...setup, '--dry-run', '--connection', 'sms')).toContain(
     'onExecuteCustomPhoneProvider',
   );
-  expect(await desk.run(...setup, '--dry-run', '--connection', 'sms-3')).toContain('legacy gateway');
+  expect(await desk.run(...setup, '--dry-run', '--connection', 'sms-3')).toContain(
+    'legacy gateway',
+  );
 });
 
-it.each([true, false])('finds a connection on the third page (by checkpoint: %s)', async (byCheckpoint) => {
-  desk = await Desk.open();
-  desk.auth0.knowsCheckpoints = byCheckpoint;
-  desk.auth0.connections = Array.from({ length: 120 }, (_, index) =>
-    twilioConnection({ id: `con_${index}`, name: `sms-${index}` }),
-  );
-  await desk.run(...setup, '--yes', '--connection', 'sms-119');
-  expect(desk.auth0.connections[119]!.options.provider).toBe('sms_gateway');
-  expect(desk.auth0.writes).toHaveLength(1);
-});
+it.each([true, false])(
+  'finds a connection on the third page (by checkpoint: %s)',
+  async (byCheckpoint) => {
+    desk = await Desk.open();
+    desk.auth0.knowsCheckpoints = byCheckpoint;
+    desk.auth0.connections = Array.from({ length: 120 }, (_, index) =>
+      twilioConnection({ id: `con_${index}`, name: `sms-${index}` }),
+    );
+    await desk.run(...setup, '--yes', '--connection', 'sms-119');
+    expect(desk.auth0.connections[119]!.options.provider).toBe('sms_gateway');
+    expect(desk.auth0.writes).toHaveLength(1);
+  },
+);
 
 it('asks a GET that failed once more, and no PATCH', async () => {
   desk = await Desk.open();
@@ -485,9 +520,9 @@ it('never writes asterisks back', async () => {
   await expect(desk.run('restore', '--yes')).rejects.toThrow('twilio_token as asterisks only');
   expect(desk.auth0.writes).toHaveLength(1);
   desk.auth0.connections[0]!.options.some_api_key = '••••••••';
-  await expect(desk.run('setup', '--gateway-url', 'https://sms2.example.com/sms', '--yes')).rejects.toThrow(
-    'some_api_key as asterisks only',
-  );
+  await expect(
+    desk.run('setup', '--gateway-url', 'https://sms2.example.com/sms', '--yes'),
+  ).rejects.toThrow('some_api_key as asterisks only');
   expect(desk.auth0.writes).toHaveLength(1);
 });
 

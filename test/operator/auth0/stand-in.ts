@@ -29,7 +29,10 @@ export interface SeenRequest {
 export interface Fault {
   method: string;
   path: RegExp;
-  /** A page of a proxy's in place of the answer, that status with Auth0's words, or a connection that ends. */
+  /**
+   * A page of a proxy's in place of the answer, that status with Auth0's words, or a connection
+   * that ends.
+   */
   as: 'html' | 'hangup' | number;
   /** Whether Auth0 had done what was asked. */
   isDone: boolean;
@@ -63,16 +66,21 @@ export const management = {
 };
 
 /**
- * One tenant of Auth0: the part of the Management API that the set-up uses, with the traps that its documents and users tell of, and
- * `/passwordless/start`, which calls the gateway as the legacy world does.
+ * One tenant of Auth0: the part of the Management API that the set-up uses, with the traps that its
+ * documents and users tell of, and `/passwordless/start`, which calls the gateway as the legacy
+ * world does.
  *
- * - Without `read:connections_options` a connection has no `options`; without `update:connections_options` a PATCH with them fails.
- * - A PATCH replaces all options, and what is left out becomes the default; `display_name` left out becomes the name; `realms` left
- *   out or empty gets the name; `enabled_clients` switches the connection off for all that it leaves out.
+ * - Without `read:connections_options` a connection has no `options`; without
+ *   `update:connections_options` a PATCH with them fails.
+ * - A PATCH replaces all options, and what is left out becomes the default; `display_name` left out
+ *   becomes the name; `realms` left out or empty gets the name; `enabled_clients` switches the
+ *   connection off for all that it leaves out.
  * - 429 with `X-RateLimit-Reset` in seconds of the epoch.
- * - `use_phone_provider` of a connection decides who sends; where it was never touched, a provider of its own goes on sending.
+ * - `use_phone_provider` of a connection decides who sends; where it was never touched, a provider
+ *   of its own goes on sending.
  * - Connections come in pages, by checkpoint, or by number where that is all it knows.
- * - Secrets are shown, left out, or masked by asterisks; any answer may get lost, with the change made or not.
+ * - Secrets are shown, left out, or masked by asterisks; any answer may get lost, with the change
+ *   made or not.
  */
 export class Auth0StandIn {
   readonly requests: SeenRequest[] = [];
@@ -82,7 +90,9 @@ export class Auth0StandIn {
   phoneFlag: boolean | undefined = false;
   phoneTemplates: Json[] = [];
   connections: StandInConnection[] = [twilioConnection()];
-  /** Whether GET shows `gateway_authentication.secret` and `twilio_token`, which is not documented. */
+  /**
+   * Whether GET shows `gateway_authentication.secret` and `twilio_token`, which is not documented.
+   */
   showsSecrets: boolean | 'masked' = true;
   /** Whether it knows `take` and `from`, else `page` and `per_page` only. */
   knowsCheckpoints = true;
@@ -148,7 +158,9 @@ export class Auth0StandIn {
       ({ method, path, times }) => times > 0 && method === seen.method && path.test(seen.path),
     );
     const isLost = fault !== undefined && !fault.isDone;
-    const { status, body, headers } = isLost ? { status: 0, body: undefined } : await this.#answer(seen);
+    const { status, body, headers } = isLost
+      ? { status: 0, body: undefined }
+      : await this.#answer(seen);
     if (fault === undefined) {
       response.writeHead(status, { 'content-type': 'application/json; charset=utf-8', ...headers });
       response.end(JSON.stringify(body));
@@ -157,7 +169,9 @@ export class Auth0StandIn {
     fault.times -= 1;
     if (fault.as === 'hangup') response.destroy();
     else if (fault.as === 'html')
-      response.writeHead(502, { 'content-type': 'text/html' }).end('<html><body>Bad Gateway</body></html>');
+      response
+        .writeHead(502, { 'content-type': 'text/html' })
+        .end('<html><body>Bad Gateway</body></html>');
     else response.writeHead(fault.as).end(JSON.stringify({ message: 'Internal Server Error' }));
   }
 
@@ -185,7 +199,8 @@ export class Auth0StandIn {
       body.client_id === management.clientId &&
       body.client_secret === management.clientSecret &&
       body.grant_type === 'client_credentials';
-    if (!isRight) return { status: 401, body: { error: 'access_denied', error_description: 'Unauthorized' } };
+    if (!isRight)
+      return { status: 401, body: { error: 'access_denied', error_description: 'Unauthorized' } };
     if (body.audience !== `${this.origin}/api/v2/`) {
       const description = `Client is not authorized to access "${String(body.audience)}"`;
       return { status: 403, body: { error: 'access_denied', error_description: description } };
@@ -198,11 +213,14 @@ export class Auth0StandIn {
   #answerApi({ method, path, body }: SeenRequest): { status: number; body: unknown } {
     const { pathname, searchParams } = new URL(path, this.origin);
     const [, id, more] = /^\/api\/v2\/connections\/([^/]+)(\/clients)?$/.exec(pathname) ?? [];
-    if (id !== undefined) return this.#answerConnection(method, decodeURIComponent(id), more, body ?? {});
+    if (id !== undefined)
+      return this.#answerConnection(method, decodeURIComponent(id), more, body ?? {});
     switch (`${method} ${pathname}`) {
       case 'GET /api/v2/connections': {
         const strategy = searchParams.get('strategy');
-        const fitting = this.connections.filter((one) => strategy === null || one.strategy === strategy);
+        const fitting = this.connections.filter(
+          (one) => strategy === null || one.strategy === strategy,
+        );
         return this.#with('read:connections', () => this.#page(fitting, searchParams));
       }
       case 'GET /api/v2/tenants/settings':
@@ -213,7 +231,10 @@ export class Auth0StandIn {
         return this.#with('read:phone_templates', () => ({ templates: this.phoneTemplates }));
       default:
         this.unified.scopes = this.scopes;
-        return this.unified.answer(method, path, body) ?? refusal(404, 'Not Found', 'Not Found', 'not_found');
+        return (
+          this.unified.answer(method, path, body) ??
+          refusal(404, 'Not Found', 'Not Found', 'not_found')
+        );
     }
   }
 
@@ -222,9 +243,15 @@ export class Auth0StandIn {
     const show = (from: number, count: number) =>
       connections.slice(from, from + count).map((one) => this.#shown(one));
     if (this.knowsCheckpoints && query.has('take')) {
-      const [from, take] = [Number(query.get('from') ?? 0), Math.min(100, Number(query.get('take')))];
+      const [from, take] = [
+        Number(query.get('from') ?? 0),
+        Math.min(100, Number(query.get('take'))),
+      ];
       const end = from + take;
-      return { connections: show(from, take), ...(end < connections.length && { next: String(end) }) };
+      return {
+        connections: show(from, take),
+        ...(end < connections.length && { next: String(end) }),
+      };
     }
     const count = Math.min(100, Number(query.get('per_page') ?? 50));
     return show(Number(query.get('page') ?? 0) * count, count);
@@ -283,9 +310,11 @@ export class Auth0StandIn {
     // The unified world: Auth0 answers before anything is sent.
     if (options.use_phone_provider === true)
       return { status: 200, body: { phone_number: body.phone_number } };
-    if (options.provider !== 'sms_gateway') return { status: 200, body: { phone_number: body.phone_number } };
+    if (options.provider !== 'sms_gateway')
+      return { status: 200, body: { phone_number: body.phone_number } };
     const status = await this.#callGateway(options, String(body.phone_number));
-    if (status === 200) return { status: 200, body: { _id: 'u1', phone_number: body.phone_number } };
+    if (status === 200)
+      return { status: 200, body: { _id: 'u1', phone_number: body.phone_number } };
     const description =
       status === 401
         ? 'Authentication failed while calling the SMS gateway: 401'
@@ -294,10 +323,8 @@ export class Auth0StandIn {
   }
 
   async #callGateway(options: Json, recipient: string): Promise<number> {
-    const { subject, audience, secret, secret_base64_encoded } = options.gateway_authentication as Record<
-      string,
-      string
-    >;
+    const { subject, audience, secret, secret_base64_encoded } =
+      options.gateway_authentication as Record<string, string>;
     const key = secret_base64_encoded ? Buffer.from(secret!, 'base64url') : secret!;
     const token = jwt.sign({}, key, { algorithm: 'HS256', subject: subject!, audience: audience! });
     this.code += 1;
@@ -342,7 +369,8 @@ export function twilioConnection(more: Partial<StandInConnection> = {}): StandIn
 
 function patch(connection: StandInConnection, body: Json): void {
   if ('options' in body) connection.options = { ...defaultOptions, ...(body.options as Json) };
-  connection.display_name = typeof body.display_name === 'string' ? body.display_name : connection.name;
+  connection.display_name =
+    typeof body.display_name === 'string' ? body.display_name : connection.name;
   const realms = (body.realms as string[] | undefined) ?? connection.realms;
   connection.realms =
     'realms' in body && realms.length > 0 ? realms : [...new Set([...realms, connection.name])];

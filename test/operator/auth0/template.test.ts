@@ -31,7 +31,10 @@ it.each([
   ['{%- if x -%}a{% elsif y %}b{% elsif z %}c{% endif %}', ['a', 'b', 'c', '']],
   ["{% case l %}\n{% when 'de' %}D{% when 'fr' %}F{% else %}E{% endcase %}", ['D', 'F', 'E']],
   ['{% if a %}{% if b %}1{% else %}2{% endif %}{% else %}3{% endif %}', ['1', '2', '3']],
-  ['{% if a %}1{% else %}2{% endif %}{% unless b %}3{% else %}4{% endunless %}', ['13', '14', '23', '24']],
+  [
+    '{% if a %}1{% else %}2{% endif %}{% unless b %}3{% else %}4{% endunless %}',
+    ['13', '14', '23', '24'],
+  ],
 ])('follows %j into each of its texts', (text, variants) => {
   expect(renderVariants(liquid(text))?.sort()).toEqual([...variants].sort());
 });

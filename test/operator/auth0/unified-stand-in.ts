@@ -42,7 +42,9 @@ const trigger = 'custom-phone-provider';
 const contentEntries = {
   code: v.string(),
   runtime: v.picklist(['node18', 'node22']),
-  secrets: v.array(v.strictObject({ name: v.string(), value: v.pipe(v.string(), v.maxLength(4096)) })),
+  secrets: v.array(
+    v.strictObject({ name: v.string(), value: v.pipe(v.string(), v.maxLength(4096)) }),
+  ),
   dependencies: v.array(v.never()),
 };
 const newAction = v.strictObject({
@@ -94,10 +96,11 @@ class Refusal extends Error {
 }
 
 /**
- * A tenant's Actions and phone provider, as its Management API has them, with the traps that its guides and users tell of: builds take
- * a while, a draft cannot be deployed before, secrets cannot be read and are replaced as a list, a `custom` provider needs a
- * deployed Action and empty credentials, and the trigger takes bindings or none. An Action's name is its own in the whole tenant, whatever
- * the trigger; a former version comes back with its secrets.
+ * A tenant's Actions and phone provider, as its Management API has them, with the traps that its
+ * guides and users tell of: builds take a while, a draft cannot be deployed before, secrets cannot
+ * be read and are replaced as a list, a `custom` provider needs a deployed Action and empty
+ * credentials, and the trigger takes bindings or none. An Action's name is its own in the whole
+ * tenant, whatever the trigger; a former version comes back with its secrets.
  */
 export class UnifiedTenant {
   scopes = new Set(
@@ -121,7 +124,12 @@ export class UnifiedTenant {
   readonly #lastIds = new Map<string, number>();
 
   /** Puts an Action there as a person did in the dashboard, deployed. */
-  addAction(name: string, code: string, triggerId = trigger, secrets: Draft['secrets'] = []): StandInAction {
+  addAction(
+    name: string,
+    code: string,
+    triggerId = trigger,
+    secrets: Draft['secrets'] = [],
+  ): StandInAction {
     const draft: Draft = { code, runtime: 'node18', secrets };
     const version = { id: this.#newId('ver'), ...draft };
     const action: StandInAction = {
@@ -168,7 +176,12 @@ export class UnifiedTenant {
 
   readonly #routes: [
     string,
-    (request: { id: string; version: string; query: URLSearchParams; body: unknown }) => StandInAnswer,
+    (request: {
+      id: string;
+      version: string;
+      query: URLSearchParams;
+      body: unknown;
+    }) => StandInAnswer,
   ][] = [
     ['GET /api/v2/actions/actions', ({ query }) => this.#listActions(query)],
     ['POST /api/v2/actions/actions', ({ body }) => this.#createAction(body)],
@@ -183,8 +196,14 @@ export class UnifiedTenant {
     [`PATCH /api/v2/actions/triggers/${trigger}/bindings`, ({ body }) => this.#bind(body)],
     ['GET /api/v2/branding/phone/providers', () => this.#showProviders()],
     ['POST /api/v2/branding/phone/providers', ({ body }) => this.#createProvider(body)],
-    ['PATCH /api/v2/branding/phone/providers/(?<id>[^/]+)', ({ id, body }) => this.#changeProvider(id, body)],
-    ['POST /api/v2/branding/phone/providers/(?<id>[^/]+)/try', ({ id, body }) => this.#try(id, body)],
+    [
+      'PATCH /api/v2/branding/phone/providers/(?<id>[^/]+)',
+      ({ id, body }) => this.#changeProvider(id, body),
+    ],
+    [
+      'POST /api/v2/branding/phone/providers/(?<id>[^/]+)/try',
+      ({ id, body }) => this.#try(id, body),
+    ],
   ];
 
   #listActions(query: URLSearchParams): StandInAnswer {
@@ -198,7 +217,13 @@ export class UnifiedTenant {
 
   #createAction(body: unknown): StandInAnswer {
     this.#demand('create:actions');
-    const { name, supported_triggers, code = '', runtime = 'node22', secrets = [] } = read(newAction, body);
+    const {
+      name,
+      supported_triggers,
+      code = '',
+      runtime = 'node22',
+      secrets = [],
+    } = read(newAction, body);
     if (this.actions.some((action) => action.name === name))
       throw new Refusal(409, 'An action with the same name already exists', 'action_name_conflict');
     const action = Object.assign(this.addAction(name, code), {
@@ -218,14 +243,20 @@ export class UnifiedTenant {
     if (action.buildsIn > 0) action.buildsIn -= 1;
     if (action.deploysIn !== undefined) {
       action.deploysIn -= 1;
-      if (action.deploysIn <= 0) Object.assign(action, { deployed: action.submitted, deploysIn: undefined });
+      if (action.deploysIn <= 0)
+        Object.assign(action, { deployed: action.submitted, deploysIn: undefined });
     }
-    return { status: 200, body: { ...shown(action), ...(this.buildFails && { status: 'failed' }) } };
+    return {
+      status: 200,
+      body: { ...shown(action), ...(this.buildFails && { status: 'failed' }) },
+    };
   }
 
   #changeAction(id: string, body: unknown): StandInAnswer {
     this.#demand('update:actions');
-    const action = Object.assign(this.#find(id), read(changedAction, body), { buildsIn: this.looks });
+    const action = Object.assign(this.#find(id), read(changedAction, body), {
+      buildsIn: this.looks,
+    });
     return { status: 200, body: shown(action) };
   }
 
@@ -233,7 +264,11 @@ export class UnifiedTenant {
     this.#demand('create:actions');
     const action = this.#find(id);
     if (action.buildsIn > 0)
-      throw new Refusal(400, "A draft must be in the 'built' state before it can be deployed.", 'not_built');
+      throw new Refusal(
+        400,
+        "A draft must be in the 'built' state before it can be deployed.",
+        'not_built',
+      );
     return this.#submit(action, { id: this.#newId('ver'), ...structuredClone(draftOf(action)) });
   }
 
@@ -256,7 +291,10 @@ export class UnifiedTenant {
   #showBindings(): StandInAnswer {
     this.#demand('read:actions');
     this.#demandBindings();
-    return { status: 200, body: { bindings: this.bound.map((id) => ({ id: `b-${id}`, action: { id } })) } };
+    return {
+      status: 200,
+      body: { bindings: this.bound.map((id) => ({ id: `b-${id}`, action: { id } })) },
+    };
   }
 
   #bind(body: unknown): StandInAnswer {
@@ -277,13 +315,15 @@ export class UnifiedTenant {
 
   #createProvider(body: unknown): StandInAnswer {
     this.#demand('create:phone_providers');
-    if (this.provider) throw new Refusal(409, 'Phone provider already configured', 'provider_conflict');
+    if (this.provider)
+      throw new Refusal(409, 'Phone provider already configured', 'provider_conflict');
     return this.#takeProvider('pro_1', body, 201);
   }
 
   #changeProvider(id: string, body: unknown): StandInAnswer {
     this.#demand('update:phone_providers');
-    if (this.provider?.id !== id) throw new Refusal(404, 'Phone provider not found', 'inexistent_provider');
+    if (this.provider?.id !== id)
+      throw new Refusal(404, 'Phone provider not found', 'inexistent_provider');
     return this.#takeProvider(id, body, 200);
   }
 
@@ -291,14 +331,19 @@ export class UnifiedTenant {
     const provider = read(newProvider, body);
     const hasAction = this.actions.some((action) => action.deployed && isOfTrigger(action));
     if (provider.name === 'custom' && !hasAction)
-      throw new Refusal(400, 'No deployed action', 'custom_email_provider_deployed_action_not_found');
+      throw new Refusal(
+        400,
+        'No deployed action',
+        'custom_email_provider_deployed_action_not_found',
+      );
     this.provider = { id, ...provider };
     return { status, body: { ...this.provider, credentials: null } };
   }
 
   #try(id: string, body: unknown): StandInAnswer {
     this.#demand('create:phone_providers');
-    if (this.provider?.id !== id) throw new Refusal(404, 'Phone provider not found', 'inexistent_provider');
+    if (this.provider?.id !== id)
+      throw new Refusal(404, 'Phone provider not found', 'inexistent_provider');
     this.tries.push(read(newTry, body).to);
     this.onTry();
     return { status: 202, body: { code: 202, message: 'Phone notification sent.' } };
@@ -317,7 +362,11 @@ export class UnifiedTenant {
 
   #demandBindings(): void {
     if (!this.isTriggerBound)
-      throw new Refusal(400, 'cannot list action bindings for an entity-bound trigger', 'invalid_trigger');
+      throw new Refusal(
+        400,
+        'cannot list action bindings for an entity-bound trigger',
+        'invalid_trigger',
+      );
   }
 
   #newId(kind: string): string {
@@ -349,7 +398,9 @@ function shown({
     secrets: names(action.secrets),
     status: buildsIn > 0 ? 'pending' : 'built',
     all_changes_deployed: isSame,
-    ...(deployed && { deployed_version: { ...deployed, secrets: names(deployed.secrets), deployed: true } }),
+    ...(deployed && {
+      deployed_version: { ...deployed, secrets: names(deployed.secrets), deployed: true },
+    }),
   };
 }
 

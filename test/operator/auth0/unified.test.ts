@@ -11,7 +11,11 @@ import {
 } from '../../../src/operator/auth0/action/source.js';
 import { checkUnified } from '../../../src/operator/auth0/check.js';
 import { ManagementApi } from '../../../src/operator/auth0/management.js';
-import { deployUnified, setUnifiedSecret, unifiedSteps } from '../../../src/operator/auth0/unified.js';
+import {
+  deployUnified,
+  setUnifiedSecret,
+  unifiedSteps,
+} from '../../../src/operator/auth0/unified.js';
 import { answerSent, optionsFor, phoneEvent, playGateway, runAction } from './action-sandbox.js';
 import { UnifiedTenant } from './unified-stand-in.js';
 
@@ -46,13 +50,17 @@ beforeEach(async () => {
   said = [];
   const server = createServer((request, response) => {
     const hasBody = request.method !== 'GET' && request.headers['content-length'] !== '0';
-    void (hasBody ? json(request).catch(() => undefined) : Promise.resolve(undefined)).then((body) => {
-      const { status, body: answer } = tenant.answer(request.method!, request.url!, body) ?? {
-        status: 404,
-        body: { message: `no such route: ${request.method} ${request.url}` },
-      };
-      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(answer));
-    });
+    void (hasBody ? json(request).catch(() => undefined) : Promise.resolve(undefined)).then(
+      (body) => {
+        const { status, body: answer } = tenant.answer(request.method!, request.url!, body) ?? {
+          status: 404,
+          body: { message: `no such route: ${request.method} ${request.url}` },
+        };
+        response
+          .writeHead(status, { 'content-type': 'application/json' })
+          .end(JSON.stringify(answer));
+      },
+    );
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   onTestFinished(async () => {
@@ -64,7 +72,8 @@ beforeEach(async () => {
   api = new ManagementApi(`http://127.0.0.1:${port}`, { token: 'a-token' }, { say });
 });
 
-const deploy = (replacesOthers = false) => deployUnified(api, options, secret, say, { replacesOthers, wait });
+const deploy = (replacesOthers = false) =>
+  deployUnified(api, options, secret, say, { replacesOthers, wait });
 
 /** The levels of what was found, by check. */
 async function levels(): Promise<Record<string, string>> {
@@ -83,7 +92,9 @@ describe('deploying', () => {
     expect(tenant.running?.runtime).toBe('node22');
     expect(tenant.provider?.configuration).toEqual({ delivery_methods: ['text'] });
 
-    const secrets = Object.fromEntries(tenant.running!.secrets.map(({ name, value }) => [name, value]));
+    const secrets = Object.fromEntries(
+      tenant.running!.secrets.map(({ name, value }) => [name, value]),
+    );
     const { answers } = await runAction(optionsFor(url), { ...phoneEvent(), secrets });
     expect(answers).toEqual([]);
     const token = received[0]!.headers.authorization!.replace('Bearer ', '');
@@ -130,7 +141,9 @@ describe('deploying', () => {
 
   test('changes nothing where another’s Action is, unless it may', async () => {
     tenant.addAction('Ours since 2024', foreign);
-    await expect(deploy()).rejects.toThrow(/"Ours since 2024" \(act-1\).*--replace.*Nothing was changed/s);
+    await expect(deploy()).rejects.toThrow(
+      /"Ours since 2024" \(act-1\).*--replace.*Nothing was changed/s,
+    );
     expect(tenant.changes).toEqual([]);
     await deploy(true);
     expect(tenant.actions).toHaveLength(1);
@@ -144,7 +157,9 @@ describe('deploying', () => {
       disabled: false,
       configuration: { delivery_methods: ['text'] },
     };
-    await expect(deploy()).rejects.toThrow(/"twilio".*credentials.*--replace.*Nothing was changed/s);
+    await expect(deploy()).rejects.toThrow(
+      /"twilio".*credentials.*--replace.*Nothing was changed/s,
+    );
     expect(tenant.changes).toEqual([]);
     await deploy(true);
     expect(tenant.provider).toMatchObject({ id: 'pro_9', name: 'custom' });
@@ -218,7 +233,9 @@ describe('deploying', () => {
 
   test('refuses a secret that an Action cannot hold', async () => {
     const long = 'x'.repeat(4097);
-    await expect(deployUnified(api, options, long, say, { wait })).rejects.toThrow('4097 characters');
+    await expect(deployUnified(api, options, long, say, { wait })).rejects.toThrow(
+      '4097 characters',
+    );
     expect(tenant.changes).toEqual([]);
   });
 
@@ -266,7 +283,9 @@ describe('deploying', () => {
     const action = tenant.addAction('Ours since 2024', foreign);
     action.code = actionSource(options);
     await expect(deploy()).rejects.toThrow('--replace');
-    await expect(setUnifiedSecret(api, nextSecret, say, { wait })).rejects.toThrow('no Action of simgate');
+    await expect(setUnifiedSecret(api, nextSecret, say, { wait })).rejects.toThrow(
+      'no Action of simgate',
+    );
     expect(tenant.changes).toEqual([]);
     expect(await levels()).toEqual({ auth0_action: 'error', auth0_phone_provider: 'error' });
   });
@@ -329,7 +348,11 @@ describe('checking', () => {
     tenant.actions[0]!.deployed!.secrets = [];
     expect(await levels()).toEqual({ ...allOk, auth0_action_secret: 'error' });
     tenant.actions[0]!.code = foreign;
-    expect(await levels()).toEqual({ ...allOk, auth0_action: 'warning', auth0_action_secret: 'error' });
+    expect(await levels()).toEqual({
+      ...allOk,
+      auth0_action: 'warning',
+      auth0_action_secret: 'error',
+    });
     tenant.actions[0]!.deployed!.code = foreign;
     expect(await levels()).toEqual({ auth0_action: 'error', auth0_phone_provider: 'ok' });
     const custom = tenant.provider!;
@@ -377,7 +400,9 @@ describe('a rotation', () => {
     'changes nothing without an Action of simgate’s',
     async (code) => {
       if (code !== undefined) tenant.addAction('Custom Phone Provider', code);
-      await expect(setUnifiedSecret(api, nextSecret, say, { wait })).rejects.toThrow('no Action of simgate');
+      await expect(setUnifiedSecret(api, nextSecret, say, { wait })).rejects.toThrow(
+        'no Action of simgate',
+      );
       expect(tenant.changes).toEqual([]);
     },
   );
@@ -389,7 +414,12 @@ describe('who wrote an Action', () => {
     expect([pasted, placeholder, foreign].map(isWrittenBySimgate)).toEqual([true, false, false]);
     const copied = `${foreign}\n${actionSource(options)}`;
     expect(isWrittenBySimgate(copied)).toBe(false);
-    expect([pasted, placeholder, '', foreign].map(isPlaceholder)).toEqual([false, true, true, false]);
+    expect([pasted, placeholder, '', foreign].map(isPlaceholder)).toEqual([
+      false,
+      true,
+      true,
+      false,
+    ]);
   });
 });
 

@@ -148,7 +148,11 @@ test('a program of root’s in a folder that the service sees may be run', () =>
 });
 
 test.each([
-  ['/home/pi/.nvm/versions/node/v22.0.0/bin/node', rootOwned, 'in /home, which the service does not see'],
+  [
+    '/home/pi/.nvm/versions/node/v22.0.0/bin/node',
+    rootOwned,
+    'in /home, which the service does not see',
+  ],
   ['/root/.nvm/node', rootOwned, 'in /root'],
   ['/opt/my node/bin/node', rootOwned, 'characters'],
   ['/opt/%h/node', rootOwned, 'characters'],

@@ -23,7 +23,9 @@ it('countries are read as the configuration reads them', () => {
   expect(readCountries('*')).toEqual({ value: ['*'] });
   for (const wrong of ['', ',', '*, DE', 'XX', 'Germany'])
     expect(readCountries(wrong), wrong).toMatchObject({ objection: expect.stringContaining('') });
-  expect(readCountries('Germany')).toMatchObject({ objection: expect.stringContaining('write "DE"') });
+  expect(readCountries('Germany')).toMatchObject({
+    objection: expect.stringContaining('write "DE"'),
+  });
 });
 
 const outcome: Outcome = {
@@ -48,8 +50,16 @@ it('the next lines start the service, then lead through the proxy to Auth0', () 
 
 it.each<[string, Partial<Outcome>, string]>([
   ['a restart where modems changed', { isDaemonRunning: true }, '  sudo systemctl restart simgate'],
-  ['a reload where that will do', { isDaemonRunning: true, needs: 'reload' }, '  sudo simgate reload'],
-  ['another configuration', { configFile: '/tmp/a b.toml' }, "  simgate serve --config '/tmp/a b.toml'"],
+  [
+    'a reload where that will do',
+    { isDaemonRunning: true, needs: 'reload' },
+    '  sudo simgate reload',
+  ],
+  [
+    'another configuration',
+    { configFile: '/tmp/a b.toml' },
+    "  simgate serve --config '/tmp/a b.toml'",
+  ],
   [
     'a program with a token',
     { caller: 'token' },

@@ -27,7 +27,11 @@ afterEach(async () => {
   await person.leave();
 });
 
-const environment = () => ({ PATH: process.env.PATH, RUNTIME_DIRECTORY: person.folder, TERM: 'xterm' });
+const environment = () => ({
+  PATH: process.env.PATH,
+  RUNTIME_DIRECTORY: person.folder,
+  TERM: 'xterm',
+});
 
 /** Ends the virtual modem, and gives every PIN that it was given. */
 async function pinTries(): Promise<unknown[]> {
@@ -121,7 +125,9 @@ it('the test message goes out through the modem that was chosen', async () => {
   expect(said).not.toContain('12345678');
   expect(process.exitCode).toBeUndefined();
   await virtual.stop();
-  const texts = virtual.record().flatMap((entry) => (entry.kind === 'accepted' ? [entry.text] : []));
+  const texts = virtual
+    .record()
+    .flatMap((entry) => (entry.kind === 'accepted' ? [entry.text] : []));
   virtual = undefined;
   expect(texts).toEqual([testText]);
 });

@@ -40,7 +40,11 @@ function expectServed(name: string): void {
 }
 
 it('configuration, secret, PIN and the old configuration are for the service to read, and for no stranger', async () => {
-  await person.plug('ec25', { at: '1-1.2', name: 'ttyUSB2' }, { 'AT+CPIN?': ['+CPIN: SIM PIN', 'OK'] });
+  await person.plug(
+    'ec25',
+    { at: '1-1.2', name: 'ttyUSB2' },
+    { 'AT+CPIN?': ['+CPIN: SIM PIN', 'OK'] },
+  );
   person.env.SIMGATE_PIN = '4711';
   await person.runsAsScript('--yes', '--countries', 'DE');
   await person.runsAsScript('--countries', 'FR');
@@ -72,7 +76,10 @@ it('files that are right in another way stay so', async () => {
   chmodSync(path, 0o400);
   await person.runsAsScript('--countries', 'FR');
   const { uid, mode } = statSync(path);
-  expect({ uid, mode: mode & 0o777 }).toEqual({ uid: isRoot ? service.uid : process.getuid!(), mode: 0o400 });
+  expect({ uid, mode: mode & 0o777 }).toEqual({
+    uid: isRoot ? service.uid : process.getuid!(),
+    mode: 0o400,
+  });
 });
 
 it('who may not write is told before anything is asked, and what to do', async () => {

@@ -4,7 +4,10 @@ import { parse } from 'smol-toml';
 import { describe, expect, it } from 'vitest';
 import { type Edit, editToml } from '../../../src/operator/setup/toml-edit.js';
 
-const example = readFileSync(new URL('../../../config/simgate.example.toml', import.meta.url), 'utf8');
+const example = readFileSync(
+  new URL('../../../config/simgate.example.toml', import.meta.url),
+  'utf8',
+);
 
 const edit = (text: string, ...edits: Edit[]) => editToml(text, edits, 'simgate.toml');
 const set = (path: string, value: string | string[]): Edit => ({
@@ -52,11 +55,17 @@ describe('the shipped example', () => {
   });
 
   it('stays the same octet for octet when everything is so already', () => {
-    expect(edit(example, set('policy.countries', ['DE']), set('modem.0.name', 'main'))).toBe(example);
+    expect(edit(example, set('policy.countries', ['DE']), set('modem.0.name', 'main'))).toBe(
+      example,
+    );
   });
 
   it('gets a second modem behind everything else', () => {
-    const after = edit(example, set('modem.1.name', 'backup'), set('modem.1.device', 'usb:12d1:1506'));
+    const after = edit(
+      example,
+      set('modem.1.name', 'backup'),
+      set('modem.1.device', 'usb:12d1:1506'),
+    );
     expect(after).toBe(`${example}\n[[modem]]\nname = "backup"\ndevice = "usb:12d1:1506"\n`);
   });
 });
@@ -64,19 +73,49 @@ describe('the shipped example', () => {
 describe('a file with its own ways', () => {
   it.each<[string, string, Edit[], string]>([
     ['a comment behind the value', 'a.b = "x" # why\n', [set('a.b', 'y')], 'a.b = "y" # why\n'],
-    ['CRLF', '[a]\r\nb = 1\r\n\r\n[c]\r\n', [set('a.d', 'y')], '[a]\r\nb = 1\r\nd = "y"\r\n\r\n[c]\r\n'],
-    ['CRLF, a new table', '[a]\r\nb = 1\r\n', [set('c.d', 'y')], '[a]\r\nb = 1\r\n\r\n[c]\r\nd = "y"\r\n'],
+    [
+      'CRLF',
+      '[a]\r\nb = 1\r\n\r\n[c]\r\n',
+      [set('a.d', 'y')],
+      '[a]\r\nb = 1\r\nd = "y"\r\n\r\n[c]\r\n',
+    ],
+    [
+      'CRLF, a new table',
+      '[a]\r\nb = 1\r\n',
+      [set('c.d', 'y')],
+      '[a]\r\nb = 1\r\n\r\n[c]\r\nd = "y"\r\n',
+    ],
     ['no newline at the end', '[a]\nb = 1', [set('a.d', 'y')], '[a]\nb = 1\nd = "y"'],
     ['no newline, a new table', '[a]\nb = 1', [set('c.d', 'y')], '[a]\nb = 1\n\n[c]\nd = "y"\n'],
     ['nothing in it', '', [set('c.d', 'y'), set('c.e', 'z')], '[c]\nd = "y"\ne = "z"\n'],
     ['dotted keys', 'a.b = 1\nx = 2\n', [set('a.d', 'y')], 'a.b = 1\na.d = "y"\nx = 2\n'],
     ['quoted keys', '"a" . \'b\' = 1\n', [set('a.b', 'y')], '"a" . \'b\' = "y"\n'],
-    ['a quoted header', '[ "a" ] # t\n  b = 1\n', [set('a.d', 'y')], '[ "a" ] # t\n  b = 1\n  d = "y"\n'],
+    [
+      'a quoted header',
+      '[ "a" ] # t\n  b = 1\n',
+      [set('a.d', 'y')],
+      '[ "a" ] # t\n  b = 1\n  d = "y"\n',
+    ],
     ['an indent', '[a]\n\tb = 1\n[c]\n', [set('a.d', 'y')], '[a]\n\tb = 1\n\td = "y"\n[c]\n'],
     ['an empty table', '[a]\n[c]\n', [set('a.d', 'y')], '[a]\nd = "y"\n[c]\n'],
-    ['a table that others only imply', '[a.x]\ny = 1\n', [set('a.d', 'y')], '[a.x]\ny = 1\n\n[a]\nd = "y"\n'],
-    ['an array over lines', 'a.b = [\n  "x",\n  "y",\n] # c\n', [set('a.b', ['z'])], 'a.b = ["z"] # c\n'],
-    ['a string of many lines', 'a.b = """x\n[a]\nd = 1 ""\\""""\n', [set('a.b', 'z')], 'a.b = "z"\n'],
+    [
+      'a table that others only imply',
+      '[a.x]\ny = 1\n',
+      [set('a.d', 'y')],
+      '[a.x]\ny = 1\n\n[a]\nd = "y"\n',
+    ],
+    [
+      'an array over lines',
+      'a.b = [\n  "x",\n  "y",\n] # c\n',
+      [set('a.b', ['z'])],
+      'a.b = ["z"] # c\n',
+    ],
+    [
+      'a string of many lines',
+      'a.b = """x\n[a]\nd = 1 ""\\""""\n',
+      [set('a.b', 'z')],
+      'a.b = "z"\n',
+    ],
     [
       'text that looks like TOML',
       "[t]\nu = '''\n#d = 1\n[a]\n'''\n[a]\nb = 1\n",
@@ -107,7 +146,8 @@ describe('a file with its own ways', () => {
   });
 
   it('has the right one of several modems changed, and tables inside of them are left alone', () => {
-    const before = '[[modem]]\nname = "a"\n[modem.x]\nname = "no"\n[[modem]]\nname = "b" # second\n';
+    const before =
+      '[[modem]]\nname = "a"\n[modem.x]\nname = "no"\n[[modem]]\nname = "b" # second\n';
     expect(edit(before, set('modem.1.device', '/dev/b'), set('modem.0.device', '/dev/a'))).toBe(
       '[[modem]]\nname = "a"\ndevice = "/dev/a"\n[modem.x]\nname = "no"\n[[modem]]\nname = "b" # second\ndevice = "/dev/b"\n',
     );
@@ -210,7 +250,9 @@ describe('any file', () => {
             return;
           }
           edited += 1;
-          expect(one.path.reduce<unknown>((table, name) => (table as never)[name], parse(after))).toBe('new');
+          expect(
+            one.path.reduce<unknown>((table, name) => (table as never)[name], parse(after)),
+          ).toBe('new');
           const gone = removed(before, after).replaceAll(eol, '\n');
           expect(values.some((text) => text.includes(gone))).toBe(true);
           expect(gone).not.toContain('# inside');

@@ -14,7 +14,8 @@ afterEach(async () => {
 });
 
 const ec25 = (answers = {}) => person.plug('ec25', { at: '1-1.2', name: 'ttyUSB2' }, answers);
-const e3372 = (answers = {}) => person.plug('e3372s', { at: '1-1.3', firstTty: 4, name: 'ttyUSB5' }, answers);
+const e3372 = (answers = {}) =>
+  person.plug('e3372s', { at: '1-1.3', firstTty: 4, name: 'ttyUSB5' }, answers);
 
 /** Everything after the modem, answered with Enter. */
 const rest: Line[] = [
@@ -77,7 +78,13 @@ describe('the PIN', () => {
     );
     expect(person.files()).toEqual([]);
     person.env.SIMGATE_PIN = pin;
-    await person.runsAsScript('--yes', '--countries', 'DE', '--pin-file', join(person.folder, 'my-pin'));
+    await person.runsAsScript(
+      '--yes',
+      '--countries',
+      'DE',
+      '--pin-file',
+      join(person.folder, 'my-pin'),
+    );
     expect(person.read('my-pin')).toBe(`${pin}\n`);
     delete person.env.SIMGATE_PIN;
     const said = await person.runsAsScript('--yes');
@@ -100,7 +107,9 @@ describe('modems', () => {
       ...rest,
       ...ending,
     ]);
-    expect(said).toMatch(/ {2}1 {2}Quectel EC25 \(2c7c:0125 at USB port 1-1\.2\)\n {5}device = ".*by-id/);
+    expect(said).toMatch(
+      / {2}1 {2}Quectel EC25 \(2c7c:0125 at USB port 1-1\.2\)\n {5}device = ".*by-id/,
+    );
     expect(said).toMatch(/ {2}2 {2}huawei E3372 /);
     expect(loadConfig(person.file, {}).modems[0]?.device).toBe(device);
   });
@@ -150,9 +159,15 @@ describe('modems', () => {
 describe('without a terminal', () => {
   it.each([
     [['--device', 'auto'], '--countries is missing'],
-    [['--device', 'auto', '--countries', 'DE'], '--caller is missing: who sends. --yes would take auth0'],
+    [
+      ['--device', 'auto', '--countries', 'DE'],
+      '--caller is missing: who sends. --yes would take auth0',
+    ],
     [['--device', 'modem'], '--device: must be'],
-    [['--device', 'auto', '--yes', '--countries', 'UK'], '--countries: cannot be taken: "UK" is no code'],
+    [
+      ['--device', 'auto', '--yes', '--countries', 'UK'],
+      '--countries: cannot be taken: "UK" is no code',
+    ],
     [['--device', 'auto', '--modem', 'a b'], '--modem: must be'],
     [['--device', 'auto', '--yes', '--countries', 'DE', '--send', '123'], '--send: must be'],
   ])('%j lacks or has wrong %s', async (words, message) => {

@@ -6,7 +6,10 @@ import { exampleDevice } from '../../../src/operator/setup/present.js';
 import { wholeNumbers } from '../../doctor/support/scripted-modem.js';
 import { type Line, Person } from './support/person.js';
 
-const example = readFileSync(new URL('../../../config/simgate.example.toml', import.meta.url), 'utf8');
+const example = readFileSync(
+  new URL('../../../config/simgate.example.toml', import.meta.url),
+  'utf8',
+);
 
 let person: Person;
 beforeEach(() => {
@@ -18,7 +21,8 @@ afterEach(async () => {
 });
 
 const ec25 = (answers = {}) => person.plug('ec25', { at: '1-1.2', name: 'ttyUSB2' }, answers);
-const e3372 = (answers = {}) => person.plug('e3372s', { at: '1-1.3', firstTty: 4, name: 'ttyUSB5' }, answers);
+const e3372 = (answers = {}) =>
+  person.plug('e3372s', { at: '1-1.3', firstTty: 4, name: 'ttyUSB5' }, answers);
 
 /** Everything after the modem, answered with Enter. */
 const rest: Line[] = [
@@ -76,7 +80,13 @@ describe('a first run', () => {
       '--subject',
       'shop',
     ];
-    const said = await person.runsAsScript(...words, '--audience', 'sms', '--url', 'sms.example.com');
+    const said = await person.runsAsScript(
+      ...words,
+      '--audience',
+      'sms',
+      '--url',
+      'sms.example.com',
+    );
     const config = loadConfig(person.file, {});
     expect(config.modems).toMatchObject([{ name: 'main', device: 'usb:12d1:1506' }]);
     expect(config.auth0).toMatchObject({ subject: 'shop', audience: 'sms' });
@@ -91,7 +101,9 @@ describe('a first run', () => {
     await ec25({ 'AT+CSCA?': ['+CSCA: "+4366012345678",145', 'OK'] });
     await person.runsAsScript('--yes');
     expect(loadConfig(person.file, {}).policy.countries).toEqual(['AT']);
-    expect(person.read('simgate.toml')).toContain('#countries = ["DE", "AT"]\ncountries = ["AT"]\n');
+    expect(person.read('simgate.toml')).toContain(
+      '#countries = ["DE", "AT"]\ncountries = ["AT"]\n',
+    );
   });
 
   it('does not take the example’s country for an answer', async () => {
@@ -120,7 +132,10 @@ describe('a first run', () => {
     expect(said).toContain('must be auth0 or token');
     expect(said).toContain('the gateway URL is no URL');
     expect(said).toContain('not https');
-    expect(loadConfig(person.file, {}).auth0).toMatchObject({ subject: 'shop', audience: 'urn:simgate' });
+    expect(loadConfig(person.file, {}).auth0).toMatchObject({
+      subject: 'shop',
+      audience: 'urn:simgate',
+    });
   });
 
   it('changes nothing when the person says no, or only wants to look', async () => {
@@ -180,7 +195,9 @@ policy.countries = [ "de" ]   # home
     const device = await e3372();
     const said = await person.runsAsScript('--yes', '--modem', 'backup');
     expect(said).not.toContain('Quectel EC25 (2c7c');
-    expect(person.read('simgate.toml')).toBe(`${own}\n[[modem]]\nname = "backup"\ndevice = "${device}"\n`);
+    expect(person.read('simgate.toml')).toBe(
+      `${own}\n[[modem]]\nname = "backup"\ndevice = "${device}"\n`,
+    );
   });
 
   it('leaves several modems alone unless one is named', async () => {
@@ -188,7 +205,9 @@ policy.countries = [ "de" ]   # home
     person.write(two);
     await person.runsAsScript('--audience', 'urn:new');
     expect(person.read('simgate.toml')).toBe(two.replace("'urn:mine'", '"urn:new"'));
-    await expect(person.runsAsScript('--device', 'auto')).rejects.toThrow('--modem: there is main, backup');
+    await expect(person.runsAsScript('--device', 'auto')).rejects.toThrow(
+      '--modem: there is main, backup',
+    );
     await person.runsAsScript('--device', 'auto', '--modem', 'backup');
     expect(person.read('simgate.toml')).toContain('name = "backup"\ndevice = "auto"\n');
   });
@@ -254,7 +273,13 @@ describe('a secret in the environment', () => {
 });
 
 it('an IMEI is not shown whole', async () => {
-  const said = await person.runsAsScript('--device', 'imei:867000000000069', '--countries', 'DE', '--yes');
+  const said = await person.runsAsScript(
+    '--device',
+    'imei:867000000000069',
+    '--countries',
+    'DE',
+    '--yes',
+  );
   expect(`${said}${await person.runsAsScript()}`).not.toContain('867000000000069');
   expect(loadConfig(person.file, {}).modems[0]?.device).toBe('imei:867000000000069');
 });

@@ -46,7 +46,9 @@ export function desk(table: Record<string, unknown>, capacity?: number) {
     ...(capacity !== undefined && { capacity }),
   });
   const ask = (request: Partial<PolicyRequest>) =>
-    policy.admit(policy.subjectOf({ caller: 'urn:Auth0', recipient: '+4915112345678', ...request }));
+    policy.admit(
+      policy.subjectOf({ caller: 'urn:Auth0', recipient: '+4915112345678', ...request }),
+    );
   return {
     clock,
     policy,

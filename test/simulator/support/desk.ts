@@ -91,7 +91,9 @@ export class Desk {
   }
 
   entriesOf<Kind extends RecordEntry['kind']>(kind: Kind): Extract<RecordEntry, { kind: Kind }>[] {
-    return this.entries.filter((entry): entry is Extract<RecordEntry, { kind: Kind }> => entry.kind === kind);
+    return this.entries.filter(
+      (entry): entry is Extract<RecordEntry, { kind: Kind }> => entry.kind === kind,
+    );
   }
 }
 

@@ -10,7 +10,9 @@ import type { RecordEntry } from '../../../src/simulator/record.js';
 type Event = { event: string } & Record<string, unknown>;
 type Child = ChildProcessByStdio<Writable, Readable, null>;
 
-/** The simulator as an operator runs it: a process of its own, with a record and a control channel. */
+/**
+ * The simulator as an operator runs it: a process of its own, with a record and a control channel.
+ */
 export class SimulatorProcess {
   /** A folder of its own, removed at the end. */
   readonly folder: string;
@@ -50,7 +52,9 @@ export class SimulatorProcess {
     const lines = createInterface({ input: child.stdout });
     const [first] = (await Promise.race([
       once(lines, 'line'),
-      once(child, 'exit').then(() => Promise.reject(new Error('the simulator ended before it was ready'))),
+      once(child, 'exit').then(() =>
+        Promise.reject(new Error('the simulator ended before it was ready')),
+      ),
     ])) as [string];
     return new SimulatorProcess(folder, child, lines, JSON.parse(first) as Event);
   }

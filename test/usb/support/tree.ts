@@ -31,7 +31,13 @@ function parse(text: string): Map<string, RecordedDevice> {
     const field = (name: string) => new RegExp(`${name}=\\s*(\\S+)`).exec(line)?.[1];
     const heading = /^\[(.+)\]$/.exec(line)?.[1];
     if (heading !== undefined) {
-      device = { vendorId: '', productId: '', configurations: '1', strings: new Map(), interfaces: [] };
+      device = {
+        vendorId: '',
+        productId: '',
+        configurations: '1',
+        strings: new Map(),
+        interfaces: [],
+      };
       devices.set(heading, device);
     } else if (line.startsWith('P:')) {
       const ids = { vendorId: field('Vendor')!, productId: field('ProdID')! };
@@ -61,7 +67,10 @@ export interface PlugOptions {
   firstTty?: number;
 }
 
-/** A machine's /sys, /dev, /proc and /etc under a temporary directory, laid out as the kernel and udev do. */
+/**
+ * A machine's /sys, /dev, /proc and /etc under a temporary directory, laid out as the kernel and
+ * udev do.
+ */
 export class Tree {
   readonly top = mkdtempSync(join(tmpdir(), 'simgate-tree-'));
   readonly roots: Roots = {
@@ -127,7 +136,9 @@ export class Tree {
     return path;
   }
 
-  /** Unplugs whatever is at a bus path, as the kernel and udev do: links, nodes and directories go. */
+  /**
+   * Unplugs whatever is at a bus path, as the kernel and udev do: links, nodes and directories go.
+   */
   unplug(at: string): void {
     const path = this.#devicePath(at);
     const below = (link: string) => link.includes(`/${at}:`) || link.endsWith(`/${at}`);
@@ -207,7 +218,9 @@ export class Tree {
 
   #devicePath(at: string): string {
     const [bus, ports] = at.split('-') as [string, string];
-    const hubs = ports.split('.').map((_, index, all) => `${bus}-${all.slice(0, index + 1).join('.')}`);
+    const hubs = ports
+      .split('.')
+      .map((_, index, all) => `${bus}-${all.slice(0, index + 1).join('.')}`);
     return join(this.#controller, ...hubs);
   }
 
@@ -229,7 +242,12 @@ export class Tree {
     return interfacePath;
   }
 
-  #usbSerial(device: RecordedDevice, interfacePath: string, one: RecordedInterface, name: string): void {
+  #usbSerial(
+    device: RecordedDevice,
+    interfacePath: string,
+    one: RecordedInterface,
+    name: string,
+  ): void {
     const port = join(interfacePath, name);
     this.#attributes(port, { port_number: '0' });
     this.#tty(join(port, 'tty', name), port, `188:${name.slice('ttyUSB'.length)}`);
@@ -237,7 +255,11 @@ export class Tree {
   }
 
   #acm(device: RecordedDevice, interfacePath: string, one: RecordedInterface, name: string): void {
-    this.#tty(join(interfacePath, 'tty', name), interfacePath, `166:${name.slice('ttyACM'.length)}`);
+    this.#tty(
+      join(interfacePath, 'tty', name),
+      interfacePath,
+      `166:${name.slice('ttyACM'.length)}`,
+    );
     this.#byId(device, one, name, '');
   }
 
@@ -263,7 +285,8 @@ export class Tree {
 
   #attributes(path: string, values: Record<string, string>): void {
     mkdirSync(path, { recursive: true });
-    for (const [name, value] of Object.entries(values)) writeFileSync(join(path, name), `${value}\n`);
+    for (const [name, value] of Object.entries(values))
+      writeFileSync(join(path, name), `${value}\n`);
   }
 
   #link(link: string, target: string): void {

@@ -1,11 +1,15 @@
 import type { SendErrorCode } from '../../../errors.js';
 
-/** What the Action asks of Auth0: to run it again with the same event, up to 5 times in the next minutes, or never again. */
+/**
+ * What the Action asks of Auth0: to run it again with the same event, up to 5 times in the next
+ * minutes, or never again.
+ */
 export type ActionAnswer = 'retry' | 'drop';
 
 /**
- * THE table: the Action's answer to each code of the gateway. Every repeat of an event carries the same `Idempotency-Key`, so none
- * can send a message twice: `retry` is asked wherever a repeat may still bring the code in time, or may learn what became of it.
+ * THE table: the Action's answer to each code of the gateway. Every repeat of an event carries the
+ * same `Idempotency-Key`, so none can send a message twice: `retry` is asked wherever a repeat may
+ * still bring the code in time, or may learn what became of it.
  */
 export const actionAnswers: Readonly<Record<SendErrorCode, ActionAnswer>> = {
   // The request, the policy or the set-up is at fault: a repeat meets the same.
@@ -28,7 +32,8 @@ export const actionAnswers: Readonly<Record<SendErrorCode, ActionAnswer>> = {
   // The network's word on this message; and half a text is out, which no repeat mends.
   network_refused: 'drop',
   partly_submitted: 'drop',
-  // Nothing was started, and the reason may be gone in a minute. Not when Retry-After says that it takes longer.
+  // Nothing was started, and the reason may be gone in a minute. Not when Retry-After says that it
+  // takes longer.
   request_timeout: 'retry',
   rate_limited: 'retry',
   no_modem_ready: 'retry',
@@ -37,8 +42,8 @@ export const actionAnswers: Readonly<Record<SendErrorCode, ActionAnswer>> = {
   sim_cap_reached: 'retry',
   clock_unset: 'retry',
   shutting_down: 'retry',
-  // Nobody knows yet. The repeat reads the gateway's record, which a late result mends: 200 if it was sent after all; only if
-  // it surely was not does the gateway try again.
+  // Nobody knows yet. The repeat reads the gateway's record, which a late result mends: 200 if it
+  // was sent after all; only if it surely was not does the gateway try again.
   outcome_unknown: 'retry',
   internal: 'retry',
 };

@@ -1,4 +1,7 @@
-/** The Action with the trigger `custom-phone-provider` in a tenant: found, written, built and deployed. */
+/**
+ * The Action with the trigger `custom-phone-provider` in a tenant: found, written, built and
+ * deployed.
+ */
 
 import * as v from 'valibot';
 import { OperatorError } from '../../../errors.js';
@@ -62,10 +65,15 @@ export interface ActionChanges {
 /** Whose the Action is: `placeholder` is the dashboard's empty one. */
 export type Author = 'simgate' | 'placeholder' | 'foreign';
 
-/** Who wrote it, as far as it would be lost: where draft and deployed version differ, the draft that is another's counts too. */
+/**
+ * Who wrote it, as far as it would be lost: where draft and deployed version differ, the draft that
+ * is another's counts too.
+ */
 export function authorOf({ code, deployed_version: version }: Action): Author {
   const authors = [code, ...(version ? [version.code] : [])].map(authorOfCode);
-  return (['foreign', 'simgate', 'placeholder'] as const).find((author) => authors.includes(author))!;
+  return (['foreign', 'simgate', 'placeholder'] as const).find((author) =>
+    authors.includes(author),
+  )!;
 }
 
 /** Who wrote what runs; undefined when nothing does. */
@@ -83,7 +91,10 @@ export function shownAction({ name, id }: Pick<Action, 'name' | 'id'>): string {
   return `"${escapeControls(name)}" (${escapeControls(id)})`;
 }
 
-/** Every Action of the trigger, deployed or not: Auth0 means it to be one at most. Needs `read:actions`. */
+/**
+ * Every Action of the trigger, deployed or not: Auth0 means it to be one at most. Needs
+ * `read:actions`.
+ */
 export async function listActions(api: Requests): Promise<ListedAction[]> {
   const path = `/api/v2/actions/actions?triggerId=${trigger.id}&per_page=100`;
   const { actions } = read(listSchema, await api.request('GET', path), 'the list of Actions');
@@ -99,13 +110,20 @@ export async function readAction(api: Requests, id: string): Promise<Action> {
 const maxNames = 5;
 
 /** Creates the Action as a draft. Needs `create:actions`. */
-export async function createAction(api: Requests, content: Required<ActionChanges>): Promise<ListedAction> {
+export async function createAction(
+  api: Requests,
+  content: Required<ActionChanges>,
+): Promise<ListedAction> {
   for (let attempt = 1; ; attempt += 1) {
     const name = attempt === 1 ? actionName : `${actionName} (${attempt})`;
     const body = { name, supported_triggers: [trigger], dependencies: [], ...content };
     let created: ListedAction | undefined;
     const create = async () => {
-      created = read(listedSchema, await api.request('POST', '/api/v2/actions/actions', body), 'the Action');
+      created = read(
+        listedSchema,
+        await api.request('POST', '/api/v2/actions/actions', body),
+        'the Action',
+      );
     };
     const isCreated = async () => {
       [created] = await listActions(api);
@@ -115,13 +133,18 @@ export async function createAction(api: Requests, content: Required<ActionChange
       await settle(create, isCreated);
       return created!;
     } catch (error) {
-      if (!(error instanceof ManagementError) || error.status !== 409 || attempt === maxNames) throw error;
+      if (!(error instanceof ManagementError) || error.status !== 409 || attempt === maxNames)
+        throw error;
     }
   }
 }
 
 /** Changes the draft; what runs stays until it is deployed. Needs `update:actions`. */
-export async function updateAction(api: Requests, id: string, changes: ActionChanges): Promise<void> {
+export async function updateAction(
+  api: Requests,
+  id: string,
+  changes: ActionChanges,
+): Promise<void> {
   // A secret cannot be read back.
   await settle(
     () => api.request('PATCH', pathOf(id), changes),
@@ -130,10 +153,13 @@ export async function updateAction(api: Requests, id: string, changes: ActionCha
 }
 
 /**
- * Makes a change that may be made twice. Where its answer tells nothing of what became of it, `isDone` reads that back, and what was not
- * done is asked for once more.
+ * Makes a change that may be made twice. Where its answer tells nothing of what became of it,
+ * `isDone` reads that back, and what was not done is asked for once more.
  */
-export async function settle(change: () => Promise<unknown>, isDone: () => Promise<boolean>): Promise<void> {
+export async function settle(
+  change: () => Promise<unknown>,
+  isDone: () => Promise<boolean>,
+): Promise<void> {
   try {
     await change();
   } catch (error) {
@@ -142,7 +168,10 @@ export async function settle(change: () => Promise<unknown>, isDone: () => Promi
   }
 }
 
-/** Deploys a former version again, with its secrets, and has the draft be it too. Rejects as {@link deployAction}. Needs `create:actions`. */
+/**
+ * Deploys a former version again, with its secrets, and has the draft be it too. Rejects as {@link
+ * deployAction}. Needs `create:actions`.
+ */
 export async function deployVersion(
   api: Requests,
   id: string,
@@ -172,8 +201,8 @@ export async function deployVersion(
 const [lookEveryMs, maxLooks] = [1_000, 60];
 
 /**
- * Waits until the draft is built, deploys it and waits until it runs. Rejects with `OperatorError` when the build fails or none of it
- * comes about in a minute. `wait` takes milliseconds.
+ * Waits until the draft is built, deploys it and waits until it runs. Rejects with `OperatorError`
+ * when the build fails or none of it comes about in a minute. `wait` takes milliseconds.
  */
 export async function deployAction(
   api: Requests,
@@ -205,14 +234,16 @@ async function submitDraft(api: Requests, id: string): Promise<boolean> {
     );
     return true;
   } catch (error) {
-    if (error instanceof ManagementError && /in the 'built' state/.test(error.message)) return false;
+    if (error instanceof ManagementError && /in the 'built' state/.test(error.message))
+      return false;
     throw error;
   }
 }
 
 /**
- * Binds a deployed Action to its trigger where Auth0 takes bindings for it, as its Terraform guide does; its guide for the Management
- * API knows nothing of it. Needs `read:actions` and `update:actions`.
+ * Binds a deployed Action to its trigger where Auth0 takes bindings for it, as its Terraform guide
+ * does; its guide for the Management API knows nothing of it. Needs `read:actions` and
+ * `update:actions`.
  */
 export async function bindAction(api: Requests, { id, name }: Action): Promise<void> {
   const path = `/api/v2/actions/triggers/${trigger.id}/bindings`;
@@ -225,10 +256,17 @@ export async function bindAction(api: Requests, { id, name }: Action): Promise<v
   );
 }
 
-/** Undefined where Auth0 binds the Action by itself ("cannot list action bindings for an entity-bound trigger"). */
+/**
+ * Undefined where Auth0 binds the Action by itself ("cannot list action bindings for an
+ * entity-bound trigger").
+ */
 async function boundActions(api: Requests, path: string): Promise<string[] | undefined> {
   try {
-    const { bindings } = read(bindingsSchema, await api.request('GET', path), 'the bindings of the trigger');
+    const { bindings } = read(
+      bindingsSchema,
+      await api.request('GET', path),
+      'the bindings of the trigger',
+    );
     return bindings.map(({ action }) => action.id);
   } catch (error) {
     if (error instanceof ManagementError && /entity-bound/.test(error.message)) return undefined;
@@ -241,7 +279,11 @@ function pathOf(id: string): string {
 }
 
 /** What Auth0 answered, held against what is needed of it. */
-export function read<S extends v.GenericSchema>(schema: S, answer: unknown, what: string): v.InferOutput<S> {
+export function read<S extends v.GenericSchema>(
+  schema: S,
+  answer: unknown,
+  what: string,
+): v.InferOutput<S> {
   const parsed = v.safeParse(schema, answer);
   if (parsed.success) return parsed.output;
   const [issue] = parsed.issues;

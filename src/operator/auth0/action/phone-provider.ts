@@ -10,7 +10,10 @@ const providerSchema = v.object({
   /** `custom` is the Action, `twilio` Auth0's own. */
   name: v.string(),
   disabled: v.optional(v.boolean(), false),
-  configuration: v.optional(v.looseObject({ delivery_methods: v.optional(v.array(v.string()), []) }), {}),
+  configuration: v.optional(
+    v.looseObject({ delivery_methods: v.optional(v.array(v.string()), []) }),
+    {},
+  ),
 });
 
 /** A phone provider as the Management API shows it; its credentials are never told. */
@@ -24,14 +27,19 @@ export async function readPhoneProvider(api: Requests): Promise<PhoneProvider | 
   return providers[0];
 }
 
-/** Whether text messages go to the Action. Voice may do so too: an MFA factor of the tenant can depend on it. */
+/**
+ * Whether text messages go to the Action. Voice may do so too: an MFA factor of the tenant can
+ * depend on it.
+ */
 export function isAsNeeded({ name, disabled, configuration }: PhoneProvider): boolean {
   return name === 'custom' && !disabled && methodsOf(configuration).includes('text');
 }
 
 /** `text` and whatever was there. */
 export function neededMethods(existing: PhoneProvider | undefined): string[] {
-  return [...new Set(['text', ...(existing === undefined ? [] : methodsOf(existing.configuration))])];
+  return [
+    ...new Set(['text', ...(existing === undefined ? [] : methodsOf(existing.configuration))]),
+  ];
 }
 
 export function methodsOf(configuration: PhoneProvider['configuration']): string[] {
@@ -39,8 +47,9 @@ export function methodsOf(configuration: PhoneProvider['configuration']): string
 }
 
 /**
- * Lets the tenant's messages go to the Action, which must be deployed: Auth0 refuses it otherwise. `existing` is changed, and its
- * credentials are lost. Needs `create:phone_providers` or `update:phone_providers`.
+ * Lets the tenant's messages go to the Action, which must be deployed: Auth0 refuses it otherwise.
+ * `existing` is changed, and its credentials are lost. Needs `create:phone_providers` or
+ * `update:phone_providers`.
  */
 export async function useActionForMessages(
   api: Requests,
@@ -65,17 +74,24 @@ export async function useActionForMessages(
   );
 }
 
-/** Puts a phone provider back as it was, with credentials that somebody knew. Needs `update:phone_providers`. */
+/**
+ * Puts a phone provider back as it was, with credentials that somebody knew. Needs
+ * `update:phone_providers`.
+ */
 export async function putPhoneProvider(
   api: Requests,
   { id, name, disabled, configuration }: PhoneProvider,
   credentials: Record<string, string>,
 ): Promise<void> {
-  const change = () => api.request('PATCH', pathOf(id), { name, disabled, configuration, credentials });
+  const change = () =>
+    api.request('PATCH', pathOf(id), { name, disabled, configuration, credentials });
   await settle(change, () => Promise.resolve(false));
 }
 
-/** Has Auth0 send a message of its own through the provider, to an E.164 number. Needs `create:phone_providers`. */
+/**
+ * Has Auth0 send a message of its own through the provider, to an E.164 number. Needs
+ * `create:phone_providers`.
+ */
 export async function tryPhoneProvider(api: Requests, id: string, to: string): Promise<void> {
   await api.request('POST', `${pathOf(id)}/try`, { to, delivery_method: 'text' });
 }

@@ -8,7 +8,10 @@ export interface UnifiedOptions {
   subject: string;
   /** The token's `aud`, as in the daemon's configuration. */
   audience: string;
-  /** Whether the HS256 key is the secret's octets as base64url (RFC 4648 5) rather than its UTF-8 text. */
+  /**
+   * Whether the HS256 key is the secret's octets as base64url (RFC 4648 5) rather than its UTF-8
+   * text.
+   */
   secretBase64Encoded: boolean;
 }
 
@@ -26,10 +29,12 @@ export function isWrittenBySimgate(code: string): boolean {
   return code.trimStart().startsWith(marker);
 }
 
-/** Whether it is what Auth0's dashboard puts there before anyone wrote anything: it sends nothing. */
+/** Whether it is what Auth0's dashboard puts there at first: it sends nothing. */
 export function isPlaceholder(code: string): boolean {
   const bare = code.replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '').replace(/[\s;]/g, '');
-  return /^(?:exports\.onExecuteCustomPhoneProvider=async\(event,api\)=>\{(?:return)?\})?$/.test(bare);
+  return /^(?:exports\.onExecuteCustomPhoneProvider=async\(event,api\)=>\{(?:return)?\})?$/.test(
+    bare,
+  );
 }
 
 /** The lines of the source that hold the options, by the option's name in words. */
@@ -43,13 +48,15 @@ export function settingLines(options: UnifiedOptions): Record<string, string> {
 }
 
 /**
- * The whole source of the Action, for the trigger `custom-phone-provider` (v1) and Node 18 or 22: plain JavaScript, no dependency.
+ * The whole source of the Action, for the trigger `custom-phone-provider` (v1) and Node 18 or 22:
+ * plain JavaScript, no dependency.
  * It holds no secret: that is {@link secretName} of the Action.
  */
 export function actionSource(options: UnifiedOptions): string {
   const answers = Object.entries(actionAnswers).map(([code, answer]) => `  ${code}: '${answer}',`);
   return `${marker}Auth0's phone messages go out through your own SMS gateway (trigger custom-phone-provider).
-// Written by "simgate auth0 setup": change the settings there, not here. Needs the secret ${secretName} and no dependency.
+// Written by "simgate auth0 setup": change the settings there, not here. Needs the secret
+// ${secretName} and no dependency.
 const { createHmac, randomUUID } = require('node:crypto');
 
 ${Object.values(settingLines(options)).join('\n')}
@@ -96,8 +103,9 @@ async function deliver(event) {
 function buildRequest({ notification, request, tenant, transaction }, key) {
   const { recipient, as_text: text, from, message_type: type, code } = notification;
   const { ip, user_agent } = request ?? {};
-  // What makes this one notification. A code names it: the same one to the same number is the same message, whichever way it came
-  // here. What has none, as a warning, may be due again with the same words. No JWT begins with a bracket, so a key is no signature.
+  // What makes this one notification. A code names it: the same one to the same number is the same
+  // message, whichever way it came here. What has none, as a warning, may be due again with the
+  // same words. No JWT begins with a bracket, so a key is no signature.
   const occasion = code ? ['code', code] : ['transaction', transaction?.correlation_id];
   const identity = JSON.stringify([tenant?.id, type, recipient, text, from, ...occasion]);
   return {
@@ -148,7 +156,8 @@ async function post(request) {
 function judge({ status, retryAfterS, said }) {
   if (status === 200) {
     // Many a server answers 200 to anything.
-    if (typeof said.segments === 'number') return { answer: 'sent', reason: 'sent, request ' + said.id };
+    if (typeof said.segments === 'number')
+      return { answer: 'sent', reason: 'sent, request ' + said.id };
     return drop('200, but not from simgate: is the gateway URL right?');
   }
   const isKnown = Object.hasOwn(answers, said.code ?? '');

@@ -23,8 +23,9 @@ interface Row {
 }
 
 /**
- * What the set-up needs of the daemon, behind a real control socket: it holds the secrets that it read from the files at its start or
- * last reload, and notes with which of them a message was signed.
+ * What the set-up needs of the daemon, behind a real control socket: it holds the secrets that it
+ * read from the files at its start or last reload, and notes with which of them a message was
+ * signed.
  */
 export class StandInDaemon {
   current = '';
@@ -48,7 +49,9 @@ export class StandInDaemon {
     this.read();
     this.#server = await openControlSocket({
       path: this.#socket,
-      log: winston.createLogger({ transports: [new winston.transports.Stream({ stream: new Writable() })] }),
+      log: winston.createLogger({
+        transports: [new winston.transports.Stream({ stream: new Writable() })],
+      }),
       commands: {
         status: async function* () {
           yield { pid: process.pid };
@@ -94,8 +97,10 @@ export class StandInDaemon {
   }
 
   async *#auth() {
-    const id = (text: string | undefined) => (text === undefined ? undefined : keyId(Buffer.from(text)));
-    const seen = (text: string | undefined) => (text === undefined ? undefined : this.seenAt.get(text));
+    const id = (text: string | undefined) =>
+      text === undefined ? undefined : keyId(Buffer.from(text));
+    const seen = (text: string | undefined) =>
+      text === undefined ? undefined : this.seenAt.get(text);
     yield {
       current_key_id: id(this.current),
       current_seen_at: seen(this.current),
@@ -105,7 +110,11 @@ export class StandInDaemon {
   }
 
   async *#log(request: Readonly<Record<string, unknown>>, signal: AbortSignal) {
-    if (typeof request.to !== 'string' || typeof request.since_ms !== 'number' || request.follow !== true)
+    if (
+      typeof request.to !== 'string' ||
+      typeof request.since_ms !== 'number' ||
+      request.follow !== true
+    )
       throw new OperatorError(`a strange request: ${JSON.stringify(request)}`);
     for (let next = 0; !signal.aborted; ) {
       const row = this.rows[next];
@@ -122,7 +131,10 @@ export class StandInDaemon {
   }
 }
 
-/** A tenant, a configuration, a daemon, and a person (or nobody) who runs the commands; all in one process. */
+/**
+ * A tenant, a configuration, a daemon, and a person (or nobody) who runs the commands; all in one
+ * process.
+ */
 export class Desk {
   readonly folder = mkdtempSync(join(tmpdir(), 'simgate-auth0-'));
   readonly configFile = join(this.folder, 'simgate.toml');
@@ -158,7 +170,8 @@ export class Desk {
     desk.env.AUTH0_DOMAIN = desk.auth0.origin;
     writeFileSync(desk.configFile, config(options.auth0));
     writeFileSync(join(desk.folder, 'group'), 'root:x:0:\n');
-    if (options.withSecret !== false) writeFileSync(desk.secretFile, `${secret}\n`, { mode: 0o600 });
+    if (options.withSecret !== false)
+      writeFileSync(desk.secretFile, `${secret}\n`, { mode: 0o600 });
     if (options.withDaemon) await desk.daemon.start();
     return desk;
   }
@@ -203,7 +216,11 @@ export class Desk {
       clock: () => this.#clockMs,
       now: () => new Date(),
       daemonAt,
-      place: { uid: process.getuid!(), gid: process.getgid!(), groupFile: join(this.folder, 'group') },
+      place: {
+        uid: process.getuid!(),
+        gid: process.getgid!(),
+        groupFile: join(this.folder, 'group'),
+      },
     };
   }
 

@@ -27,7 +27,10 @@ const silent = createLog({
   stream: new Writable({ write: (_chunk, _encoding, done) => done() }),
 });
 
-/** A machine with modems, a folder for the configuration, and a person (or nobody) who runs `simgate setup`. */
+/**
+ * A machine with modems, a folder for the configuration, and a person (or nobody) who runs `simgate
+ * setup`.
+ */
 export class Person {
   readonly folder = mkdtempSync(join(tmpdir(), 'simgate-setup-'));
   readonly file = join(this.folder, 'simgate.toml');
@@ -50,7 +53,9 @@ export class Person {
     if (unknown.length > 0) throw new Error(`a modem was asked ${unknown.join(', ')}`);
   }
 
-  /** Plugs a stick of devices.txt in; a modem answers on its tty `name`. Gives the by-id name of it. */
+  /**
+   * Plugs a stick of devices.txt in; a modem answers on its tty `name`. Gives the by-id name of it.
+   */
   async plug(
     device: string,
     { at, firstTty = 0, name }: { at: string; firstTty?: number; name: string },
@@ -61,7 +66,9 @@ export class Person {
     this.machine.tree.plug(device, { at, firstTty });
     const node = this.machine.tree.path('dev', name);
     const byId = this.machine.tree.path('dev/serial/by-id');
-    const links = readdirSync(byId).filter((link) => statSync(join(byId, link)).ino === statSync(node).ino);
+    const links = readdirSync(byId).filter(
+      (link) => statSync(join(byId, link)).ino === statSync(node).ino,
+    );
     rmSync(node);
     symlinkSync(modem.tty, node);
     return links[0] === undefined ? node : join(byId, links[0]);
@@ -72,7 +79,8 @@ export class Person {
     this.#script = [...script];
     this.#isThere = true;
     const said = await this.#run(words);
-    if (this.#script.length > 0) throw new Error(`never asked: ${String(this.#script[0]![0])}\n${said}`);
+    if (this.#script.length > 0)
+      throw new Error(`never asked: ${String(this.#script[0]![0])}\n${said}`);
     return said;
   }
 
@@ -107,7 +115,10 @@ export class Person {
 
   /** Written when it is first asked for. */
   place(): SetupPlace {
-    const [groupFile, passwdFile] = [this.machine.tree.path('group'), this.machine.tree.path('passwd')];
+    const [groupFile, passwdFile] = [
+      this.machine.tree.path('group'),
+      this.machine.tree.path('passwd'),
+    ];
     if (!existsSync(passwdFile)) {
       writeFileSync(groupFile, this.groups);
       writeFileSync(passwdFile, this.users);
