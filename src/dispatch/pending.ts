@@ -132,15 +132,15 @@ export class PendingMessage {
     this.#handedAt = performance.now();
     const handOver: SubmitControl = {
       retryUntil: this.#control.deadlineAt,
-      mayStart: () => {
+      mayCommit: () => {
         if (this.#handOver !== handOver || this.#answered) return false;
         if (this.callerHasLeft || this.remainingMs <= 0) return false;
-        // A yes cannot be taken back: between it and `onStarted` the deadline must already be
+        // A yes cannot be taken back: between it and `onCommitted` the deadline must already be
         // answered as unknown.
         this.#committed = true;
         return true;
       },
-      onStarted: () => {
+      onCommitted: () => {
         if (this.#handOver === handOver) this.#committed = true;
       },
     };

@@ -80,7 +80,7 @@ async function submit(
         onFlight: () => flights.note(),
       },
       { recipient, ...segmentText(testText), validityMs },
-      { mayStart: () => true, onStarted: () => undefined, retryUntil: startedAt + retryForMs },
+      { mayCommit: () => true, onCommitted: () => undefined, retryUntil: startedAt + retryForMs },
     );
     const tookMs = performance.now() - startedAt;
     return judgeSent(recipient, {

@@ -60,12 +60,12 @@ export interface SubmitControl {
    * Asked at the last moment, when the modem has given its prompt for the first segment: false
    * leaves the prompt unsent (I3).
    */
-  mayStart(): boolean;
+  mayCommit(): boolean;
   /**
    * Called once, as the first Ctrl-Z is written: from here on the whole message is committed to
    * this modem.
    */
-  onStarted(): void;
+  onCommitted(): void;
   /**
    * `performance.now()` milliseconds until which a segment that was surely not sent may be tried
    * again here.
@@ -91,7 +91,7 @@ export interface SmsModem {
    * segment (a minute at least where it may be an older submit's), and what it then settles with is
    * the truth, late or not. Rejects with a `SendError`: `network_refused`, `partly_submitted`,
    * `outcome_unknown`, or, surely not sent and with `elsewhere` set, `no_modem_ready`;
-   * `deadline_unreachable` when `mayStart` said no.
+   * `deadline_unreachable` when `mayCommit` said no.
    */
   submit(sms: OutgoingSms, control: SubmitControl): Promise<SubmitReceipt>;
 }

@@ -47,7 +47,7 @@ export async function submitSms(
 ): Promise<SubmitReceipt> {
   const total = sms.segments.length;
   const reference = total > 1 ? context.flights.nextConcatenationReference() : 0;
-  let started = false;
+  let isCommitted = false;
   const references: number[] = [];
   for (const [index, text] of sms.segments.entries()) {
     const first = index === 0;
@@ -66,10 +66,10 @@ export async function submitSms(
           }),
         validityMs: sms.validityMs,
         retryUntil: control.retryUntil,
-        mayStart: () => !first || control.mayStart(),
+        mayCommit: () => !first || control.mayCommit(),
         onCommitted: () => {
-          if (!started) control.onStarted();
-          started = true;
+          if (!isCommitted) control.onCommitted();
+          isCommitted = true;
         },
         acceptedBefore: index,
         total,
@@ -83,7 +83,7 @@ interface SegmentJob {
   encode(validityMs: number | undefined): Tpdu;
   validityMs: number;
   retryUntil: number;
-  mayStart: () => boolean;
+  mayCommit: () => boolean;
   onCommitted(): void;
   /** Segments of this message the network has already. */
   acceptedBefore: number;
@@ -124,7 +124,7 @@ async function trySegment(context: SubmissionContext, job: SegmentJob): Promise<
       flights,
       pauseMs: habits.pauseMs,
       probeAfterMs: habits.nudgeAfterMs,
-      mayCommit: job.mayStart,
+      mayCommit: job.mayCommit,
       onCommitted: () => {
         committedAt = performance.now();
         flights.begin(modem.submitTimeoutMs);

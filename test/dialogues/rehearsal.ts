@@ -214,8 +214,8 @@ class Stage {
   #submit(text: string): void {
     this.#outcome = undefined;
     const control = {
-      mayStart: () => true,
-      onStarted: () => undefined,
+      mayCommit: () => true,
+      onCommitted: () => undefined,
       retryUntil: performance.now() + 25_000,
     };
     this.#supervisor.submit({ recipient, ...segmentText(text), validityMs }, control).then(

@@ -55,7 +55,7 @@ describe('the deadline', () => {
     let askedAtDeadline: boolean | undefined;
     // Set before the send, so that this timer runs before that of the deadline.
     setTimeout(() => {
-      askedAtDeadline = modem.current.control.mayStart();
+      askedAtDeadline = modem.current.control.mayCommit();
     }, 9000);
     const caller = send('text', { deadlineMs: 9000 });
     await pass(9000);
@@ -107,7 +107,7 @@ describe('the deadline', () => {
     const modem = new FakeModem('main');
     const { send, log } = rig([modem]);
     const caller = send('text', { deadlineMs: 9000 });
-    expect(modem.current.control.mayStart()).toBe(true);
+    expect(modem.current.control.mayCommit()).toBe(true);
     await pass(9000);
     expect(caller.code).toBe('outcome_unknown');
     modem.current.fail(new SendError('network_refused', { causeCode: 'CMS 38' }));

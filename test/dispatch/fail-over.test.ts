@@ -99,8 +99,8 @@ describe('fail-over', () => {
     first.current.fail(surelyNotSent());
     await pass();
     expect(caller.code).toBe('waiting');
-    expect(stale.mayStart(), 'the first modem has lost its right').toBe(false);
-    stale.onStarted();
+    expect(stale.mayCommit(), 'the first modem has lost its right').toBe(false);
+    stale.onCommitted();
     await pass(10_000);
     expect(caller.error).toMatchObject({
       code: 'deadline_unreachable',

@@ -387,8 +387,8 @@ describe('a modem with habits', () => {
       .submit(
         { recipient: '+4915112345678', alphabet: 'gsm7', segments: ['code'], validityMs: 300_000 },
         {
-          mayStart: () => isHere,
-          onStarted: () => expect.unreachable(),
+          mayCommit: () => isHere,
+          onCommitted: () => expect.unreachable(),
           retryUntil: performance.now(),
         },
       )

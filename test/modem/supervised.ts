@@ -82,7 +82,11 @@ export async function send(
   const ended = supervisor
     .submit(
       { recipient, ...segmentText(text), validityMs: 300_000 },
-      { mayStart: () => true, onStarted: () => undefined, retryUntil: performance.now() + 25_000 },
+      {
+        mayCommit: () => true,
+        onCommitted: () => undefined,
+        retryUntil: performance.now() + 25_000,
+      },
     )
     .then(
       ({ references }) => references,

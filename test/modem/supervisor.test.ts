@@ -70,15 +70,15 @@ function sms(text: string): OutgoingSms {
 }
 
 /** A submit whose end the test can look at without waiting for it. */
-function submit(setup: Setup, text: string, mayStart: () => boolean = () => true) {
-  const result: { references?: number[]; error?: SendError; startedTimes: number } = {
-    startedTimes: 0,
+function submit(setup: Setup, text: string, mayCommit: () => boolean = () => true) {
+  const result: { references?: number[]; error?: SendError; committedTimes: number } = {
+    committedTimes: 0,
   };
   const promise = setup.supervisor
     .submit(sms(text), {
-      mayStart,
-      onStarted: () => {
-        result.startedTimes += 1;
+      mayCommit,
+      onCommitted: () => {
+        result.committedTimes += 1;
       },
       retryUntil: performance.now() + 25_000,
     })
@@ -290,7 +290,10 @@ describe('a submit', () => {
     here = false;
     await vi.advanceTimersByTimeAsync(10_000);
     await promise;
-    expect(result).toMatchObject({ startedTimes: 0, error: refusal('deadline_unreachable', 'no') });
+    expect(result).toMatchObject({
+      committedTimes: 0,
+      error: refusal('deadline_unreachable', 'no'),
+    });
     expect(device.entries.filter((entry) => entry.kind === 'ctrl_z')).toEqual([]);
     expect((await sent(setup, 'code 2')).references).toHaveLength(1);
   });

@@ -129,8 +129,8 @@ describe('the watchdog is fed while', () => {
       modem.submit(
         { recipient: '+4915112345678', ...segmentText('Your code is 417093'), validityMs: 300_000 },
         {
-          mayStart: () => true,
-          onStarted: () => undefined,
+          mayCommit: () => true,
+          onCommitted: () => undefined,
           retryUntil: performance.now() + 25_000,
         },
       ),

@@ -15,7 +15,7 @@ export class HandOver {
   readonly sms: OutgoingSms;
   readonly control: SubmitControl;
   readonly receipt: Promise<SubmitReceipt>;
-  isStarted = false;
+  isCommitted = false;
   isSettled = false;
   #resolve!: (receipt: SubmitReceipt) => void;
   #reject!: (error: unknown) => void;
@@ -38,9 +38,9 @@ export class HandOver {
    * unsent.
    */
   prompt(): boolean {
-    if (this.control.mayStart()) {
-      this.isStarted = true;
-      this.control.onStarted();
+    if (this.control.mayCommit()) {
+      this.isCommitted = true;
+      this.control.onCommitted();
       return true;
     }
     this.fail(new SendError('deadline_unreachable', { detail: 'the prompt was left unsent' }));
@@ -49,7 +49,7 @@ export class HandOver {
 
   /** Prompt, Ctrl-Z, and the network takes every segment. */
   accept(): void {
-    if (!this.isStarted && !this.prompt()) throw new Error('this message may not be started');
+    if (!this.isCommitted && !this.prompt()) throw new Error('this message may not be committed');
     this.isSettled = true;
     this.#resolve({ references: this.sms.segments.map((_, i) => i + 7) });
   }

@@ -51,7 +51,7 @@ export async function finish(...modems: readonly FakeModem[]): Promise<void> {
   await pass();
   while (modems.some(({ isBusy }) => isBusy)) {
     for (const { current } of modems.filter(({ isBusy }) => isBusy)) {
-      if (current.isStarted || current.prompt()) current.accept();
+      if (current.isCommitted || current.prompt()) current.accept();
     }
     await pass();
   }

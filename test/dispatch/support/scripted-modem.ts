@@ -82,11 +82,11 @@ export class ScriptedModem extends FakeModem {
     if (kind === 'lost') this.enter('lost');
     if (kind === 'lost' || kind === 'no prompt')
       return this.#settle(handOver, 'surely unsent', surelyNotSent());
-    if (!handOver.control.mayStart()) {
+    if (!handOver.control.mayCommit()) {
       return this.#settle(handOver, 'left unsent', new SendError('deadline_unreachable'));
     }
-    handOver.isStarted = true;
-    handOver.control.onStarted();
+    handOver.isCommitted = true;
+    handOver.control.onCommitted();
     this.#journal.note({ kind: 'started', id: idOf(handOver.sms), modem: this.name });
     if (kind === 'silence') this.enter('stalled');
     setTimeout(() => this.#finish(handOver, kind), outcomeMs);
