@@ -202,6 +202,16 @@ describe('what the documentation names', () => {
     }
   });
 
+  test('walks by the files of the README’s map, in their order', () => {
+    const sources = ({ spans }: Page) => spans.filter((span) => /^src\/.*\.ts$/.test(span));
+    const [, map = ''] = page('README.md').prose.split('\n### The map\n');
+    const [table = ''] = map.split('\nAnd back up:');
+    const onTheMap = [...table.matchAll(/`(src\/[^`]+\.ts)`/g)].map(([, file = '']) => file);
+    expect(onTheMap.length).toBeGreaterThan(10);
+    const walked = [...new Set(sources(page('docs/way-of-a-message.md')))];
+    expect(walked.filter((file) => onTheMap.includes(file))).toEqual(onTheMap);
+  });
+
   test('has every profile and every dialogue of a modem', () => {
     const rows = tableUnder(page('docs/modems.md'), 'Profiles');
     const profiles = [
