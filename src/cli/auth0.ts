@@ -9,14 +9,14 @@ import {
   type TenantFlags,
   tenantDomain,
 } from '../operator/auth0/credentials.js';
+import { type Auth0Environment, ownAuth0Environment } from '../operator/auth0/environment.js';
 import { Auth0Folder, type SetupRecord, worldNames } from '../operator/auth0/folder.js';
 import { startLogin, startProviderTest, testMessage } from '../operator/auth0/login-test.js';
 import type { ManagementApi } from '../operator/auth0/management.js';
 import { type RestoreFlags, restore } from '../operator/auth0/restore.js';
 import { describeRotation, type RotateFlags, rotateSecret } from '../operator/auth0/rotate.js';
-import { type SetupFlags, setUp, tell, type Workbench } from '../operator/auth0/setup.js';
+import { type Auth0Context, type Auth0SetupFlags, setUp, tell } from '../operator/auth0/setup.js';
 import { type CheckFlags, checkAll } from '../operator/auth0/status.js';
-import { ownSurroundings, type Surroundings } from '../operator/auth0/surroundings.js';
 import { parseTenant } from '../operator/auth0/tenant.js';
 import { askFor } from '../operator/auth0/terminal.js';
 import type { World } from '../operator/auth0/worlds.js';
@@ -26,16 +26,16 @@ interface ConfigFlag {
 }
 
 /** `simgate auth0` and all below it. */
-export function auth0Command(surroundings: Surroundings = ownSurroundings()): Command {
+export function auth0Command(environment: Auth0Environment = ownAuth0Environment()): Command {
   const command = new Command('auth0').description(
     'set up Auth0 for this gateway, see whether all fits together, try a login, change the secret',
   );
   for (const make of [setupCommand, checkCommand, testCommand, rotateCommand, restoreCommand])
-    command.addCommand(make(surroundings));
+    command.addCommand(make(environment));
   return command;
 }
 
-function setupCommand(surroundings: Surroundings): Command {
+function setupCommand(environment: Auth0Environment): Command {
   return withTenantFlags(new Command('setup'))
     .description('have Auth0 send its codes through this gateway, after showing what would change')
     .addOption(connectionOption())
@@ -58,12 +58,12 @@ function setupCommand(surroundings: Surroundings): Command {
     )
     .option('--dry-run', 'show it, and change nothing')
     .option('-y, --yes', 'do not ask')
-    .action((flags: ConfigFlag & TenantFlags & SetupFlags) =>
-      withApi(flags, surroundings, (api, bench) => setUp(api, flags, bench)),
+    .action((flags: ConfigFlag & TenantFlags & Auth0SetupFlags) =>
+      withApi(flags, environment, (api, context) => setUp(api, flags, context)),
     );
 }
 
-function restoreCommand(surroundings: Surroundings): Command {
+function restoreCommand(environment: Auth0Environment): Command {
   return withTenantFlags(new Command('restore'))
     .description(
       "put back what setup has replaced: the connection's options, or another's Action and provider",
@@ -74,11 +74,11 @@ function restoreCommand(surroundings: Surroundings): Command {
     .option('--dry-run', 'show it, and change nothing')
     .option('-y, --yes', 'do not ask')
     .action((flags: ConfigFlag & TenantFlags & RestoreFlags) =>
-      withApi(flags, surroundings, (api, bench) => restore(api, flags, bench)),
+      withApi(flags, environment, (api, context) => restore(api, flags, context)),
     );
 }
 
-function checkCommand(surroundings: Surroundings): Command {
+function checkCommand(environment: Auth0Environment): Command {
   return withTenantFlags(new Command('check'))
     .description(
       'say whether tenant, configuration and daemon fit together; exit code 1 if anything is wrong',
@@ -88,16 +88,16 @@ function checkCommand(surroundings: Surroundings): Command {
     .option('--gateway-url <url>', 'where Auth0 reaches this gateway, if setup was done elsewhere')
     .option('--json', 'for programs')
     .action((flags: ConfigFlag & TenantFlags & CheckFlags & { json?: boolean }) =>
-      withApi(flags, surroundings, async (api, bench) => {
-        const findings = await checkAll(api, flags, bench);
-        if (flags.json) surroundings.terminal.say(JSON.stringify({ findings }, undefined, 2));
-        else tell(findings, surroundings, true);
+      withApi(flags, environment, async (api, context) => {
+        const findings = await checkAll(api, flags, context);
+        if (flags.json) environment.terminal.say(JSON.stringify({ findings }, undefined, 2));
+        else tell(findings, environment, true);
         if (findings.some(({ level }) => level === 'error')) process.exitCode = 1;
       }),
     );
 }
 
-function rotateCommand(surroundings: Surroundings): Command {
+function rotateCommand(environment: Auth0Environment): Command {
   return withTenantFlags(new Command('rotate'))
     .description(
       'change the secret without a lost login; run again, it goes on where it was stopped',
@@ -117,21 +117,21 @@ function rotateCommand(surroundings: Surroundings): Command {
       async (
         flags: ConfigFlag & TenantFlags & RotateFlags & { status?: boolean; forget?: boolean },
       ) => {
-        const { folder } = workbench(flags, surroundings);
+        const { folder } = contextOf(flags, environment);
         const begun = await folder.readRotation();
         if (flags.status || flags.forget)
-          for (const line of describeRotation(begun)) surroundings.terminal.say(line);
+          for (const line of describeRotation(begun)) environment.terminal.say(line);
         if (flags.forget && begun !== undefined) {
           await folder.removeRotation();
-          surroundings.terminal.say(
+          environment.terminal.say(
             'It is forgotten. See which of the secret files Auth0 signs with before you remove one.',
           );
         }
         if (flags.status || flags.forget) return;
         await withApi(
           flags,
-          surroundings,
-          (api, bench) => rotateSecret(api, flags, bench),
+          environment,
+          (api, context) => rotateSecret(api, flags, context),
           begun?.domain,
         );
       },
@@ -144,7 +144,7 @@ interface TestFlags extends ConfigFlag, TenantFlags {
   clientIdApp?: string;
 }
 
-function testCommand(surroundings: Surroundings): Command {
+function testCommand(environment: Auth0Environment): Command {
   return withTenantFlags(new Command('test'))
     .description('begin a real login by SMS, and watch it arrive; exit code 1 if it does not')
     .argument('<number>', 'your own, as +4915112345678', e164)
@@ -155,17 +155,17 @@ function testCommand(surroundings: Surroundings): Command {
       'an application for which the connection is on (or AUTH0_APP_CLIENT_ID)',
     )
     .action(async (recipient: string, flags: TestFlags) => {
-      const bench = workbench(flags, surroundings);
-      const domain = await tenantDomain(flags, await knownDomain(bench), surroundings);
-      const setup = await bench.folder.readSetup(parseTenant(domain).domain);
+      const context = contextOf(flags, environment);
+      const domain = await tenantDomain(flags, await knownDomain(context), environment);
+      const setup = await context.folder.readSetup(parseTenant(domain).domain);
       const isLogin =
-        namedApplication(flags, surroundings) !== undefined ||
+        namedApplication(flags, environment) !== undefined ||
         (flags.world ?? setup?.world) !== 'unified';
       const start = isLogin
-        ? await loginOf(recipient, domain, flags, setup, surroundings)
-        : await providerTestOf(recipient, domain, flags, surroundings);
+        ? await loginOf(recipient, domain, flags, setup, environment)
+        : await providerTestOf(recipient, domain, flags, environment);
       const what = isLogin ? 'a login' : "a test message of Auth0's phone provider";
-      if (!(await testMessage({ domain, recipient, what, start }, bench.daemon, surroundings)))
+      if (!(await testMessage({ domain, recipient, what, start }, context.daemon, environment)))
         process.exitCode = 1;
     });
 }
@@ -175,17 +175,17 @@ async function loginOf(
   domain: string,
   flags: TestFlags,
   setup: SetupRecord | undefined,
-  surroundings: Surroundings,
+  environment: Auth0Environment,
 ): Promise<() => ReturnType<typeof startLogin>> {
   const login = {
     domain,
     connection: flags.connection ?? setup?.connection_name ?? usualConnectionName,
-    clientId: await applicationId(flags, setup, surroundings),
+    clientId: await applicationId(flags, setup, environment),
     // Only from the environment: other users of the machine see the command line.
-    clientSecret: surroundings.env.AUTH0_APP_CLIENT_SECRET || undefined,
+    clientSecret: environment.env.AUTH0_APP_CLIENT_SECRET || undefined,
     recipient,
   };
-  return () => startLogin(login, surroundings);
+  return () => startLogin(login, environment);
 }
 
 /** In the unified world no application is needed: the phone provider has a test of its own. */
@@ -193,14 +193,16 @@ async function providerTestOf(
   recipient: string,
   domain: string,
   flags: TestFlags,
-  surroundings: Surroundings,
+  environment: Auth0Environment,
 ): Promise<() => ReturnType<typeof startProviderTest>> {
-  const api = await openManagementApi(flags, domain, surroundings);
+  const api = await openManagementApi(flags, domain, environment);
   return () => startProviderTest(api, recipient);
 }
 
-const namedApplication = ({ clientIdApp }: TestFlags, { env }: Surroundings): string | undefined =>
-  clientIdApp ?? (env.AUTH0_APP_CLIENT_ID || undefined);
+const namedApplication = (
+  { clientIdApp }: TestFlags,
+  { env }: Auth0Environment,
+): string | undefined => clientIdApp ?? (env.AUTH0_APP_CLIENT_ID || undefined);
 
 /**
  * From flag or environment; else one of those that Auth0 names for the connection, where a person
@@ -209,10 +211,10 @@ const namedApplication = ({ clientIdApp }: TestFlags, { env }: Surroundings): st
 async function applicationId(
   flags: TestFlags,
   setup: SetupRecord | undefined,
-  surroundings: Surroundings,
+  environment: Auth0Environment,
 ): Promise<string> {
-  const { env, terminal } = surroundings;
-  const given = namedApplication(flags, surroundings);
+  const { env, terminal } = environment;
+  const given = namedApplication(flags, environment);
   if (given !== undefined) return given;
   const hasCredentials = [
     flags.token,
@@ -221,7 +223,7 @@ async function applicationId(
     env.AUTH0_CLIENT_ID,
   ].some(Boolean);
   if (terminal.isInteractive && hasCredentials && setup?.connection_id !== undefined) {
-    const api = await openManagementApi(flags, setup.domain, surroundings);
+    const api = await openManagementApi(flags, setup.domain, environment);
     terminal.say('Applications for which the connection is on:');
     for (const id of await listApplications(api, setup.connection_id)) terminal.say(`  ${id}`);
   }
@@ -255,29 +257,29 @@ const worldOption = () =>
     worldNames,
   );
 
-function workbench({ config: file }: ConfigFlag, surroundings: Surroundings): Workbench {
-  const config = loadConfig(file, surroundings.env);
+function contextOf({ config: file }: ConfigFlag, environment: Auth0Environment): Auth0Context {
+  const config = loadConfig(file, environment.env);
   return {
     config,
-    folder: new Auth0Folder(config.stateDir, surroundings.place.uid),
-    daemon: surroundings.daemonAt(config.control.socket),
-    surroundings,
+    folder: new Auth0Folder(config.stateDir, environment.place.uid),
+    daemon: environment.daemonAt(config.control.socket),
+    environment,
   };
 }
 
 async function withApi(
   flags: ConfigFlag & TenantFlags,
-  surroundings: Surroundings,
-  run: (api: ManagementApi, bench: Workbench) => Promise<void>,
+  environment: Auth0Environment,
+  run: (api: ManagementApi, context: Auth0Context) => Promise<void>,
   domainOfRotation?: string,
 ): Promise<void> {
-  const bench = workbench(flags, surroundings);
-  const known = domainOfRotation ?? (await knownDomain(bench));
-  await run(await openManagementApi(flags, known, surroundings), bench);
+  const context = contextOf(flags, environment);
+  const known = domainOfRotation ?? (await knownDomain(context));
+  await run(await openManagementApi(flags, known, environment), context);
 }
 
 /** The tenant that was set up from here; undefined where there is none, or several. */
-async function knownDomain({ folder }: Workbench): Promise<string | undefined> {
+async function knownDomain({ folder }: Auth0Context): Promise<string | undefined> {
   const setups = await folder.readSetups();
   return setups.length === 1 ? setups[0]!.domain : undefined;
 }

@@ -10,7 +10,7 @@ import { toE164 } from '../number/e164.js';
 import { version } from '../version.js';
 import type { DaemonOptions } from './daemon.js';
 import type { CommonOptions } from './doctor.js';
-import { type LogOptions, parseSince } from './log.js';
+import { parseSince, type ShowLogOptions } from './log.js';
 import type { HookOptions } from './recovery-hook.js';
 
 const program = new Command('simgate')
@@ -103,7 +103,7 @@ program
     async ({
       since: sinceMs,
       ...options
-    }: DaemonOptions & Omit<LogOptions, 'socket'> & { since?: number }) => {
+    }: DaemonOptions & Omit<ShowLogOptions, 'socket'> & { since?: number }) => {
       const { log } = await import('./daemon.js');
       await log({ ...options, sinceMs });
     },

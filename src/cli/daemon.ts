@@ -9,7 +9,7 @@ import { NoDaemon } from '../control/client.js';
 import { readConfiguration } from '../doctor/configuration.js';
 import { OperatorError } from '../errors.js';
 import { explanationSchema, explanationText } from '../policy/explain-text.js';
-import { type LogOptions, showLog } from './log.js';
+import { type ShowLogOptions, showLog } from './log.js';
 
 /** Options that all of them take. */
 export interface DaemonOptions {
@@ -22,7 +22,7 @@ export interface DaemonOptions {
 export async function log({
   config,
   ...options
-}: DaemonOptions & Omit<LogOptions, 'socket'>): Promise<void> {
+}: DaemonOptions & Omit<ShowLogOptions, 'socket'>): Promise<void> {
   const socket = socketOf(config);
   const interrupted = new AbortController();
   process.once('SIGINT', () => interrupted.abort());

@@ -8,7 +8,7 @@ import { reportTarget, withModem } from '../doctor/direct.js';
 import { examineAll, targetsOf } from '../doctor/doctor.js';
 import { listModems, renderModemList } from '../doctor/modem-list.js';
 import { renderReport } from '../doctor/render.js';
-import { ownSurroundings, type Surroundings } from '../doctor/surroundings.js';
+import { type Machine, thisMachine } from '../doctor/this-machine.js';
 import { askForModems, askForUssd } from '../doctor/through-daemon.js';
 import { askCarrier, type UssdAnswer } from '../doctor/ussd.js';
 import { whyNotUssd, whyNoUssd } from '../doctor/ussd-codes.js';
@@ -37,7 +37,7 @@ export async function doctor({
     config,
     sendTo: send,
     env: process.env,
-    surroundings: ownSurroundings(),
+    machine: thisMachine(),
     // Standard output is the report's.
     log: createLog({ level: 'warn', format: 'text', stream: process.stderr }),
   });
@@ -52,7 +52,7 @@ export async function modems({ config, json = false }: CommonOptions): Promise<v
   const { socket } = readConfiguration(config, process.env);
   const list = await orElse(
     () => askForModems(socket),
-    async () => listModems(await listSticks(ownSurroundings().roots)),
+    async () => listModems(await listSticks(thisMachine().roots)),
   );
   if (json) sayJson(list);
   else say(renderModemList(list));
@@ -69,7 +69,7 @@ export async function ussd(
   const { socket } = readConfiguration(config, process.env);
   const answer = await orElse(
     () => askForUssd(socket, code, modem),
-    () => askCarrierDirectly(code, modem, config, ownSurroundings()),
+    () => askCarrierDirectly(code, modem, config, thisMachine()),
   );
   if (json) sayJson(answer);
   else if (answer.text !== undefined) say(`${answer.text}\n`);
@@ -91,14 +91,14 @@ async function askCarrierDirectly(
   code: string,
   name: string | undefined,
   configFile: string | undefined,
-  surroundings: Surroundings,
+  machine: Machine,
 ): Promise<UssdAnswer> {
   const { config } = readConfiguration(configFile, process.env);
   const objection = whyNotUssd(code, config?.control.ussdAllow ?? []);
   if (objection !== undefined) throw new OperatorError(objection);
-  const targets = await targetsOf(config, await listSticks(surroundings.roots), surroundings);
+  const targets = await targetsOf(config, await listSticks(machine.roots), machine);
   const target = chooseModem(targets, name);
-  const { report, answered } = await reportTarget(target, surroundings, new Set());
+  const { report, answered } = await reportTarget(target, machine, new Set());
   const obstacle = report.findings.find(({ level }) => level === 'error');
   if (answered === undefined || obstacle !== undefined)
     throw new OperatorError(`modem "${target.name}": ${obstacle?.what ?? 'no modem answers AT'}`);

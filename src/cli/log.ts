@@ -5,7 +5,7 @@ import { parseAnswer } from '../control/answer.js';
 import { askDaemon } from '../control/client.js';
 import { logHeading, logLine, type ShownRow, shownRowSchema } from './log-text.js';
 
-export interface LogOptions {
+export interface ShowLogOptions {
   /** Path of the control socket. */
   socket: string;
   /** E.164. */
@@ -32,7 +32,7 @@ const answerSchema = v.union([
  * Throws `NoDaemon` or `OperatorError`.
  */
 export async function showLog(
-  { socket, to, sinceMs, status, code, limit, follow, json = false }: LogOptions,
+  { socket, to, sinceMs, status, code, limit, follow, json = false }: ShowLogOptions,
   out: NodeJS.WritableStream,
   notes: NodeJS.WritableStream,
   signal?: AbortSignal,

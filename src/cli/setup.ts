@@ -1,14 +1,14 @@
 import { Command, Option } from 'commander';
 import { defaultConfigFile } from '../config/config.js';
-import { callers } from '../operator/setup/caller-step.js';
-import { ownSetupSurroundings, type SetupSurroundings } from '../operator/setup/surroundings.js';
+import { callerKinds } from '../operator/setup/caller-step.js';
+import { ownSetupEnvironment, type SetupEnvironment } from '../operator/setup/environment.js';
 import { type SetupFlags, setUp } from '../operator/setup/wizard.js';
 
 /**
  * `simgate setup`. Its action rejects with `OperatorError` when nothing was changed; the exit code
  * is 1 too when something is still wrong.
  */
-export function setupCommand(surroundings?: SetupSurroundings): Command {
+export function setupCommand(environment?: SetupEnvironment): Command {
   return new Command('setup')
     .description(
       'find the modem, ask what must be known, write configuration and secret, and say what comes next; run again, it changes ' +
@@ -23,7 +23,9 @@ export function setupCommand(surroundings?: SetupSurroundings): Command {
     )
     .option('--countries <codes>', 'that may be written to, as DE,AT; * is every one')
     .addOption(
-      new Option('--caller <who>', 'Auth0, or a program of yours with a token').choices(callers),
+      new Option('--caller <who>', 'Auth0, or a program of yours with a token').choices(
+        callerKinds,
+      ),
     )
     .option('--subject <sub>', 'of its tokens')
     .option('--audience <aud>', 'of its tokens')
@@ -36,6 +38,6 @@ export function setupCommand(surroundings?: SetupSurroundings): Command {
     .option('--dry-run', 'say what would change, and change nothing')
     .option('-y, --yes', 'do not ask: take what is there and what would be proposed')
     .action(async (flags: SetupFlags) => {
-      if (!(await setUp(flags, surroundings ?? ownSetupSurroundings()))) process.exitCode = 1;
+      if (!(await setUp(flags, environment ?? ownSetupEnvironment()))) process.exitCode = 1;
     });
 }

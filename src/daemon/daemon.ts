@@ -13,7 +13,7 @@ import { type ControlServer, openControlSocket } from '../control/server.js';
 import { createDispatch, type Dispatch } from '../dispatch/dispatch.js';
 import { createSimBudget } from '../dispatch/sim-budget.js';
 import { controlCommands } from '../doctor/commands.js';
-import { ownSurroundings } from '../doctor/surroundings.js';
+import { thisMachine } from '../doctor/this-machine.js';
 import { createAdminApp, createApp } from '../http/app.js';
 import { createBearerVerifier } from '../http/bearer.js';
 import { callerKinds } from '../http/callers/kinds.js';
@@ -160,7 +160,7 @@ async function compose(
       deadlineMs: () => config.message.deadlineMs,
       ussdAllow: () => config.control.ussdAllow,
       snapshot,
-      surroundings: ownSurroundings(),
+      machine: thisMachine(),
       log,
     }),
     log: createLogCommand(remembered),

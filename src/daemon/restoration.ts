@@ -9,12 +9,12 @@ import type { Outcome } from '../dispatch/message.js';
 import { isSendErrorCode, SendError } from '../errors.js';
 import type {
   CountedSim,
+  HourlySimUse,
+  JournalOutcome,
   LateOutcome,
   Recent,
   RecentMessage,
   SavedHold,
-  SimUse,
-  Outcome as ToldOutcome,
 } from '../journal/entries.js';
 import { type Hold, holdKinds } from '../policy/holds.js';
 import type { Policy } from '../policy/policy.js';
@@ -152,7 +152,10 @@ export function restore(
   idempotency.restore(messages.flatMap(toRememberedRequest).reverse());
 }
 
-function later({ hours, recipients }: Omit<SimUse, 'sim'>, byMs: number): Omit<SimUse, 'sim'> {
+function later(
+  { hours, recipients }: Omit<HourlySimUse, 'sim'>,
+  byMs: number,
+): Omit<HourlySimUse, 'sim'> {
   const moved = <Key>(map: Map<Key, number>, move: (entry: [Key, number]) => [Key, number]) =>
     byMs === 0 ? map : new Map([...map].map(move));
   return {
@@ -167,7 +170,7 @@ function nameOf(sim: CountedSim): string {
 }
 
 /** As `dispatch` counts while it runs. */
-function mayHaveCost(outcome: ToldOutcome | undefined): boolean {
+function mayHaveCost(outcome: JournalOutcome | undefined): boolean {
   return outcome === undefined || outcome.submitted !== 'no' || outcome.code === 'network_refused';
 }
 
@@ -184,7 +187,7 @@ function toRememberedRequest(message: RecentMessage): RememberedRequest[] {
 
 /** The newest that is known; of a message that is still open, nothing is. */
 function toOutcome({ id, segments, modem = '', outcome, late }: RecentMessage): Outcome {
-  const last: LateOutcome | ToldOutcome | undefined = late ?? outcome;
+  const last: LateOutcome | JournalOutcome | undefined = late ?? outcome;
   if (last === undefined)
     return { error: new SendError('outcome_unknown', { submitted: 'unknown', detail }) };
   const { submitted, references = [], causeCode } = last;

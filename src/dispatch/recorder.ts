@@ -4,7 +4,7 @@
  */
 
 import type { SendError } from '../errors.js';
-import type { Outcome as JournalOutcome, JournalSim, MessageEntry } from '../journal/entries.js';
+import type { JournalOutcome, JournalSim, MessageEntry } from '../journal/entries.js';
 import type { Hmac } from '../journal/hmac-key.js';
 import type { Journal } from '../journal/journal.js';
 import type { SmsModem } from '../modem/sms-modem.js';

@@ -19,9 +19,9 @@ import { examine, factsAsJson } from './facts.js';
 import { error, type Finding, type ModemReport, ok, warning } from './finding.js';
 import { judgeFacts } from './judge.js';
 import { listModems } from './modem-list.js';
-import type { Surroundings } from './surroundings.js';
 import { reportSpareSticks, shownDevice, wishesOf } from './targets.js';
 import { sendTestMessage } from './test-message.js';
+import type { Machine } from './this-machine.js';
 import { judgeTty } from './tty.js';
 import { askCarrier } from './ussd.js';
 import { whyNotUssd } from './ussd-codes.js';
@@ -43,7 +43,7 @@ export interface OwnDaemon {
   /** What USSD codes may change, as configured now. */
   ussdAllow: () => readonly UssdService[];
   snapshot(): object;
-  surroundings: Surroundings;
+  machine: Machine;
   log: Logger;
 }
 
@@ -64,13 +64,13 @@ export function controlCommands(daemon: OwnDaemon): Readonly<Record<string, Cont
 
 /** Yields `{report}` for each modem, then for each stick that is none of the daemon's. */
 async function* doctor(daemon: OwnDaemon, signal: AbortSignal): AsyncGenerator<object> {
-  const sticks = await listSticks(daemon.surroundings.roots);
+  const sticks = await listSticks(daemon.machine.roots);
   const usedKeys = new Set<string>();
   for (const [index, modem] of daemon.modems.entries()) {
     const config = daemon.configs[index]!;
     const stick = stickOf(modem.snapshot().device, sticks);
     if (stick !== undefined) usedKeys.add(stick.key);
-    yield { report: await reportOwn(modem, config, stick, daemon.surroundings, signal) };
+    yield { report: await reportOwn(modem, config, stick, daemon.machine, signal) };
   }
   for (const report of reportSpareSticks(sticks, usedKeys)) yield { report };
 }
@@ -85,7 +85,7 @@ async function reportOwn(
   modem: OwnModem,
   config: ModemConfig,
   stick: Stick | undefined,
-  surroundings: Surroundings,
+  machine: Machine,
   signal: AbortSignal,
 ): Promise<ModemReport> {
   const snapshot = modem.snapshot();
@@ -101,7 +101,7 @@ async function reportOwn(
   const key = stick?.key ?? tty;
   const judged = await judgeTty(
     { tty, why, stickKey: key, ...(stick && { stick }) },
-    surroundings,
+    machine,
     process.pid,
   );
   findings.unshift(...judged.findings);
@@ -181,9 +181,9 @@ function judgePhase({ phase, phaseSince, reason }: ModemSnapshot): Finding {
 }
 
 /** Yields one `{sticks}`. */
-async function* modems({ modems, surroundings }: OwnDaemon): AsyncGenerator<object> {
+async function* modems({ modems, machine }: OwnDaemon): AsyncGenerator<object> {
   const used = new Map(modems.map((modem) => [modem.snapshot().device, modem.name]));
-  yield { sticks: listModems(await listSticks(surroundings.roots), used) };
+  yield { sticks: listModems(await listSticks(machine.roots), used) };
 }
 
 const text = (key: string) => v.string(`the request needs "${key}", a text`);

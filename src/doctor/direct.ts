@@ -11,8 +11,8 @@ import type { Candidate } from '../usb/select.js';
 import { examine, factsAsJson } from './facts.js';
 import { error, type Finding, type ModemReport, ok, warning } from './finding.js';
 import { judgeFacts } from './judge.js';
-import type { Surroundings } from './surroundings.js';
 import type { Target } from './targets.js';
+import type { Machine } from './this-machine.js';
 import { judgeTty } from './tty.js';
 
 /** `AT` tries, a second each, before an open tty counts as silent. */
@@ -60,7 +60,7 @@ export interface DirectReport {
  */
 export async function reportTarget(
   target: Target,
-  surroundings: Surroundings,
+  machine: Machine,
   usedKeys: Set<string>,
 ): Promise<DirectReport> {
   const { name, device, candidates, reason } = target;
@@ -70,10 +70,8 @@ export async function reportTarget(
   for (const candidate of candidates) {
     // Two sessions on one modem would mix up their answers, whichever of its ttys they use.
     if (closed.has(candidate.stickKey)) continue;
-    const { findings, isFree } = await judgeTty(candidate, surroundings);
-    const look = isFree
-      ? await lookAt(candidate, target, surroundings)
-      : { outcome: 'closed' as const };
+    const { findings, isFree } = await judgeTty(candidate, machine);
+    const look = isFree ? await lookAt(candidate, target, machine) : { outcome: 'closed' as const };
     if (look.outcome === 'answered') {
       usedKeys.add(candidate.stickKey);
       const report = {
@@ -117,7 +115,7 @@ type Look =
 async function lookAt(
   candidate: Candidate,
   target: Target,
-  { roots, identity }: Surroundings,
+  { roots, identity }: Machine,
 ): Promise<Look> {
   const { tty } = candidate;
   try {

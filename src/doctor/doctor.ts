@@ -24,9 +24,9 @@ import {
   ok,
   warning,
 } from './finding.js';
-import { judgeMachine } from './machine.js';
-import type { Surroundings } from './surroundings.js';
 import { configuredTargets, discoveredTargets, reportSpareSticks, type Target } from './targets.js';
+import type { Machine } from './this-machine.js';
+import { judgeMachine } from './this-machine.js';
 import { askReports, askStatus, askToSend } from './through-daemon.js';
 
 export interface DoctorOptions {
@@ -35,7 +35,7 @@ export interface DoctorOptions {
   /** E.164: send a test message there. */
   sendTo: string | undefined;
   env: NodeJS.ProcessEnv;
-  surroundings: Surroundings;
+  machine: Machine;
   /** What happens while a test message is sent without a daemon. */
   log: Logger;
 }
@@ -46,14 +46,14 @@ export interface DoctorOptions {
  * there that does not answer.
  */
 export async function examineAll(options: DoctorOptions): Promise<DoctorReport> {
-  const { surroundings, sendTo } = options;
+  const { machine, sendTo } = options;
   const { config, socket, findings } = readConfiguration(options.config, options.env);
-  const sticks = await listSticks(surroundings.roots);
+  const sticks = await listSticks(machine.roots);
   const report: DoctorReport = {
     version,
     findings: [
       ...findings,
-      ...(await judgeMachine(surroundings, sticks, config && clockFile(config.stateDir))),
+      ...(await judgeMachine(machine, sticks, config && clockFile(config.stateDir))),
     ],
     modems: [],
   };
@@ -70,9 +70,9 @@ export async function examineAll(options: DoctorOptions): Promise<DoctorReport> 
   }
   report.findings.push(absentDaemon(socket, config));
   const { reports, fit } = await openEach(
-    await targetsOf(config, sticks, surroundings),
+    await targetsOf(config, sticks, machine),
     sticks,
-    surroundings,
+    machine,
   );
   report.modems = reports;
   if (reports.length === 0)
@@ -107,7 +107,7 @@ function absentDaemon(socket: string, config: Config | undefined): Finding {
 export function targetsOf(
   config: Config | undefined,
   sticks: readonly Stick[],
-  { roots }: Surroundings,
+  { roots }: Machine,
 ): Promise<Target[]> {
   return config
     ? configuredTargets(config.modems, sticks, roots)
@@ -124,14 +124,14 @@ interface FitModem {
 async function openEach(
   targets: readonly Target[],
   sticks: readonly Stick[],
-  surroundings: Surroundings,
+  machine: Machine,
 ): Promise<{ reports: ModemReport[]; fit: FitModem | undefined }> {
   const reports: ModemReport[] = [];
   const usedKeys = new Set<string>();
   const triedKeys = new Set<string>();
   let fit: FitModem | undefined;
   for (const target of targets) {
-    const { report, answered } = await reportTarget(target, surroundings, usedKeys);
+    const { report, answered } = await reportTarget(target, machine, usedKeys);
     reports.push(report);
     if (answered === undefined)
       for (const { stickKey } of target.candidates) triedKeys.add(stickKey);

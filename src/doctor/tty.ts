@@ -4,7 +4,7 @@ import { consoleObstacle, explainRights } from '../usb/obstacles.js';
 import type { Candidate } from '../usb/select.js';
 import { resolved } from '../usb/sysfs.js';
 import { error, type Finding, ok } from './finding.js';
-import type { Surroundings } from './surroundings.js';
+import type { Machine } from './this-machine.js';
 
 /** What can be said of a tty without opening it. */
 export interface TtyJudgement {
@@ -19,23 +19,23 @@ export interface TtyJudgement {
  */
 export async function judgeTty(
   { tty, why, stick }: Candidate,
-  surroundings: Surroundings,
+  machine: Machine,
   ownPid?: number,
 ): Promise<TtyJudgement> {
-  const { roots } = surroundings;
+  const { roots } = machine;
   const node = (await resolved(tty)) ?? tty;
   const console = await consoleObstacle(node, roots);
   const ttys = [...new Set([node, ...(stick?.ports ?? []).map((port) => port.tty)])];
   const findings = [
     ok('tty', `${tty}: ${why}`),
     ...(console === undefined ? [] : [error('console', console.sentence)]),
-    ...(await judgeRights(node, surroundings)),
-    ...(await Promise.all(ttys.map((one) => judgeHolders(one, surroundings, ownPid)))).flat(),
+    ...(await judgeRights(node, machine)),
+    ...(await Promise.all(ttys.map((one) => judgeHolders(one, machine, ownPid)))).flat(),
   ];
   return { findings, isFree: findings.every(({ level }) => level !== 'error') };
 }
 
-async function judgeRights(node: string, { roots, identity }: Surroundings): Promise<Finding[]> {
+async function judgeRights(node: string, { roots, identity }: Machine): Promise<Finding[]> {
   const found = await nodeRights(node);
   if (found === undefined) return [error('rights', `${node} is gone: is the modem plugged in?`)];
   const access = await accessFor(found, roots, identity);
@@ -54,11 +54,7 @@ async function judgeRights(node: string, { roots, identity }: Surroundings): Pro
  */
 const isPseudoTerminal = (node: string) => node.startsWith('/dev/pts/');
 
-async function judgeHolders(
-  tty: string,
-  { roots }: Surroundings,
-  ownPid?: number,
-): Promise<Finding[]> {
+async function judgeHolders(tty: string, { roots }: Machine, ownPid?: number): Promise<Finding[]> {
   const node = (await resolved(tty)) ?? tty;
   if (isPseudoTerminal(node)) return [];
   const { holders } = await holdersOf(node, roots);

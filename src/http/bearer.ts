@@ -5,11 +5,6 @@ import { importHs256Key } from '../secret/token.js';
 import { foreignWords } from '../words/foreign.js';
 import type { LimitedLog } from './limited-log.js';
 
-/** Who holds the secret. */
-export interface Caller {
-  sub: string;
-}
-
 /** HS256 keys: the one in use and, while it is rotated, the one before. */
 export interface BearerSecrets {
   current: Uint8Array;
@@ -43,15 +38,15 @@ export interface BearerOptions {
 
 /**
  * Judges the value of an `Authorization` header (RFC 6750 2.1): a JWT (RFC 7519), HS256 and nothing
- * else, with our `sub` and `aud`; `exp` and `nbf` count when present. Rejects with a `SendError` of
- * code `token_missing`, `token_invalid` or `token_expired`. `requestId` ties the log line to the
- * answer; `client` is the address that the line names.
+ * else, with our `sub` and `aud`; `exp` and `nbf` count when present. Resolves with its `sub`;
+ * rejects with a `SendError` of code `token_missing`, `token_invalid` or `token_expired`.
+ * `requestId` ties the log line to the answer; `client` is the address that the line names.
  */
 export type VerifyBearer = (
   authorization: string,
   requestId: string,
   client?: string,
-) => Promise<Caller>;
+) => Promise<string>;
 
 /**
  * When a token was last taken by each secret, wall-clock milliseconds; absent if none was since the
@@ -121,7 +116,7 @@ export async function createBearerVerifier(options: BearerOptions): Promise<Bear
       });
       throw new SendError(code, { detail, cause: error });
     }
-    return { sub: expected.subject };
+    return expected.subject;
   };
   return Object.assign(verify, {
     replace: async (secrets: BearerSecrets, expected: ExpectedClaims) => {
@@ -192,7 +187,7 @@ function isAboutTime(error: unknown): boolean {
   );
 }
 
-interface Refusal {
+interface TokenFault {
   code: SendErrorCode;
   check: string;
   /** For the log: with what the token says. */
@@ -201,7 +196,11 @@ interface Refusal {
   detail: string;
 }
 
-function explain(error: unknown, claims: JWTPayload, expected: BearerOptions['expected']): Refusal {
+function explain(
+  error: unknown,
+  claims: JWTPayload,
+  expected: BearerOptions['expected'],
+): TokenFault {
   if (error instanceof errors.JWTExpired) {
     const what =
       error.claim === 'iat' ? `iat is older than ${expected.maxTokenAgeS} s` : 'exp is past';

@@ -4,7 +4,7 @@ import type Koa from 'koa';
 import type { Logger } from 'winston';
 import type { SendError } from '../errors.js';
 import { CallerLeft, discardRest } from './body.js';
-import type { Answer } from './callers/caller.js';
+import type { HttpAnswer } from './callers/caller.js';
 import type { ClientAddressOf } from './client-address.js';
 import { toProblemAnswer, toSendError } from './problem.js';
 
@@ -17,7 +17,7 @@ export interface RequestState {
   /** Who sent it, for the log of refusals and nothing else. */
   client: string;
   /** How its caller wants to be told what failed; by default as problem details. */
-  toAnswer?: (failure: SendError) => Answer;
+  toAnswer?: (failure: SendError) => HttpAnswer;
 }
 
 /** How much of a body that is too large is let pass before the connection is closed. */
@@ -75,7 +75,7 @@ async function leaveWith(
 
 /** Answers at once and ends the connection, yet not before the caller could read the answer. */
 async function closeWith(
-  { status, headers, body }: Answer,
+  { status, headers, body }: HttpAnswer,
   ctx: Koa.ParameterizedContext<RequestState>,
 ): Promise<void> {
   ctx.respond = false;

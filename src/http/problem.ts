@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import { SendError, type SendErrorCode } from '../errors.js';
 import { asItMayLeave } from '../words/foreign.js';
-import type { Answer } from './callers/caller.js';
+import type { HttpAnswer } from './callers/caller.js';
 
 interface ProblemKind {
   /**
@@ -69,7 +69,7 @@ export const problems: Readonly<Record<SendErrorCode, ProblemKind>> = {
 /**
  * The answer to `error` as problem details (RFC 9457). `id` is that of the request, as in the log.
  */
-export function toProblemAnswer(error: SendError, id: string): Answer {
+export function toProblemAnswer(error: SendError, id: string): HttpAnswer {
   const { status, title, retryAfterS } = problems[error.code];
   const silent = error.code === 'internal';
   const body = JSON.stringify({
@@ -94,7 +94,7 @@ export function toProblemAnswer(error: SendError, id: string): Answer {
 }
 
 /** The same for a socket on which Node has no response object; the connection ends after it. */
-export function toRawAnswer({ status, headers, body }: Answer): string {
+export function toRawAnswer({ status, headers, body }: HttpAnswer): string {
   const fields = { ...headers, Date: new Date().toUTCString(), Connection: 'close' };
   const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`);
   return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines.join('')}\r\n${body}`;

@@ -5,7 +5,7 @@ import { SendError, type SendErrorCode } from '../errors.js';
 import { maskNumber } from '../number/mask.js';
 import { readRecipient } from '../number/recipient.js';
 import { CallerLeft, readOctets } from './body.js';
-import type { Answer, Caller, CallerRequest, ReadMessage } from './callers/caller.js';
+import type { Caller, CallerRequest, HttpAnswer, ReadMessage } from './callers/caller.js';
 import type { RequestState } from './error-exit.js';
 import type { LimitedLog } from './limited-log.js';
 import { preferredWaitS } from './prefer.js';
@@ -91,7 +91,7 @@ function authenticate(
  * The body as a string, since for an object Koa loads the whole of undici to see whether it is a
  * Response.
  */
-function write(ctx: Koa.Context, { status, headers, body }: Answer): void {
+function write(ctx: Koa.Context, { status, headers, body }: HttpAnswer): void {
   ctx.status = status;
   ctx.set(headers);
   ctx.body = body;

@@ -10,7 +10,7 @@ import type { Duplex } from 'node:stream';
 import type { Logger } from 'winston';
 import type { ListenAddress } from '../config/config.js';
 import { SendError, type SendErrorCode } from '../errors.js';
-import type { Answer } from './callers/caller.js';
+import type { HttpAnswer } from './callers/caller.js';
 import { type ConnectionLimits, Connections } from './connections.js';
 import { LimitedLog } from './limited-log.js';
 import { toProblemAnswer, toRawAnswer } from './problem.js';
@@ -181,7 +181,7 @@ function refuse(res: ServerResponse, code: SendErrorCode, log: Logger): void {
   res.end(body);
 }
 
-function newAnswer(code: SendErrorCode, log: Logger): Answer {
+function newAnswer(code: SendErrorCode, log: Logger): HttpAnswer {
   const id = randomUUID();
   log.debug('refused a request', { event: 'request_refused', id, code });
   return toProblemAnswer(new SendError(code), id);

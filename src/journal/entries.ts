@@ -45,7 +45,7 @@ export interface StartedEntry extends MessageEntry {
 }
 
 /** What the caller was told. */
-export interface Outcome {
+export interface JournalOutcome {
   /** HTTP status. */
   status: number;
   /** Of the problem body; undefined for 200. */
@@ -70,7 +70,7 @@ export interface EndedEntry extends MessageEntry {
   wasStarted: boolean;
   modem?: string | undefined;
   sim?: JournalSim | undefined;
-  outcome: Outcome;
+  outcome: JournalOutcome;
 }
 
 /** What became of a message after its caller had been answered. */
@@ -110,7 +110,7 @@ export interface RecentMessage {
   wasStarted: boolean;
   modem?: string;
   /** Undefined while it is still with the modem. */
-  outcome?: Outcome;
+  outcome?: JournalOutcome;
   late?: LateOutcome;
 }
 
@@ -121,7 +121,7 @@ export interface RecentMessage {
 export type CountedSim = { simHmac: string } | { modem: string };
 
 /** What was, or may have been, submitted by a SIM. */
-export interface SimUse {
+export interface HourlySimUse {
   sim: CountedSim;
   /** Segments by the hour of the clock (UTC), which has its beginning in milliseconds. */
   hours: Map<number, number>;
@@ -140,7 +140,7 @@ export interface Recent {
   /** Newest first. */
   messages: RecentMessage[];
   /** Each SIM once. */
-  simUses: SimUse[];
+  simUses: HourlySimUse[];
   holds: SavedHold[];
 }
 
@@ -176,7 +176,7 @@ export interface LogRow {
   modem?: string;
   simMasked?: string;
   /** Undefined while it is with the modem. */
-  outcome?: Outcome;
+  outcome?: JournalOutcome;
   late?: LateOutcome;
 }
 

@@ -3,7 +3,7 @@
  * later version of simgate made it. `worker`: the thread ended or never began. `entry`: one entry
  * could not be written, the store is well.
  */
-export type FaultKind =
+export type JournalFaultKind =
   | 'corrupt'
   | 'full'
   | 'read_only'
@@ -17,7 +17,7 @@ export type FaultKind =
 
 /** Passes between the threads as it is. */
 export interface Fault {
-  kind: FaultKind;
+  kind: JournalFaultKind;
   /** The library's own words; they hold no value of any row. */
   message: string;
 }
@@ -25,7 +25,7 @@ export interface Fault {
 /** The journal cannot do what it was asked for. */
 export class JournalFault extends Error {
   override readonly name = 'JournalFault';
-  readonly kind: FaultKind;
+  readonly kind: JournalFaultKind;
 
   constructor({ kind, message }: Fault, options?: ErrorOptions) {
     super(message, options);
@@ -34,7 +34,7 @@ export class JournalFault extends Error {
 }
 
 /** Primary result codes of SQLite (sqlite.org/rescode.html); the low octet of an extended one. */
-const kinds: ReadonlyMap<number, FaultKind> = new Map([
+const kinds: ReadonlyMap<number, JournalFaultKind> = new Map([
   [3, 'read_only'], // SQLITE_PERM
   [5, 'busy'], // SQLITE_BUSY
   [6, 'busy'], // SQLITE_LOCKED
@@ -51,14 +51,14 @@ const kinds: ReadonlyMap<number, FaultKind> = new Map([
 ]);
 
 /** Extended result codes of SQLite that say more than their low octet. */
-const extendedKinds: ReadonlyMap<number, FaultKind> = new Map([
+const extendedKinds: ReadonlyMap<number, JournalFaultKind> = new Map([
   // SQLITE_IOERR_SHMSIZE: `-shm` cannot be made as large as it has to be, which only a lack of room
   // forbids.
   [4874, 'full'],
 ]);
 
 /** Errors of the files beside SQLite's own work. */
-const systemKinds: ReadonlyMap<unknown, FaultKind> = new Map([
+const systemKinds: ReadonlyMap<unknown, JournalFaultKind> = new Map([
   ['ENOSPC', 'full'],
   ['EDQUOT', 'full'],
   ['EROFS', 'read_only'],
@@ -71,7 +71,7 @@ const systemKinds: ReadonlyMap<unknown, FaultKind> = new Map([
  * What a thrown value of the store means; `otherwise` is the kind of one with no code that is
  * known.
  */
-export function faultOf(thrown: unknown, otherwise: FaultKind): Fault {
+export function faultOf(thrown: unknown, otherwise: JournalFaultKind): Fault {
   if (thrown instanceof JournalFault) return { kind: thrown.kind, message: thrown.message };
   const message = thrown instanceof Error ? thrown.message : String(thrown);
   const rawCode = thrown instanceof Error && 'rawCode' in thrown ? thrown.rawCode : undefined;
@@ -83,7 +83,7 @@ export function faultOf(thrown: unknown, otherwise: FaultKind): Fault {
   return { kind, message: `${message} (SQLite ${rawCode})` };
 }
 
-const ways: Readonly<Record<FaultKind, string>> = {
+const ways: Readonly<Record<JournalFaultKind, string>> = {
   corrupt: 'the file is damaged',
   full: 'the disk is full: make room',
   read_only: 'it may not be written: give the file and its folder back to the user of the daemon',

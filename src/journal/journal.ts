@@ -22,7 +22,7 @@ import { Keeper } from './keeper.js';
 import { Pruner, type Retention } from './pruner.js';
 import { type RecentBounds, readRecent } from './recent.js';
 import { RefusalRate } from './refusal-rate.js';
-import type { Entry } from './wire.js';
+import type { JournalEntry } from './wire.js';
 import { WriteQueue } from './write-queue.js';
 
 /**
@@ -270,7 +270,7 @@ class SqliteJournal implements Journal {
   }
 
   /** False when the entry is lost: nobody can be made to wait for it. */
-  #add(entry: Entry, onWritten?: () => void): boolean {
+  #add(entry: JournalEntry, onWritten?: () => void): boolean {
     if (this.#isClosed || !this.#queue.add(entry, onWritten)) {
       this.#droppedRows += 1;
       return false;

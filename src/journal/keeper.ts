@@ -1,6 +1,12 @@
 import type { Logger } from 'winston';
 import { counted } from '../words/counted.js';
-import { describeFault, type Fault, type FaultKind, faultOf, JournalFault } from './faults.js';
+import {
+  describeFault,
+  type Fault,
+  faultOf,
+  JournalFault,
+  type JournalFaultKind,
+} from './faults.js';
 import { isFullBehind, makePrivate, setAside } from './files.js';
 import { Flusher } from './flusher.js';
 import { StoreThread } from './thread.js';
@@ -15,7 +21,7 @@ export interface KeeperOptions {
   retryMs: number;
   onOpen: () => void;
   /** It got out of order. Must not throw. */
-  onFault?: ((fault: { kind: FaultKind }) => void) | undefined;
+  onFault?: ((fault: { kind: JournalFaultKind }) => void) | undefined;
 }
 
 const maxRetryMs = 60_000;
@@ -30,7 +36,7 @@ const setAsideEveryMs = 3_600_000;
  */
 const silentMs = 10_000;
 /** Faults of one request; the store is as well as before. */
-const harmless: ReadonlySet<FaultKind> = new Set(['entry']);
+const harmless: ReadonlySet<JournalFaultKind> = new Set(['entry']);
 
 /**
  * Keeps one {@link StoreThread} open: after any fault the thread is ended and, more and more

@@ -7,12 +7,12 @@ import { readRecipient } from '../number/recipient.js';
 import { subscriberOf } from '../number/subscriber.js';
 import { foreignWords } from '../words/foreign.js';
 import {
+  type JournalOutcome,
   type LateOutcome,
   type LogFilter,
   type LogPage,
   type LogRow,
   maxLogRows,
-  type Outcome,
 } from './entries.js';
 import { JournalFault } from './faults.js';
 import type { Hmac } from './hmac-key.js';
@@ -150,6 +150,6 @@ function outcomeAsJson({
   causeCode,
   submitted,
   references,
-}: Outcome | LateOutcome): object {
+}: JournalOutcome | LateOutcome): object {
   return { status, code, cause_code: causeCode && foreignWords(causeCode), submitted, references };
 }

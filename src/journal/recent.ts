@@ -1,4 +1,4 @@
-import type { Recent, RecentMessage, SimUse } from './entries.js';
+import type { HourlySimUse, Recent, RecentMessage } from './entries.js';
 import type { CallName, Calls, PageEnd, Since } from './wire.js';
 
 type Ask = <Name extends CallName>(
@@ -50,8 +50,8 @@ async function allMessages(ask: Ask, since: Since, started: boolean): Promise<Re
   return all;
 }
 
-async function allSimUses(ask: Ask, since: Since): Promise<SimUse[]> {
-  const bySim = new Map<string, SimUse>();
+async function allSimUses(ask: Ask, since: Since): Promise<HourlySimUse[]> {
+  const bySim = new Map<string, HourlySimUse>();
   for (let beforeMs = Number.MAX_SAFE_INTEGER; ; ) {
     const hour: Calls['sim_hour']['answer'] = await ask('sim_hour', { beforeMs, since });
     if (hour === undefined) return [...bySim.values()];

@@ -2,10 +2,10 @@
 
 import type {
   EndedEntry,
+  JournalOutcome,
   LateOutcome,
   LogRow,
   MessageEntry,
-  Outcome,
   RecentMessage,
   StartedEntry,
 } from './entries.js';
@@ -40,7 +40,7 @@ function entryValues(
   entry: MessageEntry & Pick<EndedEntry, 'modem' | 'sim'>,
   state: 'started' | 'ended',
   wasStarted: boolean,
-  outcome: Outcome | undefined,
+  outcome: JournalOutcome | undefined,
 ): SqlValue[] {
   return [
     change,
@@ -133,10 +133,10 @@ export function useOfHour(row: SqlRow): HourOfUse['uses'][number] {
   };
 }
 
-function outcomes(row: SqlRow): { outcome?: Outcome; late?: LateOutcome } {
+function outcomes(row: SqlRow): { outcome?: JournalOutcome; late?: LateOutcome } {
   const outcome = {
     status: row.status as number,
-    submitted: row.submitted as Outcome['submitted'],
+    submitted: row.submitted as JournalOutcome['submitted'],
     ...there({
       code: row.code,
       causeCode: row.cause_code,
@@ -148,7 +148,7 @@ function outcomes(row: SqlRow): { outcome?: Outcome; late?: LateOutcome } {
   const late = {
     atMs: row.late_at as number,
     status: row.late_status as number,
-    submitted: row.late_submitted as Outcome['submitted'],
+    submitted: row.late_submitted as JournalOutcome['submitted'],
     ...there({
       code: row.late_code,
       causeCode: row.late_cause_code,

@@ -40,8 +40,8 @@ import {
 } from './statements.js';
 import type {
   Bounds,
-  Entry,
   HourOfUse,
+  JournalEntry,
   Opened,
   Page,
   PageEnd,
@@ -102,7 +102,7 @@ export class Store {
   /**
    * Writes all in one transaction; what SQLite will not have for its own sake is left out and told.
    */
-  write(entries: readonly Entry[]): { refused: Fault[] } {
+  write(entries: readonly JournalEntry[]): { refused: Fault[] } {
     const refused: Fault[] = [];
     this.#inTransaction(() => {
       for (const entry of entries) {
@@ -232,7 +232,7 @@ export class Store {
     return changes;
   }
 
-  #writeOne(entry: Entry): void {
+  #writeOne(entry: JournalEntry): void {
     switch (entry.kind) {
       case 'started':
         this.#run(insertStarted, ...startedValues(this.#nextChange(), entry.entry));

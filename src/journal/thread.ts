@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { type Fault, faultOf, JournalFault } from './faults.js';
-import type { Answer, CallName, Calls, Opened, Request, StoreOptions } from './wire.js';
+import type { CallName, Calls, Opened, StoreAnswer, StoreOptions, StoreRequest } from './wire.js';
 
 interface Waiter {
   resolve: (result: never) => void;
@@ -37,7 +37,7 @@ export class StoreThread {
         resolve();
       });
     });
-    this.#worker.on('message', (answer: Answer) => this.#settle(answer));
+    this.#worker.on('message', (answer: StoreAnswer) => this.#settle(answer));
     this.#worker.on('error', (error) => this.#lose(faultOf(error, 'worker')));
     this.#worker.on('messageerror', (error) => this.#lose(faultOf(error, 'worker')));
     this.#worker.on('exit', (code) =>
@@ -67,11 +67,12 @@ export class StoreThread {
   async end(): Promise<void> {
     this.#lost ??= { kind: 'worker', message: 'the journal was closed' };
     this.#rejectAll(this.#lost);
-    if (!this.#hasEnded) this.#worker.postMessage({ number: -1, name: 'end' } satisfies Request);
+    if (!this.#hasEnded)
+      this.#worker.postMessage({ number: -1, name: 'end' } satisfies StoreRequest);
     await this.#ended;
   }
 
-  #settle(answer: Answer): void {
+  #settle(answer: StoreAnswer): void {
     const waiter = this.#waiting.get(answer.number);
     this.#waiting.delete(answer.number);
     if ('fault' in answer) waiter?.reject(new JournalFault(answer.fault));

@@ -26,7 +26,7 @@ export interface StoreOptions {
  * One thing to write. Each may be written twice with no harm: a batch whose answer was lost is
  * written again.
  */
-export type Entry =
+export type JournalEntry =
   | { kind: 'started'; entry: StartedEntry }
   | { kind: 'ended'; entry: EndedEntry }
   | { kind: 'late'; id: string; outcome: LateOutcome }
@@ -81,7 +81,7 @@ export interface Bounds {
 
 /** What may be asked, and what is answered. */
 export interface Calls {
-  write: { request: { entries: readonly Entry[] }; answer: { refused: Fault[] } };
+  write: { request: { entries: readonly JournalEntry[] }; answer: { refused: Fault[] } };
   query: { request: { filter: LogFilter }; answer: LogPage };
   messages: {
     request: { before: PageEnd; since: Since; started: boolean };
@@ -105,12 +105,12 @@ export interface Page<Row> {
 export type CallName = keyof Calls;
 
 /** A call, or the wish that the thread ends. */
-export type Request =
+export type StoreRequest =
   | { [Name in CallName]: { number: number; name: Name } & Calls[Name]['request'] }[CallName]
   | { number: number; name: 'end' };
 
 /** Number 0 is the answer to the opening. */
-export type Answer = { number: number } & ({ result: unknown } | { fault: Fault });
+export type StoreAnswer = { number: number } & ({ result: unknown } | { fault: Fault });
 
 /** Told once the database is open. */
 export interface Opened {

@@ -4,15 +4,19 @@
  */
 
 import { parentPort, workerData } from 'node:worker_threads';
-import { type FaultKind, faultOf } from './faults.js';
+import { faultOf, type JournalFaultKind } from './faults.js';
 import { Store } from './store.js';
-import type { Answer, Request, StoreOptions } from './wire.js';
+import type { StoreAnswer, StoreOptions, StoreRequest } from './wire.js';
 
 const port = parentPort;
 if (port === null) throw new Error('the journal’s worker runs as a thread only');
 
-const answer = (number: number, work: () => unknown, otherwise: FaultKind = 'worker'): void => {
-  let told: Answer;
+const answer = (
+  number: number,
+  work: () => unknown,
+  otherwise: JournalFaultKind = 'worker',
+): void => {
+  let told: StoreAnswer;
   try {
     told = { number, result: work() };
   } catch (error) {
@@ -21,7 +25,7 @@ const answer = (number: number, work: () => unknown, otherwise: FaultKind = 'wor
   port.postMessage(told);
 };
 
-port.on('message', ({ name }: Request) => {
+port.on('message', ({ name }: StoreRequest) => {
   // Between two calls, never within one: see `StoreThread.end`.
   if (name === 'end') process.exit();
 });
@@ -29,13 +33,15 @@ answer(
   0,
   () => {
     const [store, opened] = Store.open(workerData as StoreOptions);
-    port.on('message', (request: Request) => answer(request.number, () => perform(store, request)));
+    port.on('message', (request: StoreRequest) =>
+      answer(request.number, () => perform(store, request)),
+    );
     return opened;
   },
   'cannot_open',
 );
 
-function perform(store: Store, request: Request): unknown {
+function perform(store: Store, request: StoreRequest): unknown {
   switch (request.name) {
     case 'write':
       return store.write(request.entries);

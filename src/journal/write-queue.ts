@@ -1,7 +1,7 @@
-import type { Entry } from './wire.js';
+import type { JournalEntry } from './wire.js';
 
 interface Waiting {
-  entry: Entry;
+  entry: JournalEntry;
   onWritten: (() => void) | undefined;
 }
 
@@ -35,14 +35,14 @@ export class WriteQueue {
    * False when it is full: the entry is lost. The older ones are kept, for a start must not be
    * without its outcome.
    */
-  add(entry: Entry, onWritten?: () => void): boolean {
+  add(entry: JournalEntry, onWritten?: () => void): boolean {
     if (this.#waiting.length >= this.#maxEntries) return false;
     this.#waiting.push({ entry, onWritten });
     return true;
   }
 
   /** The next entries; they stay until {@link written}. */
-  next(): Entry[] {
+  next(): JournalEntry[] {
     return this.#waiting.slice(0, batchEntries).map(({ entry }) => entry);
   }
 

@@ -3,7 +3,7 @@ import Histogram from 'prom-client/lib/histogram.js';
 import type Registry from 'prom-client/lib/registry.js';
 import { limitNames } from '../config/policy.js';
 import type { SendErrorCode } from '../errors.js';
-import type { FaultKind } from '../journal/faults.js';
+import type { JournalFaultKind } from '../journal/faults.js';
 import type { Rung } from '../modem/ladder.js';
 import type { InboundEvent } from '../modem/storage.js';
 import { holdKinds } from '../policy/holds.js';
@@ -45,7 +45,7 @@ const otherReasons: Readonly<Record<OtherReason, true>> = {
   length: true,
   memory: true,
 };
-const faultKinds: Readonly<Record<FaultKind, true>> = {
+const faultKinds: Readonly<Record<JournalFaultKind, true>> = {
   corrupt: true,
   full: true,
   read_only: true,

@@ -1,5 +1,5 @@
 import type { SendErrorCode, Submitted } from '../errors.js';
-import type { FaultKind } from '../journal/faults.js';
+import type { JournalFaultKind } from '../journal/faults.js';
 import type { Rung } from '../modem/ladder.js';
 import type { InboundEvent } from '../modem/storage.js';
 import type { Refusal } from '../policy/request.js';
@@ -13,7 +13,7 @@ export type SubmittedOrYes = Submitted | 'yes';
  */
 export interface MetricsListener {
   /** A request of the public listener has its answer. */
-  answered(answer: Answer): void;
+  answered(answer: AnswerFigures): void;
   /** A caller hung up before its answer. */
   callerLeft(): void;
   /** The policy refused a message. */
@@ -36,11 +36,11 @@ export interface MetricsListener {
   /** Something came in over the air, and was read and deleted. */
   inbound(inbound: { modem: string; kind: InboundEvent['kind'] }): void;
   /** The journal went out of order. */
-  journalFault(fault: { kind: FaultKind }): void;
+  journalFault(fault: { kind: JournalFaultKind }): void;
 }
 
 /** An answer of the public listener. */
-export type Answer =
+export type AnswerFigures =
   /**
    * 200; milliseconds before the modem was given the message, and from the message's admission to
    * the answer. `isReplay`: they are of an earlier request with the same Idempotency-Key.

@@ -41,7 +41,7 @@ export interface ModemIdentity {
   model: string | undefined;
 }
 
-export interface SubmitOptions
+export interface TpduSubmission
   extends Pick<ExecuteOptions, 'mayCommit' | 'onCommitted' | 'onFreed'> {
   /** What else is in the air, and whose a result is. */
   flights: Pick<Flights, 'rule' | 'expectsLateResult'>;
@@ -55,7 +55,7 @@ export interface SubmitOptions
 }
 
 /** A TPDU as `AT+CMGS` wants it. */
-export interface Tpdu {
+export interface EncodedTpdu {
   /** Upper-case hexadecimal, without the SMSC address. */
   hex: string;
   /** Octets of the TPDU, without the SMSC address. */
@@ -474,7 +474,7 @@ export class Modem extends Dialogue {
    * with the message reference; undefined when it cannot be told. Rejects with the errors of
    * `at/errors.ts`; those of stage `result` came after Ctrl-Z.
    */
-  submitTpdu(tpdu: Tpdu, options: SubmitOptions): Promise<number | undefined> {
+  submitTpdu(tpdu: EncodedTpdu, options: TpduSubmission): Promise<number | undefined> {
     return this.session.exclusively(async (run, ended) => {
       const command = this.#submitCommand(tpdu, options);
       const startedAt = performance.now();
@@ -504,7 +504,7 @@ export class Modem extends Dialogue {
     });
   }
 
-  #submitCommand(tpdu: Tpdu, { flights, pauseMs, probeAfterMs }: SubmitOptions): AtCommand {
+  #submitCommand(tpdu: EncodedTpdu, { flights, pauseMs, probeAfterMs }: TpduSubmission): AtCommand {
     const { submitTimeoutMs } = this;
     return {
       text: `AT+CMGS=${tpdu.octets}`,

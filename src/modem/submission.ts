@@ -5,7 +5,7 @@ import { encodeSubmit } from '../sms/tpdu.js';
 import type { Flights } from './flights.js';
 import type { Habits } from './habits.js';
 import { ModemRestarted } from './life.js';
-import type { Modem, Tpdu } from './modem.js';
+import type { EncodedTpdu, Modem } from './modem.js';
 import type { OutgoingSms, SubmitControl, SubmitReceipt } from './sms-modem.js';
 import { cmsCodeOf, describeFinalError, type Verdict, verdictOf } from './verdict.js';
 
@@ -80,7 +80,7 @@ export async function submitSms(
 }
 
 interface SegmentJob {
-  encode(validityMs: number | undefined): Tpdu;
+  encode(validityMs: number | undefined): EncodedTpdu;
   validityMs: number;
   retryUntil: number;
   mayCommit: () => boolean;

@@ -7,7 +7,7 @@ import { foreignWords } from '../words/foreign.js';
 import { Aftermath } from './aftermath.js';
 import { BringUp, type Happening, type Step } from './bring-up.js';
 import { FailingSends } from './failing-sends.js';
-import { Finding, ModemMissing } from './finding.js';
+import { ModemFinder, ModemMissing } from './finder.js';
 import type { Flights } from './flights.js';
 import { HabitMemory } from './habits.js';
 import type { LossKind, Rung } from './ladder.js';
@@ -107,7 +107,7 @@ export class Supervisor implements SmsModem {
   #opened: OpenedModem | undefined;
   #storage: Storage | undefined;
   #bringUp: BringUp | undefined;
-  readonly #finding: Finding;
+  readonly #finder: ModemFinder;
   readonly #recovery: Recovery;
   readonly #phaseLog: PhaseLog;
   readonly #failing = new FailingSends();
@@ -137,7 +137,7 @@ export class Supervisor implements SmsModem {
     this.#recovery = new Recovery(options);
     this.#phaseLog = new PhaseLog(options.name, options.log);
     this.#unlocker = new Unlocker(options.readPin, options.pinMemory);
-    this.#finding = new Finding(options.locator);
+    this.#finder = new ModemFinder(options.locator);
     this.#aftermath = new Aftermath({
       recovery: this.#recovery,
       lookout: this.#lookout,
@@ -300,7 +300,7 @@ export class Supervisor implements SmsModem {
   #enter(phase: ModemPhase, from: ModemPhase): void {
     switch (phase) {
       case 'absent':
-        return this.#pace.after(this.#finding.pauseMs(), () => this.#emit('due'));
+        return this.#pace.after(this.#finder.pauseMs(), () => this.#emit('due'));
       case 'opening':
         return this.#work(() => this.#open());
       case 'probing':
@@ -323,7 +323,7 @@ export class Supervisor implements SmsModem {
   }
 
   #enterReady(isBack: boolean): void {
-    this.#finding.forget();
+    this.#finder.forget();
     this.#recovery.ready();
     if (!isBack) this.#lookout.begin(this.#bringUp?.nextLookMs() ?? this.#options.idleProbeMs);
     this.#lookWhenDue();
@@ -406,9 +406,7 @@ export class Supervisor implements SmsModem {
   }
 
   async #open(): Promise<void> {
-    const opened = await this.#finding.find(this.#tuning, (openLink) =>
-      this.#openSession(openLink),
-    );
+    const opened = await this.#finder.find(this.#tuning, (openLink) => this.#openSession(openLink));
     if (this.#phase !== 'opening') {
       opened.place.release(); // stopped meanwhile
       return opened.session.close();
@@ -480,7 +478,7 @@ export class Supervisor implements SmsModem {
     const sign = bootSign(line);
     if (sign === 'restart') {
       this.#flights.restarted();
-      this.#finding.forget();
+      this.#finder.forget();
       this.#opened?.session.fail(
         new ModemRestarted(`the modem restarted (it said ${foreignWords(line)})`),
       );

@@ -4,7 +4,7 @@ import type { Refusal } from './request.js';
 import { durationText, limitText } from './wording.js';
 
 /** A refusal for a time. */
-export interface Obstacle {
+export interface TemporaryRefusal {
   reason: Refusal['reason'];
   /** For people; holds no number. */
   detail: string;
@@ -21,7 +21,7 @@ const holdTexts: Readonly<Record<HoldKind, string>> = {
     'messages to several numbers beside this one stalled a modem (policy.cool_down_block_s)',
 };
 
-export function holdObstacle({ kind, until }: Hold, now: number): Obstacle {
+export function holdObstacle({ kind, until }: Hold, now: number): TemporaryRefusal {
   const detail = `${holdTexts[kind]}; there is room in ${durationText(until - now)}`;
   return { reason: kind, detail, until };
 }
@@ -32,18 +32,18 @@ export function windowObstacle(
   limit: Limit,
   until: number,
   now: number,
-): Obstacle {
+): TemporaryRefusal {
   const detail = `the limit of ${limitText(limit)} (policy.${name}) is reached; there is room in ${durationText(until - now)}`;
   return { reason: name, detail, until };
 }
 
-export function earlierOneObstacle(until: number): Obstacle {
+export function earlierOneObstacle(until: number): TemporaryRefusal {
   const detail =
     'after a lock-out the recipient gets one message at a time, and one is on its way (policy.per_recipient)';
   return { reason: 'per_recipient', detail, until };
 }
 
-export function memoryObstacle(until: number, now: number): Obstacle {
+export function memoryObstacle(until: number, now: number): TemporaryRefusal {
   const detail =
     'more messages are within the longest window of [policy] than can be remembered; ' +
     `there is room in ${durationText(until - now)}. Shorter windows need fewer`;

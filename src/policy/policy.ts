@@ -22,7 +22,7 @@ import {
   earlierOneObstacle,
   holdObstacle,
   memoryObstacle,
-  type Obstacle,
+  type TemporaryRefusal,
   windowObstacle,
 } from './obstacle.js';
 import { refuseRecipient } from './recipient-rules.js';
@@ -34,7 +34,7 @@ import type {
   Reservation,
   Subject,
 } from './request.js';
-import { type Entry, type Keys, SlidingWindows } from './windows.js';
+import { type CountedMessage, type Keys, SlidingWindows } from './windows.js';
 
 export interface PolicyOptions {
   config: PolicyConfig;
@@ -253,7 +253,7 @@ export class Policy {
    * After a lock-out there is one message at a time: while it waits or is sent, the next one has no
    * place.
    */
-  #earlierOneWaits({ keys, recipientHmac }: Subject, now: number): Obstacle[] {
+  #earlierOneWaits({ keys, recipientHmac }: Subject, now: number): TemporaryRefusal[] {
     const { firstMs } = this.#config.lockOut;
     const newest = this.#windows.newest('per_recipient', keys);
     const before = this.#holds.remembered('lock_out', recipientHmac, now);
@@ -261,11 +261,11 @@ export class Policy {
     return [earlierOneObstacle(now + firstMs)];
   }
 
-  #fullWindows(keys: Keys, now: number): Obstacle[] {
+  #fullWindows(keys: Keys, now: number): TemporaryRefusal[] {
     return limitNames.flatMap((name) => this.#limitsReached(name, keys, now));
   }
 
-  #limitsReached(name: LimitName, keys: Keys, now: number): Obstacle[] {
+  #limitsReached(name: LimitName, keys: Keys, now: number): TemporaryRefusal[] {
     return this.#config.limits[name].flatMap((limit) => {
       const until = this.#windows.freeAt(name, limit, keys, now);
       return until === undefined ? [] : [windowObstacle(name, limit, until, now)];
@@ -283,7 +283,7 @@ export class Policy {
     });
   }
 
-  #fullMemory(now: number): Obstacle[] {
+  #fullMemory(now: number): TemporaryRefusal[] {
     const windows = Object.values(this.#config.limits).flatMap((limits) =>
       limits.map(({ windowMs }) => windowMs),
     );
@@ -316,7 +316,7 @@ export class Policy {
     );
   }
 
-  #reservation(subject: Subject, entry: Entry): Reservation {
+  #reservation(subject: Subject, entry: CountedMessage): Reservation {
     let holders = 1;
     let isSettled = false;
     let hasStalled = false;

@@ -13,7 +13,7 @@ import { Track } from './track.js';
 export type Keys = Readonly<Partial<Record<LimitName, string>>>;
 
 /** A message that was let in and not given back. */
-export interface Entry {
+export interface CountedMessage {
   /** Wall milliseconds. */
   readonly at: number;
   readonly keys: Keys;
@@ -41,8 +41,8 @@ export interface Fill {
  */
 export class SlidingWindows {
   /** In the order of their times. */
-  #entries = new Track<Entry>();
-  readonly #tracks = new Map<LimitName, Map<string, Track<Entry>>>(
+  #entries = new Track<CountedMessage>();
+  readonly #tracks = new Map<LimitName, Map<string, Track<CountedMessage>>>(
     limitNames.map((name) => [name, new Map()]),
   );
   readonly #capacity: number;
@@ -98,14 +98,14 @@ export class SlidingWindows {
   }
 
   /** The newest message under a key. */
-  newest(name: LimitName, keys: Keys): Entry | undefined {
+  newest(name: LimitName, keys: Keys): CountedMessage | undefined {
     return this.#track(name, keys)?.newest(1);
   }
 
   /** Counts a message. `now` must not be before that of an earlier call. */
-  add(keys: Keys, now: number): Entry {
+  add(keys: Keys, now: number): CountedMessage {
     if (this.#entries.length >= this.#capacity) this.#forgetOldest();
-    const entry: Entry = {
+    const entry: CountedMessage = {
       at: Math.max(now, this.#entries.newest(1)?.at ?? now),
       keys,
       isKept: false,
@@ -118,15 +118,15 @@ export class SlidingWindows {
    * Counts messages of before, in any order, beside those that are counted already. If all are too
    * many, the oldest are left out.
    */
-  merge(earlier: readonly Entry[]): void {
+  merge(earlier: readonly CountedMessage[]): void {
     const all = [...this.#entries, ...earlier].sort((a, b) => a.at - b.at);
-    this.#entries = new Track<Entry>();
+    this.#entries = new Track<CountedMessage>();
     for (const byKey of this.#tracks.values()) byKey.clear();
     for (const entry of all.slice(-this.#capacity)) this.#push(entry);
   }
 
   /** Takes a message back out of every window. */
-  remove(entry: Entry): void {
+  remove(entry: CountedMessage): void {
     this.#entries.remove(entry);
     for (const [name, byKey] of this.#tracks) {
       const key = entry.keys[name];
@@ -137,24 +137,26 @@ export class SlidingWindows {
     }
   }
 
-  #track(name: LimitName, keys: Keys): Track<Entry> | undefined {
+  #track(name: LimitName, keys: Keys): Track<CountedMessage> | undefined {
     if (name === 'total') return this.#entries;
     const key = keys[name];
-    return key === undefined ? undefined : (this.#tracks.get(name)?.get(key) ?? new Track<Entry>());
+    return key === undefined
+      ? undefined
+      : (this.#tracks.get(name)?.get(key) ?? new Track<CountedMessage>());
   }
 
-  #push(entry: Entry): void {
+  #push(entry: CountedMessage): void {
     this.#entries.push(entry);
     for (const [name, byKey] of this.#tracks) {
       const key = entry.keys[name];
       if (name === 'total' || key === undefined) continue;
-      const track = byKey.get(key) ?? new Track<Entry>();
+      const track = byKey.get(key) ?? new Track<CountedMessage>();
       track.push(entry);
       byKey.set(key, track);
     }
   }
 
-  #isOver(entry: Entry | undefined, now: number): boolean {
+  #isOver(entry: CountedMessage | undefined, now: number): boolean {
     return entry !== undefined && entry.at + longestWindowMs <= now;
   }
 

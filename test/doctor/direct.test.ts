@@ -7,16 +7,16 @@ import { type DoctorOptions, examineAll } from '../../src/doctor/doctor.js';
 import type { Finding, ModemReport } from '../../src/doctor/finding.js';
 import { createLog } from '../../src/log.js';
 import { serialLink } from '../../src/serial/port.js';
-import { Machine } from './support/machine.js';
+import { FakeMachine } from './support/fake-machine.js';
 import { ScriptedModem, wholeNumbers } from './support/scripted-modem.js';
 
 let folder: string;
-let machine: Machine;
+let machine: FakeMachine;
 let modem: ScriptedModem | undefined;
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'simgate-doctor-'));
-  machine = new Machine();
+  machine = new FakeMachine();
 });
 afterEach(async () => {
   const unknown = modem?.unknown ?? [];
@@ -39,7 +39,7 @@ const examine = (own: Partial<DoctorOptions> = {}) =>
     config: undefined,
     sendTo: undefined,
     env: { RUNTIME_DIRECTORY: folder },
-    surroundings: machine.surroundings(),
+    machine: machine.toLookAt(),
     log,
     ...own,
   });

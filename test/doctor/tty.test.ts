@@ -3,11 +3,11 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { judgeTty } from '../../src/doctor/tty.js';
 import { type Candidate, candidatesFor } from '../../src/usb/select.js';
 import { listSticks } from '../../src/usb/sticks.js';
-import { Machine } from './support/machine.js';
+import { FakeMachine } from './support/fake-machine.js';
 
-let machine: Machine;
+let machine: FakeMachine;
 beforeEach(() => {
-  machine = new Machine();
+  machine = new FakeMachine();
   machine.tree.plug('ec25', { at: '1-1.2' });
 });
 afterEach(() => machine.remove());
@@ -20,7 +20,7 @@ async function candidate(): Promise<Candidate> {
 const node = (name: string) => machine.tree.path('dev', name);
 
 it('a tty that nobody uses is free, and told with the reason for it', async () => {
-  const { findings, isFree } = await judgeTty(await candidate(), machine.surroundings());
+  const { findings, isFree } = await judgeTty(await candidate(), machine.toLookAt());
   expect(isFree).toBe(true);
   expect(findings.map(({ check, level }) => [check, level])).toEqual([
     ['tty', 'ok'],
@@ -35,7 +35,7 @@ it.each(['ttyUSB2', 'ttyUSB3'])(
   'a modem whose %s somebody has open is left alone',
   async (name) => {
     machine.tree.process(731, 'minicom', ['/dev/null', node(name)]);
-    const { findings, isFree } = await judgeTty(await candidate(), machine.surroundings());
+    const { findings, isFree } = await judgeTty(await candidate(), machine.toLookAt());
     expect(isFree).toBe(false);
     expect(findings).toContainEqual({
       check: 'holder',
@@ -48,7 +48,7 @@ it.each(['ttyUSB2', 'ttyUSB3'])(
 
 it('the daemon that looks at its own tty is not in its own way', async () => {
   machine.tree.process(731, 'node', [node('ttyUSB2')]);
-  expect((await judgeTty(await candidate(), machine.surroundings(), 731)).isFree).toBe(true);
+  expect((await judgeTty(await candidate(), machine.toLookAt(), 731)).isFree).toBe(true);
 });
 
 it('a tty that this user may not use is told with the group that may', async () => {
@@ -57,7 +57,7 @@ it('a tty that this user may not use is told with the group that may', async () 
   const stranger = { uid: 4242, groups: [4242] };
   const { findings, isFree } = await judgeTty(
     await candidate(),
-    machine.surroundings({ identity: stranger }),
+    machine.toLookAt({ identity: stranger }),
   );
   expect(isFree).toBe(false);
   const [finding] = findings.filter(({ check }) => check === 'rights');
@@ -67,7 +67,7 @@ it('a tty that this user may not use is told with the group that may', async () 
 
 it('a login or the kernel on the tty is an obstacle although it can be opened', async () => {
   machine.tree.write('proc/cmdline', 'console=ttyUSB2,115200 root=/dev/mmcblk0p2\n');
-  const { findings, isFree } = await judgeTty(await candidate(), machine.surroundings());
+  const { findings, isFree } = await judgeTty(await candidate(), machine.toLookAt());
   expect(isFree).toBe(false);
   expect(findings).toContainEqual(expect.objectContaining({ check: 'console', level: 'error' }));
 });
@@ -75,7 +75,7 @@ it('a login or the kernel on the tty is an obstacle although it can be opened', 
 it('a tty that is gone meanwhile is told as that', async () => {
   const before = await candidate();
   machine.tree.unplug('1-1.2');
-  const { findings, isFree } = await judgeTty(before, machine.surroundings());
+  const { findings, isFree } = await judgeTty(before, machine.toLookAt());
   expect(isFree).toBe(false);
   expect(findings).toContainEqual(expect.objectContaining({ check: 'rights', level: 'error' }));
 });

@@ -8,15 +8,15 @@ import type { Finding } from '../../src/doctor/finding.js';
 import { testText } from '../../src/doctor/test-message.js';
 import { createLog } from '../../src/log.js';
 import { VirtualModem } from '../faults/virtual-modem.js';
-import { Machine } from './support/machine.js';
+import { FakeMachine } from './support/fake-machine.js';
 
 let folder: string;
-let machine: Machine;
+let machine: FakeMachine;
 let virtual: VirtualModem | undefined;
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'simgate-doctor-'));
-  machine = new Machine();
+  machine = new FakeMachine();
 });
 afterEach(async () => {
   await virtual?.stop();
@@ -39,7 +39,7 @@ const examine = (own: Partial<DoctorOptions> = {}) =>
     config: undefined,
     sendTo: undefined,
     env: { RUNTIME_DIRECTORY: folder },
-    surroundings: machine.surroundings(),
+    machine: machine.toLookAt(),
     log,
     ...own,
   });

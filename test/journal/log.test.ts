@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { type LogOptions, parseSince, showLog } from '../../src/cli/log.js';
+import { parseSince, type ShowLogOptions, showLog } from '../../src/cli/log.js';
 import { localIso, logHeading, logLine } from '../../src/cli/log-text.js';
 import { openControlSocket } from '../../src/control/server.js';
 import { OperatorError } from '../../src/errors.js';
@@ -37,7 +37,7 @@ async function desk() {
     new PassThrough({ encoding: 'utf8' }).on('data', (text: string) =>
       lines.push(...text.split('\n').slice(0, -1)),
     );
-  const show = (options: Omit<LogOptions, 'socket'>, signal?: AbortSignal) =>
+  const show = (options: Omit<ShowLogOptions, 'socket'>, signal?: AbortSignal) =>
     showLog({ socket, ...options }, into(out), into(notes), signal);
   return { ...rig, hmac, socket, show, out, notes };
 }
@@ -95,7 +95,7 @@ test('status, code and time choose', async () => {
   journal.ended(ended('b'));
   journal.ended(refused('c'));
   await written(journal);
-  const ids = async (options: Omit<LogOptions, 'socket'>) => {
+  const ids = async (options: Omit<ShowLogOptions, 'socket'>) => {
     out.length = 0;
     await show({ ...options, json: true });
     return out.map((line) => (JSON.parse(line) as { id: string }).id);

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { Track } from '../../src/policy/track.js';
-import { type Entry, SlidingWindows } from '../../src/policy/windows.js';
+import { type CountedMessage, SlidingWindows } from '../../src/policy/windows.js';
 import { hour, minute } from './support/policy.js';
 
 it('a track is a list from which any may be taken out', () => {
@@ -16,8 +16,8 @@ it('a track is a list from which any may be taken out', () => {
       fc.integer({ min: 0, max: 300 }),
       (steps, since) => {
         const track = new Track();
-        const list: Entry[] = [];
-        const takeOut = (entry: Entry | undefined) => {
+        const list: CountedMessage[] = [];
+        const takeOut = (entry: CountedMessage | undefined) => {
           if (entry === undefined) return;
           track.remove(entry);
           // Taken out twice, it does not take another with it.

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Limit, longestWindowMs } from '../../src/config/policy.js';
-import { type Entry, SlidingWindows } from '../../src/policy/windows.js';
+import { type CountedMessage, SlidingWindows } from '../../src/policy/windows.js';
 import { hour, minute } from './support/policy.js';
 
 const limit: fc.Arbitrary<Limit> = fc.record({
@@ -142,7 +142,7 @@ describe('the memory of the windows', () => {
 
   it('takes a message back that was forgotten meanwhile', () => {
     const windows = new SlidingWindows(1);
-    const old: Entry = windows.add({ per_recipient: 'a' }, 0);
+    const old: CountedMessage = windows.add({ per_recipient: 'a' }, 0);
     windows.add({ per_recipient: 'a' }, 5);
     windows.remove(old);
     expect(windows.size).toEqual({ messages: 1, keys: 1 });

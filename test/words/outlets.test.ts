@@ -68,7 +68,7 @@ const outlets: Readonly<Record<string, string>> = {
   'modem/pin-memory.ts': 'HMACs',
   'cli/service.ts': 'the operator’s own words',
   'operator/service/install.ts': 'units',
-  'operator/setup/surroundings.ts': 'what the operator answered',
+  'operator/setup/environment.ts': 'what the operator answered',
   'operator/auth0/terminal.ts':
     'Auth0’s errors by foreignWords, its names and options by escapeControls, for the operator who asked',
   'secret/private-file.ts': 'what restore needs, for root only',

@@ -27,10 +27,7 @@ export function auth0Caller({ verify, deadlineMs }: Auth0Options): Caller {
       return deadlineMs();
     },
     provenBy: 'headers',
-    async authenticate({ headers, id, client }) {
-      const { sub } = await verify(headers.authorization ?? '', id, client);
-      return sub;
-    },
+    authenticate: ({ headers, id, client }) => verify(headers.authorization ?? '', id, client),
     read: (body, headers) => ({ ...readMessage(parseBody(body)), ...keyIn(headers) }),
     accepted({ id, segments, modem, references, tookMs, isReplay }) {
       return {

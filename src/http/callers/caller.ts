@@ -37,7 +37,7 @@ export interface ReadMessage {
 }
 
 /** An answer before it is written. */
-export interface Answer {
+export interface HttpAnswer {
   status: number;
   headers: Record<string, string>;
   body: string;
@@ -63,9 +63,9 @@ export interface Caller {
   /** @throws SendError `body_invalid` or `request_malformed`; its detail never quotes the body */
   read(body: Uint8Array, headers: IncomingHttpHeaders): ReadMessage;
   /** The network has every segment. */
-  accepted(result: SendResult): Answer;
+  accepted(result: SendResult): HttpAnswer;
   /**
    * Anything else, in the form that this caller shows to people; the status is that of the code.
    */
-  failed(error: SendError, requestId: string): Answer;
+  failed(error: SendError, requestId: string): HttpAnswer;
 }

@@ -24,7 +24,7 @@ import {
   usesPhoneProvider,
   usualConnectionName,
 } from './connection.js';
-import type { DaemonLink } from './daemon.js';
+import type { DaemonLink } from './daemon-link.js';
 import { judgeGatewayUrl } from './gateway-url.js';
 import { type ManagementApi, ManagementError } from './management.js';
 import { isMasked } from './options-diff.js';

@@ -2,8 +2,8 @@
 
 import { OperatorError } from '../../errors.js';
 import { readPrivateFile } from '../../secret/private-file.js';
+import type { Auth0Environment } from './environment.js';
 import { type Credentials, ManagementApi } from './management.js';
-import type { Surroundings } from './surroundings.js';
 import { askFor } from './terminal.js';
 
 /** The flags that all commands which ask the Management API have. */
@@ -22,11 +22,11 @@ export interface TenantFlags {
 export async function openManagementApi(
   flags: TenantFlags,
   knownDomain: string | undefined,
-  surroundings: Surroundings,
+  environment: Auth0Environment,
 ): Promise<ManagementApi> {
-  const domain = await tenantDomain(flags, knownDomain, surroundings);
-  const { terminal, env, fetch, wait } = surroundings;
-  const credentials = await readCredentials(flags, surroundings);
+  const domain = await tenantDomain(flags, knownDomain, environment);
+  const { terminal, env, fetch, wait } = environment;
+  const credentials = await readCredentials(flags, environment);
   return new ManagementApi(domain, credentials, {
     say: (line) => terminal.say(line),
     env,
@@ -39,7 +39,7 @@ export async function openManagementApi(
 export async function tenantDomain(
   { domain }: TenantFlags,
   knownDomain: string | undefined,
-  { env, terminal }: Surroundings,
+  { env, terminal }: Auth0Environment,
 ): Promise<string> {
   return (
     domain ??
@@ -56,7 +56,7 @@ export async function tenantDomain(
 /** What a flag says counts before what the environment says; a token before an application. */
 async function readCredentials(
   flags: TenantFlags,
-  { env, terminal }: Surroundings,
+  { env, terminal }: Auth0Environment,
 ): Promise<Credentials> {
   if (flags.token !== undefined) return { token: flags.token };
   const isAppNamed = flags.clientId !== undefined;
@@ -76,7 +76,7 @@ async function readCredentials(
   };
 }
 
-async function askForToken(terminal: Surroundings['terminal']): Promise<Credentials> {
+async function askForToken(terminal: Auth0Environment['terminal']): Promise<Credentials> {
   const flag = 'AUTH0_MANAGEMENT_TOKEN, or AUTH0_CLIENT_ID with AUTH0_CLIENT_SECRET';
   return { token: await askFor(terminal, 'a Management API token', flag, { isSecret: true }) };
 }

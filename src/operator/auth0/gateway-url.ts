@@ -134,13 +134,13 @@ export async function probeGateway(
   url: string,
   config: Config,
   key: Uint8Array,
-  surroundings: { fetch: typeof fetch; env: NodeJS.ProcessEnv },
+  environment: { fetch: typeof fetch; env: NodeJS.ProcessEnv },
 ): Promise<Probe> {
   const { subject, audience } = config.auth0;
   const nowS = Math.floor(Date.now() / 1000) - probeTokenAgeS;
   const token = await mintToken({ secret: key, subject, audience, expiresInS: probeTokenS, nowS });
   try {
-    const response = await surroundings.fetch(url, {
+    const response = await environment.fetch(url, {
       method: 'POST',
       headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
       body: '{}',
@@ -152,7 +152,7 @@ export async function probeGateway(
     const isSimgate = isRefusal || (response.status === 503 && code === 'clock_unset');
     return { finding: judgeAnswer(response.status, code), isSimgate };
   } catch (thrown) {
-    const reason = explainNetworkError(thrown, new URL(url).host, surroundings.env);
+    const reason = explainNetworkError(thrown, new URL(url).host, environment.env);
     if (reason === undefined) throw thrown;
     const finding = warning(
       'auth0_gateway',

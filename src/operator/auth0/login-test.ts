@@ -9,9 +9,9 @@ import { OperatorError } from '../../errors.js';
 import { maskNumber } from '../../number/mask.js';
 import { escapeControls, foreignWords } from '../../words/foreign.js';
 import { readPhoneProvider, tryPhoneProvider } from './action/phone-provider.js';
-import type { Arrival, DaemonLink } from './daemon.js';
+import type { Arrival, DaemonLink } from './daemon-link.js';
+import type { Auth0Environment } from './environment.js';
 import { type ManagementApi, ManagementError } from './management.js';
-import type { Surroundings } from './surroundings.js';
 import { explainNetworkError, parseTenant } from './tenant.js';
 
 /** Auth0 waits 30 s for a gateway; its own part comes on top. */
@@ -69,9 +69,9 @@ type Sighting = Arrival | { unwatched: string };
 export async function testMessage(
   test: MessageTest,
   daemon: DaemonLink,
-  surroundings: Surroundings,
+  environment: Auth0Environment,
 ): Promise<boolean> {
-  const { terminal, now, wait } = surroundings;
+  const { terminal, now, wait } = environment;
   const left = new AbortController();
   const arrival = firstArrival(daemon, test.recipient, now().getTime(), left.signal);
   // Its failing is told when it is awaited below, which may be later than it comes.
@@ -181,7 +181,7 @@ export async function startProviderTest(api: ManagementApi, recipient: string): 
  */
 export async function startLogin(
   test: Login,
-  { fetch: send, env }: Surroundings,
+  { fetch: send, env }: Auth0Environment,
 ): Promise<Started> {
   const tenant = parseTenant(test.domain);
   try {

@@ -24,7 +24,7 @@ import { replaceOptions, signingKeyId, withSecret } from './legacy.js';
 import { type ManagementApi, ManagementError } from './management.js';
 import { diffOptions } from './options-diff.js';
 import { acceptedSecrets } from './secret.js';
-import { tell, type Workbench } from './setup.js';
+import { type Auth0Context, tell } from './setup.js';
 import { agrees, askFor } from './terminal.js';
 import { findAction } from './unified.js';
 import type { World } from './worlds.js';
@@ -47,21 +47,21 @@ export interface RestoreFlags {
 export async function restore(
   api: ManagementApi,
   flags: RestoreFlags,
-  bench: Workbench,
+  context: Auth0Context,
 ): Promise<void> {
-  const replaced = await bench.folder.savedReplaced(api.domain);
+  const replaced = await context.folder.savedReplaced(api.domain);
   const named = replaced.find(
     ({ file }) => flags.file !== undefined && resolve(flags.file) === resolve(file),
   );
-  const world = flags.world ?? (await bench.folder.readSetup(api.domain))?.world;
-  if (named !== undefined) return restoreReplaced(api, named.saved, flags, bench);
-  if (flags.file !== undefined || world !== 'unified') return restoreOptions(api, flags, bench);
+  const world = flags.world ?? (await context.folder.readSetup(api.domain))?.world;
+  if (named !== undefined) return restoreReplaced(api, named.saved, flags, context);
+  if (flags.file !== undefined || world !== 'unified') return restoreOptions(api, flags, context);
   const [newest] = replaced;
   if (newest === undefined)
     throw new OperatorError(
-      `nothing of another's was replaced at ${api.domain} (none is saved in ${bench.folder.path}): --world legacy restores the options of a connection`,
+      `nothing of another's was replaced at ${api.domain} (none is saved in ${context.folder.path}): --world legacy restores the options of a connection`,
     );
-  await restoreReplaced(api, newest.saved, flags, bench);
+  await restoreReplaced(api, newest.saved, flags, context);
 }
 
 /**
@@ -72,21 +72,21 @@ async function restoreReplaced(
   api: ManagementApi,
   { domain, saved_at: savedAt, action, provider }: SavedReplaced,
   flags: RestoreFlags,
-  { surroundings }: Workbench,
+  { environment }: Auth0Context,
 ): Promise<void> {
-  const { terminal, wait } = surroundings;
+  const { terminal, wait } = environment;
   const say = (line: string) => terminal.say(line);
   say(`What was there at ${domain} until ${savedAt}:`);
   if (action !== undefined) say(`  Action ${shownAction(action)}: its former code and secrets`);
   if (provider !== undefined) say(`  phone provider ${JSON.stringify(provider.name)}`);
-  if (!(await mayGoOn(api.domain, flags, surroundings))) return;
+  if (!(await mayGoOn(api.domain, flags, environment))) return;
   const present = action && (await findAction(api));
   if (action !== undefined && present?.id !== action.id)
     throw new OperatorError(
       `the Action ${shownAction(action)} is not there any more: its code is in the saved file, to be pasted into the dashboard. Nothing was changed`,
     );
   // Asked first, so that leaving at the question leaves nothing half done.
-  const credentials = provider && (await credentialsOf(provider.name, surroundings));
+  const credentials = provider && (await credentialsOf(provider.name, environment));
   if (action !== undefined) await restoreAction(api, action, say, wait);
   if (provider === undefined || credentials === undefined) return;
   await putPhoneProvider(api, provider, credentials);
@@ -98,7 +98,7 @@ async function restoreReplaced(
  */
 async function credentialsOf(
   provider: string,
-  { env, terminal }: Workbench['surroundings'],
+  { env, terminal }: Auth0Context['environment'],
 ): Promise<Record<string, string>> {
   if (provider !== 'twilio') return {};
   const given = env.TWILIO_AUTH_TOKEN || undefined;
@@ -159,16 +159,16 @@ function secretsLost({ secret_names: names }: SavedAction): string {
 async function restoreOptions(
   api: ManagementApi,
   flags: RestoreFlags,
-  bench: Workbench,
+  context: Auth0Context,
 ): Promise<void> {
-  const { folder, config, surroundings } = bench;
-  const { terminal } = surroundings;
+  const { folder, config, environment } = context;
+  const { terminal } = environment;
   const known = (await folder.readSetup(api.domain))?.connection_id;
   const connections = await listSmsConnections(api);
   const wanted = flags.connection ?? connections.find(({ id }) => id === known)?.id;
   const connection = await chooseConnection(connections, wanted, terminal);
   const before = presentOptions(connection);
-  const chosen = await chooseSaved(api.domain, connection, flags.file, bench);
+  const chosen = await chooseSaved(api.domain, connection, flags.file, context);
   if (chosen === undefined) {
     terminal.say('The options are as they were saved: nothing to restore.');
     return;
@@ -178,16 +178,17 @@ async function restoreOptions(
   for (const line of diffOptions(before, options)) terminal.say(`  ${line}`);
   if (keepsSecret)
     terminal.say('  The secret stays the one in force: the saved one has been changed since.');
-  if (options.provider === 'sms_gateway') warnOfBreaking({ ...connection, options }, config, bench);
-  if (!(await mayGoOn(api.domain, flags, surroundings))) return;
-  const place = { folder, now: surroundings.now(), before: 'restore' as const };
+  if (options.provider === 'sms_gateway')
+    warnOfBreaking({ ...connection, options }, config, context);
+  if (!(await mayGoOn(api.domain, flags, environment))) return;
+  const place = { folder, now: environment.now(), before: 'restore' as const };
   await replaceOptions(api, connection, options, place, (line) => terminal.say(line));
 }
 
 async function mayGoOn(
   domain: string,
   flags: RestoreFlags,
-  { terminal }: Workbench['surroundings'],
+  { terminal }: Auth0Context['environment'],
 ): Promise<boolean> {
   if (!flags.dryRun && (await agrees(terminal, `Restore it at ${domain}?`, flags.yes === true)))
     return true;
@@ -202,19 +203,19 @@ async function mayGoOn(
 function warnOfBreaking(
   connection: SmsConnection,
   config: Config,
-  { surroundings }: Workbench,
+  { environment }: Auth0Context,
 ): void {
-  const secrets = acceptedSecrets(config, surroundings.env);
+  const secrets = acceptedSecrets(config, environment.env);
   const id = signingKeyId(connection);
   const secret = secrets.find(({ key }) => keyId(key) === id) ?? secrets[0];
   const wrong = judgeConnection(connection, config, secret).filter(
     ({ level }) => level === 'error',
   );
   if (wrong.length === 0) return;
-  surroundings.terminal.say('If that gateway is this one, it would break every login:');
+  environment.terminal.say('If that gateway is this one, it would break every login:');
   tell(
     wrong.map(({ level, check, what }) => ({ level, check, what })),
-    surroundings,
+    environment,
   );
 }
 
@@ -230,9 +231,9 @@ async function chooseSaved(
   domain: string,
   connection: SmsConnection,
   file: string | undefined,
-  bench: Workbench,
+  context: Auth0Context,
 ): Promise<Chosen | undefined> {
-  const { folder } = bench;
+  const { folder } = context;
   const { id, name } = connection;
   const all = (await folder.savedOptions(id)).filter(({ saved }) => saved.domain === domain);
   const wanted = all.filter((one) =>
@@ -245,7 +246,7 @@ async function chooseSaved(
         : `${file} holds no options of "${name}" at ${domain}: there are ${all.map((one) => one.file).join(', ') || 'none'}`,
     );
   const chosen = await Promise.all(
-    wanted.map(({ saved }) => withSecretInForce(saved, connection, bench)),
+    wanted.map(({ saved }) => withSecretInForce(saved, connection, context)),
   );
   return chosen.find(({ options }) => !isDeepStrictEqual(presentOptions(connection), options));
 }
@@ -258,7 +259,7 @@ async function chooseSaved(
 async function withSecretInForce(
   saved: SavedOptions,
   connection: SmsConnection,
-  { config, folder, surroundings }: Workbench,
+  { config, folder, environment }: Auth0Context,
 ): Promise<Chosen> {
   const { options } = saved;
   const signedWith = signingKeyId({ ...connection, options });
@@ -271,7 +272,7 @@ async function withSecretInForce(
     options.provider === 'sms_gateway' && (wasOurs || urls.includes(options.gateway_url));
   if (!leadsHere || Object(options.gateway_authentication) !== options.gateway_authentication)
     return { saved, options, keepsSecret: false };
-  const secrets = acceptedSecrets(config, surroundings.env);
+  const secrets = acceptedSecrets(config, environment.env);
   const present = signingKeyId(connection);
   const inForce = secrets.find(({ key }) => keyId(key) === present) ?? secrets[0];
   const kept = withSecret(options, inForce.text, config.auth0.secretBase64Encoded);

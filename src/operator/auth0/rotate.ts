@@ -19,7 +19,7 @@ import { replaceOptions, signingKeyId, withSecret } from './legacy.js';
 import { type ManagementApi, ManagementError } from './management.js';
 import { describeStep, type RotationTarget, rotate } from './rotation.js';
 import { configuredSecret } from './secret.js';
-import type { Workbench } from './setup.js';
+import type { Auth0Context } from './setup.js';
 import { setUnifiedSecret } from './unified.js';
 import { findWorld, type World } from './worlds.js';
 
@@ -40,23 +40,23 @@ export interface RotateFlags {
 export async function rotateSecret(
   api: ManagementApi,
   flags: RotateFlags,
-  bench: Workbench,
+  context: Auth0Context,
 ): Promise<void> {
-  const { config, folder, daemon, surroundings } = bench;
-  const { terminal, wait, clock, now } = surroundings;
+  const { config, folder, daemon, environment } = context;
+  const { terminal, wait, clock, now } = environment;
   const begun = await folder.readRotation();
   if (begun !== undefined && begun.domain !== api.domain)
     throw new OperatorError(
       `a rotation is under way for ${begun.domain}: finish it, or give it up with --forget`,
     );
-  const target = begun ?? (await findTarget(api, flags, bench));
+  const target = begun ?? (await findTarget(api, flags, context));
   const say = (line: string) => terminal.say(line);
   await rotate(
     {
       config,
       folder,
       daemon,
-      tellAuth0: (secret) => tellAuth0(api, target, secret, bench),
+      tellAuth0: (secret) => tellAuth0(api, target, secret, context),
       patienceMs: flags.wait * 60_000,
       say,
       wait,
@@ -83,9 +83,9 @@ export function describeRotation(record: RotationRecord | undefined): string[] {
 async function findTarget(
   api: ManagementApi,
   flags: RotateFlags,
-  bench: Workbench,
+  context: Auth0Context,
 ): Promise<RotationTarget> {
-  const { folder, surroundings } = bench;
+  const { folder, environment } = context;
   const setup = await folder.readSetup(api.domain);
   const connections = await listSmsConnections(api);
   const wanted = flags.connection ?? connections.find(({ id }) => id === setup?.connection_id)?.id;
@@ -97,19 +97,19 @@ async function findTarget(
   let target: RotationTarget = { domain: api.domain, world };
   let gatewayUrl: unknown = setup?.gateway_url;
   if (world === 'legacy') {
-    const connection = await chooseConnection(connections, wanted, surroundings.terminal);
+    const connection = await chooseConnection(connections, wanted, environment.terminal);
     const options = presentOptions(connection);
     withSecret(options, '');
     gatewayUrl = options.gateway_url;
     target = { ...target, connection_id: connection.id };
   }
-  const sharers = await findSharers(api, target, connections, gatewayUrl, bench);
+  const sharers = await findSharers(api, target, connections, gatewayUrl, context);
   if (sharers.length > 0 && !flags.all)
     throw new OperatorError(
       `${sharers.map(({ name }) => name).join(' and ')} would be locked out: the same secret is used there. ` +
         '--all gives the new one to all of them. Nothing was changed',
     );
-  for (const { name } of sharers) surroundings.terminal.say(`The new secret goes to ${name}, too.`);
+  for (const { name } of sharers) environment.terminal.say(`The new secret goes to ${name}, too.`);
   return sharers.length === 0 ? target : { ...target, also: sharers.map(({ key }) => key) };
 }
 
@@ -134,7 +134,7 @@ async function findSharers(
   target: RotationTarget,
   connections: readonly SmsConnection[],
   gatewayUrl: unknown,
-  { config, folder, surroundings }: Workbench,
+  { config, folder, environment }: Auth0Context,
 ): Promise<Sharer[]> {
   const others = (await folder.readSetups()).filter(({ domain }) => domain !== api.domain);
   if (others.length > 0)
@@ -142,7 +142,7 @@ async function findSharers(
       `the tenant ${others.map(({ domain }) => domain).join(', ')} was set up from here with the same secret, and would be locked out. Where it no ` +
         `longer uses this gateway, remove its setup….json in ${folder.path}; else change the secret by hand (docs/operations.md). Nothing was changed`,
     );
-  const present = keyId(configuredSecret(config, surroundings.env).key);
+  const present = keyId(configuredSecret(config, environment.env).key);
   const sharers = connections
     .filter(
       (connection) =>
@@ -152,7 +152,7 @@ async function findSharers(
       key: id,
       name: `the connection "${escapeControls(name)}" (${escapeControls(id)})`,
     }));
-  if (target.world === 'legacy' && (await hasActionFor(api, gatewayUrl, surroundings)))
+  if (target.world === 'legacy' && (await hasActionFor(api, gatewayUrl, environment)))
     sharers.push({ key: actionKey, name: 'the Action for phone messages' });
   return sharers;
 }
@@ -168,7 +168,7 @@ function signs(connection: SmsConnection, present: string, gatewayUrl: unknown):
 async function hasActionFor(
   api: ManagementApi,
   gatewayUrl: unknown,
-  { terminal }: Workbench['surroundings'],
+  { terminal }: Auth0Context['environment'],
 ): Promise<boolean> {
   try {
     const listed = await listActions(api);
@@ -195,12 +195,12 @@ async function tellAuth0(
   api: ManagementApi,
   { world, connection_id: id, also = [] }: RotationTarget,
   secret: string,
-  { surroundings }: Workbench,
+  { environment }: Auth0Context,
 ): Promise<void> {
-  const say = (line: string) => surroundings.terminal.say(`     ${line}`);
+  const say = (line: string) => environment.terminal.say(`     ${line}`);
   for (const key of [world === 'unified' ? actionKey : id!, ...also]) {
     if (key === actionKey) {
-      await setUnifiedSecret(api, secret, say, { wait: surroundings.wait });
+      await setUnifiedSecret(api, secret, say, { wait: environment.wait });
       continue;
     }
     const connection = await readConnection(api, key);

@@ -22,7 +22,7 @@ import {
   readPrivateFile,
   syncFolder,
 } from '../../secret/private-file.js';
-import type { AcceptedKeys, DaemonLink } from './daemon.js';
+import type { AcceptedKeys, DaemonLink } from './daemon-link.js';
 import type { Auth0Folder, RotationRecord } from './folder.js';
 import { generateSecret, keyOf } from './secret.js';
 

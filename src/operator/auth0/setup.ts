@@ -19,7 +19,8 @@ import {
   presentOptions,
   type SmsConnection,
 } from './connection.js';
-import type { DaemonLink } from './daemon.js';
+import type { DaemonLink } from './daemon-link.js';
+import type { Auth0Environment } from './environment.js';
 import { type Auth0Folder, worldNames } from './folder.js';
 import { isLocalOnly, judgeGatewayUrl, type Probe, probeGateway } from './gateway-url.js';
 import { gatewayOptions, replaceOptions } from './legacy.js';
@@ -33,7 +34,6 @@ import {
   lacksSecret,
   makeSecret,
 } from './secret.js';
-import type { Surroundings } from './surroundings.js';
 import { agrees, askFor, choose } from './terminal.js';
 import {
   deployUnified,
@@ -45,7 +45,7 @@ import {
 import { describeWorld, findWorld, type World } from './worlds.js';
 
 /** What the flags say. */
-export interface SetupFlags {
+export interface Auth0SetupFlags {
   connection?: string;
   gatewayUrl?: string;
   /** Overrides what was found out. */
@@ -64,11 +64,11 @@ export interface SetupFlags {
 }
 
 /** All that a command of this family works with. */
-export interface Workbench {
+export interface Auth0Context {
   config: Config;
   folder: Auth0Folder;
   daemon: DaemonLink;
-  surroundings: Surroundings;
+  environment: Auth0Environment;
 }
 
 const nextStep = 'Next: `simgate auth0 test +49…` with your own number.';
@@ -76,7 +76,7 @@ const nextStep = 'Next: `simgate auth0 test +49…` with your own number.';
 /** Findings as lines: nothing for those that are well, unless `isFull`. */
 export function tell(
   findings: readonly Finding[],
-  { terminal }: Surroundings,
+  { terminal }: Auth0Environment,
   isFull = false,
 ): void {
   for (const { level, what, remedy } of findings) {
@@ -92,11 +92,11 @@ export function tell(
  */
 export async function setUp(
   api: ManagementApi,
-  flags: SetupFlags,
-  bench: Workbench,
+  flags: Auth0SetupFlags,
+  context: Auth0Context,
 ): Promise<void> {
-  const { surroundings, folder } = bench;
-  const { terminal } = surroundings;
+  const { environment, folder } = context;
+  const { terminal } = environment;
   if ((await folder.readRotation()) !== undefined)
     throw new OperatorError(
       'a rotation of the secret is under way: finish it first with `simgate auth0 rotate`',
@@ -112,43 +112,43 @@ export async function setUp(
     terminal.say(
       `warning: the tenant says otherwise than --world ${world}: what is set up may never be used`,
     );
-  if (world === 'unified') return setUpUnified(api, connections, flags, bench);
+  if (world === 'unified') return setUpUnified(api, connections, flags, context);
   if (flags.deploy || flags.replace)
     throw new OperatorError(
       `--${flags.deploy ? 'deploy' : 'replace'} is for the unified phone experience, and this tenant's connection sends by itself ` +
         `(legacy gateway${report.isSure ? '' : ', inferred'}): leave it out, or say --world unified. Nothing was changed`,
     );
-  await setUpLegacy(api, connections, flags, bench);
+  await setUpLegacy(api, connections, flags, context);
 }
 
 async function setUpLegacy(
   api: ManagementApi,
   connections: readonly SmsConnection[],
-  flags: SetupFlags,
-  bench: Workbench,
+  flags: Auth0SetupFlags,
+  context: Auth0Context,
 ): Promise<void> {
-  const { config, surroundings, folder } = bench;
-  const { terminal } = surroundings;
+  const { config, environment, folder } = context;
+  const { terminal } = environment;
   const known = (await folder.readSetup(api.domain))?.connection_id;
   const wanted = flags.connection ?? connections.find(({ id }) => id === known)?.id;
   const connection = await chooseConnection(connections, wanted, terminal);
   const before = presentOptions(connection);
-  const gatewayUrl = await chooseGatewayUrl(api.domain, flags, before.gateway_url, bench);
-  tell([...judgeName(connection), ...judgeMessage(connection, config)], surroundings);
+  const gatewayUrl = await chooseGatewayUrl(api.domain, flags, before.gateway_url, context);
+  tell([...judgeName(connection), ...judgeMessage(connection, config)], environment);
   const settings = (secret: string) => {
     const { subject, audience, secretBase64Encoded } = config.auth0;
     return gatewayOptions(before, { gatewayUrl, subject, audience, secretBase64Encoded, secret });
   };
-  const held = await heldSecret(bench);
+  const held = await heldSecret(context);
   terminal.say(`Options of the connection "${connection.name}" (${connection.id}):`);
   const differences = diffOptions(before, settings(held?.text ?? ''));
   for (const line of differences.length > 0 ? differences : ['nothing to change'])
     terminal.say(`  ${line}`);
-  const probe = await probeFirst(gatewayUrl, held, flags, bench);
+  const probe = await probeFirst(gatewayUrl, held, flags, context);
   if (differences.length > 0) {
-    if (!(await mayGoOn(`Change them at ${api.domain}?`, flags, surroundings))) return;
-    const secret = await secretOfBoth(gatewayUrl, held, probe, flags, bench);
-    await sendOptions(api, connection, settings(secret.text), bench);
+    if (!(await mayGoOn(`Change them at ${api.domain}?`, flags, environment))) return;
+    const secret = await secretOfBoth(gatewayUrl, held, probe, flags, context);
+    await sendOptions(api, connection, settings(secret.text), context);
   } else if (flags.dryRun) return;
   await folder.writeSetup({
     version: 1,
@@ -165,43 +165,43 @@ function sendOptions(
   api: ManagementApi,
   connection: SmsConnection,
   options: ConnectionOptions,
-  { folder, surroundings }: Workbench,
+  { folder, environment }: Auth0Context,
 ): Promise<void> {
-  const place = { folder, now: surroundings.now(), before: 'setup' as const };
-  return replaceOptions(api, connection, options, place, (line) => surroundings.terminal.say(line));
+  const place = { folder, now: environment.now(), before: 'setup' as const };
+  return replaceOptions(api, connection, options, place, (line) => environment.terminal.say(line));
 }
 
 async function setUpUnified(
   api: ManagementApi,
   connections: readonly SmsConnection[],
-  flags: SetupFlags,
-  bench: Workbench,
+  flags: Auth0SetupFlags,
+  context: Auth0Context,
 ): Promise<void> {
-  const { config, surroundings, folder } = bench;
-  const { terminal } = surroundings;
-  const gatewayUrl = await chooseGatewayUrl(api.domain, flags, undefined, bench);
-  tell(await judgePhoneTemplates(api, config), surroundings);
+  const { config, environment, folder } = context;
+  const { terminal } = environment;
+  const gatewayUrl = await chooseGatewayUrl(api.domain, flags, undefined, context);
+  tell(await judgePhoneTemplates(api, config), environment);
   const options = unifiedOptions(config, gatewayUrl);
   const say = (line: string) => terminal.say(line);
-  const control = { replacesOthers: flags.replace === true, wait: surroundings.wait };
+  const control = { replacesOthers: flags.replace === true, wait: environment.wait };
   if (flags.deploy) {
     say(`Action and phone provider at ${api.domain}:`);
     for (const line of await describePlan(api, options, control)) say(`  ${line}`);
   }
-  const held = await heldSecret(bench);
-  const probe = await probeFirst(gatewayUrl, held, flags, bench);
-  const toggles = () => tell(judgeToggles(concerned(connections, flags.connection)), surroundings);
+  const held = await heldSecret(context);
+  const probe = await probeFirst(gatewayUrl, held, flags, context);
+  const toggles = () => tell(judgeToggles(concerned(connections, flags.connection)), environment);
   if (
     flags.deploy &&
-    !(await mayGoOn(`Create and deploy them at ${api.domain}?`, flags, surroundings))
+    !(await mayGoOn(`Create and deploy them at ${api.domain}?`, flags, environment))
   )
     return toggles();
   if (flags.dryRun) {
     say(unifiedSteps(options));
     return toggles();
   }
-  const secret = await secretOfBoth(gatewayUrl, held, probe, flags, bench);
-  const now = surroundings.now();
+  const secret = await secretOfBoth(gatewayUrl, held, probe, flags, context);
+  const now = environment.now();
   const save = (replaced: Replaced) =>
     folder.saveReplaced(
       { version: 1, domain: api.domain, saved_at: now.toISOString(), ...replaced },
@@ -225,23 +225,23 @@ async function setUpUnified(
  */
 async function chooseGatewayUrl(
   domain: string,
-  flags: SetupFlags,
+  flags: Auth0SetupFlags,
   atAuth0: unknown,
-  { folder, surroundings }: Workbench,
+  { folder, environment }: Auth0Context,
 ): Promise<string> {
   const url =
     flags.gatewayUrl ??
     (typeof atAuth0 === 'string' ? atAuth0 : undefined) ??
     (await folder.readSetup(domain))?.gateway_url ??
     (await askFor(
-      surroundings.terminal,
+      environment.terminal,
       'the URL under which Auth0 reaches this gateway, as https://sms.example.com/sms',
       '--gateway-url',
     ));
   const findings = judgeGatewayUrl(url);
   const obstacle = findings.find(({ level }) => level === 'error');
   if (obstacle !== undefined) throw new OperatorError(`${obstacle.what}: ${obstacle.remedy ?? ''}`);
-  tell(findings, surroundings);
+  tell(findings, environment);
   if (isLocalOnly(url) && !flags.anyway && !flags.dryRun)
     throw new OperatorError(
       `${url} is known in a local network only, so Auth0 could not post to it: give the URL that the internet has, ` +
@@ -253,8 +253,8 @@ async function chooseGatewayUrl(
 /** The secret that is configured; undefined when there is none yet. */
 async function heldSecret({
   config,
-  surroundings: { env },
-}: Workbench): Promise<AuthSecret | undefined> {
+  environment: { env },
+}: Auth0Context): Promise<AuthSecret | undefined> {
   return (await lacksSecret(config, env)) ? undefined : configuredSecret(config, env);
 }
 
@@ -266,11 +266,11 @@ async function heldSecret({
 async function probeFirst(
   gatewayUrl: string,
   held: AuthSecret | undefined,
-  flags: SetupFlags,
-  { config, surroundings }: Workbench,
+  flags: Auth0SetupFlags,
+  { config, environment }: Auth0Context,
 ): Promise<Probe> {
   const key = held?.key ?? keyOf(generateSecret(), false);
-  const probe = await probeGateway(gatewayUrl, config, key, surroundings);
+  const probe = await probeGateway(gatewayUrl, config, key, environment);
   const { level, what, remedy } = probe.finding;
   if (!probe.isSimgate && !flags.dryRun && !flags.anyway) {
     const first =
@@ -281,7 +281,7 @@ async function probeFirst(
   }
   // What is said of a key that was made up for this says nothing of the daemon's.
   const isTold = !probe.isSimgate || (held !== undefined && (level === 'ok' || flags.dryRun));
-  if (isTold) tell([probe.finding], surroundings, true);
+  if (isTold) tell([probe.finding], environment, true);
   return probe;
 }
 
@@ -295,26 +295,31 @@ async function secretOfBoth(
   gatewayUrl: string,
   held: AuthSecret | undefined,
   probe: Probe,
-  flags: SetupFlags,
-  bench: Workbench,
+  flags: Auth0SetupFlags,
+  context: Auth0Context,
 ): Promise<AuthSecret> {
-  const secret = held ?? (await newSecret(bench));
-  await tellDaemon(secret, bench);
+  const secret = held ?? (await newSecret(context));
+  await tellDaemon(secret, context);
   if (!probe.isSimgate || (held !== undefined && probe.finding.level === 'ok')) return secret;
-  const { finding } = await probeGateway(gatewayUrl, bench.config, secret.key, bench.surroundings);
+  const { finding } = await probeGateway(
+    gatewayUrl,
+    context.config,
+    secret.key,
+    context.environment,
+  );
   if (finding.level !== 'ok' && !flags.anyway)
     throw new OperatorError(
       `${finding.what}: ${finding.remedy}. Nothing was changed at Auth0; --anyway goes on all the same`,
     );
-  tell([finding], bench.surroundings, true);
+  tell([finding], context.environment, true);
   return secret;
 }
 
 /** False when it is only looked at, or the person does not agree; both are said. */
 async function mayGoOn(
   question: string,
-  flags: SetupFlags,
-  { terminal }: Surroundings,
+  flags: Auth0SetupFlags,
+  { terminal }: Auth0Environment,
 ): Promise<boolean> {
   if (flags.dryRun) {
     terminal.say('Nothing was changed (--dry-run).');
@@ -325,18 +330,21 @@ async function mayGoOn(
   return false;
 }
 
-async function newSecret({ config, surroundings }: Workbench): Promise<AuthSecret> {
-  const { file, rights } = await makeSecret(config, surroundings.place);
+async function newSecret({ config, environment }: Auth0Context): Promise<AuthSecret> {
+  const { file, rights } = await makeSecret(config, environment.place);
   const whose =
     rights.mode === 0o640 ? 'root writes and group simgate reads it' : 'its owner only reads it';
-  surroundings.terminal.say(
+  environment.terminal.say(
     `A new secret is in ${file} (mode ${rights.mode.toString(8)}: ${whose}).`,
   );
-  return configuredSecret(config, surroundings.env);
+  return configuredSecret(config, environment.env);
 }
 
 /** Has a running daemon take the secret before Auth0 signs with it. */
-async function tellDaemon(secret: AuthSecret, { daemon, surroundings }: Workbench): Promise<void> {
+async function tellDaemon(
+  secret: AuthSecret,
+  { daemon, environment }: Auth0Context,
+): Promise<void> {
   const isTold = async () => (await daemon.acceptedKeys()).current.keyId === keyId(secret.key);
   try {
     if (await isTold()) return;
@@ -347,7 +355,7 @@ async function tellDaemon(secret: AuthSecret, { daemon, surroundings }: Workbenc
       );
   } catch (thrown) {
     if (!(thrown instanceof NoDaemon)) throw thrown;
-    surroundings.terminal.say(
+    environment.terminal.say(
       'No daemon runs yet: start it before the first login (sudo systemctl start simgate).',
     );
   }

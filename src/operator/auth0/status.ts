@@ -22,7 +22,7 @@ import {
 import { judgeGatewayUrl, probeGateway } from './gateway-url.js';
 import type { ManagementApi } from './management.js';
 import { configuredSecret } from './secret.js';
-import type { Workbench } from './setup.js';
+import type { Auth0Context } from './setup.js';
 import { unifiedOptions } from './unified.js';
 import { findWorld, type World } from './worlds.js';
 
@@ -37,10 +37,10 @@ export interface CheckFlags {
 export async function checkAll(
   api: ManagementApi,
   flags: CheckFlags,
-  bench: Workbench,
+  context: Auth0Context,
 ): Promise<Finding[]> {
-  const { config, daemon, folder, surroundings } = bench;
-  const secret = configuredSecret(config, surroundings.env);
+  const { config, daemon, folder, environment } = context;
+  const secret = configuredSecret(config, environment.env);
   const setup = await folder.readSetup(api.domain);
   const connections = await listSmsConnections(api);
   const report = await findWorld(api, connections, flags.connection ?? setup?.connection_id);
@@ -57,7 +57,7 @@ export async function checkAll(
   let gatewayUrl = flags.gatewayUrl ?? setup?.gateway_url;
   if (world === 'legacy') {
     const wanted = flags.connection ?? knownName(connections, setup?.connection_id);
-    const connection = await chooseConnection(connections, wanted, surroundings.terminal);
+    const connection = await chooseConnection(connections, wanted, environment.terminal);
     const { gateway_url: atAuth0 } = presentOptions(connection);
     findings.push(...judgeConnection(connection, config, secret));
     if (typeof atAuth0 === 'string') gatewayUrl = atAuth0;
@@ -73,7 +73,7 @@ export async function checkAll(
   }
   findings.push(await judgeDaemon(daemon, secret));
   if (gatewayUrl !== undefined && URL.canParse(gatewayUrl))
-    findings.push((await probeGateway(gatewayUrl, config, secret.key, surroundings)).finding);
+    findings.push((await probeGateway(gatewayUrl, config, secret.key, environment)).finding);
   return findings;
 }
 

@@ -4,19 +4,19 @@ import * as v from 'valibot';
 import { configSchema } from '../../config/schema.js';
 import { parseSelector, type Selector } from '../../config/selector.js';
 import type { Finding, ModemReport } from '../../doctor/finding.js';
-import type { Surroundings } from '../../doctor/surroundings.js';
 import { shownDevice, wishesOf } from '../../doctor/targets.js';
+import type { Machine } from '../../doctor/this-machine.js';
 import { OperatorError } from '../../errors.js';
 import { type Interview, type Reading, valid } from './interview.js';
-import { type Present, type PresentModem, selectorOf } from './present.js';
 import {
-  type Entry,
   type FoundModem,
   findModems,
-  type Look,
-  lookAt,
+  type InspectedModem,
+  inspectModem,
+  type ModemEntry,
   type RunningDaemon,
-} from './sight.js';
+} from './modem-search.js';
+import { type Present, type PresentModem, selectorOf } from './present.js';
 
 /** What the flags say of it. */
 export interface ModemFlags {
@@ -30,14 +30,14 @@ export interface ModemChoice {
   index: number;
   name: string;
   device: string;
-  look: Look;
+  inspected: InspectedModem;
 }
 
-interface Bench {
+interface ModemStepContext {
   present: Present;
   daemon: RunningDaemon | undefined;
   interview: Interview;
-  machine: Surroundings;
+  machine: Machine;
 }
 
 const entries = configSchema.entries.modem.pipe[0].item.entries;
@@ -48,9 +48,9 @@ const entries = configSchema.entries.modem.pipe[0].item.entries;
  */
 export async function chooseModem(
   flags: ModemFlags,
-  bench: Bench,
+  context: ModemStepContext,
 ): Promise<ModemChoice | undefined> {
-  const { present, interview } = bench;
+  const { present, interview } = context;
   const entry = await chooseEntry(flags, present.modems, interview);
   if (entry === undefined) return undefined;
   const { index, name } = entry;
@@ -59,22 +59,28 @@ export async function chooseModem(
   );
   if (flags.device !== undefined) {
     const device = valid(readDevice(flags.device), '--device');
-    return { index, name, device, look: await see({ index, name, device }, others, bench) };
+    return { index, name, device, inspected: await see({ index, name, device }, others, context) };
   }
   const device = present.modems[index]?.device;
   if (device !== undefined) {
-    const look = await see({ index, name, device }, others, bench);
+    const inspected = await see({ index, name, device }, others, context);
     interview.terminal.say(
-      `Modem "${name}" is configured as ${shownDevice(device)}: ${presence(look)}.`,
+      `Modem "${name}" is configured as ${shownDevice(device)}: ${presence(inspected)}.`,
     );
-    if (await interview.confirms('Keep it?')) return { index, name, device, look };
+    if (await interview.confirms('Keep it?')) return { index, name, device, inspected };
   }
-  const chosen = await discover(others, bench);
-  if ('look' in chosen) return { index, name, device: chosen.device, look: chosen.look };
-  return { index, name, ...chosen, look: await see({ index, name, ...chosen }, others, bench) };
+  const chosen = await discover(others, context);
+  if ('inspected' in chosen)
+    return { index, name, device: chosen.device, inspected: chosen.inspected };
+  return {
+    index,
+    name,
+    ...chosen,
+    inspected: await see({ index, name, ...chosen }, others, context),
+  };
 }
 
-const presence = ({ report }: Look) =>
+const presence = ({ report }: InspectedModem) =>
   report.facts === undefined ? 'it does not answer here now' : 'it answers';
 
 /** By name; a name that is none's makes a new entry. */
@@ -127,12 +133,12 @@ function readDevice(answer: string): Reading<string> {
 async function see(
   { index, name, device }: { index: number; name: string; device: string },
   others: readonly Selector[],
-  { present, daemon, machine }: Bench,
-): Promise<Look> {
+  { present, daemon, machine }: ModemStepContext,
+): Promise<InspectedModem> {
   const own = daemon?.reports.find((report) => report.name === name);
   if (own !== undefined && present.modems[index]?.device === device) return { report: own };
   const config = present.config?.modems[index];
-  const entry: Entry = {
+  const entry: ModemEntry = {
     name,
     device,
     selector: selectorOf(device, present.file),
@@ -142,13 +148,13 @@ async function see(
       wishes: { ...wishesOf(config), hasPin: true },
     },
   };
-  return lookAt(entry, others, machine);
+  return inspectModem(entry, others, machine);
 }
 
 /** One of the modems that answer, or what a person writes instead. */
 async function discover(
   others: readonly Selector[],
-  { interview, machine }: Bench,
+  { interview, machine }: ModemStepContext,
 ): Promise<FoundModem | { device: string }> {
   const { terminal } = interview;
   for (;;) {

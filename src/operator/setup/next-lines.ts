@@ -1,10 +1,10 @@
 import { defaultConfigFile } from '../../config/config.js';
-import type { Caller } from './caller-step.js';
+import type { CallerKind } from './caller-step.js';
 
 /** What the next lines depend on. */
-export interface Outcome {
+export interface SetupOutcome {
   configFile: string;
-  caller: Caller;
+  caller: CallerKind;
   url: string | undefined;
   /** Host and port of the public listener. */
   listen: string;
@@ -24,7 +24,7 @@ export function nextLines({
   listen,
   isDaemonRunning,
   needs,
-}: Outcome): string[] {
+}: SetupOutcome): string[] {
   const isUsual = configFile === defaultConfigFile;
   const config = isUsual ? '' : ` --config ${quoted(configFile)}`;
   const sudo = isUsual ? 'sudo ' : '';
@@ -51,7 +51,7 @@ export function nextLines({
 function startLines(
   isUsual: boolean,
   config: string,
-  { isDaemonRunning, needs }: Pick<Outcome, 'isDaemonRunning' | 'needs'>,
+  { isDaemonRunning, needs }: Pick<SetupOutcome, 'isDaemonRunning' | 'needs'>,
 ): string[] {
   if (isDaemonRunning && needs === undefined) return [];
   if (isDaemonRunning && needs === 'reload')

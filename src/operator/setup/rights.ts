@@ -8,7 +8,7 @@ import { OperatorError } from '../../errors.js';
 import { cannot, type FileRights } from '../../secret/private-file.js';
 import { whoElseMayChange } from '../../secret/trusted-path.js';
 import { secretRights } from '../auth0/secret.js';
-import type { SetupPlace } from './surroundings.js';
+import type { SetupPlace } from './environment.js';
 
 const strangers = 0o007;
 const ownerReads = 0o400;

@@ -3,10 +3,10 @@ import { error, type Finding } from '../../doctor/finding.js';
 import { askToSend } from '../../doctor/through-daemon.js';
 import { OperatorError } from '../../errors.js';
 import { toE164 } from '../../number/e164.js';
+import type { SetupEnvironment } from './environment.js';
 import type { Interview, Reading } from './interview.js';
+import type { RunningDaemon } from './modem-search.js';
 import type { ModemChoice } from './modem-step.js';
-import type { RunningDaemon } from './sight.js';
-import type { SetupSurroundings } from './surroundings.js';
 
 /** Reads a number; nothing means nobody. */
 export function readRecipient(answer: string): Reading<string | undefined> {
@@ -40,10 +40,10 @@ export async function sendTest(
   recipient: string,
   choice: ModemChoice | undefined,
   daemon: RunningDaemon | undefined,
-  { log }: SetupSurroundings,
+  { log }: SetupEnvironment,
 ): Promise<Finding> {
   if (daemon !== undefined) return throughDaemon(daemon, recipient);
-  const { answered, report } = choice?.look ?? {};
+  const { answered, report } = choice?.inspected ?? {};
   if (choice === undefined || answered === undefined)
     return error(
       'send',

@@ -5,15 +5,17 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { checkConfig, loadConfig } from '../../config/config.js';
-import { judgeMachine } from '../../doctor/machine.js';
+import { judgeMachine } from '../../doctor/this-machine.js';
 import { cannot, writePrivateFile } from '../../secret/private-file.js';
 import { listSticks } from '../../usb/sticks.js';
 import { Auth0Folder } from '../auth0/folder.js';
 import { secretRights } from '../auth0/secret.js';
 import { askForCaller, type CallerFlags, urlOfAuth0Setup } from './caller-step.js';
 import { guessCountry, readCountries } from './countries.js';
+import type { SetupEnvironment } from './environment.js';
 import { firstConfig } from './first-config.js';
 import { Interview } from './interview.js';
+import { findDaemon, type RunningDaemon } from './modem-search.js';
 import { chooseModem, type ModemChoice, type ModemFlags, tellFindings } from './modem-step.js';
 import { nextLines } from './next-lines.js';
 import { type PinAnswer, settlePin } from './pin-step.js';
@@ -21,8 +23,6 @@ import { type Answers, editsOf, needsOf, tellPlan } from './plan.js';
 import { type Present, readPresent } from './present.js';
 import { fittingRights, mendRights, proveWritable, refuseForeignFolder } from './rights.js';
 import { type Draft, draftConfig } from './save.js';
-import { findDaemon, type RunningDaemon } from './sight.js';
-import type { SetupSurroundings } from './surroundings.js';
 import { askForRecipient, sendTest } from './test-send.js';
 import { editToml, valueAt } from './toml-edit.js';
 
@@ -41,8 +41,8 @@ export interface SetupFlags extends ModemFlags, CallerFlags {
  * the test message was not sent. Rejects with `OperatorError`, and then the configuration is as it
  * was.
  */
-export async function setUp(flags: SetupFlags, surroundings: SetupSurroundings): Promise<boolean> {
-  const { env, terminal, machine } = surroundings;
+export async function setUp(flags: SetupFlags, environment: SetupEnvironment): Promise<boolean> {
+  const { env, terminal, machine } = environment;
   const interview = new Interview(terminal, flags.yes ?? false);
   // A number that is none is told before anything is written.
   if (flags.send !== undefined) await askForRecipient(flags.send, interview);
@@ -50,7 +50,7 @@ export async function setUp(flags: SetupFlags, surroundings: SetupSurroundings):
   if (!flags.dryRun) await proveWritable(present.file);
   const daemon = await findDaemon(present.socket);
   tellFindings(await judgeMachine(machine, await listSticks(machine.roots)), terminal);
-  const answers = await interviewAll(flags, present, daemon, interview, surroundings);
+  const answers = await interviewAll(flags, present, daemon, interview, environment);
   const before = present.text ?? firstConfig;
   const edits = editsOf(answers, present);
   const after = editToml(before, edits, present.file);
@@ -61,10 +61,10 @@ export async function setUp(flags: SetupFlags, surroundings: SetupSurroundings):
       terminal.say('Nothing was changed.');
       return true;
     }
-    await save(after, answers, present, surroundings);
+    await save(after, answers, present, environment);
   } else terminal.say('Nothing is to be changed.');
-  await mendAll(answers, present.file, surroundings);
-  return finish(flags, answers, { present, daemon, interview, surroundings });
+  await mendAll(answers, present.file, environment);
+  return finish(flags, answers, { present, daemon, interview, environment });
 }
 
 async function interviewAll(
@@ -72,10 +72,10 @@ async function interviewAll(
   present: Present,
   daemon: RunningDaemon | undefined,
   interview: Interview,
-  { env, terminal, machine }: SetupSurroundings,
+  { env, terminal, machine }: SetupEnvironment,
 ): Promise<Answers> {
   const choice = await chooseModem(flags, { present, daemon, interview, machine });
-  if (choice !== undefined) tellLook(choice, terminal);
+  if (choice !== undefined) tellInspected(choice, terminal);
   const pin = choice ? await askForPin(choice, flags.pinFile, present, interview, env) : {};
   const countries = await askForCountries(choice, flags.countries, present, interview, env);
   const stateDir = present.config?.stateDir;
@@ -92,13 +92,13 @@ async function interviewAll(
 }
 
 function askForPin(
-  { index, name, look }: ModemChoice,
+  { index, name, inspected }: ModemChoice,
   given: string | undefined,
   present: Present,
   interview: Interview,
   env: NodeJS.ProcessEnv,
 ): Promise<PinAnswer> {
-  const { facts } = look.report;
+  const { facts } = inspected.report;
   const pinFile = present.modems[index]?.pinFile;
   return settlePin(
     { name, configFile: present.file, given, present: pinFile, facts, env },
@@ -114,7 +114,7 @@ function askForCountries(
   env: NodeJS.ProcessEnv,
 ): Promise<string[]> {
   const written = present.isUntouched ? undefined : valueAt(present.table, ['policy', 'countries']);
-  const smsc = choice?.look.report.facts?.smsc;
+  const smsc = choice?.inspected.report.facts?.smsc;
   return interview.ask({
     what: 'the countries that may be written to',
     hint: 'as DE, AT; * is every one',
@@ -126,7 +126,10 @@ function askForCountries(
   });
 }
 
-function tellLook({ name, look: { report } }: ModemChoice, terminal: Interview['terminal']): void {
+function tellInspected(
+  { name, inspected: { report } }: ModemChoice,
+  terminal: Interview['terminal'],
+): void {
   const [made] = report.findings.filter(({ check, level }) => check === 'modem' && level === 'ok');
   const wrong = report.findings.filter(({ level }) => level !== 'ok');
   terminal.say(`Modem "${name}"${made === undefined ? '' : `: ${made.what}`}`);
@@ -145,7 +148,7 @@ async function save(
   after: string,
   { pin, caller }: Answers,
   present: Present,
-  { env, place, terminal }: SetupSurroundings,
+  { env, place, terminal }: SetupEnvironment,
 ): Promise<void> {
   const { file, text: before } = present;
   for (const path of [caller.secretFile, pin.file])
@@ -178,11 +181,11 @@ async function save(
 async function mendAll(
   { pin, caller }: Answers,
   file: string,
-  surroundings: SetupSurroundings,
+  environment: SetupEnvironment,
 ): Promise<void> {
   for (const path of [file, caller.secretFile, pin.file]) {
-    if (path === undefined || !(await mendRights(path, surroundings.place))) continue;
-    surroundings.terminal.say(`${path} can now be read by the service, and by no stranger.`);
+    if (path === undefined || !(await mendRights(path, environment.place))) continue;
+    environment.terminal.say(`${path} can now be read by the service, and by no stranger.`);
   }
 }
 
@@ -190,15 +193,15 @@ interface Ending {
   present: Present;
   daemon: RunningDaemon | undefined;
   interview: Interview;
-  surroundings: SetupSurroundings;
+  environment: SetupEnvironment;
 }
 
 async function finish(
   flags: SetupFlags,
   { choice, pin, caller }: Answers,
-  { present, daemon, interview, surroundings }: Ending,
+  { present, daemon, interview, environment }: Ending,
 ): Promise<boolean> {
-  const { env, terminal } = surroundings;
+  const { env, terminal } = environment;
   const config = loadConfig(present.file, env);
   const found = checkConfig(present.file, env);
   // What the service's environment holds cannot be seen from here.
@@ -208,7 +211,7 @@ async function finish(
   for (const { path, message } of problems) terminal.say(`error: ${path}: ${message}`);
   for (const warning of found.warnings) terminal.say(`warning: ${warning}`);
   const recipient = await askForRecipient(flags.send, interview);
-  const sent = recipient && (await sendTest(recipient, choice, daemon, surroundings));
+  const sent = recipient && (await sendTest(recipient, choice, daemon, environment));
   if (sent) {
     terminal.say(`${sent.level}: ${sent.what}`);
     if (sent.remedy !== undefined) terminal.say(`  → ${sent.remedy}`);

@@ -174,15 +174,15 @@ it('sends no credentials to a tenant that another user wrote down', async () => 
       },
     );
     desk.env = { AUTH0_CLIENT_ID: 'app', AUTH0_CLIENT_SECRET: 'app-secret' };
-    const surroundings = desk.surroundings();
-    surroundings.place.uid += 1;
+    const environment = desk.environment();
+    environment.place.uid += 1;
     for (const command of [
       ['check'],
       ['rotate'],
       ['restore', '--yes'],
       ['setup', '--gateway-url', gatewayUrl],
     ])
-      await expect(desk.runWith(surroundings, ...command)).rejects.toThrow(
+      await expect(desk.runWith(environment, ...command)).rejects.toThrow(
         'so what stands there is not believed',
       );
     expect(desk.auth0.requests).toEqual([]);

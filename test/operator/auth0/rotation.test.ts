@@ -100,7 +100,7 @@ it('never leaves a state in which a restarted daemon refuses what Auth0 signs wi
   let outcome = 'stopped';
   let stops = 0;
   for (; outcome === 'stopped'; stops += 1) {
-    const surroundings = at.surroundings();
+    const environment = at.environment();
     let calls = 0;
     // Each thing that the outside is asked for is a place to be stopped at: before it, and in the
     // next round after it.
@@ -114,10 +114,10 @@ it('never leaves a state in which a restarted daemon refuses what Auth0 signs wi
         perhapsStop();
         return call(...words);
       };
-    const { fetch: send, daemonAt, terminal } = surroundings;
-    surroundings.fetch = stoppable(send);
-    surroundings.terminal = { ...terminal, say: stoppable((line: string) => terminal.say(line)) };
-    surroundings.daemonAt = (socket) => {
+    const { fetch: send, daemonAt, terminal } = environment;
+    environment.fetch = stoppable(send);
+    environment.terminal = { ...terminal, say: stoppable((line: string) => terminal.say(line)) };
+    environment.daemonAt = (socket) => {
       const link = daemonAt(socket);
       return {
         ...link,
@@ -126,7 +126,7 @@ it('never leaves a state in which a restarted daemon refuses what Auth0 signs wi
       };
     };
     loginAtEachWait(at);
-    outcome = await at.runWith(surroundings, 'rotate').then(
+    outcome = await at.runWith(environment, 'rotate').then(
       () => 'done',
       (error: Error) => (error.message === 'stopped here' ? 'stopped' : error.message),
     );

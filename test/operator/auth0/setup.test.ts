@@ -349,17 +349,17 @@ it.each([
     await desk?.close();
     desk = await Desk.open({ withSecret });
     const at = desk;
-    const surroundings = at.surroundings();
-    const { fetch: send } = surroundings;
-    surroundings.fetch = (input, init) => (input === gatewayUrl ? answer() : send(input, init));
-    await expect(at.runWith(surroundings, ...setup, '--yes')).rejects.toThrow(words);
+    const environment = at.environment();
+    const { fetch: send } = environment;
+    environment.fetch = (input, init) => (input === gatewayUrl ? answer() : send(input, init));
+    await expect(at.runWith(environment, ...setup, '--yes')).rejects.toThrow(words);
     expect(at.auth0.writes).toEqual([]);
     expect(existsSync(at.secretFile)).toBe(withSecret);
     expect(existsSync(at.stateDir)).toBe(false);
-    expect(await at.runWith(surroundings, ...setup, '--dry-run')).toContain(
+    expect(await at.runWith(environment, ...setup, '--dry-run')).toContain(
       '+ provider: "sms_gateway"',
     );
-    await at.runWith(surroundings, ...setup, '--yes', '--anyway');
+    await at.runWith(environment, ...setup, '--yes', '--anyway');
     expect(at.auth0.connections[0]!.options.provider).toBe('sms_gateway');
   }
 });

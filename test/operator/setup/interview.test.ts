@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { guessCountry, readCountries } from '../../../src/operator/setup/countries.js';
-import { nextLines, type Outcome } from '../../../src/operator/setup/next-lines.js';
+import { nextLines, type SetupOutcome } from '../../../src/operator/setup/next-lines.js';
 
 it.each([
   ['the SIM’s home, wherever it is', '+49…00', { LANG: 'fr_FR.UTF-8' }, 'DE'],
@@ -28,7 +28,7 @@ it('countries are read as the configuration reads them', () => {
   });
 });
 
-const outcome: Outcome = {
+const outcome: SetupOutcome = {
   configFile: '/etc/simgate/simgate.toml',
   caller: 'auth0',
   url: 'https://sms.example.org/sms',
@@ -48,7 +48,7 @@ it('the next lines start the service, then lead through the proxy to Auth0', () 
   ]);
 });
 
-it.each<[string, Partial<Outcome>, string]>([
+it.each<[string, Partial<SetupOutcome>, string]>([
   ['a restart where modems changed', { isDaemonRunning: true }, '  sudo systemctl restart simgate'],
   [
     'a reload where that will do',

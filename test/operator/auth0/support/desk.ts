@@ -7,8 +7,8 @@ import winston from 'winston';
 import { auth0Command } from '../../../../src/cli/auth0.js';
 import { type ControlServer, openControlSocket } from '../../../../src/control/server.js';
 import { OperatorError } from '../../../../src/errors.js';
-import { daemonAt } from '../../../../src/operator/auth0/daemon.js';
-import type { Surroundings } from '../../../../src/operator/auth0/surroundings.js';
+import { daemonAt } from '../../../../src/operator/auth0/daemon-link.js';
+import type { Auth0Environment } from '../../../../src/operator/auth0/environment.js';
 import { keyId } from '../../../../src/secret/key-id.js';
 import { Auth0StandIn, management } from '../stand-in.js';
 
@@ -184,20 +184,20 @@ export class Desk {
 
   /** Runs `simgate auth0 …`, and gives what it said. */
   run(...words: string[]): Promise<string> {
-    return this.runWith(this.surroundings(), ...words);
+    return this.runWith(this.environment(), ...words);
   }
 
-  /** As {@link run}, in surroundings that were tampered with. */
-  async runWith(surroundings: Surroundings, ...words: string[]): Promise<string> {
+  /** As {@link run}, in environment that were tampered with. */
+  async runWith(environment: Auth0Environment, ...words: string[]): Promise<string> {
     this.lines.length = 0;
     const quiet = { writeOut: () => undefined, writeErr: () => undefined };
-    const command = auth0Command(surroundings);
+    const command = auth0Command(environment);
     for (const one of [command, ...command.commands]) one.exitOverride().configureOutput(quiet);
     await command.parseAsync([...words, '--config', this.configFile], { from: 'user' });
     return this.lines.join('\n');
   }
 
-  surroundings(): Surroundings {
+  environment(): Auth0Environment {
     return {
       env: this.env,
       fetch: (input, init) => this.#fetch(new Request(input, init)),

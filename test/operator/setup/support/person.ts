@@ -14,8 +14,8 @@ import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { setupCommand } from '../../../../src/cli/setup.js';
 import { createLog } from '../../../../src/log.js';
-import type { SetupPlace, SetupSurroundings } from '../../../../src/operator/setup/surroundings.js';
-import { Machine } from '../../../doctor/support/machine.js';
+import type { SetupEnvironment, SetupPlace } from '../../../../src/operator/setup/environment.js';
+import { FakeMachine } from '../../../doctor/support/fake-machine.js';
 import { ScriptedModem } from '../../../doctor/support/scripted-modem.js';
 
 /** A question that must come, and what is answered; a function is called when it comes. */
@@ -34,7 +34,7 @@ const silent = createLog({
 export class Person {
   readonly folder = mkdtempSync(join(tmpdir(), 'simgate-setup-'));
   readonly file = join(this.folder, 'simgate.toml');
-  readonly machine = new Machine();
+  readonly machine = new FakeMachine();
   readonly lines: string[] = [];
   readonly modems: ScriptedModem[] = [];
   env: NodeJS.ProcessEnv = { RUNTIME_DIRECTORY: this.folder };
@@ -93,12 +93,12 @@ export class Person {
   async #run(words: readonly string[]): Promise<string> {
     this.lines.length = 0;
     const quiet = { writeOut: () => undefined, writeErr: () => undefined };
-    const command = setupCommand(this.surroundings()).exitOverride().configureOutput(quiet);
+    const command = setupCommand(this.environment()).exitOverride().configureOutput(quiet);
     await command.parseAsync(['--config', this.file, ...words], { from: 'user' });
     return this.lines.join('\n');
   }
 
-  surroundings(): SetupSurroundings {
+  environment(): SetupEnvironment {
     return {
       env: this.env,
       terminal: {
@@ -107,7 +107,7 @@ export class Person {
         ask: (question) => this.#answer(question),
         askSecret: (question) => this.#answer(`${question}(hidden)`),
       },
-      machine: this.machine.surroundings(),
+      machine: this.machine.toLookAt(),
       place: this.place(),
       log: silent,
     };

@@ -1,7 +1,7 @@
 /** The world outside of the wizard, so that a test can be it. */
 
 import type { Logger } from 'winston';
-import { ownSurroundings, type Surroundings } from '../../doctor/surroundings.js';
+import { type Machine, thisMachine } from '../../doctor/this-machine.js';
 import { createLog } from '../../log.js';
 import type { SecretPlace } from '../auth0/secret.js';
 import { ownTerminal, type Terminal } from '../auth0/terminal.js';
@@ -13,22 +13,22 @@ export interface SetupPlace extends SecretPlace {
 }
 
 /** Everything the wizard touches beside the files of the configuration. */
-export interface SetupSurroundings {
+export interface SetupEnvironment {
   env: NodeJS.ProcessEnv;
   terminal: Terminal;
   /** What doctor looks at. */
-  machine: Surroundings;
+  machine: Machine;
   place: SetupPlace;
   /** What happens while a test message is sent. */
   log: Logger;
 }
 
 /** Those of this process. */
-export function ownSetupSurroundings(): SetupSurroundings {
+export function ownSetupEnvironment(): SetupEnvironment {
   return {
     env: process.env,
     terminal: ownTerminal(),
-    machine: ownSurroundings(),
+    machine: thisMachine(),
     place: {
       uid: process.getuid!(),
       gid: process.getgid!(),

@@ -1,14 +1,14 @@
-import type { Surroundings } from '../../../src/doctor/surroundings.js';
+import type { Machine } from '../../../src/doctor/this-machine.js';
 import { Tree } from '../../usb/support/tree.js';
 
 /**
  * A machine laid out in a temporary folder, whose clock is right and which belongs to user 0,
  * unless told otherwise.
  */
-export class Machine {
+export class FakeMachine {
   readonly tree = new Tree();
 
-  surroundings(own: Partial<Surroundings> = {}): Surroundings {
+  toLookAt(own: Partial<Machine> = {}): Machine {
     return {
       roots: this.tree.roots,
       udevData: this.tree.path('run/udev/data'),

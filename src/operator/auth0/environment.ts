@@ -1,12 +1,12 @@
 /** The world outside of the set-up commands, so that a test can be it. */
 
 import { setTimeout as delay } from 'node:timers/promises';
-import { type DaemonLink, daemonAt } from './daemon.js';
+import { type DaemonLink, daemonAt } from './daemon-link.js';
 import type { SecretPlace } from './secret.js';
 import { ownTerminal, type Terminal } from './terminal.js';
 
 /** Everything the commands touch beside files. */
-export interface Surroundings {
+export interface Auth0Environment {
   env: NodeJS.ProcessEnv;
   fetch: typeof fetch;
   terminal: Terminal;
@@ -21,7 +21,7 @@ export interface Surroundings {
 }
 
 /** Those of this process. */
-export function ownSurroundings(): Surroundings {
+export function ownAuth0Environment(): Auth0Environment {
   return {
     env: process.env,
     fetch: globalThis.fetch,

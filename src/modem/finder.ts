@@ -17,7 +17,7 @@ const quickly = 1;
 const slowly = 3;
 
 /** Opens one modem, over and over, and says how long to leave it alone in between. */
-export class Finding {
+export class ModemFinder {
   readonly #locator: Locator;
   /** In a row: openings after which it was not ready, and those for which there was no tty. */
   #failures = 0;

@@ -8,8 +8,8 @@ import { NoDaemon } from '../../control/client.js';
 import { reportTarget } from '../../doctor/direct.js';
 import type { ModemReport } from '../../doctor/finding.js';
 import { listModems } from '../../doctor/modem-list.js';
-import type { Surroundings } from '../../doctor/surroundings.js';
 import { discoveredTargets, reportSpareSticks, type Target } from '../../doctor/targets.js';
+import type { Machine } from '../../doctor/this-machine.js';
 import { askPid, askReports } from '../../doctor/through-daemon.js';
 import { OperatorError } from '../../errors.js';
 import { idOf } from '../../usb/at-ports.js';
@@ -42,7 +42,7 @@ export async function findDaemon(socket: string): Promise<RunningDaemon | undefi
 }
 
 /** A modem that was looked at. */
-export interface Look {
+export interface InspectedModem {
   report: ModemReport;
   /** When it answered here, and not to the daemon. */
   answered?: { target: Target; candidate: Candidate };
@@ -58,8 +58,8 @@ const usual = {
   wishes: { roaming: true, statusReport: false, hasPin: true },
 } satisfies Partial<Target>;
 
-/** An entry of the configuration, as far as the look matters. */
-export interface Entry {
+/** An entry of the configuration, as far as it matters here. */
+export interface ModemEntry {
   name: string;
   device: string;
   selector: Selector;
@@ -68,19 +68,19 @@ export interface Entry {
 }
 
 /** Looks at the modem of an entry; `others` are the selectors of the other entries. */
-export async function lookAt(
-  entry: Entry,
+export async function inspectModem(
+  entry: ModemEntry,
   others: readonly Selector[],
-  machine: Surroundings,
-): Promise<Look> {
+  machine: Machine,
+): Promise<InspectedModem> {
   const { name, device, selector, settings } = entry;
   const sticks = await listSticks(machine.roots);
   const selection = await candidatesFor(selector, sticks, machine.roots, others);
   const target: Target = { name, device, selector, ...selection, ...usual, ...settings };
-  return lookAtTarget(target, machine);
+  return inspectTarget(target, machine);
 }
 
-async function lookAtTarget(target: Target, machine: Surroundings): Promise<Look> {
+async function inspectTarget(target: Target, machine: Machine): Promise<InspectedModem> {
   const { report, answered } = await reportTarget(target, machine, new Set());
   return { report, ...(answered && { answered: { target, candidate: answered } }) };
 }
@@ -91,7 +91,7 @@ export interface FoundModem {
   label: string;
   /** What to write as `device`. */
   device: string;
-  look: Look;
+  inspected: InspectedModem;
 }
 
 /**
@@ -100,7 +100,7 @@ export interface FoundModem {
  */
 export async function findModems(
   taken: readonly Selector[],
-  machine: Surroundings,
+  machine: Machine,
 ): Promise<{ found: FoundModem[]; inVain: ModemReport[] }> {
   const sticks = await listSticks(machine.roots);
   const takenKeys = await keysOf(taken, sticks, machine);
@@ -108,9 +108,9 @@ export async function findModems(
   const inVain: ModemReport[] = [];
   for (const target of await discoveredTargets(sticks, machine.roots)) {
     if (target.candidates.some(({ stickKey }) => takenKeys.has(stickKey))) continue;
-    const look = await lookAtTarget({ ...target, ...usual }, machine);
-    if (look.answered === undefined) inVain.push(look.report);
-    else found.push(named(look.answered.candidate, look, sticks));
+    const inspected = await inspectTarget({ ...target, ...usual }, machine);
+    if (inspected.answered === undefined) inVain.push(inspected.report);
+    else found.push(named(inspected.answered.candidate, inspected, sticks));
   }
   const isTold = new Set([
     ...takenKeys,
@@ -123,7 +123,7 @@ export async function findModems(
 async function keysOf(
   selectors: readonly Selector[],
   sticks: readonly Stick[],
-  { roots }: Surroundings,
+  { roots }: Machine,
 ): Promise<Set<string>> {
   const keys = new Set<string>();
   for (const selector of selectors) {
@@ -135,16 +135,20 @@ async function keysOf(
   return keys;
 }
 
-function named(candidate: Candidate, look: Look, sticks: readonly Stick[]): FoundModem {
-  const { facts = {} } = look.report;
+function named(
+  candidate: Candidate,
+  inspected: InspectedModem,
+  sticks: readonly Stick[],
+): FoundModem {
+  const { facts = {} } = inspected.report;
   const { stick, tty } = candidate;
   const made = [facts.manufacturer, facts.model]
     .filter((part) => typeof part === 'string')
     .join(' ');
   const where =
     stick?.usb === undefined ? tty : `${idOf(stick.usb)} at USB port ${stick.usb.busPath}`;
-  const label = `${made === '' ? look.report.name : made} (${where})`;
-  return { label, device: stableName(candidate, sticks), look };
+  const label = `${made === '' ? inspected.report.name : made} (${where})`;
+  return { label, device: stableName(candidate, sticks), inspected };
 }
 
 /**

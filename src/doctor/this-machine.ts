@@ -1,11 +1,36 @@
 import { dirname } from 'node:path';
 import { doubtOf, newestSureMs } from '../clock/clock.js';
+import { isClockSynchronised } from '../clock/synchronisation.js';
+import { type Identity, ownIdentity } from '../usb/access.js';
 import { modemDaemonsRunning } from '../usb/holders.js';
 import type { Stick } from '../usb/stick.js';
-import { attribute } from '../usb/sysfs.js';
+import { attribute, type Roots, systemRoots } from '../usb/sysfs.js';
 import { releasedAtMs } from '../version.js';
 import { error, type Finding, ok, warning } from './finding.js';
-import type { Surroundings } from './surroundings.js';
+
+/** The machine, as far as doctor looks at it; another one in tests. */
+export interface Machine {
+  roots: Roots;
+  /** Where udev keeps what its rules have set (`/run/udev/data`). */
+  udevData: string;
+  /** Who would open the ttys. */
+  identity: Identity;
+  /** The wall clock: milliseconds since 1970. */
+  nowMs: () => number;
+  /** Whether something keeps the wall clock right; undefined when the system does not say. */
+  isClockSynchronised: () => Promise<boolean | undefined>;
+}
+
+/** This machine, for this process's user. */
+export function thisMachine(): Machine {
+  return {
+    roots: systemRoots,
+    udevData: '/run/udev/data',
+    identity: ownIdentity(),
+    nowMs: () => Date.now(),
+    isClockSynchronised: () => isClockSynchronised(),
+  };
+}
 
 /**
  * What of the machine itself matters: its clock, and who else goes for modems.
@@ -13,20 +38,20 @@ import type { Surroundings } from './surroundings.js';
  *   or it may not be looked at
  */
 export async function judgeMachine(
-  surroundings: Surroundings,
+  machine: Machine,
   sticks: readonly Stick[],
   clockFile?: string,
 ): Promise<Finding[]> {
   const [clock, rivals] = await Promise.all([
-    judgeClock(surroundings, clockFile),
-    judgeRivals(surroundings, sticks),
+    judgeClock(machine, clockFile),
+    judgeRivals(machine, sticks),
   ]);
   return [clock, ...rivals];
 }
 
 /** As a daemon would judge it at its start. */
 async function judgeClock(
-  { nowMs, isClockSynchronised }: Surroundings,
+  { nowMs, isClockSynchronised }: Machine,
   clockFile: string | undefined,
 ): Promise<Finding> {
   const now = nowMs();
@@ -54,11 +79,8 @@ async function judgeClock(
 }
 
 /** Programs that probe every modem they see, and whether they were told to leave ours alone. */
-async function judgeRivals(
-  surroundings: Surroundings,
-  sticks: readonly Stick[],
-): Promise<Finding[]> {
-  const running = await modemDaemonsRunning(surroundings.roots);
+async function judgeRivals(machine: Machine, sticks: readonly Stick[]): Promise<Finding[]> {
+  const running = await modemDaemonsRunning(machine.roots);
   const findings: Finding[] = [];
   for (const { name, pid } of running) {
     const who = `${name} runs (pid ${pid})`;
@@ -72,7 +94,7 @@ async function judgeRivals(
       );
       continue;
     }
-    const exposed = await exposedTo(surroundings, sticks);
+    const exposed = await exposedTo(machine, sticks);
     if (exposed.length === 0)
       findings.push(ok('rivals', `${who}, told by udev to leave the modems alone`));
     else
@@ -90,15 +112,15 @@ async function judgeRivals(
 }
 
 /** The AT ports that no udev rule keeps ModemManager from (its manual, "Common udev tags"). */
-async function exposedTo(surroundings: Surroundings, sticks: readonly Stick[]): Promise<string[]> {
+async function exposedTo(machine: Machine, sticks: readonly Stick[]): Promise<string[]> {
   const exposed: string[] = [];
   for (const stick of sticks) {
     const [best] = stick.atPorts;
     if (best === undefined || stick.usb === undefined) continue;
     const port = stick.ports.find(({ tty }) => tty === best.tty);
     const isIgnored =
-      (await hasTag(surroundings, await usbDeviceNumber(stick), 'ID_MM_DEVICE_IGNORE')) ||
-      (await hasTag(surroundings, port?.deviceNumber, 'ID_MM_PORT_IGNORE'));
+      (await hasTag(machine, await usbDeviceNumber(stick), 'ID_MM_DEVICE_IGNORE')) ||
+      (await hasTag(machine, port?.deviceNumber, 'ID_MM_PORT_IGNORE'));
     if (!isIgnored) exposed.push(best.tty);
   }
   return exposed;
@@ -111,7 +133,7 @@ function usbDeviceNumber(stick: Stick): Promise<string | undefined> {
 
 /** Whether udev's database has the tag for the character device. */
 async function hasTag(
-  { udevData }: Surroundings,
+  { udevData }: Machine,
   deviceNumber: string | undefined,
   tag: string,
 ): Promise<boolean> {

@@ -1,20 +1,20 @@
 import { utimesSync } from 'node:fs';
 import { relative } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { judgeMachine } from '../../src/doctor/machine.js';
-import type { Surroundings } from '../../src/doctor/surroundings.js';
+import type { Machine } from '../../src/doctor/this-machine.js';
+import { judgeMachine } from '../../src/doctor/this-machine.js';
 import { listSticks } from '../../src/usb/sticks.js';
-import { Machine } from './support/machine.js';
+import { FakeMachine } from './support/fake-machine.js';
 
-let machine: Machine;
+let machine: FakeMachine;
 beforeEach(() => {
-  machine = new Machine();
+  machine = new FakeMachine();
 });
 afterEach(() => machine.remove());
 
-async function judge(own: Partial<Surroundings> = {}, clockFile?: string) {
+async function judge(own: Partial<Machine> = {}, clockFile?: string) {
   const sticks = await listSticks(machine.tree.roots);
-  const findings = await judgeMachine(machine.surroundings(own), sticks, clockFile);
+  const findings = await judgeMachine(machine.toLookAt(own), sticks, clockFile);
   return Object.fromEntries(findings.map((finding) => [finding.check, finding]));
 }
 
