@@ -109,6 +109,16 @@ export class SendError extends Error {
 }
 
 /**
+ * Anything thrown as a `SendError`: what is none is a bug, and then nobody knows what became of the
+ * message.
+ */
+export function toSendError(error: unknown): SendError {
+  return error instanceof SendError
+    ? error
+    : new SendError('internal', { submitted: 'unknown', cause: error });
+}
+
+/**
  * What the operator asked for cannot be done: a sentence for people that names the thing, the place
  * and the way out.
  */

@@ -2,9 +2,9 @@ import { join } from 'node:path';
 import type { Logger } from 'winston';
 import type { Config, ModemConfig } from '../config/config.js';
 import type { MetricsListener } from '../metrics/listener.js';
-import { FlightRecord } from '../modem/flight-record.js';
-import { Flights } from '../modem/flights.js';
 import { HabitMemory } from '../modem/habits.js';
+import { InFlightRecord } from '../modem/in-flight-record.js';
+import { InFlightSubmits } from '../modem/in-flight-submits.js';
 import { createLocator } from '../modem/locator.js';
 import { pinReader } from '../modem/pin-file.js';
 import { PinMemory } from '../modem/pin-memory.js';
@@ -58,7 +58,7 @@ export async function createFleet(
         locator,
         tuning: modem,
         idleProbeMs: modem.idleProbeMs,
-        flights: await openFlights(modem, stateDir, log),
+        inFlight: await openInFlight(modem, stateDir, log),
         readPin: modem.pinFile === undefined ? undefined : pinReader(modem.pinFile),
         pinMemory,
         habits,
@@ -78,15 +78,19 @@ export async function createFleet(
   return fleet;
 }
 
-async function openFlights(modem: ModemConfig, stateDir: StateDir, log: Logger): Promise<Flights> {
+async function openInFlight(
+  modem: ModemConfig,
+  stateDir: StateDir,
+  log: Logger,
+): Promise<InFlightSubmits> {
   const file = join(stateDir.path, `${encodeURIComponent(modem.name)}.flight`);
-  const [record, left] = await FlightRecord.open(file, (error) =>
+  const [record, left] = await InFlightRecord.open(file, (error) =>
     log.error(`${file} cannot be written: after a crash a late result may go unrecognised`, {
       event: 'state_fault',
       error,
     }),
   );
-  return new Flights(record, left);
+  return new InFlightSubmits(record, left);
 }
 
 async function warnWithoutDropDir({ recoveryDropDir }: Config, log: Logger): Promise<void> {

@@ -4,7 +4,7 @@
  * Only what was surely not submitted is tried again.
  */
 
-import { SendError, type SendErrorCode, type Submitted } from '../errors.js';
+import { SendError, type SendErrorCode, type Submitted, toSendError } from '../errors.js';
 import type { Hmac } from '../journal/hmac-key.js';
 import type { Message, Outcome, SendControl, SendResult } from './message.js';
 import { deadlineUnreachable, outcomeNotAwaited } from './refusals.js';
@@ -308,11 +308,4 @@ function keyReused(): SendError {
   const detail =
     'this Idempotency-Key was used within the last 24 hours for another request: a new message needs a new key';
   return new SendError('idempotency_key_reused', { detail });
-}
-
-/** What is no `SendError` is a bug, after which nothing is known of the message. */
-function toSendError(error: unknown): SendError {
-  return error instanceof SendError
-    ? error
-    : new SendError('internal', { submitted: 'unknown', cause: error });
 }

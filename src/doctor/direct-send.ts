@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import type { Logger } from 'winston';
 import { AtLinkLost, AtTimeout } from '../at/errors.js';
 import { SendError } from '../errors.js';
-import { FlightRecord } from '../modem/flight-record.js';
-import { Flights } from '../modem/flights.js';
 import { HabitMemory } from '../modem/habits.js';
+import { InFlightRecord } from '../modem/in-flight-record.js';
+import { InFlightSubmits } from '../modem/in-flight-submits.js';
 import type { Modem } from '../modem/modem.js';
 import { submitSms } from '../modem/submission.js';
 import { readRecipient } from '../number/recipient.js';
@@ -60,11 +60,11 @@ async function submit(
   recipient: string,
   log: Logger,
 ): Promise<Finding> {
-  const [record] = await FlightRecord.open(join(folder, 'flight'), (fault) =>
+  const [record] = await InFlightRecord.open(join(folder, 'flight'), (fault) =>
     log.warn('the note of what is in the air cannot be written', { error: fault }),
   );
-  const flights = new Flights(record, undefined);
-  modem.urcListeners.add((line) => void flights.takeLine(line));
+  const inFlight = new InFlightSubmits(record, undefined);
+  modem.urcListeners.add((line) => void inFlight.takeLine(line));
   const startedAt = performance.now();
   try {
     if (!(await modem.prepareSms()))
@@ -73,11 +73,11 @@ async function submit(
       {
         modem,
         name: target.name,
-        flights,
+        inFlight,
         habits: HabitMemory.forgetful().of(target.name, modem.identity, undefined),
         statusReport: false,
         log,
-        onFlight: () => flights.note(),
+        onInFlight: () => inFlight.note(),
       },
       { recipient, ...segmentText(testText), validityMs },
       { mayCommit: () => true, onCommitted: () => undefined, retryUntil: startedAt + retryForMs },
@@ -92,7 +92,7 @@ async function submit(
   } catch (thrown) {
     return withWait(judgeNotSent(recipient, thrown), thrown);
   } finally {
-    await flights.close();
+    await inFlight.close();
   }
 }
 

@@ -2,11 +2,11 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type Koa from 'koa';
 import type { Logger } from 'winston';
-import type { SendError } from '../errors.js';
+import { type SendError, toSendError } from '../errors.js';
 import { CallerLeft, discardRest } from './body.js';
 import type { HttpAnswer } from './callers/caller.js';
 import type { ClientAddressOf } from './client-address.js';
-import { toProblemAnswer, toSendError } from './problem.js';
+import { toProblemAnswer } from './problem.js';
 
 /** What every request has. */
 export interface RequestState {

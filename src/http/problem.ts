@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http';
-import { SendError, type SendErrorCode } from '../errors.js';
+import type { SendError, SendErrorCode } from '../errors.js';
 import { asItMayLeave } from '../words/foreign.js';
 import type { HttpAnswer } from './callers/caller.js';
 
@@ -98,16 +98,6 @@ export function toRawAnswer({ status, headers, body }: HttpAnswer): string {
   const fields = { ...headers, Date: new Date().toUTCString(), Connection: 'close' };
   const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`);
   return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines.join('')}\r\n${body}`;
-}
-
-/**
- * Anything thrown as a `SendError`: what is none is a bug, and then nobody knows what became of the
- * message.
- */
-export function toSendError(error: unknown): SendError {
-  return error instanceof SendError
-    ? error
-    : new SendError('internal', { submitted: 'unknown', cause: error });
 }
 
 /** RFC 6750 3: no error code where there was no token at all. */

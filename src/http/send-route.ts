@@ -1,7 +1,7 @@
 import type Koa from 'koa';
 import type { Logger } from 'winston';
 import type { Message, Send, SendResult } from '../dispatch/message.js';
-import { SendError, type SendErrorCode } from '../errors.js';
+import { SendError, type SendErrorCode, toSendError } from '../errors.js';
 import { maskNumber } from '../number/mask.js';
 import { readRecipient } from '../number/recipient.js';
 import { CallerLeft, readOctets } from './body.js';
@@ -9,7 +9,7 @@ import type { Caller, CallerRequest, HttpAnswer, ReadMessage } from './callers/c
 import type { RequestState } from './error-exit.js';
 import type { LimitedLog } from './limited-log.js';
 import { preferredWaitS } from './prefer.js';
-import { problems, toSendError } from './problem.js';
+import { problems } from './problem.js';
 
 /** Longest body; a text of the longest template that Auth0 takes (5120 characters) has room. */
 export const maxBodyOctets = 64 * 1024;

@@ -1,5 +1,5 @@
 import type { FailingSends } from './failing-sends.js';
-import type { Flights } from './flights.js';
+import type { InFlightSubmits } from './in-flight-submits.js';
 import { registrationStats } from './inquiry.js';
 import type { LifeEvent } from './life.js';
 import type { Modem } from './modem.js';
@@ -81,7 +81,7 @@ const curableSims: readonly SimState[] = ['absent', 'busy'];
 export class BringUp {
   readonly #modem: Modem;
   readonly #storage: Storage;
-  readonly #flights: Flights;
+  readonly #inFlight: InFlightSubmits;
   readonly #options: BringUpOptions;
   #sim: SimState = 'busy';
   #simIsStale = true;
@@ -106,19 +106,19 @@ export class BringUp {
    */
   iccid: string | undefined;
 
-  constructor(modem: Modem, storage: Storage, flights: Flights, options: BringUpOptions) {
+  constructor(modem: Modem, storage: Storage, inFlight: InFlightSubmits, options: BringUpOptions) {
     this.#modem = modem;
     this.#storage = storage;
-    this.#flights = flights;
+    this.#inFlight = inFlight;
     this.#options = options;
   }
 
   /** From an unknown state to a modem that speaks and a SIM whose state is known. */
   async probe(): Promise<Step> {
-    const hadEchoOff = this.#flights.echoIsOff;
+    const hadEchoOff = this.#inFlight.echoIsOff;
     await this.#modem.wake(wakeAttempts);
     if (hadEchoOff && this.#modem.echoedAtWake) this.#options.unlocker.noteRestart();
-    this.#flights.noteWake(this.#modem.echoedAtWake, this.#modem.obeysEchoOff);
+    this.#inFlight.noteWake(this.#modem.echoedAtWake, this.#modem.obeysEchoOff);
     this.#radioObstacle = await this.#modem.switchOn();
     await this.#askSim();
     this.#simIsStale = false;
@@ -169,10 +169,10 @@ export class BringUp {
    */
   #isLeftResultDue(): boolean {
     const now = performance.now();
-    if (!this.#flights.expectsLeftResult(now)) return false;
+    if (!this.#inFlight.expectsLeftResult(now)) return false;
     this.#leftSince ??= now;
     if (now - this.#leftSince < leftWaitMs) return true;
-    this.#flights.stopWaitingForLeft();
+    this.#inFlight.stopWaitingForLeft();
     return false;
   }
 

@@ -51,8 +51,8 @@ export class Debts {
    */
   note(now: number): DebtsNote {
     this.#expire(now);
-    const { open, flight, base, since, areSequential, isSuspicious } = this.#state;
-    const ends = flight ? [...open, flight.until] : open;
+    const { open, running, base, since, areSequential, isSuspicious } = this.#state;
+    const ends = running ? [...open, running.until] : open;
     const remainingMs = Math.max(0, ...ends.map((until) => until - now));
     return { open: ends.length, remainingMs, base, since, areSequential, isSuspicious };
   }
@@ -60,7 +60,7 @@ export class Debts {
   /** A Ctrl-Z went out, and its result may come until `until`. */
   begin(until: number): void {
     const since = this.#state.since + 1;
-    this.#change({ flight: { until, received: [], doubt: undefined }, since });
+    this.#change({ running: { until, received: [], doubt: undefined }, since });
     if (since > mostSince) this.#change({ base: undefined });
   }
 
@@ -71,20 +71,20 @@ export class Debts {
    */
   takeReference(reference: number, now: number): number | undefined {
     this.#expire(now);
-    const { flight, open, base, since, lastSeen, areSequential } = this.#state;
-    if (!flight) return undefined;
-    if (!flight.doubt && open.length === 0 && !this.#isUnexpected(reference)) {
+    const { running, open, base, since, lastSeen, areSequential } = this.#state;
+    if (!running) return undefined;
+    if (!running.doubt && open.length === 0 && !this.#isUnexpected(reference)) {
       if (base !== undefined && since === 1)
         this.#change({ areSequential: reference === next(base, 1) });
       return this.#accept(reference);
     }
-    const doubt = flight.doubt ?? doubtOver(open);
-    this.#change({ flight: { ...flight, doubt } });
+    const doubt = running.doubt ?? doubtOver(open);
+    this.#change({ running: { ...running, doubt } });
     if (reference === lastSeen) return undefined;
-    const received = [...flight.received, reference];
-    this.#change({ lastSeen: reference, flight: { ...flight, doubt, received } });
+    const received = [...running.received, reference];
+    this.#change({ lastSeen: reference, running: { ...running, doubt, received } });
     if (base !== undefined && areSequential !== false && reference === this.#expected()) {
-      this.#pay(paidBy(flight.received, doubt, open));
+      this.#pay(paidBy(running.received, doubt, open));
       return this.#accept(reference);
     }
     if (doubt.because === 'debts' && open.length === 0) return this.#accept(reference);
@@ -96,20 +96,20 @@ export class Debts {
   /** An error came after our Ctrl-Z. @returns whether it is surely ours; the submit is then over */
   takeError(now: number): boolean {
     this.#expire(now);
-    const { flight, open } = this.#state;
-    if (!flight || flight.doubt?.because === 'suspicion') return false;
-    if (open.length === 0) this.#change({ flight: undefined });
-    else this.#change({ flight: { ...flight, doubt: flight.doubt ?? doubtOver(open) } });
+    const { running, open } = this.#state;
+    if (!running || running.doubt?.because === 'suspicion') return false;
+    if (open.length === 0) this.#change({ running: undefined });
+    else this.#change({ running: { ...running, doubt: running.doubt ?? doubtOver(open) } });
     return open.length === 0;
   }
 
   /** The submit that is out is waited for no longer: until its term is over its result may come. */
   giveUp(now: number): void {
     this.#expire(now);
-    const { flight, open, base } = this.#state;
-    if (!flight) return;
-    const { doubt, received, until } = flight;
-    this.#change({ flight: undefined });
+    const { running, open, base } = this.#state;
+    if (!running) return;
+    const { doubt, received, until } = running;
+    this.#change({ running: undefined });
     if (until > now && doubt?.because !== 'suspicion') {
       // What came answers one of those that are out, nobody knows which: those stay that are
       // possible the longest.
@@ -162,13 +162,13 @@ export class Debts {
    * undefined while it is in none.
    */
   get doubt(): { because: 'debts' | 'suspicion'; until: number } | undefined {
-    const { flight } = this.#state;
-    return flight?.doubt && { because: flight.doubt.because, until: flight.until };
+    const { running } = this.#state;
+    return running?.doubt && { because: running.doubt.because, until: running.until };
   }
 
   #accept(reference: number): number {
     this.#change({
-      flight: undefined,
+      running: undefined,
       base: reference,
       since: 0,
       hint: undefined,
@@ -217,7 +217,7 @@ export interface DebtsState {
   /** `performance.now()` milliseconds at which each debt's term ends, the first to end first. */
   readonly open: readonly number[];
   /** The submit that is out. */
-  readonly flight: Flight | undefined;
+  readonly running: RunningSubmit | undefined;
   /** The newest reference that surely belongs to a submit of ours. */
   readonly base: number | undefined;
   /** Where there is no base: what came last in a doubt, good enough to be suspicious by. */
@@ -235,7 +235,7 @@ export interface DebtsState {
   readonly isSuspicious: boolean;
 }
 
-interface Flight {
+interface RunningSubmit {
   readonly until: number;
   /** Different references that came after our Ctrl-Z, none of them surely ours. */
   readonly received: readonly number[];
@@ -250,7 +250,7 @@ interface Doubt {
 
 const noDebts: DebtsState = {
   open: [],
-  flight: undefined,
+  running: undefined,
   base: undefined,
   hint: undefined,
   since: 0,

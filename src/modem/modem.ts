@@ -11,8 +11,8 @@ import { AtCancelled, AtCommandError, AtTimeout } from '../at/errors.js';
 import { anyText } from '../at/machine.js';
 import type { AtSession, ExecuteOptions, RunCommand } from '../at/session.js';
 import { Dialogue, restedMs, wakeUpMs } from './dialogue.js';
-import type { Flights, SubmitResult } from './flights.js';
 import { iccidLine, readIccid } from './iccid.js';
+import type { InFlightSubmits, SubmitResult } from './in-flight-submits.js';
 import { type DeafeningLines, InitLines } from './init-lines.js';
 import { Indications, longestNeededMuteMs } from './patience.js';
 import { generic, type ModemProfile, profileFor } from './profiles.js';
@@ -44,7 +44,7 @@ export interface ModemIdentity {
 export interface TpduSubmission
   extends Pick<ExecuteOptions, 'mayCommit' | 'onCommitted' | 'onFreed'> {
   /** What else is in the air, and whose a result is. */
-  flights: Pick<Flights, 'rule' | 'expectsLateResult'>;
+  inFlight: Pick<InFlightSubmits, 'attribute' | 'expectsLateResult'>;
   /** Milliseconds between prompt and payload, where this modem was found to need them. */
   pauseMs: number;
   /**
@@ -489,22 +489,25 @@ export class Modem extends Dialogue {
           throw error;
         },
       );
-      const ruling = await options.flights.rule(result, ended);
+      const attribution = await options.inFlight.attribute(result, ended);
       // An error may be the first sign of a setting that was lost, and so may an OK that never
       // came: what counts is when the last reference did. One that took long says nothing of what
       // happened meanwhile.
-      const isAccepted = ruling !== 'undecided' && !('error' in ruling.ours);
+      const isAccepted = attribution !== 'undecided' && !('error' in attribution.ours);
       const { lastResponseAt } = this.session;
       if (isAccepted && lastResponseAt - startedAt <= longestStepMs)
         this.#confirmedAt = lastResponseAt;
-      if (ruling === 'undecided') return undefined;
-      if ('error' in ruling.ours)
-        throw new AtCommandError(command.text, ruling.ours.error, 'result', []);
-      return ruling.ours.reference;
+      if (attribution === 'undecided') return undefined;
+      if ('error' in attribution.ours)
+        throw new AtCommandError(command.text, attribution.ours.error, 'result', []);
+      return attribution.ours.reference;
     });
   }
 
-  #submitCommand(tpdu: EncodedTpdu, { flights, pauseMs, probeAfterMs }: TpduSubmission): AtCommand {
+  #submitCommand(
+    tpdu: EncodedTpdu,
+    { inFlight, pauseMs, probeAfterMs }: TpduSubmission,
+  ): AtCommand {
     const { submitTimeoutMs } = this;
     return {
       text: `AT+CMGS=${tpdu.octets}`,
@@ -524,7 +527,7 @@ export class Modem extends Dialogue {
         pauseMs,
         echoMeansReset: this.#echoIsOff,
         isOwnError: isOfSubmit,
-        mayMeetForeignErrors: flights.expectsLateResult(performance.now()),
+        mayMeetForeignErrors: inFlight.expectsLateResult(performance.now()),
       },
     };
   }

@@ -2,8 +2,8 @@ import type { Logger } from 'winston';
 import { AtCancelled, AtCommandError, AtLinkLost, AtNoResult, AtTimeout } from '../at/errors.js';
 import { SendError } from '../errors.js';
 import { encodeSubmit } from '../sms/tpdu.js';
-import type { Flights } from './flights.js';
 import type { Habits } from './habits.js';
+import type { InFlightSubmits } from './in-flight-submits.js';
 import { ModemRestarted } from './life.js';
 import type { EncodedTpdu, Modem } from './modem.js';
 import type { OutgoingSms, SubmitControl, SubmitReceipt } from './sms-modem.js';
@@ -20,13 +20,13 @@ export interface SubmissionContext {
   modem: Modem;
   /** The configured name, for what people read. */
   name: string;
-  flights: Flights;
+  inFlight: InFlightSubmits;
   /** What was learnt of this modem and its SIM. */
   habits: Habits;
   statusReport: boolean;
   log: Logger;
   /** Called at each Ctrl-Z and at each result of it. */
-  onFlight(inFlight: boolean): void;
+  onInFlight(isInFlight: boolean): void;
   /** Called for each attempt that failed, with what the AT dialogue threw. */
   onAttemptFailed?(cause: unknown): void;
 }
@@ -46,7 +46,7 @@ export async function submitSms(
   control: SubmitControl,
 ): Promise<SubmitReceipt> {
   const total = sms.segments.length;
-  const reference = total > 1 ? context.flights.nextConcatenationReference() : 0;
+  const reference = total > 1 ? context.inFlight.nextConcatenationReference() : 0;
   let isCommitted = false;
   const references: number[] = [];
   for (const [index, text] of sms.segments.entries()) {
@@ -114,21 +114,21 @@ async function submitSegment(context: SubmissionContext, job: SegmentJob): Promi
  * still speaks.
  */
 async function trySegment(context: SubmissionContext, job: SegmentJob): Promise<number | Failure> {
-  const { modem, flights, habits } = context;
+  const { modem, inFlight, habits } = context;
   let committedAt: number | undefined;
   try {
     const tpdu = job.encode(habits.refusesValidity ? undefined : job.validityMs);
     await modem.confirmSettings();
     if (job.total > 1) await modem.holdLink();
     const reference = await modem.submitTpdu(tpdu, {
-      flights,
+      inFlight,
       pauseMs: habits.pauseMs,
       probeAfterMs: habits.nudgeAfterMs,
       mayCommit: job.mayCommit,
       onCommitted: () => {
         committedAt = performance.now();
-        flights.begin(modem.submitTimeoutMs);
-        context.onFlight(true);
+        inFlight.begin(modem.submitTimeoutMs);
+        context.onInFlight(true);
         job.onCommitted();
       },
       onFreed: () => tellHabit(context),
@@ -143,7 +143,7 @@ async function trySegment(context: SubmissionContext, job: SegmentJob): Promise<
     if (!failure) throw error;
     return await recover(context, failure);
   } finally {
-    if (committedAt !== undefined) context.onFlight(false);
+    if (committedAt !== undefined) context.onInFlight(false);
   }
 }
 
@@ -195,13 +195,13 @@ function failureOf(error: unknown, elapsedMs: number): Failure | undefined {
 
 /** What must happen before the modem can take anything again, retry or next message. */
 async function recover(context: SubmissionContext, failure: Failure): Promise<Failure> {
-  const { modem, flights, habits } = context;
+  const { modem, inFlight, habits } = context;
   const { cause } = failure;
   // It said that it restarted, or echoes where it did not: nothing old can come from it.
   const hasRestarted =
     modem.hasRestarted || (cause instanceof AtLinkLost && cause.cause instanceof ModemRestarted);
-  if (hasRestarted) flights.restarted();
-  else flights.giveUp();
+  if (hasRestarted) inFlight.restarted();
+  else inFlight.giveUp();
   if (cause instanceof AtLinkLost) return failure;
   if (cause instanceof AtCommandError && isValidityRefused(cause) && !habits.refusesValidity) {
     habits.noteValidityRefused();

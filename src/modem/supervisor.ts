@@ -8,8 +8,8 @@ import { Aftermath } from './aftermath.js';
 import { BringUp, type Happening, type Step } from './bring-up.js';
 import { FailingSends } from './failing-sends.js';
 import { ModemFinder, ModemMissing } from './finder.js';
-import type { Flights } from './flights.js';
 import { HabitMemory } from './habits.js';
+import type { InFlightSubmits } from './in-flight-submits.js';
 import type { LossKind, Rung } from './ladder.js';
 import { bootSign, type LifeEvent, ModemRestarted, transitions } from './life.js';
 import type { Locator } from './locator.js';
@@ -51,7 +51,7 @@ export interface SupervisorOptions {
   tuning: ModemTuning;
   /** Milliseconds between liveness probes of an idle modem. */
   idleProbeMs: number;
-  flights: Flights;
+  inFlight: InFlightSubmits;
   /** Undefined when no PIN is configured. */
   readPin: ReadPin | undefined;
   pinMemory: PinMemory;
@@ -97,7 +97,7 @@ export class Supervisor implements SmsModem {
   readonly number: string | undefined;
   readonly #options: SupervisorOptions;
   readonly #log: Logger;
-  readonly #flights: Flights;
+  readonly #inFlight: InFlightSubmits;
   readonly #listeners = new Set<(snapshot: ModemSnapshot) => void>();
   #phase: ModemPhase = 'absent';
   #phaseSince = performance.now();
@@ -132,7 +132,7 @@ export class Supervisor implements SmsModem {
     this.number = options.number;
     this.#options = options;
     this.#log = options.log;
-    this.#flights = options.flights;
+    this.#inFlight = options.inFlight;
     this.#tuning = { ...options.tuning, deafening: new Map() };
     this.#recovery = new Recovery(options);
     this.#phaseLog = new PhaseLog(options.name, options.log);
@@ -158,7 +158,7 @@ export class Supervisor implements SmsModem {
     clearTimeout(this.#stallTimer);
     this.#emit('stopped');
     await this.#close();
-    await this.#flights.close();
+    await this.#inFlight.close();
   }
 
   snapshot(): ModemSnapshot {
@@ -228,7 +228,7 @@ export class Supervisor implements SmsModem {
         {
           modem,
           name: this.name,
-          flights: this.#flights,
+          inFlight: this.#inFlight,
           habits: (this.#options.habits ?? HabitMemory.forgetful()).of(
             this.name,
             modem.identity,
@@ -236,7 +236,7 @@ export class Supervisor implements SmsModem {
           ),
           statusReport: this.#options.tuning.statusReport,
           log: this.#log,
-          onFlight: (inFlight) => this.#noteFlight(modem, inFlight),
+          onInFlight: (isInFlight) => this.#noteInFlight(modem, isInFlight),
           onAttemptFailed: (cause) => this.#options.onAttemptFailed?.(cause),
         },
         sms,
@@ -417,7 +417,7 @@ export class Supervisor implements SmsModem {
     this.#storage = new Storage(opened.modem, onInbound);
     const sweeper = this.#createSweeper(opened.modem, this.#storage);
     this.#sweeper = sweeper;
-    this.#bringUp = new BringUp(opened.modem, this.#storage, this.#flights, {
+    this.#bringUp = new BringUp(opened.modem, this.#storage, this.#inFlight, {
       unlocker: this.#unlocker,
       idleProbeMs,
       notices: this.#notices,
@@ -436,13 +436,13 @@ export class Supervisor implements SmsModem {
       { guardMs: this.#options.tuning.guardMs ?? generic.guardMs },
       {
         onUrc: (line, pdu) => this.#takeUrc(line, pdu),
-        onSurplus: (line) => this.#flights.takeSurplus(line),
+        onSurplus: (line) => this.#inFlight.takeSurplus(line),
         onLost: (cause) => {
           if (session === undefined || session !== this.#opened?.session) return;
           const kind = cause instanceof ModemRestarted ? 'restarted' : 'vanished';
           this.#lose(kind, cause?.message ?? 'closed');
         },
-        isPerhapsForeign: (error) => this.#flights.mayHaveGiven(error),
+        isPerhapsForeign: (error) => this.#inFlight.mayHaveGiven(error),
         // Asked anew each time: a reload may change the level while the session lasts.
         wantsTrace: () => this.#log.isLevelEnabled('debug'),
         onTrace: (direction, line) =>
@@ -473,11 +473,11 @@ export class Supervisor implements SmsModem {
 
   #takeUrc(line: string, pdu: string | undefined): void {
     for (const listener of this.#opened?.modem.urcListeners ?? []) listener(line);
-    if (this.#flights.takeLine(line))
+    if (this.#inFlight.takeLine(line))
       return void this.#log.info('a result came late', { event: 'late_result', modem: this.name });
     const sign = bootSign(line);
     if (sign === 'restart') {
-      this.#flights.restarted();
+      this.#inFlight.restarted();
       this.#finder.forget();
       this.#opened?.session.fail(
         new ModemRestarted(`the modem restarted (it said ${foreignWords(line)})`),
@@ -506,7 +506,7 @@ export class Supervisor implements SmsModem {
 
   #createSweeper(modem: Modem, storage: Storage): Sweeper {
     return new Sweeper({
-      isFree: () => this.#phase === 'ready' && !this.#flights.expectsLateResult(performance.now()),
+      isFree: () => this.#phase === 'ready' && !this.#inFlight.expectsLateResult(performance.now()),
       sweep: (news) => modem.bear(() => this.#sweep(storage, news)),
       run: (work) => this.#work(work, sweeping),
     });
@@ -540,20 +540,20 @@ export class Supervisor implements SmsModem {
     this.#liveness.expect('a result', submitTimeoutMs + stepMs);
   }
 
-  #noteFlight(modem: Modem, inFlight: boolean): void {
+  #noteInFlight(modem: Modem, isInFlight: boolean): void {
     clearTimeout(this.#stallTimer);
     if (this.#phase === 'sending' || this.#phase === 'stalled') {
       this.#liveness.beginAnew();
-      if (inFlight) this.#expectResult();
+      if (isInFlight) this.#expectResult();
       else this.#liveness.expect('what follows a result', stepMs);
     }
-    if (inFlight) {
+    if (isInFlight) {
       const ms = Math.min(stallAfterMs, modem.submitTimeoutMs / 4);
       this.#stallTimer = setTimeout(
         () => this.#emit('overdue', 'no sure result after Ctrl-Z yet'),
         ms,
       );
     }
-    this.#flights.note();
+    this.#inFlight.note();
   }
 }

@@ -2,8 +2,7 @@ import { vi } from 'vitest';
 import winston from 'winston';
 import { AtSession } from '../../src/at/session.js';
 import { SendError } from '../../src/errors.js';
-import type { FlightRecord } from '../../src/modem/flight-record.js';
-import { Flights } from '../../src/modem/flights.js';
+import { InFlightSubmits } from '../../src/modem/in-flight-submits.js';
 import type { PinMemory } from '../../src/modem/pin-memory.js';
 import type { InboundEvent } from '../../src/modem/storage.js';
 import { Supervisor } from '../../src/modem/supervisor.js';
@@ -95,7 +94,7 @@ class Stage {
   constructor(dialogue: Dialogue, guardMs: number | undefined) {
     this.#dialogue = dialogue;
     this.player = new DialoguePlayer(dialogue);
-    const flightRecord = { note: () => undefined, close: () => Promise.resolve() };
+    const inFlightRecord = { note: () => undefined, close: () => Promise.resolve() };
     const pinMemory = { last: () => undefined, note: () => Promise.resolve() };
     this.#supervisor = new Supervisor({
       name: dialogue.name,
@@ -108,7 +107,7 @@ class Stage {
         statusReport: dialogue.statusReport,
       },
       idleProbeMs: longestMs,
-      flights: new Flights(flightRecord as unknown as FlightRecord, undefined),
+      inFlight: new InFlightSubmits(inFlightRecord, undefined),
       readPin: undefined,
       pinMemory: pinMemory as unknown as PinMemory,
       callHook: undefined,

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { AtCommandError, AtTimeout } from '../../src/at/errors.js';
-import { FlightRecord } from '../../src/modem/flight-record.js';
+import { InFlightRecord } from '../../src/modem/in-flight-record.js';
 import type { Modem } from '../../src/modem/modem.js';
 import { pinReader, type ReadPin } from '../../src/modem/pin-file.js';
 import { PinMemory } from '../../src/modem/pin-memory.js';
@@ -26,7 +26,7 @@ const noFault = (error: unknown) => {
 describe('the flight record', () => {
   test('tells the next process whether something was in flight', async () => {
     const file = join(folder, 'main.flight');
-    const [first, nothing] = await FlightRecord.open(file, noFault);
+    const [first, nothing] = await InFlightRecord.open(file, noFault);
     expect(nothing).toBeUndefined();
     const debts = {
       open: 1,
@@ -43,7 +43,7 @@ describe('the flight record', () => {
       echoIsOff: true,
     });
     await first.close();
-    const [second, left] = await FlightRecord.open(file, noFault);
+    const [second, left] = await InFlightRecord.open(file, noFault);
     await second.close();
     expect(left).toMatchObject({
       debts: { ...debts, open: 2, base: 42, since: 2, areSequential: true },
@@ -57,7 +57,7 @@ describe('the flight record', () => {
     async (content) => {
       const file = join(folder, 'main.flight');
       writeFileSync(file, content);
-      const [record, left] = await FlightRecord.open(file, noFault);
+      const [record, left] = await InFlightRecord.open(file, noFault);
       await record.close();
       expect(left).toBeUndefined();
     },
@@ -67,7 +67,7 @@ describe('the flight record', () => {
     const file = join(folder, 'main.flight');
     const entry = { boot: 'another', at_ns: '1', open: 1, open_for_ms: 5000, last_reference: null };
     writeFileSync(file, JSON.stringify(entry));
-    const [record, left] = await FlightRecord.open(file, noFault);
+    const [record, left] = await InFlightRecord.open(file, noFault);
     await record.close();
     expect(left).toMatchObject({
       debts: { open: 1, remainingMs: 5000 },

@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { Flight, FlightRecord, LeftFlight } from '../../src/modem/flight-record.js';
-import { Flights } from '../../src/modem/flights.js';
 import { HabitMemory } from '../../src/modem/habits.js';
+import type { InFlightState, LeftInFlightState } from '../../src/modem/in-flight-record.js';
+import { InFlightSubmits } from '../../src/modem/in-flight-submits.js';
 import { parseFault } from '../../src/simulator/faults.js';
 import { parseTrouble } from '../../src/simulator/troubles.js';
 import { type Supervised, send, stopAll, supervise, untilReady } from './supervised.js';
@@ -271,18 +271,21 @@ describe('a message that a killed process had in flight', () => {
     fault: string,
     device = new VirtualDevice({ parallel: true }, [`${fault}@3`]),
   ) {
-    const notes: Flight[] = [];
-    const record = { note: (flight: Flight) => notes.push(flight), close: () => Promise.resolve() };
-    const flights = (left?: LeftFlight) => new Flights(record as unknown as FlightRecord, left);
-    const killed = supervise(device, {}, { flights: flights() });
+    const notes: InFlightState[] = [];
+    const record = {
+      note: (state: InFlightState) => notes.push(state),
+      close: () => Promise.resolve(),
+    };
+    const inFlight = (left?: LeftInFlightState) => new InFlightSubmits(record, left);
+    const killed = supervise(device, {}, { inFlight: inFlight() });
     await untilReady(killed);
     for (const text of ['first', 'second']) await send(killed, text, undefined, 300);
     const third = send(killed, 'third', undefined, 300);
     await vi.advanceTimersByTimeAsync(0);
-    const left = { ...(notes.at(-1) as Flight), ageMs: 1_000 };
+    const left = { ...(notes.at(-1) as InFlightState), ageMs: 1_000 };
     await stopAll();
     await third;
-    const next = supervise(device, {}, { flights: flights(left) });
+    const next = supervise(device, {}, { inFlight: inFlight(left) });
     const startedAt = performance.now();
     await untilReady(next);
     const readyMs = performance.now() - startedAt;

@@ -1,8 +1,7 @@
 import { expect, vi } from 'vitest';
 import winston from 'winston';
 import type { SendError } from '../../src/errors.js';
-import type { FlightRecord } from '../../src/modem/flight-record.js';
-import { Flights } from '../../src/modem/flights.js';
+import { InFlightSubmits } from '../../src/modem/in-flight-submits.js';
 import type { ModemTuning } from '../../src/modem/modem.js';
 import type { PinMemory } from '../../src/modem/pin-memory.js';
 import { Supervisor, type SupervisorOptions } from '../../src/modem/supervisor.js';
@@ -36,17 +35,17 @@ export function supervise(
     warnings.push(message);
     return log;
   }) as typeof log.warn;
-  const flightRecord = {
+  const inFlightRecord = {
     note: () => undefined,
     close: () => Promise.resolve(),
-  } as unknown as FlightRecord;
+  };
   const supervisor = new Supervisor({
     name: 'main',
     number: undefined,
     locator: locatorOf(device.openLink),
     tuning: { ...plain, ...tuning },
     idleProbeMs: 60_000,
-    flights: new Flights(flightRecord, undefined),
+    inFlight: new InFlightSubmits(inFlightRecord, undefined),
     readPin: undefined,
     callHook: undefined,
     onInbound: () => undefined,

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import winston from 'winston';
 import { SendError } from '../../src/errors.js';
-import type { Flight, FlightRecord, LeftFlight } from '../../src/modem/flight-record.js';
-import { Flights } from '../../src/modem/flights.js';
+import type { InFlightState, LeftInFlightState } from '../../src/modem/in-flight-record.js';
+import { InFlightSubmits } from '../../src/modem/in-flight-submits.js';
 import type { PinMemory } from '../../src/modem/pin-memory.js';
 import type { OutgoingSms } from '../../src/modem/sms-modem.js';
 import type { InboundEvent } from '../../src/modem/storage.js';
@@ -25,26 +25,26 @@ afterEach(async () => {
 interface Setup {
   supervisor: Supervisor;
   phases: string[];
-  flights: Flight[];
+  notes: InFlightState[];
 }
 
 function supervise(
   device: VirtualDevice,
   options: Partial<SupervisorOptions> = {},
-  left?: LeftFlight,
+  left?: LeftInFlightState,
 ): Setup {
-  const flights: Flight[] = [];
-  const flightRecord = {
-    note: (flight: Flight) => flights.push(flight),
+  const notes: InFlightState[] = [];
+  const inFlightRecord = {
+    note: (state: InFlightState) => notes.push(state),
     close: () => Promise.resolve(),
-  } as unknown as FlightRecord;
+  };
   const supervisor = new Supervisor({
     name: 'main',
     number: undefined,
     locator: locatorOf(device.openLink),
     tuning: { guardMs: 0, submitTimeoutMs: undefined, roaming: true, statusReport: false },
     idleProbeMs: 60_000,
-    flights: new Flights(flightRecord, left),
+    inFlight: new InFlightSubmits(inFlightRecord, left),
     readPin: undefined,
     callHook: undefined,
     onInbound: () => undefined,
@@ -56,7 +56,7 @@ function supervise(
   supervisor.onPhase((snapshot) => phases.push(snapshot.phase));
   supervisor.start();
   started.push(supervisor);
-  return { supervisor, phases, flights };
+  return { supervisor, phases, notes };
 }
 
 async function ready(setup: Setup): Promise<void> {
@@ -396,7 +396,7 @@ describe('a late +CMGS', () => {
     await sent(first, 'first', 100);
     const cut = submit(first, 'second');
     await vi.advanceTimersByTimeAsync(100);
-    const left = first.flights.at(-1) as Flight;
+    const left = first.notes.at(-1) as InFlightState;
     await first.supervisor.stop(); // as far as the modem can tell, killed
     await cut.promise;
     const next = supervise(device, {}, { ...left, ageMs: 100 });
@@ -416,11 +416,11 @@ describe('a late +CMGS', () => {
     await sent(first, 'first');
     const cut = submit(first, 'second');
     await vi.advanceTimersByTimeAsync(100);
-    const left = first.flights.at(-1);
+    const left = first.notes.at(-1);
     expect(left?.debts.open).toBe(1);
     await first.supervisor.stop(); // as far as the modem can tell, killed
     await cut.promise;
-    const device2 = supervise(device, {}, { ...(left as Flight), ageMs: 1_000 });
+    const device2 = supervise(device, {}, { ...(left as InFlightState), ageMs: 1_000 });
     await ready(device2);
     device.faults.queue(
       { kind: 'silence-lost', args: ['60000'], text: 'silence-lost' } as never,

@@ -62,7 +62,7 @@ const outlets: Readonly<Record<string, string>> = {
   'recovery-hook/note.ts': 'escapeControls and withoutNumbers',
   'recovery-hook/run.ts': 'the note, and names that it has checked',
   'cli/recovery-hook.ts': 'the note, as an argument',
-  'modem/flight-record.ts': 'references',
+  'modem/in-flight-record.ts': 'references',
   'daemon/closed-process.ts': 'a constant',
   'modem/habits.ts': 'hashes',
   'modem/pin-memory.ts': 'HMACs',

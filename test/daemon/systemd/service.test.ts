@@ -5,8 +5,7 @@ import {
   createServiceNotifier,
   type ServiceNotifier,
 } from '../../../src/daemon/systemd/service.js';
-import type { FlightRecord } from '../../../src/modem/flight-record.js';
-import { Flights } from '../../../src/modem/flights.js';
+import { InFlightSubmits } from '../../../src/modem/in-flight-submits.js';
 import type { PinMemory } from '../../../src/modem/pin-memory.js';
 import { Supervisor } from '../../../src/modem/supervisor.js';
 import type { OpenLink } from '../../../src/serial/link.js';
@@ -40,17 +39,17 @@ afterEach(async () => {
 });
 
 function supervisor(openLink: OpenLink, name = 'main'): Supervisor {
-  const flightRecord = {
+  const inFlightRecord = {
     note: () => undefined,
     close: () => Promise.resolve(),
-  } as unknown as FlightRecord;
+  };
   const one = new Supervisor({
     name,
     number: undefined,
     locator: locatorOf(openLink),
     tuning: { guardMs: 0, submitTimeoutMs: undefined, roaming: true, statusReport: false },
     idleProbeMs: 60_000,
-    flights: new Flights(flightRecord, undefined),
+    inFlight: new InFlightSubmits(inFlightRecord, undefined),
     readPin: undefined,
     callHook: undefined,
     onInbound: () => undefined,

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { type FinalError, parseFinalResult } from '../at/lines.js';
 import { Debts } from './debts.js';
-import type { FlightRecord, LeftFlight } from './flight-record.js';
+import type { InFlightRecord, LeftInFlightState } from './in-flight-record.js';
 import { isOfSubmit } from './verdict.js';
 
 /**
@@ -28,18 +28,18 @@ const suspicionMs = 10_000;
 export type SubmitResult = { reference: number } | { error: FinalError };
 
 /** `ours` is surely the running submit's; `undecided`: its outcome stays unknown. */
-export type Ruling = { ours: SubmitResult } | 'undecided';
+export type Attribution = { ours: SubmitResult } | 'undecided';
 
 /**
  * What one modem has in the air, from message to message and across sessions, and, by its record,
  * across processes: the Ctrl-Z that waits for its result, and those whose result never came ({@link
  * Debts}).
  */
-export class Flights {
+export class InFlightSubmits {
   readonly debts: Debts;
   /** True while the modem is known to have echo off: if it echoes later, it has restarted since. */
   echoIsOff = false;
-  readonly #record: FlightRecord;
+  readonly #record: Pick<InFlightRecord, 'note' | 'close'>;
   /**
    * Random start, so that two long messages to one handset never share a reference (23.040
    * 9.2.3.24.1).
@@ -59,7 +59,7 @@ export class Flights {
    * `left`: what the process before this one had in the air, whose result may still come; across a
    * reboot of the box its age is unknown.
    */
-  constructor(record: FlightRecord, left: LeftFlight | undefined) {
+  constructor(record: Pick<InFlightRecord, 'note' | 'close'>, left: LeftInFlightState | undefined) {
     this.#record = record;
     this.echoIsOff = left?.echoIsOff ?? false;
     const age = left?.ageMs ?? 0;
@@ -117,7 +117,7 @@ export class Flights {
     if (!result) return false;
     const now = performance.now();
     if (this.#onResult) this.#onResult(result);
-    else if (this.debts.state.flight) this.#beside.push(result);
+    else if (this.debts.state.running) this.#beside.push(result);
     else if ('reference' in result) this.debts.takeLateReference(result.reference, now);
     else this.debts.takeLateError(now);
     this.note();
@@ -130,7 +130,7 @@ export class Flights {
    */
   takeSurplus(line: string): void {
     const final = parseFinalResult(line);
-    if (final === undefined || final === 'OK' || this.debts.state.flight) return;
+    if (final === undefined || final === 'OK' || this.debts.state.running) return;
     this.debts.takeLateError(performance.now());
     this.note();
   }
@@ -140,17 +140,17 @@ export class Flights {
    * come, the answer may take until our own term is over; nothing else may be asked of the modem
    * meanwhile. Ends as undecided when `ended` is aborted: the session is gone.
    */
-  rule(first: SubmitResult, ended: AbortSignal): Promise<Ruling> {
+  attribute(first: SubmitResult, ended: AbortSignal): Promise<Attribution> {
     for (const result of [first, ...this.#beside.splice(0)]) {
       const ours = this.#take(result);
       if (ours) return Promise.resolve({ ours });
     }
     return new Promise((resolve) => {
-      const settle = (ruling: Ruling) => {
+      const settle = (attribution: Attribution) => {
         clearTimeout(timer);
         ended.removeEventListener('abort', giveUp);
         this.#onResult = undefined;
-        resolve(ruling);
+        resolve(attribution);
       };
       const giveUp = () => {
         this.giveUp();

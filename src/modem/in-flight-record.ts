@@ -2,7 +2,7 @@ import { type FileHandle, open, readFile } from 'node:fs/promises';
 import type { DebtsNote } from './debts.js';
 
 /** What must outlive the process. */
-export interface Flight {
+export interface InFlightState {
   /** The Ctrl-Z that are out without their results, and what is known of the references. */
   debts: DebtsNote;
   /** True once the modem obeyed ATE0: if it echoes at the next start, it has restarted since. */
@@ -12,7 +12,7 @@ export interface Flight {
 /**
  * What the process before left behind; `ageMs` is unknown (undefined) across a reboot of the box.
  */
-export interface LeftFlight extends Flight {
+export interface LeftInFlightState extends InFlightState {
   ageMs: number | undefined;
 }
 
@@ -36,12 +36,12 @@ const entryOctets = 320;
  * killed daemon, for then the modem goes on sending, not a power cut, for then the modem lost its
  * power too.
  */
-export class FlightRecord {
+export class InFlightRecord {
   readonly #file: FileHandle;
   readonly #boot: string;
   readonly #onFault: (error: unknown) => void;
   #writing = false;
-  #next: Flight | undefined;
+  #next: InFlightState | undefined;
   #idle: Promise<void> = Promise.resolve();
 
   private constructor(file: FileHandle, boot: string, onFault: (error: unknown) => void) {
@@ -54,18 +54,18 @@ export class FlightRecord {
   static async open(
     path: string,
     onFault: (error: unknown) => void,
-  ): Promise<[FlightRecord, LeftFlight | undefined]> {
+  ): Promise<[InFlightRecord, LeftInFlightState | undefined]> {
     const boot = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
     const file = await open(path, 'a+', 0o600).then(async (handle) => {
       await handle.close(); // 'a+' only makes it; positioned writes need 'r+'
       return open(path, 'r+');
     });
-    return [new FlightRecord(file, boot, onFault), readLeft(await file.readFile('utf8'), boot)];
+    return [new InFlightRecord(file, boot, onFault), readLeft(await file.readFile('utf8'), boot)];
   }
 
   /** Notes the newest state; an older one that is not written yet is skipped. */
-  note(flight: Flight): void {
-    this.#next = flight;
+  note(state: InFlightState): void {
+    this.#next = state;
     if (!this.#writing) this.#idle = this.#write();
   }
 
@@ -89,7 +89,7 @@ export class FlightRecord {
     }
   }
 
-  #entryOf({ debts, echoIsOff }: Flight): string {
+  #entryOf({ debts, echoIsOff }: InFlightState): string {
     const entry: Entry = {
       boot: this.#boot,
       at_ns: process.hrtime.bigint().toString(),
@@ -106,7 +106,7 @@ export class FlightRecord {
 }
 
 /** A file that is empty, torn or not ours counts as nothing left. */
-function readLeft(text: string, boot: string): LeftFlight | undefined {
+function readLeft(text: string, boot: string): LeftInFlightState | undefined {
   let entry: Partial<Entry> | null;
   try {
     entry = JSON.parse(text) as Partial<Entry> | null;
