@@ -108,7 +108,7 @@ test('AT commands are spelled by the modem layer’s own rooms, and where the op
   );
   expect(spellers.map((file) => relative(src, file)).sort()).toEqual([
     'config/init-lines.ts',
-    'config/schema.ts',
+    'config/values.ts',
     'modem/inquiry.ts',
     'modem/modem.ts',
     'modem/profiles.ts',

@@ -1,17 +1,8 @@
 import { getCountries } from 'libphonenumber-js/max';
 import * as v from 'valibot';
 import { nearest } from './problem.js';
-
-/** What a limit counts by; the keys of `[policy]` are spelled so. */
-export const limitNames = [
-  'per_recipient',
-  'per_block',
-  'per_client_ip',
-  'per_country',
-  'per_caller',
-  'total',
-] as const;
-export type LimitName = (typeof limitNames)[number];
+import { asWritten, inCode, plainTable, required } from './table.js';
+import { someOf, whole } from './values.js';
 
 /** At most `count` messages within any `windowMs`. */
 export interface Limit {
@@ -39,29 +30,6 @@ export const numberTypes = [
   'voicemail',
 ] as const;
 export type NumberType = (typeof numberTypes)[number];
-
-/** Who may be written to, and how often. Durations in milliseconds. */
-export interface PolicyConfig {
-  /** ISO 3166-1 alpha-2 codes in capitals, or exactly `*`. */
-  countries: readonly string[];
-  /** A number whose type is not known is never refused for its type. */
-  refuseTypes: readonly NumberType[];
-  /**
-   * `+` and digits. The longest prefix that fits decides before countries and types do; among
-   * equals the refusal.
-   */
-  allowPrefixes: readonly string[];
-  refusePrefixes: readonly string[];
-  /** Empty: off. All of a list hold. */
-  limits: Readonly<Record<LimitName, readonly Limit[]>>;
-  /**
-   * A recipient's lock-outs: the first lasts `firstMs` (0: there are none), each further one twice
-   * as long, none over `longestMs`.
-   */
-  lockOut: { firstMs: number; longestMs: number };
-  /** After a send that stalled a modem, growing in the same way; 0: none. */
-  coolDown: { recipientMs: number; blockMs: number };
-}
 
 /** Windows are no longer than what is remembered of single messages. */
 export const longestWindowMs = 86_400_000;
@@ -152,7 +120,7 @@ function parseLimit(text: string): Limit | undefined {
 /** How many windows one limit may have. */
 const maxWindows = 4;
 
-const limits = v.pipe(
+const windows = v.pipe(
   v.union([v.string(), v.array(v.string())], limitMessage),
   v.rawTransform(({ dataset, addIssue, NEVER }): Limit[] => {
     if (dataset.value === 'off') return [];
@@ -180,73 +148,71 @@ const prefixes = v.optional(
   [],
 );
 
-const typesMessage = `must be a list of ${numberTypes.map((type) => `"${type}"`).join(', ')}`;
+const hold = (min: number) => whole('seconds', min, longestHoldMs / 1000);
 
-function seconds(min: number) {
-  const message = `must be a whole number of seconds, ${min} to ${longestHoldMs / 1000}`;
-  return v.pipe(
-    v.number(message),
-    v.integer(message),
-    v.minValue(min, message),
-    v.maxValue(longestHoldMs / 1000, message),
-  );
-}
-
-/** The table `[policy]`, keys as they are spelled there; only `countries` has no default. */
-export const policySchema = v.object(
-  {
+const recipients = {
+  // ISO 3166-1 alpha-2 codes in capitals, or exactly `*`.
+  countries: required(
     countries,
-    refuse_types: v.optional(v.array(v.picklist(numberTypes, typesMessage), typesMessage), [
-      'premium_rate',
-      'shared_cost',
-      'personal_number',
-      'uan',
-      'voicemail',
-    ]),
-    allow_prefixes: prefixes,
-    refuse_prefixes: prefixes,
-    per_recipient: v.optional(limits, '5 in 10 min'),
-    // An office whose people have consecutive numbers and one address is one block and one client.
-    // Who fills a window shuts out all others in it for as long: an hour at most, but for what
-    // bounds the spending of a day.
-    per_block: v.optional(limits, ['200 in 10 min', '600 in 1 h']),
-    per_client_ip: v.optional(limits, ['200 in 10 min', '600 in 1 h']),
-    per_country: v.optional(limits, ['1000 in 1 h', '4000 in 24 h']),
-    per_caller: v.optional(limits, 'off'),
-    // More than one modem can send in an hour: the busiest morning is not to be refused, an attack
-    // by night is to be bounded.
-    total: v.optional(limits, ['1200 in 1 h', '5000 in 24 h']),
-    lock_out_first_s: v.optional(seconds(0), 60),
-    lock_out_longest_s: v.optional(seconds(1), 900),
-    // Who waits for a code asks again after a minute.
-    cool_down_recipient_s: v.optional(seconds(0), 60),
-    cool_down_block_s: v.optional(seconds(0), 60),
-  },
-  'must be a table, written as a line [policy] above its keys',
+    'the countries that may be written to, as ["DE", "AT"], or ["*"] for every one',
+  ),
+  // A number whose type is not known is never refused for its type.
+  refuse_types: v.optional(someOf(numberTypes), [
+    'premium_rate',
+    'shared_cost',
+    'personal_number',
+    'uan',
+    'voicemail',
+  ]),
+  // The longest prefix that fits decides before countries and types do; among equals the refusal.
+  allow_prefixes: prefixes,
+  refuse_prefixes: prefixes,
+};
+
+/** How often; the code's names too are those of the file, for callers are told them. */
+const limits = {
+  per_recipient: v.optional(windows, '5 in 10 min'),
+  // An office whose people have consecutive numbers and one address is one block and one client.
+  // Who fills a window shuts out all others in it for as long: an hour at most, but for what
+  // bounds the spending of a day.
+  per_block: v.optional(windows, ['200 in 10 min', '600 in 1 h']),
+  per_client_ip: v.optional(windows, ['200 in 10 min', '600 in 1 h']),
+  per_country: v.optional(windows, ['1000 in 1 h', '4000 in 24 h']),
+  per_caller: v.optional(windows, 'off'),
+  // More than one modem can send in an hour: the busiest morning is not to be refused, an attack
+  // by night is to be bounded.
+  total: v.optional(windows, ['1200 in 1 h', '5000 in 24 h']),
+};
+
+/** What a limit counts by. */
+export type LimitName = keyof typeof limits;
+export const limitNames = Object.keys(limits) as LimitName[];
+
+const holds = {
+  // A recipient's lock-outs: the first (0: there are none), each further one twice as long, none
+  // over the longest.
+  lock_out_first_s: v.optional(hold(0), 60),
+  lock_out_longest_s: v.optional(hold(1), 900),
+  // After a send that stalled a modem, growing in the same way; 0: none. Who waits for a code asks
+  // again after a minute.
+  cool_down_recipient_s: v.optional(hold(0), 60),
+  cool_down_block_s: v.optional(hold(0), 60),
+};
+
+/** The table `[policy]`; only `countries` has no default. */
+export const policySchema = v.pipe(
+  plainTable(
+    { ...recipients, ...limits, ...holds },
+    'must be a table, written as a line [policy] above its keys',
+  ),
+  v.transform((read) => ({
+    ...inCode({ ...recipients, ...holds }, read),
+    limits: asWritten(limits, read),
+  })),
 );
 
-/** The table once it is valid, in the words of the code. */
-export function toPolicyConfig(table: v.InferOutput<typeof policySchema>): PolicyConfig {
-  return {
-    countries: table.countries,
-    refuseTypes: table.refuse_types,
-    allowPrefixes: table.allow_prefixes,
-    refusePrefixes: table.refuse_prefixes,
-    limits: {
-      per_recipient: table.per_recipient,
-      per_block: table.per_block,
-      per_client_ip: table.per_client_ip,
-      per_country: table.per_country,
-      per_caller: table.per_caller,
-      total: table.total,
-    },
-    lockOut: { firstMs: table.lock_out_first_s * 1000, longestMs: table.lock_out_longest_s * 1000 },
-    coolDown: {
-      recipientMs: table.cool_down_recipient_s * 1000,
-      blockMs: table.cool_down_block_s * 1000,
-    },
-  };
-}
+/** Who may be written to, and how often. */
+export type PolicyConfig = v.InferOutput<typeof policySchema>;
 
 /** What is valid and unwise, as sentences for the operator. */
 export function policyWarnings(config: PolicyConfig): string[] {

@@ -1,34 +1,30 @@
 import { normalize } from 'node:path';
 import type { TomlTable } from 'smol-toml';
+import { isLoopback, parseListen } from './listen.js';
 import { nearest, type Problem } from './problem.js';
-import { configSchema, isLoopback, parseListen } from './schema.js';
-
-/** The keys that may stand in each table of the file. */
-const knownKeys = new Map<string, readonly string[]>([
-  ['', Object.keys(configSchema.entries)],
-  ['modem', Object.keys(configSchema.entries.modem.pipe[0].item.entries)],
-  ...Object.entries(configSchema.entries).flatMap(([section, schema]): [string, string[]][] =>
-    'entries' in schema ? [[section, Object.keys(schema.entries)]] : [],
-  ),
-]);
+import type { KeysByTable } from './table.js';
 
 /**
- * Keys that no table of this version has. Their values are never shown: they may be secrets in the
- * wrong place.
+ * Keys that no table of this version has; `known` are those of each table. Their values are never
+ * shown: they may be secrets in the wrong place.
  */
-export function unknownKeys(file: TomlTable): Problem[] {
+export function unknownKeys(file: TomlTable, known: KeysByTable): Problem[] {
   const tables: [path: string, section: string, table: unknown][] = [['', '', file]];
-  for (const [key, value] of Object.entries(file)) {
-    if (key === 'modem' && Array.isArray(value)) {
+  for (const [section, value] of Object.entries(file)) {
+    if (Array.isArray(value))
       tables.push(
-        ...value.map((item, index): [string, string, unknown] => [`modem[${index}].`, key, item]),
+        ...value.map((item, index): [string, string, unknown] => [
+          `${section}[${index}].`,
+          section,
+          item,
+        ]),
       );
-    } else tables.push([`${key}.`, key, value]);
+    else tables.push([`${section}.`, section, value]);
   }
   return tables.flatMap(([path, section, table]) => {
-    const known = knownKeys.get(section);
-    if (!known || typeof table !== 'object' || table === null || Array.isArray(table)) return [];
-    const unknown = Object.keys(table).filter((key) => !known.includes(key));
+    const own = known.get(section);
+    if (!own || typeof table !== 'object' || table === null || Array.isArray(table)) return [];
+    const unknown = Object.keys(table).filter((key) => !own.includes(key));
     return unknown.map((key) => ({
       path: `${path}${key}`,
       message: unknownKey(section, key, known),
@@ -36,19 +32,20 @@ export function unknownKeys(file: TomlTable): Problem[] {
   });
 }
 
-function unknownKey(section: string, key: string, known: readonly string[]): string {
+function unknownKey(section: string, key: string, known: KeysByTable): string {
+  const own = known.get(section) ?? [];
   if (section === 'auth0' && /^(?:previous_)?secret$/.test(key)) {
     return `a secret must not stand in this file: put it into a file of its own and name that with ${key}_file`;
   }
   if (section === 'modem' && key === 'pin') {
     return 'a PIN must not stand in this file: put it into a file of its own and name that with pin_file';
   }
-  const near = nearest(key, known);
+  const near = nearest(key, own);
   if (near !== undefined) return `unknown key: did you mean ${near}?`;
-  const home = [...knownKeys].find(([other, keys]) => other !== section && keys.includes(key))?.[0];
+  const home = [...known].find(([other, keys]) => other !== section && keys.includes(key))?.[0];
   if (home !== undefined)
     return `unknown key: it belongs ${home === '' ? 'above the first table' : `to ${home}`}`;
-  return `unknown key: known are ${known.join(', ')}`;
+  return `unknown key: known are ${own.join(', ')}`;
 }
 
 /**

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { counted } from '../words/counted.js';
 import type { Problem } from './problem.js';
+import type { Settings } from './schema.js';
 
 /** What the daemon must know and must never say. */
 export interface Secrets {
@@ -65,15 +66,9 @@ export interface SecretsRead {
 }
 
 /** Where a configuration says that secrets are. */
-export interface SecretPlaces {
+export interface SecretPlaces extends Pick<Settings, 'auth0' | 'modems'> {
   /** The configuration file itself. */
   file: string;
-  auth0: {
-    secretFile: string | undefined;
-    previousSecretFile: string | undefined;
-    secretBase64Encoded: boolean;
-  };
-  modems: readonly { pinFile: string | undefined }[];
 }
 
 /**

@@ -15,10 +15,10 @@ export interface BearerSecrets {
 export interface ExpectedClaims {
   subject: string;
   audience: string;
-  /** Leeway for `exp`, `nbf` and `iat`, in seconds. */
-  clockToleranceS: number;
-  /** Oldest `iat` that is taken, in seconds; `undefined`: `iat` is not looked at. */
-  maxTokenAgeS: number | undefined;
+  /** Leeway for `exp`, `nbf` and `iat`. */
+  clockToleranceMs: number;
+  /** Oldest `iat` that is taken; `undefined`: `iat` is not looked at. */
+  maxTokenAgeMs: number | undefined;
 }
 
 /** What is checked of a token. */
@@ -151,8 +151,8 @@ async function toRules(
       algorithms: ['HS256'],
       subject: expected.subject,
       audience: expected.audience,
-      clockTolerance: expected.clockToleranceS,
-      ...(expected.maxTokenAgeS !== undefined && { maxTokenAge: expected.maxTokenAgeS }),
+      clockTolerance: expected.clockToleranceMs / 1000,
+      ...(expected.maxTokenAgeMs !== undefined && { maxTokenAge: expected.maxTokenAgeMs / 1000 }),
     },
   };
 }
@@ -202,8 +202,8 @@ function explain(
   expected: BearerOptions['expected'],
 ): TokenFault {
   if (error instanceof errors.JWTExpired) {
-    const what =
-      error.claim === 'iat' ? `iat is older than ${expected.maxTokenAgeS} s` : 'exp is past';
+    const mostS = (expected.maxTokenAgeMs ?? 0) / 1000;
+    const what = error.claim === 'iat' ? `iat is older than ${mostS} s` : 'exp is past';
     const reason = `${what} (${shown(claims, error.claim)}); do the clocks agree?`;
     return { code: 'token_expired', check: error.claim, reason, detail: what };
   }

@@ -233,7 +233,7 @@ export class Policy {
    * long in peace is refused.
    */
   #lockOut({ keys, recipientHmac }: Subject, now: number): Hold | undefined {
-    const { firstMs } = this.#config.lockOut;
+    const { lockOutFirstMs: firstMs, lockOutLongestMs: longestMs } = this.#config;
     const newest = this.#windows.newest('per_recipient', keys);
     if (firstMs === 0 || !newest?.isKept) return undefined;
     const before = this.#holds.remembered('lock_out', recipientHmac, now);
@@ -244,7 +244,7 @@ export class Policy {
     );
     if (freeAt === 0 && !before) return undefined;
     const since = newest.at;
-    const span = { ...this.#config.lockOut, since, atLeastMs: Math.max(0, freeAt - since) };
+    const span = { firstMs, longestMs, since, atLeastMs: Math.max(0, freeAt - since) };
     const hold = this.#holds.next('lock_out', recipientHmac, now, span);
     return hold.until > now ? hold : undefined;
   }
@@ -254,7 +254,7 @@ export class Policy {
    * place.
    */
   #earlierOneWaits({ keys, recipientHmac }: Subject, now: number): TemporaryRefusal[] {
-    const { firstMs } = this.#config.lockOut;
+    const { lockOutFirstMs: firstMs } = this.#config;
     const newest = this.#windows.newest('per_recipient', keys);
     const before = this.#holds.remembered('lock_out', recipientHmac, now);
     if (firstMs === 0 || !newest || newest.isKept || !before || newest.at < before.until) return [];
@@ -302,7 +302,7 @@ export class Policy {
    */
   #coolDown({ recipientHmac, blockHmac }: Subject): void {
     const now = this.#now();
-    const { recipientMs, blockMs } = this.#config.coolDown;
+    const { coolDownRecipientMs: recipientMs, coolDownBlockMs: blockMs } = this.#config;
     if (recipientMs > 0) {
       const span = { firstMs: recipientMs, longestMs: longestHoldMs };
       this.#begin(this.#holds.next('cool_down_recipient', recipientHmac, now, span), now);

@@ -59,7 +59,7 @@ function request(number: number): { recipient: string; caller: string; clientIp:
 }
 
 const hourMs = 3_600_000;
-const many: readonly Limit[] = [
+const many: Limit[] = [
   { count: 50_000, windowMs: hourMs },
   { count: 50_000, windowMs: 24 * hourMs },
 ];
@@ -76,6 +76,8 @@ const config: PolicyConfig = {
     per_caller: many,
     total: many,
   },
-  lockOut: { firstMs: 60_000, longestMs: 900_000 },
-  coolDown: { recipientMs: 60_000, blockMs: 60_000 },
+  lockOutFirstMs: 60_000,
+  lockOutLongestMs: 900_000,
+  coolDownRecipientMs: 60_000,
+  coolDownBlockMs: 60_000,
 };

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
+import { isLoopback } from '../../src/config/listen.js';
 import { nearest } from '../../src/config/problem.js';
-import { isLoopback } from '../../src/config/schema.js';
 
 it.each([
   ['127.0.0.1', true],

@@ -5,7 +5,7 @@ import { mintToken } from '../../src/secret/token.js';
 import { audience, LogRecord, subject } from './support/gateway.js';
 
 const [first, second] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)];
-const expected = { subject, audience, clockToleranceS: 30, maxTokenAgeS: undefined };
+const expected = { subject, audience, clockToleranceMs: 30_000, maxTokenAgeMs: undefined };
 
 async function verifierOf(secrets: BearerSecrets) {
   const record = new LogRecord();

@@ -75,7 +75,7 @@ describe.each(Object.entries(makers))('a token made by %s', (_maker, sign) => {
 
   it('from the future is refused where an age is configured', async () => {
     const token = await sign({ ...ours, iat: nowS() + 120 }, secret);
-    expect(await answerTo(token, { maxTokenAgeS: 300 })).toEqual(refused('iat'));
+    expect(await answerTo(token, { maxTokenAgeMs: 300_000 })).toEqual(refused('iat'));
   });
 
   it.each([0, 1, 2])('is refused when part %i of it is that of another', async (part) => {
@@ -173,7 +173,7 @@ describe('a clock two days behind', () => {
       isSynchronised: () => Promise.resolve(undefined),
     });
     onTestFinished(() => stateDir.release());
-    const options = { clockIsSet: () => stateDir.clock.isSet(), maxTokenAgeS: 600 };
+    const options = { clockIsSet: () => stateDir.clock.isSet(), maxTokenAgeMs: 600_000 };
     const iat = Math.floor(trueNowMs / 1000);
     const good = jsonwebtoken.sign({ ...ours, iat, nbf: iat, exp: iat + 300 }, secret);
     const unset = { status: 503, code: 'clock_unset', check: undefined, sent: 0 };

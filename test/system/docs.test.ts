@@ -5,7 +5,8 @@ import { dirname, join, resolve } from 'node:path';
 import { parse, stringify, type TomlTable } from 'smol-toml';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { checkConfig } from '../../src/config/config.js';
-import { configSchema } from '../../src/config/schema.js';
+import { fileSchema } from '../../src/config/schema.js';
+import { keysByTable } from '../../src/config/table.js';
 import { problems } from '../../src/http/problem.js';
 import { parseDialogue } from '../dialogues/dialogue.js';
 import { evening, listed } from './docs-commands.js';
@@ -143,15 +144,16 @@ describe('what the documentation names', () => {
   });
 
   test('is a key of the configuration, where it looks like one', () => {
-    const sections = keysBySection();
+    const sections = keysByTable(fileSchema(root, {}));
     const unknown = pages.flatMap(({ path, spans }) =>
       spans
         .filter((span) => {
-          const [, section = '', key = ''] = /^([a-z0-9]+)\.([a-z_0-9]+)$/.exec(span) ?? [];
+          const [, section, key = ''] = /^([a-z0-9]+)\.([a-z_0-9]+)$/.exec(span) ?? [];
           return (
+            section !== undefined &&
             sections.has(section) &&
             !['db', 'key'].includes(key) &&
-            !sections.get(section)?.has(key)
+            !sections.get(section)?.includes(key)
           );
         })
         .map((span) => `${path}: ${span}`),
@@ -231,15 +233,6 @@ function isThere(from: string, link: string): boolean {
   if (!existsSync(join(root, target))) return false;
   if (anchor === undefined) return true;
   return pages.find(({ path }) => path === target)?.anchors.has(anchor) ?? false;
-}
-
-function keysBySection(): Map<string, Set<string>> {
-  const sections = new Map<string, Set<string>>();
-  for (const [name, schema] of Object.entries(configSchema.entries)) {
-    const table = 'item' in schema ? schema.item : schema;
-    if ('entries' in table) sections.set(name, new Set(Object.keys(table.entries)));
-  }
-  return sections;
 }
 
 /** A fragment counts as what is added to the least that a configuration needs. */

@@ -1,7 +1,7 @@
 /** Which modem, and what doctor says of it. */
 
 import * as v from 'valibot';
-import { configSchema } from '../../config/schema.js';
+import { entryName } from '../../config/schema.js';
 import { parseSelector, type Selector } from '../../config/selector.js';
 import type { Finding, ModemReport } from '../../doctor/finding.js';
 import { shownDevice, wishesOf } from '../../doctor/targets.js';
@@ -39,8 +39,6 @@ interface ModemStepContext {
   interview: Interview;
   machine: Machine;
 }
-
-const entries = configSchema.entries.modem.pipe[0].item.entries;
 
 /**
  * Chooses entry and device, and looks. Undefined: there are several, and none of them is asked
@@ -120,7 +118,7 @@ async function chooseName(
 }
 
 function readName(answer: string): Reading<string> {
-  const parsed = v.safeParse(entries.name, answer);
+  const parsed = v.safeParse(entryName, answer);
   return parsed.success ? { value: parsed.output } : { objection: parsed.issues[0].message };
 }
 

@@ -6,7 +6,7 @@ import { Writable } from 'node:stream';
 import * as v from 'valibot';
 import { afterEach, beforeEach, expect, vi } from 'vitest';
 import { createLogger, format, type Logger, transports } from 'winston';
-import { policySchema, toPolicyConfig } from '../../../src/config/policy.js';
+import { policySchema } from '../../../src/config/policy.js';
 import {
   createDispatch,
   type Dispatch,
@@ -171,7 +171,7 @@ export function rig(
   const { journal, written } = memoryJournal(rules.startedMs);
   const hmac: Hmac = (domain, text) =>
     createHmac('sha256', 'key').update(`${domain}\0${text}`).digest('hex').slice(0, 32);
-  const config = toPolicyConfig(v.parse(policySchema, { ...openPolicy, ...rules.policy }));
+  const config = v.parse(policySchema, { ...openPolicy, ...rules.policy });
   const simCaps = new SimCaps(now);
   const dispatch = createDispatch({
     modems,

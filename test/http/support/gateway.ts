@@ -61,7 +61,7 @@ export interface GatewayOptions {
   deadlineMs?: number;
   previous?: Uint8Array;
   current?: Uint8Array;
-  maxTokenAgeS?: number;
+  maxTokenAgeMs?: number;
   beforeLeap?: () => number | undefined;
   limits?: Partial<ServerLimits>;
 }
@@ -98,7 +98,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
       current: options.current ?? secret,
       ...(options.previous && { previous: options.previous }),
     },
-    expected: { subject, audience, clockToleranceS: 30, maxTokenAgeS: options.maxTokenAgeS },
+    expected: { subject, audience, clockToleranceMs: 30_000, maxTokenAgeMs: options.maxTokenAgeMs },
     ...(options.beforeLeap && { beforeLeap: options.beforeLeap }),
     refusals,
   });

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import * as v from 'valibot';
-import { type PolicyConfig, policySchema, toPolicyConfig } from '../../../src/config/policy.js';
+import { type PolicyConfig, policySchema } from '../../../src/config/policy.js';
 import { SendError } from '../../../src/errors.js';
 import type { NearlyFull } from '../../../src/policy/alarm.js';
 import type { Hold } from '../../../src/policy/holds.js';
@@ -13,7 +13,7 @@ export const hour = 3_600_000;
 
 /** A `[policy]` table, read as the daemon reads it. */
 export function policyConfig(table: Record<string, unknown>): PolicyConfig {
-  return toPolicyConfig(v.parse(policySchema, table));
+  return v.parse(policySchema, table);
 }
 
 /** Everything off, so that a test turns on what it is about. */
