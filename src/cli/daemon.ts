@@ -4,9 +4,8 @@
  */
 
 import * as v from 'valibot';
-import { askOnce } from '../control/answer.js';
-import { NoDaemon } from '../control/client.js';
-import { readConfiguration } from '../doctor/configuration.js';
+import { askOnce, NoDaemon } from '../control/client.js';
+import { readConfiguration } from '../doctor/doctor.js';
 import { OperatorError } from '../errors.js';
 import { explanationSchema, explanationText } from '../policy/explain-text.js';
 import { type ShowLogOptions, showLog } from './log.js';

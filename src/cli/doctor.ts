@@ -2,16 +2,14 @@
 
 import { AtLinkLost, AtTimeout } from '../at/errors.js';
 import { NoDaemon } from '../control/client.js';
-import { chooseModem } from '../doctor/choose.js';
-import { readConfiguration } from '../doctor/configuration.js';
 import { reportTarget, withModem } from '../doctor/direct.js';
-import { examineAll, targetsOf } from '../doctor/doctor.js';
+import { examineAll, readConfiguration, targetsOf } from '../doctor/doctor.js';
+import { renderReport } from '../doctor/finding.js';
 import { listModems, renderModemList } from '../doctor/modem-list.js';
-import { renderReport } from '../doctor/render.js';
+import { chooseModem } from '../doctor/targets.js';
 import { type Machine, thisMachine } from '../doctor/this-machine.js';
 import { askForModems, askForUssd } from '../doctor/through-daemon.js';
-import { askCarrier, type UssdAnswer } from '../doctor/ussd.js';
-import { whyNotUssd, whyNoUssd } from '../doctor/ussd-codes.js';
+import { askCarrier, type UssdAnswer, whyNotUssd, whyNoUssd } from '../doctor/ussd.js';
 import { OperatorError } from '../errors.js';
 import { createLog } from '../log.js';
 import { LinkLost } from '../serial/link.js';

@@ -12,28 +12,26 @@ import { loadConfig, loadSecrets } from '../config/config.js';
 import { type ControlServer, openControlSocket } from '../control/server.js';
 import { createDispatch, type Dispatch } from '../dispatch/dispatch.js';
 import { createSimBudget } from '../dispatch/sim-budget.js';
-import { controlCommands } from '../doctor/commands.js';
+import { controlCommands } from '../doctor/control-commands.js';
 import { thisMachine } from '../doctor/this-machine.js';
 import { createAdminApp, createApp } from '../http/app.js';
 import { createBearerVerifier } from '../http/bearer.js';
 import { callerKinds } from '../http/callers/kinds.js';
-import { LimitedLog } from '../http/limited-log.js';
 import { problems } from '../http/problem.js';
 import { createServer, type HttpServer } from '../http/server.js';
 import { createLogCommand } from '../journal/log-command.js';
-import { createLog } from '../log.js';
-import { createMetrics } from '../metrics/metrics.js';
-import { metricsRoute } from '../metrics/route.js';
+import { createLog, LimitedLog } from '../log.js';
+import { createMetrics, metricsRoute } from '../metrics/metrics.js';
 import { canSend } from '../modem/sms-modem.js';
 import type { Supervisor } from '../modem/supervisor.js';
 import { version } from '../version.js';
-import { ownCommands } from './commands.js';
+import { ownCommands } from './control-commands.js';
 import { createFleet } from './fleet.js';
 import { readAnew } from './reload.js';
 import { openRemembered, type Remembered } from './remembered.js';
 import { capsOf, type DaemonParts, figuresOf, snapshotOf } from './snapshot.js';
 import { openStateDir, type StateDir } from './state-dir.js';
-import { createOwnNotifier } from './systemd/notify.js';
+import { createOwnNotifier } from './systemd/service-notifier.js';
 
 /**
  * Milliseconds that a message in a modem may take to finish once we were told to stop; the unit's

@@ -5,14 +5,13 @@ import type { MetricsListener } from '../metrics/listener.js';
 import { HabitMemory } from '../modem/habits.js';
 import { InFlightRecord } from '../modem/in-flight-record.js';
 import { InFlightSubmits } from '../modem/in-flight-submits.js';
-import { createLocator } from '../modem/locator.js';
+import { createLocator, StickLocks } from '../modem/locator.js';
 import { pinReader } from '../modem/pin-file.js';
 import { PinMemory } from '../modem/pin-memory.js';
 import type { InboundEvent } from '../modem/storage.js';
 import { Supervisor } from '../modem/supervisor.js';
 import { maskNumber } from '../number/mask.js';
 import { leaveNote, whyNoNotes } from '../recovery-hook/note.js';
-import { StickLocks } from '../usb/stick-locks.js';
 import { type Roots, systemRoots } from '../usb/sysfs.js';
 import type { StateDir } from './state-dir.js';
 

@@ -1,16 +1,27 @@
 import { join } from 'node:path';
 import type { Logger } from 'winston';
 import type { Config } from '../config/config.js';
-import { Idempotency } from '../dispatch/idempotency.js';
+import { Idempotency, keptMs, type RememberedRequest } from '../dispatch/idempotency.js';
+import type { Outcome } from '../dispatch/message.js';
 import { Recorder } from '../dispatch/recorder.js';
+import { isSendErrorCode, SendError } from '../errors.js';
 import { problems } from '../http/problem.js';
+import type {
+  CountedSim,
+  HourlySimUse,
+  JournalOutcome,
+  LateOutcome,
+  Recent,
+  RecentMessage,
+  SavedHold,
+} from '../journal/entries.js';
 import { type Hmac, openHmacKey } from '../journal/hmac-key.js';
 import { type Journal, openJournal } from '../journal/journal.js';
 import type { MetricsListener } from '../metrics/listener.js';
 import { nearlyFullText } from '../policy/alarm.js';
+import { type Hold, holdKinds } from '../policy/holds.js';
 import { Policy } from '../policy/policy.js';
-import { SimCaps } from '../policy/sim-caps.js';
-import { memoryMs, Restoration, restore } from './restoration.js';
+import { capMonthMs, SimCaps } from '../policy/sim-caps.js';
 import type { StateDir } from './state-dir.js';
 
 /** All that counts messages, and outlives a restart by the journal. */
@@ -110,3 +121,191 @@ export async function openRemembered(
     isRestored: () => restoration.isRestored(),
   };
 }
+
+/**
+ * What the daemon knew before it was started anew (limits, caps, Idempotency-Keys), taken up from
+ * the journal: when that may be ({@link Restoration}), and how ({@link restore}).
+ */
+
+export interface RestorationOptions {
+  /** Settles when the journal could be read; perhaps never. */
+  recent: Promise<Recent>;
+  /** Takes it up. */
+  restore: (recent: Recent) => void;
+  /** `performance.now()` of the start. */
+  startedAt: number;
+  log: Logger;
+}
+
+/**
+ * Milliseconds after the start within which the journal has to be open and read; what comes later
+ * is taken up when it comes.
+ */
+const inTimeMs = 5_000;
+/**
+ * Milliseconds after the start for which a key that is not known is refused: longer would be worse
+ * than a code that comes twice.
+ */
+const blindMs = 60_000;
+
+/**
+ * Waits for the journal for a bounded time, since a slow or broken disk must not stop logins. Until
+ * it could be read, limits, caps and keys of before are not known: {@link isBlind} tells for how
+ * long a repeat must not be taken for a new message.
+ */
+export class Restoration {
+  /** Settles when all is known again. It may never. */
+  readonly whenRestored: Promise<void>;
+  readonly #startedAt: number;
+  readonly #log: Logger;
+  #isRestored = false;
+  #isLate = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor({ recent, restore, startedAt, log }: RestorationOptions) {
+    this.#startedAt = startedAt;
+    this.#log = log;
+    this.whenRestored = recent.then((known) => {
+      restore(known);
+      this.#done();
+    });
+  }
+
+  isRestored(): boolean {
+    return this.#isRestored;
+  }
+
+  /** True while what earlier runs sent is not known, for a minute after the start at most. */
+  isBlind(): boolean {
+    return !this.#isRestored && this.#sinceStartMs() < blindMs;
+  }
+
+  /**
+   * Settles when all is known again, or when it is time to begin without; rejects for a bug only.
+   */
+  async inTime(): Promise<void> {
+    const late = new Promise<void>((resolve) => {
+      this.#timer = setTimeout(resolve, Math.max(0, inTimeMs - this.#sinceStartMs()));
+    });
+    await Promise.race([this.whenRestored, late]);
+    clearTimeout(this.#timer);
+    if (this.#isRestored) return;
+    this.#isLate = true;
+    this.#tellLate();
+    this.#timer = setTimeout(
+      () => this.#tellGivenUp(),
+      Math.max(0, blindMs - this.#sinceStartMs()),
+    );
+    this.#timer.unref();
+  }
+
+  #sinceStartMs(): number {
+    return performance.now() - this.#startedAt;
+  }
+
+  #done(): void {
+    this.#isRestored = true;
+    if (!this.#isLate) return;
+    clearTimeout(this.#timer);
+    const after = `the journal could be read ${Math.round(this.#sinceStartMs() / 1000)} s after the start`;
+    this.#log.info(`${after}: limits, caps and keys of before are known again`, {
+      event: 'journal',
+    });
+  }
+
+  #tellLate(): void {
+    this.#log.error(
+      `the journal could not be read within ${inTimeMs / 1000} s: messages go on, but limits, caps and Idempotency-Keys of before the ` +
+        `start are not known yet. Until they are, and for ${blindMs / 1000} s after the start at most, a request with an Idempotency-Key is answered 503`,
+      { event: 'journal' },
+    );
+  }
+
+  #tellGivenUp(): void {
+    this.#log.error(
+      'the journal can still not be read: requests with an Idempotency-Key are served again, and a repeat of one from before the start is ' +
+        'sent a second time',
+      { event: 'journal' },
+    );
+  }
+}
+
+/** How far back {@link restore} needs to know, in milliseconds. */
+export const memoryMs = { messages: keptMs, simUses: capMonthMs } as const;
+
+/** What remembers messages. */
+export interface Memories {
+  policy: Policy;
+  simCaps: SimCaps;
+  idempotency: Idempotency;
+}
+
+/**
+ * Takes up limits, caps and keys where earlier runs left them; what this run has counted meanwhile
+ * counts beside it. To be called once.
+ * @param aheadMs how far the stamps by which limits and caps count are ahead of the journal's dates
+ */
+export function restore(
+  { messages, simUses, holds }: Recent,
+  { policy, simCaps, idempotency }: Memories,
+  aheadMs: number,
+): void {
+  const counted = messages.filter(({ wasStarted, outcome }) => wasStarted && mayHaveCost(outcome));
+  policy.restore(
+    counted.map((message) => ({ ...message, at: message.atMs + aheadMs })),
+    holds.flatMap(toHold).map((hold) => ({ ...hold, until: hold.until + aheadMs })),
+  );
+  for (const { sim, ...use } of simUses) simCaps.restore(nameOf(sim), later(use, aheadMs));
+  idempotency.restore(messages.flatMap(toRememberedRequest).reverse());
+}
+
+function later(
+  { hours, recipients }: Omit<HourlySimUse, 'sim'>,
+  byMs: number,
+): Omit<HourlySimUse, 'sim'> {
+  const moved = <Key>(map: Map<Key, number>, move: (entry: [Key, number]) => [Key, number]) =>
+    byMs === 0 ? map : new Map([...map].map(move));
+  return {
+    hours: moved(hours, ([beganAt, segments]) => [beganAt + byMs, segments]),
+    recipients: moved(recipients, ([hmac, beganAt]) => [hmac, beganAt + byMs]),
+  };
+}
+
+/** As `simKey` names it. */
+function nameOf(sim: CountedSim): string {
+  return 'simHmac' in sim ? sim.simHmac : `modem:${sim.modem}`;
+}
+
+/** As `dispatch` counts while it runs. */
+function mayHaveCost(outcome: JournalOutcome | undefined): boolean {
+  return outcome === undefined || outcome.submitted !== 'no' || outcome.code === 'network_refused';
+}
+
+function toHold({ kind, key, strikes, untilMs }: SavedHold): Hold[] {
+  const known = holdKinds.find((one) => one === kind);
+  return known === undefined ? [] : [{ kind: known, key, strikes, until: untilMs }];
+}
+
+function toRememberedRequest(message: RecentMessage): RememberedRequest[] {
+  const { keyHmac, requestHmac, atMs: at } = message;
+  if (keyHmac === undefined || requestHmac === undefined) return [];
+  return [{ keyHmac, requestHmac, at, outcome: toOutcome(message) }];
+}
+
+/** The newest that is known; of a message that is still open, nothing is. */
+function toOutcome({ id, segments, modem = '', outcome, late }: RecentMessage): Outcome {
+  const last: LateOutcome | JournalOutcome | undefined = late ?? outcome;
+  if (last === undefined)
+    return { error: new SendError('outcome_unknown', { submitted: 'unknown', detail }) };
+  const { submitted, references = [], causeCode } = last;
+  if (submitted === 'yes') {
+    const { waitedMs = 0, tookMs = 0 } = outcome ?? {};
+    return { result: { id, segments, modem, references: [...references], waitedMs, tookMs } };
+  }
+  const code = isSendErrorCode(last.code) ? last.code : 'internal';
+  const options = { submitted, detail, ...(causeCode !== undefined && { causeCode }) };
+  return { error: new SendError(code, options) };
+}
+
+const detail =
+  'this is what became of the message that was sent with this Idempotency-Key before the gateway was restarted';

@@ -3,7 +3,7 @@ import type { Config } from '../config/config.js';
 import type { Dispatch } from '../dispatch/dispatch.js';
 import { simKey } from '../dispatch/sim-key.js';
 import type { JournalState } from '../journal/entries.js';
-import type { MetricsSnapshot } from '../metrics/snapshot.js';
+import type { MetricsSnapshot } from '../metrics/gauges.js';
 import type { Supervisor } from '../modem/supervisor.js';
 import type { Caps } from '../policy/sim-caps.js';
 import { version } from '../version.js';

@@ -1,6 +1,5 @@
 import * as v from 'valibot';
-import { askOnce, parseAnswer } from '../control/answer.js';
-import { askDaemon } from '../control/client.js';
+import { askDaemon, askOnce, parseAnswer } from '../control/client.js';
 import {
   error,
   type Finding,

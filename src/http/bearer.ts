@@ -1,9 +1,9 @@
 import type { webcrypto } from 'node:crypto';
 import { decodeJwt, errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose';
 import { SendError, type SendErrorCode } from '../errors.js';
+import type { LimitedLog } from '../log.js';
 import { importHs256Key } from '../secret/token.js';
 import { foreignWords } from '../words/foreign.js';
-import type { LimitedLog } from './limited-log.js';
 
 /** HS256 keys: the one in use and, while it is rotated, the one before. */
 export interface BearerSecrets {

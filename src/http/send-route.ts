@@ -2,13 +2,12 @@ import type Koa from 'koa';
 import type { Logger } from 'winston';
 import type { Message, Send, SendResult } from '../dispatch/message.js';
 import { SendError, type SendErrorCode, toSendError } from '../errors.js';
+import type { LimitedLog } from '../log.js';
 import { maskNumber } from '../number/mask.js';
 import { readRecipient } from '../number/recipient.js';
 import { CallerLeft, readOctets } from './body.js';
 import type { Caller, CallerRequest, HttpAnswer, ReadMessage } from './callers/caller.js';
 import type { RequestState } from './error-exit.js';
-import type { LimitedLog } from './limited-log.js';
-import { preferredWaitS } from './prefer.js';
 import { problems } from './problem.js';
 
 /** Longest body; a text of the longest template that Auth0 takes (5120 characters) has room. */
@@ -189,4 +188,25 @@ function logFailure(log: Logger, outcome: Outcome, error: SendError): void {
 
 function commonFields({ id, message }: Outcome) {
   return { event: 'message', id, recipient: message && maskNumber(message.recipient) };
+}
+
+const token = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
+const preference = new RegExp(
+  `^\\s*(?<name>${token})\\s*(?:=\\s*(?:"(?<quoted>(?:\\\\.|[^"\\\\])*)"|(?<bare>${token})))?\\s*(?:;|$)`,
+);
+
+/**
+ * The seconds of `wait` in a `Prefer` header (RFC 7240 2 and 4.3): how long the caller is willing
+ * to wait. Several headers come joined by commas. Only the first `wait` counts, and one that is no
+ * number is as none.
+ */
+export function preferredWaitS(prefer: string): number | undefined {
+  // Commas within quotes do not separate.
+  for (const part of prefer.match(/(?:[^,"]|"(?:\\.|[^"\\])*")+/g) ?? []) {
+    const { name, quoted, bare } = preference.exec(part)?.groups ?? {};
+    if (name?.toLowerCase() !== 'wait') continue;
+    const value = quoted ?? bare ?? '';
+    return /^\d{1,9}$/.test(value) ? Number(value) : undefined;
+  }
+  return undefined;
 }

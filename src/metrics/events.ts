@@ -1,6 +1,7 @@
 import Counter from 'prom-client/lib/counter.js';
 import Histogram from 'prom-client/lib/histogram.js';
 import type Registry from 'prom-client/lib/registry.js';
+import { AtCancelled, AtCommandError, AtLinkLost, AtNoResult, AtTimeout } from '../at/errors.js';
 import { limitNames } from '../config/policy.js';
 import type { SendErrorCode } from '../errors.js';
 import type { JournalFaultKind } from '../journal/faults.js';
@@ -8,7 +9,6 @@ import type { Rung } from '../modem/ladder.js';
 import type { InboundEvent } from '../modem/storage.js';
 import { holdKinds } from '../policy/holds.js';
 import type { Refusal } from '../policy/request.js';
-import { atErrorLabels } from './at-errors.js';
 import type { MetricsListener, SubmittedOrYes } from './listener.js';
 
 /**
@@ -229,4 +229,43 @@ function troubleMetrics(
     inbound: ({ modem, kind }) => inbound.inc({ modem, kind }),
     journalFault: ({ kind }) => journalFaults.inc({ kind }),
   };
+}
+
+/** The labels of an attempt to submit a segment that failed. */
+export interface AtErrorLabels {
+  /** `cms`, `cme` and `error`: the modem's own final result code; the others: how it gave none. */
+  kind: 'cms' | 'cme' | 'error' | 'timeout' | 'no_result' | 'link_lost' | 'settings_lost';
+  /** Of `cms` and `cme`: the number as the tables have it, else `other`. Of all others: empty. */
+  code: string;
+}
+
+/**
+ * The highest code with a label of its own: 27.005 3.2.5 (`+CMS ERROR`) and 27.007 9.2 (`+CME
+ * ERROR`) give meanings up to 511; 512 and above are each manufacturer's. What the modem says is
+ * untrusted, and each label is a series kept for ever.
+ */
+const highestCode = 511;
+
+/**
+ * What `cause`, that made an attempt fail, counts as; undefined when it is none of the modem's
+ * doing (the caller withdrew), or nothing that the AT dialogue raised.
+ */
+export function atErrorLabels(cause: unknown): AtErrorLabels | undefined {
+  if (cause instanceof AtCommandError) {
+    const { kind } = cause.final;
+    if (kind === 'ERROR') return { kind: 'error', code: '' };
+    return { kind: kind === 'CMS' ? 'cms' : 'cme', code: boundedCode(cause.final.code) };
+  }
+  if (cause instanceof AtTimeout) return { kind: 'timeout', code: '' };
+  if (cause instanceof AtNoResult) return { kind: 'no_result', code: '' };
+  if (cause instanceof AtLinkLost) return { kind: 'link_lost', code: '' };
+  if (cause instanceof AtCancelled && cause.because === 'reset')
+    return { kind: 'settings_lost', code: '' };
+  return undefined;
+}
+
+function boundedCode(code: number | undefined): string {
+  return code !== undefined && Number.isInteger(code) && code >= 0 && code <= highestCode
+    ? String(code)
+    : 'other';
 }

@@ -4,13 +4,13 @@
  * Way: events are counted as they come, gauges read when asked → `/metrics`.
  */
 
+import type Koa from 'koa';
 import Gauge from 'prom-client/lib/gauge.js';
 import Registry from 'prom-client/lib/registry.js';
 import { createEventMetrics, type LabelValues } from './events.js';
-import { createGauges } from './gauges.js';
+import { createGauges, type MetricsSnapshot } from './gauges.js';
 import type { MetricsListener } from './listener.js';
 import { createProcessMetrics, ownProcess, type ProcessFigures } from './process.js';
-import type { MetricsSnapshot } from './snapshot.js';
 
 /** What the metrics of a daemon begin with. */
 export interface MetricsOptions extends LabelValues {
@@ -53,5 +53,20 @@ export function createMetrics(options: MetricsOptions): Metrics {
       showProcess(processFigures());
       return registry.metrics();
     },
+  };
+}
+
+/**
+ * `GET /metrics` for the admin listener, whose router takes GET and with it HEAD, whose guard
+ * checks the Host, and whose exit gets what goes wrong. `snapshot` is taken once at each scrape.
+ */
+export function metricsRoute(
+  metrics: Pick<Metrics, 'text' | 'contentType'>,
+  snapshot: () => MetricsSnapshot,
+): Koa.Middleware {
+  return async (ctx) => {
+    const text = await metrics.text(snapshot());
+    ctx.set('Content-Type', metrics.contentType);
+    ctx.body = text;
   };
 }

@@ -15,26 +15,26 @@ import {
 import { SendError } from '../errors.js';
 import { subscriberOf } from '../number/subscriber.js';
 import { Alarm, isShared, type NearlyFull, nearlyFullCount } from './alarm.js';
-import { clientNetwork } from './client-network.js';
 import { type Hold, Holds, holdKinds } from './holds.js';
 import { lookUp } from './numbering.js';
+import { refuseRecipient } from './recipient-rules.js';
+import {
+  clientNetwork,
+  type Explanation,
+  type PolicyRequest,
+  type PolicyRow,
+  type Refusal,
+  type Reservation,
+  type Subject,
+} from './request.js';
+import { type CountedMessage, type Keys, SlidingWindows } from './windows.js';
 import {
   earlierOneObstacle,
   holdObstacle,
   memoryObstacle,
   type TemporaryRefusal,
   windowObstacle,
-} from './obstacle.js';
-import { refuseRecipient } from './recipient-rules.js';
-import type {
-  Explanation,
-  PolicyRequest,
-  PolicyRow,
-  Refusal,
-  Reservation,
-  Subject,
-} from './request.js';
-import { type CountedMessage, type Keys, SlidingWindows } from './windows.js';
+} from './wording.js';
 
 export interface PolicyOptions {
   config: PolicyConfig;

@@ -4,7 +4,7 @@
  * Way: file → checked owner and mode → octets; or octets → a signed token.
  */
 
-import { webcrypto } from 'node:crypto';
+import { createHmac, webcrypto } from 'node:crypto';
 import { SignJWT } from 'jose';
 
 /** What a minted token says. */
@@ -50,4 +50,13 @@ export function importHs256Key(
   return webcrypto.subtle.importKey('raw', secret, { name: 'HMAC', hash: 'SHA-256' }, false, [
     usage,
   ]);
+}
+
+/**
+ * Names a key without giving it away: 64 bits of an HMAC-SHA-256 under it, in hex. The same for the
+ * same octets, whatever form they are written in. Only for keys that nobody can guess, for a guess
+ * could be tried against it.
+ */
+export function keyId(key: Uint8Array): string {
+  return createHmac('sha256', key).update('simgate key id').digest('hex').slice(0, 16);
 }

@@ -8,8 +8,7 @@ import { Writable } from 'node:stream';
 import fc from 'fast-check';
 import * as v from 'valibot';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { askOnce } from '../../src/control/answer.js';
-import { askDaemon, NoDaemon } from '../../src/control/client.js';
+import { askDaemon, askOnce, NoDaemon } from '../../src/control/client.js';
 import { maxRequestOctets } from '../../src/control/protocol.js';
 import {
   type ControlCommand,

@@ -1,6 +1,6 @@
 import { Writable } from 'node:stream';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { Restoration } from '../../src/daemon/restoration.js';
+import { Restoration } from '../../src/daemon/remembered.js';
 import type { Recent } from '../../src/journal/entries.js';
 import { createLog } from '../../src/log.js';
 

@@ -1,6 +1,12 @@
 import { expect, it } from 'vitest';
-import { countLevels, type DoctorReport, error, ok, warning } from '../../src/doctor/finding.js';
-import { renderReport } from '../../src/doctor/render.js';
+import {
+  countLevels,
+  type DoctorReport,
+  error,
+  ok,
+  renderReport,
+  warning,
+} from '../../src/doctor/finding.js';
 
 const report: DoctorReport = {
   version: '1.2.3',

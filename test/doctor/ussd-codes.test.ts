@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { whyNotUssd, whyNoUssd } from '../../src/doctor/ussd-codes.js';
+import { whyNotUssd, whyNoUssd } from '../../src/doctor/ussd.js';
 
 describe('a USSD request', () => {
   it.each([

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { AmbiguousJson, parseJson } from '../../src/http/json.js';
+import { AmbiguousJson, parseJson } from '../../src/http/body.js';
 import { json, post, startGateway, validBody } from './support/gateway.js';
 
 describe('JSON that everyone reads alike', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type BearerSecrets, createBearerVerifier } from '../../src/http/bearer.js';
-import { LimitedLog } from '../../src/http/limited-log.js';
+import { LimitedLog } from '../../src/log.js';
 import { mintToken } from '../../src/secret/token.js';
 import { audience, LogRecord, subject } from './support/gateway.js';
 

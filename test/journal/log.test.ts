@@ -1,8 +1,14 @@
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { parseSince, type ShowLogOptions, showLog } from '../../src/cli/log.js';
-import { localIso, logHeading, logLine } from '../../src/cli/log-text.js';
+import {
+  localIso,
+  logHeading,
+  logLine,
+  parseSince,
+  type ShowLogOptions,
+  showLog,
+} from '../../src/cli/log.js';
 import { openControlSocket } from '../../src/control/server.js';
 import { OperatorError } from '../../src/errors.js';
 import { openHmacKey } from '../../src/journal/hmac-key.js';

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import Koa from 'koa';
 import Router from 'koa-router';
 import { expect, it, onTestFinished } from 'vitest';
-import { metricsRoute } from '../../src/metrics/route.js';
+import { metricsRoute } from '../../src/metrics/metrics.js';
 import { newMetrics, samplesOf, someMetrics, wellDaemon } from './support/samples.js';
 
 /** `/metrics` behind a real server; what goes wrong in it comes to `errors`. */

@@ -3,12 +3,11 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { AtSession } from '../../src/at/session.js';
 import { parseSelector } from '../../src/config/selector.js';
-import { createLocator, type Locator } from '../../src/modem/locator.js';
+import { createLocator, type Locator, StickLocks } from '../../src/modem/locator.js';
 import { type OpenedModem, openModem } from '../../src/modem/opening.js';
 import type { OpenLink } from '../../src/serial/link.js';
 import { openPty, type Pty } from '../../src/simulator/pty.js';
 import { type RunningSimulator, runSimulator } from '../../src/simulator/run.js';
-import { StickLocks } from '../../src/usb/stick-locks.js';
 import { Tree } from '../usb/support/tree.js';
 
 const tuning = { guardMs: 0, submitTimeoutMs: undefined, roaming: true, statusReport: false };

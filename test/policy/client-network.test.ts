@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { clientNetwork } from '../../src/policy/client-network.js';
+import { clientNetwork } from '../../src/policy/request.js';
 
 it.each([
   ['192.0.2.1', '192.0.2.1'],

@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { Track } from '../../src/policy/track.js';
-import { type CountedMessage, SlidingWindows } from '../../src/policy/windows.js';
+import { type CountedMessage, SlidingWindows, Track } from '../../src/policy/windows.js';
 import { hour, minute } from './support/policy.js';
 
 it('a track is a list from which any may be taken out', () => {

@@ -5,7 +5,7 @@ import { join, relative, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { SignJWT } from 'jose';
 import { afterEach, describe, expect, it } from 'vitest';
-import { statusText } from '../../src/daemon/systemd/status.js';
+import { statusText } from '../../src/daemon/systemd/status-text.js';
 import { leaveNote } from '../../src/recovery-hook/note.js';
 import { toldNumber } from '../../src/simulator/vendors.js';
 import { fatalText } from '../../src/words/error-text.js';
@@ -49,16 +49,15 @@ const outlets: Readonly<Record<string, string>> = {
   'journal/store.ts': 'masked numbers, HMACs, our codes, and cause codes by foreignWords',
   'journal/hmac-key.ts': 'a key',
   'http/problem.ts': 'asItMayLeave',
+  'http/app.ts': 'asItMayLeave',
   'http/error-exit.ts': 'problem.ts',
   'http/server.ts': 'problem.ts',
   'http/send-route.ts': 'names of our own, numbers and references',
-  'http/status.ts': 'asItMayLeave',
   'metrics/events.ts': 'closed sets (test/metrics/rules.test.ts)',
   'metrics/gauges.ts': 'closed sets',
   'metrics/metrics.ts': 'closed sets',
   'metrics/process.ts': 'figures',
-  'metrics/route.ts': 'the text of the above',
-  'daemon/systemd/sender.ts': 'foreignWords, in status.ts',
+  'daemon/systemd/sd-notify.ts': 'foreignWords, in status-text.ts',
   'recovery-hook/note.ts': 'escapeControls and withoutNumbers',
   'recovery-hook/run.ts': 'the note, and names that it has checked',
   'cli/recovery-hook.ts': 'the note, as an argument',

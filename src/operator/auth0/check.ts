@@ -4,7 +4,7 @@ import * as v from 'valibot';
 import type { Config } from '../../config/config.js';
 import { NoDaemon } from '../../control/client.js';
 import { error, type Finding, ok, warning } from '../../doctor/finding.js';
-import { keyId } from '../../secret/key-id.js';
+import { keyId } from '../../secret/token.js';
 import { escapeControls } from '../../words/foreign.js';
 import {
   type Action,

@@ -1,8 +1,7 @@
 /** The running daemon, as the set-up needs it: asked through the control socket. */
 
 import * as v from 'valibot';
-import { askOnce, parseAnswer } from '../../control/answer.js';
-import { askDaemon } from '../../control/client.js';
+import { askDaemon, askOnce, parseAnswer } from '../../control/client.js';
 
 /** Which key the daemon holds, and when a token signed with it was last accepted. */
 export interface KeySighting {

@@ -4,7 +4,7 @@
  */
 
 import { OperatorError } from '../../errors.js';
-import { keyId } from '../../secret/key-id.js';
+import { keyId } from '../../secret/token.js';
 import {
   type ConnectionOptions,
   presentOptions,

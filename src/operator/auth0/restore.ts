@@ -7,7 +7,7 @@ import { resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { Config } from '../../config/config.js';
 import { OperatorError } from '../../errors.js';
-import { keyId } from '../../secret/key-id.js';
+import { keyId } from '../../secret/token.js';
 import { escapeControls } from '../../words/foreign.js';
 import { deployAction, deployVersion, shownAction, updateAction } from './action/deployment.js';
 import { putPhoneProvider } from './action/phone-provider.js';

@@ -3,7 +3,7 @@
  */
 
 import { OperatorError } from '../../errors.js';
-import { keyId } from '../../secret/key-id.js';
+import { keyId } from '../../secret/token.js';
 import { escapeControls } from '../../words/foreign.js';
 import { listActions, readAction } from './action/deployment.js';
 import { isWrittenBySimgate } from './action/source.js';

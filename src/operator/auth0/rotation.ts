@@ -15,13 +15,13 @@ import type { Config } from '../../config/config.js';
 import { previousSecretFileOf } from '../../config/secrets.js';
 import { NoDaemon } from '../../control/client.js';
 import { OperatorError } from '../../errors.js';
-import { keyId } from '../../secret/key-id.js';
 import {
   cannot,
   createPrivateFile,
   readPrivateFile,
   syncFolder,
 } from '../../secret/private-file.js';
+import { keyId } from '../../secret/token.js';
 import type { AcceptedKeys, DaemonLink } from './daemon-link.js';
 import type { Auth0Folder, RotationRecord } from './folder.js';
 import { generateSecret, keyOf } from './secret.js';

@@ -9,7 +9,7 @@ import type { Config } from '../../config/config.js';
 import { NoDaemon } from '../../control/client.js';
 import type { Finding } from '../../doctor/finding.js';
 import { OperatorError } from '../../errors.js';
-import { keyId } from '../../secret/key-id.js';
+import { keyId } from '../../secret/token.js';
 import { judgeMessage, judgeName, judgePhoneTemplates, judgeToggles } from './check.js';
 import {
   type ConnectionOptions,

@@ -1,5 +1,5 @@
-import { sendDirectly } from '../../doctor/direct-send.js';
 import { error, type Finding } from '../../doctor/finding.js';
+import { sendDirectly } from '../../doctor/test-message.js';
 import { askToSend } from '../../doctor/through-daemon.js';
 import { OperatorError } from '../../errors.js';
 import { toE164 } from '../../number/e164.js';

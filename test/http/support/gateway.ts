@@ -4,9 +4,8 @@ import type { Message, Send, SendControl } from '../../../src/dispatch/message.j
 import { createApp } from '../../../src/http/app.js';
 import { createBearerVerifier } from '../../../src/http/bearer.js';
 import { callerKinds } from '../../../src/http/callers/kinds.js';
-import { LimitedLog } from '../../../src/http/limited-log.js';
 import { createServer, type HttpServer, type ServerLimits } from '../../../src/http/server.js';
-import { createLog } from '../../../src/log.js';
+import { createLog, LimitedLog } from '../../../src/log.js';
 import { mintToken } from '../../../src/secret/token.js';
 
 export const subject = 'urn:Auth0';

@@ -1,9 +1,9 @@
 /** Metrics with all that they read made up, and their text taken apart. */
 
 import { problems } from '../../../src/http/problem.js';
+import type { MetricsSnapshot, ModemFigures } from '../../../src/metrics/gauges.js';
 import type { MetricsListener } from '../../../src/metrics/listener.js';
 import { createMetrics, type Metrics } from '../../../src/metrics/metrics.js';
-import type { MetricsSnapshot, ModemFigures } from '../../../src/metrics/snapshot.js';
 
 export const wellModem: ModemFigures = {
   name: 'main',

@@ -11,8 +11,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { generateSecret, keyOf, secretRights } from '../../../src/operator/auth0/secret.js';
-import { keyId } from '../../../src/secret/key-id.js';
 import { createPrivateFile, writePrivateFile } from '../../../src/secret/private-file.js';
+import { keyId } from '../../../src/secret/token.js';
 
 let folder: string;
 beforeEach(() => {

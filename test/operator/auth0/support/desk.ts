@@ -9,7 +9,7 @@ import { type ControlServer, openControlSocket } from '../../../../src/control/s
 import { OperatorError } from '../../../../src/errors.js';
 import { daemonAt } from '../../../../src/operator/auth0/daemon-link.js';
 import type { Auth0Environment } from '../../../../src/operator/auth0/environment.js';
-import { keyId } from '../../../../src/secret/key-id.js';
+import { keyId } from '../../../../src/secret/token.js';
 import { Auth0StandIn, management } from '../stand-in.js';
 
 export const gatewayUrl = 'https://sms.example.com/sms';

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { LimitedLog } from '../../src/http/limited-log.js';
-import { LogRecord } from './support/gateway.js';
+import { LimitedLog } from '../../src/log.js';
+import { LogRecord } from '../http/support/gateway.js';
 
 function limited(perMinute: number) {
   const record = new LogRecord();

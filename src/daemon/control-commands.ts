@@ -6,7 +6,7 @@ import type { BearerSecrets, SecretUse } from '../http/bearer.js';
 import { readRecipient } from '../number/recipient.js';
 import { explanationJson } from '../policy/explain-text.js';
 import type { Policy } from '../policy/policy.js';
-import { keyId } from '../secret/key-id.js';
+import { keyId } from '../secret/token.js';
 import { ReloadError } from './reload.js';
 
 /** What {@link ownCommands} stand on. */

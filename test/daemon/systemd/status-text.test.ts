@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { statusText } from '../../../src/daemon/systemd/status.js';
+import { statusText } from '../../../src/daemon/systemd/status-text.js';
 import type { ModemSnapshot } from '../../../src/modem/sms-modem.js';
 
 const modem = (more: Partial<ModemSnapshot>): ModemSnapshot => ({

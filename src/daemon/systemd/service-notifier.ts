@@ -1,8 +1,14 @@
 import type { Logger } from 'winston';
 import { canSend, type ModemSnapshot } from '../../modem/sms-modem.js';
-import { monotonicUsec, type Notification, type ServiceManager } from './protocol.js';
-import type { Notify } from './sender.js';
-import { statusText } from './status.js';
+import {
+  createNotify,
+  monotonicUsec,
+  type Notification,
+  type Notify,
+  readServiceManager,
+  type ServiceManager,
+} from './sd-notify.js';
+import { statusText } from './status-text.js';
 
 /** What is told about each modem. */
 export interface WatchedModem {
@@ -239,4 +245,18 @@ class ToldManager implements ServiceNotifier {
     this.#status = status;
     return { STATUS: status };
   }
+}
+
+/**
+ * The notifier for this process, as the environment asks for it; one that does nothing where no
+ * service manager does.
+ */
+export function createOwnNotifier(
+  env: NodeJS.ProcessEnv,
+  modems: readonly WatchedModem[],
+  log: Logger,
+): ServiceNotifier {
+  const manager = readServiceManager(env, process.pid);
+  const told = manager && { manager, notify: createNotify(manager.socket, env, log) };
+  return createServiceNotifier(told, modems, log);
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { linesOf, readServiceManager } from '../../../src/daemon/systemd/protocol.js';
+import { linesOf, readServiceManager } from '../../../src/daemon/systemd/sd-notify.js';
 
 test('without NOTIFY_SOCKET there is nobody to tell', () => {
   expect(readServiceManager({}, 1)).toBeUndefined();

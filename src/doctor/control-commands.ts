@@ -13,18 +13,16 @@ import { maskNumber } from '../number/mask.js';
 import { readRecipient } from '../number/recipient.js';
 import type { Stick } from '../usb/stick.js';
 import { listSticks } from '../usb/sticks.js';
-import { chooseModem } from './choose.js';
 import { stoppedAnswering } from './direct.js';
 import { examine, factsAsJson } from './facts.js';
 import { error, type Finding, type ModemReport, ok, warning } from './finding.js';
 import { judgeFacts } from './judge.js';
 import { listModems } from './modem-list.js';
-import { reportSpareSticks, shownDevice, wishesOf } from './targets.js';
+import { chooseModem, reportSpareSticks, shownDevice, wishesOf } from './targets.js';
 import { sendTestMessage } from './test-message.js';
 import type { Machine } from './this-machine.js';
 import { judgeTty } from './tty.js';
-import { askCarrier } from './ussd.js';
-import { whyNotUssd } from './ussd-codes.js';
+import { askCarrier, whyNotUssd } from './ussd.js';
 
 /** A modem as the daemon has it. `snapshot().device` is its tty while it is open. */
 export interface OwnModem {

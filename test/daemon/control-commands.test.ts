@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { ownCommands } from '../../src/daemon/commands.js';
+import { ownCommands } from '../../src/daemon/control-commands.js';
 import { OperatorError } from '../../src/errors.js';
 import { desk } from '../policy/support/policy.js';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { StickLocks } from '../../src/usb/stick-locks.js';
+import { StickLocks } from '../../src/modem/locator.js';
 
 test('a stick has one owner, who may claim it again, and it is told who that is', () => {
   const locks = new StickLocks();

@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import winston from 'winston';
-import type { Notification } from '../../../src/daemon/systemd/protocol.js';
+import type { Notification } from '../../../src/daemon/systemd/sd-notify.js';
 import {
   createServiceNotifier,
   type ServiceNotifier,
-} from '../../../src/daemon/systemd/service.js';
+} from '../../../src/daemon/systemd/service-notifier.js';
 import { InFlightSubmits } from '../../../src/modem/in-flight-submits.js';
 import type { PinMemory } from '../../../src/modem/pin-memory.js';
 import { Supervisor } from '../../../src/modem/supervisor.js';
