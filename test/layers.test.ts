@@ -163,6 +163,47 @@ test.each(rooms.map(({ name }) => name))(
   },
 );
 
+/** The simulator shares no code with the daemon, so that its names are its own. */
+const houses: readonly (readonly [name: string, files: readonly string[]])[] = [
+  ['the daemon', files.filter((file) => layerOf(file) !== 'simulator')],
+  ['the simulator', files.filter((file) => layerOf(file) === 'simulator')],
+];
+
+test.each(houses)('no exported type name is declared twice in %s', (_, own) => {
+  const places = new Map<string, string[]>();
+  for (const file of own)
+    for (const [, name] of readFileSync(file, 'utf8').matchAll(
+      /^export (?:declare )?(?:abstract )?(?:class|interface|type|enum) (\w+)/gm,
+    ))
+      places.set(name!, [...(places.get(name!) ?? []), relative(src, file)]);
+  expect(places.size).toBeGreaterThan(20);
+  expect([...places].filter(([, where]) => where.length > 1)).toEqual([]);
+});
+
+/** What a file name means that stands in several rooms, beside `cli/NAME.ts`: the command NAME. */
+const sharedFileNames: Readonly<Record<string, string>> = {
+  'control-commands.ts': 'commands that the room answers at the control socket',
+  'environment.ts': 'what the commands of the room touch beside files, so that a test can be it',
+  'errors.ts': 'what the room throws',
+  'init-lines.ts': 'the AT lines of `init` of a modem: as they are written, and as they are sent',
+  'plan.ts': 'what a command is about to change',
+  'policy.ts': 'the rules of `[policy]`: as they are written, and as they are kept',
+  'schema.ts': 'the form of what is in a file',
+  'server.ts': 'a listener',
+  'ussd.ts': 'asking the carrier: what is asked, and the commands that do it',
+};
+
+test('a file name that stands in several rooms means the same in each', () => {
+  const [[, own]] = houses as [[string, readonly string[]]];
+  const rooms = new Map<string, number>();
+  for (const file of own) {
+    const name = file.split('/').at(-1)!;
+    if (layerOf(file) !== 'cli') rooms.set(name, (rooms.get(name) ?? 0) + 1);
+  }
+  const shared = [...rooms].filter(([, count]) => count > 1).map(([name]) => name);
+  expect(shared.sort()).toEqual(Object.keys(sharedFileNames).sort());
+});
+
 const widest = 100;
 
 test(`comments are at most ${widest} columns wide, as code is`, () => {

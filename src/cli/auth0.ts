@@ -15,7 +15,12 @@ import { startLogin, startProviderTest, testMessage } from '../operator/auth0/lo
 import type { ManagementApi } from '../operator/auth0/management.js';
 import { type RestoreFlags, restore } from '../operator/auth0/restore.js';
 import { describeRotation, type RotateFlags, rotateSecret } from '../operator/auth0/rotate.js';
-import { type Auth0Context, type Auth0SetupFlags, setUp, tell } from '../operator/auth0/setup.js';
+import {
+  type Auth0Context,
+  type Auth0SetupFlags,
+  setUpAuth0,
+  tell,
+} from '../operator/auth0/setup.js';
 import { type CheckFlags, checkAll } from '../operator/auth0/status.js';
 import { parseTenant } from '../operator/auth0/tenant.js';
 import { askFor } from '../operator/auth0/terminal.js';
@@ -59,7 +64,7 @@ function setupCommand(environment: Auth0Environment): Command {
     .option('--dry-run', 'show it, and change nothing')
     .option('-y, --yes', 'do not ask')
     .action((flags: ConfigFlag & TenantFlags & Auth0SetupFlags) =>
-      withApi(flags, environment, (api, context) => setUp(api, flags, context)),
+      withApi(flags, environment, (api, context) => setUpAuth0(api, flags, context)),
     );
 }
 

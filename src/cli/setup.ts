@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander';
 import { defaultConfigFile } from '../config/config.js';
-import { callerKinds } from '../operator/setup/caller-step.js';
+import { callerChoices } from '../operator/setup/caller-step.js';
 import { ownSetupEnvironment, type SetupEnvironment } from '../operator/setup/environment.js';
 import { type SetupFlags, setUp } from '../operator/setup/wizard.js';
 
@@ -24,7 +24,7 @@ export function setupCommand(environment?: SetupEnvironment): Command {
     .option('--countries <codes>', 'that may be written to, as DE,AT; * is every one')
     .addOption(
       new Option('--caller <who>', 'Auth0, or a program of yours with a token').choices(
-        callerKinds,
+        callerChoices,
       ),
     )
     .option('--subject <sub>', 'of its tokens')

@@ -8,16 +8,16 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parse as parseToml, TomlError, type TomlTable } from 'smol-toml';
 import * as v from 'valibot';
+import { ConfigError, type Problem, shown } from './config-error.js';
 import { isLoopback } from './listen.js';
 import { policyWarnings } from './policy.js';
-import { ConfigError, type Problem, shown } from './problem.js';
 import { contradictions, unknownKeys } from './rules.js';
 import { fileSchema, type Settings } from './schema.js';
 import { readSecrets, type Secrets } from './secrets.js';
 import { keysByTable } from './table.js';
 
+export { ConfigError, type Problem } from './config-error.js';
 export { isLoopback, type ListenAddress } from './listen.js';
-export { ConfigError, type Problem } from './problem.js';
 export { defaultControlSocket, type ModemConfig } from './schema.js';
 export type { Secrets } from './secrets.js';
 

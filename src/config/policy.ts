@@ -1,6 +1,6 @@
 import { getCountries } from 'libphonenumber-js/max';
 import * as v from 'valibot';
-import { nearest } from './problem.js';
+import { nearest } from './config-error.js';
 import { asWritten, inCode, plainTable, required } from './table.js';
 import { someOf, whole } from './values.js';
 

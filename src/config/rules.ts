@@ -1,7 +1,7 @@
 import { normalize } from 'node:path';
 import type { TomlTable } from 'smol-toml';
+import { nearest, type Problem } from './config-error.js';
 import { isLoopback, parseListen } from './listen.js';
-import { nearest, type Problem } from './problem.js';
 import type { KeysByTable } from './table.js';
 
 /**

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { counted } from '../words/counted.js';
-import type { Problem } from './problem.js';
+import type { Problem } from './config-error.js';
 import type { Settings } from './schema.js';
 
 /** What the daemon must know and must never say. */

@@ -97,7 +97,7 @@ export async function openRemembered(
       messagesSinceMs: clock.leastDate() - memoryMs.messages,
       simUsesSinceMs: date() - memoryMs.simUses,
     }),
-    restore: (recent) => restore(recent, { policy, simCaps, idempotency }, now() - date()),
+    takeUp: (recent) => takeUp(recent, { policy, simCaps, idempotency }, now() - date()),
     startedAt,
     log,
   });
@@ -124,14 +124,14 @@ export async function openRemembered(
 
 /**
  * What the daemon knew before it was started anew (limits, caps, Idempotency-Keys), taken up from
- * the journal: when that may be ({@link Restoration}), and how ({@link restore}).
+ * the journal: when that may be ({@link Restoration}), and how ({@link takeUp}).
  */
 
 export interface RestorationOptions {
   /** Settles when the journal could be read; perhaps never. */
   recent: Promise<Recent>;
   /** Takes it up. */
-  restore: (recent: Recent) => void;
+  takeUp: (recent: Recent) => void;
   /** `performance.now()` of the start. */
   startedAt: number;
   log: Logger;
@@ -162,11 +162,11 @@ export class Restoration {
   #isLate = false;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor({ recent, restore, startedAt, log }: RestorationOptions) {
+  constructor({ recent, takeUp, startedAt, log }: RestorationOptions) {
     this.#startedAt = startedAt;
     this.#log = log;
     this.whenRestored = recent.then((known) => {
-      restore(known);
+      takeUp(known);
       this.#done();
     });
   }
@@ -230,7 +230,7 @@ export class Restoration {
   }
 }
 
-/** How far back {@link restore} needs to know, in milliseconds. */
+/** How far back {@link takeUp} needs to know, in milliseconds. */
 export const memoryMs = { messages: keptMs, simUses: capMonthMs } as const;
 
 /** What remembers messages. */
@@ -245,7 +245,7 @@ export interface Memories {
  * counts beside it. To be called once.
  * @param aheadMs how far the stamps by which limits and caps count are ahead of the journal's dates
  */
-export function restore(
+export function takeUp(
   { messages, simUses, holds }: Recent,
   { policy, simCaps, idempotency }: Memories,
   aheadMs: number,

@@ -1,5 +1,5 @@
 import type { PhoneNumber } from 'libphonenumber-js/max';
-import { callingCodeOf, possibleLengths, rangeOf } from './plan.js';
+import { callingCodeOf, possibleLengths, rangeOf } from './numbering-plan.js';
 
 /** Whom a number reaches, as far as the numbering plans tell. */
 export interface Subscriber {

@@ -1,6 +1,6 @@
 import { parsePhoneNumberFromString } from 'libphonenumber-js/max';
 import type { NumberType } from '../config/policy.js';
-import { callingCodeOf, countriesOf } from '../number/plan.js';
+import { callingCodeOf, countriesOf } from '../number/numbering-plan.js';
 import { type Subscriber, subscriberOf } from '../number/subscriber.js';
 
 /** What the numbering plans say about a number. */

@@ -27,7 +27,7 @@ import {
   type Reservation,
   type Subject,
 } from './request.js';
-import { type CountedMessage, type Keys, SlidingWindows } from './windows.js';
+import { type CountedMessage, type LimitKeys, SlidingWindows } from './windows.js';
 import {
   earlierOneObstacle,
   holdObstacle,
@@ -261,18 +261,18 @@ export class Policy {
     return [earlierOneObstacle(now + firstMs)];
   }
 
-  #fullWindows(keys: Keys, now: number): TemporaryRefusal[] {
+  #fullWindows(keys: LimitKeys, now: number): TemporaryRefusal[] {
     return limitNames.flatMap((name) => this.#limitsReached(name, keys, now));
   }
 
-  #limitsReached(name: LimitName, keys: Keys, now: number): TemporaryRefusal[] {
+  #limitsReached(name: LimitName, keys: LimitKeys, now: number): TemporaryRefusal[] {
     return this.#config.limits[name].flatMap((limit) => {
       const until = this.#windows.freeAt(name, limit, keys, now);
       return until === undefined ? [] : [windowObstacle(name, limit, until, now)];
     });
   }
 
-  #nearlyFull(keys: Keys, now: number): NearlyFull[] {
+  #nearlyFull(keys: LimitKeys, now: number): NearlyFull[] {
     return limitNames.filter(isShared).flatMap((name) => {
       const country = name === 'per_country' ? keys.per_country : undefined;
       return this.#config.limits[name]
@@ -346,7 +346,7 @@ export class Policy {
 
 type Counted = Omit<PolicyRow, 'at' | 'caller'> & { caller: string | undefined };
 
-function keysOf(message: Counted): Keys {
+function keysOf(message: Counted): LimitKeys {
   const { recipientHmac, blockHmac, ipHmac, country, caller } = message;
   return {
     per_recipient: recipientHmac,

@@ -3,7 +3,7 @@ import type { LimitName } from '../config/policy.js';
 import type { Hold, HoldKind } from './holds.js';
 import type { Numbering } from './numbering.js';
 import type { RecipientRefusal } from './recipient-rules.js';
-import type { Fill, Keys } from './windows.js';
+import type { Fill, LimitKeys } from './windows.js';
 
 /** Who wants to write to whom. */
 export interface PolicyRequest {
@@ -33,7 +33,7 @@ export interface Subject {
   readonly blockHmac: string;
   readonly ipHmac: string | undefined;
   /** By which windows it is counted. */
-  readonly keys: Keys;
+  readonly keys: LimitKeys;
 }
 
 /**

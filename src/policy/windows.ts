@@ -66,13 +66,13 @@ export class Track<Entry extends { readonly at: number }> {
 /**
  * What a message is counted by; a name that is left out is not counted by. `total` needs no key.
  */
-export type Keys = Readonly<Partial<Record<LimitName, string>>>;
+export type LimitKeys = Readonly<Partial<Record<LimitName, string>>>;
 
 /** A message that was let in and not given back. */
 export interface CountedMessage {
   /** Wall milliseconds. */
   readonly at: number;
-  readonly keys: Keys;
+  readonly keys: LimitKeys;
   /** True once it surely counts; until then it may be given back. */
   isKept: boolean;
 }
@@ -128,7 +128,7 @@ export class SlidingWindows {
    * How full the window of `limit` is for who has `keys`; `undefined` if they have no key of that
    * name.
    */
-  fill(name: LimitName, limit: Limit, keys: Keys, now: number): Fill | undefined {
+  fill(name: LimitName, limit: Limit, keys: LimitKeys, now: number): Fill | undefined {
     const track = this.#track(name, keys);
     if (!track) return undefined;
     const used = track.countAfter(now - limit.windowMs);
@@ -139,7 +139,7 @@ export class SlidingWindows {
    * When the window of `limit` has room again for who has `keys`; `undefined`: it has. Takes
    * constant time.
    */
-  freeAt(name: LimitName, limit: Limit, keys: Keys, now: number): number | undefined {
+  freeAt(name: LimitName, limit: Limit, keys: LimitKeys, now: number): number | undefined {
     // The newest `count` messages fill the window until the first of them falls out of it.
     const first = this.#track(name, keys)?.newest(limit.count);
     return first && first.at + limit.windowMs > now ? first.at + limit.windowMs : undefined;
@@ -149,17 +149,23 @@ export class SlidingWindows {
    * Whether at least `count` messages (1 or more) are in the last `windowMs` for who has `keys`.
    * Takes constant time.
    */
-  hasAtLeast(count: number, name: LimitName, windowMs: number, keys: Keys, now: number): boolean {
+  hasAtLeast(
+    count: number,
+    name: LimitName,
+    windowMs: number,
+    keys: LimitKeys,
+    now: number,
+  ): boolean {
     return this.freeAt(name, { count, windowMs }, keys, now) !== undefined;
   }
 
   /** The newest message under a key. */
-  newest(name: LimitName, keys: Keys): CountedMessage | undefined {
+  newest(name: LimitName, keys: LimitKeys): CountedMessage | undefined {
     return this.#track(name, keys)?.newest(1);
   }
 
   /** Counts a message. `now` must not be before that of an earlier call. */
-  add(keys: Keys, now: number): CountedMessage {
+  add(keys: LimitKeys, now: number): CountedMessage {
     if (this.#entries.length >= this.#capacity) this.#forgetOldest();
     const entry: CountedMessage = {
       at: Math.max(now, this.#entries.newest(1)?.at ?? now),
@@ -193,7 +199,7 @@ export class SlidingWindows {
     }
   }
 
-  #track(name: LimitName, keys: Keys): Track<CountedMessage> | undefined {
+  #track(name: LimitName, keys: LimitKeys): Track<CountedMessage> | undefined {
     if (name === 'total') return this.#entries;
     const key = keys[name];
     return key === undefined

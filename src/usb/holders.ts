@@ -5,8 +5,8 @@ import {
   entries,
   entriesOrDenied,
   linkTargetOrDenied,
+  printable,
   type Roots,
-  shown,
 } from './sysfs.js';
 
 /** A process that uses a tty. */
@@ -88,7 +88,7 @@ const pids = async (roots: Roots) =>
   (await entries(roots.procRoot)).filter((name) => /^\d+$/.test(name));
 
 const nameOf = async (pid: string, roots: Roots) =>
-  shown(await attribute(join(roots.procRoot, pid), 'comm'));
+  printable(await attribute(join(roots.procRoot, pid), 'comm'));
 
 /**
  * A deleted node (`/dev/ttyUSB0 (deleted)`) is another, earlier tty: only the exact path counts.

@@ -7,9 +7,9 @@ import {
   entries,
   hexAttribute,
   linkTarget,
+  printable,
   type Roots,
   resolved,
-  shown,
 } from './sysfs.js';
 import { hiLinkBeforeSwitch, layouts, modemVendors, networkOnly } from './usb-ports.js';
 
@@ -202,9 +202,9 @@ async function readIdentity(path: string): Promise<UsbIdentity | undefined> {
   );
   if (!isUsbId(vendorId) || !isUsbId(productId)) return undefined;
   const texts = {
-    serial: shown(serial),
-    manufacturer: shown(manufacturer),
-    product: shown(product),
+    serial: printable(serial),
+    manufacturer: printable(manufacturer),
+    product: printable(product),
   };
   const usb: UsbIdentity = {
     vendorId: vendorId.toLowerCase(),

@@ -123,11 +123,11 @@ export function byCount(a: string, b: string): number {
 const maxNameLength = 64;
 
 /**
- * What a device or another process says of itself, fit to be shown: without control characters (it
- * may hold escape sequences for the reader's terminal), trimmed, at most 64 characters; undefined
- * when nothing is left.
+ * What a device or another process says of itself, as it may be shown: trimmed, 64 characters at
+ * most, and without control characters, which could steer the reader's terminal. Undefined when
+ * nothing is left.
  */
-export function shown(text: string | undefined): string | undefined {
+export function printable(text: string | undefined): string | undefined {
   const clean = text?.replace(/[^\x20-\x7e]+/g, ' ').trim();
   return clean ? clean.slice(0, maxNameLength) : undefined;
 }

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
+import { nearest } from '../../src/config/config-error.js';
 import { isLoopback } from '../../src/config/listen.js';
-import { nearest } from '../../src/config/problem.js';
 
 it.each([
   ['127.0.0.1', true],

@@ -36,7 +36,7 @@ function setUp(openedMs = 0) {
   const log = createLog({ level: 'info', format: 'json', stream });
   const restoration = new Restoration({
     recent,
-    restore: (each) => restored.push(each),
+    takeUp: (each) => restored.push(each),
     startedAt,
     log,
   });

@@ -3,7 +3,7 @@ import { getCountries, getExampleNumber, parsePhoneNumberFromString } from 'libp
 import metadata from 'libphonenumber-js/max/metadata';
 import examples from 'libphonenumber-js/mobile/examples';
 import { describe, expect, it } from 'vitest';
-import { possibleLengths } from '../../src/number/plan.js';
+import { possibleLengths } from '../../src/number/numbering-plan.js';
 import { readRecipient } from '../../src/number/recipient.js';
 import { subscriberOf, wrongLength } from '../../src/number/subscriber.js';
 import { lookUp } from '../../src/policy/numbering.js';

@@ -55,7 +55,7 @@ const meanings: Readonly<Record<number, string>> = {
 };
 
 /** What a status means, for people. */
-export function meaningOf(status: number): string {
+export function meaningOfStatus(status: number): string {
   return meanings[status] ?? 'not a status of simgate: is a proxy in between?';
 }
 
@@ -117,7 +117,7 @@ function conclude(started: Started, seen: Sighting | undefined): string[] {
   if (seen !== undefined && 'status' in seen) {
     const code = seen.code === undefined ? '' : ` ${escapeControls(seen.code)}`;
     return [
-      `simgate answered ${seen.status}${code}: ${meaningOf(seen.status)} (message ${escapeControls(seen.id)}).`,
+      `simgate answered ${seen.status}${code}: ${meaningOfStatus(seen.status)} (message ${escapeControls(seen.id)}).`,
       ...(seen.status === 200 ? ['Look at the phone: the code should be there.'] : []),
     ];
   }
@@ -127,7 +127,7 @@ function conclude(started: Started, seen: Sighting | undefined): string[] {
       ? []
       : [`Its arrival cannot be watched (${seen.unwatched}): look at the phone.`];
   if (status !== undefined)
-    return [`The gateway answered ${status}: ${meaningOf(Number(status))}.`];
+    return [`The gateway answered ${status}: ${meaningOfStatus(Number(status))}.`];
   if (started.status !== 200) return ['Auth0 sent nothing to simgate.'];
   if (seen !== undefined) return unwatched;
   return [

@@ -90,7 +90,7 @@ export function tell(
  * Sets up whichever world the tenant lives in. Rejects with `ManagementError` or {@link
  * OperatorError}, having said what was done.
  */
-export async function setUp(
+export async function setUpAuth0(
   api: ManagementApi,
   flags: Auth0SetupFlags,
   context: Auth0Context,

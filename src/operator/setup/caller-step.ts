@@ -9,12 +9,12 @@ import type { Interview, Reading } from './interview.js';
 import { tellFindings } from './modem-step.js';
 import { type Present, textAt } from './present.js';
 
-export const callerKinds = ['auth0', 'token'] as const;
-export type CallerKind = (typeof callerKinds)[number];
+export const callerChoices = ['auth0', 'token'] as const;
+export type CallerChoice = (typeof callerChoices)[number];
 
 /** What the flags say of it. */
 export interface CallerFlags {
-  caller?: CallerKind;
+  caller?: CallerChoice;
   subject?: string;
   audience?: string;
   secretFile?: string;
@@ -22,7 +22,7 @@ export interface CallerFlags {
 }
 
 export interface CallerAnswer {
-  caller: CallerKind;
+  caller: CallerChoice;
   subject: string;
   audience: string;
   /** Under which the world reaches the gateway; undefined: not known yet. */
@@ -79,8 +79,8 @@ export async function askForCaller(
   };
 }
 
-function readCaller(answer: string): Reading<CallerKind> {
-  const found = callerKinds.find((one) => one === answer);
+function readCaller(answer: string): Reading<CallerChoice> {
+  const found = callerChoices.find((one) => one === answer);
   return found === undefined ? { objection: 'must be auth0 or token' } : { value: found };
 }
 

@@ -44,7 +44,7 @@ interface ModemStepContext {
  * Chooses entry and device, and looks. Undefined: there are several, and none of them is asked
  * about. Rejects with {@link OperatorError} naming the flag where nobody can be asked.
  */
-export async function chooseModem(
+export async function askForModem(
   flags: ModemFlags,
   context: ModemStepContext,
 ): Promise<ModemChoice | undefined> {

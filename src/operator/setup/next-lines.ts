@@ -1,10 +1,10 @@
 import { defaultConfigFile } from '../../config/config.js';
-import type { CallerKind } from './caller-step.js';
+import type { CallerChoice } from './caller-step.js';
 
 /** What the next lines depend on. */
 export interface SetupOutcome {
   configFile: string;
-  caller: CallerKind;
+  caller: CallerChoice;
   url: string | undefined;
   /** Host and port of the public listener. */
   listen: string;

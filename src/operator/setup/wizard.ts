@@ -15,7 +15,7 @@ import { guessCountry, readCountries } from './countries.js';
 import type { SetupEnvironment } from './environment.js';
 import { Interview } from './interview.js';
 import { findDaemon, type RunningDaemon } from './modem-search.js';
-import { chooseModem, type ModemChoice, type ModemFlags, tellFindings } from './modem-step.js';
+import { askForModem, type ModemChoice, type ModemFlags, tellFindings } from './modem-step.js';
 import { nextLines } from './next-lines.js';
 import { type PinAnswer, settlePin } from './pin-step.js';
 import { type Answers, editsOf, needsOf, tellPlan } from './plan.js';
@@ -73,7 +73,7 @@ async function interviewAll(
   interview: Interview,
   { env, terminal, machine }: SetupEnvironment,
 ): Promise<Answers> {
-  const choice = await chooseModem(flags, { present, daemon, interview, machine });
+  const choice = await askForModem(flags, { present, daemon, interview, machine });
   if (choice !== undefined) tellInspected(choice, terminal);
   const pin = choice ? await askForPin(choice, flags.pinFile, present, interview, env) : {};
   const countries = await askForCountries(choice, flags.countries, present, interview, env);
