@@ -22,11 +22,14 @@ const sampleApplication = 'My Application';
 const sampleValue = 'something';
 /** Texts that one Liquid template is followed into. */
 const maxVariants = 64;
+/** A value of Liquid, with such filters only as leave a sample as long as it is. */
+const value =
+  /\{\{-?\s*([\w.]+)\s*(?:\|\s*(?:upcase|downcase|capitalize|strip|default:[^|}]*?)\s*)*-?\}\}/g;
 
 /**
  * Every text that the template may become, each branch of a Liquid `if` or `case` being one.
- * Undefined when it has tags whose effect only Auth0 knows (`for`, `assign`, …), or too many
- * branches.
+ * Undefined when it has what only Auth0 knows the effect of (`for`, `assign`, most filters, …), or
+ * too many branches.
  */
 export function renderVariants({
   text,
@@ -51,11 +54,15 @@ export function renderVariants({
     request_language: 'en-GB',
   };
   const expand = (variant: string) =>
-    variant.replace(
-      /\{\{-?\s*([\w.]+)[^}]*\}\}/g,
-      (_, name: string) => samples[name.toLowerCase()] ?? sampleValue,
-    );
-  return branchesOf(text)?.map(expand);
+    variant.replace(value, (_, name: string) => samples[name.toLowerCase()] ?? sampleValue);
+  // Another value is not followed.
+  if (text.replace(value, '').includes('{{')) return undefined;
+  return branchesOf(trimmed(text))?.map(expand);
+}
+
+/** Without the white space that a hyphen takes away: `{%-` before it, `-%}` behind it. */
+function trimmed(text: string): string {
+  return text.replace(/\s+(?=\{[{%]-)/g, '').replace(/(?<=-[}%]\})\s+/g, '');
 }
 
 /** What opens a choice, what begins another branch of it, and what ends it. */
@@ -132,7 +139,7 @@ export function judgeTemplate(
   if (variants === undefined)
     return warning(
       check,
-      `${name} has Liquid tags that simgate does not follow: its length was not judged`,
+      `${name} has Liquid tags or filters that simgate does not follow: its length was not judged`,
     );
   const judged = variants.map((text) => ({ text, ...segmentText(wellFormed(text)) }));
   const longest = judged.reduce((a, b) => (b.segments.length > a.segments.length ? b : a));

@@ -21,36 +21,33 @@ export function ownTerminal(): Terminal {
   return {
     isInteractive: stdin.isTTY && stdout.isTTY,
     say: (line) => void stdout.write(`${line}\n`),
-    ask: (question) => readAnswer(stdout, question),
-    async askSecret(question) {
-      stdout.write(question);
-      const answer = await readAnswer(
-        new Writable({ write: (_chunk, _encoding, done) => done() }),
-        '',
-      );
-      stdout.write('\n');
-      return answer;
-    },
+    ask: (question) => readAnswer(question, { isShown: true }),
+    askSecret: (question) => readAnswer(question, { isShown: false }),
   };
 }
 
-/** What is typed is shown on `output`. */
-async function readAnswer(output: NodeJS.WritableStream, question: string): Promise<string> {
-  const lines = createInterface({ input: process.stdin, output, terminal: true });
+/** Without `isShown` what is typed is not shown, however soon after the question it comes. */
+async function readAnswer(question: string, { isShown }: { isShown: boolean }): Promise<string> {
+  const { stdin: input, stdout } = process;
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
+  // From here on the terminal itself shows nothing.
+  const lines = createInterface({ input, output: isShown ? stdout : nowhere, terminal: true });
+  if (!isShown) stdout.write(question);
   let isOver = false;
   const left = new Promise<never>((_resolve, reject) => {
     const leave = () => {
       if (isOver) return;
       isOver = true;
-      process.stdout.write('\n');
+      stdout.write('\n');
       reject(new OperatorError('stopped, before anything more was changed'));
     };
     lines.once('SIGINT', leave);
     lines.once('close', leave);
   });
   try {
-    const answer = await Promise.race([lines.question(question), left]);
+    const answer = await Promise.race([lines.question(isShown ? question : ''), left]);
     isOver = true;
+    if (!isShown) stdout.write('\n');
     return answer.trim();
   } finally {
     lines.close();

@@ -21,14 +21,15 @@ it('renders macros with a code of the right length', () => {
 
 it.each([
   ['{{ code }}/{{password}}', ['417093/417093']],
-  ['{{ application.name | upcase }} {{-code-}}', ['My Application 417093']],
+  ['{{ application.name | upcase }} {{-code-}} !', ['My Application417093!']],
+  ["{{ application.name | default: 'us' }}: {{ code }}", ['My Application: 417093']],
   ['{{ unheard.of }}', ['something']],
   [
     "{% if request_language == 'de' %}Ihr Code{% else %}Your code{% endif %} {{code}}",
     ['Ihr Code 417093', 'Your code 417093'],
   ],
   ['a{% if x %}b{% endif %}', ['ab', 'a']],
-  ['{%- if x -%}a{% elsif y %}b{% elsif z %}c{% endif %}', ['a', 'b', 'c', '']],
+  ['A \n{%- if x -%}\n a {% elsif y %} b {%- elsif z %}c{% endif %}', ['Aa ', 'A b', 'Ac', 'A']],
   ["{% case l %}\n{% when 'de' %}D{% when 'fr' %}F{% else %}E{% endcase %}", ['D', 'F', 'E']],
   ['{% if a %}{% if b %}1{% else %}2{% endif %}{% else %}3{% endif %}', ['1', '2', '3']],
   [
@@ -42,6 +43,9 @@ it.each([
 it.each([
   '{% for x in y %}a{% endfor %}',
   '{% assign a = 1 %}',
+  '{{ code | append: application.name }}',
+  "{{ 'Your code' }} {{ code }}",
+  "{% if a %}{{ code | upcase | split: '' }}{% endif %}",
   '{% if a %}open',
   'stray{% endif %}',
   'stray{% else %}',
