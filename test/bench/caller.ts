@@ -13,7 +13,7 @@ export interface Exchange {
 }
 
 /** Far beyond every deadline: a daemon that never answers must not hang the run. */
-const silentMs = 60_000;
+const silentMs = 200_000;
 
 const closed = () => new Error('the daemon closed the connection before it answered');
 

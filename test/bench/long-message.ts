@@ -1,5 +1,6 @@
 import { type Figure, judged, shown } from './figures.js';
-import { longText, Rig } from './rig.js';
+import { longText } from './requests.js';
+import { Rig } from './rig.js';
 import { submitsOf } from './submits.js';
 
 const segments = 3;

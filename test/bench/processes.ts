@@ -8,13 +8,14 @@ import type { RecordEntry } from '../../src/simulator/record.js';
 import { monotonicMs } from './monotonic.js';
 import { entriesSince } from './submits.js';
 
-const cli = join(import.meta.dirname, '../../dist/cli.js');
+/** `dist/cli.js` as `npm run build` makes it of this tree. */
+export const ownCli = join(import.meta.dirname, '../../dist/cli.js');
 const startWithinMs = 20_000;
 const lookEveryMs = 20;
 const stopWithinMs = 40_000;
 
 /** Where a child's stdin and stdout go; its stderr is ours. */
-export type Streams = [stdin: 'pipe' | 'ignore', stdout: number | 'ignore'];
+export type Streams = [stdin: 'pipe' | 'ignore', stdout: number | 'pipe' | 'ignore'];
 
 /** What is left to do should we exit before it is done in order. */
 const lastDuties = new Set<() => void>();
@@ -33,8 +34,12 @@ export function startNode(args: readonly string[], streams: Streams): ChildProce
   return child;
 }
 
-/** `simgate` with `args`, as built. */
-export function startSimgate(args: readonly string[], streams: Streams): ChildProcess {
+/** `simgate` with `args`, as built in `cli`. */
+export function startSimgate(
+  args: readonly string[],
+  streams: Streams,
+  cli: string = ownCli,
+): ChildProcess {
   return startNode([cli, ...args], streams);
 }
 

@@ -1,120 +1,140 @@
-import type { Caller } from './caller.js';
-import { type Figure, judged, shown } from './figures.js';
-import { monotonicMs } from './monotonic.js';
+import type { Exchange } from './caller.js';
+import { type Figure, judged, median, shown } from './figures.js';
+import { BareServer } from './floor.js';
+import { limits } from './limits.js';
 import { cpuMs } from './proc.js';
-import { Rig, type RigOptions } from './rig.js';
+import { Rig, startEach } from './rig.js';
 
 const callersAtOnce = 8;
-/**
- * So long each kind is refused, twice; the better counts, for other load on the machine only ever
- * slows.
- */
-const windowMs = 1_500;
-const rounds = 2;
+/** Requests of one kind in a round; of the rounds the median counts, the first being warm-up. */
+const requestsInRound = 500;
+const rounds = 6;
 /** Longer than the case: nothing gets through the modem meanwhile. */
-const slow = ['--submit-latency', '12000'];
-/**
- * A third of the least that was seen: what a refusal costs is parsing, a token, a line of the log,
- * and little else.
- */
-const leastShare = 0.035;
+const slow = ['--submit-latency', '120000'];
+/** Each recipient comes once in so many requests. */
+const recipients = 1_000;
 
-interface Rate {
-  perSecond: number;
-  cpuMsPerAnswer: number;
-  /** Answers with another status than the one that was due. */
-  others: number;
+/** One way to be refused. */
+interface Kind {
+  what: string;
+  status: number;
+  limit: { atMost: number };
+  /** The `number`th request of this kind. */
+  request: (rig: Rig, number: number) => Buffer;
 }
 
-/** What it takes to say no, beside the least that an answer costs: `/livez` of the same daemon. */
-export async function refusals(): Promise<Figure[]> {
-  const germanyOnce = 'countries = ["DE"]\ntotal = "1 in 24 h"\n';
-  return [
-    ...(await byTokenAndPolicy({ policy: `[policy]\n${germanyOnce}` })),
-    ...(await byFullQueue({ maxWaiting: 1 })),
-  ];
+const german = (number: number) => `+49151${String(10_000_000 + (number % recipients))}`;
+const french = (number: number) => `+336${String(10_000_000 + (number % recipients))}`;
+
+const byTokenAndPolicy: readonly Kind[] = [
+  {
+    what: 'a bad token (401)',
+    status: 401,
+    limit: limits.byToken,
+    // Of the right form, so that the signature has to be computed.
+    request: (rig, number) => rig.request(german(number), `${rig.token.slice(0, -8)}AAAAAAAA`),
+  },
+  {
+    what: 'the policy, by country (403)',
+    status: 403,
+    limit: limits.byCountry,
+    request: (rig, number) => rig.request(french(number)),
+  },
+  {
+    what: 'a limit (429)',
+    status: 429,
+    limit: limits.byLimit,
+    request: (rig, number) => rig.request(german(number)),
+  },
+];
+const byFullQueue: readonly Kind[] = [
+  {
+    what: 'a full queue (503)',
+    status: 503,
+    limit: limits.byFullQueue,
+    request: (rig, number) => rig.request(german(number)),
+  },
+];
+
+/** What it takes the daemon of each of `clis` to say no, beside the bare server's yes. */
+export async function refusals(clis: readonly string[]): Promise<Figure[][]> {
+  await using server = await BareServer.start();
+  await using open = await startEach(clis, limitedRig);
+  const byPolicy = await measured(server, open.list, byTokenAndPolicy);
+  await using full = await startEach(clis, fullRig);
+  const byQueue = await measured(server, full.list, byFullQueue);
+  for (const rig of full.list) rig.kill();
+  return clis.map((_, index) => [...byPolicy[index]!, ...byQueue[index]!]);
 }
 
-async function byTokenAndPolicy(options: RigOptions): Promise<Figure[]> {
-  await using rig = await Rig.start([], options);
+async function limitedRig(cli: string): Promise<Rig> {
+  const policy = '[policy]\ncountries = ["DE"]\ntotal = "1 in 24 h"\n';
+  const rig = await Rig.start([], { policy, cli });
   await rig.deliver(await rig.connect()); // all that the limit lets in
-  // Of the right form, so that the signature has to be computed.
-  const forged = `${rig.token.slice(0, -8)}AAAAAAAA`;
-  // Awaited here: the rig ends with this function.
-  return await measured(rig, [
-    ['a bad token (401)', rig.request({ token: forged }), 401],
-    ['the policy, by country (403)', rig.request({ recipient: '+33612345678' }), 403],
-    ['a limit (429)', rig.request(), 429],
+  return rig;
+}
+
+async function fullRig(cli: string): Promise<Rig> {
+  const rig = await Rig.start(slow, { maxWaiting: 1, deadlineS: 180, cli });
+  // One at the modem and one that waits. They are never answered: the daemon is killed before.
+  for (const caller of await rig.connectMany(2)) void rig.send(caller);
+  return rig;
+}
+
+/** The kinds one after the other, in each round; of each rig its figures. */
+async function measured(
+  server: BareServer,
+  rigs: readonly Rig[],
+  kinds: readonly Kind[],
+): Promise<Figure[][]> {
+  const floor: number[] = [];
+  const found = rigs.map(() => kinds.map(() => ({ cpu: [] as number[], others: 0 })));
+  for (let round = 0; round < rounds; round += 1) {
+    floor.push((await flood(server, server.pid, () => server.request, 200)).cpu);
+    for (const [index, rig] of rigs.entries()) {
+      for (const [at, { request, status }] of kinds.entries()) {
+        const make = (number: number) => request(rig, number);
+        const { cpu, others } = await flood(rig, rig.daemonPid, make, status);
+        found[index]![at]!.cpu.push(cpu);
+        found[index]![at]!.others += others;
+      }
+    }
+  }
+  const floorMs = median(floor.slice(1));
+  return found.map((ofRig) => [
+    shown('bare server: CPU for a request', floorMs, 'ms'),
+    ...ofRig.flatMap(({ cpu, others }, at) =>
+      figuresOf(kinds[at]!, median(cpu.slice(1)), others, floorMs),
+    ),
   ]);
 }
 
-async function byFullQueue(options: RigOptions): Promise<Figure[]> {
-  await using rig = await Rig.start(slow, options);
-  // One at the modem and one that waits. Nothing is asked of their answers, which come when the
-  // daemon stops.
-  for (const caller of await rig.connectMany(2)) void rig.send(caller);
-  return await measured(rig, [['a full queue (503)', rig.request(), 503]]);
+function figuresOf({ what, limit }: Kind, cpu: number, others: number, floor: number): Figure[] {
+  return [
+    shown(`refused by ${what}, CPU each`, cpu, 'ms'),
+    judged(`refused by ${what}, over the bare server`, cpu / floor, '', limit),
+    judged(`refused by ${what}, answered otherwise`, others, '', { exactly: 0 }),
+  ];
 }
 
-async function measured(
-  rig: Rig,
-  kinds: readonly (readonly [what: string, request: Buffer, status: number])[],
-): Promise<Figure[]> {
-  const callers = await rig.connectMany(callersAtOnce);
-  const livez = Buffer.from('GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n');
-  const floor = await best(rig, callers, livez, 200);
-  const figures: Figure[] = [];
-  for (const [what, request, status] of kinds) {
-    const rate = await best(rig, callers, request, status);
-    figures.push(
-      shown(`refused by ${what}`, rate.perSecond, '/s'),
-      judged(`refused by ${what}, over answers of /livez`, rate.perSecond / floor.perSecond, '', {
-        atLeast: leastShare,
-      }),
-      shown(`refused by ${what}, CPU each`, rate.cpuMsPerAnswer, 'ms'),
-      judged(`refused by ${what}, answered otherwise`, rate.others + floor.others, '', {
-        exactly: 0,
-      }),
-    );
-  }
-  return [shown('answers of /livez', floor.perSecond, '/s'), ...figures];
-}
-
-async function best(
-  rig: Rig,
-  callers: readonly Caller[],
-  request: Buffer,
+/** One round: CPU of the process for each request, and how many had another status. */
+async function flood(
+  callee: Pick<Rig, 'connectMany'>,
+  pid: number,
+  request: (number: number) => Buffer,
   status: number,
-): Promise<Rate> {
-  const found: Rate[] = [];
-  for (let round = 0; round < rounds; round += 1)
-    found.push(await rateOf(rig, callers, request, status));
-  const fastest = found.toSorted((a, b) => b.perSecond - a.perSecond)[0]!;
-  return { ...fastest, others: found.reduce((sum, { others }) => sum + others, 0) };
-}
-
-/** The same request again and again from all callers at once, for a while. */
-async function rateOf(
-  rig: Rig,
-  callers: readonly Caller[],
-  request: Buffer,
-  status: number,
-): Promise<Rate> {
-  const fromMs = monotonicMs();
-  const cpuBeforeMs = cpuMs(rig.daemonPid);
-  let [answers, others] = [0, 0];
+): Promise<{ cpu: number; others: number }> {
+  const requests = Array.from({ length: requestsInRound }, (_, number) => request(number));
+  const callers = await callee.connectMany(callersAtOnce);
+  const answers: Exchange[] = [];
+  const before = cpuMs(pid);
   const work = callers.map(async (caller) => {
-    while (monotonicMs() - fromMs < windowMs) {
-      const answer = await caller.exchange(request);
-      answers += 1;
-      if (answer.status !== status) others += 1;
-    }
+    for (let next = requests.pop(); next !== undefined; next = requests.pop())
+      answers.push(await caller.exchange(next));
   });
   await Promise.all(work);
-  const tookMs = monotonicMs() - fromMs;
   return {
-    perSecond: (answers * 1000) / tookMs,
-    cpuMsPerAnswer: (cpuMs(rig.daemonPid) - cpuBeforeMs) / answers,
-    others,
+    cpu: (cpuMs(pid) - before) / requestsInRound,
+    others: answers.filter((answer) => answer.status !== status).length,
   };
 }

@@ -3,6 +3,8 @@ import { type Figure, isMet, type Target } from './figures.js';
 /** The figures of one case, under its heading. */
 export interface CaseReport {
   heading: string;
+  /** True: of another build, for comparison; nothing in it fails the run. */
+  isShownOnly?: boolean;
   figures: readonly Figure[];
 }
 

@@ -5,12 +5,9 @@ import { join } from 'node:path';
 import { mintToken } from '../../src/secret/token.js';
 import { openPolicy } from '../open-policy.js';
 import { Caller, type Exchange } from './caller.js';
+import { audience, subject } from './claims.js';
 import { ModemProcess, readIfThere, startSimgate, stop, waitFor } from './processes.js';
-
-/** 55 characters of the GSM alphabet: one segment, 140 octets on the line. */
-export const shortText = 'Your code is 482913. It is valid for the next 5 minutes';
-/** 400 characters of it: three segments. */
-export const longText = `${'Your code is 482913. '.repeat(19)}x`;
+import { requestOf, shortText } from './requests.js';
 
 /** A message, and how it was answered. */
 export interface Sent extends Exchange {
@@ -32,12 +29,8 @@ export interface RigOptions {
   hasJournal?: boolean;
   /** True: each message has an `Idempotency-Key` of its own. */
   isKeyed?: boolean;
-}
-
-/** What a request says, where it differs from the usual. */
-export interface RequestOptions {
-  recipient?: string;
-  token?: string;
+  /** `dist/cli.js` of the daemon's build; default: ours. */
+  cli?: string;
 }
 
 /** The whole daemon in a process of its own, at virtual modems in others, and we who call it. */
@@ -95,7 +88,7 @@ export class Rig {
     if (options.hasJournal === false)
       mkdirSync(join(folder, 'state', 'journal.db'), { recursive: true });
     const stdout = openSync(log, 'w');
-    const daemon = startSimgate(['serve', '--config', config], ['ignore', stdout]);
+    const daemon = startSimgate(['serve', '--config', config], ['ignore', stdout], options.cli);
     closeSync(stdout);
     const port = await waitFor('the daemon', daemon, () => portIn(readIfThere(log)));
     for (const index of modems.keys()) {
@@ -135,13 +128,15 @@ export class Rig {
     this.#messages += 1;
     const recipient = `+4915${String(this.#messages).padStart(9, '0')}`;
     const key = this.#isKeyed ? recipient : undefined;
-    const exchange = await caller.exchange(requestOf(this.token, recipient, text, key));
+    const exchange = await caller.exchange(
+      requestOf({ token: this.token, recipient, text, ...(key !== undefined && { key }) }),
+    );
     return { recipient, ...exchange };
   }
 
-  /** A request that can be sent again and again, and is no message of its own. */
-  request({ recipient = '+4915000000000', token = this.token }: RequestOptions = {}): Buffer {
-    return requestOf(token, recipient, shortText);
+  /** A request that is no message of its own. */
+  request(recipient: string, token = this.token): Buffer {
+    return requestOf({ token, recipient });
   }
 
   /** As {@link send}; rejects unless the answer is 200. */
@@ -166,6 +161,12 @@ export class Rig {
     return sent;
   }
 
+  /** Ends the daemon at once, where an orderly stop would wait for what is at the modem. */
+  kill(): void {
+    for (const caller of this.#callers) caller.close();
+    this.#daemon.kill('SIGKILL');
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     for (const caller of this.#callers) caller.close();
     await stop(this.#daemon);
@@ -173,8 +174,26 @@ export class Rig {
   }
 }
 
-const subject = 'urn:Auth0';
-const audience = 'urn:MySmsGateway';
+/** Several rigs that begin and end together. */
+export class Rigs {
+  readonly list: readonly Rig[];
+
+  constructor(list: readonly Rig[]) {
+    this.list = list;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.list.map((rig) => rig[Symbol.asyncDispose]()));
+  }
+}
+
+/** A rig for the daemon of each build. */
+export async function startEach(
+  clis: readonly string[],
+  start: (cli: string) => Promise<Rig>,
+): Promise<Rigs> {
+  return new Rigs(await Promise.all(clis.map(start)));
+}
 
 /** No guard time, and no liveness probe while we look; every other setting is the default. */
 function configOf(
@@ -206,21 +225,6 @@ ${maxWaiting === undefined ? '' : `max_waiting = ${maxWaiting}\n`}${deadlineS ==
 
 function modemName(index: number): string {
   return `modem${index + 1}`;
-}
-
-/** One piece, so that its first octet and its last are written at the same time. */
-function requestOf(token: string, recipient: string, text: string, key?: string): Buffer {
-  const req = { ip: '192.0.2.1' };
-  const body = JSON.stringify({ recipient, body: text, message_type: 'otp_verify', req });
-  const head = [
-    'POST /sms HTTP/1.1',
-    'Host: localhost',
-    `Authorization: Bearer ${token}`,
-    'Content-Type: application/json',
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    ...(key === undefined ? [] : [`Idempotency-Key: ${key}`]),
-  ];
-  return Buffer.from(`${head.join('\r\n')}\r\n\r\n${body}`);
 }
 
 /** Port 0 was asked for; which it became stands in the daemon's first lines. */

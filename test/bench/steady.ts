@@ -1,140 +1,298 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Caller } from './caller.js';
-import { type Figure, judged, median, quantile, shown } from './figures.js';
-import { sendBare } from './floor.js';
+import { type Figure, judged, median, quantile, quickest, shown } from './figures.js';
+import { BareLoop, BareServer } from './floor.js';
+import { limits } from './limits.js';
 import { monotonicMs } from './monotonic.js';
-import { cpuMs, residentMb } from './proc.js';
-import { ModemProcess } from './processes.js';
-import { Rig } from './rig.js';
-import { ownTimesMs, type Submit, segmentsPerSecond, submitsOf } from './submits.js';
+import { cpuMs, privateMb, residentMb } from './proc.js';
+import { Rig, type Sent, startEach } from './rig.js';
+import { atMs, ownTimesMs, type Submit, segmentsPerSecond, submitsOf } from './submits.js';
 
-const warmUpMessages = 50;
 const idleMs = 5_000;
+const warmUpMessages = 50;
 const singleMessages = 300;
-/** Between two single messages the daemon sleeps and the modem is idle. */
+/** Between two single messages all daemons sleep and all modems are idle. */
 const breathMs = 10;
+const restedMessages = 15;
+/** So long after a message a modem is told again what a verdict depends on. */
+const restMs = 1_100;
+/** Surely sooner than that, as the record has it. */
+const soonMs = 800;
 /**
- * Burst and bare loop take turns and the best of each counts: other load on the machine only ever
- * slows.
+ * Bursts and floors take turns, in many short rounds. Of rates the best counts, for other load on
+ * the machine only ever slows; of CPU time the median.
  */
-const rounds = 3;
-const burstMessages = 1_000;
+const rounds = 20;
+/** At first all are slow, the floors too. */
+const warmUpRounds = 4;
+const burstMessages = 100;
 const callersInBurst = 8;
-/**
- * Half of the least that was seen (0.17 to 0.5) on two busy cores; the bare loop has no caller to
- * share them with.
- */
-const leastShare = 0.085;
 
-/** A modem that answers at once: what the daemon itself costs. */
-export async function steady(): Promise<Figure[]> {
-  await using rig = await Rig.start();
-  const caller = await rig.connect();
-  await rig.deliverMany([caller], warmUpMessages);
-  const idle = await idling(rig);
-  const fromMs = monotonicMs();
-  const oneByOne = await singles(rig, caller);
-  const inBurst = await bursts(rig);
-  return [commandsPerSegment(rig, fromMs), ...oneByOne, ...inBurst, ...idle];
+/** What the bare loop did, in milliseconds where nothing else is said. */
+interface BareLoopFigures {
+  /** Round by round. */
+  perSecond: number[];
+  cpu: number[];
+  /** Message by message. */
+  gaps: number[];
+  toCtrlZ: number[];
 }
 
-async function idling(rig: Rig): Promise<Figure[]> {
+/** The bare server's. */
+interface BareServerFigures {
+  /** Request to answer, one request at a time. */
+  roundTrips: number[];
+  roundTripsRested: number[];
+  /** CPU for a request in a burst, round by round. */
+  cpu: number[];
+  idleMb: number;
+  afterMb: number;
+}
+
+interface DaemonFigures {
+  /** Of the first five seconds, before any message. */
+  idle: { commands: number; cpuShare: number; privateMb: number; residentMb: number };
+  afterWarmUpMs: number;
+  singles: Sent[];
+  singlesCpu: number;
+  rested: Sent[];
+  bursts: { submits: Submit[]; cpu: number }[];
+  after: { privateMb: number; residentMb: number };
+}
+
+/** A modem that answers at once: what each daemon of `clis` costs a message, beside the floors. */
+export async function steady(clis: readonly string[]): Promise<Figure[][]> {
+  await using server = await BareServer.start();
+  await using bareLoop = await BareLoop.start();
+  await using rigs = await startEach(clis, (cli) => Rig.start([], { cli }));
+  const idle = await Promise.all(rigs.list.map(idling));
+  const serverIdleMb = privateMb(server.pid);
+  const callers = await Promise.all(rigs.list.map((rig) => rig.connect()));
+  const bareCaller = await server.connect();
+  for (let count = 0; count < warmUpMessages; count += 1) await server.ask(bareCaller);
+  for (const [index, rig] of rigs.list.entries())
+    await rig.deliverMany([callers[index]!], warmUpMessages);
+  const afterWarmUpMs = monotonicMs();
+  const inTurns = (count: number, breath: number) =>
+    inTurnsWith(server, bareCaller, rigs.list, callers, count, breath);
+  const singles = await inTurns(singleMessages, breathMs);
+  const rested = await inTurns(restedMessages, restMs);
+  const { daemons, loop, cpu } = await bursts(server, bareLoop, rigs.list);
+  const floors = {
+    loop,
+    server: {
+      roundTrips: singles.roundTrips,
+      roundTripsRested: rested.roundTrips,
+      cpu,
+      idleMb: serverIdleMb,
+      afterMb: privateMb(server.pid),
+    },
+  };
+  return rigs.list.map((rig, index) =>
+    figuresOf(
+      rig,
+      {
+        idle: idle[index]!,
+        afterWarmUpMs,
+        singles: singles.sent[index]!,
+        singlesCpu: singles.cpu[index]!,
+        rested: rested.sent[index]!,
+        bursts: daemons[index]!,
+        after: { privateMb: privateMb(rig.daemonPid), residentMb: residentMb(rig.daemonPid) },
+      },
+      floors,
+    ),
+  );
+}
+
+async function idling(rig: Rig): Promise<DaemonFigures['idle']> {
   const fromMs = monotonicMs();
   const cpuBeforeMs = cpuMs(rig.daemonPid);
   await pause(idleMs);
-  const share = (cpuMs(rig.daemonPid) - cpuBeforeMs) / (monotonicMs() - fromMs);
-  const commands = rig.modem.entriesSince(fromMs).filter(({ kind }) => kind === 'command');
-  return [
-    judged('AT commands in 5 s of idling (no probe due)', commands.length, '', { exactly: 0 }),
-    shown('CPU while idle', share * 100, '%', { atMost: 1 }),
-    shown('RSS while idle, with the journal', residentMb(rig.daemonPid), 'MB', { atMost: 100 }),
-  ];
-}
-
-/** One at a time, each at an idle modem. */
-async function singles(rig: Rig, caller: Caller): Promise<Figure[]> {
-  const fromMs = monotonicMs();
-  const sentAt = new Map<string, number>();
-  for (let count = 0; count < singleMessages; count += 1) {
-    const sent = await rig.deliver(caller);
-    sentAt.set(sent.recipient, sent.sentAtMs);
-    await pause(breathMs);
-  }
-  const submits = submitsOf(rig.modem.entriesSince(fromMs));
-  const since = (atMs: number, recipient: string) => atMs - (sentAt.get(recipient) ?? Number.NaN);
-  const latenciesMs = submits.map(({ ctrlZAtMs, recipient }) => since(ctrlZAtMs, recipient));
-  const toCommandMs = submits.map(({ commandAtMs, recipient }) => since(commandAtMs, recipient));
-  return [
-    shown("request's last octet → Ctrl-Z, median", median(latenciesMs), 'ms', { atMost: 5 }),
-    shown("request's last octet → Ctrl-Z, p99", quantile(latenciesMs, 0.99), 'ms', { atMost: 20 }),
-    shown('of which until AT+CMGS, median', median(toCommandMs), 'ms'),
-  ];
-}
-
-interface Round {
-  submits: Submit[];
-  /** From the first request to the last answer. */
-  messagesPerSecond: number;
-  cpuMsPerMessage: number;
-}
-
-async function bursts(rig: Rig): Promise<Figure[]> {
-  await using bareModem = await ModemProcess.start();
-  const callers = await rig.connectMany(callersInBurst);
-  const own: Round[] = [];
-  const bareRates: number[] = [];
-  for (let round = 0; round < rounds; round += 1) {
-    const burst = await oneBurst(rig, callers);
-    own.push(burst);
-    // Twice, for it is a young process: the first half warms it up.
-    const bare = await sendBare(bareModem, [...burst.submits, ...burst.submits]);
-    bareRates.push(segmentsPerSecond(bare.slice(-burst.submits.length)));
-  }
-  const ownRate = Math.max(...own.map(({ submits }) => segmentsPerSecond(submits)));
-  const bareRate = Math.max(...bareRates);
-  const ownMs = own.map(({ submits }) => ownTimesMs(submits));
-  const best = (figure: (round: Round) => number) => own.map(figure);
-  return [
-    shown('modem’s reply → next Ctrl-Z in a burst, median', Math.min(...ownMs.map(median)), 'ms', {
-      atMost: 2,
-    }),
-    shown(
-      'modem’s reply → next Ctrl-Z in a burst, p99',
-      Math.min(...ownMs.map((ms) => quantile(ms, 0.99))),
-      'ms',
-    ),
-    shown(
-      'messages through the whole daemon',
-      Math.max(...best((r) => r.messagesPerSecond)),
-      '/s',
-      {
-        atLeast: 300,
-      },
-    ),
-    shown('the same at the modem', ownRate, '/s'),
-    shown('bare loop: port held open, one AT+CMGS each', bareRate, '/s'),
-    judged('share of the bare loop', ownRate / bareRate, '', { atLeast: leastShare }),
-    shown('CPU per message', Math.min(...best((r) => r.cpuMsPerMessage)), 'ms'),
-    shown('RSS after the bursts', residentMb(rig.daemonPid), 'MB'),
-  ];
-}
-
-async function oneBurst(rig: Rig, callers: readonly Caller[]): Promise<Round> {
-  const fromMs = monotonicMs();
-  const cpuBeforeMs = cpuMs(rig.daemonPid);
-  await rig.deliverMany(callers, burstMessages);
-  const tookMs = monotonicMs() - fromMs;
   return {
-    submits: submitsOf(rig.modem.entriesSince(fromMs)),
-    messagesPerSecond: (burstMessages * 1000) / tookMs,
-    cpuMsPerMessage: (cpuMs(rig.daemonPid) - cpuBeforeMs) / burstMessages,
+    commands: rig.modem.entriesSince(fromMs).filter(({ kind }) => kind === 'command').length,
+    cpuShare: (cpuMs(rig.daemonPid) - cpuBeforeMs) / (monotonicMs() - fromMs),
+    privateMb: privateMb(rig.daemonPid),
+    residentMb: residentMb(rig.daemonPid),
   };
 }
 
-/** Every command that the modem was given, over every segment that went out. */
+/** One message at a time, each at an idle modem, from one daemon after the other. */
+async function inTurnsWith(
+  server: BareServer,
+  bareCaller: Caller,
+  rigs: readonly Rig[],
+  callers: readonly Caller[],
+  count: number,
+  breath: number,
+): Promise<{ roundTrips: number[]; sent: Sent[][]; cpu: number[] }> {
+  const roundTrips: number[] = [];
+  const sent: Sent[][] = rigs.map(() => []);
+  const before = rigs.map(({ daemonPid }) => cpuMs(daemonPid));
+  for (let turn = 0; turn < count; turn += 1) {
+    for (const [index, rig] of rigs.entries()) {
+      await pause(breath);
+      sent[index]!.push(await rig.deliver(callers[index]!));
+    }
+    await pause(breath);
+    roundTrips.push(await server.ask(bareCaller));
+  }
+  const cpu = rigs.map(({ daemonPid }, index) => (cpuMs(daemonPid) - before[index]!) / count);
+  return { roundTrips, sent, cpu };
+}
+
+/** Bursts at each daemon, the bare loop with the same octets, and the bare server, in turns. */
+async function bursts(
+  server: BareServer,
+  bareLoop: BareLoop,
+  rigs: readonly Rig[],
+): Promise<{ daemons: DaemonFigures['bursts'][]; loop: BareLoopFigures; cpu: number[] }> {
+  const daemons: DaemonFigures['bursts'][] = rigs.map(() => []);
+  const loop: BareLoopFigures = { perSecond: [], gaps: [], toCtrlZ: [], cpu: [] };
+  const cpu: number[] = [];
+  for (let round = 0; round < rounds; round += 1) {
+    for (const [index, rig] of rigs.entries()) daemons[index]!.push(await burst(rig));
+    const bare = await bareLoop.send(daemons[0]!.at(-1)!.submits);
+    loop.perSecond.push(segmentsPerSecond(bare.submits));
+    loop.gaps.push(...ownTimesMs(bare.submits));
+    for (const { commandAtMs, ctrlZAtMs } of bare.submits)
+      loop.toCtrlZ.push(ctrlZAtMs - commandAtMs);
+    loop.cpu.push(bare.cpuMsPerMessage);
+    cpu.push(await requests(server));
+  }
+  const warm = <T>(values: T[]): T[] => values.slice(warmUpRounds);
+  return { daemons: daemons.map(warm), loop: { ...loop, cpu: warm(loop.cpu) }, cpu: warm(cpu) };
+}
+
+async function burst(rig: Rig): Promise<DaemonFigures['bursts'][number]> {
+  const callers = await rig.connectMany(callersInBurst);
+  const fromMs = monotonicMs();
+  const cpuBeforeMs = cpuMs(rig.daemonPid);
+  await rig.deliverMany(callers, burstMessages);
+  const cpu = (cpuMs(rig.daemonPid) - cpuBeforeMs) / burstMessages;
+  return { submits: submitsOf(rig.modem.entriesSince(fromMs)), cpu };
+}
+
+/** As many requests as a burst has messages; CPU for each in milliseconds. */
+async function requests(server: BareServer): Promise<number> {
+  const callers = await server.connectMany(callersInBurst);
+  const before = cpuMs(server.pid);
+  let left = burstMessages;
+  const work = callers.map(async (caller) => {
+    while (left-- > 0) await server.ask(caller);
+  });
+  await Promise.all(work);
+  return (cpuMs(server.pid) - before) / burstMessages;
+}
+
+function figuresOf(
+  rig: Rig,
+  daemon: DaemonFigures,
+  { loop, server }: { loop: BareLoopFigures; server: BareServerFigures },
+): Figure[] {
+  const roundTrip = quickest(server.roundTrips);
+  const octets = toFirstOctet(rig, daemon.singles);
+  const octetsRested = toFirstOctet(rig, daemon.rested);
+  const ctrlZs = toCtrlZMs(rig, daemon.singles);
+  const ctrlZsRested = toCtrlZMs(rig, daemon.rested);
+  const cpu = median(daemon.bursts.map((each) => each.cpu));
+  const cpuFloor = median(loop.cpu) + median(server.cpu);
+  const rate = Math.max(...daemon.bursts.map(({ submits }) => segmentsPerSecond(submits)));
+  const bareRate = Math.max(...loop.perSecond);
+  const gaps = daemon.bursts.flatMap(({ submits }) => ownTimesMs(submits));
+  const { idle, after } = daemon;
+  return [
+    commandsPerSegment(rig, daemon.afterWarmUpMs),
+    judged('AT commands in 5 s of idling (no probe due)', idle.commands, '', { exactly: 0 }),
+    shown('CPU while idle', idle.cpuShare * 100, '%', { atMost: 1 }),
+
+    ...times('bare server: request → answer', server.roundTrips),
+    ...times('request → first octet at the tty', octets),
+    judged(
+      'the quickest tenth, over the bare server',
+      quickest(octets) / roundTrip,
+      '',
+      limits.firstOctet,
+    ),
+    ...times('request → Ctrl-Z', ctrlZs),
+    shown('request → Ctrl-Z, p99', quantile(ctrlZs, 0.99), 'ms'),
+    shown(
+      'the quickest tenth, over both floors',
+      quickest(ctrlZs) / (roundTrip + quickest(loop.toCtrlZ)),
+      '',
+    ),
+    ...times('bare server after 1 s: request → answer', server.roundTripsRested),
+    ...times('after 1 s: request → first octet at the tty', octetsRested),
+    ...times('after 1 s: request → Ctrl-Z', ctrlZsRested),
+
+    shown('bare server: CPU for a request', median(server.cpu), 'ms'),
+    shown('bare loop: CPU for a message', median(loop.cpu), 'ms'),
+    shown('CPU for a message in a burst', cpu, 'ms'),
+    judged('the same, over the sum of both floors', cpu / cpuFloor, '', limits.cpuPerMessage),
+    shown('CPU for a message by itself', daemon.singlesCpu, 'ms'),
+
+    shown('bare loop: messages', bareRate, '/s'),
+    shown('messages in a burst', rate, '/s'),
+    judged('share of the bare loop', rate / bareRate, '', limits.share),
+    ...times('bare loop: reply → next Ctrl-Z', loop.gaps),
+    ...times('reply → next Ctrl-Z in a burst', gaps),
+    judged(
+      'the quickest tenth, over the bare loop',
+      quickest(gaps) / quickest(loop.gaps),
+      '',
+      limits.gap,
+    ),
+
+    shown('bare server: private memory idle', server.idleMb, 'MB'),
+    shown('private memory idle', idle.privateMb, 'MB'),
+    judged('the same, over the bare server', idle.privateMb / server.idleMb, '', limits.idleMemory),
+    shown('bare server: private memory after the bursts', server.afterMb, 'MB'),
+    shown('private memory after the bursts', after.privateMb, 'MB'),
+    judged(
+      'the same, over the bare server idle',
+      after.privateMb / server.idleMb,
+      '',
+      limits.memory,
+    ),
+    shown('RSS idle', idle.residentMb, 'MB'),
+    shown('RSS after the bursts', after.residentMb, 'MB'),
+  ];
+}
+
+function times(what: string, ms: readonly number[]): Figure[] {
+  return [
+    shown(`${what}, median`, median(ms), 'ms'),
+    shown('  quickest tenth', quickest(ms), 'ms'),
+  ];
+}
+
+/**
+ * Commands over segments, of those that came less than a second after a reference; after more, what
+ * a verdict depends on is set again.
+ */
 function commandsPerSegment(rig: Rig, fromMs: number): Figure {
-  const entries = rig.modem.entriesSince(fromMs);
-  const commands = entries.filter(({ kind }) => kind === 'command').length;
-  const segments = entries.filter(({ kind }) => kind === 'accepted').length;
-  return judged('AT commands per segment', commands / segments, '', { exactly: 1 });
+  let repliedAtMs = Number.NEGATIVE_INFINITY;
+  let [commands, segments] = [0, 0];
+  for (const entry of rig.modem.entriesSince(fromMs)) {
+    if (entry.kind === 'reply') repliedAtMs = atMs(entry);
+    if (entry.kind !== 'command' || atMs(entry) - repliedAtMs > soonMs) continue;
+    commands += 1;
+    if (entry.line.startsWith('AT+CMGS=')) segments += 1;
+  }
+  return judged('AT commands per segment in a row', commands / segments, '', { exactly: 1 });
+}
+
+/** From each request to the first command line that reached the modem after it. */
+function toFirstOctet(rig: Rig, sent: readonly Sent[]): number[] {
+  const commandsAt = rig.modem
+    .entriesSince(sent[0]!.sentAtMs)
+    .filter(({ kind }) => kind === 'command')
+    .map(atMs);
+  return sent.map(({ sentAtMs }) => commandsAt.find((at) => at >= sentAtMs)! - sentAtMs);
+}
+
+function toCtrlZMs(rig: Rig, sent: readonly Sent[]): number[] {
+  const submits = submitsOf(rig.modem.entriesSince(sent[0]!.sentAtMs));
+  const ctrlZAt = new Map(submits.map(({ recipient, ctrlZAtMs }) => [recipient, ctrlZAtMs]));
+  return sent.map(({ recipient, sentAtMs }) => ctrlZAt.get(recipient)! - sentAtMs);
 }
