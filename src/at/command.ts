@@ -16,7 +16,7 @@ export interface AtCommand {
    * An OK without `response` was not this command's, and to ask again changes nothing. By default
    * what sets no value (27.007 4: `?` and the command alone).
    */
-  owesResponse?: boolean;
+  requiresResponse?: boolean;
   /** Results as numbers (`ATV0`) are understood: for a modem whose settings are not known yet. */
   numeric?: boolean;
 }
@@ -99,14 +99,14 @@ export type AtEffect =
    */
   | { kind: 'stray'; line: string; isSurplus?: true }
   /**
-   * A result came that nobody was owed: an earlier command may have taken a foreign one for its
+   * A result came that was due to nobody: an earlier command may have taken a foreign one for its
    * own.
    */
-  | { kind: 'slip' }
+  | { kind: 'out_of_step' }
   | { kind: 'echo' };
 
-/** {@link AtCommand.owesResponse}, or its default. */
-export function owesResponse(command: AtCommand): boolean {
+/** {@link AtCommand.requiresResponse}, or its default. */
+export function requiresResponse(command: AtCommand): boolean {
   if (command.response === undefined || command.payload !== undefined) return false;
-  return command.owesResponse ?? !command.text.includes('=');
+  return command.requiresResponse ?? !command.text.includes('=');
 }

@@ -57,12 +57,12 @@ export interface AtState {
   /** A text from the air that has not ended yet. */
   readonly text: OpenText | undefined;
   /** A response to an earlier payload has come: the `OK` behind it is none of ours. */
-  readonly owesForeignOk: boolean;
+  readonly foreignOkDue: boolean;
   /**
-   * Final result codes the modem still owes for commands that were given up; while not 0,
+   * Final result codes that may still come for commands that were given up; while not 0,
    * resynchronise before the next command.
    */
-  readonly owed: number;
+  readonly resultsDue: number;
   readonly lost: Error | undefined;
 }
 
@@ -72,8 +72,8 @@ export const initialAtState: AtState = {
   running: undefined,
   urcHead: undefined,
   text: undefined,
-  owesForeignOk: false,
-  owed: 0,
+  foreignOkDue: false,
+  resultsDue: 0,
   lost: undefined,
 };
 
@@ -206,19 +206,20 @@ function finalResultOf(command: AtCommand, line: string): FinalResult | 'call' |
 function takeIdleLine(state: AtState, line: string): AtStep {
   const final = parseFinalResult(line);
   if (!final) return takeNews(state, line);
-  if (final === 'OK' && state.owesForeignOk) return takeForeignOk(state);
-  if (state.owed > 0) return [{ ...state, owed: state.owed - 1 }, [{ kind: 'stray', line }]];
-  return [state, [{ kind: 'stray', line, isSurplus: true }, { kind: 'slip' }]];
+  if (final === 'OK' && state.foreignOkDue) return takeForeignOk(state);
+  if (state.resultsDue > 0)
+    return [{ ...state, resultsDue: state.resultsDue - 1 }, [{ kind: 'stray', line }]];
+  return [state, [{ kind: 'stray', line, isSurplus: true }, { kind: 'out_of_step' }]];
 }
 
 /** A line that is no part of a reply of ours. */
 function takeNews(state: AtState, line: string): AtStep {
-  const owesForeignOk = state.owesForeignOk || isSubmitResponse(line);
-  return [{ ...state, owesForeignOk }, [{ kind: 'urc', line, pdu: undefined }]];
+  const foreignOkDue = state.foreignOkDue || isSubmitResponse(line);
+  return [{ ...state, foreignOkDue }, [{ kind: 'urc', line, pdu: undefined }]];
 }
 
 function takeForeignOk(state: AtState): AtStep {
-  return [{ ...state, owesForeignOk: false }, [{ kind: 'stray', line: 'OK' }]];
+  return [{ ...state, foreignOkDue: false }, [{ kind: 'stray', line: 'OK' }]];
 }
 
 function takeEcho(state: AtState, running: Running): AtStep {
@@ -232,8 +233,8 @@ function takeOk(state: AtState, running: Running): AtStep {
   // A question that a foreign OK has ended shows by its missing response; a payload's must not be
   // ended so.
   if (running.stage === 'command')
-    return settle({ ...state, owesForeignOk: false }, { kind: 'ok', lines: [...running.lines] }, 0);
-  if (state.owesForeignOk) return takeForeignOk(state);
+    return settle({ ...state, foreignOkDue: false }, { kind: 'ok', lines: [...running.lines] }, 0);
+  if (state.foreignOkDue) return takeForeignOk(state);
   // Before the prompt no OK is ours: it answers something older.
   if (running.stage === 'prompt') return [state, [{ kind: 'stray', line: 'OK' }]];
   if (running.lines.length > 0)
@@ -290,7 +291,7 @@ function takeText(state: AtState, running: Running, line: string): AtStep {
     return [running.lines.length < maxReplyLines ? { ...state, running: next } : state, []];
   // Before our own Ctrl-Z it answers somebody else's payload; a second one answers nothing.
   if (running.stage !== 'result' || running.lines.length > 0)
-    return [{ ...state, owesForeignOk: true }, [{ kind: 'stray', line }]];
+    return [{ ...state, foreignOkDue: true }, [{ kind: 'stray', line }]];
   if (running.okSeen) return settle(state, { kind: 'ok', lines: [...next.lines] }, running.probes);
   return rearm(state, next, payload.graceMs);
 }
@@ -374,12 +375,12 @@ function lose(state: AtState, cause: Error): AtStep {
   return [lostState, [...timers, { kind: 'ignore_prompt' }, ...settled]];
 }
 
-/** Ends the running command; `owed` final result codes may still come. */
-function settle(state: AtState, outcome: AtOutcome, owed: number): AtStep {
+/** Ends the running command; so many final result codes may still come. */
+function settle(state: AtState, outcome: AtOutcome, resultsDue: number): AtStep {
   const { running } = state;
   if (!running) return [state, []];
   return [
-    { ...state, running: undefined, owed: state.owed + owed },
+    { ...state, running: undefined, resultsDue: state.resultsDue + resultsDue },
     [
       { kind: 'timer', ms: undefined },
       { kind: 'settle', id: running.id, outcome },

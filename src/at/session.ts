@@ -12,7 +12,7 @@ import {
   type AtEffect,
   type AtEvent,
   type AtOutcome,
-  owesResponse,
+  requiresResponse,
 } from './command.js';
 import { AtLinkLost, AtTimeout, outcomeError } from './errors.js';
 import {
@@ -96,8 +96,7 @@ interface Waiter {
 }
 
 /**
- * Milliseconds without a line after which a modem that owes us results is taken to have dropped
- * them.
+ * Milliseconds without a line after which results that are still due are taken to have been dropped.
  */
 const quietMs = 1000;
 
@@ -111,8 +110,8 @@ const leastPduDigits = 16;
 const freedWithinMs = 2000;
 
 /** What a UART that sleeps may lose, in octets, and milliseconds that it takes to wake up. */
-const stirringOctets = 8;
-const stirringMs = 100;
+const wakingOctets = 8;
+const wakingMs = 100;
 
 /** How long a bare `AT` may take, and how often it is tried, before the modem counts as silent. */
 const syncTimeoutMs = 1000;
@@ -153,10 +152,10 @@ export class AtSession {
   /** True when the modem has echoed the last command. */
   echoes = false;
   /**
-   * How often the dialogue was found out of step: a result nobody was owed, or a question that was
+   * How often the dialogue was found out of step: a result due to nobody, or a question that was
    * answered with OK alone. What was read while this counted up may have answered another question.
    */
-  slips = 0;
+  outOfStepCount = 0;
   readonly #listener: AtSessionListener;
   readonly #reader = new LineReader();
   #link: SerialLink | undefined;
@@ -225,7 +224,7 @@ export class AtSession {
    * True when an earlier command was given up: {@link synchronise} must run before the next one.
    */
   get needsSynchronising(): boolean {
-    return this.#state.owed > 0;
+    return this.#state.resultsDue > 0;
   }
 
   /**
@@ -250,7 +249,7 @@ export class AtSession {
 
   /**
    * Brings dialogue and modem into step: ESC leaves a prompt that may be open (never Ctrl-Z: it
-   * would submit what stands there), then a bare `AT` must be answered, and results still owed for
+   * would submit what stands there), then a bare `AT` must be answered, and results still due for
    * commands that were given up must have come, or stayed away for a second. Rejects with
    * `AtTimeout` when the modem is silent for `attempts` tries.
    */
@@ -262,10 +261,10 @@ export class AtSession {
    * Writes octets that are no command (V.250 5.2.1: a line without `AT`) for a UART that sleeps to
    * lose, and gives it time to wake. Nothing answers them.
    */
-  stir(): Promise<void> {
+  wakeUart(): Promise<void> {
     return this.#inTurn(async () => {
-      this.#link?.write('\r'.repeat(stirringOctets));
-      await this.#pause(stirringMs);
+      this.#link?.write('\r'.repeat(wakingOctets));
+      await this.#pause(wakingMs);
     });
   }
 
@@ -309,7 +308,7 @@ export class AtSession {
             {},
           );
           echoed ||= this.echoes;
-          if (!this.#saysNumbers && (await this.#settleDebts())) return;
+          if (!this.#saysNumbers && (await this.#awaitResultsDue())) return;
           if (attempt >= attempts + mostStrays) throw new AtTimeout('AT', 'command', []);
         } catch (error) {
           if (error instanceof AtLinkLost) throw error;
@@ -329,9 +328,10 @@ export class AtSession {
   async #runInStep(command: AtCommand, options: ExecuteOptions): Promise<string[]> {
     if (this.needsSynchronising && !options.outOfStep) await this.#synchronise(2);
     const lines = await this.#run(command, options);
-    if (lines.length > 0 || !owesResponse(command) || this.#terse.has(command.text)) return lines;
-    this.slips += 1;
-    this.#state = { ...this.#state, owed: this.#state.owed + 1 };
+    if (lines.length > 0 || !requiresResponse(command) || this.#terse.has(command.text))
+      return lines;
+    this.outOfStepCount += 1;
+    this.#state = { ...this.#state, resultsDue: this.#state.resultsDue + 1 };
     await this.#synchronise(2);
     const again = await this.#run(command, options);
     if (again.length === 0) this.#terse.add(command.text);
@@ -350,13 +350,13 @@ export class AtSession {
   }
 
   /**
-   * True when nothing is owed any more; a second of silence cancels the rest. False when more came
-   * than was owed.
+   * True when no result is due any more; a second of silence cancels the rest. False when more came
+   * than were due.
    */
-  async #settleDebts(): Promise<boolean> {
-    while (this.#state.owed > 0 && !this.#state.lost) {
+  async #awaitResultsDue(): Promise<boolean> {
+    while (this.#state.resultsDue > 0 && !this.#state.lost) {
       const sinceResult = performance.now() - this.#lastResultAt;
-      if (sinceResult >= quietMs) this.#state = { ...this.#state, owed: 0 };
+      if (sinceResult >= quietMs) this.#state = { ...this.#state, resultsDue: 0 };
       else await this.#lineOr(quietMs - sinceResult);
     }
     const before = this.#lastResultAt;
@@ -443,8 +443,8 @@ export class AtSession {
         if (effect.ms !== undefined)
           this.#textTimer = setTimeout(() => this.#feed({ kind: 'text_over' }), effect.ms);
         break;
-      case 'slip':
-        this.slips += 1;
+      case 'out_of_step':
+        this.outOfStepCount += 1;
         break;
       case 'settle':
         this.#settle(effect.outcome);
@@ -471,7 +471,7 @@ export class AtSession {
       outcome.stage === 'command' &&
       this.#isPerhapsForeign(outcome.error)
     )
-      this.#state = { ...this.#state, owed: this.#state.owed + 1 };
+      this.#state = { ...this.#state, resultsDue: this.#state.resultsDue + 1 };
     this.#lastFinalAt = performance.now();
     this.#lastResultAt = performance.now();
     if (!waiter) return;

@@ -76,7 +76,7 @@ export async function examine(
     question: () => Promise<ModemFacts[Key] | undefined>,
   ): Promise<void> => {
     signal?.throwIfAborted();
-    const answer = await modem.bear(question);
+    const answer = await modem.tolerateSilence(question);
     if (answer !== undefined) facts[key] = answer;
   };
   try {

@@ -38,7 +38,7 @@ export async function askCarrier(
   code: string,
   signal: AbortSignal,
 ): Promise<UssdAnswer> {
-  const set = await modem.bear(() => characterSet(modem));
+  const set = await modem.tolerateSilence(() => characterSet(modem));
   const requests = encodeUssd(code, set, modem.profile.name);
   const reply = await requestUssd(modem, requests, answerMs, signal).catch((error: unknown) => {
     if (error instanceof UssdTimeout) throw new OperatorError(error.message, { cause: error });

@@ -159,7 +159,7 @@ export class BringUp {
     this.operator = await this.#modem.operator();
     await this.#readIccid();
     await this.#note();
-    if (await this.#modem.bear(() => this.#storage.holdsAny())) this.#options.onStored();
+    if (await this.#modem.tolerateSilence(() => this.#storage.holdsAny())) this.#options.onStored();
     return { event: 'registered' };
   }
 
@@ -225,7 +225,7 @@ export class BringUp {
    * goes first.
    */
   async probeIdle(withSim: boolean, mayGoOn: () => boolean): Promise<Step> {
-    await this.#modem.rouse();
+    await this.#modem.wakeUart();
     const registration = await this.#modem.registration();
     this.registration = registration;
     if (this.#modem.hasRestarted || (await this.#modem.hasLeftPduMode())) return this.#restart();

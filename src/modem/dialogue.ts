@@ -39,9 +39,9 @@ export class Dialogue {
     return this.session.needsSynchronising;
   }
 
-  /** How often the dialogue was found out of step; see `AtSession.slips`. */
-  get slips(): number {
-    return this.session.slips;
+  /** How often the dialogue was found out of step; see `AtSession.outOfStepCount`. */
+  get outOfStepCount(): number {
+    return this.session.outOfStepCount;
   }
 
   /** What the modem was silent to when it was last asked, while it answered `AT`. */
@@ -57,14 +57,18 @@ export class Dialogue {
     text: string,
     response: RegExp | undefined,
     timeoutMs: number,
-    owesResponse?: boolean,
+    requiresResponse?: boolean,
   ): Promise<string[] | undefined> {
-    const owes = owesResponse === undefined ? {} : { owesResponse };
-    return this.attempt({ text, timeoutMs, ...owes, ...(response ? { response } : {}) });
+    const required = requiresResponse === undefined ? {} : { requiresResponse };
+    return this.attempt({ text, timeoutMs, ...required, ...(response ? { response } : {}) });
   }
 
   /** As {@link ask}, but an error is told too. */
-  async query(text: string, response: RegExp, timeoutMs: number): Promise<string[] | FinalError> {
+  async askOrError(
+    text: string,
+    response: RegExp,
+    timeoutMs: number,
+  ): Promise<string[] | FinalError> {
     try {
       return await this.run({ text, response, timeoutMs });
     } catch (error) {
@@ -77,12 +81,12 @@ export class Dialogue {
    * As {@link ask}, for what is good to know and not needed: undefined also when the modem was
    * silent, and is in step again.
    */
-  wonder(
+  askOptional(
     text: string,
     response: RegExp | undefined,
     timeoutMs: number,
   ): Promise<string[] | undefined> {
-    return this.spare({ text, timeoutMs, ...(response ? { response } : {}) });
+    return this.attemptOptional({ text, timeoutMs, ...(response ? { response } : {}) });
   }
 
   /**
@@ -90,12 +94,12 @@ export class Dialogue {
    * answers `AT` again. Rejects with `AtTimeout` when it is silent to that as well, and with
    * `AtLinkLost`.
    */
-  async bear<T>(question: () => Promise<T>): Promise<T | undefined> {
+  async tolerateSilence<T>(question: () => Promise<T>): Promise<T | undefined> {
     try {
       return await question();
     } catch (error) {
       if (!(error instanceof AtTimeout)) throw error;
-      await this.catchUp(error);
+      await this.resynchronise(error);
       return undefined;
     }
   }
@@ -117,16 +121,16 @@ export class Dialogue {
    * One command that no send needs: undefined when the modem said an error or nothing, if it
    * answers `AT` then.
    */
-  protected spare(command: AtCommand): Promise<string[] | undefined> {
-    return this.bear(() => this.attempt(command));
+  protected attemptOptional(command: AtCommand): Promise<string[] | undefined> {
+    return this.tolerateSilence(() => this.attempt(command));
   }
 
   /**
-   * {@link spare}, for what may be asked often: what met silence is left alone for a while, longer
+   * {@link attemptOptional}, for what may be asked often: what met silence is left alone for a while, longer
    * each time, up to `longestMs`. The first question after a while is asked twice: a UART that
    * slept has lost its beginning.
    */
-  protected async ornament(
+  protected async attemptUnlessMuted(
     command: AtCommand,
     longestMs = longestMuteMs,
   ): Promise<string[] | undefined> {
@@ -148,21 +152,21 @@ export class Dialogue {
       return (await this.attempt(command)) ?? 'error';
     } catch (error) {
       if (!(error instanceof AtTimeout)) throw error;
-      await this.catchUp(error);
+      await this.resynchronise(error);
       return 'silence';
     }
   }
 
   /** Wakes a modem whose UART was found to sleep, before something is asked that it would lose. */
-  async rouse(): Promise<void> {
-    if (this.sleeps && this.session.idleMs > restedMs) await this.session.stir();
+  async wakeUart(): Promise<void> {
+    if (this.sleeps && this.session.idleMs > restedMs) await this.session.wakeUart();
   }
 
   /**
    * Brings the dialogue into step after `silence`, which it rejects with when the modem does not
    * answer `AT` either.
    */
-  protected async catchUp(silence: AtTimeout): Promise<void> {
+  protected async resynchronise(silence: AtTimeout): Promise<void> {
     try {
       await this.session.synchronise(2);
     } catch (error) {

@@ -33,7 +33,7 @@ export async function registrationStats(modem: Modem): Promise<RegistrationStats
   };
   for (const domain of registrationDomains) {
     const response = registrationAnswer(domain);
-    const lines = await modem.bear(() =>
+    const lines = await modem.tolerateSilence(() =>
       modem.ask(`AT+${domain.toUpperCase()}?`, response, quickMs),
     );
     stats[domain] = wholeNumber(response.exec(lines?.[0] ?? '')?.[1]);

@@ -128,7 +128,7 @@ export class Modem extends Dialogue {
     super(session);
     this.#tuning = tuning;
     this.init = new InitLines(tuning.init ?? [], tuning.deafening);
-    this.serviceCentre = new ServiceCentre((...asked) => this.wonder(...asked), tuning.smsc);
+    this.serviceCentre = new ServiceCentre((...asked) => this.askOptional(...asked), tuning.smsc);
   }
 
   /** True when the modem obeys ATE0; it then echoes again only after it has restarted. */
@@ -168,8 +168,8 @@ export class Modem extends Dialogue {
     this.#confirmedAt = Number.NEGATIVE_INFINITY;
     this.#indications = new Indications();
     this.#linkHeld = undefined;
-    await this.spare({ text: 'ATE0', timeoutMs: quickMs });
-    await this.spare({ text: 'AT+CMEE=1', timeoutMs: quickMs });
+    await this.attemptOptional({ text: 'ATE0', timeoutMs: quickMs });
+    await this.attemptOptional({ text: 'AT+CMEE=1', timeoutMs: quickMs });
     this.#echoIsOff = !this.session.echoes;
     this.identity = {
       manufacturer: await this.#identify('AT+CGMI'),
@@ -177,7 +177,8 @@ export class Modem extends Dialogue {
     };
     this.profile = profileFor(`${this.identity.manufacturer ?? ''} ${this.identity.model ?? ''}`);
     this.session.guardMs = this.guardMs;
-    for (const text of this.profile.vendorInit) await this.ornament({ text, timeoutMs: quickMs });
+    for (const text of this.profile.vendorInit)
+      await this.attemptUnlessMuted({ text, timeoutMs: quickMs });
     this.serviceCentre.reset();
     this.init.begin();
     await this.#sendInit();
@@ -185,7 +186,7 @@ export class Modem extends Dialogue {
 
   #sendInit(): Promise<void> {
     return this.init.send((text, response, timeoutMs) =>
-      this.spare({ text, response, timeoutMs, owesResponse: false }),
+      this.attemptOptional({ text, response, timeoutMs, requiresResponse: false }),
     );
   }
 
@@ -194,14 +195,14 @@ export class Modem extends Dialogue {
    * Undefined when it is on or was switched on, else what stands in the way, for people.
    */
   async switchOn(): Promise<string | undefined> {
-    const lines = await this.ornament({
+    const lines = await this.attemptUnlessMuted({
       text: 'AT+CFUN?',
       response: /^\+CFUN:/,
       timeoutMs: quickMs,
     });
     const level = /^\+CFUN: *(\d{1,3})\b/.exec(lines?.[0] ?? '')?.[1];
     if (level === undefined || level === '1') return undefined;
-    const done = await this.spare({ text: 'AT+CFUN=1', timeoutMs: radioMs });
+    const done = await this.attemptOptional({ text: 'AT+CFUN=1', timeoutMs: radioMs });
     return done
       ? undefined
       : `the radio is off (+CFUN: ${level}), and the modem does not take AT+CFUN=1`;
@@ -212,9 +213,9 @@ export class Modem extends Dialogue {
    * whatever the modem makes of it.
    */
   async cycleRadio(): Promise<void> {
-    await this.spare({ text: `AT+CFUN=${this.profile.radioOff}`, timeoutMs: radioMs });
+    await this.attemptOptional({ text: `AT+CFUN=${this.profile.radioOff}`, timeoutMs: radioMs });
     await new Promise((resolve) => setTimeout(resolve, radioPauseMs));
-    await this.spare({ text: 'AT+CFUN=1', timeoutMs: radioMs });
+    await this.attemptOptional({ text: 'AT+CFUN=1', timeoutMs: radioMs });
   }
 
   /**
@@ -234,7 +235,7 @@ export class Modem extends Dialogue {
       return readSimState(lines[0]);
     } catch (error) {
       if (error instanceof AtTimeout) {
-        await this.catchUp(error);
+        await this.resynchronise(error);
         if (error.lines.length === 0) this.mutes.wasSilent(command.text, longestNeededMuteMs);
         else this.#cpinEndsOpen = true;
         return readSimState(error.lines[0]);
@@ -250,7 +251,11 @@ export class Modem extends Dialogue {
    */
   async iccid(): Promise<string | undefined> {
     for (const text of this.#iccidCommands) {
-      const lines = await this.ornament({ text, response: iccidLine, timeoutMs: quickMs });
+      const lines = await this.attemptUnlessMuted({
+        text,
+        response: iccidLine,
+        timeoutMs: quickMs,
+      });
       const iccid = readIccid(lines?.[0]);
       if (iccid === undefined) continue;
       this.#iccidCommands = [text];
@@ -261,7 +266,11 @@ export class Modem extends Dialogue {
 
   /** The modem's own serial number (27.007 5.4). */
   async imei(): Promise<string | undefined> {
-    const lines = await this.ornament({ text: 'AT+CGSN', response: anyText, timeoutMs: quickMs });
+    const lines = await this.attemptUnlessMuted({
+      text: 'AT+CGSN',
+      response: anyText,
+      timeoutMs: quickMs,
+    });
     return /\d{14,16}/.exec(lines?.join(' ') ?? '')?.[0];
   }
 
@@ -271,10 +280,14 @@ export class Modem extends Dialogue {
    */
   async pinTriesLeft(): Promise<number | undefined> {
     const response = /^\+CPINR: *"?SIM PIN"?,/;
-    const lines = await this.spare({ text: 'AT+CPINR="SIM PIN"', response, timeoutMs: simMs });
+    const lines = await this.attemptOptional({
+      text: 'AT+CPINR="SIM PIN"',
+      response,
+      timeoutMs: simMs,
+    });
     const told = /, *(\d+)/.exec(lines?.[0] ?? '')?.[1];
     if (told !== undefined) return Number(told);
-    const verify = await this.spare({
+    const verify = await this.attemptOptional({
       text: 'AT+CSIM=10,"0020000100"',
       response: /^\+CSIM:/,
       timeoutMs: simMs,
@@ -297,7 +310,11 @@ export class Modem extends Dialogue {
    */
   async prepareSms(): Promise<boolean> {
     if (!this.#isInPduMode) {
-      const said = await this.spare({ text: pduMode, response: anyText, timeoutMs: simMs });
+      const said = await this.attemptOptional({
+        text: pduMode,
+        response: anyText,
+        timeoutMs: simMs,
+      });
       if (said === undefined || !isPlainOk(said)) return false;
       this.#isInPduMode = true;
       await this.quietUssd();
@@ -325,7 +342,8 @@ export class Modem extends Dialogue {
     let isSet = false;
     for (const choice of choices) {
       isSet =
-        (await this.ornament({ text: `AT+CNMI=${choice}`, timeoutMs: quickMs })) !== undefined;
+        (await this.attemptUnlessMuted({ text: `AT+CNMI=${choice}`, timeoutMs: quickMs })) !==
+        undefined;
       if (isSet || !mayGoOn()) break;
     }
     this.#indications.tried(isSet);
@@ -352,17 +370,17 @@ export class Modem extends Dialogue {
    */
   async #demandsAcknowledgement(): Promise<boolean> {
     if (!(await this.#isCsms1())) return false;
-    await this.spare({
+    await this.attemptOptional({
       text: 'AT+CSMS=0',
       response: /^\+CSMS:/,
       timeoutMs: quickMs,
-      owesResponse: false,
+      requiresResponse: false,
     });
     return this.#isCsms1();
   }
 
   async #isCsms1(): Promise<boolean> {
-    const lines = await this.ornament({
+    const lines = await this.attemptUnlessMuted({
       text: 'AT+CSMS?',
       response: /^\+CSMS:/,
       timeoutMs: quickMs,
@@ -373,7 +391,7 @@ export class Modem extends Dialogue {
   /** What all the registrations come to. One that is not answered is left alone for a while. */
   registration(): Promise<Registration> {
     return askRegistration((text, response) =>
-      this.ornament({ text, response, timeoutMs: quickMs }, longestNeededMuteMs),
+      this.attemptUnlessMuted({ text, response, timeoutMs: quickMs }, longestNeededMuteMs),
     );
   }
 
@@ -384,14 +402,22 @@ export class Modem extends Dialogue {
 
   /** `AT+CSQ` (27.007 8.5) in dBm; undefined when unknown. */
   async signalDbm(): Promise<number | undefined> {
-    const lines = await this.ornament({ text: 'AT+CSQ', response: /^\+CSQ:/, timeoutMs: quickMs });
+    const lines = await this.attemptUnlessMuted({
+      text: 'AT+CSQ',
+      response: /^\+CSQ:/,
+      timeoutMs: quickMs,
+    });
     const rssi = Number(/^\+CSQ: *(\d+)/.exec(lines?.[0] ?? '')?.[1] ?? 99);
     return rssi <= 31 ? -113 + 2 * rssi : undefined;
   }
 
   /** The operator's name (27.007 7.3); untrusted. */
   async operator(): Promise<string | undefined> {
-    const lines = await this.ornament({ text: 'AT+COPS?', response: /^\+COPS:/, timeoutMs: simMs });
+    const lines = await this.attemptUnlessMuted({
+      text: 'AT+COPS?',
+      response: /^\+COPS:/,
+      timeoutMs: simMs,
+    });
     return /"([^"]*)"/.exec(lines?.[0] ?? '')?.[1];
   }
 
@@ -402,7 +428,8 @@ export class Modem extends Dialogue {
    */
   async holdLink(): Promise<void> {
     if (this.#linkHeld !== undefined) return;
-    this.#linkHeld = (await this.spare({ text: 'AT+CMMS=2', timeoutMs: quickMs })) !== undefined;
+    this.#linkHeld =
+      (await this.attemptOptional({ text: 'AT+CMMS=2', timeoutMs: quickMs })) !== undefined;
   }
 
   /**
@@ -414,7 +441,7 @@ export class Modem extends Dialogue {
    */
   async confirmSettings(): Promise<void> {
     if (performance.now() - this.#confirmedAt <= restedMs) return;
-    await this.rouse();
+    await this.wakeUart();
     await this.session.exclusively(async (run) => {
       await this.#setPduMode(run);
       if (this.hasRestarted) throw new AtCancelled('AT+CMGF=0', 'reset');
@@ -460,7 +487,7 @@ export class Modem extends Dialogue {
    */
   async hasLeftPduMode(): Promise<boolean> {
     if (!this.hidesRestarts) return false;
-    const lines = await this.ornament({
+    const lines = await this.attemptUnlessMuted({
       text: 'AT+CMGF?',
       response: /^\+CMGF:/,
       timeoutMs: quickMs,
@@ -551,11 +578,11 @@ export class Modem extends Dialogue {
    * a reply does. `simgate ussd` switches it on for as long as it asks.
    */
   async quietUssd(): Promise<void> {
-    await this.ornament({ text: 'AT+CUSD=0', timeoutMs: quickMs });
+    await this.attemptUnlessMuted({ text: 'AT+CUSD=0', timeoutMs: quickMs });
   }
 
   async #identify(text: string): Promise<string | undefined> {
-    const lines = await this.ornament({ text, response: anyText, timeoutMs: quickMs });
+    const lines = await this.attemptUnlessMuted({ text, response: anyText, timeoutMs: quickMs });
     return lines?.[0]
       ?.replace(/^\+CGM[IM]: */, '')
       .replaceAll('"', '')

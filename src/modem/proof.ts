@@ -23,7 +23,7 @@ const questions: readonly (readonly [text: string, response: RegExp])[] = [
 export async function answersAsModem(modem: Modem): Promise<boolean> {
   for (const [text, response] of questions) {
     try {
-      const answer = await modem.query(text, response, quickMs);
+      const answer = await modem.askOrError(text, response, quickMs);
       if ('kind' in answer ? answer.kind !== 'ERROR' : answer.length > 0) return true;
     } catch (error) {
       if (!(error instanceof AtTimeout)) throw error;

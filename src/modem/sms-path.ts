@@ -24,11 +24,11 @@ export interface SmsPath {
 
 /** Asks the modem; what it does not tell, or has never heard of, is undefined. */
 export async function smsPath(modem: Modem): Promise<SmsPath> {
-  const service = await modem.wonder('AT+CGSMS?', /^\+CGSMS:/, quickMs);
+  const service = await modem.askOptional('AT+CGSMS?', /^\+CGSMS:/, quickMs);
   const cgsms = /^\+CGSMS: *([0-3])\b/.exec(service?.[0] ?? '')?.[1];
   let ims: boolean | undefined;
   for (const { text, response } of [imsOf3gpp, ...(modem.profile.ims ? [modem.profile.ims] : [])]) {
-    const lines = await modem.wonder(text, response, quickMs);
+    const lines = await modem.askOptional(text, response, quickMs);
     const told = response.exec(lines?.[0] ?? '')?.[1];
     if (told !== undefined) ims = told !== '0';
     if (ims === true) break;

@@ -179,7 +179,7 @@ export class Storage {
    * Slot by slot, whatever `+CMTI` and `+CDSI` say: some Quectel firmwares name another message's.
    */
   async #take(storage: StorageName, index: number): Promise<SlotEnd> {
-    const slipsBefore = this.#modem.slips;
+    const outOfStepBefore = this.#modem.outOfStepCount;
     const slot = await this.#read(index);
     if (slot === undefined) return 'empty';
     const event = slot.stat === 0 || slot.stat === 1 ? readStored(slot) : undefined;
@@ -188,7 +188,7 @@ export class Storage {
     // something else.
     const isSound = event !== undefined && event.kind !== 'unreadable' && hasLength(slot);
     if (!isSound && !isSame(await this.#read(index), slot)) return 'unsure';
-    if (!(await this.#isInStep(storage)) || this.#modem.slips !== slipsBefore) {
+    if (!(await this.#isInStep(storage)) || this.#modem.outOfStepCount !== outOfStepBefore) {
       await this.#modem.synchronise(2);
       return 'unsure';
     }

@@ -133,7 +133,7 @@ async function trySegment(context: SubmissionContext, job: SegmentJob): Promise<
       },
       onFreed: () => tellHabit(context),
     });
-    await catchUp(context);
+    await resynchronise(context);
     if (reference === undefined) return doubted;
     modem.serviceCentre.worked();
     return reference;
@@ -237,7 +237,7 @@ async function recover(context: SubmissionContext, failure: Failure): Promise<Fa
  * A result that took long leaves the answers to the probes owed. What comes of them says nothing
  * about the message.
  */
-async function catchUp(context: SubmissionContext): Promise<void> {
+async function resynchronise(context: SubmissionContext): Promise<void> {
   try {
     if (context.modem.needsSynchronising) await context.modem.synchronise(2);
   } catch (error) {

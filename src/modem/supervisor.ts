@@ -507,14 +507,14 @@ export class Supervisor implements SmsModem {
   #createSweeper(modem: Modem, storage: Storage): Sweeper {
     return new Sweeper({
       isFree: () => this.#phase === 'ready' && !this.#inFlight.expectsLateResult(performance.now()),
-      sweep: (news) => modem.bear(() => this.#sweep(storage, news)),
+      sweep: (news) => modem.tolerateSilence(() => this.#sweep(storage, news)),
       run: (work) => this.#work(work, sweeping),
     });
   }
 
   async #sweep(storage: Storage, news: boolean): Promise<SweepEnd> {
     const epoch = this.#epoch;
-    await this.#opened?.modem.rouse();
+    await this.#opened?.modem.wakeUart();
     const end = await storage.sweep(() => {
       // A full storage takes long.
       if (epoch === this.#epoch) this.#liveness.expect(sweeping, stepMs);

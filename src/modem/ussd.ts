@@ -54,7 +54,7 @@ export async function requestUssd(
     return reply;
   } finally {
     modem.urcListeners.delete(listener);
-    if (isOpen) await modem.bear(() => modem.ask('AT+CUSD=2', undefined, endMs));
+    if (isOpen) await modem.tolerateSilence(() => modem.ask('AT+CUSD=2', undefined, endMs));
     await modem.quietUssd();
   }
 }
@@ -73,7 +73,7 @@ async function isTaken(modem: Modem, requests: readonly string[]): Promise<boole
     const command = `AT+CUSD=1,"${request}",15`;
     // Silence may mean that the request is on its way: only a refused one is written in another
     // way.
-    const taken = await modem.bear(async () => [
+    const taken = await modem.tolerateSilence(async () => [
       await modem.ask(command, undefined, ussdCommandMs),
     ]);
     if (taken === undefined || taken[0] !== undefined) return true;

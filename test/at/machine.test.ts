@@ -125,8 +125,8 @@ describe('a command', () => {
     const own = play([start(query), line(result), line('+CREG: 0,1'), line('OK')]);
     expect(outcomes(own.effects)).toEqual([{ kind: 'ok', lines: ['+CREG: 0,1'] }]);
     expect(own.effects).toContainEqual({ kind: 'urc', line: result, pdu: undefined });
-    const owed = play([start(query), timeout, line(result)]);
-    expect(owed.state.owed).toBe(1);
+    const due = play([start(query), timeout, line(result)]);
+    expect(due.state.resultsDue).toBe(1);
   });
 
   test('is not answered by numbers, unless nothing is known of the modem yet', () => {
@@ -176,19 +176,19 @@ describe('a command', () => {
       textOver,
     ]);
     expect(outcomes(effects)).toEqual([{ kind: 'timeout', stage: 'command', lines: [] }]);
-    expect(state.owed).toBe(1);
+    expect(state.resultsDue).toBe(1);
   });
 
   test('tells that an earlier one took a foreign result for its own', () => {
     const { effects } = play([start(query), line('OK'), line('+CREG: 0,1'), line('OK')]);
-    expect(effects.filter((e) => e.kind === 'slip')).toHaveLength(1);
+    expect(effects.filter((e) => e.kind === 'out_of_step')).toHaveLength(1);
   });
 
   test('that was given up leaves a debt, which its late final result pays', () => {
     const { state } = play([start(query), timeout]);
-    expect(state.owed).toBe(1);
+    expect(state.resultsDue).toBe(1);
     const late = play([line('+CREG: 0,1'), line('OK')], state);
-    expect(late.state.owed).toBe(0);
+    expect(late.state.resultsDue).toBe(0);
     expect(outcomes(late.effects)).toEqual([]);
   });
 
@@ -281,7 +281,7 @@ describe('a payload', () => {
     const { effects, state } = play([start(submit), { kind: 'cancel' }, prompt]);
     expect(writes(effects)).toEqual(['AT+CMGS=10\r', ESC]);
     expect(outcomes(effects)).toEqual([{ kind: 'cancelled', because: 'caller' }]);
-    expect(state.owed).toBe(1);
+    expect(state.resultsDue).toBe(1);
   });
 
   test('is not written when the echo tells that the modem lost its settings', () => {
@@ -515,7 +515,10 @@ describe('explored exhaustively', () => {
       const answers = effects.some(
         ({ kind }) => kind === 'settle' || kind === 'write' || kind === 'stray',
       );
-      must(!answers && next.owed === state.owed, 'what is foreign answers nobody and pays nothing');
+      must(
+        !answers && next.resultsDue === state.resultsDue,
+        'what is foreign answers nobody and pays nothing',
+      );
     }
     for (const effect of effects) applyEffect(m, monitor, effect, event);
     must(
@@ -533,7 +536,8 @@ describe('explored exhaustively', () => {
   function applyEffect(m: Monitor, before: Monitor, effect: AtEffect, event: AtEvent): void {
     if (effect.kind === 'timer') m.timerArmed = effect.ms !== undefined;
     if (effect.kind === 'text_timer') m.textTimerArmed = effect.ms !== undefined;
-    if (effect.kind === 'slip') must(!before.running, 'only what nobody waited for is a slip');
+    if (effect.kind === 'out_of_step')
+      must(!before.running, 'only what nobody waited for tells it');
     if (effect.kind === 'write') {
       must(!before.lost, 'nothing is written to a lost link');
       if (effect.bytes.includes(CTRL_Z)) {
@@ -590,7 +594,7 @@ describe('explored exhaustively', () => {
             const command = next.running?.command.text;
             const running = next.running && { ...next.running, command };
             const key = JSON.stringify([{ ...next, running }, after, next.lost !== undefined]);
-            if (seen.has(key) || next.owed > 3) continue;
+            if (seen.has(key) || next.resultsDue > 3) continue;
             seen.add(key);
             nextFrontier.push([next, after]);
           }
