@@ -1,13 +1,13 @@
 /**
- * One modem as the queue sees it: what it has in hand, how long that will take, and how it stands.
+ * One modem as the queue sees it: what it has in hand, how long that will take, and how well it works.
  */
 
 import PQueue from 'p-queue';
 import { canSend, type SmsModem, type SubmitReceipt } from '../modem/sms-modem.js';
 import { SegmentTime } from './estimate.js';
+import { LaneHealth } from './lane-health.js';
 import type { PendingMessage } from './pending.js';
 import { deadlineUnreachable } from './refusals.js';
-import { Standing } from './standing.js';
 
 /**
  * Milliseconds at a modem from which a message expected to take `expectedMs` holds up the others.
@@ -28,7 +28,7 @@ interface InHand {
  */
 export class Lane {
   readonly modem: SmsModem;
-  readonly standing = new Standing();
+  readonly health = new LaneHealth();
   readonly segmentTime = new SegmentTime();
   readonly #turns = new PQueue({ concurrency: 1 });
   readonly #onOverdue: () => void;

@@ -70,7 +70,7 @@ export class MessageQueue {
 
   /** The names of the modems whose SIM is suspect. */
   get suspects(): string[] {
-    return this.#lanes.filter(({ standing }) => standing.isSuspect).map(({ name }) => name);
+    return this.#lanes.filter(({ health }) => health.isSuspect).map(({ name }) => name);
   }
 
   /** How many messages wait for a modem. */
@@ -110,7 +110,7 @@ export class MessageQueue {
     let couldSend = lane.isUsable;
     return lane.modem.onPhase(({ phase }) => {
       if (phase === 'stalled') lane.atModem?.reservation?.stalled();
-      if (canSend(phase) && !couldSend) lane.standing.cameBack(lane.modem.snapshot().iccid);
+      if (canSend(phase) && !couldSend) lane.health.cameBack(lane.modem.snapshot().iccid);
       couldSend = canSend(phase);
       // A microtask later, for the modem must have finished its own change before it is handed a
       // message.
@@ -243,7 +243,7 @@ export class MessageQueue {
   #askedAndFree({ message }: PendingMessage, allowed: readonly Lane[]): Lane | undefined {
     const asked = allowed.find(({ modem }) => isSameNumber(message.sender, modem.number));
     if (asked === undefined || !asked.isFree) return undefined;
-    const { isDoubtful, isSuspect, isTrialDue } = asked.standing;
+    const { isDoubtful, isSuspect, isTrialDue } = asked.health;
     return !isDoubtful || (!isSuspect && isTrialDue) ? asked : undefined;
   }
 
@@ -261,8 +261,8 @@ export class MessageQueue {
     return allowed.find(
       (lane) =>
         lane.isFree &&
-        lane.standing.isDoubtful &&
-        lane.standing.isTrialDue &&
+        lane.health.isDoubtful &&
+        lane.health.isTrialDue &&
         own(lane) + afterwardsMs <= message.remainingMs,
     );
   }
@@ -317,7 +317,7 @@ export class MessageQueue {
     const perSegmentMs = expectedMs(this.#lanes.map(({ segmentTime }) => segmentTime));
     const usable = this.#lanes.flatMap((lane, index) =>
       lane.isUsable
-        ? [{ lane, doubtful: lane.standing.isDoubtful, perSegmentMs: perSegmentMs[index]! }]
+        ? [{ lane, doubtful: lane.health.isDoubtful, perSegmentMs: perSegmentMs[index]! }]
         : [],
     );
     const trusted = usable.filter(({ doubtful }) => !doubtful);
@@ -379,7 +379,7 @@ export class MessageQueue {
     }
     charge.keep();
     this.#tellEnd(lane, message, 'yes');
-    if (lane.standing.accepted()) this.#logSuspicion(lane, 'info', 'sends again');
+    if (lane.health.accepted()) this.#logSuspicion(lane, 'info', 'sends again');
     if (message.isAnswered) this.#logLate(lane, message, receipt);
     message.resolve(receipt, lane.name);
   }
@@ -392,13 +392,13 @@ export class MessageQueue {
   }
 
   #submitFailed(lane: Lane, message: PendingMessage, error: SendError): void {
-    const wasSuspect = lane.standing.isSuspect;
-    if (error.simSuspected && lane.standing.refused(message.recipientHmac)) {
+    const wasSuspect = lane.health.isSuspect;
+    if (error.simSuspected && lane.health.refused(message.recipientHmac)) {
       const words =
         'is suspect: the network refused several recipients in a row. Check its credit and contract';
       this.#logSuspicion(lane, 'warn', words);
     }
-    if (mayGoElsewhere(error)) lane.standing.gaveBack();
+    if (mayGoElsewhere(error)) lane.health.gaveBack();
     if (message.isAnswered) {
       // One that was answered as not submitted, and was not: nothing new.
       if (!message.isCommitted && error.submitted === 'no') return;
@@ -476,7 +476,7 @@ export class MessageQueue {
 
 /** Those that are not to be passed over. */
 function trustedOf(lanes: readonly Lane[]): readonly Lane[] {
-  return lanes.filter(({ standing }) => !standing.isDoubtful);
+  return lanes.filter(({ health }) => !health.isDoubtful);
 }
 
 /**

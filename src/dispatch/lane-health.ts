@@ -21,7 +21,7 @@ const longestPauseMs = 30_000;
  * while another modem works, and tried now and then: else the one that fails fastest would take
  * all.
  */
-export class Standing {
+export class LaneHealth {
   /** At most {@link refusalsToSuspect} recipients. */
   readonly #refused = new Set<string>();
   /** Messages in a row that it gave back unsent. */
