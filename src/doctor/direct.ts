@@ -1,9 +1,9 @@
 import { AtLinkLost, AtTimeout } from '../at/errors.js';
 import { AtSession } from '../at/session.js';
 import { isSameImei } from '../config/selector.js';
+import { answersAsModem } from '../modem/diagnostics.js';
 import { Modem } from '../modem/modem.js';
 import { generic } from '../modem/profiles.js';
-import { answersAsModem } from '../modem/proof.js';
 import { LinkLost } from '../serial/link.js';
 import { serialLink } from '../serial/port.js';
 import { explainObstacle } from '../usb/obstacles.js';

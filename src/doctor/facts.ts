@@ -1,16 +1,15 @@
 import { AtTimeout } from '../at/errors.js';
 import {
   firmware,
-  functionality,
   indicationSettings,
   registrationStats,
   type StorageFill,
   serviceCentre,
   storageFills,
-} from '../modem/inquiry.js';
+} from '../modem/diagnostics.js';
 import type { Modem } from '../modem/modem.js';
 import type { RegistrationStats } from '../modem/registration.js';
-import type { SimState } from '../modem/sim-state.js';
+import type { SimState } from '../modem/sim.js';
 import { likelySetting, type SmsPath, smsPath } from '../modem/sms-path.js';
 import { maskNumber } from '../number/mask.js';
 import { foreignWords } from '../words/foreign.js';
@@ -85,10 +84,10 @@ export async function examine(
     if (model !== undefined) facts.model = foreignWords(model);
     await note('firmware', async () => named(await firmware(modem)));
     await note('imei', async () => masked(await modem.imei()));
-    await note('functionality', () => functionality(modem));
-    await note('sim', () => modem.simState());
-    await note('pinTriesLeft', () => modem.pinTriesLeft());
-    await note('iccid', async () => masked(await modem.iccid()));
+    await note('functionality', () => modem.functionality());
+    await note('sim', () => modem.sim.state());
+    await note('pinTriesLeft', () => modem.sim.pinTriesLeft());
+    await note('iccid', async () => masked(await modem.sim.iccid()));
     await note('registration', () => registrationStats(modem));
     await note('path', () => smsPath(modem));
     const { registration, path } = facts;

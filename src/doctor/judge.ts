@@ -1,10 +1,10 @@
-import { simReasons } from '../modem/reasons.js';
 import {
   combined,
   meaningOf,
   type RegistrationStats,
   registrationDomains,
 } from '../modem/registration.js';
+import { simReasons } from '../modem/sim.js';
 import { pathInWords, pointsNowhere } from '../modem/sms-path.js';
 import { counted } from '../words/counted.js';
 import type { ModemFacts } from './facts.js';

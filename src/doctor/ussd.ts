@@ -1,6 +1,6 @@
 import type { UssdService } from '../config/schema.js';
 import { OperatorError } from '../errors.js';
-import { characterSet } from '../modem/inquiry.js';
+import { characterSet } from '../modem/diagnostics.js';
 import type { Modem } from '../modem/modem.js';
 import { requestUssd, UssdTimeout } from '../modem/ussd.js';
 import { escapeControls } from '../words/foreign.js';

@@ -2,8 +2,7 @@ import Counter from 'prom-client/lib/counter.js';
 import Gauge from 'prom-client/lib/gauge.js';
 import type Registry from 'prom-client/lib/registry.js';
 import { transitions } from '../modem/life.js';
-import { registrationReasons } from '../modem/reasons.js';
-import type { Registration } from '../modem/registration.js';
+import { type Registration, registrationReasons } from '../modem/registration.js';
 import type { ModemPhase } from '../modem/sms-modem.js';
 import type { CapReached, Caps, SimUse } from '../policy/sim-caps.js';
 

@@ -1,12 +1,13 @@
+import { registrationStats } from './diagnostics.js';
 import type { FailingSends } from './failing-sends.js';
 import type { InFlightSubmits } from './in-flight-submits.js';
-import { registrationStats } from './inquiry.js';
 import type { LifeEvent } from './life.js';
 import type { Modem } from './modem.js';
 import type { Notices } from './notices.js';
-import { noNetworkReason, registrationReasons, simReasons, smscMissing } from './reasons.js';
-import type { Registration } from './registration.js';
-import type { SimState } from './sim-state.js';
+
+import { noNetworkReason, type Registration, registrationReasons } from './registration.js';
+import { smscMissing } from './service-centre.js';
+import { type SimState, simReasons } from './sim.js';
 import { likelySetting, pathInWords, smsPath } from './sms-path.js';
 import type { Storage } from './storage.js';
 import type { SimObstacle, Unlocker } from './unlock.js';
@@ -239,7 +240,7 @@ export class BringUp {
       if (!this.#mayHaveSim()) return { event: 'refresh', reason: simReasons[this.#sim] };
     }
     if (mayGoOn() && (await this.#hasOtherSim(withSim))) return this.#restart(otherSim);
-    if (mayGoOn()) await this.#modem.routeIndications(mayGoOn);
+    if (mayGoOn()) await this.#modem.indications.route(this.#modem.profile, mayGoOn);
     if (mayGoOn()) this.signalDbm = await this.#modem.signalDbm();
     if (mayGoOn()) await this.#noteFailing();
     return { againAfterMs: this.nextLookMs() };
@@ -252,7 +253,7 @@ export class BringUp {
   nextLookMs(): number {
     return Math.min(
       this.#options.idleProbeMs,
-      this.#modem.indicationsDueInMs ?? Number.POSITIVE_INFINITY,
+      this.#modem.indications.dueInMs ?? Number.POSITIVE_INFINITY,
     );
   }
 
@@ -262,7 +263,7 @@ export class BringUp {
   }
 
   async #askSim(): Promise<void> {
-    this.#sim = await this.#modem.simState();
+    this.#sim = await this.#modem.sim.state();
     if (this.#sim === 'ready') await this.#options.unlocker.noteReady(this.#modem);
   }
 
@@ -279,7 +280,7 @@ export class BringUp {
 
   /** One that cannot be read now is the one that was read before. */
   async #readIccid(): Promise<void> {
-    this.iccid = (await this.#modem.iccid()) ?? this.iccid;
+    this.iccid = (await this.#modem.sim.iccid()) ?? this.iccid;
     this.#iccidReadAt = performance.now();
   }
 

@@ -2,7 +2,6 @@ import type { AtCommand } from '../at/command.js';
 import { AtCommandError, AtTimeout } from '../at/errors.js';
 import type { FinalError } from '../at/lines.js';
 import type { AtSession } from '../at/session.js';
-import { longestMuteMs, Mutes } from './patience.js';
 
 /**
  * Milliseconds without an answer after which a UART may have fallen asleep, and that a modem which
@@ -12,12 +11,66 @@ export const restedMs = 1_000;
 export const wakeUpMs = 700;
 
 /**
+ * Milliseconds for a command. Most answer at once; those that touch the SIM right after power-on
+ * take a few seconds.
+ */
+export const quickMs = 5_000;
+export const simMs = 10_000;
+
+/**
+ * So many times in a row a command may meet silence before it is left alone: a line can get lost
+ * once.
+ */
+const silencesBeforeMute = 2;
+/**
+ * Milliseconds in which it is not written then; doubles each time, up to the longest. What decides
+ * whether the modem is ready is asked sooner.
+ */
+const firstMuteMs = 20_000;
+const longestMuteMs = 3_600_000;
+export const longestNeededMuteMs = 300_000;
+
+/** Commands that a modem was silent to while it answered `AT`. */
+class MutedCommands {
+  /**
+   * `performance.now()` milliseconds until which each is left alone, and how often in a row it met
+   * silence.
+   */
+  readonly #mutes = new Map<string, { until: number; silences: number }>();
+
+  isMute(command: string): boolean {
+    return performance.now() < (this.#mutes.get(command)?.until ?? 0);
+  }
+
+  wasSilent(command: string, longestMs: number): void {
+    const silences = (this.#mutes.get(command)?.silences ?? 0) + 1;
+    const doublings = silences - silencesBeforeMute;
+    const ms = doublings < 0 ? 0 : Math.min(firstMuteMs * 2 ** doublings, longestMs);
+    this.#mutes.set(command, { until: performance.now() + ms, silences });
+  }
+
+  spoke(command: string): void {
+    this.#mutes.delete(command);
+  }
+
+  /** All may be asked again. */
+  forget(): void {
+    this.#mutes.clear();
+  }
+
+  /** Those that it was silent to when they were last asked. */
+  get commands(): string[] {
+    return [...this.#mutes.keys()];
+  }
+}
+
+/**
  * How a modem is asked over one session: for what is needed, for what may be refused, and for what
  * is good to know and may stay away. It knows no command.
  */
 export class Dialogue {
   protected readonly session: AtSession;
-  protected readonly mutes = new Mutes();
+  readonly mutes = new MutedCommands();
   /** Its UART loses the first octets after a while without any. */
   protected sleeps = false;
   /**
@@ -108,7 +161,7 @@ export class Dialogue {
    * For commands whose failure is an answer too: undefined when the modem said an error. Silence
    * and loss still reject.
    */
-  protected async attempt(command: AtCommand): Promise<string[] | undefined> {
+  async attempt(command: AtCommand): Promise<string[] | undefined> {
     try {
       return await this.run(command);
     } catch (error) {
@@ -121,7 +174,7 @@ export class Dialogue {
    * One command that no send needs: undefined when the modem said an error or nothing, if it
    * answers `AT` then.
    */
-  protected attemptOptional(command: AtCommand): Promise<string[] | undefined> {
+  attemptOptional(command: AtCommand): Promise<string[] | undefined> {
     return this.tolerateSilence(() => this.attempt(command));
   }
 
@@ -130,7 +183,7 @@ export class Dialogue {
    * each time, up to `longestMs`. The first question after a while is asked twice: a UART that
    * slept has lost its beginning.
    */
-  protected async attemptUnlessMuted(
+  async attemptUnlessMuted(
     command: AtCommand,
     longestMs = longestMuteMs,
   ): Promise<string[] | undefined> {
@@ -166,7 +219,7 @@ export class Dialogue {
    * Brings the dialogue into step after `silence`, which it rejects with when the modem does not
    * answer `AT` either.
    */
-  protected async resynchronise(silence: AtTimeout): Promise<void> {
+  async resynchronise(silence: AtTimeout): Promise<void> {
     try {
       await this.session.synchronise(2);
     } catch (error) {
@@ -174,7 +227,7 @@ export class Dialogue {
     }
   }
 
-  protected run(command: AtCommand): Promise<string[]> {
+  run(command: AtCommand): Promise<string[]> {
     return this.session.execute(command);
   }
 }

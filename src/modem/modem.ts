@@ -10,15 +10,14 @@ import type { AtCommand } from '../at/command.js';
 import { AtCancelled, AtCommandError, AtTimeout } from '../at/errors.js';
 import { anyText } from '../at/machine.js';
 import type { AtSession, ExecuteOptions, RunCommand } from '../at/session.js';
-import { Dialogue, restedMs, wakeUpMs } from './dialogue.js';
-import { iccidLine, readIccid } from './iccid.js';
+import { Dialogue, longestNeededMuteMs, quickMs, restedMs, simMs, wakeUpMs } from './dialogue.js';
 import type { InFlightSubmits, SubmitResult } from './in-flight-submits.js';
+import { IndicationRouting } from './indications.js';
 import { type DeafeningLines, InitLines } from './init-lines.js';
-import { Indications, longestNeededMuteMs } from './patience.js';
 import { generic, type ModemProfile, profileFor } from './profiles.js';
 import { askRegistration, type Registration } from './registration.js';
 import { ServiceCentre } from './service-centre.js';
-import { readSimState, type SimState, simStateOfError } from './sim-state.js';
+import { Sim } from './sim.js';
 import { isOfSubmit } from './verdict.js';
 
 /** What the operator set for this modem, where it overrides the profile. */
@@ -62,17 +61,6 @@ export interface EncodedTpdu {
   octets: number;
 }
 
-/**
- * Most commands answer at once; those that touch the SIM right after power-on take a few seconds.
- */
-const quickMs = 5_000;
-/** For a command whose final result code is known not to come. */
-const syncedMs = 1_000;
-const simMs = 10_000;
-/**
- * The card computes nothing, but some modems say OK only when they have read it: 12 s were seen.
- */
-const enterPinMs = 30_000;
 /** Switching the radio takes as long as its leave of the network (Quectel's manuals: 15 s). */
 const radioMs = 30_000;
 const pduMode = 'AT+CMGF=0';
@@ -97,7 +85,10 @@ const radioPauseMs = 2_000;
  */
 export class Modem extends Dialogue {
   readonly #tuning: ModemTuning;
+  readonly sim = new Sim(this);
   readonly serviceCentre: ServiceCentre;
+  /** The routing of what comes in: no send needs it. */
+  readonly indications: IndicationRouting;
   /**
    * The operator's own lines; whether they were obeyed is known once {@link prepareSms} is through.
    */
@@ -116,18 +107,11 @@ export class Modem extends Dialogue {
    */
   #confirmedAt = Number.NEGATIVE_INFINITY;
   #isInPduMode = false;
-  #indications = new Indications();
-  /**
-   * Wavecom's `+CPIN?` has no final result code: once that was seen, it is not waited for so long.
-   */
-  #cpinEndsOpen = false;
-  /** What may tell the ICCID: no standard does. Once one has, only that. */
-  #iccidCommands = ['AT+CCID', 'AT+ICCID', 'AT+CICCID', 'AT^ICCID?', 'AT+QCCID', 'AT#CCID'];
-
   constructor(session: AtSession, tuning: ModemTuning) {
     super(session);
     this.#tuning = tuning;
     this.init = new InitLines(tuning.init ?? [], tuning.deafening);
+    this.indications = new IndicationRouting(this, tuning.statusReport);
     this.serviceCentre = new ServiceCentre((...asked) => this.askOptional(...asked), tuning.smsc);
   }
 
@@ -166,7 +150,7 @@ export class Modem extends Dialogue {
     this.#echoedAtWake = this.session.echoes;
     this.#isInPduMode = false;
     this.#confirmedAt = Number.NEGATIVE_INFINITY;
-    this.#indications = new Indications();
+    this.indications.reset();
     this.#linkHeld = undefined;
     await this.attemptOptional({ text: 'ATE0', timeoutMs: quickMs });
     await this.attemptOptional({ text: 'AT+CMEE=1', timeoutMs: quickMs });
@@ -190,18 +174,24 @@ export class Modem extends Dialogue {
     );
   }
 
-  /**
-   * Switches the radio on where it is off (27.007 8.2); a modem without `+CFUN` has it on.
-   * Undefined when it is on or was switched on, else what stands in the way, for people.
-   */
-  async switchOn(): Promise<string | undefined> {
+  /** `<fun>` of `+CFUN` (27.007 8.2): 1 is full functionality, 0 and 4 have the radio off. */
+  async functionality(): Promise<number | undefined> {
     const lines = await this.attemptUnlessMuted({
       text: 'AT+CFUN?',
       response: /^\+CFUN:/,
       timeoutMs: quickMs,
     });
     const level = /^\+CFUN: *(\d{1,3})\b/.exec(lines?.[0] ?? '')?.[1];
-    if (level === undefined || level === '1') return undefined;
+    return level === undefined ? undefined : Number(level);
+  }
+
+  /**
+   * Switches the radio on where it is off; a modem without `+CFUN` has it on. Undefined when it is
+   * on or was switched on, else what stands in the way, for people.
+   */
+  async switchOn(): Promise<string | undefined> {
+    const level = await this.functionality();
+    if (level === undefined || level === 1) return undefined;
     const done = await this.attemptOptional({ text: 'AT+CFUN=1', timeoutMs: radioMs });
     return done
       ? undefined
@@ -218,52 +208,6 @@ export class Modem extends Dialogue {
     await this.attemptOptional({ text: 'AT+CFUN=1', timeoutMs: radioMs });
   }
 
-  /**
-   * Asks what the SIM wants; `unknown` when the modem says an error, is silent, or says what 27.007
-   * does not know.
-   */
-  async simState(): Promise<SimState> {
-    const command = {
-      text: 'AT+CPIN?',
-      response: /^\+CPIN:/,
-      timeoutMs: this.#cpinEndsOpen ? syncedMs : simMs,
-    };
-    if (this.mutes.isMute(command.text)) return 'unknown';
-    try {
-      const lines = await this.run(command);
-      this.mutes.spoke(command.text);
-      return readSimState(lines[0]);
-    } catch (error) {
-      if (error instanceof AtTimeout) {
-        await this.resynchronise(error);
-        if (error.lines.length === 0) this.mutes.wasSilent(command.text, longestNeededMuteMs);
-        else this.#cpinEndsOpen = true;
-        return readSimState(error.lines[0]);
-      }
-      if (!(error instanceof AtCommandError)) throw error;
-      return simStateOfError(error.final);
-    }
-  }
-
-  /**
-   * The SIM's serial number (ITU-T E.118), by whichever command the modem knows; many tell it
-   * before the PIN.
-   */
-  async iccid(): Promise<string | undefined> {
-    for (const text of this.#iccidCommands) {
-      const lines = await this.attemptUnlessMuted({
-        text,
-        response: iccidLine,
-        timeoutMs: quickMs,
-      });
-      const iccid = readIccid(lines?.[0]);
-      if (iccid === undefined) continue;
-      this.#iccidCommands = [text];
-      return iccid;
-    }
-    return undefined;
-  }
-
   /** The modem's own serial number (27.007 5.4). */
   async imei(): Promise<string | undefined> {
     const lines = await this.attemptUnlessMuted({
@@ -272,36 +216,6 @@ export class Modem extends Dialogue {
       timeoutMs: quickMs,
     });
     return /\d{14,16}/.exec(lines?.join(' ') ?? '')?.[0];
-  }
-
-  /**
-   * Tries left for the PIN; undefined when the modem cannot tell. `+CPINR` (27.007 8.65), else
-   * VERIFY without data (TS 102.221 11.1.9: status 63CX), which spends no try.
-   */
-  async pinTriesLeft(): Promise<number | undefined> {
-    const response = /^\+CPINR: *"?SIM PIN"?,/;
-    const lines = await this.attemptOptional({
-      text: 'AT+CPINR="SIM PIN"',
-      response,
-      timeoutMs: simMs,
-    });
-    const told = /, *(\d+)/.exec(lines?.[0] ?? '')?.[1];
-    if (told !== undefined) return Number(told);
-    const verify = await this.attemptOptional({
-      text: 'AT+CSIM=10,"0020000100"',
-      response: /^\+CSIM:/,
-      timeoutMs: simMs,
-    });
-    const status = /63C([0-9A-F])"?$/i.exec(verify?.[0] ?? '')?.[1];
-    return status === undefined ? undefined : Number.parseInt(status, 16);
-  }
-
-  /**
-   * `AT+CPIN=` (27.007 8.3): spends a try when wrong. Rejects with `AtCommandError` when refused,
-   * `AtTimeout` when unanswered.
-   */
-  async enterPin(pin: string): Promise<void> {
-    await this.run({ text: `AT+CPIN="${pin}"`, timeoutMs: enterPinMs });
   }
 
   /**
@@ -321,71 +235,14 @@ export class Modem extends Dialogue {
       this.#confirmedAt = performance.now();
       await this.#sendInit();
     }
-    await this.routeIndications();
+    await this.indications.route(this.profile);
     return true;
-  }
-
-  /**
-   * `+CNMI` (27.005 3.4.1), where it is not set yet and is due: modems that are still starting
-   * refuse it for a while (CMS 314), so it is tried again, but not for ever. `mayGoOn` is asked
-   * between its tries: a message that came meanwhile goes first.
-   */
-  async routeIndications(mayGoOn = () => true): Promise<void> {
-    if (this.#indications.dueInMs() !== 0) return;
-    const acknowledges = await this.#demandsAcknowledgement();
-    const choices = this.#tuning.statusReport
-      ? this.profile.indicationsWithReports.filter(
-          (choice) => !acknowledges || !routesReports(choice),
-        )
-      : this.profile.indications;
-    // An advertised value can be an ERROR, so it is chosen by setting it.
-    let isSet = false;
-    for (const choice of choices) {
-      isSet =
-        (await this.attemptUnlessMuted({ text: `AT+CNMI=${choice}`, timeoutMs: quickMs })) !==
-        undefined;
-      if (isSet || !mayGoOn()) break;
-    }
-    this.#indications.tried(isSet);
-  }
-
-  /**
-   * Milliseconds until {@link routeIndications} has something to do; undefined when it is done, or
-   * given up.
-   */
-  get indicationsDueInMs(): number | undefined {
-    return this.#indications.dueInMs();
   }
 
   /** The modem says that it is further now: what it refused is due again. */
   noteProgress(): void {
-    this.#indications.hasten();
+    this.indications.hasten();
     this.mutes.forget();
-  }
-
-  /**
-   * True when `+CSMS` (27.005 3.2.1) is 1 and stays so: each message that is routed to us must then
-   * be acknowledged by `+CNMA`, and modems stop routing after one that was not (Telit after 17 s).
-   * Somebody before us may have left it behind, so it is set to 0.
-   */
-  async #demandsAcknowledgement(): Promise<boolean> {
-    if (!(await this.#isCsms1())) return false;
-    await this.attemptOptional({
-      text: 'AT+CSMS=0',
-      response: /^\+CSMS:/,
-      timeoutMs: quickMs,
-      requiresResponse: false,
-    });
-    return this.#isCsms1();
-  }
-
-  async #isCsms1(): Promise<boolean> {
-    const lines = await this.attemptUnlessMuted({
-      text: 'AT+CSMS?',
-      response: /^\+CSMS:/,
-      timeoutMs: quickMs,
-    });
-    return /^\+CSMS: *1\b/.test(lines?.[0] ?? '');
   }
 
   /** What all the registrations come to. One that is not answered is left alone for a while. */
@@ -593,9 +450,3 @@ export class Modem extends Dialogue {
 /** Nothing but OK; some say the new value, too. */
 const isPlainOk = (lines: readonly string[]): boolean =>
   lines.every((line) => /^\+CMGF: *0/.test(line));
-
-/**
- * `<ds>` 1 of `+CNMI` (27.005 3.4.1): status reports come as `+CDS`, which `+CSMS: 1` wants
- * acknowledged.
- */
-const routesReports = (indications: string): boolean => indications.split(',')[3] === '1';

@@ -1,8 +1,8 @@
 import type { AtSession } from '../at/session.js';
 import { LinkLost, type OpenLink } from '../serial/link.js';
+import { answersAsModem } from './diagnostics.js';
 import type { Locator, Place } from './locator.js';
 import { Modem, type ModemTuning } from './modem.js';
-import { answersAsModem } from './proof.js';
 
 /** A modem that was found and opened; its stick is claimed until `place` is released. */
 export interface OpenedModem {

@@ -33,6 +33,19 @@ export function meaningOf(stat: number | undefined): Registration {
   return (stat === undefined ? undefined : meanings[stat]) ?? 'none';
 }
 
+/** What a person should know, and do, about a modem that may not send. */
+export const registrationReasons: Readonly<Record<Registration, string>> = {
+  home: 'registered',
+  roaming: 'roaming, and roaming = false in the configuration',
+  searching: 'searching for a network',
+  denied: 'the network denies the SIM (not activated, blocked, or no contract)',
+  none: 'not registered with any network',
+};
+
+/** Instead of {@link registrationReasons}, where nothing is received at all. */
+export const noNetworkReason =
+  'no network at all: nothing is received; check the antenna, and whether there is a network for this SIM and modem here';
+
 /** Most telling first. */
 const order: readonly Registration[] = ['home', 'roaming', 'denied', 'searching', 'none'];
 
@@ -55,18 +68,26 @@ export function registrationAnswer(domain: RegistrationDomain): RegExp {
 }
 
 /**
- * Asks one domain after another until one says *home*. `ask` gives the information responses,
- * undefined when there are none.
+ * One command, without its own timeout: its information responses, undefined when there are none.
  */
-export async function askRegistration(
-  ask: (text: string, response: RegExp) => Promise<string[] | undefined>,
-): Promise<Registration> {
+type AskDomain = (text: string, response: RegExp) => Promise<string[] | undefined>;
+
+/** `<stat>` of one domain; undefined when the modem does not tell. */
+export async function registrationStat(
+  domain: RegistrationDomain,
+  ask: AskDomain,
+): Promise<number | undefined> {
+  const response = registrationAnswer(domain);
+  const lines = await ask(`AT+${domain.toUpperCase()}?`, response);
+  const stat = response.exec(lines?.[0] ?? '')?.[1];
+  return stat === undefined ? undefined : Number(stat);
+}
+
+/** Asks one domain after another until one says *home*. */
+export async function askRegistration(ask: AskDomain): Promise<Registration> {
   const found: Registration[] = [];
   for (const domain of registrationDomains) {
-    const response = registrationAnswer(domain);
-    const lines = await ask(`AT+${domain.toUpperCase()}?`, response);
-    const stat = response.exec(lines?.[0] ?? '')?.[1];
-    const meaning = meaningOf(stat === undefined ? undefined : Number(stat));
+    const meaning = meaningOf(await registrationStat(domain, ask));
     if (meaning === 'home') return meaning;
     found.push(meaning);
   }

@@ -1,5 +1,6 @@
 import { encodeServiceCentreAddress } from '../sms/address.js';
 import { toHex } from '../sms/octets.js';
+import { simMs } from './dialogue.js';
 
 /**
  * One command of the modem: its information responses, undefined when it said an error or nothing.
@@ -10,11 +11,13 @@ export type Ask = (
   timeoutMs: number,
 ) => Promise<string[] | undefined>;
 
-/** Commands that touch the SIM. */
-const simMs = 10_000;
+/** What a person should know and do about a SIM without an SMSC's number (CMS 330). */
+export const smscMissing =
+  'the SIM holds no number of an SMSC, so that every send fails (CMS 330): set smsc = "+…" for this modem, as the operator tells it, or ' +
+  'set the message centre with a phone';
 
 /** An SMSC's number as `+CSCA` tells it (27.005 3.3.1). */
-interface Held {
+interface ServiceCentreNumber {
   /** Digits, with `+` when international; empty when the SIM holds none. */
   number: string;
   /** The parameters as they stood there: what is written back. */
@@ -25,7 +28,7 @@ interface Held {
  * With `+` when it is international: 145 says so too (24.011 8.2.5.2), for modems that leave the
  * `+` out.
  */
-export function readServiceCentre(line: string | undefined): Held | undefined {
+export function readServiceCentre(line: string | undefined): ServiceCentreNumber | undefined {
   const match = /^\+CSCA: *("([^"]*)"(?: *, *(\d{1,3}))?)/.exec(line ?? '');
   if (match === null) return undefined;
   const [, raw = '', quoted = '', type] = match;
@@ -47,7 +50,7 @@ export function readServiceCentre(line: string | undefined): Held | undefined {
 export class ServiceCentre {
   readonly #ask: Ask;
   readonly #configured: string | undefined;
-  #held: Held | undefined;
+  #held: ServiceCentreNumber | undefined;
   /** Whether PDUs name it although none is configured, as a modem was found to want it. */
   #isInPdu = false;
   #wasWritten = false;

@@ -3,10 +3,9 @@
  * none works.
  */
 
+import { quickMs } from './dialogue.js';
 import type { Modem } from './modem.js';
 import { meaningOf, type RegistrationStats } from './registration.js';
-
-const quickMs = 5_000;
 
 /** What is known of the way. */
 export interface SmsPath {

@@ -2,6 +2,7 @@ import type { DeliveryState } from '../sms/delivery.js';
 import { deliveryState } from '../sms/delivery.js';
 import { TpduError } from '../sms/errors.js';
 import { decodeTpdu, splitSmsc, type Tpdu } from '../sms/tpdu.js';
+import { simMs } from './dialogue.js';
 import type { Modem } from './modem.js';
 
 /**
@@ -59,7 +60,6 @@ type StorageName = (typeof storages)[number];
  * Slots looked at in one sweep; SIMs have some 10–50, equipment up to 255, and Huawei's begin at 0.
  */
 const mostSlots = 256;
-const simMs = 10_000;
 /** Messages that could not be deleted and are therefore met again. */
 const mostTold = 64;
 

@@ -9,6 +9,12 @@ import {
   type SimNames,
   simNames,
 } from './pin-memory.js';
+import type { Sim } from './sim.js';
+
+/** As much of a modem as unlocking its SIM needs. */
+export type LockedModem = Pick<Modem, 'imei' | 'synchronise'> & {
+  readonly sim: Pick<Sim, 'state' | 'iccid' | 'pinTriesLeft' | 'enterPin'>;
+};
 
 /** What stands between a SIM and its being ready. */
 export interface SimObstacle {
@@ -81,11 +87,11 @@ export class Unlocker {
    * The SIM is ready: after a try of ours, with no restart seen and no try spent, it has accepted
    * the PIN.
    */
-  async noteReady(modem: Modem): Promise<void> {
+  async noteReady(modem: LockedModem): Promise<void> {
     const trial = this.#trial;
     if (!trial) return;
     this.#trial = undefined;
-    if (trial.wasTaken || (await modem.pinTriesLeft()) === fullTries)
+    if (trial.wasTaken || (await modem.sim.pinTriesLeft()) === fullTries)
       await this.#memory.note(trial.sim, trial.generation, 'accepted');
   }
 
@@ -94,7 +100,7 @@ export class Unlocker {
    * when the modem was silent or lost: the outcome then stays on the disk as unknown, unless the
    * SIM proves to be ready later.
    */
-  async unlock(modem: Modem): Promise<SimObstacle | undefined> {
+  async unlock(modem: LockedModem): Promise<SimObstacle | undefined> {
     if (this.#trial !== undefined) {
       const waiting = await this.#await(this.#trial);
       if (waiting) return waiting;
@@ -133,7 +139,7 @@ export class Unlocker {
   }
 
   /** What has to be known before a try, or why there is none. */
-  async #permit(modem: Modem): Promise<Permit | SimObstacle> {
+  async #permit(modem: LockedModem): Promise<Permit | SimObstacle> {
     if (!this.#readPin)
       return forPerson(
         'the SIM asks for its PIN: set pin_file, or remove the PIN lock with a phone',
@@ -146,7 +152,7 @@ export class Unlocker {
         `the SIM asks for its PIN: ${error instanceof Error ? error.message : String(error)}`,
       );
     }
-    const sim = simNames(await modem.iccid(), await modem.imei());
+    const sim = simNames(await modem.sim.iccid(), await modem.imei());
     if (sim === undefined)
       return curable(
         'the SIM asks for its PIN, but neither ICCID nor IMEI can be read: remove the PIN lock with a phone',
@@ -158,7 +164,7 @@ export class Unlocker {
       return forPerson(
         'what became of the last try with the PIN in pin_file is not known, so it is not tried again: check the PIN with a phone, then write the file anew',
       );
-    const tries = await modem.pinTriesLeft();
+    const tries = await modem.sim.pinTriesLeft();
     if (tries === undefined)
       return curable(
         'the SIM asks for its PIN, and the modem does not tell how many tries are left: remove the PIN lock with a phone',
@@ -170,7 +176,10 @@ export class Unlocker {
     return { configured, sim, last };
   }
 
-  async #try(modem: Modem, { configured, sim, last }: Permit): Promise<SimObstacle | undefined> {
+  async #try(
+    modem: LockedModem,
+    { configured, sim, last }: Permit,
+  ): Promise<SimObstacle | undefined> {
     const { pin, generation } = configured;
     await this.#memory.note(sim, generation, 'unknown');
     const trial: Trial = {
@@ -181,7 +190,7 @@ export class Unlocker {
     };
     try {
       this.#trial = trial;
-      await modem.enterPin(pin);
+      await modem.sim.enterPin(pin);
       trial.wasTaken = true;
     } catch (error) {
       if (error instanceof AtCommandError) {
@@ -192,7 +201,7 @@ export class Unlocker {
       await modem.synchronise(2);
     }
     trial.until = performance.now() + (trial.wasTaken ? readyWithinMs : unansweredReadyWithinMs);
-    if ((await modem.simState()) !== 'ready') return this.#await(trial);
+    if ((await modem.sim.state()) !== 'ready') return this.#await(trial);
     await this.noteReady(modem);
     return undefined;
   }
@@ -201,11 +210,15 @@ export class Unlocker {
    * Errors that are no refusals (SIM busy, not now): only the tries that are left tell whether one
    * was spent.
    */
-  async #afterError(modem: Modem, { final }: AtCommandError, permit: Permit): Promise<SimObstacle> {
+  async #afterError(
+    modem: LockedModem,
+    { final }: AtCommandError,
+    permit: Permit,
+  ): Promise<SimObstacle> {
     const { configured, sim, last } = permit;
     const note = (outcome: PinOutcome) => this.#memory.note(sim, configured.generation, outcome);
     const isRefusal = final.code !== undefined && refusals.includes(final.code);
-    const tries = isRefusal ? 0 : await modem.pinTriesLeft();
+    const tries = isRefusal ? 0 : await modem.sim.pinTriesLeft();
     if (tries === undefined)
       return forPerson(
         'the SIM answered the PIN with an error, and it is not known whether a try was spent: it is not tried again; remove the PIN lock with a phone',

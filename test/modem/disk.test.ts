@@ -4,11 +4,10 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { AtCommandError, AtTimeout } from '../../src/at/errors.js';
 import { InFlightRecord } from '../../src/modem/in-flight-record.js';
-import type { Modem } from '../../src/modem/modem.js';
 import { pinReader, type ReadPin } from '../../src/modem/pin-file.js';
 import { PinMemory } from '../../src/modem/pin-memory.js';
-import type { SimState } from '../../src/modem/sim-state.js';
-import { Unlocker } from '../../src/modem/unlock.js';
+import type { SimState } from '../../src/modem/sim.js';
+import { type LockedModem, Unlocker } from '../../src/modem/unlock.js';
 
 let folder: string;
 beforeEach(() => {
@@ -87,20 +86,22 @@ function simWith(behaviour: {
   sim?: () => SimState;
 }) {
   const entered: string[] = [];
-  const modem = {
-    iccid: () => Promise.resolve(behaviour.iccid),
+  const modem: LockedModem = {
     imei: () => Promise.resolve(behaviour.imei),
-    pinTriesLeft: () => Promise.resolve(behaviour.tries),
-    simState: () => Promise.resolve(behaviour.sim?.() ?? 'ready'),
     synchronise: () => Promise.resolve(),
-    enterPin: (pin: string): Promise<void> => {
-      entered.push(pin);
-      // The disk knows before the SIM does (I7).
-      expect(readFileSync(join(folder, 'pins.json'), 'utf8')).toContain('"unknown"');
-      behaviour.entering?.();
-      return Promise.resolve();
+    sim: {
+      iccid: () => Promise.resolve(behaviour.iccid),
+      pinTriesLeft: () => Promise.resolve(behaviour.tries),
+      state: () => Promise.resolve(behaviour.sim?.() ?? 'ready'),
+      enterPin: (pin: string): Promise<void> => {
+        entered.push(pin);
+        // The disk knows before the SIM does (I7).
+        expect(readFileSync(join(folder, 'pins.json'), 'utf8')).toContain('"unknown"');
+        behaviour.entering?.();
+        return Promise.resolve();
+      },
     },
-  } as unknown as Modem;
+  };
   return { modem, entered };
 }
 
@@ -117,7 +118,7 @@ const pin = () => Promise.resolve({ pin: '4711', generation: 'g1' });
  * for people.
  */
 async function unlock(
-  modem: Modem,
+  modem: LockedModem,
   readPin: ReadPin,
   memory: PinMemory,
 ): Promise<string | undefined> {
@@ -265,7 +266,7 @@ describe('a PIN (I7)', () => {
       silent();
     };
     const { modem } = simWith({ iccid: '8949000000000000001', entering, sim: () => 'pin' });
-    modem.pinTriesLeft = () => Promise.resolve(tries);
+    modem.sim.pinTriesLeft = () => Promise.resolve(tries);
     const unlocker = new Unlocker(pin, await PinMemory.open(folder));
     expect((await unlocker.unlock(modem))?.reason).toContain('waiting for what the SIM says');
     if (restarts) unlocker.noteRestart();
@@ -302,7 +303,7 @@ describe('a PIN (I7)', () => {
         );
       },
     });
-    modem.pinTriesLeft = () => Promise.resolve(tries);
+    modem.sim.pinTriesLeft = () => Promise.resolve(tries);
     for (let i = 0; i < 3; i += 1)
       expect(await unlock(modem, pin, await PinMemory.open(folder))).toContain('not tried again');
     expect(entered).toHaveLength(1);

@@ -118,7 +118,7 @@ describe('a modem on its way to ready', () => {
     const setup = supervise(device, { idleProbeMs: 3_600_000 });
     await ready(setup);
     device.modem.powerOff();
-    const asked = expect(setup.supervisor.inspect((modem) => modem.iccid())).rejects.toThrow(
+    const asked = expect(setup.supervisor.inspect((modem) => modem.sim.iccid())).rejects.toThrow(
       /AT\+CCID/,
     );
     await vi.advanceTimersByTimeAsync(8_000);

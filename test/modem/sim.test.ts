@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { readIccid } from '../../src/modem/iccid.js';
+import { readIccid } from '../../src/modem/sim.js';
 
 test.each([
   ['+CCID: 89490200001234567890', '89490200001234567890'],

@@ -1,26 +1,19 @@
 /**
- * What one may ask a modem beside sending through it: the commands of `doctor` and `ussd`. Answers
- * are the modem's and untrusted.
+ * What one may ask a modem beside sending through it: the commands of `doctor` and `ussd`, and
+ * whether it is one at all. Answers are the modem's and untrusted.
  */
 
+import { AtTimeout } from '../at/errors.js';
 import { anyText } from '../at/machine.js';
+import { quickMs, simMs } from './dialogue.js';
 import type { Modem } from './modem.js';
-import { type RegistrationStats, registrationAnswer, registrationDomains } from './registration.js';
+import { type RegistrationStats, registrationDomains, registrationStat } from './registration.js';
 import { readServiceCentre } from './service-centre.js';
-
-const quickMs = 5_000;
-const simMs = 10_000;
 
 /** The modem's firmware (27.007 5.3). */
 export async function firmware(modem: Modem): Promise<string | undefined> {
   const lines = await modem.ask('AT+CGMR', anyText, quickMs);
   return lines?.[0]?.replace(/^\+CGMR: */, '').replaceAll('"', '');
-}
-
-/** `<fun>` of `+CFUN` (27.007 8.2): 1 is full functionality, 0 and 4 have the radio off. */
-export async function functionality(modem: Modem): Promise<number | undefined> {
-  const lines = await modem.ask('AT+CFUN?', /^\+CFUN:/, quickMs);
-  return wholeNumber(/^\+CFUN: *(\d{1,3})/.exec(lines?.[0] ?? '')?.[1]);
 }
 
 /** Every registration, for they disagree on LTE modems. */
@@ -32,11 +25,9 @@ export async function registrationStats(modem: Modem): Promise<RegistrationStats
     c5greg: undefined,
   };
   for (const domain of registrationDomains) {
-    const response = registrationAnswer(domain);
-    const lines = await modem.tolerateSilence(() =>
-      modem.ask(`AT+${domain.toUpperCase()}?`, response, quickMs),
+    stats[domain] = await registrationStat(domain, (text, response) =>
+      modem.askOptional(text, response, quickMs),
     );
-    stats[domain] = wholeNumber(response.exec(lines?.[0] ?? '')?.[1]);
   }
   return stats;
 }
@@ -86,6 +77,32 @@ export async function characterSet(modem: Modem): Promise<string | undefined> {
   return /^\+CSCS: *"?([A-Z0-9-]{2,10})/i.exec(lines?.[0] ?? '')?.[1]?.toUpperCase();
 }
 
-function wholeNumber(digits: string | undefined): number | undefined {
-  return digits === undefined ? undefined : Number(digits);
+/**
+ * What only a modem that can send SMS answers with these words (27.005 3.2.3, 27.007 8.3, 27.005
+ * 3.2.1); none needs SIM or network. `OK` to `AT` proves nothing: Bluetooth and WiFi modules, satellite terminals and fax
+ * modems say it too.
+ */
+const proofs: readonly (readonly [text: string, response: RegExp])[] = [
+  ['AT+CMGF=?', /^\+CMGF: *[("0-9]/],
+  ['AT+CPIN?', /^\+CPIN: *"?[A-Z]/],
+  ['AT+CSMS=?', /^\+CSMS: *[("0-9]/],
+];
+
+/**
+ * Whether what answers `AT` is such a modem. An error of mobile equipment (`+CME ERROR`, `+CMS
+ * ERROR`) proves it as well: no SIM, or a locked one. Rejects with `AtTimeout` when it is silent to
+ * a bare `AT`, or `AtLinkLost`.
+ */
+export async function answersAsModem(modem: Modem): Promise<boolean> {
+  for (const [text, response] of proofs) {
+    try {
+      const answer = await modem.askOrError(text, response, quickMs);
+      if ('kind' in answer ? answer.kind !== 'ERROR' : answer.length > 0) return true;
+    } catch (error) {
+      if (!(error instanceof AtTimeout)) throw error;
+      if (error.lines.length > 0) return true;
+      await modem.synchronise(2);
+    }
+  }
+  return false;
 }
