@@ -1,9 +1,8 @@
 import { registrationStats } from './diagnostics.js';
-import type { FailingSends } from './failing-sends.js';
 import type { InFlightSubmits } from './in-flight-submits.js';
-import type { LifeEvent } from './life.js';
+import type { LifeChange } from './life.js';
 import type { Modem } from './modem.js';
-import type { Notices } from './notices.js';
+import type { ModemLog } from './modem-log.js';
 
 import { noNetworkReason, type Registration, registrationReasons } from './registration.js';
 import { smscMissing } from './service-centre.js';
@@ -17,30 +16,25 @@ import type { SimObstacle, Unlocker } from './unlock.js';
  * What `isStuck` says is that the radio's, the modem's or the port's restart may bring what is
  * missing.
  */
-export type Step = Happening | { againAfterMs: number; reason?: string; isStuck?: boolean };
-
-/** An event in a modem's life, and why. */
-export interface Happening {
-  event: LifeEvent;
-  reason?: string;
-}
+export type StepResult = LifeChange | { againAfterMs: number; reason?: string; isStuck?: boolean };
 
 export interface BringUpOptions {
   unlocker: Unlocker;
   /** Milliseconds between liveness probes of an idle modem. */
   idleProbeMs: number;
-  /** What is wrong although it works. */
-  notices: Notices;
-  failing: FailingSends;
+  /** Is told what is wrong although it works. */
+  notices: Pick<ModemLog, 'notice'>;
+  /** The last cause, as a phrase, when every send fails; else undefined. */
+  whySendsFail(): string | undefined;
   /** Something lies in a storage, to be fetched when the modem is ready. */
   onStored(): void;
 }
 
 /** It echoes again, or its SIM is locked again: everything has to be set anew. */
-const restarted: Step = { event: 'refresh', reason: 'the modem has restarted by itself' };
+const restarted: StepResult = { event: 'refresh', reason: 'the modem has restarted by itself' };
 
 /** Its caps, its PIN and its SMSC are others. */
-const otherSim: Step = {
+const otherSim: StepResult = {
   event: 'refresh',
   reason: 'the SIM is another one (its ICCID has changed)',
 };
@@ -115,7 +109,7 @@ export class BringUp {
   }
 
   /** From an unknown state to a modem that speaks and a SIM whose state is known. */
-  async probe(): Promise<Step> {
+  async probe(): Promise<StepResult> {
     const hadEchoOff = this.#inFlight.echoIsOff;
     await this.#modem.wake(wakeAttempts);
     if (hadEchoOff && this.#modem.echoedAtWake) this.#options.unlocker.noteRestart();
@@ -132,7 +126,7 @@ export class BringUp {
    * Gives the SIM what it asks for if that is safe, else waits for a person, a SIM that wakes up,
    * or a new one.
    */
-  async unlock(): Promise<Step> {
+  async unlock(): Promise<StepResult> {
     if (this.#simIsStale) await this.#askSim();
     this.#simIsStale = true;
     if (this.#mayHaveSim()) return { event: 'unlocked' };
@@ -144,7 +138,7 @@ export class BringUp {
   }
 
   /** Ready for SMS, and registered where it may send. */
-  async register(): Promise<Step> {
+  async register(): Promise<StepResult> {
     if (this.#isLeftResultDue()) return { againAfterMs: leftPollMs, reason: leftReason };
     if (this.#looks === 0) this.#lookingSince = this.#wasHeardAt = performance.now();
     if (this.#looks % looksPerRound === 1) this.#radioObstacle = await this.#modem.switchOn();
@@ -181,27 +175,27 @@ export class BringUp {
   async #note(): Promise<void> {
     const { notices } = this.#options;
     await this.#modem.serviceCentre.read();
-    notices.note('smsc', this.#modem.serviceCentre.isMissing ? smscMissing : undefined);
-    notices.note('init', this.#modem.init.refusal);
+    notices.notice('smsc', this.#modem.serviceCentre.isMissing ? smscMissing : undefined);
+    notices.notice('init', this.#modem.init.refusal);
   }
 
   /** It is registered, and yet no message gets out: which setting is the likely one. */
   async #noteFailing(): Promise<void> {
-    const { failing, notices } = this.#options;
-    if (failing.cause === undefined) return;
+    const cause = this.#options.whySendsFail();
+    if (cause === undefined) return;
     const [stats, path] = [await registrationStats(this.#modem), await smsPath(this.#modem)];
     const known = pathInWords(path);
     const sentence =
-      `registered, but every send fails (${failing.cause}): try ${likelySetting(stats, path, this.#modem.profile)}` +
+      `registered, but every send fails (${cause}): try ${likelySetting(stats, path, this.#modem.profile)}` +
       (known === undefined ? '' : `. It is ${known}`);
-    notices.note('sends', sentence);
+    this.#options.notices.notice('sends', sentence);
   }
 
   /**
    * Not ready yet, for `reason`; unless it has restarted without a word, for its SIM may then ask
    * for the PIN again.
    */
-  async #lookAgain(reason: string): Promise<Step> {
+  async #lookAgain(reason: string): Promise<StepResult> {
     if (this.#modem.hasRestarted) return this.#restart();
     this.#looks += 1;
     if (this.#looks % looksPerRound === 0) {
@@ -225,7 +219,7 @@ export class BringUp {
    * doubt), how well does it hear. `mayGoOn` is asked between these: a message that came meanwhile
    * goes first.
    */
-  async probeIdle(withSim: boolean, mayGoOn: () => boolean): Promise<Step> {
+  async probeIdle(withSim: boolean, mayGoOn: () => boolean): Promise<StepResult> {
     await this.#modem.wakeUart();
     const registration = await this.#modem.registration();
     this.registration = registration;
@@ -243,14 +237,14 @@ export class BringUp {
     if (mayGoOn()) await this.#modem.indications.route(this.#modem.profile, mayGoOn);
     if (mayGoOn()) this.signalDbm = await this.#modem.signalDbm();
     if (mayGoOn()) await this.#noteFailing();
-    return { againAfterMs: this.nextLookMs() };
+    return { againAfterMs: this.nextProbeMs() };
   }
 
   /**
-   * Milliseconds until an idle modem has to be looked at: sooner when it has yet to take its
+   * Milliseconds until an idle modem has to be probed: sooner when it has yet to take its
    * settings.
    */
-  nextLookMs(): number {
+  nextProbeMs(): number {
     return Math.min(
       this.#options.idleProbeMs,
       this.#modem.indications.dueInMs ?? Number.POSITIVE_INFINITY,
@@ -284,7 +278,7 @@ export class BringUp {
     this.#iccidReadAt = performance.now();
   }
 
-  #restart(why = restarted): Step {
+  #restart(why = restarted): StepResult {
     this.#options.unlocker.noteRestart();
     return why;
   }

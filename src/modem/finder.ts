@@ -1,9 +1,8 @@
 import type { AtSession } from '../at/session.js';
 import { LinkLost, type OpenLink } from '../serial/link.js';
-import { backoffMs } from './life.js';
-import type { Locator } from './locator.js';
-import type { ModemTuning } from './modem.js';
-import { type OpenedModem, openModem } from './opening.js';
+import { answersAsModem } from './diagnostics.js';
+import type { ClaimedTty, Locator } from './locator.js';
+import { Modem, type ModemTuning } from './modem.js';
 
 /** There is no tty of the modem, or none that can be talked to. */
 export class ModemMissing extends Error {
@@ -45,10 +44,7 @@ export class ModemFinder {
    * Rejects with {@link ModemMissing} when there is no tty of it that can be talked to, unless that
    * is only because another program has it.
    */
-  async find(
-    tuning: ModemTuning,
-    openSession: (openLink: OpenLink) => Promise<AtSession>,
-  ): Promise<OpenedModem> {
+  async find(tuning: ModemTuning, openSession: OpenSession): Promise<OpenedModem> {
     this.#absences += 1;
     let isOthers = false;
     try {
@@ -66,3 +62,112 @@ export class ModemFinder {
     }
   }
 }
+
+/**
+ * Milliseconds before the next try after `failures` in a row: 0.5 s doubling to 8 s, with jitter so
+ * that several modems do not move in step.
+ */
+export function backoffMs(failures: number, random: () => number = Math.random): number {
+  return Math.min(500 * 2 ** failures, 8_000) * (0.75 + random() / 4);
+}
+
+/** A modem that was found and opened; its stick is claimed until `claimed` is released. */
+export interface OpenedModem {
+  claimed: ClaimedTty;
+  session: AtSession;
+  modem: Modem;
+}
+
+type OpenSession = (openLink: OpenLink) => Promise<AtSession>;
+
+/** `AT` tries, a second each, on one of several candidates. */
+const proofAttempts = 2;
+
+/**
+ * Opens the first of the locator's ttys that can be opened and, where there are several, a certain
+ * modem is wanted, or it need not be a modem at all, proves to be the one. When none does, but one
+ * is surely a modem, that one is opened although it is silent: what is done about a silent modem,
+ * up to a reset, can help it. Rejects with a `LinkLost` that says what stood in the way, of the
+ * last one if there were several.
+ */
+export async function openModem(
+  locator: Locator,
+  tuning: ModemTuning,
+  openSession: OpenSession,
+): Promise<OpenedModem> {
+  const candidates = await locator.candidates();
+  let obstacle = `${locator.device}: another modem entry uses this stick`;
+  let silent: (() => ClaimedTty | undefined) | undefined;
+  /** The ttys are there, and nothing says that a modem of ours hangs on any. */
+  let isUnproven = candidates.length > 0;
+  for (const claim of candidates) {
+    const claimed = claim();
+    if (!claimed) continue;
+    if (!claimed.needsProof || claimed.hasProven) isUnproven = false;
+    const opened = await open(claimed, tuning, openSession).catch(async (error: unknown) => {
+      obstacle = await locator.explain(claimed.tty, error);
+      return undefined;
+    });
+    const refusal = opened && (await disproof(opened, locator, candidates.length));
+    if (opened && refusal === undefined) return opened;
+    if (refusal !== undefined) {
+      obstacle = `${claimed.tty} ${refusal.why}`;
+      if (refusal.isSilent && isSurelyModem(claimed, locator)) silent ??= claim;
+    }
+    await opened?.session.close();
+    claimed.release();
+  }
+  const claimed = silent?.();
+  if (!claimed) {
+    const { unusable } = locator;
+    const message = unusable === undefined ? obstacle : `${unusable}; and ${obstacle}`;
+    throw new LinkLost(message, { isOthers: isUnproven });
+  }
+  return open(claimed, tuning, openSession).catch(async (error: unknown) => {
+    claimed.release();
+    throw new LinkLost(await locator.explain(claimed.tty, error));
+  });
+}
+
+/** By its ids, or because it answered as one before; where a certain one is wanted, as that one. */
+const isSurelyModem = (claimed: ClaimedTty, { isWanted }: Locator): boolean =>
+  claimed.hasProven || (!claimed.needsProof && isWanted === undefined);
+
+async function open(
+  claimed: ClaimedTty,
+  tuning: ModemTuning,
+  openSession: OpenSession,
+): Promise<OpenedModem> {
+  const session = await openSession(claimed.openLink);
+  return { claimed, session, modem: new Modem(session, tuning) };
+}
+
+/** Why this tty is not the one; undefined when it is. */
+async function disproof(
+  { session, modem, claimed }: OpenedModem,
+  { isWanted }: Locator,
+  candidates: number,
+): Promise<{ why: string; isSilent: boolean } | undefined> {
+  if (candidates === 1 && !isWanted && (!claimed.needsProof || claimed.hasProven)) return undefined;
+  try {
+    await session.synchronise(proofAttempts, { mayBeMute: true });
+    if (isWanted && !isWanted(await modem.imei()))
+      return { why: 'belongs to a modem with another IMEI', isSilent: false };
+    if (claimed.needsProof && !claimed.hasProven && !(await answersAsModem(modem)))
+      return {
+        why: `answers AT, but not as a modem that sends SMS. ${nameIt(claimed)}`,
+        isSilent: false,
+      };
+    claimed.noteProven();
+    return undefined;
+  } catch (error) {
+    const why = error instanceof Error ? `does not answer AT: ${error.message}` : String(error);
+    return {
+      why: claimed.needsProof && !claimed.hasProven ? `${why}. ${nameIt(claimed)}` : why,
+      isSilent: true,
+    };
+  }
+}
+
+const nameIt = ({ tty }: ClaimedTty) =>
+  `If a modem hangs on it, name it: device = ${JSON.stringify(tty)}, with its baud`;

@@ -26,6 +26,12 @@ export type LifeEvent =
   | 'closed'
   | 'stopped';
 
+/** An event in a modem's life, and why: for people. */
+export interface LifeChange {
+  event: LifeEvent;
+  reason?: string;
+}
+
 /**
  * One modem's life: in this phase, that event leads there. An event that is not listed changes
  * nothing.
@@ -93,12 +99,4 @@ export function bootSign(line: string): BootSign {
   // otherwise.
   if (refreshLine.test(line) || isTextModeHead(line)) return 'refresh';
   return lookLine.test(line) ? 'look' : undefined;
-}
-
-/**
- * Milliseconds before the next try after `failures` in a row: 0.5 s doubling to 8 s, with jitter so
- * that several modems do not move in step.
- */
-export function backoffMs(failures: number, random: () => number = Math.random): number {
-  return Math.min(500 * 2 ** failures, 8_000) * (0.75 + random() / 4);
 }

@@ -7,7 +7,7 @@ import { listSticks } from '../usb/sticks.js';
 import type { Roots } from '../usb/sysfs.js';
 
 /** A tty that may be the modem's; it is claimed until it is released. */
-export interface Place {
+export interface ClaimedTty {
   tty: string;
   /** Why this one: a sentence for people. */
   why: string;
@@ -34,9 +34,9 @@ export interface Locator {
    * The ttys to try, best first, each claimed only when it is taken. Rejects with `LinkLost` when
    * there is none, and says why.
    */
-  places(): Promise<readonly (() => Place | undefined)[]>;
+  candidates(): Promise<readonly (() => ClaimedTty | undefined)[]>;
   /**
-   * What was there beside the last {@link places} and cannot be used, with the way out: a sentence
+   * What was there beside the last {@link candidates} and cannot be used, with the way out: a sentence
    * for people.
    */
   readonly unusable: string | undefined;
@@ -77,7 +77,7 @@ export function createLocator(options: LocatorOptions): Locator {
       selector.kind === 'imei'
         ? (imei) => imei !== undefined && isSameImei(imei, selector.imei)
         : undefined,
-    async places() {
+    async candidates() {
       const selection = await candidatesFor(
         selector,
         await listSticks(roots),

@@ -1,6 +1,5 @@
 /** What `dispatch` knows of a modem: whether it can send, and how to hand it one message. */
 
-import type { Notice } from './notices.js';
 import type { Registration } from './registration.js';
 
 /** A modem's phase of life (DESIGN §3); `ready` and `sending` are the healthy ones. */
@@ -18,6 +17,19 @@ export type ModemPhase =
 
 /** The phases in which a modem takes messages; one that is sending will be free. */
 export const canSend = (phase: ModemPhase): boolean => phase === 'ready' || phase === 'sending';
+
+/**
+ * `smsc`: the SIM holds no number of one · `init`: a line of the configuration was refused ·
+ * `sends`: every message fails.
+ */
+export type NoticeKind = 'smsc' | 'init' | 'sends';
+
+/** What is wrong with a modem that works all the same, or fails at each send. */
+export interface Notice {
+  kind: NoticeKind;
+  /** For people, with the way out. */
+  sentence: string;
+}
 
 /**
  * One look at a modem; plain data for status pages, readiness and admission. Texts are untrusted

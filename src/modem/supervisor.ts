@@ -4,25 +4,22 @@ import { AtSession } from '../at/session.js';
 import { SendError } from '../errors.js';
 import type { OpenLink } from '../serial/link.js';
 import { foreignWords } from '../words/foreign.js';
-import { Aftermath } from './aftermath.js';
-import { BringUp, type Happening, type Step } from './bring-up.js';
-import { FailingSends } from './failing-sends.js';
-import { ModemFinder, ModemMissing } from './finder.js';
+import { BringUp, type StepResult } from './bring-up.js';
+import { ModemFinder, ModemMissing, type OpenedModem } from './finder.js';
 import { HabitMemory } from './habits.js';
+import { IdleProbe } from './idle-probe.js';
 import type { InFlightSubmits } from './in-flight-submits.js';
 import type { LossKind, Rung } from './ladder.js';
-import { bootSign, type LifeEvent, ModemRestarted, transitions } from './life.js';
+import { bootSign, type LifeChange, type LifeEvent, ModemRestarted, transitions } from './life.js';
+import { StepTimer } from './liveness.js';
 import type { Locator } from './locator.js';
-import { Lookout } from './lookout.js';
 import type { Modem, ModemTuning } from './modem.js';
-import { Notices } from './notices.js';
-import type { OpenedModem } from './opening.js';
-import { Pace } from './pace.js';
-import { PhaseLog } from './phase-log.js';
+import { ModemLog } from './modem-log.js';
 import type { ReadPin } from './pin-file.js';
 import type { PinMemory } from './pin-memory.js';
 import { generic } from './profiles.js';
 import { Recovery } from './recovery.js';
+import { SendOutcomes } from './send-outcomes.js';
 import type {
   ModemPhase,
   ModemSnapshot,
@@ -70,9 +67,9 @@ export interface SupervisorOptions {
   log: Logger;
 }
 
-/** What a look at the storages, and one at an idle modem, is called when it is overdue. */
+/** What a look at the storages, and a probe of an idle modem, is called when it is overdue. */
 const sweeping = 'the end of a sweep';
-const looking = 'the end of a look';
+const probing = 'the end of a probe';
 /**
  * Milliseconds after Ctrl-Z at which a modem counts as stalled; ordinary sends have taken up to
  * 14.4 s.
@@ -109,21 +106,13 @@ export class Supervisor implements SmsModem {
   #bringUp: BringUp | undefined;
   readonly #finder: ModemFinder;
   readonly #recovery: Recovery;
-  readonly #phaseLog: PhaseLog;
-  readonly #failing = new FailingSends();
-  readonly #aftermath: Aftermath;
+  readonly #modemLog: ModemLog;
+  readonly #sendOutcomes: SendOutcomes;
   readonly #tuning: ModemTuning;
-  readonly #notices = new Notices((notice, sentence) =>
-    this.#log.warn(`modem ${this.name}: ${sentence}`, {
-      event: 'modem_notice',
-      modem: this.name,
-      notice,
-    }),
-  );
-  readonly #pace = new Pace();
-  readonly #liveness = this.#pace.liveness;
+  readonly #timer = new StepTimer();
+  readonly #liveness = this.#timer.liveness;
   readonly #unlocker: Unlocker;
-  readonly #lookout = new Lookout();
+  readonly #idleProbe = new IdleProbe();
   #stallTimer: NodeJS.Timeout | undefined;
   #sweeper: Sweeper | undefined;
 
@@ -135,14 +124,10 @@ export class Supervisor implements SmsModem {
     this.#inFlight = options.inFlight;
     this.#tuning = { ...options.tuning, deafening: new Map() };
     this.#recovery = new Recovery(options);
-    this.#phaseLog = new PhaseLog(options.name, options.log);
+    this.#modemLog = new ModemLog(options.name, options.log);
     this.#unlocker = new Unlocker(options.readPin, options.pinMemory);
     this.#finder = new ModemFinder(options.locator);
-    this.#aftermath = new Aftermath({
-      recovery: this.#recovery,
-      lookout: this.#lookout,
-      failing: this.#failing,
-    });
+    this.#sendOutcomes = new SendOutcomes(this.#recovery, this.#idleProbe);
   }
 
   /** Begins; the phases tell how it goes. */
@@ -167,14 +152,14 @@ export class Supervisor implements SmsModem {
       phase: this.#phase,
       phaseSince: this.#phaseSince,
       reason: this.#reason,
-      device: this.#opened?.place.tty ?? this.#options.locator.device,
+      device: this.#opened?.claimed.tty ?? this.#options.locator.device,
       manufacturer: shown(this.#opened?.modem.identity.manufacturer),
       model: shown(this.#opened?.modem.identity.model),
       operator: shown(this.#bringUp?.operator),
       iccid: this.#bringUp?.iccid,
       registration: this.#bringUp?.registration,
       signalDbm: this.#bringUp?.signalDbm,
-      notices: this.#notices.current(),
+      notices: this.#modemLog.notices,
     };
   }
 
@@ -222,7 +207,7 @@ export class Supervisor implements SmsModem {
       throw new SendError('no_modem_ready', { detail, elsewhere: true });
     }
     this.#emit('submitting');
-    let outcome: Happening = { event: 'submitted' };
+    let outcome: LifeChange = { event: 'submitted' };
     try {
       const receipt = await submitSms(
         {
@@ -242,11 +227,11 @@ export class Supervisor implements SmsModem {
         sms,
         control,
       );
-      this.#aftermath.accepted();
-      this.#notices.note('sends', undefined);
+      this.#sendOutcomes.accepted();
+      this.#modemLog.notice('sends', undefined);
       return receipt;
     } catch (error) {
-      outcome = this.#aftermath.failed(error, sms.recipient);
+      outcome = this.#sendOutcomes.failed(error, sms.recipient);
       if (
         error instanceof SendError &&
         error.cause instanceof AtCommandError &&
@@ -262,7 +247,7 @@ export class Supervisor implements SmsModem {
         if (isAsBefore && modem.needsSynchronising)
           this.#lose('silent', 'it does not answer any more');
         else {
-          const { event, reason } = (isAsBefore ? this.#lookout.found : undefined) ?? outcome;
+          const { event, reason } = (isAsBefore ? this.#idleProbe.found : undefined) ?? outcome;
           this.#emit(event, reason);
         }
       }
@@ -290,8 +275,8 @@ export class Supervisor implements SmsModem {
     this.#phaseSince = performance.now();
     this.#epoch += 1;
     this.#reason = next === 'ready' || next === 'sending' ? undefined : reason;
-    this.#pace.beginAnew();
-    this.#phaseLog.entered(next, from, reason);
+    this.#timer.beginAnew();
+    this.#modemLog.entered(next, from, reason);
     this.#enter(next, from);
     const snapshot = this.snapshot();
     for (const listener of this.#listeners) listener(snapshot);
@@ -300,7 +285,7 @@ export class Supervisor implements SmsModem {
   #enter(phase: ModemPhase, from: ModemPhase): void {
     switch (phase) {
       case 'absent':
-        return this.#pace.after(this.#finder.pauseMs(), () => this.#emit('due'));
+        return this.#timer.after(this.#finder.pauseMs(), () => this.#emit('due'));
       case 'opening':
         return this.#work(() => this.#open());
       case 'probing':
@@ -325,32 +310,33 @@ export class Supervisor implements SmsModem {
   #enterReady(isBack: boolean): void {
     this.#finder.forget();
     this.#recovery.ready();
-    if (!isBack) this.#lookout.begin(this.#bringUp?.nextLookMs() ?? this.#options.idleProbeMs);
-    this.#lookWhenDue();
+    if (!isBack)
+      this.#idleProbe.scheduleIn(this.#bringUp?.nextProbeMs() ?? this.#options.idleProbeMs);
+    this.#probeWhenDue();
   }
 
   /**
-   * In phase ready: looks at the modem when it is due, which may be now, before anybody can hand it
+   * In phase ready: probes the modem when that is due, which may be now, before anybody can hand it
    * the next message.
    */
-  #lookWhenDue(): void {
-    if (this.#lookout.isUnderWay) return this.#liveness.expect(looking, stepMs);
-    const ms = this.#lookout.dueInMs;
-    if (ms > 0) this.#pace.after(ms, () => this.#lookNow());
-    else this.#lookNow();
+  #probeWhenDue(): void {
+    if (this.#idleProbe.isUnderWay) return this.#liveness.expect(probing, stepMs);
+    const ms = this.#idleProbe.dueInMs;
+    if (ms > 0) this.#timer.after(ms, () => this.#probeNow());
+    else this.#probeNow();
   }
 
-  #lookNow(): void {
+  #probeNow(): void {
     if (!this.#bringUp) return;
-    this.#liveness.expect(looking, stepMs);
+    this.#liveness.expect(probing, stepMs);
     const isReady = () => this.#phase === 'ready';
-    this.#lookout.look(this.#bringUp, isReady).then(
+    this.#idleProbe.run(this.#bringUp, isReady).then(
       (isOurs) => {
         if (!isOurs) return;
-        this.#liveness.met(looking);
-        const { found } = this.#lookout;
+        this.#liveness.met(probing);
+        const { found } = this.#idleProbe;
         if (isReady() && found) this.#emit(found.event, found.reason);
-        else if (isReady()) this.#lookWhenDue();
+        else if (isReady()) this.#probeWhenDue();
       },
       (error: unknown) => this.#fail(error),
     );
@@ -382,7 +368,7 @@ export class Supervisor implements SmsModem {
    * Takes one step of the way to ready, and does what follows from it, unless the phase has changed
    * meanwhile.
    */
-  #perform(step: (bringUp: BringUp) => Promise<Step>): void {
+  #perform(step: (bringUp: BringUp) => Promise<StepResult>): void {
     const epoch = this.#epoch;
     const bringUp = this.#bringUp;
     if (!bringUp) return;
@@ -392,7 +378,7 @@ export class Supervisor implements SmsModem {
       if ('event' in next) return this.#emit(next.event, next.reason);
       if (next.reason !== undefined && next.reason !== this.#reason) {
         this.#reason = next.reason;
-        this.#phaseLog.waitsFor(this.#phase, next.reason);
+        this.#modemLog.waitsFor(this.#phase, next.reason);
       }
       const rung = next.isStuck === true ? this.#recovery.stuck() : undefined;
       if (rung === 'radio' && this.#opened)
@@ -401,14 +387,14 @@ export class Supervisor implements SmsModem {
         this.#unlocker.noteRestart();
         return this.#emit('lost', this.#reason);
       }
-      if (epoch === this.#epoch) this.#pace.after(next.againAfterMs, () => this.#perform(step));
+      if (epoch === this.#epoch) this.#timer.after(next.againAfterMs, () => this.#perform(step));
     });
   }
 
   async #open(): Promise<void> {
     const opened = await this.#finder.find(this.#tuning, (openLink) => this.#openSession(openLink));
     if (this.#phase !== 'opening') {
-      opened.place.release(); // stopped meanwhile
+      opened.claimed.release(); // stopped meanwhile
       return opened.session.close();
     }
     this.#opened = opened;
@@ -420,11 +406,11 @@ export class Supervisor implements SmsModem {
     this.#bringUp = new BringUp(opened.modem, this.#storage, this.#inFlight, {
       unlocker: this.#unlocker,
       idleProbeMs,
-      notices: this.#notices,
-      failing: this.#failing,
+      notices: this.#modemLog,
+      whySendsFail: () => this.#sendOutcomes.whySendsFail,
       onStored: () => sweeper.soon(),
     });
-    this.#emit('opened', opened.place.why);
+    this.#emit('opened', opened.claimed.why);
   }
 
   async #openSession(openLink: OpenLink): Promise<AtSession> {
@@ -466,15 +452,14 @@ export class Supervisor implements SmsModem {
     this.#sweeper?.stop();
     this.#sweeper = undefined;
     this.#bringUp = undefined;
-    this.#lookout.forget();
+    this.#idleProbe.forget();
     await opened?.session.close();
-    opened?.place.release();
+    opened?.claimed.release();
   }
 
   #takeUrc(line: string, pdu: string | undefined): void {
     for (const listener of this.#opened?.modem.urcListeners ?? []) listener(line);
-    if (this.#inFlight.takeLine(line))
-      return void this.#log.info('a result came late', { event: 'late_result', modem: this.name });
+    if (this.#inFlight.takeLine(line)) return this.#modemLog.lateResult();
     const sign = bootSign(line);
     if (sign === 'restart') {
       this.#inFlight.restarted();
@@ -494,14 +479,14 @@ export class Supervisor implements SmsModem {
   #takeSign(): void {
     if (this.#phase === 'unlocking' || this.#phase === 'registering') {
       this.#opened?.modem.noteProgress();
-      return this.#pace.hasten();
+      return this.#timer.hasten();
     }
     if (this.#phase !== 'ready' && this.#phase !== 'sending' && this.#phase !== 'stalled') return;
     this.#opened?.modem.noteProgress();
-    this.#lookout.suspect();
-    if (this.#phase !== 'ready' || this.#lookout.isUnderWay) return;
-    this.#pace.cancel();
-    this.#lookWhenDue();
+    this.#idleProbe.suspect();
+    if (this.#phase !== 'ready' || this.#idleProbe.isUnderWay) return;
+    this.#timer.cancel();
+    this.#probeWhenDue();
   }
 
   #createSweeper(modem: Modem, storage: Storage): Sweeper {
@@ -520,14 +505,7 @@ export class Supervisor implements SmsModem {
       if (epoch === this.#epoch) this.#liveness.expect(sweeping, stepMs);
       return this.#phase === 'ready';
     }, news);
-    if (end === 'unsure')
-      this.#log.warn(
-        `modem ${this.name}: its replies did not fit the questions, so no stored SMS was deleted`,
-        {
-          event: 'out_of_step',
-          modem: this.name,
-        },
-      );
+    if (end === 'unsure') this.#modemLog.outOfStep();
     return end;
   }
 

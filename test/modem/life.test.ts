@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { backoffMs, bootSign, type LifeEvent, transitions } from '../../src/modem/life.js';
+import { bootSign, type LifeEvent, transitions } from '../../src/modem/life.js';
 import type { ModemPhase } from '../../src/modem/sms-modem.js';
 
 /** The phases that a modem goes through under these events. */
@@ -73,11 +73,4 @@ test.each([
   ['READY, STEADY', undefined],
 ])('%j is a sign of %s', (line, sign) => {
   expect(bootSign(line)).toBe(sign);
-});
-
-test('the pause before the next try grows to eight seconds, and never in step', () => {
-  expect([0, 1, 2, 3, 4, 50].map((failures) => backoffMs(failures, () => 1))).toEqual([
-    500, 1000, 2000, 4000, 8000, 8000,
-  ]);
-  expect(backoffMs(4, () => 0)).toBe(6000);
 });

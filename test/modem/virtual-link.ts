@@ -104,13 +104,13 @@ export class VirtualDevice {
   }
 }
 
-/** A locator that knows one place. */
+/** A locator that knows one tty. */
 export function locatorOf(openLink: OpenLink): Locator {
   return {
     device: '/dev/virtual',
     isWanted: undefined,
     unusable: undefined,
-    places: () =>
+    candidates: () =>
       Promise.resolve([
         () => ({
           tty: '/dev/virtual',

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { AtSession } from '../../src/at/session.js';
 import { parseSelector } from '../../src/config/selector.js';
+import { backoffMs, type OpenedModem, openModem } from '../../src/modem/finder.js';
 import { createLocator, type Locator, StickLocks } from '../../src/modem/locator.js';
-import { type OpenedModem, openModem } from '../../src/modem/opening.js';
 import type { OpenLink } from '../../src/serial/link.js';
 import { openPty, type Pty } from '../../src/simulator/pty.js';
 import { type RunningSimulator, runSimulator } from '../../src/simulator/run.js';
@@ -100,21 +100,21 @@ describe('opening a modem', () => {
     tree.plug('ec25', { at: '1-1.2' });
     await modemAt('ttyUSB2');
     const first = await open('auto');
-    expect(first.place.why).toContain('2c7c:0125');
+    expect(first.claimed.why).toContain('2c7c:0125');
     await first.session.close();
-    first.place.release();
+    first.claimed.release();
     opened.pop();
     tree.unplug('1-1.2');
     tree.plug('ec25', { at: '1-1.2', firstTty: 3 });
     await modemAt('ttyUSB5');
-    expect((await open('auto')).place.tty).toBe(node('ttyUSB5'));
+    expect((await open('auto')).claimed.tty).toBe(node('ttyUSB5'));
   });
 
   test('passes over a port that does not answer, for the next', async () => {
     tree.plug('ec25', { at: '1-1.2' });
     await silenceAt('ttyUSB2');
     await modemAt('ttyUSB3');
-    expect((await open('auto')).place.tty).toBe(node('ttyUSB3'));
+    expect((await open('auto')).claimed.tty).toBe(node('ttyUSB3'));
   });
 
   test('never gives one stick to two entries', async () => {
@@ -132,8 +132,8 @@ describe('opening a modem', () => {
     await modemAt('ttyUSB6', 'generic');
     const imei = await (await open('usb:1e0e:9001', 'other')).modem.imei();
     await opened[0]?.session.close();
-    opened.pop()?.place.release();
-    expect((await open(`imei:${imei}`)).place.tty).toBe(node('ttyUSB6'));
+    opened.pop()?.claimed.release();
+    expect((await open(`imei:${imei}`)).claimed.tty).toBe(node('ttyUSB6'));
   });
 
   const things: [string, (line: string) => string][] = [
@@ -181,21 +181,21 @@ describe('opening a modem', () => {
       tree.plug(stick, { at: '1-1.2' });
       const tty = stick === 'ftdi' ? 'ttyUSB0' : 'ttyACM2';
       await modemAt(tty);
-      expect((await open('auto')).place.tty).toBe(node(tty));
+      expect((await open('auto')).claimed.tty).toBe(node(tty));
     },
   );
 
   test('by its path takes a cable at its word, for whatever hangs on it was named', async () => {
     tree.plug('ftdi', { at: '1-1.2' });
     await silenceAt('ttyUSB0');
-    expect((await open(node('ttyUSB0'))).place.needsProof).toBe(false);
+    expect((await open(node('ttyUSB0'))).claimed.needsProof).toBe(false);
   });
 
   test('opens a stick whose ports are all silent, so that something is done about it', async () => {
     tree.plug('ec25', { at: '1-1.2' });
     await silenceAt('ttyUSB2');
     await silenceAt('ttyUSB3');
-    expect((await open('auto')).place.tty).toBe(node('ttyUSB2'));
+    expect((await open('auto')).claimed.tty).toBe(node('ttyUSB2'));
   });
 
   test('opens a cable again on which a modem has fallen silent, and never one on which none has answered', async () => {
@@ -206,7 +206,7 @@ describe('opening a modem', () => {
     await modemAt('ttyUSB0');
     const first = await openModem(locator, tuning, openSession);
     await first.session.close();
-    first.place.release();
+    first.claimed.release();
     await silenceAt('ttyUSB0');
     opened.push(await openModem(locator, tuning, openSession));
   });
@@ -216,4 +216,11 @@ describe('opening a modem', () => {
     tree.plug('e3372h-hilink', { at: '1-1.2' });
     await expect(open('auto')).rejects.toThrow(/HiLink/);
   });
+});
+
+test('the pause before the next try grows to eight seconds, and never in step', () => {
+  expect([0, 1, 2, 3, 4, 50].map((failures) => backoffMs(failures, () => 1))).toEqual([
+    500, 1000, 2000, 4000, 8000, 8000,
+  ]);
+  expect(backoffMs(4, () => 0)).toBe(6000);
 });

@@ -1,0 +1,143 @@
+import { AtCommandError, AtTimeout } from '../at/errors.js';
+import type { FinalError } from '../at/lines.js';
+import { SendError } from '../errors.js';
+import type { IdleProbe } from './idle-probe.js';
+import type { LifeChange } from './life.js';
+import type { Recovery } from './recovery.js';
+import { isPromptless } from './submission.js';
+import { codeOf } from './verdict.js';
+
+/** What an error says about the modem that gave it, beside its message. */
+type Suspicion =
+  /** Its SIM does not serve now. */
+  | 'sim'
+  /** It is in no network now. */
+  | 'network'
+  /**
+   * It may be the recipient's own fault; of three different ones in a row it is not likely to be.
+   */
+  | 'if_repeated';
+
+/**
+ * 27.005 3.2.5: 310–318 are the SIM's, 331 is no network service; 30, 38 and 500 are also said of a
+ * telephone that is switched off.
+ */
+const suspicions: readonly (readonly [kind: 'CMS' | 'CME', from: number, to: number, Suspicion])[] =
+  [
+    ['CMS', 310, 318, 'sim'],
+    ['CMS', 331, 331, 'network'],
+    ['CMS', 30, 30, 'if_repeated'],
+    ['CMS', 38, 38, 'if_repeated'],
+    ['CMS', 500, 500, 'if_repeated'],
+    // 27.007 9.2.1.
+    ['CME', 10, 15, 'sim'],
+    ['CME', 30, 30, 'network'],
+  ];
+/**
+ * So many recipients in a row have to meet such an error: nobody may have our modem probed, let alone
+ * reset, by being switched off.
+ */
+const recipientsBeforeProbe = 3;
+/**
+ * So many different recipients in a row, and none accepted in between, are no accident of theirs.
+ */
+const recipientsToNotice = 3;
+
+/**
+ * Causes that lie with the message or its recipient (24.011 8.2.5.4, 23.040 9.2.3.22), or that are
+ * told of by themselves (330, 331).
+ */
+const ofTheirOwn = new Set([
+  1, 21, 27, 30, 81, 95, 96, 97, 98, 99, 111, 195, 196, 304, 305, 330, 331,
+]);
+
+/** Whether a modem that is registered gets no message out: each fails, whoever it is for. */
+class FailingSends {
+  /** At most {@link recipientsToNotice}; never shown. */
+  readonly #recipients = new Set<string>();
+  #lastCause: string | undefined;
+
+  /** The last cause, as a phrase, when every send fails; else undefined. */
+  get cause(): string | undefined {
+    return this.#recipients.size >= recipientsToNotice ? this.#lastCause : undefined;
+  }
+
+  accepted(): void {
+    this.#recipients.clear();
+  }
+
+  failed(error: SendError, recipient: string): void {
+    if (error.code !== 'network_refused' && error.code !== 'outcome_unknown') return;
+    const code = /^CMS (\d+)/.exec(error.causeCode ?? '')?.[1];
+    if (code !== undefined && ofTheirOwn.has(Number(code))) return;
+    if (this.#recipients.size < recipientsToNotice) this.#recipients.add(recipient);
+    this.#lastCause = error.causeCode ?? 'no answer';
+  }
+}
+
+/** The message is over, and the modem is as it was. */
+const asBefore: LifeChange = { event: 'submitted' };
+
+/** What the ends of messages say of the modem that had them. */
+export class SendOutcomes {
+  readonly #recovery: Recovery;
+  readonly #idleProbe: IdleProbe;
+  readonly #failing = new FailingSends();
+  /** In a row, of errors that only count when they are repeated; never shown. */
+  readonly #suspectRecipients = new Set<string>();
+
+  constructor(recovery: Recovery, idleProbe: IdleProbe) {
+    this.#recovery = recovery;
+    this.#idleProbe = idleProbe;
+  }
+
+  /** The last cause, as a phrase, when every send fails; else undefined. */
+  get whySendsFail(): string | undefined {
+    return this.#failing.cause;
+  }
+
+  /** The network took it. */
+  accepted(): void {
+    this.#recovery.sent();
+    this.#suspectRecipients.clear();
+    this.#failing.accepted();
+  }
+
+  /**
+   * It ended in `error`: where that leaves the modem. A second one in a row without any answer, or
+   * any prompt, may call for a reset.
+   */
+  failed(error: unknown, recipient: string): LifeChange {
+    if (!(error instanceof SendError)) return asBefore;
+    const { cause } = error;
+    this.#failing.failed(error, recipient);
+    if (isPromptless(error)) {
+      const event = this.#recovery.lost('promptless') === 'reopen' ? 'refresh' : 'lost';
+      return { event, reason: 'it gave no prompt for a message' };
+    }
+    if (cause instanceof AtCommandError) return this.#refused(cause.final, recipient);
+    const isSilence = cause instanceof AtTimeout && cause.stage === 'result';
+    if (!isSilence || this.#recovery.lost('wedged') === 'reopen') return asBefore;
+    return { event: 'lost', reason: 'it did not answer after Ctrl-Z' };
+  }
+
+  #refused(error: FinalError, recipient: string): LifeChange {
+    const code = codeOf(error);
+    const suspicion = suspicions.find(
+      ([kind, from, to]) => kind === error.kind && code !== undefined && code >= from && code <= to,
+    )?.[3];
+    if (suspicion === 'sim')
+      return { event: 'refresh', reason: 'the modem says that its SIM does not serve' };
+    if (suspicion === 'network')
+      return { event: 'unregistered', reason: 'the modem says that it is in no network' };
+    if (suspicion === 'if_repeated') this.#suspectIfRepeated(recipient);
+    return asBefore;
+  }
+
+  #suspectIfRepeated(recipient: string): void {
+    this.#suspectRecipients.add(recipient);
+    if (this.#suspectRecipients.size < recipientsBeforeProbe) return;
+    this.#suspectRecipients.clear();
+    this.#idleProbe.suspect();
+  }
+}
