@@ -35,7 +35,7 @@ import {
   type SweepEnd,
   tellsOfStorage,
 } from './storage.js';
-import { submitSms } from './submission.js';
+import { type SubmissionContext, submitSms } from './submission.js';
 import { Sweeper } from './sweeper.js';
 import { Unlocker } from './unlock.js';
 import { isMemoryFull } from './verdict.js';
@@ -65,6 +65,12 @@ export interface SupervisorOptions {
   /** Asks the operator's own hook for help; undefined when there is none. Must not reject. */
   callHook: ((reason: string) => Promise<void>) | undefined;
   log: Logger;
+}
+
+/** An opened modem, and what ends with its tty: a new connection is a new one of these. */
+interface Connection extends OpenedModem {
+  readonly bringUp: BringUp;
+  readonly sweeper: Sweeper;
 }
 
 /** What a look at the storages, and a probe of an idle modem, is called when it is overdue. */
@@ -101,9 +107,7 @@ export class Supervisor implements SmsModem {
   /** Counts the changes of phase: work begun in an earlier one has no say any more. */
   #epoch = 0;
   #reason: string | undefined = 'not opened yet';
-  #opened: OpenedModem | undefined;
-  #storage: Storage | undefined;
-  #bringUp: BringUp | undefined;
+  #connection: Connection | undefined;
   readonly #finder: ModemFinder;
   readonly #recovery: Recovery;
   readonly #modemLog: ModemLog;
@@ -114,7 +118,6 @@ export class Supervisor implements SmsModem {
   readonly #unlocker: Unlocker;
   readonly #idleProbe = new IdleProbe();
   #stallTimer: NodeJS.Timeout | undefined;
-  #sweeper: Sweeper | undefined;
 
   constructor(options: SupervisorOptions) {
     this.name = options.name;
@@ -152,20 +155,20 @@ export class Supervisor implements SmsModem {
       phase: this.#phase,
       phaseSince: this.#phaseSince,
       reason: this.#reason,
-      device: this.#opened?.claimed.tty ?? this.#options.locator.device,
-      manufacturer: shown(this.#opened?.modem.identity.manufacturer),
-      model: shown(this.#opened?.modem.identity.model),
-      operator: shown(this.#bringUp?.operator),
-      iccid: this.#bringUp?.iccid,
-      registration: this.#bringUp?.registration,
-      signalDbm: this.#bringUp?.signalDbm,
+      device: this.#connection?.claimed.tty ?? this.#options.locator.device,
+      manufacturer: shown(this.#connection?.modem.identity.manufacturer),
+      model: shown(this.#connection?.modem.identity.model),
+      operator: shown(this.#connection?.bringUp.operator),
+      iccid: this.#connection?.bringUp.iccid,
+      registration: this.#connection?.bringUp.registration,
+      signalDbm: this.#connection?.bringUp.signalDbm,
       notices: this.#modemLog.notices,
     };
   }
 
   /** True while it holds a tty, and with it a stick. */
   get isOpen(): boolean {
-    return this.#opened !== undefined;
+    return this.#connection !== undefined;
   }
 
   /**
@@ -187,11 +190,11 @@ export class Supervisor implements SmsModem {
    * now.
    */
   async inspect<T>(work: (modem: Modem) => Promise<T>): Promise<T> {
-    if (!this.#opened)
+    if (!this.#connection)
       throw new Error(`modem "${this.name}" is ${this.#phase}: ${this.#reason ?? 'not open'}`);
     const epoch = this.#epoch;
     try {
-      return await work(this.#opened.modem);
+      return await work(this.#connection.modem);
     } catch (error) {
       // Silent to a bare AT as well: what it is asked next would only wait in vain.
       if (error instanceof AtTimeout && epoch === this.#epoch && this.#phase === 'ready')
@@ -201,57 +204,49 @@ export class Supervisor implements SmsModem {
   }
 
   async submit(sms: OutgoingSms, control: SubmitControl): Promise<SubmitReceipt> {
-    const modem = this.#opened?.modem;
-    if (this.#phase !== 'ready' || !modem) {
+    const connection = this.#connection;
+    if (this.#phase !== 'ready' || !connection) {
       const detail = `modem "${this.name}" is ${this.#phase}: ${this.#reason ?? 'busy'}`;
       throw new SendError('no_modem_ready', { detail, elsewhere: true });
     }
     this.#emit('submitting');
-    let outcome: LifeChange = { event: 'submitted' };
+    let change: LifeChange = { event: 'submitted' };
     try {
-      const receipt = await submitSms(
-        {
-          modem,
-          name: this.name,
-          inFlight: this.#inFlight,
-          habits: (this.#options.habits ?? HabitMemory.forgetful()).of(
-            this.name,
-            modem.identity,
-            this.#bringUp?.iccid,
-          ),
-          statusReport: this.#options.tuning.statusReport,
-          log: this.#log,
-          onInFlight: (isInFlight) => this.#noteInFlight(modem, isInFlight),
-          onAttemptFailed: (cause) => this.#options.onAttemptFailed?.(cause),
-        },
-        sms,
-        control,
-      );
+      const receipt = await submitSms(this.#submissionContext(connection), sms, control);
       this.#sendOutcomes.accepted();
       this.#modemLog.notice('sends', undefined);
       return receipt;
     } catch (error) {
-      outcome = this.#sendOutcomes.failed(error, sms.recipient);
-      if (
-        error instanceof SendError &&
-        error.cause instanceof AtCommandError &&
-        isMemoryFull(error.cause.final)
-      )
-        this.#sweeper?.soon();
+      change = this.#sendOutcomes.failed(error, sms.recipient);
+      if (saysMemoryFull(error)) connection.sweeper.soon();
       throw error;
     } finally {
-      // A modem that is still out of step did not come back when asked: what it says next could
-      // answer anything.
-      if (modem === this.#opened?.modem) {
-        const isAsBefore = outcome.event === 'submitted';
-        if (isAsBefore && modem.needsSynchronising)
-          this.#lose('silent', 'it does not answer any more');
-        else {
-          const { event, reason } = (isAsBefore ? this.#idleProbe.found : undefined) ?? outcome;
-          this.#emit(event, reason);
-        }
-      }
+      if (connection === this.#connection) this.#submitEnded(connection.modem, change);
     }
+  }
+
+  #submissionContext({ modem, bringUp }: Connection): SubmissionContext {
+    const { habits = HabitMemory.forgetful(), tuning, onAttemptFailed } = this.#options;
+    return {
+      modem,
+      name: this.name,
+      inFlight: this.#inFlight,
+      habits: habits.of(this.name, modem.identity, bringUp.iccid),
+      statusReport: tuning.statusReport,
+      log: this.#log,
+      onInFlight: (isInFlight) => this.#noteInFlight(modem, isInFlight),
+      onAttemptFailed: (cause) => onAttemptFailed?.(cause),
+    };
+  }
+
+  #submitEnded(modem: Modem, change: LifeChange): void {
+    const isAsBefore = change.event === 'submitted';
+    // A modem that is still out of step did not come back when asked: what it says next could
+    // answer anything.
+    if (isAsBefore && modem.needsSynchronising)
+      return this.#lose('silent', 'it does not answer any more');
+    const { event, reason } = (isAsBefore ? this.#idleProbe.found : undefined) ?? change;
+    this.#emit(event, reason);
   }
 
   /**
@@ -311,7 +306,9 @@ export class Supervisor implements SmsModem {
     this.#finder.forget();
     this.#recovery.ready();
     if (!isBack)
-      this.#idleProbe.scheduleIn(this.#bringUp?.nextProbeMs() ?? this.#options.idleProbeMs);
+      this.#idleProbe.scheduleIn(
+        this.#connection?.bringUp.nextProbeMs() ?? this.#options.idleProbeMs,
+      );
     this.#probeWhenDue();
   }
 
@@ -327,10 +324,10 @@ export class Supervisor implements SmsModem {
   }
 
   #probeNow(): void {
-    if (!this.#bringUp) return;
+    if (!this.#connection) return;
     this.#liveness.expect(probing, stepMs);
     const isReady = () => this.#phase === 'ready';
-    this.#idleProbe.run(this.#bringUp, isReady).then(
+    this.#idleProbe.run(this.#connection.bringUp, isReady).then(
       (isOurs) => {
         if (!isOurs) return;
         this.#liveness.met(probing);
@@ -370,7 +367,7 @@ export class Supervisor implements SmsModem {
    */
   #perform(step: (bringUp: BringUp) => Promise<StepResult>): void {
     const epoch = this.#epoch;
-    const bringUp = this.#bringUp;
+    const bringUp = this.#connection?.bringUp;
     if (!bringUp) return;
     this.#work(async () => {
       const next = await step(bringUp);
@@ -381,8 +378,8 @@ export class Supervisor implements SmsModem {
         this.#modemLog.waitsFor(this.#phase, next.reason);
       }
       const rung = next.isStuck === true ? this.#recovery.stuck() : undefined;
-      if (rung === 'radio' && this.#opened)
-        await this.#recovery.cycleRadio(this.#opened.modem, this.#reason ?? 'unknown');
+      if (rung === 'radio' && this.#connection)
+        await this.#recovery.cycleRadio(this.#connection.modem, this.#reason ?? 'unknown');
       else if (rung !== undefined) {
         this.#unlocker.noteRestart();
         return this.#emit('lost', this.#reason);
@@ -397,20 +394,24 @@ export class Supervisor implements SmsModem {
       opened.claimed.release(); // stopped meanwhile
       return opened.session.close();
     }
-    this.#opened = opened;
     this.#recovery.opened();
+    this.#connection = this.#connectionOf(opened);
+    this.#emit('opened', opened.claimed.why);
+  }
+
+  #connectionOf(opened: OpenedModem): Connection {
+    const { modem } = opened;
     const { idleProbeMs, onInbound } = this.#options;
-    this.#storage = new Storage(opened.modem, onInbound);
-    const sweeper = this.#createSweeper(opened.modem, this.#storage);
-    this.#sweeper = sweeper;
-    this.#bringUp = new BringUp(opened.modem, this.#storage, this.#inFlight, {
+    const storage = new Storage(modem, onInbound);
+    const sweeper = this.#createSweeper(modem, storage);
+    const bringUp = new BringUp(modem, storage, this.#inFlight, {
       unlocker: this.#unlocker,
       idleProbeMs,
       notices: this.#modemLog,
       whySendsFail: () => this.#sendOutcomes.whySendsFail,
       onStored: () => sweeper.soon(),
     });
-    this.#emit('opened', opened.claimed.why);
+    return { ...opened, bringUp, sweeper };
   }
 
   async #openSession(openLink: OpenLink): Promise<AtSession> {
@@ -424,7 +425,7 @@ export class Supervisor implements SmsModem {
         onUrc: (line, pdu) => this.#takeUrc(line, pdu),
         onSurplus: (line) => this.#inFlight.takeSurplus(line),
         onLost: (cause) => {
-          if (session === undefined || session !== this.#opened?.session) return;
+          if (session === undefined || session !== this.#connection?.session) return;
           const kind = cause instanceof ModemRestarted ? 'restarted' : 'vanished';
           this.#lose(kind, cause?.message ?? 'closed');
         },
@@ -439,38 +440,35 @@ export class Supervisor implements SmsModem {
   }
 
   async #release(): Promise<void> {
-    await this.#recovery.climb(this.#opened?.modem, this.#reason ?? 'unknown');
+    await this.#recovery.climb(this.#connection?.modem, this.#reason ?? 'unknown');
     clearTimeout(this.#stallTimer);
     await this.#close();
     this.#emit('closed', this.#reason);
   }
 
   async #close(): Promise<void> {
-    const opened = this.#opened;
-    this.#opened = undefined;
-    this.#storage = undefined;
-    this.#sweeper?.stop();
-    this.#sweeper = undefined;
-    this.#bringUp = undefined;
+    const connection = this.#connection;
+    this.#connection = undefined;
+    connection?.sweeper.stop();
     this.#idleProbe.forget();
-    await opened?.session.close();
-    opened?.claimed.release();
+    await connection?.session.close();
+    connection?.claimed.release();
   }
 
   #takeUrc(line: string, pdu: string | undefined): void {
-    for (const listener of this.#opened?.modem.urcListeners ?? []) listener(line);
+    for (const listener of this.#connection?.modem.urcListeners ?? []) listener(line);
     if (this.#inFlight.takeLine(line)) return this.#modemLog.lateResult();
     const sign = bootSign(line);
     if (sign === 'restart') {
       this.#inFlight.restarted();
       this.#finder.forget();
-      this.#opened?.session.fail(
+      this.#connection?.session.fail(
         new ModemRestarted(`the modem restarted (it said ${foreignWords(line)})`),
       );
     } else if (sign === 'refresh' && this.#phase === 'ready') {
       this.#emit('refresh', `the modem said ${foreignWords(line)}`);
     } else if (sign !== undefined) this.#takeSign();
-    if (tellsOfStorage(line)) this.#sweeper?.soon();
+    if (tellsOfStorage(line)) this.#connection?.sweeper.soon();
     const inbound = pdu === undefined ? undefined : readInbound(pdu);
     if (inbound) this.#options.onInbound(inbound);
   }
@@ -478,11 +476,11 @@ export class Supervisor implements SmsModem {
   /** The modem says that something about its SIM or its SMS has changed. */
   #takeSign(): void {
     if (this.#phase === 'unlocking' || this.#phase === 'registering') {
-      this.#opened?.modem.noteProgress();
+      this.#connection?.modem.noteProgress();
       return this.#timer.hasten();
     }
     if (this.#phase !== 'ready' && this.#phase !== 'sending' && this.#phase !== 'stalled') return;
-    this.#opened?.modem.noteProgress();
+    this.#connection?.modem.noteProgress();
     this.#idleProbe.suspect();
     if (this.#phase !== 'ready' || this.#idleProbe.isUnderWay) return;
     this.#timer.cancel();
@@ -499,7 +497,7 @@ export class Supervisor implements SmsModem {
 
   async #sweep(storage: Storage, news: boolean): Promise<SweepEnd> {
     const epoch = this.#epoch;
-    await this.#opened?.modem.wakeUart();
+    await this.#connection?.modem.wakeUart();
     const end = await storage.sweep(() => {
       // A full storage takes long.
       if (epoch === this.#epoch) this.#liveness.expect(sweeping, stepMs);
@@ -514,7 +512,7 @@ export class Supervisor implements SmsModem {
    * step's time to come into step again.
    */
   #expectResult(): void {
-    const submitTimeoutMs = this.#opened?.modem.submitTimeoutMs ?? generic.submitTimeoutMs;
+    const submitTimeoutMs = this.#connection?.modem.submitTimeoutMs ?? generic.submitTimeoutMs;
     this.#liveness.expect('a result', submitTimeoutMs + stepMs);
   }
 
@@ -535,3 +533,8 @@ export class Supervisor implements SmsModem {
     this.#inFlight.note();
   }
 }
+
+const saysMemoryFull = (error: unknown): boolean =>
+  error instanceof SendError &&
+  error.cause instanceof AtCommandError &&
+  isMemoryFull(error.cause.final);

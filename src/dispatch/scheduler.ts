@@ -1,0 +1,242 @@
+/**
+ * The queue's decisions, and nothing but decisions: which modem takes which message, when a new one
+ * would be done, and why one will not be sent at all.
+ */
+
+import type { SendError } from '../errors.js';
+import { expectedMs, simulate } from './estimate.js';
+import type { Lane } from './lane.js';
+import type { PendingMessage } from './pending.js';
+import { deadlineUnreachable, noModemReady, queueFull } from './refusals.js';
+import type { SimBudget } from './sim-budget.js';
+
+/** Reads the lanes and what waits; changes neither. */
+export class Scheduler {
+  readonly #lanes: readonly Lane[];
+  readonly #waiting: Iterable<PendingMessage> & { readonly size: number };
+  readonly #budget: SimBudget;
+
+  /** @param waiting in the order of their turns */
+  constructor(
+    lanes: readonly Lane[],
+    waiting: Iterable<PendingMessage> & { readonly size: number },
+    budget: SimBudget,
+  ) {
+    this.#lanes = lanes;
+    this.#waiting = waiting;
+    this.#budget = budget;
+  }
+
+  /**
+   * The free modem that is to take this message: asked for by its `sender`, else the one that will
+   * be done first. None, while it is left to one that is busy, or when the time is too short: that
+   * is risked only for what has just come while nothing waits, and no modem is known to do in time,
+   * and for a modem that is asked for, since a modem may be quicker than it was.
+   */
+  freeLaneFor(message: PendingMessage, nothingWaits: boolean): Lane | undefined {
+    const own = this.#ownMs(message.segments);
+    const allowed = this.#lanes.filter((lane) => this.#isOpenTo(lane, message));
+    const wanted =
+      message.cameBack === undefined ? this.#askedAndFree(message, allowed) : undefined;
+    if (wanted !== undefined) return wanted;
+    const inTime = allowed.filter(
+      (lane) => !lane.isOverdue && lane.freeInMs + own(lane) <= message.remainingMs,
+    );
+    const trusted = trustedOf(inTime);
+    const trial = trusted.length === 0 ? undefined : this.#trialFor(message, allowed, trusted, own);
+    if (trial !== undefined) return trial;
+    let choice = trusted.length > 0 ? trusted : inTime;
+    if (choice.length === 0 && nothingWaits) {
+      const idle = this.idleLaneFor(message);
+      choice = idle === undefined ? [] : [idle];
+    }
+    const asked = choice.find(({ modem }) => isSameNumber(message.message.sender, modem.number));
+    if (asked !== undefined && this.#canWaitFor(asked, message, own))
+      return asked.isFree ? asked : undefined;
+    const best = choice.filter((lane) => lane.isFree).sort((a, b) => own(a) - own(b))[0];
+    return best !== undefined && this.#othersAreQuicker(best, message, choice) ? undefined : best;
+  }
+
+  /** The quickest of the free modems for what could not wait. */
+  idleLaneFor(message: PendingMessage): Lane | undefined {
+    const own = this.#ownMs(message.segments);
+    const free = this.#lanes.filter((lane) => lane.isFree && this.#isOpenTo(lane, message));
+    const choice = trustedOf(free).length > 0 ? trustedOf(free) : free;
+    return choice.toSorted((a, b) => own(a) - own(b))[0];
+  }
+
+  /** What speaks against waiting: behind all others, or in the place of an `older` one. */
+  whyNotWait(
+    message: PendingMessage,
+    older: PendingMessage | undefined,
+    maxWaiting: number,
+  ): SendError | undefined {
+    const doneInMs = this.#doneInMs(message, older);
+    if (doneInMs === undefined) return this.#whyNone(message);
+    if (doneInMs > message.remainingMs) {
+      const [neededS, leftS] = [doneInMs, message.remainingMs].map((ms) => (ms / 1000).toFixed(1));
+      return deadlineUnreachable(
+        `sending would take until about ${neededS} s from now, the deadline is in ${leftS} s`,
+        doneInMs - message.remainingMs,
+      );
+    }
+    if (older !== undefined || this.#waiting.size < maxWaiting) return undefined;
+    return queueFull(maxWaiting, doneInMs / (maxWaiting + 1));
+  }
+
+  /**
+   * Why nothing will come of a waiting message, found when a modem is free for it; undefined while
+   * there is hope.
+   */
+  whyHopeless(message: PendingMessage): SendError | undefined {
+    const own = this.#ownMs(message.segments);
+    const usable = this.#lanes.filter((lane) => lane.isUsable && !message.tried.has(lane.name));
+    if (usable.length === 0) return undefined;
+    const open = usable.filter((lane) => this.#isOpenTo(lane, message));
+    if (open.length === 0) return this.#budget.refusal(usable[0]!.modem, message, 0);
+    if (open.some((lane) => own(lane) <= message.remainingMs)) return undefined;
+    return deadlineUnreachable(
+      'when the turn of the message came, the time left was too short to send it',
+    );
+  }
+
+  /** Whether a modem that has not tried this message is expected to do it in time. */
+  canGoElsewhere(message: PendingMessage): boolean {
+    const own = this.#ownMs(message.segments);
+    return this.#lanes.some(
+      (lane) => this.#isOpenTo(lane, message) && lane.freeInMs + own(lane) <= message.remainingMs,
+    );
+  }
+
+  /** Milliseconds that this modem is expected to need for a message. */
+  expectedMs(lane: Lane, { segments }: PendingMessage): number {
+    return this.#ownMs(segments)(lane);
+  }
+
+  /**
+   * True when the others, busy as they are, will be done with all that waits before this free modem
+   * would be done with one message: it must not keep a person waiting for the last one.
+   */
+  #othersAreQuicker(free: Lane, message: PendingMessage, inTime: readonly Lane[]): boolean {
+    const others = inTime.filter((lane) => !lane.isFree);
+    if (others.length === 0) return false;
+    const perSegment = this.#ownMs(1);
+    const modems = others.map((lane) => {
+      return { name: lane.name, freeInMs: lane.freeInMs, perSegmentMs: perSegment(lane), given: 0 };
+    });
+    simulate(modems, new Set([...this.#waiting, message]));
+    const given = modems.filter((modem) => modem.given > 0);
+    return Math.max(...given.map(({ freeInMs }) => freeInMs)) < message.segments * perSegment(free);
+  }
+
+  /** The modem that the message asks for, where it is free and not to be passed over. */
+  #askedAndFree({ message }: PendingMessage, allowed: readonly Lane[]): Lane | undefined {
+    const asked = allowed.find(({ modem }) => isSameNumber(message.sender, modem.number));
+    if (asked === undefined || !asked.isFree) return undefined;
+    const { isDoubtful, isSuspect, isTrialDue } = asked.health;
+    return !isDoubtful || (!isSuspect && isTrialDue) ? asked : undefined;
+  }
+
+  /**
+   * A doubtful modem is tried now and then, with a message that another can still do in time after
+   * it.
+   */
+  #trialFor(
+    message: PendingMessage,
+    allowed: readonly Lane[],
+    trusted: readonly Lane[],
+    own: (lane: Lane) => number,
+  ): Lane | undefined {
+    const afterwardsMs = Math.min(...trusted.map((lane) => lane.freeInMs + own(lane)));
+    return allowed.find(
+      (lane) =>
+        lane.isFree &&
+        lane.health.isDoubtful &&
+        lane.health.isTrialDue &&
+        own(lane) + afterwardsMs <= message.remainingMs,
+    );
+  }
+
+  /**
+   * Whether the modem that was asked for can do this message in time, behind those before it that
+   * asked for the same.
+   */
+  #canWaitFor(asked: Lane, message: PendingMessage, own: (lane: Lane) => number): boolean {
+    let segments = 0;
+    for (const other of this.#waiting) {
+      if (other === message) break;
+      if (isSameNumber(other.message.sender, asked.modem.number)) segments += other.segments;
+    }
+    const beforeMs = asked.freeInMs + (segments / message.segments) * own(asked);
+    return beforeMs + own(asked) <= message.remainingMs;
+  }
+
+  /** A usable modem that has not tried this message, and whose SIM may send it. */
+  #isOpenTo(lane: Lane, message: PendingMessage, segmentsBefore = 0): boolean {
+    if (!lane.isUsable || message.tried.has(lane.name)) return false;
+    return this.#budget.refusal(lane.modem, message, segmentsBefore) === undefined;
+  }
+
+  /** Milliseconds that each modem needs for so many segments. */
+  #ownMs(segments: number): (lane: Lane) => number {
+    const perSegmentMs = expectedMs(this.#lanes.map(({ segmentTime }) => segmentTime));
+    return (lane) => segments * perSegmentMs[this.#lanes.indexOf(lane)]!;
+  }
+
+  /**
+   * Milliseconds until a message that came now would be done: behind all others, or in the place of
+   * `older`. Undefined when no usable modem may send it.
+   */
+  #doneInMs(message: PendingMessage, older: PendingMessage | undefined): number | undefined {
+    const perSegmentMs = expectedMs(this.#lanes.map(({ segmentTime }) => segmentTime));
+    const usable = this.#lanes.flatMap((lane, index) =>
+      lane.isUsable
+        ? [{ lane, doubtful: lane.health.isDoubtful, perSegmentMs: perSegmentMs[index]! }]
+        : [],
+    );
+    const trusted = usable.filter(({ doubtful }) => !doubtful);
+    const modems = (trusted.length > 0 ? trusted : usable).map(({ lane, perSegmentMs }) => ({
+      lane,
+      name: lane.name,
+      freeInMs: lane.freeInMs,
+      perSegmentMs,
+      given: 0,
+    }));
+    simulate(modems, this.#before(older));
+    const done = modems
+      .filter(({ lane, given }) => this.#isOpenTo(lane, message, given))
+      .map(({ freeInMs, perSegmentMs }) => freeInMs + message.segments * perSegmentMs);
+    return done.length === 0 ? undefined : Math.min(...done);
+  }
+
+  *#before(older: PendingMessage | undefined): Iterable<PendingMessage> {
+    for (const message of this.#waiting) {
+      if (message === older) return;
+      yield message;
+    }
+  }
+
+  #whyNone(message: PendingMessage): SendError {
+    const usable = this.#lanes.filter((lane) => lane.isUsable);
+    const waiting = [...this.#waiting].reduce((sum, { segments }) => sum + segments, 0);
+    for (const lane of usable) {
+      const capped = this.#budget.refusal(lane.modem, message, waiting);
+      if (capped !== undefined) return capped;
+    }
+    return noModemReady(this.#lanes.map(({ modem }) => modem.snapshot()));
+  }
+}
+
+/** Those that are not to be passed over. */
+function trustedOf(lanes: readonly Lane[]): readonly Lane[] {
+  return lanes.filter(({ health }) => !health.isDoubtful);
+}
+
+/**
+ * `sender` may be written with spaces, dots, hyphens and parentheses, with or without `+`; an
+ * alphanumeric one is no number.
+ */
+function isSameNumber(sender: string | undefined, number: string | undefined): boolean {
+  if (sender === undefined || number === undefined || /[^\d\s+().-]/.test(sender)) return false;
+  return sender.replace(/\D/g, '') === number.replace(/\D/g, '');
+}
