@@ -96,7 +96,8 @@ interface Waiter {
 }
 
 /**
- * Milliseconds without a line after which results that are still due are taken to have been dropped.
+ * Milliseconds without a line after which results that are still due are taken to have been
+ * dropped.
  */
 const quietMs = 1000;
 

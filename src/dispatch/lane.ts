@@ -1,5 +1,6 @@
 /**
- * One modem as the queue sees it: what it has in hand, how long that will take, and how well it works.
+ * One modem as the queue sees it: what it has in hand, how long that will take, and how well it
+ * works.
  */
 
 import PQueue from 'p-queue';

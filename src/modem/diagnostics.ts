@@ -79,8 +79,8 @@ export async function characterSet(modem: Modem): Promise<string | undefined> {
 
 /**
  * What only a modem that can send SMS answers with these words (27.005 3.2.3, 27.007 8.3, 27.005
- * 3.2.1); none needs SIM or network. `OK` to `AT` proves nothing: Bluetooth and WiFi modules, satellite terminals and fax
- * modems say it too.
+ * 3.2.1); none needs SIM or network. `OK` to `AT` proves nothing: Bluetooth and WiFi modules,
+ * satellite terminals and fax modems say it too.
  */
 const proofs: readonly (readonly [text: string, response: RegExp])[] = [
   ['AT+CMGF=?', /^\+CMGF: *[("0-9]/],

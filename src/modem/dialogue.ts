@@ -179,9 +179,9 @@ export class Dialogue {
   }
 
   /**
-   * {@link attemptOptional}, for what may be asked often: what met silence is left alone for a while, longer
-   * each time, up to `longestMs`. The first question after a while is asked twice: a UART that
-   * slept has lost its beginning.
+   * {@link attemptOptional}, for what may be asked often: what met silence is left alone for a
+   * while, longer each time, up to `longestMs`. The first question after a while is asked twice: a
+   * UART that slept has lost its beginning.
    */
   async attemptUnlessMuted(
     command: AtCommand,

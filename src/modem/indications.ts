@@ -49,8 +49,8 @@ export class IndicationRouting {
   }
 
   /**
-   * Sets `+CNMI` where it is not set yet and is due. `mayGoOn` is asked between its tries: a message
-   * that came meanwhile goes first.
+   * Sets `+CNMI` where it is not set yet and is due. `mayGoOn` is asked between its tries: a
+   * message that came meanwhile goes first.
    */
   async route(profile: ModemProfile, mayGoOn = () => true): Promise<void> {
     if (this.dueInMs !== 0) return;

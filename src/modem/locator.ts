@@ -36,8 +36,8 @@ export interface Locator {
    */
   candidates(): Promise<readonly (() => ClaimedTty | undefined)[]>;
   /**
-   * What was there beside the last {@link candidates} and cannot be used, with the way out: a sentence
-   * for people.
+   * What was there beside the last {@link candidates} and cannot be used, with the way out: a
+   * sentence for people.
    */
   readonly unusable: string | undefined;
   /** True when a modem with this IMEI is the one that is meant; undefined when any is. */

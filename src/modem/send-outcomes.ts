@@ -34,8 +34,8 @@ const suspicions: readonly (readonly [kind: 'CMS' | 'CME', from: number, to: num
     ['CME', 30, 30, 'network'],
   ];
 /**
- * So many recipients in a row have to meet such an error: nobody may have our modem probed, let alone
- * reset, by being switched off.
+ * So many recipients in a row have to meet such an error: nobody may have our modem probed, let
+ * alone reset, by being switched off.
  */
 const recipientsBeforeProbe = 3;
 /**
