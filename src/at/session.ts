@@ -15,17 +15,10 @@ import {
   requiresResponse,
 } from './command.js';
 import { AtLinkLost, AtTimeout, outcomeError } from './errors.js';
-import {
-  type FinalError,
-  isKnownUrc,
-  isPduLine,
-  parseFinalResult,
-  parseNumericResult,
-} from './lines.js';
+import { type FinalError, parseNumericResult } from './lines.js';
 import { type AtState, ESC, initialAtState, step } from './machine.js';
-import { beginText } from './open-text.js';
 import { LineReader, PROMPT } from './reader.js';
-import { isSecret, redactAtLine } from './redact.js';
+import { lengthOf, redactAtLine, tellableLine } from './redact.js';
 
 /**
  * Who listens to a session. All are called from the event loop, in the order of the modem's bytes.
@@ -100,12 +93,6 @@ interface Waiter {
  * dropped.
  */
 const quietMs = 1000;
-
-/**
- * Hexadecimal digits of the shortest PDU that modems hand over: SMSC, first octet, address, time,
- * length.
- */
-const leastPduDigits = 16;
 
 /** Milliseconds within which a bare `AT` that sets a result free does so. */
 const freedWithinMs = 2000;
@@ -484,31 +471,10 @@ export class AtSession {
     return this.#listener.isPerhapsForeign?.(error) === true;
   }
 
-  /**
-   * What nobody asked for and what does not look like the modem's own words may be the text of an
-   * SMS (a modem that fell back to text mode): only its length is told (I6). The same of digits
-   * that are no PDU, and of whatever is said while a secret is in flight: it may be its echo.
-   */
   #traceFromModem(line: string): void {
     if (!this.#wantsTrace()) return;
     const { running, text } = this.#state;
-    const isFinal = parseFinalResult(line) !== undefined;
-    const isAsked =
-      running?.command.response?.test(line) === true || line === running?.command.text;
-    const isNumber = running?.command.numeric === true && parseNumericResult(line) !== undefined;
-    const isWord =
-      line === PROMPT ||
-      isFinal ||
-      isAsked ||
-      isNumber ||
-      /^[+^#*$]/.test(line) ||
-      isKnownUrc(line);
-    const isTellable = isSecret(running?.command.text)
-      ? isAsked || isFinal
-      : isWord || (isPduLine(line) && line.length >= leastPduDigits);
-    if (text !== undefined || !isTellable) return this.#trace('<', `<${line.length} characters>`);
-    // Of a text that only begins here, its name.
-    this.#trace('<', beginText(line) === undefined ? line : line.replace(/".*/, '"…'));
+    this.#trace('<', text === undefined ? tellableLine(line, running?.command) : lengthOf(line));
   }
 
   #trace(direction: '>' | '<', line: string): void {

@@ -111,7 +111,7 @@ export class Idempotency {
       const entry = this.#entryOf(request);
       if (entry.requestHmac !== request.requestHmac) throw keyReused();
       if (entry.running === undefined) {
-        if (entry.outcome !== undefined) return told(entry.outcome);
+        if (entry.outcome !== undefined) return replay(entry.outcome);
         return this.#start(request, entry, control, attempt);
       }
       const joint = entry.running;
@@ -290,7 +290,7 @@ function forgetOldest(entries: Map<string, Entry>, most: number): void {
   }
 }
 
-function told(outcome: Kept): SendResult {
+function replay(outcome: Kept): SendResult {
   if ('failure' in outcome) {
     const { code, ...options } = outcome.failure;
     throw new SendError(code, options);

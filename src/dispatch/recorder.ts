@@ -85,19 +85,19 @@ export class MessageRecord {
       ...this.#entry,
       ...this.#at,
       wasStarted: this.#at !== undefined,
-      outcome: this.#told(outcome),
+      outcome: this.#toJournal(outcome),
     });
   }
 
   /** What became of it after its caller was answered. */
   late(outcome: Outcome): void {
-    const { status, code, causeCode, submitted, references } = this.#told(outcome);
+    const { status, code, causeCode, submitted, references } = this.#toJournal(outcome);
     const atMs = this.#options.now();
     const truth = { atMs, status, code, causeCode, submitted, references };
     this.#options.journal.late(this.#entry.id, truth, this.#entry.keyHmac);
   }
 
-  #told(outcome: Outcome): JournalOutcome {
+  #toJournal(outcome: Outcome): JournalOutcome {
     if ('result' in outcome) {
       const { references, waitedMs, tookMs } = outcome.result;
       return { status: 200, submitted: 'yes', references, waitedMs, tookMs };

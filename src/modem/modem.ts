@@ -2,7 +2,7 @@
  * One modem on an open AT session: bring it up, look at it, send through it. Beside it
  * `supervisor.ts` keeps it alive.
  * Knows nothing of: HTTP, the queue and other modems.
- * Way: supervisor opens a tty → `bring-up` → `sendSegments` through `submission` → verdict; a fault
+ * Way: supervisor opens a tty → `bring-up` → `submission`, segment by segment → verdict; a fault
  * → `ladder` → opened anew.
  */
 

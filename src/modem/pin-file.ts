@@ -1,5 +1,11 @@
 import { open } from 'node:fs/promises';
-import type { ConfiguredPin } from './pin-memory.js';
+
+/** A PIN as the operator configured it. */
+export interface ConfiguredPin {
+  pin: string;
+  /** Changes whenever the file that holds it is written anew; tells nothing of the PIN. */
+  generation: string;
+}
 
 /**
  * Gives the PIN as the operator has it now; rejects with an error that says what is wrong with its

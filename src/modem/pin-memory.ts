@@ -2,13 +2,6 @@ import { createHash } from 'node:crypto';
 import { open, readFile, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
-/** A PIN as the operator configured it. */
-export interface ConfiguredPin {
-  pin: string;
-  /** Changes whenever the file that holds it is written anew; tells nothing of the PIN. */
-  generation: string;
-}
-
 /**
  * What became of the last try with this SIM and this PIN file. `unknown`: it was begun, and nothing
  * more is known; `untried`: the SIM surely never saw it; `uncounted`: an error came, and all tries

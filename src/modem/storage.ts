@@ -61,7 +61,7 @@ type StorageName = (typeof storages)[number];
  */
 const mostSlots = 256;
 /** Messages that could not be deleted and are therefore met again. */
-const mostTold = 64;
+const mostReported = 64;
 
 /**
  * Lines that tell of something stored, or of a storage that has no room any more: those of 27.005
@@ -112,7 +112,7 @@ export class Storage {
   readonly #modem: Modem;
   readonly #onEvent: (event: InboundEvent) => void;
   /** What was handed on and is still there, `STORAGE PDU`: not to be handed on again. */
-  readonly #told = new Set<string>();
+  readonly #reported = new Set<string>();
   /** How many messages of each storage stay; as many then are no news. */
   readonly #kept = new Map<StorageName, number>();
 
@@ -194,10 +194,10 @@ export class Storage {
     }
     if (event === undefined) return 'kept';
     const key = `${storage} ${slot.pdu}`;
-    if (!this.#told.has(key)) this.#onEvent(event);
+    if (!this.#reported.has(key)) this.#onEvent(event);
     const isDeleted = (await this.#modem.ask(`AT+CMGD=${index}`, undefined, simMs)) !== undefined;
-    if (isDeleted) this.#told.delete(key);
-    else if (this.#told.size < mostTold) this.#told.add(key);
+    if (isDeleted) this.#reported.delete(key);
+    else if (this.#reported.size < mostReported) this.#reported.add(key);
     return isDeleted ? 'deleted' : 'kept';
   }
 

@@ -20,13 +20,14 @@ import type { PinMemory } from './pin-memory.js';
 import { generic } from './profiles.js';
 import { Recovery } from './recovery.js';
 import { SendOutcomes } from './send-outcomes.js';
-import type {
-  ModemPhase,
-  ModemSnapshot,
-  OutgoingSms,
-  SmsModem,
-  SubmitControl,
-  SubmitReceipt,
+import {
+  canSend,
+  type ModemPhase,
+  type ModemSnapshot,
+  type OutgoingSms,
+  type SmsModem,
+  type SubmitControl,
+  type SubmitReceipt,
 } from './sms-modem.js';
 import {
   type InboundEvent,
@@ -269,7 +270,7 @@ export class Supervisor implements SmsModem {
     this.#phase = next;
     this.#phaseSince = performance.now();
     this.#epoch += 1;
-    this.#reason = next === 'ready' || next === 'sending' ? undefined : reason;
+    this.#reason = canSend(next) ? undefined : reason;
     this.#timer.beginAnew();
     this.#modemLog.entered(next, from, reason);
     this.#enter(next, from);

@@ -1,14 +1,8 @@
 import { AtCommandError, AtTimeout } from '../at/errors.js';
 import { counted } from '../words/counted.js';
 import type { Modem } from './modem.js';
-import type { ReadPin } from './pin-file.js';
-import {
-  type ConfiguredPin,
-  type PinMemory,
-  type PinOutcome,
-  type SimNames,
-  simNames,
-} from './pin-memory.js';
+import type { ConfiguredPin, ReadPin } from './pin-file.js';
+import { type PinMemory, type PinOutcome, type SimNames, simNames } from './pin-memory.js';
 import type { Sim } from './sim.js';
 
 /** As much of a modem as unlocking its SIM needs. */
