@@ -76,12 +76,13 @@ function usualProbeMs(submitTimeoutMs: number): number {
   if (submitTimeoutMs <= 60_000) return submitTimeoutMs / 2;
   return submitTimeoutMs > 240_000 ? submitTimeoutMs - 60_000 : 60_000;
 }
+
 /** Milliseconds that the radio stays off for a registration to begin anew. */
 const radioPauseMs = 2_000;
 
 /**
- * The commands of one modem over one session: the only file that spells AT. It keeps what it learnt
- * of the modem's settings, which end with the session.
+ * The commands of one modem over one session. It keeps what it learnt of the modem's settings,
+ * which end with the session.
  */
 export class Modem extends Dialogue {
   readonly #tuning: ModemTuning;
@@ -99,7 +100,6 @@ export class Modem extends Dialogue {
   #echoIsOff = false;
   /** Whether `AT+CMMS=2` is in force; undefined until it was tried. */
   #linkHeld: boolean | undefined;
-
   #echoedAtWake = false;
   /**
    * `performance.now()` milliseconds at which all that a submit depends on was last known to be in
@@ -107,6 +107,7 @@ export class Modem extends Dialogue {
    */
   #confirmedAt = Number.NEGATIVE_INFINITY;
   #isInPduMode = false;
+
   constructor(session: AtSession, tuning: ModemTuning) {
     super(session);
     this.#tuning = tuning;
@@ -301,7 +302,7 @@ export class Modem extends Dialogue {
     await this.wakeUart();
     await this.session.exclusively(async (run) => {
       await this.#setPduMode(run);
-      if (this.hasRestarted) throw new AtCancelled('AT+CMGF=0', 'reset');
+      if (this.hasRestarted) throw new AtCancelled(pduMode, 'reset');
       if (this.hidesRestarts) {
         if (this.#linkHeld === true) this.#linkHeld = undefined;
         await run({ text: 'AT+CMEE=1', timeoutMs: quickMs }).catch((error: unknown) => {
