@@ -8,13 +8,13 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { jwtVerify } from 'jose';
-import { audience, subject } from './claims.js';
+import { claims } from '../config-text.js';
 
 const secret = Buffer.from(await text(process.stdin), 'hex');
 const key = await crypto.subtle.importKey('raw', secret, { name: 'HMAC', hash: 'SHA-256' }, false, [
   'verify',
 ]);
-const checks = { algorithms: ['HS256'], subject, audience };
+const checks = { algorithms: ['HS256'], ...claims };
 
 const server = createServer((request, response) => {
   const chunks: Buffer[] = [];

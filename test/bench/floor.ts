@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { mintToken } from '../../src/secret/token.js';
+import { claims } from '../config-text.js';
 import { Caller } from './caller.js';
-import { audience, subject } from './claims.js';
 import { monotonicMs } from './monotonic.js';
 import { ModemProcess, startNode, stop } from './processes.js';
 import { requestOf } from './requests.js';
@@ -85,7 +85,7 @@ export class BareServer {
     child.stdin!.end(secret.toString('hex'));
     const [port] = await once(child.stdout!, 'data');
     rmSync(folder, { recursive: true });
-    const token = await mintToken({ secret, subject, audience, expiresInS: 3600 });
+    const token = await mintToken({ secret, ...claims, expiresInS: 3600 });
     const request = requestOf({ token, recipient: '+4915000000000' });
     return new BareServer(child.pid!, Number(port), request, () => stop(child));
   }

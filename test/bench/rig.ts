@@ -3,9 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { closeSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { mintToken } from '../../src/secret/token.js';
-import { openPolicy } from '../open-policy.js';
+import { claims, configHead, openPolicy } from '../config-text.js';
 import { Caller, type Exchange } from './caller.js';
-import { audience, subject } from './claims.js';
 import { ModemProcess, readIfThere, startSimgate, stop, waitFor } from './processes.js';
 import { requestOf, shortText } from './requests.js';
 
@@ -97,8 +96,7 @@ export class Rig {
     }
     const token = await mintToken({
       secret: Buffer.from(secret),
-      subject,
-      audience,
+      ...claims,
       expiresInS: 3600,
     });
     return new Rig(modems, daemon, port, token, options.isKeyed === true);
@@ -208,18 +206,7 @@ guard_ms = 0
 idle_probe_s = 86400
 `,
   );
-  return `state_dir = "state"
-[http]
-listen = "127.0.0.1:0"
-[admin]
-listen = "127.0.0.1:0"
-[control]
-socket = "control.sock"
-[auth0]
-subject = "${subject}"
-audience = "${audience}"
-secret_file = "secret"
-${policy}[message]
+  return `${configHead()}${policy}[message]
 ${maxWaiting === undefined ? '' : `max_waiting = ${maxWaiting}\n`}${deadlineS === undefined ? '' : `deadline_s = ${deadlineS}\n`}${modems.join('')}`;
 }
 

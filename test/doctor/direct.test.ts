@@ -1,57 +1,24 @@
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { Writable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type DoctorOptions, examineAll } from '../../src/doctor/doctor.js';
-import type { Finding, ModemReport } from '../../src/doctor/finding.js';
-import { createLog } from '../../src/log.js';
+import type { ModemReport } from '../../src/doctor/finding.js';
 import { serialLink } from '../../src/serial/port.js';
-import { FakeMachine } from './support/fake-machine.js';
+import { ExaminedMachine, wrong } from './support/examined-machine.js';
 import { ScriptedModem, wholeNumbers } from './support/scripted-modem.js';
 
-let folder: string;
-let machine: FakeMachine;
+let machine: ExaminedMachine;
 let modem: ScriptedModem | undefined;
 
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'simgate-doctor-'));
-  machine = new FakeMachine();
+  machine = new ExaminedMachine();
 });
 afterEach(async () => {
   const unknown = modem?.unknown ?? [];
   await modem?.stop();
   modem = undefined;
   machine.remove();
-  rmSync(folder, { recursive: true });
   expect(unknown).toEqual([]);
 });
-
-const log = createLog({
-  level: 'debug',
-  format: 'json',
-  stream: new Writable({ write: (_chunk, _encoding, done) => done() }),
-});
-
-/** No daemon: the socket is in a folder of its own. */
-const examine = (own: Partial<DoctorOptions> = {}) =>
-  examineAll({
-    config: undefined,
-    sendTo: undefined,
-    env: { RUNTIME_DIRECTORY: folder },
-    machine: machine.toLookAt(),
-    log,
-    ...own,
-  });
-
-function configure(device: string, more = ''): string {
-  const file = join(folder, 'simgate.toml');
-  writeFileSync(
-    file,
-    `[auth0]\nsubject = "s"\naudience = "a"\n[policy]\ncountries = ["*"]\n[[modem]]\nname = "main"\ndevice = "${device}"\n${more}\n`,
-  );
-  return file;
-}
 
 /** Puts a tty where the tree has the node. */
 function place(tty: string, name: string): void {
@@ -62,15 +29,13 @@ function place(tty: string, name: string): void {
 
 const levelOf = (report: ModemReport | undefined, check: string) =>
   report?.findings.find((finding) => finding.check === check)?.level;
-const wrong = (findings: readonly Finding[] = []) =>
-  findings.filter(({ level }) => level !== 'ok').map(({ check, level }) => `${level} ${check}`);
 
 describe('without a configuration', () => {
   it('finds the AT port of what is plugged in and asks the modem behind it', async () => {
     modem = await ScriptedModem.start();
     machine.tree.plug('ec25', { at: '1-1.2' });
     place(modem.tty, 'ttyUSB2');
-    const { findings, modems, daemon } = await examine();
+    const { findings, modems, daemon } = await machine.examine();
     expect(daemon).toBeUndefined();
     expect(wrong(findings)).toEqual([]);
     expect(modems).toHaveLength(1);
@@ -108,7 +73,7 @@ describe('without a configuration', () => {
     machine.tree.plug('ec25', { at: '1-1.2' });
     place(mute.tty, 'ttyUSB2');
     place(modem.tty, 'ttyUSB3');
-    const { modems } = await examine();
+    const { modems } = await machine.examine();
     await mute.stop();
     expect(modems).toHaveLength(1);
     expect(modems[0]?.tty).toBe(machine.tree.path('dev/ttyUSB3'));
@@ -122,7 +87,7 @@ describe('without a configuration', () => {
     place(mute.tty, 'ttyUSB2');
     const other = await ScriptedModem.start({ AT: [] });
     place(other.tty, 'ttyUSB3');
-    const { modems } = await examine();
+    const { modems } = await machine.examine();
     await Promise.all([mute.stop(), other.stop()]);
     expect(modems.map((report) => levelOf(report, 'modem'))).toEqual(['error', 'ok']);
     expect(modems[1]?.findings.at(-1)?.what).toContain('no modem hangs on it');
@@ -130,13 +95,13 @@ describe('without a configuration', () => {
 
   it('says of a HiLink stick that it has no AT port, and what to do', async () => {
     machine.tree.plug('e3372h-hilink', { at: '1-1.2' });
-    const { modems } = await examine();
+    const { modems } = await machine.examine();
     expect(modems[0]).toMatchObject({ findings: [{ check: 'stick', level: 'error' }] });
     expect(modems[0]?.findings[0]?.what).toMatch(/HiLink.*HuaweiAltModeGlobal/);
   });
 
   it('says that nothing is plugged in', async () => {
-    const { findings, modems } = await examine();
+    const { findings, modems } = await machine.examine();
     expect(modems).toEqual([]);
     expect(wrong(findings)).toEqual(['error modem']);
   });
@@ -146,7 +111,7 @@ describe('without a configuration', () => {
     machine.tree.plug('ec25', { at: '1-1.2' });
     place(modem.tty, 'ttyUSB3');
     machine.tree.process(731, 'minicom', [machine.tree.path('dev/ttyUSB2')]);
-    const { modems } = await examine();
+    const { modems } = await machine.examine();
     expect(levelOf(modems[0], 'holder')).toBe('error');
     expect(modem.heard).toEqual([]);
   });
@@ -162,7 +127,7 @@ it('leaves the other ttys of a modem alone when one is locked', async () => {
   machine.tree.plug('ec25', { at: '1-1.2' });
   place(locked.tty, 'ttyUSB2');
   place(modem.tty, 'ttyUSB3');
-  const { modems } = await examine();
+  const { modems } = await machine.examine();
   await holder.close();
   await locked.stop();
   expect(wrong(modems[0]?.findings)).toEqual(['error tty']);
@@ -172,7 +137,7 @@ it('leaves the other ttys of a modem alone when one is locked', async () => {
 describe('with a configuration', () => {
   it('looks at its modems, and warns that no daemon runs', async () => {
     modem = await ScriptedModem.start();
-    const { findings, modems } = await examine({ config: configure(modem.tty) });
+    const { findings, modems } = await machine.examine({ config: machine.configure(modem.tty) });
     expect(wrong(findings)).toEqual(['warning daemon']);
     expect(modems).toMatchObject([{ name: 'main', device: modem.tty, tty: modem.tty }]);
     expect(wrong(modems[0]?.findings)).toEqual([]);
@@ -181,7 +146,7 @@ describe('with a configuration', () => {
   it('tells of modems that it does not name', async () => {
     modem = await ScriptedModem.start();
     machine.tree.plug('sim7600', { at: '1-1.2' });
-    const { modems } = await examine({ config: configure(modem.tty) });
+    const { modems } = await machine.examine({ config: machine.configure(modem.tty) });
     expect(modems.map(({ name }) => name)).toEqual([
       'main',
       'SIMCom SIM7000, SIM7100, SIM7600 at USB port 1-1.2',
@@ -193,8 +158,8 @@ describe('with a configuration', () => {
     modem = await ScriptedModem.start();
     machine.tree.plug('ec25', { at: '1-1.2' });
     place(modem.tty, 'ttyUSB2');
-    const { findings, modems } = await examine({
-      config: configure(modem.tty, 'bauds = 9600\nroaming = 3'),
+    const { findings, modems } = await machine.examine({
+      config: machine.configure(modem.tty, 'bauds = 9600\nroaming = 3'),
     });
     expect(wrong(findings)).toEqual(['error configuration', 'error configuration']);
     expect(findings.some(({ what }) => what.includes('modem[0].bauds'))).toBe(true);
@@ -202,7 +167,7 @@ describe('with a configuration', () => {
   });
 
   it('that was named and is not there is an error', async () => {
-    const { findings } = await examine({ config: join(folder, 'missing.toml') });
+    const { findings } = await machine.examine({ config: join(machine.folder, 'missing.toml') });
     expect(wrong(findings)).toContain('error configuration');
   });
 
@@ -213,7 +178,7 @@ describe('with a configuration', () => {
     machine.tree.plug('mc7455', { at: '1-1.3', firstTty: 4 });
     place(other.tty, 'ttyUSB2');
     place(modem.tty, 'ttyUSB6');
-    const report = await examine({ config: configure('imei:867000000000069') });
+    const report = await machine.examine({ config: machine.configure('imei:867000000000069') });
     await other.stop();
     expect(report.modems[0]).toMatchObject({
       name: 'main',
@@ -224,7 +189,9 @@ describe('with a configuration', () => {
   });
 
   it('names a device that is not there', async () => {
-    const { modems } = await examine({ config: configure('/dev/serial/by-id/usb-gone') });
+    const { modems } = await machine.examine({
+      config: machine.configure('/dev/serial/by-id/usb-gone'),
+    });
     expect(modems[0]).toMatchObject({ name: 'main', findings: [{ check: 'tty', level: 'error' }] });
     expect(modems[0]?.findings[0]?.what).toContain('/dev/serial/by-id/usb-gone does not exist');
   });
@@ -235,7 +202,7 @@ describe('with a configuration', () => {
       modem.tty,
       115_200,
     )({ onData: () => undefined, onClose: () => undefined });
-    const { modems } = await examine({ config: configure(modem.tty) });
+    const { modems } = await machine.examine({ config: machine.configure(modem.tty) });
     await holder.close();
     expect(modems[0]?.findings.at(-1)).toMatchObject({ check: 'tty', level: 'error' });
     expect(modems[0]?.findings.at(-1)?.what).toContain(`${modem.tty} is busy`);
@@ -246,7 +213,7 @@ describe('with a configuration', () => {
 describe('a modem', () => {
   const report = async (answers: Record<string, readonly string[]>) => {
     modem = await ScriptedModem.start(answers);
-    return (await examine({ config: configure(modem.tty) })).modems[0];
+    return (await machine.examine({ config: machine.configure(modem.tty) })).modems[0];
   };
 
   it.each<[string, Record<string, readonly string[]>, string]>([

@@ -1,65 +1,26 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { Writable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type DoctorOptions, examineAll } from '../../src/doctor/doctor.js';
-import type { Finding } from '../../src/doctor/finding.js';
 import { testText } from '../../src/doctor/test-message.js';
-import { createLog } from '../../src/log.js';
 import { VirtualModem } from '../faults/virtual-modem.js';
-import { FakeMachine } from './support/fake-machine.js';
+import { ExaminedMachine, wrong } from './support/examined-machine.js';
 
-let folder: string;
-let machine: FakeMachine;
+let machine: ExaminedMachine;
 let virtual: VirtualModem | undefined;
 
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'simgate-doctor-'));
-  machine = new FakeMachine();
+  machine = new ExaminedMachine();
 });
 afterEach(async () => {
   await virtual?.stop();
   virtual = undefined;
   machine.remove();
-  rmSync(folder, { recursive: true });
 });
 
 const recipient = '+4915112345678';
 
-const log = createLog({
-  level: 'debug',
-  format: 'json',
-  stream: new Writable({ write: (_chunk, _encoding, done) => done() }),
-});
-
-/** No daemon: the socket is in a folder of its own. */
-const examine = (own: Partial<DoctorOptions> = {}) =>
-  examineAll({
-    config: undefined,
-    sendTo: undefined,
-    env: { RUNTIME_DIRECTORY: folder },
-    machine: machine.toLookAt(),
-    log,
-    ...own,
-  });
-
-function configure(device: string, more = ''): string {
-  const file = join(folder, 'simgate.toml');
-  writeFileSync(
-    file,
-    `[auth0]\nsubject = "s"\naudience = "a"\n[policy]\ncountries = ["*"]\n[[modem]]\nname = "main"\ndevice = "${device}"\n${more}\n`,
-  );
-  return file;
-}
-
-const wrong = (findings: readonly Finding[] = []) =>
-  findings.filter(({ level }) => level !== 'ok').map(({ check, level }) => `${level} ${check}`);
-
 describe('the virtual modem', () => {
   const report = async (flags: string[], more = '') => {
-    virtual = await VirtualModem.start(folder, 'modem', flags);
-    return (await examine({ config: configure(virtual.link, more) })).modems[0];
+    virtual = await VirtualModem.start(machine.folder, 'modem', flags);
+    return (await machine.examine({ config: machine.configure(virtual.link, more) })).modems[0];
   };
 
   it.each<[string, string[], string, string[]]>([
@@ -91,8 +52,11 @@ describe('the virtual modem', () => {
 
 describe('the test message', () => {
   const send = async (flags: string[]) => {
-    virtual = await VirtualModem.start(folder, 'modem', flags);
-    const report = await examine({ config: configure(virtual.link), sendTo: recipient });
+    virtual = await VirtualModem.start(machine.folder, 'modem', flags);
+    const report = await machine.examine({
+      config: machine.configure(virtual.link),
+      sendTo: recipient,
+    });
     const finding = report.findings.find(({ check }) => check === 'send');
     await virtual.stop();
     const texts = virtual

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, describe, expect, test } from 'vitest';
 import { mintToken } from '../../src/secret/token.js';
-import { openPolicy } from '../open-policy.js';
+import { openPolicy } from '../config-text.js';
 import { Rig, secret } from './rig.js';
 
 const run = promisify(execFile);

@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from 'vitest';
-import { openPolicy } from '../open-policy.js';
+import { openPolicy } from '../config-text.js';
 import { Rig } from './rig.js';
 
 let rig: Rig;

@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { mintToken } from '../../src/secret/token.js';
+import { openPolicy } from '../config-text.js';
 import { Child } from '../faults/child.js';
 import { VirtualModem } from '../faults/virtual-modem.js';
-import { openPolicy } from '../open-policy.js';
 
 export const secret = 'the-secret-of-this-test-run-0123456789abcdef';
 const [subject, audience] = ['urn:Auth0', 'urn:MySmsGateway'];

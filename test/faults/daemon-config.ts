@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { openPolicy } from '../open-policy.js';
+import { configHead, openPolicy } from '../config-text.js';
 
 /** A modem as the daemon's configuration knows it. */
 export interface ConfiguredModem {
@@ -27,10 +27,7 @@ export function writeDaemonConfig(
   const secretFile = join(folder, 'secret');
   writeFileSync(secretFile, secret, { mode: 0o600 });
   const lines = [
-    `state_dir = "${join(folder, 'state')}"`,
-    '[http]\nlisten = "127.0.0.1:0"',
-    '[admin]\nlisten = "127.0.0.1:0"',
-    `[control]\nsocket = "control.sock"\n[auth0]\nsubject = "urn:Auth0"\naudience = "urn:MySmsGateway"\nsecret_file = "${secretFile}"`,
+    configHead({ stateDir: join(folder, 'state'), secretFile }),
     `[message]\ndeadline_s = ${deadlineS}`,
     openPolicy,
     '[log]\nlevel = "debug"\nformat = "json"',

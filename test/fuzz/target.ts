@@ -2,15 +2,14 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { mintToken } from '../../src/secret/token.js';
+import { claims, configHead, openPolicy } from '../config-text.js';
 import { VirtualModem } from '../faults/virtual-modem.js';
-import { openPolicy } from '../open-policy.js';
 import { Daemon } from '../soak/daemon.js';
 import type { Vitals } from '../soak/vitals.js';
 import type { Flood } from './flood.js';
 import { judge } from './judge.js';
 import { markerPrefix } from './requests.js';
 
-const [subject, audience] = ['urn:Auth0', 'urn:MySmsGateway'];
 /**
  * Lines of refused tokens that the daemon may log a minute, with the one that counts the others.
  */
@@ -42,8 +41,7 @@ export class Target {
     writeFileSync(join(folder, 'simgate.toml'), configOf(modem.link));
     const token = await mintToken({
       secret: Buffer.from(secret),
-      subject,
-      audience,
+      ...claims,
       expiresInS: 7200,
     });
     const target = new Target(folder, modem, token, secret);
@@ -100,18 +98,7 @@ export class Target {
  * No guard time and room for every valid request; all that bounds callers is as it is by default.
  */
 function configOf(tty: string): string {
-  return `state_dir = "state"
-[http]
-listen = "127.0.0.1:0"
-[admin]
-listen = "127.0.0.1:0"
-[control]
-socket = "control.sock"
-[auth0]
-subject = "${subject}"
-audience = "${audience}"
-secret_file = "secret"
-[[modem]]
+  return `${configHead()}[[modem]]
 name = "main"
 device = "${tty}"
 guard_ms = 0

@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { mintToken } from '../../src/secret/token.js';
+import { configHead } from '../config-text.js';
 import { VirtualModem } from '../faults/virtual-modem.js';
 import { deadlineMs, type KeyedStory, tryOnce, untilFinal } from './caller.js';
 import { Daemon, type Life } from './daemon.js';
@@ -231,18 +232,7 @@ function writeConfig(
 ): string {
   const [file, secretFile] = [join(folder, 'simgate.toml'), join(folder, 'secret')];
   writeFileSync(secretFile, secret, { mode: 0o600 });
-  const config = `state_dir = "${stateDir}"
-[http]
-listen = "127.0.0.1:0"
-[admin]
-listen = "127.0.0.1:0"
-[control]
-socket = "control.sock"
-[auth0]
-subject = "urn:Auth0"
-audience = "urn:MySmsGateway"
-secret_file = "${secretFile}"
-[message]
+  const config = `${configHead({ stateDir, secretFile })}[message]
 deadline_s = ${deadlineMs / 1000}
 [policy]
 countries = ["*"]

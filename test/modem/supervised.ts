@@ -1,6 +1,7 @@
 import { expect, vi } from 'vitest';
 import winston from 'winston';
 import type { SendError } from '../../src/errors.js';
+import type { InFlightState, LeftInFlightState } from '../../src/modem/in-flight-record.js';
 import { InFlightSubmits } from '../../src/modem/in-flight-submits.js';
 import type { ModemTuning } from '../../src/modem/modem.js';
 import type { PinMemory } from '../../src/modem/pin-memory.js';
@@ -22,12 +23,16 @@ export interface Supervised {
   warnings: string[];
   /** As they came. */
   phases: string[];
+  /** What it noted of submits in flight, for the next process. */
+  notes: InFlightState[];
 }
 
+/** @param left what the process before had noted */
 export function supervise(
   device: VirtualDevice,
   tuning: Partial<ModemTuning> = {},
   options: Partial<SupervisorOptions> = {},
+  left?: LeftInFlightState,
 ): Supervised {
   const warnings: string[] = [];
   const log = winston.createLogger({ silent: true });
@@ -35,8 +40,9 @@ export function supervise(
     warnings.push(message);
     return log;
   }) as typeof log.warn;
+  const notes: InFlightState[] = [];
   const inFlightRecord = {
-    note: () => undefined,
+    note: (state: InFlightState) => notes.push(state),
     close: () => Promise.resolve(),
   };
   const supervisor = new Supervisor({
@@ -45,7 +51,7 @@ export function supervise(
     locator: locatorOf(device.openLink),
     tuning: { ...plain, ...tuning },
     idleProbeMs: 60_000,
-    inFlight: new InFlightSubmits(inFlightRecord, undefined),
+    inFlight: new InFlightSubmits(inFlightRecord, left),
     readPin: undefined,
     callHook: undefined,
     onInbound: () => undefined,
@@ -57,7 +63,7 @@ export function supervise(
   supervisor.onPhase(({ phase }) => phases.push(phase));
   supervisor.start();
   running.push(supervisor);
-  return { supervisor, warnings, phases };
+  return { supervisor, warnings, phases, notes };
 }
 
 export async function stopAll(): Promise<void> {

@@ -1,65 +1,23 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import winston from 'winston';
 import { SendError } from '../../src/errors.js';
-import type { InFlightState, LeftInFlightState } from '../../src/modem/in-flight-record.js';
-import { InFlightSubmits } from '../../src/modem/in-flight-submits.js';
-import type { PinMemory } from '../../src/modem/pin-memory.js';
+import type { InFlightState } from '../../src/modem/in-flight-record.js';
 import type { OutgoingSms } from '../../src/modem/sms-modem.js';
 import type { InboundEvent } from '../../src/modem/storage.js';
-import { Supervisor, type SupervisorOptions } from '../../src/modem/supervisor.js';
+import type { SupervisorOptions } from '../../src/modem/supervisor.js';
 import type { OpenLink } from '../../src/serial/link.js';
 import { segmentText } from '../../src/sms/segments.js';
+import { type Supervised, stopAll, supervise } from './supervised.js';
 import { locatorOf, VirtualDevice } from './virtual-link.js';
-
-const log = winston.createLogger({ silent: true });
-const started: Supervisor[] = [];
 
 beforeEach(() => {
   vi.useFakeTimers();
 });
 afterEach(async () => {
-  await Promise.all(started.splice(0).map((supervisor) => supervisor.stop()));
+  await stopAll();
   vi.useRealTimers();
 });
 
-interface Setup {
-  supervisor: Supervisor;
-  phases: string[];
-  notes: InFlightState[];
-}
-
-function supervise(
-  device: VirtualDevice,
-  options: Partial<SupervisorOptions> = {},
-  left?: LeftInFlightState,
-): Setup {
-  const notes: InFlightState[] = [];
-  const inFlightRecord = {
-    note: (state: InFlightState) => notes.push(state),
-    close: () => Promise.resolve(),
-  };
-  const supervisor = new Supervisor({
-    name: 'main',
-    number: undefined,
-    locator: locatorOf(device.openLink),
-    tuning: { guardMs: 0, submitTimeoutMs: undefined, roaming: true, statusReport: false },
-    idleProbeMs: 60_000,
-    inFlight: new InFlightSubmits(inFlightRecord, left),
-    readPin: undefined,
-    callHook: undefined,
-    onInbound: () => undefined,
-    pinMemory: { last: () => undefined, note: () => Promise.resolve() } as unknown as PinMemory,
-    log,
-    ...options,
-  });
-  const phases: string[] = [];
-  supervisor.onPhase((snapshot) => phases.push(snapshot.phase));
-  supervisor.start();
-  started.push(supervisor);
-  return { supervisor, phases, notes };
-}
-
-async function ready(setup: Setup): Promise<void> {
+async function ready(setup: Supervised): Promise<void> {
   for (let i = 0; i < 100 && setup.supervisor.snapshot().phase !== 'ready'; i += 1)
     await vi.advanceTimersByTimeAsync(500);
   expect(setup.supervisor.snapshot()).toMatchObject({ phase: 'ready', reason: undefined });
@@ -70,7 +28,7 @@ function sms(text: string): OutgoingSms {
 }
 
 /** A submit whose end the test can look at without waiting for it. */
-function submit(setup: Setup, text: string, mayCommit: () => boolean = () => true) {
+function submit(setup: Supervised, text: string, mayCommit: () => boolean = () => true) {
   const result: { references?: number[]; error?: SendError; committedTimes: number } = {
     committedTimes: 0,
   };
@@ -94,7 +52,7 @@ function submit(setup: Setup, text: string, mayCommit: () => boolean = () => tru
   return { result, promise };
 }
 
-async function sent(setup: Setup, text: string, advanceMs = 5_000) {
+async function sent(setup: Supervised, text: string, advanceMs = 5_000) {
   const { result, promise } = submit(setup, text);
   await vi.advanceTimersByTimeAsync(advanceMs);
   await promise;
@@ -115,7 +73,7 @@ describe('a modem on its way to ready', () => {
 
   test('is opened anew at once when it was silent to somebody who asked', async () => {
     const device = new VirtualDevice();
-    const setup = supervise(device, { idleProbeMs: 3_600_000 });
+    const setup = supervise(device, {}, { idleProbeMs: 3_600_000 });
     await ready(setup);
     device.modem.powerOff();
     const asked = expect(setup.supervisor.inspect((modem) => modem.sim.iccid())).rejects.toThrow(
@@ -137,7 +95,7 @@ describe('a modem on its way to ready', () => {
         ...(echo ? {} : { echo: false }),
       });
       const readPin = () => Promise.resolve({ pin: '4711', generation: 'g1' });
-      const setup = supervise(device, { readPin, idleProbeMs: 10_000 });
+      const setup = supervise(device, {}, { readPin, idleProbeMs: 10_000 });
       await ready(setup);
       device.modem.powerOff();
       device.modem.powerOn('now');
@@ -162,9 +120,13 @@ describe('a modem on its way to ready', () => {
 
   test('does not send abroad when roaming is off', async () => {
     const device = new VirtualDevice({ registration: 'roaming' });
-    const setup = supervise(device, {
-      tuning: { guardMs: 0, submitTimeoutMs: undefined, roaming: false, statusReport: false },
-    });
+    const setup = supervise(
+      device,
+      {},
+      {
+        tuning: { guardMs: 0, submitTimeoutMs: undefined, roaming: false, statusReport: false },
+      },
+    );
     await vi.advanceTimersByTimeAsync(10_000);
     expect(setup.supervisor.snapshot().reason).toContain('roaming = false');
   });
@@ -399,7 +361,7 @@ describe('a late +CMGS', () => {
     const left = first.notes.at(-1) as InFlightState;
     await first.supervisor.stop(); // as far as the modem can tell, killed
     await cut.promise;
-    const next = supervise(device, {}, { ...left, ageMs: 100 });
+    const next = supervise(device, {}, {}, { ...left, ageMs: 100 });
     await vi.advanceTimersByTimeAsync(500);
     await ready(next);
     expect(
@@ -420,7 +382,7 @@ describe('a late +CMGS', () => {
     expect(left?.debts.open).toBe(1);
     await first.supervisor.stop(); // as far as the modem can tell, killed
     await cut.promise;
-    const device2 = supervise(device, {}, { ...(left as InFlightState), ageMs: 1_000 });
+    const device2 = supervise(device, {}, {}, { ...(left as InFlightState), ageMs: 1_000 });
     await ready(device2);
     device.faults.queue(
       { kind: 'silence-lost', args: ['60000'], text: 'silence-lost' } as never,
@@ -455,7 +417,7 @@ describe('a modem that does not answer', () => {
       hooks.push(reason);
       return Promise.resolve();
     };
-    const setup = supervise(device, { locator: locatorOf(openLink), callHook });
+    const setup = supervise(device, {}, { locator: locatorOf(openLink), callHook });
     await ready(setup);
     dead = true;
     await vi.advanceTimersByTimeAsync(4 * 60_000);
@@ -503,7 +465,7 @@ describe('what comes in', () => {
     const onInbound = (event: InboundEvent) => {
       events.push(event);
     };
-    const setup = supervise(device, { ...options, onInbound });
+    const setup = supervise(device, {}, { ...options, onInbound });
     return { setup, events };
   }
 

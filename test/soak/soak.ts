@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { mintToken } from '../../src/secret/token.js';
 import { type Random, seededRandom } from '../../src/simulator/random.js';
+import { claims, configHead, openPolicy } from '../config-text.js';
 import { post, type Story } from '../faults/caller.js';
 import type { PlannedMessage } from '../faults/plan.js';
 import type { ModemRecord } from '../faults/sightings.js';
 import { markedText } from '../faults/texts.js';
 import { VirtualModem } from '../faults/virtual-modem.js';
-import { openPolicy } from '../open-policy.js';
 import { Daemon } from './daemon.js';
 import { isBackTo, type Vitals } from './vitals.js';
 
@@ -108,8 +108,7 @@ class Soak {
       );
     }
     const secret = randomBytes(32).toString('hex');
-    const names = { subject: 'urn:Auth0', audience: 'urn:MySmsGateway' };
-    this.#token = await mintToken({ secret: Buffer.from(secret), ...names, expiresInS: 3600 });
+    this.#token = await mintToken({ secret: Buffer.from(secret), ...claims, expiresInS: 3600 });
     this.#daemon = new Daemon(this.#folder, this.#writeConfig(secret));
     await this.#daemon.untilReady(modemNames);
   }
@@ -118,10 +117,7 @@ class Soak {
   #writeConfig(secret: string): string {
     writeFileSync(join(this.#folder, 'secret'), secret, { mode: 0o600 });
     const lines = [
-      'state_dir = "state"',
-      '[http]\nlisten = "127.0.0.1:0"',
-      '[admin]\nlisten = "127.0.0.1:0"',
-      '[control]\nsocket = "control.sock"\n[auth0]\nsubject = "urn:Auth0"\naudience = "urn:MySmsGateway"\nsecret_file = "secret"',
+      configHead(),
       `[message]\ndeadline_s = ${deadlineS}`,
       openPolicy,
       '[log]\nformat = "json"',

@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openPty, type Pty } from '../../src/simulator/pty.js';
-import { openPolicy } from '../open-policy.js';
+import { configHead, openPolicy } from '../config-text.js';
 import { NotifyListener } from './notify-listener.js';
 
 const cli = join(import.meta.dirname, '../../dist/cli.js');
@@ -43,18 +43,7 @@ function configure(policy = openPolicy, listen = '127.0.0.1:0'): string {
   writeFileSync(join(folder, 'secret'), secret, { mode: 0o600 });
   writeFileSync(
     file,
-    `state_dir = "state"
-[http]
-listen = "${listen}"
-[admin]
-listen = "127.0.0.1:0"
-[control]
-socket = "control.sock"
-[auth0]
-subject = "urn:Auth0"
-audience = "urn:MySmsGateway"
-secret_file = "secret"
-${policy}
+    `${configHead({ listen })}${policy}
 [log]
 format = "json"
 [[modem]]

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadConfig } from '../../../src/config/config.js';
 import { OperatorError } from '../../../src/errors.js';
-import { type Line, Person } from './support/person.js';
+import { endingByEnter, type Line, Person, restByEnter } from './support/person.js';
 
 let person: Person;
 beforeEach(() => {
@@ -13,22 +13,6 @@ afterEach(async () => {
   await person.leave();
 });
 
-const ec25 = (answers = {}) => person.plug('ec25', { at: '1-1.2', name: 'ttyUSB2' }, answers);
-const e3372 = (answers = {}) =>
-  person.plug('e3372s', { at: '1-1.3', firstTty: 4, name: 'ttyUSB5' }, answers);
-
-/** Everything after the modem, answered with Enter. */
-const rest: Line[] = [
-  [/^The countries .*\[DE\]: $/, ''],
-  [/^Who sends.*\[auth0\]: $/, ''],
-  [/^The subject.*\[urn:Auth0\]: $/, ''],
-  [/^Their audience.*\[urn:MySmsGateway\]: $/, ''],
-  [/^Its public URL/, ''],
-];
-const ending: Line[] = [
-  [/^Write this\? \[Y\/n\] $/, ''],
-  [/^A number to send a test message to/, ''],
-];
 const locked = { 'AT+CPIN?': ['+CPIN: SIM PIN', 'OK'] };
 
 describe('the PIN', () => {
@@ -36,7 +20,7 @@ describe('the PIN', () => {
   const asked: Line = [/^PIN \(not shown.*\(hidden\)$/, pin];
 
   it('is asked for twice when the SIM asks, written to a file of its own, shown nowhere and tried by nobody', async () => {
-    await ec25(locked);
+    await person.plugEc25(locked);
     const said = await person.runs([
       [/^Which one/, ''],
       [/^PIN/, '12'],
@@ -45,8 +29,8 @@ describe('the PIN', () => {
       asked,
       [/^The same again: \(hidden\)$/, pin],
       [/^The countries/, 'DE'],
-      ...rest.slice(1),
-      ...ending,
+      ...restByEnter.slice(1),
+      ...endingByEnter,
     ]);
     expect(person.read('pin-main')).toBe(`${pin}\n`);
     expect(person.mode('pin-main')).toBe(0o600);
@@ -59,7 +43,7 @@ describe('the PIN', () => {
     ['2 are left', ['+CPINR: SIM PIN,2,3', 'OK'], 'only 2 of 3 tries are left'],
     ['their number is not told', ['OK'], 'does not tell how many tries are left'],
   ])('is not asked for when of its tries %s', async (_title, answer, message) => {
-    await ec25({
+    await person.plugEc25({
       ...locked,
       'AT+CPINR="SIM PIN"': answer,
       'AT^CPIN?': ['ERROR'],
@@ -72,7 +56,7 @@ describe('the PIN', () => {
   });
 
   it('must be given otherwise where nobody can be asked', async () => {
-    await ec25(locked);
+    await person.plugEc25(locked);
     await expect(person.runsAsScript('--yes', '--countries', 'DE')).rejects.toThrow(
       /PIN is missing.*pin-main.*--pin-file.*SIMGATE_PIN/,
     );
@@ -95,8 +79,8 @@ describe('the PIN', () => {
 
 describe('modems', () => {
   it('that are several are listed with maker and model, and one is picked', async () => {
-    await ec25();
-    const device = await e3372({
+    await person.plugEc25();
+    const device = await person.plugE3372({
       'AT+CGMI': ['huawei', 'OK'],
       'AT+CGMM': ['E3372', 'OK'],
       'AT^CURC=0': ['OK'],
@@ -104,8 +88,8 @@ describe('modems', () => {
     });
     const said = await person.runs([
       [/^Which one, by number, or another device: $/, '2'],
-      ...rest,
-      ...ending,
+      ...restByEnter,
+      ...endingByEnter,
     ]);
     expect(said).toMatch(
       / {2}1 {2}Quectel EC25 \(2c7c:0125 at USB port 1-1\.2\)\n {5}device = ".*by-id/,
@@ -115,7 +99,7 @@ describe('modems', () => {
   });
 
   it('that are several must be told apart by an option where nobody can be asked', async () => {
-    const devices = [await ec25(), await e3372()];
+    const devices = [await person.plugEc25(), await person.plugE3372()];
     await expect(person.runsAsScript('--yes')).rejects.toThrow(`--device (${devices.join(', ')})`);
     expect(person.files()).toEqual([]);
   });
@@ -124,13 +108,13 @@ describe('modems', () => {
     const said = await person.runs([
       [/^Plug it in and press Enter/, 'ttyUSB0'],
       [/^Plug it in and press Enter/, '/dev/serial/by-id/later'],
-      ...rest.map(
+      ...restByEnter.map(
         ([question]): Line => [
           question.source.includes('countries') ? /^The countries/ : question,
           question.source.includes('countries') ? 'DE' : '',
         ],
       ),
-      ...ending,
+      ...endingByEnter,
     ]);
     expect(said).toContain('No modem was found that answers.');
     expect(said).toContain('does not exist');
@@ -143,7 +127,7 @@ describe('modems', () => {
   });
 
   it('with something wrong are taken, and what is wrong is said with the way out', async () => {
-    await ec25({
+    await person.plugEc25({
       'AT+CREG?': ['+CREG: 0,3', 'OK'],
       'AT+CGREG?': ['+CGREG: 0,3', 'OK'],
       'AT+CEREG?': ['+CEREG: 0,3', 'OK'],

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadConfig, loadSecrets } from '../../../src/config/config.js';
 import { exampleDevice } from '../../../src/operator/setup/present.js';
 import { wholeNumbers } from '../../doctor/support/scripted-modem.js';
-import { type Line, Person } from './support/person.js';
+import { endingByEnter, type Line, Person, restByEnter } from './support/person.js';
 
 const example = readFileSync(
   new URL('../../../config/simgate.example.toml', import.meta.url),
@@ -20,23 +20,6 @@ afterEach(async () => {
   await person.leave();
 });
 
-const ec25 = (answers = {}) => person.plug('ec25', { at: '1-1.2', name: 'ttyUSB2' }, answers);
-const e3372 = (answers = {}) =>
-  person.plug('e3372s', { at: '1-1.3', firstTty: 4, name: 'ttyUSB5' }, answers);
-
-/** Everything after the modem, answered with Enter. */
-const rest: Line[] = [
-  [/^The countries .*\[DE\]: $/, ''],
-  [/^Who sends.*\[auth0\]: $/, ''],
-  [/^The subject.*\[urn:Auth0\]: $/, ''],
-  [/^Their audience.*\[urn:MySmsGateway\]: $/, ''],
-  [/^Its public URL/, ''],
-];
-const ending: Line[] = [
-  [/^Write this\? \[Y\/n\] $/, ''],
-  [/^A number to send a test message to/, ''],
-];
-
 const changed = (before: string, after: string) => {
   const [old, now] = [before.split('\n'), after.split('\n')];
   return {
@@ -48,8 +31,12 @@ const changed = (before: string, after: string) => {
 describe('a first run', () => {
   it('needs nothing but Enter where one modem answers', async () => {
     person.write(example);
-    const device = await ec25();
-    const said = await person.runs([[/^Which one, by number.*\[1\]: $/, ''], ...rest, ...ending]);
+    const device = await person.plugEc25();
+    const said = await person.runs([
+      [/^Which one, by number.*\[1\]: $/, ''],
+      ...restByEnter,
+      ...endingByEnter,
+    ]);
     expect(said).toContain('Quectel EC25 (2c7c:0125 at USB port 1-1.2)');
     expect(said).toContain('it is ready to send');
     expect(changed(example, person.read('simgate.toml'))).toEqual({
@@ -98,7 +85,7 @@ describe('a first run', () => {
   });
 
   it('takes with --yes what it would propose: the modem, and the country of the SIM', async () => {
-    await ec25({ 'AT+CSCA?': ['+CSCA: "+4366012345678",145', 'OK'] });
+    await person.plugEc25({ 'AT+CSCA?': ['+CSCA: "+4366012345678",145', 'OK'] });
     await person.runsAsScript('--yes');
     expect(loadConfig(person.file, {}).policy.countries).toEqual(['AT']);
     expect(person.read('simgate.toml')).toContain(
@@ -108,13 +95,13 @@ describe('a first run', () => {
 
   it('does not take the example’s country for an answer', async () => {
     person.write(example);
-    await ec25({ 'AT+CSCA?': ['+CSCA: "+4366012345678",145', 'OK'] });
+    await person.plugEc25({ 'AT+CSCA?': ['+CSCA: "+4366012345678",145', 'OK'] });
     await person.runsAsScript('--yes');
     expect(loadConfig(person.file, {}).policy.countries).toEqual(['AT']);
   });
 
   it('asks again after an answer that cannot be', async () => {
-    await ec25();
+    await person.plugEc25();
     const said = await person.runs([
       [/^Which one/, '7'],
       [/^Which one/, '1'],
@@ -126,7 +113,7 @@ describe('a first run', () => {
       [/^Their audience/, ''],
       [/^Its public URL/, 'ftp://x'],
       [/^Its public URL/, 'http://192.168.1.2'],
-      ...ending,
+      ...endingByEnter,
     ]);
     expect(said).toContain('write "GB" (United Kingdom)');
     expect(said).toContain('must be auth0 or token');
@@ -140,8 +127,8 @@ describe('a first run', () => {
 
   it('changes nothing when the person says no, or only wants to look', async () => {
     person.write(example);
-    await ec25();
-    await person.runs([[/^Which one/, ''], ...rest, [/^Write this/, 'n']]);
+    await person.plugEc25();
+    await person.runs([[/^Which one/, ''], ...restByEnter, [/^Write this/, 'n']]);
     await person.runsAsScript('--yes', '--dry-run', '--countries', 'FR');
     expect(person.files()).toEqual(['simgate.toml']);
     expect(person.read('simgate.toml')).toBe(example);
@@ -175,7 +162,7 @@ policy.countries = [ "de" ]   # home
   });
 
   it('changes nothing when everything is answered with Enter', async () => {
-    await ec25();
+    await person.plugEc25();
     const said = await person.runs([
       [/^Keep it\? \[Y\/n\] $/, ''],
       [/^The countries .*\[de\]: $/, ''],
@@ -191,8 +178,8 @@ policy.countries = [ "de" ]   # home
   });
 
   it('adds a second modem, which is not the one that is configured', async () => {
-    await ec25();
-    const device = await e3372();
+    await person.plugEc25();
+    const device = await person.plugE3372();
     const said = await person.runsAsScript('--yes', '--modem', 'backup');
     expect(said).not.toContain('Quectel EC25 (2c7c');
     expect(person.read('simgate.toml')).toBe(

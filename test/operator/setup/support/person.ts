@@ -21,6 +21,23 @@ import { ScriptedModem } from '../../../doctor/support/scripted-modem.js';
 /** A question that must come, and what is answered; a function is called when it comes. */
 export type Line = readonly [question: RegExp, answer: string | (() => string)];
 
+/** Of a modem, by the command. */
+type Answers = Readonly<Record<string, readonly string[]>>;
+
+/** Everything after the modem, answered with Enter. */
+export const restByEnter: Line[] = [
+  [/^The countries .*\[DE\]: $/, ''],
+  [/^Who sends.*\[auth0\]: $/, ''],
+  [/^The subject.*\[urn:Auth0\]: $/, ''],
+  [/^Their audience.*\[urn:MySmsGateway\]: $/, ''],
+  [/^Its public URL/, ''],
+];
+/** What comes after the last answer: it is written, and no test message is sent. */
+export const endingByEnter: Line[] = [
+  [/^Write this\? \[Y\/n\] $/, ''],
+  [/^A number to send a test message to/, ''],
+];
+
 const silent = createLog({
   level: 'debug',
   format: 'json',
@@ -59,7 +76,7 @@ export class Person {
   async plug(
     device: string,
     { at, firstTty = 0, name }: { at: string; firstTty?: number; name: string },
-    answers: Readonly<Record<string, readonly string[]>> = {},
+    answers: Answers = {},
   ): Promise<string> {
     const modem = await ScriptedModem.start(answers);
     this.modems.push(modem);
@@ -72,6 +89,14 @@ export class Person {
     rmSync(node);
     symlinkSync(modem.tty, node);
     return links[0] === undefined ? node : join(byId, links[0]);
+  }
+
+  plugEc25(answers?: Answers): Promise<string> {
+    return this.plug('ec25', { at: '1-1.2', name: 'ttyUSB2' }, answers);
+  }
+
+  plugE3372(answers?: Answers): Promise<string> {
+    return this.plug('e3372s', { at: '1-1.3', firstTty: 4, name: 'ttyUSB5' }, answers);
   }
 
   /** Answers the questions of `script`, all of them and in this order. Gives what was said. */
