@@ -5,7 +5,7 @@
 
 import * as v from 'valibot';
 import { askOnce, NoDaemon } from '../control/client.js';
-import { readConfiguration } from '../doctor/doctor.js';
+import { readConfiguration } from '../doctor/configuration.js';
 import { OperatorError } from '../errors.js';
 import { explanationSchema, explanationText } from '../policy/explain-text.js';
 import { type ShowLogOptions, showLog } from './log.js';

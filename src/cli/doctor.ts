@@ -2,8 +2,9 @@
 
 import { AtLinkLost, AtTimeout } from '../at/errors.js';
 import { NoDaemon } from '../control/client.js';
+import { readConfiguration } from '../doctor/configuration.js';
 import { reportTarget, withModem } from '../doctor/direct.js';
-import { examineAll, readConfiguration, targetsOf } from '../doctor/doctor.js';
+import { examineAll, targetsOf } from '../doctor/doctor.js';
 import { renderReport } from '../doctor/finding.js';
 import { listModems, renderModemList } from '../doctor/modem-list.js';
 import { chooseModem } from '../doctor/targets.js';

@@ -5,11 +5,11 @@
  * backwards.
  */
 
-import type { AddressInfo } from 'node:net';
+import type { RequestListener } from 'node:http';
 import type { Logger } from 'winston';
 import { isClockSynchronised } from '../clock/synchronisation.js';
-import { loadConfig, loadSecrets } from '../config/config.js';
-import { type ControlServer, openControlSocket } from '../control/server.js';
+import { type ListenAddress, loadConfig, loadSecrets } from '../config/config.js';
+import { openControlSocket } from '../control/server.js';
 import { createDispatch, type Dispatch } from '../dispatch/dispatch.js';
 import { createSimBudget } from '../dispatch/sim-budget.js';
 import { controlCommands } from '../doctor/control-commands.js';
@@ -18,7 +18,7 @@ import { createAdminApp, createApp } from '../http/app.js';
 import { createBearerVerifier } from '../http/bearer.js';
 import { callerKinds } from '../http/callers/kinds.js';
 import { problems } from '../http/problem.js';
-import { createServer, type HttpServer } from '../http/server.js';
+import { createServer } from '../http/server.js';
 import { createLogCommand } from '../journal/log-command.js';
 import { createLog, LimitedLog } from '../log.js';
 import { createMetrics, metricsRoute } from '../metrics/metrics.js';
@@ -28,9 +28,9 @@ import { version } from '../version.js';
 import { ownCommands } from './control-commands.js';
 import { createFleet } from './fleet.js';
 import { readAnew } from './reload.js';
-import { openRemembered, type Remembered } from './remembered.js';
+import { openRemembered } from './remembered.js';
 import { capsOf, type DaemonParts, figuresOf, snapshotOf } from './snapshot.js';
-import { openStateDir, type StateDir } from './state-dir.js';
+import { openStateDir } from './state-dir.js';
 import { createOwnNotifier } from './systemd/service-notifier.js';
 
 /**
@@ -58,40 +58,52 @@ export interface Daemon {
 /** What gives back one thing that was opened. */
 type Release = () => Promise<unknown>;
 
+/** Something by which callers or commands come in. */
+interface Door {
+  close(graceMs: number): Promise<unknown>;
+}
+
 /**
- * Starts the daemon of a configuration file. What was opened before something failed is given back,
- * in the opposite order. Throws `ConfigError`, `StateDirError`, `OperatorError` or the listener's
- * error.
+ * Starts the daemon of a configuration file. There is one way down, for a start that fails and for
+ * a daemon that is stopped: what was opened is given back in the opposite order. Throws
+ * `ConfigError`, `StateDirError`, `OperatorError` or the listener's error.
  */
 export async function startDaemon(configFile: string, env: NodeJS.ProcessEnv): Promise<Daemon> {
   const opened: Release[] = [];
+  const unwind = async (): Promise<void> => {
+    for (const release of opened.splice(0).reverse()) await release();
+  };
   try {
-    return await compose(configFile, env, opened);
+    return await compose(configFile, env, opened, unwind);
   } catch (error) {
-    for (const release of opened.reverse()) await release();
+    await unwind();
     throw error;
   }
 }
 
 /**
- * The composition root: binds the listeners and locks the state directory before any modem is
- * touched, so that a second daemon never talks to the same stick, and that none is touched by a
- * daemon that nobody can reach.
+ * The composition root. It locks the state directory and binds the listeners before it starts any
+ * modem: a second daemon never talks to the same stick, and no modem is touched by a daemon that
+ * nobody can reach. What it opens it adds to `opened`.
  */
 async function compose(
   configFile: string,
   env: NodeJS.ProcessEnv,
   opened: Release[],
+  unwind: () => Promise<void>,
 ): Promise<Daemon> {
-  /** What is in force; `reload` replaces it as a whole. */
+  // What is in force: a reload replaces both at once.
   let config = loadConfig(configFile, env);
   let secrets = loadSecrets(config, env);
   const log = createLog(config.log);
+
+  // What outlives a restart.
   const stateDir = await openStateDir(config.stateDir, {
     log,
     isSynchronised: isClockSynchronised,
   });
   opened.push(() => stateDir.release());
+  const { clock } = stateDir;
   const metrics = createMetrics({
     version,
     modems: config.modems.map(({ name }) => name),
@@ -99,6 +111,8 @@ async function compose(
   });
   const remembered = await openRemembered(config, stateDir, log, metrics);
   opened.push(() => remembered.journal.close());
+
+  // The modems, and the queue before them.
   const modems = await createFleet(config, stateDir, log, metrics);
   const dispatch = createDispatch({
     ...remembered,
@@ -108,23 +122,27 @@ async function compose(
     listener: metrics,
     log,
   });
-  const isReady = () => modems.some((modem) => canSend(modem.snapshot().phase));
-  let stopping = false;
+  const notifier = createOwnNotifier(env, modems, log);
+  let isStopping = false;
+  const doors: Door[] = [];
+  // A start that failed owes nobody an answer.
+  opened.push(() => endTraffic(doors, dispatch, modems, isStopping ? drainMs : 0, log));
+
+  // The public listener and the admin listener.
   const refusals = new LimitedLog(log);
-  const { clock } = stateDir;
   const verify = await createBearerVerifier({
     secrets,
     expected: config.auth0,
     refusals,
     beforeLeap: () => clock.beforeLeap(),
   });
-  const clockIsSet = () => clock.isSet();
-  const handler = createApp({
+  const isReady = () => modems.some((modem) => canSend(modem.snapshot().phase));
+  const app = createApp({
     send: dispatch.send,
     callers: [callerKinds.auth0({ verify, deadlineMs: () => config.message.deadlineMs })],
-    clockIsSet,
-    isShuttingDown: () => stopping,
-    isReady: () => !stopping && isReady(),
+    clockIsSet: () => clock.isSet(),
+    isShuttingDown: () => isStopping,
+    isReady: () => !isStopping && isReady(),
     log,
     refusals,
     trustedProxies: config.http.trustedProxies,
@@ -132,100 +150,113 @@ async function compose(
   });
   const parts: DaemonParts = { modems, dispatch, remembered, config: () => config, clock };
   const snapshot = () => snapshotOf(parts);
-  const figures = metricsRoute(metrics, () => figuresOf(parts));
-  const admin = createAdminApp({ isReady, snapshot, metrics: figures, log });
-  const servers = [
-    createServer({ handler, listen: config.http.listen, log }),
-    createServer({ handler: admin, listen: config.admin.listen, log }),
-  ];
-  const notifier = createOwnNotifier(env, modems, log);
-  const takeUp = async (): Promise<void> => {
-    const next = readAnew(config, env);
-    await verify.replace(next.secrets, next.config.auth0);
-    ({ config, secrets } = next);
-    remembered.policy.replaceConfig(config.policy);
-    dispatch.replaceLimits(config.message);
-    log.level = config.log.level;
-    for (const warning of config.warnings) log.warn(warning, { event: 'config' });
-    log.info('the configuration was read anew and is in force', { event: 'reloaded' });
+  const adminApp = createAdminApp({
+    isReady,
+    snapshot,
+    metrics: metricsRoute(metrics, () => figuresOf(parts)),
+    log,
+  });
+  const bind = async (handler: RequestListener, listen: ListenAddress): Promise<number> => {
+    const server = createServer({ handler, listen, log });
+    const { port } = await server.listen();
+    doors.push(server);
+    return port;
   };
-  const reload = () => notifier.reloading(takeUp);
-  const commands = {
-    ...controlCommands({
-      modems,
-      configs: config.modems,
-      send: dispatch.send,
-      deadlineMs: () => config.message.deadlineMs,
-      ussdAllow: () => config.control.ussdAllow,
-      snapshot,
-      machine: thisMachine(),
-      log,
-    }),
-    log: createLogCommand(remembered),
-    ...ownCommands({
-      reload,
-      secrets: () => secrets,
-      secretUse: () => verify.lastUse(),
-      policy: remembered.policy,
-      caller: () => config.auth0.subject,
-    }),
-  };
-  const addresses: AddressInfo[] = [];
-  for (const server of servers) {
-    addresses.push(await server.listen());
-    opened.push(() => server.close(0));
-  }
-  const control = await openControlSocket({ path: config.control.socket, commands, log });
+  const port = await bind(app, config.http.listen);
+  const adminPort = await bind(adminApp, config.admin.listen);
+
+  // The control socket.
+  const reload = () =>
+    notifier.reloading(async () => {
+      const next = readAnew(config, env);
+      await verify.replace(next.secrets, next.config.auth0);
+      ({ config, secrets } = next);
+      remembered.policy.replaceConfig(config.policy);
+      dispatch.replaceLimits(config.message);
+      log.level = config.log.level;
+      for (const warning of config.warnings) log.warn(warning, { event: 'config' });
+      log.info('the configuration was read anew and is in force', { event: 'reloaded' });
+    });
+  const control = await openControlSocket({
+    path: config.control.socket,
+    commands: {
+      ...controlCommands({
+        modems,
+        configs: config.modems,
+        send: dispatch.send,
+        deadlineMs: () => config.message.deadlineMs,
+        ussdAllow: () => config.control.ussdAllow,
+        snapshot,
+        machine: thisMachine(),
+        log,
+      }),
+      log: createLogCommand(remembered),
+      ...ownCommands({
+        reload,
+        secrets: () => secrets,
+        secretUse: () => verify.lastUse(),
+        policy: remembered.policy,
+        caller: () => config.auth0.subject,
+      }),
+    },
+    log,
+  });
+  if (control) doors.push(control);
+
   for (const warning of config.warnings) log.warn(warning, { event: 'config' });
-  const [port = 0, admin_port] = addresses.map((address) => address.port);
   log.info(`simgate ${version} listens on ${config.http.listen.host}:${port}`, {
     event: 'started',
     port,
-    admin_port,
+    admin_port: adminPort,
   });
   notifier.ready();
   for (const modem of modems) modem.start();
+
+  const stop = async (): Promise<void> => {
+    log.info('stopping: what waits is refused, what is in a modem finishes', {
+      event: 'stopping',
+    });
+    await unwind();
+    log.info('stopped', { event: 'stopped' });
+  };
   let stopped: Promise<void> | undefined;
   return {
     port,
     log,
     reload,
     stop() {
-      stopping = true;
+      isStopping = true;
       notifier.stopping();
-      stopped ??= shutDown(servers, control, dispatch, modems, remembered, stateDir, log);
+      stopped ??= stop();
       return stopped;
     },
   };
 }
 
-async function shutDown(
-  servers: readonly HttpServer[],
-  control: ControlServer | undefined,
+/**
+ * Lets nobody in any more, refuses what waits, lets what is in a modem finish for `graceMs` at
+ * most, and gives the modems back. Callers get their answers meanwhile.
+ */
+async function endTraffic(
+  doors: readonly Door[],
   dispatch: Dispatch,
   modems: readonly Supervisor[],
-  { journal }: Remembered,
-  stateDir: StateDir,
+  graceMs: number,
   log: Logger,
 ): Promise<void> {
-  log.info('stopping: what waits is refused, what is in a modem finishes', { event: 'stopping' });
-  const closed = Promise.all([
-    ...servers.map((server) => server.close(drainMs + closeMs)),
-    control?.close(),
-  ]);
+  const closed = Promise.all(
+    doors.map((door) => door.close(graceMs === 0 ? 0 : graceMs + closeMs)),
+  );
   let timer: NodeJS.Timeout | undefined;
-  const drained = await Promise.race([
+  const isDrained = await Promise.race([
     dispatch.stop().then(() => true),
     new Promise<false>((resolve) => {
-      timer = setTimeout(() => resolve(false), drainMs);
+      timer = setTimeout(() => resolve(false), graceMs);
     }),
   ]);
   clearTimeout(timer);
-  if (!drained)
+  if (!isDrained)
     log.warn('a modem still has a message: its outcome stays unknown', { event: 'stopping' });
   await Promise.all(modems.map((modem) => modem.stop()));
   await closed;
-  await journal.close();
-  await stateDir.release();
-  log.info('stopped', { event: 'stopped' });
 }
