@@ -9,22 +9,22 @@ import {
   type TenantFlags,
   tenantDomain,
 } from '../operator/auth0/credentials.js';
-import { type Auth0Environment, ownAuth0Environment } from '../operator/auth0/environment.js';
-import { Auth0Folder, type SetupRecord, worldNames } from '../operator/auth0/folder.js';
+import {
+  type Auth0Context,
+  type Auth0Environment,
+  ownAuth0Environment,
+  tell,
+} from '../operator/auth0/environment.js';
+import type { PhoneExperience } from '../operator/auth0/experience.js';
+import { Auth0Folder, experiences, type SetupRecord } from '../operator/auth0/folder.js';
 import { startLogin, startProviderTest, testMessage } from '../operator/auth0/login-test.js';
 import type { ManagementApi } from '../operator/auth0/management.js';
 import { type RestoreFlags, restore } from '../operator/auth0/restore.js';
 import { describeRotation, type RotateFlags, rotateSecret } from '../operator/auth0/rotate.js';
-import {
-  type Auth0Context,
-  type Auth0SetupFlags,
-  setUpAuth0,
-  tell,
-} from '../operator/auth0/setup.js';
+import { type Auth0SetupFlags, setUpAuth0 } from '../operator/auth0/setup.js';
 import { type CheckFlags, checkAll } from '../operator/auth0/status.js';
 import { parseTenant } from '../operator/auth0/tenant.js';
 import { askFor } from '../operator/auth0/terminal.js';
-import type { World } from '../operator/auth0/worlds.js';
 
 interface ConfigFlag {
   config: string;
@@ -44,7 +44,7 @@ function setupCommand(environment: Auth0Environment): Command {
   return withTenantFlags(new Command('setup'))
     .description('have Auth0 send its codes through this gateway, after showing what would change')
     .addOption(connectionOption())
-    .addOption(worldOption())
+    .addOption(experienceOption())
     .option(
       '--gateway-url <url>',
       'where Auth0 reaches this gateway, as https://sms.example.com/sms',
@@ -74,7 +74,7 @@ function restoreCommand(environment: Auth0Environment): Command {
       "put back what setup has replaced: the connection's options, or another's Action and provider",
     )
     .addOption(connectionOption())
-    .addOption(worldOption())
+    .addOption(experienceOption())
     .option('--file <file>', 'this saved file, else the newest that setup saved')
     .option('--dry-run', 'show it, and change nothing')
     .option('-y, --yes', 'do not ask')
@@ -89,7 +89,7 @@ function checkCommand(environment: Auth0Environment): Command {
       'say whether tenant, configuration and daemon fit together; exit code 1 if anything is wrong',
     )
     .addOption(connectionOption())
-    .addOption(worldOption())
+    .addOption(experienceOption())
     .option('--gateway-url <url>', 'where Auth0 reaches this gateway, if setup was done elsewhere')
     .option('--json', 'for programs')
     .action((flags: ConfigFlag & TenantFlags & CheckFlags & { json?: boolean }) =>
@@ -108,7 +108,7 @@ function rotateCommand(environment: Auth0Environment): Command {
       'change the secret without a lost login; run again, it goes on where it was stopped',
     )
     .addOption(connectionOption())
-    .addOption(worldOption())
+    .addOption(experienceOption())
     .option('--all', 'give the new secret to everything in the tenant that signs with the old one')
     .option(
       '--wait <minutes>',
@@ -145,7 +145,7 @@ function rotateCommand(environment: Auth0Environment): Command {
 
 interface TestFlags extends ConfigFlag, TenantFlags {
   connection?: string;
-  world?: World;
+  experience?: PhoneExperience;
   clientIdApp?: string;
 }
 
@@ -154,7 +154,7 @@ function testCommand(environment: Auth0Environment): Command {
     .description('begin a real login by SMS, and watch it arrive; exit code 1 if it does not')
     .argument('<number>', 'your own, as +4915112345678', e164)
     .addOption(connectionOption())
-    .addOption(worldOption())
+    .addOption(experienceOption())
     .option(
       '--client-id-app <id>',
       'an application for which the connection is on (or AUTH0_APP_CLIENT_ID)',
@@ -165,7 +165,7 @@ function testCommand(environment: Auth0Environment): Command {
       const setup = await context.folder.readSetup(parseTenant(domain).domain);
       const isLogin =
         namedApplication(flags, environment) !== undefined ||
-        (flags.world ?? setup?.world) !== 'unified';
+        (flags.experience ?? setup?.experience) !== 'unified';
       const start = isLogin
         ? await loginOf(recipient, domain, flags, setup, environment)
         : await providerTestOf(recipient, domain, flags, environment);
@@ -193,7 +193,7 @@ async function loginOf(
   return () => startLogin(login, environment);
 }
 
-/** In the unified world no application is needed: the phone provider has a test of its own. */
+/** In the unified experience no application is needed: the phone provider has a test of its own. */
 async function providerTestOf(
   recipient: string,
   domain: string,
@@ -257,10 +257,11 @@ function withTenantFlags(command: Command): Command {
 
 const connectionOption = () =>
   new Option('--connection <name>', 'name or id of the SMS connection, if there are several');
-const worldOption = () =>
-  new Option('--world <world>', 'do not go by what was found out about the tenant').choices(
-    worldNames,
-  );
+const experienceOption = () =>
+  new Option(
+    '--experience <experience>',
+    'do not go by what was found out about the tenant',
+  ).choices(experiences);
 
 function contextOf({ config: file }: ConfigFlag, environment: Auth0Environment): Auth0Context {
   const config = loadConfig(file, environment.env);

@@ -25,55 +25,55 @@ import {
   usualConnectionName,
 } from './connection.js';
 import type { DaemonLink } from './daemon-link.js';
+import type { ExperienceReport, PhoneExperience } from './experience.js';
 import { judgeGatewayUrl } from './gateway-url.js';
 import { type ManagementApi, ManagementError } from './management.js';
 import { isMasked } from './options-diff.js';
 import { type AuthSecret, keyOf } from './secret.js';
 import { judgeTemplate, templateOf } from './template.js';
-import type { World, WorldReport } from './worlds.js';
 
 const setUpAgain = 'run `simgate auth0 setup`';
 
 /**
- * Who sends, as `world` says that is acted upon, against what was found out and what was set up
- * (`expected`).
+ * Who sends, as `experience` says that is acted upon, against what was found out and what was set
+ * up (`expected`).
  */
-export function judgeWorld(
-  { world: found, isSure, evidence }: WorldReport,
-  world: World,
-  expected: World | undefined,
+export function judgeExperience(
+  { experience: found, isSure, evidence }: ExperienceReport,
+  experience: PhoneExperience,
+  expected: PhoneExperience | undefined,
 ): Finding {
-  const check = 'auth0_world';
-  const names: Record<World, string> = {
+  const check = 'auth0_experience';
+  const names: Record<PhoneExperience, string> = {
     legacy: 'legacy gateway',
     unified: 'unified phone experience',
   };
   const because = evidence.join('; ');
-  if (found !== undefined && found !== world)
+  if (found !== undefined && found !== experience)
     return (isSure ? error : warning)(
       check,
-      `looked at as --world ${world}, but messages go through the ${names[found]}: ${because}`,
-      `leave --world out, or have it so at Auth0 (${togglePlace})`,
+      `looked at as --experience ${experience}, but messages go through the ${names[found]}: ${because}`,
+      `leave --experience out, or have it so at Auth0 (${togglePlace})`,
     );
-  if (expected !== undefined && expected !== world)
+  if (expected !== undefined && expected !== experience)
     return error(
       check,
-      `messages go through the ${names[world]} now, and the other one was set up: ${because}`,
+      `messages go through the ${names[experience]} now, and the other one was set up: ${because}`,
       `${setUpAgain} again, or put it back at Auth0 (${togglePlace})`,
     );
   if (found === undefined)
     return warning(
       check,
-      `whether messages go through the ${names[world]} is not sure: ${because}`,
+      `whether messages go through the ${names[experience]} is not sure: ${because}`,
       '`simgate auth0 test` shows it, and the switch settles it',
     );
   return ok(
     check,
-    `messages go through the ${names[world]}${isSure ? '' : ` (inferred: ${because})`}`,
+    `messages go through the ${names[experience]}${isSure ? '' : ` (inferred: ${because})`}`,
   );
 }
 
-/** In the unified world: whether each connection leaves the sending to the phone provider. */
+/** In the unified experience: whether each connection leaves the sending to the phone provider. */
 export function judgeToggles(connections: readonly SmsConnection[]): Finding[] {
   const check = 'auth0_toggle';
   const wayOut = `switch it on (dashboard: ${togglePlace}); without that switch the phone provider sends already`;

@@ -1,7 +1,10 @@
-/** The world outside of the set-up commands, so that a test can be it. */
+/** What the commands for Auth0 work with, so that a test can give them another. */
 
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Config } from '../../config/config.js';
+import type { Finding } from '../../doctor/finding.js';
 import { type DaemonLink, daemonAt } from './daemon-link.js';
+import type { Auth0Folder } from './folder.js';
 import type { SecretPlace } from './secret.js';
 import { ownTerminal, type Terminal } from './terminal.js';
 
@@ -32,4 +35,25 @@ export function ownAuth0Environment(): Auth0Environment {
     daemonAt,
     place: { uid: process.getuid!(), gid: process.getgid!(), groupFile: '/etc/group' },
   };
+}
+
+/** All that a command of this family works with. */
+export interface Auth0Context {
+  config: Config;
+  folder: Auth0Folder;
+  daemon: DaemonLink;
+  environment: Auth0Environment;
+}
+
+/** Findings as lines: nothing for those that are well, unless `isFull`. */
+export function tell(
+  findings: readonly Finding[],
+  { terminal }: Auth0Environment,
+  isFull = false,
+): void {
+  for (const { level, what, remedy } of findings) {
+    if (level === 'ok' && !isFull) continue;
+    terminal.say(`${level}: ${what}`);
+    if (remedy !== undefined) terminal.say(`  → ${remedy}`);
+  }
 }

@@ -30,13 +30,13 @@ const savedSchema = v.object({
 /** A connection's options as they were before simgate changed them. Holds secrets. */
 export type SavedOptions = v.InferOutput<typeof savedSchema>;
 
-export const worldNames = ['legacy', 'unified'] as const;
+export const experiences = ['legacy', 'unified'] as const;
 
 const setupSchema = v.object({
   version: v.literal(1),
   domain: v.string(),
-  world: v.picklist(worldNames),
-  /** In the legacy world. */
+  experience: v.picklist(experiences),
+  /** In the legacy experience. */
   connection_id: v.optional(v.string()),
   connection_name: v.optional(v.string()),
   gateway_url: v.string(),
@@ -72,13 +72,13 @@ const replacedSchema = v.object({
     }),
   ),
 });
-/** What a set-up of the unified world has replaced. An Action's code may hold secrets. */
+/** What a set-up of the unified experience has replaced. An Action's code may hold secrets. */
 export type SavedReplaced = v.InferOutput<typeof replacedSchema>;
 
 const rotationSchema = v.object({
   version: v.literal(1),
   domain: v.string(),
-  world: v.picklist(worldNames),
+  experience: v.picklist(experiences),
   connection_id: v.optional(v.string()),
   /** What else signs with the secret and gets the new one too: ids of connections, and `action`. */
   also: v.optional(v.array(v.string())),
@@ -178,7 +178,7 @@ export class Auth0Folder {
     return found.filter(({ saved }) => saved.connection_id === connectionId);
   }
 
-  /** Saves what a set-up of the unified world is about to replace; as {@link saveOptions}. */
+  /** Saves what a set-up of the unified experience is about to replace; as {@link saveOptions}. */
   saveReplaced(saved: SavedReplaced, at: Date): Promise<string> {
     return this.#write(`unified-${stampOf(at)}.json`, saved);
   }

@@ -1,5 +1,5 @@
 /**
- * The legacy world: a connection of strategy `sms` with the provider `sms_gateway` (Auth0's guide
+ * The legacy gateway: a connection of strategy `sms` with the provider `sms_gateway` (Auth0's guide
  * "Set Up Custom SMS Gateway for Passwordless Connections").
  */
 

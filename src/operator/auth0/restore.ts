@@ -19,15 +19,15 @@ import {
   presentOptions,
   type SmsConnection,
 } from './connection.js';
+import { type Auth0Context, tell } from './environment.js';
+import type { PhoneExperience } from './experience.js';
 import type { SavedOptions, SavedReplaced } from './folder.js';
 import { replaceOptions, signingKeyId, withSecret } from './legacy.js';
 import { type ManagementApi, ManagementError } from './management.js';
 import { diffOptions } from './options-diff.js';
 import { acceptedSecrets } from './secret.js';
-import { type Auth0Context, tell } from './setup.js';
 import { agrees, askFor } from './terminal.js';
 import { findAction } from './unified.js';
-import type { World } from './worlds.js';
 
 /** What the flags say. */
 export interface RestoreFlags {
@@ -35,13 +35,13 @@ export interface RestoreFlags {
   /** One of the saved files, else the newest that a setup saved. */
   file?: string;
   /** Overrides what was set up last. */
-  world?: World;
+  experience?: PhoneExperience;
   dryRun?: boolean;
   yes?: boolean;
 }
 
 /**
- * Puts back what the last set-up of the tenant replaced, in its world. Rejects with
+ * Puts back what the last set-up of the tenant replaced, in its phone experience. Rejects with
  * `ManagementError` or {@link OperatorError}.
  */
 export async function restore(
@@ -53,13 +53,14 @@ export async function restore(
   const named = replaced.find(
     ({ file }) => flags.file !== undefined && resolve(flags.file) === resolve(file),
   );
-  const world = flags.world ?? (await context.folder.readSetup(api.domain))?.world;
+  const experience = flags.experience ?? (await context.folder.readSetup(api.domain))?.experience;
   if (named !== undefined) return restoreReplaced(api, named.saved, flags, context);
-  if (flags.file !== undefined || world !== 'unified') return restoreOptions(api, flags, context);
+  if (flags.file !== undefined || experience !== 'unified')
+    return restoreOptions(api, flags, context);
   const [newest] = replaced;
   if (newest === undefined)
     throw new OperatorError(
-      `nothing of another's was replaced at ${api.domain} (none is saved in ${context.folder.path}): --world legacy restores the options of a connection`,
+      `nothing of another's was replaced at ${api.domain} (none is saved in ${context.folder.path}): --experience legacy restores the options of a connection`,
     );
   await restoreReplaced(api, newest.saved, flags, context);
 }

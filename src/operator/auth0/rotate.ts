@@ -14,19 +14,19 @@ import {
   readConnection,
   type SmsConnection,
 } from './connection.js';
-import { type RotationRecord, worldNames } from './folder.js';
+import type { Auth0Context } from './environment.js';
+import { findExperience, type PhoneExperience } from './experience.js';
+import { experiences, type RotationRecord } from './folder.js';
 import { replaceOptions, signingKeyId, withSecret } from './legacy.js';
 import { type ManagementApi, ManagementError } from './management.js';
 import { describeStep, type RotationTarget, rotate } from './rotation.js';
 import { configuredSecret } from './secret.js';
-import type { Auth0Context } from './setup.js';
 import { setUnifiedSecret } from './unified.js';
-import { findWorld, type World } from './worlds.js';
 
 /** What the flags say. */
 export interface RotateFlags {
   connection?: string;
-  world?: World;
+  experience?: PhoneExperience;
   /** Longest wait for a login with the new secret, in minutes. */
   wait: number;
   /** Whether what shares the secret gets the new one too. */
@@ -89,14 +89,17 @@ async function findTarget(
   const setup = await folder.readSetup(api.domain);
   const connections = await listSmsConnections(api);
   const wanted = flags.connection ?? connections.find(({ id }) => id === setup?.connection_id)?.id;
-  const world = flags.world ?? (await findWorld(api, connections, wanted)).world ?? setup?.world;
-  if (world === undefined)
+  const experience =
+    flags.experience ??
+    (await findExperience(api, connections, wanted)).experience ??
+    setup?.experience;
+  if (experience === undefined)
     throw new OperatorError(
-      `which world the tenant lives in cannot be told: name it with --world ${worldNames.join('|')}`,
+      `which phone experience the tenant has cannot be told: name it with --experience ${experiences.join('|')}`,
     );
-  let target: RotationTarget = { domain: api.domain, world };
+  let target: RotationTarget = { domain: api.domain, experience };
   let gatewayUrl: unknown = setup?.gateway_url;
-  if (world === 'legacy') {
+  if (experience === 'legacy') {
     const connection = await chooseConnection(connections, wanted, environment.terminal);
     const options = presentOptions(connection);
     withSecret(options, '');
@@ -152,7 +155,7 @@ async function findSharers(
       key: id,
       name: `the connection "${escapeControls(name)}" (${escapeControls(id)})`,
     }));
-  if (target.world === 'legacy' && (await hasActionFor(api, gatewayUrl, environment)))
+  if (target.experience === 'legacy' && (await hasActionFor(api, gatewayUrl, environment)))
     sharers.push({ key: actionKey, name: 'the Action for phone messages' });
   return sharers;
 }
@@ -193,12 +196,12 @@ async function hasActionFor(
  */
 async function tellAuth0(
   api: ManagementApi,
-  { world, connection_id: id, also = [] }: RotationTarget,
+  { experience, connection_id: id, also = [] }: RotationTarget,
   secret: string,
   { environment }: Auth0Context,
 ): Promise<void> {
   const say = (line: string) => environment.terminal.say(`     ${line}`);
-  for (const key of [world === 'unified' ? actionKey : id!, ...also]) {
+  for (const key of [experience === 'unified' ? actionKey : id!, ...also]) {
     if (key === actionKey) {
       await setUnifiedSecret(api, secret, say, { wait: environment.wait });
       continue;

@@ -35,7 +35,10 @@ const pollMs = 2_000;
 const graceMs = 60_000;
 
 /** Whom the new secret is for. */
-export type RotationTarget = Pick<RotationRecord, 'domain' | 'world' | 'connection_id' | 'also'>;
+export type RotationTarget = Pick<
+  RotationRecord,
+  'domain' | 'experience' | 'connection_id' | 'also'
+>;
 
 export interface RotationOptions {
   config: Config;

@@ -5,9 +5,7 @@
  * Way: what is there → a plan that is shown → each step, read back → what to do next.
  */
 
-import type { Config } from '../../config/config.js';
 import { NoDaemon } from '../../control/client.js';
-import type { Finding } from '../../doctor/finding.js';
 import { OperatorError } from '../../errors.js';
 import { keyId } from '../../secret/token.js';
 import { judgeMessage, judgeName, judgePhoneTemplates, judgeToggles } from './check.js';
@@ -19,9 +17,9 @@ import {
   presentOptions,
   type SmsConnection,
 } from './connection.js';
-import type { DaemonLink } from './daemon-link.js';
-import type { Auth0Environment } from './environment.js';
-import { type Auth0Folder, worldNames } from './folder.js';
+import { type Auth0Context, type Auth0Environment, tell } from './environment.js';
+import { describeExperience, findExperience, type PhoneExperience } from './experience.js';
+import { experiences } from './folder.js';
 import { isLocalOnly, judgeGatewayUrl, type Probe, probeGateway } from './gateway-url.js';
 import { gatewayOptions, replaceOptions } from './legacy.js';
 import type { ManagementApi } from './management.js';
@@ -42,19 +40,18 @@ import {
   unifiedOptions,
   unifiedSteps,
 } from './unified.js';
-import { describeWorld, findWorld, type World } from './worlds.js';
 
 /** What the flags say. */
 export interface Auth0SetupFlags {
   connection?: string;
   gatewayUrl?: string;
   /** Overrides what was found out. */
-  world?: World;
+  experience?: PhoneExperience;
   dryRun?: boolean;
   yes?: boolean;
-  /** In the unified world: whether to create the Action, else to print it. */
+  /** In the unified experience: whether to create the Action, else to print it. */
   deploy?: boolean;
-  /** In the unified world: whether to replace another's Action or provider. */
+  /** In the unified experience: whether to replace another's Action or provider. */
   replace?: boolean;
   /**
    * Whether to go on with a gateway URL that Auth0 cannot reach, or that does not answer as
@@ -63,31 +60,10 @@ export interface Auth0SetupFlags {
   anyway?: boolean;
 }
 
-/** All that a command of this family works with. */
-export interface Auth0Context {
-  config: Config;
-  folder: Auth0Folder;
-  daemon: DaemonLink;
-  environment: Auth0Environment;
-}
-
 const nextStep = 'Next: `simgate auth0 test +49…` with your own number.';
 
-/** Findings as lines: nothing for those that are well, unless `isFull`. */
-export function tell(
-  findings: readonly Finding[],
-  { terminal }: Auth0Environment,
-  isFull = false,
-): void {
-  for (const { level, what, remedy } of findings) {
-    if (level === 'ok' && !isFull) continue;
-    terminal.say(`${level}: ${what}`);
-    if (remedy !== undefined) terminal.say(`  → ${remedy}`);
-  }
-}
-
 /**
- * Sets up whichever world the tenant lives in. Rejects with `ManagementError` or {@link
+ * Sets up whichever phone experience the tenant has. Rejects with `ManagementError` or {@link
  * OperatorError}, having said what was done.
  */
 export async function setUpAuth0(
@@ -103,20 +79,22 @@ export async function setUpAuth0(
     );
   const connections = await listSmsConnections(api);
   const wanted = flags.connection ?? (await folder.readSetup(api.domain))?.connection_id;
-  const report = await findWorld(api, connections, wanted);
-  for (const line of describeWorld(report)) terminal.say(line);
+  const report = await findExperience(api, connections, wanted);
+  for (const line of describeExperience(report)) terminal.say(line);
   // Who says --deploy knows which one is meant, where the tenant does not tell.
-  const meant = flags.world ?? report.world ?? (flags.deploy ? 'unified' : undefined);
-  const world = meant ?? ((await choose(terminal, 'world', worldNames, '--world')) as World);
-  if (report.isSure && world !== report.world)
+  const meant = flags.experience ?? report.experience ?? (flags.deploy ? 'unified' : undefined);
+  const experience =
+    meant ??
+    ((await choose(terminal, 'experience', experiences, '--experience')) as PhoneExperience);
+  if (report.isSure && experience !== report.experience)
     terminal.say(
-      `warning: the tenant says otherwise than --world ${world}: what is set up may never be used`,
+      `warning: the tenant says otherwise than --experience ${experience}: what is set up may never be used`,
     );
-  if (world === 'unified') return setUpUnified(api, connections, flags, context);
+  if (experience === 'unified') return setUpUnified(api, connections, flags, context);
   if (flags.deploy || flags.replace)
     throw new OperatorError(
       `--${flags.deploy ? 'deploy' : 'replace'} is for the unified phone experience, and this tenant's connection sends by itself ` +
-        `(legacy gateway${report.isSure ? '' : ', inferred'}): leave it out, or say --world unified. Nothing was changed`,
+        `(legacy gateway${report.isSure ? '' : ', inferred'}): leave it out, or say --experience unified. Nothing was changed`,
     );
   await setUpLegacy(api, connections, flags, context);
 }
@@ -153,7 +131,7 @@ async function setUpLegacy(
   await folder.writeSetup({
     version: 1,
     domain: api.domain,
-    world: 'legacy',
+    experience: 'legacy',
     connection_id: connection.id,
     connection_name: connection.name,
     gateway_url: gatewayUrl,
@@ -213,7 +191,7 @@ async function setUpUnified(
   await folder.writeSetup({
     version: 1,
     domain: api.domain,
-    world: 'unified',
+    experience: 'unified',
     gateway_url: gatewayUrl,
   });
   say(nextStep);

@@ -8,9 +8,9 @@ import {
   checkUnified,
   judgeConnection,
   judgeDaemon,
+  judgeExperience,
   judgePhoneTemplates,
   judgeToggles,
-  judgeWorld,
 } from './check.js';
 import {
   chooseConnection,
@@ -19,18 +19,18 @@ import {
   presentOptions,
   type SmsConnection,
 } from './connection.js';
+import type { Auth0Context } from './environment.js';
+import { findExperience, type PhoneExperience } from './experience.js';
 import { judgeGatewayUrl, probeGateway } from './gateway-url.js';
 import type { ManagementApi } from './management.js';
 import { configuredSecret } from './secret.js';
-import type { Auth0Context } from './setup.js';
 import { unifiedOptions } from './unified.js';
-import { findWorld, type World } from './worlds.js';
 
 /** What the flags say. */
 export interface CheckFlags {
   connection?: string;
   gatewayUrl?: string;
-  world?: World;
+  experience?: PhoneExperience;
 }
 
 /** Everything that was found. Rejects with `ManagementError`, `ConfigError` or `OperatorError`. */
@@ -43,19 +43,19 @@ export async function checkAll(
   const secret = configuredSecret(config, environment.env);
   const setup = await folder.readSetup(api.domain);
   const connections = await listSmsConnections(api);
-  const report = await findWorld(api, connections, flags.connection ?? setup?.connection_id);
-  const world = flags.world ?? report.world ?? setup?.world;
-  if (world === undefined)
+  const report = await findExperience(api, connections, flags.connection ?? setup?.connection_id);
+  const experience = flags.experience ?? report.experience ?? setup?.experience;
+  if (experience === undefined)
     return [
       error(
-        'auth0_world',
+        'auth0_experience',
         report.evidence.join('; '),
-        'name it: --world legacy, or --world unified',
+        'name it: --experience legacy, or --experience unified',
       ),
     ];
-  const findings = [judgeWorld(report, world, setup?.world)];
+  const findings = [judgeExperience(report, experience, setup?.experience)];
   let gatewayUrl = flags.gatewayUrl ?? setup?.gateway_url;
-  if (world === 'legacy') {
+  if (experience === 'legacy') {
     const wanted = flags.connection ?? knownName(connections, setup?.connection_id);
     const connection = await chooseConnection(connections, wanted, environment.terminal);
     const { gateway_url: atAuth0 } = presentOptions(connection);

@@ -1,4 +1,4 @@
-/** The world outside of the wizard, so that a test can be it. */
+/** What the wizard works with, so that a test can give it another. */
 
 import type { Logger } from 'winston';
 import { type Machine, thisMachine } from '../../doctor/this-machine.js';

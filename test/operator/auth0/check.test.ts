@@ -66,14 +66,14 @@ it.each<[string, (at: Desk) => unknown, string[]]>([
     ['warning auth0_gateway_url'],
   ],
   [
-    'the unified world meanwhile',
+    'the unified experience meanwhile',
     (at) => at.auth0.moveToUnified(),
-    ['error auth0_world', 'error auth0_action'],
+    ['error auth0_experience', 'error auth0_action'],
   ],
   [
-    'the flag of the unified world, with a gateway that may go on sending',
+    'the flag of the unified experience, with a gateway that may go on sending',
     (at) => (at.auth0.phoneFlag = true),
-    ['warning auth0_world'],
+    ['warning auth0_experience'],
   ],
   [
     'another secret in the daemon',
@@ -118,7 +118,7 @@ it('does not claim to know a secret that Auth0 does not show', async () => {
   expect(await wrongs(at)).toEqual([]);
 });
 
-it('checks the Action and the phone templates in the unified world', async () => {
+it('checks the Action and the phone templates in the unified experience', async () => {
   desk = await Desk.open({ withDaemon: true });
   const at = desk;
   at.auth0.moveToUnified();

@@ -28,7 +28,7 @@ afterEach(() => rmSync(stateDir, { recursive: true, force: true }));
 const record = (domain: string): SetupRecord => ({
   version: 1,
   domain,
-  world: 'unified',
+  experience: 'unified',
   gateway_url: 'https://sms.example.com/sms',
 });
 const planted = `${JSON.stringify(record('evil.example.com'))}\n`;

@@ -118,7 +118,7 @@ it.each(['015112345678', '+49', 'x'])('refuses %s for a number', async (number) 
   expect(desk.auth0.requests).toEqual([]);
 });
 
-it('tries the phone provider in the unified world, without any application, and watches it arrive', async () => {
+it('tries the phone provider in the unified experience, without any application, and watches it arrive', async () => {
   desk = await Desk.open({ withDaemon: true });
   const at = desk;
   at.auth0.moveToUnified();
@@ -152,5 +152,7 @@ it.each([
   await desk.run('setup', '--gateway-url', 'https://sms.example.com/sms', '--deploy', '--yes');
   spoil(desk);
   await expect(desk.run('test', recipient)).rejects.toThrow(words);
-  await expect(desk.run('test', recipient, '--world', 'legacy')).rejects.toThrow('--client-id-app');
+  await expect(desk.run('test', recipient, '--experience', 'legacy')).rejects.toThrow(
+    '--client-id-app',
+  );
 });

@@ -218,7 +218,7 @@ it.each([
   expect(existsSync(`${desk.secretFile}.next`)).toBe(false);
 });
 
-it('gives the Action the new secret in the unified world', async () => {
+it('gives the Action the new secret in the unified experience', async () => {
   desk = await Desk.open({ withDaemon: true });
   const at = desk;
   at.auth0.moveToUnified();

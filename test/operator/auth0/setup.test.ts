@@ -285,7 +285,7 @@ it.each([
     'inferred',
   ],
 ])(
-  'knows the unified world by %s, and prints the steps and the Action there',
+  'knows the unified experience by %s, and prints the steps and the Action there',
   async (_by, spoil, certainty) => {
     desk = await Desk.open();
     spoil();
@@ -298,12 +298,12 @@ it.each([
   },
 );
 
-it('asks which world it is when nothing tells', async () => {
+it('asks which experience it is when nothing tells', async () => {
   desk = await Desk.open();
   desk.auth0.phoneFlag = undefined;
   desk.auth0.connections[0]!.options = { template: '@@password@@' };
-  await expect(desk.run(...setup)).rejects.toThrow('--world');
-  expect(await desk.run(...setup, '--world', 'legacy', '--dry-run')).toContain(
+  await expect(desk.run(...setup)).rejects.toThrow('--experience');
+  expect(await desk.run(...setup, '--experience', 'legacy', '--dry-run')).toContain(
     '+ provider: "sms_gateway"',
   );
 });
@@ -435,7 +435,7 @@ it('takes no phone provider for a proof, nor the flag alone', async () => {
   expect(await desk.run(...setup, '--dry-run')).toContain('legacy gateway');
   desk.auth0.scopes.add('read:tenant_settings');
   desk.auth0.phoneFlag = true;
-  await expect(desk.run(...setup)).rejects.toThrow('--world');
+  await expect(desk.run(...setup)).rejects.toThrow('--experience');
   desk.answers = ['legacy', 'n'];
   const said = await desk.run(...setup);
   expect(said).toContain('cannot be told for sure');
@@ -453,7 +453,7 @@ it('names the connections that differ, and goes by the one that is named', async
       options: { template: 'x', use_phone_provider: false },
     }),
   );
-  await expect(desk.run(...setup)).rejects.toThrow('--world');
+  await expect(desk.run(...setup)).rejects.toThrow('--experience');
   expect(await desk.run(...setup, '--dry-run', '--connection', 'sms')).toContain(
     'onExecuteCustomPhoneProvider',
   );

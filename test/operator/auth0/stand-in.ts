@@ -68,7 +68,7 @@ export const management = {
 /**
  * One tenant of Auth0: the part of the Management API that the set-up uses, with the traps that its
  * documents and users tell of, and `/passwordless/start`, which calls the gateway as the legacy
- * world does.
+ * experience does.
  *
  * - Without `read:connections_options` a connection has no `options`; without
  *   `update:connections_options` a PATCH with them fails.
@@ -298,7 +298,7 @@ export class Auth0StandIn {
     return { ...rest, options };
   }
 
-  /** As the legacy world does it: waits for the gateway, and words its status. */
+  /** As the legacy experience does it: waits for the gateway, and words its status. */
   async #startLogin(body: Json): Promise<{ status: number; body: unknown }> {
     const connection = this.connections.find(({ name }) => name === body.connection);
     if (connection === undefined || !connection.enabled_clients.includes(String(body.client_id)))
@@ -307,7 +307,7 @@ export class Auth0StandIn {
         body: { error: 'bad.connection', error_description: 'Connection does not exist' },
       };
     const { options } = connection;
-    // The unified world: Auth0 answers before anything is sent.
+    // The unified experience: Auth0 answers before anything is sent.
     if (options.use_phone_provider === true)
       return { status: 200, body: { phone_number: body.phone_number } };
     if (options.provider !== 'sms_gateway')

@@ -18,15 +18,15 @@ import {
   togglePlace,
   usesPhoneProvider,
 } from './connection.js';
-import type { worldNames } from './folder.js';
+import type { experiences } from './folder.js';
 import { type ManagementApi, ManagementError } from './management.js';
 
-export type World = (typeof worldNames)[number];
+export type PhoneExperience = (typeof experiences)[number];
 
 /** What was found out, and from what. */
-export interface WorldReport {
+export interface ExperienceReport {
   /** Undefined when nothing points to either, or some to one and some to the other. */
-  world: World | undefined;
+  experience: PhoneExperience | undefined;
   /** True when toggle or flag say so, false when it is inferred. */
   isSure: boolean;
   /** Sentences for people. */
@@ -42,36 +42,36 @@ const settingsSchema = v.object({
  * one (name or id) where it is among them, else at all. A scope that is lacking is told, and makes
  * the answer less sure. Rejects with {@link ManagementError} for any other failure.
  */
-export async function findWorld(
+export async function findExperience(
   api: ManagementApi,
   connections: readonly SmsConnection[],
   wanted?: string,
-): Promise<WorldReport> {
+): Promise<ExperienceReport> {
   const evidence: string[] = [];
   const flag = await readFlag(api, evidence);
   if (flag !== undefined)
     evidence.push(`the tenant's flag phone_consolidated_experience is ${flag ? 'on' : 'off'}`);
   if (connections.length === 0) {
     if (flag === undefined) evidence.push('there is no SMS connection');
-    return { world: worldOfFlag(flag), isSure: flag !== undefined, evidence };
+    return { experience: experienceOfFlag(flag), isSure: flag !== undefined, evidence };
   }
   const reports = concerned(connections, wanted).map((connection) => reportOn(connection, flag));
   evidence.push(...reports.flatMap((report) => report.evidence));
-  const worlds = new Set(reports.map(({ world }) => world));
-  if (worlds.size > 1) evidence.push('the connections differ: name one with --connection');
+  const found = new Set(reports.map(({ experience }) => experience));
+  if (found.size > 1) evidence.push('the connections differ: name one with --connection');
   return {
-    world: worlds.size === 1 ? reports[0]!.world : undefined,
-    isSure: worlds.size === 1 && reports.every(({ isSure }) => isSure),
+    experience: found.size === 1 ? reports[0]!.experience : undefined,
+    isSure: found.size === 1 && reports.every(({ isSure }) => isSure),
     evidence,
   };
 }
 
-function worldOfFlag(flag: boolean | undefined): World | undefined {
+function experienceOfFlag(flag: boolean | undefined): PhoneExperience | undefined {
   if (flag === undefined) return undefined;
   return flag ? 'unified' : 'legacy';
 }
 
-function reportOn(connection: SmsConnection, flag: boolean | undefined): WorldReport {
+function reportOn(connection: SmsConnection, flag: boolean | undefined): ExperienceReport {
   const name = `the connection "${escapeControls(connection.name)}"`;
   const toggle = usesPhoneProvider(connection);
   if (toggle !== undefined) {
@@ -80,23 +80,23 @@ function reportOn(connection: SmsConnection, flag: boolean | undefined): WorldRe
     ];
     const isAtOdds = toggle && flag === false;
     if (isAtOdds) evidence.push('yet the flag is off: no document says what comes of that');
-    return { world: toggle ? 'unified' : 'legacy', isSure: !isAtOdds, evidence };
+    return { experience: toggle ? 'unified' : 'legacy', isSure: !isAtOdds, evidence };
   }
   const isShown = Object.keys(connection.options ?? {}).length > 0;
   if (!isShown) {
     const evidence = [
       `the options of ${name} are not shown (read:connections_options), so not its toggle either`,
     ];
-    return { world: worldOfFlag(flag), isSure: flag === false, evidence };
+    return { experience: experienceOfFlag(flag), isSure: flag === false, evidence };
   }
   const own =
     connection.options?.provider === 'sms_gateway' ? 'a gateway of its own' : 'Twilio of its own';
   const has = hasOwnProvider(connection) ? own : 'no provider of its own';
   if (flag !== undefined && !(flag && hasOwnProvider(connection)))
-    return { world: worldOfFlag(flag), isSure: true, evidence: [`${name} has ${has}`] };
+    return { experience: experienceOfFlag(flag), isSure: true, evidence: [`${name} has ${has}`] };
   if (flag)
     return {
-      world: undefined,
+      experience: undefined,
       isSure: false,
       evidence: [
         `${name} has ${own} and no toggle use_phone_provider: by Auth0's words the phone provider sends, by a user's report still ${own}`,
@@ -104,20 +104,20 @@ function reportOn(connection: SmsConnection, flag: boolean | undefined): WorldRe
       ],
     };
   const evidence = [`${name} has ${has}, and the flag is not known`];
-  return { world: hasOwnProvider(connection) ? 'legacy' : undefined, isSure: false, evidence };
+  return { experience: hasOwnProvider(connection) ? 'legacy' : undefined, isSure: false, evidence };
 }
 
-/** What {@link findWorld} found, for people. */
-export function describeWorld({ world, isSure, evidence }: WorldReport): string[] {
+/** What {@link findExperience} found, for people. */
+export function describeExperience({ experience, isSure, evidence }: ExperienceReport): string[] {
   const names = {
     legacy: "legacy gateway (the connection's own sms_gateway)",
     unified:
       'unified phone experience (a custom-phone-provider Action; sms_gateway is ignored there)',
   };
   const verdict =
-    world === undefined
+    experience === undefined
       ? 'Who sends the messages cannot be told for sure (tenants created since March 2025 are unified)'
-      : `This tenant lives in the ${names[world]}: ${isSure ? 'sure' : 'inferred, not sure'}`;
+      : `This tenant has the ${names[experience]}: ${isSure ? 'sure' : 'inferred, not sure'}`;
   return [`${verdict}:`, ...evidence.map((sentence) => `  ${sentence}`)];
 }
 
