@@ -1,6 +1,7 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { expect, test } from 'vitest';
+import { slow } from './slow.js';
 
 const src = resolve(import.meta.dirname, '../src');
 
@@ -121,6 +122,11 @@ test('AT commands are spelled by the modem layer’s own rooms, and where the op
     'modem/ussd.ts',
     'usb/usb-ports.ts', // what a person writes to a modem elsewhere
   ]);
+});
+
+test('the slow tests that are named are there', () => {
+  const named = slow.map((glob) => resolve(src, '..', glob.replace(/\*\*.*/, '')));
+  expect(named.filter((path) => !existsSync(path))).toEqual([]);
 });
 
 /** The main file of each room; a stranger opens it first. */

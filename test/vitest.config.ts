@@ -1,11 +1,34 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 import { reporters } from './reporters.js';
+import { slow } from './slow.js';
 
+/** `npm test`: the units first, then what is slow. */
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    exclude: ['test/system/**'],
-    testTimeout: 20_000,
-    ...reporters('unit'),
+    projects: [
+      {
+        test: {
+          name: 'units',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/system/**', ...slow],
+          testTimeout: 20_000,
+          // By default one core is left alone, which of two is half.
+          maxWorkers: availableParallelism(),
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        test: {
+          name: 'slow',
+          include: [...slow],
+          testTimeout: 60_000,
+          // They wait more than they compute.
+          maxWorkers: 2 * availableParallelism(),
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
+    ...reporters('unit', 'npm test: some 80 s of units, then some 70 s of the slow ones'),
   },
 });

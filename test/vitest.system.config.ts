@@ -10,6 +10,6 @@ export default defineConfig({
     include: ['test/system/**/*.test.ts'],
     testTimeout: 120_000,
     fileParallelism: false,
-    ...reporters('system'),
+    ...reporters('system', 'npm run test:system: some six minutes'),
   },
 });

@@ -4,11 +4,11 @@
  * term is over. A result of a debt must never pass for the running submit's (a false 200, or a
  * message sent twice); only the message reference tells (23.040 9.2.3.6), and an error has none.
  *
- * Pure, no clock and no timer. test/modem/debts.test.ts searches it against every modem that keeps
- * to this: a result comes within its submit's term or never, in any order, said once or twice;
- * references are constant, or given in the order of the submits, where one that was refused or lost
- * may or may not have taken one. Against such a modem nothing is called ours that is not, and no
- * debt outlives its term.
+ * Pure, no clock and no timer. test/modem/debts-search.test.ts searches it against every modem that
+ * keeps to this: a result comes within its submit's term or never, in any order, said once or
+ * twice; references are constant, or given in the order of the submits, where one that was refused
+ * or lost may or may not have taken one. Against such a modem nothing is called ours that is not,
+ * and no debt outlives its term.
  *
  * What is known, and why it is enough:
  * - The submit that came `since` submits after the one with reference `base` has at most `base +

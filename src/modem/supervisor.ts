@@ -52,7 +52,7 @@ export interface SupervisorOptions {
   inFlight: InFlightSubmits;
   /** Undefined when no PIN is configured. */
   readPin: ReadPin | undefined;
-  pinMemory: PinMemory;
+  pinMemory: Pick<PinMemory, 'last' | 'note'>;
   /** What was learnt of this modem and others; undefined: nothing, and nothing is kept. */
   habits?: HabitMemory | undefined;
   /** What came in over the air; must not throw. */

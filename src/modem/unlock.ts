@@ -55,7 +55,7 @@ const busyCodes = [14, 515];
  */
 export class Unlocker {
   readonly #readPin: ReadPin | undefined;
-  readonly #memory: PinMemory;
+  readonly #memory: Pick<PinMemory, 'last' | 'note'>;
   #trial: Trial | undefined;
   /**
    * `performance.now()` milliseconds before which there is no further try, and how many met a busy
@@ -65,7 +65,7 @@ export class Unlocker {
   #busyTries = 0;
 
   /** `readPin` is undefined when no PIN is configured. */
-  constructor(readPin: ReadPin | undefined, memory: PinMemory) {
+  constructor(readPin: ReadPin | undefined, memory: Pick<PinMemory, 'last' | 'note'>) {
     this.#readPin = readPin;
     this.#memory = memory;
   }

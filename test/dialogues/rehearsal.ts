@@ -3,10 +3,10 @@ import winston from 'winston';
 import { AtSession } from '../../src/at/session.js';
 import { SendError } from '../../src/errors.js';
 import { InFlightSubmits } from '../../src/modem/in-flight-submits.js';
-import type { PinMemory } from '../../src/modem/pin-memory.js';
 import type { InboundEvent } from '../../src/modem/storage.js';
 import { Supervisor } from '../../src/modem/supervisor.js';
 import { segmentText } from '../../src/sms/segments.js';
+import { noFile, noPins } from '../modem/supervised.js';
 import { locatorOf } from '../modem/virtual-link.js';
 import { type Dialogue, isModemStep, type ModemStep, type Step } from './dialogue.js';
 import { type Delivery, DialoguePlayer } from './player.js';
@@ -94,8 +94,6 @@ class Stage {
   constructor(dialogue: Dialogue, guardMs: number | undefined) {
     this.#dialogue = dialogue;
     this.player = new DialoguePlayer(dialogue);
-    const inFlightRecord = { note: () => undefined, close: () => Promise.resolve() };
-    const pinMemory = { last: () => undefined, note: () => Promise.resolve() };
     this.#supervisor = new Supervisor({
       name: dialogue.name,
       number: undefined,
@@ -107,9 +105,9 @@ class Stage {
         statusReport: dialogue.statusReport,
       },
       idleProbeMs: longestMs,
-      inFlight: new InFlightSubmits(inFlightRecord, undefined),
+      inFlight: new InFlightSubmits(noFile, undefined),
       readPin: undefined,
-      pinMemory: pinMemory as unknown as PinMemory,
+      pinMemory: noPins,
       callHook: undefined,
       onInbound: (event) => this.#handedUp.inbound.push(event),
       log,

@@ -1,6 +1,6 @@
 /** A day in the life of a modem with which something is wrong, in faked time. */
 import { vi } from 'vitest';
-import type { PinMemory, PinOutcome, SimNames } from '../../src/modem/pin-memory.js';
+import type { PinOutcome, SimNames } from '../../src/modem/pin-memory.js';
 import { type Supervised, send, supervise } from '../modem/supervised.js';
 import { VirtualDevice } from '../modem/virtual-link.js';
 import { type ExitCase, shown, troubleOf } from './cases.js';
@@ -18,10 +18,10 @@ const recoveredWithinMs = 20 * minuteMs;
 const pin = '4711';
 
 /** The memory of PINs without a disk, which has no part in faked time. */
-function forgetfulMemory(): PinMemory {
+function memoryOfADay() {
   const outcomes = new Map<string, PinOutcome>();
   const key = (sim: string, generation: string) => `${sim} ${generation}`;
-  const memory = {
+  return {
     last: ({ known }: SimNames, generation: string) =>
       known
         .map((sim) => outcomes.get(key(sim, generation)))
@@ -31,7 +31,6 @@ function forgetfulMemory(): PinMemory {
       return Promise.resolve();
     },
   };
-  return memory as unknown as PinMemory;
 }
 
 /** What was done about a modem, and when, in milliseconds from the beginning. */
@@ -104,7 +103,7 @@ function start(subject: ExitCase, device: VirtualDevice, acts: Act[]): Supervise
     {},
     {
       ...(subject.withPin ? { readPin: () => Promise.resolve({ pin, generation: 'g1' }) } : {}),
-      pinMemory: forgetfulMemory(),
+      pinMemory: memoryOfADay(),
       callHook: () => Promise.resolve(),
       onRecovery: (rung) => {
         if (rung !== 'reopen') acts.push({ rung, atMs: performance.now() - begun });

@@ -14,18 +14,9 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import { faultOf } from '../../src/journal/faults.js';
 import { ended, folder, look, open, type Rig, rowsOf, started } from './support/rig.js';
 
-/** The threads that were begun, the newest last. */
-const threads = vi.hoisted(() => [] as Worker[]);
-vi.mock('node:worker_threads', async (original) => {
-  const real = await original<typeof import('node:worker_threads')>();
-  class Noted extends real.Worker {
-    constructor(...options: ConstructorParameters<typeof Worker>) {
-      super(...options);
-      threads.push(this);
-    }
-  }
-  return { ...real, Worker: Noted };
-});
+/** The threads that were begun, the newest last; Node tells of each. */
+const threads: Worker[] = [];
+process.on('worker', (thread) => threads.push(thread));
 
 /** The newest thread ends as nobody expected. */
 const crash = () => threads.at(-1)?.postMessage({ number: -1, name: 'end' });

@@ -2,16 +2,20 @@ import { mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { AtCommandError, AtTimeout } from '../../src/at/errors.js';
+import { ESC } from '../../src/at/machine.js';
+import { AtSession } from '../../src/at/session.js';
 import { InFlightRecord } from '../../src/modem/in-flight-record.js';
+import { Modem } from '../../src/modem/modem.js';
 import { pinReader, type ReadPin } from '../../src/modem/pin-file.js';
 import { PinMemory } from '../../src/modem/pin-memory.js';
-import type { SimState } from '../../src/modem/sim.js';
-import { type LockedModem, Unlocker } from '../../src/modem/unlock.js';
+import { Unlocker } from '../../src/modem/unlock.js';
+import { FakeLink } from '../at/support.js';
+import { fakeTimeouts, soon } from './faked-time.js';
 
 let folder: string;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'simgate-test-'));
+  fakeTimeouts();
 });
 afterEach(() => {
   vi.useRealTimers();
@@ -76,41 +80,64 @@ describe('the flight record', () => {
   });
 });
 
-/** As much of a modem as unlocking needs. */
-function simWith(behaviour: {
-  tries?: number;
+/** A SIM that asks for its PIN, as its modem tells of it. */
+interface Sim {
+  /** Tries left; undefined: the modem cannot tell. */
+  tries?: number | undefined;
   iccid?: string;
   imei?: string;
-  entering?: () => void;
-  /** What it says after each PIN. */
-  sim?: () => SimState;
-}) {
-  const entered: string[] = [];
-  const modem: LockedModem = {
-    imei: () => Promise.resolve(behaviour.imei),
-    synchronise: () => Promise.resolve(),
-    sim: {
-      iccid: () => Promise.resolve(behaviour.iccid),
-      pinTriesLeft: () => Promise.resolve(behaviour.tries),
-      state: () => Promise.resolve(behaviour.sim?.() ?? 'ready'),
-      enterPin: (pin: string): Promise<void> => {
-        entered.push(pin);
-        // The disk knows before the SIM does (I7).
-        expect(readFileSync(join(folder, 'pins.json'), 'utf8')).toContain('"unknown"');
-        behaviour.entering?.();
-        return Promise.resolve();
-      },
-    },
-  };
-  return { modem, entered };
+  /** What the modem says to a PIN, OK unless said; `silence` is none. */
+  says?: string;
+  /** What becomes of the SIM with the PIN. */
+  onPin?: () => void;
+  /** What it wants after each PIN; nothing, unless said. */
+  wants?: 'SIM PIN';
 }
 
-const refused = () => {
-  throw new AtCommandError('AT+CPIN=…', { kind: 'CME', code: 16, text: '16' }, 'command', []);
-};
-const silent = () => {
-  throw new AtTimeout('AT+CPIN=…', 'command', []);
-};
+/** Sessions that are open, each over a link whose other end is the {@link Sim} of the test. */
+const sessions: AtSession[] = [];
+afterEach(async () => {
+  for (const session of sessions.splice(0)) await session.close();
+});
+
+async function modemWith(sim: Sim) {
+  const entered: string[] = [];
+  const link = new FakeLink();
+  link.answer = (bytes) => {
+    const command = bytes.replace(/\r$/, '');
+    const typed = /^AT\+CPIN="(\d+)"$/.exec(command)?.[1];
+    if (typed !== undefined) {
+      entered.push(typed);
+      // The disk knows before the SIM does (I7).
+      expect(readFileSync(join(folder, 'pins.json'), 'utf8')).toContain('"unknown"');
+      sim.onPin?.();
+      return sim.says === silence ? undefined : `\r\n${sim.says ?? 'OK'}\r\n`;
+    }
+    const told: Record<string, string | undefined> = {
+      'AT+CCID': sim.iccid && `+CCID: ${sim.iccid}`,
+      'AT+CGSN': sim.imei,
+      'AT+CPINR="SIM PIN"': sim.tries === undefined ? undefined : `+CPINR: SIM PIN,${sim.tries},3`,
+      'AT+CPIN?': `+CPIN: ${sim.wants ?? 'READY'}`,
+    };
+    if (command === ESC) return undefined;
+    if (command === 'AT') return '\r\nOK\r\n';
+    const line = told[command];
+    return line === undefined ? '\r\nERROR\r\n' : `\r\n${line}\r\n\r\nOK\r\n`;
+  };
+  const listener = { onUrc: () => undefined, onLost: () => undefined };
+  const session = await AtSession.open(link.open, { guardMs: 0 }, listener);
+  sessions.push(session);
+  const tuning = {
+    guardMs: 0,
+    submitTimeoutMs: undefined,
+    roaming: true,
+    statusReport: false,
+  };
+  return { modem: new Modem(session, tuning), entered };
+}
+
+const refused = '+CME ERROR: 16';
+const silence = 'silence';
 const pin = () => Promise.resolve({ pin: '4711', generation: 'g1' });
 
 /**
@@ -118,11 +145,11 @@ const pin = () => Promise.resolve({ pin: '4711', generation: 'g1' });
  * for people.
  */
 async function unlock(
-  modem: LockedModem,
+  modem: Modem,
   readPin: ReadPin,
   memory: PinMemory,
 ): Promise<string | undefined> {
-  return (await new Unlocker(readPin, memory).unlock(modem))?.reason;
+  return (await soon(new Unlocker(readPin, memory).unlock(modem)))?.reason;
 }
 
 describe('a PIN file', () => {
@@ -147,7 +174,7 @@ describe('a PIN file', () => {
   });
 
   test('that cannot be used is said to the person, without its content', async () => {
-    const { modem, entered } = simWith({ tries: 3, iccid: '8949000000000000001' });
+    const { modem, entered } = await modemWith({ tries: 3, iccid: '8949000000000000001' });
     const file = join(folder, 'pin');
     const memory = await PinMemory.open(folder);
     expect(await unlock(modem, pinReader(file), memory)).toMatch(/pin_file .*ENOENT/);
@@ -163,7 +190,7 @@ describe('a PIN file', () => {
 
 describe('a PIN (I7)', () => {
   test('that was accepted is used again at the next power-on', async () => {
-    const { modem, entered } = simWith({ tries: 3, iccid: '8949000000000000001' });
+    const { modem, entered } = await modemWith({ tries: 3, iccid: '8949000000000000001' });
     expect(await unlock(modem, pin, await PinMemory.open(folder))).toBeUndefined();
     expect(await unlock(modem, pin, await PinMemory.open(folder))).toBeUndefined();
     expect(entered).toEqual(['4711', '4711']);
@@ -171,13 +198,13 @@ describe('a PIN (I7)', () => {
 
   test.each([
     ['refused', refused],
-    ['cut off', silent],
-  ])('that was %s is never tried again, until the file is written anew', async (_, entering) => {
-    const { modem, entered } = simWith({
+    ['cut off', silence],
+  ])('that was %s is never tried again, until the file is written anew', async (_, says) => {
+    const { modem, entered } = await modemWith({
       tries: 3,
       iccid: '8949000000000000001',
-      entering,
-      sim: () => 'pin',
+      says,
+      wants: 'SIM PIN',
     });
     await unlock(modem, pin, await PinMemory.open(folder));
     for (let i = 0; i < 3; i += 1)
@@ -192,7 +219,7 @@ describe('a PIN (I7)', () => {
   });
 
   test.each([2, 1, 0, undefined])('is not tried with %s tries left', async (tries) => {
-    const { modem, entered } = simWith({
+    const { modem, entered } = await modemWith({
       ...(tries === undefined ? {} : { tries }),
       iccid: '8949000000000000001',
     });
@@ -203,36 +230,28 @@ describe('a PIN (I7)', () => {
   });
 
   test('that met a busy SIM counts as untried while all tries are left, and an accepted one stays accepted', async () => {
-    const busy = () => {
-      throw new AtCommandError('AT+CPIN=…', { kind: 'CME', code: 14, text: '14' }, 'command', []);
-    };
-    let entering: (() => void) | undefined;
-    const { modem, entered } = simWith({
-      tries: 3,
-      iccid: '8949000000000000001',
-      entering: () => entering?.(),
-    });
-    for (const behaviour of [busy, undefined, busy, undefined]) {
-      entering = behaviour;
+    const sim: Sim = { tries: 3, iccid: '8949000000000000001' };
+    const { modem, entered } = await modemWith(sim);
+    for (const says of ['+CME ERROR: 14', 'OK', '+CME ERROR: 14', 'OK']) {
+      sim.says = says;
       const obstacle = await unlock(modem, pin, await PinMemory.open(folder));
       expect(obstacle).toEqual(
-        behaviour ? expect.stringContaining('tried again later') : undefined,
+        says === 'OK' ? undefined : expect.stringContaining('tried again later'),
       );
     }
     expect(entered).toHaveLength(4);
   });
 
   test('to which the modem says OK, while the SIM stays locked and all tries are said to be left, is tried once', async () => {
-    vi.useFakeTimers({ toFake: ['performance'] });
-    const { modem, entered } = simWith({
+    const { modem, entered } = await modemWith({
       tries: 3,
       iccid: '8949000000000000001',
-      sim: () => 'pin',
+      wants: 'SIM PIN',
     });
     const unlocker = new Unlocker(pin, await PinMemory.open(folder));
     const reasons = new Set<string | undefined>();
     for (let i = 0; i < 60; i += 1) {
-      reasons.add((await unlocker.unlock(modem))?.reason);
+      reasons.add((await soon(unlocker.unlock(modem)))?.reason);
       vi.advanceTimersByTime(1_000);
     }
     expect([...reasons]).toEqual([
@@ -240,7 +259,7 @@ describe('a PIN (I7)', () => {
       expect.stringContaining('not tried again'),
     ]);
     unlocker.noteRestart();
-    expect((await unlocker.unlock(modem))?.reason).toContain('not tried again');
+    expect((await soon(unlocker.unlock(modem)))?.reason).toContain('not tried again');
     expect(await unlock(modem, pin, await PinMemory.open(folder))).toContain('not tried again');
     expect(entered).toEqual(['4711']);
   });
@@ -260,50 +279,35 @@ describe('a PIN (I7)', () => {
       'unknown',
     ],
   ])('%s', async (_, triesAfter, restarts, outcome) => {
-    let tries = 3;
-    const entering = () => {
-      tries = triesAfter;
-      silent();
+    const sim: Sim = { tries: 3, iccid: '8949000000000000001', says: silence, wants: 'SIM PIN' };
+    sim.onPin = () => {
+      sim.tries = triesAfter;
     };
-    const { modem } = simWith({ iccid: '8949000000000000001', entering, sim: () => 'pin' });
-    modem.sim.pinTriesLeft = () => Promise.resolve(tries);
+    const { modem } = await modemWith(sim);
     const unlocker = new Unlocker(pin, await PinMemory.open(folder));
-    expect((await unlocker.unlock(modem))?.reason).toContain('waiting for what the SIM says');
+    expect((await soon(unlocker.unlock(modem)))?.reason).toContain('waiting for what the SIM says');
     if (restarts) unlocker.noteRestart();
-    await unlocker.noteReady(modem);
+    await soon(unlocker.noteReady(modem));
     expect(readFileSync(join(folder, 'pins.json'), 'utf8')).toContain(`"outcome": "${outcome}"`);
   });
 
   test('that is answered by an error while all tries are said to be left is tried twice at most', async () => {
-    const entering = () => {
-      throw new AtCommandError(
-        'AT+CPIN=…',
-        { kind: 'ERROR', code: undefined, text: 'ERROR' },
-        'command',
-        [],
-      );
-    };
-    const { modem, entered } = simWith({ tries: 3, iccid: '8949000000000000001', entering });
+    const { modem, entered } = await modemWith({
+      tries: 3,
+      iccid: '8949000000000000001',
+      says: 'ERROR',
+    });
     for (let i = 0; i < 9; i += 1) await unlock(modem, pin, await PinMemory.open(folder));
     expect(entered).toHaveLength(2);
     expect(await unlock(modem, pin, await PinMemory.open(folder))).toContain('not tried again');
   });
 
   test('that met an error after which no tries can be read is not tried again', async () => {
-    let tries: number | undefined = 3;
-    const { modem, entered } = simWith({
-      iccid: '8949000000000000001',
-      entering: () => {
-        tries = undefined;
-        throw new AtCommandError(
-          'AT+CPIN=…',
-          { kind: 'ERROR', code: undefined, text: 'ERROR' },
-          'command',
-          [],
-        );
-      },
-    });
-    modem.sim.pinTriesLeft = () => Promise.resolve(tries);
+    const sim: Sim = { tries: 3, iccid: '8949000000000000001', says: 'ERROR' };
+    sim.onPin = () => {
+      sim.tries = undefined;
+    };
+    const { modem, entered } = await modemWith(sim);
     for (let i = 0; i < 3; i += 1)
       expect(await unlock(modem, pin, await PinMemory.open(folder))).toContain('not tried again');
     expect(entered).toHaveLength(1);
@@ -313,9 +317,9 @@ describe('a PIN (I7)', () => {
     ['then hides its ICCID', { iccid: '8949000000000000001' }, {}],
     ['then shows its ICCID', {}, { iccid: '8949000000000000001' }],
   ])('that was refused by a SIM that %s is not tried again', async (_, first, second) => {
-    const before = simWith({ tries: 3, imei: '350000000000006', ...first, entering: refused });
+    const before = await modemWith({ tries: 3, imei: '350000000000006', ...first, says: refused });
     await unlock(before.modem, pin, await PinMemory.open(folder));
-    const after = simWith({ tries: 3, imei: '350000000000006', ...second });
+    const after = await modemWith({ tries: 3, imei: '350000000000006', ...second });
     expect(await unlock(after.modem, pin, await PinMemory.open(folder))).toContain(
       'not tried again',
     );
@@ -323,24 +327,28 @@ describe('a PIN (I7)', () => {
   });
 
   test('that was refused by one SIM is tried with another in the same modem, which tells its ICCID', async () => {
-    const one = simWith({
+    const one = await modemWith({
       tries: 3,
       imei: '350000000000006',
       iccid: '8949000000000000001',
-      entering: refused,
+      says: refused,
     });
     await unlock(one.modem, pin, await PinMemory.open(folder));
-    const other = simWith({ tries: 3, imei: '350000000000006', iccid: '8949000000000000002' });
+    const other = await modemWith({
+      tries: 3,
+      imei: '350000000000006',
+      iccid: '8949000000000000002',
+    });
     expect(await unlock(other.modem, pin, await PinMemory.open(folder))).toBeUndefined();
   });
 
   test('is remembered by the modem’s IMEI while the SIM hides its number, and not tried where neither is known', async () => {
-    const byImei = simWith({ tries: 3, imei: '350000000000006', entering: refused });
+    const byImei = await modemWith({ tries: 3, imei: '350000000000006', says: refused });
     await unlock(byImei.modem, pin, await PinMemory.open(folder));
     expect(await unlock(byImei.modem, pin, await PinMemory.open(folder))).toContain(
       'not tried again',
     );
-    const unknown = simWith({ tries: 3 });
+    const unknown = await modemWith({ tries: 3 });
     expect(await unlock(unknown.modem, pin, await PinMemory.open(folder))).toContain(
       'neither ICCID nor IMEI',
     );
@@ -348,7 +356,7 @@ describe('a PIN (I7)', () => {
   });
 
   test('cannot be guessed from what is on the disk, nor can the SIM be told', async () => {
-    const { modem } = simWith({ tries: 3, iccid: '8949000000000000001' });
+    const { modem } = await modemWith({ tries: 3, iccid: '8949000000000000001' });
     await unlock(modem, pin, await PinMemory.open(folder));
     expect(readFileSync(join(folder, 'pins.json'), 'utf8')).not.toMatch(/4711|8949/);
   });

@@ -1,14 +1,19 @@
-import { rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { AtSession } from '../../src/at/session.js';
 import { parseSelector } from '../../src/config/selector.js';
 import { backoffMs, type OpenedModem, openModem } from '../../src/modem/finder.js';
-import { createLocator, type Locator, StickLocks } from '../../src/modem/locator.js';
-import type { OpenLink } from '../../src/serial/link.js';
-import { openPty, type Pty } from '../../src/simulator/pty.js';
-import { type RunningSimulator, runSimulator } from '../../src/simulator/run.js';
+import {
+  type ClaimedTty,
+  createLocator,
+  type Locator,
+  StickLocks,
+} from '../../src/modem/locator.js';
+import { LinkLost, type OpenLink } from '../../src/serial/link.js';
+import { FakeLink } from '../at/support.js';
 import { Tree } from '../usb/support/tree.js';
+import { fakeTimeouts, soon } from './faked-time.js';
+import { VirtualDevice } from './virtual-link.js';
 
 const tuning = { guardMs: 0, submitTimeoutMs: undefined, roaming: true, statusReport: false };
 const openSession = (openLink: OpenLink) =>
@@ -16,60 +21,41 @@ const openSession = (openLink: OpenLink) =>
 
 let tree: Tree;
 let locks: StickLocks;
-const simulators: RunningSimulator[] = [];
-const ptys: Pty[] = [];
+/** What hangs on each tty. */
+const wires = new Map<string, OpenLink>();
 const opened: OpenedModem[] = [];
 
 beforeEach(() => {
+  fakeTimeouts();
   tree = new Tree();
   locks = new StickLocks();
 });
 afterEach(async () => {
   for (const one of opened.splice(0)) await one.session.close();
-  for (const simulator of simulators.splice(0)) await simulator.close();
-  for (const pty of ptys.splice(0)) await pty.hangUp();
+  wires.clear();
   tree.remove();
+  vi.useRealTimers();
 });
 
 /** Puts a virtual modem behind a node of the tree. */
-async function modemAt(node: string, imeiOf: 'ec25' | 'generic' = 'ec25'): Promise<void> {
-  const simulator = await runSimulator({ vendor: imeiOf });
-  simulators.push(simulator);
-  place(node, simulator.tty ?? '');
+function modemAt(name: string, vendor: 'ec25' | 'generic' = 'ec25'): void {
+  wires.set(node(name), new VirtualDevice({ vendor }).openLink);
 }
 
 /** A tty that takes everything and says nothing. */
-async function silenceAt(node: string): Promise<void> {
-  const pty = await openPty({ onData: () => undefined, onError: () => undefined });
-  ptys.push(pty);
-  place(node, pty.slavePath);
+function silenceAt(name: string): void {
+  wires.set(node(name), new FakeLink().open);
 }
 
 /** A thing that is no modem: it answers each line that it is written. */
-async function thingAt(node: string, answer: (line: string) => string): Promise<string[]> {
-  const heard: string[] = [];
-  const pty = await openPty({
-    onData: (bytes) => {
-      for (const line of bytes
-        .toString('latin1')
-        .replaceAll('\x1b', '')
-        .split('\r')
-        .filter(Boolean)) {
-        heard.push(line);
-        pty.write(Buffer.from(answer(line), 'latin1'));
-      }
-    },
-    onError: () => undefined,
-  });
-  ptys.push(pty);
-  place(node, pty.slavePath);
-  return heard;
-}
-
-function place(node: string, tty: string): void {
-  const path = join(tree.roots.devRoot, node);
-  rmSync(path, { force: true });
-  symlinkSync(tty, path);
+function thingAt(name: string, answer: (line: string) => string): string[] {
+  const link = new FakeLink();
+  link.answer = (bytes) => {
+    const lines = bytes.replaceAll('\x1b', '').split('\r').filter(Boolean);
+    return lines.length === 0 ? undefined : lines.map(answer).join('');
+  };
+  wires.set(node(name), link.open);
+  return link.written;
 }
 
 const node = (name: string) => join(tree.roots.devRoot, name);
@@ -78,7 +64,7 @@ function locatorOf(device: string, owner = 'main'): Locator {
   const parsed = parseSelector(device);
   if (!parsed.ok) throw new Error(parsed.message);
   const { selector } = parsed;
-  return createLocator({
+  const locator = createLocator({
     owner,
     device,
     selector,
@@ -87,10 +73,19 @@ function locatorOf(device: string, owner = 'main'): Locator {
     roots: tree.roots,
     others: () => [],
   });
+  const candidates = async () => (await locator.candidates()).map((claim) => () => wired(claim()));
+  return Object.create(locator, { candidates: { value: candidates } }) as Locator;
+}
+
+/** The same claim, with a wire instead of its tty. */
+function wired(claimed: ClaimedTty | undefined): ClaimedTty | undefined {
+  if (claimed === undefined) return undefined;
+  const nothing: OpenLink = () => Promise.reject(new LinkLost(`${claimed.tty} is not a tty`));
+  return { ...claimed, openLink: wires.get(claimed.tty) ?? nothing };
 }
 
 async function open(device: string, owner = 'main'): Promise<OpenedModem> {
-  const one = await openModem(locatorOf(device, owner), tuning, openSession);
+  const one = await soon(openModem(locatorOf(device, owner), tuning, openSession));
   opened.push(one);
   return one;
 }
@@ -98,7 +93,7 @@ async function open(device: string, owner = 'main'): Promise<OpenedModem> {
 describe('opening a modem', () => {
   test('by auto finds the AT port among a stick’s ttys, also after it came back under other names', async () => {
     tree.plug('ec25', { at: '1-1.2' });
-    await modemAt('ttyUSB2');
+    modemAt('ttyUSB2');
     const first = await open('auto');
     expect(first.claimed.why).toContain('2c7c:0125');
     await first.session.close();
@@ -106,21 +101,21 @@ describe('opening a modem', () => {
     opened.pop();
     tree.unplug('1-1.2');
     tree.plug('ec25', { at: '1-1.2', firstTty: 3 });
-    await modemAt('ttyUSB5');
+    modemAt('ttyUSB5');
     expect((await open('auto')).claimed.tty).toBe(node('ttyUSB5'));
   });
 
   test('passes over a port that does not answer, for the next', async () => {
     tree.plug('ec25', { at: '1-1.2' });
-    await silenceAt('ttyUSB2');
-    await modemAt('ttyUSB3');
+    silenceAt('ttyUSB2');
+    modemAt('ttyUSB3');
     expect((await open('auto')).claimed.tty).toBe(node('ttyUSB3'));
   });
 
   test('never gives one stick to two entries', async () => {
     tree.plug('ec25', { at: '1-1.2' });
-    await modemAt('ttyUSB2');
-    await modemAt('ttyUSB3');
+    modemAt('ttyUSB2');
+    modemAt('ttyUSB3');
     await open('usb:2c7c:0125', 'first');
     await expect(open('auto', 'second')).rejects.toThrow('another modem entry uses this stick');
   });
@@ -128,9 +123,9 @@ describe('opening a modem', () => {
   test('by IMEI takes the one that is meant', async () => {
     tree.plug('ec25', { at: '1-1.2' });
     tree.plug('sim7600', { at: '1-1.3', firstTty: 4 });
-    await modemAt('ttyUSB2');
-    await modemAt('ttyUSB6', 'generic');
-    const imei = await (await open('usb:1e0e:9001', 'other')).modem.imei();
+    modemAt('ttyUSB2');
+    modemAt('ttyUSB6', 'generic');
+    const imei = await soon((await open('usb:1e0e:9001', 'other')).modem.imei());
     await opened[0]?.session.close();
     opened.pop()?.claimed.release();
     expect((await open(`imei:${imei}`)).claimed.tty).toBe(node('ttyUSB6'));
@@ -156,8 +151,8 @@ describe('opening a modem', () => {
     async (_name, answer) => {
       tree.plug('ftdi', { at: '1-1.2' });
       tree.uart('ttyAMA0', 3);
-      const heard = await thingAt('ttyUSB0', answer);
-      const onUart = await thingAt('ttyAMA0', answer);
+      const heard = thingAt('ttyUSB0', answer);
+      const onUart = thingAt('ttyAMA0', answer);
       const refused = open('auto');
       await expect(refused).rejects.toThrow(/If a modem hangs on it, name it: device = /);
       // What is no modem is not missing either: nobody is asked to switch its power.
@@ -169,7 +164,7 @@ describe('opening a modem', () => {
   test('by auto names a stick that speaks MBIM only, whatever cable is there too', async () => {
     tree.plug('em7455-mbim', { at: '1-1.2' });
     tree.plug('ftdi', { at: '1-1.3' });
-    await thingAt('ttyUSB0', () => '\r\nOK\r\n');
+    thingAt('ttyUSB0', () => '\r\nOK\r\n');
     await expect(open('auto')).rejects.toThrow(
       /1199:9079 .*shows MBIM only.*qmicli.*; and .*ttyUSB0 answers AT/,
     );
@@ -180,35 +175,37 @@ describe('opening a modem', () => {
     async (stick) => {
       tree.plug(stick, { at: '1-1.2' });
       const tty = stick === 'ftdi' ? 'ttyUSB0' : 'ttyACM2';
-      await modemAt(tty);
+      modemAt(tty);
       expect((await open('auto')).claimed.tty).toBe(node(tty));
     },
   );
 
   test('by its path takes a cable at its word, for whatever hangs on it was named', async () => {
     tree.plug('ftdi', { at: '1-1.2' });
-    await silenceAt('ttyUSB0');
+    silenceAt('ttyUSB0');
     expect((await open(node('ttyUSB0'))).claimed.needsProof).toBe(false);
   });
 
   test('opens a stick whose ports are all silent, so that something is done about it', async () => {
     tree.plug('ec25', { at: '1-1.2' });
-    await silenceAt('ttyUSB2');
-    await silenceAt('ttyUSB3');
+    silenceAt('ttyUSB2');
+    silenceAt('ttyUSB3');
     expect((await open('auto')).claimed.tty).toBe(node('ttyUSB2'));
   });
 
   test('opens a cable again on which a modem has fallen silent, and never one on which none has answered', async () => {
     tree.plug('ftdi', { at: '1-1.2' });
-    await silenceAt('ttyUSB0');
+    silenceAt('ttyUSB0');
     const locator = locatorOf('auto');
-    await expect(openModem(locator, tuning, openSession)).rejects.toThrow(/does not answer AT/);
-    await modemAt('ttyUSB0');
-    const first = await openModem(locator, tuning, openSession);
+    await expect(soon(openModem(locator, tuning, openSession))).rejects.toThrow(
+      /does not answer AT/,
+    );
+    modemAt('ttyUSB0');
+    const first = await soon(openModem(locator, tuning, openSession));
     await first.session.close();
     first.claimed.release();
-    await silenceAt('ttyUSB0');
-    opened.push(await openModem(locator, tuning, openSession));
+    silenceAt('ttyUSB0');
+    opened.push(await soon(openModem(locator, tuning, openSession)));
   });
 
   test('says what is in the way when there is nothing to open', async () => {

@@ -7,7 +7,7 @@ import type { InFlightState, LeftInFlightState } from '../../src/modem/in-flight
 import { InFlightSubmits } from '../../src/modem/in-flight-submits.js';
 import { parseFault } from '../../src/simulator/faults.js';
 import { parseTrouble } from '../../src/simulator/troubles.js';
-import { type Supervised, send, stopAll, supervise, untilReady } from './supervised.js';
+import { noFile, type Supervised, send, stopAll, supervise, untilReady } from './supervised.js';
 import { VirtualDevice } from './virtual-link.js';
 
 const unknown = 'outcome_unknown undefined';
@@ -272,10 +272,7 @@ describe('a message that a killed process had in flight', () => {
     device = new VirtualDevice({ parallel: true }, [`${fault}@3`]),
   ) {
     const notes: InFlightState[] = [];
-    const record = {
-      note: (state: InFlightState) => notes.push(state),
-      close: () => Promise.resolve(),
-    };
+    const record = { ...noFile, note: (state: InFlightState) => void notes.push(state) };
     const inFlight = (left?: LeftInFlightState) => new InFlightSubmits(record, left);
     const killed = supervise(device, {}, { inFlight: inFlight() });
     await untilReady(killed);

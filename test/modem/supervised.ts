@@ -4,7 +4,6 @@ import type { SendError } from '../../src/errors.js';
 import type { InFlightState, LeftInFlightState } from '../../src/modem/in-flight-record.js';
 import { InFlightSubmits } from '../../src/modem/in-flight-submits.js';
 import type { ModemTuning } from '../../src/modem/modem.js';
-import type { PinMemory } from '../../src/modem/pin-memory.js';
 import { Supervisor, type SupervisorOptions } from '../../src/modem/supervisor.js';
 import { segmentText } from '../../src/sms/segments.js';
 import { locatorOf, type VirtualDevice } from './virtual-link.js';
@@ -16,6 +15,11 @@ const plain: ModemTuning = {
   statusReport: false,
 };
 const running: Supervisor[] = [];
+
+/** What must outlive the process goes nowhere: a disk has no part in faked time. */
+export const noFile = { note: () => undefined, close: () => Promise.resolve() };
+/** No PIN was ever tried, and none is remembered. */
+export const noPins = { last: () => undefined, note: () => Promise.resolve() };
 
 /** A supervisor of the virtual modem, in faked time, with what its log was told. */
 export interface Supervised {
@@ -41,21 +45,18 @@ export function supervise(
     return log;
   }) as typeof log.warn;
   const notes: InFlightState[] = [];
-  const inFlightRecord = {
-    note: (state: InFlightState) => notes.push(state),
-    close: () => Promise.resolve(),
-  };
+  const record = { ...noFile, note: (state: InFlightState) => void notes.push(state) };
   const supervisor = new Supervisor({
     name: 'main',
     number: undefined,
     locator: locatorOf(device.openLink),
     tuning: { ...plain, ...tuning },
     idleProbeMs: 60_000,
-    inFlight: new InFlightSubmits(inFlightRecord, left),
+    inFlight: new InFlightSubmits(record, left),
     readPin: undefined,
     callHook: undefined,
     onInbound: () => undefined,
-    pinMemory: { last: () => undefined, note: () => Promise.resolve() } as unknown as PinMemory,
+    pinMemory: noPins,
     log,
     ...options,
   });

@@ -5,6 +5,7 @@ import type { OutgoingSms } from '../../src/modem/sms-modem.js';
 import type { InboundEvent } from '../../src/modem/storage.js';
 import type { SupervisorOptions } from '../../src/modem/supervisor.js';
 import type { OpenLink } from '../../src/serial/link.js';
+import { parseFault } from '../../src/simulator/faults.js';
 import { segmentText } from '../../src/sms/segments.js';
 import { type Supervised, stopAll, supervise } from './supervised.js';
 import { locatorOf, VirtualDevice } from './virtual-link.js';
@@ -384,10 +385,7 @@ describe('a late +CMGS', () => {
     await cut.promise;
     const device2 = supervise(device, {}, {}, { ...(left as InFlightState), ageMs: 1_000 });
     await ready(device2);
-    device.faults.queue(
-      { kind: 'silence-lost', args: ['60000'], text: 'silence-lost' } as never,
-      1,
-    );
+    device.faults.queue(parseFault('silence-lost:60000'), 1);
     const next = submit(device2, 'third');
     await vi.advanceTimersByTimeAsync(40_000);
     expect(next.result.references, 'nothing of the third was accepted').toBeUndefined();

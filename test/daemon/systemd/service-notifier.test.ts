@@ -6,10 +6,10 @@ import {
   type ServiceNotifier,
 } from '../../../src/daemon/systemd/service-notifier.js';
 import { InFlightSubmits } from '../../../src/modem/in-flight-submits.js';
-import type { PinMemory } from '../../../src/modem/pin-memory.js';
 import { Supervisor } from '../../../src/modem/supervisor.js';
 import type { OpenLink } from '../../../src/serial/link.js';
 import { segmentText } from '../../../src/sms/segments.js';
+import { noFile, noPins } from '../../modem/supervised.js';
 import { locatorOf, VirtualDevice } from '../../modem/virtual-link.js';
 
 const watchdogMs = 60_000;
@@ -39,21 +39,17 @@ afterEach(async () => {
 });
 
 function supervisor(openLink: OpenLink, name = 'main'): Supervisor {
-  const inFlightRecord = {
-    note: () => undefined,
-    close: () => Promise.resolve(),
-  };
   const one = new Supervisor({
     name,
     number: undefined,
     locator: locatorOf(openLink),
     tuning: { guardMs: 0, submitTimeoutMs: undefined, roaming: true, statusReport: false },
     idleProbeMs: 60_000,
-    inFlight: new InFlightSubmits(inFlightRecord, undefined),
+    inFlight: new InFlightSubmits(noFile, undefined),
     readPin: undefined,
     callHook: undefined,
     onInbound: () => undefined,
-    pinMemory: { last: () => undefined, note: () => Promise.resolve() } as unknown as PinMemory,
+    pinMemory: noPins,
     log,
   });
   started.push(one);

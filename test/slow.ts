@@ -1,0 +1,20 @@
+/**
+ * The second group of `npm test`: what runs whole processes, waits for real ttys, files and locks,
+ * or searches exhaustively. Everything else is a unit test, and waits for nothing.
+ */
+export const slow: readonly string[] = [
+  'test/doctor/daemon.test.ts',
+  'test/doctor/direct.test.ts',
+  'test/doctor/virtual.test.ts',
+  'test/e2e/**/*.test.ts',
+  'test/exits/**/*.test.ts',
+  'test/http/strangers.test.ts',
+  'test/journal/faults.test.ts',
+  'test/journal/power-cut.test.ts',
+  'test/journal/process.test.ts',
+  'test/modem/debts-search.test.ts',
+  'test/operator/auth0/daemon-link.test.ts',
+  'test/operator/setup/process.test.ts',
+  'test/policy/pumping.test.ts',
+  'test/simulator/process.test.ts',
+];
