@@ -31,7 +31,7 @@ const outcomeEntries = {
 };
 
 /** A row, in the JSON of the control socket and of `--json`. */
-export const shownRowSchema = v.object({
+const shownRowSchema = v.object({
   at: v.pipe(v.string(), v.isoTimestamp()),
   id: v.string(),
   caller: v.string(),

@@ -231,7 +231,7 @@ export class Restoration {
 }
 
 /** How far back {@link takeUp} needs to know, in milliseconds. */
-export const memoryMs = { messages: keptMs, simUses: capMonthMs } as const;
+const memoryMs = { messages: keptMs, simUses: capMonthMs } as const;
 
 /** What remembers messages. */
 export interface Memories {

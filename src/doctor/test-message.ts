@@ -23,7 +23,7 @@ import type { Target } from './targets.js';
 export const testText = 'This is a test message from simgate. Please ignore it.';
 
 /** Who the test message is from, in logs and in the queue; no token has such a `sub` by chance. */
-export const testCaller = 'simgate doctor';
+const testCaller = 'simgate doctor';
 
 /** Sends the test message through the queue, as any other, and says what the network answered. */
 export async function sendTestMessage(
@@ -42,7 +42,7 @@ export async function sendTestMessage(
 }
 
 /** The network took it. */
-export function judgeSent(
+function judgeSent(
   recipient: string,
   {
     segments,
@@ -60,7 +60,7 @@ export function judgeSent(
 }
 
 /** It was not sent, or nobody knows. What is no `SendError` is a bug, and thrown on. */
-export function judgeNotSent(recipient: string, thrown: unknown): Finding {
+function judgeNotSent(recipient: string, thrown: unknown): Finding {
   if (!(thrown instanceof SendError)) throw thrown;
   const { code, submitted, detail, causeCode } = thrown;
   const why = [detail, detail?.includes(causeCode ?? '') ? undefined : causeCode].filter(

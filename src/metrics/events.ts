@@ -232,7 +232,7 @@ function troubleMetrics(
 }
 
 /** The labels of an attempt to submit a segment that failed. */
-export interface AtErrorLabels {
+interface AtErrorLabels {
   /** `cms`, `cme` and `error`: the modem's own final result code; the others: how it gave none. */
   kind: 'cms' | 'cme' | 'error' | 'timeout' | 'no_result' | 'link_lost' | 'settings_lost';
   /** Of `cms` and `cme`: the number as the tables have it, else `other`. Of all others: empty. */
@@ -250,7 +250,7 @@ const highestCode = 511;
  * What `cause`, that made an attempt fail, counts as; undefined when it is none of the modem's
  * doing (the caller withdrew), or nothing that the AT dialogue raised.
  */
-export function atErrorLabels(cause: unknown): AtErrorLabels | undefined {
+function atErrorLabels(cause: unknown): AtErrorLabels | undefined {
   if (cause instanceof AtCommandError) {
     const { kind } = cause.final;
     if (kind === 'ERROR') return { kind: 'error', code: '' };

@@ -22,7 +22,7 @@ export interface Hold {
 }
 
 /** How long a hold that is over still makes the next one longer, in milliseconds. */
-export const strikesKeptMs = 3_600_000;
+const strikesKeptMs = 3_600_000;
 
 /**
  * Lock-outs and cool-downs that last, and those of the last hour, whose strikes still count. Each

@@ -47,7 +47,7 @@ export interface SimUse {
 }
 
 /** How many different recipients of 30 days are told apart per SIM; no cap is higher. */
-export const maxRecipients = 100_000;
+const maxRecipients = 100_000;
 
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;

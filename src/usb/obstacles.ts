@@ -6,7 +6,6 @@ import {
   nodeRights,
   ownIdentity,
 } from './access.js';
-import { consoleTtys } from './console.js';
 import {
   type Holder,
   holdersOf,
@@ -14,7 +13,7 @@ import {
   modemDaemonsRunning,
   modemManagerIsActive,
 } from './holders.js';
-import { linkTarget, type Roots, resolved } from './sysfs.js';
+import { consoleTtys, linkTarget, type Roots, resolved } from './sysfs.js';
 
 /** What keeps us from a tty. */
 export interface Obstacle {

@@ -7,9 +7,8 @@
 import { stat } from 'node:fs/promises';
 import type { Selector } from '../config/selector.js';
 import { idOf, wrongRole } from './at-ports.js';
-import { consoleTtys } from './console.js';
 import type { Stick, StickPort } from './stick.js';
-import { linkTarget, type Roots, resolved } from './sysfs.js';
+import { consoleTtys, linkTarget, type Roots, resolved } from './sysfs.js';
 
 /** A tty to try, in the order of the list. */
 export interface Candidate {

@@ -131,3 +131,20 @@ export function printable(text: string | undefined): string | undefined {
   const clean = text?.replace(/[^\x20-\x7e]+/g, ' ').trim();
   return clean ? clean.slice(0, maxNameLength) : undefined;
 }
+
+/**
+ * Names of ttys on which the kernel prints or a login waits, as `ttyAMA0`; `/dev/console` is never
+ * a modem.
+ */
+export async function consoleTtys(roots: Roots): Promise<Set<string>> {
+  const [commandLine, active] = await Promise.all([
+    attribute(roots.procRoot, 'cmdline'),
+    attribute(join(roots.sysRoot, 'class/tty/console'), 'active'),
+  ]);
+  // console=ttyAMA0,115200n8 (kernel-parameters.txt); the last one wins for /dev/console, but all
+  // of them are printed to.
+  const asked = [...(commandLine ?? '').matchAll(/(?:^|\s)console=([^\s,]+)/g)].map(
+    (match) => match[1]!,
+  );
+  return new Set([...asked, ...(active ?? '').split(/\s+/)].filter((name) => name !== ''));
+}

@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
+import { RunLimit, runAsProcess } from '../long-run.js';
 import { endAllChildren } from './child.js';
 import { type PhaseResult, runPhase } from './phase.js';
 import { type PlannedPhase, planRun } from './plan.js';
@@ -172,18 +173,12 @@ async function main(): Promise<void> {
     `seed ${options.seeds.join(', ')}, ${options.messages} messages, ${options.jobs} phases at a time`,
   );
   const folder = mkdtempSync(join(tmpdir(), 'simgate-faults-'));
-  const over = new AbortController();
-  const stop = (why: string) => () => over.abort(new Error(why));
-  const limit = setTimeout(
-    stop(`the run took longer than ${options.limitS} s`),
-    options.limitS * 1000,
-  );
-  process.once('SIGINT', stop('interrupted')).once('SIGTERM', stop('interrupted'));
+  const limit = new RunLimit(options.limitS);
   let isKept = false;
   try {
-    isKept = await runAll(options, folder, over.signal);
+    isKept = await runAll(options, folder, limit.signal);
   } finally {
-    clearTimeout(limit);
+    limit.clear();
     await endAllChildren();
     if (isKept && !options.keep) rmSync(folder, { recursive: true });
     else console.log(`records, configurations and logs are kept in ${folder}`);
@@ -191,12 +186,4 @@ async function main(): Promise<void> {
   if (!isKept) process.exitCode = 1;
 }
 
-try {
-  await main();
-} catch (error) {
-  console.error(error);
-  process.exitCode = 1;
-} finally {
-  // What an abandoned phase still waits for must not keep the process.
-  process.exit();
-}
+await runAsProcess(main);

@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { endAllChildren } from '../faults/child.js';
+import { RunLimit, runAsProcess } from '../long-run.js';
 import type { Vitals } from '../soak/vitals.js';
 import { Flood } from './flood.js';
 import { Target } from './target.js';
@@ -87,17 +88,12 @@ async function main(): Promise<void> {
   const options = readOptions();
   console.log(`seed ${options.seed}, ${options.requests} requests`);
   const folder = mkdtempSync(join(tmpdir(), 'simgate-fuzz-'));
-  let limit: NodeJS.Timeout | undefined;
-  const over = new Promise<never>((_, reject) => {
-    const stop = (why: string) => () => reject(new Error(why));
-    limit = setTimeout(stop(`the run took longer than ${options.limitS} s`), options.limitS * 1000);
-    process.once('SIGINT', stop('interrupted')).once('SIGTERM', stop('interrupted'));
-  });
+  const limit = new RunLimit(options.limitS);
   let faults: string[] | undefined;
   try {
-    faults = await Promise.race([attack(options, folder), over]);
+    faults = await limit.within(attack(options, folder));
   } finally {
-    clearTimeout(limit);
+    limit.clear();
     await endAllChildren();
     if (faults?.length === 0) rmSync(folder, { recursive: true });
     else console.log(`record, configuration and log are kept in ${folder}`);
@@ -107,12 +103,4 @@ async function main(): Promise<void> {
   if (faults.length > 0) process.exitCode = 1;
 }
 
-try {
-  await main();
-} catch (error) {
-  console.error(error);
-  process.exitCode = 1;
-} finally {
-  // What an abandoned run still waits for must not keep the process.
-  process.exit();
-}
+await runAsProcess(main);

@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { openHmacKey } from '../../src/journal/hmac-key.js';
 import { endAllChildren } from '../faults/child.js';
+import { RunLimit, runAsProcess } from '../long-run.js';
 import { judgeJournal } from './journal-judge.js';
 import { casesOf, judge } from './judge.js';
 import { planKills } from './plan.js';
@@ -89,17 +90,12 @@ async function main(): Promise<void> {
   const options = readOptions();
   console.log(`seed ${options.seed}, ${options.sends} sends`);
   const folder = mkdtempSync(join(tmpdir(), 'simgate-kill-'));
-  let limit: NodeJS.Timeout | undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    const stop = (why: string) => () => reject(new Error(why));
-    limit = setTimeout(stop(`the run took longer than ${options.limitS} s`), options.limitS * 1000);
-    process.once('SIGINT', stop('interrupted')).once('SIGTERM', stop('interrupted'));
-  });
+  const limit = new RunLimit(options.limitS);
   let isKept = false;
   try {
-    isKept = await Promise.race([runOnce(options, folder), aborted]);
+    isKept = await limit.within(runOnce(options, folder));
   } finally {
-    clearTimeout(limit);
+    limit.clear();
     await endAllChildren();
     if (isKept && !options.keep) rmSync(folder, { recursive: true });
     else console.log(`record, configuration, log and journal are kept in ${folder}`);
@@ -107,12 +103,4 @@ async function main(): Promise<void> {
   if (!isKept) process.exitCode = 1;
 }
 
-try {
-  await main();
-} catch (error) {
-  console.error(error);
-  process.exitCode = 1;
-} finally {
-  // What an abandoned run still waits for must not keep the process.
-  process.exit();
-}
+await runAsProcess(main);

@@ -10,6 +10,7 @@ import { parseArgs } from 'node:util';
 import { isMet } from '../bench/figures.js';
 import { table } from '../bench/report.js';
 import { endAllChildren } from '../faults/child.js';
+import { RunLimit, runAsProcess } from '../long-run.js';
 import { reportOf } from './report.js';
 import { soak } from './soak.js';
 
@@ -53,19 +54,10 @@ async function main(): Promise<void> {
   const options = readOptions();
   console.log(`seed ${options.seed}: ${options.sends} sends, ${options.replugs} re-plugs`);
   const folder = mkdtempSync(join(tmpdir(), 'simgate-soak-'));
-  const over = new AbortController();
-  const stop = (why: string) => () => over.abort(new Error(why));
-  const limit = setTimeout(
-    stop(`the run took longer than ${options.limitS} s`),
-    options.limitS * 1000,
-  );
-  process.once('SIGINT', stop('interrupted')).once('SIGTERM', stop('interrupted'));
-  const aborted = new Promise<never>((_, reject) => {
-    over.signal.addEventListener('abort', () => reject(over.signal.reason as Error));
-  });
+  const limit = new RunLimit(options.limitS);
   let isKept = false;
   try {
-    const result = await Promise.race([soak(options, folder, over.signal), aborted]);
+    const result = await limit.within(soak(options, folder, limit.signal));
     const { reports, violations } = reportOf(result, options);
     for (const violation of violations) console.log(violation);
     process.stdout.write(table(reports));
@@ -73,7 +65,7 @@ async function main(): Promise<void> {
       figures.every((figure) => !figure.isJudged || isMet(figure)),
     );
   } finally {
-    clearTimeout(limit);
+    limit.clear();
     await endAllChildren();
     if (isKept && !options.keep) rmSync(folder, { recursive: true });
     else console.log(`records, configuration and log are kept in ${folder}`);
@@ -84,12 +76,4 @@ async function main(): Promise<void> {
   if (!isKept) process.exitCode = 1;
 }
 
-try {
-  await main();
-} catch (error) {
-  console.error(error);
-  process.exitCode = 1;
-} finally {
-  // What an abandoned run still waits for must not keep the process.
-  process.exit();
-}
+await runAsProcess(main);

@@ -55,7 +55,7 @@ const meanings: Readonly<Record<number, string>> = {
 };
 
 /** What a status means, for people. */
-export function meaningOfStatus(status: number): string {
+function meaningOfStatus(status: number): string {
   return meanings[status] ?? 'not a status of simgate: is a proxy in between?';
 }
 

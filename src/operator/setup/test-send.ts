@@ -9,7 +9,7 @@ import type { RunningDaemon } from './modem-search.js';
 import type { ModemChoice } from './modem-step.js';
 
 /** Reads a number; nothing means nobody. */
-export function readNumber(answer: string): Reading<string | undefined> {
+function readNumber(answer: string): Reading<string | undefined> {
   if (answer === '') return { value: undefined };
   const number = toE164(answer);
   return number === undefined
