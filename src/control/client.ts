@@ -48,8 +48,9 @@ export async function* askDaemon(
 }
 
 /**
- * The daemon's words, which may be those of whoever took it over, on their way to the terminal of
- * who asks, often root's: no text in them steers it. Lines stay lines.
+ * Makes an answer fit for the terminal of who asks, which is often root's: no text in it can steer
+ * that terminal. Even the daemon's words are not trusted, for somebody may have taken it over. Line
+ * breaks stay.
  */
 function fitForTerminal(value: unknown): unknown {
   if (typeof value === 'string') return value.split('\n').map(escapeControls).join('\n');

@@ -44,7 +44,7 @@ const patienceMs = 10_000;
 /**
  * Opens the control socket, mode 0660. A file that a dead daemon left is replaced; that of a live
  * one throws {@link OperatorError}, which names its pid. A socket that cannot be made is a warning,
- * and gives undefined: SMS go out without it.
+ * and the result undefined: SMS go out without it.
  */
 export async function openControlSocket(
   options: ControlServerOptions,

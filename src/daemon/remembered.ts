@@ -37,16 +37,16 @@ export interface Remembered {
   /** The wall clock as the journal has it: milliseconds since 1970 that no unsure leap moves. */
   date(): number;
   /**
-   * Settles when what earlier runs knew is known again: perhaps long after the start, or never, see
-   * {@link Restoration}.
+   * Settles when what earlier runs knew is known again. That may be long after the start, or never:
+   * see {@link Restoration}.
    */
   whenRestored: Promise<void>;
   isRestored(): boolean;
 }
 
 /**
- * Takes all of it up where the last run left it. A journal that cannot be read within 5 s is loud
- * in the log, and nothing is remembered then until it can be.
+ * Takes all of it up where the last run left it. When the journal cannot be read within 5 s, the
+ * log says so as an error, and nothing is remembered until it can be read.
  */
 export async function openRemembered(
   config: Config,
@@ -143,15 +143,15 @@ export interface RestorationOptions {
  */
 const inTimeMs = 5_000;
 /**
- * Milliseconds after the start for which a key that is not known is refused: longer would be worse
- * than a code that comes twice.
+ * Milliseconds after the start during which an unknown Idempotency-Key is refused. To refuse for
+ * longer would be worse than a code that comes twice.
  */
 const blindMs = 60_000;
 
 /**
- * Waits for the journal for a bounded time, since a slow or broken disk must not stop logins. Until
- * it could be read, limits, caps and keys of before are not known: {@link isBlind} tells for how
- * long a repeat must not be taken for a new message.
+ * Waits for the journal for a bounded time: a slow or broken disk must not stop logins. Until the
+ * journal was read, the limits, caps and keys of earlier runs are not known. {@link isBlind} tells
+ * for how long a repeat must not be taken for a new message.
  */
 export class Restoration {
   /** Settles when all is known again. It may never. */

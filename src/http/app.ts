@@ -139,8 +139,9 @@ function addStatusPage(router: Router<RequestState>, snapshot: () => unknown): v
 }
 
 /**
- * A page on the web can have its own name resolve to 127.0.0.1 and so make a browser here ask us
- * (DNS rebinding); what it cannot do is send another Host than its own name.
+ * Against DNS rebinding: a web page can have its own name resolve to 127.0.0.1, and so make a
+ * browser on this machine ask us. The Host that the browser sends is then the page's name, which is
+ * none of ours.
  */
 const requireLoopbackHost: Koa.Middleware<RequestState> = (ctx, next) => {
   const name = ctx

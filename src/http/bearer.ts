@@ -30,8 +30,8 @@ export interface BearerOptions {
   /** Wall-clock milliseconds for {@link BearerVerifier.lastUse}. */
   wallNow?: () => number;
   /**
-   * While the wall clock has leapt ahead and nothing says that this is right: where it would be
-   * without. Default: it never has.
+   * The time that the wall clock would have, had it not leapt ahead; undefined when it has not, or
+   * when the leap is known to be right. Default: it never leaps.
    */
   beforeLeap?: () => number | undefined;
 }
@@ -60,9 +60,9 @@ export interface SecretUse {
 /** A {@link VerifyBearer} whose secrets can be rotated while it is in use. */
 export interface BearerVerifier extends VerifyBearer {
   /**
-   * Judges by these from when it resolves; until then, and for tokens already being judged, by what
-   * was before. A secret that is in both keeps its last use, in whichever place it stands. Rejects,
-   * changing nothing, if a secret is no key.
+   * Tokens that come after it has resolved are judged by these; those that came before, by what was
+   * in force then. A secret that stays keeps its last use, also when it becomes the previous one.
+   * Rejects and changes nothing if a secret is no key.
    */
   replace(secrets: BearerSecrets, expected: ExpectedClaims): Promise<void>;
   lastUse(): SecretUse;
@@ -158,8 +158,8 @@ async function toRules(
 }
 
 /**
- * The secret that signed it. Only a signature that does not match is a reason to try the next; a
- * matching one settles which it was.
+ * The secret that signed it. The next secret is tried only when the signature does not match: with
+ * any other fault, the secret is known.
  */
 async function verifyWithAny(
   secrets: readonly Secret[],

@@ -42,8 +42,8 @@ export interface MetricsListener {
 /** An answer of the public listener. */
 export type AnswerFigures =
   /**
-   * 200; milliseconds before the modem was given the message, and from the message's admission to
-   * the answer. `isReplay`: they are of an earlier request with the same Idempotency-Key.
+   * 200. `waitedMs`: until the modem was given the message; `tookMs`: from the message's admission
+   * to the answer. `isReplay`: both are of an earlier request with the same Idempotency-Key.
    */
   | { code?: undefined; isReplay?: boolean; waitedMs: number; tookMs: number }
   | { code: SendErrorCode };

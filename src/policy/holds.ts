@@ -88,8 +88,8 @@ export class Holds {
   }
 
   /**
-   * Takes up what was kept over a restart, where nothing longer holds already. A clock that had run
-   * ahead makes nobody wait longer than the longest hold.
+   * Takes up what was kept over a restart, where nothing longer holds already. Nobody waits longer
+   * than the longest hold, even if the clock had run ahead before.
    */
   restore(holds: Iterable<Hold>, now: number): void {
     const oldestFirst = [...holds].sort((a, b) => a.until - b.until);

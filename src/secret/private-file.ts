@@ -18,7 +18,7 @@ export interface FileRights {
 
 /**
  * Writes `text` to `path` in place of whatever is there. Rejects with {@link OperatorError} where
- * the system refuses; `shown` is what that calls the file.
+ * the system refuses. `shown` is the file's name in its message.
  */
 export function writePrivateFile(
   path: string,

@@ -64,20 +64,22 @@ export function linesOf(notification: Notification): string[] {
 export const monotonicUsec = (): bigint => process.hrtime.bigint() / 1000n;
 
 /**
- * Tells the service manager something; never rejects, for a daemon must work untold. Resolves with
- * whether it was told.
+ * Tells the service manager something. Resolves with whether the manager has taken it. Never
+ * rejects: the daemon works without.
  */
 export type Notify = (notification: Notification) => Promise<boolean>;
 
 /**
- * Milliseconds that one telling may take; systemd-notify itself waits up to 5 s until it was read.
+ * Milliseconds that one call may take; systemd-notify itself waits up to 5 s for the manager to
+ * read it.
  */
 const tellTimeoutMs = 10_000;
 
 /**
- * Tells it through `systemd-notify`, a child of some 10 ms: Node has no Unix datagram sockets, and
- * a native package would have to be built for each machine. One after the other, so that RELOADING
- * and READY come in order. The child is given the socket and no secret.
+ * Tells it through `systemd-notify`, a child process of some 10 ms. Node has no Unix datagram
+ * sockets, and a native package would have to be built for each machine. The calls run one after
+ * the other, so that RELOADING and READY come in order. The child is given the socket and no
+ * secret.
  */
 export function createNotify(socket: string, env: NodeJS.ProcessEnv, log: Logger): Notify {
   let last: Promise<unknown> = Promise.resolve();

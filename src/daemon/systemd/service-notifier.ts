@@ -25,16 +25,19 @@ export interface WatchedModem {
  */
 export interface ServiceNotifier {
   /**
-   * The listeners are bound: told until it was. From now on states are told, and the watchdog is
-   * fed while every modem's loop makes progress.
+   * The listeners are bound. This is told again until the manager has taken it. From now on states
+   * are told, and the watchdog is fed while every modem's loop makes progress.
    */
   ready(): void;
   /**
-   * Tells that `work` re-reads the configuration, and when it is over, however it ended; settles as
-   * `work` does.
+   * Tells that `work` re-reads the configuration, and tells when it is over, however it ended.
+   * Settles as `work` does.
    */
   reloading<T>(work: () => Promise<T>): Promise<T>;
-  /** The daemon is going to end: this is told until it was, and nothing after it. */
+  /**
+   * The daemon is going to end. This is told again until the manager has taken it, and nothing
+   * after it.
+   */
   stopping(): void;
 }
 
@@ -57,7 +60,7 @@ const lookAgainMs = 1_000;
 const failedMs = 5_000;
 
 /** For a daemon that no manager runs. */
-const untold: ServiceNotifier = {
+const noNotifier: ServiceNotifier = {
   ready: () => undefined,
   reloading: (work) => work(),
   stopping: () => undefined,
@@ -65,15 +68,15 @@ const untold: ServiceNotifier = {
 
 /** For `manager`, through `notify`; undefined stands for no manager, and then nothing is done. */
 export function createServiceNotifier(
-  told: { manager: ServiceManager; notify: Notify } | undefined,
+  service: { manager: ServiceManager; notify: Notify } | undefined,
   modems: readonly WatchedModem[],
   log: Logger,
 ): ServiceNotifier {
-  if (told === undefined) return untold;
-  return new ToldManager(told.manager.watchdogMs, told.notify, modems, log);
+  if (service === undefined) return noNotifier;
+  return new SystemdNotifier(service.manager.watchdogMs, service.notify, modems, log);
 }
 
-class ToldManager implements ServiceNotifier {
+class SystemdNotifier implements ServiceNotifier {
   readonly #watchdogMs: number | undefined;
   readonly #notify: Notify;
   readonly #modems: readonly WatchedModem[];
@@ -88,10 +91,10 @@ class ToldManager implements ServiceNotifier {
   /** What was last logged as wedged. */
   #wedged = '';
   /**
-   * What must be told until it was, beside states and feeds: READY, or STOPPING. Replaced as a
-   * whole, so that a telling knows its own.
+   * READY or STOPPING, until the manager has taken it; it goes beside states and feeds. Replaced as
+   * a whole, never changed: a telling that ends later sees whether it is still its own.
    */
-  #owed: Notification = {};
+  #pending: Notification = {};
   #isTelling = false;
   /** Whether there was something to tell while another telling was under way. */
   #isDue = false;
@@ -113,15 +116,15 @@ class ToldManager implements ServiceNotifier {
     if (this.#isStopping) return;
     this.#usable = this.#usableNow();
     this.#unlisten = this.#modems.map((modem) => modem.onPhase(() => this.#onPhase()));
-    this.#owed = { READY: 1 };
+    this.#pending = { READY: 1 };
     this.#tell();
     this.#scheduleTick(this.#periodMs);
   }
 
   async reloading<T>(work: () => Promise<T>): Promise<T> {
     if (this.#isStopping) return work();
-    // A READY=1 that is still owed would now end the reload; the one at its end stands for both.
-    this.#owed = {};
+    // A READY=1 that is still pending would now end the reload; the one at its end stands for both.
+    this.#pending = {};
     void this.#notify({ RELOADING: 1, MONOTONIC_USEC: monotonicUsec(), ...this.#feed() });
     try {
       return await work();
@@ -129,7 +132,7 @@ class ToldManager implements ServiceNotifier {
       // READY=1 ends the reload, also of one that was refused: the daemon runs on with what it had.
       // After STOPPING=1 it would be a lie.
       if (!this.#isStopping) {
-        this.#owed = { READY: 1 };
+        this.#pending = { READY: 1 };
         this.#tell();
       }
     }
@@ -141,7 +144,7 @@ class ToldManager implements ServiceNotifier {
     clearTimeout(this.#tickTimer);
     clearTimeout(this.#statusTimer);
     for (const unlisten of this.#unlisten.splice(0)) unlisten();
-    this.#owed = { STOPPING: 1, STATUS: 'stopping: what is in a modem finishes' };
+    this.#pending = { STOPPING: 1, STATUS: 'stopping: what is in a modem finishes' };
     this.#tell();
   }
 
@@ -177,9 +180,9 @@ class ToldManager implements ServiceNotifier {
 
   async #tellNow(): Promise<void> {
     this.#isDue = false;
-    const owed = this.#owed;
+    const pending = this.#pending;
     const notification = {
-      ...owed,
+      ...pending,
       ...(this.#isStopping ? {} : this.#changedStatus()),
       ...this.#feed(),
     };
@@ -187,7 +190,7 @@ class ToldManager implements ServiceNotifier {
     this.#isTelling = true;
     const wasTold = await this.#notify(notification);
     this.#isTelling = false;
-    if (wasTold && this.#owed === owed) this.#owed = {};
+    if (wasTold && this.#pending === pending) this.#pending = {};
     if (!wasTold) this.#status = '';
     if (this.#isDue) return this.#tellNow();
     // A feed that failed must not wait for its next turn: that may be too late.
@@ -221,8 +224,8 @@ class ToldManager implements ServiceNotifier {
   }
 
   /**
-   * A modem that can send now, or no longer, is told at once; the rest with the next tick, for a
-   * stick that is away changes its phase all day.
+   * A modem that can send now, or no longer can, is told at once. Other changes of phase wait for
+   * the next tick: a stick that is away changes its phase all day.
    */
   #onPhase(): void {
     const usable = this.#usableNow();
@@ -257,6 +260,6 @@ export function createOwnNotifier(
   log: Logger,
 ): ServiceNotifier {
   const manager = readServiceManager(env, process.pid);
-  const told = manager && { manager, notify: createNotify(manager.socket, env, log) };
-  return createServiceNotifier(told, modems, log);
+  const service = manager && { manager, notify: createNotify(manager.socket, env, log) };
+  return createServiceNotifier(service, modems, log);
 }

@@ -8,7 +8,7 @@ import type { Auth0Folder } from './folder.js';
 import type { SecretPlace } from './secret.js';
 import { ownTerminal, type Terminal } from './terminal.js';
 
-/** Everything the commands touch beside files. */
+/** All that the commands touch beside files. */
 export interface Auth0Environment {
   env: NodeJS.ProcessEnv;
   fetch: typeof fetch;
@@ -23,7 +23,7 @@ export interface Auth0Environment {
   place: SecretPlace;
 }
 
-/** Those of this process. */
+/** The real ones, of this process. */
 export function ownAuth0Environment(): Auth0Environment {
   return {
     env: process.env,

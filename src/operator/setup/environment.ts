@@ -23,7 +23,7 @@ export interface SetupEnvironment {
   log: Logger;
 }
 
-/** Those of this process. */
+/** The real ones, of this process. */
 export function ownSetupEnvironment(): SetupEnvironment {
   return {
     env: process.env,

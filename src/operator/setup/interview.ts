@@ -2,8 +2,8 @@ import { OperatorError } from '../../errors.js';
 import type { Terminal } from '../auth0/terminal.js';
 
 /**
- * What an answer means, or what is wrong with it: the end of a sentence that begins with the
- * question.
+ * What an answer means, or what is wrong with it. The objection ends a sentence that begins with
+ * the answer: "12 must be …".
  */
 export type Reading<T> = { value: T } | { objection: string };
 
@@ -39,9 +39,9 @@ export class Interview {
   }
 
   /**
-   * The answer: what the flag says counts; else a person is asked, with a proposal; without one,
-   * what is there already stays. Throws {@link OperatorError} naming the flag where nobody can be
-   * asked.
+   * The answer. What the flag says counts first. Else a person is asked, with a proposal. Where
+   * there is no person, what the configuration says stays. Throws {@link OperatorError}, which
+   * names the flag, where none of these gives an answer.
    */
   async ask<T>(question: Question<T>): Promise<T> {
     const { what, hint, flag, given, present, fallback, read } = question;
@@ -70,7 +70,7 @@ export class Interview {
     }
   }
 
-  /** Whether to go on; what is proposed is to do so, and nobody who cannot be asked is asked. */
+  /** Whether to go on. Enter means yes, and so does a terminal that cannot be asked. */
   async confirms(question: string): Promise<boolean> {
     if (!this.canAsk) return true;
     return /^(?:y(?:es)?)?$/i.test(await this.terminal.ask(`${question} [Y/n] `));

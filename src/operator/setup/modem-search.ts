@@ -1,6 +1,6 @@
 /**
- * What doctor sees of the modems: through the running daemon where it has them, else by opening
- * them.
+ * Finds modems and inspects them as doctor does: through the running daemon where there is one,
+ * else by opening their ttys.
  */
 
 import type { Selector } from '../../config/selector.js';
@@ -41,16 +41,16 @@ export async function findDaemon(socket: string): Promise<RunningDaemon | undefi
   }
 }
 
-/** A modem that was looked at. */
+/** What was found at a modem. */
 export interface InspectedModem {
   report: ModemReport;
-  /** When it answered here, and not to the daemon. */
+  /** There when it was opened here, and answered; not when the daemon has it. */
   answered?: { target: Target; candidate: Candidate };
 }
 
 /**
- * What the daemon would take of the modem when it is not configured otherwise; a PIN will be asked
- * for, so its lack is no error yet.
+ * The daemon's defaults for a modem. The wizard asks for the PIN later, so that its lack is no
+ * error yet.
  */
 const usual = {
   baud: 115_200,

@@ -140,8 +140,8 @@ function tellInspected(
 }
 
 /**
- * Secrets first: a configuration never names a file that is not there. Its draft is valid before
- * anything is written for good.
+ * Secrets are written first, so that the configuration never names a file that is not there. The
+ * draft of the configuration is found valid before anything is written for good.
  */
 async function save(
   after: string,
@@ -174,8 +174,8 @@ async function save(
 }
 
 /**
- * Those that were there before, too: a secret that a person copied there is often for root alone,
- * or for all.
+ * Files that were there before are mended too: a secret that a person copied there is often
+ * readable by root alone, or by everybody.
  */
 async function mendAll(
   { pin, caller }: Answers,
