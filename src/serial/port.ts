@@ -4,7 +4,7 @@
  * Way: `serialLink` → octets both ways → closed once, with the cause.
  */
 
-import { readSync } from 'node:fs';
+import { readSync, writeSync } from 'node:fs';
 import { SerialPortStream } from '@serialport/stream';
 import { SerialPort } from 'serialport';
 import { type LinkListener, LinkLost, type OpenLink, type SerialLink } from './link.js';
@@ -13,17 +13,20 @@ import { type LinkListener, LinkLost, type OpenLink, type SerialLink } from './l
 interface PollablePort {
   readonly isOpen: boolean;
   fd: number | null;
-  poller: { once(event: 'readable', callback: (error: Error | null) => void): unknown };
+  poller: {
+    once(event: 'readable' | 'writable', callback: (error: Error | null) => void): unknown;
+  };
   read(
     buffer: Buffer,
     offset: number,
     length: number,
   ): Promise<{ buffer: Buffer; bytesRead: number }>;
+  write(buffer: Buffer): Promise<void>;
 }
 
 /**
- * serialport's stream ignores a read that fails with this mark, and takes any other failure for a
- * lost device.
+ * serialport's stream ignores a read or write that fails with this mark, and takes any other
+ * failure for a lost device.
  */
 const canceled = () => Object.assign(new Error('port is closed'), { canceled: true });
 
@@ -31,16 +34,17 @@ const isRetry = (error: unknown) =>
   ['EAGAIN', 'EWOULDBLOCK', 'EINTR'].includes((error as NodeJS.ErrnoException).code ?? '');
 
 /**
- * Replaces the port's `read`. serialport 13 reads again when `read(2)` returns 0, but a hung-up tty
- * (USB unplug) returns 0 for ever: it spins and never reports the loss (bindings-cpp issue 162).
- * Here 0 bytes is the hang-up it means. The descriptor is O_NONBLOCK and is read only when it is
- * readable, so the read is done at once on this thread: none can be under way when the port closes,
- * which would crash the process or read from a reused descriptor.
+ * Replaces the port's `read` and `write`. serialport 13 reads again when `read(2)` returns 0, but a
+ * hung-up tty (USB unplug) returns 0 for ever: it spins and never reports the loss (bindings-cpp
+ * issue 162). Here 0 bytes is the hang-up it means. The descriptor is O_NONBLOCK, so both are done
+ * at once on this thread, a read when the tty is readable: none can be under way when the port
+ * closes, which would crash the process or use a reused descriptor, and no other thread is woken
+ * for a few octets.
  */
-function guardRead(port: PollablePort): void {
-  const readable = () =>
+function guard(port: PollablePort): void {
+  const ready = (event: 'readable' | 'writable') =>
     new Promise<void>((resolve, reject) => {
-      port.poller.once('readable', (error) => {
+      port.poller.once(event, (error) => {
         if (!error) resolve();
         else if ('canceled' in error && error.canceled) reject(error);
         // What libuv calls a bad file descriptor here is a hang-up seen by poll(2).
@@ -51,19 +55,29 @@ function guardRead(port: PollablePort): void {
     for (;;) {
       // After `close` the poller is destroyed, and to poll it would crash the process.
       if (!port.isOpen) throw canceled();
-      await readable();
+      await ready('readable');
       if (!port.isOpen || port.fd === null) throw canceled();
-      const bytesRead = readNow(port.fd, buffer, offset, length);
+      const { fd } = port;
+      const bytesRead = unlessBusy(() => readSync(fd, buffer, offset, length, null));
       if (bytesRead === 0) throw new Error('the tty was hung up');
       if (bytesRead !== undefined) return { buffer, bytesRead };
     }
   };
+  port.write = async (buffer) => {
+    for (let offset = 0; offset < buffer.length; ) {
+      if (!port.isOpen || port.fd === null) throw canceled();
+      const { fd } = port;
+      const bytesWritten = unlessBusy(() => writeSync(fd, buffer, offset));
+      if (bytesWritten === undefined) await ready('writable');
+      else offset += bytesWritten;
+    }
+  };
 }
 
-/** Octets read; undefined when there was nothing to read after all. */
-function readNow(fd: number, buffer: Buffer, offset: number, length: number): number | undefined {
+/** Octets read or written; undefined when the tty has none, or takes none, now. */
+function unlessBusy(transfer: () => number): number | undefined {
   try {
-    return readSync(fd, buffer, offset, length, null);
+    return transfer();
   } catch (error) {
     if (isRetry(error)) return undefined;
     throw error;
@@ -73,7 +87,7 @@ function readNow(fd: number, buffer: Buffer, offset: number, length: number): nu
 const guardedBinding: typeof SerialPort.binding = Object.assign(Object.create(SerialPort.binding), {
   async open(options: Parameters<typeof SerialPort.binding.open>[0]) {
     const port = await SerialPort.binding.open(options as never);
-    guardRead(port as unknown as PollablePort);
+    guard(port as unknown as PollablePort);
     return port;
   },
 });
