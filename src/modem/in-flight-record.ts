@@ -1,3 +1,4 @@
+import { writeSync } from 'node:fs';
 import { type FileHandle, open, readFile } from 'node:fs/promises';
 import type { DebtsNote } from './debts.js';
 
@@ -32,15 +33,26 @@ interface Entry {
 const entryOctets = 320;
 
 /**
- * One small file per modem. It is written without waiting and without fsync: it must survive a
- * killed daemon, for then the modem goes on sending, not a power cut, for then the modem lost its
- * power too.
+ * A write into the page cache takes some microseconds, a tenth of what it costs to have another
+ * thread do it; but one whose disk is behind with writing, or with its own journal, holds up who
+ * writes (SD cards: 200 ms and more). After a write of so many milliseconds a thread has to write,
+ * for so long.
+ */
+const slowMs = 10;
+const besideForMs = 60_000;
+
+/**
+ * One small file per modem. It is written without fsync: it must survive a killed daemon, for then
+ * the modem goes on sending, not a power cut, for then the modem lost its power too.
  */
 export class InFlightRecord {
   readonly #file: FileHandle;
   readonly #boot: string;
   readonly #onFault: (error: unknown) => void;
-  #writing = false;
+  readonly #octets = Buffer.alloc(entryOctets);
+  /** `performance.now()` milliseconds until which the disk counts as slow. */
+  #isSlowUntil = Number.NEGATIVE_INFINITY;
+  #isWritingBeside = false;
   #next: InFlightState | undefined;
   #idle: Promise<void> = Promise.resolve();
 
@@ -63,10 +75,15 @@ export class InFlightRecord {
     return [new InFlightRecord(file, boot, onFault), readLeft(await file.readFile('utf8'), boot)];
   }
 
-  /** Notes the newest state; an older one that is not written yet is skipped. */
+  /**
+   * Notes the newest state, at once unless the disk is slow; an older one that is not written yet
+   * is skipped.
+   */
   note(state: InFlightState): void {
     this.#next = state;
-    if (!this.#writing) this.#idle = this.#write();
+    if (this.#isWritingBeside) return;
+    if (performance.now() < this.#isSlowUntil) this.#idle = this.#writeBeside();
+    else this.#writeAtOnce();
   }
 
   async close(): Promise<void> {
@@ -74,19 +91,36 @@ export class InFlightRecord {
     await this.#file.close();
   }
 
-  async #write(): Promise<void> {
-    this.#writing = true;
+  #writeAtOnce(): void {
+    const octets = this.#takeNext();
+    if (octets === undefined) return;
+    const begunAt = performance.now();
     try {
-      while (this.#next) {
-        const entry = this.#entryOf(this.#next);
-        this.#next = undefined;
-        await this.#file.write(Buffer.from(entry), 0, entryOctets, 0);
-      }
+      writeSync(this.#file.fd, octets, 0, entryOctets, 0);
+    } catch (error) {
+      this.#onFault(error);
+    }
+    if (performance.now() - begunAt > slowMs) this.#isSlowUntil = begunAt + besideForMs;
+  }
+
+  async #writeBeside(): Promise<void> {
+    this.#isWritingBeside = true;
+    try {
+      for (let octets = this.#takeNext(); octets !== undefined; octets = this.#takeNext())
+        await this.#file.write(octets, 0, entryOctets, 0);
     } catch (error) {
       this.#onFault(error);
     } finally {
-      this.#writing = false;
+      this.#isWritingBeside = false;
     }
+  }
+
+  /** What is to be written, in the one buffer that there is: no other write may be under way. */
+  #takeNext(): Buffer | undefined {
+    if (this.#next === undefined) return undefined;
+    this.#octets.write(this.#entryOf(this.#next));
+    this.#next = undefined;
+    return this.#octets;
   }
 
   #entryOf({ debts, echoIsOff }: InFlightState): string {

@@ -55,6 +55,42 @@ describe('the flight record', () => {
     expect(left?.ageMs).toBeLessThan(60_000);
   });
 
+  test('is written at once, and by a thread while the disk is slow', async () => {
+    const file = join(folder, 'main.flight');
+    const [record] = await InFlightRecord.open(file, noFault);
+    const debts = {
+      open: 0,
+      remainingMs: 0,
+      base: undefined,
+      since: 0,
+      areSequential: undefined,
+      isSuspicious: false,
+    };
+    const readOpen = () => (JSON.parse(readFileSync(file, 'utf8')) as { open: number }).open;
+    const note = (open: number) => record.note({ debts: { ...debts, open }, echoIsOff: false });
+    const readClock = vi.spyOn(performance, 'now');
+    const at = (ms: number) => readClock.mockReturnValue(ms);
+    at(0);
+    note(1);
+    expect(readOpen()).toBe(1);
+    readClock.mockReturnValueOnce(100).mockReturnValueOnce(100).mockReturnValueOnce(300);
+    note(2);
+    at(400);
+    for (const open of [3, 4, 5]) note(open);
+    // A thread has the third by now, and gets the newest when it is done with that.
+    expect([2, 3]).toContain(readOpen());
+    await vi.waitFor(() => expect(readOpen()).toBe(5));
+    at(61_000);
+    let newest = 5;
+    await vi.waitFor(() => {
+      newest += 1;
+      note(newest);
+      expect(readOpen()).toBe(newest);
+    });
+    readClock.mockRestore();
+    await record.close();
+  });
+
   test.each(['', '{"boot":"x"', 'null', '[]', '{"open":true}', '{"in_flight":true}'])(
     'takes %j for nothing',
     async (content) => {
