@@ -1,8 +1,14 @@
-import type { webcrypto } from 'node:crypto';
-import { decodeJwt, errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose';
+import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
+import {
+  decodeJwt,
+  decodeProtectedHeader,
+  errors,
+  type JWTClaimVerificationOptions,
+  type JWTPayload,
+  UnsecuredJWT,
+} from 'jose';
 import { SendError, type SendErrorCode } from '../errors.js';
 import type { LimitedLog } from '../log.js';
-import { importHs256Key } from '../secret/token.js';
 import { foreignWords } from '../words/foreign.js';
 
 /** HS256 keys: the one in use and, while it is rotated, the one before. */
@@ -70,7 +76,7 @@ export interface BearerVerifier extends VerifyBearer {
 
 interface Secret {
   readonly octets: Uint8Array;
-  readonly key: webcrypto.CryptoKey;
+  readonly key: KeyObject;
   lastUsedMs?: number;
 }
 
@@ -79,13 +85,13 @@ interface Rules {
   /** The current one first. */
   readonly secrets: readonly Secret[];
   readonly expected: ExpectedClaims;
-  readonly checks: JWTVerifyOptions;
+  readonly checks: JWTClaimVerificationOptions;
 }
 
-/** Imports the keys, once, and gives the check. */
+/** Imports the keys, once, and gives the check. Rejects if a secret is no key. */
 export async function createBearerVerifier(options: BearerOptions): Promise<BearerVerifier> {
   const { refusals, wallNow = Date.now, beforeLeap = () => undefined } = options;
-  let rules = await toRules(options.secrets, options.expected, []);
+  let rules = toRules(options.secrets, options.expected, []);
   const verify: VerifyBearer = async (authorization, requestId, client) => {
     const { secrets, expected, checks } = rules;
     const about = { event: 'token_refused', id: requestId, client };
@@ -99,11 +105,8 @@ export async function createBearerVerifier(options: BearerOptions): Promise<Bear
       });
     }
     try {
-      const secret = await verifyWithAny(secrets, token, checks).catch((error: unknown) => {
-        const otherNow = isAboutTime(error) ? beforeLeap() : undefined;
-        if (otherNow === undefined) throw error;
-        return verifyWithAny(secrets, token, { ...checks, currentDate: new Date(otherNow) });
-      });
+      const [secret, claims] = verifySignature(secrets, token);
+      checkClaims(claims, checks, beforeLeap);
       secret.lastUsedMs = wallNow();
     } catch (error) {
       const claims = claimsOf(token);
@@ -120,7 +123,7 @@ export async function createBearerVerifier(options: BearerOptions): Promise<Bear
   };
   return Object.assign(verify, {
     replace: async (secrets: BearerSecrets, expected: ExpectedClaims) => {
-      rules = await toRules(secrets, expected, rules.secrets);
+      rules = toRules(secrets, expected, rules.secrets);
     },
     lastUse: (): SecretUse => {
       const [current, previous] = rules.secrets.map(({ lastUsedMs }) => lastUsedMs);
@@ -132,23 +135,23 @@ export async function createBearerVerifier(options: BearerOptions): Promise<Bear
   });
 }
 
-async function toRules(
+/** Throws if a secret is no key. */
+function toRules(
   { current, previous }: BearerSecrets,
   expected: ExpectedClaims,
   known: readonly Secret[],
-): Promise<Rules> {
-  const imported = [current, ...(previous ? [previous] : [])].map(
-    async (octets): Promise<Secret> =>
+): Rules {
+  const secrets = [current, ...(previous ? [previous] : [])].map(
+    (octets): Secret =>
       known.find((secret) => Buffer.from(secret.octets).equals(octets)) ?? {
         octets,
-        key: await importHs256Key(octets, 'verify'),
+        key: toKey(octets),
       },
   );
   return {
-    secrets: await Promise.all(imported),
+    secrets,
     expected,
     checks: {
-      algorithms: ['HS256'],
       subject: expected.subject,
       audience: expected.audience,
       clockTolerance: expected.clockToleranceMs / 1000,
@@ -157,26 +160,59 @@ async function toRules(
   };
 }
 
+/** Node takes an empty one, which anybody could sign with. */
+function toKey(octets: Uint8Array): KeyObject {
+  if (octets.length === 0) throw new RangeError('an empty secret is no key');
+  return createSecretKey(octets);
+}
+
 /**
- * The secret that signed it. The next secret is tried only when the signature does not match: with
- * any other fault, the secret is known.
+ * The secret that signed it, and the claims as they stand in it: JWS Compact Serialization (RFC
+ * 7515 7.1), HS256 (RFC 7518 3.2) and no extension. The HMAC is made on this thread, in a tenth of
+ * the time that WebCrypto takes to have another one make it.
  */
-async function verifyWithAny(
-  secrets: readonly Secret[],
-  token: string,
-  checks: JWTVerifyOptions,
-): Promise<Secret> {
-  let mismatch: unknown;
-  for (const secret of secrets) {
-    try {
-      await jwtVerify(token, secret.key, checks);
-      return secret;
-    } catch (error) {
-      if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw error;
-      mismatch = error;
-    }
+function verifySignature(secrets: readonly Secret[], token: string): [Secret, claims: string] {
+  const [head = '', claims = '', signature = '', ...rest] = token.split('.');
+  const { alg, crit } = headerOf(token);
+  if (rest.length > 0) throw new errors.JWSInvalid('it has more than three parts');
+  if (crit !== undefined) throw new errors.JOSENotSupported('no extension is understood');
+  if (alg !== 'HS256') throw new errors.JOSEAlgNotAllowed('alg is not HS256');
+  const given = Buffer.from(signature);
+  const signer = secrets.find(({ key }) => {
+    const own = Buffer.from(
+      createHmac('sha256', key).update(`${head}.${claims}`).digest('base64url'),
+    );
+    return own.length === given.length && timingSafeEqual(own, given);
+  });
+  if (signer === undefined) throw new errors.JWSSignatureVerificationFailed();
+  return [signer, claims];
+}
+
+function headerOf(token: string): ReturnType<typeof decodeProtectedHeader> {
+  try {
+    return decodeProtectedHeader(token);
+  } catch (cause) {
+    throw new errors.JWSInvalid('its header cannot be read', { cause });
   }
-  throw mismatch;
+}
+
+/** `{"alg":"none"}`, for claims whose signature was verified. */
+const unsecuredHead = Buffer.from('{"alg":"none"}').toString('base64url');
+
+/** Throws the errors of jose, which checks the claims of a token without looking at signatures. */
+function checkClaims(
+  claims: string,
+  checks: JWTClaimVerificationOptions,
+  beforeLeap: () => number | undefined,
+): void {
+  const unsecured = `${unsecuredHead}.${claims}.`;
+  try {
+    UnsecuredJWT.decode(unsecured, checks);
+  } catch (error) {
+    const otherNow = isAboutTime(error) ? beforeLeap() : undefined;
+    if (otherNow === undefined) throw error;
+    UnsecuredJWT.decode(unsecured, { ...checks, currentDate: new Date(otherNow) });
+  }
 }
 
 /** Whether another time of day might judge otherwise. */

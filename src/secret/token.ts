@@ -4,7 +4,7 @@
  * Way: file → checked owner and mode → octets; or octets → a signed token.
  */
 
-import { createHmac, webcrypto } from 'node:crypto';
+import { createHmac, createSecretKey } from 'node:crypto';
 import { SignJWT } from 'jose';
 
 /** What a minted token says. */
@@ -29,27 +29,13 @@ export async function mintToken(options: TokenOptions): Promise<string> {
   if (!Number.isSafeInteger(expiresInS) || expiresInS < 1) {
     throw new RangeError(`a token's life must be a whole number of seconds, not ${expiresInS}`);
   }
-  const key = await importHs256Key(secret, 'sign');
   return new SignJWT()
     .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
     .setSubject(subject)
     .setAudience(audience)
     .setIssuedAt(nowS)
     .setExpirationTime(nowS + expiresInS)
-    .sign(key);
-}
-
-/**
- * The secret as a key for HMAC with SHA-256 (RFC 7518 3.2). Imported once: jose would do it again
- * for every token.
- */
-export function importHs256Key(
-  secret: Uint8Array,
-  usage: 'sign' | 'verify',
-): Promise<webcrypto.CryptoKey> {
-  return webcrypto.subtle.importKey('raw', secret, { name: 'HMAC', hash: 'SHA-256' }, false, [
-    usage,
-  ]);
+    .sign(createSecretKey(secret));
 }
 
 /**
