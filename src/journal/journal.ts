@@ -128,6 +128,7 @@ class SqliteJournal implements Journal {
   /** Who waits for the next opening. */
   readonly #awaitingOpen: (() => void)[] = [];
   #isClosed = false;
+  #isWriteDue = false;
   #isWriting = false;
   #isSlow = false;
   #droppedRows = 0;
@@ -275,8 +276,21 @@ class SqliteJournal implements Journal {
       this.#droppedRows += 1;
       return false;
     }
-    void this.#write();
+    this.#writeSoon();
     return true;
+  }
+
+  /**
+   * Once all that is due now was done: the end of a message and the start of the next come in one
+   * tick, and go into one transaction.
+   */
+  #writeSoon(): void {
+    if (this.#isWriteDue) return;
+    this.#isWriteDue = true;
+    process.nextTick(() => {
+      this.#isWriteDue = false;
+      void this.#write();
+    });
   }
 
   /**
