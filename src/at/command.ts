@@ -75,7 +75,9 @@ export type AtOutcome =
 export type AtEvent =
   | { kind: 'start'; id: number; command: AtCommand }
   | { kind: 'line'; text: string }
-  | { kind: 'prompt' }
+  /** `isHeld`: the payload must not be written before `release`. */
+  | { kind: 'prompt'; isHeld?: boolean }
+  | { kind: 'release' }
   | { kind: 'timeout' }
   /** The time of `text_timer` is over. */
   | { kind: 'text_over' }

@@ -40,8 +40,8 @@ interface Running {
   /** An error that need not be the payload's came, and its response may come all the same. */
   readonly uncertain: FinalError | undefined;
   readonly abandon: 'caller' | 'reset' | undefined;
-  /** The prompt has come, and the payload is written after a pause. */
-  readonly isPaused: boolean;
+  /** The prompt has come, and this must come before the payload is written. */
+  readonly awaits: 'release' | 'end of pause' | undefined;
   /** Milliseconds of timers that have run since Ctrl-Z. */
   readonly waitedMs: number;
   /** The timer that runs now. */
@@ -95,7 +95,9 @@ export function step(state: AtState, event: AtEvent): AtStep {
     case 'line':
       return takeLine(state, event.text);
     case 'prompt':
-      return takePrompt(state);
+      return takePrompt(state, event.isHeld === true);
+    case 'release':
+      return release(state);
     case 'timeout':
       return takeTimeout(state);
     case 'text_over':
@@ -124,7 +126,7 @@ function start(state: AtState, id: number, command: AtCommand): AtStep {
     okSeen: false,
     uncertain: undefined,
     abandon: undefined,
-    isPaused: false,
+    awaits: undefined,
     waitedMs: 0,
     timerMs: command.timeoutMs,
     probes: 0,
@@ -252,7 +254,7 @@ function takeError(state: AtState, running: Running, error: FinalError, line: st
   // it.
   if (running.stage === 'prompt' && payload?.mayMeetForeignErrors)
     return [state, [{ kind: 'stray', line }]];
-  const { stage, probes, isPaused } = running;
+  const { stage, probes, awaits } = running;
   if (payload && isUncertain(running, error))
     return rearm(state, { ...running, uncertain: error }, payload.graceMs);
   const mayAnswerProbe = probes > 0 && payload?.isOwnError(error) !== true;
@@ -263,8 +265,9 @@ function takeError(state: AtState, running: Running, error: FinalError, line: st
     lines: [...running.lines],
     mayAnswerProbe,
   };
-  const [next, effects] = settle(state, outcome, running.probes + (isPaused ? 1 : 0));
-  if (isPaused) return [next, [{ kind: 'write', bytes: ESC }, ...effects]];
+  const isAtPrompt = awaits !== undefined;
+  const [next, effects] = settle(state, outcome, running.probes + (isAtPrompt ? 1 : 0));
+  if (isAtPrompt) return [next, [{ kind: 'write', bytes: ESC }, ...effects]];
   return [next, running.stage === 'prompt' ? [{ kind: 'ignore_prompt' }, ...effects] : effects];
 }
 
@@ -299,25 +302,40 @@ function takeText(state: AtState, running: Running, line: string): AtStep {
 /** The `response` of commands that answer in free form: every line that is not a known URC. */
 export const anyText = /^./;
 
-function takePrompt(state: AtState): AtStep {
+function takePrompt(state: AtState, isHeld: boolean): AtStep {
   const { running } = state;
   const payload = running?.command.payload;
-  if (!running || !payload || running.stage !== 'prompt' || running.isPaused)
+  if (!running || !payload || running.stage !== 'prompt' || running.awaits !== undefined)
     return [state, [{ kind: 'stray', line: '>' }]];
   // Within a text it is the text's own; nothing is written on the word of somebody else.
   if (state.text !== undefined) return [state, [{ kind: 'await_prompt' }]];
-  if (running.abandon) {
-    const [next, effects] = settle(state, { kind: 'cancelled', because: running.abandon }, 1);
-    return [next, [{ kind: 'write', bytes: ESC }, ...effects]];
-  }
-  if (payload.pauseMs > 0) return rearm(state, { ...running, isPaused: true }, payload.pauseMs);
-  return writePayload(state, running, payload);
+  if (running.abandon) return leavePrompt(state, running.abandon);
+  if (isHeld) return rearm(state, { ...running, awaits: 'release' }, running.command.timeoutMs);
+  return goOn(state, running, payload);
+}
+
+function release(state: AtState): AtStep {
+  const { running } = state;
+  const payload = running?.command.payload;
+  if (!running || !payload || running.awaits !== 'release') return [state, []];
+  if (running.abandon) return leavePrompt(state, running.abandon);
+  return goOn(state, running, payload);
+}
+
+function goOn(state: AtState, running: Running, payload: AtPayload): AtStep {
+  if (payload.pauseMs === 0) return writePayload(state, running, payload);
+  return rearm(state, { ...running, awaits: 'end of pause' }, payload.pauseMs);
 }
 
 function writePayload(state: AtState, running: Running, payload: AtPayload): AtStep {
   const ms = Math.min(payload.probeAfterMs, payload.resultTimeoutMs);
-  const [next, effects] = rearm(state, { ...running, stage: 'result', isPaused: false }, ms);
+  const [next, effects] = rearm(state, { ...running, stage: 'result', awaits: undefined }, ms);
   return [next, [{ kind: 'write', bytes: payload.text + CTRL_Z }, ...effects]];
+}
+
+function leavePrompt(state: AtState, because: 'caller' | 'reset'): AtStep {
+  const [next, effects] = settle(state, { kind: 'cancelled', because }, 1);
+  return [next, [{ kind: 'write', bytes: ESC }, ...effects]];
 }
 
 function takeTimeout(state: AtState): AtStep {
@@ -327,11 +345,10 @@ function takeTimeout(state: AtState): AtStep {
   if (running.stage === 'command')
     return settle(state, { kind: 'timeout', stage: 'command', lines }, 1);
   const { payload } = running.command;
-  if (running.isPaused && payload) {
-    if (!running.abandon) return writePayload(state, running, payload);
-    const [next, effects] = settle(state, { kind: 'cancelled', because: running.abandon }, 1);
-    return [next, [{ kind: 'write', bytes: ESC }, ...effects]];
-  }
+  if (running.abandon && running.awaits !== undefined) return leavePrompt(state, running.abandon);
+  // Nobody keeps a prompt open for ever, for then the modem would end it in a way of its own.
+  if (running.awaits === 'release') return leavePrompt(state, 'caller');
+  if (running.awaits === 'end of pause' && payload) return writePayload(state, running, payload);
   if (running.stage === 'prompt') {
     const [next, effects] = settle(state, { kind: 'timeout', stage: 'prompt', lines }, 1);
     return [next, [{ kind: 'ignore_prompt' }, { kind: 'write', bytes: ESC }, ...effects]];

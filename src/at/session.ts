@@ -64,6 +64,11 @@ export interface ExecuteOptions {
    * with ESC.
    */
   mayCommit?(): boolean;
+  /**
+   * The payload is not written before this has settled, which must be soon: until then the modem is
+   * kept at its prompt, for {@link AtCommand.timeoutMs} at most. Never rejects.
+   */
+  ready?: Promise<void> | undefined;
   /** Called as payload and Ctrl-Z are written. */
   onCommitted?(): void;
   /**
@@ -84,6 +89,7 @@ interface Waiter {
   id: number;
   command: AtCommand;
   options: ExecuteOptions;
+  isReady: boolean;
   resolve(lines: string[]): void;
   reject(error: Error): void;
 }
@@ -331,7 +337,9 @@ export class AtSession {
     if (guard > 0) await this.#pause(guard);
     return new Promise((resolve, reject) => {
       const id = this.#nextId++;
-      this.#waiter = { id, command, options, resolve, reject };
+      const waiter = { id, command, options, isReady: !options.ready, resolve, reject };
+      void options.ready?.then(() => this.#noteReady(waiter));
+      this.#waiter = waiter;
       this.echoes = false;
       this.#feed({ kind: 'start', id, command });
     });
@@ -374,13 +382,21 @@ export class AtSession {
     if (this.#reader.bareResultAwaited && parseNumericResult(line) !== undefined)
       this.#saysNumbers = true;
     if (line === PROMPT) {
-      this.#askMayCommit();
-      this.#feed({ kind: 'prompt' });
+      const isHeld = this.#waiter?.isReady === false;
+      if (!isHeld) this.#askMayCommit();
+      this.#feed({ kind: 'prompt', isHeld });
     } else {
       this.#noteIfFreed(line);
       this.#feed({ kind: 'line', text: line });
     }
     this.#onNextLine?.();
+  }
+
+  #noteReady(waiter: Waiter): void {
+    waiter.isReady = true;
+    if (waiter !== this.#waiter || this.#state.running?.awaits !== 'release') return;
+    this.#askMayCommit();
+    this.#feed({ kind: 'release' });
   }
 
   #askMayCommit(): void {
@@ -396,7 +412,7 @@ export class AtSession {
 
   #takeTimeout(): void {
     const { running } = this.#state;
-    if (running?.isPaused === true) this.#askMayCommit();
+    if (running?.awaits === 'end of pause') this.#askMayCommit();
     if (running?.stage === 'result') this.#probedAt = performance.now();
     this.#feed({ kind: 'timeout' });
   }

@@ -8,7 +8,6 @@ import { canSend, type SmsModem, type SubmitReceipt } from '../modem/sms-modem.j
 import { SegmentTime } from './estimate.js';
 import { LaneHealth } from './lane-health.js';
 import type { PendingMessage } from './pending.js';
-import { deadlineUnreachable } from './refusals.js';
 
 /**
  * Milliseconds at a modem from which a message expected to take `expectedMs` holds up the others.
@@ -20,7 +19,7 @@ interface InHand {
   /** What it was expected to take when it was handed over. */
   readonly expectedMs: number;
   /** `performance.now()` milliseconds. */
-  since: number;
+  readonly since: number;
 }
 
 /**
@@ -90,22 +89,16 @@ export class Lane {
   }
 
   /**
-   * Hands the message to the modem once it is `noted`; settles as the modem does, however late. The
-   * lane is free again when this has settled. One that was answered meanwhile is not handed over.
+   * Hands the message to the modem, which commits to it once it is `noted`; settles as the modem
+   * does, however late. The lane is free again when this has settled.
    */
   async submit(noted: Promise<void> | undefined): Promise<SubmitReceipt> {
     const inHand = this.#inHand;
     if (inHand === undefined) throw new Error(`${this.name} has no message in hand`);
-    const { message, expectedMs } = inHand;
-    let since = Infinity;
-    let timer: NodeJS.Timeout | undefined;
+    const { message, expectedMs, since } = inHand;
+    const timer = setTimeout(this.#onOverdue, overdueMs(expectedMs) + 1);
     try {
-      if (noted !== undefined) await noted;
-      if (message.isAnswered) throw deadlineUnreachable('it was answered before its turn began');
-      since = performance.now();
-      inHand.since = since;
-      timer = setTimeout(this.#onOverdue, overdueMs(expectedMs) + 1);
-      return await this.modem.submit(message.sms, message.handTo(this.modem));
+      return await this.modem.submit(message.sms, message.handTo(this.modem, noted));
     } finally {
       clearTimeout(timer);
       this.#inHand = undefined;

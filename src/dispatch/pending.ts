@@ -125,12 +125,16 @@ export class PendingMessage {
     this.#leavePlace = undefined;
   }
 
-  /** It goes to a modem now. @returns what the modem asks before, and tells at, the first Ctrl-Z */
-  handTo(modem: SmsModem): SubmitControl {
+  /**
+   * It goes to a modem now. @returns what the modem asks before, and tells at, the first Ctrl-Z,
+   * which it writes when that is `noted`
+   */
+  handTo(modem: SmsModem, noted: Promise<void> | undefined): SubmitControl {
     this.#modem = modem.name;
     this.tried.add(modem.name);
     this.#handedAt = performance.now();
     const handOver: SubmitControl = {
+      noted,
       retryUntil: this.#control.deadlineAt,
       mayCommit: () => {
         if (this.#handOver !== handOver || this.#answered) return false;

@@ -41,7 +41,7 @@ export interface ModemIdentity {
 }
 
 export interface TpduSubmission
-  extends Pick<ExecuteOptions, 'mayCommit' | 'onCommitted' | 'onFreed'> {
+  extends Pick<ExecuteOptions, 'mayCommit' | 'ready' | 'onCommitted' | 'onFreed'> {
   /** What else is in the air, and whose a result is. */
   inFlight: Pick<InFlightSubmits, 'attribute' | 'expectsLateResult'>;
   /** Milliseconds between prompt and payload, where this modem was found to need them. */

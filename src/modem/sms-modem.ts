@@ -69,6 +69,12 @@ export interface OutgoingSms {
 
 export interface SubmitControl {
   /**
+   * Settles when it is written down, as far as it will be, that the message goes to this modem: the
+   * first Ctrl-Z is not written before. It must settle soon, for the modem is kept at its prompt
+   * until then, and never rejects.
+   */
+  readonly noted?: Promise<void> | undefined;
+  /**
    * Asked at the last moment, when the modem has given its prompt for the first segment: false
    * leaves the prompt unsent (I3).
    */

@@ -67,6 +67,7 @@ export async function submitSms(
         validityMs: sms.validityMs,
         retryUntil: control.retryUntil,
         mayCommit: () => !first || control.mayCommit(),
+        ready: first ? control.noted : undefined,
         onCommitted: () => {
           if (!isCommitted) control.onCommitted();
           isCommitted = true;
@@ -84,6 +85,7 @@ interface SegmentJob {
   validityMs: number;
   retryUntil: number;
   mayCommit: () => boolean;
+  ready: Promise<void> | undefined;
   onCommitted(): void;
   /** Segments of this message the network has already. */
   acceptedBefore: number;
@@ -125,6 +127,7 @@ async function trySegment(context: SubmissionContext, job: SegmentJob): Promise<
       pauseMs: habits.pauseMs,
       probeAfterMs: habits.nudgeAfterMs,
       mayCommit: job.mayCommit,
+      ready: job.ready,
       onCommitted: () => {
         committedAt = performance.now();
         inFlight.begin(modem.submitTimeoutMs);

@@ -46,6 +46,8 @@ function play(
 const start = (command: AtCommand, id = 1): AtEvent => ({ kind: 'start', id, command });
 const line = (text: string): AtEvent => ({ kind: 'line', text });
 const prompt: AtEvent = { kind: 'prompt' };
+const heldPrompt: AtEvent = { kind: 'prompt', isHeld: true };
+const release: AtEvent = { kind: 'release' };
 const timeout: AtEvent = { kind: 'timeout' };
 const textOver: AtEvent = { kind: 'text_over' };
 const outcomes = (effects: AtEffect[]): AtOutcome[] =>
@@ -231,6 +233,35 @@ describe('a payload', () => {
     expect(outcomes(withdrawn.effects)).toEqual([{ kind: 'cancelled', because: 'caller' }]);
   });
 
+  test.each([
+    [submit, []],
+    [wary, [timeout]],
+  ])('that is held is written when it is released: $0.text', (sent, pause) => {
+    const held = play([start(sent), heldPrompt]);
+    expect(writes(held.effects)).toEqual([`${sent.text}\r`]);
+    expect(writes(play([release, ...pause], held.state).effects)).toEqual([pdu + CTRL_Z]);
+    const withdrawn = play([{ kind: 'cancel' }, release], held.state);
+    expect(writes(withdrawn.effects)).toEqual([ESC]);
+    expect(outcomes(withdrawn.effects)).toEqual([{ kind: 'cancelled', because: 'caller' }]);
+  });
+
+  test('that is held for as long as a prompt may take is given up, with ESC', () => {
+    const { effects, state } = play([start(submit), heldPrompt, timeout, release]);
+    expect(effects.filter((e) => e.kind === 'timer').map((e) => e.ms)).toEqual([10, 10, undefined]);
+    expect(writes(effects)).toEqual(['AT+CMGS=10\r', ESC]);
+    expect(outcomes(effects)).toEqual([{ kind: 'cancelled', because: 'caller' }]);
+    expect(state.owed).toBe(1);
+  });
+
+  test('that is held is over when the modem leaves the prompt, or says that it restarted', () => {
+    const refused = play([start(submit), heldPrompt, line('+CMS ERROR: 500'), release]);
+    expect(writes(refused.effects)).toEqual(['AT+CMGS=10\r', ESC]);
+    expect(outcomes(refused.effects)).toMatchObject([{ kind: 'error', stage: 'prompt' }]);
+    const echoed = play([start(submit), heldPrompt, line('AT+CMGS=10'), release]);
+    expect(writes(echoed.effects)).toEqual(['AT+CMGS=10\r', ESC]);
+    expect(outcomes(echoed.effects)).toEqual([{ kind: 'cancelled', because: 'reset' }]);
+  });
+
   test('is not refused by an error that may be an older one’s', () => {
     const { effects } = play([
       start(wary),
@@ -406,6 +437,7 @@ describe('explored exhaustively', () => {
     running: boolean;
     withPayload: boolean;
     promptSeen: boolean;
+    isHeld: boolean;
     payloadWrites: number;
     responseAfterPayload: boolean;
     okAfterPayload: boolean;
@@ -421,6 +453,7 @@ describe('explored exhaustively', () => {
     running: false,
     withPayload: false,
     promptSeen: false,
+    isHeld: false,
     payloadWrites: 0,
     responseAfterPayload: false,
     okAfterPayload: false,
@@ -460,6 +493,8 @@ describe('explored exhaustively', () => {
     line(pdu),
     line('\\x02garbage'),
     prompt,
+    heldPrompt,
+    release,
     timeout,
     { kind: 'cancel' },
     { kind: 'lost', cause: new Error('gone') },
@@ -504,7 +539,9 @@ describe('explored exhaustively', () => {
       const withPayload = event.command.payload !== undefined;
       Object.assign(m, { ...idle, running: true, withPayload, lost, textOpen, textTimerArmed });
     }
-    if (event.kind === 'prompt' && m.running && m.textOpen === undefined) m.promptSeen = true;
+    if (event.kind === 'prompt' && m.running && m.textOpen === undefined && !m.promptSeen)
+      Object.assign(m, { promptSeen: true, isHeld: event.isHeld === true });
+    if (event.kind === 'release') m.isHeld = false;
     if (event.kind === 'lost') m.lost = true;
     if (event.kind === 'line' && m.payloadWrites > 0 && !isForeign(monitor, event)) {
       if (event.text === '+CMGS: 7') m.responseAfterPayload = true;
@@ -542,6 +579,7 @@ describe('explored exhaustively', () => {
       must(!before.lost, 'nothing is written to a lost link');
       if (effect.bytes.includes(CTRL_Z)) {
         must(m.promptSeen && m.withPayload, 'a payload follows its own prompt');
+        must(!m.isHeld, 'a payload that is held is not written');
         m.payloadWrites += 1;
         must(m.payloadWrites === 1, 'a payload is written once');
       } else if (effect.bytes === 'AT\r') {

@@ -63,6 +63,62 @@ describe('a session', () => {
     expect(link.written).toEqual(['AT+CMGS=12\r', '\x1b']);
   });
 
+  test.each(['AT+CMGS=12\r', undefined])(
+    'writes the command at once, and the payload when it is ready: %j is answered by the prompt',
+    async (answered) => {
+      const { session, link } = await openSession();
+      link.answer = (bytes) => (bytes === answered ? '\r\n> ' : undefined);
+      let makeReady = (): void => undefined;
+      const ready = new Promise<void>((resolve) => {
+        makeReady = resolve;
+      });
+      const mayCommit = vi.fn(() => true);
+      const sent = later(session.execute(submit, { ready, mayCommit }));
+      await vi.advanceTimersByTimeAsync(400);
+      expect(link.written).toEqual(['AT+CMGS=12\r']);
+      expect(mayCommit, 'the caller may still leave').not.toHaveBeenCalled();
+      makeReady();
+      await vi.advanceTimersByTimeAsync(0);
+      if (answered === undefined) link.say('\r\n> ');
+      expect(link.written).toEqual(['AT+CMGS=12\r', `${pdu}\x1a`]);
+      expect(mayCommit).toHaveBeenCalledOnce();
+      link.say('\r\n+CMGS: 3\r\n\r\nOK\r\n');
+      await expect(sent).resolves.toEqual(['+CMGS: 3']);
+    },
+  );
+
+  test('leaves the prompt that was kept when the caller withdraws meanwhile, or what it is kept for never comes', async () => {
+    for (const ready of [
+      new Promise<void>((resolve) => setTimeout(resolve, 400)),
+      new Promise<void>(() => undefined),
+    ]) {
+      const { session, link } = await openSession();
+      link.answer = (bytes) => (bytes.startsWith('AT+CMGS') ? '\r\n> ' : undefined);
+      const sent = later(session.execute(submit, { ready, mayCommit: () => false }));
+      await vi.advanceTimersByTimeAsync(399);
+      expect(link.written).toEqual(['AT+CMGS=12\r']);
+      await vi.advanceTimersByTimeAsync(10_000);
+      await expect(sent).rejects.toBeInstanceOf(AtCancelled);
+      expect(link.written).toEqual(['AT+CMGS=12\r', '\x1b']);
+    }
+  });
+
+  test('writes nothing for a payload that is ready when its command is over', async () => {
+    const { session, link } = await openSession();
+    link.answer = (bytes) => (bytes.startsWith('AT+CMGS') ? '\r\n> ' : undefined);
+    const ready = new Promise<void>((resolve) => setTimeout(resolve, 400));
+    const first = later(session.execute(submit, { ready }));
+    await vi.advanceTimersByTimeAsync(10);
+    link.say('\r\n+CMS ERROR: 500\r\n');
+    await expect(first).rejects.toBeInstanceOf(AtCommandError);
+    link.answer = (bytes) => (bytes === 'AT\r' ? '\r\nOK\r\n' : undefined);
+    const second = later(session.execute(submit));
+    await vi.advanceTimersByTimeAsync(3_000);
+    expect(link.written.filter((bytes) => bytes.includes('\x1a'))).toEqual([]);
+    link.lose(new Error('gone'));
+    await expect(second).rejects.toBeInstanceOf(AtLinkLost);
+  });
+
   test('rejects every waiting command with the cause when the link is lost, and tells it once', async () => {
     const { session, link, lost } = await openSession();
     link.answer = (bytes) => (bytes.startsWith('AT+CMGS') ? '\r\n> ' : undefined);

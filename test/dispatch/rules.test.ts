@@ -150,14 +150,15 @@ describe('a cap of a SIM', () => {
 describe('the journal', () => {
   fakeTime();
 
-  it('hears of the start before the modem does, and of the end', async () => {
+  it('hears of the start before the modem may commit, which has it meanwhile, and of the end', async () => {
     const modem = new FakeModem('main');
     const { send, written: rows } = rig([modem], {}, { startedMs: 40 });
     const caller = send('code');
     await pass(39);
-    expect(modem.handOvers).toEqual([]);
+    expect(modem.current.isNoted).toBe(false);
     await pass(1);
     expect(written(rows)).toEqual(['started main']);
+    expect(modem.current.isNoted).toBe(true);
     await finish(modem);
     expect(caller.code).toBe('sent');
     expect(written(rows)).toEqual(['started main', 'ended 200']);
@@ -171,7 +172,8 @@ describe('the journal', () => {
     await pass(10);
     caller.hangUp();
     await pass(100);
-    expect(modem.handOvers).toEqual([]);
+    expect(modem.current.prompt()).toBe(false);
+    await pass();
     expect(caller.code).toBe('deadline_unreachable');
     expect(written(rows)).toContain('ended 503');
   });

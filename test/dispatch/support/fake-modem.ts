@@ -17,12 +17,18 @@ export class HandOver {
   readonly receipt: Promise<SubmitReceipt>;
   isCommitted = false;
   isSettled = false;
+  /** The journal knows of it, as far as it will. */
+  isNoted: boolean;
   #resolve!: (receipt: SubmitReceipt) => void;
   #reject!: (error: unknown) => void;
 
   constructor(sms: OutgoingSms, control: SubmitControl) {
     this.sms = sms;
     this.control = control;
+    this.isNoted = control.noted === undefined;
+    void control.noted?.then(() => {
+      this.isNoted = true;
+    });
     this.receipt = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -38,6 +44,7 @@ export class HandOver {
    * unsent.
    */
   prompt(): boolean {
+    if (!this.isNoted) throw new Error('until it is noted the prompt is kept');
     if (this.control.mayCommit()) {
       this.isCommitted = true;
       this.control.onCommitted();
