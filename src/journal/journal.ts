@@ -233,6 +233,7 @@ class SqliteJournal implements Journal {
   }
 
   async query(filter: LogFilter): Promise<LogPage> {
+    void this.#write(); // what was told before is found
     return this.#keeper.ask('query', { filter });
   }
 

@@ -28,7 +28,7 @@ const boundNs = 490_000_000n;
 
 /**
  * @param snapshots in the order of the lives that left them, one for each process that was killed
- * @param turnsNs of a message number, how long its `AT+CMGS` came behind the start of its turn
+ * @param turnsNs of a message number, how long its Ctrl-Z came behind the start of its turn
  */
 export function judgeJournal(
   snapshots: readonly Snapshot[],

@@ -2,8 +2,8 @@ import type { RecordEntry } from '../../src/simulator/record.js';
 import type { Case } from './judge.js';
 
 /**
- * How long after its turn began each message was given to the modem, in nanoseconds: from its
- * request, or from the end of the message before, to its `AT+CMGS`; one for each time that it was
+ * How long after its turn began the modem was committed to each message, in nanoseconds: from its
+ * request, or from the end of the message before, to its Ctrl-Z; one for each time that it was
  * started. By message number.
  */
 export function turnsOf(
@@ -24,7 +24,7 @@ export function turnsOf(
         const sentNs =
           story.tries.findLast((each) => each.sentNs <= commandNs)?.sentNs ?? commandNs;
         const endNs = ends.findLast((ns) => ns <= commandNs) ?? 0n;
-        return commandNs - (endNs > sentNs ? endNs : sentNs);
+        return startNs - (endNs > sentNs ? endNs : sentNs);
       });
       return [story.message.number, waited];
     }),

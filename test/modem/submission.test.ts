@@ -402,6 +402,33 @@ describe('a modem with habits', () => {
     expect(await sent(setup, 'code 1')).toEqual(oneReference);
   });
 
+  test('that is noted late has the modem at its prompt meanwhile, and is committed then', async () => {
+    const device = new VirtualDevice();
+    const setup = supervise(device);
+    await untilReady(setup);
+    let isNoted = false;
+    const noted = new Promise<void>((resolve) => setTimeout(resolve, 400)).then(() => {
+      isNoted = true;
+    });
+    const ended = setup.supervisor.submit(
+      { recipient: '+4915112345678', alphabet: 'gsm7', segments: ['code'], validityMs: 300_000 },
+      {
+        noted,
+        mayCommit: () => true,
+        onCommitted: () => expect(isNoted).toBe(true),
+        retryUntil: performance.now(),
+      },
+    );
+    await vi.advanceTimersByTimeAsync(399);
+    expect(device.commands().at(-1)).toMatch(/^AT\+CMGS=/);
+    const committed = () => device.entries.some(({ kind }) => kind === 'ctrl_z');
+    expect(committed()).toBe(false);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(committed()).toBe(true);
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect((await ended).references).toEqual(oneReference);
+  });
+
   test('whose SMSC takes no validity period gets none, across restarts, and another SIM does', async () => {
     vi.useRealTimers();
     const memory = await open();
