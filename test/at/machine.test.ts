@@ -250,7 +250,7 @@ describe('a payload', () => {
     expect(effects.filter((e) => e.kind === 'timer').map((e) => e.ms)).toEqual([10, 10, undefined]);
     expect(writes(effects)).toEqual(['AT+CMGS=10\r', ESC]);
     expect(outcomes(effects)).toEqual([{ kind: 'cancelled', because: 'caller' }]);
-    expect(state.owed).toBe(1);
+    expect(state.resultsDue).toBe(1);
   });
 
   test('that is held is over when the modem leaves the prompt, or says that it restarted', () => {
