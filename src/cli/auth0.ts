@@ -210,8 +210,8 @@ const namedApplication = (
 ): string | undefined => clientIdApp ?? (env.AUTH0_APP_CLIENT_ID || undefined);
 
 /**
- * From flag or environment; else one of those that Auth0 names for the connection, where a person
- * can be asked.
+ * The client id from flag or environment. Else a person is asked, with those that Auth0 names for
+ * the connection.
  */
 async function applicationId(
   flags: TestFlags,

@@ -60,7 +60,10 @@ export async function reload({ config }: DaemonOptions): Promise<void> {
   console.log('the daemon has read its configuration and secrets anew');
 }
 
-/** Where the daemon is asked; a configuration that is wrong does not say so. */
+/**
+ * The socket at which the daemon is asked. Throws `OperatorError` when the configuration is wrong,
+ * for it then names no socket.
+ */
 function socketOf(named: string | undefined): string {
   const { socket, findings } = readConfiguration(named, process.env);
   const wrong = findings.filter(({ level }) => level === 'error').map(({ what }) => what);
@@ -68,7 +71,7 @@ function socketOf(named: string | undefined): string {
   return socket;
 }
 
-/** A daemon that does not run is said with the way out. */
+/** Turns `NoDaemon` into a sentence that says how to start one. */
 async function needed<T>(socket: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();

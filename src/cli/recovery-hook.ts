@@ -15,7 +15,7 @@ export interface HookOptions {
 
 /** Seconds that a hook may take. */
 const limitS = 120;
-/** The hook knows nothing of who called but what it is told. */
+/** The whole environment of the hook: it gets nothing of the caller's. */
 const env = {
   PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
   LANG: 'C.UTF-8',

@@ -1,7 +1,10 @@
 import { writeFileSync } from 'node:fs';
 import { url as debuggerUrl } from 'node:inspector';
 
-/** Node was told to let others look into the process, where secrets and texts are (I6). */
+/**
+ * Node was started with an option that lets others read this process, where secrets and texts are
+ * (I6).
+ */
 export class OpenProcessError extends Error {
   override readonly name = 'OpenProcessError';
 }
@@ -13,10 +16,10 @@ const opening =
   /^--(?:inspect|heapsnapshot-|heap-prof|report-on-|report-uncaught-|experimental-report)/;
 
 /**
- * To be called before anything secret is read, by every command: nothing of this process goes to a
- * debugger or into a core file. Node opens its debugger at SIGUSR1 unless somebody listens to that,
- * and a core file holds only what the filter lets pass (core(5)), whatever started the process and
- * whatever its limits are; children inherit it.
+ * Keeps this process out of debuggers and core files. Every command calls it before it reads
+ * anything secret. Node opens its debugger at SIGUSR1 unless somebody listens to that signal. A
+ * core file holds only what the filter lets pass (core(5)), whatever the limits are; children
+ * inherit the filter.
  */
 export function closeProcess(): void {
   process.on('SIGUSR1', () => undefined);

@@ -9,7 +9,7 @@ import type { Policy } from '../policy/policy.js';
 import { keyId } from '../secret/token.js';
 import { ReloadError } from './reload.js';
 
-/** What {@link ownCommands} stand on. */
+/** What {@link ownCommands} need. */
 export interface OwnParts {
   /** Rejects with `ConfigError` or `ReloadError`. */
   reload: () => Promise<void>;

@@ -18,8 +18,9 @@ export interface Configuration {
 }
 
 /**
- * Reads the configuration, if there is one: `named` must be there, the default need not. What is
- * wrong with it are findings, for a modem can be looked at without it. Secrets are not touched.
+ * Reads the configuration, if there is one. `named` must be there, the default need not. What is
+ * wrong with it becomes findings, since a modem can be examined without it. Secrets are not
+ * touched.
  */
 export function readConfiguration(
   named: string | undefined,

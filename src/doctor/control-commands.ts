@@ -76,7 +76,7 @@ async function* doctor(daemon: OwnDaemon, signal: AbortSignal): AsyncGenerator<o
 const stickOf = (tty: string, sticks: readonly Stick[]) =>
   sticks.find((stick) => stick.ports.some((port) => port.tty === tty));
 
-/** Milliseconds for one modem; it may be sending meanwhile, and then answers in between. */
+/** Milliseconds for one modem, which may be sending meanwhile. */
 const examineMs = 60_000;
 
 async function reportOwn(
@@ -109,7 +109,8 @@ async function reportOwn(
 }
 
 /**
- * Asks between the messages; gives up in time, so that the person at the terminal hears something.
+ * Asks the modem between its messages. Gives up after a minute, so that the person at the terminal
+ * hears something.
  */
 async function askOwn(
   modem: OwnModem,
@@ -152,7 +153,7 @@ async function askOwn(
   }
 }
 
-/** What the daemon has noticed of it; what the facts show by themselves is not said twice. */
+/** What the daemon has noticed of it, but for what the facts already show. */
 function noticesOf(modem: OwnModem): Finding[] {
   const notices = modem.snapshot().notices ?? [];
   return notices

@@ -8,7 +8,7 @@ import { attribute, type Roots, systemRoots } from '../usb/sysfs.js';
 import { releasedAtMs } from '../version.js';
 import { error, type Finding, ok, warning } from './finding.js';
 
-/** The machine, as far as doctor looks at it; another one in tests. */
+/** The machine as doctor looks at it; a test gives it another one. */
 export interface Machine {
   roots: Roots;
   /** Where udev keeps what its rules have set (`/run/udev/data`). */

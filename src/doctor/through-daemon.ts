@@ -9,7 +9,9 @@ import {
 } from './finding.js';
 import type { UssdAnswer } from './ussd.js';
 
-/** The pid of the running daemon. This and all the others throw `NoDaemon`, or `OperatorError`. */
+/**
+ * The pid of the running daemon. Each function of this file throws `NoDaemon`, or `OperatorError`.
+ */
 export async function askPid(socket: string): Promise<number> {
   return (await askOnce(socket, { command: 'status' }, v.object({ pid: v.number() }))).pid;
 }

@@ -49,8 +49,8 @@ async function judgeRights(node: string, { roots, identity }: Machine): Promise<
 }
 
 /**
- * The far end of a pseudo-terminal keeps it open itself: there only its lock counts, which opening
- * it will show.
+ * A pseudo-terminal is kept open by its far end. So an open descriptor says nothing there: only its
+ * lock counts, and opening it shows that.
  */
 const isPseudoTerminal = (node: string) => node.startsWith('/dev/pts/');
 

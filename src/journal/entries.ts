@@ -87,7 +87,7 @@ export interface LateOutcome {
 export interface SavedHold {
   /** What holds, as `lock_out`. */
   kind: string;
-  /** Whom: an HMAC, with its scope in front if the policy says so. */
+  /** Who has to wait: an HMAC, with its scope in front if the policy says so. */
   key: string;
   /** How often in a row. */
   strikes: number;
@@ -133,8 +133,7 @@ export interface HourlySimUse {
 }
 
 /**
- * What earlier runs knew, and has to be known again after a restart. What this run writes is not
- * among it.
+ * What earlier runs knew and a restart has to know again. What this run writes is not in it.
  */
 export interface Recent {
   /** Newest first. */
@@ -144,7 +143,7 @@ export interface Recent {
   holds: SavedHold[];
 }
 
-/** Which rows to show; every condition that is there must hold. */
+/** Which rows to show: those for which every condition holds that is given. */
 export interface LogFilter {
   recipientHmac?: string | undefined;
   sinceMs?: number | undefined;
@@ -183,7 +182,10 @@ export interface LogRow {
 /** The rows that a query found. */
 export interface LogPage {
   rows: LogRow[];
-  /** The newest change of any row when it looked: who goes on after it misses nothing. */
+  /**
+   * The newest change of any row at the time of the query. A query that goes on after it misses
+   * nothing.
+   */
   lastChange: number;
 }
 

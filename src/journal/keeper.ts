@@ -26,22 +26,21 @@ export interface KeeperOptions {
 
 const maxRetryMs = 60_000;
 /**
- * A damaged file is set aside at once, but on a disk that damages every new one no more often than
- * this.
+ * Milliseconds between two damaged files that are set aside: a disk may damage every new one.
  */
 const setAsideEveryMs = 3_600_000;
 /**
- * A call that takes longer is told as a fault; it is waited for nevertheless, since nothing can
- * take it back.
+ * Milliseconds after which a call that has no answer counts as a fault. It is still waited for,
+ * since nothing can take it back.
  */
 const silentMs = 10_000;
 /** Faults of one request; the store is as well as before. */
 const harmless: ReadonlySet<JournalFaultKind> = new Set(['entry']);
 
 /**
- * Keeps one {@link StoreThread} open: after any fault the thread is ended and, more and more
- * slowly, another begun; a damaged file is set aside first. Says in the log when it gets out of
- * order and when it is back, not at each try.
+ * Keeps one {@link StoreThread} open. After any fault the thread is ended and another begun, after
+ * a pause that grows; a damaged file is set aside first. The log says when the journal gets out of
+ * order and when it is back, not each try.
  */
 export class Keeper {
   readonly #options: KeeperOptions;
@@ -143,7 +142,7 @@ export class Keeper {
     }
   }
 
-  /** It does what it should: a write was done, or nothing waits to be written. */
+  /** The journal works: a write was done, or nothing waits to be written. */
   proved(): void {
     this.#retryMs = this.#options.retryMs;
     if (this.#fault === undefined) return;
@@ -185,8 +184,7 @@ export class Keeper {
   }
 
   /**
-   * SQLite says of some files only that it could not do with them what it wanted: a full disk is
-   * told as such.
+   * SQLite has one code for several faults of files. A full disk is recognised, and told as such.
    */
   async #named(fault: Fault): Promise<Fault> {
     const mayBeFull = fault.kind === 'io' || fault.kind === 'cannot_open';

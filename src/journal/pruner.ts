@@ -21,13 +21,13 @@ export interface Retention {
 }
 
 /**
- * A leap ahead would have the whole journal removed at once. A box that was off for weeks removes
- * what is old within the first hours of its next run, and a clock that was wrong for minutes
- * removes nothing.
+ * Without it, a clock that leaps ahead would remove the whole journal at once. A box that was off
+ * for weeks removes what is old within the first hours of its next run. A clock that was wrong for
+ * minutes removes nothing.
  */
 const settleDefaultMs = 2_700_000;
 const dayMs = 86_400_000;
-/** What a sure clock may have been stepped back by while rows were written. */
+/** Milliseconds by which a sure clock may have been set back while rows were written. */
 const aheadMs = 3_600_000;
 /** The caps slide over 30 days; one more for what a clock was off by. */
 const simUsesDays = 31;

@@ -9,7 +9,7 @@ export interface NearlyFull {
   country?: string;
 }
 
-/** The limits that refuse everybody once anybody has filled them. */
+/** The limits that everybody shares: once they are full, everybody is refused. */
 const sharedLimits = ['per_country', 'total'] as const satisfies readonly LimitName[];
 type SharedLimit = (typeof sharedLimits)[number];
 

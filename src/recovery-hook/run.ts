@@ -52,8 +52,8 @@ export interface HookRunner {
 }
 
 /**
- * Entries that one run looks at; those beyond it are the next one's, and the unit that watches
- * starts that at once.
+ * Entries that one run looks at. The rest is left for the next run, which the watching unit starts
+ * at once.
  */
 const mostEntries = 64;
 /** Seconds from SIGTERM to SIGKILL. */

@@ -85,8 +85,8 @@ const isConsole = (stick: Stick, consoles: ReadonlySet<string>) =>
 const nameOf = (tty: string) => tty.slice(tty.lastIndexOf('/') + 1);
 
 /**
- * `auto` and `imei` take anything; what is surely no modem has no AT port, and its problem stays a
- * reason.
+ * `auto` and `imei` try every stick. What is surely no modem has no AT port, and its problem is
+ * kept as a reason.
  */
 function isNamed(selector: Exclude<Selector, { kind: 'path' }>, stick: Stick): boolean {
   if (selector.kind !== 'usb') return stick.kind !== 'no_modem';
@@ -137,7 +137,7 @@ async function reservedKeys(
   return reserved;
 }
 
-/** A path is taken at its word: whatever it is called and whatever it is, it is tried. */
+/** A path is tried whatever it is called and whatever it leads to. */
 async function byPath(path: string, sticks: readonly Stick[]): Promise<Selection> {
   const node = await resolved(path);
   if (node === undefined)

@@ -46,7 +46,7 @@ export interface AtPort {
 
 /** What can be plugged in: a modem with its ttys, a serial cable's port, or a UART of the board. */
 export interface Stick {
-  /** The same as long as it stays where it is plugged in; two sticks never have the same. */
+  /** Stays the same as long as the stick is not plugged in elsewhere. No two sticks share one. */
   key: string;
   /**
    * `modem`: of a vendor or product we know · `unlisted`: a USB tty we know nothing of · `cable`:

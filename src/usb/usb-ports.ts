@@ -248,7 +248,7 @@ export const noModems: ReadonlyMap<string, string> = new Map([
   ['1546:01a9', 'u-blox GNSS receiver'],
 ]);
 
-/** Kernel drivers of plain serial cables: what hangs on the other end is anybody's guess. */
+/** Kernel drivers of plain serial cables: nothing says what is connected at the other end. */
 export const cableDrivers: ReadonlyMap<string, string> = new Map([
   ['ftdi_sio', 'FTDI'],
   ['cp210x', 'CP210x'],

@@ -2,7 +2,7 @@
  * Which of Auth0's two ways of sending an SMS is used: the connection's own gateway, or the unified
  * phone experience.
  *
- * The toggle of the connection decides where it was ever touched. Where it was not, the tenant's
+ * The toggle of the connection decides, if it was ever touched. Where it was not, the tenant's
  * flag does, but for a connection that still has a provider of its own while the flag is on:
  * Auth0's Terraform documentation says that the flag covers it, and a user's report
  * (terraform-provider-auth0, issue 1549) that it goes on sending by itself. A phone provider that
@@ -39,8 +39,9 @@ const settingsSchema = v.object({
 
 /**
  * Looks at the tenant's flag (scope `read:tenant_settings`) and at the connections: at the `wanted`
- * one (name or id) where it is among them, else at all. A scope that is lacking is told, and makes
- * the answer less sure. Rejects with {@link ManagementError} for any other failure.
+ * one (name or id) where it is among them, else at all. A scope that is lacking is named in the
+ * evidence, and makes the answer less sure. Rejects with {@link ManagementError} for any other
+ * failure.
  */
 export async function findExperience(
   api: ManagementApi,

@@ -1,5 +1,5 @@
 /**
- * `simgate auth0 rotate`: finds out whom the new secret is for, and turns the wheel of rotation.ts.
+ * `simgate auth0 rotate`: finds out who gets the new secret, and takes the steps of rotation.ts.
  */
 
 import { OperatorError } from '../../errors.js';
@@ -77,7 +77,7 @@ export function describeRotation(record: RotationRecord | undefined): string[] {
 }
 
 /**
- * Looks at Auth0 before anything is made, so that a tenant that is not set up, or one that would
+ * Looks at Auth0 before anything is changed, so that a tenant that is not set up, or one that would
  * lose logins, is told at once.
  */
 async function findTarget(

@@ -2,9 +2,10 @@
  * Changes the secret without a lost login. Each step is done once and noted in `rotation.json`, so
  * that a run that was stopped anywhere is taken up by the next:
  *
- *   begun     the new secret lies beside the old one, in SECRET_FILE.next accepted  SECRET_FILE is
- *   the new one, SECRET_FILE.previous the old one, and the daemon takes both sent      Auth0 has
- *   the new one verified  a message came in that was signed with it; the old one is dropped next
+ * - begun: the new secret lies beside the old one, in SECRET_FILE.next
+ * - accepted: SECRET_FILE is the new one, SECRET_FILE.previous the old one; the daemon takes both
+ * - sent: Auth0 has the new one
+ * - verified: a message came in that was signed with it; the old one is dropped next
  *
  * At no moment does the daemon, even one that is just being restarted, refuse what Auth0 signs
  * with.

@@ -87,7 +87,7 @@ function readCaller(answer: string): Reading<CallerChoice> {
 const readText = (answer: string): Reading<string> =>
   answer.trim() === '' ? { objection: 'must not be empty' } : { value: answer };
 
-/** A secret that is there stays; one that is not is made, and shown to nobody. */
+/** A secret that is there stays. Where there is none, one is made, and shown to nobody. */
 async function settleSecret(
   flag: string | undefined,
   present: Present,

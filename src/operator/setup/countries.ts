@@ -16,10 +16,10 @@ export function readCountries(answer: string): Reading<string[]> {
 }
 
 /**
- * The country to propose. That of the SIM's SMSC, which belongs to the home operator wherever the
- * SIM is; where its calling code is shared, the one of them that the locale names (locale(7)), else
- * the main one of them; and without an SMSC the locale's. `smsc` may be masked behind its calling
- * code.
+ * The country to propose. It is that of the SIM's SMSC, which belongs to the home operator wherever
+ * the SIM is. Where several countries share its calling code, it is the one that the locale names
+ * (locale(7)), else the main one. Without an SMSC it is the locale's. `smsc` may be masked behind
+ * its calling code.
  */
 export function guessCountry(smsc: string | undefined, env: NodeJS.ProcessEnv): string | undefined {
   const local = localeCountry(env);

@@ -35,7 +35,10 @@ export interface PinAnswer {
   pin?: string;
 }
 
-/** Settles it. Rejects with {@link OperatorError} where a PIN is needed and nobody can be asked. */
+/**
+ * Finds out what is to be done. Rejects with {@link OperatorError} where a PIN is needed and nobody
+ * can be asked.
+ */
 export async function settlePin(context: PinContext, interview: Interview): Promise<PinAnswer> {
   const { name, configFile, given, present, facts } = context;
   const named = given === undefined ? {} : { file: resolve(given) };
@@ -56,7 +59,10 @@ export async function settlePin(context: PinContext, interview: Interview): Prom
   return pin === undefined ? named : { file, pin };
 }
 
-/** The daemon would not try it either; a person with a phone can see what happens. */
+/**
+ * Why the PIN is not asked for; undefined when it is. The daemon would not try it either (I7), and
+ * a person with a phone can see what happens.
+ */
 function whyNotTried(triesLeft: unknown): string | undefined {
   if (triesLeft === fullTries) return undefined;
   if (typeof triesLeft !== 'number')
@@ -84,7 +90,7 @@ async function obtain(
   return askPerson(interview);
 }
 
-/** Twice, for a mistyped one costs a try. Undefined: later. */
+/** Asks for it twice, for a mistyped one costs a try. Undefined when it is to come later. */
 async function askPerson({ terminal }: Interview): Promise<string | undefined> {
   for (;;) {
     const pin = await terminal.askSecret('PIN (not shown; Enter alone: later): ');

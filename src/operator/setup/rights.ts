@@ -73,8 +73,9 @@ export async function mendRights(path: string, place: SetupPlace): Promise<boole
 }
 
 /**
- * Root writes to, and gives rights away in, no folder where another could put a link to what is
- * root's. Who has called root by sudo is no other. Rejects with {@link OperatorError}.
+ * Refuses a folder in which somebody else could put a link to a file of root's: root must neither
+ * write there nor give rights away. Who called root by sudo counts as root. Rejects with {@link
+ * OperatorError}.
  */
 export async function refuseForeignFolder(path: string): Promise<void> {
   if (process.geteuid?.() !== 0) return;

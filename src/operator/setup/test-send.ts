@@ -8,7 +8,7 @@ import type { Interview, Reading } from './interview.js';
 import type { RunningDaemon } from './modem-search.js';
 import type { ModemChoice } from './modem-step.js';
 
-/** Reads a number; nothing means nobody. */
+/** Reads a number in E.164; an empty answer means that no message is to be sent. */
 function readNumber(answer: string): Reading<string | undefined> {
   if (answer === '') return { value: undefined };
   const number = toE164(answer);
@@ -17,7 +17,7 @@ function readNumber(answer: string): Reading<string | undefined> {
     : { value: number };
 }
 
-/** Whom to send a test message to; undefined: nobody. */
+/** The number to send a test message to; undefined when there is to be none. */
 export function askForRecipient(
   given: string | undefined,
   interview: Interview,
