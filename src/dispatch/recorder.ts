@@ -14,8 +14,13 @@ import type { KeyedRequest } from './idempotency.js';
 import type { Message, Outcome } from './message.js';
 import { knownIccid } from './sim-key.js';
 
+/** What of the journal hears of messages; the start is waited for where it gives a promise. */
+export interface MessageJournal extends Pick<Journal, 'ended' | 'late'> {
+  started(entry: Parameters<Journal['started']>[0]): Promise<void> | undefined;
+}
+
 export interface RecorderOptions {
-  journal: Journal;
+  journal: MessageJournal;
   hmac: Hmac;
   /** The HTTP status of an error, which only `http` knows. */
   statusOf(error: SendError): number;
@@ -69,7 +74,7 @@ export class MessageRecord {
   }
 
   /** Its turn has come at this modem. Settles when that is written, within the journal's bound. */
-  starting(modem: SmsModem): Promise<void> {
+  starting(modem: SmsModem): Promise<void> | undefined {
     const iccid = knownIccid(modem);
     const sim =
       iccid === undefined

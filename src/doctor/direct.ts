@@ -33,8 +33,8 @@ export async function withModem<T>(
     serialLink(tty, baud),
     { guardMs: tuning.guardMs ?? generic.guardMs },
     {
-      onUrc: (line) => {
-        for (const listener of modem?.urcListeners ?? []) listener(line);
+      onUrc: (line, pdu) => {
+        for (const listener of modem?.urcListeners ?? []) listener(line, pdu);
       },
       onLost: () => undefined, // the command in flight is rejected with the cause
     },

@@ -1,7 +1,7 @@
 import type { AtCommand } from '../at/command.js';
 import { AtCommandError, AtTimeout } from '../at/errors.js';
 import type { FinalError } from '../at/lines.js';
-import type { AtSession } from '../at/session.js';
+import type { AtSession, AtSessionListener } from '../at/session.js';
 
 /**
  * Milliseconds without an answer after which a UART may have fallen asleep, and that a modem which
@@ -77,7 +77,7 @@ export class Dialogue {
    * Who else wants to hear unsolicited lines, as who waits for `+CUSD`: the owner of the session
    * hands each of them on.
    */
-  readonly urcListeners = new Set<(line: string) => void>();
+  readonly urcListeners = new Set<AtSessionListener['onUrc']>();
 
   constructor(session: AtSession) {
     this.session = session;

@@ -457,7 +457,7 @@ export class Supervisor implements SmsModem {
   }
 
   #takeUrc(line: string, pdu: string | undefined): void {
-    for (const listener of this.#connection?.modem.urcListeners ?? []) listener(line);
+    for (const listener of this.#connection?.modem.urcListeners ?? []) listener(line, pdu);
     if (this.#inFlight.takeLine(line)) return this.#modemLog.lateResult();
     const sign = bootSign(line);
     if (sign === 'restart') {

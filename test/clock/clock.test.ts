@@ -1,8 +1,11 @@
 import { mkdtempSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Writable } from 'node:stream';
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
+import winston from 'winston';
 import { Clock } from '../../src/clock/clock.js';
+import { createLog } from '../../src/log.js';
 import { releasedAtMs } from '../../src/version.js';
 
 const minuteMs = 60_000;
@@ -47,14 +50,16 @@ async function pass(ms: number): Promise<void> {
 /** A run of the daemon, and what its system says of the clock. */
 async function run(says: () => boolean | undefined = () => undefined) {
   const logged: string[] = [];
-  const log = {
-    info: (text: string) => logged.push(text),
-    error: (text: string) => logged.push(text),
-  };
+  const stream = new Writable({
+    write(line: Buffer, _encoding, done) {
+      logged.push((JSON.parse(line.toString()) as { message: string }).message);
+      done();
+    },
+  });
   let asked = 0;
   const clock = await Clock.open({
     file,
-    log: log as never,
+    log: createLog({ level: 'info', format: 'json', stream }),
     isSynchronised: () => {
       asked += 1;
       return Promise.resolve(says());
@@ -213,7 +218,7 @@ test('and after a while where nothing does', async () => {
 test('a system that does not answer holds up a start in doubt for three seconds, and no other', async () => {
   const silent = {
     file,
-    log: { info: () => undefined, error: () => undefined } as never,
+    log: winston.createLogger({ silent: true }),
     isSynchronised: () => new Promise<undefined>(() => undefined),
   };
   await (await Clock.open(silent)).close();

@@ -1,6 +1,5 @@
 import { vi } from 'vitest';
 import winston from 'winston';
-import { AtSession } from '../../src/at/session.js';
 import { SendError } from '../../src/errors.js';
 import { InFlightSubmits } from '../../src/modem/in-flight-submits.js';
 import type { InboundEvent } from '../../src/modem/storage.js';
@@ -90,6 +89,8 @@ class Stage {
   readonly #outcomes: string[] = [];
   readonly #handedUp: HandedUp = { urcs: [], inbound: [] };
   #outcome: string | undefined;
+  readonly #noteUrc = (line: string, pdu: string | undefined) =>
+    void this.#handedUp.urcs.push({ line, pdu });
 
   constructor(dialogue: Dialogue, guardMs: number | undefined) {
     this.#dialogue = dialogue;
@@ -112,11 +113,13 @@ class Stage {
       onInbound: (event) => this.#handedUp.inbound.push(event),
       log,
     });
-    this.#supervisor.onPhase(({ phase }) => this.#phases.push(phase));
+    this.#supervisor.onPhase(({ phase }) => {
+      this.#phases.push(phase);
+      if (phase === 'probing') void this.#listen();
+    });
   }
 
   async start(): Promise<void> {
-    this.#tapSession();
     // The jitter of the backoff, so that runs can be compared.
     vi.spyOn(Math, 'random').mockReturnValue(0.5);
     this.#supervisor.start();
@@ -160,21 +163,12 @@ class Stage {
     vi.restoreAllMocks();
   }
 
-  /**
-   * Nothing but `onUrc` tells whether a line was taken for a URC or for a reply, so it is listened
-   * to, and goes on as it was.
-   */
-  #tapSession(): void {
-    const open = AtSession.open.bind(AtSession);
-    vi.spyOn(AtSession, 'open').mockImplementation((openLink, options, listener) =>
-      open(openLink, options, {
-        onLost: (cause) => listener.onLost(cause),
-        onUrc: (line, pdu) => {
-          this.#handedUp.urcs.push({ line, pdu });
-          listener.onUrc(line, pdu);
-        },
-      }),
-    );
+  /** Hears the URCs of a modem that was just opened: what is none was taken for a reply. */
+  #listen(): Promise<void> {
+    return this.#supervisor.inspect((modem) => {
+      modem.urcListeners.add(this.#noteUrc);
+      return Promise.resolve();
+    });
   }
 
   async #take(step: Exclude<Step, ModemStep>): Promise<void> {

@@ -14,13 +14,12 @@ import {
 } from '../../../src/dispatch/dispatch.js';
 import { Idempotency } from '../../../src/dispatch/idempotency.js';
 import type { Message, SendResult } from '../../../src/dispatch/message.js';
-import { Recorder } from '../../../src/dispatch/recorder.js';
+import { type MessageJournal, Recorder } from '../../../src/dispatch/recorder.js';
 import { createSimBudget } from '../../../src/dispatch/sim-budget.js';
 import { SendError } from '../../../src/errors.js';
 import { problems } from '../../../src/http/problem.js';
 import type { EndedEntry, LateOutcome, StartedEntry } from '../../../src/journal/entries.js';
 import type { Hmac } from '../../../src/journal/hmac-key.js';
-import type { Journal } from '../../../src/journal/journal.js';
 import type { SmsModem } from '../../../src/modem/sms-modem.js';
 import { Policy } from '../../../src/policy/policy.js';
 import { type Caps, SimCaps } from '../../../src/policy/sim-caps.js';
@@ -143,19 +142,22 @@ export type Written =
   | { kind: 'ended'; entry: EndedEntry }
   | { kind: 'late'; id: string; outcome: LateOutcome };
 
-function memoryJournal(startedMs = 0): { journal: Journal; written: Written[] } {
+function memoryJournal(startedMs = 0): { journal: MessageJournal; written: Written[] } {
   const written: Written[] = [];
-  const journal = {
+  const journal: MessageJournal = {
     // Not awaited where no time is given, so that an idle modem gets its message in the same tick.
-    started: (entry: StartedEntry) => {
-      const write = () => written.push({ kind: 'started', entry });
-      if (startedMs === 0) return void write();
+    started(entry) {
+      const write = () => void written.push({ kind: 'started', entry });
+      if (startedMs === 0) {
+        write();
+        return undefined;
+      }
       return new Promise<void>((resolve) => setTimeout(resolve, startedMs)).then(write);
     },
-    ended: (entry: EndedEntry) => written.push({ kind: 'ended', entry }),
-    late: (id: string, outcome: LateOutcome) => written.push({ kind: 'late', id, outcome }),
+    ended: (entry) => void written.push({ kind: 'ended', entry }),
+    late: (id, outcome) => void written.push({ kind: 'late', id, outcome }),
   };
-  return { journal: journal as unknown as Journal, written };
+  return { journal, written };
 }
 
 export function rig(
