@@ -5,8 +5,7 @@ import { existsSync } from 'node:fs';
 import { Command } from 'commander';
 import { OperatorError } from '../errors.js';
 import { install, type System, show, uninstall } from '../operator/service/install.js';
-import { findInstallation, whyNotForService } from '../operator/service/installation.js';
-import { planFor } from '../operator/service/plan.js';
+import { findInstallation, planFor, whyNotForService } from '../operator/service/plan.js';
 
 const thisSystem: System = {
   tree: '/',

@@ -1,5 +1,6 @@
 import { open, rename, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { syncFolder } from '../secret/private-file.js';
 
 /**
  * Makes the file for its owner only; SQLite gives the `-wal` and `-shm` beside it the same mode.
@@ -7,16 +8,6 @@ import { dirname } from 'node:path';
  */
 export async function makePrivate(file: string): Promise<void> {
   await open(file, 'a', 0o600).then((handle) => handle.close());
-}
-
-/** Flushes the names in a folder, so that a power cut does not undo a rename or a link. */
-export async function syncFolderOf(file: string): Promise<void> {
-  const folder = await open(dirname(file), 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
 }
 
 /**
@@ -31,7 +22,7 @@ export async function setAside(file: string, at: Date): Promise<string> {
       if (error.code !== 'ENOENT') throw error;
     });
   }
-  await syncFolderOf(file);
+  await syncFolder(file);
   return aside;
 }
 

@@ -1,5 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises';
-import { syncFolderOf } from './files.js';
+import { syncFolder } from '../secret/private-file.js';
 
 /**
  * Puts on the disk what was committed to a database: fdatasync(2) of its WAL, from outside of
@@ -25,7 +25,7 @@ export class Flusher {
   static async open(file: string): Promise<Flusher> {
     const wal = await open(`${file}-wal`, 'r');
     try {
-      await syncFolderOf(file);
+      await syncFolder(file);
     } catch (error) {
       await wal.close();
       throw error;

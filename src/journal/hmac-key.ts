@@ -1,6 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { link, open, rm } from 'node:fs/promises';
-import { makePrivate, syncFolderOf } from './files.js';
+import { syncFolder } from '../secret/private-file.js';
+import { makePrivate } from './files.js';
 
 /** The key of the HMACs cannot be used. */
 export class HmacKeyError extends Error {
@@ -76,7 +77,7 @@ async function make(file: string): Promise<Buffer> {
       if (error.code !== 'EEXIST') throw error;
     });
     await rm(draft);
-    await syncFolderOf(file);
+    await syncFolder(file);
   } catch (cause) {
     throw new HmacKeyError(`${file} cannot be made: ${(cause as Error).message}`, { cause });
   }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { open, readFile, rename } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
+import { syncFolder } from '../secret/private-file.js';
 
 /**
  * What became of the last try with this SIM and this PIN file. `unknown`: it was begun, and nothing
@@ -105,12 +106,7 @@ export class PinMemory {
       await file.close();
     }
     await rename(draft, this.#file);
-    const folder = await open(dirname(this.#file), 'r');
-    try {
-      await folder.sync();
-    } finally {
-      await folder.close();
-    }
+    await syncFolder(this.#file);
   }
 }
 

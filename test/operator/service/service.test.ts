@@ -3,8 +3,13 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { install, type System, show, uninstall } from '../../../src/operator/service/install.js';
-import { findInstallation, whyNotForService } from '../../../src/operator/service/installation.js';
-import { marker, type Plan, planFor } from '../../../src/operator/service/plan.js';
+import {
+  findInstallation,
+  marker,
+  type Plan,
+  planFor,
+  whyNotForService,
+} from '../../../src/operator/service/plan.js';
 
 const [node, cli] = ['/usr/local/bin/node', '/usr/local/lib/node_modules/simgate/dist/cli.js'];
 const { folder } = findInstallation();
