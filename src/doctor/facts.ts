@@ -4,7 +4,6 @@ import {
   indicationSettings,
   registrationStats,
   type StorageFill,
-  serviceCentre,
   storageFills,
 } from '../modem/diagnostics.js';
 import type { Modem } from '../modem/modem.js';
@@ -95,7 +94,7 @@ export async function examine(
       facts.likelySetting = likelySetting(registration, path, modem.profile);
     await note('operator', async () => named(await modem.operator()));
     await note('signalDbm', () => modem.signalDbm());
-    await note('smsc', async () => masked(await serviceCentre(modem)));
+    await note('smsc', async () => masked(await modem.serviceCentre.read()));
     if (prepare) await note('isReadyForSms', () => modem.prepareSms());
     await note('storages', () => storageFills(modem));
     await note('indications', () => indicationSettings(modem));

@@ -8,7 +8,6 @@ import { anyText } from '../at/machine.js';
 import { quickMs, simMs } from './dialogue.js';
 import type { Modem } from './modem.js';
 import { type RegistrationStats, registrationDomains, registrationStat } from './registration.js';
-import { readServiceCentre } from './service-centre.js';
 
 /** The modem's firmware (27.007 5.3). */
 export async function firmware(modem: Modem): Promise<string | undefined> {
@@ -30,15 +29,6 @@ export async function registrationStats(modem: Modem): Promise<RegistrationStats
     );
   }
   return stats;
-}
-
-/**
- * The SMSC's number as the SIM has it (27.005 3.3.1); an empty text when it has none, undefined
- * when the modem does not tell.
- */
-export async function serviceCentre(modem: Modem): Promise<string | undefined> {
-  const lines = await modem.ask('AT+CSCA?', /^\+CSCA:/, simMs);
-  return readServiceCentre(lines?.[0])?.number;
 }
 
 /** How full a message storage is. */

@@ -199,6 +199,20 @@ export class Dialogue {
     return Array.isArray(asked) ? asked : undefined;
   }
 
+  /**
+   * As {@link attemptUnlessMuted}: the first group of `value` in the first information response;
+   * undefined where that does not match, or there is none.
+   */
+  async readValue(
+    text: string,
+    response: RegExp,
+    value: RegExp,
+    timeoutMs = quickMs,
+  ): Promise<string | undefined> {
+    const lines = await this.attemptUnlessMuted({ text, response, timeoutMs });
+    return value.exec(lines?.[0] ?? '')?.[1];
+  }
+
   /** What a command came to; after silence the dialogue is in step again. */
   async #askOnce(command: AtCommand): Promise<string[] | 'error' | 'silence'> {
     try {

@@ -85,12 +85,8 @@ export class IndicationRouting {
   }
 
   async #isCsms1(): Promise<boolean> {
-    const lines = await this.#dialogue.attemptUnlessMuted({
-      text: 'AT+CSMS?',
-      response: /^\+CSMS:/,
-      timeoutMs: quickMs,
-    });
-    return /^\+CSMS: *1\b/.test(lines?.[0] ?? '');
+    const service = await this.#dialogue.readValue('AT+CSMS?', /^\+CSMS:/, /^\+CSMS: *(\d)\b/);
+    return service === '1';
   }
 }
 

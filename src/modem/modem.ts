@@ -177,12 +177,7 @@ export class Modem extends Dialogue {
 
   /** `<fun>` of `+CFUN` (27.007 8.2): 1 is full functionality, 0 and 4 have the radio off. */
   async functionality(): Promise<number | undefined> {
-    const lines = await this.attemptUnlessMuted({
-      text: 'AT+CFUN?',
-      response: /^\+CFUN:/,
-      timeoutMs: quickMs,
-    });
-    const level = /^\+CFUN: *(\d{1,3})\b/.exec(lines?.[0] ?? '')?.[1];
+    const level = await this.readValue('AT+CFUN?', /^\+CFUN:/, /^\+CFUN: *(\d{1,3})\b/);
     return level === undefined ? undefined : Number(level);
   }
 
@@ -260,23 +255,13 @@ export class Modem extends Dialogue {
 
   /** `AT+CSQ` (27.007 8.5) in dBm; undefined when unknown. */
   async signalDbm(): Promise<number | undefined> {
-    const lines = await this.attemptUnlessMuted({
-      text: 'AT+CSQ',
-      response: /^\+CSQ:/,
-      timeoutMs: quickMs,
-    });
-    const rssi = Number(/^\+CSQ: *(\d+)/.exec(lines?.[0] ?? '')?.[1] ?? 99);
+    const rssi = Number((await this.readValue('AT+CSQ', /^\+CSQ:/, /^\+CSQ: *(\d+)/)) ?? 99);
     return rssi <= 31 ? -113 + 2 * rssi : undefined;
   }
 
   /** The operator's name (27.007 7.3); untrusted. */
-  async operator(): Promise<string | undefined> {
-    const lines = await this.attemptUnlessMuted({
-      text: 'AT+COPS?',
-      response: /^\+COPS:/,
-      timeoutMs: simMs,
-    });
-    return /"([^"]*)"/.exec(lines?.[0] ?? '')?.[1];
+  operator(): Promise<string | undefined> {
+    return this.readValue('AT+COPS?', /^\+COPS:/, /"([^"]*)"/, simMs);
   }
 
   /**
@@ -345,12 +330,7 @@ export class Modem extends Dialogue {
    */
   async hasLeftPduMode(): Promise<boolean> {
     if (!this.hidesRestarts) return false;
-    const lines = await this.attemptUnlessMuted({
-      text: 'AT+CMGF?',
-      response: /^\+CMGF:/,
-      timeoutMs: quickMs,
-    });
-    return /^\+CMGF: *1\b/.test(lines?.[0] ?? '');
+    return (await this.readValue('AT+CMGF?', /^\+CMGF:/, /^\+CMGF: *(\d)\b/)) === '1';
   }
 
   /**

@@ -28,7 +28,7 @@ interface ServiceCentreNumber {
  * With `+` when it is international: 145 says so too (24.011 8.2.5.2), for modems that leave the
  * `+` out.
  */
-export function readServiceCentre(line: string | undefined): ServiceCentreNumber | undefined {
+function readServiceCentre(line: string | undefined): ServiceCentreNumber | undefined {
   const match = /^\+CSCA: *("([^"]*)"(?: *, *(\d{1,3}))?)/.exec(line ?? '');
   if (match === null) return undefined;
   const [, raw = '', quoted = '', type] = match;
@@ -92,7 +92,7 @@ export class ServiceCentre {
     return number === undefined || number === '' ? '00' : toHex(encodeServiceCentreAddress(number));
   }
 
-  /** Asks the modem; it does not always tell. */
+  /** Asks the modem; it does not always tell, and then what it told before is given. */
   async read(): Promise<string | undefined> {
     const lines = await this.#ask('AT+CSCA?', /^\+CSCA:/, simMs);
     this.#held = readServiceCentre(lines?.[0]) ?? this.#held;
