@@ -1,6 +1,6 @@
 /**
  * One message from its admission to its answer, and the one place that decides whether it may still
- * be started.
+ * be committed to a modem.
  */
 
 import type { SendError } from '../errors.js';
