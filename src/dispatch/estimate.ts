@@ -75,18 +75,18 @@ export function expectedMs(times: readonly SegmentTime[]): number[] {
   });
 }
 
-/** A modem as it is when the simulation begins. */
-export interface SimulatedModem {
+/** A modem as it is when the forecast begins. */
+export interface ForecastModem {
   name: string;
   /** Milliseconds until it is free. */
   freeInMs: number;
   perSegmentMs: number;
-  /** Segments that this simulation has given it. */
+  /** Segments that this forecast has given it. */
   given: number;
 }
 
-/** What waits, as far as the simulation must know. */
-export interface SimulatedMessage {
+/** What waits, as far as the forecast must know. */
+export interface ForecastMessage {
   segments: number;
   tried: ReadonlySet<string>;
 }
@@ -95,12 +95,12 @@ export interface SimulatedMessage {
  * Plays the queue's rule over `waiting`, in its order: each message goes to the modem that is free
  * first. Changes `modems`.
  */
-export function simulate(
-  modems: readonly SimulatedModem[],
-  waiting: Iterable<SimulatedMessage>,
+export function forecast(
+  modems: readonly ForecastModem[],
+  waiting: Iterable<ForecastMessage>,
 ): void {
   for (const { segments, tried } of waiting) {
-    let first: SimulatedModem | undefined;
+    let first: ForecastModem | undefined;
     for (const modem of modems) {
       if (tried.has(modem.name)) continue;
       if (first === undefined || modem.freeInMs < first.freeInMs) first = modem;

@@ -4,7 +4,7 @@
  */
 
 import type { SendError } from '../errors.js';
-import { expectedMs, simulate } from './estimate.js';
+import { expectedMs, forecast } from './estimate.js';
 import type { Lane } from './lane.js';
 import type { PendingMessage } from './pending.js';
 import { deadlineUnreachable, noModemReady, queueFull } from './refusals.js';
@@ -124,7 +124,7 @@ export class Scheduler {
     const modems = others.map((lane) => {
       return { name: lane.name, freeInMs: lane.freeInMs, perSegmentMs: perSegment(lane), given: 0 };
     });
-    simulate(modems, new Set([...this.#waiting, message]));
+    forecast(modems, new Set([...this.#waiting, message]));
     const given = modems.filter((modem) => modem.given > 0);
     return Math.max(...given.map(({ freeInMs }) => freeInMs)) < message.segments * perSegment(free);
   }
@@ -202,7 +202,7 @@ export class Scheduler {
       perSegmentMs,
       given: 0,
     }));
-    simulate(modems, this.#before(older));
+    forecast(modems, this.#before(older));
     const done = modems
       .filter(({ lane, given }) => this.#isOpenTo(lane, message, given))
       .map(({ freeInMs, perSegmentMs }) => freeInMs + message.segments * perSegmentMs);

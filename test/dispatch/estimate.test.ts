@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { expectedMs, SegmentTime, simulate } from '../../src/dispatch/estimate.js';
+import { expectedMs, forecast, SegmentTime } from '../../src/dispatch/estimate.js';
 
 describe('the expected time of a segment', () => {
   beforeEach(() => {
@@ -68,13 +68,13 @@ describe('the expected time of a segment', () => {
   });
 });
 
-it('the simulation gives each message that waits to the modem that is free first, and none twice to one', () => {
+it('the forecast gives each message that waits to the modem that is free first, and none twice to one', () => {
   const modems = [
     { name: 'fast', freeInMs: 0, perSegmentMs: 1000, given: 0 },
     { name: 'slow', freeInMs: 500, perSegmentMs: 4000, given: 0 },
   ];
   const waits = (segments: number, ...tried: string[]) => ({ segments, tried: new Set(tried) });
-  simulate(modems, [waits(1), waits(1), waits(2), waits(1, 'fast'), waits(1, 'fast', 'slow')]);
+  forecast(modems, [waits(1), waits(1), waits(2), waits(1, 'fast'), waits(1, 'fast', 'slow')]);
   expect(modems.map(({ freeInMs, given }) => [freeInMs, given])).toEqual([
     [3000, 3],
     [8500, 2],
