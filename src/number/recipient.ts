@@ -4,9 +4,8 @@
  * Way: as written → `readRecipient` → E.164 or an objection.
  */
 
-import { Metadata, parsePhoneNumberFromString } from 'libphonenumber-js/max';
-import metadata from 'libphonenumber-js/max/metadata';
 import { toE164 } from './e164.js';
+import { callingCodeOf, mainPlanOf, rangeOf } from './numbering-plan.js';
 
 /**
  * A recipient as it is sent to, counted and looked up; or what is wrong with it, as the rest of a
@@ -43,41 +42,19 @@ export function readRecipient(text: string): RecipientReading {
 
 /** The trunk prefix that surely is none of the number's own digits. */
 function trunkPrefixIn(number: string): { callingCode: string; prefix: string } | undefined {
-  const callingCode: string | undefined = parsePhoneNumberFromString(number)?.countryCallingCode;
+  const callingCode = callingCodeOf(number);
   // Countries of one calling code share one trunk prefix.
-  const country =
-    callingCode === undefined ? undefined : metadata.country_calling_codes[callingCode]?.[0];
-  if (callingCode === undefined || country === undefined) return undefined;
-  const prefix = trunkPrefixOf(country);
+  const plan = callingCode === undefined ? undefined : mainPlanOf(callingCode);
+  if (callingCode === undefined || plan?.trunkPrefix === undefined) return undefined;
+  const { trunkPrefix: prefix, lengths } = plan;
   const national = number.slice(1 + callingCode.length);
-  if (prefix === undefined || !national.startsWith(prefix) || isInPlan(number)) return undefined;
+  if (!national.startsWith(prefix) || isInPlan(number)) return undefined;
   // Where a 0 leads out of the area, no area begins with it; but +7 has areas that begin with 8.
-  const isItsOwn = !prefix.startsWith('0') && possibleLengths(country).includes(national.length);
+  const isItsOwn = !prefix.startsWith('0') && lengths.includes(national.length);
   return isItsOwn ? undefined : { callingCode, prefix };
-}
-
-type Country = keyof typeof metadata.countries;
-
-/**
- * What is dialled before a number within the country: mostly 0, 1 in North America, 06 in Hungary,
- * 8 in Russia, none in Italy.
- */
-function trunkPrefixOf(country: Country): string | undefined {
-  // The published types do not name the fields of a plan; the sixth is this one, and a number (0)
-  // where there is none.
-  const field: unknown = metadata.countries[country]?.[5];
-  return typeof field === 'string' ? field : undefined;
-}
-
-/** Digits without the calling code. */
-function possibleLengths(country: Country): readonly number[] {
-  const plan = new Metadata();
-  plan.selectNumberingPlan(country);
-  return plan.numberingPlan?.possibleLengths() ?? [];
 }
 
 /** Whether it is in a known range exactly as it is written. */
 function isInPlan(number: string): boolean {
-  const parsed = parsePhoneNumberFromString(number);
-  return parsed?.number === number && parsed.isValid();
+  return rangeOf(number)?.number === number;
 }

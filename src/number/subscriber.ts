@@ -1,5 +1,4 @@
-import type { PhoneNumber } from 'libphonenumber-js/max';
-import { callingCodeOf, possibleLengths, rangeOf } from './numbering-plan.js';
+import { callingCodeOf, possibleLengths, type RangeReading, rangeOf } from './numbering-plan.js';
 
 /** Whom a number reaches, as far as the numbering plans tell. */
 export interface Subscriber {
@@ -9,7 +8,7 @@ export interface Subscriber {
    */
   countedAs: string;
   /** The number in a known range that is reached; `undefined` where no range is known. */
-  inRange: PhoneNumber | undefined;
+  inRange: RangeReading | undefined;
 }
 
 /** Two spellings of one subscriber that the data of the plans take for two. */
@@ -43,12 +42,15 @@ const equivalences: readonly Equivalence[] = [
  */
 export function subscriberOf(number: string): Subscriber {
   const beginnings = beginningsOf(number);
-  const otherwise = beginnings.map(canonical).filter((spelling) => !beginnings.includes(spelling));
-  const inRange = longestRange(beginnings) ?? longestRange(otherwise);
+  const inRange = longestRange(beginnings) ?? longestRange(otherSpellings(beginnings));
   return { countedAs: canonical(inRange?.number ?? number), inRange };
 }
 
-function longestRange(longestFirst: readonly string[]): PhoneNumber | undefined {
+function otherSpellings(numbers: readonly string[]): string[] {
+  return numbers.map(canonical).filter((spelling) => !numbers.includes(spelling));
+}
+
+function longestRange(longestFirst: readonly string[]): RangeReading | undefined {
   for (const number of longestFirst) {
     const inRange = rangeOf(number);
     if (inRange !== undefined) return inRange;

@@ -1,6 +1,5 @@
-import { parsePhoneNumberFromString } from 'libphonenumber-js/max';
 import type { NumberType } from '../config/policy.js';
-import { callingCodeOf, countriesOf } from '../number/numbering-plan.js';
+import { possibleCountries, readByPlan } from '../number/numbering-plan.js';
 import { type Subscriber, subscriberOf } from '../number/subscriber.js';
 
 /** What the numbering plans say about a number. */
@@ -25,23 +24,11 @@ export interface Numbering {
  * of a premium one. Takes any string that begins so and never throws.
  */
 export function lookUp(number: string, { inRange }: Subscriber = subscriberOf(number)): Numbering {
-  const callingCode = inRange?.countryCallingCode ?? callingCodeOf(number);
+  const reading = inRange ?? readByPlan(number);
   // A calling code that is not assigned: its first three digits, which is as long as one can be
   // (ITU-T E.164 6.2.1).
-  if (callingCode === undefined)
-    return { countries: [], type: undefined, group: number.slice(0, 4) };
-  const type = inRange?.getType()?.toLowerCase() as NumberType | undefined;
-  if (inRange?.country !== undefined)
-    return { countries: [inRange.country], type, group: inRange.country };
-  const countries = countriesByLength(number, callingCode);
-  return { countries, type, group: countries.length === 1 ? countries[0]! : `+${callingCode}` };
-}
-
-/**
- * Of the countries that share the calling code those that have numbers so long; all of them if none
- * has.
- */
-function countriesByLength(number: string, callingCode: string): readonly string[] {
-  const possible = parsePhoneNumberFromString(number)?.getPossibleCountries() ?? [];
-  return possible.length > 0 ? possible : countriesOf(callingCode);
+  if (reading === undefined) return { countries: [], type: undefined, group: number.slice(0, 4) };
+  const countries = possibleCountries(reading);
+  const group = countries.length === 1 ? countries[0]! : `+${reading.callingCode}`;
+  return { countries, type: reading.type, group };
 }
