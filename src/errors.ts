@@ -97,7 +97,12 @@ export class SendError extends Error {
   progress: SendProgress = {};
 
   constructor(code: SendErrorCode, options: SendErrorOptions = {}) {
+    // A refusal is an answer and no bug: its stack, which nobody reads, would cost as much as all
+    // the rest of it.
+    const { stackTraceLimit } = Error;
+    if (code !== 'internal') Error.stackTraceLimit = 0;
     super(options.detail ?? code, { cause: options.cause });
+    Error.stackTraceLimit = stackTraceLimit;
     this.code = code;
     this.submitted = options.submitted ?? 'no';
     this.detail = options.detail;

@@ -23,9 +23,27 @@ export function createLog({ level, format, stream = process.stdout }: LogOptions
   return winston.createLogger({
     level,
     format: winston.format.printf((entry) => printable(asText ? textLine(entry) : jsonLine(entry))),
-    transports: [new winston.transports.Stream({ stream })],
+    transports: [new Lines({ stream })],
   });
 }
+
+/** Winston's own transport for streams also tells of each line as an event, a turn later. */
+class Lines extends winston.transports.Stream {
+  readonly #stream: NodeJS.WritableStream;
+
+  constructor({ stream }: { stream: NodeJS.WritableStream }) {
+    super({ stream });
+    this.#stream = stream;
+  }
+
+  override log(info: winston.Logform.TransformableInfo, next: () => void): void {
+    this.#stream.write(`${String(info[lineKey])}\n`);
+    next();
+  }
+}
+
+/** Where `winston.format` leaves the line (the package triple-beam has it as `MESSAGE`). */
+const lineKey = Symbol.for('message');
 
 function jsonLine({ level, message, ...fields }: winston.Logform.TransformableInfo): string {
   return JSON.stringify({ timestamp: now(), level, message, ...fields }, serializable);

@@ -48,7 +48,7 @@ export class Lane {
 
   /** The modem takes messages; busy counts, for it will be free. */
   get isUsable(): boolean {
-    return canSend(this.modem.snapshot().phase);
+    return canSend(this.modem.phase);
   }
 
   /** It may be given a message now. */

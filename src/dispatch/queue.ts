@@ -135,12 +135,14 @@ export class MessageQueue {
     // void.
     if (older !== same || this.#newest.hasStartedAfter(message)) throw superseded();
     const nothingWaits = this.#waiting.size === 0;
-    const lane = this.#scheduler.freeLaneFor(message, nothingWaits);
+    const isAnyFree = this.#lanes.some((lane) => lane.isFree);
+    const lane = isAnyFree ? this.#scheduler.freeLaneFor(message, nothingWaits) : undefined;
     const refusal =
       lane === undefined ? this.#scheduler.whyNotWait(message, older, this.maxWaiting) : undefined;
     // A modem that is free is worth a try, however slow it was: none may stay locked by one slow
     // hour.
-    const idle = refusal === undefined ? undefined : this.#scheduler.idleLaneFor(message);
+    const idle =
+      isAnyFree && refusal !== undefined ? this.#scheduler.idleLaneFor(message) : undefined;
     if (refusal !== undefined && idle === undefined) throw refusal;
     message.enter();
     const taker = idle ?? (nothingWaits ? lane : undefined);

@@ -18,10 +18,11 @@ export type ClientAddressOf = (req: IncomingMessage) => string;
 export function clientAddress(trustedProxies: readonly string[]): ClientAddressOf {
   const trusted = toBlockList(trustedProxies);
   const isTrusted = (address: string) =>
-    trusted.check(address, address.includes(':') ? 'ipv6' : 'ipv4');
+    trustedProxies.length > 0 && trusted.check(address, address.includes(':') ? 'ipv6' : 'ipv4');
   return (req) => {
     const peer = plainAddress(req.socket.remoteAddress ?? '');
     if (peer === undefined) return 'unknown';
+    if (!isTrusted(peer)) return peer;
     let nearest = peer;
     const hops = fieldLines(req, 'x-forwarded-for').split(',');
     while (isTrusted(nearest)) {

@@ -41,8 +41,8 @@ export interface Journal {
   started(entry: StartedEntry): Promise<void>;
   /**
    * The outcome of a message that was started, or the whole of one that never was: those are
-   * skipped when there are too many. What a repeat with its key will be told is on the disk soon
-   * after.
+   * written a moment later, several at once, and skipped when there are too many. What a repeat
+   * with its key will be told is on the disk soon after.
    */
   ended(entry: EndedEntry): void;
   /** What became of it after its caller had been answered; `keyHmac` as at its start. */
@@ -97,6 +97,8 @@ export interface JournalOptions extends Retention {
 
 const startedBoundDefaultMs = 250;
 const keyedBoundDefaultMs = 500;
+/** Milliseconds for which refusals are gathered before they are written together. */
+const refusalsGatheredMs = 50;
 /** Refusals are written at this rate at most: 100 at once, then one a second. */
 const refusalBurst = 100;
 const refusalsPerSecond = 1;
@@ -127,6 +129,8 @@ class SqliteJournal implements Journal {
   readonly #keyedBoundMs: number;
   /** Who waits for the next opening. */
   readonly #awaitingOpen: (() => void)[] = [];
+  /** Runs while refusals wait for others to be written with. */
+  #gathering: NodeJS.Timeout | undefined;
   #isClosed = false;
   #isWriteDue = false;
   #isWriting = false;
@@ -200,11 +204,10 @@ class SqliteJournal implements Journal {
 
   ended(entry: EndedEntry): void {
     if (!entry.wasStarted && !this.#refusals.admits(performance.now())) this.#skippedRefusals += 1;
-    else
-      this.#add(
-        { kind: 'ended', entry },
-        isToldAgain(entry) ? () => void this.#flush() : undefined,
-      );
+    else if (isToldAgain(entry)) this.#add({ kind: 'ended', entry }, () => void this.#flush());
+    else if (entry.wasStarted) this.#add({ kind: 'ended', entry });
+    else if (this.#enqueue({ kind: 'ended', entry }))
+      this.#gathering ??= setTimeout(() => this.#writeGathered(), refusalsGatheredMs);
   }
 
   late(id: string, outcome: LateOutcome, keyHmac?: string): void {
@@ -252,6 +255,7 @@ class SqliteJournal implements Journal {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#pruner.stop();
+    this.#writeGathered();
     if (this.#keeper.isWell) await bounded(this.#queue.drained(), closeBoundMs);
     if (this.#queue.size > 0) {
       const lost = `the journal was closed with ${counted(this.#queue.size, 'entry')} that could not be written`;
@@ -273,12 +277,21 @@ class SqliteJournal implements Journal {
 
   /** False when the entry is lost: nobody can be made to wait for it. */
   #add(entry: JournalEntry, onWritten?: () => void): boolean {
-    if (this.#isClosed || !this.#queue.add(entry, onWritten)) {
-      this.#droppedRows += 1;
-      return false;
-    }
-    this.#writeSoon();
-    return true;
+    const isQueued = this.#enqueue(entry, onWritten);
+    if (isQueued) this.#writeSoon();
+    return isQueued;
+  }
+
+  #enqueue(entry: JournalEntry, onWritten?: () => void): boolean {
+    const isQueued = !this.#isClosed && this.#queue.add(entry, onWritten);
+    if (!isQueued) this.#droppedRows += 1;
+    return isQueued;
+  }
+
+  #writeGathered(): void {
+    clearTimeout(this.#gathering);
+    this.#gathering = undefined;
+    void this.#write();
   }
 
   /**

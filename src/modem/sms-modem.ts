@@ -100,6 +100,8 @@ export interface SmsModem {
   readonly name: string;
   /** The SIM's own number as labelled in the configuration, E.164. */
   readonly number: string | undefined;
+  /** As in {@link snapshot}, which takes a look at everything. */
+  readonly phase: ModemPhase;
   snapshot(): ModemSnapshot;
   /** Called at each change of phase; returns the way to stop listening. */
   onPhase(listener: (snapshot: ModemSnapshot) => void): () => void;

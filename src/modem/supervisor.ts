@@ -150,6 +150,10 @@ export class Supervisor implements SmsModem {
     await this.#inFlight.close();
   }
 
+  get phase(): ModemPhase {
+    return this.#phase;
+  }
+
   snapshot(): ModemSnapshot {
     return {
       name: this.name,
