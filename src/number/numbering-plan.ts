@@ -9,7 +9,9 @@ export interface PlanReading {
   /** E.164, in the spelling of its plan. */
   number: string;
   callingCode: string;
-  /** ISO 3166-1 alpha-2; `undefined` where several share the calling code and none has its range. */
+  /**
+   * ISO 3166-1 alpha-2; `undefined` where several share the calling code and none has its range.
+   */
   country: CountryCode | undefined;
   /** Of the known range that it is in; `undefined` where it is in none. */
   type: RangeType | undefined;
@@ -22,7 +24,9 @@ export interface RangeReading extends PlanReading {
 
 export type RangeType = keyof typeof typeFields | 'fixed_line_or_mobile';
 
-/** Where the data of a plan have each type (METADATA.md of libphonenumber-js), in order of trial. */
+/**
+ * Where the data of a plan have each type (METADATA.md of libphonenumber-js), in order of trial.
+ */
 const typeFields = {
   fixed_line: 0,
   mobile: 1,
@@ -154,7 +158,11 @@ export function readByPlan(number: string): PlanReading | undefined {
  * The country of a number. Where it is not known, of those that share the calling code those that
  * have numbers so long, or all of them if none has; none for what belongs to no country.
  */
-export function possibleCountries({ number, callingCode, country }: PlanReading): readonly string[] {
+export function possibleCountries({
+  number,
+  callingCode,
+  country,
+}: PlanReading): readonly string[] {
   if (country !== undefined) return [country];
   const digits = number.length - 1 - callingCode.length;
   const fitting = plansOf(callingCode).plans.filter(({ lengths }) => lengths.includes(digits));
