@@ -8,7 +8,7 @@ const aFewFiles = 10;
 class Outlook implements Reporter {
   readonly #words: string;
   #startedAt = 0;
-  #isSlow = false;
+  #areUnitsFirst = false;
 
   constructor(words: string) {
     this.#words = words;
@@ -20,8 +20,9 @@ class Outlook implements Reporter {
   }
 
   onTestModuleStart({ project }: TestModule): void {
-    if (this.#isSlow || project.name !== 'slow') return;
-    this.#isSlow = true;
+    if (project.name === 'units') this.#areUnitsFirst = true;
+    if (!this.#areUnitsFirst || project.name !== 'slow') return;
+    this.#areUnitsFirst = false;
     const tookS = Math.round((performance.now() - this.#startedAt) / 1000);
     console.log(`the units took ${tookS} s; now the slow ones`);
   }

@@ -14,6 +14,9 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import { faultOf } from '../../src/journal/faults.js';
 import { ended, folder, look, open, type Rig, rowsOf, started } from './support/rig.js';
 
+/** Milliseconds for what comes soon, on a machine that is busy with other things. */
+const patienceMs = 20_000;
+
 /** The threads that were begun, the newest last; Node tells of each. */
 const threads: Worker[] = [];
 process.on('worker', (thread) => threads.push(thread));
@@ -59,7 +62,7 @@ test('a start waits no longer than its bound for a slow file, and is written whe
   );
   expect(journal.state().pending).toBe(2);
   db.exec('ROLLBACK');
-  await vi.waitFor(() => expect(journal.state().pending).toBe(0), 5_000);
+  await vi.waitFor(() => expect(journal.state().pending).toBe(0), patienceMs);
   expect(rowsOf(file)).toMatchObject([
     { id: 'a', state: 'started' },
     { id: 'b', state: 'started' },
@@ -85,7 +88,7 @@ test('messages wait for the file again once it keeps up, though the queue is nev
   onTestFinished(() => clearImmediate(feeding));
   db.exec('ROLLBACK');
   // A few batches are written; there is one try only, for the queue might be empty once by chance.
-  await vi.waitFor(() => expect(number).toBeGreaterThan(300), { timeout: 5_000, interval: 1 });
+  await vi.waitFor(() => expect(number).toBeGreaterThan(300), { timeout: patienceMs, interval: 1 });
   const turn = new Promise((resolve) => setImmediate(resolve)).then(() => 'waits');
   const letGo = journal.started(started('quick')).then(() => 'let go');
   expect(await Promise.race([letGo, turn])).toBe('waits');
@@ -104,7 +107,7 @@ test('what earlier runs knew is read once a locked file is free, without what th
   const { messages, simUses } = await recent;
   expect(messages).toHaveLength(600);
   expect(simUses.map(({ hours }) => [...hours.values()])).toEqual([[600]]);
-  await vi.waitFor(() => expect(rowsOf(file)).toHaveLength(601), 5_000);
+  await vi.waitFor(() => expect(rowsOf(file)).toHaveLength(601), patienceMs);
 });
 
 test('what earlier runs knew is read anew when the thread crashes in the middle', async () => {
@@ -119,7 +122,7 @@ test('what this run has written stays out of what earlier runs knew after a cras
   const rig = await open({ file: await filled() });
   await rig.journal.started(started('own'));
   crash();
-  await vi.waitFor(() => expect(rig.journal.state().isOk).toBe(false), 5_000);
+  await vi.waitFor(() => expect(rig.journal.state().isOk).toBe(false), patienceMs);
   const { messages } = await rig.journal.recent({ messagesSinceMs: 0, simUsesSinceMs: 0 });
   expect(messages.map(({ id }) => id)).not.toContain('own');
   expect(messages).toHaveLength(600);
@@ -131,16 +134,19 @@ test('a file that another program keeps locked is told once; all is written when
   const db = new Database(file, { timeout: 5_000 });
   db.exec('BEGIN IMMEDIATE');
   journal.ended(ended('a'));
-  await vi.waitFor(() => expect(journal.state().isOk).toBe(false), 5_000);
+  await vi.waitFor(() => expect(journal.state().isOk).toBe(false), patienceMs);
   const begun = threads.length;
-  await vi.waitFor(() => expect(threads.length).toBeGreaterThan(begun + 2), 10_000);
+  await vi.waitFor(() => expect(threads.length).toBeGreaterThan(begun + 2), patienceMs);
   await journal.started(started('b'));
   expect(journal.state()).toMatchObject({
     pending: 2,
     fault: expect.stringMatching(/another program has locked it/),
   });
   db.exec('ROLLBACK');
-  await vi.waitFor(() => expect(journal.state()).toMatchObject({ isOk: true, pending: 0 }), 10_000);
+  await vi.waitFor(
+    () => expect(journal.state()).toMatchObject({ isOk: true, pending: 0 }),
+    patienceMs,
+  );
   expect(rowsOf(file).map(({ id }) => id)).toEqual(['a', 'b']);
   expect(errors(rig)).toEqual([expect.stringMatching(/locked/)]);
   expect(infos(rig)).toEqual([expect.stringMatching(/well again/)]);
@@ -154,7 +160,7 @@ test('a file damaged in its middle is set aside unchanged, and a new one takes w
   await rig.journal.started(started('new'));
   await vi.waitFor(
     () => expect(rig.journal.state()).toMatchObject({ isOk: true, pending: 0, droppedRows: 0 }),
-    5_000,
+    patienceMs,
   );
   const [aside = ''] = asides(file);
   expect(aside).toMatch(/\.corrupt-20261115T120000Z$/);
@@ -176,7 +182,7 @@ test('damage that comes while the journal is open is found by a query, and an ou
   rig.journal.ended(ended('live'));
   await vi.waitFor(
     () => expect(rig.journal.state()).toMatchObject({ isOk: true, pending: 0 }),
-    5_000,
+    patienceMs,
   );
   expect(asides(file).length).toBeGreaterThan(0);
   expect(rowsOf(file)).toMatchObject([
@@ -203,10 +209,10 @@ test('a disk that damages the new file too does not fill up with files set aside
   expect(rig.journal.state().isOk).toBe(true);
   await rig.journal.started(started('a'));
   crash();
-  await vi.waitFor(() => expect(rig.journal.state().isOk).toBe(false), 5_000);
+  await vi.waitFor(() => expect(rig.journal.state().isOk).toBe(false), patienceMs);
   for (const suffix of ['', '-wal']) writeFileSync(file + suffix, 'damaged again'.repeat(1_000));
   const begun = threads.length;
-  await vi.waitFor(() => expect(threads.length).toBeGreaterThan(begun + 2), 10_000);
+  await vi.waitFor(() => expect(threads.length).toBeGreaterThan(begun + 2), patienceMs);
   expect(rig.journal.state()).toMatchObject({
     isOk: false,
     fault: expect.stringMatching(/damaged/),
@@ -241,7 +247,7 @@ test('a folder that is not there at first is used once it is, and open rows of o
   mkdirSync(dirname(file));
   await vi.waitFor(
     () => expect(rig.journal.state()).toMatchObject({ isOk: true, pending: 0 }),
-    5_000,
+    patienceMs,
   );
   expect(rowsOf(file)).toMatchObject([{ id: 'a', state: 'started' }]);
   expect(errors(rig)).toHaveLength(1);
@@ -253,10 +259,10 @@ test('a thread that crashes is begun again, and what it had not written is', asy
   rig.journal.ended(ended('b'));
   crash();
   rig.journal.ended(ended('c'));
-  await vi.waitFor(() => expect(infos(rig)).toHaveLength(1), 10_000);
+  await vi.waitFor(() => expect(infos(rig)).toHaveLength(1), patienceMs);
   await vi.waitFor(
     () => expect(rig.journal.state()).toMatchObject({ isOk: true, pending: 0 }),
-    5_000,
+    patienceMs,
   );
   expect(rowsOf(rig.file)).toMatchObject([
     { id: 'a', state: 'started' },
@@ -272,7 +278,7 @@ test('what waits while it is out of order is bounded, and the loss is told', asy
   for (const id of ['a', 'b', 'c', 'd', 'e']) await rig.journal.started(started(id));
   expect(rig.journal.state()).toMatchObject({ pending: 3, droppedRows: 2 });
   mkdirSync(dirname(file));
-  await vi.waitFor(() => expect(rig.journal.state().pending).toBe(0), 5_000);
+  await vi.waitFor(() => expect(rig.journal.state().pending).toBe(0), patienceMs);
   expect(rowsOf(file).map(({ id }) => id)).toEqual(['a', 'b', 'c']);
   expect(errors(rig).at(-1)).toMatch(/^2 entries of the journal are lost/);
 });
