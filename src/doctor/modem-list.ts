@@ -60,11 +60,13 @@ function deviceFor(stick: Stick, sticks: readonly Stick[]): string | undefined {
   if (byId !== undefined) return byId;
   const { usb } = stick;
   if (usb === undefined || stick.kind === 'cable') return best.tty;
-  const twins = sticks.filter((other) => other.usb !== undefined && idOf(other.usb) === idOf(usb));
-  if (twins.length === 1) return `usb:${idOf(usb)}`;
+  const sameModel = sticks.filter(
+    (other) => other.usb !== undefined && idOf(other.usb) === idOf(usb),
+  );
+  if (sameModel.length === 1) return `usb:${idOf(usb)}`;
   const isSerialUnique =
     usb.serial !== undefined &&
-    twins.filter((twin) => twin.usb?.serial === usb.serial).length === 1;
+    sameModel.filter((other) => other.usb?.serial === usb.serial).length === 1;
   return isSerialUnique ? `usb:${idOf(usb)}:${usb.serial}` : best.tty;
 }
 

@@ -7,10 +7,10 @@
  */
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { books } from './books.js';
 import { type Figure, isMet } from './figures.js';
 import { flood } from './flood.js';
 import { instant } from './instant.js';
+import { limitsAndJournal } from './limits-and-journal.js';
 import { longMessage } from './long-message.js';
 import { malformed } from './malformed.js';
 import { ownCli } from './processes.js';
@@ -35,7 +35,7 @@ const cases: Record<string, Case> = {
   paced: { heading: 'A modem that takes 500 ms behind 115,200 baud', measure: pacedModem },
   long: { heading: 'Three segments, 1 s of link set-up', measure: longMessage },
   modems: { heading: 'Several modems that take 500 ms', measure: severalModems },
-  books: { heading: 'What limits and journal cost', measure: books },
+  limits: { heading: 'What limits and journal cost', measure: limitsAndJournal },
   flood: { heading: '200 callers at once, a modem that takes 2 s', measure: flood },
 };
 

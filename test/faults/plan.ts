@@ -293,18 +293,18 @@ function planMessage(
   before: readonly PlannedMessage[],
 ): PlannedMessage {
   const { marker, text, segments } = markedText(random, number);
-  const hasTwin = random.below(8) === 0;
-  const twin = hasTwin ? before.at(-1 - random.below(3)) : undefined;
+  const isForSame = random.below(8) === 0;
+  const earlier = isForSame ? before.at(-1 - random.below(3)) : undefined;
   const recipient = `+4915${String(random.below(100_000_000)).padStart(8, '0')}`;
   const messageType = random.below(3) === 0 ? 'otp_verify' : undefined;
   const [waits, leaves] = [random.below(8) === 0, random.below(10) === 0];
   return {
     number,
-    recipient: twin?.recipient ?? recipient,
+    recipient: earlier?.recipient ?? recipient,
     marker,
     text,
     segments,
-    messageType: twin === undefined ? messageType : twin.messageType,
+    messageType: earlier === undefined ? messageType : earlier.messageType,
     pauseMs: random.below(3) === 0 ? 0 : random.below(300),
     waitS: waits ? 1 + random.below(2) : undefined,
     leaveAfterMs: leaves ? random.below(900) : undefined,

@@ -133,18 +133,20 @@ function judgeHandOvers({ id, sent, left, answered, handOvers }: Story): string[
   return faults;
 }
 
-/** Superseded only by a newer one; and no message is handed over while a newer twin of it waits. */
+/**
+ * Superseded only by a newer one; and no message is handed over while a newer one of its key waits.
+ */
 function judgeSuperseded(
   { id, sent, answered, handOvers }: Story,
   stories: readonly Story[],
 ): string[] {
-  const twins = stories.filter((other) => other.sent.key === sent.key && other.sent.seq > sent.seq);
+  const newer = stories.filter((other) => other.sent.key === sent.key && other.sent.seq > sent.seq);
   const faults: string[] = [];
-  if (answered?.code === 'superseded' && !twins.some((twin) => twin.sent.seq < answered.seq)) {
+  if (answered?.code === 'superseded' && !newer.some((one) => one.sent.seq < answered.seq)) {
     faults.push(`${id} was superseded by none`);
   }
   for (const { handed } of handOvers) {
-    const waiting = twins.find((twin) => waits(twin, handed));
+    const waiting = newer.find((one) => waits(one, handed));
     if (waiting) faults.push(`${id} was handed over while the newer ${waiting.id} waited`);
   }
   return faults;

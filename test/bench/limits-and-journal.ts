@@ -35,7 +35,7 @@ total = ["10000 in 1 h", "20000 in 24 h"]
  * all alike. What a key costs is held against one flush of as much by us. The one without a journal
  * is the same program, which finds a folder where the file should be, says so, and goes on.
  */
-export async function books(): Promise<Figure[]> {
+export async function limitsAndJournal(): Promise<Figure[]> {
   await using usual = await Rig.start();
   await using unwritten = await Rig.start([], { hasJournal: false });
   await using limited = await Rig.start([], { policy: limits });
