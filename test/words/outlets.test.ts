@@ -61,6 +61,7 @@ const outlets: Readonly<Record<string, string>> = {
   'recovery-hook/note.ts': 'escapeControls and withoutNumbers',
   'recovery-hook/run.ts': 'the note, and names that it has checked',
   'cli/recovery-hook.ts': 'the note, as an argument',
+  'serial/port.ts': 'AT commands and TPDUs of our own, to the modem',
   'modem/in-flight-record.ts': 'references',
   'daemon/closed-process.ts': 'a constant',
   'modem/habits.ts': 'hashes',
