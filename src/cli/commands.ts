@@ -186,7 +186,7 @@ if (process.argv[2] === 'setup' || isHelp) {
   program.addCommand(setupCommand());
 }
 if (process.argv[2] === 'simulate' || isHelp) {
-  const { simulateCommand } = await import('../simulator/command.js');
+  const { simulateCommand } = await import('../simulator/simulate.js');
   program.addCommand(simulateCommand());
 }
 

@@ -1,8 +1,8 @@
-import { parseFault } from './faults.js';
-import { parseDomain, type RegistrationState, readIccid, registrationStates } from './options.js';
+import { parseFault } from './fault-planner.js';
+import { OptionSyntaxError, parseDomain, readIccid, registrationStates } from './options.js';
 import { parsePinFault } from './pin-faults.js';
-import type { RunningSimulator, SimulatorStats } from './run.js';
 import { phoneActs } from './sim-card.js';
+import type { Simulator, SimulatorStats } from './simulator.js';
 import { isTroubleKind, parseTrouble } from './troubles.js';
 
 /** What a control line is answered with. */
@@ -11,33 +11,27 @@ export type ControlAnswer =
   | { event: 'refused'; reason: string }
   | ({ event: 'stats'; tty: string | null; link: string | null } & SimulatorStats);
 
-/** The line is no control line; the message says what was expected. */
-class ControlRefused extends Error {
-  override readonly name = 'ControlRefused';
-}
-
 type Fields = Readonly<Record<string, unknown>>;
 
-const commands: Record<string, (simulator: RunningSimulator, fields: Fields) => void> = {
+const commands: Record<string, (simulator: Simulator, fields: Fields) => void> = {
   /**
    * `{"fault":"late:3000","submits":2}`: plays it on the next submits (1 when not said);
    * `{"fault":"mute:+COPS?:5000"}`: now.
    */
   fault: (simulator, fields) => {
     const [kind = ''] = text(fields, 'fault').split(':');
-    if (isTroubleKind(kind)) return simulator.beginTrouble(parseTrouble(text(fields, 'fault')));
-    simulator.queueFault(parseFault(text(fields, 'fault')), wholeNumber(fields, 'submits', 1));
+    if (isTroubleKind(kind))
+      return simulator.modem.troubles.begin(parseTrouble(text(fields, 'fault')));
+    simulator.faults.queue(parseFault(text(fields, 'fault')), wholeNumber(fields, 'submits', 1));
   },
   /** `{"pin_fault":"late:3000"}`: plays it on the next `AT+CPIN=`. */
   pin_fault: (simulator, fields) =>
-    simulator.queuePinFault(parsePinFault(text(fields, 'pin_fault'))),
+    simulator.modem.pinFaults.push(parsePinFault(text(fields, 'pin_fault'))),
   /** `{"phone":"enter_pin"}`: a person has put the SIM into a phone. */
   phone: (simulator, fields) => {
-    const wanted = text(fields, 'phone');
-    const act = phoneActs.find((known) => known === wanted);
-    if (act === undefined) throw new ControlRefused(`phone must be one of ${phoneActs.join(', ')}`);
-    if (!simulator.takeSimToPhone(act))
-      throw new ControlRefused(`the SIM does not want ${act} now`);
+    const act = oneOf(phoneActs, fields, 'phone');
+    if (!simulator.modem.takeSimToPhone(act))
+      throw new OptionSyntaxError(`the SIM does not want ${act} now`);
   },
   /**
    * `{"profile":"8949…","say":"+QUSIM: 1"}`: an eSIM changes to another profile; in silence when
@@ -45,17 +39,22 @@ const commands: Record<string, (simulator: RunningSimulator, fields: Fields) => 
    */
   profile: (simulator, fields) => {
     const said = fields.say === undefined ? undefined : text(fields, 'say');
-    simulator.enableProfile(readIccid(text(fields, 'profile')), said);
+    simulator.modem.enableProfile(readIccid(text(fields, 'profile')), said);
   },
   /**
    * `{"domain":"CREG=0"}`: what a domain says while the modem is registered; or `=network`,
    * `=unknown`.
    */
-  domain: (simulator, fields) => simulator.setDomain(...parseDomain(text(fields, 'domain'))),
+  domain: ({ modem }, fields) => {
+    const [domain, stat] = parseDomain(text(fields, 'domain'));
+    modem.domains[domain] = stat;
+  },
   /** `{"csms":1}`: another program has left `+CSMS` so. */
-  csms: (simulator, fields) => simulator.setCsms(wholeNumber(fields, 'csms', 1)),
+  csms: ({ modem }, fields) => {
+    modem.settings.csms = wholeNumber(fields, 'csms', 1);
+  },
   /** `{"inject":"+CMTI: \"SM\",3"}`: an unsolicited line. */
-  inject: (simulator, fields) => simulator.inject(text(fields, 'inject')),
+  inject: (simulator, fields) => simulator.modem.say(text(fields, 'inject')),
   /** `{"hangup":true,"reattach_ms":500,"power":"kept"}`: power is lost when not said. */
   hangup: (simulator, fields) => {
     simulator.hangUp(
@@ -64,7 +63,7 @@ const commands: Record<string, (simulator: RunningSimulator, fields: Fields) => 
     );
   },
   /** `{"reboot":true}` */
-  reboot: (simulator) => simulator.reboot(),
+  reboot: (simulator) => simulator.modem.reboot(),
   /**
    * `{"inbound":{"from":"+49…","text":"…","broken":true}}`: a broken one can be decoded by nobody;
    * not when not said.
@@ -72,9 +71,9 @@ const commands: Record<string, (simulator: RunningSimulator, fields: Fields) => 
   inbound: (simulator, fields) => {
     const message = fields.inbound;
     if (typeof message !== 'object' || message === null)
-      throw new ControlRefused('inbound needs from and text');
+      throw new OptionSyntaxError('inbound needs from and text');
     const { broken } = message as Fields;
-    simulator.sendInbound(
+    simulator.network.sendInbound(
       text(message as Fields, 'from'),
       text(message as Fields, 'text'),
       broken === true,
@@ -82,11 +81,7 @@ const commands: Record<string, (simulator: RunningSimulator, fields: Fields) => 
   },
   /** `{"registration":"searching"}` */
   registration: (simulator, fields) => {
-    const wanted = text(fields, 'registration');
-    if (!isRegistrationState(wanted)) {
-      throw new ControlRefused(`registration must be one of ${registrationStates.join(', ')}`);
-    }
-    simulator.register(wanted);
+    simulator.network.grant(oneOf(registrationStates, fields, 'registration'));
   },
 };
 
@@ -94,7 +89,7 @@ const commands: Record<string, (simulator: RunningSimulator, fields: Fields) => 
  * Carries out one line of the control channel (JSON) and says what came of it. Never throws for a
  * bad line.
  */
-export function control(simulator: RunningSimulator, line: string): ControlAnswer {
+export function control(simulator: Simulator, line: string): ControlAnswer {
   try {
     const fields = readObject(line);
     if (fields.stats === true) {
@@ -107,7 +102,7 @@ export function control(simulator: RunningSimulator, line: string): ControlAnswe
     }
     const command = Object.keys(commands).find((name) => name in fields);
     if (command === undefined)
-      throw new ControlRefused(`expected one of ${Object.keys(commands).join(', ')}, stats`);
+      throw new OptionSyntaxError(`expected one of ${Object.keys(commands).join(', ')}, stats`);
     commands[command]!(simulator, fields);
     return { event: 'done', command };
   } catch (error) {
@@ -118,24 +113,27 @@ export function control(simulator: RunningSimulator, line: string): ControlAnswe
 function readObject(line: string): Fields {
   const value: unknown = JSON.parse(line);
   if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new ControlRefused('expected an object');
+    throw new OptionSyntaxError('expected an object');
   return value as Fields;
 }
 
 function text(fields: Fields, key: string): string {
   const value = fields[key];
-  if (typeof value !== 'string') throw new ControlRefused(`${key} must be a string`);
+  if (typeof value !== 'string') throw new OptionSyntaxError(`${key} must be a string`);
   return value;
 }
 
 function wholeNumber(fields: Fields, key: string, preset: number): number {
   const value = fields[key] ?? preset;
   if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) {
-    throw new ControlRefused(`${key} must be a whole number`);
+    throw new OptionSyntaxError(`${key} must be a whole number`);
   }
   return value;
 }
 
-function isRegistrationState(value: string): value is RegistrationState {
-  return (registrationStates as readonly string[]).includes(value);
+function oneOf<T extends string>(words: readonly T[], fields: Fields, key: string): T {
+  const given = text(fields, key);
+  const known = words.find((word) => word === given);
+  if (known === undefined) throw new OptionSyntaxError(`${key} must be one of ${words.join(', ')}`);
+  return known;
 }

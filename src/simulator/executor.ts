@@ -1,127 +1,98 @@
-import {
-  type Answer,
-  CommandRefused,
-  finalResultOf,
-  type Prompted,
-  type Result,
-} from './answer.js';
 import { type Command, parseCommandLine } from './command-line.js';
+import type { Answer, CommandHandler, CommandTable, Prompted, Result, Settle } from './handler.js';
 import type { Turn } from './interpreter.js';
-import type { Modem } from './modem.js';
-import type { Distortion } from './submit-plan.js';
-
-/** A command's behaviour, by the form it was asked in. A form that is absent is refused. */
-export interface CommandHandler {
-  execute?: (modem: Modem) => Answer;
-  read?: (modem: Modem) => Answer;
-  test?: (modem: Modem) => Answer;
-  set?: (modem: Modem, value: string) => Answer;
-  /** Needs an unlocked SIM: `SMS` commands are refused with CMS 311, others with CME 11. */
-  needsSim?: 'SMS' | 'other';
-}
-
-export type CommandTable = ReadonlyMap<string, CommandHandler>;
+import { CommandRefused, finalResultOf } from './result-codes.js';
+import type { ModemPort } from './state.js';
 
 /** Runs the commands of one line, in order, until one is refused (V.250 5.4.3). */
-export function executeLine(modem: Modem, table: CommandTable, body: string, turn: Turn): void {
+export function executeLine(modem: ModemPort, table: CommandTable, body: string, turn: Turn): void {
   const commands = parseCommandLine(body);
   if (commands === undefined) {
-    turn.finish(formatFinal(modem, finalOf(modem, new CommandRefused('bare'))));
+    turn.finish(formatResult(modem, { kind: 'refused', refusal: new CommandRefused('bare') }));
     return;
   }
-  runFrom(modem, table, commands, 0, '', turn);
-}
-
-function runFrom(
-  modem: Modem,
-  table: CommandTable,
-  commands: readonly Command[],
-  index: number,
-  said: string,
-  turn: Turn,
-): void {
-  const command = commands[index];
-  if (command === undefined) {
-    turn.finish(said + formatFinal(modem, 'OK'));
-    return;
-  }
-  const settle = (result: Result): void => {
-    const output = said + formatResult(modem, result);
-    const goesOn = result.kind === 'lines' && index + 1 < commands.length;
-    if (goesOn) runFrom(modem, table, commands, index + 1, output, turn);
-    else
-      turn.finish(
-        result.kind === 'lines' ? output + formatFinal(modem, 'OK') : output,
-        distorts(result.distortion),
-      );
+  const runFrom = (index: number, said: string): void => {
+    const command = commands[index];
+    if (command === undefined) {
+      turn.finish(said + formatFinal(modem, 'OK'));
+      return;
+    }
+    const settle: Settle = (result) => {
+      const output = said + formatResult(modem, result);
+      if (result.kind !== 'lines') turn.finish(output, result.distortion);
+      else if (index + 1 < commands.length) runFrom(index + 1, output);
+      else turn.finish(output + formatFinal(modem, 'OK'), result.distortion);
+    };
+    const answer = handle(modem, table.get(command.name), command);
+    if (answer instanceof CommandRefused) settle({ kind: 'refused', refusal: answer });
+    else if ('later' in answer) answer.later(settle);
+    else if ('prompted' in answer) collect(modem, answer.prompted, settle, turn);
+    else if ('unterminated' in answer) settle({ kind: 'unterminated', lines: answer.unterminated });
+    else settle({ kind: 'lines', lines: answer });
   };
-  const answer = handle(modem, table, command);
-  if (answer instanceof CommandRefused) settle({ kind: 'refused', refusal: answer });
-  else if ('later' in answer) answer.later(settle);
-  else if ('prompted' in answer) collect(modem, answer.prompted, settle, turn);
-  else if ('unterminated' in answer) settle({ kind: 'unterminated', lines: answer.unterminated });
-  else settle({ kind: 'lines', lines: answer });
+  runFrom(0, '');
 }
 
-function distorts(distortion: Distortion | undefined): Distortion | undefined {
-  return distortion !== undefined && Object.keys(distortion).length > 0 ? distortion : undefined;
-}
-
-function handle(modem: Modem, table: CommandTable, command: Command): Answer | CommandRefused {
-  const handler = table.get(command.name);
+function handle(
+  modem: ModemPort,
+  handler: CommandHandler | undefined,
+  { form, value }: Command,
+): Answer | CommandRefused {
+  if (handler === undefined) return new CommandRefused('bare');
   try {
-    if (handler === undefined) throw new CommandRefused('bare');
-    modem.requireSim(handler.needsSim);
-    const answer = callForm(handler, modem, command);
-    if (answer === undefined) throw new CommandRefused('CME', 4);
-    return answer;
+    requireSim(modem, handler.needsSim);
+    const answer = form === 'set' ? handler.set?.(modem, value) : handler[form]?.(modem);
+    return answer ?? new CommandRefused('CME', 4);
   } catch (error) {
     if (error instanceof CommandRefused) return error;
     throw error;
   }
 }
 
-function callForm(handler: CommandHandler, modem: Modem, command: Command): Answer | undefined {
-  return command.form === 'set'
-    ? handler.set?.(modem, command.value)
-    : handler[command.form]?.(modem);
+function requireSim({ sim }: ModemPort, need: CommandHandler['needsSim']): void {
+  if (need === undefined || sim.state === 'READY') return;
+  const isBlocked = sim.state === 'SIM PUK';
+  throw need === 'SMS'
+    ? new CommandRefused('CMS', isBlocked ? 316 : 311)
+    : new CommandRefused('CME', isBlocked ? 12 : 11);
 }
 
-function collect(
-  modem: Modem,
-  prompted: Prompted,
-  settle: (result: Result) => void,
-  turn: Turn,
-): void {
-  modem.after(prompted.delayMs, () => {
-    prompted.onPrompt();
+function collect(modem: ModemPort, prompted: Prompted, settle: Settle, turn: Turn): void {
+  const { vendor, options, settings } = modem;
+  const { delayMs = 0, onPrompt, onComplete, onEscape, releases, prompt, ...watches } = prompted;
+  const isText = settings.cmgf === 1;
+  modem.after(delayMs, () => {
+    onPrompt?.();
     turn.collect({
-      ...prompted,
+      ...watches,
+      prompt: prompt ?? vendor.prompt,
+      isText,
       onComplete: (data) => {
         modem.sayHeld();
-        if (modem.options.parallel || prompted.releases) turn.release();
-        prompted.onComplete(data, settle);
+        if (options.parallel || releases === true) turn.release();
+        onComplete(data, settle);
       },
       onEscape: () => {
         modem.sayHeld();
-        settle(prompted.onEscape());
+        onEscape?.();
+        settle({ kind: vendor.afterEscape === 'OK' ? 'lines' : 'unterminated', lines: [] });
       },
     });
   });
 }
 
-function formatResult(modem: Modem, result: Result): string {
-  if (result.kind === 'refused') return formatFinal(modem, finalOf(modem, result.refusal));
-  return formatLines(modem, result.lines);
-}
-
-function finalOf(modem: Modem, refusal: CommandRefused): string {
+function formatResult(modem: ModemPort, result: Result): string {
   const { vendor, settings } = modem;
-  return finalResultOf(refusal, settings.cmee, vendor.wordsSmsErrors, vendor.unknownCommand);
+  if (result.kind !== 'refused') return formatLines(modem, result.lines);
+  const { wordsSmsErrors, unknownCommand } = vendor;
+  return formatFinal(
+    modem,
+    finalResultOf(result.refusal, settings.cmee, wordsSmsErrors, unknownCommand),
+  );
 }
 
 /** Information text is framed by the header and trailer of V.250 6.2.6 (`ATV`). */
-function formatLines(modem: Modem, lines: readonly string[]): string {
+function formatLines(modem: ModemPort, lines: readonly string[]): string {
   if (lines.length === 0) return '';
   return `${modem.settings.verbose ? '\r\n' : ''}${lines.join('\r\n')}\r\n`;
 }
@@ -132,7 +103,7 @@ const numericResults = new Map([
   ['ERROR', '4'],
 ]);
 
-function formatFinal(modem: Modem, final: string): string {
+function formatFinal(modem: ModemPort, final: string): string {
   if (modem.settings.quiet) return '';
   if (modem.settings.verbose) return `\r\n${final}\r\n`;
   return `${numericResults.get(final) ?? final}\r`;

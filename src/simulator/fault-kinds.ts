@@ -1,5 +1,5 @@
-import { type AirText, airTextNames } from './air.js';
-import { refusal } from './answer.js';
+import { type AirText, airTextNames } from './air-texts.js';
+import { CommandRefused, refusal } from './result-codes.js';
 import type { Break, BreakPoint, SubmitPlan } from './submit-plan.js';
 
 /** An argument of a fault. */
@@ -11,280 +11,222 @@ export interface FaultParameter {
   preset?: string;
 }
 
-interface FaultKindEntry {
+export interface FaultKindEntry {
   parameters: readonly FaultParameter[];
   /** For `--help` and for people: what the modem does, and whether the network has the message. */
   does: string;
-  apply(plan: SubmitPlan, args: readonly string[]): void;
+  /** Of the submit's plan; `args` are as many as `parameters`. */
+  changes: (args: readonly string[]) => Partial<SubmitPlan>;
 }
 
-const number = (args: readonly string[], index: number): number => Number(args[index]);
 const milliseconds = (preset: number): FaultParameter => ({ name: 'MS', preset: String(preset) });
 const reattach: readonly FaultParameter[] = [milliseconds(500)];
 
-function breaksAt(at: BreakPoint, how: Break['how'], accepts: boolean): FaultKindEntry['apply'] {
-  return (plan, args) => {
-    plan.break = {
-      at,
-      how,
-      downMs: number(args, 0),
-      delayMs: args[1] === undefined ? 0 : number(args, 1),
-    };
-    plan.accepts = accepts;
-    plan.acceptsAtOnce = accepts;
-  };
-}
+const breaksAt =
+  (at: BreakPoint, how: Break['how'], accepts: boolean): FaultKindEntry['changes'] =>
+  ([downMs, delayMs = 0]) => ({
+    break: { at, how, downMs: Number(downMs), delayMs: Number(delayMs) },
+    accepts,
+    acceptsAtOnce: accepts,
+  });
 
 /** Every fault that can be played on a submit. */
 export const faultKinds = {
   cms: {
     parameters: [{ name: 'CODE' }],
     does: 'refused with +CMS ERROR: CODE; not accepted',
-    apply: (plan, args) => {
-      plan.refusal = { cms: number(args, 0) };
-    },
+    changes: ([code]) => ({ refusal: new CommandRefused('CMS', Number(code)) }),
   },
   'cms-verbose': {
     parameters: [{ name: 'TEXT' }],
     does: 'refused with +CMS ERROR: TEXT; not accepted',
-    apply: (plan, args) => {
-      plan.refusal = { text: args[0] ?? '' };
-    },
+    changes: ([text]) => ({ refusal: new CommandRefused('CMS', 500, text) }),
   },
   error: {
     parameters: [],
     does: 'refused with a bare ERROR; not accepted',
-    apply: (plan) => {
-      plan.refusal = { bare: true };
-    },
+    changes: () => ({ refusal: new CommandRefused('bare', 0, 'ERROR') }),
   },
   'cms-late': {
     parameters: [{ name: 'CODE' }, { name: 'MS' }],
     does: 'refused with +CMS ERROR: CODE after MS more; not accepted',
-    apply: (plan, args) => {
-      plan.refusal = { cms: number(args, 0) };
-      plan.replyDelayMs = number(args, 1);
-    },
+    changes: ([code, ms]) => ({
+      refusal: new CommandRefused('CMS', Number(code)),
+      replyDelayMs: Number(ms),
+    }),
   },
   silence: {
     parameters: [milliseconds(30_000)],
     does: 'accepted, never answered; deaf for MS, then free again',
-    apply: (plan, args) => {
-      plan.silenceMs = number(args, 0);
-    },
+    changes: ([ms]) => ({ silenceMs: Number(ms) }),
   },
   'silence-lost': {
     parameters: [milliseconds(30_000)],
     does: 'not accepted, never answered; deaf for MS, then free again',
-    apply: (plan, args) => {
-      plan.silenceMs = number(args, 0);
-      plan.accepts = false;
-    },
+    changes: ([ms]) => ({ silenceMs: Number(ms), accepts: false }),
   },
   late: {
     parameters: [{ name: 'MS' }],
     does: 'accepted at Ctrl-Z, +CMGS comes MS later than usual',
-    apply: (plan, args) => {
-      plan.replyDelayMs = number(args, 0);
-      plan.acceptsAtOnce = true;
-    },
+    changes: ([ms]) => ({ replyDelayMs: Number(ms), acceptsAtOnce: true }),
   },
   'early-ok': {
     parameters: [milliseconds(14_000)],
     does: 'accepted; OK at Ctrl-Z, +CMGS MS later than usual',
-    apply: (plan, args) => {
-      plan.replyDelayMs = number(args, 0);
-      plan.acceptsAtOnce = true;
-      plan.saysOkEarly = true;
-      plan.omitsOk = true;
-    },
+    changes: ([ms]) => ({
+      replyDelayMs: Number(ms),
+      acceptsAtOnce: true,
+      saysOkEarly: true,
+      omitsOk: true,
+    }),
   },
   'others-refused': {
     parameters: [{ name: 'RESULT' }, { name: 'MS' }],
     does: 'accepted at Ctrl-Z, +CMGS comes MS later; any other command meanwhile is answered with RESULT: CME515, CMS314 …',
-    apply: (plan, args) => {
-      plan.answerToOthers = refusal(args[0]);
-      plan.replyDelayMs = number(args, 1);
-      plan.acceptsAtOnce = true;
-    },
+    changes: ([result, ms]) => ({
+      answerToOthers: refusal(result),
+      replyDelayMs: Number(ms),
+      acceptsAtOnce: true,
+    }),
   },
   held: {
     parameters: [milliseconds(100)],
     does: 'accepted; where the PDU came less than MS after the prompt, +CMGS is kept back until the next command',
-    apply: (plan, args) => {
-      plan.heldUnlessPauseMs = number(args, 0);
-    },
+    changes: ([ms]) => ({ heldUnlessPauseMs: Number(ms) }),
   },
   'prompt-refused': {
     parameters: [],
     does: 'AT+CMGS is answered with ERROR; not accepted',
-    apply: (plan) => {
-      plan.refusesPrompt = true;
-    },
+    changes: () => ({ refusesPrompt: true }),
   },
   'no-prompt': {
     parameters: [milliseconds(10_000)],
     does: 'AT+CMGS is never answered; deaf for MS, then free again',
-    apply: (plan, args) => {
-      plan.prompts = 0;
-      plan.promptlessMs = number(args, 0);
-    },
+    changes: ([ms]) => ({ prompts: 0, promptlessMs: Number(ms) }),
   },
   'prompt-late': {
     parameters: [{ name: 'MS' }],
     does: 'the prompt comes MS late',
-    apply: (plan, args) => {
-      plan.promptDelayMs = number(args, 0);
-    },
+    changes: ([ms]) => ({ promptDelayMs: Number(ms) }),
   },
   prompts: {
     parameters: [{ name: 'COUNT', preset: '2' }],
     does: 'the prompt is printed COUNT times',
-    apply: (plan, args) => {
-      plan.prompts = Math.max(1, number(args, 0));
-    },
+    changes: ([count]) => ({ prompts: Math.max(1, Number(count)) }),
   },
   garble: {
     parameters: [],
     does: 'accepted; bit errors in the reply',
-    apply: (plan) => {
-      plan.distortion.garble = true;
-    },
+    changes: () => ({ distortion: { garble: true } }),
   },
   'garble-rx': {
     parameters: [],
     does: 'a bit error in the PDU as the modem receives it',
-    apply: (plan) => {
-      plan.garblesReceived = true;
-    },
+    changes: () => ({ garblesReceived: true }),
   },
   'drop-bytes': {
     parameters: [],
     does: 'accepted; bytes of the reply are lost',
-    apply: (plan) => {
-      plan.distortion.drop = true;
-    },
+    changes: () => ({ distortion: { drop: true } }),
   },
   split: {
     parameters: [milliseconds(2)],
     does: 'accepted; the reply comes in single bytes, MS apart',
-    apply: (plan, args) => {
-      plan.distortion.splitPauseMs = number(args, 0);
-    },
+    changes: ([ms]) => ({ distortion: { splitPauseMs: Number(ms) } }),
   },
   'ok-missing': {
     parameters: [],
     does: 'accepted; +CMGS without OK',
-    apply: (plan) => {
-      plan.omitsOk = true;
-    },
+    changes: () => ({ omitsOk: true }),
   },
   'cmgs-missing': {
     parameters: [],
     does: 'accepted; OK without +CMGS',
-    apply: (plan) => {
-      plan.omitsCmgs = true;
-    },
+    changes: () => ({ omitsCmgs: true }),
   },
   'urc-burst': {
     parameters: [{ name: 'COUNT', preset: '5' }],
     does: 'accepted; COUNT unsolicited lines between Ctrl-Z and the reply',
-    apply: (plan, args) => {
-      plan.burstLines = number(args, 0);
-    },
+    changes: ([count]) => ({ burstLines: Number(count) }),
   },
   air: {
     parameters: [{ name: 'WHAT', words: airTextNames }],
     does: 'accepted; what is not the modem’s own is said between Ctrl-Z and the reply',
-    apply: (plan, args) => {
-      plan.airText = args[0] as AirText;
-    },
+    changes: ([what]) => ({ airText: what as AirText }),
   },
   'air-lost': {
     parameters: [{ name: 'WHAT', words: airTextNames }, milliseconds(30_000)],
     does: 'not accepted, never answered but by what is not the modem’s own; deaf for MS, then free again',
-    apply: (plan, args) => {
-      plan.airText = args[0] as AirText;
-      plan.silenceMs = number(args, 1);
-      plan.accepts = false;
-    },
+    changes: ([what, ms]) => ({ airText: what as AirText, silenceMs: Number(ms), accepts: false }),
   },
   flood: {
     parameters: [{ name: 'KIB', preset: '64' }],
     does: 'accepted; KIB KiB without a newline between Ctrl-Z and the reply',
-    apply: (plan, args) => {
-      plan.floodOctets = number(args, 0) * 1024;
-    },
+    changes: ([kib]) => ({ floodOctets: Number(kib) * 1024 }),
   },
   'registration-lost': {
     parameters: [{ name: 'MS' }],
     does: 'the network drops the modem for MS: +CMS ERROR: 331; not accepted',
-    apply: (plan, args) => {
-      plan.registrationLostMs = number(args, 0);
-    },
+    changes: ([ms]) => ({ registrationLostMs: Number(ms) }),
   },
   'smsc-unwritten': {
     parameters: [],
     does: '+CMS ERROR: 330 until +CSCA is written; not accepted before',
-    apply: (plan) => {
-      plan.serviceCentreTrouble = 'unwritten';
-    },
+    changes: () => ({ serviceCentreTrouble: 'unwritten' }),
   },
   'smsc-not-in-pdu': {
     parameters: [],
     does: '+CMS ERROR: 330 for each PDU without SMSC until the next restart; those are not accepted',
-    apply: (plan) => {
-      plan.serviceCentreTrouble = 'not_in_pdu';
-    },
+    changes: () => ({ serviceCentreTrouble: 'not_in_pdu' }),
   },
   'reboot-before-prompt': {
     parameters: [],
     does: 'restarts instead of the prompt; not accepted',
-    apply: breaksAt('before-prompt', 'reboot', false),
+    changes: breaksAt('before-prompt', 'reboot', false),
   },
   'reboot-before-ctrlz': {
     parameters: [],
     does: 'restarts during the PDU; not accepted',
-    apply: breaksAt('during-pdu', 'reboot', false),
+    changes: breaksAt('during-pdu', 'reboot', false),
   },
   'reboot-after-ctrlz': {
     parameters: [],
     does: 'accepted, then restarts without a reply',
-    apply: breaksAt('after-ctrl-z', 'reboot', true),
+    changes: breaksAt('after-ctrl-z', 'reboot', true),
   },
   'reboot-after-ctrlz-lost': {
     parameters: [],
     does: 'restarts after Ctrl-Z without a reply; not accepted',
-    apply: breaksAt('after-ctrl-z', 'reboot', false),
+    changes: breaksAt('after-ctrl-z', 'reboot', false),
   },
   'hangup-before': {
     parameters: reattach,
     does: 'unplugged instead of the prompt, back after MS; not accepted',
-    apply: breaksAt('before-prompt', 'unplug', false),
+    changes: breaksAt('before-prompt', 'unplug', false),
   },
   'hangup-during-pdu': {
     parameters: reattach,
     does: 'unplugged during the PDU, back after MS; not accepted',
-    apply: breaksAt('during-pdu', 'unplug', false),
+    changes: breaksAt('during-pdu', 'unplug', false),
   },
   'hangup-after-ctrlz': {
     parameters: reattach,
     does: 'accepted, then unplugged without a reply, back after MS',
-    apply: breaksAt('after-ctrl-z', 'unplug', true),
+    changes: breaksAt('after-ctrl-z', 'unplug', true),
   },
   'hangup-after-ctrlz-lost': {
     parameters: reattach,
     does: 'unplugged after Ctrl-Z, back after MS; not accepted',
-    apply: breaksAt('after-ctrl-z', 'unplug', false),
+    changes: breaksAt('after-ctrl-z', 'unplug', false),
   },
   'glitch-after-ctrlz': {
     parameters: reattach,
     does: 'accepted; the tty goes and is back after MS, the modem keeps its power and says +CMGS when due',
-    apply: breaksAt('after-ctrl-z', 'glitch', true),
+    changes: breaksAt('after-ctrl-z', 'glitch', true),
   },
   'hangup-after-reply': {
     parameters: [milliseconds(500), { name: 'DELAY_MS', preset: '20' }],
     does: 'accepted and answered, unplugged DELAY_MS later, back after MS',
-    apply: breaksAt('after-reply', 'unplug', true),
+    changes: breaksAt('after-reply', 'unplug', true),
   },
 } satisfies Record<string, FaultKindEntry>;

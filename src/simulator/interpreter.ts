@@ -1,4 +1,4 @@
-import type { Distortion } from './submit-plan.js';
+import type { Distortion } from './uart.js';
 
 const backspace = '\b';
 const lineFeed = '\n';

@@ -15,13 +15,11 @@ export interface Slot {
 
 /** One message storage (27.005 3.2.2) with a fixed number of slots. */
 export class MessageStore {
-  readonly name: string;
   readonly capacity: number;
   readonly firstSlot: number;
   readonly #slots = new Map<number, Slot>();
 
-  constructor(name: string, capacity: number, firstSlot: number) {
-    this.name = name;
+  constructor(capacity: number, firstSlot: number) {
     this.capacity = capacity;
     this.firstSlot = firstSlot;
   }

@@ -1,10 +1,10 @@
-import { type Clock, Timers } from './clock.js';
-import { type DecodedSubmit, toHex } from './decode.js';
+import { type DecodedSubmit, toHex } from './decode-submit.js';
 import { encodeDeliver, encodeStatusReport } from './encode.js';
 import type { HeldMessage } from './message-store.js';
-import type { RegistrationState, SimulatorOptions } from './options.js';
+import type { ModemOptions, RegistrationState } from './options.js';
 import type { Random } from './random.js';
 import type { NetworkRecord } from './record.js';
+import { type Clock, Timers } from './timers.js';
 
 /** In the middle of the number behind TP-MTI. */
 const brokenOctets = 6;
@@ -40,7 +40,7 @@ const maxUndelivered = 1000;
  * subscriber.
  */
 export class Network {
-  readonly #options: SimulatorOptions;
+  readonly #options: ModemOptions;
   readonly #record: NetworkRecord;
   readonly #timers: Timers;
   readonly #undelivered: HeldMessage[] = [];
@@ -51,7 +51,7 @@ export class Network {
   #mr: number;
   #accepted = 0;
 
-  constructor(options: SimulatorOptions, clock: Clock, random: Random, record: NetworkRecord) {
+  constructor(options: ModemOptions, clock: Clock, random: Random, record: NetworkRecord) {
     this.#options = options;
     this.#timers = new Timers(clock);
     this.#record = record;

@@ -1,5 +1,3 @@
-import type { FaultSpec } from './faults.js';
-import type { Trouble } from './troubles.js';
 import type { VendorName } from './vendors.js';
 
 /** What the network grants: `+CREG` stat 1, 5, 2, 3 and 0 (3GPP TS 27.007 7.2). */
@@ -40,23 +38,10 @@ export type ResetTty = (typeof resetTtys)[number];
 /**
  * Everything that can be chosen about the virtual modem and its network. Times are milliseconds.
  */
-export interface SimulatorOptions {
+export interface ModemOptions {
   /** How the record names the modem. */
   name: string;
   vendor: VendorName;
-  /** A stable symbolic link to the tty. */
-  link?: string;
-  /**
-   * After a re-attach the link has another name (`LINK.1`, `LINK.2` …), as ttyUSB0 becomes ttyUSB1.
-   */
-  linkMoves: boolean;
-  /**
-   * A re-attached tty never has the number it had, as a real one has not whose old node somebody
-   * still holds open.
-   */
-  ttyMoves: boolean;
-  /** The file of the network's record; truncated at the start. */
-  record?: string;
   /** Same seed, same faults, same first message reference. */
   seed: number;
   /** From Ctrl-Z to `+CMGS`. */
@@ -128,17 +113,12 @@ export interface SimulatorOptions {
    */
   uartSleepMs: number;
   resetTty: ResetTty;
-  faults: readonly FaultSpec[];
-  /** Begin at each power-on. */
-  troubles: readonly Trouble[];
 }
 
 /** A modem without faults or latency. */
-export const defaultOptions: SimulatorOptions = {
+export const defaultOptions: ModemOptions = {
   name: 'sim',
   vendor: 'generic',
-  linkMoves: false,
-  ttyMoves: false,
   seed: 1,
   submitLatencyMs: 0,
   commandLatencyMs: 0,
@@ -165,8 +145,6 @@ export const defaultOptions: SimulatorOptions = {
   references: 'accepted',
   uartSleepMs: 0,
   resetTty: 'keep',
-  faults: [],
-  troubles: [],
 };
 
 /**

@@ -1,4 +1,5 @@
-import { CommandRefused } from './answer.js';
+import { OptionSyntaxError } from './options.js';
+import { CommandRefused } from './result-codes.js';
 import type { Break } from './submit-plan.js';
 
 /** What goes wrong around one `AT+CPIN=`. */
@@ -90,46 +91,20 @@ export const pinFaultKinds = {
 
 export type PinFaultKind = keyof typeof pinFaultKinds;
 
-/** The text is no PIN fault; the message says what was expected. */
-export class PinFaultSyntaxError extends Error {
-  override readonly name = 'PinFaultSyntaxError';
-}
-
-/** Reads `KIND[:MS]`. Throws {@link PinFaultSyntaxError}. */
+/** Reads `KIND[:MS]`. Throws {@link OptionSyntaxError}. */
 export function parsePinFault(text: string): PinFault {
   const [kind = '', argument, ...rest] = text.split(':');
   if (!Object.hasOwn(pinFaultKinds, kind)) {
-    throw new PinFaultSyntaxError(
+    throw new OptionSyntaxError(
       `unknown PIN fault "${kind}"; known: ${Object.keys(pinFaultKinds).join(', ')}`,
     );
   }
   const { presetMs, make }: PinFaultEntry = pinFaultKinds[kind as PinFaultKind];
   const takesNone = presetMs === undefined && argument !== undefined;
   if (takesNone || rest.length > 0 || !/^\d{1,9}$/.test(argument ?? '0')) {
-    throw new PinFaultSyntaxError(
+    throw new OptionSyntaxError(
       `"${text}": expected ${kind}${presetMs === undefined ? '' : '[:MS]'}`,
     );
   }
   return { text, ...make(Number(argument ?? presetMs ?? 0)) };
-}
-
-/** Counts the `AT+CPIN=` that a modem sees, and says what goes wrong with each. */
-export class PinFaultQueue {
-  #queued: PinFault[] = [];
-  #attempts = 0;
-
-  get attempts(): number {
-    return this.#attempts;
-  }
-
-  /** Plays `fault` on the next attempt that has none. */
-  queue(fault: PinFault): void {
-    this.#queued.push(fault);
-  }
-
-  /** The next attempt's number, from 1, and its fault. */
-  nextAttempt(): { attempt: number; fault: PinFault | undefined } {
-    this.#attempts += 1;
-    return { attempt: this.#attempts, fault: this.#queued.shift() };
-  }
 }

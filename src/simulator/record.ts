@@ -1,6 +1,6 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
-import type { Clock } from './clock.js';
 import type { PhoneAct } from './sim-card.js';
+import type { Clock } from './timers.js';
 
 /** An SMS-SUBMIT the network took: the ground truth that verdicts are judged by. */
 export interface AcceptedEntry {

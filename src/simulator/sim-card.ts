@@ -14,15 +14,16 @@ const pinTriesAtBest = 3;
  */
 export class SimCard {
   readonly imsi = '262010000000001';
-  #iccid: string;
+  /** As modems tell it. */
+  iccid: string;
   /** The service centre's number, kept in EF_SMSP; empty when there is none. */
   serviceCentre: string;
   #pin: string;
   readonly #puk: string;
-  #isLockEnabled: boolean;
+  isLockEnabled: boolean;
   #isVerified = false;
-  #pinTries: number;
-  #pukTries = pukTriesAtFirst;
+  pinTries: number;
+  pukTries = pukTriesAtFirst;
 
   /** Without a `pin` the lock is off (and the PIN 0000). */
   constructor(options: {
@@ -32,41 +33,17 @@ export class SimCard {
     iccid: string;
     serviceCentre: string;
   }) {
-    this.#iccid = options.iccid;
+    this.iccid = options.iccid;
     this.serviceCentre = options.serviceCentre;
-    this.#isLockEnabled = options.pin !== undefined;
+    this.isLockEnabled = options.pin !== undefined;
     this.#pin = options.pin ?? '0000';
     this.#puk = options.puk;
-    this.#pinTries = options.pinTries;
-  }
-
-  /** As modems tell it. */
-  get iccid(): string {
-    return this.#iccid;
-  }
-
-  /**
-   * An eSIM changes to another profile (SGP.22 3.2.1): another subscription, with another number.
-   */
-  enableProfile(iccid: string): void {
-    this.#iccid = iccid;
+    this.pinTries = options.pinTries;
   }
 
   get state(): PinState {
-    if (this.#pinTries === 0) return 'SIM PUK';
-    return this.#isLockEnabled && !this.#isVerified ? 'SIM PIN' : 'READY';
-  }
-
-  get pinTries(): number {
-    return this.#pinTries;
-  }
-
-  get pukTries(): number {
-    return this.#pukTries;
-  }
-
-  get isLockEnabled(): boolean {
-    return this.#isLockEnabled;
+    if (this.pinTries === 0) return 'SIM PUK';
+    return this.isLockEnabled && !this.#isVerified ? 'SIM PIN' : 'READY';
   }
 
   /** The card lost its power: a given PIN is forgotten. */
@@ -76,22 +53,22 @@ export class SimCard {
 
   /** False costs a try. With no try left it is always false. */
   verify(pin: string): boolean {
-    if (this.#pinTries === 0) return false;
+    if (this.pinTries === 0) return false;
     const isRight = pin === this.#pin;
-    this.#pinTries = isRight ? pinTriesAtBest : this.#pinTries - 1;
+    this.pinTries = isRight ? pinTriesAtBest : this.pinTries - 1;
     this.#isVerified = isRight;
     return isRight;
   }
 
   unblock(puk: string, newPin: string): boolean {
-    if (this.#pukTries === 0) return false;
+    if (this.pukTries === 0) return false;
     if (puk !== this.#puk) {
-      this.#pukTries -= 1;
+      this.pukTries -= 1;
       return false;
     }
     this.#pin = newPin;
-    this.#pukTries = pukTriesAtFirst;
-    this.#pinTries = pinTriesAtBest;
+    this.pukTries = pukTriesAtFirst;
+    this.pinTries = pinTriesAtBest;
     this.#isVerified = true;
     return true;
   }
@@ -101,17 +78,17 @@ export class SimCard {
    * want that now.
    */
   handleInPhone(act: PhoneAct): boolean {
-    if (act === 'enter_puk' ? this.#pinTries > 0 : this.#pinTries === 0) return false;
-    this.#pinTries = pinTriesAtBest;
-    this.#pukTries = pukTriesAtFirst;
-    if (act === 'remove_lock') this.#isLockEnabled = false;
+    if (act === 'enter_puk' ? this.pinTries > 0 : this.pinTries === 0) return false;
+    this.pinTries = pinTriesAtBest;
+    this.pukTries = pukTriesAtFirst;
+    if (act === 'remove_lock') this.isLockEnabled = false;
     return true;
   }
 
   /** Turns the lock on or off; needs the PIN. */
   setLock(isEnabled: boolean, pin: string): boolean {
     if (!this.verify(pin)) return false;
-    this.#isLockEnabled = isEnabled;
+    this.isLockEnabled = isEnabled;
     return true;
   }
 

@@ -1,16 +1,6 @@
-import type { AirText } from './air.js';
-/** How the bytes of one reply are spoilt on their way to the tty. */
-export interface Distortion {
-  /** Flips one bit in about one octet of eight, at least in one. */
-  garble?: boolean;
-  /** Loses about one octet of eight, at least one. */
-  drop?: boolean;
-  /** Sends octet by octet with this pause before each. */
-  splitPauseMs?: number;
-}
-
-/** The network's or the modem's no to a submit. */
-export type Refusal = { cms: number } | { text: string } | { bare: true };
+import type { AirText } from './air-texts.js';
+import type { CommandRefused } from './result-codes.js';
+import type { Distortion } from './uart.js';
 
 /**
  * The modem says that it knows no SMSC (CMS 330) until `+CSCA` was written, as Huawei's E220; or
@@ -47,40 +37,42 @@ export interface SubmitPlan {
   prompts: number;
   /** With no prompt: how long the modem stays deaf before it takes commands again. */
   promptlessMs: number;
-  break: Break | undefined;
-  garblesReceived: boolean;
+  break?: Break;
+  garblesReceived?: true;
   /** Whether the network takes the TPDU, when nothing else stands against it. */
   accepts: boolean;
   /** The network takes it at Ctrl-Z, not when the reply is due. */
-  acceptsAtOnce: boolean;
-  refusal: Refusal | undefined;
+  acceptsAtOnce?: boolean;
+  /** The network's or the modem's no. */
+  refusal?: CommandRefused;
   /** Added to the time from Ctrl-Z to the reply. */
   replyDelayMs: number;
   /** No reply ever; the modem takes commands again after this time. */
-  silenceMs: number | undefined;
-  registrationLostMs: number | undefined;
+  silenceMs?: number;
+  registrationLostMs?: number;
   /** Begins with this submit. */
-  serviceCentreTrouble: ServiceCentreTrouble | undefined;
+  serviceCentreTrouble?: ServiceCentreTrouble;
   /** OK at Ctrl-Z, and none behind `+CMGS`. */
-  saysOkEarly: boolean;
+  saysOkEarly?: true;
   /** What any other command is answered with until the reply, as it goes over the wire. */
-  answerToOthers: string | undefined;
+  answerToOthers?: string;
   /**
    * A payload that comes sooner than so many milliseconds after the prompt makes it keep its reply
    * back until the next command.
    */
-  heldUnlessPauseMs: number | undefined;
+  heldUnlessPauseMs?: number;
   /** AT+CMGS is answered with ERROR. */
-  refusesPrompt: boolean;
-  omitsOk: boolean;
-  omitsCmgs: boolean;
+  refusesPrompt?: true;
+  omitsOk?: true;
+  omitsCmgs?: true;
   /** Noise lines between Ctrl-Z and the reply. */
   burstLines: number;
   /** What comes over the air between Ctrl-Z and the reply. */
-  airText: AirText | undefined;
+  airText?: AirText;
   /** Octets without a newline before the reply. */
   floodOctets: number;
-  readonly distortion: Distortion;
+  /** Of the reply. */
+  distortion?: Distortion;
 }
 
 export function faultlessPlan(submit: number): SubmitPlan {
@@ -90,24 +82,9 @@ export function faultlessPlan(submit: number): SubmitPlan {
     promptDelayMs: 0,
     prompts: 1,
     promptlessMs: 0,
-    break: undefined,
-    garblesReceived: false,
     accepts: true,
-    acceptsAtOnce: false,
-    refusal: undefined,
     replyDelayMs: 0,
-    silenceMs: undefined,
-    registrationLostMs: undefined,
-    serviceCentreTrouble: undefined,
-    saysOkEarly: false,
-    answerToOthers: undefined,
-    heldUnlessPauseMs: undefined,
-    refusesPrompt: false,
-    omitsOk: false,
-    omitsCmgs: false,
     burstLines: 0,
-    airText: undefined,
     floodOctets: 0,
-    distortion: {},
   };
 }

@@ -1,5 +1,5 @@
 import { packSeptets, septetsToText, textToSeptets } from './alphabet.js';
-import { fromHex } from './decode.js';
+import { fromHex } from './decode-submit.js';
 
 /** `+CSCS` character sets (3GPP TS 27.007 5.5) that the modem knows. */
 export const characterSets = ['GSM', 'IRA', 'UCS2', 'HEX', '8859-1', 'UTF-8'] as const;

@@ -1,6 +1,8 @@
-import { airTextNames, isAirText } from './air.js';
-import { final, refusal } from './answer.js';
-import type { Modem } from './modem.js';
+import { airTextNames, airTexts, isAirText } from './air-texts.js';
+import { setDenied, startRegistration } from './commands/network-registration.js';
+import { OptionSyntaxError } from './options.js';
+import { final, refusal } from './result-codes.js';
+import type { ModemPort } from './state.js';
 
 /** Something that is wrong with the modem itself for a while, whatever it is asked for. */
 export interface Trouble {
@@ -21,11 +23,11 @@ interface TroubleEntry {
    * What a command line (without its AT) is answered with, as it goes over the wire; undefined when
    * it is answered as ever.
    */
-  answer?: (body: string, args: readonly string[], modem: Modem) => string | undefined;
+  answer?: (body: string, args: readonly string[], modem: ModemPort) => string | undefined;
   /** Once, as it begins. */
-  begin?: (modem: Modem) => void;
-  /** Said when its time is over. */
-  atEnd?: string;
+  begin?: (modem: ModemPort) => void;
+  /** Once, as its time is over. */
+  end?: (modem: ModemPort) => void;
 }
 
 /** Longer than a client may trust what it set. */
@@ -57,7 +59,8 @@ export const troubleKinds = {
     parameters: ['COMMAND', 'WHAT'],
     does: `within COMMAND, before its answer, comes what is not the modem’s own: ${airTextNames.join(', ')}`,
     answer: (body, [command, what], modem) => {
-      if (isNamed(body, command) && isAirText(what)) modem.sayFromAir(what);
+      if (isNamed(body, command) && isAirText(what))
+        for (const line of airTexts[what]) modem.say(line);
       return undefined;
     },
   },
@@ -95,20 +98,21 @@ export const troubleKinds = {
     begin: (modem) => {
       modem.settings.cnmi = [0, 0, 0, 0, 0];
     },
-    atEnd: '+QIND: SMS DONE',
+    end: (modem) => modem.say('+QIND: SMS DONE'),
   },
   'radio-off': {
     parameters: [],
     does: 'its radio falls to +CFUN: 4 without a word',
     begin: (modem) => {
       modem.settings.cfun = 4;
-      modem.startRegistration();
+      startRegistration(modem);
     },
   },
   'registration-stuck': {
     parameters: [],
     does: '+CREG: 3 until its radio is switched off and on',
-    begin: (modem) => modem.stickRegistration(),
+    begin: (modem) => setDenied(modem, true),
+    end: (modem) => setDenied(modem, false),
   },
   'text-mode': {
     parameters: [],
@@ -136,16 +140,11 @@ export type TroubleKind = keyof typeof troubleKinds;
 export const isTroubleKind = (kind: string): kind is TroubleKind =>
   Object.hasOwn(troubleKinds, kind);
 
-/** The text is no trouble; the message says what was expected. */
-export class TroubleSyntaxError extends Error {
-  override readonly name = 'TroubleSyntaxError';
-}
-
-/** Reads `KIND[:ARG…][:MS]`. Throws {@link TroubleSyntaxError}. */
+/** Reads `KIND[:ARG…][:MS]`. Throws {@link OptionSyntaxError}. */
 export function parseTrouble(text: string): Trouble {
   const [kind = '', ...given] = text.split(':');
   if (!isTroubleKind(kind))
-    throw new TroubleSyntaxError(
+    throw new OptionSyntaxError(
       `unknown trouble "${kind}"; known: ${Object.keys(troubleKinds).join(', ')}`,
     );
   const { parameters }: TroubleEntry = troubleKinds[kind];
@@ -153,18 +152,18 @@ export function parseTrouble(text: string): Trouble {
   const isSound =
     args.length === parameters.length && rest.length <= 1 && /^\d{1,9}$/.test(rest[0] ?? '0');
   if (!isSound || args.includes(''))
-    throw new TroubleSyntaxError(`"${text}": expected ${[kind, ...parameters].join(':')}[:MS]`);
+    throw new OptionSyntaxError(`"${text}": expected ${[kind, ...parameters].join(':')}[:MS]`);
   if (kind === 'air-within' && !isAirText(args[1]))
-    throw new TroubleSyntaxError(`"${text}": WHAT must be one of ${airTextNames.join(', ')}`);
+    throw new OptionSyntaxError(`"${text}": WHAT must be one of ${airTextNames.join(', ')}`);
   return { text, kind, args, forMs: rest[0] === undefined ? undefined : Number(rest[0]) };
 }
 
 /** What is wrong with a modem now. It outlives the modem's restarts. */
 export class Troubles {
-  readonly #modem: Modem;
+  readonly #modem: ModemPort;
   readonly #active = new Set<Trouble>();
 
-  constructor(modem: Modem) {
+  constructor(modem: ModemPort) {
     this.#modem = modem;
   }
 
@@ -175,15 +174,12 @@ export class Troubles {
     this.#modem.record.write({ kind: 'fault', fault: text });
     this.#active.add(trouble);
     entry.begin?.(this.#modem);
-    if (forMs !== undefined) this.#modem.network.after(forMs, () => this.end(trouble));
-  }
-
-  end(trouble: Trouble): void {
-    if (!this.#active.delete(trouble)) return;
-    const entry: TroubleEntry = troubleKinds[trouble.kind];
-    this.#modem.record.write({ kind: 'fault_over', fault: trouble.text });
-    if (trouble.kind === 'registration-stuck') this.#modem.freeRegistration();
-    if (entry.atEnd !== undefined) this.#modem.say(entry.atEnd);
+    if (forMs === undefined) return;
+    this.#modem.network.after(forMs, () => {
+      if (!this.#active.delete(trouble)) return;
+      this.#modem.record.write({ kind: 'fault_over', fault: text });
+      entry.end?.(this.#modem);
+    });
   }
 
   isActive(kind: TroubleKind): boolean {

@@ -1,6 +1,5 @@
-import type { Cancel, Clock } from './clock.js';
 import type { Random } from './random.js';
-import type { Distortion } from './submit-plan.js';
+import type { Cancel, Clock } from './timers.js';
 
 /** Start bit, eight data bits, stop bit. */
 const bitsPerOctet = 10;
@@ -80,6 +79,16 @@ export class PacedLine {
     });
     if (!hasRun) this.#running = cancel;
   }
+}
+
+/** How the bytes of one reply are spoilt on their way to the tty. */
+export interface Distortion {
+  /** Flips one bit in about one octet of eight, at least in one. */
+  garble?: boolean;
+  /** Loses about one octet of eight, at least one. */
+  drop?: boolean;
+  /** Sends octet by octet with this pause before each. */
+  splitPauseMs?: number;
 }
 
 /** A reply as it comes out of a bad line: pieces with pauses before them. */

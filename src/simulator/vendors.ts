@@ -139,7 +139,6 @@ export const vendors = {
     noise: ['+ZDONR: "Operator",262,1,"CS_PS","ROAM_OFF"', '+ZPASR: "UMTS"', '+ZUSIMR:2'],
     submitNoise: ['+ZPASR: "UMTS"', '+ZDONR: "Operator",262,1,"CS_PS","ROAM_OFF"'],
     bootLines: ['+ZUSIMR:2', '+ZDONR: "Operator",262,1,"CS_PS","ROAM_OFF"'],
-    indications: { mode: [0, 1, 2], mt: [0, 1, 2, 3], bm: [0, 2], ds: [0, 1, 2], bfr: [0, 1] },
     reportLine: '+CDS: ,',
     supportsLte: false,
     extraCommands: [
@@ -158,7 +157,6 @@ export const vendors = {
       '+CIEV: 10,"26201","Operator","Operator",0,0',
       '*PSUTTZ: 2026,11,23,12,0,0,"+4",0',
     ],
-    bootLines: ['RDY', '+CFUN: 1', '+CPIN: {pin}', 'Call Ready', 'SMS Ready'],
     indications: { mode: [0, 1, 2, 3], mt: [0, 1, 2, 3], bm: [0, 2], ds: [0, 1], bfr: [0, 1] },
     supportsLte: false,
     extraCommands: [{ name: '+SPIC', line: '+SPIC: {pin_tries},{puk_tries},3,10' }],

@@ -1,5 +1,5 @@
-import { type AirText, airTextNames, airTexts } from '../../src/simulator/air.js';
-import type { SubmitFaultKind } from '../../src/simulator/faults.js';
+import { type AirText, airTextNames, airTexts } from '../../src/simulator/air-texts.js';
+import type { SubmitFaultKind } from '../../src/simulator/fault-planner.js';
 import type { Random } from '../../src/simulator/random.js';
 import type { TroubleKind } from '../../src/simulator/troubles.js';
 import { toldNumber } from '../../src/simulator/vendors.js';

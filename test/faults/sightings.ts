@@ -1,4 +1,4 @@
-import { decodeSubmit, TpduMalformed } from '../../src/simulator/decode.js';
+import { decodeSubmit, TpduMalformed } from '../../src/simulator/decode-submit.js';
 import type { AcceptedEntry, RecordEntry } from '../../src/simulator/record.js';
 import type { PlannedMessage } from './plan.js';
 import { findMarker } from './texts.js';

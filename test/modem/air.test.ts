@@ -4,7 +4,7 @@
  */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { InboundEvent } from '../../src/modem/storage.js';
-import { airTextNames } from '../../src/simulator/air.js';
+import { airTextNames } from '../../src/simulator/air-texts.js';
 import { messageStatus } from '../../src/simulator/message-store.js';
 import { parseTrouble } from '../../src/simulator/troubles.js';
 import { vendorNames, vendors } from '../../src/simulator/vendors.js';

@@ -231,7 +231,7 @@ describe('unlocking', () => {
     'with a right PIN that meets %s is over when the SIM is ready',
     async (fault) => {
       const device = new VirtualDevice({ pin });
-      device.modem.pinFaults.queue(parsePinFault(fault));
+      device.modem.pinFaults.push(parsePinFault(fault));
       const setup = await supervised(device);
       await within(90_000, isReady(setup));
       // Known to be right: it is used again.
@@ -244,7 +244,7 @@ describe('unlocking', () => {
 
   test('never tries twice what the modem answers with OK while the SIM stays locked with all its tries', async () => {
     const device = new VirtualDevice({ pin });
-    for (let i = 0; i < 20; i += 1) device.modem.pinFaults.queue(parsePinFault('ok-locked'));
+    for (let i = 0; i < 20; i += 1) device.modem.pinFaults.push(parsePinFault('ok-locked'));
     const setup = await supervised(device);
     await within(60_000, () => /not tried again/.test(setup.supervisor.snapshot().reason ?? ''));
     await vi.advanceTimersByTimeAsync(60 * minuteMs);

@@ -9,7 +9,7 @@ import {
   tellsOfStorage,
 } from '../../src/modem/storage.js';
 import type { OpenLink } from '../../src/serial/link.js';
-import { fromHex } from '../../src/simulator/decode.js';
+import { fromHex } from '../../src/simulator/decode-submit.js';
 import { type HeldMessage, messageStatus } from '../../src/simulator/message-store.js';
 import { VirtualDevice } from './virtual-link.js';
 

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { HabitMemory } from '../../src/modem/habits.js';
 import type { InFlightState, LeftInFlightState } from '../../src/modem/in-flight-record.js';
 import { InFlightSubmits } from '../../src/modem/in-flight-submits.js';
-import { parseFault } from '../../src/simulator/faults.js';
+import { parseFault } from '../../src/simulator/fault-planner.js';
 import { parseTrouble } from '../../src/simulator/troubles.js';
 import { noFile, type Supervised, send, stopAll, supervise, untilReady } from './supervised.js';
 import { VirtualDevice } from './virtual-link.js';

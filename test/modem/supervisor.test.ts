@@ -5,7 +5,7 @@ import type { OutgoingSms } from '../../src/modem/sms-modem.js';
 import type { InboundEvent } from '../../src/modem/storage.js';
 import type { SupervisorOptions } from '../../src/modem/supervisor.js';
 import type { OpenLink } from '../../src/serial/link.js';
-import { parseFault } from '../../src/simulator/faults.js';
+import { parseFault } from '../../src/simulator/fault-planner.js';
 import { segmentText } from '../../src/sms/segments.js';
 import { type Supervised, stopAll, supervise } from './supervised.js';
 import { locatorOf, VirtualDevice } from './virtual-link.js';

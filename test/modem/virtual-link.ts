@@ -1,13 +1,13 @@
 import type { Locator } from '../../src/modem/locator.js';
 import type { LinkListener, OpenLink, SerialLink } from '../../src/serial/link.js';
 import { LinkLost } from '../../src/serial/link.js';
-import { FaultPlanner, type FaultSpec, parseFault } from '../../src/simulator/faults.js';
-import { Modem as VirtualModem } from '../../src/simulator/modem.js';
+import { FaultPlanner, parseFault } from '../../src/simulator/fault-planner.js';
 import { Network } from '../../src/simulator/network.js';
-import { defaultOptions, type SimulatorOptions } from '../../src/simulator/options.js';
+import { defaultOptions, type ModemOptions } from '../../src/simulator/options.js';
 import { seededRandom } from '../../src/simulator/random.js';
 import { type AcceptedEntry, NetworkRecord, type RecordEntry } from '../../src/simulator/record.js';
 import { isTroubleKind, parseTrouble, type Trouble } from '../../src/simulator/troubles.js';
+import { VirtualModem } from '../../src/simulator/virtual-modem.js';
 
 /**
  * The virtual modem on a wire instead of a tty, in (faked) time: what the modem layer is tested
@@ -22,14 +22,9 @@ export class VirtualDevice {
   #listener: LinkListener | undefined;
 
   /** `faults` as `simulate --fault` takes them. */
-  constructor(options: Partial<SimulatorOptions> = {}, faults: string[] = []) {
+  constructor(options: Partial<ModemOptions> = {}, faults: string[] = []) {
     const isTrouble = (text: string) => isTroubleKind(text.replace(/:.*/s, ''));
-    const all: SimulatorOptions = {
-      ...defaultOptions,
-      ...options,
-      faults: faults.filter((text) => !isTrouble(text)).map((text): FaultSpec => parseFault(text)),
-      troubles: faults.filter(isTrouble).map(parseTrouble),
-    };
+    const all: ModemOptions = { ...defaultOptions, ...options };
     const clock = {
       nowNs: () => BigInt(Math.round(performance.now() * 1e6)),
       after: (delayMs: number, run: () => void) => {
@@ -40,7 +35,8 @@ export class VirtualDevice {
     const record = new NetworkRecord(clock);
     record.listen((entry) => this.entries.push(entry));
     this.network = new Network(all, clock, seededRandom(1), record);
-    this.faults = new FaultPlanner(all.faults, seededRandom(2));
+    const specs = faults.filter((text) => !isTrouble(text)).map((text) => parseFault(text));
+    this.faults = new FaultPlanner(specs, seededRandom(2));
     this.modem = new VirtualModem({
       options: all,
       clock,
@@ -48,6 +44,7 @@ export class VirtualDevice {
       record,
       network: this.network,
       faults: this.faults,
+      troubles: faults.filter(isTrouble).map(parseTrouble),
       tty: {
         send: (output) =>
           queueMicrotask(() => this.#listener?.onData(Buffer.from(output, 'latin1'))),

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { faultKinds } from '../../src/simulator/fault-kinds.js';
-import { FaultPlanner, FaultSyntaxError, parseFault } from '../../src/simulator/faults.js';
+import { FaultPlanner, parseFault } from '../../src/simulator/fault-planner.js';
+import { OptionSyntaxError } from '../../src/simulator/options.js';
 import { seededRandom } from '../../src/simulator/random.js';
 import { Desk, helloOctets, helloPdu, lines } from './support/desk.js';
 
@@ -257,6 +258,6 @@ describe('which submits a fault hits', () => {
     'cms:38@',
     'cms:38@x',
   ])('refuses to read "%s"', (text) => {
-    expect(() => parseFault(text)).toThrow(FaultSyntaxError);
+    expect(() => parseFault(text)).toThrow(OptionSyntaxError);
   });
 });

@@ -63,7 +63,7 @@ describe('the SIM', () => {
 describe('an AT+CPIN= that goes wrong', () => {
   const locked = (fault: string): Desk => {
     const desk = new Desk({ pin: '1234', bootMs: 100 });
-    desk.modem.pinFaults.queue(parsePinFault(fault));
+    desk.modem.pinFaults.push(parsePinFault(fault));
     return desk;
   };
   const tries = (desk: Desk): object[] =>
@@ -172,6 +172,14 @@ describe('a restart', () => {
     );
     desk.wait(500);
     expect(desk.command('AT+CREG?')).toContain('+CREG: 0,1');
+  });
+
+  it('in silence comes once for each quiet stretch, where that is a trouble of each power-on', () => {
+    const desk = new Desk({ trouble: ['silent-restart'] });
+    desk.wait(5000);
+    expect(desk.entriesOf('boot').map(({ at_ns }) => Number(at_ns) / 1e6)).toEqual([
+      1200, 2400, 3600, 4800,
+    ]);
   });
 
   it('loses a submit that was on its way', () => {

@@ -16,15 +16,15 @@ import type { Duplex } from 'node:stream';
 import { ReadStream } from 'node:tty';
 import { SerialPort } from 'serialport';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { parseFault } from '../../src/simulator/faults.js';
-import type { SimulatorOptions } from '../../src/simulator/options.js';
+import { parseFault } from '../../src/simulator/fault-planner.js';
 import { LinkRefused, type PtyMaker, ptyMakers } from '../../src/simulator/pty.js';
 import type { RecordEntry } from '../../src/simulator/record.js';
 import {
-  type RunningSimulator,
   runSimulator,
+  type Simulator,
   type SimulatorEvent,
-} from '../../src/simulator/run.js';
+  type SimulatorOptions,
+} from '../../src/simulator/simulator.js';
 import { helloOctets, helloPdu } from './support/desk.js';
 
 /** A client of the tty. */
@@ -94,7 +94,7 @@ class Client {
 
 describe.each(ptyMakers)('a tty made by %s', (ptyMaker: PtyMaker) => {
   let folder: string;
-  let simulator: RunningSimulator;
+  let simulator: Simulator;
   const entries: RecordEntry[] = [];
   const events: SimulatorEvent[] = [];
   let wake: () => void = () => {};
@@ -151,7 +151,7 @@ describe.each(ptyMakers)('a tty made by %s', (ptyMaker: PtyMaker) => {
     const first = await Client.open(simulator.tty!);
     await first.ask('AT\r', 'OK\r\n');
     await first.close();
-    simulator.inject('RING');
+    simulator.modem.say('RING');
     const second = await Client.open(simulator.tty!);
     await second.ask('AT\r', 'OK\r\n');
     await second.close();
@@ -236,7 +236,7 @@ describe('a client that does not read', () => {
   it('loses bytes beyond a bound, which are counted, and the modem goes on when it reads', async () => {
     const simulator = await runSimulator({ echo: false }, { ptyMaker: 'node-pty' });
     const line = 'x'.repeat(64 * 1024);
-    for (let count = 0; count < 40; count++) simulator.inject(line);
+    for (let count = 0; count < 40; count++) simulator.modem.say(line);
     expect(simulator.stats().octets_dropped).toBeGreaterThan(line.length);
     const client = await Client.open(simulator.tty!);
     expect(await client.ask('AT\r', '\r\nOK\r\n')).toContain('xxxx');

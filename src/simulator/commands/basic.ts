@@ -1,32 +1,9 @@
-import { CommandRefused } from '../answer.js';
-import { integer } from '../command-line.js';
-import type { CommandHandler } from '../executor.js';
-import type { Modem } from '../modem.js';
-import { freshSettings } from '../settings.js';
-
-/** A handler that takes a whole number in a range and answers OK. An absent number is `preset`. */
-export function numberSetting(
-  max: number,
-  preset: number,
-  apply: (modem: Modem, value: number) => void,
-): Pick<CommandHandler, 'set' | 'execute'> {
-  return {
-    execute: (modem) => {
-      apply(modem, preset);
-      return [];
-    },
-    set: (modem, value) => {
-      const chosen = integer(value, 0, max);
-      if (chosen === undefined) throw new CommandRefused('CME', 50);
-      apply(modem, chosen);
-      return [];
-    },
-  };
-}
+import { type CommandHandler, numberSetting } from '../handler.js';
+import { freshSettings, type ModemPort } from '../state.js';
 
 const ignored = numberSetting(255, 0, () => {});
 
-function backToFactory(modem: Modem): readonly string[] {
+function backToFactory(modem: ModemPort): readonly string[] {
   modem.settings = freshSettings(modem.options, modem.vendor);
   return [];
 }

@@ -1,11 +1,11 @@
-import { CommandRefused } from '../answer.js';
 import { integer, parameters } from '../command-line.js';
-import type { CommandHandler } from '../executor.js';
-import { characterSets } from '../text-mode.js';
-import { numberSetting } from './basic.js';
+import { type CommandHandler, keptNumber } from '../handler.js';
+import { CommandRefused } from '../result-codes.js';
+import { characterSets, stampText } from '../text-mode.js';
+import { startRegistration } from './network-registration.js';
 
-const plain = (line: CommandHandler['execute']): CommandHandler => ({
-  execute: line!,
+const plain = (execute: NonNullable<CommandHandler['execute']>): CommandHandler => ({
+  execute,
   test: () => [],
 });
 
@@ -32,23 +32,12 @@ export const identityCommands: Record<string, CommandHandler> = {
   '+GCAP': plain(() => ['+GCAP: +CGSM,+DS,+ES']),
   '+CIMI': { ...plain(({ sim }) => [sim.imsi]), needsSim: 'other' },
   '+CCID': {
-    execute: ({ sim }) => [`+CCID: ${sim.iccid}`],
+    ...plain(({ sim }) => [`+CCID: ${sim.iccid}`]),
     read: ({ sim }) => [`+CCID: ${sim.iccid}`],
-    test: () => [],
   },
-  '+ICCID': { execute: ({ sim }) => [`+ICCID: ${sim.iccid}`], test: () => [] },
-  '+CNUM': {
-    execute: ({ options }) => [`+CNUM: "","${options.number}",145`],
-    test: () => [],
-    needsSim: 'other',
-  },
-  '+CMEE': {
-    ...numberSetting(2, 1, (modem, value) => {
-      modem.settings.cmee = value;
-    }),
-    read: ({ settings }) => [`+CMEE: ${settings.cmee}`],
-    test: () => ['+CMEE: (0-2)'],
-  },
+  '+ICCID': plain(({ sim }) => [`+ICCID: ${sim.iccid}`]),
+  '+CNUM': { ...plain(({ options }) => [`+CNUM: "","${options.number}",145`]), needsSim: 'other' },
+  ...keptNumber('+CMEE', 'cmee', 2, 1),
   '+CSCS': {
     read: ({ settings }) => [`+CSCS: "${settings.cscs}"`],
     test: () => [`+CSCS: (${characterSets.map((name) => `"${name}"`).join(',')})`],
@@ -76,16 +65,14 @@ export const identityCommands: Record<string, CommandHandler> = {
         };
       }
       modem.settings.cfun = chosen;
-      modem.startRegistration();
+      startRegistration(modem);
       return [];
     },
   },
   '+CBC': { execute: () => ['+CBC: 0,100'], test: () => ['+CBC: (0-3),(0-100)'] },
   '+CPAS': { execute: () => ['+CPAS: 0'], test: () => ['+CPAS: (0,2-5)'] },
   '+CCLK': {
-    read: () => [
-      `+CCLK: "${new Date().toISOString().slice(2, 19).replace(/-/g, '/').replace('T', ',')}+00"`,
-    ],
+    read: () => [`+CCLK: "${stampText(new Date())}"`],
     set: () => [],
     test: () => [],
   },

@@ -1,13 +1,12 @@
-import { type Answer, CommandRefused, type Prompted, type Settle } from '../answer.js';
 import { integer, parameters } from '../command-line.js';
-import { fromHex, toHex } from '../decode.js';
+import { fromHex, toHex } from '../decode-submit.js';
 import { encodeTextSubmit } from '../encode.js';
-import type { CommandHandler } from '../executor.js';
-import type { Modem } from '../modem.js';
-import { Submission } from '../submission.js';
+import { type Answer, type CommandHandler, keptNumber, type Prompted } from '../handler.js';
+import { CommandRefused } from '../result-codes.js';
+import type { ModemPort } from '../state.js';
 import type { SubmitPlan } from '../submit-plan.js';
 import { decodeText, textUserData } from '../text-mode.js';
-import { numberSetting } from './basic.js';
+import { transmit } from '../transmission.js';
 
 /** The longest TPDU of an SMS-SUBMIT: 24 octets before TP-UD, 140 in it (23.040 9.2.2.2). */
 const maxTpduOctets = 164;
@@ -40,7 +39,7 @@ function serviceCentreIn(pdu: string): string {
 }
 
 /** Text mode (27.005 3.5.1) under `+CSCS` and `+CSMP`. */
-function textReader(modem: Modem, address: string): ReadTpdu {
+function textReader(modem: ModemPort, address: string): ReadTpdu {
   return (data) => {
     const { csmp, cscs } = modem.settings;
     const [firstOctet, vp, pid, dcs] = csmp;
@@ -59,7 +58,7 @@ function textReader(modem: Modem, address: string): ReadTpdu {
 }
 
 /** The reader for what stands behind `AT+CMGS=` or `AT+CMGW=`. Throws CMS 304 or 305. */
-export function readerFor(modem: Modem, value: string): ReadTpdu {
+export function readerFor(modem: ModemPort, value: string): ReadTpdu {
   const [first] = parameters(value);
   if (modem.settings.cmgf === 1) {
     if (first === undefined || first === '') throw new CommandRefused('CMS', 305);
@@ -70,9 +69,9 @@ export function readerFor(modem: Modem, value: string): ReadTpdu {
   return pduReader(announced);
 }
 
-function sendMessage(modem: Modem, value: string): Answer {
+function sendMessage(modem: ModemPort, value: string): Answer {
   const read = readerFor(modem, value);
-  const plan = startPlan(modem);
+  const plan = modem.nextSubmit();
   if (plan.break?.at === 'before-prompt') {
     const { break: how } = plan;
     return { later: () => modem.break(how) };
@@ -87,15 +86,8 @@ function sendMessage(modem: Modem, value: string): Answer {
   return { prompted: submitEntry(modem, plan, read) };
 }
 
-function startPlan(modem: Modem): SubmitPlan {
-  const plan = modem.faults.nextSubmit();
-  for (const fault of plan.faults)
-    modem.record.write({ kind: 'fault', fault, submit: plan.submit });
-  return plan;
-}
-
-function submitEntry(modem: Modem, plan: SubmitPlan, read: ReadTpdu): Prompted {
-  const { vendor, record, settings } = modem;
+function submitEntry(modem: ModemPort, plan: SubmitPlan, read: ReadTpdu): Prompted {
+  const { vendor, record } = modem;
   const { submit } = plan;
   let promptedAt = 0;
   let pauseMs: number | undefined;
@@ -104,7 +96,6 @@ function submitEntry(modem: Modem, plan: SubmitPlan, read: ReadTpdu): Prompted {
     releases: plan.answerToOthers !== undefined || plan.heldUnlessPauseMs !== undefined,
     delayMs: plan.promptDelayMs,
     prompt: vendor.prompt.repeat(plan.prompts) + (vendor.okBehindPrompt ? '\r\nOK\r\n' : ''),
-    isText: settings.cmgf === 1,
     onPrompt: () => {
       promptedAt = modem.nowMs;
       record.write({ kind: 'prompt', submit });
@@ -117,37 +108,21 @@ function submitEntry(modem: Modem, plan: SubmitPlan, read: ReadTpdu): Prompted {
     onComplete: (data, settle) => {
       record.write({ kind: 'ctrl_z', submit, data });
       const tpdu = read(data);
-      if (tpdu instanceof CommandRefused) refuseUnread(modem, plan, tpdu, data, settle);
-      else {
-        const named = modem.settings.cmgf === 0 ? serviceCentreIn(data) : '';
-        new Submission(modem, plan, '+CMGS', settle, pauseMs).start(tpdu, named);
+      if (tpdu instanceof CommandRefused) {
+        record.write({ kind: 'refused', submit, cause: `${tpdu.message}: unreadable`, tpdu: data });
+        settle({ kind: 'refused', refusal: tpdu });
+        return;
       }
+      const namedServiceCentre = modem.settings.cmgf === 0 ? serviceCentreIn(data) : '';
+      const how = { command: '+CMGS', pauseMs: pauseMs ?? 0, namedServiceCentre } as const;
+      transmit({ modem, plan, tpdu, settle, ...how });
     },
-    onEscape: () => {
-      record.write({ kind: 'escape', submit });
-      return { kind: vendor.afterEscape === 'OK' ? 'lines' : 'unterminated', lines: [] };
-    },
+    onEscape: () => record.write({ kind: 'escape', submit }),
   };
 }
 
-function refuseUnread(
-  modem: Modem,
-  plan: SubmitPlan,
-  refusal: CommandRefused,
-  data: string,
-  settle: Settle,
-): void {
-  modem.record.write({
-    kind: 'refused',
-    submit: plan.submit,
-    cause: `${refusal.message}: unreadable`,
-    tpdu: data,
-  });
-  settle({ kind: 'refused', refusal });
-}
-
 /** Flips one bit in one of the first octets received. */
-function garbleOnce(modem: Modem): (text: string) => string {
+function garbleOnce(modem: ModemPort): (text: string) => string {
   let octetsBefore = modem.random.below(breakAfterOctets);
   return (text) => {
     octetsBefore -= 1;
@@ -156,7 +131,7 @@ function garbleOnce(modem: Modem): (text: string) => string {
   };
 }
 
-function breakOnce(modem: Modem, plan: SubmitPlan): (octets: number) => void {
+function breakOnce(modem: ModemPort, plan: SubmitPlan): (octets: number) => void {
   return (octets) => {
     if (octets !== breakAfterOctets || plan.break === undefined) return;
     modem.record.write({ kind: 'lost', submit: plan.submit, phase: 'during-pdu' });
@@ -164,18 +139,19 @@ function breakOnce(modem: Modem, plan: SubmitPlan): (octets: number) => void {
   };
 }
 
-function sendStored(modem: Modem, value: string): Answer {
+function sendStored(modem: ModemPort, value: string): Answer {
   const index = integer(parameters(value)[0], 0, 999);
   const slot =
     index === undefined ? undefined : modem.stores.get(modem.settings.cpms[1])?.get(index);
   if (slot === undefined) throw new CommandRefused('CMS', 321);
   const { tpdu } = slot.message;
+  const how = { command: '+CMSS', pauseMs: 0, namedServiceCentre: '' } as const;
   return {
-    later: (settle) => new Submission(modem, startPlan(modem), '+CMSS', settle).start(tpdu),
+    later: (settle) => transmit({ modem, plan: modem.nextSubmit(), tpdu, settle, ...how }),
   };
 }
 
-function setTextParameters(modem: Modem, value: string): readonly string[] {
+function setTextParameters(modem: ModemPort, value: string): readonly string[] {
   const given = parameters(value).map((part) => (part === '' ? undefined : integer(part, 0, 255)));
   const [firstOctet, vp, pid, dcs] = modem.settings.csmp.map((old, index) => given[index] ?? old);
   modem.settings.csmp = [firstOctet ?? 17, vp ?? 167, pid ?? 0, dcs ?? 0];
@@ -186,13 +162,7 @@ function setTextParameters(modem: Modem, value: string): readonly string[] {
 export const smsCommands: Record<string, CommandHandler> = {
   '+CMGS': { set: sendMessage, test: () => [], needsSim: 'SMS' },
   '+CMSS': { set: sendStored, test: () => [], needsSim: 'SMS' },
-  '+CMGF': {
-    ...numberSetting(1, 0, (modem, value) => {
-      modem.settings.cmgf = value;
-    }),
-    read: ({ settings }) => [`+CMGF: ${settings.cmgf}`],
-    test: () => ['+CMGF: (0,1)'],
-  },
+  ...keptNumber('+CMGF', 'cmgf', 1),
   '+CSCA': {
     read: ({ sim }) => [
       `+CSCA: "${sim.serviceCentre}",${sim.serviceCentre.startsWith('+') ? 145 : 129}`,
@@ -202,7 +172,8 @@ export const smsCommands: Record<string, CommandHandler> = {
       if (!/^\+?\d{1,20}$/.test(address)) throw new CommandRefused('CMS', 330);
       modem.sim.serviceCentre = address;
       modem.record.write({ kind: 'service_centre', number: address });
-      if (modem.serviceCentreTrouble === 'unwritten') modem.serviceCentreTrouble = undefined;
+      const { volatile } = modem;
+      if (volatile.serviceCentreTrouble === 'unwritten') volatile.serviceCentreTrouble = undefined;
       return [];
     },
     test: () => [],
@@ -213,18 +184,6 @@ export const smsCommands: Record<string, CommandHandler> = {
     set: setTextParameters,
     test: () => ['+CSMP: (0-255),(0-255),(0-255),(0-255)'],
   },
-  '+CSDH': {
-    ...numberSetting(1, 0, (modem, value) => {
-      modem.settings.csdh = value;
-    }),
-    read: ({ settings }) => [`+CSDH: ${settings.csdh}`],
-    test: () => ['+CSDH: (0,1)'],
-  },
-  '+CMMS': {
-    ...numberSetting(2, 0, (modem, value) => {
-      modem.settings.cmms = value;
-    }),
-    read: ({ settings }) => [`+CMMS: ${settings.cmms}`],
-    test: () => ['+CMMS: (0-2)'],
-  },
+  ...keptNumber('+CSDH', 'csdh', 1),
+  ...keptNumber('+CMMS', 'cmms', 2),
 };

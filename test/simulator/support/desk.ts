@@ -1,10 +1,11 @@
-import { FaultPlanner, parseFault } from '../../../src/simulator/faults.js';
-import { Modem } from '../../../src/simulator/modem.js';
+import { FaultPlanner, parseFault } from '../../../src/simulator/fault-planner.js';
 import { Network } from '../../../src/simulator/network.js';
-import { defaultOptions, type SimulatorOptions } from '../../../src/simulator/options.js';
+import { defaultOptions, type ModemOptions } from '../../../src/simulator/options.js';
 import { seededRandom } from '../../../src/simulator/random.js';
 import { NetworkRecord, type RecordEntry } from '../../../src/simulator/record.js';
-import type { Distortion } from '../../../src/simulator/submit-plan.js';
+import { parseTrouble } from '../../../src/simulator/troubles.js';
+import type { Distortion } from '../../../src/simulator/uart.js';
+import { VirtualModem } from '../../../src/simulator/virtual-modem.js';
 import { FakeClock } from './fake-clock.js';
 
 /** "hellohello" to +4915112345678, relative validity; encoded by hand after 23.040, 24 octets. */
@@ -26,23 +27,26 @@ export class Desk {
   readonly distortions: Distortion[] = [];
   readonly faults: FaultPlanner;
   readonly network: Network;
-  readonly modem: Modem;
+  readonly modem: VirtualModem;
   #output = '';
 
-  constructor(given: Partial<SimulatorOptions> & { fault?: readonly string[] } = {}) {
-    const { fault = [], ...rest } = given;
-    const options = { ...defaultOptions, echo: false, ...rest, faults: fault.map(parseFault) };
+  constructor(
+    given: Partial<ModemOptions> & { fault?: readonly string[]; trouble?: readonly string[] } = {},
+  ) {
+    const { fault = [], trouble = [], ...rest } = given;
+    const options = { ...defaultOptions, echo: false, ...rest };
     const record = new NetworkRecord(this.clock);
     record.listen((entry) => this.entries.push(entry));
     this.network = new Network(options, this.clock, seededRandom(options.seed), record);
-    this.faults = new FaultPlanner(options.faults, seededRandom(options.seed + 1));
-    this.modem = new Modem({
+    this.faults = new FaultPlanner(fault.map(parseFault), seededRandom(options.seed + 1));
+    this.modem = new VirtualModem({
       options,
       clock: this.clock,
       random: seededRandom(options.seed + 2),
       record,
       network: this.network,
       faults: this.faults,
+      troubles: trouble.map(parseTrouble),
       tty: {
         send: (output, distortion) => {
           this.#output += output;

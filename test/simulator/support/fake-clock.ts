@@ -1,4 +1,4 @@
-import type { Cancel, Clock } from '../../../src/simulator/clock.js';
+import type { Cancel, Clock } from '../../../src/simulator/timers.js';
 
 const nsPerMs = 1_000_000;
 

@@ -1,6 +1,6 @@
 /**
  * `simgate simulate` without the rest of the CLI, for tests that need it as a process of its own.
  */
-import { simulateCommand } from '../../../src/simulator/command.js';
+import { simulateCommand } from '../../../src/simulator/simulate.js';
 
 await simulateCommand().parseAsync();

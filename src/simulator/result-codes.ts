@@ -1,6 +1,3 @@
-import type { DataEntry } from './interpreter.js';
-import type { Distortion } from './submit-plan.js';
-
 /**
  * A command's no: `+CME ERROR` (3GPP TS 27.007 9.2), `+CMS ERROR` (27.005 3.2.5) or a bare ERROR.
  */
@@ -18,38 +15,6 @@ export class CommandRefused extends Error {
     this.words = words;
   }
 }
-
-/** What a command comes to in the end. */
-export type Result =
-  /** Information response lines; then the next command of the line, or OK. */
-  | { kind: 'lines'; lines: readonly string[]; distortion?: Distortion }
-  | { kind: 'refused'; refusal: CommandRefused; distortion?: Distortion }
-  /** Lines without a final result code: a vendor's slip, or a fault. */
-  | { kind: 'unterminated'; lines: readonly string[]; distortion?: Distortion };
-
-export type Settle = (result: Result) => void;
-
-/** A prompt, the data behind it, and what comes of that. */
-export interface Prompted extends Omit<DataEntry, 'onComplete' | 'onEscape'> {
-  /** Milliseconds before the prompt. */
-  delayMs: number;
-  /** Told when the prompt was printed. */
-  onPrompt(): void;
-  /** Other commands are answered before this one is. */
-  releases: boolean;
-  onComplete(data: string, settle: Settle): void;
-  onEscape(): Result;
-}
-
-/**
- * What a command handler returns: at once lines, or a prompt, or a result that comes later.
- * Refusals are thrown.
- */
-export type Answer =
-  | readonly string[]
-  | { unterminated: readonly string[] }
-  | { prompted: Prompted }
-  | { later: (settle: Settle) => void };
 
 /** Wording of the codes that this modem gives (27.005 3.2.5 and 27.007 9.2). */
 const words = {

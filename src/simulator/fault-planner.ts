@@ -1,4 +1,5 @@
-import { type FaultParameter, faultKinds } from './fault-kinds.js';
+import { type FaultKindEntry, type FaultParameter, faultKinds } from './fault-kinds.js';
+import { OptionSyntaxError } from './options.js';
 import type { Random } from './random.js';
 import { faultlessPlan, type SubmitPlan } from './submit-plan.js';
 import { troubleKinds } from './troubles.js';
@@ -26,21 +27,16 @@ export interface FaultSpec {
   text: string;
 }
 
-/** The text is no fault; the message says what was expected. */
-export class FaultSyntaxError extends Error {
-  override readonly name = 'FaultSyntaxError';
-}
-
 /**
  * Reads `KIND[:ARG…][@WHEN]`, where WHEN is `N`, `N-M`, `N%` or `*` (the default). The last
- * argument may hold colons. Throws {@link FaultSyntaxError}.
+ * argument may hold colons. Throws {@link OptionSyntaxError}.
  */
 export function parseFault(text: string): FaultSpec {
   const [, body = '', when = '*'] =
     /^(.*?)(?:@(\*|\d+(?:\.\d+)?%|\d+(?:-\d+)?))?$/s.exec(text) ?? [];
   const [kind = '', ...given] = body.split(':');
   if (!isFaultKind(kind)) {
-    throw new FaultSyntaxError(
+    throw new OptionSyntaxError(
       `unknown fault "${kind}"; known: ${[...Object.keys(faultKinds), stuckPrompt, ...Object.keys(troubleKinds)].join(', ')}`,
     );
   }
@@ -63,17 +59,18 @@ function readArguments(
     given.length > parameters.length && last >= 0
       ? [...given.slice(0, last), given.slice(last).join(':')]
       : given;
-  if (merged.length > parameters.length) throw new FaultSyntaxError(`"${text}": takes no argument`);
+  if (merged.length > parameters.length)
+    throw new OptionSyntaxError(`"${text}": takes no argument`);
   return parameters.map((parameter, index) => {
     const value = merged[index] ?? parameter.preset;
-    if (value === undefined) throw new FaultSyntaxError(`"${text}": ${parameter.name} is missing`);
+    if (value === undefined) throw new OptionSyntaxError(`"${text}": ${parameter.name} is missing`);
     if (parameter.words !== undefined && !parameter.words.includes(value)) {
-      throw new FaultSyntaxError(
+      throw new OptionSyntaxError(
         `"${text}": ${parameter.name} must be one of ${parameter.words.join(', ')}`,
       );
     }
     if (parameter.words === undefined && !isFree(parameter) && !/^\d{1,9}$/.test(value)) {
-      throw new FaultSyntaxError(
+      throw new OptionSyntaxError(
         `"${text}": ${parameter.name} must be a whole number, not "${value}"`,
       );
     }
@@ -122,7 +119,10 @@ export class FaultPlanner {
     const standing = this.#standing.filter((spec) => this.#hits(spec, this.#submits));
     for (const spec of [...standing, ...this.#queued.map((entry) => entry.spec)]) {
       if (spec.kind === stuckPrompt) continue;
-      faultKinds[spec.kind].apply(plan, spec.args);
+      const { changes }: FaultKindEntry = faultKinds[spec.kind];
+      const { distortion, ...others } = changes(spec.args);
+      Object.assign(plan, others);
+      if (distortion !== undefined) plan.distortion = { ...plan.distortion, ...distortion };
       plan.faults.push(spec.text);
     }
     this.#queued = this.#queued

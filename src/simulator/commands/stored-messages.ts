@@ -1,22 +1,22 @@
-import { type Answer, CommandRefused, type Settle } from '../answer.js';
 import { integer, parameters } from '../command-line.js';
-import { decodeSubmit, TpduMalformed, toHex } from '../decode.js';
-import { encodeServiceCentre } from '../encode.js';
-import type { CommandHandler } from '../executor.js';
+import { decodeSubmit, TpduMalformed } from '../decode-submit.js';
+import type { Answer, CommandHandler, Settle } from '../handler.js';
 import {
   type MessageStatus,
   type MessageStore,
   messageStatus,
   type Slot,
 } from '../message-store.js';
-import type { Modem } from '../modem.js';
+import { CommandRefused } from '../result-codes.js';
+import type { ModemPort } from '../state.js';
 import { encodeText, stampText } from '../text-mode.js';
+import { pduOf } from './message-indications.js';
 import { readerFor } from './sms.js';
 
 const statusTexts = ['REC UNREAD', 'REC READ', 'STO UNSENT', 'STO SENT'] as const;
 const allStatuses = 4;
 
-function storeFor(modem: Modem, role: 0 | 1 | 2): MessageStore {
+function storeFor(modem: ModemPort, role: 0 | 1 | 2): MessageStore {
   const store = modem.stores.get(modem.settings.cpms[role]);
   if (store === undefined) throw new CommandRefused('CMS', 321);
   return store;
@@ -26,17 +26,10 @@ function storeFor(modem: Modem, role: 0 | 1 | 2): MessageStore {
  * The lines of one message: its header behind `+CMGR: ` or `+CMGL: n,`, and its body (27.005 3.4.2,
  * 3.4.3, 4.1, 4.2).
  */
-function messageLines(modem: Modem, slot: Slot, lead: string): string[] {
+function messageLines(modem: ModemPort, slot: Slot, lead: string): string[] {
   const { message, status } = slot;
   const { cmgf, cscs } = modem.settings;
-  if (cmgf === 0) {
-    const serviceCentre =
-      message.kind === 'submit' ? [0] : encodeServiceCentre(modem.sim.serviceCentre);
-    return [
-      `${lead}${status},,${message.tpdu.length}`,
-      toHex(Uint8Array.from([...serviceCentre, ...message.tpdu])),
-    ];
-  }
+  if (cmgf === 0) return [`${lead}${status},,${message.tpdu.length}`, pduOf(modem, message)];
   const state = `${lead}"${statusTexts[status]}"`;
   if (message.kind === 'report') {
     const stamp = stampText(message.at);
@@ -53,18 +46,17 @@ function markRead(slot: Slot): void {
   if (slot.status === messageStatus.unread) slot.status = messageStatus.read;
 }
 
-function readMessage(modem: Modem, value: string): readonly string[] {
+function readMessage(modem: ModemPort, value: string): readonly string[] {
   const store = storeFor(modem, 0);
   const index = integer(parameters(value)[0], 0, 999);
-  if (index === undefined || !store.holds(index)) throw new CommandRefused('CMS', 321);
-  const slot = store.get(index);
+  const slot = index === undefined ? undefined : store.get(index);
   if (slot === undefined) throw new CommandRefused('CMS', 321);
   const lines = messageLines(modem, slot, '+CMGR: ');
   markRead(slot);
   return lines;
 }
 
-function listMessages(modem: Modem, value: string): readonly string[] {
+function listMessages(modem: ModemPort, value: string): readonly string[] {
   const [wanted = ''] = parameters(value);
   const status =
     modem.settings.cmgf === 0
@@ -80,7 +72,7 @@ function listMessages(modem: Modem, value: string): readonly string[] {
 }
 
 /** `+CMGD=index[,delflag]` (27.005 3.5.4): flag 1 read, 2 and sent, 3 and unsent, 4 all. */
-function deleteMessages(modem: Modem, value: string): readonly string[] {
+function deleteMessages(modem: ModemPort, value: string): readonly string[] {
   const [indexText, flagText = '0'] = parameters(value);
   const store = storeFor(modem, 0);
   const index = integer(indexText, 0, 999);
@@ -102,45 +94,31 @@ function deleteMessages(modem: Modem, value: string): readonly string[] {
   return [];
 }
 
-function writeMessage(modem: Modem, value: string): Answer {
+function writeMessage(modem: ModemPort, value: string): Answer {
   const [, statusText] = parameters(value);
   const read = readerFor(modem, value);
   const status =
     statusText === '3' || statusText === 'STO SENT' ? messageStatus.sent : messageStatus.unsent;
   return {
     prompted: {
-      releases: false,
-      delayMs: 0,
-      prompt: modem.vendor.prompt,
-      isText: modem.settings.cmgf === 1,
-      onPrompt: () => {},
       onComplete: (data, settle) => storeWritten(modem, read(data), status, settle),
-      onEscape: () => ({
-        kind: modem.vendor.afterEscape === 'OK' ? 'lines' : 'unterminated',
-        lines: [],
-      }),
     },
   };
 }
 
 function storeWritten(
-  modem: Modem,
+  modem: ModemPort,
   tpdu: Uint8Array | CommandRefused,
   status: MessageStatus,
   settle: Settle,
 ): void {
-  if (tpdu instanceof CommandRefused) {
-    settle({ kind: 'refused', refusal: tpdu });
-    return;
-  }
+  const refuse = (refusal: CommandRefused): void => settle({ kind: 'refused', refusal });
+  if (tpdu instanceof CommandRefused) return refuse(tpdu);
   const message = readSubmit(tpdu);
-  if (message === undefined) {
-    settle({ kind: 'refused', refusal: new CommandRefused('CMS', 304) });
-    return;
-  }
+  if (message === undefined) return refuse(new CommandRefused('CMS', 304));
   const index = storeFor(modem, 1).add({ status, message });
-  if (index === undefined) settle({ kind: 'refused', refusal: new CommandRefused('CMS', 322) });
-  else settle({ kind: 'lines', lines: [`+CMGW: ${index}`] });
+  if (index === undefined) return refuse(new CommandRefused('CMS', 322));
+  settle({ kind: 'lines', lines: [`+CMGW: ${index}`] });
 }
 
 function readSubmit(tpdu: Uint8Array): Slot['message'] | undefined {
@@ -153,12 +131,12 @@ function readSubmit(tpdu: Uint8Array): Slot['message'] | undefined {
   }
 }
 
-function usage(modem: Modem, name: string): string {
+function usage(modem: ModemPort, name: string): string {
   const store = modem.stores.get(name);
   return `${store?.used ?? 0},${store?.capacity ?? 0}`;
 }
 
-function selectStorages(modem: Modem, value: string): readonly string[] {
+function selectStorages(modem: ModemPort, value: string): readonly string[] {
   const given = parameters(value);
   const [reading, writing, receiving] = modem.settings.cpms.map((old, role) => given[role] ?? old);
   const chosen: [string, string, string] = [reading ?? 'SM', writing ?? 'SM', receiving ?? 'SM'];

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { decodeSubmit, fromHex, TpduMalformed } from '../../src/simulator/decode.js';
+import { decodeSubmit, fromHex, TpduMalformed } from '../../src/simulator/decode-submit.js';
 
 const decode = (hex: string) => decodeSubmit(fromHex(hex)!);
 

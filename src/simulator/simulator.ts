@@ -6,25 +6,37 @@
  */
 
 import { closeSync, constants, openSync } from 'node:fs';
-import { type Clock, monotonicClock } from './clock.js';
-import { FaultPlanner, type FaultSpec } from './faults.js';
-import { Modem } from './modem.js';
+import { FaultPlanner, type FaultSpec } from './fault-planner.js';
 import { Network } from './network.js';
-import {
-  type Domain,
-  type DomainStat,
-  defaultOptions,
-  type RegistrationState,
-  type SimulatorOptions,
-} from './options.js';
-import type { PinFault } from './pin-faults.js';
+import { defaultOptions, type ModemOptions } from './options.js';
 import { openPty, type Pty, type PtyMaker, placeLink, removeLink } from './pty.js';
 import { seededRandom } from './random.js';
 import { NetworkRecord, type RecordEntry } from './record.js';
-import type { PhoneAct, PinState } from './sim-card.js';
+import type { PinState } from './sim-card.js';
+import { monotonicClock } from './timers.js';
 import type { Trouble } from './troubles.js';
 import { distort, PacedLine } from './uart.js';
-import { vendors } from './vendors.js';
+import { VirtualModem } from './virtual-modem.js';
+
+/** Everything that can be chosen about a virtual modem, its network and its tty. */
+export interface SimulatorOptions extends ModemOptions {
+  /** A stable symbolic link to the tty. */
+  link?: string;
+  /**
+   * After a re-attach the link has another name (`LINK.1`, `LINK.2` …), as ttyUSB0 becomes ttyUSB1.
+   */
+  linkMoves?: boolean;
+  /**
+   * A re-attached tty never has the number it had, as a real one has not whose old node somebody
+   * still holds open.
+   */
+  ttyMoves?: boolean;
+  /** The file of the network's record; truncated at the start. */
+  record?: string;
+  faults: readonly FaultSpec[];
+  /** Begin at each power-on. */
+  troubles: readonly Trouble[];
+}
 
 /** What happens to the tty, beside the record. */
 export type SimulatorEvent =
@@ -48,39 +60,8 @@ export interface SimulatorStats {
 export interface SimulatorHooks {
   onEvent?: (event: SimulatorEvent) => void;
   onEntry?: (entry: RecordEntry) => void;
-  clock?: Clock;
   /** Insists on one way to a terminal. */
   ptyMaker?: PtyMaker;
-}
-
-/** A virtual modem on a tty. */
-export interface RunningSimulator {
-  /** The slave's path now; undefined while detached. */
-  readonly tty: string | undefined;
-  readonly link: string | undefined;
-  /** Sends lines to the tty as they are, CR LF around them. */
-  inject(line: string): void;
-  queueFault(fault: FaultSpec, submits: number): void;
-  /** Plays it on the next `AT+CPIN=`. */
-  queuePinFault(fault: PinFault): void;
-  /** Something is wrong with the modem from now on. */
-  beginTrouble(trouble: Trouble): void;
-  /** A person takes the SIM to a phone; false when it does not want that now. */
-  takeSimToPhone(act: PhoneAct): boolean;
-  hangUp(power: 'kept' | 'lost', reattachMs: number): void;
-  reboot(): void;
-  /** `isBroken`: nobody can decode it. */
-  sendInbound(from: string, text: string, isBroken: boolean): void;
-  register(state: RegistrationState): void;
-  /** An eSIM changes to another profile; `said` is what the modem says of it. */
-  enableProfile(iccid: string, said: string | undefined): void;
-  /** What a domain says while the modem is registered. */
-  setDomain(domain: Domain, stat: DomainStat): void;
-  /** Another program has set `+CSMS`. */
-  setCsms(service: number): void;
-  stats(): SimulatorStats;
-  /** Removes the tty and the link and closes the record. */
-  close(): Promise<void>;
 }
 
 /**
@@ -90,8 +71,11 @@ export interface RunningSimulator {
 export async function runSimulator(
   options: Partial<SimulatorOptions> = {},
   hooks: SimulatorHooks = {},
-): Promise<RunningSimulator> {
-  const simulator = new Simulator({ ...defaultOptions, ...options }, hooks);
+): Promise<Simulator> {
+  const simulator = new Simulator(
+    { ...defaultOptions, faults: [], troubles: [], ...options },
+    hooks,
+  );
   try {
     await simulator.start();
   } catch (error) {
@@ -101,14 +85,15 @@ export async function runSimulator(
   return simulator;
 }
 
-class Simulator implements RunningSimulator {
+/** A virtual modem on a tty. */
+export class Simulator {
   readonly #options: SimulatorOptions;
   readonly #hooks: SimulatorHooks;
-  readonly #clock: Clock;
   readonly #record: NetworkRecord;
-  readonly #network: Network;
-  readonly #faults: FaultPlanner;
-  readonly #modem: Modem;
+  /** These three are what the control channel steers. */
+  readonly network: Network;
+  readonly faults: FaultPlanner;
+  readonly modem: VirtualModem;
   readonly #fromClient: PacedLine;
   readonly #toClient: PacedLine;
   #pty: Pty | undefined;
@@ -126,25 +111,25 @@ class Simulator implements RunningSimulator {
   constructor(options: SimulatorOptions, hooks: SimulatorHooks) {
     this.#options = options;
     this.#hooks = hooks;
-    this.#clock = hooks.clock ?? monotonicClock;
-    this.#record = new NetworkRecord(this.#clock, options.record);
+    this.#record = new NetworkRecord(monotonicClock, options.record);
     if (hooks.onEntry !== undefined) this.#record.listen(hooks.onEntry);
     // Each has its own sequence, so that noise does not shift which submit a fault hits.
     const [forNetwork, forFaults, forModem, forLine] = [1, 2, 3, 4].map((n) =>
       seededRandom(options.seed * 8 + n),
     );
-    this.#network = new Network(options, this.#clock, forNetwork!, this.#record);
-    this.#faults = new FaultPlanner(options.faults, forFaults!);
-    this.#toClient = new PacedLine(this.#clock, options.baud, (bytes) => {
+    this.network = new Network(options, monotonicClock, forNetwork!, this.#record);
+    this.faults = new FaultPlanner(options.faults, forFaults!);
+    this.#toClient = new PacedLine(monotonicClock, options.baud, (bytes) => {
       this.#pty?.write(Buffer.from(bytes, 'latin1'));
     });
-    this.#modem = new Modem({
+    this.modem = new VirtualModem({
       options,
-      clock: this.#clock,
+      clock: monotonicClock,
       random: forModem!,
       record: this.#record,
-      network: this.#network,
-      faults: this.#faults,
+      network: this.network,
+      faults: this.faults,
+      troubles: options.troubles,
       tty: {
         send: (output, distortion) => {
           const pieces =
@@ -155,11 +140,12 @@ class Simulator implements RunningSimulator {
         hangUp: (power, downMs) => this.hangUp(power, downMs),
       },
     });
-    this.#fromClient = new PacedLine(this.#clock, options.baud, (bytes) =>
-      this.#modem.receive(bytes),
+    this.#fromClient = new PacedLine(monotonicClock, options.baud, (bytes) =>
+      this.modem.receive(bytes),
     );
   }
 
+  /** The slave's path now; undefined while detached. */
   get tty(): string | undefined {
     return this.#pty?.slavePath;
   }
@@ -170,100 +156,58 @@ class Simulator implements RunningSimulator {
 
   async start(): Promise<void> {
     const { name: modem, vendor, seed } = this.#options;
-    this.#record.write({ kind: 'started', modem, imei: vendors[vendor].imei, vendor, seed });
+    this.#record.write({ kind: 'started', modem, imei: this.modem.vendor.imei, vendor, seed });
     await this.#attach();
-    this.#modem.powerOn('long-ago');
+    this.modem.powerOn('long-ago');
   }
 
-  inject(line: string): void {
-    this.#modem.say(line);
-  }
-
-  queueFault(fault: FaultSpec, submits: number): void {
-    this.#faults.queue(fault, submits);
-  }
-
-  queuePinFault(fault: PinFault): void {
-    this.#modem.pinFaults.queue(fault);
-  }
-
-  beginTrouble(trouble: Trouble): void {
-    this.#modem.troubles.begin(trouble);
-  }
-
-  takeSimToPhone(act: PhoneAct): boolean {
-    return this.#modem.takeSimToPhone(act);
-  }
-
+  /** The tty goes away for `reattachMs`, and the power with it or not. */
   hangUp(power: 'kept' | 'lost', reattachMs: number): void {
     if (this.#isClosed) return;
     if (power === 'lost') {
-      this.#modem.powerOff();
+      this.modem.powerOff();
       this.#needsPowerOn = true;
     }
     if (this.#pty === undefined) return;
     this.#record.write({ kind: 'hang_up', power, reattach_ms: reattachMs });
     this.#detach();
     this.#hooks.onEvent?.({ event: 'detached', reattach_ms: reattachMs });
-    this.#reattach = this.#clock.after(Math.max(1, reattachMs), () => {
+    this.#reattach = monotonicClock.after(Math.max(1, reattachMs), () => {
       this.#attaching = this.#attaching
         .then(() => this.#attach())
         .then(() => {
           if (!this.#needsPowerOn || this.#isClosed) return;
           this.#needsPowerOn = false;
-          this.#modem.powerOn('now');
+          this.modem.powerOn('now');
         })
         .catch((error: Error) => this.#hooks.onEvent?.({ event: 'failed', reason: error.message }));
     });
   }
 
-  reboot(): void {
-    this.#modem.reboot();
-  }
-
-  sendInbound(from: string, text: string, isBroken: boolean): void {
-    this.#network.sendInbound(from, text, isBroken);
-  }
-
-  register(state: RegistrationState): void {
-    this.#network.grant(state);
-  }
-
-  enableProfile(iccid: string, said: string | undefined): void {
-    this.#modem.enableProfile(iccid, said);
-  }
-
-  setDomain(domain: Domain, stat: DomainStat): void {
-    this.#modem.setDomain(domain, stat);
-  }
-
-  setCsms(service: number): void {
-    this.#modem.settings.csms = service;
-  }
-
   stats(): SimulatorStats {
     return {
-      accepted: this.#network.accepted,
-      submits: this.#faults.submits,
-      undelivered: this.#network.undelivered,
+      accepted: this.network.accepted,
+      submits: this.faults.submits,
+      undelivered: this.network.undelivered,
       octets_dropped:
         this.#octetsDropped +
         (this.#pty?.droppedOctets ?? 0) +
         this.#toClient.droppedOctets +
         this.#fromClient.droppedOctets +
-        this.#modem.droppedOctets,
-      sim_state: this.#modem.sim.state,
-      pin_tries: this.#modem.sim.pinTries,
-      pin_attempts: this.#modem.pinFaults.attempts,
+        this.modem.droppedOctets,
+      sim_state: this.modem.sim.state,
+      pin_tries: this.modem.sim.pinTries,
+      pin_attempts: this.modem.pinAttempts,
     };
   }
 
+  /** Removes the tty and the link and closes the record. */
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#reattach?.();
-    this.#modem.powerOff();
-    this.#network.close();
+    this.modem.powerOff();
+    this.network.close();
     await this.#attaching;
     const { octets_dropped } = this.stats();
     this.#detach();
@@ -286,7 +230,8 @@ class Simulator implements RunningSimulator {
     this.#releaseHeldSlave();
     const { link: base, linkMoves } = this.#options;
     if (base !== undefined) {
-      const link = linkMoves && this.#attachments > 0 ? `${base}.${this.#attachments}` : base;
+      const link =
+        linkMoves === true && this.#attachments > 0 ? `${base}.${this.#attachments}` : base;
       placeLink(link, pty.slavePath);
       this.#link = link;
     }
@@ -306,7 +251,7 @@ class Simulator implements RunningSimulator {
     this.#toClient.clear();
     if (pty === undefined) return;
     this.#octetsDropped += pty.droppedOctets;
-    if (this.#options.ttyMoves) this.#holdSlave(pty.slavePath);
+    if (this.#options.ttyMoves === true) this.#holdSlave(pty.slavePath);
     this.#attaching = this.#attaching.then(() => pty.hangUp());
   }
 
