@@ -27,11 +27,12 @@ export function entriesOf(example: string): (Key | Section)[] {
   let comment: string[] = [];
   for (const line of example.split('\n')) {
     const key = /^(#?)([a-z]\w*) = (.*)$/.exec(line);
-    const section = /^\[+([\w.]+)\]+$/.exec(line);
-    if (line.startsWith('#') && key === null) comment.push(line.replace(/^# ?/, ''));
+    const section = /^#?(\[+[\w.]+\]+)$/.exec(line);
+    if (line.startsWith('#') && key === null && section === null)
+      comment.push(line.replace(/^# ?/, ''));
     else if (line === '') comment = [];
     if (section?.[1] !== undefined) {
-      entries.push({ kind: 'section', name: section[0], comment: comment.join(' ') });
+      entries.push({ kind: 'section', name: section[1], comment: comment.join(' ') });
       comment = [];
     } else if (key?.[2] !== undefined) {
       const [, hash, name, value = ''] = key;

@@ -1,7 +1,7 @@
 /** The subcommands of `simgate auth0`: flags in, exit code out. */
 
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { defaultConfigFile, loadConfig } from '../config/config.js';
+import { defaultConfigFile, loadConfig, viewOfAuth0 } from '../config/config.js';
 import { toE164 } from '../number/e164.js';
 import { listApplications, usualConnectionName } from '../operator/auth0/connection.js';
 import {
@@ -27,6 +27,8 @@ import { parseTenant } from '../operator/auth0/tenant.js';
 import { askFor } from '../operator/auth0/terminal.js';
 
 interface ConfigFlag {
+  /** Which caller of the kind auth0; needed only where there are several. */
+  caller?: string;
   config: string;
 }
 
@@ -239,6 +241,7 @@ async function applicationId(
 function withTenantFlags(command: Command): Command {
   return command
     .addOption(new Option('-c, --config <file>', 'the configuration').default(defaultConfigFile))
+    .option('--caller <name>', 'which caller of the kind auth0, if there are several')
     .option('--domain <domain>', "the tenant's domain, as example.eu.auth0.com (or AUTH0_DOMAIN)")
     .option(
       '--token <token>',
@@ -263,8 +266,11 @@ const experienceOption = () =>
     'do not go by what was found out about the tenant',
   ).choices(experiences);
 
-function contextOf({ config: file }: ConfigFlag, environment: Auth0Environment): Auth0Context {
-  const config = loadConfig(file, environment.env);
+function contextOf(
+  { config: file, caller }: ConfigFlag,
+  environment: Auth0Environment,
+): Auth0Context {
+  const config = viewOfAuth0(loadConfig(file, environment.env), caller);
   return {
     config,
     folder: new Auth0Folder(config.stateDir, environment.place.uid),

@@ -120,7 +120,8 @@ program
   .addOption(optionalConfigOption())
   .addOption(jsonOption())
   .option('--ip <address>', 'of the client who asks for the code')
-  .action(async (to: string, options: DaemonOptions & { ip?: string }) => {
+  .option('--caller <name>', 'who asks for it; default: the first that is configured')
+  .action(async (to: string, options: DaemonOptions & { ip?: string; caller?: string }) => {
     const { explainPolicy } = await import('./daemon.js');
     await explainPolicy(to, options);
   });
@@ -138,13 +139,13 @@ program
   .command('token')
   .description('mint a token as Auth0 would send it, for a trial with curl')
   .addOption(configOption())
+  .option('--caller <name>', 'for which caller, if there are several')
   .option('--expires-in <seconds>', 'its life', whole, 300)
-  .action(async ({ config: file, expiresIn }: { config: string; expiresIn: number }) => {
-    const { mintToken } = await import('../secret/token.js');
-    const config = loadConfig(file, process.env);
-    const secret = loadSecrets(config, process.env).current;
-    const { subject, audience } = config.auth0;
-    console.log(await mintToken({ secret, subject, audience, expiresInS: expiresIn }));
+  .action(async (options: { config: string; caller?: string; expiresIn: number }) => {
+    const { credentialFor } = await import('./credential.js');
+    const config = loadConfig(options.config, process.env);
+    const secrets = loadSecrets(config, process.env);
+    console.log(await credentialFor(config, secrets, options));
   });
 
 program

@@ -41,10 +41,10 @@ export async function log({
  */
 export async function explainPolicy(
   to: string,
-  { config, json = false, ip }: DaemonOptions & { ip?: string },
+  { config, json = false, ip, caller }: DaemonOptions & { ip?: string; caller?: string },
 ): Promise<void> {
   const socket = socketOf(config);
-  const request = { command: 'policy', to, client_ip: ip };
+  const request = { command: 'policy', to, client_ip: ip, caller };
   const explanation = await needed(socket, () => askOnce(socket, request, explanationSchema));
   process.stdout.write(
     json ? `${JSON.stringify(explanation, undefined, 2)}\n` : explanationText(explanation),

@@ -8,6 +8,8 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parse as parseToml, TomlError, type TomlTable } from 'smol-toml';
 import * as v from 'valibot';
+import { OperatorError } from '../errors.js';
+import type { Auth0Config, CallerConfig } from './callers.js';
 import { ConfigError, type Problem, shown } from './config-error.js';
 import { isLoopback } from './listen.js';
 import { policyWarnings } from './policy.js';
@@ -16,10 +18,11 @@ import { fileSchema, type Settings } from './schema.js';
 import { readSecrets, type Secrets } from './secrets.js';
 import { keysByTable } from './table.js';
 
+export type { CallerConfig } from './callers.js';
 export { ConfigError, type Problem } from './config-error.js';
 export { isLoopback, type ListenAddress } from './listen.js';
 export { defaultControlSocket, type ModemConfig } from './schema.js';
-export type { Secrets } from './secrets.js';
+export type { CallerSecrets, Secrets } from './secrets.js';
 
 /** Where the configuration is when none is named. */
 export const defaultConfigFile = '/etc/simgate/simgate.toml';
@@ -42,8 +45,43 @@ export function loadConfig(file: string, env: NodeJS.ProcessEnv): Config {
   return config;
 }
 
+/** The configuration as one caller of the kind `auth0` sees it. */
+export interface Auth0View extends Config {
+  /** Which. */
+  caller: string;
+  auth0: Auth0Config;
+}
+
 /**
- * Reads Auth0's secret or secrets and the PINs. Published sample secrets are refused. What is
+ * The configuration for the caller of that name, or for the only one of its kind.
+ * @throws OperatorError when there is none, or several and none was named
+ */
+export function viewOfAuth0(config: Config, name?: string): Auth0View {
+  const ofKind = config.callers.filter(({ kind }) => kind === 'auth0');
+  const names = ofKind.map((caller) => caller.name).join(', ');
+  const chosen = name === undefined && ofKind.length === 1 ? ofKind[0] : byName(ofKind, name);
+  if (chosen === undefined) {
+    const remedy = names === '' ? 'none of the kind auth0 is configured' : `name one of: ${names}`;
+    throw new OperatorError(
+      name === undefined
+        ? `which caller is meant? --caller NAME; ${remedy}`
+        : `${config.file} has no caller "${name}" of the kind auth0; ${remedy}`,
+    );
+  }
+  const { subject, audience } = chosen;
+  // The schema has it that this kind has both.
+  return {
+    ...config,
+    caller: chosen.name,
+    auth0: { ...chosen, subject: subject!, audience: audience! },
+  };
+}
+
+const byName = (callers: readonly CallerConfig[], name: string | undefined) =>
+  callers.find((caller) => caller.name === name);
+
+/**
+ * Reads the callers' secrets and the PINs. Published sample secrets are refused. What is
  * merely unwise (a short key, a file that all can read) is added to `config.warnings`. Throws a
  * {@link ConfigError}; no message holds a secret.
  */
@@ -75,12 +113,14 @@ function readConfig(
   const raw = readToml(file);
   if ('message' in raw) return { problems: [raw] };
   const path = resolve(file);
+  // Without any caller it is Auth0's keys that are asked for.
+  const table = 'caller' in raw.table ? raw.table : { auth0: {}, ...raw.table };
   const schema = fileSchema(dirname(path), env);
-  const parsed = v.safeParse(schema, raw.table, { abortPipeEarly: true });
+  const parsed = v.safeParse(schema, table, { abortPipeEarly: true });
   const problems = [
-    ...unknownKeys(raw.table, keysByTable(schema)),
+    ...unknownKeys(table, keysByTable(schema)),
     ...(parsed.issues ?? []).map(toProblem),
-    ...contradictions(raw.table),
+    ...contradictions(table),
   ];
   if (!parsed.success || problems.length > 0) return { problems };
   const settings = parsed.output;

@@ -90,7 +90,7 @@ function unknownCountry(code: string): string {
 const countriesMessage =
   'must be a list of two-letter codes, as ["DE", "AT"], or ["*"] for every country';
 
-const countries = v.pipe(
+export const countries = v.pipe(
   v.array(country, countriesMessage),
   v.minLength(1, countriesMessage),
   v.check(
@@ -120,7 +120,7 @@ function parseLimit(text: string): Limit | undefined {
 /** How many windows one limit may have. */
 const maxWindows = 4;
 
-const windows = v.pipe(
+export const windows = v.pipe(
   v.union([v.string(), v.array(v.string())], limitMessage),
   v.rawTransform(({ dataset, addIssue, NEVER }): Limit[] => {
     if (dataset.value === 'off') return [];
@@ -133,6 +133,13 @@ const windows = v.pipe(
     });
     return NEVER;
   }),
+);
+
+const fractionMessage = 'must be a number, 0.01 to 1';
+const fraction = v.pipe(
+  v.number(fractionMessage),
+  v.minValue(0.01, fractionMessage),
+  v.maxValue(1, fractionMessage),
 );
 
 const prefixMessage = 'must be a list of + and 1 to 15 digits, as ["+49151"]';
@@ -199,14 +206,25 @@ const holds = {
   cool_down_block_s: v.optional(hold(0), 60),
 };
 
+const share = {
+  // Of each shared limit, of the caps of the SIMs and of `message.max_waiting`: what alerts may
+  // use, so that logins always have the rest.
+  alert_share: v.optional(fraction, 0.2),
+};
+
+/** How much of `whole` alerts may use, 1 at least. */
+export function alertShareOf(whole: number, share: number): number {
+  return Math.max(1, Math.floor(whole * share));
+}
+
 /** The table `[policy]`; only `countries` has no default. */
 export const policySchema = v.pipe(
   plainTable(
-    { ...recipients, ...limits, ...holds },
+    { ...recipients, ...limits, ...holds, ...share },
     'must be a table, written as a line [policy] above its keys',
   ),
   v.transform((read) => ({
-    ...inCode({ ...recipients, ...holds }, read),
+    ...inCode({ ...recipients, ...holds, ...share }, read),
     limits: asWritten(limits, read),
   })),
 );

@@ -34,7 +34,7 @@ export function unknownKeys(file: TomlTable, known: KeysByTable): Problem[] {
 
 function unknownKey(section: string, key: string, known: KeysByTable): string {
   const own = known.get(section) ?? [];
-  if (section === 'auth0' && /^(?:previous_)?secret$/.test(key)) {
+  if (['auth0', 'caller'].includes(section) && /^(?:previous_)?secret$/.test(key)) {
     return `a secret must not stand in this file: put it into a file of its own and name that with ${key}_file`;
   }
   if (section === 'modem' && key === 'pin') {
@@ -53,7 +53,7 @@ function unknownKey(section: string, key: string, known: KeysByTable): string {
  * something else is; a value of the wrong type is the schema's business.
  */
 export function contradictions(file: TomlTable): Problem[] {
-  return [...sharedModemKeys(file.modem), ...listeners(file)];
+  return [...sharedModemKeys(file.modem), ...callers(file), ...listeners(file)];
 }
 
 function sharedModemKeys(modems: unknown): Problem[] {
@@ -79,6 +79,32 @@ function sharedModemKeys(modems: unknown): Problem[] {
  * then takes another stick.
  */
 const isShareable = (device: string): boolean => device === 'auto' || device.startsWith('usb:');
+
+/** Names, and the modems that callers name. */
+function callers({ auth0, caller, modem }: TomlTable): Problem[] {
+  const problems: Problem[] = [];
+  const known = new Map<unknown, string>(auth0 === undefined ? [] : [['auth0', '[auth0]']]);
+  const modems = (Array.isArray(modem) ? modem : []).map((table) => valueAt(table, 'name'));
+  for (const [index, table] of (Array.isArray(caller) ? caller : []).entries()) {
+    const own = `caller[${index}]`;
+    const name = valueAt(table, 'name');
+    const other = known.get(name);
+    if (other !== undefined && name !== undefined) {
+      const message = `is already that of ${other}: every caller has its own`;
+      problems.push({ path: `${own}.name`, message, value: JSON.stringify(name) });
+    } else known.set(name, own);
+    const asked = valueAt(table, 'modems');
+    for (const wanted of Array.isArray(asked) ? asked : []) {
+      if (typeof wanted !== 'string' || modems.includes(wanted)) continue;
+      const message = `there is no [[modem]] of that name: there is ${modems.join(', ')}`;
+      problems.push({ path: `${own}.modems`, message, value: JSON.stringify(wanted) });
+    }
+    const path = valueAt(table, 'path');
+    if (path === '/livez' || path === '/readyz')
+      problems.push({ path: `${own}.path`, message: 'is taken by the health of the gateway' });
+  }
+  return problems;
+}
 
 function listeners({ http, admin }: TomlTable): Problem[] {
   const path = 'admin.listen';

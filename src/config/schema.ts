@@ -5,6 +5,7 @@
 
 import { join } from 'node:path';
 import * as v from 'valibot';
+import { asCaller, auth0, caller } from './callers.js';
 import { policySchema } from './policy.js';
 import { parseSelector, type Selector } from './selector.js';
 import { inCode, orEmpty, plainTable, required, table } from './table.js';
@@ -47,26 +48,6 @@ const control = ({ socketPath }: Paths, env: NodeJS.ProcessEnv) =>
   table({
     socket: v.optional(socketPath, defaultControlSocket(env)),
     ussd_allow: v.optional(someOf(ussdServices), []),
-  });
-
-const auth0 = ({ path }: Paths) =>
-  table({
-    subject: required(
-      text('must be the text that Auth0 puts into the token as sub'),
-      'the subject of gateway_authentication in Auth0, as "urn:Auth0"',
-    ),
-    audience: required(
-      text('must be the text that Auth0 puts into the token as aud'),
-      'the audience of gateway_authentication in Auth0, as "urn:MySmsGateway"',
-    ),
-    secret_file: v.optional(path),
-    previous_secret_file: v.optional(path),
-    // Whether the secret is base64url (RFC 4648 5) of the key, else its UTF-8 octets are the key.
-    secret_base64_encoded: v.optional(flag, false),
-    // Oldest `iat` that is taken; without it `iat` is not looked at.
-    max_token_age_s: v.optional(whole('seconds', 1, 31_536_000)),
-    // Leeway for `exp`, `nbf` and `iat`.
-    clock_tolerance_s: v.optional(whole('seconds', 0, 300), 30),
   });
 
 /** What the SIM in a modem may send; without a key there is no such cap. */
@@ -118,6 +99,8 @@ function modem({ path, absolute }: Paths) {
   );
 }
 
+const aTableEach = 'must be tables, each written as a line [[caller]] above its keys';
+
 const atLeastOneModem =
   'at least one modem is needed: a line [[modem]] (two brackets) above its name and device';
 
@@ -157,16 +140,25 @@ export function fileSchema(folder: string, env: NodeJS.ProcessEnv) {
     http: orEmpty(http),
     admin: orEmpty(admin),
     control: orEmpty(control(paths, env)),
-    auth0: orEmpty(auth0(paths)),
+    auth0: v.optional(auth0(paths)),
     modem: v.optional(modems(paths), []),
     message: orEmpty(message),
     policy: orEmpty(policySchema),
     journal: orEmpty(journal),
     log: orEmpty(log),
+    caller: v.optional(v.array(caller(paths), aTableEach), []),
   });
   return v.pipe(
     file,
-    v.transform(({ modem, ...settings }) => ({ ...settings, modems: modem })),
+    v.transform(({ modem, caller, ...settings }) => ({
+      ...settings,
+      modems: modem,
+      // Those that [auth0] stands for come first.
+      callers: [
+        ...(settings.auth0 ? [asCaller(settings.auth0, settings.message.deadlineMs)] : []),
+        ...caller,
+      ],
+    })),
   );
 }
 

@@ -1,15 +1,19 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { counted } from '../words/counted.js';
+import { type CallerConfig, type CallerKind, staticKinds } from './callers.js';
 import type { Problem } from './config-error.js';
 import type { Settings } from './schema.js';
 
-/** What the daemon must know and must never say. */
-export interface Secrets {
-  /** The key of Auth0's tokens: HS256 (RFC 7518 3.2). */
+/** What the daemon must know of one caller and must never say. */
+export interface CallerSecrets {
+  /** What it signs with, or shows. */
   current: Uint8Array;
-  /** The key before the last rotation, still valid. */
+  /** The one before the last rotation, still valid. */
   previous?: Uint8Array;
 }
+
+/** By the callers' names. */
+export type Secrets = ReadonlyMap<string, CallerSecrets>;
 
 /**
  * Secrets that stand in guides, in the documentation of JWT libraries and in RFCs, as people copy
@@ -66,7 +70,7 @@ export interface SecretsRead {
 }
 
 /** Where a configuration says that secrets are. */
-export interface SecretPlaces extends Pick<Settings, 'auth0' | 'modems'> {
+export interface SecretPlaces extends Pick<Settings, 'auth0' | 'callers' | 'modems'> {
   /** The configuration file itself. */
   file: string;
 }
@@ -76,15 +80,56 @@ export interface SecretPlaces extends Pick<Settings, 'auth0' | 'modems'> {
  * their content.
  */
 export function readSecrets(config: SecretPlaces, env: NodeJS.ProcessEnv): SecretsRead {
-  const reader = new SecretReader(config.auth0.secretBase64Encoded);
-  const current = readCurrent(reader, config, env);
-  const previous = readPrevious(reader, config);
+  const reader = new SecretReader();
+  const secrets = new Map<string, CallerSecrets>();
+  for (const [index, caller] of config.callers.entries()) {
+    const place = placeOf(config, index);
+    const current = readCurrent(reader, caller, place, env);
+    const previous = readPrevious(reader, caller, place, config.file);
+    if (current) secrets.set(caller.name, { current, ...(previous && { previous }) });
+  }
   for (const [index, { pinFile }] of config.modems.entries()) {
     if (pinFile !== undefined) reader.checkPin(`modem[${index}].pin_file`, pinFile);
   }
+  tellAlike(config, secrets, reader);
   const { problems, warnings } = reader;
-  if (!current || problems.length > 0) return { secrets: undefined, problems, warnings };
-  return { secrets: { current, ...(previous && { previous }) }, problems, warnings };
+  return { secrets: problems.length > 0 ? undefined : secrets, problems, warnings };
+}
+
+/** How the file calls a caller: `auth0`, or `caller[0]`. */
+function placeOf({ auth0, callers }: SecretPlaces, index: number): string {
+  if (auth0 === undefined) return `caller[${index}]`;
+  return callers[index]!.name === 'auth0' && index === 0 ? 'auth0' : `caller[${index - 1}]`;
+}
+
+/** Two callers whose requests would look the same: nobody could say whose a message was. */
+function tellAlike(
+  config: SecretPlaces,
+  secrets: ReadonlyMap<string, CallerSecrets>,
+  reader: SecretReader,
+): void {
+  const seen = new Map<string, string>();
+  for (const [index, caller] of config.callers.entries()) {
+    const { name, path, kind, username, header, subject, audience } = caller;
+    const shows =
+      {
+        auth0: [subject, audience],
+        basic: [username],
+        header: [header.toLowerCase()],
+      }[kind as string] ?? [];
+    const { current, previous } = secrets.get(name) ?? {};
+    for (const secret of [current, previous]) {
+      if (secret === undefined) continue;
+      const id = JSON.stringify([path, kind, shows, Buffer.from(secret).toString('base64')]);
+      const other = seen.get(id);
+      if (other === undefined) seen.set(id, name);
+      else if (other !== name)
+        reader.refuse(
+          `${placeOf(config, index)}.secret_file`,
+          `holds the secret of caller "${other}", which has the same kind and path: the two cannot be told apart. Give each its own`,
+        );
+    }
+  }
 }
 
 /**
@@ -99,18 +144,34 @@ export function previousSecretFileOf(secretFile: string): string {
  * The secret before the last rotation. Whoever forgets it has two keys to the gateway, so it is
  * told as long as it is there.
  */
-function readPrevious(reader: SecretReader, { file, auth0 }: SecretPlaces): Uint8Array | undefined {
-  const path = 'auth0.previous_secret_file';
-  const configured = auth0.previousSecretFile;
-  const previousFile = configured ?? rotatedFrom(auth0.secretFile);
+function readPrevious(
+  reader: SecretReader,
+  caller: CallerConfig,
+  place: string,
+  file: string,
+): Uint8Array | undefined {
+  const path = `${place}.previous_secret_file`;
+  const configured = caller.previousSecretFile;
+  const previousFile = configured ?? rotatedFrom(caller.secretFile);
   if (previousFile === undefined) return undefined;
-  const previous = reader.key(path, previousFile, undefined);
+  const previous = reader.key(path, caller, previousFile, undefined);
+  const who = caller.kind === 'auth0' ? 'Auth0' : 'the caller';
+  const rotate =
+    caller.kind !== 'auth0' || caller.name === 'auth0'
+      ? 'simgate auth0 rotate'
+      : `simgate auth0 rotate --caller ${caller.name}`;
   const end =
-    configured === undefined
-      ? `finish with \`simgate auth0 rotate\`, or remove ${previousFile} once Auth0 no longer signs with the old one`
-      : `take ${path} out of ${file} once Auth0 no longer signs with the old one`;
+    configured !== undefined
+      ? `take ${path} out of ${file} once ${who} no longer signs with the old one`
+      : caller.kind === 'auth0'
+        ? `finish with \`${rotate}\`, or remove ${previousFile} once Auth0 no longer signs with the old one`
+        : `remove ${previousFile} once ${who} no longer signs with the old one`;
   if (previous)
-    reader.warnings.push(`two secrets are accepted, the present and an old one: ${end}`);
+    reader.warnings.push(
+      place === 'auth0'
+        ? `two secrets are accepted, the present and an old one: ${end}`
+        : `two secrets of caller "${caller.name}" are accepted, the present and an old one: ${end}`,
+    );
   return previous;
 }
 
@@ -123,16 +184,20 @@ function rotatedFrom(secretFile: string | undefined): string | undefined {
 
 function readCurrent(
   reader: SecretReader,
-  config: SecretPlaces,
+  caller: CallerConfig,
+  place: string,
   env: NodeJS.ProcessEnv,
 ): Uint8Array | undefined {
-  const path = 'auth0.secret_file';
-  const file = config.auth0.secretFile;
-  const value = env.SIMGATE_AUTH0_SECRET;
+  const path = `${place}.secret_file`;
+  const file = caller.secretFile;
+  // The environment has one secret, for the one caller that there always was.
+  const value = place === 'auth0' ? env.SIMGATE_AUTH0_SECRET : undefined;
   if (file === undefined && value === undefined) {
     reader.refuse(
       path,
-      "is missing: name a file that holds Auth0's secret, or set SIMGATE_AUTH0_SECRET",
+      place === 'auth0'
+        ? "is missing: name a file that holds Auth0's secret, or set SIMGATE_AUTH0_SECRET"
+        : `is missing: name a file that holds the secret of caller "${caller.name}"`,
     );
     return undefined;
   }
@@ -143,32 +208,32 @@ function readCurrent(
     );
     return undefined;
   }
-  return reader.key(file === undefined ? 'SIMGATE_AUTH0_SECRET' : path, file, value);
+  return reader.key(file === undefined ? 'SIMGATE_AUTH0_SECRET' : path, caller, file, value);
 }
 
 class SecretReader {
   readonly problems: Problem[] = [];
   readonly warnings: string[] = [];
-  readonly #base64Encoded: boolean;
-
-  constructor(base64Encoded: boolean) {
-    this.#base64Encoded = base64Encoded;
-  }
-
   refuse(path: string, message: string): undefined {
     this.problems.push({ path, message });
   }
 
-  /** The octets of an HS256 key, from `file` or, without one, from `value`. */
-  key(path: string, file: string | undefined, value: string | undefined): Uint8Array | undefined {
+  /** The octets of a caller's secret, from `file` or, without one, from `value`. */
+  key(
+    path: string,
+    { kind, secretBase64Encoded }: CallerConfig,
+    file: string | undefined,
+    value: string | undefined,
+  ): Uint8Array | undefined {
     const text = file === undefined ? value : this.#content(path, file);
     if (text === undefined) return undefined;
     if (text === '') return this.refuse(path, 'is empty');
-    const key = this.#base64Encoded ? decodeBase64(text) : Buffer.from(text, 'utf8');
+    const isEncoded = kind === 'auth0' && secretBase64Encoded;
+    const key = isEncoded ? decodeBase64(text) : Buffer.from(text, 'utf8');
     if (!key) {
       return this.refuse(
         path,
-        'is not base64url, but auth0.secret_base64_encoded is true (RFC 4648 5)',
+        `is not base64url, but ${path.replace(/\.\w+$/, '')}.secret_base64_encoded is true (RFC 4648 5)`,
       );
     }
     // Another case or white space around does not make it a secret; the key of those in base64url
@@ -180,7 +245,9 @@ class SecretReader {
         'is a sample secret that everyone knows: make one with `openssl rand -hex 32`',
       );
     }
-    if (key.length < minimumKeyOctets) {
+    const flaw = flawOf(kind, text);
+    if (flaw !== undefined) return this.refuse(path, flaw);
+    if (kind === 'auth0' && key.length < minimumKeyOctets) {
       this.warnings.push(
         `${path}: the key has ${counted(key.length, 'octet')}; HS256 asks for ${minimumKeyOctets} (RFC 7518 3.2)`,
       );
@@ -211,6 +278,22 @@ class SecretReader {
       return this.refuse(path, `cannot be read: ${reason(error)}`);
     }
   }
+}
+
+/** Shortest credential that never changes, in characters. */
+const shortestCredential = 32;
+
+/** What makes a secret useless for its kind. */
+function flawOf(kind: CallerKind, text: string): string | undefined {
+  if (staticKinds.includes(kind)) {
+    if (text.trim().length < shortestCredential)
+      return `has ${counted(text.trim().length, 'character')}: a credential that never changes needs ${shortestCredential}. Make one with \`openssl rand -hex 32\``;
+    if (!/^[\x21-\x7e]+$/.test(text))
+      return 'must be printable ASCII without blanks, for it stands in a header';
+  }
+  if (kind === 'supabase' && !/^v1,whsec_[A-Za-z0-9+/]{32,88}={0,2}$/.test(text))
+    return 'must be the secret as Supabase shows it: v1,whsec_ and 32 to 88 characters of base64';
+  return undefined;
 }
 
 /** Both alphabets of RFC 4648 (4 and 5), padding or none: people paste either. */

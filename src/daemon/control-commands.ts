@@ -1,8 +1,8 @@
 import * as v from 'valibot';
-import { ConfigError } from '../config/config.js';
+import { type CallerConfig, ConfigError, type Secrets } from '../config/config.js';
 import type { ControlCommand } from '../control/server.js';
 import { OperatorError } from '../errors.js';
-import type { BearerSecrets, SecretUse } from '../http/bearer.js';
+import type { SecretUse } from '../http/bearer.js';
 import { readRecipient } from '../number/recipient.js';
 import { explanationJson } from '../policy/explain-text.js';
 import type { Policy } from '../policy/policy.js';
@@ -14,15 +14,20 @@ export interface OwnParts {
   /** Rejects with `ConfigError` or `ReloadError`. */
   reload: () => Promise<void>;
   /** The secrets in force. */
-  secrets: () => BearerSecrets;
-  /** When each was last used. */
-  secretUse: () => SecretUse;
+  secrets: () => Secrets;
+  /** When each of a caller was last used. */
+  secretUse: (caller: string) => SecretUse;
   policy: Policy;
-  /** Who the messages of Auth0 come from. */
-  caller: () => string;
+  /** Those in force. */
+  callers: () => readonly CallerConfig[];
 }
 
-const explainRequest = v.object({ to: v.string(), client_ip: v.optional(v.string()) });
+const explainRequest = v.object({
+  to: v.string(),
+  client_ip: v.optional(v.string()),
+  caller: v.optional(v.string()),
+});
+const authRequest = v.object({ caller: v.optional(v.string()) });
 
 /**
  * The control commands about the daemon itself: take up the configuration, which secrets are in use
@@ -33,7 +38,7 @@ export function ownCommands({
   secrets,
   secretUse,
   policy,
-  caller,
+  callers,
 }: OwnParts): Record<'reload' | 'auth' | 'policy', ControlCommand> {
   return {
     reload: async function* () {
@@ -46,9 +51,11 @@ export function ownCommands({
       }
       yield { reloaded: true };
     },
-    auth: async function* () {
-      const { current, previous } = secrets();
-      const seenAt = secretUse();
+    auth: async function* (request) {
+      const { caller } = v.parse(authRequest, request);
+      const { name } = callerOf(callers(), caller, 'auth0');
+      const { current, previous } = secrets().get(name)!;
+      const seenAt = secretUse(name);
       yield {
         current_key_id: keyId(current),
         current_seen_at: asTime(seenAt.current),
@@ -60,16 +67,37 @@ export function ownCommands({
       const parsed = v.safeParse(explainRequest, request);
       if (!parsed.success) throw new OperatorError('to must be a number and client_ip an address');
       const { to, client_ip: clientIp } = parsed.output;
+      const { name, class: ofClass } = callerOf(callers(), parsed.output.caller);
       const { number: recipient, objection } = readRecipient(to);
       if (recipient === undefined) throw new OperatorError(`the recipient ${objection}`);
       const explanation = policy.explain({
         recipient,
-        caller: caller(),
+        caller: name,
+        isAlert: ofClass === 'alert',
         ...(clientIp !== undefined && { clientIp }),
       });
       yield explanationJson(recipient, explanation);
     },
   };
+}
+
+/**
+ * The caller of that name, or the first of the kind where none is named.
+ * @throws OperatorError when there is none
+ */
+function callerOf(
+  callers: readonly CallerConfig[],
+  name: string | undefined,
+  kind?: CallerConfig['kind'],
+): CallerConfig {
+  const ofKind = callers.filter((caller) => kind === undefined || caller.kind === kind);
+  const found = name === undefined ? ofKind[0] : ofKind.find((caller) => caller.name === name);
+  if (found !== undefined) return found;
+  const what = name === undefined ? '' : ` "${name}"`;
+  const known = ofKind.map((caller) => caller.name).join(', ') || 'none';
+  throw new OperatorError(
+    `there is no caller${what}${kind ? ` of the kind ${kind}` : ''}: there is ${known}`,
+  );
 }
 
 /** ISO 8601, UTC. */

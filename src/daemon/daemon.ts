@@ -8,15 +8,20 @@
 import type { RequestListener } from 'node:http';
 import type { Logger } from 'winston';
 import { isClockSynchronised } from '../clock/synchronisation.js';
-import { type ListenAddress, loadConfig, loadSecrets } from '../config/config.js';
+import {
+  type Config,
+  type ListenAddress,
+  loadConfig,
+  loadSecrets,
+  type Secrets,
+} from '../config/config.js';
+import { alertShareOf } from '../config/policy.js';
 import { openControlSocket } from '../control/server.js';
-import { createDispatch, type Dispatch } from '../dispatch/dispatch.js';
+import { createDispatch, type Dispatch, type DispatchLimits } from '../dispatch/dispatch.js';
 import { createSimBudget } from '../dispatch/sim-budget.js';
 import { controlCommands } from '../doctor/control-commands.js';
 import { thisMachine } from '../doctor/this-machine.js';
 import { createAdminApp, createApp } from '../http/app.js';
-import { createBearerVerifier } from '../http/bearer.js';
-import { callerKinds } from '../http/callers/kinds.js';
 import { problems } from '../http/problem.js';
 import { createServer } from '../http/server.js';
 import { createLogCommand } from '../journal/log-command.js';
@@ -25,7 +30,9 @@ import { createMetrics, metricsRoute } from '../metrics/metrics.js';
 import { canSend } from '../modem/sms-modem.js';
 import type { Supervisor } from '../modem/supervisor.js';
 import { version } from '../version.js';
+import { Clients, callerRules } from './clients.js';
 import { ownCommands } from './control-commands.js';
+import { findMessage } from './find-message.js';
 import { createFleet } from './fleet.js';
 import { readAnew } from './reload.js';
 import { openRemembered } from './remembered.js';
@@ -106,6 +113,7 @@ async function compose(
   const { clock } = stateDir;
   const metrics = createMetrics({
     version,
+    callers: config.callers.map(({ name }) => name),
     modems: config.modems.map(({ name }) => name),
     problems,
   });
@@ -117,8 +125,13 @@ async function compose(
   const dispatch = createDispatch({
     ...remembered,
     modems,
-    limits: config.message,
-    budget: createSimBudget(remembered.simCaps, (name) => capsOf(config, name), remembered.hmac),
+    limits: limitsOf(config),
+    budget: createSimBudget(
+      remembered.simCaps,
+      (name) => capsOf(config, name),
+      () => config.policy.alertShare,
+      remembered.hmac,
+    ),
     listener: metrics,
     log,
   });
@@ -130,24 +143,24 @@ async function compose(
 
   // The public listener and the admin listener.
   const refusals = new LimitedLog(log);
-  const verify = await createBearerVerifier({
-    secrets,
-    expected: config.auth0,
-    refusals,
-    beforeLeap: () => clock.beforeLeap(),
-  });
+  const served = new Clients({ clock, log, config: () => config, secrets: () => secrets });
   const isReady = () => modems.some((modem) => canSend(modem.snapshot().phase));
-  const app = createApp({
-    send: dispatch.send,
-    callers: [callerKinds.auth0({ verify, deadlineMs: () => config.message.deadlineMs })],
-    clockIsSet: () => clock.isSet(),
-    isShuttingDown: () => isStopping,
-    isReady: () => !isStopping && isReady(),
-    log,
-    refusals,
-    trustedProxies: config.http.trustedProxies,
-    listener: metrics,
-  });
+  const appOf = async (next: Config, nextSecrets: Secrets): Promise<RequestListener> =>
+    createApp({
+      send: dispatch.send,
+      sendOrPromise: dispatch.sendOrPromise,
+      clients: await served.make(next, nextSecrets),
+      find: (id, caller) => findMessage({ dispatch, remembered }, id, caller),
+      clockIsSet: () => clock.isSet(),
+      isShuttingDown: () => isStopping,
+      isReady: () => !isStopping && isReady(),
+      log,
+      refusals,
+      trustedProxies: next.http.trustedProxies,
+      listener: metrics,
+    });
+  /** Of the callers in force. */
+  let app = await appOf(config, secrets);
   const parts: DaemonParts = { modems, dispatch, remembered, config: () => config, clock };
   const snapshot = () => snapshotOf(parts);
   const adminApp = createAdminApp({
@@ -162,17 +175,17 @@ async function compose(
     doors.push(server);
     return port;
   };
-  const port = await bind(app, config.http.listen);
+  const port = await bind((request, response) => app(request, response), config.http.listen);
   const adminPort = await bind(adminApp, config.admin.listen);
 
   // The control socket.
   const reload = () =>
     notifier.reloading(async () => {
       const next = readAnew(config, env);
-      await verify.replace(next.secrets, next.config.auth0);
+      app = await appOf(next.config, next.secrets);
       ({ config, secrets } = next);
-      remembered.policy.replaceConfig(config.policy);
-      dispatch.replaceLimits(config.message);
+      remembered.policy.replaceConfig(config.policy, callerRules(config));
+      dispatch.replaceLimits(limitsOf(config));
       log.level = config.log.level;
       for (const warning of config.warnings) log.warn(warning, { event: 'config' });
       log.info('the configuration was read anew and is in force', { event: 'reloaded' });
@@ -194,9 +207,9 @@ async function compose(
       ...ownCommands({
         reload,
         secrets: () => secrets,
-        secretUse: () => verify.lastUse(),
+        secretUse: (name) => served.secretUse(name),
         policy: remembered.policy,
-        caller: () => config.auth0.subject,
+        callers: () => config.callers,
       }),
     },
     log,
@@ -259,4 +272,9 @@ async function endTraffic(
     log.warn('a modem still has a message: its outcome stays unknown', { event: 'stopping' });
   await Promise.all(modems.map((modem) => modem.stop()));
   await closed;
+}
+
+/** What dispatch has to know of the configuration. */
+function limitsOf({ message, policy }: Config): DispatchLimits {
+  return { ...message, maxWaitingAlerts: alertShareOf(message.maxWaiting, policy.alertShare) };
 }

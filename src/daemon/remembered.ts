@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Logger } from 'winston';
 import type { Config } from '../config/config.js';
-import { Idempotency, keptMs, type RememberedRequest } from '../dispatch/idempotency.js';
+import { Idempotency, longestKeptMs, type RememberedRequest } from '../dispatch/idempotency.js';
 import type { Outcome } from '../dispatch/message.js';
 import { Recorder } from '../dispatch/recorder.js';
 import { isSendErrorCode, SendError } from '../errors.js';
@@ -231,7 +231,7 @@ export class Restoration {
 }
 
 /** How far back {@link takeUp} needs to know, in milliseconds. */
-const memoryMs = { messages: keptMs, simUses: capMonthMs } as const;
+const memoryMs = { messages: longestKeptMs, simUses: capMonthMs } as const;
 
 /** What remembers messages. */
 export interface Memories {
@@ -287,9 +287,9 @@ function toHold({ kind, key, strikes, untilMs }: SavedHold): Hold[] {
 }
 
 function toRememberedRequest(message: RecentMessage): RememberedRequest[] {
-  const { keyHmac, requestHmac, atMs: at } = message;
+  const { keyHmac, requestHmac, keyForMs = longestKeptMs, atMs: at } = message;
   if (keyHmac === undefined || requestHmac === undefined) return [];
-  return [{ keyHmac, requestHmac, at, outcome: toOutcome(message) }];
+  return [{ keyHmac, requestHmac, keyForMs, at, outcome: toOutcome(message) }];
 }
 
 /** The newest that is known; of a message that is still open, nothing is. */

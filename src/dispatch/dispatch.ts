@@ -11,14 +11,18 @@ import type { OutgoingSms, SmsModem } from '../modem/sms-modem.js';
 import type { Policy } from '../policy/policy.js';
 import { TooManySegments, Unencodable } from '../sms/errors.js';
 import { type SegmentedText, segmentText } from '../sms/segments.js';
-import type { Idempotency, KeyedRequest } from './idempotency.js';
-import type {
-  DispatchListener,
-  Message,
-  Outcome,
-  Send,
-  SendControl,
-  SendResult,
+import { type Idempotency, JointSend, type KeyedRequest, type Sending } from './idempotency.js';
+import {
+  type DispatchListener,
+  type HastyControl,
+  isPromised,
+  type Message,
+  type Outcome,
+  type Promised,
+  type Send,
+  type SendControl,
+  type SendOrPromise,
+  type SendResult,
 } from './message.js';
 import { PendingMessage } from './pending.js';
 import { MessageQueue } from './queue.js';
@@ -30,6 +34,8 @@ export interface DispatchLimits {
   maxSegments: number;
   /** Messages that may wait, over all modems. */
   maxWaiting: number;
+  /** How many of them may be alerts. */
+  maxWaitingAlerts: number;
   /**
    * How long the network may keep trying to deliver a message; becomes TP-VP (3GPP TS 23.040
    * 9.2.3.12).
@@ -45,17 +51,31 @@ export interface Dispatch {
    *   `idempotency_key_reused`, what the policy says, and what {@link MessageQueue.send} says.
    */
   send: Send;
+  /** The same for a caller who cannot wait as long as a message may take. */
+  sendOrPromise: SendOrPromise;
   /**
    * Refuses what waits and what comes with `shutting_down`; resolves when what is at a modem has
    * settled there.
    */
   stop(): Promise<void>;
+  /** A message that has no answer yet. */
+  stateOf(id: string): OnItsWay | undefined;
   /** How many messages wait for a modem. */
   waiting(): number;
   /** The names of the modems whose SIM is suspect: refused several recipients in a row. */
   suspects(): string[];
   /** From the next message on; what is on its way keeps what it came in with. */
   replaceLimits(limits: DispatchLimits): void;
+}
+
+/** What may be said of a message that has no answer yet. */
+export interface OnItsWay {
+  caller: string;
+  /** A modem has it. */
+  isAtModem: boolean;
+  /** Wall-clock milliseconds at which it came. */
+  atMs: number;
+  segments: number;
 }
 
 export interface DispatchOptions {
@@ -78,20 +98,23 @@ export interface DispatchOptions {
 export function createDispatch(options: DispatchOptions): Dispatch {
   const { modems, policy, budget, recorder, idempotency, nextOrder, listener = {}, log } = options;
   let { limits } = options;
-  const queue = new MessageQueue({ modems, budget, listener, maxWaiting: limits.maxWaiting, log });
+  const { maxWaiting, maxWaitingAlerts } = limits;
+  const queue = new MessageQueue({ modems, budget, listener, maxWaiting, maxWaitingAlerts, log });
+  /** By id, until they are answered. */
+  const onItsWay = new Map<string, PendingMessage>();
 
   /**
    * One try: what the policy lets in goes through the queue, and is counted by what became of it. A
    * message that takes the place of a waiting one takes over its place within the limits too: else
    * the older, void code would be sent, and the newer refused.
    */
-  async function attempt(
+  function attempt(
     message: Message,
     sms: OutgoingSms,
     key: KeyedRequest | undefined,
     control: SendControl,
     order: number,
-  ): Promise<SendResult> {
+  ): Sending {
     const subject = policy.subjectOf(message);
     const record = recorder.open(message, sms.segments.length, subject, key);
     const { recipientHmac } = subject;
@@ -108,27 +131,60 @@ export function createDispatch(options: DispatchOptions): Dispatch {
       record,
       onLate,
     });
-    try {
-      const result = await queue.send(
-        pending,
-        (older) => older?.reservation?.share() ?? policy.admit(subject),
-      );
-      record.ended({ result });
-      return result;
-    } catch (error) {
-      if (error instanceof SendError) record.ended({ error });
-      throw error;
-    }
+    const reserve = (older: PendingMessage | undefined) =>
+      older?.reservation?.share() ?? policy.admit(subject);
+    onItsWay.set(message.id, pending);
+    const answer = queue.send(pending, reserve).then(
+      (result) => {
+        record.ended({ result });
+        return result;
+      },
+      (error: unknown) => {
+        if (error instanceof SendError) record.ended({ error });
+        throw error;
+      },
+    );
+    const forget = () => onItsWay.delete(message.id);
+    answer.then(forget, forget);
+    return {
+      id: message.id,
+      answer,
+      promise: () => queue.promise(pending),
+      withdraw: (why) => {
+        if (!pending.isCommitted) pending.reject(why);
+        return !pending.isCommitted;
+      },
+    };
   }
 
-  return {
-    async send(message, control) {
-      const sms = compose(message, limits);
-      const key = idempotency.identify(message);
-      if (key === undefined) return attempt(message, sms, key, control, nextOrder());
+  async function deliver(
+    message: Message,
+    control: SendControl | HastyControl,
+  ): Promise<SendResult | Promised> {
+    const sms = compose(message, limits);
+    const key = idempotency.identify(message);
+    if (key !== undefined)
       return idempotency.send(key, control, (shared, order) =>
         attempt(message, sms, key, shared, order),
       );
+    if (!('answerBy' in control)) return attempt(message, sms, key, control, nextOrder()).answer;
+    const alone = new JointSend(control.deadlineAt, (shared) =>
+      attempt(message, sms, key, shared, nextOrder()),
+    );
+    return alone.join(control);
+  }
+
+  return {
+    async send(message, { deadlineAt, callerLeft }) {
+      const answer = await deliver(message, { deadlineAt, callerLeft });
+      return isPromised(answer) ? answer.settled : answer;
+    },
+    sendOrPromise: deliver,
+    stateOf(id) {
+      const pending = onItsWay.get(id);
+      if (pending === undefined) return undefined;
+      const { message, isAtModem, record, segments } = pending;
+      return { caller: message.caller, isAtModem, atMs: record.atMs, segments };
     },
     stop: () => queue.stop(),
     waiting: () => queue.waitingCount,
@@ -136,6 +192,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     replaceLimits(next) {
       limits = next;
       queue.maxWaiting = next.maxWaiting;
+      queue.maxWaitingAlerts = next.maxWaitingAlerts;
     },
   };
 }

@@ -6,7 +6,15 @@
 
 import { SendError, type SendErrorCode, type Submitted, toSendError } from '../errors.js';
 import type { Hmac } from '../journal/hmac-key.js';
-import type { Message, Outcome, SendControl, SendResult } from './message.js';
+import {
+  type HastyControl,
+  isPromised,
+  type Message,
+  type Outcome,
+  type Promised,
+  type SendControl,
+  type SendResult,
+} from './message.js';
 import { deadlineUnreachable, outcomeNotAwaited } from './refusals.js';
 
 /**
@@ -18,6 +26,8 @@ export interface KeyedRequest {
   keyHmac: string;
   /** Of all that makes the request the same; the key itself is part of it. */
   requestHmac: string;
+  /** Milliseconds from its first sight for which it is remembered. */
+  keyForMs: number;
 }
 
 /** A request of an earlier run of the daemon. */
@@ -31,7 +41,18 @@ export interface RememberedRequest extends KeyedRequest {
  * One try at sending. `order` is that of the key's first sight: a late repeat is no newer than the
  * message it repeats.
  */
-export type Attempt = (control: SendControl, order: number) => Promise<SendResult>;
+export type Attempt = (control: SendControl, order: number) => Sending;
+
+/** A message on its way. */
+export interface Sending {
+  /** Of the message. */
+  id: string;
+  answer: Promise<SendResult>;
+  /** Whether it may be promised: see `MessageQueue.promise`. */
+  promise(): Promise<boolean>;
+  /** Gives it up, if it was not committed; false when it was. */
+  withdraw(why: SendError): boolean;
+}
 
 export interface IdempotencyOptions {
   hmac: Hmac;
@@ -47,8 +68,8 @@ export interface IdempotencyOptions {
   isBlind?(): boolean;
 }
 
-/** Milliseconds that a key is remembered. */
-export const keptMs = 24 * 3_600_000;
+/** Milliseconds that a caller's own key is remembered; no other is for longer. */
+export const longestKeptMs = 24 * 3_600_000;
 /** Milliseconds after which a key that could not be judged is worth another try. */
 const blindRetryMs = 5_000;
 /**
@@ -59,8 +80,12 @@ const mostKept = 50_000;
 /** Most keys of messages that were surely not: forgetting one of them only forgets its order. */
 const mostUnsent = 10_000;
 
+/** Most tokens whose message is remembered beside that of their keys (I5). */
+const mostTokens = 10_000;
+
 interface Entry {
   readonly requestHmac: string;
+  readonly keyForMs: number;
   readonly order: number;
   /**
    * `performance.now()` milliseconds: a wall clock that leaps forward must not have a key
@@ -82,21 +107,69 @@ export class Idempotency {
   /** In order of first sight; the two differ in what forgetting costs. */
   readonly #kept = new Map<string, Entry>();
   readonly #unsent = new Map<string, Entry>();
+  /** What each token was used for; a token with a key of its own is kept nowhere else. */
+  readonly #tokens = new Map<string, string>();
 
   constructor(options: IdempotencyOptions) {
     this.#options = options;
   }
 
-  /** What a message's key is kept as; undefined for a message without one. */
+  /**
+   * What a message's key is kept as: its caller's own, else that of its token, else one made of the
+   * text and the number, where its caller repeats without a key; undefined for none of them.
+   * @throws SendError `token_invalid` when its token was used for another message
+   */
   identify(message: Message): KeyedRequest | undefined {
-    const { idempotencyKey: key, caller, recipient, text, sender, messageType } = message;
-    if (key === undefined) return undefined;
+    const {
+      idempotencyKey,
+      tokenId,
+      repeatsMs = 0,
+      recipient,
+      text,
+      sender,
+      messageType,
+    } = message;
+    const whole = [recipient, text, sender, messageType];
+    const token =
+      tokenId === undefined
+        ? undefined
+        : this.#keyed(message, 'jti', tokenId, whole, longestKeptMs);
+    if (token !== undefined && this.#isUsedForAnother(token)) throw tokenReused();
+    if (idempotencyKey !== undefined)
+      return this.#keyed(message, 'key', idempotencyKey, whole, longestKeptMs);
+    if (token !== undefined || repeatsMs === 0) return token;
+    return this.#keyed(message, 'repeat', JSON.stringify([recipient, text]), [], repeatsMs);
+  }
+
+  #keyed(
+    { caller }: Message,
+    kind: 'key' | 'jti' | 'repeat',
+    key: string,
+    request: readonly unknown[],
+    keyForMs: number,
+  ): KeyedRequest {
     const { hmac } = this.#options;
+    const scope = kind === 'key' ? [caller, key] : [caller, kind, key];
     return {
-      keyHmac: hmac('idempotency_key', JSON.stringify([caller, key])),
+      keyHmac: hmac('idempotency_key', JSON.stringify(scope)),
       // With the key in it, so that the text of a code cannot be found by trying all codes.
-      requestHmac: hmac('request', JSON.stringify([key, recipient, text, sender, messageType])),
+      requestHmac: hmac('request', JSON.stringify([key, ...request])),
+      keyForMs,
     };
+  }
+
+  /** A token that expires names one message; with another, somebody else has it. */
+  #isUsedForAnother({ keyHmac, requestHmac }: KeyedRequest): boolean {
+    const known = this.#tokens.get(keyHmac) ?? this.#known(keyHmac)?.requestHmac;
+    if (known !== undefined) return known !== requestHmac;
+    this.#tokens.set(keyHmac, requestHmac);
+    const [oldest] = this.#tokens.keys();
+    if (this.#tokens.size > mostTokens && oldest !== undefined) this.#tokens.delete(oldest);
+    return false;
+  }
+
+  #known(keyHmac: string): Entry | undefined {
+    return this.#kept.get(keyHmac) ?? this.#unsent.get(keyHmac);
   }
 
   /**
@@ -106,17 +179,22 @@ export class Idempotency {
    *   passes first, `deadline_unreachable` for an unknown key while {@link
    *   IdempotencyOptions.isBlind}, or what became of the message
    */
-  async send(request: KeyedRequest, control: SendControl, attempt: Attempt): Promise<SendResult> {
+  async send(
+    request: KeyedRequest,
+    control: SendControl | HastyControl,
+    attempt: Attempt,
+  ): Promise<SendResult | Promised> {
     for (;;) {
       const entry = this.#entryOf(request);
       if (entry.requestHmac !== request.requestHmac) throw keyReused();
       if (entry.running === undefined) {
         if (entry.outcome !== undefined) return replay(entry.outcome);
-        return this.#start(request, entry, control, attempt);
+        return this.#start(request, entry, control, attempt).join(control);
       }
       const joint = entry.running;
       try {
-        return { ...(await joint.join(control)), isReplay: true };
+        const answer = await joint.join(control);
+        return isPromised(answer) ? answer : { ...answer, isReplay: true };
       } catch (error) {
         // Everybody else hung up just before: this caller is still here, and nothing was sent.
         const died = joint.isAbandoned && error instanceof SendError && error.submitted === 'no';
@@ -137,11 +215,11 @@ export class Idempotency {
   restore(requests: readonly RememberedRequest[]): void {
     const own = new Map(this.#kept);
     this.#kept.clear();
-    for (const { keyHmac, requestHmac, at, outcome } of requests) {
+    for (const { keyHmac, requestHmac, keyForMs, at, outcome } of requests) {
       const kept = toKept(outcome);
       if (own.has(keyHmac) || (this.#unsent.has(keyHmac) && mayTryAgain(kept))) continue;
       const firstSeenAt = performance.now() - Math.max(0, this.#options.now() - at);
-      const entry: Entry = { requestHmac, order: 0, firstSeenAt, outcome: kept };
+      const entry: Entry = { requestHmac, keyForMs, order: 0, firstSeenAt, outcome: kept };
       this.#unsent.delete(keyHmac);
       this.#kept.set(keyHmac, entry);
       this.#file(keyHmac, entry);
@@ -152,33 +230,34 @@ export class Idempotency {
     }
   }
 
-  #entryOf({ keyHmac, requestHmac }: KeyedRequest): Entry {
+  #entryOf({ keyHmac, requestHmac, keyForMs }: KeyedRequest): Entry {
     const now = performance.now();
-    const isOver = ({ firstSeenAt, running }: Entry) =>
-      running === undefined && now - firstSeenAt >= keptMs;
+    const isOver = ({ firstSeenAt, keyForMs, running }: Entry) =>
+      running === undefined && now - firstSeenAt >= keyForMs;
     for (const entries of [this.#kept, this.#unsent]) {
       for (const [key, entry] of entries) {
         if (!isOver(entry)) break;
         entries.delete(key);
       }
     }
-    const known = this.#kept.get(keyHmac) ?? this.#unsent.get(keyHmac);
+    const known = this.#known(keyHmac);
     if (known !== undefined && !isOver(known)) return known;
     if (this.#options.isBlind?.()) throw notKnownYet();
     this.#kept.delete(keyHmac);
     this.#unsent.delete(keyHmac);
-    const entry: Entry = { requestHmac, order: this.#options.nextOrder(), firstSeenAt: now };
+    const order = this.#options.nextOrder();
+    const entry: Entry = { requestHmac, keyForMs, order, firstSeenAt: now };
     this.#unsent.set(keyHmac, entry);
     return entry;
   }
 
-  async #start(
+  #start(
     { keyHmac }: KeyedRequest,
     entry: Entry,
     control: SendControl,
     attempt: Attempt,
-  ): Promise<SendResult> {
-    const joint = new JointSend(control, (shared) => attempt(shared, entry.order));
+  ): JointSend {
+    const joint = new JointSend(control.deadlineAt, (shared) => attempt(shared, entry.order));
     entry.running = joint;
     this.#unsent.delete(keyHmac);
     this.#kept.set(keyHmac, entry);
@@ -192,7 +271,7 @@ export class Idempotency {
       (result) => settle({ result }),
       (error: unknown) => settle({ error: toSendError(error) }),
     );
-    return joint.answer;
+    return joint;
   }
 
   /** Puts an entry where it belongs now, and forgets the oldest where there are too many. */
@@ -207,41 +286,54 @@ export class Idempotency {
 }
 
 /**
- * One send that several callers wait for. It lives until its own answer; it is given up as unwanted
- * when nobody waits for it any more.
+ * One send that one or several callers wait for. It lives until its own answer; it is given up as
+ * unwanted when nobody waits for it any more and none was promised it.
  */
-class JointSend {
-  /**
-   * Settles as the send does, whoever waits: the first caller's, since the send keeps to its
-   * deadline.
-   */
+export class JointSend {
+  /** Settles as the send does, whoever waits. */
   readonly answer: Promise<SendResult>;
   readonly #abandoned = new AbortController();
+  readonly #sending: Sending;
   #callers = 0;
+  #isPromised = false;
 
-  /** @param control of the first caller, whose deadline is the send's */
-  constructor(control: SendControl, send: (shared: SendControl) => Promise<SendResult>) {
-    this.#count(control.callerLeft);
-    this.answer = send({ deadlineAt: control.deadlineAt, callerLeft: this.#abandoned.signal });
+  /** @param deadlineAt the send's own, `performance.now()` milliseconds */
+  constructor(deadlineAt: number, send: (shared: SendControl) => Sending) {
+    this.#sending = send({ deadlineAt, callerLeft: this.#abandoned.signal });
+    this.answer = this.#sending.answer;
   }
 
   get isAbandoned(): boolean {
     return this.#abandoned.signal.aborted;
   }
 
-  /** The answer for one more caller, by its own deadline at the latest. */
-  join(control: SendControl): Promise<SendResult> {
-    const leave = this.#count(control.callerLeft);
+  /** The answer for one more caller, when it must have it at the latest. */
+  join(control: SendControl | HastyControl): Promise<SendResult | Promised> {
+    const { deadlineAt, callerLeft } = control;
+    const answerBy = 'answerBy' in control ? control.answerBy : undefined;
+    const leave = this.#count(callerLeft);
     return new Promise((resolve, reject) => {
-      const remainingMs = Math.max(0, control.deadlineAt - performance.now());
-      const timer = setTimeout(() => {
-        // The message may go on for the others, so nothing may be promised to this one; who was
-        // answered waits no longer (I3).
-        reject(outcomeNotAwaited());
+      const onTime = async () => {
+        if (answerBy !== undefined && (await this.#promise())) {
+          resolve({ id: this.#sending.id, settled: this.answer });
+        } else {
+          const isAlone = answerBy !== undefined && this.#callers === 1;
+          const isWithdrawn = isAlone && this.#sending.withdraw(deadlineUnreachable(notInTime));
+          // It may go on, for the others or at its modem, so nothing may be said of it to this one.
+          if (!isWithdrawn) reject(outcomeNotAwaited());
+        }
+        // Who was answered waits no longer (I3).
         leave();
-      }, remainingMs);
+      };
+      const remainingMs = Math.max(0, (answerBy ?? deadlineAt) - performance.now());
+      const timer = setTimeout(() => void onTime(), remainingMs);
       this.answer.then(resolve, reject).finally(() => clearTimeout(timer));
     });
+  }
+
+  async #promise(): Promise<boolean> {
+    this.#isPromised ||= await this.#sending.promise();
+    return this.#isPromised;
   }
 
   /** Counts a caller; what it returns takes it off again, once. */
@@ -260,6 +352,8 @@ class JointSend {
     return leave;
   }
 }
+
+const notInTime = 'the message could not be sent before its caller hangs up; it was not started';
 
 /**
  * Surely not submitted, and not for good: a superseded message stays superseded, for a newer one
@@ -302,6 +396,11 @@ function notKnownYet(): SendError {
   const detail =
     'the journal cannot be read yet, so whether this Idempotency-Key was used before is not known; nothing was sent';
   return deadlineUnreachable(detail, blindRetryMs);
+}
+
+function tokenReused(): SendError {
+  const detail = 'a token with this jti was used for another message: each message needs a new one';
+  return new SendError('token_invalid', { detail });
 }
 
 function keyReused(): SendError {

@@ -51,6 +51,11 @@ export class Lane {
     return canSend(this.modem.phase);
   }
 
+  /** Whether this modem may send it at all: its caller's, and not one that gave it back. */
+  mayTake({ message, tried }: PendingMessage): boolean {
+    return !tried.has(this.name) && (message.modems?.includes(this.name) ?? true);
+  }
+
   /** It may be given a message now. */
   get isFree(): boolean {
     return this.#inHand === undefined && this.isUsable;

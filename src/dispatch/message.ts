@@ -32,6 +32,17 @@ export interface Message {
   clientIp?: string;
   /** `Idempotency-Key` as it came, 1–255 characters: a repeat with it never sends twice. */
   idempotencyKey?: string;
+  /**
+   * Milliseconds for which the same text to the same number is a repeat, where there is no key;
+   * default: never.
+   */
+  repeatsMs?: number;
+  /** The `jti` of its token, which expires: the same message again, or a stolen token. */
+  tokenId?: string;
+  /** An alert waits behind all logins, and has a share of the limits only; default: a login. */
+  isAlert?: boolean;
+  /** Names of the modems that may send it; default: any. */
+  modems?: readonly string[];
 }
 
 /** What is worth counting between a message's admission and its true end. None of it may throw. */
@@ -45,10 +56,19 @@ export interface DispatchListener {
 
 /** The bounds of one send. */
 export interface SendControl {
-  /** `performance.now()` milliseconds at which the caller must have its answer. */
+  /** `performance.now()` milliseconds at which the message is given up, and the caller answered. */
   deadlineAt: number;
   /** Aborted when the caller hung up. A message not yet started is then never started (I3). */
   callerLeft: AbortSignal;
+}
+
+/** Those of a caller who cannot wait as long as a message may take. */
+export interface HastyControl extends SendControl {
+  /**
+   * `performance.now()` milliseconds at which it is answered: with a {@link Promised} where the
+   * message can be promised, else as at its deadline.
+   */
+  answerBy: number;
 }
 
 /** The network accepted every segment (I1). */
@@ -72,6 +92,17 @@ export interface SendResult {
   tookMs: number;
 }
 
+/**
+ * The message was committed, or stands in the journal with a place that will be served in time; it
+ * is no longer bound to its caller.
+ */
+export interface Promised {
+  /** The id of the message; of a repeat, that of the first. */
+  id: string;
+  /** What becomes of it. */
+  settled: Promise<SendResult>;
+}
+
 /** What became of a message. */
 export type Outcome = { result: SendResult } | { error: SendError };
 
@@ -80,3 +111,14 @@ export type Outcome = { result: SendResult } | { error: SendError };
  * `progress`.
  */
 export type Send = (message: Message, control: SendControl) => Promise<SendResult>;
+
+/** The same for a hasty caller, who may be answered with a promise. */
+export type SendOrPromise = (
+  message: Message,
+  control: HastyControl,
+) => Promise<SendResult | Promised>;
+
+/** Whether it is only promised. */
+export function isPromised(answer: SendResult | Promised): answer is Promised {
+  return 'settled' in answer;
+}

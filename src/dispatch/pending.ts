@@ -64,6 +64,7 @@ export class PendingMessage {
   #handOver: SubmitControl | undefined;
   #committed = false;
   #answered = false;
+  #promised = false;
 
   constructor(options: PendingOptions) {
     const { message, sms, control, order, recipientHmac, record, onLate } = options;
@@ -91,8 +92,19 @@ export class PendingMessage {
     return this.#control.deadlineAt - performance.now();
   }
 
+  /** Nobody waits for it any more; not said of what was promised. */
   get callerHasLeft(): boolean {
-    return this.#control.callerLeft.aborted;
+    return !this.#promised && this.#control.callerLeft.aborted;
+  }
+
+  /** Its caller was told that it is on its way: neither its leaving nor a stop of ours ends it. */
+  get isPromised(): boolean {
+    return this.#promised;
+  }
+
+  /** It is waited for by nobody from here on, and goes on. */
+  promise(): void {
+    this.#promised = true;
   }
 
   get isAnswered(): boolean {
@@ -104,6 +116,11 @@ export class PendingMessage {
    */
   get isCommitted(): boolean {
     return this.#committed;
+  }
+
+  /** It was given to a modem, and has not come back. */
+  get isAtModem(): boolean {
+    return this.#handOver !== undefined;
   }
 
   /** It is let in: from here on its deadline and its caller's leaving answer it. */
@@ -203,7 +220,7 @@ export class PendingMessage {
   };
 
   readonly #onCallerLeft = (): void => {
-    if (!this.#committed) this.reject(callerLeft());
+    if (!this.#committed && !this.#promised) this.reject(callerLeft());
   };
 
   /**

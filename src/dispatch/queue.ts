@@ -39,6 +39,8 @@ export interface QueueOptions {
   listener: Partial<DispatchListener>;
   /** How many messages may wait; those at a modem are not counted. */
   maxWaiting: number;
+  /** How many of them may be alerts; logins go before them, and need no place of theirs. */
+  maxWaitingAlerts: number;
   log: Logger;
 }
 
@@ -49,6 +51,8 @@ export interface QueueOptions {
 export class MessageQueue {
   /** How many messages may wait. */
   maxWaiting: number;
+  /** How many of them may be alerts. */
+  maxWaitingAlerts: number;
   readonly #lanes: readonly Lane[];
   readonly #waiting = new WaitingList();
   readonly #newest = new NewestStarted();
@@ -59,8 +63,9 @@ export class MessageQueue {
   readonly #stopListening: readonly (() => void)[];
   #stopped: Promise<void> | undefined;
 
-  constructor({ modems, budget, listener, maxWaiting, log }: QueueOptions) {
+  constructor({ modems, budget, listener, maxWaiting, maxWaitingAlerts, log }: QueueOptions) {
     this.maxWaiting = maxWaiting;
+    this.maxWaitingAlerts = maxWaitingAlerts;
     this.#budget = budget;
     this.#listener = listener;
     this.#log = log;
@@ -95,16 +100,38 @@ export class MessageQueue {
     return message.answer;
   }
 
-  /** Refuses everything that waits or comes; resolves when what is at a modem has settled there. */
+  /**
+   * Whether a message that has no answer yet may be promised to a caller who cannot wait: it was
+   * committed, or the journal has it and it is expected to be done before its deadline. What was
+   * promised goes on whoever leaves, until its own deadline, and is drained by {@link stop}.
+   */
+  async promise(message: PendingMessage): Promise<boolean> {
+    if (!message.isCommitted) {
+      if (this.#stopped !== undefined || !this.#scheduler.isExpectedInTime(message)) return false;
+      if (!(await message.record.promised())) return false;
+      if (message.isAnswered) return false;
+    }
+    message.promise();
+    return true;
+  }
+
+  /**
+   * Refuses everything that comes, or waits without a promise; resolves when what was promised or
+   * is at a modem has settled.
+   */
   stop(): Promise<void> {
     this.#stopped ??= this.#drain();
     return this.#stopped;
   }
 
   async #drain(): Promise<void> {
+    for (const message of this.#waiting) if (!message.isPromised) message.reject(shuttingDown());
+    // What was promised and fails over in the meantime waits again.
+    do {
+      await Promise.allSettled([...this.#waiting].map(({ answer }) => answer));
+      await Promise.all(this.#lanes.map((lane) => lane.onIdle()));
+    } while (this.#waiting.size > 0);
     for (const stopListening of this.#stopListening) stopListening();
-    for (const message of this.#waiting) message.reject(shuttingDown());
-    await Promise.all(this.#lanes.map((lane) => lane.onIdle()));
   }
 
   #follow(lane: Lane): () => void {
@@ -138,7 +165,7 @@ export class MessageQueue {
     const isAnyFree = this.#lanes.some((lane) => lane.isFree);
     const lane = isAnyFree ? this.#scheduler.freeLaneFor(message, nothingWaits) : undefined;
     const refusal =
-      lane === undefined ? this.#scheduler.whyNotWait(message, older, this.maxWaiting) : undefined;
+      lane === undefined ? this.#scheduler.whyNotWait(message, older, this) : undefined;
     // A modem that is free is worth a try, however slow it was: none may stay locked by one slow
     // hour.
     const idle =
@@ -160,7 +187,6 @@ export class MessageQueue {
 
   /** Gives every free modem what is its to take, in the order of the list. */
   #serve(): void {
-    if (this.#stopped !== undefined) return;
     for (const message of this.#waiting) {
       if (!this.#lanes.some((lane) => lane.isFree)) return;
       const lane = this.#scheduler.freeLaneFor(message, false);
@@ -241,7 +267,8 @@ export class MessageQueue {
   #failOver(from: Lane, message: PendingMessage, error: SendError): void {
     const same = this.#waiting.sameAs(message);
     if (same !== undefined && same.order > message.order) return message.reject(superseded());
-    const mayTry = this.#stopped === undefined && !message.callerHasLeft && message.remainingMs > 0;
+    const isWanted = message.isPromised || this.#stopped === undefined;
+    const mayTry = isWanted && !message.callerHasLeft && message.remainingMs > 0;
     if (!mayTry || !this.#scheduler.canGoElsewhere(message)) return message.reject(error);
     same?.reject(superseded());
     message.cameBack = { from: from.name, cause: error.causeCode ?? error.code };

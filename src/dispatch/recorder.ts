@@ -15,7 +15,7 @@ import type { Message, Outcome } from './message.js';
 import { knownIccid } from './sim-key.js';
 
 /** What of the journal hears of messages; the start is waited for where it gives a promise. */
-export interface MessageJournal extends Pick<Journal, 'ended' | 'late'> {
+export interface MessageJournal extends Pick<Journal, 'promised' | 'ended' | 'late'> {
   started(entry: Parameters<Journal['started']>[0]): Promise<void> | undefined;
 }
 
@@ -71,6 +71,19 @@ export class MessageRecord {
     this.#entry = entry;
     this.#segments = segments;
     this.#options = options;
+  }
+
+  /** Wall-clock milliseconds at which the message came. */
+  get atMs(): number {
+    return this.#entry.atMs;
+  }
+
+  /**
+   * It waits, and its caller is told that it is on its way. Resolves, within the journal's bound,
+   * with whether the row is on the disk.
+   */
+  promised(): Promise<boolean> {
+    return this.#options.journal.promised({ ...this.#entry, segments: this.#segments });
   }
 
   /** Its turn has come at this modem. Settles when that is written, within the journal's bound. */

@@ -40,6 +40,13 @@ export function queueFull(maxWaiting: number, retryAfterMs: number): SendError {
   return new SendError('queue_full', { detail, retryAfterMs: boundedRetryMs(retryAfterMs) });
 }
 
+/** 503: as many alerts wait as may wait beside the logins. */
+export function alertsFull(maxAlerts: number, retryAfterMs: number): SendError {
+  const waiting = `${counted(maxAlerts, 'alert')} ${maxAlerts === 1 ? 'is' : 'are'} waiting already`;
+  const detail = `${waiting}, which is their share of message.max_waiting (policy.alert_share)`;
+  return new SendError('queue_full', { detail, retryAfterMs: boundedRetryMs(retryAfterMs) });
+}
+
 /** 503: no modem can send; the detail says of each one why, for the person who has to mend it. */
 export function noModemReady(modems: readonly ModemSnapshot[]): SendError {
   const states = modems.map(

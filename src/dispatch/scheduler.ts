@@ -7,19 +7,29 @@ import type { SendError } from '../errors.js';
 import { expectedMs, forecast } from './estimate.js';
 import type { Lane } from './lane.js';
 import type { PendingMessage } from './pending.js';
-import { deadlineUnreachable, noModemReady, queueFull } from './refusals.js';
+import { alertsFull, deadlineUnreachable, noModemReady, queueFull } from './refusals.js';
 import type { SimBudget } from './sim-budget.js';
+import type { WaitingList } from './waiting-list.js';
+
+/** How many may wait. */
+export interface WaitingBounds {
+  maxWaiting: number;
+  /** How many of them may be alerts; logins go before them, and need no place of theirs. */
+  maxWaitingAlerts: number;
+}
+
+type WaitingSizes = Pick<WaitingList, 'size' | 'logins' | 'alerts'>;
 
 /** Reads the lanes and what waits; changes neither. */
 export class Scheduler {
   readonly #lanes: readonly Lane[];
-  readonly #waiting: Iterable<PendingMessage> & { readonly size: number };
+  readonly #waiting: Iterable<PendingMessage> & WaitingSizes;
   readonly #budget: SimBudget;
 
   /** @param waiting in the order of their turns */
   constructor(
     lanes: readonly Lane[],
-    waiting: Iterable<PendingMessage> & { readonly size: number },
+    waiting: Iterable<PendingMessage> & WaitingSizes,
     budget: SimBudget,
   ) {
     this.#lanes = lanes;
@@ -69,7 +79,7 @@ export class Scheduler {
   whyNotWait(
     message: PendingMessage,
     older: PendingMessage | undefined,
-    maxWaiting: number,
+    { maxWaiting, maxWaitingAlerts }: WaitingBounds,
   ): SendError | undefined {
     const doneInMs = this.#doneInMs(message, older);
     if (doneInMs === undefined) return this.#whyNone(message);
@@ -80,7 +90,11 @@ export class Scheduler {
         doneInMs - message.remainingMs,
       );
     }
-    if (older !== undefined || this.#waiting.size < maxWaiting) return undefined;
+    if (older !== undefined) return undefined;
+    const { isAlert = false } = message.message;
+    if (isAlert && this.#waiting.alerts >= maxWaitingAlerts)
+      return alertsFull(maxWaitingAlerts, doneInMs / (maxWaitingAlerts + 1));
+    if ((isAlert ? this.#waiting.size : this.#waiting.logins) < maxWaiting) return undefined;
     return queueFull(maxWaiting, doneInMs / (maxWaiting + 1));
   }
 
@@ -90,7 +104,7 @@ export class Scheduler {
    */
   whyHopeless(message: PendingMessage): SendError | undefined {
     const own = this.#ownMs(message.segments);
-    const usable = this.#lanes.filter((lane) => lane.isUsable && !message.tried.has(lane.name));
+    const usable = this.#lanes.filter((lane) => lane.isUsable && lane.mayTake(message));
     if (usable.length === 0) return undefined;
     const open = usable.filter((lane) => this.#isOpenTo(lane, message));
     if (open.length === 0) return this.#budget.refusal(usable[0]!.modem, message, 0);
@@ -106,6 +120,13 @@ export class Scheduler {
     return this.#lanes.some(
       (lane) => this.#isOpenTo(lane, message) && lane.freeInMs + own(lane) <= message.remainingMs,
     );
+  }
+
+  /** Whether a message that waits, or is at a modem, is expected to be done by its deadline. */
+  isExpectedInTime(message: PendingMessage): boolean {
+    const lane = this.#lanes.find(({ atModem }) => atModem === message);
+    const doneInMs = lane === undefined ? this.#doneInMs(message, message) : lane.freeInMs;
+    return doneInMs !== undefined && doneInMs <= message.remainingMs;
   }
 
   /** Milliseconds that this modem is expected to need for a message. */
@@ -173,7 +194,7 @@ export class Scheduler {
 
   /** A usable modem that has not tried this message, and whose SIM may send it. */
   #isOpenTo(lane: Lane, message: PendingMessage, segmentsBefore = 0): boolean {
-    if (!lane.isUsable || message.tried.has(lane.name)) return false;
+    if (!lane.isUsable || !lane.mayTake(message)) return false;
     return this.#budget.refusal(lane.modem, message, segmentsBefore) === undefined;
   }
 
@@ -202,28 +223,30 @@ export class Scheduler {
       perSegmentMs,
       given: 0,
     }));
-    forecast(modems, this.#before(older));
+    forecast(modems, this.#before(message, older));
     const done = modems
       .filter(({ lane, given }) => this.#isOpenTo(lane, message, given))
       .map(({ freeInMs, perSegmentMs }) => freeInMs + message.segments * perSegmentMs);
     return done.length === 0 ? undefined : Math.min(...done);
   }
 
-  *#before(older: PendingMessage | undefined): Iterable<PendingMessage> {
-    for (const message of this.#waiting) {
-      if (message === older) return;
-      yield message;
+  /** What would have its turn before a message that came now, or took the place of `older`. */
+  *#before(message: PendingMessage, older: PendingMessage | undefined): Iterable<PendingMessage> {
+    for (const other of this.#waiting) {
+      if (other === older || (other.message.isAlert && !message.message.isAlert)) return;
+      yield other;
     }
   }
 
   #whyNone(message: PendingMessage): SendError {
-    const usable = this.#lanes.filter((lane) => lane.isUsable);
+    const own = this.#lanes.filter((lane) => lane.mayTake(message));
+    const usable = own.filter((lane) => lane.isUsable);
     const waiting = [...this.#waiting].reduce((sum, { segments }) => sum + segments, 0);
     for (const lane of usable) {
       const capped = this.#budget.refusal(lane.modem, message, waiting);
       if (capped !== undefined) return capped;
     }
-    return noModemReady(this.#lanes.map(({ modem }) => modem.snapshot()));
+    return noModemReady(own.map(({ modem }) => modem.snapshot()));
   }
 }
 

@@ -1,5 +1,6 @@
 /** The caps of the SIMs as the queue asks for them: by the SIM that is in the modem now. */
 
+import { alertShareOf } from '../config/policy.js';
 import { SendError } from '../errors.js';
 import type { Hmac } from '../journal/hmac-key.js';
 import type { SmsModem } from '../modem/sms-modem.js';
@@ -17,10 +18,14 @@ export interface SimBudget {
   take(modem: SmsModem, message: PendingMessage): Charge;
 }
 
-/** @param capsOf the caps of a modem as configured now */
+/**
+ * @param capsOf the caps of a modem as configured now
+ * @param alertShare how much of them alerts may use, 0.01–1
+ */
 export function createSimBudget(
   simCaps: SimCaps,
   capsOf: (modem: string) => Caps,
+  alertShare: () => number,
   hmac: Hmac,
 ): SimBudget {
   return {
@@ -29,7 +34,8 @@ export function createSimBudget(
       message: PendingMessage,
       segmentsBefore: number,
     ): SendError | undefined {
-      const caps = capsOf(modem.name);
+      const own = capsOf(modem.name);
+      const caps = message.message.isAlert ? shareOf(own, alertShare()) : own;
       if (Object.values(caps).every((cap) => cap === undefined)) return undefined;
       const segments = segmentsBefore + message.segments;
       const reached = simCaps.isReached(simKey(modem, hmac), caps, message.recipientHmac, segments);
@@ -40,5 +46,14 @@ export function createSimBudget(
     },
     take: (modem, { recipientHmac, segments }) =>
       simCaps.take(simKey(modem, hmac), recipientHmac, segments),
+  };
+}
+
+function shareOf({ perDay, perMonth, recipientsPerMonth }: Caps, share: number): Caps {
+  const part = (cap: number | undefined) => (cap === undefined ? cap : alertShareOf(cap, share));
+  return {
+    perDay: part(perDay),
+    perMonth: part(perMonth),
+    recipientsPerMonth: part(recipientsPerMonth),
   };
 }

@@ -7,20 +7,35 @@ interface Place {
   holder: PendingMessage;
 }
 
-/** In the order of their turns: what failed over, for it was admitted first; then as it came. */
+/**
+ * In the order of their turns: logins before alerts; of each what failed over, for it was admitted
+ * first; then as it came.
+ */
 export class WaitingList implements Iterable<PendingMessage> {
-  readonly #failedOver = new Set<Place>();
-  readonly #arrived = new Set<Place>();
+  readonly #logins = { 'failed over': new Set<Place>(), arrived: new Set<Place>() };
+  readonly #alerts = { 'failed over': new Set<Place>(), arrived: new Set<Place>() };
   readonly #byKey = new Map<string, Place>();
 
   /** How many wait. */
   get size(): number {
-    return this.#failedOver.size + this.#arrived.size;
+    return this.#byKey.size;
+  }
+
+  /** How many of them are alerts. */
+  get alerts(): number {
+    return this.#alerts.arrived.size + this.#alerts['failed over'].size;
+  }
+
+  /** How many of them are logins. */
+  get logins(): number {
+    return this.size - this.alerts;
   }
 
   *[Symbol.iterator](): Iterator<PendingMessage> {
-    for (const { holder } of this.#failedOver) yield holder;
-    for (const { holder } of this.#arrived) yield holder;
+    for (const { 'failed over': failedOver, arrived } of [this.#logins, this.#alerts]) {
+      for (const { holder } of failedOver) yield holder;
+      for (const { holder } of arrived) yield holder;
+    }
   }
 
   /**
@@ -37,7 +52,7 @@ export class WaitingList implements Iterable<PendingMessage> {
    */
   add(message: PendingMessage, order: 'arrived' | 'failed over'): void {
     const place: Place = { holder: message };
-    (order === 'arrived' ? this.#arrived : this.#failedOver).add(place);
+    (message.message.isAlert ? this.#alerts : this.#logins)[order].add(place);
     this.#byKey.set(message.supersedeKey, place);
     message.waitAt(() => this.#remove(place));
   }
@@ -62,8 +77,10 @@ export class WaitingList implements Iterable<PendingMessage> {
   }
 
   #remove(place: Place): void {
-    this.#failedOver.delete(place);
-    this.#arrived.delete(place);
+    for (const places of [this.#logins, this.#alerts]) {
+      places['failed over'].delete(place);
+      places.arrived.delete(place);
+    }
     this.#byKey.delete(place.holder.supersedeKey);
   }
 }

@@ -12,15 +12,17 @@ import type { Logger } from 'winston';
 import { isLoopback } from '../config/config.js';
 import { SendError } from '../errors.js';
 import { asItMayLeave } from '../words/foreign.js';
-import type { Caller } from './callers/caller.js';
 import { type ClientAddressOf, clientAddress } from './client-address.js';
 import { errorExit, type OnFailure, type RequestState } from './error-exit.js';
-import { type SendRouteOptions, sendRoute } from './send-route.js';
+import { type FindMessage, readRoute } from './read-route.js';
+import { type Client, type ClientList, type SendRouteOptions, sendRoute } from './send-route.js';
 
 /** What the public listener stands on. */
 export interface AppOptions extends SendRouteOptions {
-  /** Who may ask for messages, each at its own path. */
-  callers: readonly Caller[];
+  /** Who may ask for messages; several may share a path. */
+  clients: readonly Client[];
+  /** What is known of a caller's message; undefined when nothing is. */
+  find: FindMessage;
   /** Whether a message could be sent now. */
   isReady: () => boolean;
   /**
@@ -44,10 +46,13 @@ export interface AdminAppOptions {
 /** The public listener: the paths of the callers, and `/livez` and `/readyz` with no detail. */
 export function createApp(options: AppOptions): RequestListener {
   const router = newRouter();
-  for (const caller of options.callers) router.post(caller.path, sendRoute(caller, options));
+  for (const [path, clients] of byPath(options.clients))
+    router.post(path, sendRoute(clients, options));
+  const [reader, ...readers] = options.clients.filter(({ mayRead }) => mayRead);
+  if (reader !== undefined) router.get('/sms/:id', readRoute([reader, ...readers], options));
   addHealthRoutes(router, options.isReady);
   const { log, trustedProxies = [], listener } = options;
-  const onFailure = ({ code }: SendError) => listener?.answered({ code });
+  const onFailure: OnFailure = ({ code }, caller) => listener?.answered({ code, caller });
   return toListener(log, clientAddress(trustedProxies), [], router, onFailure);
 }
 
@@ -63,6 +68,13 @@ export function createAdminApp({
   if (metrics) router.get('/metrics', metrics);
   addHealthRoutes(router, isReady);
   return toListener(log, clientAddress([]), [requireLoopbackHost], router);
+}
+
+function byPath(clients: readonly Client[]): Map<string, ClientList> {
+  const paths = new Map<string, ClientList>();
+  for (const client of clients)
+    paths.set(client.caller.path, [...(paths.get(client.caller.path) ?? []), client] as ClientList);
+  return paths;
 }
 
 /** Paths are case-sensitive (RFC 3986 6.2.2.1). */

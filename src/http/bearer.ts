@@ -7,9 +7,8 @@ import {
   type JWTPayload,
   UnsecuredJWT,
 } from 'jose';
-import { SendError, type SendErrorCode } from '../errors.js';
-import type { LimitedLog } from '../log.js';
 import { foreignWords } from '../words/foreign.js';
+import { type Proof, Unproven } from './callers/caller.js';
 
 /** HS256 keys: the one in use and, while it is rotated, the one before. */
 export interface BearerSecrets {
@@ -31,8 +30,8 @@ export interface ExpectedClaims {
 export interface BearerOptions {
   secrets: BearerSecrets;
   expected: ExpectedClaims;
-  /** Where refused tokens are told, with what is wrong and their claims. */
-  refusals: LimitedLog;
+  /** Told once, when a token is taken that never expires. Must not throw. */
+  onEndless?: () => void;
   /** Wall-clock milliseconds for {@link BearerVerifier.lastUse}. */
   wallNow?: () => number;
   /**
@@ -44,15 +43,9 @@ export interface BearerOptions {
 
 /**
  * Judges the value of an `Authorization` header (RFC 6750 2.1): a JWT (RFC 7519), HS256 and nothing
- * else, with our `sub` and `aud`; `exp` and `nbf` count when present. Resolves with its `sub`;
- * rejects with a `SendError` of code `token_missing`, `token_invalid` or `token_expired`.
- * `requestId` ties the log line to the answer; `client` is the address that the line names.
+ * else, with our `sub` and `aud`; `exp` and `nbf` count when present. Rejects with an `Unproven`.
  */
-export type VerifyBearer = (
-  authorization: string,
-  requestId: string,
-  client?: string,
-) => Promise<string>;
+export type VerifyBearer = (authorization: string) => Promise<Proof>;
 
 /**
  * When a token was last taken by each secret, wall-clock milliseconds; absent if none was since the
@@ -90,36 +83,38 @@ interface Rules {
 
 /** Imports the keys, once, and gives the check. Rejects if a secret is no key. */
 export async function createBearerVerifier(options: BearerOptions): Promise<BearerVerifier> {
-  const { refusals, wallNow = Date.now, beforeLeap = () => undefined } = options;
+  const { wallNow = Date.now, beforeLeap = () => undefined, onEndless } = options;
   let rules = toRules(options.secrets, options.expected, []);
-  const verify: VerifyBearer = async (authorization, requestId, client) => {
+  let isEndlessTold = false;
+  const verify: VerifyBearer = async (authorization) => {
     const { secrets, expected, checks } = rules;
-    const about = { event: 'token_refused', id: requestId, client };
     const token = /^bearer +(?<token>\S.*)$/i.exec(authorization)?.groups?.token;
     if (token === undefined) {
-      const message =
-        'refused a request without a token: does the proxy pass the Authorization header on?';
-      refusals.warn(message, { ...about, code: 'token_missing' });
-      throw new SendError('token_missing', {
+      throw new Unproven('token_missing', {
+        reason:
+          'refused a request without a token: does the proxy pass the Authorization header on?',
         detail: 'send the header "Authorization: Bearer …" with a JWT',
       });
     }
     try {
-      const [secret, claims] = verifySignature(secrets, token);
-      checkClaims(claims, checks, beforeLeap);
+      const [secret, encoded] = verifySignature(secrets, token);
+      const { exp, jti } = checkClaims(encoded, checks, beforeLeap);
       secret.lastUsedMs = wallNow();
+      if (exp === undefined && !isEndlessTold) {
+        isEndlessTold = true;
+        onEndless?.();
+      }
+      return exp !== undefined && typeof jti === 'string' && jti !== '' ? { tokenId: jti } : {};
     } catch (error) {
       const claims = claimsOf(token);
       const { code, check, reason, detail } = explain(error, claims, expected);
-      refusals.warn(`refused a token: ${reason}`, {
-        ...about,
-        code,
+      throw new Unproven(code, {
+        reason: `refused a token: ${reason}`,
+        detail,
         check,
         claims: shownClaims(claims),
       });
-      throw new SendError(code, { detail, cause: error });
     }
-    return expected.subject;
   };
   return Object.assign(verify, {
     replace: async (secrets: BearerSecrets, expected: ExpectedClaims) => {
@@ -204,14 +199,14 @@ function checkClaims(
   claims: string,
   checks: JWTClaimVerificationOptions,
   beforeLeap: () => number | undefined,
-): void {
+): JWTPayload {
   const unsecured = `${unsecuredHead}.${claims}.`;
   try {
-    UnsecuredJWT.decode(unsecured, checks);
+    return UnsecuredJWT.decode(unsecured, checks).payload;
   } catch (error) {
     const otherNow = isAboutTime(error) ? beforeLeap() : undefined;
     if (otherNow === undefined) throw error;
-    UnsecuredJWT.decode(unsecured, { ...checks, currentDate: new Date(otherNow) });
+    return UnsecuredJWT.decode(unsecured, { ...checks, currentDate: new Date(otherNow) }).payload;
   }
 }
 
@@ -224,7 +219,7 @@ function isAboutTime(error: unknown): boolean {
 }
 
 interface TokenFault {
-  code: SendErrorCode;
+  code: Unproven['code'];
   check: string;
   /** For the log: with what the token says. */
   reason: string;

@@ -16,6 +16,8 @@ export interface RequestState {
   receivedAt: number;
   /** Who sent it, for the log of refusals and nothing else. */
   client: string;
+  /** The name of the caller, once it is known. */
+  caller?: string;
   /** How its caller wants to be told what failed; by default as problem details. */
   toAnswer?: (failure: SendError) => HttpAnswer;
 }
@@ -26,7 +28,7 @@ const discardOctets = 1024 * 1024;
 const restOctets = 64 * 1024;
 
 /** Told of each error that becomes an answer. Must not throw. */
-export type OnFailure = (failure: SendError) => void;
+export type OnFailure = (failure: SendError, caller: string | undefined) => void;
 
 /** The outermost middleware: names the request, and is the one exit of every error. */
 export function errorExit(
@@ -60,7 +62,7 @@ async function leaveWith(
     return;
   }
   const failure = toSendError(error);
-  onFailure(failure);
+  onFailure(failure, ctx.state.caller);
   if (failure.code === 'internal') {
     log.error('unexpected error', { event: 'internal_error', id, error: failure.cause ?? failure });
   }

@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { SendError, SendErrorCode } from '../errors.js';
-import { asItMayLeave } from '../words/foreign.js';
+import { asItMayLeave, escapeControls, withoutNumbers } from '../words/foreign.js';
 import type { HttpAnswer } from './callers/caller.js';
 
 interface ProblemKind {
@@ -91,6 +91,12 @@ export function toProblemAnswer(error: SendError, id: string): HttpAnswer {
   if (status === 503 || status === 429)
     headers['Retry-After'] = retryAfter(error, retryAfterS ?? 1);
   return { status, headers, body };
+}
+
+/** The answer as one sentence, for callers that show it to people. */
+export function sentenceOf({ code, detail }: SendError): string {
+  const { title } = problems[code];
+  return code === 'internal' ? title : escapeControls(withoutNumbers(detail ?? title));
 }
 
 /** The same for a socket on which Node has no response object; the connection ends after it. */

@@ -1,21 +1,66 @@
+import { randomUUID } from 'node:crypto';
 import type Koa from 'koa';
 import type { Logger } from 'winston';
-import type { Message, Send, SendResult } from '../dispatch/message.js';
+import {
+  type HastyControl,
+  isPromised,
+  type Message,
+  type Promised,
+  type Send,
+  type SendControl,
+  type SendOrPromise,
+  type SendResult,
+} from '../dispatch/message.js';
 import { SendError, type SendErrorCode, toSendError } from '../errors.js';
 import type { LimitedLog } from '../log.js';
 import { maskNumber } from '../number/mask.js';
 import { readRecipient } from '../number/recipient.js';
-import { CallerLeft, readOctets } from './body.js';
-import type { Caller, CallerRequest, HttpAnswer, ReadMessage } from './callers/caller.js';
+import { readOctets } from './body.js';
+import {
+  type Caller,
+  type HttpAnswer,
+  type Proof,
+  type ReadMessage,
+  Unproven,
+} from './callers/caller.js';
 import type { RequestState } from './error-exit.js';
 import { problems } from './problem.js';
 
 /** Longest body; a text of the longest template that Auth0 takes (5120 characters) has room. */
 export const maxBodyOctets = 64 * 1024;
 
+/** What holds for the messages of one caller, as configured now. */
+export interface CallerTerms {
+  /** Milliseconds from the request's header to its answer; `Prefer: wait=N` may shorten it. */
+  deadlineMs: number;
+  /** Whether a caller may be told 202 at its deadline. */
+  onSlow: '202' | '504';
+  /** Milliseconds from the request's header after which what was promised is given up. */
+  lateDeadlineMs: number;
+  /** See {@link Message.repeatsMs}. */
+  repeatsMs: number;
+  class: 'login' | 'alert';
+  /** Names of the modems that may send for it; default: any. */
+  modems: readonly string[] | undefined;
+  /** ISO 3166-1 alpha-2, of numbers without a country code; default: they are refused. */
+  defaultCountry: string | undefined;
+}
+
+/** A caller and its terms. */
+export interface Client {
+  caller: Caller;
+  terms: () => CallerTerms;
+  /** Whether it may ask what became of its messages. */
+  mayRead: boolean;
+}
+
+/** Those of one path. */
+export type ClientList = readonly [Client, ...Client[]];
+
 /** What a route that takes messages stands on. */
 export interface SendRouteOptions {
   send: Send;
+  sendOrPromise: SendOrPromise;
   /** Whether the wall clock can be trusted to judge a token's times. */
   clockIsSet: () => boolean;
   isShuttingDown: () => boolean;
@@ -26,46 +71,43 @@ export interface SendRouteOptions {
   listener?: AnswerListener;
 }
 
-/** Counts answers; none of it may throw. */
+/** Counts answers; none of it may throw. `caller` is undefined while it is not known. */
 export interface AnswerListener {
-  /** The request has its answer: 200 with its times, or the code of the problem body. */
+  /** The request has its answer: 200 with its times, 202, or the code of the problem body. */
   answered(
-    answer:
+    answer: { caller?: string | undefined } & (
       | { code?: undefined; isReplay: boolean; waitedMs: number; tookMs: number }
-      | { code: SendErrorCode },
+      | { code: SendErrorCode | 'promised' }
+    ),
   ): void;
   /** The caller hung up before its answer. */
   callerLeft(): void;
 }
 
-/** The route of one caller: authenticate, read, send, and say what happened. */
-export function sendRoute(caller: Caller, options: SendRouteOptions): Koa.Middleware<RequestState> {
+/** The route of the callers at one path: prove, read, send, and say what happened. */
+export function sendRoute(
+  clients: ClientList,
+  options: SendRouteOptions,
+): Koa.Middleware<RequestState> {
   return async (ctx) => {
     const { id, receivedAt } = ctx.state;
-    ctx.state.toAnswer = (error) => caller.failed(error, id);
+    // Until it is known whose the request is, in the form of the first.
+    ctx.state.toAnswer = (error) => clients[0].caller.failed(error, id);
     refuseIfUnable(options, ctx.state);
-    const proven =
-      caller.provenBy === 'headers' ? await authenticate(caller, ctx, undefined) : undefined;
-    const deadlineAt = receivedAt + deadlineMs(ctx, caller.longestWaitMs);
+    const byHeaders = await ownerOf(clients, ctx, undefined, options);
     const { socket } = ctx.req;
     const left = new AbortController();
     const leave = () => left.abort();
     // The socket's `close`, not the response's: a pipelined response that waits for its turn has no
     // socket to hear of.
     socket.once('close', leave);
-    const outcome: Outcome = { id, receivedAt, callerLeft: left.signal };
+    const request: Request = { id, receivedAt, callerLeft: left.signal };
     try {
       const body = await readOctets(ctx.req, maxBodyOctets);
-      const name = proven ?? (await authenticate(caller, ctx, body));
-      outcome.message = toMessage(caller.read(body, ctx.req.headers), id, name);
-      const result = await options.send(outcome.message, { deadlineAt, callerLeft: left.signal });
-      logSuccess(options.log, outcome, result);
-      const { isReplay = false, waitedMs, tookMs } = result;
-      options.listener?.answered({ isReplay, waitedMs, tookMs });
-      write(ctx, caller.accepted(result));
-    } catch (error) {
-      if (!(error instanceof CallerLeft)) logFailure(options.log, outcome, toSendError(error));
-      throw error;
+      const owner = byHeaders ?? (await ownerOf(clients, ctx, body, options));
+      if (owner === undefined) throw new Error('no caller owns the request, and none refused it');
+      const answer = await serve(owner, request, body, ctx, options);
+      write(ctx, answer);
     } finally {
       socket.off('close', leave);
       if (left.signal.aborted) options.listener?.callerLeft();
@@ -73,17 +115,145 @@ export function sendRoute(caller: Caller, options: SendRouteOptions): Koa.Middle
   };
 }
 
-function authenticate(
-  caller: Caller,
+/** Whose a request is, and what its proof binds it to. */
+export interface Owner extends Client {
+  proof: Proof;
+}
+
+/**
+ * The caller at this path whose request it is. Undefined when only the body can tell: it is read
+ * for a request whose headers may be those of a caller that signs it, and for no other.
+ * @throws SendError `token_missing`, `token_invalid` or `token_expired`
+ */
+export async function ownerOf(
+  clients: ClientList,
   ctx: Koa.ParameterizedContext<RequestState>,
   body: Uint8Array | undefined,
-): Promise<string> {
-  const request: CallerRequest = {
-    headers: ctx.req.headers,
-    id: ctx.state.id,
-    client: ctx.state.client,
-  };
-  return caller.authenticate(request, body);
+  { refusals }: Pick<SendRouteOptions, 'refusals'>,
+): Promise<Owner | undefined> {
+  const { headers } = ctx.req;
+  let best: { unproven: Unproven; client: Client } | undefined;
+  for (const client of clients) {
+    const { caller } = client;
+    if (caller.needsBody(headers) !== (body !== undefined)) continue;
+    try {
+      const proof = await caller.prove({ headers }, body);
+      ctx.state.toAnswer = (error) => caller.failed(error, ctx.state.id);
+      ctx.state.caller = caller.name;
+      return { ...client, proof };
+    } catch (error) {
+      if (!(error instanceof Unproven)) throw error;
+      if (best === undefined || nearness(error) > nearness(best.unproven))
+        best = { unproven: error, client };
+    }
+  }
+  const mayComeWithBody =
+    body === undefined && clients.some(({ caller }) => caller.needsBody(headers));
+  if (mayComeWithBody) return undefined;
+  if (best === undefined) throw new Error('no caller was asked');
+  const { unproven, client } = best;
+  ctx.state.toAnswer = (error) => client.caller.failed(error, ctx.state.id);
+  const { code, detail, fields, message } = unproven;
+  const { id, client: address } = ctx.state;
+  refusals.warn(message, { event: 'token_refused', id, client: address, code, ...fields });
+  throw new SendError(code, { detail, cause: unproven });
+}
+
+/** Of several callers that a request is not of, the one it is most likely to be of tells why. */
+function nearness({ code, fields }: Unproven): number {
+  if (code === 'token_missing') return 0;
+  if (fields.check === 'scheme' || fields.check === 'form') return 1;
+  // Past the signature: it has the secret.
+  return fields.check === 'signature' || fields.check === 'credential' ? 2 : 3;
+}
+
+/** What its caller is answered, once all its messages have settled or are promised. */
+async function serve(
+  { caller, terms, proof }: Owner,
+  request: Request,
+  body: Uint8Array,
+  ctx: Koa.ParameterizedContext<RequestState>,
+  options: SendRouteOptions,
+): Promise<HttpAnswer> {
+  const held = terms();
+  const control = controlOf(ctx, held, request);
+  const messages = reading(request, options, () =>
+    caller
+      .read(body, ctx.req.headers)
+      .map((read, index) =>
+        toMessage(read, index === 0 ? request.id : randomUUID(), caller.name, held, proof),
+      ),
+  );
+  const outcomes = await Promise.all(
+    messages.map((message) => deliver(message, control, request, options)),
+  );
+  const [failure] = outcomes
+    .flatMap((outcome) => ('error' in outcome ? [outcome.error] : []))
+    .toSorted((a, b) => Number(b.submitted !== 'no') - Number(a.submitted !== 'no'));
+  if (failure !== undefined) throw failure;
+  const promised = outcomes.find((outcome) => 'promised' in outcome)?.promised;
+  if (promised !== undefined) {
+    options.listener?.answered({ code: 'promised', caller: caller.name });
+    return caller.taken(promised.id);
+  }
+  const [first, ...rest] = outcomes.flatMap((outcome) =>
+    'result' in outcome ? [outcome.result] : [],
+  );
+  if (first === undefined) throw new SendError('body_invalid', { detail: 'it asks for nothing' });
+  const { isReplay = false, waitedMs, tookMs } = first;
+  options.listener?.answered({ caller: caller.name, isReplay, waitedMs, tookMs });
+  return caller.accepted([first, ...rest]);
+}
+
+type Delivered = { result: SendResult } | { promised: Promised } | { error: SendError };
+
+/** One message, with its line in the log; a promised one gets its line when it has settled. */
+async function deliver(
+  message: Message,
+  control: SendControl | HastyControl,
+  request: Request,
+  { send, sendOrPromise, log }: SendRouteOptions,
+): Promise<Delivered> {
+  const told = { ...request, message };
+  try {
+    const answer =
+      'answerBy' in control ? await sendOrPromise(message, control) : await send(message, control);
+    if (!isPromised(answer)) {
+      logSuccess(log, told, answer);
+      return { result: answer };
+    }
+    log.info('message promised', { ...commonFields(told), status: 202 });
+    void answer.settled.then(
+      (result) => logSuccess(log, told, result),
+      (error: unknown) => logFailure(log, told, toSendError(error)),
+    );
+    return { promised: answer };
+  } catch (error) {
+    const failure = toSendError(error);
+    logFailure(log, told, failure);
+    return { error: failure };
+  }
+}
+
+/** What `read` says; a body that cannot be read has its line in the log, too. */
+function reading<T>(request: Request, { log }: SendRouteOptions, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    logFailure(log, request, toSendError(error));
+    throw error;
+  }
+}
+
+/** A caller may shorten its time, never lengthen it. */
+function controlOf(
+  ctx: Koa.Context,
+  { deadlineMs, onSlow, lateDeadlineMs }: CallerTerms,
+  { receivedAt, callerLeft }: Request,
+): SendControl | HastyControl {
+  const answerBy = receivedAt + waitMs(ctx, deadlineMs);
+  if (onSlow === '504') return { deadlineAt: answerBy, callerLeft };
+  return { deadlineAt: receivedAt + Math.max(lateDeadlineMs, deadlineMs), answerBy, callerLeft };
 }
 
 /**
@@ -97,18 +267,33 @@ function write(ctx: Koa.Context, { status, headers, body }: HttpAnswer): void {
 }
 
 /** @throws SendError `recipient_invalid` */
-function toMessage({ recipient, ...read }: ReadMessage, id: string, caller: string): Message {
-  const reading = readRecipient(recipient);
+function toMessage(
+  { recipient, ...read }: ReadMessage,
+  id: string,
+  caller: string,
+  { repeatsMs, class: ofClass, modems, defaultCountry }: CallerTerms,
+  { tokenId }: Proof,
+): Message {
+  const reading = readRecipient(recipient, defaultCountry);
   if (reading.objection !== undefined)
     throw new SendError('recipient_invalid', { detail: `recipient ${reading.objection}` });
-  return { id, caller, recipient: reading.number, ...read };
+  return {
+    id,
+    caller,
+    recipient: reading.number,
+    ...read,
+    ...(repeatsMs > 0 && { repeatsMs }),
+    ...(tokenId !== undefined && { tokenId }),
+    ...(ofClass === 'alert' && { isAlert: true }),
+    ...(modems !== undefined && { modems }),
+  };
 }
 
 /**
  * Before the token is looked at: with a clock that is not set, every token would look expired or
  * too young.
  */
-function refuseIfUnable(
+export function refuseIfUnable(
   { isShuttingDown, clockIsSet, refusals }: SendRouteOptions,
   { id, client }: RequestState,
 ): void {
@@ -135,14 +320,15 @@ const inabilities = {
 } as const;
 
 /** The caller may shorten the time, never lengthen it; it is told when it did. */
-function deadlineMs(ctx: Koa.Context, longestMs: number): number {
+function waitMs(ctx: Koa.Context, longestMs: number): number {
   const waitS = preferredWaitS(ctx.get('prefer'));
   if (waitS === undefined || waitS * 1000 >= longestMs) return longestMs;
   ctx.set('Preference-Applied', `wait=${waitS}`);
   return waitS * 1000;
 }
 
-interface Outcome {
+/** What is told of a request in the log. */
+interface Request {
   id: string;
   receivedAt: number;
   callerLeft: AbortSignal;
@@ -150,7 +336,7 @@ interface Outcome {
   message?: Message;
 }
 
-function logSuccess(log: Logger, outcome: Outcome, result: SendResult): void {
+function logSuccess(log: Logger, outcome: Request, result: SendResult): void {
   log.info('message sent', {
     ...commonFields(outcome),
     segments: result.segments,
@@ -164,7 +350,7 @@ function logSuccess(log: Logger, outcome: Outcome, result: SendResult): void {
   });
 }
 
-function logFailure(log: Logger, outcome: Outcome, error: SendError): void {
+function logFailure(log: Logger, outcome: Request, error: SendError): void {
   const {
     segments,
     modem,
@@ -186,8 +372,13 @@ function logFailure(log: Logger, outcome: Outcome, error: SendError): void {
   });
 }
 
-function commonFields({ id, message }: Outcome) {
-  return { event: 'message', id, recipient: message && maskNumber(message.recipient) };
+function commonFields({ id, message }: Request) {
+  return {
+    event: 'message',
+    id: message?.id ?? id,
+    caller: message?.caller,
+    recipient: message && maskNumber(message.recipient),
+  };
 }
 
 const token = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";

@@ -18,7 +18,7 @@ export interface MessageEntry {
   id: string;
   /** When the request came. */
   atMs: number;
-  /** The verified `sub` of the token. */
+  /** The configured name. */
   caller: string;
   recipientMasked: string;
   recipientHmac: string;
@@ -34,6 +34,13 @@ export interface MessageEntry {
   keyHmac?: string | undefined;
   /** Of what the request asked, to tell a repeat from a key used for something else. */
   requestHmac?: string | undefined;
+  /** Milliseconds for which the key is remembered; undefined: for a day. */
+  keyForMs?: number | undefined;
+}
+
+/** A message that waits, and that its caller was promised. */
+export interface PromisedEntry extends MessageEntry {
+  segments: number;
 }
 
 /** A message that is about to be given to a modem. */
@@ -106,6 +113,7 @@ export interface RecentMessage {
   segments: number;
   keyHmac?: string;
   requestHmac?: string;
+  keyForMs?: number;
   /** False for one that was superseded while it waited: kept for its Idempotency-Key only. */
   wasStarted: boolean;
   modem?: string;
@@ -145,6 +153,9 @@ export interface Recent {
 
 /** Which rows to show: those for which every condition holds that is given. */
 export interface LogFilter {
+  /** Of one message. */
+  id?: string | undefined;
+  caller?: string | undefined;
   recipientHmac?: string | undefined;
   sinceMs?: number | undefined;
   /** HTTP status that the caller was told. */

@@ -13,6 +13,7 @@ import type {
   LateOutcome,
   LogFilter,
   LogPage,
+  PromisedEntry,
   Recent,
   SavedHold,
   StartedEntry,
@@ -39,6 +40,11 @@ export interface Journal {
    * file has caught up. Never rejects. What is not written yet is written when that is possible.
    */
   started(entry: StartedEntry): Promise<void>;
+  /**
+   * A message that waits, before its caller is told that it is on its way. Resolves, within
+   * `keyedBoundMs`, with whether the row is on the disk; never rejects.
+   */
+  promised(entry: PromisedEntry): Promise<boolean>;
   /**
    * The outcome of a message that was started, or the whole of one that never was: those are
    * written a moment later, several at once, and skipped when there are too many. What a repeat
@@ -163,25 +169,35 @@ class SqliteJournal implements Journal {
 
   async started(entry: StartedEntry): Promise<void> {
     const isKeyed = entry.keyHmac !== undefined;
+    const isSafe = await this.#addSafely({ kind: 'started', entry }, isKeyed);
+    if (isKeyed && !isSafe) this.#tellUnsafe(entry.id);
+  }
+
+  promised(entry: PromisedEntry): Promise<boolean> {
+    return this.#addSafely({ kind: 'promised', entry }, true);
+  }
+
+  /** Resolves with whether it is in the file, or on the disk, within the bound of that. */
+  async #addSafely(entry: JournalEntry, onDisk: boolean): Promise<boolean> {
     let timer: NodeJS.Timeout | undefined;
     const isSafe = await new Promise<boolean>((resolve) => {
       let isWritten = false;
-      const isWaiting = this.#add({ kind: 'started', entry }, () => {
+      const isWaiting = this.#add(entry, () => {
         isWritten = true;
-        if (!isKeyed) resolve(true);
+        if (!onDisk) resolve(true);
         else void this.#flush().then(resolve);
       });
-      if (!isWaiting || !this.#keeper.isWell || (this.#isSlow && !isKeyed)) return resolve(false);
+      if (!isWaiting || !this.#keeper.isWell || (this.#isSlow && !onDisk)) return resolve(false);
       timer = setTimeout(
         () => {
           if (!isWritten) this.#noteSlow();
           resolve(false);
         },
-        isKeyed ? this.#keyedBoundMs : this.#startedBoundMs,
+        onDisk ? this.#keyedBoundMs : this.#startedBoundMs,
       );
     });
     clearTimeout(timer);
-    if (isKeyed && !isSafe) this.#tellUnsafe(entry.id);
+    return isSafe;
   }
 
   #tellUnsafe(id: string): void {

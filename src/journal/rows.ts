@@ -6,6 +6,7 @@ import type {
   LateOutcome,
   LogRow,
   MessageEntry,
+  PromisedEntry,
   RecentMessage,
   StartedEntry,
 } from './entries.js';
@@ -21,11 +22,15 @@ export type SqlRow = Readonly<Record<string, SqlValue>>;
  */
 export const entryColumns =
   'change_id, id, at, state, was_started, caller, recipient_masked, recipient_hmac, block_hmac, ip_hmac, country, segments, ' +
-  'key_hmac, request_hmac, modem, sim_masked, sim_hmac, status, code, cause_code, submitted, "references", waited_ms, took_ms';
+  'key_hmac, request_hmac, key_for_ms, modem, sim_masked, sim_hmac, status, code, cause_code, submitted, "references", waited_ms, took_ms';
 
 /** Columns of a late outcome, in the order of {@link lateValues}. */
 export const lateColumns =
   'late_at, late_status, late_code, late_cause_code, late_submitted, late_references';
+
+export function promisedValues(change: number, entry: PromisedEntry): SqlValue[] {
+  return entryValues(change, entry, 'waiting', false, undefined);
+}
 
 export function startedValues(change: number, entry: StartedEntry): SqlValue[] {
   return entryValues(change, entry, 'started', true, undefined);
@@ -38,7 +43,7 @@ export function endedValues(change: number, entry: EndedEntry): SqlValue[] {
 function entryValues(
   change: number,
   entry: MessageEntry & Pick<EndedEntry, 'modem' | 'sim'>,
-  state: 'started' | 'ended',
+  state: 'waiting' | 'started' | 'ended',
   wasStarted: boolean,
   outcome: JournalOutcome | undefined,
 ): SqlValue[] {
@@ -57,6 +62,7 @@ function entryValues(
     entry.segments ?? null,
     entry.keyHmac ?? null,
     entry.requestHmac ?? null,
+    entry.keyForMs ?? null,
     entry.modem ?? null,
     entry.sim?.masked ?? null,
     entry.sim?.hmac ?? null,
@@ -117,6 +123,7 @@ export function recentMessage(row: SqlRow): RecentMessage {
       country: row.country,
       keyHmac: row.key_hmac,
       requestHmac: row.request_hmac,
+      keyForMs: row.key_for_ms,
       modem: row.modem,
     }),
     ...outcomes(row),
@@ -155,7 +162,7 @@ function outcomes(row: SqlRow): { outcome?: JournalOutcome; late?: LateOutcome }
       references: references(row.late_references),
     }),
   };
-  return { ...(row.state !== 'started' && { outcome }), ...(row.late_at !== null && { late }) };
+  return { ...(row.status !== null && { outcome }), ...(row.late_at !== null && { late }) };
 }
 
 const references = (list: SqlValue | undefined): readonly number[] | undefined =>

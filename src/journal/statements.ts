@@ -3,13 +3,16 @@
 import { entryColumns, lateColumns } from './rows.js';
 
 const marks = entryColumns.replace(/[^,]+/g, '?');
+/** A promise that comes after a start or an end says nothing new. */
+export const insertPromised = `INSERT INTO messages (${entryColumns}) VALUES (${marks}) ON CONFLICT (id) DO NOTHING`;
 /**
- * A later start is that at another modem, to which the message went over; after its outcome, a
- * start changes nothing.
+ * The start of a message that waited, or a later one at another modem, to which the message went
+ * over; after its outcome, a start changes nothing.
  */
 export const insertStarted = `INSERT INTO messages (${entryColumns}) VALUES (${marks}) ON CONFLICT (id) DO UPDATE SET
-  change_id = excluded.change_id, modem = excluded.modem, sim_masked = excluded.sim_masked, sim_hmac = excluded.sim_hmac
-  WHERE state = 'started'`;
+  change_id = excluded.change_id, state = 'started', was_started = 1,
+  modem = excluded.modem, sim_masked = excluded.sim_masked, sim_hmac = excluded.sim_hmac
+  WHERE state IN ('waiting', 'started')`;
 /** What the start said is said again, but for the SIM and modem if the end does not know them. */
 export const upsertEnded = `INSERT INTO messages (${entryColumns}) VALUES (${marks}) ON CONFLICT (id) DO UPDATE SET
   change_id = excluded.change_id, state = 'ended', was_started = max(was_started, excluded.was_started),
@@ -22,7 +25,7 @@ export const upsertHold = `INSERT INTO holds VALUES (?, ?, ?, ?)
   ON CONFLICT (kind, key) DO UPDATE SET strikes = excluded.strikes, until = excluded.until`;
 
 export const stripExpired = `UPDATE messages SET state = 'counted', caller = NULL, recipient_masked = NULL, block_hmac = NULL,
-  ip_hmac = NULL, country = NULL, key_hmac = NULL, request_hmac = NULL, sim_masked = NULL, "references" = NULL, late_references = NULL
+  ip_hmac = NULL, country = NULL, key_hmac = NULL, request_hmac = NULL, key_for_ms = NULL, sim_masked = NULL, "references" = NULL, late_references = NULL
   WHERE row_id IN (SELECT row_id FROM messages
     WHERE state <> 'counted' AND at < ? AND was_started = 1 AND at >= ? ORDER BY at LIMIT ?)`;
 export const deleteExpired = `DELETE FROM messages WHERE row_id IN (SELECT row_id FROM messages
@@ -48,3 +51,6 @@ export const noteOpening =
   'INSERT INTO openings VALUES (1, ?) ON CONFLICT DO UPDATE SET at = excluded.at';
 export const closeOpenRows = `UPDATE messages SET state = 'ended', status = 504, code = 'outcome_unknown', submitted = 'unknown',
   change_id = ? WHERE state = 'started'`;
+/** What was promised and never started was surely not sent. */
+export const closeWaitingRows = `UPDATE messages SET state = 'ended', status = 503, code = 'shutting_down', submitted = 'no',
+  change_id = ? WHERE state = 'waiting'`;

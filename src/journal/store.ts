@@ -16,6 +16,7 @@ import {
   endedValues,
   lateValues,
   logRow,
+  promisedValues,
   recentMessage,
   type SqlRow,
   type SqlValue,
@@ -27,9 +28,11 @@ import {
   bringBackHolds,
   bringBackMessages,
   closeOpenRows,
+  closeWaitingRows,
   cutHolds,
   deleteCounted,
   deleteExpired,
+  insertPromised,
   insertStarted,
   noteOpening,
   stripExpired,
@@ -118,8 +121,19 @@ export class Store {
     return { refused };
   }
 
-  query({ recipientHmac, sinceMs, status, code, afterChange, limit }: LogFilter): LogPage {
+  query({
+    id,
+    caller,
+    recipientHmac,
+    sinceMs,
+    status,
+    code,
+    afterChange,
+    limit,
+  }: LogFilter): LogPage {
     const conditions: [string, SqlValue | undefined][] = [
+      ['id = ?', id],
+      ['caller = ?', caller],
       ['change_id > ?', afterChange],
       ['recipient_hmac = ?', recipientHmac],
       ['at >= ?', sinceMs],
@@ -227,13 +241,17 @@ export class Store {
   /** What the process before never learned: it may have been sent (I4). */
   #closeOpenRows(): number {
     const { changes } = this.#run(closeOpenRows, this.#change + 1);
+    const waiting = this.#run(closeWaitingRows, this.#change + 1);
     // A number that no row has would be given to a row of this run when the file is opened again.
-    if (changes > 0) this.#change += 1;
+    if (changes + waiting.changes > 0) this.#change += 1;
     return changes;
   }
 
   #writeOne(entry: JournalEntry): void {
     switch (entry.kind) {
+      case 'promised':
+        this.#run(insertPromised, ...promisedValues(this.#nextChange(), entry.entry));
+        break;
       case 'started':
         this.#run(insertStarted, ...startedValues(this.#nextChange(), entry.entry));
         break;

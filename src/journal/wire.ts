@@ -6,6 +6,7 @@ import type {
   LateOutcome,
   LogFilter,
   LogPage,
+  PromisedEntry,
   RecentMessage,
   SavedHold,
   StartedEntry,
@@ -27,6 +28,7 @@ export interface StoreOptions {
  * written again.
  */
 export type JournalEntry =
+  | { kind: 'promised'; entry: PromisedEntry }
   | { kind: 'started'; entry: StartedEntry }
   | { kind: 'ended'; entry: EndedEntry }
   | { kind: 'late'; id: string; outcome: LateOutcome }

@@ -18,6 +18,7 @@ import type { MetricsListener, SubmittedOrYes } from './listener.js';
 export interface LabelValues {
   /** The configured names. */
   modems: readonly string[];
+  callers: readonly string[];
   /** The HTTP status of each code. */
   problems: Readonly<Record<SendErrorCode, { status: number }>>;
 }
@@ -62,7 +63,7 @@ const rungs: Readonly<Record<Rung, true>> = { reopen: true, radio: true, reset: 
 /** The counters and histograms: everything that is told as it happens. */
 export function createEventMetrics(registry: Registry, values: LabelValues): MetricsListener {
   const registers = [registry];
-  const answers = answerMetrics(registers, values.problems);
+  const answers = answerMetrics(registers, values);
   const refusals = refusalMetrics(registers);
   const outcomes = outcomeMetrics(registers, values.modems);
   const moves = moveMetrics(registers, values.modems);
@@ -72,16 +73,21 @@ export function createEventMetrics(registry: Registry, values: LabelValues): Met
 
 function answerMetrics(
   registers: Registry[],
-  problems: LabelValues['problems'],
+  { problems, callers }: LabelValues,
 ): Pick<MetricsListener, 'answered' | 'callerLeft'> {
   const messages = new Counter({
     name: 'simgate_messages_total',
-    help: 'Answers of the public listener by HTTP status and code; 200 has the code "sent".',
-    labelNames: ['status', 'code'],
+    help: 'Answers of the public listener by HTTP status, code and caller; 200 has the code "sent", 202 "promised", and a caller who is not known none.',
+    labelNames: ['status', 'code', 'caller'],
     registers,
   });
-  messages.inc({ status: 200, code: 'sent' }, 0);
-  for (const [code, { status }] of Object.entries(problems)) messages.inc({ status, code }, 0);
+  // A reload may bring callers, whose series begin when they do.
+  for (const caller of [...callers, '']) {
+    messages.inc({ status: 200, code: 'sent', caller }, 0);
+    messages.inc({ status: 202, code: 'promised', caller }, 0);
+    for (const [code, { status }] of Object.entries(problems))
+      messages.inc({ status, code, caller }, 0);
+  }
   const duration = new Histogram({
     name: 'simgate_message_duration_seconds',
     help: 'Seconds from the admission of a message to its answer 200.',
@@ -101,11 +107,12 @@ function answerMetrics(
   });
   return {
     answered(answer) {
-      if (answer.code !== undefined) {
-        messages.inc({ status: problems[answer.code].status, code: answer.code });
+      const { code, caller = '' } = answer;
+      if (code !== undefined) {
+        messages.inc({ status: code === 'promised' ? 202 : problems[code].status, code, caller });
         return;
       }
-      messages.inc({ status: 200, code: 'sent' });
+      messages.inc({ status: 200, code: 'sent', caller });
       if (answer.isReplay) return;
       duration.observe(answer.tookMs / 1000);
       wait.observe(answer.waitedMs / 1000);

@@ -39,11 +39,13 @@ export interface MetricsListener {
   journalFault(fault: { kind: JournalFaultKind }): void;
 }
 
-/** An answer of the public listener. */
-export type AnswerFigures =
-  /**
-   * 200. `waitedMs`: until the modem was given the message; `tookMs`: from the message's admission
-   * to the answer. `isReplay`: both are of an earlier request with the same Idempotency-Key.
-   */
+/** An answer of the public listener, and whose it was, once that is known. */
+export type AnswerFigures = { caller?: string | undefined } & /**
+ * 200. `waitedMs`: until the modem was given the message; `tookMs`: from the message's admission
+ * to the answer. `isReplay`: both are of an earlier request with the same Idempotency-Key.
+ */
+(
   | { code?: undefined; isReplay?: boolean; waitedMs: number; tookMs: number }
-  | { code: SendErrorCode };
+  /** `promised`: 202. */
+  | { code: SendErrorCode | 'promised' }
+);

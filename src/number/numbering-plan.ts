@@ -223,3 +223,14 @@ function toPlan(data: PlanData, country: CountryCode | undefined): Plan {
 function whole(pattern: string): RegExp {
   return new RegExp(`^(?:${pattern})$`);
 }
+
+/**
+ * E.164 of a number as it is dialled within its country; undefined when it cannot be one of its
+ * plan.
+ * @param country ISO 3166-1 alpha-2
+ */
+export function dialledIn(country: string | undefined, text: string): string | undefined {
+  if (country === undefined || /^\s*(?:\+|00)/.test(text)) return undefined;
+  const parsed = parsePhoneNumberFromString(text, country as CountryCode);
+  return parsed?.isPossible() ? parsed.number : undefined;
+}

@@ -5,7 +5,7 @@
  */
 
 import { toE164 } from './e164.js';
-import { callingCodeOf, mainPlanOf, rangeOf } from './numbering-plan.js';
+import { callingCodeOf, dialledIn, mainPlanOf, rangeOf } from './numbering-plan.js';
 
 /**
  * A recipient as it is sent to, counted and looked up; or what is wrong with it, as the rest of a
@@ -25,9 +25,11 @@ export type RecipientReading =
  * than sent to some other number. No other number is touched, for new ranges come before the data
  * of the plans does; nor are zeros that belong to a number, as in Italy, whose plans have no trunk
  * prefix.
+ * @param defaultCountry ISO 3166-1 alpha-2, of a number without + and country code; without it such
+ *   a number is refused
  */
-export function readRecipient(text: string): RecipientReading {
-  const number = toE164(text);
+export function readRecipient(text: string, defaultCountry?: string): RecipientReading {
+  const number = toE164(text) ?? dialledIn(defaultCountry, text);
   if (number === undefined)
     return { objection: 'must be + and 7 to 15 digits, the first not 0 (ITU-T E.164)' };
   const trunk = trunkPrefixIn(number);

@@ -6,6 +6,8 @@
  */
 
 import {
+  alertShareOf,
+  type Limit,
   type LimitName,
   limitNames,
   longestHoldMs,
@@ -36,8 +38,18 @@ import {
   windowObstacle,
 } from './wording.js';
 
+/** What holds for one caller instead of what holds for all. */
+export interface CallerRules {
+  /** Its own `per_caller`. */
+  perCaller?: readonly Limit[] | undefined;
+  /** Which countries it may write to. */
+  countries?: readonly string[] | undefined;
+}
+
 export interface PolicyOptions {
   config: PolicyConfig;
+  /** By name; default: none has rules of its own. */
+  callers?: ReadonlyMap<string, CallerRules>;
   /** A keyed HMAC; equal for equal arguments and for nothing else. */
   hmac: (domain: 'recipient' | 'block' | 'client_ip', text: string) => string;
   /** Wall milliseconds that never run backwards, not even over a restart. */
@@ -65,6 +77,7 @@ export interface PolicyOptions {
  */
 export class Policy {
   #config: PolicyConfig;
+  #callers: ReadonlyMap<string, CallerRules>;
   readonly #hmac: PolicyOptions['hmac'];
   readonly #now: () => number;
   readonly #onHold: (hold: Hold) => void;
@@ -76,6 +89,7 @@ export class Policy {
 
   constructor({
     config,
+    callers = new Map(),
     hmac,
     now,
     onHold = () => undefined,
@@ -84,6 +98,7 @@ export class Policy {
     capacity,
   }: PolicyOptions) {
     this.#config = config;
+    this.#callers = callers;
     this.#hmac = hmac;
     this.#now = now;
     this.#onHold = onHold;
@@ -125,7 +140,7 @@ export class Policy {
     const now = this.#now();
     const subject = this.subjectOf(request);
     const fills = limitNames.flatMap((name) =>
-      this.#config.limits[name].flatMap(
+      this.#limitsFor(name, subject).flatMap(
         (limit) => this.#windows.fill(name, limit, subject.keys, now) ?? [],
       ),
     );
@@ -164,8 +179,9 @@ export class Policy {
   /**
    * From now on other rules hold. Nothing is forgotten: new windows count the messages that were.
    */
-  replaceConfig(config: PolicyConfig): void {
+  replaceConfig(config: PolicyConfig, callers: ReadonlyMap<string, CallerRules> = new Map()): void {
     this.#config = config;
+    this.#callers = callers;
   }
 
   /**
@@ -176,6 +192,7 @@ export class Policy {
     recipient,
     caller,
     clientIp,
+    isAlert = false,
   }: Partial<PolicyRequest> & { recipient: string }): Subject {
     const subscriber = subscriberOf(recipient);
     const { countedAs } = subscriber;
@@ -189,6 +206,8 @@ export class Policy {
     const country = numbering.group;
     return {
       recipient: { number: recipient, countedAs },
+      caller,
+      isAlert,
       numbering,
       country,
       ...hmacs,
@@ -198,14 +217,16 @@ export class Policy {
 
   /** What stands in the way, and the lock-out that this request brings about. */
   #judge(subject: Subject, now: number): { refusal?: Refusal; lockOut?: Hold } {
-    const forGood = refuseRecipient(this.#config, subject.recipient, subject.numbering);
+    const { countries = this.#config.countries } = this.#rulesOf(subject);
+    const config = { ...this.#config, countries: [...countries] };
+    const forGood = refuseRecipient(config, subject.recipient, subject.numbering);
     if (forGood) return { refusal: { ...forGood, retryAfterMs: undefined } };
     const lasting = this.#lasting(subject, now);
     const lockOut = lasting.length === 0 ? this.#lockOut(subject, now) : undefined;
     const obstacles = [
       ...(lockOut ? [lockOut] : lasting).map((hold) => holdObstacle(hold, now)),
       ...this.#earlierOneWaits(subject, now),
-      ...this.#fullWindows(subject.keys, now),
+      ...this.#fullWindows(subject, now),
       ...this.#fullMemory(now),
     ];
     const [longest] = obstacles.sort((a, b) => b.until - a.until);
@@ -215,6 +236,25 @@ export class Policy {
       refusal: { code: 'rate_limited', reason, detail, retryAfterMs: until - now },
       ...(lockOut && { lockOut }),
     };
+  }
+
+  #rulesOf({ caller }: Subject): CallerRules {
+    return (caller === undefined ? undefined : this.#callers.get(caller)) ?? {};
+  }
+
+  /**
+   * The windows that a message is judged by. What alerts fill is never more than their share of
+   * what logins need as well.
+   */
+  #limitsFor(name: LimitName, subject: Subject): readonly Limit[] {
+    const limits =
+      (name === 'per_caller' ? this.#rulesOf(subject).perCaller : undefined) ??
+      this.#config.limits[name];
+    if (!subject.isAlert || name === 'per_caller' || name === 'per_recipient') return limits;
+    return limits.map(({ count, windowMs }) => ({
+      count: alertShareOf(count, this.#config.alertShare),
+      windowMs,
+    }));
   }
 
   #lasting({ recipientHmac, blockHmac }: Subject, now: number): Hold[] {
@@ -232,7 +272,8 @@ export class Policy {
    * were refused; and it counts from the message that it follows, so that nobody who has waited as
    * long in peace is refused.
    */
-  #lockOut({ keys, recipientHmac }: Subject, now: number): Hold | undefined {
+  #lockOut(subject: Subject, now: number): Hold | undefined {
+    const { keys, recipientHmac } = subject;
     const { lockOutFirstMs: firstMs, lockOutLongestMs: longestMs } = this.#config;
     const newest = this.#windows.newest('per_recipient', keys);
     if (firstMs === 0 || !newest?.isKept) return undefined;
@@ -240,7 +281,7 @@ export class Policy {
     if (before && newest.at < before.until) return undefined;
     const freeAt = Math.max(
       0,
-      ...this.#limitsReached('per_recipient', keys, now).map((full) => full.until),
+      ...this.#limitsReached('per_recipient', subject, now).map((full) => full.until),
     );
     if (freeAt === 0 && !before) return undefined;
     const since = newest.at;
@@ -261,13 +302,13 @@ export class Policy {
     return [earlierOneObstacle(now + firstMs)];
   }
 
-  #fullWindows(keys: LimitKeys, now: number): TemporaryRefusal[] {
-    return limitNames.flatMap((name) => this.#limitsReached(name, keys, now));
+  #fullWindows(subject: Subject, now: number): TemporaryRefusal[] {
+    return limitNames.flatMap((name) => this.#limitsReached(name, subject, now));
   }
 
-  #limitsReached(name: LimitName, keys: LimitKeys, now: number): TemporaryRefusal[] {
-    return this.#config.limits[name].flatMap((limit) => {
-      const until = this.#windows.freeAt(name, limit, keys, now);
+  #limitsReached(name: LimitName, subject: Subject, now: number): TemporaryRefusal[] {
+    return this.#limitsFor(name, subject).flatMap((limit) => {
+      const until = this.#windows.freeAt(name, limit, subject.keys, now);
       return until === undefined ? [] : [windowObstacle(name, limit, until, now)];
     });
   }
@@ -284,7 +325,8 @@ export class Policy {
   }
 
   #fullMemory(now: number): TemporaryRefusal[] {
-    const windows = Object.values(this.#config.limits).flatMap((limits) =>
+    const own = [...this.#callers.values()].map(({ perCaller = [] }) => perCaller);
+    const windows = [...Object.values(this.#config.limits), ...own].flatMap((limits) =>
       limits.map(({ windowMs }) => windowMs),
     );
     const { hasRoom, freeAt } = this.#windows.makeRoom(now, Math.max(0, ...windows));

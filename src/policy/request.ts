@@ -9,8 +9,10 @@ import type { Fill, LimitKeys } from './windows.js';
 export interface PolicyRequest {
   /** E.164 with `+`. */
   recipient: string;
-  /** Who holds the secret. */
+  /** The configured name of who asks. */
   caller: string;
+  /** Alerts have a share of the limits only, so that logins always have the rest. */
+  isAlert?: boolean;
   /**
    * The address of the person who logs in, as the caller tells it; what is no address counts as
    * none.
@@ -22,6 +24,8 @@ export interface PolicyRequest {
 export interface Subject {
   /** As it would be dialled, and as it is counted. */
   readonly recipient: { readonly number: string; readonly countedAs: string };
+  readonly caller: string | undefined;
+  readonly isAlert: boolean;
   readonly numbering: Numbering;
   /**
    * ISO 3166-1 alpha-2, else `+` and a calling code: what the message is counted by per country.

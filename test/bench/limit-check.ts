@@ -66,6 +66,7 @@ const many: Limit[] = [
 const config: PolicyConfig = {
   countries: ['DE'],
   refuseTypes: ['premium_rate', 'shared_cost'],
+  alertShare: 0.2,
   allowPrefixes: [],
   refusePrefixes: [],
   limits: {

@@ -68,6 +68,7 @@ describe('a configuration with what must be there', () => {
           caps: { perDay: undefined, perMonth: undefined, recipientsPerMonth: undefined },
         },
       ],
+      callers: [expect.objectContaining({ name: 'auth0', kind: 'auth0', path: '/sms' })],
       policy: v.parse(policySchema, { countries: ['DE'] }),
       journal: { retentionDays: 30 },
       message: { deadlineMs: 25_000, validityMs: 300_000, maxSegments: 3, maxWaiting: 50 },

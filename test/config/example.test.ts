@@ -9,7 +9,7 @@ import { keysByTable } from '../../src/config/table.js';
 
 const example = readFileSync(new URL('../../config/simgate.example.toml', import.meta.url), 'utf8');
 /** With every line in force that is a setting left out. */
-const everyKey = example.replace(/^#(?=[a-z])/gm, '');
+const everyKey = example.replace(/^#(?=[a-z]|\[\[)/gm, '');
 
 const directory = mkdtempSync(join(tmpdir(), 'simgate-example-'));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -50,7 +50,7 @@ describe('the example', () => {
       http: { listen: bare.http.listen },
       admin: bare.admin,
       control: bare.control,
-      auth0: defined(bare.auth0),
+      auth0: defined(bare.auth0!),
       modems: [
         defined({ ...bare.modems[0], device: undefined, selector: undefined, caps: undefined }),
       ],
@@ -64,9 +64,13 @@ describe('the example', () => {
   it('shows every key of the schema', () => {
     const shown = parse(everyKey);
     const [firstModem] = shown.modem as object[];
-    const tables = { '': shown, ...shown, modem: firstModem } as Record<string, object>;
+    const [firstCaller] = shown.caller as object[];
+    const tables = { '': shown, ...shown, modem: firstModem, caller: firstCaller } as Record<
+      string,
+      object
+    >;
     const known = keysByTable(fileSchema(directory, {}));
-    expect(known.size).toBe(10);
+    expect(known.size).toBe(11);
     for (const [name, keys] of known) {
       expect(Object.keys(tables[name]!).sort(), name).toEqual(keys.toSorted());
     }

@@ -173,6 +173,7 @@ it('the defaults are those of the manual', () => {
     lockOutLongestMs: 900_000,
     coolDownRecipientMs: 60_000,
     coolDownBlockMs: 60_000,
+    alertShare: 0.2,
   });
   expect(policyWarnings(read({}))).toEqual([]);
 });

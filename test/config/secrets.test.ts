@@ -48,11 +48,13 @@ describe('the secret', () => {
     [` ${long} `, ` ${long} `],
     [`\ufeff${long}`, long],
   ])('of a file that holds %j is %j', (content, secret) => {
-    expect(text(fromFile(content).load().current)).toBe(secret);
+    expect(text(fromFile(content).load().get('auth0')?.current)).toBe(secret);
   });
 
   it('comes from the environment where no file is named', () => {
-    expect(text(loadSecrets(config(), { SIMGATE_AUTH0_SECRET: long }).current)).toBe(long);
+    expect(text(loadSecrets(config(), { SIMGATE_AUTH0_SECRET: long }).get('auth0')?.current)).toBe(
+      long,
+    );
   });
 
   const octets = Buffer.from(Array.from({ length: 41 }, (_, index) => (index * 47 + 251) % 256));
@@ -63,14 +65,14 @@ describe('the secret', () => {
     ['base64url with padding and a newline', `${octets.toString('base64url')}=\n`],
   ])('is decoded from %s when the configuration says so', (_title, content) => {
     expect(content).toMatch(/[-_+/]/);
-    const { current } = fromFile(content, 'secret_base64_encoded = true').load();
+    const { current } = fromFile(content, 'secret_base64_encoded = true').load().get('auth0')!;
     expect(Buffer.from(current)).toEqual(octets);
   });
 
   it('has one before it while it is rotated', () => {
     write('old', `${long}-old\n`);
     const { load } = fromFile(long, 'previous_secret_file = "old"');
-    expect(text(load().previous)).toBe(`${long}-old`);
+    expect(text(load().get('auth0')?.previous)).toBe(`${long}-old`);
   });
 });
 
@@ -153,7 +155,7 @@ describe('what is unwise about a secret', () => {
     const old = write(line === '' ? 'secret.previous' : 'old', `${long}-old`);
     write('secret', long);
     const loaded = config(`secret_file = "secret"\n${line}`);
-    expect(text(loadSecrets(loaded, {}).previous)).toBe(`${long}-old`);
+    expect(text(loadSecrets(loaded, {}).get('auth0')?.previous)).toBe(`${long}-old`);
     const expected = [
       expect.stringContaining(`two secrets are accepted, the present and an old one: ${end}`),
     ];
@@ -174,11 +176,13 @@ describe('the secret before a rotation', () => {
   it('stands beside the new one, without a key in the configuration', () => {
     write('secret', long);
     write('secret.previous', `${long}-old`);
-    const { current, previous } = loadSecrets(config('secret_file = "secret"'), {});
+    const { current, previous } = loadSecrets(config('secret_file = "secret"'), {}).get('auth0')!;
     rmSync(join(directory, 'secret.previous'));
     expect(Buffer.from(current).toString()).toBe(long);
     expect(Buffer.from(previous ?? []).toString()).toBe(`${long}-old`);
-    expect(loadSecrets(config('secret_file = "secret"'), {}).previous).toBeUndefined();
+    expect(
+      loadSecrets(config('secret_file = "secret"'), {}).get('auth0')?.previous,
+    ).toBeUndefined();
   });
 });
 
@@ -186,7 +190,9 @@ describe('a PIN', () => {
   it.each(['0000\n', '12345678'])('of %j is taken, and not kept in memory', (content) => {
     write('pin', content);
     const secrets = loadSecrets(config('', 'pin_file = "pin"'), { SIMGATE_AUTH0_SECRET: long });
-    expect(Object.keys(secrets)).toEqual(['current']);
+    expect([...secrets].map(([name, own]) => [name, Object.keys(own)])).toEqual([
+      ['auth0', ['current']],
+    ]);
   });
 
   it.each(['123', '123456789', '12a4', ' 1234', ''])(

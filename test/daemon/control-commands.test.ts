@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import type { CallerConfig } from '../../src/config/config.js';
 import { ownCommands } from '../../src/daemon/control-commands.js';
 import { OperatorError } from '../../src/errors.js';
 import { desk } from '../policy/support/policy.js';
@@ -9,9 +10,9 @@ async function explain(to: unknown): Promise<object[]> {
   send();
   const { policy: command } = ownCommands({
     policy,
-    caller: () => 'urn:Auth0',
+    callers: () => [{ name: 'auth0', kind: 'auth0', class: 'login' }] as CallerConfig[],
     reload: () => Promise.resolve(),
-    secrets: () => ({ current: new Uint8Array(32) }),
+    secrets: () => new Map([['auth0', { current: new Uint8Array(32) }]]),
     secretUse: () => ({}),
   });
   const answers: object[] = [];

@@ -9,7 +9,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { Clock } from '../../src/clock/clock.js';
 import { loadConfig } from '../../src/config/config.js';
 import { openRemembered, type Remembered } from '../../src/daemon/remembered.js';
-import type { KeyedRequest } from '../../src/dispatch/idempotency.js';
+import { type KeyedRequest, longestKeptMs } from '../../src/dispatch/idempotency.js';
 import type { SendControl, SendResult } from '../../src/dispatch/message.js';
 import { problems } from '../../src/http/problem.js';
 import { createLog } from '../../src/log.js';
@@ -28,7 +28,11 @@ per_recipient = "2 in 10 min"
 lock_out_first_s = 0
 `;
 const recipient = '+4915112345678';
-const key: KeyedRequest = { keyHmac: 'k', requestHmac: 'r' };
+const key: KeyedRequest = {
+  keyHmac: 'k',
+  requestHmac: 'r',
+  keyForMs: longestKeptMs,
+};
 
 /** A state directory, and what is remembered in it. */
 function setUp() {
@@ -45,7 +49,7 @@ function setUp() {
     },
   });
   const log = createLog({ level: 'info', format: 'json', stream });
-  const metrics = createMetrics({ version: '0', modems: ['main'], problems });
+  const metrics = createMetrics({ version: '0', modems: ['main'], callers: ['auth0'], problems });
   const open = async (): Promise<Remembered> => {
     const file = join(path, 'clock');
     const clock = await Clock.open({ file, log, isSynchronised: () => Promise.resolve(undefined) });
@@ -88,7 +92,14 @@ async function send(
     deadlineAt: performance.now() + 25_000,
     callerLeft: new AbortController().signal,
   };
-  return request === undefined ? attempt() : idempotency.send(request, control, attempt);
+  if (request === undefined) return attempt();
+  const sent = idempotency.send(request, control, () => ({
+    id,
+    answer: attempt(),
+    promise: () => Promise.resolve(false),
+    withdraw: () => false,
+  }));
+  return sent as Promise<SendResult>; // a patient caller is promised nothing
 }
 
 test('limits, caps and keys of before are known when the start is over', async () => {

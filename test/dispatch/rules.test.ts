@@ -6,6 +6,7 @@ import { fakeTime, finish, pass, rig, type Written } from './support/rig.js';
 const written = (rows: readonly Written[]) =>
   rows.map((row) => {
     if (row.kind === 'started') return `started ${row.entry.modem}`;
+    if (row.kind === 'promised') return 'promised';
     return row.kind === 'ended'
       ? `ended ${row.entry.outcome.status}`
       : `late ${row.outcome.status}`;

@@ -83,10 +83,10 @@ describe('a token is taken', () => {
     expect(response.status).toBe(200);
   });
 
-  it('gives its sub to dispatch as the caller', async () => {
+  it('gives the name of its caller to dispatch', async () => {
     const gateway = await startGateway();
     await post(gateway);
-    expect(gateway.sent[0]?.message.caller).toBe(subject);
+    expect(gateway.sent[0]?.message.caller).toBe('auth0');
   });
 });
 

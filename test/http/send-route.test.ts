@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { SendError } from '../../src/errors.js';
-import { json, post, startGateway, subject, validBody } from './support/gateway.js';
+import { json, post, startGateway, validBody } from './support/gateway.js';
 import { rawPost, Wire } from './support/wire.js';
 
 async function answerTo(body: unknown, headers?: Record<string, string>) {
@@ -24,7 +24,7 @@ describe('a message that was sent', () => {
     });
     expect(message).toEqual({
       id: expect.stringMatching(/^[0-9a-f-]{36}$/),
-      caller: subject,
+      caller: 'auth0',
       recipient: validBody.recipient,
       text: validBody.body,
     });
@@ -39,6 +39,7 @@ describe('a message that was sent', () => {
         message: 'message sent',
         event: 'message',
         id: message?.id,
+        caller: 'auth0',
         recipient: '+49…78',
         segments: 1,
         modem: 'main',
@@ -70,6 +71,7 @@ describe('a message that was not sent', () => {
         message: 'message not sent',
         event: 'message',
         id,
+        caller: 'auth0',
         recipient: '+49…78',
         segments: 2,
         modem: 'main',

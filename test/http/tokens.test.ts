@@ -149,7 +149,7 @@ describe('the key, where Auth0 has secret_base64_encoded', () => {
       `policy.countries = ["*"]\n[auth0]\nsubject = "${subject}"\naudience = "${audience}"\nsecret_file = "secret"\n` +
         'secret_base64_encoded = true\n[[modem]]\nname = "main"\ndevice = "/dev/ttyUSB0"\n',
     );
-    const { current } = loadSecrets(loadConfig(file, {}), {});
+    const { current } = loadSecrets(loadConfig(file, {}), {}).get('auth0')!;
     expect(await answerTo(jsonwebtoken.sign(ours, key), { current })).toEqual(taken);
     expect(await answerTo(jsonwebtoken.sign(ours, spelled), { current })).toEqual(
       refused('signature'),

@@ -41,10 +41,10 @@ it('the whole text is as in the golden file', async () => {
     ],
     journal: { isOk: false, pending: 12, droppedRows: 4, skippedRefusals: 31 },
   }));
-  metrics.answered({ waitedMs: 2, tookMs: 2_400 });
-  metrics.answered({ waitedMs: 6_000, tookMs: 12_000 });
+  metrics.answered({ caller: 'auth0', waitedMs: 2, tookMs: 2_400 });
+  metrics.answered({ caller: 'auth0', waitedMs: 6_000, tookMs: 12_000 });
   metrics.answered({ code: 'token_invalid' });
-  metrics.answered({ code: 'outcome_unknown' });
+  metrics.answered({ caller: 'auth0', code: 'outcome_unknown' });
   metrics.callerLeft();
   metrics.refused({ reason: 'per_recipient' });
   metrics.submitEnded({ modem: 'main', tookMs: 2_398, submitted: 'yes' });
@@ -63,17 +63,25 @@ describe('answers', () => {
     const text = await someMetrics().text();
     const counted = samplesOf(text).filter(({ name }) => name === 'simgate_messages_total');
     expect(counted.every(({ value }) => value === 0)).toBe(true);
-    expect(counted.map(({ labels }) => `${labels.code} ${labels.status}`).sort()).toEqual(
-      ['sent 200', ...sendErrorCodes.map((code) => `${code} ${problems[code].status}`)].sort(),
-    );
+    for (const caller of ['auth0', '']) {
+      const own = counted.filter(({ labels }) => labels.caller === caller);
+      expect(own.map(({ labels }) => `${labels.code} ${labels.status}`).sort()).toEqual(
+        [
+          'sent 200',
+          'promised 202',
+          ...sendErrorCodes.map((code) => `${code} ${problems[code].status}`),
+        ].sort(),
+      );
+    }
   });
 
   it.each(sendErrorCodes)(
     '%s is counted once, and is no time that a person waited for a message',
     async (code) => {
       const metrics = someMetrics();
-      metrics.answered({ code });
-      expect(await sampleOf(metrics, 'simgate_messages_total', { code })).toBe(1);
+      metrics.answered({ code, caller: 'auth0' });
+      const labels = { code, caller: 'auth0' };
+      expect(await sampleOf(metrics, 'simgate_messages_total', labels)).toBe(1);
       const all = samplesOf(await metrics.text()).filter(
         ({ name }) => name === 'simgate_messages_total',
       );
@@ -84,8 +92,9 @@ describe('answers', () => {
 
   it('a repeat that is told an earlier result is an answer, and no time that a person waited', async () => {
     const metrics = someMetrics();
-    metrics.answered({ isReplay: true, waitedMs: 1, tookMs: 9_000 });
-    expect(await sampleOf(metrics, 'simgate_messages_total', { code: 'sent' })).toBe(1);
+    metrics.answered({ caller: 'auth0', isReplay: true, waitedMs: 1, tookMs: 9_000 });
+    const labels = { code: 'sent', caller: 'auth0' };
+    expect(await sampleOf(metrics, 'simgate_messages_total', labels)).toBe(1);
     expect(await sampleOf(metrics, 'simgate_message_duration_seconds_count')).toBe(0);
     expect(await sampleOf(metrics, 'simgate_message_wait_seconds_count')).toBe(0);
   });

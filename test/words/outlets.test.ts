@@ -52,6 +52,7 @@ const outlets: Readonly<Record<string, string>> = {
   'http/app.ts': 'asItMayLeave',
   'http/error-exit.ts': 'problem.ts',
   'http/server.ts': 'problem.ts',
+  'http/read-route.ts': 'names of our own, codes and references',
   'http/send-route.ts': 'names of our own, numbers and references',
   'metrics/events.ts': 'closed sets (test/metrics/rules.test.ts)',
   'metrics/gauges.ts': 'closed sets',

@@ -2,21 +2,17 @@
  * What differs between those who ask for messages: where they post, how they prove who they are,
  * how they write a message and want to be answered. One file a kind in this folder, listed in
  * `kinds.ts`; the rest of `http` knows none of them, and they know nothing of Koa, of modems and of
- * each other. A request goes `sendRoute` → `authenticate` → `read` → dispatch → `accepted`, or
+ * each other. A request goes `sendRoute` → `prove` → `read` → dispatch → `accepted`, `taken` or
  * `failed`.
  */
 
 import type { IncomingHttpHeaders } from 'node:http';
 import type { SendResult } from '../../dispatch/message.js';
-import type { SendError } from '../../errors.js';
+import type { SendError, SendErrorCode } from '../../errors.js';
 
 /** A request before its body is read. */
 export interface CallerRequest {
   headers: IncomingHttpHeaders;
-  /** UUID, in the answer and in every log line. */
-  id: string;
-  /** Its address, for the log of refusals and nothing else. */
-  client: string;
 }
 
 /**
@@ -43,27 +39,62 @@ export interface HttpAnswer {
   body: string;
 }
 
+/** What of a proof binds the request to its message. */
+export interface Proof {
+  /**
+   * Names this one token (`jti`, RFC 7519 4.1.7), which also expires: with it the same message is
+   * asked for again, or the token is a stolen one.
+   */
+  tokenId?: string;
+}
+
+/** Why a request is not this caller's; any caller at the same path may still own it. */
+export class Unproven extends Error {
+  override readonly name = 'Unproven';
+  readonly code: Extract<SendErrorCode, 'token_missing' | 'token_invalid' | 'token_expired'>;
+  /** For who asked: without what we expect. */
+  readonly detail: string;
+  /** For the log: what was checked, and whatever may be told of the request. */
+  readonly fields: Record<string, unknown>;
+
+  /** @param reason a sentence for the log */
+  constructor(
+    code: Unproven['code'],
+    { reason, detail, ...fields }: { reason: string; detail: string; [field: string]: unknown },
+  ) {
+    super(reason);
+    this.code = code;
+    this.detail = detail;
+    this.fields = fields;
+  }
+}
+
+/** Who may ask for messages, in one format. */
 export interface Caller {
+  /** As configured: in logs, metrics and the journal; the scope of keys, limits and superseding. */
+  readonly name: string;
   /** Of the public listener, as `/sms`. */
   readonly path: string;
   /**
-   * Milliseconds from the request's header to its answer, at most; `Prefer: wait=N` may shorten it.
+   * Whether the proof covers the body of a request with such headers. Without, a stranger's body is
+   * never read; with, {@link prove} gets its octets (64 KiB at most). A request whose headers
+   * cannot be this caller's needs no body either.
    */
-  readonly longestWaitMs: number;
+  needsBody(headers: IncomingHttpHeaders): boolean;
   /**
-   * What proves who it is. With `headers` a stranger's body is never read; with `body`, which a
-   * signature covers, {@link authenticate} gets its octets (64 KiB at most).
+   * Resolves when the request is this caller's.
+   * @throws Unproven
    */
-  readonly provenBy: 'headers' | 'body';
+  prove(request: CallerRequest, body: Uint8Array | undefined): Proof | Promise<Proof>;
   /**
-   * Names the caller: the scope of its keys, limits and superseding.
-   * @throws SendError `token_missing`, `token_invalid` or `token_expired`
+   * The messages that are asked for, one or more.
+   * @throws SendError `body_invalid` or `request_malformed`; its detail never quotes the body
    */
-  authenticate(request: CallerRequest, body: Uint8Array | undefined): Promise<string>;
-  /** @throws SendError `body_invalid` or `request_malformed`; its detail never quotes the body */
-  read(body: Uint8Array, headers: IncomingHttpHeaders): ReadMessage;
-  /** The network has every segment. */
-  accepted(result: SendResult): HttpAnswer;
+  read(body: Uint8Array, headers: IncomingHttpHeaders): ReadMessage[];
+  /** The network has every segment of each message. */
+  accepted(results: readonly [SendResult, ...SendResult[]]): HttpAnswer;
+  /** It is on its way, and its caller waits no longer (`on_slow = "202"`). */
+  taken(id: string): HttpAnswer;
   /**
    * Anything else, in the form that this caller shows to people; the status is that of the code.
    */

@@ -1,7 +1,7 @@
 /** Whether what stands at Auth0 and what simgate is configured with fit together. */
 
 import * as v from 'valibot';
-import type { Config } from '../../config/config.js';
+import type { Auth0View } from '../../config/config.js';
 import { NoDaemon } from '../../control/client.js';
 import { error, type Finding, ok, warning } from '../../doctor/finding.js';
 import { keyId } from '../../secret/token.js';
@@ -94,7 +94,7 @@ export function judgeToggles(connections: readonly SmsConnection[]): Finding[] {
 /** A legacy connection against the configuration. Its options must be there. */
 export function judgeConnection(
   connection: SmsConnection,
-  config: Config,
+  config: Auth0View,
   secret: AuthSecret,
 ): Finding[] {
   const options = connection.options ?? {};
@@ -126,7 +126,7 @@ export function judgeName({ name }: SmsConnection): Finding[] {
 }
 
 /** What the connection's template costs. */
-export function judgeMessage({ options }: SmsConnection, config: Config): Finding[] {
+export function judgeMessage({ options }: SmsConnection, config: Auth0View): Finding[] {
   const template = templateOf(options ?? {});
   return template === undefined ? [] : [judgeTemplate(template, config.message.maxSegments)];
 }
@@ -139,7 +139,7 @@ const authenticationSchema = v.object({
   secret_base64_encoded: v.optional(v.unknown()),
 });
 
-function judgeAuthentication(found: unknown, config: Config, secret: AuthSecret): Finding[] {
+function judgeAuthentication(found: unknown, config: Auth0View, secret: AuthSecret): Finding[] {
   const parsed = v.safeParse(authenticationSchema, found);
   if (!parsed.success)
     return [
@@ -172,7 +172,7 @@ function judgeAuthentication(found: unknown, config: Config, secret: AuthSecret)
   return [...findings, judgeSecret(parsed.output.secret, config, secret)];
 }
 
-function judgeSecret(found: unknown, config: Config, secret: AuthSecret): Finding {
+function judgeSecret(found: unknown, config: Auth0View, secret: AuthSecret): Finding {
   const check = 'auth0_secret';
   if (typeof found !== 'string' || found === '' || isMasked(found))
     return ok(
@@ -229,7 +229,10 @@ const usualCodeLength = 6;
  * The tenant's phone templates (scope `read:phone_templates`), which only the unified experience
  * uses.
  */
-export async function judgePhoneTemplates(api: ManagementApi, config: Config): Promise<Finding[]> {
+export async function judgePhoneTemplates(
+  api: ManagementApi,
+  config: Auth0View,
+): Promise<Finding[]> {
   try {
     const answer = await api.request<unknown>('GET', '/api/v2/branding/phone/templates');
     const parsed = v.safeParse(templatesSchema, answer);

@@ -1,7 +1,7 @@
 /** What the commands for Auth0 work with, so that a test can give them another. */
 
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Config } from '../../config/config.js';
+import type { Auth0View } from '../../config/config.js';
 import type { Finding } from '../../doctor/finding.js';
 import { type DaemonLink, daemonAt } from './daemon-link.js';
 import type { Auth0Folder } from './folder.js';
@@ -39,7 +39,7 @@ export function ownAuth0Environment(): Auth0Environment {
 
 /** All that a command of this family works with. */
 export interface Auth0Context {
-  config: Config;
+  config: Auth0View;
   folder: Auth0Folder;
   daemon: DaemonLink;
   environment: Auth0Environment;

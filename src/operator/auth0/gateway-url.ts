@@ -2,7 +2,7 @@
 
 import { BlockList, isIPv4, isIPv6 } from 'node:net';
 import * as v from 'valibot';
-import type { Config } from '../../config/config.js';
+import type { Auth0View } from '../../config/config.js';
 import { error, type Finding, ok, warning } from '../../doctor/finding.js';
 import { mintToken } from '../../secret/token.js';
 import { explainNetworkError, hostOf } from './tenant.js';
@@ -132,7 +132,7 @@ export interface Probe {
  */
 export async function probeGateway(
   url: string,
-  config: Config,
+  config: Auth0View,
   key: Uint8Array,
   environment: { fetch: typeof fetch; env: NodeJS.ProcessEnv },
 ): Promise<Probe> {

@@ -5,7 +5,7 @@
 
 import { resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import type { Config } from '../../config/config.js';
+import type { Auth0View } from '../../config/config.js';
 import { OperatorError } from '../../errors.js';
 import { keyId } from '../../secret/token.js';
 import { escapeControls } from '../../words/foreign.js';
@@ -203,7 +203,7 @@ async function mayGoOn(
  */
 function warnOfBreaking(
   connection: SmsConnection,
-  config: Config,
+  config: Auth0View,
   { environment }: Auth0Context,
 ): void {
   const secrets = acceptedSecrets(config, environment.env);

@@ -12,7 +12,7 @@
  */
 
 import { link, rename, rm, stat } from 'node:fs/promises';
-import type { Config } from '../../config/config.js';
+import type { Auth0View } from '../../config/config.js';
 import { previousSecretFileOf } from '../../config/secrets.js';
 import { NoDaemon } from '../../control/client.js';
 import { OperatorError } from '../../errors.js';
@@ -42,7 +42,7 @@ export type RotationTarget = Pick<
 >;
 
 export interface RotationOptions {
-  config: Config;
+  config: Auth0View;
   folder: Auth0Folder;
   daemon: DaemonLink;
   /** Gives Auth0 the secret. May be called again with the same one. */
@@ -109,7 +109,7 @@ export function describeStep({ done }: Pick<RotationRecord, 'done'>): string {
   }[done];
 }
 
-function secretFiles({ auth0, file }: Config): SecretFiles {
+function secretFiles({ auth0, file }: Auth0View): SecretFiles {
   const { secretFile: current, previousSecretFile: configured } = auth0;
   if (current === undefined)
     throw new OperatorError(

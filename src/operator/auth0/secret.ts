@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { type Config, loadSecrets } from '../../config/config.js';
+import { type Auth0View, loadSecrets } from '../../config/config.js';
 import { OperatorError } from '../../errors.js';
 import { createPrivateFile, type FileRights, readPrivateFile } from '../../secret/private-file.js';
 
@@ -32,7 +32,7 @@ export function keyOf(text: string, isBase64Encoded: boolean): Uint8Array {
 }
 
 /** The secret as configured; all that `check-config` says of it holds. Throws `ConfigError`. */
-export function configuredSecret(config: Config, env: NodeJS.ProcessEnv): AuthSecret {
+export function configuredSecret(config: Auth0View, env: NodeJS.ProcessEnv): AuthSecret {
   return acceptedSecrets(config, env)[0];
 }
 
@@ -41,10 +41,10 @@ export function configuredSecret(config: Config, env: NodeJS.ProcessEnv): AuthSe
  * counts.
  */
 export function acceptedSecrets(
-  config: Config,
+  config: Auth0View,
   env: NodeJS.ProcessEnv,
 ): [AuthSecret, ...AuthSecret[]] {
-  const { current, previous } = loadSecrets(config, env);
+  const { current, previous } = loadSecrets(config, env).get(config.caller)!;
   const encoding = config.auth0.secretBase64Encoded ? 'base64url' : 'utf8';
   const toldAs = (key: Uint8Array) => ({ key, text: Buffer.from(key).toString(encoding) });
   return [toldAs(current), ...(previous === undefined ? [] : [toldAs(previous)])];
@@ -80,7 +80,7 @@ function groupId(groupFile: string, name: string): number | undefined {
  * Whether the configuration names a secret file that is not there, or is empty: one that setup may
  * fill.
  */
-export async function lacksSecret(config: Config, env: NodeJS.ProcessEnv): Promise<boolean> {
+export async function lacksSecret(config: Auth0View, env: NodeJS.ProcessEnv): Promise<boolean> {
   const { secretFile } = config.auth0;
   if (secretFile !== undefined) return ((await readPrivateFile(secretFile)) ?? '').trim() === '';
   if (env.SIMGATE_AUTH0_SECRET !== undefined) return false;
@@ -91,7 +91,7 @@ export async function lacksSecret(config: Config, env: NodeJS.ProcessEnv): Promi
 
 /** Fills the secret file that {@link lacksSecret}. Says where and for whom, never what. */
 export async function makeSecret(
-  config: Config,
+  config: Auth0View,
   place: SecretPlace,
 ): Promise<{ file: string; rights: FileRights }> {
   const file = config.auth0.secretFile;

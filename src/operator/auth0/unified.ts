@@ -3,7 +3,7 @@
  * gateway, and the tenant's phone provider sends messages to the Action.
  */
 
-import type { Config } from '../../config/config.js';
+import type { Auth0View } from '../../config/config.js';
 import { OperatorError } from '../../errors.js';
 import { escapeControls } from '../../words/foreign.js';
 import {
@@ -37,7 +37,7 @@ import { togglePlace } from './connection.js';
 import type { SavedReplaced } from './folder.js';
 
 /** What the Action must know of this configuration. */
-export function unifiedOptions({ auth0 }: Config, gatewayUrl: string): UnifiedOptions {
+export function unifiedOptions({ auth0 }: Auth0View, gatewayUrl: string): UnifiedOptions {
   const { subject, audience, secretBase64Encoded } = auth0;
   return { gatewayUrl, subject, audience, secretBase64Encoded };
 }

@@ -13,12 +13,22 @@ import {
   type DispatchLimits,
 } from '../../../src/dispatch/dispatch.js';
 import { Idempotency } from '../../../src/dispatch/idempotency.js';
-import type { Message, SendResult } from '../../../src/dispatch/message.js';
+import {
+  isPromised,
+  type Message,
+  type Promised,
+  type SendResult,
+} from '../../../src/dispatch/message.js';
 import { type MessageJournal, Recorder } from '../../../src/dispatch/recorder.js';
 import { createSimBudget } from '../../../src/dispatch/sim-budget.js';
 import { SendError } from '../../../src/errors.js';
 import { problems } from '../../../src/http/problem.js';
-import type { EndedEntry, LateOutcome, StartedEntry } from '../../../src/journal/entries.js';
+import type {
+  EndedEntry,
+  LateOutcome,
+  PromisedEntry,
+  StartedEntry,
+} from '../../../src/journal/entries.js';
 import type { Hmac } from '../../../src/journal/hmac-key.js';
 import type { SmsModem } from '../../../src/modem/sms-modem.js';
 import { Policy } from '../../../src/policy/policy.js';
@@ -62,24 +72,33 @@ export class Caller {
   readonly deadlineAt: number;
   result: SendResult | undefined;
   error: SendError | undefined;
+  /** What it was told that it is on its way as. */
+  promised: Promised | undefined;
   /** `performance.now()` milliseconds of the answer. */
   answeredAt: number | undefined;
 
-  constructor(dispatch: Dispatch, message: Message, deadlineMs: number) {
+  /** @param answerMs milliseconds for which it can wait; default: until the deadline */
+  constructor(dispatch: Dispatch, message: Message, deadlineMs: number, answerMs?: number) {
     this.deadlineAt = performance.now() + deadlineMs;
-    void dispatch
-      .send(message, { deadlineAt: this.deadlineAt, callerLeft: this.#hangUp.signal })
-      .then(
-        (result) => {
-          this.result = result;
-          this.answeredAt = performance.now();
-        },
-        (error: unknown) => {
-          if (!(error instanceof SendError)) throw error;
-          this.error = error;
-          this.answeredAt = performance.now();
-        },
-      );
+    const control = { deadlineAt: this.deadlineAt, callerLeft: this.#hangUp.signal };
+    const sending: Promise<SendResult | Promised> =
+      answerMs === undefined
+        ? dispatch.send(message, control)
+        : dispatch.sendOrPromise(message, { ...control, answerBy: performance.now() + answerMs });
+    void sending.then(
+      (answer) => {
+        if (isPromised(answer)) {
+          this.promised = answer;
+          answer.settled.catch(() => undefined); // looked at by the test
+        } else this.result = answer;
+        this.answeredAt = performance.now();
+      },
+      (error: unknown) => {
+        if (!(error instanceof SendError)) throw error;
+        this.error = error;
+        this.answeredAt = performance.now();
+      },
+    );
   }
 
   get isAnswered(): boolean {
@@ -88,7 +107,7 @@ export class Caller {
 
   get code(): string {
     if (!this.isAnswered) return 'waiting';
-    return this.error?.code ?? 'sent';
+    return this.error?.code ?? (this.promised ? 'promised' : 'sent');
   }
 
   get abortListeners(): number {
@@ -109,7 +128,10 @@ export interface Rig {
   /** What the metrics were told, in order. */
   heard: string[];
   /** Sends, by default each to its own recipient, with 25 s until the deadline. */
-  send: (text: string, options?: Partial<Message> & { deadlineMs?: number }) => Caller;
+  send: (
+    text: string,
+    options?: Partial<Message> & { deadlineMs?: number; answerMs?: number },
+  ) => Caller;
 }
 
 /** What holds beside the queue's own rules; nothing, unless a test says so. */
@@ -121,6 +143,8 @@ export interface Rules {
    * for.
    */
   startedMs?: number;
+  /** Whether a promise can be written; default: always. */
+  journalIsWell?: () => boolean;
 }
 
 const off = 'off';
@@ -138,11 +162,15 @@ const openPolicy = {
 const noCaps: Caps = { perDay: undefined, perMonth: undefined, recipientsPerMonth: undefined };
 
 export type Written =
+  | { kind: 'promised'; entry: PromisedEntry }
   | { kind: 'started'; entry: StartedEntry }
   | { kind: 'ended'; entry: EndedEntry }
   | { kind: 'late'; id: string; outcome: LateOutcome };
 
-function memoryJournal(startedMs = 0): { journal: MessageJournal; written: Written[] } {
+function memoryJournal(
+  startedMs = 0,
+  isWell = () => true,
+): { journal: MessageJournal; written: Written[] } {
   const written: Written[] = [];
   const journal: MessageJournal = {
     // Not awaited where no time is given, so that an idle modem gets its message in the same tick.
@@ -153,6 +181,10 @@ function memoryJournal(startedMs = 0): { journal: MessageJournal; written: Writt
         return undefined;
       }
       return new Promise<void>((resolve) => setTimeout(resolve, startedMs)).then(write);
+    },
+    promised: (entry) => {
+      written.push({ kind: 'promised', entry });
+      return Promise.resolve(isWell());
     },
     ended: (entry) => void written.push({ kind: 'ended', entry }),
     late: (id, outcome) => void written.push({ kind: 'late', id, outcome }),
@@ -170,7 +202,7 @@ export function rig(
   let orders = 0;
   const heard: string[] = [];
   const nextOrder = () => (orders += 1);
-  const { journal, written } = memoryJournal(rules.startedMs);
+  const { journal, written } = memoryJournal(rules.startedMs, rules.journalIsWell);
   const hmac: Hmac = (domain, text) =>
     createHmac('sha256', 'key').update(`${domain}\0${text}`).digest('hex').slice(0, 32);
   const config = v.parse(policySchema, { ...openPolicy, ...rules.policy });
@@ -178,7 +210,12 @@ export function rig(
   const dispatch = createDispatch({
     modems,
     policy: new Policy({ config, hmac, now }),
-    budget: createSimBudget(simCaps, () => ({ ...noCaps, ...rules.caps }), hmac),
+    budget: createSimBudget(
+      simCaps,
+      () => ({ ...noCaps, ...rules.caps }),
+      () => config.alertShare,
+      hmac,
+    ),
     idempotency: new Idempotency({ hmac, now, nextOrder }),
     recorder: new Recorder({ journal, hmac, now, statusOf: ({ code }) => problems[code].status }),
     nextOrder,
@@ -187,7 +224,13 @@ export function rig(
       lateResult: ({ modem, submitted }) => heard.push(`${modem} late: ${submitted}`),
       failedOver: ({ from, to }) => heard.push(`${from} to ${to}`),
     },
-    limits: { maxSegments: 3, maxWaiting: 50, validityMs: 300_000, ...limits },
+    limits: {
+      maxSegments: 3,
+      maxWaiting: 50,
+      maxWaitingAlerts: 10,
+      validityMs: 300_000,
+      ...limits,
+    },
     log: logger,
   });
   let sent = 0;
@@ -196,13 +239,14 @@ export function rig(
     written,
     heard,
     log: lines,
-    send: (text, { deadlineMs = 25_000, ...message } = {}) => {
+    send: (text, { deadlineMs = 25_000, answerMs, ...message } = {}) => {
       sent += 1;
       const recipient = `+4915100000${String(sent).padStart(3, '0')}`;
       return new Caller(
         dispatch,
         { id: `id-${sent}`, caller: 'urn:Auth0', recipient, text, ...message },
         deadlineMs,
+        answerMs,
       );
     },
   };

@@ -4,6 +4,7 @@ import type { Message, Send, SendControl } from '../../../src/dispatch/message.j
 import { createApp } from '../../../src/http/app.js';
 import { createBearerVerifier } from '../../../src/http/bearer.js';
 import { callerKinds } from '../../../src/http/callers/kinds.js';
+import type { CallerTerms } from '../../../src/http/send-route.js';
 import { createServer, type HttpServer, type ServerLimits } from '../../../src/http/server.js';
 import { createLog, LimitedLog } from '../../../src/log.js';
 import { mintToken } from '../../../src/secret/token.js';
@@ -57,7 +58,7 @@ export interface GatewayOptions {
   isReady?: () => boolean;
   clockIsSet?: () => boolean;
   isShuttingDown?: () => boolean;
-  deadlineMs?: number;
+  terms?: Partial<CallerTerms>;
   previous?: Uint8Array;
   current?: Uint8Array;
   maxTokenAgeMs?: number;
@@ -72,6 +73,17 @@ export interface Gateway {
   /** What reached `send`, in order. */
   sent: { message: Message; control: SendControl }[];
 }
+
+/** What holds for the messages of the one caller. */
+const terms: CallerTerms = {
+  deadlineMs: 25_000,
+  onSlow: '504',
+  lateDeadlineMs: 25_000,
+  repeatsMs: 0,
+  class: 'login',
+  modems: undefined,
+  defaultCountry: undefined,
+};
 
 export const accepted: Send = ({ id }) =>
   Promise.resolve({
@@ -99,14 +111,16 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
     },
     expected: { subject, audience, clockToleranceMs: 30_000, maxTokenAgeMs: options.maxTokenAgeMs },
     ...(options.beforeLeap && { beforeLeap: options.beforeLeap }),
-    refusals,
   });
+  const caller = callerKinds.auth0({ name: 'auth0', path: '/sms', verify });
   const handler = createApp({
     send: (message, control) => {
       sent.push({ message, control });
       return send(message, control);
     },
-    callers: [callerKinds.auth0({ verify, deadlineMs: () => options.deadlineMs ?? 25_000 })],
+    sendOrPromise: () => Promise.reject(new Error('no caller of this gateway is hasty')),
+    clients: [{ caller, mayRead: true, terms: () => ({ ...terms, ...options.terms }) }],
+    find: () => Promise.resolve(undefined),
     isReady: options.isReady ?? (() => true),
     clockIsSet: options.clockIsSet ?? (() => true),
     isShuttingDown: options.isShuttingDown ?? (() => false),

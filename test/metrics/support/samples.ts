@@ -32,6 +32,7 @@ export interface TestMetrics extends MetricsListener {
 export function newMetrics(): Metrics {
   return createMetrics({
     version: '1.2.3',
+    callers: ['auth0'],
     modems: ['main', 'backup'],
     problems,
     processFigures: () => ({

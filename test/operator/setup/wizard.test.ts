@@ -44,7 +44,7 @@ describe('a first run', () => {
       added: [`secret_file = "${join(person.folder, 'auth0-secret')}"`, `device = "${device}"`],
     });
     const config = loadConfig(person.file, {});
-    expect(loadSecrets(config, {}).current).toHaveLength(43);
+    expect(loadSecrets(config, {}).get('auth0')?.current).toHaveLength(43);
     expect(config.warnings).toEqual([]);
     expect(person.files()).toEqual(['auth0-secret', 'simgate.toml', 'simgate.toml.bak']);
     expect(person.read('simgate.toml.bak')).toBe(example);
@@ -255,7 +255,7 @@ describe('a secret in the environment', () => {
     expect(person.read('simgate.toml')).toBe(own.replace('DE', 'FR'));
     await person.runsAsScript('--secret-file', join(person.folder, 'made'));
     expect(person.read('made')).toHaveLength(44);
-    expect(loadConfig(person.file, {}).auth0.secretFile).toBe(join(person.folder, 'made'));
+    expect(loadConfig(person.file, {}).auth0?.secretFile).toBe(join(person.folder, 'made'));
   });
 });
 

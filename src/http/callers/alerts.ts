@@ -1,0 +1,138 @@
+/**
+ * Alertmanager's webhook (prometheus/alertmanager, `notify/webhook`, version 4) and Grafana's,
+ * which adds to it: whom it goes to stands in our configuration, never in the request. Alertmanager
+ * repeats what got a 5xx, so each alert has a key of its own.
+ */
+
+import { createHash } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
+import * as v from 'valibot';
+import { cutToGsm7 } from '../../sms/plain-text.js';
+import { parseBody } from '../body.js';
+import { toProblemAnswer } from '../problem.js';
+import { type Caller, type Proof, Unproven } from './caller.js';
+import { acceptedAsJson, takenAsJson } from './native.js';
+import type { CallerSettings } from './settings.js';
+import { checked } from './shape.js';
+import { checkTimestamp, isSignedByAny, wrongSignature } from './signature.js';
+import { basicProof, bearerProof } from './static.js';
+
+/** Grafana's, where it is told to sign (grafana/alerting, `http/hmac.go`). */
+const signatureHeader = 'x-grafana-alert-signature';
+/** What Grafana is to be told for the time, if it is to sign that as well. */
+const timestampHeader = 'x-grafana-alert-timestamp';
+
+const words = v.optional(v.record(v.string(), v.unknown()), {});
+
+const notification = v.object(
+  {
+    status: v.picklist(['firing', 'resolved'], 'status must be "firing" or "resolved"'),
+    groupKey: v.optional(v.string(), ''),
+    alerts: v.optional(
+      v.array(
+        v.object({
+          status: v.optional(v.string()),
+          labels: words,
+          annotations: words,
+          startsAt: v.optional(v.string(), ''),
+          endsAt: v.optional(v.string(), ''),
+          fingerprint: v.optional(v.string(), ''),
+        }),
+      ),
+      [],
+    ),
+    groupLabels: words,
+    commonLabels: words,
+    commonAnnotations: words,
+    title: v.optional(v.string()),
+  },
+  'the body must be a JSON object',
+);
+
+type Notification = v.InferOutput<typeof notification>;
+
+export function alertsCaller(settings: CallerSettings): Caller {
+  const { name, path, secrets, now, username, recipients, maxSegments } = settings;
+  const basic = basicProof(username);
+  return {
+    name,
+    path,
+    needsBody: (headers) => headers[signatureHeader] !== undefined,
+    prove({ headers }, body) {
+      if (headers[signatureHeader] !== undefined) return signed(headers, body, secrets(), now());
+      const isBasic = /^basic /i.test(headers.authorization ?? '');
+      return (isBasic ? basic : bearerProof)(headers, secrets());
+    },
+    read(body) {
+      const told = checked(notification, parseBody(body));
+      const text = cutToGsm7(sentence(told), maxSegments());
+      const key = keyOf(told);
+      return recipients().map((recipient) => ({
+        recipient,
+        text,
+        messageType: told.status,
+        idempotencyKey: `${key}:${recipient}`,
+      }));
+    },
+    accepted: acceptedAsJson,
+    taken: takenAsJson,
+    failed: toProblemAnswer,
+  };
+}
+
+function signed(
+  headers: IncomingHttpHeaders,
+  body: Uint8Array | undefined,
+  secrets: readonly Uint8Array[],
+  now: readonly number[],
+): Proof {
+  const hex = headers[signatureHeader];
+  const timestamp = headers[timestampHeader];
+  if (typeof hex !== 'string' || !/^[0-9a-f]{64}$/i.test(hex)) {
+    const detail = `${signatureHeader} is not 64 hexadecimal digits`;
+    throw new Unproven('token_invalid', { check: 'form', reason: detail, detail });
+  }
+  const parts: (string | Uint8Array)[] = [body ?? ''];
+  if (typeof timestamp === 'string') {
+    checkTimestamp(timestamp, now);
+    parts.unshift(`${timestamp}:`);
+  }
+  if (!isSignedByAny(secrets, [Buffer.from(hex, 'hex')], parts)) throw wrongSignature();
+  return {};
+}
+
+/** `[FIRING:2] HighTemperature: the rack is at 41 °C`. */
+function sentence(told: Notification): string {
+  const { status, alerts, commonLabels, commonAnnotations, groupLabels, title } = told;
+  const count = alerts.filter((alert) => (alert.status ?? status) === status).length;
+  const head = `[${status.toUpperCase()}${count > 0 ? `:${count}` : ''}]`;
+  const [first] = alerts;
+  const named =
+    wordIn(commonLabels, 'alertname') ??
+    wordIn(groupLabels, 'alertname') ??
+    wordIn(first?.labels, 'alertname');
+  const what =
+    wordIn(commonAnnotations, 'summary') ??
+    wordIn(first?.annotations, 'summary') ??
+    wordIn(commonAnnotations, 'description') ??
+    wordIn(first?.annotations, 'description');
+  const parts = [named, what].filter((part) => part !== undefined);
+  return `${head} ${parts.length > 0 ? parts.join(': ') : (title ?? 'alert')}`;
+}
+
+function wordIn(values: Record<string, unknown> | undefined, name: string): string | undefined {
+  const value = values?.[name];
+  return typeof value === 'string' && value.trim() !== '' ? value.trim() : undefined;
+}
+
+/** The same for a repeat, another for the next time that the alert fires, and for its end. */
+function keyOf({ groupKey, status, alerts }: Notification): string {
+  const moments = alerts.map(({ fingerprint, startsAt, endsAt, status: own }) => [
+    fingerprint,
+    own ?? status,
+    startsAt,
+    own === 'resolved' ? endsAt : '',
+  ]);
+  const whole = JSON.stringify([groupKey, status, moments]);
+  return createHash('sha256').update(whole).digest('base64url');
+}

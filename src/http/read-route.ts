@@ -1,0 +1,65 @@
+import type Koa from 'koa';
+import { SendError, type Submitted } from '../errors.js';
+import type { RequestState } from './error-exit.js';
+import { type ClientList, ownerOf, refuseIfUnable, type SendRouteOptions } from './send-route.js';
+
+/**
+ * What is known of a message. `waiting`: no modem has it; `sending`: one has; `sent`: the network
+ * has accepted it; `delivered`: the recipient has it; `failed`: not all of it was submitted;
+ * `unknown`: nobody knows.
+ */
+export type MessageStanding = 'waiting' | 'sending' | 'sent' | 'delivered' | 'failed' | 'unknown';
+
+export interface KnownMessage {
+  standing: MessageStanding;
+  /** Wall-clock milliseconds at which it was asked for. */
+  atMs: number;
+  /** Of the problem, where it failed or is unknown. */
+  code?: string | undefined;
+  submitted?: 'yes' | Submitted | undefined;
+  segments?: number | undefined;
+  modem?: string | undefined;
+  references?: readonly number[] | undefined;
+  waitedMs?: number | undefined;
+  tookMs?: number | undefined;
+  /** Wall-clock milliseconds at which the last was learnt, where that was after its answer. */
+  settledAtMs?: number | undefined;
+}
+
+/** Looks a caller's message up by its id; undefined when there is none of that caller. */
+export type FindMessage = (id: string, caller: string) => Promise<KnownMessage | undefined>;
+
+const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** What became of a message, for the caller who asked for it: `GET /sms/{id}`. */
+export function readRoute(
+  clients: ClientList,
+  options: SendRouteOptions & { find: FindMessage },
+): Koa.Middleware<RequestState> {
+  return async (ctx) => {
+    refuseIfUnable(options, ctx.state);
+    const owner = await ownerOf(clients, ctx, undefined, options).finally(() => {
+      // Only what is posted is answered in the caller's own form.
+      delete ctx.state.toAnswer;
+    });
+    const id = String(ctx.params.id);
+    const found = owner && uuid.test(id) ? await options.find(id, owner.caller.name) : undefined;
+    if (found === undefined)
+      throw new SendError('not_found', { detail: 'there is no message of yours with this id' });
+    const { standing, atMs, settledAtMs, waitedMs, tookMs, code, submitted, segments } = found;
+    ctx.set('Content-Type', 'application/json; charset=utf-8');
+    ctx.body = JSON.stringify({
+      id,
+      state: standing,
+      at: new Date(atMs).toISOString(),
+      code,
+      submitted,
+      segments,
+      modem: found.modem,
+      references: found.references,
+      waited_ms: waitedMs,
+      took_ms: tookMs,
+      settled_at: settledAtMs === undefined ? undefined : new Date(settledAtMs).toISOString(),
+    });
+  };
+}
