@@ -3,9 +3,10 @@
  * found in node_modules; all else is inside. Types are checked by another step (`npm run types`):
  * esbuild only takes them away.
  */
-import { chmod, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
+import { parse } from 'yaml';
 import { nativePackages } from './native-packages.js';
 import { noticesText, packagesIn } from './notices.js';
 
@@ -56,6 +57,9 @@ await writeDist(new Map(outputFiles.map(({ path, contents }) => [path, contents]
 async function writeDist(files: Map<string, Uint8Array>): Promise<void> {
   const notices = noticesText(await packagesIn(root, Object.keys(metafile.inputs)));
   files.set(join(dist, 'LICENSES.txt'), Buffer.from(notices));
+  // As the admin listener serves it; beside whichever chunk asks for it.
+  const openapi: unknown = parse(await readFile(join(root, 'docs/openapi.yaml'), 'utf8'));
+  files.set(join(dist, 'openapi.json'), Buffer.from(`${JSON.stringify(openapi)}\n`));
   await mkdir(dist, { recursive: true });
   for (const [path, contents] of files) await writeFile(path, contents);
   for (const name of await readdir(dist)) {

@@ -5,6 +5,7 @@
  * backwards.
  */
 
+import { readFile } from 'node:fs/promises';
 import type { RequestListener } from 'node:http';
 import type { Logger } from 'winston';
 import { isClockSynchronised } from '../clock/synchronisation.js';
@@ -167,6 +168,8 @@ async function compose(
     isReady,
     snapshot,
     metrics: metricsRoute(metrics, () => figuresOf(parts)),
+    // The build puts it beside the program.
+    openapi: () => readFile(new URL('./openapi.json', import.meta.url), 'utf8'),
     log,
   });
   const bind = async (handler: RequestListener, listen: ListenAddress): Promise<number> => {

@@ -40,6 +40,8 @@ export interface AdminAppOptions {
   snapshot: () => unknown;
   /** `/metrics`. */
   metrics?: Koa.Middleware;
+  /** The document of the public listener as JSON (OpenAPI 3.1). */
+  openapi?: () => Promise<string>;
   log: Logger;
 }
 
@@ -61,11 +63,17 @@ export function createAdminApp({
   isReady,
   snapshot,
   metrics,
+  openapi,
   log,
 }: AdminAppOptions): RequestListener {
   const router = newRouter();
   addStatusPage(router, snapshot);
   if (metrics) router.get('/metrics', metrics);
+  if (openapi)
+    router.get('/openapi.json', async (ctx) => {
+      ctx.set('Content-Type', 'application/json; charset=utf-8');
+      ctx.body = await openapi();
+    });
   addHealthRoutes(router, isReady);
   return toListener(log, clientAddress([]), [requireLoopbackHost], router);
 }

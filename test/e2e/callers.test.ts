@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Webhook } from 'standardwebhooks';
 import { afterEach, expect, onTestFinished, test } from 'vitest';
+import { document, violations } from '../http/support/openapi.js';
 import { Rig, secret } from './rig.js';
 
 let rig: Rig;
@@ -44,7 +45,10 @@ interface Answer {
 async function post(path: string, headers: Record<string, string>, body: string): Promise<Answer> {
   const url = `http://127.0.0.1:${rig.port}${path}`;
   const answer = await fetch(url, { method: 'POST', headers, body });
-  return { status: answer.status, headers: answer.headers, text: await answer.text() };
+  const text = await answer.text();
+  const shown = { status: answer.status, header: (name: string) => answer.headers.get(name), text };
+  expect(violations('post', path === '/bearer' ? '/sms' : path, shown)).toEqual([]);
+  return { status: answer.status, headers: answer.headers, text };
 }
 
 const native = (body: string) => JSON.stringify({ recipient: '+4915112345678', body });
@@ -153,6 +157,8 @@ test('every kind of caller sends in its own words, and is known by its name', as
     'uptime_kuma',
     'alerts',
   ]);
+  const openapi = await fetch(`http://127.0.0.1:${rig.adminPort}/openapi.json`);
+  expect([openapi.status, await openapi.json()]).toEqual([200, document]);
   const metrics = await (await fetch(`http://127.0.0.1:${rig.adminPort}/metrics`)).text();
   expect(metrics).toContain('simgate_messages_total{status="200",code="sent",caller="zitadel"} 1');
 });
@@ -198,7 +204,10 @@ test('who cannot wait is told 202, and GET says what became of it', async () => 
   await expect
     .poll(() => ask(locations[1]!), { timeout: 15_000, interval: 200 })
     .toMatchObject([200, { state: 'sent', submitted: 'yes', modem: 'main' }]);
-  expect(await ask(locations[0]!)).toMatchObject([200, { state: 'sent', references: [expect.any(Number)] }]);
+  expect(await ask(locations[0]!)).toMatchObject([
+    200,
+    { state: 'sent', references: [expect.any(Number)] },
+  ]);
   const elsewhere = await fetch(`http://127.0.0.1:${rig.port}${locations[0]}`, {
     headers: { authorization: `Bearer ${rig.token}` },
   });

@@ -19,6 +19,7 @@ import {
   subject,
   validBody,
 } from './support/gateway.js';
+import { statusesOf, violations } from './support/openapi.js';
 import { exchange, rawPost, Wire } from './support/wire.js';
 
 interface Answer {
@@ -207,11 +208,19 @@ const provocations: Record<SendErrorCode, Provocation> = {
 
 describe('the table of problems', () => {
   const answered = new Set<unknown>();
+  // What is sent or promised is shown by callers/route.test.ts.
+  const statuses = new Set([200, 202]);
 
   it.each(sendErrorCodes)('answers %s to a real request as the contract says', async (code) => {
     const { gateway, request, status, submitted = 'no', headers = {} } = provocations[code];
     const answer = await request(await startGateway(gateway));
     answered.add(answer.body.code);
+    statuses.add(answer.status);
+    // What is at no path of a caller is not in the document.
+    if (code !== 'not_found') {
+      const shown = { ...answer, text: JSON.stringify(answer.body) };
+      expect(violations('post', '/sms', shown)).toEqual([]);
+    }
     expect(answer.status).toBe(status);
     expect(answer.header('content-type')).toBe('application/problem+json');
     expect(answer.header('cache-control')).toBe('no-store');
@@ -235,6 +244,8 @@ describe('the table of problems', () => {
   afterAll(() => {
     // Each code was read from a body that a client received.
     expect(answered).toEqual(new Set(sendErrorCodes));
+    // Each status of the document was met.
+    expect(statusesOf('post', '/sms').filter((status) => !statuses.has(status))).toEqual([]);
   });
 });
 

@@ -1,18 +1,21 @@
 import { createHmac } from 'node:crypto';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { kindDefaults } from '../../../src/config/callers.js';
 import type { HastyControl, Message, SendControl } from '../../../src/dispatch/message.js';
-import { SendError } from '../../../src/errors.js';
+import { SendError, sendErrorCodes } from '../../../src/errors.js';
 import { createApp } from '../../../src/http/app.js';
 import { createBearerVerifier } from '../../../src/http/bearer.js';
 import type { Caller } from '../../../src/http/callers/caller.js';
 import { callerKinds } from '../../../src/http/callers/kinds.js';
 import type { CallerSettings } from '../../../src/http/callers/settings.js';
+import { problems } from '../../../src/http/problem.js';
 import type { KnownMessage } from '../../../src/http/read-route.js';
 import type { CallerTerms } from '../../../src/http/send-route.js';
 import { createServer } from '../../../src/http/server.js';
 import { LimitedLog } from '../../../src/log.js';
 import { mintToken } from '../../../src/secret/token.js';
 import { accepted, audience, LogRecord, subject } from '../support/gateway.js';
+import { document, statusesOf, violations } from '../support/openapi.js';
 
 const keys = { production: Buffer.alloc(32, 1), staging: Buffer.alloc(32, 2) };
 const credential = 'made-up-token-of-thirty-two-characters';
@@ -90,8 +93,19 @@ async function gateway({ send, onSlow = {}, known }: Options = {}) {
   });
   const { port } = await server.listen();
   onTestFinished(() => server.close(0));
-  const ask = (path: string, init: RequestInit = {}) =>
-    fetch(`http://127.0.0.1:${port}${path}`, init);
+  /** Each answer keeps to the document. */
+  const ask = async (path: string, init: RequestInit = {}) => {
+    const answer = await fetch(`http://127.0.0.1:${port}${path}`, init);
+    const shown = {
+      status: answer.status,
+      header: (name: string) => answer.headers.get(name),
+      text: await answer.clone().text(),
+    };
+    const documented = path.startsWith('/sms/') ? '/sms/{id}' : path;
+    const method = (init.method ?? 'GET').toLowerCase();
+    expect(violations(method, documented, shown)).toEqual([]);
+    return answer;
+  };
   const post = (path: string, headers: Record<string, string>, body: string) =>
     ask(path, { method: 'POST', headers, body });
   return { ask, post, sent, record };
@@ -254,5 +268,24 @@ describe('GET /sms/{id}', () => {
     const answer = await ask(`/sms/${asked}`, { headers });
     expect(answer.status).toBe(status);
     expect(answer.headers.get('content-type')).toBe('application/problem+json');
+  });
+});
+
+describe('the document', () => {
+  it('is OpenAPI 3.1 and names the path of each kind of caller', () => {
+    expect(document.openapi).toMatch(/^3\.1\./);
+    const paths = Object.values(kindDefaults).map(({ path }) => path);
+    expect(Object.keys(document.paths)).toEqual(
+      expect.arrayContaining([...paths, '/sms/{id}', '/livez', '/readyz']),
+    );
+  });
+
+  it('names every code, and the statuses that they have', () => {
+    const text = JSON.stringify(document);
+    for (const code of sendErrorCodes) expect(text).toContain(`"${code}"`);
+    const statuses = new Set(Object.values(problems).map(({ status }) => status));
+    expect([...statuses].filter((status) => !statusesOf('post', '/sms').includes(status))).toEqual([
+      404,
+    ]);
   });
 });
