@@ -2,6 +2,7 @@
 
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { defaultConfigFile, loadConfig, viewOfAuth0 } from '../config/config.js';
+import type { Finding } from '../doctor/finding.js';
 import { toE164 } from '../number/e164.js';
 import { listApplications, usualConnectionName } from '../operator/auth0/connection.js';
 import {
@@ -94,14 +95,49 @@ function checkCommand(environment: Auth0Environment): Command {
     .addOption(experienceOption())
     .option('--gateway-url <url>', 'where Auth0 reaches this gateway, if setup was done elsewhere')
     .option('--json', 'for programs')
-    .action((flags: ConfigFlag & TenantFlags & CheckFlags & { json?: boolean }) =>
-      withApi(flags, environment, async (api, context) => {
-        const findings = await checkAll(api, flags, context);
-        if (flags.json) environment.terminal.say(JSON.stringify({ findings }, undefined, 2));
-        else tell(findings, environment, true);
+    .action(async (flags: ConfigFlag & TenantFlags & CheckFlags & { json?: boolean }) => {
+      const { terminal } = environment;
+      const names = namesToCheck(flags, environment);
+      const checked: { caller: string; findings: Finding[] }[] = [];
+      for (const caller of names) {
+        if (names.length > 1 && !flags.json) terminal.say(`Caller ${caller}:`);
+        const findings = await checkOf({ ...flags, caller }, environment, names.length > 1);
+        checked.push({ caller, findings });
+        if (!flags.json) tell(findings, environment, true);
         if (findings.some(({ level }) => level === 'error')) process.exitCode = 1;
-      }),
-    );
+      }
+      const [only] = checked;
+      const told = checked.length === 1 ? { findings: only?.findings } : { callers: checked };
+      if (flags.json) terminal.say(JSON.stringify(told, undefined, 2));
+    });
+}
+
+/** The caller that was named, else all of the kind. */
+function namesToCheck({ config: file, caller }: ConfigFlag, { env }: Auth0Environment): string[] {
+  if (caller !== undefined) return [caller];
+  const config = loadConfig(file, env);
+  const ofKind = config.callers.filter(({ kind }) => kind === 'auth0').map(({ name }) => name);
+  // Where there is none, what says so.
+  return ofKind.length > 0 ? ofKind : [viewOfAuth0(config).caller];
+}
+
+/** What is to be said of one caller; of several, one whose tenant does not answer ends none. */
+async function checkOf(
+  flags: ConfigFlag & TenantFlags & CheckFlags,
+  environment: Auth0Environment,
+  isOneOfSeveral: boolean,
+): Promise<Finding[]> {
+  let findings: Finding[] = [];
+  try {
+    await withApi(flags, environment, async (api, context) => {
+      findings = await checkAll(api, flags, context);
+    });
+  } catch (error) {
+    if (!isOneOfSeveral || !(error instanceof Error)) throw error;
+    const remedy = `check it by itself, with its tenant's credentials: simgate auth0 check --caller ${flags.caller}`;
+    return [{ check: 'tenant', level: 'error', what: error.message, remedy }];
+  }
+  return findings;
 }
 
 function rotateCommand(environment: Auth0Environment): Command {
@@ -273,8 +309,8 @@ function contextOf(
   const config = viewOfAuth0(loadConfig(file, environment.env), caller);
   return {
     config,
-    folder: new Auth0Folder(config.stateDir, environment.place.uid),
-    daemon: environment.daemonAt(config.control.socket),
+    folder: new Auth0Folder(config.stateDir, environment.place.uid, config.caller),
+    daemon: environment.daemonAt(config.control.socket, config.caller),
     environment,
   };
 }

@@ -57,14 +57,14 @@ const logSchema = v.object({
   ),
 });
 
-/** The daemon behind a control socket. Nothing is asked yet. */
-export function daemonAt(socket: string): DaemonLink {
+/** The daemon behind a control socket, as to this caller. Nothing is asked yet. */
+export function daemonAt(socket: string, caller: string): DaemonLink {
   return {
     async reload() {
       for await (const _line of askDaemon(socket, { command: 'reload' }));
     },
     async acceptedKeys() {
-      const keys = await askOnce(socket, { command: 'auth' }, keysSchema);
+      const keys = await askOnce(socket, { command: 'auth', caller }, keysSchema);
       const { previous_key_id: previous } = keys;
       return {
         current: { keyId: keys.current_key_id, seenAt: keys.current_seen_at },

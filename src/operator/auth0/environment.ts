@@ -19,7 +19,7 @@ export interface Auth0Environment {
   clock: () => number;
   /** The wall clock. */
   now: () => Date;
-  daemonAt: (socket: string) => DaemonLink;
+  daemonAt: (socket: string, caller: string) => DaemonLink;
   place: SecretPlace;
 }
 

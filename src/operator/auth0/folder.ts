@@ -1,6 +1,6 @@
 /**
- * What the commands remember between runs, in `state_dir/auth0`: 0700, and no secret in it but in
- * what was saved.
+ * What the commands remember between runs, in `state_dir/auth0` (of another caller: `auth0-NAME`):
+ * 0700, and no secret in it but in what was saved.
  *
  * The service's user owns the state directory, and root runs these commands with the tenant's
  * credentials. So only what the same user wrote is believed, and every file is opened in the one
@@ -114,11 +114,15 @@ export class Auth0Folder {
   readonly #stateDir: string;
   readonly #uid: number;
 
-  /** `uid` is who runs the command. */
-  constructor(stateDir: string, uid = process.getuid!()) {
+  /**
+   * Each caller has a folder of its own, so that what is done for one touches no other.
+   * @param uid who runs the command
+   * @param caller its configured name
+   */
+  constructor(stateDir: string, uid = process.getuid!(), caller = 'auth0') {
     this.#stateDir = stateDir;
     this.#uid = uid;
-    this.path = join(stateDir, 'auth0');
+    this.path = join(stateDir, caller === 'auth0' ? 'auth0' : `auth0-${caller}`);
   }
 
   /** What was set up in one tenant, by its domain. */

@@ -117,8 +117,8 @@ it('never leaves a state in which a restarted daemon refuses what Auth0 signs wi
     const { fetch: send, daemonAt, terminal } = environment;
     environment.fetch = stoppable(send);
     environment.terminal = { ...terminal, say: stoppable((line: string) => terminal.say(line)) };
-    environment.daemonAt = (socket) => {
-      const link = daemonAt(socket);
+    environment.daemonAt = (socket, caller) => {
+      const link = daemonAt(socket, caller);
       return {
         ...link,
         reload: stoppable(() => link.reload()),
