@@ -36,11 +36,15 @@ program
   .command('check-config')
   .description('say everything that is wrong with a configuration, and touch nothing')
   .argument('[file]', 'the configuration', defaultConfigFile)
-  .action((file: string) => {
+  .action(async (file: string) => {
     const { problems, warnings } = checkConfig(file, process.env);
     for (const warning of warnings) console.log(`warning: ${warning}`);
     if (problems.length > 0) throw new ConfigError(file, problems);
     console.log(`${file}: no problems`);
+    const { callerText, pathsText } = await import('./caller-text.js');
+    const { callers } = loadConfig(file, process.env);
+    for (const caller of callers) console.log(callerText(caller));
+    console.log(`paths for the proxy: ${pathsText(callers)}`);
   });
 
 const optionalConfigOption = () =>
