@@ -73,7 +73,11 @@ export class PendingMessage {
     this.order = order;
     this.recipientHmac = recipientHmac;
     this.record = record;
-    this.supersedeKey = JSON.stringify([message.caller, recipientHmac, message.messageType]);
+    const { id, caller, messageType, isAlert } = message;
+    // A newer code makes an older one void; a newer alert does so only where both say what they
+    // are.
+    const of = isAlert ? [messageType ?? id, 'alert'] : [messageType];
+    this.supersedeKey = JSON.stringify([caller, recipientHmac, ...of]);
     this.#control = control;
     this.#onLate = onLate;
     this.answer = new Promise((resolve, reject) => {

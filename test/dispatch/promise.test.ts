@@ -262,6 +262,20 @@ describe('alerts', () => {
     ]);
   });
 
+  it('replace one another only where they say what they are', async () => {
+    const modem = new FakeModem('main');
+    const { send } = rig([modem]);
+    const own = { ...alert, recipient: '+4915100000099', deadlineMs: 120_000 };
+    send('first', { deadlineMs: 120_000 });
+    send('door', own);
+    send('roof', own);
+    send('disk, firing', { ...own, messageType: 'disk' });
+    const newer = send('disk, resolved', { ...own, messageType: 'disk' });
+    await finish(modem);
+    expect(newer.code).toBe('sent');
+    expect(modem.texts).toEqual(['first', 'door', 'roof', 'disk, resolved']);
+  });
+
   it('leave the limits and caps to logins, but for their share', async () => {
     const modem = new FakeModem('main');
     const { send } = rig([modem], {}, { policy: { total: '10 in 1 h' }, caps: { perDay: 8 } });

@@ -55,6 +55,7 @@ export function parseAnswers(received: Buffer): Parsed {
 export function faultOf({ status, type, body }: Answer): string | undefined {
   if (status === 200 && type.startsWith('text/plain'))
     return /^(?:alive|ready)\n$/.test(body) ? undefined : body;
+  if (isOfAdapter({ status, type, body })) return undefined;
   let json: unknown;
   try {
     json = JSON.parse(body);
@@ -69,6 +70,24 @@ export function faultOf({ status, type, body }: Answer): string | undefined {
     type === 'application/problem+json' && code !== undefined && problems[code].status === status;
   if (!isProblem || !('submitted' in json)) return `no problem body (RFC 9457): ${type} ${body}`;
   return code === 'internal' ? `an error within the daemon: ${body}` : undefined;
+}
+
+/** What a failure is called by Authgear (docs/specs/sms_gateway.md). */
+const authgearWords =
+  /^\{"code":"(?:ok|invalid_phone_number|rate_limited|authentication_failed|delivery_rejected|timeout|unsupported_request)"/;
+
+/** An answer in one of the forms that other callers want. */
+function isOfAdapter({ status, type, body }: Answer): boolean {
+  const code = /\(([a-z_]+)\)$/.exec(body)?.[1];
+  if (type.startsWith('text/plain'))
+    return sendErrorCodes.some((known) => known === code && problems[known].status === status);
+  if (!type.startsWith('application/json')) return false;
+  if (authgearWords.test(body)) return body.startsWith('{"code":"ok"') === (status === 200);
+  if (status === 200) return body === '{}' || /^\{"id":"[^"]+","status":"sent"\}$/.test(body);
+  return (
+    body.startsWith(`{"error":{"http_code":${status},`) ||
+    /^\{"id":"[^"]+","status":"failed","code":"/.test(body)
+  );
 }
 
 /** Whether it says that a message was sent. */

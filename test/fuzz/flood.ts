@@ -40,7 +40,7 @@ export class Flood {
    */
   async teach(): Promise<void> {
     for (let lesson = 0; lesson < 5; lesson++) {
-      await this.#play(planValid(this.#seed, this.#next, this.#target.token));
+      await this.#play(planValid(this.#seed, this.#next, this.#target.credentials));
       this.#next += 1;
     }
   }
@@ -78,7 +78,7 @@ export class Flood {
     );
     const count = Math.min(left, wanted);
     this.#next += count;
-    const planned = planSession(this.#seed, number, this.#target.token, count);
+    const planned = planSession(this.#seed, number, this.#target.credentials, count);
     const isTooMany = planned.ending === 'stays' && this.#staying.size >= this.#mostStaying;
     const session: PlannedSession = isTooMany ? { ...planned, ending: 'resets' } : planned;
     const noted = this.#play(session);

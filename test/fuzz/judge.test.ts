@@ -5,6 +5,12 @@ import { type Claim, faultsOf, judge } from './judge.js';
 import { type Fate, type PlannedSession, planSession } from './plan.js';
 import type { Told } from './session.js';
 
+const credentials = {
+  token: 'x.y.z',
+  text: 'a'.repeat(64),
+  supabase: `v1,whsec_${Buffer.alloc(32, 1).toString('base64')}`,
+};
+
 const identity = { marker: 'zqx000007', recipient: '+4915000000007', text: 'code #zqx000007#' };
 
 const claim = (fate: Fate, told: Partial<Claim> = {}): Claim => ({
@@ -153,6 +159,6 @@ describe('what a connection said', () => {
 });
 
 it('the same seed and number give the same session, another seed another', () => {
-  expect(planSession(3, 14, 'token', 4)).toEqual(planSession(3, 14, 'token', 4));
-  expect(planSession(4, 14, 'token', 4)).not.toEqual(planSession(3, 14, 'token', 4));
+  expect(planSession(3, 14, credentials, 4)).toEqual(planSession(3, 14, credentials, 4));
+  expect(planSession(4, 14, credentials, 4)).not.toEqual(planSession(3, 14, credentials, 4));
 });

@@ -1,4 +1,5 @@
 import { type Random, seededRandom } from '../../src/simulator/random.js';
+import { type AdapterSecrets, adapterRequest } from './adapters.js';
 import { badBodies, badHeads, badTokens, type Spoil } from './mutations.js';
 import { type Identity, identityOf, pick, randomOctets, spell, validDraft } from './requests.js';
 
@@ -45,8 +46,23 @@ interface Kind {
     random: Random,
     token: string,
     identity: Identity,
-  ) => Omit<PlannedRequest, 'identity' | 'kind'>;
+    secrets: AdapterSecrets,
+  ) => Omit<PlannedRequest, 'identity' | 'kind'> & { identity?: Identity };
 }
+
+/** What callers prove themselves with. */
+export interface Credentials extends AdapterSecrets {
+  /** Auth0's. */
+  token: string;
+}
+
+const ofAdapter =
+  (wrong: 'nothing' | 'proof' | 'body', statuses: readonly number[]): Kind['make'] =>
+  (random, _token, identity, secrets) => ({
+    fate: wrong === 'nothing' ? 'sent' : 'refused',
+    statuses,
+    ...adapterRequest(random, secrets, identity, wrong),
+  });
 
 /** `all`: the whole of the request comes, so that it has an answer of its own. */
 const spoiled =
@@ -89,16 +105,16 @@ const noise: Kind['make'] = (random) => ({
   ]),
 });
 
-const truncated: Kind['make'] = (random, token, identity) => {
-  const { octets } = valid(random, token, identity);
+const truncated: Kind['make'] = (random, token, identity, secrets) => {
+  const { octets } = valid(random, token, identity, secrets);
   return { fate: 'refused', octets: octets.subarray(0, 1 + random.below(octets.length - 1)) };
 };
 
 /**
  * A whole valid request as the body of one that is refused: nobody may take it for the next one.
  */
-const smuggled: Kind['make'] = (random, token, identity) => {
-  const inner = valid(random, token, identity).octets;
+const smuggled: Kind['make'] = (random, token, identity, secrets) => {
+  const inner = valid(random, token, identity, secrets).octets;
   const spoil = pick(random, [...badTokens, ...badHeads.slice(2, 9)]);
   const outer = { ...validDraft(random, token, identity), body: inner, framing: 'length' as const };
   return { fate: 'refused', octets: spell(random, spoil(outer, random, identity)) };
@@ -140,6 +156,9 @@ const wholeKinds: Readonly<Record<string, Kind>> = {
   'bad token': { weight: 16, make: spoiled(badTokens, [401]) },
   // A body over 64 KiB ends its connection; so many of those make no pipeline.
   'bad body': { weight: 22, make: spoiled(badBodies, [400, 413]) },
+  "an adapter's": { weight: 3, make: ofAdapter('nothing', [200]) },
+  "an adapter's bad proof": { weight: 16, make: ofAdapter('proof', [401]) },
+  "an adapter's bad body": { weight: 16, make: ofAdapter('body', [400]) },
 };
 
 const brokenKinds: Readonly<Record<string, Kind>> = {
@@ -164,7 +183,7 @@ function drawKind(random: Random, kinds: Readonly<Record<string, Kind>>): [strin
 export function planSession(
   seed: number,
   number: number,
-  token: string,
+  { token, ...secrets }: Credentials,
   count: number,
 ): PlannedSession {
   const random = seededRandom(Math.imul(seed + 1, 0x9e3779b1) ^ number);
@@ -176,7 +195,7 @@ export function planSession(
       isLast ? { ...wholeKinds, ...brokenKinds } : wholeKinds,
     );
     const identity = identityOf(random, number + index);
-    requests.push({ kind, identity, ...make(random, token, identity) });
+    requests.push({ kind, identity, ...make(random, token, identity, secrets) });
   }
   const length = requests.reduce((sum, { octets }) => sum + octets.length, 0);
   const isSlow = random.below(25) === 0;
@@ -188,10 +207,14 @@ export function planSession(
 }
 
 /** A session of one valid request. */
-export function planValid(seed: number, number: number, token: string): PlannedSession {
+export function planValid(
+  seed: number,
+  number: number,
+  { token, ...secrets }: Credentials,
+): PlannedSession {
   const random = seededRandom(seed ^ number);
   const identity = identityOf(random, number);
-  const requests = [{ kind: 'valid', identity, ...valid(random, token, identity) }];
+  const requests = [{ kind: 'valid', identity, ...valid(random, token, identity, secrets) }];
   return { number, requests, cuts: [], ending: 'waits' };
 }
 

@@ -6,8 +6,10 @@ import { claims, configHead, openPolicy } from '../config-text.js';
 import { VirtualModem } from '../faults/virtual-modem.js';
 import { Daemon } from '../soak/daemon.js';
 import type { Vitals } from '../soak/vitals.js';
+import { adapterTables } from './adapters.js';
 import type { Flood } from './flood.js';
 import { judge } from './judge.js';
+import type { Credentials } from './plan.js';
 import { markerPrefix } from './requests.js';
 
 /**
@@ -17,7 +19,7 @@ const refusalLinesPerMinute = 11;
 
 /** The daemon under attack, at a virtual modem on a tty. */
 export class Target {
-  readonly token: string;
+  readonly credentials: Credentials;
   readonly #folder: string;
   readonly #daemon: Daemon;
   readonly #modem: VirtualModem;
@@ -25,11 +27,12 @@ export class Target {
   readonly #secrets: readonly string[];
   readonly #startedAt = performance.now();
 
-  private constructor(folder: string, modem: VirtualModem, token: string, secret: string) {
-    this.token = token;
+  private constructor(folder: string, modem: VirtualModem, credentials: Credentials) {
+    const { token, text, supabase } = credentials;
+    this.credentials = credentials;
     this.#folder = folder;
     this.#modem = modem;
-    this.#secrets = [secret, token, markerPrefix];
+    this.#secrets = [text, supabase, token, markerPrefix];
     this.#daemon = new Daemon(folder, join(folder, 'simgate.toml'));
   }
 
@@ -38,13 +41,15 @@ export class Target {
     const modem = await VirtualModem.start(folder, 'modem', []);
     const secret = randomBytes(32).toString('hex');
     writeFileSync(join(folder, 'secret'), secret, { mode: 0o600 });
+    const supabase = `v1,whsec_${randomBytes(32).toString('base64')}`;
+    writeFileSync(join(folder, 'supabase'), supabase, { mode: 0o600 });
     writeFileSync(join(folder, 'simgate.toml'), configOf(modem.link));
     const token = await mintToken({
       secret: Buffer.from(secret),
       ...claims,
       expiresInS: 7200,
     });
-    const target = new Target(folder, modem, token, secret);
+    const target = new Target(folder, modem, { token, text: secret, supabase });
     await target.#daemon.untilReady(['main']);
     return target;
   }
@@ -104,5 +109,5 @@ device = "${tty}"
 guard_ms = 0
 [message]
 max_waiting = 1000
-${openPolicy}`;
+${openPolicy}${adapterTables('secret', 'supabase')}`;
 }

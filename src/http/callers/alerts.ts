@@ -67,10 +67,12 @@ export function alertsCaller(settings: CallerSettings): Caller {
       const told = checked(notification, parseBody(body));
       const text = cutToGsm7(sentence(told), maxSegments());
       const key = keyOf(told);
+      // What is told of a group makes what was told before, and still waits, void.
+      const messageType = digest(told.groupKey);
       return recipients().map((recipient) => ({
         recipient,
         text,
-        messageType: told.status,
+        messageType,
         idempotencyKey: `${key}:${recipient}`,
       }));
     },
@@ -133,6 +135,7 @@ function keyOf({ groupKey, status, alerts }: Notification): string {
     startsAt,
     own === 'resolved' ? endsAt : '',
   ]);
-  const whole = JSON.stringify([groupKey, status, moments]);
-  return createHash('sha256').update(whole).digest('base64url');
+  return digest(JSON.stringify([groupKey, status, moments]));
 }
+
+const digest = (text: string): string => createHash('sha256').update(text).digest('base64url');

@@ -29,9 +29,12 @@ export const basicProof =
   (username: string): StaticProof =>
   (headers, secrets) => {
     const value = proofHeader(headers, 'Authorization');
-    const encoded = /^basic +(?<encoded>[A-Za-z0-9+/=]+)$/i.exec(value)?.groups?.encoded;
-    if (encoded === undefined) throw otherScheme('Basic');
-    const [user = '', ...password] = Buffer.from(encoded, 'base64').toString('utf8').split(':');
+    const encoded = /^basic +(?<encoded>[A-Za-z0-9+/]+)={0,2}$/i.exec(value)?.groups?.encoded;
+    const octets = Buffer.from(encoded ?? '', 'base64');
+    // Node reads over what is no base64 (RFC 4648 4).
+    if (encoded === undefined || octets.toString('base64').replace(/=+$/, '') !== encoded)
+      throw otherScheme('Basic');
+    const [user = '', ...password] = octets.toString('utf8').split(':');
     const isKnown = isOneOf(secrets, password.join(':'));
     if (!isOneOf([Buffer.from(username)], user) || !isKnown) throw wrongCredential('Authorization');
     return {};

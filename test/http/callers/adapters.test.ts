@@ -283,6 +283,7 @@ describe('a static credential', () => {
     ['basic', { authorization: basic('else', secret) }, 'token_invalid'],
     ['basic', { authorization: basic('ory', '') }, 'token_invalid'],
     ['basic', { authorization: 'Basic ???' }, 'token_invalid'],
+    ['basic', { authorization: `${basic('ory', secret)}x` }, 'token_invalid'],
     ['header', { authorization: secret }, 'token_missing'],
     ['header', { 'x-api-key': secret.toUpperCase() }, 'token_invalid'],
   ] as const)('%s: %o is refused', async (kind, headers, code) => {
