@@ -177,18 +177,20 @@ const otherSecrets: AdapterSecrets = {
 
 const badProofs: readonly BadProof[] = [
   () => [],
-  ({ prove }, body) => prove(body, otherSecrets, 0),
-  ({ prove }, body, secrets) =>
-    prove(body, secrets, 0).map(([name, value]) => [name, value.slice(0, -3)]),
-  ({ prove }, body, secrets) => prove(body, secrets, 0).map(([name]) => [name, '']),
+  (adapter, body) => adapter.prove(body, otherSecrets, 0),
+  (adapter, body, secrets) =>
+    adapter.prove(body, secrets, 0).map(([name, value]) => [name, value.slice(0, -3)]),
+  (adapter, body, secrets) => adapter.prove(body, secrets, 0).map(([name]) => [name, '']),
   // Such a signature is of another body; a credential that never changes is of another length.
-  ({ prove }, body, secrets) =>
-    prove(Buffer.concat([body, Buffer.from(' ')]), secrets, 0).map(([name, value]) => [
-      name,
-      /^(?:X-API-Key|Authorization)$/.test(name) ? `${value}x` : value,
-    ]),
-  ({ prove }, body, secrets) =>
-    prove(body, secrets, 301 + 60).map(([name, value]) => [
+  (adapter, body, secrets) =>
+    adapter
+      .prove(Buffer.concat([body, Buffer.from(' ')]), secrets, 0)
+      .map(([name, value]) => [
+        name,
+        /^(?:X-API-Key|Authorization)$/.test(name) ? `${value}x` : value,
+      ]),
+  (adapter, body, secrets) =>
+    adapter.prove(body, secrets, 301 + 60).map(([name, value]) => [
       name,
       // What has no time in it is spoiled otherwise.
       /^(?:X-API-Key|Authorization|x-authgear|X-Grafana)/.test(name) ? `x${value}` : value,

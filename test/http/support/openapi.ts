@@ -57,7 +57,8 @@ export function violations(method: string, path: string, answer: ShownAnswer): s
     const { required = false, schema = {} } = resolved(reference);
     const value = answer.header(name);
     if (value === null) return required ? [`${name} is missing`] : [];
-    return ajv.validate(anchored(schema), value) ? [] : [`${name} is ${value}`];
+    const isValid: boolean = ajv.validate(anchored(schema), value);
+    return isValid ? [] : [`${name} is ${value}`];
   });
   const type = answer.header('content-type')?.split(';')[0] ?? '';
   const content = response.content?.[type];
