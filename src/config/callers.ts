@@ -15,11 +15,20 @@ interface KindDefaults {
   path: string;
   deadlineMs: number;
   onSlow: '202' | '504';
+  lateDeadlineMs: number;
   repeatsMs: number;
   class: 'login' | 'alert';
 }
 
-const patient = { deadlineMs: 25_000, onSlow: '504', repeatsMs: 0, class: 'login' } as const;
+const patient = {
+  deadlineMs: 25_000,
+  onSlow: '504',
+  lateDeadlineMs: 25_000,
+  repeatsMs: 0,
+  class: 'login',
+} as const;
+/** An alert is worth something for longer than a code, and waits behind all of those. */
+const alert = { ...patient, onSlow: '202', lateDeadlineMs: 60_000, class: 'alert' } as const;
 /** Whoever repeats, and sends no key: at once (Ory Kratos), or for five minutes (Zitadel). */
 const repeating = { ...patient, repeatsMs: 300_000 } as const;
 /** They hang up after 5 s, less the time for TLS and the proxy. */
@@ -35,8 +44,8 @@ export const kindDefaults = {
   zitadel: { ...hasty, repeatsMs: 300_000, path: '/zitadel' },
   logto: { ...patient, path: '/logto' },
   authgear: { ...patient, path: '/authgear' },
-  uptime_kuma: { ...patient, class: 'alert', path: '/api/v1/sms/send' },
-  alerts: { ...patient, class: 'alert', path: '/alerts' },
+  uptime_kuma: { ...alert, path: '/api/v1/sms/send' },
+  alerts: { ...alert, path: '/alerts' },
 } as const satisfies Record<string, KindDefaults>;
 
 export type CallerKind = keyof typeof kindDefaults;
@@ -125,7 +134,7 @@ function keysOfCaller(paths: Paths) {
     deadline_s: v.optional(seconds(0.5, 600)),
     on_slow: v.optional(oneOf('202', '504')),
     // What was promised with 202 is given up so long after the request came.
-    late_deadline_s: v.optional(seconds(1, 60), 25),
+    late_deadline_s: v.optional(seconds(1, 60)),
     // For so long the same text to the same number is a repeat, where there is no key.
     repeats_s: v.optional(whole('seconds', 0, 86_400)),
     template: v.optional(template),
@@ -181,6 +190,7 @@ function completed(read: ReturnType<typeof inCodeOfCaller>) {
     path: read.path ?? defaults.path,
     deadlineMs: read.deadlineMs ?? defaults.deadlineMs,
     onSlow: read.onSlow ?? defaults.onSlow,
+    lateDeadlineMs: read.lateDeadlineMs ?? defaults.lateDeadlineMs,
     repeatsMs: read.repeatsMs ?? defaults.repeatsMs,
     class: read.class ?? defaults.class,
     username: read.username ?? read.name,
@@ -203,7 +213,7 @@ export type Auth0Config = v.InferOutput<ReturnType<typeof auth0>>;
 export function asCaller(settings: Auth0Config, deadlineMs: number): CallerConfig {
   return completed({
     header: 'X-API-Key',
-    lateDeadlineMs: 25_000,
+    lateDeadlineMs: undefined,
     templates: {},
     recipients: [],
     path: undefined,

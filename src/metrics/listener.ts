@@ -40,11 +40,10 @@ export interface MetricsListener {
 }
 
 /** An answer of the public listener, and whose it was, once that is known. */
-export type AnswerFigures = { caller?: string | undefined } & /**
+export type AnswerFigures = { caller?: string | undefined } /**
  * 200. `waitedMs`: until the modem was given the message; `tookMs`: from the message's admission
  * to the answer. `isReplay`: both are of an earlier request with the same Idempotency-Key.
- */
-(
+ */ & (
   | { code?: undefined; isReplay?: boolean; waitedMs: number; tookMs: number }
   /** `promised`: 202. */
   | { code: SendErrorCode | 'promised' }
