@@ -22,6 +22,7 @@ import { nearlyFullText } from '../policy/alarm.js';
 import { type Hold, holdKinds } from '../policy/holds.js';
 import { Policy } from '../policy/policy.js';
 import { capMonthMs, SimCaps } from '../policy/sim-caps.js';
+import { callerRules } from './clients.js';
 import type { StateDir } from './state-dir.js';
 
 /** All that counts messages, and outlives a restart by the journal. */
@@ -73,6 +74,7 @@ export async function openRemembered(
   const nextOrder = () => (orders += 1);
   const policy = new Policy({
     config: config.policy,
+    callers: callerRules(config),
     hmac,
     now,
     onHold: ({ kind, key, strikes, until }) =>

@@ -35,10 +35,10 @@ const key: KeyedRequest = {
 };
 
 /** A state directory, and what is remembered in it. */
-function setUp() {
+function setUp(more = '') {
   const path = mkdtempSync(join(tmpdir(), 'simgate-remembered-'));
   onTestFinished(() => rmSync(path, { recursive: true, force: true }));
-  writeFileSync(join(path, 'simgate.toml'), toml);
+  writeFileSync(join(path, 'simgate.toml'), toml + more);
   writeFileSync(join(path, 'secret'), 's'.repeat(40), { mode: 0o600 });
   const config = loadConfig(join(path, 'simgate.toml'), { STATE_DIRECTORY: path });
   const logged: string[] = [];
@@ -143,3 +143,21 @@ test('a journal that is locked at the start is taken up when it is free; until t
   expect(logged).toContainEqual(expect.stringMatching(/could not be read within 5 s/));
   expect(logged).toContainEqual(expect.stringMatching(/known again/));
 }, 30_000);
+
+test('what holds for one caller holds from the start', async () => {
+  const { open } = setUp(`[[caller]]
+name = "staging"
+kind = "bearer"
+secret_file = "secret"
+per_caller = "1 in 1 h"
+countries = ["DE"]
+`);
+  const { policy } = await open();
+  const caller = 'staging';
+  policy.admit(policy.subjectOf({ recipient, caller })).keep();
+  const refusals = [recipient, '+43664123456'].map(
+    (to) => policy.explain({ recipient: to, caller }).refusal?.reason,
+  );
+  expect(refusals).toEqual(['per_caller', 'countries']);
+  expect(policy.explain({ recipient, caller: 'auth0' }).refusal).toBeUndefined();
+});
