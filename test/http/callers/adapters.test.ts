@@ -408,3 +408,72 @@ describe('alerts', () => {
     expect(await ask(caller, bearer, body)).toBe(said);
   });
 });
+
+/** Values of another type at every place of a body, all of them secret. */
+function* mistyped(body: unknown): Generator<unknown> {
+  if (typeof body !== 'object' || body === null) return;
+  for (const [key, value] of Object.entries(body)) {
+    const others = [
+      '417093',
+      4_915_112_345_678,
+      ['417093'],
+      { otp: '417093' },
+      '417093'.repeat(99),
+    ];
+    for (const other of others) yield Object.assign(structuredClone(body), { [key]: other });
+    for (const inner of mistyped(value)) {
+      yield Object.assign(structuredClone(body), { [key]: inner });
+    }
+  }
+}
+
+test('what is said of a body of another shape never quotes it', () => {
+  const recipients = () => ['+4915112345678'];
+  const bodies: Record<string, unknown> = {
+    bearer: { recipient: '+49', body: 'x', sender: 's', message_type: 't', req: { ip: '::1' } },
+    supabase: {
+      metadata: { uuid: 'u', name: 'n', ip_address: '::1' },
+      user: { phone: '49', new_phone: '49' },
+      sms: { otp: '1', sms_type: 't', phone: '49' },
+    },
+    zitadel: {
+      contextInfo: { eventType: 'e', recipientPhoneNumber: '+49' },
+      templateData: { text: 'x' },
+    },
+    logto: { to: '49', type: 't', payload: { code: '1', locale: 'de' }, ip: '::1' },
+    authgear: { to: '+49', body: 'x', template_name: 't' },
+    uptime_kuma: { to: '+49', body: 'x' },
+    alerts: {
+      status: 'firing',
+      groupKey: 'g',
+      alerts: [
+        {
+          status: 'firing',
+          labels: {},
+          annotations: {},
+          startsAt: '',
+          endsAt: '',
+          fingerprint: '',
+        },
+      ],
+      groupLabels: {},
+      commonLabels: {},
+      commonAnnotations: {},
+      title: 't',
+    },
+  };
+  const said = Object.entries(bodies).flatMap(([kind, body]) => {
+    const caller = callerKinds[kind as 'bearer'](settings('made-up', { recipients }));
+    return [...mistyped(body)].flatMap((wrong) => {
+      try {
+        caller.read(octets(JSON.stringify(wrong)), {});
+        return [];
+      } catch (error) {
+        if (error instanceof SendError) return [`${kind}: ${error.detail}`];
+        throw error;
+      }
+    });
+  });
+  expect(said.length).toBeGreaterThan(100);
+  expect(said.filter((detail) => /4170|49151|received/i.test(detail))).toEqual([]);
+});
