@@ -1,8 +1,9 @@
 /** The subcommands of `simgate auth0`: flags in, exit code out. */
 
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { defaultConfigFile, loadConfig, viewOfAuth0 } from '../config/config.js';
+import { type Auth0View, defaultConfigFile, loadConfig, viewOfAuth0 } from '../config/config.js';
 import type { Finding } from '../doctor/finding.js';
+import { OperatorError } from '../errors.js';
 import { toE164 } from '../number/e164.js';
 import { listApplications, usualConnectionName } from '../operator/auth0/connection.js';
 import {
@@ -19,11 +20,11 @@ import {
 import type { PhoneExperience } from '../operator/auth0/experience.js';
 import { Auth0Folder, experiences, type SetupRecord } from '../operator/auth0/folder.js';
 import { startLogin, startProviderTest, testMessage } from '../operator/auth0/login-test.js';
-import type { ManagementApi } from '../operator/auth0/management.js';
+import { type ManagementApi, ManagementError } from '../operator/auth0/management.js';
 import { type RestoreFlags, restore } from '../operator/auth0/restore.js';
 import { describeRotation, type RotateFlags, rotateSecret } from '../operator/auth0/rotate.js';
 import { type Auth0SetupFlags, setUpAuth0 } from '../operator/auth0/setup.js';
-import { type CheckFlags, checkAll } from '../operator/auth0/status.js';
+import { type CheckFlags, checkAll, checkHere } from '../operator/auth0/status.js';
 import { parseTenant } from '../operator/auth0/tenant.js';
 import { askFor } from '../operator/auth0/terminal.js';
 
@@ -121,23 +122,36 @@ function namesToCheck({ config: file, caller }: ConfigFlag, { env }: Auth0Enviro
   return ofKind.length > 0 ? ofKind : [viewOfAuth0(config).caller];
 }
 
-/** What is to be said of one caller; of several, one whose tenant does not answer ends none. */
+/**
+ * What is to be said of one caller. Of several, one whose tenant is another than the one that is
+ * asked, or does not answer, ends none: what can be seen from here is looked at.
+ */
 async function checkOf(
   flags: ConfigFlag & TenantFlags & CheckFlags,
   environment: Auth0Environment,
   isOneOfSeveral: boolean,
 ): Promise<Finding[]> {
-  let findings: Finding[] = [];
-  try {
-    await withApi(flags, environment, async (api, context) => {
-      findings = await checkAll(api, flags, context);
-    });
-  } catch (error) {
-    if (!isOneOfSeveral || !(error instanceof Error)) throw error;
-    const remedy = `check it by itself, with its tenant's credentials: simgate auth0 check --caller ${flags.caller}`;
-    return [{ check: 'tenant', level: 'error', what: error.message, remedy }];
+  const context = contextOf(flags, environment);
+  const known = await knownDomain(context);
+  const apart = {
+    check: 'auth0_tenant',
+    remedy: `check it by itself, with its tenant's credentials: simgate auth0 check${context.config.callerFlag}`,
+  };
+  const asked = flags.domain ?? (environment.env.AUTH0_DOMAIN || undefined);
+  const isElsewhere =
+    asked !== undefined && ![undefined, parseTenant(asked).domain].includes(known);
+  if (isOneOfSeveral && isElsewhere) {
+    const what = `its tenant is ${known}, and the credentials are for ${parseTenant(asked).domain}: not looked at`;
+    return [{ ...apart, level: 'warning', what }, ...(await checkHere(flags, context))];
   }
-  return findings;
+  try {
+    return await checkAll(await openManagementApi(flags, known, environment), flags, context);
+  } catch (error) {
+    const isFault = error instanceof ManagementError || error instanceof OperatorError;
+    if (!isOneOfSeveral || !isFault) throw error;
+    const what = error.message;
+    return [{ ...apart, level: 'error', what }, ...(await checkHere(flags, context))];
+  }
 }
 
 function rotateCommand(environment: Auth0Environment): Command {
@@ -199,6 +213,7 @@ function testCommand(environment: Auth0Environment): Command {
     )
     .action(async (recipient: string, flags: TestFlags) => {
       const context = contextOf(flags, environment);
+      const { callerFlag } = context.config;
       const domain = await tenantDomain(flags, await knownDomain(context), environment);
       const setup = await context.folder.readSetup(parseTenant(domain).domain);
       const isLogin =
@@ -206,10 +221,10 @@ function testCommand(environment: Auth0Environment): Command {
         (flags.experience ?? setup?.experience) !== 'unified';
       const start = isLogin
         ? await loginOf(recipient, domain, flags, setup, environment)
-        : await providerTestOf(recipient, domain, flags, environment);
+        : await providerTestOf(recipient, domain, flags, context);
       const what = isLogin ? 'a login' : "a test message of Auth0's phone provider";
-      if (!(await testMessage({ domain, recipient, what, start }, context.daemon, environment)))
-        process.exitCode = 1;
+      const test = { domain, recipient, what, start, callerFlag };
+      if (!(await testMessage(test, context.daemon, environment))) process.exitCode = 1;
     });
 }
 
@@ -236,10 +251,10 @@ async function providerTestOf(
   recipient: string,
   domain: string,
   flags: TestFlags,
-  environment: Auth0Environment,
+  { config, environment }: Auth0Context,
 ): Promise<() => ReturnType<typeof startProviderTest>> {
   const api = await openManagementApi(flags, domain, environment);
-  return () => startProviderTest(api, recipient);
+  return () => startProviderTest(api, recipient, config.callerFlag);
 }
 
 const namedApplication = (
@@ -306,10 +321,17 @@ function contextOf(
   { config: file, caller }: ConfigFlag,
   environment: Auth0Environment,
 ): Auth0Context {
-  const config = viewOfAuth0(loadConfig(file, environment.env), caller);
+  const whole = loadConfig(file, environment.env);
+  const config = viewOfAuth0(whole, caller);
+  const sidesOf = (view: Auth0View) => ({
+    config: view,
+    folder: new Auth0Folder(view.stateDir, environment.place.uid, view.caller),
+  });
   return {
-    config,
-    folder: new Auth0Folder(config.stateDir, environment.place.uid, config.caller),
+    ...sidesOf(config),
+    others: whole.callers
+      .filter(({ kind, name }) => kind === 'auth0' && name !== config.caller)
+      .map(({ name }) => sidesOf(viewOfAuth0(whole, name))),
     daemon: environment.daemonAt(config.control.socket, config.caller),
     environment,
   };

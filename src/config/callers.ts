@@ -204,14 +204,26 @@ const inCodeOfCaller = (paths: Paths, read: v.InferOutput<ReturnType<typeof call
 const callerTable = (paths: Paths) => plainTable(keysOfCaller(paths));
 
 /** One caller as configured. `undefined` stands for "none", or "as for all". */
-export type CallerConfig = ReturnType<typeof completed>;
+export type CallerConfig = ReturnType<typeof completed> & {
+  /** How the file calls its table: `auth0`, or `caller[0]`. */
+  place: string;
+};
+
+/** What `simgate auth0 …` needs beside it to mean this caller: nothing where it is the only one. */
+export function callerFlag(
+  callers: readonly Pick<CallerConfig, 'name' | 'kind'>[],
+  name: string,
+): string {
+  const ofKind = callers.filter(({ kind }) => kind === 'auth0');
+  return ofKind.length > 1 ? ` --caller ${name}` : '';
+}
 
 /** How tokens of the kind `auth0` are judged, and where its secrets are. */
 export type Auth0Config = v.InferOutput<ReturnType<typeof auth0>>;
 
 /** The table `[auth0]` as the caller that it is. */
 export function asCaller(settings: Auth0Config, deadlineMs: number): CallerConfig {
-  return completed({
+  const read = completed({
     header: 'X-API-Key',
     lateDeadlineMs: undefined,
     templates: {},
@@ -233,4 +245,5 @@ export function asCaller(settings: Auth0Config, deadlineMs: number): CallerConfi
     kind: 'auth0',
     deadlineMs,
   });
+  return { ...read, place: 'auth0' };
 }

@@ -9,7 +9,7 @@ import { dirname, resolve } from 'node:path';
 import { parse as parseToml, TomlError, type TomlTable } from 'smol-toml';
 import * as v from 'valibot';
 import { OperatorError } from '../errors.js';
-import type { Auth0Config, CallerConfig } from './callers.js';
+import { type CallerConfig, callerFlag } from './callers.js';
 import { ConfigError, type Problem, shown } from './config-error.js';
 import { isLoopback } from './listen.js';
 import { policyWarnings } from './policy.js';
@@ -49,7 +49,9 @@ export function loadConfig(file: string, env: NodeJS.ProcessEnv): Config {
 export interface Auth0View extends Config {
   /** Which. */
   caller: string;
-  auth0: Auth0Config;
+  /** What `simgate auth0 …` needs beside it to mean this one: nothing, or ` --caller NAME`. */
+  callerFlag: string;
+  auth0: CallerConfig & { subject: string; audience: string };
 }
 
 /**
@@ -73,6 +75,7 @@ export function viewOfAuth0(config: Config, name?: string): Auth0View {
   return {
     ...config,
     caller: chosen.name,
+    callerFlag: callerFlag(config.callers, chosen.name),
     auth0: { ...chosen, subject: subject!, audience: audience! },
   };
 }

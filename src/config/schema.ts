@@ -156,7 +156,7 @@ export function fileSchema(folder: string, env: NodeJS.ProcessEnv) {
       // Those that [auth0] stands for come first.
       callers: [
         ...(settings.auth0 ? [asCaller(settings.auth0, settings.message.deadlineMs)] : []),
-        ...caller,
+        ...caller.map((one, index) => ({ ...one, place: `caller[${index}]` })),
       ],
     })),
   );

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { counted } from '../words/counted.js';
-import { type CallerConfig, type CallerKind, staticKinds } from './callers.js';
+import { type CallerConfig, type CallerKind, callerFlag, staticKinds } from './callers.js';
 import type { Problem } from './config-error.js';
 import type { Settings } from './schema.js';
 
@@ -70,7 +70,7 @@ export interface SecretsRead {
 }
 
 /** Where a configuration says that secrets are. */
-export interface SecretPlaces extends Pick<Settings, 'auth0' | 'callers' | 'modems'> {
+export interface SecretPlaces extends Pick<Settings, 'callers' | 'modems'> {
   /** The configuration file itself. */
   file: string;
 }
@@ -82,10 +82,9 @@ export interface SecretPlaces extends Pick<Settings, 'auth0' | 'callers' | 'mode
 export function readSecrets(config: SecretPlaces, env: NodeJS.ProcessEnv): SecretsRead {
   const reader = new SecretReader();
   const secrets = new Map<string, CallerSecrets>();
-  for (const [index, caller] of config.callers.entries()) {
-    const place = placeOf(config, index);
-    const current = readCurrent(reader, caller, place, env);
-    const previous = readPrevious(reader, caller, place, config.file);
+  for (const caller of config.callers) {
+    const current = readCurrent(reader, caller, env);
+    const previous = readPrevious(reader, caller, config);
     if (current) secrets.set(caller.name, { current, ...(previous && { previous }) });
   }
   for (const [index, { pinFile }] of config.modems.entries()) {
@@ -96,12 +95,6 @@ export function readSecrets(config: SecretPlaces, env: NodeJS.ProcessEnv): Secre
   return { secrets: problems.length > 0 ? undefined : secrets, problems, warnings };
 }
 
-/** How the file calls a caller: `auth0`, or `caller[0]`. */
-function placeOf({ auth0, callers }: SecretPlaces, index: number): string {
-  if (auth0 === undefined) return `caller[${index}]`;
-  return callers[index]!.name === 'auth0' && index === 0 ? 'auth0' : `caller[${index - 1}]`;
-}
-
 /** Two callers whose requests would look the same: nobody could say whose a message was. */
 function tellAlike(
   config: SecretPlaces,
@@ -109,7 +102,7 @@ function tellAlike(
   reader: SecretReader,
 ): void {
   const seen = new Map<string, string>();
-  for (const [index, caller] of config.callers.entries()) {
+  for (const caller of config.callers) {
     const { name, path, kind, username, header, subject, audience } = caller;
     const shows =
       {
@@ -125,7 +118,7 @@ function tellAlike(
       if (other === undefined) seen.set(id, name);
       else if (other !== name)
         reader.refuse(
-          `${placeOf(config, index)}.secret_file`,
+          `${caller.place}.secret_file`,
           `holds the secret of caller "${other}", which has the same kind and path: the two cannot be told apart. Give each its own`,
         );
     }
@@ -147,19 +140,16 @@ export function previousSecretFileOf(secretFile: string): string {
 function readPrevious(
   reader: SecretReader,
   caller: CallerConfig,
-  place: string,
-  file: string,
+  { file, callers }: SecretPlaces,
 ): Uint8Array | undefined {
+  const { place } = caller;
   const path = `${place}.previous_secret_file`;
   const configured = caller.previousSecretFile;
   const previousFile = configured ?? rotatedFrom(caller.secretFile);
   if (previousFile === undefined) return undefined;
   const previous = reader.key(path, caller, previousFile, undefined);
   const who = caller.kind === 'auth0' ? 'Auth0' : 'the caller';
-  const rotate =
-    caller.kind !== 'auth0' || caller.name === 'auth0'
-      ? 'simgate auth0 rotate'
-      : `simgate auth0 rotate --caller ${caller.name}`;
+  const rotate = `simgate auth0 rotate${callerFlag(callers, caller.name)}`;
   const end =
     configured !== undefined
       ? `take ${path} out of ${file} once ${who} no longer signs with the old one`
@@ -185,9 +175,9 @@ function rotatedFrom(secretFile: string | undefined): string | undefined {
 function readCurrent(
   reader: SecretReader,
   caller: CallerConfig,
-  place: string,
   env: NodeJS.ProcessEnv,
 ): Uint8Array | undefined {
+  const { place } = caller;
   const path = `${place}.secret_file`;
   const file = caller.secretFile;
   // The environment has one secret, for the one caller that there always was.

@@ -69,7 +69,7 @@ async function judgeClock(
   if (isSynchronised === false)
     return warning(
       'clock',
-      `${what}, kept by nothing: once it is off by more than auth0.clock_tolerance_s, good tokens are refused`,
+      `${what}, kept by nothing: once it is off by more than clock_tolerance_s, good tokens are refused`,
       'sudo timedatectl set-ntp true, or install chrony',
     );
   return ok(

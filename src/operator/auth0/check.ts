@@ -32,7 +32,7 @@ import { isMasked } from './options-diff.js';
 import { type AuthSecret, keyOf } from './secret.js';
 import { judgeTemplate, templateOf } from './template.js';
 
-const setUpAgain = 'run `simgate auth0 setup`';
+const setUpAgain = (callerFlag: string) => `run \`simgate auth0 setup${callerFlag}\``;
 
 /**
  * Who sends, as `experience` says that is acted upon, against what was found out and what was set
@@ -42,6 +42,7 @@ export function judgeExperience(
   { experience: found, isSure, evidence }: ExperienceReport,
   experience: PhoneExperience,
   expected: PhoneExperience | undefined,
+  callerFlag: string,
 ): Finding {
   const check = 'auth0_experience';
   const names: Record<PhoneExperience, string> = {
@@ -59,13 +60,13 @@ export function judgeExperience(
     return error(
       check,
       `messages go through the ${names[experience]} now, and the other one was set up: ${because}`,
-      `${setUpAgain} again, or put it back at Auth0 (${togglePlace})`,
+      `${setUpAgain(callerFlag)} again, or put it back at Auth0 (${togglePlace})`,
     );
   if (found === undefined)
     return warning(
       check,
       `whether messages go through the ${names[experience]} is not sure: ${because}`,
-      '`simgate auth0 test` shows it, and the switch settles it',
+      `\`simgate auth0 test${callerFlag}\` shows it, and the switch settles it`,
     );
   return ok(
     check,
@@ -101,19 +102,22 @@ export function judgeConnection(
   const findings = [...judgeName(connection), ...judgeMessage(connection, config)];
   if (options.provider !== 'sms_gateway') {
     const what = `the connection "${connection.name}" sends through ${JSON.stringify(options.provider ?? 'twilio')}, not through a gateway`;
-    return [...findings, error('auth0_provider', what, setUpAgain)];
+    return [...findings, error('auth0_provider', what, setUpAgain(config.callerFlag))];
   }
   findings.push(
     ok('auth0_provider', `the connection "${connection.name}" sends through a gateway`),
   );
   findings.push(
-    ...judgeGatewayUrl(typeof options.gateway_url === 'string' ? options.gateway_url : ''),
+    ...judgeGatewayUrl(
+      typeof options.gateway_url === 'string' ? options.gateway_url : '',
+      config.auth0.path,
+    ),
   );
   findings.push(...judgeAuthentication(options.gateway_authentication, config, secret));
   if (options.forward_req_info !== true && options.forward_req_info !== 'true') {
     const what =
       "Auth0 does not pass the client's address on (forward_req_info), so no limit can go by it";
-    findings.push(warning('auth0_forward_req_info', what, setUpAgain));
+    findings.push(warning('auth0_forward_req_info', what, setUpAgain(config.callerFlag)));
   }
   return findings;
 }
@@ -146,7 +150,7 @@ function judgeAuthentication(found: unknown, config: Auth0View, secret: AuthSecr
       error(
         'auth0_token',
         'Auth0 sends no token (gateway_authentication is missing): all is refused',
-        setUpAgain,
+        setUpAgain(config.callerFlag),
       ),
     ];
   const { subject, audience, secretBase64Encoded } = config.auth0;
@@ -164,7 +168,7 @@ function judgeAuthentication(found: unknown, config: Auth0View, secret: AuthSecr
     error(
       `auth0_${name}`,
       `${name} is ${JSON.stringify(parsed.output[name as keyof typeof expected])} at Auth0 and ${JSON.stringify(value)} here: every token is refused`,
-      `${setUpAgain}, or change the configuration`,
+      `${setUpAgain(config.callerFlag)}, or change the configuration`,
     ),
   );
   if (findings.length === 0)
@@ -184,7 +188,7 @@ function judgeSecret(found: unknown, config: Auth0View, secret: AuthSecret): Fin
   return error(
     check,
     'the secret at Auth0 is another one than here: every token is refused',
-    setUpAgain,
+    setUpAgain(config.callerFlag),
   );
 }
 
@@ -256,16 +260,20 @@ export async function judgePhoneTemplates(
  * `read:actions` and `read:phone_providers`.
  */
 export async function checkUnified(api: Requests, options: UnifiedOptions): Promise<Finding[]> {
-  return [...(await judgeActions(api, options)), judgeProvider(await readPhoneProvider(api))];
+  return [
+    ...(await judgeActions(api, options)),
+    judgeProvider(await readPhoneProvider(api), options),
+  ];
 }
 
-const deployAgain = 'simgate auth0 setup --deploy';
+const deployAgain = ({ callerFlag = '' }: UnifiedOptions) =>
+  `simgate auth0 setup${callerFlag} --deploy`;
 
 async function judgeActions(api: Requests, options: UnifiedOptions): Promise<Finding[]> {
   const check = 'auth0_action';
   const [listed, ...others] = await listActions(api);
   if (listed === undefined)
-    return [error(check, 'the tenant has no Action for phone messages', deployAgain)];
+    return [error(check, 'the tenant has no Action for phone messages', deployAgain(options))];
   if (others.length > 0) {
     const names = [listed, ...others].map(shownAction).join(', ');
     const what = `the tenant has ${others.length + 1} Actions for phone messages: ${names}`;
@@ -274,16 +282,16 @@ async function judgeActions(api: Requests, options: UnifiedOptions): Promise<Fin
   const action = await readAction(api, listed.id);
   if ((authorOfDeployed(action) ?? authorOf(action)) !== 'simgate') {
     const what = `what the Action ${shownAction(action)} runs is not what simgate wrote`;
-    return [error(check, what, `${deployAgain} --replace`)];
+    return [error(check, what, `${deployAgain(options)} --replace`)];
   }
-  return [judgeCode(action, options), judgeActionSecret(action)];
+  return [judgeCode(action, options), judgeActionSecret(action, options)];
 }
 
 function judgeCode(action: Action, options: UnifiedOptions): Finding {
   const check = 'auth0_action';
   const code = action.deployed_version?.code;
   if (code === undefined)
-    return error(check, `the Action ${shownAction(action)} is not deployed`, deployAgain);
+    return error(check, `the Action ${shownAction(action)} is not deployed`, deployAgain(options));
   if (code !== actionSource(options)) {
     const lines = new Set(code.split('\n'));
     const differing = Object.entries(settingLines(options)).filter(([, line]) => !lines.has(line));
@@ -292,44 +300,48 @@ function judgeCode(action: Action, options: UnifiedOptions): Finding {
       return error(
         check,
         `the deployed Action has another ${names} than the configuration`,
-        deployAgain,
+        deployAgain(options),
       );
     }
     const what = 'the deployed Action is of another version of simgate, or was changed by hand';
-    return warning(check, what, deployAgain);
+    return warning(check, what, deployAgain(options));
   }
   if (!action.all_changes_deployed)
-    return warning(check, 'the Action has changes that are not deployed', deployAgain);
+    return warning(check, 'the Action has changes that are not deployed', deployAgain(options));
   return ok(
     check,
     `the Action ${shownAction(action)} is deployed, and as this configuration makes it`,
   );
 }
 
-function judgeActionSecret({ deployed_version: version }: Action): Finding {
+function judgeActionSecret(
+  { deployed_version: version }: Action,
+  options: UnifiedOptions,
+): Finding {
   const check = 'auth0_action_secret';
   return version?.secrets.some(({ name }) => name === secretName)
     ? ok(
         check,
         `the Action has a secret ${secretName}; what it is cannot be read, a login shows it`,
       )
-    : error(check, `the deployed Action has no secret ${secretName}`, deployAgain);
+    : error(check, `the deployed Action has no secret ${secretName}`, deployAgain(options));
 }
 
-function judgeProvider(provider: PhoneProvider | undefined): Finding {
+function judgeProvider(provider: PhoneProvider | undefined, options: UnifiedOptions): Finding {
   const check = 'auth0_phone_provider';
-  if (provider === undefined) return error(check, 'the tenant has no phone provider', deployAgain);
+  if (provider === undefined)
+    return error(check, 'the tenant has no phone provider', deployAgain(options));
   if (provider.name !== 'custom')
     return error(
       check,
       `the phone provider is ${JSON.stringify(provider.name)}, not "custom"`,
-      deployAgain,
+      deployAgain(options),
     );
   if (provider.disabled)
-    return error(check, 'the phone provider "custom" is disabled', deployAgain);
+    return error(check, 'the phone provider "custom" is disabled', deployAgain(options));
   const methods = methodsOf(provider.configuration);
   if (!methods.includes('text'))
-    return error(check, 'the phone provider does not deliver text messages', deployAgain);
+    return error(check, 'the phone provider does not deliver text messages', deployAgain(options));
   if (methods.length > 1)
     return warning(
       check,

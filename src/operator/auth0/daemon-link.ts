@@ -53,7 +53,12 @@ const keysSchema = v.object({
 /** A line of `log`; one without a row says that there are older ones. */
 const logSchema = v.object({
   row: v.optional(
-    v.object({ id: v.string(), status: v.optional(v.number()), code: v.optional(v.string()) }),
+    v.object({
+      id: v.string(),
+      caller: v.string(),
+      status: v.optional(v.number()),
+      code: v.optional(v.string()),
+    }),
   ),
 });
 
@@ -77,7 +82,8 @@ export function daemonAt(socket: string, caller: string): DaemonLink {
       for await (const line of askDaemon(socket, request, signal)) {
         const { row } = parseAnswer(logSchema, line);
         // A row without a status has begun and not ended; it comes again.
-        if (row?.status !== undefined) yield { id: row.id, status: row.status, code: row.code };
+        if (row?.status !== undefined && row.caller === caller)
+          yield { id: row.id, status: row.status, code: row.code };
       }
     },
   };

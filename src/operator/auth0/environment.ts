@@ -37,10 +37,18 @@ export function ownAuth0Environment(): Auth0Environment {
   };
 }
 
+/** Another caller of the kind `auth0`, with a tenant or connection of its own. */
+export interface OtherCaller {
+  config: Auth0View;
+  folder: Auth0Folder;
+}
+
 /** All that a command of this family works with. */
 export interface Auth0Context {
   config: Auth0View;
   folder: Auth0Folder;
+  /** What is done for this caller must leave these alone. */
+  others: readonly OtherCaller[];
   daemon: DaemonLink;
   environment: Auth0Environment;
 }

@@ -20,8 +20,11 @@ const probeTokenS = 60;
 
 const check = 'auth0_gateway_url';
 
-/** What is wrong with the URL by its looks; a single "ok" when nothing is. */
-export function judgeGatewayUrl(text: string): Finding[] {
+/**
+ * What is wrong with the URL by its looks; a single "ok" when nothing is.
+ * @param path where the gateway takes this caller's messages
+ */
+export function judgeGatewayUrl(text: string, path = '/sms'): Finding[] {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !['https:', 'http:'].includes(url.protocol))
     return [error(check, 'the gateway URL is no URL', 'give it as https://sms.example.com/sms')];
@@ -50,12 +53,12 @@ export function judgeGatewayUrl(text: string): Finding[] {
         'put a TLS proxy in front of simgate',
       ),
     );
-  if (!url.pathname.endsWith('/sms'))
+  if (!url.pathname.endsWith(path))
     findings.push(
       warning(
         check,
-        `the gateway URL does not end in /sms, but in "${url.pathname}"`,
-        'simgate takes messages at /sms only, unless a proxy rewrites the path',
+        `the gateway URL does not end in ${path}, but in "${url.pathname}"`,
+        `simgate takes messages at ${path} only, unless a proxy rewrites the path`,
       ),
     );
   if (isLocalOnly(text)) findings.push(localOnlyFinding(url));

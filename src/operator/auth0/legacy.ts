@@ -63,7 +63,7 @@ export function gatewayOptions(
 export function withSecret(
   before: ConnectionOptions,
   secret: string,
-  isBase64Encoded?: boolean,
+  { isBase64Encoded, callerFlag }: { isBase64Encoded?: boolean; callerFlag: string },
 ): ConnectionOptions {
   const authentication = before.gateway_authentication;
   if (
@@ -72,7 +72,7 @@ export function withSecret(
     authentication === null
   )
     throw new OperatorError(
-      'the connection does not use simgate with a token: run `simgate auth0 setup` first',
+      `the connection does not use simgate with a token: run \`simgate auth0 setup${callerFlag}\` first`,
     );
   const had = Boolean((authentication as Record<string, unknown>).secret_base64_encoded);
   const encoding =
@@ -99,6 +99,13 @@ export function signingKeyId({ options }: SmsConnection): string | undefined {
   return keyId(keyOf(secret, isBase64 === true));
 }
 
+/** Who is told, and what commands are named with. */
+export interface Voice {
+  say: (line: string) => void;
+  /** What `simgate auth0 …` needs beside it to mean this caller. */
+  callerFlag: string;
+}
+
 /** Where the options of before go, and the time of it. */
 export interface SavePlace {
   folder: Auth0Folder;
@@ -117,7 +124,7 @@ export async function replaceOptions(
   connection: SmsConnection,
   options: ConnectionOptions,
   place: SavePlace | undefined,
-  say: (line: string) => void,
+  { say, callerFlag }: Voice,
 ): Promise<void> {
   refuseMasked(options);
   if (place !== undefined)
@@ -125,7 +132,7 @@ export async function replaceOptions(
   const fault = await writeOptions(api, connection, options).then(() => undefined, faultOnly);
   if (fault !== undefined)
     say(`${fault.message}. Whether it was changed is unknown: reading it back …`);
-  const after = await readBack(api, connection.id, fault);
+  const after = await readBack(api, connection.id, fault, callerFlag);
   const differing = unlike(options, after);
   const isAsBefore = unlike(presentOptions(connection), after).length === 0;
   const name = `the connection "${connection.name}"`;
@@ -137,7 +144,7 @@ export async function replaceOptions(
     );
   if (differing.length > 0)
     throw new OperatorError(
-      `Auth0 took the change of "${connection.name}" but shows otherwise: ${differing.join(', ')}. \`simgate auth0 restore\` puts the saved options back`,
+      `Auth0 took the change of "${connection.name}" but shows otherwise: ${differing.join(', ')}. \`simgate auth0 restore${callerFlag}\` puts the saved options back`,
     );
   say(`Auth0 has taken it: ${name} reads back as sent.`);
 }
@@ -151,13 +158,14 @@ async function readBack(
   api: ManagementApi,
   id: string,
   fault: ManagementError | undefined,
+  callerFlag: string,
 ): Promise<ConnectionOptions> {
   try {
     return presentOptions(await readConnection(api, id));
   } catch (error) {
     if (fault === undefined || !(error instanceof ManagementError)) throw error;
     throw new ManagementError(
-      `${error.message}. Whether the connection was changed is still unknown: \`simgate auth0 check\` tells, and the same command may be run again`,
+      `${error.message}. Whether the connection was changed is still unknown: \`simgate auth0 check${callerFlag}\` tells, and the same command may be run again`,
     );
   }
 }

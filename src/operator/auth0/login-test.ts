@@ -31,6 +31,8 @@ export interface MessageTest {
   /** What is begun, as "a login". */
   what: string;
   start: () => Promise<Started>;
+  /** What `simgate auth0 …` needs beside it to mean this caller. */
+  callerFlag: string;
 }
 
 /** What Auth0 answered to who asked for the message. */
@@ -40,10 +42,10 @@ export interface Started {
 }
 
 /** What a status of the gateway means for who operates it. Statuses as in README, "The API". */
-const meanings: Readonly<Record<number, string>> = {
+const meanings = (callerFlag: string): Readonly<Record<number, string>> => ({
   200: 'the network has accepted the message',
   400: 'the message can never work: `simgate log` has the code (text_too_long: shorten the template)',
-  401: 'the token was refused: secret, subject or audience differ. `simgate auth0 check` compares them',
+  401: `the token was refused: secret, subject or audience differ. \`simgate auth0 check${callerFlag}\` compares them`,
   403: 'the number is outside of the policy: `simgate policy explain` with it says why',
   409: 'a newer code to the same number took its place while it waited',
   422: 'the same Idempotency-Key came with another message',
@@ -52,11 +54,11 @@ const meanings: Readonly<Record<number, string>> = {
   502: 'the network or the modem refused it: `simgate log` has the code, `simgate doctor` looks at SIM and credit',
   503: 'nothing was sent: no modem was ready, or too much was waiting. `simgate doctor` says what is wrong',
   504: 'the modem gave no answer in time: it may arrive all the same',
-};
+});
 
 /** What a status means, for people. */
-function meaningOfStatus(status: number): string {
-  return meanings[status] ?? 'not a status of simgate: is a proxy in between?';
+function meaningOfStatus(status: number, callerFlag: string): string {
+  return meanings(callerFlag)[status] ?? 'not a status of simgate: is a proxy in between?';
 }
 
 /** What was seen at the daemon: a message, or why nothing could be. */
@@ -89,7 +91,7 @@ export async function testMessage(
       () => undefined,
     );
     const seen = await Promise.race([arrival, patience]);
-    for (const line of conclude(started, seen)) terminal.say(line);
+    for (const line of conclude(started, seen, test.callerFlag)) terminal.say(line);
     if (seen === undefined) return false;
     return 'unwatched' in seen ? isTaken : seen.status === 200;
   } finally {
@@ -113,11 +115,11 @@ async function firstArrival(
   }
 }
 
-function conclude(started: Started, seen: Sighting | undefined): string[] {
+function conclude(started: Started, seen: Sighting | undefined, callerFlag: string): string[] {
   if (seen !== undefined && 'status' in seen) {
     const code = seen.code === undefined ? '' : ` ${escapeControls(seen.code)}`;
     return [
-      `simgate answered ${seen.status}${code}: ${meaningOfStatus(seen.status)} (message ${escapeControls(seen.id)}).`,
+      `simgate answered ${seen.status}${code}: ${meaningOfStatus(seen.status, callerFlag)} (message ${escapeControls(seen.id)}).`,
       ...(seen.status === 200 ? ['Look at the phone: the code should be there.'] : []),
     ];
   }
@@ -127,11 +129,11 @@ function conclude(started: Started, seen: Sighting | undefined): string[] {
       ? []
       : [`Its arrival cannot be watched (${seen.unwatched}): look at the phone.`];
   if (status !== undefined)
-    return [`The gateway answered ${status}: ${meaningOfStatus(Number(status))}.`];
+    return [`The gateway answered ${status}: ${meaningOfStatus(Number(status), callerFlag)}.`];
   if (started.status !== 200) return ['Auth0 sent nothing to simgate.'];
   if (seen !== undefined) return unwatched;
   return [
-    "Nothing arrived at simgate. Auth0's logs (dashboard: Monitoring › Logs, type fn) say why: a wrong gateway URL, TLS, or an Action that failed. `simgate auth0 check` compares tenant and configuration.",
+    `Nothing arrived at simgate. Auth0's logs (dashboard: Monitoring › Logs, type fn) say why: a wrong gateway URL, TLS, or an Action that failed. \`simgate auth0 check${callerFlag}\` compares tenant and configuration.`,
   ];
 }
 
@@ -158,10 +160,16 @@ export interface Login {
  * Rejects with {@link OperatorError} when there is no provider, or with {@link ManagementError}
  * when a scope is lacking or Auth0 was not reached.
  */
-export async function startProviderTest(api: ManagementApi, recipient: string): Promise<Started> {
+export async function startProviderTest(
+  api: ManagementApi,
+  recipient: string,
+  callerFlag: string,
+): Promise<Started> {
   const provider = await readPhoneProvider(api);
   if (provider === undefined)
-    throw new OperatorError('the tenant has no phone provider: run `simgate auth0 setup` first');
+    throw new OperatorError(
+      `the tenant has no phone provider: run \`simgate auth0 setup${callerFlag}\` first`,
+    );
   try {
     await tryPhoneProvider(api, provider.id, recipient);
     return { status: 200, description: '' };

@@ -25,7 +25,7 @@ import type { SavedOptions, SavedReplaced } from './folder.js';
 import { replaceOptions, signingKeyId, withSecret } from './legacy.js';
 import { type ManagementApi, ManagementError } from './management.js';
 import { diffOptions } from './options-diff.js';
-import { acceptedSecrets } from './secret.js';
+import { acceptedKeyIds, acceptedSecrets } from './secret.js';
 import { agrees, askFor } from './terminal.js';
 import { findAction } from './unified.js';
 
@@ -183,7 +183,8 @@ async function restoreOptions(
     warnOfBreaking({ ...connection, options }, config, context);
   if (!(await mayGoOn(api.domain, flags, environment))) return;
   const place = { folder, now: environment.now(), before: 'restore' as const };
-  await replaceOptions(api, connection, options, place, (line) => terminal.say(line));
+  const say = (line: string) => terminal.say(line);
+  await replaceOptions(api, connection, options, place, { say, callerFlag: config.callerFlag });
 }
 
 async function mayGoOn(
@@ -255,12 +256,12 @@ async function chooseSaved(
 /**
  * The saved options; where they lead to this very gateway, by their URL or by a secret that a
  * rotation here has ended, with the secret that the daemon accepts today: the saved one would lock
- * everybody out.
+ * everybody out. What another caller signs with is left as it is.
  */
 async function withSecretInForce(
   saved: SavedOptions,
   connection: SmsConnection,
-  { config, folder, environment }: Auth0Context,
+  { config, folder, others, environment }: Auth0Context,
 ): Promise<Chosen> {
   const { options } = saved;
   const signedWith = signingKeyId({ ...connection, options });
@@ -268,6 +269,12 @@ async function withSecretInForce(
     presentOptions(connection).gateway_url,
     (await folder.readSetup(saved.domain))?.gateway_url,
   ];
+  for (const other of others) {
+    const isTheirs =
+      signedWith !== undefined &&
+      (await acceptedKeyIds(other.config, environment.env)).includes(signedWith);
+    if (isTheirs) return { saved, options, keepsSecret: false };
+  }
   const wasOurs = signedWith !== undefined && (await folder.readRetired()).includes(signedWith);
   const leadsHere =
     options.provider === 'sms_gateway' && (wasOurs || urls.includes(options.gateway_url));
@@ -276,6 +283,9 @@ async function withSecretInForce(
   const secrets = acceptedSecrets(config, environment.env);
   const present = signingKeyId(connection);
   const inForce = secrets.find(({ key }) => keyId(key) === present) ?? secrets[0];
-  const kept = withSecret(options, inForce.text, config.auth0.secretBase64Encoded);
+  const kept = withSecret(options, inForce.text, {
+    isBase64Encoded: config.auth0.secretBase64Encoded,
+    callerFlag: config.callerFlag,
+  });
   return { saved, options: kept, keepsSecret: !isDeepStrictEqual(kept, options) };
 }

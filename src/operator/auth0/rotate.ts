@@ -19,6 +19,7 @@ import { findExperience, type PhoneExperience } from './experience.js';
 import { experiences, type RotationRecord } from './folder.js';
 import { replaceOptions, signingKeyId, withSecret } from './legacy.js';
 import { type ManagementApi, ManagementError } from './management.js';
+import { neighboursAt, ownerOfAction, ownerOfConnection } from './neighbours.js';
 import { describeStep, type RotationTarget, rotate } from './rotation.js';
 import { configuredSecret } from './secret.js';
 import { setUnifiedSecret } from './unified.js';
@@ -85,7 +86,7 @@ async function findTarget(
   flags: RotateFlags,
   context: Auth0Context,
 ): Promise<RotationTarget> {
-  const { folder, environment } = context;
+  const { config, folder, environment } = context;
   const setup = await folder.readSetup(api.domain);
   const connections = await listSmsConnections(api);
   const wanted = flags.connection ?? connections.find(({ id }) => id === setup?.connection_id)?.id;
@@ -102,7 +103,7 @@ async function findTarget(
   if (experience === 'legacy') {
     const connection = await chooseConnection(connections, wanted, environment.terminal);
     const options = presentOptions(connection);
-    withSecret(options, '');
+    withSecret(options, '', config);
     gatewayUrl = options.gateway_url;
     target = { ...target, connection_id: connection.id };
   }
@@ -129,33 +130,39 @@ const actionKey = 'action';
 
 /**
  * Everything else in this tenant that signs with the present secret, or leads to the same gateway
- * where its secret is not shown. Throws {@link OperatorError} for another tenant that was set up
- * from here, for nobody can tell that one from this run.
+ * where its secret is not shown; but for what other callers were set up with, whose secrets are
+ * their own. Throws {@link OperatorError} for another tenant that was set up from here, for nobody
+ * can tell that one from this run.
  */
 async function findSharers(
   api: ManagementApi,
   target: RotationTarget,
   connections: readonly SmsConnection[],
   gatewayUrl: unknown,
-  { config, folder, environment }: Auth0Context,
+  context: Auth0Context,
 ): Promise<Sharer[]> {
+  const { config, folder, environment } = context;
   const others = (await folder.readSetups()).filter(({ domain }) => domain !== api.domain);
   if (others.length > 0)
     throw new OperatorError(
       `the tenant ${others.map(({ domain }) => domain).join(', ')} was set up from here with the same secret, and would be locked out. Where it no ` +
         `longer uses this gateway, remove its setup….json in ${folder.path}; else change the secret by hand (docs/operations.md). Nothing was changed`,
     );
+  const neighbours = await neighboursAt(api.domain, context);
   const present = keyId(configuredSecret(config, environment.env).key);
   const sharers = connections
     .filter(
       (connection) =>
-        connection.id !== target.connection_id && signs(connection, present, gatewayUrl),
+        connection.id !== target.connection_id &&
+        ownerOfConnection(connection, neighbours) === undefined &&
+        signs(connection, present, gatewayUrl),
     )
     .map(({ id, name }) => ({
       key: id,
       name: `the connection "${escapeControls(name)}" (${escapeControls(id)})`,
     }));
-  if (target.experience === 'legacy' && (await hasActionFor(api, gatewayUrl, environment)))
+  const mayShareAction = target.experience === 'legacy' && ownerOfAction(neighbours) === undefined;
+  if (mayShareAction && (await hasActionFor(api, gatewayUrl, environment)))
     sharers.push({ key: actionKey, name: 'the Action for phone messages' });
   return sharers;
 }
@@ -198,12 +205,13 @@ async function tellAuth0(
   api: ManagementApi,
   { experience, connection_id: id, also = [] }: RotationTarget,
   secret: string,
-  { environment }: Auth0Context,
+  { config, environment }: Auth0Context,
 ): Promise<void> {
   const say = (line: string) => environment.terminal.say(`     ${line}`);
+  const { callerFlag } = config;
   for (const key of [experience === 'unified' ? actionKey : id!, ...also]) {
     if (key === actionKey) {
-      await setUnifiedSecret(api, secret, say, { wait: environment.wait });
+      await setUnifiedSecret(api, secret, say, { wait: environment.wait, callerFlag });
       continue;
     }
     const connection = await readConnection(api, key);
@@ -211,9 +219,9 @@ async function tellAuth0(
     await replaceOptions(
       api,
       connection,
-      withSecret(presentOptions(connection), secret),
+      withSecret(presentOptions(connection), secret, { callerFlag }),
       undefined,
-      say,
+      { say, callerFlag },
     );
   }
 }

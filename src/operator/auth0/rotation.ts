@@ -25,7 +25,7 @@ import {
 import { keyId } from '../../secret/token.js';
 import type { AcceptedKeys, DaemonLink } from './daemon-link.js';
 import type { Auth0Folder, RotationRecord } from './folder.js';
-import { generateSecret, keyOf } from './secret.js';
+import { generateSecret, keyOf, keyWords } from './secret.js';
 
 /** Milliseconds between two looks at what the daemon has seen. */
 const pollMs = 2_000;
@@ -109,18 +109,27 @@ export function describeStep({ done }: Pick<RotationRecord, 'done'>): string {
   }[done];
 }
 
-function secretFiles({ auth0, file }: Auth0View): SecretFiles {
+function secretFiles(config: Auth0View): SecretFiles {
+  const { auth0, file, caller, callers } = config;
   const { secretFile: current, previousSecretFile: configured } = auth0;
   if (current === undefined)
     throw new OperatorError(
-      `the secret stands in SIMGATE_AUTH0_SECRET, which no command can change: put it into a file, and its path into auth0.secret_file of ${file}`,
+      `the secret stands in SIMGATE_AUTH0_SECRET, which no command can change: put it into a file, and its path into ${keyWords(config, 'secret_file')} of ${file}`,
+    );
+  const sharing = callers.filter(
+    (other) =>
+      other.name !== caller && [other.secretFile, other.previousSecretFile].includes(current),
+  );
+  if (sharing.length > 0)
+    throw new OperatorError(
+      `${current} is the secret of ${sharing.map(({ name }) => `caller "${name}"`).join(' and ')}, too, who would be locked out: give each a file of its own. Nothing was changed`,
     );
   const previous = previousSecretFileOf(current);
   // Even if it names that very file: the rotation removes it in the end, and with the key no daemon
   // would start without it.
   if (configured !== undefined)
     throw new OperatorError(
-      `take auth0.previous_secret_file out of ${file} once that old secret is no longer needed: a rotation keeps the old one in ${previous} by itself, and the daemon looks there`,
+      `take ${keyWords(config, 'previous_secret_file')} out of ${file} once that old secret is no longer needed: a rotation keeps the old one in ${previous} by itself, and the daemon looks there`,
     );
   return { current, next: `${current}.next`, previous };
 }
@@ -141,7 +150,9 @@ async function begin(
     );
   const oldKeyId = await idOf(options, files.current);
   if (oldKeyId === undefined)
-    throw new OperatorError(`${files.current} is missing: run \`simgate auth0 setup\` first`);
+    throw new OperatorError(
+      `${files.current} is missing: run \`simgate auth0 setup${options.config.callerFlag}\` first`,
+    );
   const { current } = await askKeys(options);
   if (current.keyId !== oldKeyId)
     throw new OperatorError(
@@ -205,9 +216,9 @@ async function haveBothAccepted(options: RotationOptions, record: RotationRecord
  * while.
  */
 async function waitForLogin(options: RotationOptions, record: RotationRecord): Promise<void> {
-  const { clock, wait, say, patienceMs } = options;
+  const { config, clock, wait, say, patienceMs } = options;
   say(
-    '     Waiting for a login with the new one. `simgate auth0 test +49…` in another terminal makes one; Ctrl-C is safe.',
+    `     Waiting for a login with the new one. \`simgate auth0 test${config.callerFlag} +49…\` in another terminal makes one; Ctrl-C is safe.`,
   );
   const startedAt = clock();
   let quietSince = startedAt;

@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { type Auth0View, loadSecrets } from '../../config/config.js';
 import { OperatorError } from '../../errors.js';
 import { createPrivateFile, type FileRights, readPrivateFile } from '../../secret/private-file.js';
+import { keyId } from '../../secret/token.js';
 
 /** The user's group under which the service of systemd/simgate.service runs. */
 const serviceGroup = 'simgate';
@@ -31,6 +32,10 @@ export function keyOf(text: string, isBase64Encoded: boolean): Uint8Array {
   return new Uint8Array(Buffer.from(text, isBase64Encoded ? 'base64url' : 'utf8'));
 }
 
+/** How people find a key of this caller in the file: `auth0.KEY`, or as one of its [[caller]]. */
+export const keyWords = ({ auth0, caller }: Auth0View, key: string): string =>
+  auth0.place === 'auth0' ? `auth0.${key}` : `${key} of the [[caller]] named "${caller}"`;
+
 /** The secret as configured; all that `check-config` says of it holds. Throws `ConfigError`. */
 export function configuredSecret(config: Auth0View, env: NodeJS.ProcessEnv): AuthSecret {
   return acceptedSecrets(config, env)[0];
@@ -38,16 +43,24 @@ export function configuredSecret(config: Auth0View, env: NodeJS.ProcessEnv): Aut
 
 /**
  * As {@link configuredSecret}, and after it the one before the last rotation, where it still
- * counts.
+ * counts. Other callers may have none yet.
  */
 export function acceptedSecrets(
   config: Auth0View,
   env: NodeJS.ProcessEnv,
 ): [AuthSecret, ...AuthSecret[]] {
-  const { current, previous } = loadSecrets(config, env).get(config.caller)!;
+  const { current, previous } = loadSecrets({ ...config, callers: [config.auth0] }, env).get(
+    config.caller,
+  )!;
   const encoding = config.auth0.secretBase64Encoded ? 'base64url' : 'utf8';
   const toldAs = (key: Uint8Array) => ({ key, text: Buffer.from(key).toString(encoding) });
   return [toldAs(current), ...(previous === undefined ? [] : [toldAs(previous)])];
+}
+
+/** The ids of the keys that count for a caller; none where it has no secret yet. */
+export async function acceptedKeyIds(config: Auth0View, env: NodeJS.ProcessEnv): Promise<string[]> {
+  if (await lacksSecret(config, env)) return [];
+  return acceptedSecrets(config, env).map(({ key }) => keyId(key));
 }
 
 /** Where a file may be made, and for whom. */
@@ -83,9 +96,9 @@ function groupId(groupFile: string, name: string): number | undefined {
 export async function lacksSecret(config: Auth0View, env: NodeJS.ProcessEnv): Promise<boolean> {
   const { secretFile } = config.auth0;
   if (secretFile !== undefined) return ((await readPrivateFile(secretFile)) ?? '').trim() === '';
-  if (env.SIMGATE_AUTH0_SECRET !== undefined) return false;
+  if (config.auth0.place === 'auth0' && env.SIMGATE_AUTH0_SECRET !== undefined) return false;
   throw new OperatorError(
-    `${config.file} names no auth0.secret_file: add it, as secret_file = "/etc/simgate/auth0-secret", and setup makes the file`,
+    `${config.file} names no ${keyWords(config, 'secret_file')}: add it, as secret_file = "/etc/simgate/${config.caller}-secret", and setup makes the file`,
   );
 }
 
@@ -95,7 +108,8 @@ export async function makeSecret(
   place: SecretPlace,
 ): Promise<{ file: string; rights: FileRights }> {
   const file = config.auth0.secretFile;
-  if (file === undefined) throw new OperatorError(`${config.file} names no auth0.secret_file`);
+  if (file === undefined)
+    throw new OperatorError(`${config.file} names no ${keyWords(config, 'secret_file')}`);
   const rights = secretRights(place);
   if (!(await createPrivateFile(file, `${generateSecret()}\n`, rights)))
     throw new OperatorError(`${file} is there but empty: remove it, and setup makes it anew`);

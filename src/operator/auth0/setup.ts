@@ -5,6 +5,7 @@
  * Way: what is there → a plan that is shown → each step, read back → what to do next.
  */
 
+import type { Auth0View } from '../../config/config.js';
 import { NoDaemon } from '../../control/client.js';
 import { OperatorError } from '../../errors.js';
 import { keyId } from '../../secret/token.js';
@@ -23,12 +24,14 @@ import { experiences } from './folder.js';
 import { isLocalOnly, judgeGatewayUrl, type Probe, probeGateway } from './gateway-url.js';
 import { gatewayOptions, replaceOptions } from './legacy.js';
 import type { ManagementApi } from './management.js';
+import { neighboursAt, ownerOfAction, ownerOfConnection } from './neighbours.js';
 import { diffOptions } from './options-diff.js';
 import {
   type AuthSecret,
   configuredSecret,
   generateSecret,
   keyOf,
+  keyWords,
   lacksSecret,
   makeSecret,
 } from './secret.js';
@@ -60,7 +63,8 @@ export interface Auth0SetupFlags {
   anyway?: boolean;
 }
 
-const nextStep = 'Next: `simgate auth0 test +49…` with your own number.';
+const nextStep = ({ callerFlag }: Auth0View) =>
+  `Next: \`simgate auth0 test${callerFlag} +49…\` with your own number.`;
 
 /**
  * Sets up whichever phone experience the tenant has. Rejects with `ManagementError` or {@link
@@ -71,11 +75,11 @@ export async function setUpAuth0(
   flags: Auth0SetupFlags,
   context: Auth0Context,
 ): Promise<void> {
-  const { environment, folder } = context;
+  const { config, environment, folder } = context;
   const { terminal } = environment;
   if ((await folder.readRotation()) !== undefined)
     throw new OperatorError(
-      'a rotation of the secret is under way: finish it first with `simgate auth0 rotate`',
+      `a rotation of the secret is under way: finish it first with \`simgate auth0 rotate${config.callerFlag}\``,
     );
   const connections = await listSmsConnections(api);
   const wanted = flags.connection ?? (await folder.readSetup(api.domain))?.connection_id;
@@ -109,7 +113,7 @@ async function setUpLegacy(
   const { terminal } = environment;
   const known = (await folder.readSetup(api.domain))?.connection_id;
   const wanted = flags.connection ?? connections.find(({ id }) => id === known)?.id;
-  const connection = await chooseConnection(connections, wanted, terminal);
+  const connection = await chooseOwnConnection(api.domain, connections, wanted, flags, context);
   const before = presentOptions(connection);
   const gatewayUrl = await chooseGatewayUrl(api.domain, flags, before.gateway_url, context);
   tell([...judgeName(connection), ...judgeMessage(connection, config)], environment);
@@ -136,17 +140,46 @@ async function setUpLegacy(
     connection_name: connection.name,
     gateway_url: gatewayUrl,
   });
-  terminal.say(nextStep);
+  terminal.say(nextStep(config));
+}
+
+/**
+ * One that no other caller was set up with, where none is named; taking one over takes its name.
+ * Throws {@link OperatorError}.
+ */
+async function chooseOwnConnection(
+  domain: string,
+  connections: readonly SmsConnection[],
+  wanted: string | undefined,
+  flags: Auth0SetupFlags,
+  context: Auth0Context,
+): Promise<SmsConnection> {
+  const { terminal } = context.environment;
+  const neighbours = await neighboursAt(domain, context);
+  const free = connections.filter((one) => ownerOfConnection(one, neighbours) === undefined);
+  const choice = wanted === undefined && free.length > 0 ? free : connections;
+  const connection = await chooseConnection(choice, wanted, terminal);
+  const owner = ownerOfConnection(connection, neighbours);
+  if (owner === undefined) return connection;
+  const what = `the connection "${connection.name}" (${connection.id}) was set up for caller "${owner.caller}", which would no longer be used by it`;
+  if (flags.connection === undefined)
+    throw new OperatorError(
+      `${what}: make another connection, or take this one over with --connection ${connection.id}. Nothing was changed`,
+    );
+  terminal.say(`warning: ${what}`);
+  return connection;
 }
 
 function sendOptions(
   api: ManagementApi,
   connection: SmsConnection,
   options: ConnectionOptions,
-  { folder, environment }: Auth0Context,
+  { config, folder, environment }: Auth0Context,
 ): Promise<void> {
   const place = { folder, now: environment.now(), before: 'setup' as const };
-  return replaceOptions(api, connection, options, place, (line) => environment.terminal.say(line));
+  const { callerFlag } = config;
+  const say = (line: string) => environment.terminal.say(line);
+  return replaceOptions(api, connection, options, place, { say, callerFlag });
 }
 
 async function setUpUnified(
@@ -157,6 +190,7 @@ async function setUpUnified(
 ): Promise<void> {
   const { config, environment, folder } = context;
   const { terminal } = environment;
+  await refuseOthersAction(api.domain, flags, context);
   const gatewayUrl = await chooseGatewayUrl(api.domain, flags, undefined, context);
   tell(await judgePhoneTemplates(api, config), environment);
   const options = unifiedOptions(config, gatewayUrl);
@@ -175,7 +209,7 @@ async function setUpUnified(
   )
     return toggles();
   if (flags.dryRun) {
-    say(unifiedSteps(options));
+    say(unifiedSteps(options, keyWords(config, 'secret_file')));
     return toggles();
   }
   const secret = await secretOfBoth(gatewayUrl, held, probe, flags, context);
@@ -186,7 +220,7 @@ async function setUpUnified(
       now,
     );
   if (flags.deploy) await deployUnified(api, options, secret.text, say, { ...control, save });
-  else say(unifiedSteps(options));
+  else say(unifiedSteps(options, keyWords(config, 'secret_file')));
   toggles();
   await folder.writeSetup({
     version: 1,
@@ -194,7 +228,21 @@ async function setUpUnified(
     experience: 'unified',
     gateway_url: gatewayUrl,
   });
-  say(nextStep);
+  say(nextStep(config));
+}
+
+/** A tenant has one Action for phone messages, so only one caller. Throws {@link OperatorError}. */
+async function refuseOthersAction(
+  domain: string,
+  flags: Auth0SetupFlags,
+  context: Auth0Context,
+): Promise<void> {
+  const owner = ownerOfAction(await neighboursAt(domain, context));
+  if (owner === undefined) return;
+  const what = `the tenant's one Action for phone messages was set up for caller "${owner.caller}", which would no longer be used by it`;
+  if (!flags.replace)
+    throw new OperatorError(`${what}: --deploy --replace takes it over. Nothing was changed`);
+  context.environment.terminal.say(`warning: ${what}`);
 }
 
 /**
@@ -205,7 +253,7 @@ async function chooseGatewayUrl(
   domain: string,
   flags: Auth0SetupFlags,
   atAuth0: unknown,
-  { folder, environment }: Auth0Context,
+  { config, folder, environment }: Auth0Context,
 ): Promise<string> {
   const url =
     flags.gatewayUrl ??
@@ -216,7 +264,7 @@ async function chooseGatewayUrl(
       'the URL under which Auth0 reaches this gateway, as https://sms.example.com/sms',
       '--gateway-url',
     ));
-  const findings = judgeGatewayUrl(url);
+  const findings = judgeGatewayUrl(url, config.auth0.path);
   const obstacle = findings.find(({ level }) => level === 'error');
   if (obstacle !== undefined) throw new OperatorError(`${obstacle.what}: ${obstacle.remedy ?? ''}`);
   tell(findings, environment);

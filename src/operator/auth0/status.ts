@@ -39,7 +39,7 @@ export async function checkAll(
   flags: CheckFlags,
   context: Auth0Context,
 ): Promise<Finding[]> {
-  const { config, daemon, folder, environment } = context;
+  const { config, folder, environment } = context;
   const secret = configuredSecret(config, environment.env);
   const setup = await folder.readSetup(api.domain);
   const connections = await listSmsConnections(api);
@@ -53,7 +53,7 @@ export async function checkAll(
         'name it: --experience legacy, or --experience unified',
       ),
     ];
-  const findings = [judgeExperience(report, experience, setup?.experience)];
+  const findings = [judgeExperience(report, experience, setup?.experience, config.callerFlag)];
   let gatewayUrl = flags.gatewayUrl ?? setup?.gateway_url;
   if (experience === 'legacy') {
     const wanted = flags.connection ?? knownName(connections, setup?.connection_id);
@@ -66,12 +66,27 @@ export async function checkAll(
       error('auth0_gateway_url', 'the gateway URL is not known', 'name it: --gateway-url'),
     );
   } else {
-    findings.push(...judgeGatewayUrl(gatewayUrl));
+    findings.push(...judgeGatewayUrl(gatewayUrl, config.auth0.path));
     findings.push(...(await checkUnified(api, unifiedOptions(config, gatewayUrl))));
     findings.push(...judgeToggles(concerned(connections, flags.connection)));
     findings.push(...(await judgePhoneTemplates(api, config)));
   }
-  findings.push(await judgeDaemon(daemon, secret));
+  return [...findings, ...(await judgeHere(gatewayUrl, context))];
+}
+
+/** What can be found without the tenant. Rejects with `ConfigError` or `OperatorError`. */
+export async function checkHere(flags: CheckFlags, context: Auth0Context): Promise<Finding[]> {
+  const setups = await context.folder.readSetups();
+  return judgeHere(flags.gatewayUrl ?? setups[0]?.gateway_url, context);
+}
+
+/** Daemon and gateway. */
+async function judgeHere(
+  gatewayUrl: string | undefined,
+  { config, daemon, environment }: Auth0Context,
+): Promise<Finding[]> {
+  const secret = configuredSecret(config, environment.env);
+  const findings = [await judgeDaemon(daemon, secret)];
   if (gatewayUrl !== undefined && URL.canParse(gatewayUrl))
     findings.push((await probeGateway(gatewayUrl, config, secret.key, environment)).finding);
   return findings;

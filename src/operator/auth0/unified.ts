@@ -37,9 +37,12 @@ import { togglePlace } from './connection.js';
 import type { SavedReplaced } from './folder.js';
 
 /** What the Action must know of this configuration. */
-export function unifiedOptions({ auth0 }: Auth0View, gatewayUrl: string): UnifiedOptions {
+export function unifiedOptions(
+  { auth0, callerFlag }: Auth0View,
+  gatewayUrl: string,
+): UnifiedOptions {
   const { subject, audience, secretBase64Encoded } = auth0;
-  return { gatewayUrl, subject, audience, secretBase64Encoded };
+  return { gatewayUrl, subject, audience, secretBase64Encoded, callerFlag };
 }
 
 /** What a deployment is about to replace of another's, as far as Auth0 shows it. */
@@ -60,14 +63,16 @@ export interface DeployControl {
 
 /**
  * What to do by hand in Auth0's dashboard, and the Action's source to paste there. Holds no secret.
+ * @param secretKey where the configuration says which file has the secret
  */
-export function unifiedSteps(options: UnifiedOptions): string {
+export function unifiedSteps(options: UnifiedOptions, secretKey: string): string {
+  const { callerFlag = '' } = options;
   return `1. Open Auth0's dashboard: Branding › Phone Provider. Enable the Phone Message Provider toggle, choose "Custom" and, as delivery
    method, "Text". (If an MFA factor needs "Voice", leave it on: simgate drops those calls, for it has no voice.)
 2. Replace the code under "Provider Configuration" by all that follows the line below.
-3. Add a secret to it (the key's symbol beside the code): its name is ${secretName}, its value what auth0.secret_file of simgate
+3. Add a secret to it (the key's symbol beside the code): its name is ${secretName}, its value what ${secretKey} of simgate
    holds, without the newline at its end.
-4. Save. Auth0 deploys the code at once. "Send Test Message" there, or simgate auth0 test +49…, tries it.
+4. Save. Auth0 deploys the code at once. "Send Test Message" there, or simgate auth0 test${callerFlag} +49…, tries it.
 5. Open ${togglePlace}: switch it
    on and save. Where there is no such switch, the phone provider sends already. Sure is only this: with the switch off, the
    connection goes on sending by itself.
@@ -190,13 +195,13 @@ export async function setUnifiedSecret(
   api: Requests,
   secret: string,
   say: (line: string) => void,
-  { wait = waitMs }: Pick<DeployControl, 'wait'> = {},
+  { wait = waitMs, callerFlag = '' }: Pick<DeployControl, 'wait'> & { callerFlag?: string } = {},
 ): Promise<void> {
   const secrets = secretList(secret);
   const action = await findAction(api);
   if (action === undefined || authorOf(action) !== 'simgate')
     throw new OperatorError(
-      'the tenant has no Action of simgate: make it with `simgate auth0 setup`',
+      `the tenant has no Action of simgate: make it with \`simgate auth0 setup${callerFlag}\``,
     );
   const { code, deployed_version: version } = action;
   if (version && version.code !== code)

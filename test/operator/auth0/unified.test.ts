@@ -120,7 +120,11 @@ describe('deploying', () => {
   });
 
   test('takes over the Action that was pasted into the dashboard, and the dashboard’s own empty one', async () => {
-    for (const code of [unifiedSteps(options).split(/^-+\n/m)[1]!, placeholder, '']) {
+    for (const code of [
+      unifiedSteps(options, 'auth0.secret_file').split(/^-+\n/m)[1]!,
+      placeholder,
+      '',
+    ]) {
       tenant.actions = [];
       const { name } = tenant.addAction('Custom Phone Provider', code);
       await deploy();
@@ -424,7 +428,7 @@ describe('who wrote an Action', () => {
 });
 
 test('the steps by hand name the secret, never its value, and end with the whole source', () => {
-  const steps = unifiedSteps(options);
+  const steps = unifiedSteps(options, 'auth0.secret_file');
   expect(steps).toContain('SIMGATE_SECRET');
   expect(steps.endsWith(actionSource(options))).toBe(true);
   for (const line of steps.slice(0, -actionSource(options).length).split('\n'))

@@ -13,6 +13,11 @@ export interface UnifiedOptions {
    * text.
    */
   secretBase64Encoded: boolean;
+  /**
+   * What `simgate auth0 …` needs beside it to mean this caller, for what is said; none of it is in
+   * the source. Default: nothing.
+   */
+  callerFlag?: string;
 }
 
 /** The name of the Action's one secret. */

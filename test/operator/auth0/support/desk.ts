@@ -18,31 +18,102 @@ export const secret = 'the-secret-of-this-test-run-0123456789abcdef';
 /** A message in the journal of the daemon, as its control command `log` tells it. */
 interface Row {
   id: string;
+  /** Default: `auth0`. */
+  caller?: string;
   status?: number;
   code?: string;
 }
 
 /**
- * What the set-up needs of the daemon, behind a real control socket: it holds the secrets that it
- * read from the files at its start or last reload, and notes with which of them a message was
- * signed.
+ * The secrets of one caller as they were read from the files at the daemon's start or last reload,
+ * and with which of them a message was signed.
  */
-export class StandInDaemon {
+export class HeldSecrets {
   current = '';
   previous: string | undefined;
   readonly seenAt = new Map<string, string>();
+  readonly #file: string;
+  #taken = 0;
+
+  constructor(file: string) {
+    this.#file = file;
+  }
+
+  read(): void {
+    const text = (file: string) => readFileSync(file, 'utf8').replace(/\n$/, '');
+    this.current = text(this.#file);
+    const previous = `${this.#file}.previous`;
+    this.previous = existsSync(previous) ? text(previous) : undefined;
+    for (const known of this.seenAt.keys())
+      if (known !== this.current && known !== this.previous) this.seenAt.delete(known);
+  }
+
+  /** A message that Auth0 signed with `text`. */
+  take(text: string): boolean {
+    if (text !== this.current && text !== this.previous) return false;
+    this.#taken += 1;
+    this.seenAt.set(text, new Date(this.#taken * 1000).toISOString());
+    return true;
+  }
+
+  /** As the control command `auth` tells it. */
+  told(): object {
+    const id = (text: string | undefined) =>
+      text === undefined ? undefined : keyId(Buffer.from(text));
+    const seen = (text: string | undefined) =>
+      text === undefined ? undefined : this.seenAt.get(text);
+    return {
+      current_key_id: id(this.current),
+      current_seen_at: seen(this.current),
+      previous_key_id: id(this.previous),
+      previous_seen_at: seen(this.previous),
+    };
+  }
+}
+
+/** What the set-up needs of the daemon, behind a real control socket. */
+export class StandInDaemon {
   rows: Row[] = [];
   /** Whether a reload works. */
   isStubborn = false;
-  #taken = 0;
-  readonly #secretFile: string;
+  readonly #held: ReadonlyMap<string, HeldSecrets>;
   readonly #socket: string;
   #server: ControlServer | undefined;
   readonly #followers = new Set<() => void>();
 
-  constructor(secretFile: string, socket: string) {
-    this.#secretFile = secretFile;
+  /** @param secretFiles by the callers' names */
+  constructor(secretFiles: Readonly<Record<string, string>>, socket: string) {
+    this.#held = new Map(
+      Object.entries(secretFiles).map(([caller, file]) => [caller, new HeldSecrets(file)]),
+    );
     this.#socket = socket;
+  }
+
+  of(caller: string): HeldSecrets {
+    const held = this.#held.get(caller);
+    if (held === undefined) throw new OperatorError(`there is no caller ${caller}`);
+    return held;
+  }
+
+  /** Of the first caller, as all below. */
+  get current(): string {
+    return this.#first.current;
+  }
+
+  set current(text: string) {
+    this.#first.current = text;
+  }
+
+  get previous(): string | undefined {
+    return this.#first.previous;
+  }
+
+  take(text: string): boolean {
+    return this.#first.take(text);
+  }
+
+  get #first(): HeldSecrets {
+    return [...this.#held.values()][0]!;
   }
 
   async start(): Promise<void> {
@@ -57,7 +128,7 @@ export class StandInDaemon {
           yield { pid: process.pid };
         },
         reload: (_request) => this.#reload(),
-        auth: (_request) => this.#auth(),
+        auth: (request) => this.#auth(request),
         log: (request, signal) => this.#log(request, signal),
       },
     });
@@ -69,20 +140,7 @@ export class StandInDaemon {
 
   /** As at a start. */
   read(): void {
-    const text = (file: string) => readFileSync(file, 'utf8').replace(/\n$/, '');
-    this.current = text(this.#secretFile);
-    const previous = `${this.#secretFile}.previous`;
-    this.previous = existsSync(previous) ? text(previous) : undefined;
-    for (const known of this.seenAt.keys())
-      if (known !== this.current && known !== this.previous) this.seenAt.delete(known);
-  }
-
-  /** A message that Auth0 signed with `text`. */
-  take(text: string): boolean {
-    if (text !== this.current && text !== this.previous) return false;
-    this.#taken += 1;
-    this.seenAt.set(text, new Date(this.#taken * 1000).toISOString());
-    return true;
+    for (const held of this.#held.values()) held.read();
   }
 
   record(row: Row): void {
@@ -96,17 +154,8 @@ export class StandInDaemon {
     yield { reloaded: true };
   }
 
-  async *#auth() {
-    const id = (text: string | undefined) =>
-      text === undefined ? undefined : keyId(Buffer.from(text));
-    const seen = (text: string | undefined) =>
-      text === undefined ? undefined : this.seenAt.get(text);
-    yield {
-      current_key_id: id(this.current),
-      current_seen_at: seen(this.current),
-      previous_key_id: id(this.previous),
-      previous_seen_at: seen(this.previous),
-    };
+  async *#auth({ caller }: Readonly<Record<string, unknown>>) {
+    yield this.of(String(caller)).told();
   }
 
   async *#log(request: Readonly<Record<string, unknown>>, signal: AbortSignal) {
@@ -120,7 +169,7 @@ export class StandInDaemon {
       const row = this.rows[next];
       if (row !== undefined) {
         next += 1;
-        yield { row };
+        yield { row: { caller: 'auth0', ...row } };
         continue;
       }
       await new Promise<void>((resolve) => {
@@ -131,6 +180,20 @@ export class StandInDaemon {
   }
 }
 
+export interface DeskOptions {
+  /** Whether the callers have their secrets; default: yes. */
+  withSecret?: boolean;
+  withDaemon?: boolean;
+  /** More keys of [auth0]; false: there is no such table. */
+  auth0?: string | false;
+  /** More keys of the tables [[caller]] of the kind auth0, by their names. */
+  callers?: Readonly<Record<string, string>>;
+}
+
+/** Of each caller another, of the first one {@link secret}. */
+export const secretOf = (index: number): string =>
+  index === 0 ? secret : `the-secret-of-caller-${index}-0123456789abcdef-0123456789`;
+
 /**
  * A tenant, a configuration, a daemon, and a person (or nobody) who runs the commands; all in one
  * process.
@@ -140,7 +203,9 @@ export class Desk {
   readonly configFile = join(this.folder, 'simgate.toml');
   readonly secretFile = join(this.folder, 'auth0-secret');
   readonly stateDir = join(this.folder, 'state');
-  readonly daemon = new StandInDaemon(this.secretFile, join(this.folder, 'control.sock'));
+  readonly daemon: StandInDaemon;
+  /** Further tenants. */
+  readonly tenants: Auth0StandIn[] = [];
   readonly lines: string[] = [];
   readonly questions: string[] = [];
   /** What the person says when asked; without any, nobody is there. */
@@ -159,26 +224,41 @@ export class Desk {
 
   readonly auth0: Auth0StandIn;
 
-  private constructor(auth0: Auth0StandIn) {
+  private constructor(auth0: Auth0StandIn, callers: readonly string[]) {
     this.auth0 = auth0;
+    const files = callers.map((name) => [name, this.secretFileOf(name)] as const);
+    this.daemon = new StandInDaemon(Object.fromEntries(files), join(this.folder, 'control.sock'));
   }
 
-  static async open(
-    options: { withSecret?: boolean; withDaemon?: boolean; auth0?: string } = {},
-  ): Promise<Desk> {
-    const desk = new Desk(await Auth0StandIn.start());
+  static async open(options: DeskOptions = {}): Promise<Desk> {
+    const { callers = {}, withSecret = true } = options;
+    const names = Object.keys(callers);
+    if (options.auth0 !== false) names.unshift('auth0');
+    const desk = new Desk(await Auth0StandIn.start(), names);
     desk.env.AUTH0_DOMAIN = desk.auth0.origin;
-    writeFileSync(desk.configFile, config(options.auth0));
+    writeFileSync(desk.configFile, config(options));
     writeFileSync(join(desk.folder, 'group'), 'root:x:0:\n');
-    if (options.withSecret !== false)
-      writeFileSync(desk.secretFile, `${secret}\n`, { mode: 0o600 });
+    for (const [index, name] of names.entries())
+      if (withSecret)
+        writeFileSync(desk.secretFileOf(name), `${secretOf(index)}\n`, { mode: 0o600 });
     if (options.withDaemon) await desk.daemon.start();
     return desk;
   }
 
+  secretFileOf(caller: string): string {
+    return join(this.folder, `${caller}-secret`);
+  }
+
+  /** Another tenant, beside the one that the environment names. */
+  async addTenant(): Promise<Auth0StandIn> {
+    const tenant = await Auth0StandIn.start();
+    this.tenants.push(tenant);
+    return tenant;
+  }
+
   async close(): Promise<void> {
     await this.daemon.stop();
-    await this.auth0.stop();
+    for (const tenant of [this.auth0, ...this.tenants]) await tenant.stop();
     rmSync(this.folder, { recursive: true, force: true });
   }
 
@@ -225,7 +305,10 @@ export class Desk {
   }
 
   async #fetch(request: Request): Promise<Response> {
-    if (request.url.startsWith(this.auth0.origin)) return fetch(request);
+    const isAuth0s = [this.auth0, ...this.tenants].some(({ origin }) =>
+      request.url.startsWith(`${origin}/`),
+    );
+    if (isAuth0s) return fetch(request);
     this.gatewayRequests.push(request);
     return this.gateway();
   }
@@ -238,16 +321,27 @@ export class Desk {
   }
 }
 
-function config(auth0 = ''): string {
-  return `state_dir = "state"
-[control]
-socket = "control.sock"
-[auth0]
+function config({ auth0 = '', callers = {} }: DeskOptions): string {
+  const table = `[auth0]
 subject = "urn:Auth0"
 audience = "urn:MySmsGateway"
 secret_file = "auth0-secret"
 ${auth0}
-[policy]
+`;
+  const others = Object.entries(callers).map(
+    ([name, keys]) => `[[caller]]
+name = "${name}"
+kind = "auth0"
+subject = "urn:Auth0"
+audience = "urn:MySmsGateway"
+secret_file = "${name}-secret"
+${keys}
+`,
+  );
+  return `state_dir = "state"
+[control]
+socket = "control.sock"
+${auth0 === false ? '' : table}${others.join('')}[policy]
 countries = ["*"]
 [[modem]]
 name = "main"
