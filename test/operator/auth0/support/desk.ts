@@ -305,10 +305,12 @@ export class Desk {
   }
 
   async #fetch(request: Request): Promise<Response> {
+    // A tenant that is known by its record alone is asked by https.
+    const url = request.url.replace(/^https:/, 'http:');
     const isAuth0s = [this.auth0, ...this.tenants].some(({ origin }) =>
-      request.url.startsWith(`${origin}/`),
+      url.startsWith(`${origin}/`),
     );
-    if (isAuth0s) return fetch(request);
+    if (isAuth0s) return fetch(new Request(url, request));
     this.gatewayRequests.push(request);
     return this.gateway();
   }
