@@ -37,13 +37,21 @@ export interface CallerAnswer {
 const auth0Defaults = { subject: 'urn:Auth0', audience: 'urn:MySmsGateway' };
 const tokenDefaults = { subject: 'urn:simgate:client', audience: 'urn:simgate' };
 
-/** Asks for all of it. `knownUrl` is that of an earlier `auth0 setup`. */
+/**
+ * Asks for all of it, as of the table [auth0]; `knownUrl` is that of an earlier `auth0 setup`.
+ * Undefined where tables [[caller]] say it without one: they are left as they are. Rejects with
+ * `OperatorError` when flags would have them changed.
+ */
 export async function askForCaller(
   flags: CallerFlags,
   present: Present,
   interview: Interview,
   knownUrl: string | undefined,
-): Promise<CallerAnswer> {
+): Promise<CallerAnswer | undefined> {
+  if (present.hasOnlyCallerTables) {
+    leaveCallerTables(flags, present, interview);
+    return undefined;
+  }
   const auth0 = present.isUntouched ? undefined : present.table.auth0;
   const subject = textAt(auth0, 'subject');
   const caller = await interview.ask({
@@ -77,6 +85,19 @@ export async function askForCaller(
     ...(await settleSecret(flags.secretFile, present, interview)),
     url: await askForUrl(flags.url, knownUrl, interview),
   };
+}
+
+function leaveCallerTables(
+  { caller, subject, audience, secretFile, url }: CallerFlags,
+  { file }: Present,
+  { terminal }: Interview,
+): void {
+  const where = `${file} says who sends in tables [[caller]]`;
+  if ([caller, subject, audience, secretFile, url].some((flag) => flag !== undefined))
+    throw new OperatorError(
+      `${where}, which setup does not change: leave out --caller, --subject, --audience, --secret-file and --url, and edit the file (docs/callers.md)`,
+    );
+  terminal.say(`${where}: they stay as they are.`);
 }
 
 function readCaller(answer: string): Reading<CallerChoice> {

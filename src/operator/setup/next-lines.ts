@@ -1,10 +1,14 @@
+import { type CallerConfig, callerFlag } from '../../config/callers.js';
 import { defaultConfigFile } from '../../config/config.js';
 import type { CallerChoice } from './caller-step.js';
 
 /** What the next lines depend on. */
 export interface SetupOutcome {
   configFile: string;
-  caller: CallerChoice;
+  /** Undefined: tables [[caller]] say who sends. */
+  caller: CallerChoice | undefined;
+  /** All that are configured. */
+  callers: readonly Pick<CallerConfig, 'name' | 'kind' | 'path'>[];
   url: string | undefined;
   /** Host and port of the public listener. */
   listen: string;
@@ -20,6 +24,7 @@ export interface SetupOutcome {
 export function nextLines({
   configFile,
   caller,
+  callers,
   url,
   listen,
   isDaemonRunning,
@@ -29,8 +34,10 @@ export function nextLines({
   const config = isUsual ? '' : ` --config ${quoted(configFile)}`;
   const sudo = isUsual ? 'sudo ' : '';
   const lines = [...startLines(isUsual, config, { isDaemonRunning, needs })];
+  if (caller === undefined) return [...lines, ...linesOfCallers({ callers, listen, sudo, config })];
+  const flag = callers.length > 1 ? ' --caller auth0' : '';
   const curl =
-    `  curl -i http://${listen}/sms -H "Authorization: Bearer $(${sudo}simgate token${config})" ` +
+    `  curl -i http://${listen}/sms -H "Authorization: Bearer $(${sudo}simgate token${config}${flag})" ` +
     `-d '{"recipient":"+…","body":"It works"}'`;
   if (caller === 'token')
     lines.push('Try it from here, as your program would (put your number in):', curl);
@@ -43,8 +50,33 @@ export function nextLines({
   }
   lines.push(
     'Then have Auth0 send through it (it asks for tenant and credentials, and shows first what would change; see docs/auth0.md):',
-    `  ${sudo}simgate auth0 setup${config} --gateway-url ${quoted(url ?? 'https://YOUR.NAME/sms')}`,
+    `  ${sudo}simgate auth0 setup${config}${callerFlag(callers, 'auth0')} --gateway-url ${quoted(url ?? 'https://YOUR.NAME/sms')}`,
   );
+  return lines;
+}
+
+/** For tables [[caller]] of any kind. */
+function linesOfCallers({
+  callers,
+  listen,
+  sudo,
+  config,
+}: Pick<SetupOutcome, 'callers' | 'listen'> & { sudo: string; config: string }): string[] {
+  const paths = [...new Set(callers.map(({ path }) => path))].join(', ');
+  const lines = [
+    `Publish it by a TLS proxy, nginx or Caddy, that passes ${paths} on to http://${listen}: docs/proxy.md has both.`,
+  ];
+  const ofAuth0 = callers.filter(({ kind }) => kind === 'auth0');
+  if (ofAuth0.length > 0)
+    lines.push(
+      'Then have Auth0 send through it (it asks for tenant and credentials, and shows first what would change; see docs/auth0.md):',
+      ...ofAuth0.map(
+        ({ name, path }) =>
+          `  ${sudo}simgate auth0 setup${config}${callerFlag(callers, name)} --gateway-url https://YOUR.NAME${path}`,
+      ),
+    );
+  if (ofAuth0.length < callers.length)
+    lines.push('What to type at the other systems: docs/callers.md.');
   return lines;
 }
 

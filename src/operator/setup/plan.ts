@@ -17,20 +17,26 @@ export interface Answers {
   choice: ModemChoice | undefined;
   pin: PinAnswer;
   countries: readonly string[];
-  caller: CallerAnswer;
+  /** Undefined: tables [[caller]] say it, and stay. */
+  caller: CallerAnswer | undefined;
 }
 
 /** What the configuration should say. What it says already is no change. */
 export function editsOf({ choice, pin, countries, caller }: Answers, present: Present): Edit[] {
   const modem = choice === undefined ? [] : modemEdits(choice, pin, present);
-  const secretFile = caller.secretFile;
-  const written = textAt(present.table, 'auth0', 'secret_file');
-  const wasSecretFile = written === undefined ? undefined : resolve(dirname(present.file), written);
   return [
     ...modem,
     ...countryEdits(countries, present),
-    { path: ['auth0', 'subject'], value: caller.subject },
-    { path: ['auth0', 'audience'], value: caller.audience },
+    ...(caller === undefined ? [] : callerEdits(caller, present)),
+  ];
+}
+
+function callerEdits({ subject, audience, secretFile }: CallerAnswer, present: Present): Edit[] {
+  const written = textAt(present.table, 'auth0', 'secret_file');
+  const wasSecretFile = written === undefined ? undefined : resolve(dirname(present.file), written);
+  return [
+    { path: ['auth0', 'subject'], value: subject },
+    { path: ['auth0', 'audience'], value: audience },
     ...(secretFile === undefined || secretFile === wasSecretFile
       ? []
       : [{ path: ['auth0', 'secret_file'], value: secretFile }]),
@@ -77,9 +83,9 @@ export function tellPlan(
     terminal.say(`  ${nameOf(edit.path.slice(0, -1))}: ${assignment(masked(edit))}`);
   if (changes.some(({ path }) => path.at(-1) === 'countries'))
     terminal.say(`  (that is ${namedCountries(countries)})`);
-  if (caller.newSecret !== undefined) terminal.say(`A new secret in ${caller.secretFile}`);
+  if (caller?.newSecret !== undefined) terminal.say(`A new secret in ${caller.secretFile}`);
   if (pin.pin !== undefined) terminal.say(`The PIN in ${pin.file}`);
-  return changes.length > 0 || caller.newSecret !== undefined || pin.pin !== undefined;
+  return changes.length > 0 || caller?.newSecret !== undefined || pin.pin !== undefined;
 }
 
 /** An IMEI is shown nowhere whole. */
@@ -94,6 +100,6 @@ export function needsOf(
 ): 'restart' | 'reload' | undefined {
   const modems = (config: Config | undefined) => JSON.stringify(config?.modems);
   if (modems(before) !== modems(after)) return 'restart';
-  const rest = (config: Config | undefined) => JSON.stringify([config?.auth0, config?.policy]);
+  const rest = (config: Config | undefined) => JSON.stringify([config?.callers, config?.policy]);
   return hasNewSecret || rest(before) !== rest(after) ? 'reload' : undefined;
 }

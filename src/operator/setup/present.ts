@@ -29,6 +29,10 @@ export interface Present {
   /** Nothing in it is somebody's answer. */
   isUntouched: boolean;
   modems: PresentModem[];
+  /** Whether who may send stands in tables [[caller]] alone, without [auth0]. */
+  hasOnlyCallerTables: boolean;
+  /** Secret files that tables [[caller]] name; absolute. */
+  callerSecretFiles: string[];
   /** When it is valid. */
   config: Config | undefined;
   /** Where a running daemon is asked. */
@@ -53,12 +57,16 @@ export async function readPresent(named: string, env: NodeJS.ProcessEnv): Promis
         device === undefined || device === exampleDevice ? undefined : selectorOf(device, file),
     };
   });
+  const callers = Array.isArray(table.caller) ? table.caller : [];
+  const secretFiles = callers.flatMap((entry) => textAt(entry, 'secret_file') ?? []);
   return {
     file,
     text,
     table,
     isUntouched: modems.length > 0 && modems.every(({ device }) => device === undefined),
     modems,
+    hasOnlyCallerTables: callers.length > 0 && table.auth0 === undefined,
+    callerSecretFiles: secretFiles.map((path) => resolve(dirname(file), path)),
     config,
     socket: config?.control.socket ?? defaultControlSocket(env),
   };

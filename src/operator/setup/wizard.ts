@@ -62,7 +62,7 @@ export async function setUp(flags: SetupFlags, environment: SetupEnvironment): P
     }
     await save(after, answers, present, environment);
   } else terminal.say('Nothing is to be changed.');
-  await mendAll(answers, present.file, environment);
+  await mendAll(answers, present, environment);
   return finish(flags, answers, { present, daemon, interview, environment });
 }
 
@@ -150,7 +150,7 @@ async function save(
   { env, place, terminal }: SetupEnvironment,
 ): Promise<void> {
   const { file, text: before } = present;
-  for (const path of [caller.secretFile, pin.file])
+  for (const path of [caller?.secretFile, pin.file])
     if (path !== undefined) await refuseForeignFolder(path);
   await mkdir(dirname(file), { recursive: true, mode: 0o755 }).catch((error: unknown) => {
     throw cannot('be made', dirname(file), error);
@@ -162,7 +162,7 @@ async function save(
       ? undefined
       : await draftConfig({ file, before, after, rights, backupRights: rights, env });
   try {
-    if (caller.newSecret !== undefined && caller.secretFile !== undefined)
+    if (caller?.newSecret !== undefined && caller.secretFile !== undefined)
       await writePrivateFile(caller.secretFile, `${caller.newSecret}\n`, wanted);
     if (pin.pin !== undefined && pin.file !== undefined)
       await writePrivateFile(pin.file, `${pin.pin}\n`, wanted);
@@ -179,10 +179,10 @@ async function save(
  */
 async function mendAll(
   { pin, caller }: Answers,
-  file: string,
+  { file, callerSecretFiles }: Present,
   environment: SetupEnvironment,
 ): Promise<void> {
-  for (const path of [file, caller.secretFile, pin.file]) {
+  for (const path of [file, caller?.secretFile, ...callerSecretFiles, pin.file]) {
     if (path === undefined || !(await mendRights(path, environment.place))) continue;
     environment.terminal.say(`${path} can now be read by the service, and by no stranger.`);
   }
@@ -205,7 +205,7 @@ async function finish(
   const found = checkConfig(present.file, env);
   // What the service's environment holds cannot be seen from here.
   const problems = found.problems.filter(
-    ({ path }) => path !== 'auth0.secret_file' || caller.secretFile !== undefined,
+    ({ path }) => path !== 'auth0.secret_file' || caller?.secretFile !== undefined,
   );
   for (const { path, message } of problems) terminal.say(`error: ${path}: ${message}`);
   for (const warning of found.warnings) terminal.say(`warning: ${warning}`);
@@ -219,11 +219,16 @@ async function finish(
   terminal.say('\nNext:');
   const lines = nextLines({
     configFile: present.file,
-    caller: caller.caller,
-    url: caller.url,
+    caller: caller?.caller,
+    callers: config.callers,
+    url: caller?.url,
     listen: `${host.includes(':') ? `[${host}]` : host}:${port}`,
     isDaemonRunning: daemon !== undefined,
-    needs: needsOf(present.config, config, pin.pin !== undefined || caller.newSecret !== undefined),
+    needs: needsOf(
+      present.config,
+      config,
+      pin.pin !== undefined || caller?.newSecret !== undefined,
+    ),
   });
   for (const line of lines) terminal.say(line);
   return problems.length === 0 && (!sent || sent.level === 'ok');

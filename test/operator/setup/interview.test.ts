@@ -31,6 +31,7 @@ it('countries are read as the configuration reads them', () => {
 const outcome: SetupOutcome = {
   configFile: '/etc/simgate/simgate.toml',
   caller: 'auth0',
+  callers: [{ name: 'auth0', kind: 'auth0', path: '/sms' }],
   url: 'https://sms.example.org/sms',
   listen: '127.0.0.1:8080',
   isDaemonRunning: false,
@@ -64,6 +65,28 @@ it.each<[string, Partial<SetupOutcome>, string]>([
     'a program with a token',
     { caller: 'token' },
     '  curl -i http://127.0.0.1:8080/sms -H "Authorization: Bearer $(sudo simgate token)" -d \'{"recipient":"+…","body":"It works"}\'',
+  ],
+  [
+    'a program with a token beside other callers',
+    {
+      caller: 'token',
+      callers: [
+        { name: 'auth0', kind: 'auth0', path: '/sms' },
+        { name: 'home', kind: 'bearer', path: '/sms' },
+      ],
+    },
+    '  curl -i http://127.0.0.1:8080/sms -H "Authorization: Bearer $(sudo simgate token --caller auth0)" -d \'{"recipient":"+…","body":"It works"}\'',
+  ],
+  [
+    'one of two tenants',
+    {
+      caller: undefined,
+      callers: [
+        { name: 'production', kind: 'auth0', path: '/sms' },
+        { name: 'staging', kind: 'auth0', path: '/staging' },
+      ],
+    },
+    '  sudo simgate auth0 setup --caller staging --gateway-url https://YOUR.NAME/staging',
   ],
 ])('the next lines know of %s', (_title, own, expected) => {
   expect(nextLines({ ...outcome, ...own })).toContain(expected);

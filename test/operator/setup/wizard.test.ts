@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadConfig, loadSecrets } from '../../../src/config/config.js';
@@ -256,6 +256,100 @@ describe('a secret in the environment', () => {
     await person.runsAsScript('--secret-file', join(person.folder, 'made'));
     expect(person.read('made')).toHaveLength(44);
     expect(loadConfig(person.file, {}).auth0?.secretFile).toBe(join(person.folder, 'made'));
+  });
+});
+
+describe('callers in tables of their own, without [auth0]', () => {
+  const own = `# two systems
+[[caller]]
+name = "production"
+kind = "auth0"
+subject = "urn:Auth0"
+audience = "urn:mine"
+secret_file = "production-secret"
+[[caller]]
+name = "identity"
+kind = "logto"
+secret_file = "identity-secret"
+template = "Your code is {code}"
+[caller.templates]
+de = "Ihr Code ist {code}"
+[policy]
+countries = ["DE"]
+[[modem]]
+name = "main"
+device = "auto"
+`;
+  const names = ['production-secret', 'identity-secret'];
+
+  beforeEach(() => {
+    person.write(own);
+    for (const name of names)
+      writeFileSync(join(person.folder, name), `${name}-of-more-than-32-octets-0123\n`, {
+        mode: 0o644,
+      });
+  });
+
+  it('are left as they are, and nothing is asked about them', async () => {
+    const said = await person.runsAsScript('--countries', 'FR');
+    expect(person.read('simgate.toml')).toBe(own.replace('["DE"]', '["FR"]'));
+    expect(loadConfig(person.file, {}).callers.map(({ name }) => name)).toEqual([
+      'production',
+      'identity',
+    ]);
+    expect(person.files()).toEqual([
+      'identity-secret',
+      'production-secret',
+      'simgate.toml',
+      'simgate.toml.bak',
+    ]);
+    expect(said).toContain('says who sends in tables [[caller]]: they stay as they are.');
+    expect(said).toContain('passes /sms, /logto on to http://127.0.0.1:8080');
+    expect(said).toContain(
+      `simgate auth0 setup --config ${person.file} --gateway-url https://YOUR.NAME/sms`,
+    );
+    expect(said).toContain('docs/callers.md');
+    expect(process.exitCode).toBeUndefined();
+  });
+
+  it('have their secret files made readable by nobody else', async () => {
+    const said = await person.runsAsScript('--yes');
+    for (const name of names) {
+      expect(person.mode(name)).toBe(0o600);
+      expect(said).toContain(`${join(person.folder, name)} can now be read by the service`);
+    }
+    expect(person.read('simgate.toml')).toBe(own);
+  });
+
+  it.each([
+    ['--caller', 'auth0'],
+    ['--audience', 'urn:new'],
+    ['--secret-file', '/etc/simgate/other'],
+  ])('are not changed by %s', async (...words) => {
+    await expect(person.runsAsScript(...words)).rejects.toThrow(
+      /tables \[\[caller\]\], which setup does not change: .*docs\/callers\.md/,
+    );
+    expect(person.read('simgate.toml')).toBe(own);
+  });
+
+  it('what is wrong with one is said, and leaves exit code 1', async () => {
+    rmSync(join(person.folder, 'identity-secret'));
+    expect(await person.runsAsScript('--yes')).toContain(
+      'error: caller[1].secret_file: cannot be read',
+    );
+    expect(process.exitCode).toBe(1);
+  });
+
+  it('beside [auth0] they are left, and [auth0] is asked for as ever', async () => {
+    const both = `[auth0]\nsubject = "urn:Auth0"\naudience = "a"\nsecret_file = "auth0-secret"\n${own}`;
+    person.write(both);
+    const said = await person.runsAsScript('--audience', 'urn:new');
+    expect(person.read('simgate.toml')).toBe(
+      both.replace('audience = "a"', 'audience = "urn:new"'),
+    );
+    expect(said).toContain(
+      `simgate auth0 setup --config ${person.file} --caller auth0 --gateway-url`,
+    );
   });
 });
 
