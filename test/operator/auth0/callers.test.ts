@@ -336,7 +336,12 @@ it('the steps by hand name the key of the caller’s own table, and its flag', a
   const at = await openDesk();
   at.auth0.moveToUnified();
   const said = await at.run(
-    ...['setup', '--caller', 'staging', '--gateway-url', gatewayUrl, '--dry-run'],
+    'setup',
+    '--caller',
+    'staging',
+    '--gateway-url',
+    gatewayUrl,
+    '--dry-run',
   );
   expect(said).toContain('its value what secret_file of the [[caller]] named "staging" of simgate');
   expect(said).toContain('simgate auth0 test --caller staging +49…');
