@@ -1,4 +1,4 @@
-/** What other callers of this configuration have in the same tenant, so that nothing takes it away. */
+/** What other callers of this configuration have in the same tenant: not to be taken away. */
 
 import type { SmsConnection } from './connection.js';
 import type { Auth0Context } from './environment.js';
