@@ -66,6 +66,7 @@ export class MessageRecord {
   readonly #segments: number;
   readonly #options: RecorderOptions;
   #at: { modem: string; sim?: JournalSim } | undefined;
+  #wasPromised = false;
 
   constructor(entry: MessageEntry, segments: number, options: RecorderOptions) {
     this.#entry = entry;
@@ -83,6 +84,7 @@ export class MessageRecord {
    * with whether the row is on the disk.
    */
   promised(): Promise<boolean> {
+    this.#wasPromised = true;
     return this.#options.journal.promised({ ...this.#entry, segments: this.#segments });
   }
 
@@ -94,7 +96,12 @@ export class MessageRecord {
         ? undefined
         : { masked: maskNumber(iccid), hmac: this.#options.hmac('sim', iccid) };
     this.#at = { modem: modem.name, ...(sim && { sim }) };
-    return this.#options.journal.started({ ...this.#entry, ...this.#at, segments: this.#segments });
+    return this.#options.journal.started({
+      ...this.#entry,
+      ...this.#at,
+      segments: this.#segments,
+      wasPromised: this.#wasPromised,
+    });
   }
 
   /** Its caller has been answered. */
@@ -103,6 +110,7 @@ export class MessageRecord {
       ...this.#entry,
       ...this.#at,
       wasStarted: this.#at !== undefined,
+      wasPromised: this.#wasPromised,
       outcome: this.#toJournal(outcome),
     });
   }

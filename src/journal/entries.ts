@@ -46,6 +46,8 @@ export interface PromisedEntry extends MessageEntry {
 /** A message that is about to be given to a modem. */
 export interface StartedEntry extends MessageEntry {
   segments: number;
+  /** True when {@link Journal.promised} was called for it: its row says that it waits. */
+  wasPromised?: boolean | undefined;
   /** The modem's configured name. */
   modem: string;
   sim?: JournalSim | undefined;
@@ -75,6 +77,8 @@ export interface EndedEntry extends MessageEntry {
    * are bounded in number.
    */
   wasStarted: boolean;
+  /** As at its start. */
+  wasPromised?: boolean | undefined;
   modem?: string | undefined;
   sim?: JournalSim | undefined;
   outcome: JournalOutcome;

@@ -33,8 +33,9 @@ import { WriteQueue } from './write-queue.js';
 export interface Journal {
   /**
    * Resolves when the row outlives what it has to. With a key that is a power cut: the row is on
-   * the disk, for a repeat with that key must never send again. Without one it is a killed process:
-   * the row is in the file. Resolves without that after a bound (`keyedBoundMs`, `startedBoundMs`),
+   * the disk, for a repeat with that key must never send again; so too when it was promised, for a
+   * row that still waits is taken for one that was surely not sent. Without either it is a killed
+   * process: the row is in the file. Resolves without that after a bound (`keyedBoundMs`, `startedBoundMs`),
    * for a slow disk must not delay answers, and at once when the journal is out of order; a key
    * that is then not safe is told in the log. Messages without a key do not wait either until the
    * file has caught up. Never rejects. What is not written yet is written when that is possible.
@@ -46,8 +47,8 @@ export interface Journal {
    */
   promised(entry: PromisedEntry): Promise<boolean>;
   /**
-   * The outcome of a message that was started, or the whole of one that never was: those are
-   * written a moment later, several at once, and skipped when there are too many. What a repeat
+   * The outcome of a message that was started or promised, or the whole of one that never was:
+   * those are written a moment later, several at once, and skipped when there are too many. What a repeat
    * with its key will be told is on the disk soon after.
    */
   ended(entry: EndedEntry): void;
@@ -168,9 +169,10 @@ class SqliteJournal implements Journal {
   }
 
   async started(entry: StartedEntry): Promise<void> {
-    const isKeyed = entry.keyHmac !== undefined;
-    const isSafe = await this.#addSafely({ kind: 'started', entry }, isKeyed);
-    if (isKeyed && !isSafe) this.#tellUnsafe(entry.id);
+    const { keyHmac, wasPromised = false } = entry;
+    const onDisk = keyHmac !== undefined || wasPromised;
+    const isSafe = await this.#addSafely({ kind: 'started', entry }, onDisk);
+    if (onDisk && !isSafe) this.#tellUnsafe(entry);
   }
 
   promised(entry: PromisedEntry): Promise<boolean> {
@@ -200,11 +202,16 @@ class SqliteJournal implements Journal {
     return isSafe;
   }
 
-  #tellUnsafe(id: string): void {
-    this.#options.log.warn(
-      `message ${id} goes on before its start is on the disk: after a power cut its Idempotency-Key may be unknown, and a repeat sent`,
-      { event: 'key_unsafe', id },
-    );
+  #tellUnsafe({ id, keyHmac, wasPromised = false }: StartedEntry): void {
+    const { log } = this.#options;
+    const what = `message ${id} goes on before its start is on the disk: after a power cut`;
+    if (keyHmac !== undefined)
+      log.warn(`${what} its Idempotency-Key may be unknown, and a repeat sent`, {
+        event: 'key_unsafe',
+        id,
+      });
+    if (wasPromised)
+      log.warn(`${what} its caller may read that it was not sent`, { event: 'promise_unsafe', id });
   }
 
   /** One message has waited in vain: the next ones do not, until the file has caught up. */
@@ -219,9 +226,11 @@ class SqliteJournal implements Journal {
   }
 
   ended(entry: EndedEntry): void {
-    if (!entry.wasStarted && !this.#refusals.admits(performance.now())) this.#skippedRefusals += 1;
+    // A row that is there has to learn its end.
+    const hasRow = entry.wasStarted || entry.wasPromised === true;
+    if (!hasRow && !this.#refusals.admits(performance.now())) this.#skippedRefusals += 1;
     else if (isToldAgain(entry)) this.#add({ kind: 'ended', entry }, () => void this.#flush());
-    else if (entry.wasStarted) this.#add({ kind: 'ended', entry });
+    else if (hasRow) this.#add({ kind: 'ended', entry });
     else if (this.#enqueue({ kind: 'ended', entry }))
       this.#gathering ??= setTimeout(() => this.#writeGathered(), refusalsGatheredMs);
   }

@@ -76,7 +76,7 @@ describe('a caller who cannot wait', () => {
 
   it('keeps its place until its own deadline, and then it is given up unsent', async () => {
     const modem = new FakeModem('main');
-    const { send } = rig([modem]);
+    const { send, written } = rig([modem]);
     send('first');
     modem.current.prompt();
     const caller = send('waits', hasty);
@@ -84,6 +84,11 @@ describe('a caller who cannot wait', () => {
     expect(caller.code).toBe('promised');
     await pass(21_000);
     await expect(caller.promised?.settled).rejects.toMatchObject({ code: 'deadline_unreachable' });
+    expect(written.find((told) => told.kind === 'ended' && told.entry.id === 'id-2')).toMatchObject(
+      {
+        entry: { wasPromised: true, wasStarted: false },
+      },
+    );
     modem.current.accept();
     await finish(modem);
     expect(modem.texts).toEqual(['first']);

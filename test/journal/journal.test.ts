@@ -152,6 +152,20 @@ test('a flood of refusals is bounded, and does not keep out a message', async ()
   expect(rows.at(-1)).toMatchObject({ id: 'a', state: 'ended' });
 });
 
+test('what was promised and never started has its end in a flood of refusals, too', async () => {
+  const { journal, file } = await open();
+  const { modem: _, ...promised } = started('promised');
+  expect(await journal.promised(promised)).toBe(true);
+  for (let number = 0; number < 500; number++) journal.ended(refused(`refused ${number}`));
+  journal.ended(refused('promised', { wasPromised: true }));
+  await journal.close();
+  expect(rowsOf(file).find(({ id }) => id === 'promised')).toMatchObject({
+    state: 'ended',
+    status: 429,
+    submitted: 'no',
+  });
+});
+
 test('every condition of a query holds, and the newest come first', async () => {
   const { journal } = await open();
   const other = 'd'.repeat(32);

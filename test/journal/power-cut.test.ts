@@ -79,6 +79,24 @@ test('without a key nothing is flushed; what was flushed for another is there ne
   );
 });
 
+test('what was promised and has started is unknown after a power cut, and never surely unsent', async () => {
+  const file = join(folder(), 'journal.db');
+  const disk = await forgetfulDisk(file);
+  const { journal } = await open({ file });
+  const { modem: _, ...waiting } = started('a');
+  expect(await journal.promised(waiting)).toBe(true);
+  const before = disk.cut();
+  await journal.started(started('a', { wasPromised: true }));
+  const after = disk.cut();
+  const outcomes = [];
+  for (const left of [before, after]) {
+    const { journal: next } = await open({ file: left });
+    outcomes.push((await next.query({ id: 'a', limit: 1 })).rows[0]?.outcome?.submitted);
+    await next.close();
+  }
+  expect(outcomes).toEqual(['no', 'unknown']);
+});
+
 test('those that start while a flush is under way share the next one', async () => {
   const file = join(folder(), 'journal.db');
   const disk = await forgetfulDisk(file, (flush) => pause(100).then(flush));
