@@ -194,7 +194,8 @@ export class Idempotency {
       const joint = entry.running;
       try {
         const answer = await joint.join(control);
-        return isPromised(answer) ? answer : { ...answer, isReplay: true };
+        if (!isPromised(answer)) return asReplay(answer);
+        return { ...answer, settled: answer.settled.then(asReplay) };
       } catch (error) {
         // Everybody else hung up just before: this caller is still here, and nothing was sent.
         const died = joint.isAbandoned && error instanceof SendError && error.submitted === 'no';
@@ -314,10 +315,12 @@ export class JointSend {
     const leave = this.#count(callerLeft);
     return new Promise((resolve, reject) => {
       const onTime = async () => {
-        if (answerBy !== undefined && (await this.#promise())) {
+        // Who has left is promised nothing, and gives up nothing that others wait for.
+        const isHasty = answerBy !== undefined && !callerLeft.aborted;
+        if (isHasty && (await this.#promise())) {
           resolve({ id: this.#sending.id, settled: this.answer });
         } else {
-          const isAlone = answerBy !== undefined && this.#callers === 1;
+          const isAlone = isHasty && !callerLeft.aborted && this.#callers === 1;
           const isWithdrawn = isAlone && this.#sending.withdraw(deadlineUnreachable(notInTime));
           // It may go on, for the others or at its modem, so nothing may be said of it to this one.
           if (!isWithdrawn) reject(outcomeNotAwaited());
@@ -389,8 +392,10 @@ function replay(outcome: Kept): SendResult {
     const { code, ...options } = outcome.failure;
     throw new SendError(code, options);
   }
-  return { ...outcome.result, isReplay: true };
+  return asReplay(outcome.result);
 }
+
+const asReplay = (result: SendResult): SendResult => ({ ...result, isReplay: true });
 
 function notKnownYet(): SendError {
   const detail =

@@ -108,8 +108,8 @@ export class MessageQueue {
   async promise(message: PendingMessage): Promise<boolean> {
     if (!message.isCommitted) {
       if (this.#stopped !== undefined || !this.#scheduler.isExpectedInTime(message)) return false;
-      if (!(await message.record.promised())) return false;
-      if (message.isAnswered) return false;
+      const isWritten = await message.record.promised();
+      if (message.isAnswered || (!isWritten && !message.isCommitted)) return false;
     }
     message.promise();
     return true;

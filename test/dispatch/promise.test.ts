@@ -150,6 +150,61 @@ describe('a caller who cannot wait', () => {
     await pass();
     expect(third.result).toMatchObject({ id: 'id-1', isReplay: true });
     expect(modem.texts).toHaveLength(1);
+    // One of them was sent, and the log is to say so.
+    const replays = [first, second].map(
+      async ({ promised }) => (await promised?.settled)?.isReplay,
+    );
+    expect(await Promise.all(replays)).toEqual([undefined, true]);
+  });
+
+  it('is promised what was committed while the journal was asked in vain', async () => {
+    const modem = new FakeModem('main');
+    const slow = () => new Promise<boolean>((resolve) => setTimeout(() => resolve(false), 500));
+    const { send } = rig([modem], {}, { journalIsWell: slow });
+    const caller = send('slow', hasty);
+    await pass(4_100);
+    modem.current.prompt();
+    await pass(400);
+    expect(caller.code).toBe('promised');
+    modem.current.accept();
+    await expect(caller.promised?.settled).resolves.toMatchObject({ id: 'id-1' });
+  });
+
+  it('is promised nothing once it has left, and ends nothing that another waits for', async () => {
+    const modem = new FakeModem('main');
+    let isWell = false;
+    const { send } = rig([modem], {}, { journalIsWell: () => isWell });
+    const message = { ...hasty, recipient: '+4915100000099', repeatsMs: 300_000 };
+    send('first');
+    modem.current.prompt();
+    const left = send('Your code is 1', message);
+    await pass(2_000);
+    const stays = send('Your code is 1', message);
+    left.hangUp();
+    await pass(2_000);
+    expect(stays.code).toBe('waiting');
+    isWell = true;
+    stays.hangUp();
+    modem.current.accept();
+    await finish(modem);
+    expect([stays.error?.submitted, modem.texts]).toEqual(['no', ['first']]);
+  });
+
+  it('whose callers have all left before any was told is not started', async () => {
+    const modem = new FakeModem('main');
+    const { send } = rig([modem]);
+    const message = { ...hasty, recipient: '+4915100000099', repeatsMs: 300_000 };
+    send('first');
+    modem.current.prompt();
+    const left = send('Your code is 1', message);
+    await pass(2_000);
+    const stays = send('Your code is 1', message);
+    left.hangUp();
+    await pass(3_000);
+    stays.hangUp();
+    modem.current.accept();
+    await finish(modem);
+    expect(modem.texts).toEqual(['first']);
   });
 });
 

@@ -144,7 +144,7 @@ export interface Rules {
    */
   startedMs?: number;
   /** Whether a promise can be written; default: always. */
-  journalIsWell?: () => boolean;
+  journalIsWell?: () => boolean | Promise<boolean>;
 }
 
 const off = 'off';
@@ -169,7 +169,7 @@ export type Written =
 
 function memoryJournal(
   startedMs = 0,
-  isWell = () => true,
+  isWell: () => boolean | Promise<boolean> = () => true,
 ): { journal: MessageJournal; written: Written[] } {
   const written: Written[] = [];
   const journal: MessageJournal = {
