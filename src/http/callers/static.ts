@@ -83,7 +83,9 @@ function isForm(headers: IncomingHttpHeaders): boolean {
  * @throws SendError `body_invalid`
  */
 function parseForm(octets: Uint8Array): Record<string, string> {
-  const fields = new URLSearchParams(Buffer.from(octets).toString('latin1'));
+  // Some write a letter as it is and not by its percent signs, and mean UTF-8. What is not is
+  // found below.
+  const fields = new URLSearchParams(Buffer.from(octets).toString('utf8'));
   const names = [...fields.keys()];
   if (new Set(names).size !== names.length)
     throw new SendError('body_invalid', { detail: 'the form names a field twice' });

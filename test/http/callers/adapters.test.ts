@@ -310,6 +310,15 @@ describe('a static credential', () => {
     ]);
   });
 
+  test('a form whose letters are not percent-encoded is read as UTF-8', async () => {
+    const caller = callerKinds.header(settings(secret));
+    const read = await ask(caller, form, 'recipient=%2B49&body=Schlüssel+–+1');
+    expect(read).toMatchObject([{ text: 'Schlüssel – 1' }]);
+    expect(() => caller.read(Buffer.from('recipient=%2B49&body=\xfc', 'latin1'), form)).toThrow(
+      expect.objectContaining({ code: 'body_invalid' }),
+    );
+  });
+
   test.each([
     ['recipient=%2B49&body=a&body=b', 'body_invalid: the form names a field twice'],
     ['recipient=%2B49&body=%ff', 'body_invalid: the form is not percent-encoded UTF-8'],
