@@ -103,25 +103,50 @@ function tellAlike(
 ): void {
   const seen = new Map<string, string>();
   for (const caller of config.callers) {
-    const { name, path, kind, username, header, subject, audience } = caller;
-    const shows =
-      {
-        auth0: [subject, audience],
-        basic: [username],
-        header: [header.toLowerCase()],
-      }[kind as string] ?? [];
-    const { current, previous } = secrets.get(name) ?? {};
-    for (const secret of [current, previous]) {
-      if (secret === undefined) continue;
-      const id = JSON.stringify([path, kind, shows, Buffer.from(secret).toString('base64')]);
+    const { current, previous } = secrets.get(caller.name) ?? {};
+    const own = [current, previous].flatMap((secret) => (secret ? shownBy(caller, secret) : []));
+    for (const shown of own) {
+      const id = `${caller.path} ${shown}`;
       const other = seen.get(id);
-      if (other === undefined) seen.set(id, name);
-      else if (other !== name)
+      if (other === undefined) seen.set(id, caller.name);
+      else if (other !== caller.name) {
+        const which = `holds the secret of caller "${other}", which has the same path and shows it alike`;
         reader.refuse(
           `${caller.place}.secret_file`,
-          `holds the secret of caller "${other}", which has the same kind and path: the two cannot be told apart. Give each its own`,
+          `${which}: the two cannot be told apart. Give each its own`,
         );
+        break;
+      }
     }
+  }
+}
+
+/** What the requests of a caller with this secret may show, in words that others can be held to. */
+function shownBy(caller: CallerConfig, secret: Uint8Array): string[] {
+  const { kind, username, header, subject, audience } = caller;
+  const show = (...of: unknown[]) =>
+    JSON.stringify([...of, Buffer.from(secret).toString('base64')]);
+  const bearer = show('authorization', 'bearer');
+  const basic = show('authorization', 'basic', username);
+  const inHeader = (name: string) =>
+    name === 'authorization' ? [show(name), bearer] : [show(name)];
+  switch (kind) {
+    case 'auth0':
+      return [show('jwt', subject, audience)];
+    case 'bearer':
+      return [bearer];
+    case 'basic':
+      return [basic];
+    case 'alerts':
+      return [bearer, basic, show('x-grafana-alert-signature')];
+    case 'header':
+      return inHeader(header.toLowerCase());
+    case 'logto':
+      return inHeader('authorization');
+    case 'uptime_kuma':
+      return inHeader('x-api-key');
+    default:
+      return [show(kind)];
   }
 }
 

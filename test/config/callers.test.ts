@@ -121,10 +121,24 @@ describe('what is wrong with callers', () => {
       expect.stringContaining('caller[1].secret_file holds the secret of caller "one"'),
     ]);
     expect(problemsOf(two('path = "/other"'))).toEqual([]);
+    expect(problemsOf(table('bearer') + table('basic', '', 'two'))).toEqual([]);
     expect(
       problemsOf(two('').replace(/secret"\n(?=\n*$)/, 'second"\n'), { second: `${long}2` }),
     ).toHaveLength(0);
   });
+});
+
+it.each<[CallerKind, string, CallerKind, string]>([
+  ['bearer', '', 'header', 'header = "authorization"'],
+  ['bearer', '', 'logto', 'path = "/sms"'],
+  ['basic', 'username = "u"', 'alerts', 'path = "/sms"\nusername = "u"'],
+  ['bearer', '', 'alerts', 'path = "/sms"'],
+  ['header', '', 'uptime_kuma', 'path = "/sms"'],
+  ['header', 'header = "Authorization"', 'logto', 'path = "/sms"'],
+])('%s (%s) and %s (%s) with one secret could show the same', (kind, more, other, others) => {
+  expect(problemsOf(table(kind, more) + table(other, others, 'two'))).toEqual([
+    expect.stringContaining('caller[1].secret_file holds the secret of caller "one"'),
+  ]);
 });
 
 it('a caller of Auth0 is the only one, or is named', () => {
