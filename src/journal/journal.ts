@@ -35,10 +35,11 @@ export interface Journal {
    * Resolves when the row outlives what it has to. With a key that is a power cut: the row is on
    * the disk, for a repeat with that key must never send again; so too when it was promised, for a
    * row that still waits is taken for one that was surely not sent. Without either it is a killed
-   * process: the row is in the file. Resolves without that after a bound (`keyedBoundMs`, `startedBoundMs`),
-   * for a slow disk must not delay answers, and at once when the journal is out of order; a key
-   * that is then not safe is told in the log. Messages without a key do not wait either until the
-   * file has caught up. Never rejects. What is not written yet is written when that is possible.
+   * process: the row is in the file. Resolves without that after a bound (`keyedBoundMs`,
+   * `startedBoundMs`), for a slow disk must not delay answers, and at once when the journal is out
+   * of order; what is then not safe is told in the log. Messages with neither do not wait either
+   * until the file has caught up. Never rejects. What is not written yet is written when that is
+   * possible.
    */
   started(entry: StartedEntry): Promise<void>;
   /**
@@ -48,8 +49,8 @@ export interface Journal {
   promised(entry: PromisedEntry): Promise<boolean>;
   /**
    * The outcome of a message that was started or promised, or the whole of one that never was:
-   * those are written a moment later, several at once, and skipped when there are too many. What a repeat
-   * with its key will be told is on the disk soon after.
+   * those are written a moment later, several at once, and skipped when there are too many. What a
+   * repeat with its key will be told is on the disk soon after.
    */
   ended(entry: EndedEntry): void;
   /** What became of it after its caller had been answered; `keyHmac` as at its start. */
