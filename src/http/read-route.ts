@@ -1,5 +1,7 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type Koa from 'koa';
 import { SendError, type Submitted } from '../errors.js';
+import { type Caller, Unproven } from './callers/caller.js';
 import type { RequestState } from './error-exit.js';
 import { type ClientList, ownerOf, refuseIfUnable, type SendRouteOptions } from './send-route.js';
 
@@ -43,7 +45,7 @@ export function readRoute(
       delete ctx.state.toAnswer;
     });
     const id = String(ctx.params.id);
-    const found = owner && uuid.test(id) ? await options.find(id, owner.caller.name) : undefined;
+    const found = owner && uuid.test(id) ? await findFor(clients, ctx, id, options) : undefined;
     if (found === undefined)
       throw new SendError('not_found', { detail: 'there is no message of yours with this id' });
     const { standing, atMs, settledAtMs, waitedMs, tookMs, code, submitted, segments } = found;
@@ -62,4 +64,32 @@ export function readRoute(
       settled_at: settledAtMs === undefined ? undefined : new Date(settledAtMs).toISOString(),
     });
   };
+}
+
+/**
+ * Of whichever caller the credential fits: two at different paths, which tell them apart when they
+ * post, may have the same.
+ */
+async function findFor(
+  clients: ClientList,
+  { req: { headers } }: Koa.ParameterizedContext<RequestState>,
+  id: string,
+  { find }: { find: FindMessage },
+): Promise<KnownMessage | undefined> {
+  for (const { caller } of clients) {
+    const found = (await isProven(caller, headers)) ? await find(id, caller.name) : undefined;
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+async function isProven(caller: Caller, headers: IncomingHttpHeaders): Promise<boolean> {
+  if (caller.needsBody(headers)) return false;
+  try {
+    await caller.prove({ headers }, undefined);
+    return true;
+  } catch (error) {
+    if (error instanceof Unproven) return false;
+    throw error;
+  }
 }

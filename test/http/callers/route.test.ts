@@ -62,6 +62,7 @@ async function gateway({ send, onSlow = {}, known }: Options = {}) {
     callerKinds.header(settings('plain', '/sms')),
     callerKinds.zitadel(settings('zitadel', '/zitadel')),
     callerKinds.alerts(settings('alerts', '/alerts')),
+    callerKinds.uptime_kuma(settings('kuma', '/api/v1/sms/send')),
   ];
   const take = (message: Message, control: SendControl) => {
     sent.push({ message, control });
@@ -250,6 +251,14 @@ describe('GET /sms/{id}', () => {
         references: [7],
       },
     ]);
+  });
+
+  it('says it to each of two whose credential is the same, and whose paths differ', async () => {
+    const ofKuma = (asked: string, caller: string) =>
+      caller === 'kuma' ? known(asked, 'plain') : undefined;
+    const { ask } = await gateway({ known: ofKuma });
+    const answer = await ask(`/sms/${id}`, { headers: { 'x-api-key': credential } });
+    expect([answer.status, await answer.json()]).toMatchObject([200, { state: 'sent' }]);
   });
 
   it.each([
