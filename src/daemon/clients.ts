@@ -71,7 +71,9 @@ export class Clients {
       },
       templates: () => templatesOf(this.#inForce(config)),
       recipients: () => this.#inForce(config).recipients,
-      maxSegments: () => this.#inForce(config).maxSegments ?? 1,
+      // What is cut to more than any message may have would be refused.
+      maxSegments: () =>
+        Math.min(this.#inForce(config).maxSegments ?? 1, this.#parts.config().message.maxSegments),
     });
   }
 

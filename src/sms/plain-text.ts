@@ -1,6 +1,7 @@
 /** Texts that are cut to fit, where a cut one is worth more than none: alerts. */
 
 import { countSeptets, isGsm7 } from './gsm7.js';
+import { segmentText } from './segments.js';
 
 /** What stands for characters that the GSM alphabet lacks and that alerts often have. */
 const plain: ReadonlyMap<string, string> = new Map([
@@ -35,7 +36,8 @@ const septetsOfEach = 153;
 export function cutToGsm7(text: string, maxSegments: number): string {
   const whole = Array.from(text.normalize('NFC'), inGsm7).join('');
   const room = maxSegments === 1 ? septetsOfOne : maxSegments * septetsOfEach;
-  if (countSeptets(whole)! <= room) return whole;
+  if (countSeptets(whole)! <= room && segmentText(whole).segments.length <= maxSegments)
+    return whole;
   let cut = '';
   let septets = 0;
   for (const character of whole) {
