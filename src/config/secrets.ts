@@ -145,7 +145,9 @@ function shownBy(caller: CallerConfig, secret: Uint8Array): string[] {
       return inHeader('authorization');
     case 'uptime_kuma':
       return inHeader('x-api-key');
-    default:
+    case 'supabase':
+    case 'zitadel':
+    case 'authgear':
       return [show(kind)];
   }
 }
