@@ -35,7 +35,7 @@ device = "/dev/null"
   const clock = await Clock.open({ file, log, isSynchronised: () => Promise.resolve(undefined) });
   onTestFinished(() => clock.close());
   const clients = new Clients({ clock, log, config: () => config, secrets: () => secrets });
-  const [{ caller }] = (await clients.make(config, secrets)) as [{ caller: Reads }];
+  const [{ caller }] = (await clients.make(config, secrets)) as unknown as [{ caller: Reads }];
   const body = { status: 'firing', title: 'x'.repeat(2000) };
   const [message] = caller.read(Buffer.from(JSON.stringify(body)), {});
   // Both brackets are of the extension table and take two septets; one is kept for where it parts.
