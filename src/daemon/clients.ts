@@ -111,9 +111,9 @@ function templatesOf({ template = '{code}', templates, webotpHost }: CallerConfi
 /** What the policy has to know of each caller. */
 export function callerRules({ callers }: Config): Map<string, CallerRules> {
   return new Map(
-    callers.map(({ name, perCaller, countries }): [string, CallerRules] => [
+    callers.map(({ name, perCaller, countries, class: ofClass }): [string, CallerRules] => [
       name,
-      { perCaller, countries },
+      { perCaller, countries, isAlert: ofClass === 'alert' },
     ]),
   );
 }

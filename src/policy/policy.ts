@@ -44,6 +44,16 @@ export interface CallerRules {
   perCaller?: readonly Limit[] | undefined;
   /** Which countries it may write to. */
   countries?: readonly string[] | undefined;
+  /** Its messages are alerts; default: logins. */
+  isAlert?: boolean | undefined;
+}
+
+/** Windows that a message is judged by and counted in. */
+interface Judged {
+  windows: SlidingWindows;
+  keys: LimitKeys;
+  /** How much of each limit that is shared it may fill, 0.01–1. */
+  share: number;
 }
 
 export interface PolicyOptions {
@@ -85,6 +95,8 @@ export class Policy {
   readonly #onNearlyFull: (limit: NearlyFull) => void;
   readonly #alarm = new Alarm();
   readonly #windows: SlidingWindows;
+  /** What alerts alone have filled. */
+  readonly #alertWindows: SlidingWindows;
   readonly #holds: Holds;
 
   constructor({
@@ -105,6 +117,7 @@ export class Policy {
     this.#onRefused = onRefused;
     this.#onNearlyFull = onNearlyFull;
     this.#windows = new SlidingWindows(capacity);
+    this.#alertWindows = new SlidingWindows(capacity);
     this.#holds = new Holds(capacity);
   }
 
@@ -125,11 +138,13 @@ export class Policy {
         ...(refusal.retryAfterMs !== undefined && { retryAfterMs: refusal.retryAfterMs }),
       });
     }
-    const entry = this.#windows.add(subject.keys, now);
+    const counted = this.#judgedBy(subject).map(({ windows, keys }) => {
+      return { windows, entry: windows.add(keys, now) };
+    });
     for (const nearlyFull of this.#nearlyFull(subject.keys, now)) {
       if (this.#alarm.isDue(nearlyFull, now)) this.#onNearlyFull(nearlyFull);
     }
-    return this.#reservation(subject, entry);
+    return this.#reservation(subject, counted);
   }
 
   /**
@@ -140,8 +155,10 @@ export class Policy {
     const now = this.#now();
     const subject = this.subjectOf(request);
     const fills = limitNames.flatMap((name) =>
-      this.#limitsFor(name, subject).flatMap(
-        (limit) => this.#windows.fill(name, limit, subject.keys, now) ?? [],
+      this.#judgedBy(subject).flatMap(({ windows, keys, share }) =>
+        this.#limitsFor(name, subject, share).flatMap(
+          (limit) => windows.fill(name, limit, keys, now) ?? [],
+        ),
       ),
     );
     return {
@@ -165,9 +182,18 @@ export class Policy {
   restore(rows: Iterable<PolicyRow>, holds: Iterable<Hold>): void {
     const now = this.#now();
     const recent = [...rows].filter(({ at }) => at + longestWindowMs > now);
+    const entries = recent.map((row) => ({
+      at: Math.min(row.at, now),
+      isAlert: this.#callers.get(row.caller)?.isAlert === true,
+      keys: keysOf(row),
+      isKept: true,
+    }));
     this.#windows.merge(
-      recent.map((row) => ({ at: Math.min(row.at, now), keys: keysOf(row), isKept: true })),
+      entries.map(({ isAlert, keys, ...entry }) => {
+        return { ...entry, keys: isAlert ? sharedKeys(keys) : keys };
+      }),
     );
+    this.#alertWindows.merge(entries.filter(({ isAlert }) => isAlert));
     this.#holds.restore(holds, now);
   }
 
@@ -227,7 +253,7 @@ export class Policy {
       ...(lockOut ? [lockOut] : lasting).map((hold) => holdObstacle(hold, now)),
       ...this.#earlierOneWaits(subject, now),
       ...this.#fullWindows(subject, now),
-      ...this.#fullMemory(now),
+      ...this.#fullMemory(subject, now),
     ];
     const [longest] = obstacles.sort((a, b) => b.until - a.until);
     if (!longest) return {};
@@ -243,22 +269,30 @@ export class Policy {
   }
 
   /**
-   * The windows that a message is judged by. What alerts fill is never more than their share of
-   * what logins need as well.
+   * A login is judged by all that was sent. An alert is so too, and by what alerts alone have
+   * filled of their share: logins always have the rest, and leave the alerts theirs. To one
+   * recipient the two are counted apart, for who is told of a fault has to log in to mend it.
    */
-  #limitsFor(name: LimitName, subject: Subject): readonly Limit[] {
+  #judgedBy({ isAlert, keys }: Subject): readonly Judged[] {
+    if (!isAlert) return [{ windows: this.#windows, keys, share: 1 }];
+    return [
+      { windows: this.#windows, keys: sharedKeys(keys), share: 1 },
+      { windows: this.#alertWindows, keys, share: this.#config.alertShare },
+    ];
+  }
+
+  #limitsFor(name: LimitName, subject: Subject, share: number): readonly Limit[] {
     const limits =
       (name === 'per_caller' ? this.#rulesOf(subject).perCaller : undefined) ??
       this.#config.limits[name];
-    if (!subject.isAlert || name === 'per_caller' || name === 'per_recipient') return limits;
-    return limits.map(({ count, windowMs }) => ({
-      count: alertShareOf(count, this.#config.alertShare),
-      windowMs,
-    }));
+    if (share === 1 || name === 'per_caller' || name === 'per_recipient') return limits;
+    return limits.map(({ count, windowMs }) => ({ count: alertShareOf(count, share), windowMs }));
   }
 
-  #lasting({ recipientHmac, blockHmac }: Subject, now: number): Hold[] {
+  /** A lock-out is of logins: whoever asks for codes in somebody's name silences no alert. */
+  #lasting({ isAlert, recipientHmac, blockHmac }: Subject, now: number): Hold[] {
     return holdKinds.flatMap((kind) => {
+      if (isAlert && kind === 'lock_out') return [];
       const key = kind === 'cool_down_block' ? blockHmac : recipientHmac;
       return this.#holds.lasting(kind, key, now) ?? [];
     });
@@ -273,10 +307,10 @@ export class Policy {
    * long in peace is refused.
    */
   #lockOut(subject: Subject, now: number): Hold | undefined {
-    const { keys, recipientHmac } = subject;
+    const { isAlert, keys, recipientHmac } = subject;
     const { lockOutFirstMs: firstMs, lockOutLongestMs: longestMs } = this.#config;
     const newest = this.#windows.newest('per_recipient', keys);
-    if (firstMs === 0 || !newest?.isKept) return undefined;
+    if (firstMs === 0 || isAlert || !newest?.isKept) return undefined;
     const before = this.#holds.remembered('lock_out', recipientHmac, now);
     if (before && newest.at < before.until) return undefined;
     const freeAt = Math.max(
@@ -294,7 +328,8 @@ export class Policy {
    * After a lock-out there is one message at a time: while it waits or is sent, the next one has no
    * place.
    */
-  #earlierOneWaits({ keys, recipientHmac }: Subject, now: number): TemporaryRefusal[] {
+  #earlierOneWaits({ isAlert, keys, recipientHmac }: Subject, now: number): TemporaryRefusal[] {
+    if (isAlert) return [];
     const { lockOutFirstMs: firstMs } = this.#config;
     const newest = this.#windows.newest('per_recipient', keys);
     const before = this.#holds.remembered('lock_out', recipientHmac, now);
@@ -307,10 +342,12 @@ export class Policy {
   }
 
   #limitsReached(name: LimitName, subject: Subject, now: number): TemporaryRefusal[] {
-    return this.#limitsFor(name, subject).flatMap((limit) => {
-      const until = this.#windows.freeAt(name, limit, subject.keys, now);
-      return until === undefined ? [] : [windowObstacle(name, limit, until, now)];
-    });
+    return this.#judgedBy(subject).flatMap(({ windows, keys, share }) =>
+      this.#limitsFor(name, subject, share).flatMap((limit) => {
+        const until = windows.freeAt(name, limit, keys, now);
+        return until === undefined ? [] : [windowObstacle(name, limit, until, now)];
+      }),
+    );
   }
 
   #nearlyFull(keys: LimitKeys, now: number): NearlyFull[] {
@@ -324,13 +361,16 @@ export class Policy {
     });
   }
 
-  #fullMemory(now: number): TemporaryRefusal[] {
+  #fullMemory(subject: Subject, now: number): TemporaryRefusal[] {
     const own = [...this.#callers.values()].map(({ perCaller = [] }) => perCaller);
     const windows = [...Object.values(this.#config.limits), ...own].flatMap((limits) =>
       limits.map(({ windowMs }) => windowMs),
     );
-    const { hasRoom, freeAt } = this.#windows.makeRoom(now, Math.max(0, ...windows));
-    return hasRoom ? [] : [memoryObstacle(freeAt, now)];
+    const longestMs = Math.max(0, ...windows);
+    return this.#judgedBy(subject).flatMap((judged) => {
+      const { hasRoom, freeAt } = judged.windows.makeRoom(now, longestMs);
+      return hasRoom ? [] : [memoryObstacle(freeAt, now)];
+    });
   }
 
   #begin(hold: Hold, now: number): void {
@@ -358,7 +398,10 @@ export class Policy {
     );
   }
 
-  #reservation(subject: Subject, entry: CountedMessage): Reservation {
+  #reservation(
+    subject: Subject,
+    counted: readonly { windows: SlidingWindows; entry: CountedMessage }[],
+  ): Reservation {
     let holders = 1;
     let isSettled = false;
     let hasStalled = false;
@@ -369,12 +412,12 @@ export class Policy {
       },
       keep: () => {
         isSettled = true;
-        entry.isKept = true;
+        for (const { entry } of counted) entry.isKept = true;
       },
       giveBack: () => {
         holders -= 1;
         if (isSettled || holders > 0) return;
-        this.#windows.remove(entry);
+        for (const { windows, entry } of counted) windows.remove(entry);
         isSettled = true;
       },
       stalled: () => {
@@ -397,4 +440,9 @@ function keysOf(message: Counted): LimitKeys {
     ...(country !== undefined && { per_country: country }),
     ...(caller !== undefined && { per_caller: caller }),
   };
+}
+
+/** What alerts are counted by beside logins. */
+function sharedKeys({ per_recipient: _, ...keys }: LimitKeys): LimitKeys {
+  return keys;
 }
