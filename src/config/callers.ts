@@ -29,7 +29,10 @@ const patient = {
 } as const;
 /** An alert is worth something for longer than a code, and waits behind all of those. */
 const alert = { ...patient, onSlow: '202', lateDeadlineMs: 60_000, class: 'alert' } as const;
-/** Whoever repeats, and sends no key: at once (Ory Kratos), or for five minutes (Zitadel). */
+/**
+ * Whoever repeats, and sends no key: at once (Ory Kratos), or for five minutes (Zitadel, and
+ * Alertmanager by its default `group_interval`).
+ */
 const repeating = { ...patient, repeatsMs: 300_000 } as const;
 /** They hang up after 5 s, less the time for TLS and the proxy. */
 const hasty = { ...patient, deadlineMs: 4_000, onSlow: '202' } as const;
@@ -45,7 +48,7 @@ export const kindDefaults = {
   logto: { ...patient, path: '/logto' },
   authgear: { ...patient, path: '/authgear' },
   uptime_kuma: { ...alert, path: '/api/v1/sms/send' },
-  alerts: { ...alert, path: '/alerts' },
+  alerts: { ...alert, repeatsMs: 300_000, path: '/alerts' },
 } as const satisfies Record<string, KindDefaults>;
 
 export type CallerKind = keyof typeof kindDefaults;

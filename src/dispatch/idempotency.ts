@@ -126,6 +126,7 @@ export class Idempotency {
       repeatsMs = 0,
       recipient,
       text,
+      repeatOf = text,
       sender,
       messageType,
     } = message;
@@ -138,7 +139,7 @@ export class Idempotency {
     if (idempotencyKey !== undefined)
       return this.#keyed(message, 'key', idempotencyKey, whole, longestKeptMs);
     if (token !== undefined || repeatsMs === 0) return token;
-    return this.#keyed(message, 'repeat', JSON.stringify([recipient, text]), [], repeatsMs);
+    return this.#keyed(message, 'repeat', JSON.stringify([recipient, repeatOf]), [], repeatsMs);
   }
 
   #keyed(

@@ -37,6 +37,8 @@ export interface Message {
    * default: never.
    */
   repeatsMs?: number;
+  /** What is compared in the place of the text, where a repeat may have another. */
+  repeatOf?: string;
   /** The `jti` of its token, which expires: the same message again, or a stolen token. */
   tokenId?: string;
   /** An alert waits behind all logins, and has a share of the limits only; default: a login. */

@@ -231,6 +231,22 @@ describe('the same text without a key', () => {
     expect(modem.texts).toHaveLength(5);
   });
 
+  it('may differ where something else says what it repeats, and later is a reminder', async () => {
+    const modem = new FakeModem('main');
+    const { send } = rig([modem]);
+    const alert = { ...message, isAlert: true, repeatOf: 'rack 3 is hot' };
+    send('41 degrees', alert);
+    await finish(modem);
+    const repeat = send('42 degrees', alert);
+    send('41 degrees', { ...alert, repeatOf: 'rack 4 is hot' });
+    await finish(modem);
+    expect([repeat.result?.isReplay, modem.texts]).toEqual([true, ['41 degrees', '41 degrees']]);
+    await pass(300_001);
+    send('41 degrees', alert);
+    await finish(modem);
+    expect(modem.texts).toHaveLength(3);
+  });
+
   it('is sent again where it was surely not sent', async () => {
     const modem = new FakeModem('main');
     const { send } = rig([modem]);

@@ -1,7 +1,8 @@
 /**
  * Alertmanager's webhook (prometheus/alertmanager, `notify/webhook`, version 4) and Grafana's,
  * which adds to it: whom it goes to stands in our configuration, never in the request. Alertmanager
- * repeats what got a 5xx, so each alert has a key of its own.
+ * repeats what got a 5xx, word for word, and reminds of what still fires after some hours (its
+ * `repeat_interval`) in the same words: only the time between tells the two apart.
  */
 
 import { createHash } from 'node:crypto';
@@ -69,12 +70,7 @@ export function alertsCaller(settings: CallerSettings): Caller {
       const key = keyOf(told);
       // What is told of a group makes what was told before, and still waits, void.
       const messageType = digest(told.groupKey);
-      return recipients().map((recipient) => ({
-        recipient,
-        text,
-        messageType,
-        idempotencyKey: `${key}:${recipient}`,
-      }));
+      return recipients().map((recipient) => ({ recipient, text, messageType, repeatOf: key }));
     },
     accepted: acceptedAsJson,
     taken: takenAsJson,

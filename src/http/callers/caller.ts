@@ -30,6 +30,8 @@ export interface ReadMessage {
   clientIp?: string;
   /** 1–255 characters. */
   idempotencyKey?: string;
+  /** What makes another request a repeat, where there is no key; default: the text. */
+  repeatOf?: string;
 }
 
 /** An answer before it is written. */
