@@ -443,6 +443,7 @@ function keysOf(message: Counted): LimitKeys {
 }
 
 /** What alerts are counted by beside logins. */
-function sharedKeys({ per_recipient: _, ...keys }: LimitKeys): LimitKeys {
-  return keys;
+function sharedKeys(keys: LimitKeys): LimitKeys {
+  const { per_recipient: _, ...shared } = keys;
+  return shared;
 }
