@@ -12,7 +12,7 @@ import type { SendError, Submitted } from '../errors.js';
 export interface Message {
   /** UUID, made when the request came in; in the answer and in every log line. */
   id: string;
-  /** Who holds the secret: the verified `sub` of the token. */
+  /** The configured name of who holds the secret; the scope of keys, limits and superseding. */
   caller: string;
   /** E.164 with `+` (ITU-T E.164: at most 15 digits). */
   recipient: string;

@@ -30,7 +30,7 @@ export interface ExpectedClaims {
 export interface BearerOptions {
   secrets: BearerSecrets;
   expected: ExpectedClaims;
-  /** Told once, when a token is taken that never expires. Must not throw. */
+  /** Told once, when a token is taken that neither `exp` nor its age ends. Must not throw. */
   onEndless?: () => void;
   /** Wall-clock milliseconds for {@link BearerVerifier.lastUse}. */
   wallNow?: () => number;
@@ -100,7 +100,7 @@ export async function createBearerVerifier(options: BearerOptions): Promise<Bear
       const [secret, encoded] = verifySignature(secrets, token);
       const { exp, jti } = checkClaims(encoded, checks, beforeLeap);
       secret.lastUsedMs = wallNow();
-      if (exp === undefined && !isEndlessTold) {
+      if (exp === undefined && expected.maxTokenAgeMs === undefined && !isEndlessTold) {
         isEndlessTold = true;
         onEndless?.();
       }

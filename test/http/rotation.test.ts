@@ -93,6 +93,20 @@ it('a token that never expires is told of once', async () => {
   expect(told).toBe(1);
 });
 
+it('does not tell of one whose age ends it', async () => {
+  let told = 0;
+  const verify = await createBearerVerifier({
+    secrets: { current: first },
+    expected: { ...expected, maxTokenAgeMs: 60_000 },
+    onEndless: () => {
+      told += 1;
+    },
+  });
+  const young = new SignJWT({ sub: subject, aud: audience }).setIssuedAt();
+  const token = await young.setProtectedHeader({ alg: 'HS256' }).sign(first);
+  expect([await verify(`Bearer ${token}`), told]).toEqual([{}, 0]);
+});
+
 it('names the token only where it has a jti and expires', async () => {
   const verify = await createBearerVerifier({ secrets: { current: first }, expected });
   const token = (exp: boolean) => {
