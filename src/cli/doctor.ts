@@ -43,7 +43,8 @@ export async function doctor({
   if (json) sayJson(report);
   else say(renderReport(report, process.stdout.isTTY && !process.env.NO_COLOR));
   const all = [...report.findings, ...report.modems.flatMap(({ findings }) => findings)];
-  if (all.some(({ level }) => level === 'error')) process.exitCode = 1;
+  const isWell = report.daemon === undefined || report.grade === 'ok';
+  if (!isWell || all.some(({ level }) => level === 'error')) process.exitCode = 1;
 }
 
 /** `simgate modems`. Throws `OperatorError`. */

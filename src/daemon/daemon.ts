@@ -28,16 +28,16 @@ import { createServer } from '../http/server.js';
 import { createLogCommand } from '../journal/log-command.js';
 import { createLog, LimitedLog } from '../log.js';
 import { createMetrics, metricsRoute } from '../metrics/metrics.js';
-import { canSend } from '../modem/sms-modem.js';
 import type { Supervisor } from '../modem/supervisor.js';
 import { version } from '../version.js';
 import { Clients, callerRules } from './clients.js';
 import { ownCommands } from './control-commands.js';
 import { findMessage } from './find-message.js';
 import { createFleet } from './fleet.js';
+import { HealthWatch } from './health-watch.js';
 import { readAnew } from './reload.js';
 import { openRemembered } from './remembered.js';
-import { capsOf, type DaemonParts, figuresOf, snapshotOf } from './snapshot.js';
+import { capsOf, type DaemonParts, figuresOf, judgementOf, snapshotOf } from './snapshot.js';
 import { openStateDir } from './state-dir.js';
 import { createOwnNotifier } from './systemd/service-notifier.js';
 
@@ -136,8 +136,17 @@ async function compose(
     listener: metrics,
     log,
   });
-  const notifier = createOwnNotifier(env, modems, log);
   let isStopping = false;
+  const parts: DaemonParts = {
+    modems,
+    dispatch,
+    remembered,
+    config: () => config,
+    clock,
+    isStopping: () => isStopping,
+  };
+  const judgement = () => judgementOf(parts);
+  const notifier = createOwnNotifier(env, modems, judgement, log);
   const doors: Door[] = [];
   // A start that failed owes nobody an answer.
   opened.push(() => endTraffic(doors, dispatch, modems, isStopping ? drainMs : 0, log));
@@ -145,7 +154,7 @@ async function compose(
   // The public listener and the admin listener.
   const refusals = new LimitedLog(log);
   const served = new Clients({ clock, log, config: () => config, secrets: () => secrets });
-  const isReady = () => modems.some((modem) => canSend(modem.snapshot().phase));
+  const isReady = () => judgement().grade !== 'down';
   const appOf = async (next: Config, nextSecrets: Secrets): Promise<RequestListener> =>
     createApp({
       send: dispatch.send,
@@ -154,7 +163,7 @@ async function compose(
       find: (id, caller) => findMessage({ dispatch, remembered }, id, caller),
       clockIsSet: () => clock.isSet(),
       isShuttingDown: () => isStopping,
-      isReady: () => !isStopping && isReady(),
+      isReady,
       log,
       refusals,
       trustedProxies: next.http.trustedProxies,
@@ -162,7 +171,6 @@ async function compose(
     });
   /** Of the callers in force. */
   let app = await appOf(config, secrets);
-  const parts: DaemonParts = { modems, dispatch, remembered, config: () => config, clock };
   const snapshot = () => snapshotOf(parts);
   const adminApp = createAdminApp({
     isReady,
@@ -227,6 +235,7 @@ async function compose(
   });
   notifier.ready();
   for (const modem of modems) modem.start();
+  const watch = new HealthWatch({ judge: judgement, log, onChange: () => notifier.changed() });
 
   const stop = async (): Promise<void> => {
     log.info('stopping: what waits is refused, what is in a modem finishes', {
@@ -242,6 +251,7 @@ async function compose(
     reload,
     stop() {
       isStopping = true;
+      watch.stop();
       notifier.stopping();
       stopped ??= stop();
       return stopped;

@@ -2,11 +2,13 @@ import type { Clock } from '../clock/clock.js';
 import type { Config } from '../config/config.js';
 import type { Dispatch } from '../dispatch/dispatch.js';
 import { simKey } from '../dispatch/sim-key.js';
+import type { Health } from '../doctor/finding.js';
 import type { JournalState } from '../journal/entries.js';
 import type { MetricsSnapshot } from '../metrics/gauges.js';
 import type { Supervisor } from '../modem/supervisor.js';
 import type { Caps } from '../policy/sim-caps.js';
 import { version } from '../version.js';
+import { judge } from './judgement.js';
 import type { Remembered } from './remembered.js';
 
 /** What a running daemon is made of, to be looked at. */
@@ -17,6 +19,7 @@ export interface DaemonParts {
   /** The configuration in force. */
   config: () => Config;
   clock: Clock;
+  isStopping: () => boolean;
 }
 
 const noCaps: Caps = { perDay: undefined, perMonth: undefined, recipientsPerMonth: undefined };
@@ -26,16 +29,46 @@ export function capsOf(config: Config, modem: string): Caps {
   return config.modems.find(({ name }) => name === modem)?.caps ?? noCaps;
 }
 
-/** The state of the daemon as the admin listener shows it. */
-export function snapshotOf({
+/** Would a code go out now? */
+export function judgementOf({
   modems,
   dispatch,
-  remembered: { journal },
+  remembered,
+  config,
   clock,
-}: DaemonParts): object {
+  isStopping,
+}: DaemonParts): Health {
+  const { journal, simCaps, hmac } = remembered;
+  const suspects = new Set(dispatch.suspects());
+  return judge({
+    isStopping: isStopping(),
+    clockDoubt: clock.doubt(),
+    modems: modems.map((modem) => ({
+      snapshot: modem.snapshot(),
+      isSuspect: suspects.has(modem.name),
+      wedgedBy: modem.wedgedBy(),
+      caps: capsOf(config(), modem.name),
+      used: simCaps.used(simKey(modem, hmac)),
+    })),
+    waiting: dispatch.waiting(),
+    maxWaiting: config().message.maxWaiting,
+    journal: journal.state(),
+    isRestored: remembered.isRestored(),
+  });
+}
+
+/** The state of the daemon as the admin listener shows it. */
+export function snapshotOf(parts: DaemonParts): object {
+  const {
+    modems,
+    dispatch,
+    remembered: { journal },
+    clock,
+  } = parts;
   const suspects = new Set(dispatch.suspects());
   return {
     version,
+    health: judgementOf(parts),
     waiting: dispatch.waiting(),
     clock: { is_set: clock.isSet(), ...clock.doubt() },
     journal: journalAsJson(journal.state()),
@@ -71,16 +104,12 @@ export function snapshotOf({
 }
 
 /** The same as the metrics show it. */
-export function figuresOf({
-  modems,
-  dispatch,
-  remembered,
-  config,
-  clock,
-}: DaemonParts): MetricsSnapshot {
+export function figuresOf(parts: DaemonParts): MetricsSnapshot {
+  const { modems, dispatch, remembered, config, clock } = parts;
   const { journal, simCaps, hmac } = remembered;
   const suspects = new Set(dispatch.suspects());
   return {
+    grade: judgementOf(parts).grade,
     waiting: dispatch.waiting(),
     maxWaiting: config().message.maxWaiting,
     clockIsSet: clock.isSet(),

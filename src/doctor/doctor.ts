@@ -26,7 +26,7 @@ import {
 import { configuredTargets, discoveredTargets, reportSpareSticks, type Target } from './targets.js';
 import { sendDirectly } from './test-message.js';
 import { judgeMachine, type Machine } from './this-machine.js';
-import { askReports, askStatus, askToSend } from './through-daemon.js';
+import { askHealth, askReports, askToSend } from './through-daemon.js';
 
 export interface DoctorOptions {
   /** The configuration that was named; without one the default counts, if it is there. */
@@ -48,21 +48,28 @@ export async function examineAll(options: DoctorOptions): Promise<DoctorReport> 
   const { machine, sendTo } = options;
   const { config, socket, findings } = readConfiguration(options.config, options.env);
   const sticks = await listSticks(machine.roots);
+  const machineFindings = await judgeMachine(machine, sticks, config && clockFile(config.stateDir));
   const report: DoctorReport = {
     version,
-    findings: [
-      ...findings,
-      ...(await judgeMachine(machine, sticks, config && clockFile(config.stateDir))),
-    ],
+    grade: 'down',
+    findings: [...findings, ...machineFindings],
     modems: [],
   };
-  const status = await statusOfDaemon(socket);
+  const status = await healthOfDaemon(socket);
   if (status !== undefined) {
-    const { pid, clock } = status;
+    const { pid, health } = status;
     report.daemon = { pid };
-    if (clock !== undefined)
-      report.findings = [...report.findings.filter(({ check }) => check !== 'clock'), clock];
-    report.findings.push(ok('daemon', `a daemon runs (pid ${pid}) and answers at ${socket}`));
+    report.grade = health.grade;
+    // What the daemon judges by what it has learnt counts more than a look from outside.
+    const others = report.findings.filter(
+      ({ check, level }) =>
+        level === 'ok' || !health.obstacles.some((obstacle) => obstacle.check === check),
+    );
+    report.findings = [
+      ...health.obstacles,
+      ok('daemon', `a daemon runs (pid ${pid}) and answers at ${socket}`),
+      ...others,
+    ];
     report.modems = await askReports(socket);
     if (sendTo !== undefined) report.findings.push(await askToSend(socket, sendTo));
     return report;
@@ -82,11 +89,11 @@ export async function examineAll(options: DoctorOptions): Promise<DoctorReport> 
   return report;
 }
 
-async function statusOfDaemon(
+async function healthOfDaemon(
   socket: string,
-): Promise<Awaited<ReturnType<typeof askStatus>> | undefined> {
+): Promise<Awaited<ReturnType<typeof askHealth>> | undefined> {
   try {
-    return await askStatus(socket);
+    return await askHealth(socket);
   } catch (thrown) {
     if (thrown instanceof NoDaemon) return undefined;
     throw thrown;

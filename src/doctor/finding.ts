@@ -24,6 +24,18 @@ export const findingSchema = v.object({
  */
 export type Finding = v.InferOutput<typeof findingSchema>;
 
+/** `ok`: a code would go out · `degraded`: it may not, or something is lost · `down`: refused. */
+export const grades = ['ok', 'degraded', 'down'] as const;
+export type Grade = (typeof grades)[number];
+
+/** The daemon's own answer to: would a code go out now, and what is in the way? */
+export const healthSchema = v.object({
+  grade: v.picklist(grades),
+  /** What is in the way, the worst first; each with a remedy. Empty when the grade is `ok`. */
+  obstacles: v.array(findingSchema),
+});
+export type Health = v.InferOutput<typeof healthSchema>;
+
 /** What was found at one modem, or at one stick that is none. */
 export const modemReportSchema = v.object({
   /** As in the configuration, else what is plugged in. */
@@ -43,6 +55,8 @@ export interface DoctorReport {
   version: string;
   /** The running daemon that was asked; undefined when the modems were opened instead. */
   daemon?: { pid: number };
+  /** Would a code go out now? Without a daemon none would. */
+  grade: Grade;
   /** About the machine and the configuration. */
   findings: Finding[];
   modems: ModemReport[];
@@ -92,7 +106,7 @@ export function renderReport(report: DoctorReport, isColoured: boolean): string 
       );
       return section(`Modem ${name}${where.length === 0 ? '' : ` (${where.join(', ')})`}`, lines);
     }),
-    `${summary(all)}\n`,
+    `${summary(all, report)}\n`,
   ].join('\n\n');
 }
 
@@ -111,10 +125,12 @@ function renderFinding(
   return lines.join('\n');
 }
 
-function summary(findings: readonly Finding[]): string {
+function summary(findings: readonly Finding[], { daemon, grade }: DoctorReport): string {
   const counts = countLevels(findings);
   const parts = (['error', 'warning'] as const)
     .filter((level) => counts[level] > 0)
     .map((level) => `${counts[level]} ${level}${counts[level] === 1 ? '' : 's'}`);
-  return parts.length === 0 ? 'All is well.' : `${parts.join(', ')}.`;
+  if (parts.length === 0) return 'All is well.';
+  const verdict = daemon !== undefined && grade === 'down' ? 'No code goes out. ' : '';
+  return `${verdict}${parts.join(', ')}.`;
 }

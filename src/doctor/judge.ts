@@ -9,6 +9,7 @@ import { pathInWords, pointsNowhere } from '../modem/sms-path.js';
 import { counted } from '../words/counted.js';
 import type { ModemFacts } from './facts.js';
 import { error, type Finding, ok, warning } from './finding.js';
+import { registrationRemedies, simRemedies } from './remedies.js';
 
 /** What the configuration wants of a modem, as far as it can be judged. */
 export interface Wishes {
@@ -70,40 +71,16 @@ function judgeSim(facts: ModemFacts, { hasPin }: Wishes): Finding[] {
     case 'ready':
       return [ok('sim', what)];
     case 'busy':
-      return [warning('sim', what, 'wait a few seconds and ask again')];
+      return [warning('sim', what, simRemedies.busy)];
     case 'pin':
       if (hasPin) return [warning('sim', what, 'simgate serve enters the PIN in pin_file, once')];
-      return [
-        error('sim', what, 'set pin_file of this modem, or take the PIN lock off with a phone'),
-      ];
-    case 'puk':
-      return [
-        error('sim', what, 'put the SIM into a phone and enter the PUK there; simgate never does'),
-      ];
-    case 'absent':
-      return [
-        error(
-          'sim',
-          what,
-          'put one in, contacts down and cut corner as drawn, then plug the modem in again',
-        ),
-      ];
+      return [error('sim', what, simRemedies.pin)];
     case 'unknown':
-      return [
-        warning(
-          'sim',
-          what,
-          'registered or not is what counts; if it is not, try the SIM in a phone',
-        ),
-      ];
+      return [warning('sim', what, simRemedies.unknown)];
+    case 'puk':
+    case 'absent':
     case 'other':
-      return [
-        error(
-          'sim',
-          what,
-          'try the SIM in a phone: it may be damaged, or want a network lock code',
-        ),
-      ];
+      return [error('sim', what, simRemedies[sim])];
   }
 }
 
@@ -139,13 +116,7 @@ function judgeRegistration({ registration, operator }: ModemFacts, { roaming }: 
   const what = `${operator === undefined ? 'no operator' : `operator "${operator}"`}: ${words.join('; ')}`;
   const found = combined(registrationDomains.map((domain) => meaningOf(registration[domain])));
   if (found === 'roaming' && !roaming)
-    return [
-      error(
-        'registration',
-        what,
-        'set roaming = true for this modem, or use a SIM of this country',
-      ),
-    ];
+    return [error('registration', what, registrationRemedies.roaming)];
   if (found !== 'home' && found !== 'roaming')
     return [error('registration', what, remedyFor(registration))];
   // The packet sides can be registered while no SMS gets through: CREG tells more (it covers SMS
@@ -174,8 +145,8 @@ function judgePath({ registration, path, likelySetting }: ModemFacts): Finding[]
 
 function remedyFor(stats: RegistrationStats): string {
   if (registrationDomains.some((domain) => meaningOf(stats[domain]) === 'denied'))
-    return 'the network rejects the SIM: is it activated, paid, allowed in this kind of modem, and is there still 2G or 3G here?';
-  return 'look at the antenna and its plug, and try another place; a modem that was just plugged in needs up to a minute';
+    return registrationRemedies.denied;
+  return registrationRemedies.none;
 }
 
 /** Below this, segments fail now and then; 27.007 8.5 ends at −113. */

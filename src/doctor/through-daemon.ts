@@ -1,9 +1,10 @@
 import * as v from 'valibot';
 import { askDaemon, askOnce, parseAnswer } from '../control/client.js';
 import {
-  error,
   type Finding,
   findingSchema,
+  type Health,
+  healthSchema,
   type ModemReport,
   modemReportSchema,
 } from './finding.js';
@@ -16,20 +17,11 @@ export async function askPid(socket: string): Promise<number> {
   return (await askOnce(socket, { command: 'status' }, v.object({ pid: v.number() }))).pid;
 }
 
-const statusSchema = v.object({
-  pid: v.number(),
-  clock: v.optional(
-    v.object({ is_set: v.boolean(), what: v.optional(v.string()), remedy: v.optional(v.string()) }),
-  ),
-});
+const statusSchema = v.object({ pid: v.number(), health: healthSchema });
 
-/** The pid of the running daemon, and its own judgement of the clock where that is in doubt. */
-export async function askStatus(
-  socket: string,
-): Promise<{ pid: number; clock: Finding | undefined }> {
-  const { pid, clock } = await askOnce(socket, { command: 'status' }, statusSchema);
-  const isInDoubt = clock?.is_set === false && clock.what !== undefined;
-  return { pid, clock: isInDoubt ? error('clock', clock.what!, clock.remedy) : undefined };
+/** The pid of the running daemon, and its own judgement of whether a code would go out. */
+export function askHealth(socket: string): Promise<{ pid: number; health: Health }> {
+  return askOnce(socket, { command: 'status' }, statusSchema);
 }
 
 /** What it found at its modems, and at the sticks that are none of its own. */

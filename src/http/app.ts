@@ -23,7 +23,7 @@ export interface AppOptions extends SendRouteOptions {
   clients: readonly Client[];
   /** What is known of a caller's message; undefined when nothing is. */
   find: FindMessage;
-  /** Whether a message could be sent now. */
+  /** False while every request would be refused. */
   isReady: () => boolean;
   /**
    * IP addresses and CIDR ranges of the proxies whose `X-Forwarded-For` is believed, for the log;
@@ -34,7 +34,7 @@ export interface AppOptions extends SendRouteOptions {
 
 /** What the admin listener shows. */
 export interface AdminAppOptions {
-  /** Whether a message could be sent now. */
+  /** False while every request would be refused. */
   isReady: () => boolean;
   /** The state of the daemon as it goes into JSON: snake_case keys, numbers masked, no texts. */
   snapshot: () => unknown;
@@ -136,8 +136,8 @@ function refuseUnrouted(log: Logger): Koa.Middleware<RequestState> {
 }
 
 /**
- * `/livez`: this process answers. `/readyz`: 200 when a message could be sent now, else 503. No
- * detail in either.
+ * `/livez`: this process answers. `/readyz`: 503 while every request would be refused before it is
+ * handed to a modem, else 200. No detail in either.
  */
 function addHealthRoutes(router: Router<RequestState>, isReady: () => boolean): void {
   router.get('/livez', (ctx) => {

@@ -9,12 +9,19 @@ import type { CapReached, Caps, SimUse } from '../policy/sim-caps.js';
 /** Puts a snapshot into the metrics that only show a state. */
 export type ShowSnapshot = (snapshot: MetricsSnapshot) => void;
 
+const grades = ['ok', 'degraded', 'down'] as const;
 const phases = Object.keys(transitions);
 const registrations = Object.keys(registrationReasons);
 
 /** The gauges that are filled at each scrape, each from the same look at the daemon. */
 export function createGauges(registry: Registry): ShowSnapshot {
   const registers = [registry];
+  const health = new Gauge({
+    name: 'simgate_health',
+    help: 'Would a code go out now: 1 for the grade it is in. It is refused in down; degraded needs a look.',
+    labelNames: ['grade'],
+    registers,
+  });
   const waiting = new Gauge({
     name: 'simgate_messages_waiting',
     help: 'Messages that wait for a modem.',
@@ -33,6 +40,7 @@ export function createGauges(registry: Registry): ShowSnapshot {
   const showModems = modemGauges(registers);
   const showJournal = journalGauges(registers);
   return (snapshot) => {
+    for (const grade of grades) health.set({ grade }, Number(grade === snapshot.grade));
     waiting.set(snapshot.waiting);
     maxWaiting.set(snapshot.maxWaiting);
     clockSet.set(Number(snapshot.clockIsSet));
@@ -153,6 +161,8 @@ function journalGauges(registers: Registry[]): (journal: JournalFigures) => void
 
 /** The state of the daemon at one moment, as the metrics show it; numbers and closed words only. */
 export interface MetricsSnapshot {
+  /** Whether a code would go out now. */
+  grade: (typeof grades)[number];
   /** Messages that wait for a modem, and how many may. */
   waiting: number;
   maxWaiting: number;

@@ -108,6 +108,11 @@ export class BringUp {
     this.#options = options;
   }
 
+  /** What the SIM said last (27.007 8.3). */
+  get sim(): SimState {
+    return this.#sim;
+  }
+
   /** From an unknown state to a modem that speaks and a SIM whose state is known. */
   async probe(): Promise<StepResult> {
     const hadEchoOff = this.#inFlight.echoIsOff;

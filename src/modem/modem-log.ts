@@ -1,5 +1,7 @@
 import type { Logger } from 'winston';
+import { registrationReasons } from './registration.js';
 import type { ModemPhase, Notice, NoticeKind } from './sms-modem.js';
+import { pinTaken } from './unlock.js';
 
 /**
  * What people are told of one modem: in the log each change that one would want to know, once; and,
@@ -27,7 +29,7 @@ export class ModemLog {
 
   /** It stays in its phase, for another reason than before. */
   waitsFor(phase: ModemPhase, reason: string): void {
-    const level = phase === 'unlocking' ? 'warn' : 'info';
+    const level = this.#isObstacle(phase, reason) ? 'warn' : 'info';
     const what = { event: 'modem', modem: this.#name, phase, reason };
     this.#log.log(level, `modem ${this.#name}: ${reason}`, what);
   }
@@ -78,6 +80,12 @@ export class ModemLog {
       this.#loggedReason = reason;
       return 'warn';
     }
-    return phase === 'stalled' || phase === 'unlocking' ? 'warn' : 'info';
+    return phase === 'stalled' || this.#isObstacle(phase, reason) ? 'warn' : 'info';
+  }
+
+  /** Whether no waiting ends it: the SIM wants something, or the network does not want it. */
+  #isObstacle(phase: ModemPhase, reason = ''): boolean {
+    if (phase === 'unlocking') return !reason.startsWith(pinTaken);
+    return reason.startsWith(registrationReasons.denied);
   }
 }

@@ -1,6 +1,7 @@
 /** What `dispatch` knows of a modem: whether it can send, and how to hand it one message. */
 
 import type { Registration } from './registration.js';
+import type { SimState } from './sim.js';
 
 /** A modem's phase of life (DESIGN §3); `ready` and `sending` are the healthy ones. */
 export type ModemPhase =
@@ -48,6 +49,8 @@ export interface ModemSnapshot {
   operator: string | undefined;
   /** The SIM's serial number (ITU-T E.118); undefined when unknown. Personal: never shown whole. */
   iccid: string | undefined;
+  /** What the SIM says (27.007 8.3); undefined while no modem is open. */
+  sim?: SimState | undefined;
   /** With the network, 3GPP TS 27.007 7.2, 10.1.20 and 10.1.22; undefined while unknown. */
   registration?: Registration | undefined;
   /** Received signal strength, 3GPP TS 27.007 8.5; undefined when unknown. */

@@ -165,6 +165,7 @@ export class Supervisor implements SmsModem {
       model: shown(this.#connection?.modem.identity.model),
       operator: shown(this.#connection?.bringUp.operator),
       iccid: this.#connection?.bringUp.iccid,
+      sim: this.#connection?.bringUp.sim,
       registration: this.#connection?.bringUp.registration,
       signalDbm: this.#connection?.bringUp.signalDbm,
       notices: this.#modemLog.notices,

@@ -48,6 +48,9 @@ const refusals = [12, 16];
 /** 27.007 9.2: 14 "SIM busy"; 515 is what makers say instead: the SIM has not seen the PIN. */
 const busyCodes = [14, 515];
 
+/** It goes as it should: the SIM is waited for. */
+export const pinTaken = 'the modem took the PIN; the SIM is not ready yet';
+
 /**
  * Gives one modem's SIM its PIN, where that can do no harm (I7). A PIN counts as accepted only when
  * the SIM is ready after our own try: a modem that says OK and stays locked leaves it unknown.
@@ -118,7 +121,7 @@ export class Unlocker {
   async #await(trial: Trial): Promise<SimObstacle | undefined> {
     if (performance.now() < trial.until && (await this.#isGeneration(trial.generation))) {
       const reason = trial.wasTaken
-        ? 'the modem took the PIN; the SIM is not ready yet'
+        ? pinTaken
         : 'the modem did not answer the PIN; waiting for what the SIM says';
       return { reason, isCurable: false, againAfterMs: pollMs };
     }

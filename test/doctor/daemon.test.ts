@@ -156,8 +156,10 @@ describe('doctor', () => {
     await start(['--fault', 'silence:60000'], 'submit_timeout_s = 4');
     const posted = rig!.post({});
     await rig!.until((line) => line.event === 'modem' && line.phase === 'stalled');
-    const { code, modems } = await doctor();
-    expect(code).toBe(0);
+    const { code, findings, modems } = await doctor();
+    // Nothing else would go out meanwhile.
+    expect(code).toBe(1);
+    expect(findings[0]).toMatchObject({ check: 'modem', what: expect.stringContaining('stalled') });
     expect(wrong(modems[0]?.findings)).toEqual(['warning state']);
     expect(modems[0]?.facts).toBeUndefined();
     expect((await posted).status).toBe(504);

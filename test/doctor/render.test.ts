@@ -9,6 +9,7 @@ import {
 } from '../../src/doctor/finding.js';
 
 const report: DoctorReport = {
+  grade: 'down',
   version: '1.2.3',
   findings: [
     ok('clock', '2026-11-23 12:00 UTC, synchronised'),
@@ -52,11 +53,23 @@ it('is the same on a terminal, but for the colours', () => {
 
 it('says through which daemon, and when all is well', () => {
   const text = renderReport(
-    { version: '1', daemon: { pid: 412 }, findings: [ok('clock', 'x')], modems: [] },
+    { version: '1', grade: 'ok', daemon: { pid: 412 }, findings: [ok('clock', 'x')], modems: [] },
     false,
   );
   expect(text).toMatch(/^simgate 1 doctor, through the running daemon \(pid 412\)\n/);
   expect(text).toMatch(/\n\nAll is well\.\n$/);
+});
+
+it('never says that all is well while no code goes out', () => {
+  const findings = [error('clock', 'it is behind', 'set it')];
+  const down: DoctorReport = {
+    version: '1',
+    grade: 'down',
+    daemon: { pid: 4 },
+    findings,
+    modems: [],
+  };
+  expect(renderReport(down, false)).toMatch(/\n\nNo code goes out\. 1 error\.\n$/);
 });
 
 it('counts the findings of each level', () => {

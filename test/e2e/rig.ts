@@ -31,7 +31,7 @@ export class Rig {
   static async start(
     modemFlags: readonly string[] = [],
     extraConfig = '',
-    { pin = '', env = {} } = {},
+    { pin = '', env = {}, phase = 'ready' } = {},
   ): Promise<Rig> {
     const rig = new Rig();
     rig.env = env;
@@ -46,7 +46,7 @@ export class Rig {
       expiresInS: 600,
     });
     await rig.startDaemon();
-    await rig.until((line) => line.event === 'modem' && line.phase === 'ready');
+    await rig.until((line) => line.event === 'modem' && line.phase === phase);
     return rig;
   }
 

@@ -21,6 +21,7 @@ function answeredWith(line: string): AtCommandError {
 
 it('the whole text is as in the golden file', async () => {
   const metrics = someMetrics(() => ({
+    grade: 'degraded',
     waiting: 3,
     maxWaiting: 50,
     clockIsSet: true,

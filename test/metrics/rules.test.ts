@@ -105,6 +105,7 @@ it('no label has a value from outside its closed set', () => {
     reason: new RegExp(
       `^(${[...limitNames, ...holdKinds].join('|')}|countries|refuse_(types|prefixes)|length|memory)$`,
     ),
+    grade: /^(ok|degraded|down)$/,
     cap: /^(per_day|per_month|recipients_per_month)$/,
     submitted: /^(yes|no|partly|unknown)$/,
     // Of AT errors, and of faults of the journal.

@@ -183,7 +183,7 @@ describe('fed with hostile words', () => {
       operator: `Net ${toldNumber}\u009b2J`,
       signalDbm: -70,
     } as never;
-    expectClean('the status', statusText([modem]));
+    expectClean('the status', statusText([modem], { grade: 'ok', obstacles: [] }));
     const folder = mkdtempSync(join(tmpdir(), 'simgate-note-'));
     mkdirSync(join(folder, 'drop'));
     await leaveNote(join(folder, 'drop'), 'main', `it said ${toldNumber}\n\u009b31m`);

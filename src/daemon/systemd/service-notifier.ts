@@ -1,4 +1,5 @@
 import type { Logger } from 'winston';
+import type { Health } from '../../doctor/finding.js';
 import { canSend, type ModemSnapshot } from '../../modem/sms-modem.js';
 import {
   createNotify,
@@ -34,6 +35,8 @@ export interface ServiceNotifier {
    * Settles as `work` does.
    */
   reloading<T>(work: () => Promise<T>): Promise<T>;
+  /** The judgement is another one: it is told soon. */
+  changed(): void;
   /**
    * The daemon is going to end. This is told again until the manager has taken it, and nothing
    * after it.
@@ -63,6 +66,7 @@ const failedMs = 5_000;
 const noNotifier: ServiceNotifier = {
   ready: () => undefined,
   reloading: (work) => work(),
+  changed: () => undefined,
   stopping: () => undefined,
 };
 
@@ -70,16 +74,18 @@ const noNotifier: ServiceNotifier = {
 export function createServiceNotifier(
   service: { manager: ServiceManager; notify: Notify } | undefined,
   modems: readonly WatchedModem[],
+  judge: () => Health,
   log: Logger,
 ): ServiceNotifier {
   if (service === undefined) return noNotifier;
-  return new SystemdNotifier(service.manager.watchdogMs, service.notify, modems, log);
+  return new SystemdNotifier(service.manager.watchdogMs, service.notify, modems, judge, log);
 }
 
 class SystemdNotifier implements ServiceNotifier {
   readonly #watchdogMs: number | undefined;
   readonly #notify: Notify;
   readonly #modems: readonly WatchedModem[];
+  readonly #judge: () => Health;
   readonly #log: Logger;
   #unlisten: (() => void)[] = [];
   #tickTimer: NodeJS.Timeout | undefined;
@@ -104,11 +110,13 @@ class SystemdNotifier implements ServiceNotifier {
     watchdogMs: number | undefined,
     notify: Notify,
     modems: readonly WatchedModem[],
+    judge: () => Health,
     log: Logger,
   ) {
     this.#watchdogMs = watchdogMs;
     this.#notify = notify;
     this.#modems = modems;
+    this.#judge = judge;
     this.#log = log;
   }
 
@@ -231,6 +239,11 @@ class SystemdNotifier implements ServiceNotifier {
     const usable = this.#usableNow();
     if (usable === this.#usable) return;
     this.#usable = usable;
+    this.changed();
+  }
+
+  changed(): void {
+    if (this.#isStopping) return;
     this.#statusTimer ??= setTimeout(() => {
       this.#statusTimer = undefined;
       this.#tell();
@@ -243,7 +256,10 @@ class SystemdNotifier implements ServiceNotifier {
 
   /** Empty when it is what was told last. */
   #changedStatus(): Notification {
-    const status = statusText(this.#modems.map((modem) => modem.snapshot()));
+    const status = statusText(
+      this.#modems.map((modem) => modem.snapshot()),
+      this.#judge(),
+    );
     if (status === this.#status) return {};
     this.#status = status;
     return { STATUS: status };
@@ -257,9 +273,10 @@ class SystemdNotifier implements ServiceNotifier {
 export function createOwnNotifier(
   env: NodeJS.ProcessEnv,
   modems: readonly WatchedModem[],
+  judge: () => Health,
   log: Logger,
 ): ServiceNotifier {
   const manager = readServiceManager(env, process.pid);
   const service = manager && { manager, notify: createNotify(manager.socket, env, log) };
-  return createServiceNotifier(service, modems, log);
+  return createServiceNotifier(service, modems, judge, log);
 }

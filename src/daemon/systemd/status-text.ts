@@ -1,3 +1,4 @@
+import type { Health } from '../../doctor/finding.js';
 import { canSend, type ModemPhase, type ModemSnapshot } from '../../modem/sms-modem.js';
 import { foreignWords } from '../../words/foreign.js';
 
@@ -22,21 +23,33 @@ const words: Readonly<Record<ModemPhase, string>> = {
 const maxText = 500;
 const maxName = 32;
 
+/** Characters of what is in the way: the rest is doctor's to say. */
+const maxObstacle = 200;
+
 /**
- * The modems' states in one line: `1 of 2 modems ready: main ready (Vodafone, -73 dBm), spare
- * locked`.
+ * What is in the way of a code, if anything is, and the modems' states in one line: `1 of 2 modems
+ * ready: main ready (Vodafone, -73 dBm), spare locked`.
  */
-export function statusText(modems: readonly ModemSnapshot[]): string {
+export function statusText(
+  modems: readonly ModemSnapshot[],
+  { grade, obstacles: [first] }: Health,
+): string {
   const ready = modems.filter(({ phase }) => canSend(phase)).length;
   const noun = modems.length === 1 ? 'modem' : 'modems';
+  const head =
+    grade === 'ok' || first === undefined
+      ? ''
+      : `${grade === 'down' ? 'no code goes out' : 'not all is well'}: ${cut(first.what, maxObstacle)}; `;
   return cut(
-    `${ready} of ${modems.length} ${noun} ready: ${modems.map(oneModem).join(', ')}`,
+    `${head}${ready} of ${modems.length} ${noun} ready: ${modems.map(oneModem).join(', ')}`,
     maxText,
   );
 }
 
 function oneModem(modem: ModemSnapshot): string {
-  const said = `${foreignWords(modem.name, maxName)} ${words[modem.phase]}`;
+  const isDenied = modem.phase === 'registering' && modem.registration === 'denied';
+  const state = isDenied ? 'denied by the network' : words[modem.phase];
+  const said = `${foreignWords(modem.name, maxName)} ${state}`;
   if (!canSend(modem.phase)) return said;
   const { operator, signalDbm } = modem;
   const details = [

@@ -5,6 +5,7 @@ import {
   createServiceNotifier,
   type ServiceNotifier,
 } from '../../../src/daemon/systemd/service-notifier.js';
+import type { Health } from '../../../src/doctor/finding.js';
 import { InFlightSubmits } from '../../../src/modem/in-flight-submits.js';
 import { Supervisor } from '../../../src/modem/supervisor.js';
 import type { OpenLink } from '../../../src/serial/link.js';
@@ -15,6 +16,7 @@ import { locatorOf, VirtualDevice } from '../../modem/virtual-link.js';
 const watchdogMs = 60_000;
 const log = winston.createLogger({ silent: true });
 const started: Supervisor[] = [];
+let judged: Health;
 let notifier: ServiceNotifier;
 let told: Notification[];
 /** Whether the manager can be told, and the milliseconds after which a telling ends. */
@@ -27,6 +29,7 @@ let readyAt: number;
 beforeEach(() => {
   vi.useFakeTimers();
   told = [];
+  judged = { grade: 'ok', obstacles: [] };
   isHeard = true;
   takesMs = 0;
   fedAt = [];
@@ -66,7 +69,7 @@ function run(...modems: Supervisor[]): void {
     return wasHeard;
   };
   const manager = { socket: '/run/systemd/notify', watchdogMs };
-  notifier = createServiceNotifier({ manager, notify }, modems, log);
+  notifier = createServiceNotifier({ manager, notify }, modems, () => judged, log);
   readyAt = performance.now();
   notifier.ready();
   for (const modem of modems) modem.start();
@@ -319,7 +322,12 @@ test('a reload that fails fails for its caller too', async () => {
 });
 
 test('without a service manager nothing is done, and a reload still runs', async () => {
-  notifier = createServiceNotifier(undefined, [supervisor(new VirtualDevice().openLink)], log);
+  notifier = createServiceNotifier(
+    undefined,
+    [supervisor(new VirtualDevice().openLink)],
+    () => judged,
+    log,
+  );
   notifier.ready();
   expect(await notifier.reloading(() => Promise.resolve('done'))).toBe('done');
   expect(vi.getTimerCount()).toBe(0);

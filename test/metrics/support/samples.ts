@@ -16,6 +16,7 @@ export const wellModem: ModemFigures = {
 };
 
 export const wellDaemon: MetricsSnapshot = {
+  grade: 'ok',
   waiting: 0,
   maxWaiting: 50,
   clockIsSet: true,

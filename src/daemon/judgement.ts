@@ -1,0 +1,204 @@
+/**
+ * Would a code go out now, and what is in the way? It is judged here once; doctor, `simgate
+ * status`, `STATUS=`, the admin listener, `/readyz`, the metrics and the log all say the same.
+ */
+
+import type { ClockDoubt } from '../clock/clock.js';
+import { error, type Finding, type Health, warning } from '../doctor/finding.js';
+import { registrationRemedies, simRemedies } from '../doctor/remedies.js';
+import type { JournalState } from '../journal/entries.js';
+import { canSend, type ModemPhase, type ModemSnapshot } from '../modem/sms-modem.js';
+import type { Caps, SimUse } from '../policy/sim-caps.js';
+
+/** One modem as it is judged. */
+export interface JudgedModem {
+  snapshot: ModemSnapshot;
+  /** The network refuses one recipient after the other. */
+  isSuspect: boolean;
+  /** What shows that its loop is broken; undefined while it makes progress. */
+  wedgedBy: string | undefined;
+  caps: Caps;
+  used: SimUse;
+}
+
+/** All that the judgement is made of, at one moment. */
+export interface JudgedDaemon {
+  isStopping: boolean;
+  /** Why no token can be judged; undefined while the clock is right. */
+  clockDoubt: ClockDoubt | undefined;
+  modems: readonly JudgedModem[];
+  /** Messages that wait, and how many may. */
+  waiting: number;
+  maxWaiting: number;
+  journal: Pick<JournalState, 'isOk' | 'fault'>;
+  /** Whether the limits, caps and keys of earlier runs are known. */
+  isRestored: boolean;
+}
+
+/**
+ * `down` is where a request would be refused before the first Ctrl-Z. What a request would get
+ * past, and what heals by traffic only, as a suspect SIM, is `degraded`: who sends nothing to a
+ * degraded gateway would never see it well again.
+ */
+export function judge(daemon: JudgedDaemon): Health {
+  const modems = daemon.modems.map(judgeModem);
+  const isAnyAble = modems.some(({ isAble }) => isAble);
+  const refusing = [
+    ...(daemon.isStopping ? [stopping] : []),
+    ...(daemon.clockDoubt ? [judgeClock(daemon.clockDoubt)] : []),
+    ...(isAnyAble ? [] : modems.flatMap(({ obstacles }) => obstacles)),
+    ...(daemon.waiting >= daemon.maxWaiting ? [full(daemon)] : []),
+  ];
+  const impairing = [
+    ...(isAnyAble ? modems.flatMap(judgeAmongOthers) : []),
+    ...judgeJournal(daemon),
+  ];
+  const obstacles = [...refusing, ...impairing];
+  if (refusing.length > 0) return { grade: 'down', obstacles };
+  return { grade: obstacles.length > 0 ? 'degraded' : 'ok', obstacles };
+}
+
+const stopping = error(
+  'daemon',
+  'simgate is stopping: every request is answered 503 shutting_down',
+  'sudo systemctl start simgate',
+);
+
+const judgeClock = ({ what, remedy }: ClockDoubt): Finding => error('clock', what, remedy);
+
+const full = ({ waiting, maxWaiting }: JudgedDaemon): Finding =>
+  error(
+    'queue',
+    `${waiting} messages wait, and no more may (message.max_waiting is ${maxWaiting}): requests are answered 503 queue_full`,
+    'it passes as they are sent; if it comes again, another modem sends more at a time',
+  );
+
+interface ModemJudgement {
+  /** It would take a message. */
+  isAble: boolean;
+  obstacles: Finding[];
+}
+
+function judgeModem(modem: JudgedModem): ModemJudgement {
+  const { snapshot, wedgedBy } = modem;
+  const refusing = [
+    ...(wedgedBy === undefined ? [] : [wedged(snapshot.name, wedgedBy)]),
+    ...(canSend(snapshot.phase) ? judgeCaps(modem) : [notReady(snapshot)]),
+  ];
+  if (refusing.length > 0) return { isAble: false, obstacles: refusing };
+  return { isAble: true, obstacles: [...judgeSim(modem), ...judgeNotices(snapshot)] };
+}
+
+/** One that cannot send hurts less while another one can. */
+function judgeAmongOthers({ isAble, obstacles }: ModemJudgement): Finding[] {
+  return isAble ? obstacles : obstacles.map((finding) => ({ ...finding, level: 'warning' }));
+}
+
+const wedged = (name: string, why: string): Finding =>
+  error(
+    'modem',
+    `modem ${name}: its supervisor makes no progress: ${why}`,
+    'sudo systemctl restart simgate, and report it with the log',
+  );
+
+/** Its SIM may send no more for now. One that may write to nobody new still sends to others. */
+function judgeCaps({ snapshot: { name }, caps, used }: JudgedModem): Finding[] {
+  const reached = (
+    [
+      ['per_day', used.dayCount, caps.perDay],
+      ['per_month', used.monthCount, caps.perMonth],
+    ] as const
+  ).filter(([, count, most]) => most !== undefined && count >= most);
+  return reached.map(([cap, count, most]) =>
+    error(
+      'sim_cap',
+      `the SIM of modem ${name} has sent ${count} segments, and may send no more (${cap} = ${most})`,
+      `raise ${cap} of this modem if the contract has more, and "sudo simgate reload"; another modem helps at once`,
+    ),
+  );
+}
+
+function notReady(snapshot: ModemSnapshot): Finding {
+  const { name, phase, reason } = snapshot;
+  const what = `modem ${name} is ${phase}${reason === undefined ? '' : `: ${reason}`}`;
+  return error(checkOf(snapshot), what, remedyOf(snapshot));
+}
+
+/** Which part is at fault, in doctor's words. */
+function checkOf({ phase, sim }: ModemSnapshot): string {
+  if (phase === 'unlocking') return 'sim';
+  if (phase === 'registering' && (sim === 'ready' || sim === 'unknown')) return 'registration';
+  return 'modem';
+}
+
+/** What to do about a modem that is neither ready nor sending. */
+const phaseRemedies: Readonly<Record<Exclude<ModemPhase, 'ready' | 'sending'>, string>> = {
+  absent:
+    'do what the sentence says; "sudo simgate modems" shows what is plugged in, and what to write as device',
+  opening: 'it is being opened: ask again in ten seconds',
+  probing: 'it is being asked: ask again in a minute; if it stays so, plug the modem in again',
+  unlocking: 'do what the sentence says',
+  registering: registrationRemedies.none,
+  stalled:
+    'it takes nothing else until the network has answered: wait 3 minutes; if it comes again, look at signal and power',
+  lost: 'it is tried again by itself; if it stays so, plug the modem in again, with enough power',
+  stopped: 'sudo systemctl restart simgate',
+};
+
+function remedyOf({ phase, sim, registration, reason = '' }: ModemSnapshot): string {
+  if (phase === 'ready' || phase === 'sending') return '';
+  if (phase === 'unlocking' && sim !== undefined && sim !== 'ready') {
+    // Of a PIN that was refused, its reason says more than the SIM does.
+    return sim === 'pin' && !/set pin_file/.test(reason) ? pinRemedy : simRemedies[sim];
+  }
+  if (phase === 'registering' && registration !== undefined && registration !== 'home')
+    return registrationRemedies[registration];
+  return phaseRemedies[phase];
+}
+
+const pinRemedy =
+  'do what the sentence says; "sudo simgate setup" asks for the PIN and writes pin_file';
+
+function judgeSim({ snapshot: { name }, isSuspect }: JudgedModem): Finding[] {
+  if (!isSuspect) return [];
+  return [
+    error(
+      'sim',
+      `the SIM of modem ${name} is suspect: the network refused its last messages to several recipients (no credit, barred, or taken for a spammer)`,
+      'ask for the balance with "sudo simgate ussd \'*100#\'" and put credit on it, or call the carrier; the first message that the network takes ends the suspicion: "sudo simgate send +49… TEXT"',
+    ),
+  ];
+}
+
+/** What fails each send; that a line of `init` was refused stands with its modem only. */
+function judgeNotices({ name, notices = [] }: ModemSnapshot): Finding[] {
+  return notices.flatMap(({ kind, sentence }): Finding[] => {
+    if (kind === 'init') return [];
+    const remedy =
+      kind === 'smsc'
+        ? 'set smsc = "+…" for this modem, as the operator tells it, or set the message centre with a phone'
+        : 'do what the sentence says, as a line of init for this modem';
+    return [error(kind, `modem ${name}: ${sentence}`, remedy)];
+  });
+}
+
+function judgeJournal({ journal: { isOk, fault }, isRestored }: JudgedDaemon): Finding[] {
+  if (!isOk) {
+    const what = `the journal is out of order, messages are sent without it: ${fault ?? 'it cannot be written'}`;
+    return [
+      warning(
+        'journal',
+        what,
+        'make room on the disk, or give the state directory back to the user of the service; simgate tries again by itself within a minute',
+      ),
+    ];
+  }
+  if (isRestored) return [];
+  return [
+    warning(
+      'journal',
+      'the journal has not been read yet: limits, caps and Idempotency-Keys of before the start are not known',
+      'wait a minute; if it stays so, the disk is slow or failing: the log has more',
+    ),
+  ];
+}

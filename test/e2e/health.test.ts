@@ -1,0 +1,210 @@
+/**
+ * The walk over the faults of the modem and of the box: of each, doctor's first finding names it,
+ * `/readyz`, the admin status and doctor's exit code agree, and its remedy, followed, cures it.
+ */
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import Database from 'libsql';
+import { afterEach, expect, onTestFinished, test } from 'vitest';
+import type { DoctorReport, Finding, Health } from '../../src/doctor/finding.js';
+import { Child } from '../faults/child.js';
+import { Rig } from './rig.js';
+
+const preload = join(import.meta.dirname, '../faults/leaping-clock.mjs');
+
+let rig: Rig;
+afterEach(() => rig.stop());
+
+async function doctor(): Promise<{ code: number | null; report: DoctorReport }> {
+  let output = '';
+  const child = new Child(
+    ['doctor', '--json', '--config', rig.configFile],
+    (line, from) => {
+      if (from === 'stdout') output += line;
+    },
+    rig.env,
+  );
+  const { code } = await child.ended;
+  return { code, report: JSON.parse(output) as DoctorReport };
+}
+
+async function health(): Promise<Health> {
+  const response = await fetch(`http://127.0.0.1:${rig.adminPort}/`);
+  return ((await response.json()) as { health: Health }).health;
+}
+
+const readyz = async () => (await fetch(`http://127.0.0.1:${rig.port}/readyz`)).status;
+
+/** The first obstacle, once it is of that check; vitest's own timeout is the limit. */
+async function untilFirst(check: string | undefined): Promise<void> {
+  while ((await health()).obstacles[0]?.check !== check) await pause(100);
+}
+
+interface Walk {
+  grade: 'degraded' | 'down';
+  check: string;
+  /** Of the first finding. */
+  what: RegExp;
+  remedy: RegExp;
+}
+
+/** What everybody says of a fault that has come. */
+async function expectNamed({ grade, check, what, remedy }: Walk): Promise<void> {
+  await untilFirst(check);
+  const { code, report } = await doctor();
+  expect(code, check).toBe(1);
+  expect(report).toMatchObject({ grade, daemon: { pid: rig.daemon.pid } });
+  const [first] = report.findings as [Finding, ...Finding[]];
+  expect(first).toMatchObject({ check });
+  expect(first.level).not.toBe('ok');
+  expect(first.what).toMatch(what);
+  expect(first.remedy).toMatch(remedy);
+  expect(await readyz(), check).toBe(grade === 'down' ? 503 : 200);
+}
+
+async function expectCured(): Promise<void> {
+  await untilFirst(undefined);
+  expect(await readyz()).toBe(200);
+  expect(await rig.post({ recipient: '+4915112345679' })).toMatchObject({ status: 200 });
+  const { code, report } = await doctor();
+  expect(report.findings.filter(({ level }) => level === 'error')).toEqual([]);
+  expect(report.grade).toBe('ok');
+  expect(code).toBe(0);
+}
+
+interface Fault extends Walk {
+  name: string;
+  /** Brings it about. */
+  begin: () => unknown;
+  /** What the remedy says. */
+  follow: () => unknown;
+}
+
+const dayMs = 86_400_000;
+let setLeap: (ms: number) => void;
+let lock: Database.Database | undefined;
+
+const faults: readonly Fault[] = [
+  {
+    name: 'a clock behind',
+    grade: 'down',
+    check: 'clock',
+    what: /the wall clock says .* which is before .*503 clock_unset/,
+    remedy: /timedatectl set-ntp true/,
+    begin: () => setLeap(-2000 * dayMs),
+    follow: () => setLeap(0),
+  },
+  {
+    name: 'a SIM that the network denies',
+    grade: 'down',
+    check: 'registration',
+    what: /the network denies the SIM/,
+    remedy: /is it activated, paid/,
+    begin: () => rig.modem.control({ registration: 'denied' }),
+    follow: () => rig.modem.control({ registration: 'home' }),
+  },
+  {
+    name: 'no coverage',
+    grade: 'down',
+    check: 'registration',
+    what: /not registered with any network/,
+    remedy: /look at the antenna/,
+    begin: () => rig.modem.control({ registration: 'none' }),
+    follow: () => rig.modem.control({ registration: 'home' }),
+  },
+  {
+    name: 'no credit',
+    grade: 'degraded',
+    check: 'sim',
+    what: /the SIM of modem main is suspect: .*no credit/,
+    remedy: /put credit on it/,
+    begin: async () => {
+      await rig.modem.control({ fault: 'cms:21', submits: 3 });
+      for (const last of [1, 2, 3])
+        expect(await rig.post({ recipient: `+491511234560${last}` })).toMatchObject({
+          status: 502,
+        });
+    },
+    // Credit is put on: the next message is taken, and ends the suspicion.
+    follow: async () => expect(await rig.post({})).toMatchObject({ status: 200 }),
+  },
+  {
+    name: 'a journal that cannot be written',
+    grade: 'degraded',
+    check: 'journal',
+    what: /another program has locked it: close that one/,
+    remedy: /tries again by itself within a minute/,
+    begin: async () => {
+      lock = new Database(join(rig.folder, 'state', 'journal.db'));
+      lock.exec('BEGIN IMMEDIATE');
+      expect(await rig.post({})).toMatchObject({ status: 200 });
+    },
+    follow: () => lock?.close(),
+  },
+  {
+    name: 'a stick that was pulled out',
+    grade: 'down',
+    check: 'modem',
+    what: /modem main is (absent|opening|lost): /,
+    remedy: /simgate modems|tried again|ask again/,
+    begin: () => rig.modem.control({ hangup: true, reattach_ms: 25_000 }),
+    // It comes back by itself, as one that is plugged in again.
+    follow: () => undefined,
+  },
+];
+
+test('while it runs: each fault is named first, and its remedy cures it', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'simgate-leap-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const leapFile = join(folder, 'leap');
+  setLeap = (ms) => writeFileSync(leapFile, String(ms));
+  setLeap(0);
+  rig = await Rig.start([], 'idle_probe_s = 1', {
+    env: { NODE_OPTIONS: `--import=${preload}`, LEAP_FILE: leapFile },
+  });
+  await expectCured();
+  for (const fault of faults) {
+    await fault.begin();
+    await expectNamed(fault);
+    await fault.follow();
+    await expectCured();
+  }
+  // What lasted stands in the log, at a warning at least.
+  const told = rig.log.filter(({ event }) => event === 'health');
+  expect(told.every(({ level, grade }) => grade === 'ok' || level === 'warn')).toBe(true);
+}, 240_000);
+
+test('a SIM that asks for its PIN', async () => {
+  rig = await Rig.start(['--pin', '1234'], '', { phase: 'unlocking' });
+  await expectNamed({
+    grade: 'down',
+    check: 'sim',
+    what: /the SIM asks for its PIN/,
+    remedy: /set pin_file of this modem/,
+  });
+  writeFileSync(join(rig.folder, 'pin'), '1234', { mode: 0o600 });
+  writeFileSync(rig.configFile, rig.config(rig.modem.link, 'state', 'pin_file = "pin"'));
+  await rig.daemon.end('SIGTERM');
+  await rig.startDaemon();
+  await expectCured();
+  expect(
+    rig.log.filter(({ level, message }) => level === 'warn' && /took the PIN/.test(`${message}`)),
+  ).toEqual([]);
+}, 60_000);
+
+test('a SIM that asks for its PUK', async () => {
+  rig = await Rig.start(['--pin', '1234', '--pin-tries', '0'], '', { phase: 'unlocking' });
+  await expectNamed({
+    grade: 'down',
+    check: 'sim',
+    what: /asks for its PUK/,
+    remedy: /into a phone and enter the PUK there/,
+  });
+  await rig.modem.control({ phone: 'enter_puk' });
+  await rig.modem.control({ phone: 'remove_lock' });
+  await rig.modem.control({ hangup: true, reattach_ms: 100 });
+  await expectCured();
+}, 60_000);
