@@ -23,7 +23,8 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-const told = () => record.entries.map(({ level, message }) => `${level} ${message}`);
+const told = () =>
+  record.entries.map(({ level, message }) => `${String(level)} ${String(message)}`);
 
 it('tells what lasts, once, whatever its figures are, and when it is over', () => {
   vi.advanceTimersByTime(60_000);

@@ -191,7 +191,9 @@ test('a SIM that asks for its PIN', async () => {
   await rig.startDaemon();
   await expectCured();
   expect(
-    rig.log.filter(({ level, message }) => level === 'warn' && /took the PIN/.test(`${message}`)),
+    rig.log.filter(
+      ({ level, message }) => level === 'warn' && /took the PIN/.test(String(message)),
+    ),
   ).toEqual([]);
 }, 60_000);
 
