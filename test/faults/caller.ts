@@ -4,6 +4,7 @@ import {
   type RequestOptions,
   request,
 } from 'node:http';
+import type { Asking } from './callers.js';
 import type { PlannedMessage } from './plan.js';
 
 /**
@@ -30,8 +31,20 @@ export interface Story {
   message: PlannedMessage;
   /** When the request was handed to the connection, before the daemon can have had it. */
   sentNs: bigint;
+  /** From the request to its answer. */
   deadlineMs: number;
+  /** From the request to the end of what was promised; only where 202 may be answered. */
+  lateMs?: number;
   outcome: Outcome;
+  /** What `GET /sms/{id}` said at the end; undefined where it was not asked. */
+  reading?: Reading;
+}
+
+/** What a caller can read of its message (DESIGN §4); `none` when there is no such message. */
+export interface Reading {
+  state: 'waiting' | 'sending' | 'sent' | 'delivered' | 'failed' | 'unknown' | 'none';
+  submitted?: unknown;
+  references?: unknown;
 }
 
 /**
@@ -43,25 +56,20 @@ const patienceMs = 15_000;
 /**
  * Posts one message to the gateway, as its caller is planned to; resolves with what the caller saw.
  */
-export async function post(
-  port: number,
-  token: string,
-  message: PlannedMessage,
-  longestDeadlineMs: number,
-): Promise<Story> {
-  const deadlineMs = Math.min(longestDeadlineMs, (message.waitS ?? Infinity) * 1000);
+export async function post(port: number, asking: Asking, message: PlannedMessage): Promise<Story> {
+  const { lateMs } = asking;
+  const deadlineMs = Math.min(asking.deadlineMs, (message.waitS ?? Infinity) * 1000);
   const sentNs = process.hrtime.bigint();
-  const outcome = await exchange(port, token, message, deadlineMs + patienceMs);
-  return { message, sentNs, deadlineMs, outcome };
+  const outcome = await exchange(port, asking, message, deadlineMs + patienceMs);
+  return { message, sentNs, deadlineMs, ...(lateMs !== undefined && { lateMs }), outcome };
 }
 
 function exchange(
   port: number,
-  token: string,
-  message: PlannedMessage,
+  { path, body, headers }: Asking,
+  { waitS, leaveAfterMs }: PlannedMessage,
   limitMs: number,
 ): Promise<Outcome> {
-  const body = bodyOf(message);
   return new Promise((resolve) => {
     const timers: NodeJS.Timeout[] = [];
     const end = (outcome: Outcome): void => {
@@ -69,9 +77,13 @@ function exchange(
       resolve(outcome);
     };
     const options = {
-      ...to(port, '/sms'),
+      ...to(port, path),
       method: 'POST',
-      headers: headersOf(token, message, body),
+      headers: {
+        ...headers,
+        'content-length': Buffer.byteLength(body),
+        ...(waitS !== undefined && { prefer: `wait=${waitS}` }),
+      },
     };
     const outgoing = request(options, (response) => {
       const chunks: Buffer[] = [];
@@ -86,23 +98,9 @@ function exchange(
     };
     outgoing.on('error', (error) => end(broken(error)));
     timers.push(setTimeout(giveUp('unanswered'), limitMs));
-    if (message.leaveAfterMs !== undefined)
-      timers.push(setTimeout(giveUp('left'), message.leaveAfterMs));
+    if (leaveAfterMs !== undefined) timers.push(setTimeout(giveUp('left'), leaveAfterMs));
     outgoing.end(body);
   });
-}
-
-function bodyOf({ recipient, text, messageType, sender }: PlannedMessage): string {
-  return JSON.stringify({ recipient, body: text, message_type: messageType, sender });
-}
-
-function headersOf(token: string, { waitS }: PlannedMessage, body: string): OutgoingHttpHeaders {
-  return {
-    authorization: `Bearer ${token}`,
-    'content-type': 'application/json',
-    'content-length': Buffer.byteLength(body),
-    ...(waitS !== undefined && { prefer: `wait=${waitS}` }),
-  };
 }
 
 /**
@@ -124,6 +122,28 @@ function answered({ statusCode: status = 0, headers }: IncomingMessage, body: Bu
     return broken(new Error(`${status} without an object`));
   const retryAfterMs = Number(headers['retry-after'] ?? 0) * 1000;
   return { kind: 'answered', atNs, status, body: parsed as Record<string, unknown>, retryAfterMs };
+}
+
+/** Asks what became of a message; undefined while nobody listens. */
+export function read(
+  port: number,
+  headers: OutgoingHttpHeaders,
+  id: string,
+): Promise<Reading | undefined> {
+  return new Promise((resolve) => {
+    const asked = request({ ...to(port, `/sms/${id}`), headers }, (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('error', () => resolve(undefined));
+      response.on('end', () => {
+        const said = JSON.parse(Buffer.concat(chunks).toString('utf8')) as Reading;
+        if (response.statusCode === 200) return resolve(said);
+        resolve(response.statusCode === 404 ? { state: 'none' } : undefined);
+      });
+    });
+    asked.on('error', () => resolve(undefined));
+    asked.end();
+  });
 }
 
 /** Whether a message could be sent now, as `/readyz` says; false as well while nobody listens. */

@@ -15,14 +15,15 @@ export interface ConfiguredModem {
 }
 
 /**
- * Writes a configuration with short times into `folder`, and the shared secret beside it; returns
- * its path.
+ * Writes a configuration with short times into `folder`, and Auth0's secret beside it; returns its
+ * path. `callers` are the tables of all others.
  */
 export function writeDaemonConfig(
   folder: string,
   secret: string,
   modems: readonly ConfiguredModem[],
   { deadlineS, statusReport }: { deadlineS: number; statusReport: boolean },
+  callers = '',
 ): string {
   const secretFile = join(folder, 'secret');
   writeFileSync(secretFile, secret, { mode: 0o600 });
@@ -31,6 +32,7 @@ export function writeDaemonConfig(
     `[message]\ndeadline_s = ${deadlineS}`,
     openPolicy,
     '[log]\nlevel = "debug"\nformat = "json"',
+    callers,
     ...modems.map(({ name, link, number, pinFile, settings }) =>
       [
         `[[modem]]\nname = "${name}"\ndevice = "${link}"\nnumber = "${number}"\nstatus_report = ${statusReport}`,

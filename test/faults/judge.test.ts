@@ -2,12 +2,13 @@ import { expect, test } from 'vitest';
 import { encodeTextSubmit } from '../../src/simulator/encode.js';
 import type { RecordEntry } from '../../src/simulator/record.js';
 import { textUserData } from '../../src/simulator/text-mode.js';
-import type { Outcome, Story } from './caller.js';
+import type { Outcome, Reading, Story } from './caller.js';
 import { judge } from './judge.js';
-import type { PlannedMessage } from './plan.js';
+import type { CallerName, PlannedMessage } from './plan.js';
 
 const message: PlannedMessage = {
   number: 7,
+  caller: 'auth0',
   recipient: '+491512345678',
   marker: 'zqx0007',
   text: '#zqx0007# is your code',
@@ -160,4 +161,133 @@ test('sees an answer that was late or never came, and a connection that broke fo
   const broken: Outcome = { kind: 'broken', atNs: BigInt(ms(1100)), error: 'reset' };
   expect(verdict(broken, [])).toEqual(['I5 lost its connection without a restart: reset']);
   expect(verdict(broken, [], [[1090, 1500]])).toEqual([]);
+});
+
+/** A request of the same message, at 1000 ms unless it says otherwise. */
+interface Asked {
+  caller?: CallerName;
+  sentMs?: number;
+  lateMs?: number;
+  reading?: Reading;
+  outcome: Outcome;
+}
+
+/** What the judge says of several requests for the same text to the same number. */
+function verdictOf(
+  asked: readonly Asked[],
+  entries: readonly RecordEntry[],
+  killedMs?: number,
+): string[] {
+  const stories = asked.map(({ caller = 'static', sentMs = 1000, ...rest }): Story => {
+    return {
+      message: { ...message, caller },
+      sentNs: BigInt(ms(sentMs)),
+      deadlineMs: 500,
+      ...rest,
+    };
+  });
+  const restarts =
+    killedMs === undefined
+      ? []
+      : [killedMs].map((at) => ({
+          signal: 'SIGKILL' as const,
+          fromNs: BigInt(ms(at)),
+          endedNs: BigInt(ms(at)),
+          toNs: BigInt(ms(at + 100)),
+        }));
+  return judge(stories, [{ modem: 'sim', entries }], restarts).map(
+    ({ property, what }) => `${property} ${what}`,
+  );
+}
+
+const promised = { caller: 'hasty', lateMs: 5000, outcome: answer(1500, 202, {}) } as const;
+const sent: Reading = { state: 'sent', references: [42] };
+const failed: Reading = { state: 'failed', submitted: 'no' };
+
+test('finds nothing wrong with what was promised, then sent, and with what was then given up', () => {
+  const taken = [ctrlZ(4000), accepted(4100)];
+  expect(verdictOf([{ ...promised, reading: sent }], taken)).toEqual([]);
+  expect(verdictOf([{ ...promised, reading: { state: 'unknown' } }], taken)).toEqual([]);
+  expect(verdictOf([{ ...promised, reading: failed }], [])).toEqual([]);
+});
+
+test('sees a promise to a caller that never gets one', () => {
+  expect(verdictOf([{ outcome: answer(1500, 202, {}) }], [])).toEqual([
+    'contract was answered 202 undefined, submitted: undefined',
+  ]);
+});
+
+test('sees what was promised started after its late deadline, or by another daemon (I3)', () => {
+  const late = verdictOf([{ ...promised, reading: sent }], [ctrlZ(6300), accepted(6400)]);
+  expect(late).toEqual(['I3 was started 300 ms after its deadline']);
+  const afterKill = verdictOf([promised], [ctrlZ(2300), accepted(2400)], 2000);
+  expect(afterKill).toEqual(['I3 was started 300 ms after its daemon had ended']);
+});
+
+test('holds a hasty caller that was refused or left early to its answer (I3)', () => {
+  const refused = {
+    ...promised,
+    outcome: answer(1500, 503, { code: 'queue_full', submitted: 'no' }),
+  };
+  expect(verdictOf([refused], [ctrlZ(1800)])).toEqual(['I3 was started 300 ms after its deadline']);
+  const left = (at: number): Asked => {
+    return { ...promised, outcome: { kind: 'left', atNs: BigInt(ms(at)) } };
+  };
+  expect(verdictOf([left(1100)], [ctrlZ(1400)])).toEqual([
+    'I3 was started 300 ms after it was left',
+  ]);
+  expect(verdictOf([left(1490)], [ctrlZ(4000)]), 'it may have been promised').toEqual([]);
+});
+
+test('sees a reading that the record contradicts', () => {
+  const taken = [ctrlZ(1400), accepted(1450)];
+  const read = (reading: Reading, entries: readonly RecordEntry[]) =>
+    verdictOf([{ ...promised, reading }], entries);
+  expect(read(sent, [])).toEqual(['I1 reads sent, but of 1 segments the network had 0']);
+  expect(read(failed, taken)).toEqual([
+    'I2 reads failed, submitted: no, but of 1 segments the network had 1',
+  ]);
+  expect(read({ state: 'failed', submitted: 'partly' }, [])).toHaveLength(1);
+  expect(read({ state: 'waiting' }, [])).toEqual(['contract still reads waiting at the end']);
+  expect(read({ state: 'none' }, [])).toEqual(['contract cannot be read at the end']);
+  const success = { ...promised, outcome: answer(1490, 200, { segments: 1, references: [42] }) };
+  expect(verdictOf([{ ...success, reading: failed }], taken)).toEqual([
+    'I1 was answered 200, and reads failed',
+  ]);
+});
+
+test('a repeat may be sent where the first was not, and never where it was (I2, I4)', () => {
+  const no = answer(1200, 503, { code: 'no_modem_ready', submitted: 'no' });
+  const repeat = { sentMs: 2000, outcome: answer(2300, 200, success) };
+  const later = [ctrlZ(2100), accepted(2200)];
+  expect(verdictOf([{ outcome: no }, repeat], later)).toEqual([]);
+  expect(verdictOf([{ outcome: no }, repeat], [ctrlZ(1100), accepted(1150), ...later])).toEqual([
+    'I4 segment 1 was accepted more than once',
+    'I2 was answered 503 no_modem_ready, submitted: no, but of 1 segments the network had 1',
+  ]);
+});
+
+test('the same text by two callers is two messages', () => {
+  const yes = (caller: CallerName): Asked => ({ caller, outcome: answer(1400, 200, success) });
+  const no = (caller: CallerName): Asked => {
+    return { caller, outcome: answer(1400, 503, { code: 'no_modem_ready', submitted: 'no' }) };
+  };
+  const once = [ctrlZ(1100), accepted(1150)];
+  const twice = [...once, ctrlZ(1200), accepted(1250)];
+  expect(verdictOf([yes('static'), yes('hasty')], twice)).toEqual([]);
+  expect(verdictOf([yes('static'), yes('hasty')], once)).toEqual([
+    'I4 was sent, as 2 callers were told, but the network had it 1 times',
+  ]);
+  expect(verdictOf([yes('static'), no('hasty')], twice)).toEqual([
+    'I4 segment 1 was accepted 2 times, and 1 of 2 callers may have had it',
+  ]);
+  expect(verdictOf([no('static'), no('hasty')], once)).toEqual([
+    'I4 segment 1 was accepted 1 times, and 0 of 2 callers may have had it',
+  ]);
+});
+
+test('knows a segment again behind the address of an SMSC', () => {
+  const entry = { ...ctrlZ(1300), data: `0791947101670000${tpduOf(message.text)}` } as RecordEntry;
+  const left: Outcome = { kind: 'left', atNs: BigInt(ms(1000)) };
+  expect(verdict(left, [entry])).toEqual(['I3 was started 300 ms after it was left']);
 });

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { mintToken } from '../../src/secret/token.js';
-import { post, type Story } from './caller.js';
+import { post, type Reading, read, type Story } from './caller.js';
+import { Callers, readers } from './callers.js';
 import { ClockLeaps } from './clock-leaps.js';
 import { writeDaemonConfig } from './daemon-config.js';
 import type { Action } from './deck.js';
@@ -12,7 +13,7 @@ import { configuredModems, numberOf, startModems } from './modems.js';
 import type { PinFile } from './pin-file.js';
 import { judgePins, type PinAttempt, pinAttempts } from './pin-judge.js';
 import { PinTrial } from './pin-trial.js';
-import type { PlannedMessage, PlannedPhase } from './plan.js';
+import type { CallerName, PlannedMessage, PlannedPhase } from './plan.js';
 import { findRecoveries, type Recovery } from './recoveries.js';
 import type { ModemRecord } from './sightings.js';
 import type { VirtualModem } from './virtual-modem.js';
@@ -57,6 +58,11 @@ const partingPauseMs = 3_000;
 const growthLimitKiB = 60 * 1024;
 /** Longer than the clock ever leaps. */
 const tokenLifeS = 500 * 86_400;
+/**
+ * Milliseconds after the last answer in which what was promised comes to its end: its own late
+ * deadline, and a modem's time.
+ */
+const settleLimitMs = 40_000;
 /** Milliseconds that a caller waits at most when it was told to come later. */
 const patienceMs = 4_000;
 
@@ -84,7 +90,10 @@ class PhaseRun {
   readonly #violations: Violation[] = [];
   readonly #returns: Return[] = [];
   readonly #actions = new Map<string, number>();
+  readonly #callers: Callers;
   readonly #underway: Promise<void>[] = [];
+  /** Requests that no caller waits for before its next. */
+  readonly #beside: Promise<unknown>[] = [];
   /** No submit comes any more that a fault could meet. */
   readonly #noMoreFaults = new AbortController();
   readonly #tokens: string[] = [];
@@ -100,6 +109,7 @@ class PhaseRun {
     this.#seed = seed;
     this.#folder = folder;
     this.#over = over;
+    this.#callers = new Callers(phase);
   }
 
   async run(): Promise<PhaseResult> {
@@ -112,11 +122,13 @@ class PhaseRun {
       ),
       this.#pinTrial?.run(),
     ]);
+    await Promise.all(this.#beside);
     await this.#drain();
     await this.#clock.stop();
     // The last faults may have cut off a try.
     await this.#pinTrial?.help();
     await Promise.all(this.#modems.map((_, index) => this.#partInPeace(index)));
+    await this.#readBack();
     await this.#watch.stop();
     await this.#gateway.stop();
     for (const modem of this.#modems) await modem.stop();
@@ -130,9 +142,16 @@ class PhaseRun {
     this.#pinFiles.push(...pinFiles);
     await this.#mintTokens();
     const pins = pinFiles.map(({ rightPin }) => rightPin);
-    const leaks = new LeakSearch(this.#phase, [this.#secret, ...this.#tokens, ...pins]);
+    const secrets = [this.#secret, ...this.#callers.secrets, ...this.#tokens, ...pins];
+    const leaks = new LeakSearch(this.#phase, secrets);
     const configured = configuredModems({ modems, pinFiles }, this.#phase.settings);
-    const configFile = writeDaemonConfig(this.#folder, this.#secret, configured, this.#phase);
+    const configFile = writeDaemonConfig(
+      this.#folder,
+      this.#secret,
+      configured,
+      this.#phase,
+      this.#callers.configure(this.#folder),
+    );
     const takeLine = (line: string): void => {
       this.#watch.takeLine(line);
       const leak = leaks.find(line);
@@ -199,9 +218,20 @@ class PhaseRun {
       await pause(message.pauseMs);
       if (message.fault !== undefined)
         this.#underway.push(this.#goWrong(message.fault).catch(this.#noteFailure));
+      this.#sendBeside(message, index);
       const story = await this.#send(message, index);
       await this.#waitAsTold(story);
     }
+  }
+
+  /** The same message once more: by another caller now, and by its own later. */
+  #sendBeside(message: PlannedMessage, index: number): void {
+    const again = { ...message, leaveAfterMs: undefined };
+    const { twin, repeatsAfterMs = [] } = message;
+    if (twin !== undefined)
+      this.#beside.push(this.#send({ ...again, caller: twin, waitS: undefined }, index));
+    for (const afterMs of repeatsAfterMs)
+      this.#beside.push(pause(afterMs).then(() => this.#send(again, index)));
   }
 
   /** Who is told to come later does not spend the next code on the same answer. */
@@ -213,15 +243,46 @@ class PhaseRun {
     await this.#watch.untilReady(patienceMs);
   }
 
-  async #send(message: PlannedMessage, caller: number): Promise<Story> {
-    const story = await post(
-      this.#gateway.port,
-      this.#tokens[caller]!,
-      message,
-      this.#phase.deadlineS * 1000,
-    );
+  /** @param token the number of Auth0's token */
+  async #send(message: PlannedMessage, token: number): Promise<Story> {
+    const asking = this.#callers.ask(message, this.#tokens[token]!);
+    const story = await post(this.#gateway.port, asking, message);
     this.#stories.push(story);
     return story;
+  }
+
+  /** Asks what became of what was promised or sent, and whether others can ask that too. */
+  async #readBack(): Promise<void> {
+    const until = performance.now() + settleLimitMs;
+    for (const story of this.#stories) {
+      const { outcome, message } = story;
+      if (outcome.kind !== 'answered' || !readers.includes(message.caller)) continue;
+      if (outcome.status !== 202 && outcome.status !== 200) continue;
+      this.#over.throwIfAborted();
+      const id = String(outcome.body.id);
+      story.reading = await this.#readSettled(id, message.caller, until);
+      const other = message.caller === 'static' ? 'auth0' : 'static';
+      const strange = await this.#read(id, other);
+      if (strange?.state !== 'none')
+        this.#violations.push({
+          property: 'contract',
+          what: `${other} reads a message of ${message.caller}: ${String(strange?.state)}`,
+          story,
+        });
+    }
+  }
+
+  async #readSettled(id: string, caller: CallerName, until: number): Promise<Reading> {
+    for (;;) {
+      const reading = await this.#read(id, caller);
+      const isOnItsWay = reading?.state === 'waiting' || reading?.state === 'sending';
+      if (!isOnItsWay || performance.now() > until) return reading ?? { state: 'none' };
+      await pause(100);
+    }
+  }
+
+  #read(id: string, caller: CallerName): Promise<Reading | undefined> {
+    return read(this.#gateway.port, this.#callers.credential(caller, this.#tokens[0]!), id);
   }
 
   #count(kind: string): void {

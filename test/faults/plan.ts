@@ -1,13 +1,19 @@
 import { type Random, seededRandom } from '../../src/simulator/random.js';
 import type { VendorName } from '../../src/simulator/vendors.js';
+import { alertHead, alertRecipient } from './callers.js';
 import { type Action, shuffled, shuffledDeck, slowRefusal } from './deck.js';
 import { type PinStart, type PlannedPins, planPins } from './pins.js';
 import { markedText } from './texts.js';
+
+/** Who asks: see `callers.ts`. */
+export const callerNames = ['auth0', 'static', 'hasty', 'signed', 'alerts'] as const;
+export type CallerName = (typeof callerNames)[number];
 
 /** One message and how its caller behaves. Times are milliseconds. */
 export interface PlannedMessage {
   /** 0, 1, 2 … over the whole run. */
   number: number;
+  caller: CallerName;
   /** E.164, `+` and 12 digits. */
   recipient: string;
   marker: string;
@@ -22,6 +28,12 @@ export interface PlannedMessage {
   leaveAfterMs: number | undefined;
   /** The number of the modem that it is to go by. */
   sender?: string;
+  /** `Idempotency-Key`: each caller has it for one message only, and another may have it too. */
+  key?: string;
+  /** The request is made again so long after the first. */
+  repeatsAfterMs?: readonly number[];
+  /** Asks at the same time for the very same: that is another message. */
+  twin?: CallerName;
   /** What goes wrong around it. */
   fault: { action: Action; delayMs: number; modem: number } | undefined;
 }
@@ -34,6 +46,8 @@ export interface PlannedPhase {
   /** Flags of `simgate simulate`, for each modem. */
   modems: readonly (readonly string[])[];
   deadlineS: number;
+  /** What was promised is given up so long after the request. */
+  lateDeadlineS: number;
   statusReport: boolean;
   /** More lines of each modem's configuration. */
   settings: readonly string[];
@@ -208,6 +222,8 @@ const templates: readonly Template[] = [
   { name: 'five SIMs with a PIN', modems: pinStarts.map(() => common), pins: pinStarts },
 ];
 
+/** Shorter than a slow modem's estimate, and as long as by default. */
+const lateDeadlinesS = [5, 12, 25] as const;
 /** About one message in so many meets a fault. */
 const messagesPerFault = 8;
 const messagesPerPhase = 120;
@@ -218,12 +234,13 @@ const drainingMessages = 20;
  * Everything that is left to chance, decided before anything runs: the same seed is the same plan.
  */
 export function planRun(seed: number, messageCount: number): PlannedPhase[] {
-  const [forPhases, forMessages, forFaults, forPins] = [1, 2, 3, 4].map((stream) =>
+  const [forPhases, forMessages, forFaults, forPins, forCallers] = [1, 2, 3, 4, 5].map((stream) =>
     seededRandom(seed * 16 + stream),
   );
   const phaseCount = Math.max(templates.length, Math.round(messageCount / messagesPerPhase));
   const makers = shuffled(vendors, forPhases!);
   const deal = dealer(forFaults!);
+  const mixed = new Mixer(forCallers!);
   let number = 0;
   const take = (count: number, template?: Template): PlannedMessage[] => {
     const messages: PlannedMessage[] = [];
@@ -246,10 +263,11 @@ export function planRun(seed: number, messageCount: number): PlannedPhase[] {
       vendor: makers[index % makers.length]!,
       modems: template.modems,
       deadlineS: 2 + forPhases!.below(2),
+      lateDeadlineS: lateDeadlinesS[forCallers!.below(lateDeadlinesS.length)]!,
       statusReport: template.statusReport === true,
       settings: template.settings ?? [],
       callers: 3 + forPhases!.below(3),
-      messages: take(count, template),
+      messages: take(count, template).map((message) => mixed.give(message)),
       draining: take(drainingMessages).map(quietly),
       parting: template.modems.map(() => take(partingMessages).map(quietly)),
       pins: pins && {
@@ -300,6 +318,7 @@ function planMessage(
   const [waits, leaves] = [random.below(8) === 0, random.below(10) === 0];
   return {
     number,
+    caller: 'auth0',
     recipient: earlier?.recipient ?? recipient,
     marker,
     text,
@@ -309,6 +328,74 @@ function planMessage(
     waitS: waits ? 1 + random.below(2) : undefined,
     leaveAfterMs: leaves ? random.below(900) : undefined,
     fault: undefined,
+  };
+}
+
+/** How often each asks, of twenty messages. */
+const shares: readonly CallerName[] = [
+  ...Array<CallerName>(8).fill('auth0'),
+  ...Array<CallerName>(4).fill('static'),
+  ...Array<CallerName>(5).fill('hasty'),
+  'signed',
+  'alerts',
+  'alerts',
+];
+const alertGroups = 6;
+
+/** Gives messages to callers, with what only some of them do. */
+class Mixer {
+  readonly #random: Random;
+  /** The newest key, and who has used it. */
+  #key = { text: 'key-0', count: 0, usedBy: new Set<CallerName>() };
+
+  constructor(random: Random) {
+    this.#random = random;
+  }
+
+  give(message: PlannedMessage): PlannedMessage {
+    const random = this.#random;
+    const caller = shares[random.below(shares.length)]!;
+    const [isKeyed, isRepeated, hasTwin] = [6, 4, 10].map((among) => random.below(among) === 0);
+    const repeatsAfterMs = Array.from({ length: 1 + random.below(2) }, () => random.below(2500));
+    const group = random.below(alertGroups);
+    // A hasty one is promised at once where it waits for nothing at all.
+    const waitS = random.below(2) === 0 ? 0 : message.waitS;
+    if (caller === 'alerts') return { ...asAlert(message, group), repeatsAfterMs };
+    const twin = caller === 'static' ? 'hasty' : 'static';
+    const hasKey = isKeyed && caller !== 'signed';
+    const mayHaveTwin = caller === 'static' || caller === 'hasty';
+    const given: CallerName[] = hasTwin && mayHaveTwin ? [caller, twin] : [caller];
+    return {
+      ...message,
+      caller,
+      ...((caller === 'hasty' || caller === 'signed') && { waitS }),
+      ...(hasKey && { key: this.#keyFor(given) }),
+      ...(isRepeated && (caller !== 'auth0' || hasKey) && { repeatsAfterMs }),
+      ...(given.length > 1 && { twin }),
+    };
+  }
+
+  #keyFor(callers: readonly CallerName[]): string {
+    if (callers.some((caller) => this.#key.usedBy.has(caller))) {
+      const count = this.#key.count + 1;
+      this.#key = { text: `key-${count}`, count, usedBy: new Set() };
+    }
+    for (const caller of callers) this.#key.usedBy.add(caller);
+    return this.#key.text;
+  }
+}
+
+/** Of a group, within which a newer alert makes a waiting one void. */
+function asAlert(message: PlannedMessage, group: number): PlannedMessage {
+  return {
+    ...message,
+    caller: 'alerts',
+    recipient: alertRecipient,
+    text: `${alertHead}#${message.marker}# a disk is full`,
+    segments: 1,
+    messageType: `group ${group}`,
+    leaveAfterMs: undefined,
+    waitS: undefined,
   };
 }
 

@@ -4,6 +4,7 @@ import { cmsGroups, otherActionKinds, playedTroubles, submitFaultKinds } from '.
 import type { Violation } from './judge.js';
 import type { PhaseResult } from './phase.js';
 import { playedPinFaults } from './pins.js';
+import { type CallerName, callerNames } from './plan.js';
 import type { Recovery } from './recoveries.js';
 
 /** A run this long meets every fault. */
@@ -86,6 +87,9 @@ export function summary(results: readonly PhaseResult[]): string {
     ...table(faultCounts(results)),
     'answers',
     ...table(tally(stories.map(({ outcome }) => nameOf(outcome)))),
+    'answers by caller',
+    ...callerNames.map((caller) => callerLine(caller, stories)),
+    promiseLine(stories),
     `worst answer     ${Math.round(Math.max(...answers))} ms`,
     `memory           ${resident >> 10} MiB at most, ${growth >> 10} MiB over idle`,
     `AT+CPIN=         ${attempts.length}, as the daemon knew them afterwards:`,
@@ -98,6 +102,28 @@ export function summary(results: readonly PhaseResult[]): string {
     `phases           ${results.length}, with ${results.reduce((sum, { phase }) => sum + phase.modems.length, 0)} modems`,
     `violations       ${violationCounts(results)}`,
   ].join('\n');
+}
+
+/** What each caller was told, by status. */
+function callerLine(caller: CallerName, stories: readonly Story[]): string {
+  const own = stories.filter(({ message }) => message.caller === caller);
+  const kinds = tally(
+    own.map(({ outcome }) => (outcome.kind === 'answered' ? String(outcome.status) : outcome.kind)),
+  );
+  const told = [...kinds].sort(([a], [b]) => a.localeCompare(b)).map(([kind, n]) => `${kind} ${n}`);
+  return `  ${String(own.length).padStart(5)}  ${caller.padEnd(8)} ${told.join(', ')}`;
+}
+
+/** What became of what was promised, as its caller could read it. */
+function promiseLine(stories: readonly Story[]): string {
+  const readings = stories.filter(isPromised).map(({ reading }) => reading?.state ?? 'not asked');
+  const told = [...tally(readings)].map(([state, n]) => `${state} ${n}`);
+  const again = stories.length - new Set(stories.map(({ message }) => message.number)).size;
+  return `promised         ${readings.length}, which read: ${told.join(', ')}; ${again} requests for what was asked for before`;
+}
+
+function isPromised({ outcome }: Story): boolean {
+  return outcome.kind === 'answered' && outcome.status === 202;
 }
 
 const promises = ['I1', 'I2', 'I3', 'I4', 'I5', 'I6', 'I7', 'I8', 'contract'] as const;

@@ -52,13 +52,18 @@ export function findSightings(
         if (seen === undefined) found.foreign.push({ modem, entry });
         else found.acceptances.push({ ...seen, ...where, entry, isSpoilt });
       } else if (entry.kind === 'ctrl_z') {
-        // The SMSC address is one octet of zero: the one that the SIM holds.
-        const seen = recognise(entry.data.slice(2), byMarker);
+        const seen = recognise(afterServiceCentre(entry.data), byMarker);
         if (seen !== undefined) found.commits.push({ ...seen, modem, atNs: BigInt(entry.at_ns) });
       }
     }
   }
   return found;
+}
+
+/** The SMSC stands before: length and address, or zero for that of the SIM (27.005 4.3). */
+function afterServiceCentre(pdu: string): string {
+  const octets = Number.parseInt(pdu.slice(0, 2), 16);
+  return pdu.slice((1 + octets) * 2);
 }
 
 type Recognised = Pick<Sighting, 'message' | 'sequence' | 'total'>;

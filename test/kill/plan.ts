@@ -117,6 +117,7 @@ function plannedMessage(random: Random, number: number, pool: readonly string[])
     random.below(100) < faultPercent ? submitFaults[random.below(submitFaults.length)] : undefined;
   return {
     number,
+    caller: 'auth0',
     recipient: pool[random.below(among)]!,
     ...markedText(random, number),
     // One of its own for each: none is superseded, which is no part of this run.

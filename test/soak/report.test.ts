@@ -92,6 +92,7 @@ describe('the verdict on a soak', () => {
   it('is bad when a message was answered 200 that the network never had', () => {
     const message = {
       number: 0,
+      caller: 'auth0' as const,
       recipient: '+491500000000',
       marker: 'zqx0000',
       text: '#zqx0000#',

@@ -6,6 +6,7 @@ import { mintToken } from '../../src/secret/token.js';
 import { type Random, seededRandom } from '../../src/simulator/random.js';
 import { claims, configHead, openPolicy } from '../config-text.js';
 import { post, type Story } from '../faults/caller.js';
+import { askAsAuth0 } from '../faults/callers.js';
 import type { PlannedMessage } from '../faults/plan.js';
 import type { ModemRecord } from '../faults/sightings.js';
 import { markedText } from '../faults/texts.js';
@@ -160,7 +161,9 @@ class Soak {
 
   async #sendOne(): Promise<boolean> {
     this.#over.throwIfAborted();
-    const story = await post(this.#daemon.port, this.#token, this.#nextMessage(), deadlineS * 1000);
+    const message = this.#nextMessage();
+    const asking = askAsAuth0(this.#token, message, deadlineS * 1000);
+    const story = await post(this.#daemon.port, asking, message);
     this.#stories.push(story);
     return story.outcome.kind === 'answered' && story.outcome.status === 200;
   }
@@ -169,6 +172,7 @@ class Soak {
     const number = this.#messages++;
     return {
       number,
+      caller: 'auth0',
       recipient: `+4915${String(number).padStart(8, '0')}`,
       ...markedText(this.#forMessages, number),
       messageType: 'otp_verify',
