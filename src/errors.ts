@@ -47,6 +47,13 @@ export function isSendErrorCode(text: string | undefined): text is SendErrorCode
 /** What is known of the message at the network: nothing of it, some segments, or not known. */
 export type Submitted = 'no' | 'partly' | 'unknown';
 
+/** What the log says of a message that got no 200: what its caller is told, and no more. */
+export const failureWords: Readonly<Record<Submitted, string>> = {
+  no: 'message not sent',
+  partly: 'message sent in part only',
+  unknown: 'message may have been sent: its outcome is unknown',
+};
+
 export interface SendErrorOptions {
   /** Default `no`. */
   submitted?: Submitted;

@@ -65,6 +65,32 @@ program
   });
 
 program
+  .command('status')
+  .description(
+    'show how the running daemon is, on one screen; exit code 0 if a code would go out, 1 if degraded, 2 if down',
+  )
+  .addOption(optionalConfigOption())
+  .addOption(jsonOption())
+  .action(async (options: DaemonOptions) => {
+    const { status } = await import('./status.js');
+    await status(options);
+  });
+
+program
+  .command('send')
+  .description(
+    'send a text through the running daemon, under its policy, at your cost; exit code 1 if it was not sent, 2 if nobody knows',
+  )
+  .argument('<number>', 'as +4915112345678', e164)
+  .argument('<text>', 'in quotes')
+  .addOption(optionalConfigOption())
+  .addOption(jsonOption())
+  .action(async (number: string, text: string, options: DaemonOptions) => {
+    const { send } = await import('./status.js');
+    await send(number, text, options);
+  });
+
+program
   .command('modems')
   .description(
     'list what is plugged in: ttys, which one is for AT commands and why, and what to configure',
@@ -100,6 +126,7 @@ program
     since,
   )
   .option('--status <number>', 'only those answered with this HTTP status', whole)
+  .option('--id <id>', 'only the one with this id, which its answer had')
   .option('--code <code>', 'only those that failed with this code, as outcome_unknown')
   .option('--limit <count>', 'how many of the newest', whole, 100)
   .option('-f, --follow', 'go on with those that come')

@@ -64,7 +64,7 @@ export async function reload({ config }: DaemonOptions): Promise<void> {
  * The socket at which the daemon is asked. Throws `OperatorError` when the configuration is wrong,
  * for it then names no socket.
  */
-function socketOf(named: string | undefined): string {
+export function socketOf(named: string | undefined): string {
   const { socket, findings } = readConfiguration(named, process.env);
   const wrong = findings.filter(({ level }) => level === 'error').map(({ what }) => what);
   if (wrong.length > 0) throw new OperatorError(wrong.join('\n'));
@@ -72,7 +72,7 @@ function socketOf(named: string | undefined): string {
 }
 
 /** Turns `NoDaemon` into a sentence that says how to start one. */
-async function needed<T>(socket: string, work: () => Promise<T>): Promise<T> {
+export async function needed<T>(socket: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {

@@ -13,6 +13,8 @@ export interface ShowLogOptions {
   /** HTTP status. */
   status?: number | undefined;
   code?: string | undefined;
+  /** Of one message, as answers, log and journal have it. */
+  id?: string | undefined;
   /** How many of the newest rows, 1–999. Default: the daemon's 100. */
   limit?: number | undefined;
   follow?: boolean | undefined;
@@ -62,6 +64,7 @@ const columns = [
   ['SEGMENTS', 8],
   ['WAITED', 7],
   ['TOOK', 7],
+  ['ID', 36],
 ] as const;
 
 const line = (cells: readonly string[], rest: string): string =>
@@ -85,15 +88,18 @@ export function logLine(row: ShownRow): string {
     row.segments === undefined ? '-' : String(row.segments),
     seconds(row.waited_ms),
     seconds(row.took_ms),
+    row.id,
   ];
   return line(cells, what(row));
 }
 
 /** Why it is not 200, and what became of it later. */
-function what({ state, code, cause_code: causeCode, late }: ShownRow): string {
+function what({ state, status, code, cause_code: causeCode, late }: ShownRow): string {
   if (state === 'sending') return 'with the modem';
   const told = [code, causeCode && `(${causeCode})`].filter(Boolean).join(' ');
   if (late === undefined) return told;
+  // It became final that nobody knows.
+  if (late.status === status && late.code === code) return `${told}, for good`;
   const since = [late.status, late.code, late.cause_code && `(${late.cause_code})`]
     .filter(Boolean)
     .join(' ');
@@ -121,12 +127,12 @@ const answerSchema = v.union([
  * Throws `NoDaemon` or `OperatorError`.
  */
 export async function showLog(
-  { socket, to, sinceMs, status, code, limit, follow, json = false }: ShowLogOptions,
+  { socket, to, id, sinceMs, status, code, limit, follow, json = false }: ShowLogOptions,
   out: NodeJS.WritableStream,
   notes: NodeJS.WritableStream,
   signal?: AbortSignal,
 ): Promise<void> {
-  const request = { command: 'log', to, since_ms: sinceMs, status, code, limit, follow };
+  const request = { command: 'log', to, id, since_ms: sinceMs, status, code, limit, follow };
   const print = (row: ShownRow) => out.write(`${json ? JSON.stringify(row) : logLine(row)}\n`);
   if (!json) out.write(`${logHeading}\n`);
   let isEmpty = true;

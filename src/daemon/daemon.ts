@@ -35,6 +35,7 @@ import { ownCommands } from './control-commands.js';
 import { findMessage } from './find-message.js';
 import { createFleet } from './fleet.js';
 import { HealthWatch } from './health-watch.js';
+import { createMessageCommand, createOverview } from './overview.js';
 import { readAnew } from './reload.js';
 import { openRemembered } from './remembered.js';
 import { capsOf, type DaemonParts, figuresOf, judgementOf, snapshotOf } from './snapshot.js';
@@ -215,6 +216,12 @@ async function compose(
         log,
       }),
       log: createLogCommand(remembered),
+      overview: createOverview(parts),
+      message: createMessageCommand({
+        send: dispatch.send,
+        deadlineMs: () => config.message.deadlineMs,
+        log,
+      }),
       ...ownCommands({
         reload,
         secrets: () => secrets,

@@ -11,7 +11,7 @@ import {
   type SendOrPromise,
   type SendResult,
 } from '../dispatch/message.js';
-import { SendError, type SendErrorCode, toSendError } from '../errors.js';
+import { failureWords, SendError, type SendErrorCode, toSendError } from '../errors.js';
 import type { LimitedLog } from '../log.js';
 import { maskNumber } from '../number/mask.js';
 import { readRecipient } from '../number/recipient.js';
@@ -357,7 +357,7 @@ function logFailure(log: Logger, outcome: Request, error: SendError): void {
     waitedMs,
     tookMs = performance.now() - outcome.receivedAt,
   } = error.progress;
-  log.warn('message not sent', {
+  log.warn(failureWords[error.submitted], {
     ...commonFields(outcome),
     segments,
     modem,

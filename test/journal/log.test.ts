@@ -221,7 +221,10 @@ test('the table shows what was told, why, and what became of it', () => {
   };
   const time = localIso(new Date(noonMs));
   expect(logLine(told)).toBe(
-    `${time}  +49…67      504     main        2         0.0 s    25.0 s   outcome_unknown`,
+    `${time}  +49…67      504     main        2         0.0 s    25.0 s   ${row.id.padEnd(36)}  outcome_unknown`,
+  );
+  expect(logLine({ ...told, late: { ...late, status: 504, code: 'outcome_unknown' } })).toMatch(
+    / outcome_unknown, for good$/,
   );
   expect(logLine({ ...told, late })).toMatch(
     /outcome_unknown; then 502 network_refused \(CMS 38\) at \d\d:01:00$/,
@@ -230,6 +233,14 @@ test('the table shows what was told, why, and what became of it', () => {
     / - .* with the modem$/,
   );
   expect(logHeading).toMatch(/^TIME {21} {2}TO/);
+});
+
+test('one message is found by its id', async () => {
+  const { journal, show, out } = await desk();
+  for (const id of ['a', 'b']) journal.ended(ended(id));
+  await written(journal);
+  await show({ id: 'b', json: true });
+  expect(out.map((line) => (JSON.parse(line) as { id: string }).id)).toEqual(['b']);
 });
 
 test('local time has its offset', () => {

@@ -1,0 +1,170 @@
+/**
+ * What a person at the terminal asks the daemon: how it is, on one screen, and to send one message.
+ */
+
+import { randomUUID } from 'node:crypto';
+import * as v from 'valibot';
+import type { Logger } from 'winston';
+import type { ControlCommand } from '../control/server.js';
+import type { Send } from '../dispatch/message.js';
+import { simKey } from '../dispatch/sim-key.js';
+import { failureWords, OperatorError, SendError, type SendErrorCode } from '../errors.js';
+import { problems } from '../http/problem.js';
+import { type LogRow, maxLogRows } from '../journal/entries.js';
+import { JournalFault } from '../journal/faults.js';
+import type { Journal } from '../journal/journal.js';
+import { maskNumber } from '../number/mask.js';
+import { readRecipient } from '../number/recipient.js';
+import { capsOf, type DaemonParts, snapshotOf } from './snapshot.js';
+
+const hourMs = 3_600_000;
+/** Milliseconds for the journal to tell of the last hour: a disk may be silent. */
+const journalMs = 2_000;
+
+/**
+ * The control command `overview`: yields what the admin listener shows, and the callers, the SIMs'
+ * caps and the verdicts of the last hour.
+ */
+export function createOverview(parts: DaemonParts): ControlCommand {
+  const startedAt = performance.now();
+  return async function* overview() {
+    const { config, modems, remembered } = parts;
+    const { callers, file } = config();
+    yield {
+      pid: process.pid,
+      uptime_s: Math.round((performance.now() - startedAt) / 1000),
+      config_file: file,
+      now: new Date().toISOString(),
+      ...snapshotOf(parts),
+      callers: callers.map(({ name, kind, path }) => ({ name, kind, path })),
+      sims: modems.map((modem) => {
+        const { dayCount, monthCount } = remembered.simCaps.used(simKey(modem, remembered.hmac));
+        const { perDay, perMonth } = capsOf(config(), modem.name);
+        return {
+          modem: modem.name,
+          day: dayCount,
+          per_day: perDay,
+          month: monthCount,
+          per_month: perMonth,
+        };
+      }),
+      last_hour: await lastHour(remembered.journal, remembered.date() - hourMs),
+    };
+  };
+}
+
+/** How many messages of each verdict; undefined while the journal cannot tell. */
+async function lastHour(
+  journal: Pick<Journal, 'query'>,
+  sinceMs: number,
+): Promise<{ verdicts: Record<string, number>; is_all: boolean } | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), journalMs);
+  });
+  try {
+    const found = journal.query({ sinceMs, limit: maxLogRows });
+    // Nobody waits for it any more should it fail late.
+    found.catch(() => undefined);
+    const page = await Promise.race([found, late]);
+    if (page === undefined) return undefined;
+    const verdicts: Record<string, number> = {};
+    for (const row of page.rows) verdicts[verdictOf(row)] = (verdicts[verdictOf(row)] ?? 0) + 1;
+    return { verdicts, is_all: page.rows.length < maxLogRows };
+  } catch (error) {
+    if (!(error instanceof JournalFault)) throw error;
+    return undefined;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** The newest that is known: `200`, `502 network_refused`, `no verdict yet`. */
+function verdictOf({ outcome, late }: LogRow): string {
+  const last = late ?? outcome;
+  if (last === undefined) return 'no verdict yet';
+  return [String(last.status), ...(last.code === undefined ? [] : [last.code])].join(' ');
+}
+
+/** Who the message is from, in log, journal and limits; no caller's name has a space. */
+const consoleCaller = 'simgate send';
+/** Characters; ten segments of the longest alphabet, and far more than `max_segments` allows. */
+const longestText = 1_600;
+
+const messageRequest = v.object({
+  recipient: v.string('the request needs "recipient", a text'),
+  text: v.pipe(
+    v.string('the request needs "text", a text'),
+    v.minLength(1, 'the text is empty'),
+    v.maxLength(longestText, `the text has more than ${longestText} characters`),
+  ),
+});
+
+export interface MessageCommandParts {
+  send: Send;
+  /** Milliseconds within which the queue answers, as the configuration in force has it. */
+  deadlineMs: () => number;
+  log: Logger;
+}
+
+/**
+ * The control command `message`: sends one message as a caller's, under the policy and through the
+ * queue, and yields its verdict. It is never started once who asked has left (I3).
+ */
+export function createMessageCommand({
+  send,
+  deadlineMs,
+  log,
+}: MessageCommandParts): ControlCommand {
+  return async function* message(request, callerLeft) {
+    const parsed = v.safeParse(messageRequest, request);
+    if (!parsed.success) throw new OperatorError(parsed.issues[0].message);
+    const { recipient: written, text } = parsed.output;
+    const { number: recipient, objection } = readRecipient(written);
+    if (recipient === undefined) throw new OperatorError(`the recipient ${objection}`);
+    const id = randomUUID();
+    const to = maskNumber(recipient);
+    const deadlineAt = performance.now() + deadlineMs();
+    const told = { event: 'message', id, caller: consoleCaller, recipient: to };
+    try {
+      const result = await send(
+        { id, caller: consoleCaller, recipient, text },
+        { deadlineAt, callerLeft },
+      );
+      const { segments, modem, references, tookMs } = result;
+      const took_ms = Math.round(tookMs);
+      log.info('message sent', {
+        ...told,
+        status: 200,
+        submitted: 'yes',
+        segments,
+        modem,
+        took_ms,
+      });
+      yield {
+        id,
+        recipient: to,
+        status: 200,
+        submitted: 'yes',
+        segments,
+        modem,
+        references,
+        took_ms,
+      };
+    } catch (error) {
+      if (!(error instanceof SendError)) throw error;
+      const verdict = { status: statusOf(error.code), ...refusalOf(error) };
+      log.warn(failureWords[error.submitted], { ...told, ...verdict });
+      yield { id, recipient: to, ...verdict };
+    }
+  };
+}
+
+const statusOf = (code: SendErrorCode) => problems[code].status;
+
+const refusalOf = ({ code, submitted, detail, causeCode }: SendError) => ({
+  code,
+  submitted,
+  detail,
+  cause_code: causeCode,
+});
