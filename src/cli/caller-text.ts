@@ -11,7 +11,7 @@ export function callerText(caller: CallerConfig): string {
   const parts = [
     `POST ${path} is answered within ${seconds(deadlineMs)}, ${slow}`,
     ...(caller.class === 'alert' ? ['an alert: it waits behind all logins'] : []),
-    ...(repeatsMs > 0 ? [`the same text is a repeat for ${seconds(repeatsMs)}`] : []),
+    ...(repeatsMs > 0 ? [`a repeat within ${seconds(repeatsMs)} is not sent again`] : []),
     ...(caller.modems ? [`sent by ${caller.modems.join(', ')} only`] : []),
     ...(caller.countries ? [`to ${caller.countries.join(', ')} only`] : []),
     ...(caller.mayRead ? ['GET /sms/{id} tells what became of it'] : []),
@@ -19,9 +19,12 @@ export function callerText(caller: CallerConfig): string {
   return `caller "${name}" (${kind}): ${parts.join('; ')}`;
 }
 
-/** The paths that a proxy has to let through, as a regular expression. */
+/**
+ * The paths that a proxy has to let through, as a regular expression for nginx and for Caddy. It
+ * ends in `\z`: `$` would also match before a line feed at the end (pcrepattern(3)).
+ */
 export function pathsText(callers: readonly CallerConfig[]): string {
   const paths = [...new Set(callers.map(({ path }) => path))];
   const read = callers.some(({ mayRead }) => mayRead) ? ['/sms/[0-9a-f-]{36}'] : [];
-  return `^(?:${[...paths.map((path) => path.replace(/\./g, '\\.')), ...read].join('|')})$`;
+  return `^(?:${[...paths.map((path) => path.replace(/\./g, '\\.')), ...read].join('|')})\\z`;
 }

@@ -116,7 +116,8 @@ export class Idempotency {
 
   /**
    * What a message's key is kept as: its caller's own, else that of its token, else one made of the
-   * text and the number, where its caller repeats without a key; undefined for none of them.
+   * number and the text, or what stands for it, where its caller repeats without a key; undefined
+   * for none of them.
    * @throws SendError `token_invalid` when its token was used for another message
    */
   identify(message: Message): KeyedRequest | undefined {

@@ -33,8 +33,8 @@ export interface Message {
   /** `Idempotency-Key` as it came, 1–255 characters: a repeat with it never sends twice. */
   idempotencyKey?: string;
   /**
-   * Milliseconds for which the same text to the same number is a repeat, where there is no key;
-   * default: never.
+   * Milliseconds for which the same text to the same number is a repeat, where there is no
+   * `Idempotency-Key`; default: never.
    */
   repeatsMs?: number;
   /** What is compared in the place of the text, where a repeat may have another. */

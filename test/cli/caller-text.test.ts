@@ -30,7 +30,7 @@ it('a caller is told in one sentence', () => {
     'caller "auth0" (auth0): POST /sms is answered within 25 s, then 503 or 504; GET /sms/{id} tells what became of it',
   );
   expect(callerText(zitadel)).toBe(
-    'caller "identity" (zitadel): POST /zitadel is answered within 4 s, then 202, and the message is given up after 25 s; the same text is a repeat for 300 s',
+    'caller "identity" (zitadel): POST /zitadel is answered within 4 s, then 202, and the message is given up after 25 s; a repeat within 300 s is not sent again',
   );
   expect(callerText({ ...auth0, class: 'alert', modems: ['main'], countries: ['DE'] })).toContain(
     'an alert: it waits behind all logins; sent by main only; to DE only',
@@ -38,6 +38,6 @@ it('a caller is told in one sentence', () => {
 });
 
 it('a proxy is told the paths, and that of GET only where there is one', () => {
-  expect(pathsText([auth0, zitadel])).toBe('^(?:/sms|/zitadel|/sms/[0-9a-f-]{36})$');
-  expect(pathsText([zitadel])).toBe('^(?:/zitadel)$');
+  expect(pathsText([auth0, zitadel])).toBe('^(?:/sms|/zitadel|/sms/[0-9a-f-]{36})\\z');
+  expect(pathsText([zitadel])).toBe('^(?:/zitadel)\\z');
 });

@@ -109,7 +109,7 @@ export const adapters: Readonly<Record<string, Adapter>> = {
       groupKey: marker,
       commonLabels: { alertname: `#${marker}#` },
     }),
-    prove: (body, { text }) => [['X-Grafana-Alert-Signature', hmac(text, body)]],
+    prove: (body, { text }) => [['X-Grafana-Alerting-Signature', hmac(text, body)]],
   },
 };
 
@@ -205,7 +205,7 @@ const badProofs: readonly BadProof[] = [
     ['webhook-timestamp', '9'.repeat(12)],
     ['ZITADEL-Signature', `t=1,${'v1=00,'.repeat(500)}`],
     ['x-authgear-body-signature', 'zz'],
-    ['X-Grafana-Alert-Signature', '00'],
+    ['X-Grafana-Alerting-Signature', '00'],
   ],
 ];
 

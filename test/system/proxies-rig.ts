@@ -58,6 +58,12 @@ export interface Call {
 }
 
 /**
+ * Which paths a proxy lets through: those that stand in the shipped file, or those that its comment
+ * shows for a gateway with callers of other kinds.
+ */
+export type Published = 'shipped' | 'documented';
+
+/**
  * A proxy of Debian's with the shipped configuration: only ports, certificate, logs and pid file
  * are others.
  */
@@ -69,11 +75,16 @@ export class ReverseProxy {
   readonly #ca: string;
   #said = '';
 
-  private constructor(kind: ProxyKind, upstreamPort: number, ports: readonly [number, number]) {
+  private constructor(
+    kind: ProxyKind,
+    upstreamPort: number,
+    ports: readonly [number, number],
+    published: Published,
+  ) {
     [this.httpPort, this.httpsPort] = ports;
     this.#ca = makeCertificate(this.folder);
     const write = kind === 'nginx' ? writeNginxConfig : writeCaddyfile;
-    const [command, ...args] = write(this.folder, upstreamPort, ports);
+    const [command, ...args] = write(this.folder, upstreamPort, ports, published);
     const owner = process.getuid?.() === 0 ? { uid: nobody, gid: nobody } : {};
     if (owner.uid !== undefined) giveAway(this.folder, owner.uid);
     const env = { PATH: process.env.PATH, HOME: this.folder };
@@ -94,8 +105,13 @@ export class ReverseProxy {
    * Resolves when both ports can be connected to; rejects with what the proxy said when it ends
    * before.
    */
-  static async start(kind: ProxyKind, upstreamPort: number): Promise<ReverseProxy> {
-    const proxy = new ReverseProxy(kind, upstreamPort, [await freePort(), await freePort()]);
+  static async start(
+    kind: ProxyKind,
+    upstreamPort: number,
+    published: Published = 'shipped',
+  ): Promise<ReverseProxy> {
+    const ports = [await freePort(), await freePort()] as const;
+    const proxy = new ReverseProxy(kind, upstreamPort, ports, published);
     const ended = once(proxy.#process, 'exit').then(() => {
       throw new Error(`${kind} ended: ${proxy.#said}`);
     });
@@ -255,6 +271,14 @@ function substitute(file: string, replacements: readonly Replacement[]): string 
   );
 }
 
+/** What makes the paths of the file those of its own comment, which stands above them. */
+function publishing(file: string, paths: RegExp, published: Published): Replacement[] {
+  const [documented, own, ...others] = readFileSync(file, 'utf8').match(paths) ?? [];
+  if (documented === undefined || own === undefined || others.length > 0)
+    throw new Error(`${file} does not hold ${paths} twice`);
+  return published === 'shipped' ? [] : [[own, documented]];
+}
+
 const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
 
 /** Debian's own nginx.conf with the shipped site in it. Returns the command. */
@@ -262,8 +286,11 @@ function writeNginxConfig(
   folder: string,
   upstreamPort: number,
   [http, https]: readonly [number, number],
+  published: Published,
 ) {
-  const site = substitute(join(shipped, 'nginx/simgate.conf'), [
+  const file = join(shipped, 'nginx/simgate.conf');
+  const site = substitute(file, [
+    ...publishing(file, /"\^\(\?:\/sms[^"]*"/g, published),
     ['listen 80;', `listen 127.0.0.1:${http};`],
     ['listen 443 ssl;', `listen 127.0.0.1:${https} ssl;`],
     ['127.0.0.1:8080', `127.0.0.1:${upstreamPort}`],
@@ -305,6 +332,7 @@ function writeCaddyfile(
   folder: string,
   upstreamPort: number,
   [http, https]: readonly [number, number],
+  published: Published,
 ) {
   const surroundings = [
     'admin off',
@@ -312,7 +340,9 @@ function writeCaddyfile(
     `http_port ${http}`,
     `https_port ${https}`,
   ];
-  const site = substitute(join(shipped, 'Caddyfile'), [
+  const shippedFile = join(shipped, 'Caddyfile');
+  const site = substitute(shippedFile, [
+    ...publishing(shippedFile, /\^\(\/sms\S*/g, published),
     ['\n{\n', `\n{\n${surroundings.join('\n')}\n`],
     [/#tls .*/g, `tls ${join(folder, 'certificate.pem')} ${join(folder, 'key.pem')}`],
     ['127.0.0.1:8080', `127.0.0.1:${upstreamPort}`],

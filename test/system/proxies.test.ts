@@ -1,8 +1,11 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Webhook } from 'standardwebhooks';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { askDaemon } from '../../src/control/client.js';
 import { maxBodyOctets } from '../../src/http/send-route.js';
-import { Rig } from '../e2e/rig.js';
+import { Rig, secret } from '../e2e/rig.js';
 import { freePort, proxyKinds, ReverseProxy } from './proxies-rig.js';
 import { rawAnswer, Upstream } from './proxies-upstream.js';
 
@@ -12,6 +15,7 @@ import { rawAnswer, Upstream } from './proxies-upstream.js';
  */
 const message = (over: Record<string, unknown> = {}) =>
   JSON.stringify({ recipient: '+49 151 12345678', body: 'Your code is 417093', ...over });
+const id = '0b8d6f0e-1111-4c4c-9d9d-aaaaaaaaaaaa';
 const unreachable = { code: 'gateway_unreachable', status: 591, submitted: 'no' };
 const silent = { code: 'gateway_silent', status: 594, submitted: 'unknown' };
 
@@ -235,32 +239,77 @@ describe.each(proxyKinds)('%s before an upstream that sees every octet', (kind) 
     ).toEqual([]);
   });
 
+  test('passes a question for one message on, and 202 with its Location back', async () => {
+    upstream.onRequest = (socket) =>
+      socket.end(rawAnswer(202, '{"state":"sending"}', `Location: /sms/${id}\r\n`));
+    const taken = await proxy.call({ body: message(), headers: { prefer: 'wait=2' } });
+    expect([taken.status, taken.headers.location, taken.body]).toEqual([
+      202,
+      `/sms/${id}`,
+      '{"state":"sending"}',
+    ]);
+    await proxy.call({ method: 'GET', path: `/sms/${id}`, headers: { 'x-api-key': 'k' } });
+    expect(upstream.requestLines).toEqual(['POST /sms HTTP/1.1', `GET /sms/${id} HTTP/1.1`]);
+    const [first = '', second = ''] = upstream.received.map((octets) => octets.toLowerCase());
+    expect([first, second]).toEqual([
+      expect.stringContaining('\r\nprefer: wait=2\r\n'),
+      expect.stringContaining('\r\nx-api-key: k\r\n'),
+    ]);
+  });
+
   test.each([
     '/',
     '/livez',
     '/readyz',
     '/metrics',
+    '/openapi.json',
+    '/supabase',
+    '/api/v1/sms/send',
     '/SMS',
     '/sms/',
     '/sms/x',
     '/smsx',
     '/sms%2F',
+    '/sms%0a',
+    '/sms%0d%0aX:%20y',
     '/sms/../readyz',
     '/readyz/%2e%2e/livez',
+    `/sms/${id}/`,
+    `/sms/${id}x`,
+    `/sms/${id}%0a`,
+    `/sms/${id.toUpperCase()}`,
+    `/sms/${id}/../../readyz`,
+    `/sms/${id}/%2e%2e/%2e%2e/metrics`,
+    `/sms/${id};/../../livez`,
+    '/sms/x/../../livez',
+    '/sms/%2e%2e/livez',
+    `/sms/${'.'.repeat(36)}`,
+    `/sms/..%2f${id.slice(5)}`,
   ])('answers 404 to %s', async (path) => {
-    const answer = await proxy.call({ path, body: message() });
-    expect([answer.status, JSON.parse(answer.body).code]).toEqual([404, 'not_found']);
+    for (const method of ['POST', 'GET']) {
+      const answer = await proxy.call({ method, path, body: method === 'GET' ? '' : message() });
+      expect([answer.status, JSON.parse(answer.body).code]).toEqual([404, 'not_found']);
+    }
     expect(upstream.requestLines).toEqual([]);
   });
 
-  test.each(['//sms', '/./sms', '/x/../sms', '/readyz/../sms', '/%73ms', '/sms?next=/readyz'])(
-    'lets nothing but /sms through for %s',
-    async (path) => {
-      const { status } = await proxy.call({ path, body: message() });
-      const passed = [expect.stringMatching(/^POST \/sms(\?next=\/readyz)? HTTP\/1\.1$/)];
-      expect(upstream.requestLines).toEqual(status === 404 ? [] : passed);
-    },
-  );
+  test.each([
+    '//sms',
+    '/./sms',
+    '/x/../sms',
+    '/readyz/../sms',
+    '/%73ms',
+    '/sms?next=/readyz',
+    `/sms/${id}/../${id}`,
+    `/sms/${id}/../../sms`,
+    `/sms/${id}?next=/readyz`,
+  ])('lets nothing but /sms through for %s', async (path) => {
+    const { status } = await proxy.call({ path, body: message() });
+    const passed = [
+      expect.stringMatching(/^POST \/sms(\/[0-9a-f-]{36})?(\?next=\/readyz)? HTTP\/1\.1$/),
+    ];
+    expect(upstream.requestLines).toEqual(status === 404 ? [] : passed);
+  });
 
   test('passes nothing on that came in the clear, and redirects nothing', async () => {
     for (const port of [proxy.httpPort, proxy.httpsPort]) {
@@ -279,6 +328,91 @@ describe.each(proxyKinds)('%s before an upstream that sees every octet', (kind) 
     upstream.onRequest = (socket) => socket.end(rawAnswer(401));
     const answer = await proxy.call({ body: message(), headers: { host: 'other.example.com' } });
     expect([401, 404]).toContain(answer.status);
+  });
+});
+
+describe.each(proxyKinds)('%s that publishes the paths of further callers', (kind) => {
+  const webhookSecret = `v1,whsec_${Buffer.alloc(32, 7).toString('base64')}`;
+  const credential = { 'x-api-key': secret };
+  const folder = mkdtempSync(join(tmpdir(), 'simgate-webhook-'));
+  let rig: Rig;
+  let proxy: ReverseProxy;
+
+  beforeAll(async () => {
+    const file = join(folder, 'secret');
+    writeFileSync(file, webhookSecret, { mode: 0o600 });
+    rig = await Rig.start(
+      ['--submit-latency', '2500'],
+      `[[caller]]
+name = "supabase"
+kind = "supabase"
+secret_file = "${file}"
+template = "Your code is {code}"
+[[caller]]
+name = "script"
+kind = "header"
+secret_file = "secret"
+on_slow = "202"
+`,
+    );
+    proxy = await ReverseProxy.start(kind, rig.port, 'documented');
+  });
+  afterAll(async () => {
+    await proxy.stop();
+    await rig.stop();
+    rmSync(folder, { recursive: true });
+  });
+
+  test('passes a signed body octet for octet, so that its signature holds', async () => {
+    const body =
+      '{ "user" : { "phone":"4915112345678" }, "sms" : {"otp":"41\\u0037093","phone":"4915112345678"},\r\n\t"x":"Grüße 🔐" }\n';
+    const at = new Date();
+    const headers = {
+      'content-type': 'application/json',
+      'webhook-id': 'an-id',
+      'webhook-timestamp': String(Math.floor(at.getTime() / 1000)),
+      'webhook-signature': new Webhook(webhookSecret.replace('v1,', '')).sign('an-id', at, body),
+    };
+    const call = { path: '/supabase', headers, body };
+    const answer = await proxy.call(call);
+    expect([answer.status, answer.headers['content-type'], answer.body]).toEqual([
+      200,
+      'application/json',
+      '{}',
+    ]);
+    expect(rig.texts()).toEqual(['Your code is 417093']);
+    expect((await proxy.call({ ...call, body: body.trim() })).status).toBe(401);
+  });
+
+  test('passes 202 at the time that Prefer names, and the answer to what became of it', async () => {
+    const headers = { ...credential, prefer: 'wait=1' };
+    const taken = await proxy.call({ headers, body: message({ body: 'in no hurry' }) });
+    const { location = '' } = taken.headers;
+    expect([taken.status, taken.headers['preference-applied'], location]).toEqual([
+      202,
+      'wait=1',
+      expect.stringMatching(/^\/sms\/[0-9a-f-]{36}$/),
+    ]);
+    const ask = async (asWhom: Record<string, string>) => {
+      const { status, body } = await proxy.call({ method: 'GET', path: location, headers: asWhom });
+      return [status, JSON.parse(body)] as const;
+    };
+    await expect
+      .poll(() => ask(credential), { timeout: 10_000 })
+      .toEqual([200, expect.objectContaining({ state: 'sent' })]);
+    expect(await ask({ authorization: `Bearer ${rig.token}` })).toMatchObject([404, {}]);
+    expect(await ask({})).toMatchObject([401, { code: 'token_missing' }]);
+    expect(rig.texts()).toContain('in no hurry');
+  });
+
+  test('has what simgate does not serve answered by simgate, and the rest by itself', async () => {
+    const statuses = [];
+    for (const path of ['/zitadel', '/supabase/', '/supabase%0a', '/logto', '/supabase/../livez']) {
+      const { status, body } = await proxy.call({ path, body: message() });
+      statuses.push([path, status, JSON.parse(body).type]);
+    }
+    const type = 'urn:simgate:problem:not_found';
+    expect(statuses).toEqual(statuses.map(([path]) => [path, 404, type]));
   });
 });
 

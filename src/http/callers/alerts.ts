@@ -19,17 +19,18 @@ import { checkTimestamp, isSignedByAny, wrongSignature } from './signature.js';
 import { basicProof, bearerProof } from './static.js';
 
 /** Grafana's, where it is told to sign (grafana/alerting, `http/hmac.go`). */
-const signatureHeader = 'x-grafana-alert-signature';
+const signatureHeader = 'x-grafana-alerting-signature';
 /** What Grafana is to be told for the time, if it is to sign that as well. */
-const timestampHeader = 'x-grafana-alert-timestamp';
+const timestampHeader = 'x-grafana-alerting-timestamp';
 
-const words = v.optional(v.record(v.string(), v.unknown()), {});
+/** A map of Go, which writes `null` for an empty one. */
+const words = v.nullish(v.record(v.string(), v.unknown()), {});
 
 const notification = v.object(
   {
     status: v.picklist(['firing', 'resolved'], 'status must be "firing" or "resolved"'),
     groupKey: v.optional(v.string(), ''),
-    alerts: v.optional(
+    alerts: v.nullish(
       v.array(
         v.object({
           status: v.optional(v.string()),
@@ -45,6 +46,8 @@ const notification = v.object(
     groupLabels: words,
     commonLabels: words,
     commonAnnotations: words,
+    // Alerts that `max_alerts` has left out.
+    truncatedAlerts: v.optional(v.number(), 0),
     title: v.optional(v.string()),
   },
   'the body must be a JSON object',
@@ -99,11 +102,12 @@ function signed(
   return {};
 }
 
-/** `[FIRING:2] HighTemperature: the rack is at 41 °C`. */
+/** `[FIRING:2] HighTemperature: the rack is at 41 °C`; `2+` where some were left out. */
 function sentence(told: Notification): string {
   const { status, alerts, commonLabels, commonAnnotations, groupLabels, title } = told;
   const count = alerts.filter((alert) => (alert.status ?? status) === status).length;
-  const head = `[${status.toUpperCase()}${count > 0 ? `:${count}` : ''}]`;
+  const more = told.truncatedAlerts > 0 ? '+' : '';
+  const head = `[${status.toUpperCase()}${count > 0 ? `:${count}${more}` : ''}]`;
   const [first] = alerts;
   const named =
     wordIn(commonLabels, 'alertname') ??

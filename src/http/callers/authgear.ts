@@ -50,18 +50,21 @@ export function authgearCaller({ name, path, secrets }: CallerSettings): Caller 
       const { code } = error;
       const { status } = problems[code];
       const description = sentenceOf(error);
-      return json(status, { code: wordOf(code, status), description, info: { code } });
+      // These two names it shows in its own log.
+      const info = { provider_name: 'simgate', provider_error_code: code };
+      return json(status, { code: wordOf(code, status), description, info });
     },
   };
 }
 
-/** Its own words (docs/specs/sms_gateway.md); any other is a failure that nobody can act upon. */
+/** Its own words (docs/specs/sms_gateway.md), each with a sentence of its own for people. */
 function wordOf(code: SendErrorCode, status: number): string {
   if (code === 'recipient_invalid' || status === 403) return 'invalid_phone_number';
   if (status === 429) return 'rate_limited';
   if (status === 401) return 'authentication_failed';
   if (status === 502) return 'delivery_rejected';
-  return status >= 503 ? 'timeout' : 'unsupported_request';
+  if (status >= 503) return 'timeout';
+  return status === 500 || status === 409 ? 'unknown_error' : 'unsupported_request';
 }
 
 function json(status: number, value: object): HttpAnswer {

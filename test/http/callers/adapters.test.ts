@@ -255,8 +255,13 @@ describe('authgear', () => {
     ['queue_full', 'timeout'],
     ['outcome_unknown', 'timeout'],
     ['body_invalid', 'unsupported_request'],
+    ['superseded', 'unknown_error'],
+    ['internal', 'unknown_error'],
   ] as const)('%s is its %s', (code, word) => {
-    expect(JSON.parse(caller.failed(new SendError(code), 'id').body)).toMatchObject({ code: word });
+    expect(JSON.parse(caller.failed(new SendError(code), 'id').body)).toMatchObject({
+      code: word,
+      info: { provider_error_code: code },
+    });
   });
 });
 
@@ -379,6 +384,25 @@ describe('alerts', () => {
     expect(await key(warmer)).toBe(await key(firing()));
   });
 
+  test.each([
+    ['where max_alerts left some out', { truncatedAlerts: 7 }, '[FIRING:2+] Hot: '],
+    ['without alerts', { alerts: null, commonAnnotations: null }, '[FIRING] Hot'],
+    [
+      'with one of two at its end',
+      { alerts: [{ status: 'firing' }, { status: 'resolved' }] },
+      '[FIRING:1] Hot: ',
+    ],
+    ['of no common name', { commonLabels: null, groupLabels: { alertname: 'Cold' } }, '] Cold: '],
+    [
+      'of no name',
+      { commonLabels: {}, alerts: [], commonAnnotations: {}, title: 'Disk' },
+      '] Disk',
+    ],
+  ])('%s', async (_, more, said) => {
+    const [{ text }] = (await ask(caller, bearer, firing(more))) as [ReadMessage];
+    expect(text).toContain(said);
+  });
+
   test('is cut to its segments', async () => {
     const long = firing({ commonAnnotations: { summary: '{'.repeat(400) } });
     const [{ text }] = (await ask(caller, bearer, long)) as [ReadMessage];
@@ -390,12 +414,12 @@ describe('alerts', () => {
     ['over the body', {}, 'f087c7c97ee082aba17c66190d0baff86cd6493e8bec3d3f9c3a36f0e4128d55', 2],
     [
       'over time and body',
-      { 'x-grafana-alert-timestamp': String(signedAtS) },
+      { 'x-grafana-alerting-timestamp': String(signedAtS) },
       '1579732e994b811a67b5e2729d3d5eb5db6a1d655124e24735c9ed5861e5d99c',
       2,
     ],
   ])("Grafana's published signature %s is known", async (_, headers, hex, messages) => {
-    const signed = { ...headers, 'x-grafana-alert-signature': hex };
+    const signed = { ...headers, 'x-grafana-alerting-signature': hex };
     expect(await ask(caller, signed, '{"status":"firing"}')).toHaveLength(messages);
     expect(await ask(caller, signed, '{"status":"resolved"}')).toBe('token_invalid');
   });
@@ -406,8 +430,8 @@ describe('alerts', () => {
       .update(`${timestamp}:{"status":"firing"}`)
       .digest('hex');
     const headers = {
-      'x-grafana-alert-signature': hex,
-      'x-grafana-alert-timestamp': timestamp,
+      'x-grafana-alerting-signature': hex,
+      'x-grafana-alerting-timestamp': timestamp,
     };
     expect(await ask(caller, headers, '{"status":"firing"}')).toBe('token_expired');
   });
