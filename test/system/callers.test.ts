@@ -45,7 +45,8 @@ afterEach(() => rig.stop());
 
 /** What the log says of messages, in order: the status of each, and whether it was a repeat. */
 const statuses = () => rig.log.filter((line) => line.event === 'message').map(shown);
-const shown = ({ status, replay_of: isReplay }: LogLine) => `${status}${isReplay ? ' again' : ''}`;
+const shown = ({ status, replay_of: isReplay }: LogLine) =>
+  `${String(status)}${isReplay ? ' again' : ''}`;
 
 /** An Alertmanager of its own folder and port, whose only receiver is the rig. */
 class Alertmanager {

@@ -1,15 +1,18 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { describe, test } from 'vitest';
-import { Rig } from '../e2e/rig.js';
-import { type ProxyKind, proxyKinds, ReverseProxy } from './proxies-rig.js';
+import { Rig, secret } from '../e2e/rig.js';
+import { type Call, type ProxyKind, proxyKinds, ReverseProxy } from './proxies-rig.js';
 
 /**
  * What takes as long as it takes at the operator's, unscaled: simgate's deadline (25 s), the
- * proxy's patience (27 s), and Auth0's (30 s). All at once, for all of them only wait.
+ * proxy's patience (27 s), and Auth0's (30 s); 4 s and 5 s for Zitadel. All at once, for all of
+ * them only wait.
  */
 const auth0PatienceMs = 30_000;
+const zitadelPatienceMs = 5_000;
 const deadlineMs = 25_000;
 const message = (body: string) => JSON.stringify({ recipient: '+4915112345678', body });
 
@@ -46,6 +49,24 @@ describe.concurrent.each(proxyKinds)('%s and time', (kind) => {
     expect(place.rig.texts()).toEqual(['awake']);
   });
 
+  test('passes 202 to Zitadel before it leaves, and what was promised is sent', async ({
+    expect,
+  }) => {
+    const caller = '[[caller]]\nname = "zitadel"\nkind = "zitadel"\nsecret_file = "secret"\n';
+    await using place = await behind(kind, ['--submit-latency', '6000'], caller);
+    const texts = ['Your code is 1', 'Your code is 2'];
+    const answers = await Promise.all(texts.map((text) => place.proxy.call(fromZitadel(text))));
+    for (const { status, headers, tookMs } of answers) {
+      expect([status, headers.location]).toEqual([202, undefined]);
+      expect(tookMs).toBeLessThan(zitadelPatienceMs);
+    }
+    await expect.poll(() => place.rig.texts(), { timeout: 30_000 }).toHaveLength(2);
+    // Its worker repeats what it has no answer to, signed anew.
+    const repeat = await place.proxy.call(fromZitadel('Your code is 1'));
+    expect([repeat.status, repeat.headers['idempotent-replayed']]).toEqual([200, 'true']);
+    expect(place.rig.texts().toSorted()).toEqual(texts);
+  });
+
   test('answers 591 soon when simgate takes no more connections', async ({ expect }) => {
     const [full, port] = await startFullListener();
     const proxy = await ReverseProxy.start(kind, port);
@@ -73,9 +94,21 @@ describe.concurrent.each(proxyKinds)('%s and time', (kind) => {
   });
 });
 
-async function behind(kind: ProxyKind) {
-  const rig = await Rig.start();
-  const proxy = await ReverseProxy.start(kind, rig.port);
+/** A request as Zitadel makes it, whose recipient is another for each text. */
+function fromZitadel(text: string): Call {
+  const body = JSON.stringify({
+    contextInfo: { recipientPhoneNumber: `+491511234567${text.slice(-1)}` },
+    templateData: { text },
+  });
+  const at = Math.floor(Date.now() / 1000);
+  const hex = createHmac('sha256', secret).update(`${at}.${body}`).digest('hex');
+  const headers = { 'zitadel-signature': `t=${at},v1=${hex}` };
+  return { path: '/zitadel', headers, body };
+}
+
+async function behind(kind: ProxyKind, modemFlags: readonly string[] = [], callers = '') {
+  const rig = await Rig.start(modemFlags, callers);
+  const proxy = await ReverseProxy.start(kind, rig.port, callers === '' ? 'shipped' : 'documented');
   return {
     rig,
     proxy,

@@ -295,6 +295,15 @@ describe('a static credential', () => {
     expect(await ask(callerKinds[kind](settings(secret)), headers, body)).toBe(code);
   });
 
+  test("Home Assistant's POST_JSON is a message, its title left out", async () => {
+    // With the names that docs/callers.md sets (home-assistant/core, components/rest/notify.py).
+    const sent = '{"body": "Water in the cellar", "title": "HA", "recipient": "+49 151 12345678"}';
+    const caller = callerKinds.bearer(settings(secret));
+    expect(await ask(caller, { authorization: `Bearer ${secret}` }, sent)).toEqual([
+      { recipient: '+49 151 12345678', text: 'Water in the cellar' },
+    ]);
+  });
+
   const form = { 'x-api-key': secret, 'content-type': 'application/x-www-form-urlencoded' };
 
   test('a form has the same fields, and a key of its own', async () => {
@@ -422,6 +431,52 @@ describe('alerts', () => {
     const signed = { ...headers, 'x-grafana-alerting-signature': hex };
     expect(await ask(caller, signed, '{"status":"firing"}')).toHaveLength(messages);
     expect(await ask(caller, signed, '{"status":"resolved"}')).toBe('token_invalid');
+  });
+
+  test("Grafana's own form, as it signs it, is one message", async () => {
+    // Made up, with the fields and in the order of grafana/alerting, receivers/webhook/v1.
+    const alert = {
+      status: 'firing',
+      labels: { alertname: 'Disk full', grafana_folder: 'Hosts', instance: 'nas' },
+      annotations: { summary: 'nas has 3 % left' },
+      startsAt: '2026-11-29T19:00:00Z',
+      endsAt: '0001-01-01T00:00:00Z',
+      generatorURL: 'https://grafana.example.com/alerting/grafana/a1/view?orgId=1',
+      fingerprint: '57c6d9296de2ad39',
+      silenceURL: 'https://grafana.example.com/alerting/silence/new',
+      dashboardURL: '',
+      panelURL: '',
+      values: { B: 97, C: 1 },
+      valueString: "[ var='B' labels={instance=nas} value=97 ]",
+      orgId: 1,
+    };
+    const body = JSON.stringify({
+      receiver: 'sms',
+      status: 'firing',
+      alerts: [alert],
+      groupLabels: { alertname: 'Disk full', grafana_folder: 'Hosts' },
+      commonLabels: alert.labels,
+      commonAnnotations: alert.annotations,
+      externalURL: 'https://grafana.example.com/',
+      version: '1',
+      groupKey: '{}:{alertname="Disk full", grafana_folder="Hosts"}',
+      truncatedAlerts: 0,
+      orgId: 1,
+      title: '[FIRING:1] Disk full Hosts (nas)',
+      state: 'alerting',
+      message: '**Firing** …',
+    });
+    const timestamp = String(signedAtS);
+    const headers = {
+      'x-grafana-alerting-timestamp': timestamp,
+      'x-grafana-alerting-signature': createHmac('sha256', secret)
+        .update(`${timestamp}:${body}`)
+        .digest('hex'),
+    };
+    const read = (await ask(caller, headers, body)) as ReadMessage[];
+    expect(read.map(({ text }) => text)).toEqual(
+      recipients().map(() => '[FIRING:1] Disk full: nas has 3 % left'),
+    );
   });
 
   test('a signature that is old is refused', async () => {
