@@ -64,7 +64,8 @@ describe.concurrent.each(proxyKinds)('%s and time', (kind) => {
     // Its worker repeats what it has no answer to, signed anew.
     const repeat = await place.proxy.call(fromZitadel('Your code is 1'));
     expect([repeat.status, repeat.headers['idempotent-replayed']]).toEqual([200, 'true']);
-    expect(place.rig.texts().toSorted()).toEqual(texts);
+    expect(place.rig.texts()).toEqual(expect.arrayContaining(texts));
+    expect(place.rig.texts()).toHaveLength(2);
   });
 
   test('answers 591 soon when simgate takes no more connections', async ({ expect }) => {
