@@ -212,16 +212,6 @@ describe('the same text without a key', () => {
   fakeTime();
   const message = { recipient: '+4915100000099', repeatsMs: 300_000 };
 
-  it('may be another where something else makes the repeat', async () => {
-    const modem = new FakeModem('main');
-    const { send } = rig([modem]);
-    for (const repeatOf of ['alert 1', 'alert 1', 'alert 2']) {
-      send(`at ${modem.texts.length} °C`, { ...message, repeatOf });
-      await finish(modem);
-    }
-    expect(modem.texts).toEqual(['at 0 °C', 'at 1 °C']);
-  });
-
   it('is a repeat for as long as is configured, and for its caller alone', async () => {
     const modem = new FakeModem('main');
     const { send } = rig([modem]);
