@@ -48,8 +48,8 @@ export const kindDefaults = {
   logto: { ...patient, path: '/logto' },
   authgear: { ...patient, path: '/authgear' },
   uptime_kuma: { ...alert, path: '/api/v1/sms/send' },
-  // Longer than Alertmanager repeats what failed for one of its recipients (each `group_interval`, 5
-  // min), shorter than the time to its reminder (`repeat_interval`, 4 h).
+  // Longer than the time to a repeat of what failed for one of the recipients (Alertmanager's
+  // `group_interval`, 5 min), shorter than that to a reminder (`repeat_interval`, 4 h).
   alerts: { ...alert, repeatsMs: 3_600_000, path: '/alerts' },
 } as const satisfies Record<string, KindDefaults>;
 
