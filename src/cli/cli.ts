@@ -16,9 +16,6 @@ import { closeProcess } from '../daemon/closed-process.js';
 const wrongConfiguration = 78;
 
 closeProcess();
-// Before any other module of ours is loaded, so that the traces of all name the source and not the
-// bundle.
-process.setSourceMapsEnabled(true);
 
 try {
   await run(process.argv);
