@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /**
  * The command line: what an operator types, and the exit code and sentence that come back.
  * Knows nothing of: the inside of any room; each command hands over at once.

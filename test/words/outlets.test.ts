@@ -36,6 +36,7 @@ const outlets: Readonly<Record<string, string>> = {
   'daemon/serve.ts': 'fatalText',
   'cli/cli.ts':
     'fatalText; else messages of our own errors, whose foreign words came through the door',
+  'cli/entry.ts': 'Node’s version and path',
   'cli/commands.ts': 'the operator’s own configuration',
   'cli/daemon.ts': 'what the control socket answered',
   'cli/demo.ts': 'the virtual modem’s words only',
