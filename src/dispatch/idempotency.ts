@@ -6,7 +6,7 @@
 
 import { SendError, type SendErrorCode, type Submitted, toSendError } from '../errors.js';
 import type { Hmac } from '../journal/hmac-key.js';
-import type { Message, Outcome, SendControl, SendResult } from './message.js';
+import type { CallerLeave, Message, Outcome, SendControl, SendResult } from './message.js';
 import { deadlineUnreachable, outcomeNotAwaited } from './refusals.js';
 
 /**
@@ -245,7 +245,7 @@ class JointSend {
   }
 
   /** Counts a caller; what it returns takes it off again, once. */
-  #count(callerLeft: AbortSignal): () => void {
+  #count(callerLeft: CallerLeave): () => void {
     this.#callers += 1;
     let waits = true;
     const leave = () => {

@@ -1,13 +1,13 @@
 import type Koa from 'koa';
 import type { Logger } from 'winston';
-import type { Message, Send, SendResult } from '../dispatch/message.js';
+import type { CallerLeave, Message, Send, SendResult } from '../dispatch/message.js';
 import { SendError, type SendErrorCode, toSendError } from '../errors.js';
 import type { LimitedLog } from '../log.js';
 import { maskNumber } from '../number/mask.js';
 import { readRecipient } from '../number/recipient.js';
 import { CallerLeft, readOctets } from './body.js';
-import type { Caller, CallerRequest, HttpAnswer, ReadMessage } from './callers/caller.js';
-import type { RequestState } from './error-exit.js';
+import type { Caller, CallerRequest, ReadMessage } from './callers/caller.js';
+import { type RequestState, writeAnswer } from './error-exit.js';
 import { problems } from './problem.js';
 
 /** Longest body; a text of the longest template that Auth0 takes (5120 characters) has room. */
@@ -48,29 +48,49 @@ export function sendRoute(caller: Caller, options: SendRouteOptions): Koa.Middle
       caller.provenBy === 'headers' ? await authenticate(caller, ctx, undefined) : undefined;
     const deadlineAt = receivedAt + deadlineMs(ctx, caller.longestWaitMs);
     const { socket } = ctx.req;
-    const left = new AbortController();
+    const left = new HangUp();
     const leave = () => left.abort();
     // The socket's `close`, not the response's: a pipelined response that waits for its turn has no
     // socket to hear of.
     socket.once('close', leave);
-    const outcome: Outcome = { id, receivedAt, callerLeft: left.signal };
+    const outcome: Outcome = { id, receivedAt, callerLeft: left };
     try {
       const body = await readOctets(ctx.req, maxBodyOctets);
       const name = proven ?? (await authenticate(caller, ctx, body));
       outcome.message = toMessage(caller.read(body, ctx.req.headers), id, name);
-      const result = await options.send(outcome.message, { deadlineAt, callerLeft: left.signal });
+      const result = await options.send(outcome.message, { deadlineAt, callerLeft: left });
       logSuccess(options.log, outcome, result);
       const { isReplay = false, waitedMs, tookMs } = result;
       options.listener?.answered({ isReplay, waitedMs, tookMs });
-      write(ctx, caller.accepted(result));
+      writeAnswer(ctx, caller.accepted(result));
     } catch (error) {
       if (!(error instanceof CallerLeft)) logFailure(options.log, outcome, toSendError(error));
       throw error;
     } finally {
       socket.off('close', leave);
-      if (left.signal.aborted) options.listener?.callerLeft();
+      if (left.aborted) options.listener?.callerLeft();
     }
   };
+}
+
+/** Node's own signal, with all that events can do, is a good part of what a refusal costs. */
+class HangUp implements CallerLeave {
+  aborted = false;
+  #listeners: (() => void)[] = [];
+
+  abort(): void {
+    if (this.aborted) return;
+    this.aborted = true;
+    for (const listener of this.#listeners.splice(0)) listener();
+  }
+
+  addEventListener(_type: 'abort', listener: () => void): void {
+    this.#listeners.push(listener);
+  }
+
+  removeEventListener(_type: 'abort', listener: () => void): void {
+    this.#listeners = this.#listeners.filter((each) => each !== listener);
+  }
 }
 
 function authenticate(
@@ -84,16 +104,6 @@ function authenticate(
     client: ctx.state.client,
   };
   return caller.authenticate(request, body);
-}
-
-/**
- * The body as a string, since for an object Koa loads the whole of undici to see whether it is a
- * Response.
- */
-function write(ctx: Koa.Context, { status, headers, body }: HttpAnswer): void {
-  ctx.status = status;
-  ctx.set(headers);
-  ctx.body = body;
 }
 
 /** @throws SendError `recipient_invalid` */
@@ -145,7 +155,7 @@ function deadlineMs(ctx: Koa.Context, longestMs: number): number {
 interface Outcome {
   id: string;
   receivedAt: number;
-  callerLeft: AbortSignal;
+  callerLeft: CallerLeave;
   /** Known once the body was valid. */
   message?: Message;
 }
