@@ -94,7 +94,6 @@ export function createDispatch(options: DispatchOptions): Dispatch {
   ): Promise<SendResult> {
     const subject = policy.subjectOf(message);
     const record = recorder.open(message, sms.segments.length, subject, key);
-    const { recipientHmac } = subject;
     const onLate = (truth: Outcome): void => {
       record.late(truth);
       if (key !== undefined) idempotency.late(key, truth);
@@ -104,15 +103,15 @@ export function createDispatch(options: DispatchOptions): Dispatch {
       sms,
       control,
       order,
-      recipientHmac,
+      subject,
       record,
       onLate,
     });
     try {
-      const result = await queue.send(
-        pending,
-        (older) => older?.reservation?.share() ?? policy.admit(subject),
-      );
+      const result = await queue.send(pending, (older) => {
+        const place = older?.reservation;
+        return place === undefined ? policy.check(subject) : () => place.share();
+      });
       record.ended({ result });
       return result;
     } catch (error) {

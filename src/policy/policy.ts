@@ -13,20 +13,18 @@ import {
   type PolicyConfig,
 } from '../config/policy.js';
 import { SendError } from '../errors.js';
-import { subscriberOf } from '../number/subscriber.js';
 import { Alarm, isShared, type NearlyFull, nearlyFullCount } from './alarm.js';
 import { type Hold, Holds, holdKinds } from './holds.js';
-import { lookUp } from './numbering.js';
 import { refuseRecipient } from './recipient-rules.js';
-import {
-  clientNetwork,
-  type Explanation,
-  type PolicyRequest,
-  type PolicyRow,
-  type Refusal,
-  type Reservation,
-  type Subject,
+import type {
+  Explanation,
+  PolicyRequest,
+  PolicyRow,
+  Refusal,
+  Reservation,
+  Subject,
 } from './request.js';
+import { keysOf, type PolicyHmac, RequestSubject } from './subject.js';
 import { type CountedMessage, type LimitKeys, SlidingWindows } from './windows.js';
 import {
   earlierOneObstacle,
@@ -38,8 +36,7 @@ import {
 
 export interface PolicyOptions {
   config: PolicyConfig;
-  /** A keyed HMAC; equal for equal arguments and for nothing else. */
-  hmac: (domain: 'recipient' | 'block' | 'client_ip', text: string) => string;
+  hmac: PolicyHmac;
   /** Wall milliseconds that never run backwards, not even over a restart. */
   now: () => number;
   /**
@@ -65,6 +62,8 @@ export interface PolicyOptions {
  */
 export class Policy {
   #config: PolicyConfig;
+  /** Milliseconds of its longest window. */
+  #longestMs: number;
   readonly #hmac: PolicyOptions['hmac'];
   readonly #now: () => number;
   readonly #onHold: (hold: Hold) => void;
@@ -84,6 +83,7 @@ export class Policy {
     capacity,
   }: PolicyOptions) {
     this.#config = config;
+    this.#longestMs = longestWindowOf(config);
     this.#hmac = hmac;
     this.#now = now;
     this.#onHold = onHold;
@@ -99,6 +99,14 @@ export class Policy {
    * `retryAfterMs` is when the same request would pass if nobody else came.
    */
   admit(subject: Subject): Reservation {
+    return this.check(subject)();
+  }
+
+  /**
+   * As {@link admit}, but does not count the message yet: that is done by what is returned, which
+   * is to be called at once, before anybody else is judged, or never.
+   */
+  check(subject: Subject): () => Reservation {
     const now = this.#now();
     const { refusal, lockOut } = this.#judge(subject, now);
     if (lockOut) this.#begin(lockOut, now);
@@ -110,6 +118,10 @@ export class Policy {
         ...(refusal.retryAfterMs !== undefined && { retryAfterMs: refusal.retryAfterMs }),
       });
     }
+    return () => this.#count(subject, now);
+  }
+
+  #count(subject: Subject, now: number): Reservation {
     const entry = this.#windows.add(subject.keys, now);
     for (const nearlyFull of this.#nearlyFull(subject.keys, now)) {
       if (this.#alarm.isDue(nearlyFull, now)) this.#onNearlyFull(nearlyFull);
@@ -151,7 +163,11 @@ export class Policy {
     const now = this.#now();
     const recent = [...rows].filter(({ at }) => at + longestWindowMs > now);
     this.#windows.merge(
-      recent.map((row) => ({ at: Math.min(row.at, now), keys: keysOf(row), isKept: true })),
+      recent.map((row) => ({
+        at: Math.min(row.at, now),
+        keys: keysOf(row, row.caller),
+        isKept: true,
+      })),
     );
     this.#holds.restore(holds, now);
   }
@@ -166,34 +182,15 @@ export class Policy {
    */
   replaceConfig(config: PolicyConfig): void {
     this.#config = config;
+    this.#longestMs = longestWindowOf(config);
   }
 
   /**
    * What a request is judged and counted by, whether it is let in or not. Without `caller`, what
    * counts by it is left out.
    */
-  subjectOf({
-    recipient,
-    caller,
-    clientIp,
-  }: Partial<PolicyRequest> & { recipient: string }): Subject {
-    const subscriber = subscriberOf(recipient);
-    const { countedAs } = subscriber;
-    const numbering = lookUp(recipient, subscriber);
-    const network = clientIp === undefined ? undefined : clientNetwork(clientIp);
-    const hmacs = {
-      recipientHmac: this.#hmac('recipient', countedAs),
-      blockHmac: this.#hmac('block', countedAs.slice(0, -4)),
-      ipHmac: network === undefined ? undefined : this.#hmac('client_ip', network),
-    };
-    const country = numbering.group;
-    return {
-      recipient: { number: recipient, countedAs },
-      numbering,
-      country,
-      ...hmacs,
-      keys: keysOf({ ...hmacs, caller, country }),
-    };
+  subjectOf(request: Partial<PolicyRequest> & { recipient: string }): Subject {
+    return new RequestSubject(request, this.#hmac);
   }
 
   /** What stands in the way, and the lock-out that this request brings about. */
@@ -284,10 +281,7 @@ export class Policy {
   }
 
   #fullMemory(now: number): TemporaryRefusal[] {
-    const windows = Object.values(this.#config.limits).flatMap((limits) =>
-      limits.map(({ windowMs }) => windowMs),
-    );
-    const { hasRoom, freeAt } = this.#windows.makeRoom(now, Math.max(0, ...windows));
+    const { hasRoom, freeAt } = this.#windows.makeRoom(now, this.#longestMs);
     return hasRoom ? [] : [memoryObstacle(freeAt, now)];
   }
 
@@ -344,15 +338,6 @@ export class Policy {
   }
 }
 
-type Counted = Omit<PolicyRow, 'at' | 'caller'> & { caller: string | undefined };
-
-function keysOf(message: Counted): LimitKeys {
-  const { recipientHmac, blockHmac, ipHmac, country, caller } = message;
-  return {
-    per_recipient: recipientHmac,
-    per_block: blockHmac,
-    ...(ipHmac !== undefined && { per_client_ip: ipHmac }),
-    ...(country !== undefined && { per_country: country }),
-    ...(caller !== undefined && { per_caller: caller }),
-  };
+function longestWindowOf({ limits }: PolicyConfig): number {
+  return Math.max(0, ...limitNames.flatMap((name) => limits[name].map(({ windowMs }) => windowMs)));
 }

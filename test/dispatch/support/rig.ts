@@ -155,6 +155,7 @@ function memoryJournal(startedMs = 0): { journal: MessageJournal; written: Writt
       return new Promise<void>((resolve) => setTimeout(resolve, startedMs)).then(write);
     },
     ended: (entry) => void written.push({ kind: 'ended', entry }),
+    refused: (toEntry) => void written.push({ kind: 'ended', entry: toEntry() }),
     late: (id, outcome) => void written.push({ kind: 'late', id, outcome }),
   };
   return { journal, written };
