@@ -59,6 +59,8 @@ export function sendRoute(caller: Caller, options: SendRouteOptions): Koa.Middle
       const name = proven ?? (await authenticate(caller, ctx, body));
       outcome.message = toMessage(caller.read(body, ctx.req.headers), id, name);
       const result = await options.send(outcome.message, { deadlineAt, callerLeft: left });
+      // The modem gets its next message first, which follows in this very turn.
+      await new Promise<void>((resolve) => process.nextTick(resolve));
       logSuccess(options.log, outcome, result);
       const { isReplay = false, waitedMs, tookMs } = result;
       options.listener?.answered({ isReplay, waitedMs, tookMs });
