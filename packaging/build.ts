@@ -5,7 +5,7 @@
  */
 import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { build } from 'esbuild';
+import { type BuildOptions, build, type PluginBuild } from 'esbuild';
 import { parse } from 'yaml';
 import { nativePackages } from './native-packages.js';
 import { noticesText, packagesIn } from './notices.js';
@@ -20,21 +20,12 @@ const dist = join(root, 'dist');
 const requireForCommonJs =
   "import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url);";
 
-const { metafile, outputFiles } = await build({
+const common = {
   absWorkingDir: root,
-  // Whichever chunk starts the journal's thread looks for worker.js beside itself: all lie in one
-  // folder.
-  entryPoints: { cli: 'src/cli/cli.ts', worker: 'src/journal/worker.ts' },
   outdir: dist,
-  chunkNames: '[name]-[hash]',
   bundle: true,
-  // What single commands import stays in files of their own, which the daemon never reads.
-  splitting: true,
   format: 'esm',
   platform: 'node',
-  target: 'node20.19',
-  external: [...nativePackages],
-  banner: { js: requireForCommonJs },
   // 3 MB less in memory than with white space. Names stay, for traces.
   minifyWhitespace: true,
   minifySyntax: true,
@@ -43,12 +34,45 @@ const { metafile, outputFiles } = await build({
   sourcesContent: false,
   // The licences are in LICENSES.txt, whole.
   legalComments: 'none',
-  metafile: true,
   write: false,
   logLevel: 'warning',
+} satisfies BuildOptions;
+
+const { metafile, outputFiles } = await build({
+  ...common,
+  // Whichever chunk starts the journal's thread looks for worker.js beside itself: all lie in one
+  // folder.
+  entryPoints: { program: 'src/cli/cli.ts', worker: 'src/journal/worker.ts' },
+  chunkNames: '[name]-[hash]',
+  // What single commands import stays in files of their own, which the daemon never reads.
+  splitting: true,
+  target: 'node20.19',
+  external: [...nativePackages],
+  banner: { js: requireForCommonJs },
+  metafile: true,
 });
 
-await writeDist(new Map(outputFiles.map(({ path, contents }) => [path, contents])));
+/** Of it a Node that is too old must understand every word. */
+const entry = await build({
+  ...common,
+  entryPoints: { cli: 'src/cli/entry.ts' },
+  target: 'es2018',
+  // Newer than that, and reached by none that is too old.
+  supported: { 'dynamic-import': true },
+  plugins: [{ name: 'program', setup: leaveProgramOutside }],
+});
+
+await writeDist(
+  new Map([...outputFiles, ...entry.outputFiles].map(({ path, contents }) => [path, contents])),
+);
+
+/** The one import of the entry is the file that the other build makes of cli.ts. */
+function leaveProgramOutside(pluginBuild: PluginBuild): void {
+  pluginBuild.onResolve({ filter: /^\.\/cli\.js$/ }, () => ({
+    path: './program.js',
+    external: true,
+  }));
+}
 
 /**
  * The folder itself stays, and each file but those that are gone: a build may run while another

@@ -17,36 +17,70 @@ export interface LogOptions {
  * fields it was given, in snake_case. What a modem, a network or a caller said may stand in it:
  * characters that would steer a terminal are escaped, and whole numbers masked, though they should
  * have come through `foreignWords` already.
+ *
+ * Lines for standard output are gathered and written once a turn of the event loop, in order, and
+ * at the latest with the exit; a `stream` gets each at once.
  */
-export function createLog({ level, format, stream = process.stdout }: LogOptions): winston.Logger {
-  const asText = format === 'text' || (format === 'auto' && stream.isTTY === true);
-  return winston.createLogger({
-    level,
-    format: winston.format.printf((entry) => printable(asText ? textLine(entry) : jsonLine(entry))),
-    transports: [new Lines({ stream })],
-  });
+export function createLog({ level, format, stream }: LogOptions): winston.Logger {
+  const { isTTY } = stream ?? process.stdout;
+  const toLine = format === 'text' || (format === 'auto' && isTTY === true) ? textLine : jsonLine;
+  const log = winston.createLogger({ level, levels });
+  const write =
+    stream === undefined
+      ? (line: string) => standardOutput.add(line)
+      : (line: string) => stream.write(line);
+  // Winston would pass each entry, also one below the level, through two streams to a transport: as
+  // much work as the line itself.
+  log.write = (entry: winston.Logform.TransformableInfo): boolean => {
+    if (levelOf(entry.level) <= levelOf(log.level)) write(`${printable(toLine(entry))}\n`);
+    return true;
+  };
+  if (stream === undefined) log.on('finish', () => standardOutput.flush());
+  return log;
 }
 
-/** Winston's own transport for streams also tells of each line as an event, a turn later. */
-class Lines extends winston.transports.Stream {
-  readonly #stream: NodeJS.WritableStream;
+/** The weightiest first, as npm has them. */
+const { levels } = winston.config.npm;
+const levelOf = (level: string): number => levels[level] ?? 0;
 
-  constructor({ stream }: { stream: NodeJS.WritableStream }) {
-    super({ stream });
-    this.#stream = stream;
+/** Gathers the lines of one turn of the event loop, so that they take one write(2). */
+class StandardOutput {
+  #lines = '';
+  readonly #flushDue = (): void => this.flush();
+  #isHeld = false;
+
+  add(line: string): void {
+    if (this.#lines === '') setImmediate(this.#flushDue);
+    this.#lines += line;
+    if (this.#isHeld) return;
+    this.#isHeld = true;
+    process.once('exit', this.#flushDue);
   }
 
-  override log(info: winston.Logform.TransformableInfo, next: () => void): void {
-    this.#stream.write(`${String(info[lineKey])}\n`);
-    next();
+  flush(): void {
+    const lines = this.#lines;
+    this.#lines = '';
+    if (lines !== '') process.stdout.write(lines);
   }
 }
 
-/** Where `winston.format` leaves the line (the package triple-beam has it as `MESSAGE`). */
-const lineKey = Symbol.for('message');
+const standardOutput = new StandardOutput();
 
 function jsonLine({ level, message, ...fields }: winston.Logform.TransformableInfo): string {
-  return JSON.stringify({ timestamp: now(), level, message, ...fields }, serializable);
+  let line = `{"timestamp":"${now()}","level":"${level}","message":${jsonOf('message', message)}`;
+  for (const [key, value] of Object.entries(fields)) {
+    const json = jsonOf(key, value);
+    if (json !== undefined) line += `,${JSON.stringify(key)}:${json}`;
+  }
+  return `${line}}`;
+}
+
+/** As JSON; undefined for what JSON leaves out. */
+function jsonOf(key: string, value: unknown): string | undefined {
+  if (value === undefined) return undefined;
+  // A replacer would be called for each of them.
+  if (typeof value !== 'object' || value === null) return JSON.stringify(serializable(key, value));
+  return JSON.stringify(serializable(key, value), serializable);
 }
 
 /** Fields that hold no words: a run of digits in a UUID is no number. */
@@ -102,7 +136,9 @@ function serializable(key: string, value: unknown): unknown {
  * text entry are ours and stay.
  */
 function printable(line: string): string {
-  return line.split('\n').map(escapeControls).join('\n');
+  return line.includes('\n')
+    ? line.split('\n').map(escapeControls).join('\n')
+    : escapeControls(line);
 }
 
 function now(): string {

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /**
  * The command line: what an operator types, and the exit code and sentence that come back.
  * Knows nothing of: the inside of any room; each command hands over at once.
@@ -16,9 +15,6 @@ import { closeProcess } from '../daemon/closed-process.js';
 const wrongConfiguration = 78;
 
 closeProcess();
-// Before any other module of ours is loaded, so that the traces of all name the source and not the
-// bundle.
-process.setSourceMapsEnabled(true);
 
 try {
   await run(process.argv);

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { memorySettings } from '../daemon/memory.js';
 import { mintToken } from '../secret/token.js';
 
 /** As in Auth0's guide. */
@@ -25,7 +26,10 @@ class Part {
 
   constructor(args: string[]) {
     const cli = fileURLToPath(new URL('./cli.js', import.meta.url));
-    this.child = spawn(process.execPath, [cli, ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
+    this.child = spawn(process.execPath, [cli, ...args], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      env: { ...memorySettings, ...process.env },
+    });
     createInterface({ input: this.child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
       const fields = JSON.parse(line) as Fields;
       for (const listener of this.#listeners) listener(fields);

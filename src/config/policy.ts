@@ -52,9 +52,16 @@ const longestSharedWindowMs = 3_600_000;
 const countryCodes: ReadonlySet<string> = new Set(getCountries());
 const regionNames = new Intl.DisplayNames('en', { type: 'region', fallback: 'none' });
 
+/** Those asked for so far: each refusal by country names one, and Intl takes long to. */
+const namesOfCountries = new Map<string, string>();
+
 /** `Germany` for `DE`; the code itself if it has no name. */
 export function countryName(code: string): string {
-  return regionNames.of(code) ?? code;
+  const known = namesOfCountries.get(code);
+  if (known !== undefined) return known;
+  const name = regionNames.of(code) ?? code;
+  if (countryCodes.has(code)) namesOfCountries.set(code, name);
+  return name;
 }
 
 const country = v.pipe(

@@ -117,7 +117,6 @@ export function createDispatch(options: DispatchOptions): Dispatch {
   ): Sending {
     const subject = policy.subjectOf(message);
     const record = recorder.open(message, sms.segments.length, subject, key);
-    const { recipientHmac } = subject;
     const onLate = (truth: Outcome): void => {
       record.late(truth);
       if (key !== undefined) idempotency.late(key, truth);
@@ -127,12 +126,14 @@ export function createDispatch(options: DispatchOptions): Dispatch {
       sms,
       control,
       order,
-      recipientHmac,
+      subject,
       record,
       onLate,
     });
-    const reserve = (older: PendingMessage | undefined) =>
-      older?.reservation?.share() ?? policy.admit(subject);
+    const reserve = (older: PendingMessage | undefined) => {
+      const place = older?.reservation;
+      return place === undefined ? policy.check(subject) : () => place.share();
+    };
     onItsWay.set(message.id, pending);
     const answer = queue.send(pending, reserve).then(
       (result) => {

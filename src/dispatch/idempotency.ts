@@ -7,6 +7,7 @@
 import { SendError, type SendErrorCode, type Submitted, toSendError } from '../errors.js';
 import type { Hmac } from '../journal/hmac-key.js';
 import {
+  type CallerLeave,
   type HastyControl,
   isPromised,
   type Message,
@@ -342,7 +343,7 @@ export class JointSend {
   }
 
   /** Counts a caller; what it returns takes it off again, once. */
-  #count(callerLeft: AbortSignal): () => void {
+  #count(callerLeft: CallerLeave): () => void {
     this.#callers += 1;
     let waits = true;
     const leave = () => {

@@ -56,12 +56,19 @@ export interface DispatchListener {
   failedOver(move: { from: string; to: string }): void;
 }
 
+/** That the caller hung up, once and for good: an `AbortSignal`, or what of it is needed here. */
+export interface CallerLeave {
+  readonly aborted: boolean;
+  addEventListener(type: 'abort', listener: () => void, options?: { once: true }): void;
+  removeEventListener(type: 'abort', listener: () => void): void;
+}
+
 /** The bounds of one send. */
 export interface SendControl {
   /** `performance.now()` milliseconds at which the message is given up, and the caller answered. */
   deadlineAt: number;
   /** Aborted when the caller hung up. A message not yet started is then never started (I3). */
-  callerLeft: AbortSignal;
+  callerLeft: CallerLeave;
 }
 
 /** Those of a caller who cannot wait as long as a message may take. */

@@ -5,7 +5,7 @@
 
 import type { SendError } from '../errors.js';
 import type { OutgoingSms, SmsModem, SubmitControl, SubmitReceipt } from '../modem/sms-modem.js';
-import type { Reservation } from '../policy/request.js';
+import type { Reservation, Subject } from '../policy/request.js';
 import type { Message, Outcome, SendControl, SendResult } from './message.js';
 import type { MessageRecord } from './recorder.js';
 import { callerLeft, deadlineUnreachable, outcomeUnknown } from './refusals.js';
@@ -17,8 +17,8 @@ export interface PendingOptions {
   control: SendControl;
   /** Order in which messages were asked for: of two, the greater is the newer. */
   order: number;
-  /** Keyed HMAC of the recipient, as the caps of a SIM know it. */
-  recipientHmac: string;
+  /** Has the keyed HMAC of the recipient, as the caps of a SIM know it. */
+  subject: Pick<Subject, 'recipientHmac'>;
   /** What the journal is told of it. */
   record: MessageRecord;
   /** Told what became of it after its caller was answered. Must not throw. */
@@ -35,13 +35,7 @@ export class PendingMessage {
   readonly message: Message;
   readonly sms: OutgoingSms;
   readonly order: number;
-  readonly recipientHmac: string;
   readonly record: MessageRecord;
-  /**
-   * Only one of the waiting messages with the same key is worth sending: caller, recipient (in any
-   * spelling), type.
-   */
-  readonly supersedeKey: string;
   /** Names of the modems that were handed this message; none gets it twice. */
   readonly tried = new Set<string>();
   /** Settles with the outcome, or with a {@link SendError} whose `progress` is filled. */
@@ -51,6 +45,8 @@ export class PendingMessage {
   /** Its place within the limits of the policy, from its admission on; settled by its answer. */
   reservation: Reservation | undefined;
 
+  readonly #subject: Pick<Subject, 'recipientHmac'>;
+  #supersedeKey: string | undefined;
   readonly #control: SendControl;
   readonly #onLate: (truth: Outcome) => void;
   readonly #admittedAt = performance.now();
@@ -67,23 +63,39 @@ export class PendingMessage {
   #promised = false;
 
   constructor(options: PendingOptions) {
-    const { message, sms, control, order, recipientHmac, record, onLate } = options;
+    const { message, sms, control, order, subject, record, onLate } = options;
     this.message = message;
     this.sms = sms;
     this.order = order;
-    this.recipientHmac = recipientHmac;
+    this.#subject = subject;
     this.record = record;
-    const { id, caller, messageType, isAlert } = message;
-    // A newer code makes an older one void; a newer alert does so only where both say what they
-    // are.
-    const of = isAlert ? [messageType ?? id, 'alert'] : [messageType];
-    this.supersedeKey = JSON.stringify([caller, recipientHmac, ...of]);
     this.#control = control;
     this.#onLate = onLate;
     this.answer = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
     });
+  }
+
+  get recipientHmac(): string {
+    return this.#subject.recipientHmac;
+  }
+
+  /**
+   * Only one of the waiting messages with the same key is worth sending: caller, recipient (in any
+   * spelling), type.
+   */
+  get supersedeKey(): string {
+    this.#supersedeKey ??= this.#makeSupersedeKey();
+    return this.#supersedeKey;
+  }
+
+  #makeSupersedeKey(): string {
+    const { id, caller, messageType, isAlert } = this.message;
+    // A newer code makes an older one void; a newer alert does so only where both say what they
+    // are.
+    const of = isAlert ? [messageType ?? id, 'alert'] : [messageType];
+    return JSON.stringify([caller, this.recipientHmac, ...of]);
   }
 
   /** How many TPDUs it takes. */

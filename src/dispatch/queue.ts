@@ -28,10 +28,10 @@ import type { SimBudget } from './sim-budget.js';
 import { NewestStarted, WaitingList } from './waiting-list.js';
 
 /**
- * Gives a message its place within the limits, or that of the waiting one whose place it takes;
- * throws a `SendError`.
+ * Whether a message has a place within the limits, or that of the waiting one whose place it takes;
+ * throws a `SendError`. What it returns gives it, and is called at once or never.
  */
-export type Reserve = (older: PendingMessage | undefined) => Reservation;
+export type Reserve = (older: PendingMessage | undefined) => () => Reservation;
 
 export interface QueueOptions {
   modems: readonly SmsModem[];
@@ -157,7 +157,7 @@ export class MessageQueue {
       throw deadlineUnreachable('the deadline had passed when the message came in');
     const same = this.#waiting.sameAs(message);
     const older = same !== undefined && same.order < message.order ? same : undefined;
-    message.reservation = reserve(older);
+    const takePlace = reserve(older);
     // A late repeat of an older message neither displaces a newer one nor follows it: its code is
     // void.
     if (older !== same || this.#newest.hasStartedAfter(message)) throw superseded();
@@ -171,6 +171,7 @@ export class MessageQueue {
     const idle =
       isAnyFree && refusal !== undefined ? this.#scheduler.idleLaneFor(message) : undefined;
     if (refusal !== undefined && idle === undefined) throw refusal;
+    message.reservation = takePlace();
     message.enter();
     const taker = idle ?? (nothingWaits ? lane : undefined);
     if (taker !== undefined) {

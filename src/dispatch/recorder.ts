@@ -12,10 +12,10 @@ import { maskNumber } from '../number/mask.js';
 import type { Subject } from '../policy/request.js';
 import type { KeyedRequest } from './idempotency.js';
 import type { Message, Outcome } from './message.js';
-import { knownIccid } from './sim-key.js';
+import { iccidHmac, knownIccid } from './sim-key.js';
 
 /** What of the journal hears of messages; the start is waited for where it gives a promise. */
-export interface MessageJournal extends Pick<Journal, 'promised' | 'ended' | 'late'> {
+export interface MessageJournal extends Pick<Journal, 'promised' | 'ended' | 'refused' | 'late'> {
   started(entry: Parameters<Journal['started']>[0]): Promise<void> | undefined;
 }
 
@@ -42,36 +42,58 @@ export class Recorder {
     subject: Subject,
     key: KeyedRequest | undefined,
   ): MessageRecord {
-    const { id, caller, recipient } = message;
-    const { country, recipientHmac, blockHmac, ipHmac } = subject;
-    const entry: MessageEntry = {
-      id,
-      atMs: this.#options.now(),
-      caller,
-      recipientMasked: maskNumber(recipient),
-      segments,
-      country,
-      recipientHmac,
-      blockHmac,
-      ...(ipHmac !== undefined && { ipHmac }),
-      ...key,
-    };
-    return new MessageRecord(entry, segments, this.#options);
+    return new MessageRecord(message, segments, subject, key, this.#options);
   }
 }
 
 /** What the journal is told of one message. */
 export class MessageRecord {
-  readonly #entry: MessageEntry;
+  readonly #message: Message;
   readonly #segments: number;
+  readonly #subject: Subject;
+  readonly #key: KeyedRequest | undefined;
   readonly #options: RecorderOptions;
+  readonly #atMs: number;
+  #madeEntry: MessageEntry | undefined;
   #at: { modem: string; sim?: JournalSim } | undefined;
   #wasPromised = false;
 
-  constructor(entry: MessageEntry, segments: number, options: RecorderOptions) {
-    this.#entry = entry;
+  constructor(
+    message: Message,
+    segments: number,
+    subject: Subject,
+    key: KeyedRequest | undefined,
+    options: RecorderOptions,
+  ) {
+    this.#message = message;
     this.#segments = segments;
+    this.#subject = subject;
+    this.#key = key;
     this.#options = options;
+    this.#atMs = options.now();
+  }
+
+  /** Made when the journal wants it: of most refusals it does not. */
+  get #entry(): MessageEntry {
+    this.#madeEntry ??= this.#makeEntry();
+    return this.#madeEntry;
+  }
+
+  #makeEntry(): MessageEntry {
+    const { id, caller, recipient } = this.#message;
+    const { country, recipientHmac, blockHmac, ipHmac } = this.#subject;
+    return {
+      id,
+      atMs: this.#atMs,
+      caller,
+      recipientMasked: maskNumber(recipient),
+      segments: this.#segments,
+      country,
+      recipientHmac,
+      blockHmac,
+      ...(ipHmac !== undefined && { ipHmac }),
+      ...this.#key,
+    };
   }
 
   /** Wall-clock milliseconds at which the message came. */
@@ -94,7 +116,7 @@ export class MessageRecord {
     const sim =
       iccid === undefined
         ? undefined
-        : { masked: maskNumber(iccid), hmac: this.#options.hmac('sim', iccid) };
+        : { masked: maskNumber(iccid), hmac: iccidHmac(modem, iccid, this.#options.hmac) };
     this.#at = { modem: modem.name, ...(sim && { sim }) };
     return this.#options.journal.started({
       ...this.#entry,
@@ -106,13 +128,18 @@ export class MessageRecord {
 
   /** Its caller has been answered. */
   ended(outcome: Outcome): void {
-    this.#options.journal.ended({
+    const wasStarted = this.#at !== undefined;
+    const toEntry = () => ({
       ...this.#entry,
       ...this.#at,
-      wasStarted: this.#at !== undefined,
+      wasStarted,
       wasPromised: this.#wasPromised,
       outcome: this.#toJournal(outcome),
     });
+    const { journal } = this.#options;
+    // A row that is there has to learn its end.
+    if (wasStarted || this.#wasPromised) journal.ended(toEntry());
+    else journal.refused(toEntry);
   }
 
   /** What became of it after its caller was answered. */

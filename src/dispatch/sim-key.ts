@@ -23,5 +23,17 @@ export function knownIccid(modem: SmsModem): string | undefined {
  */
 export function simKey(modem: SmsModem, hmac: Hmac): string {
   const iccid = knownIccid(modem);
-  return iccid === undefined ? `modem:${modem.name}` : hmac('sim', iccid);
+  return iccid === undefined ? `modem:${modem.name}` : iccidHmac(modem, iccid, hmac);
+}
+
+/** The last one of each modem: it is asked for several times a message. */
+const lastHmacs = new WeakMap<SmsModem, { iccid: string; hmac: Hmac; value: string }>();
+
+/** Keyed HMAC of the ICCID of the SIM in this modem. */
+export function iccidHmac(modem: SmsModem, iccid: string, hmac: Hmac): string {
+  const last = lastHmacs.get(modem);
+  if (last?.iccid === iccid && last.hmac === hmac) return last.value;
+  const value = hmac('sim', iccid);
+  lastHmacs.set(modem, { iccid, hmac, value });
+  return value;
 }

@@ -42,8 +42,8 @@ export class WaitingList implements Iterable<PendingMessage> {
    * The waiting message of the same caller, recipient and type: only the newer of the two is worth
    * sending.
    */
-  sameAs({ supersedeKey }: PendingMessage): PendingMessage | undefined {
-    return this.#byKey.get(supersedeKey)?.holder;
+  sameAs(message: PendingMessage): PendingMessage | undefined {
+    return this.size === 0 ? undefined : this.#byKey.get(message.supersedeKey)?.holder;
   }
 
   /**

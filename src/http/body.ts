@@ -6,6 +6,8 @@ export class CallerLeft extends Error {
   override readonly name = 'CallerLeft';
 }
 
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
 /**
  * A body as JSON (RFC 8259) in UTF-8, whatever its content type says: Auth0's own samples name
  * none. Names that stand twice in an object and deep nesting are refused (see {@link parseJson}).
@@ -14,7 +16,7 @@ export class CallerLeft extends Error {
 export function parseBody(octets: Uint8Array): unknown {
   if (octets.length === 0) throw new SendError('body_invalid', { detail: 'the body is empty' });
   try {
-    return parseJson(new TextDecoder('utf-8', { fatal: true }).decode(octets));
+    return parseJson(utf8.decode(octets));
   } catch (error) {
     // Not kept as the cause: the parser's message quotes the body, and with it the one-time code.
     throw new SendError('body_invalid', { detail: whatIsWrong(error) });
@@ -89,12 +91,6 @@ export function discardRest(req: IncomingMessage, maxOctets: number): Promise<vo
 const maxDepth = 32;
 
 /**
- * A string with its escapes, or one of the characters that give JSON its structure; what is between
- * them does not matter here.
- */
-const structure = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\]:]/gsu;
-
-/**
  * The text is JSON by its grammar, and still not to be taken: two readers could understand it
  * differently, or one break at it.
  */
@@ -114,21 +110,39 @@ export function parseJson(text: string): unknown {
   const value: unknown = JSON.parse(text);
   // One element for each level: the names that an object has so far, none for a list.
   const levels: (Set<string> | undefined)[] = [];
-  let lastString = '';
-  for (const [token] of text.matchAll(structure)) {
-    if (token === '{' || token === '[') {
-      levels.push(token === '{' ? new Set() : undefined);
+  let [stringAt, stringEnd] = [0, 0];
+  for (let at = 0; at < text.length; at += 1) {
+    const character = text[at];
+    if (character === '"') {
+      stringAt = at;
+      stringEnd = endOfString(text, at);
+      at = stringEnd - 1;
+    } else if (character === '{' || character === '[') {
+      levels.push(character === '{' ? new Set() : undefined);
       if (levels.length > maxDepth) throw new AmbiguousJson(`more than ${maxDepth} levels deep`);
-    } else if (token === '}' || token === ']') levels.pop();
-    else if (token === ':') noteName(levels.at(-1), lastString);
-    else lastString = token;
+    } else if (character === '}' || character === ']') levels.pop();
+    else if (character === ':') noteName(levels.at(-1), text.slice(stringAt, stringEnd));
   }
   return value;
 }
 
+/** Where the string that begins at `start` is over: behind its closing quote. */
+function endOfString(text: string, start: number): number {
+  let quote = text.indexOf('"', start + 1);
+  while (isEscaped(text, quote)) quote = text.indexOf('"', quote + 1);
+  return quote + 1;
+}
+
+/** An odd number of backslashes stands before it. */
+function isEscaped(text: string, at: number): boolean {
+  let first = at;
+  while (text[first - 1] === '\\') first -= 1;
+  return (at - first) % 2 === 1;
+}
+
 /** Names are the same when they are so without their escapes: `"bod\u0079"` is `"body"`. */
 function noteName(names: Set<string> | undefined, literal: string): void {
-  const name = JSON.parse(literal) as string;
+  const name = literal.includes('\\') ? (JSON.parse(literal) as string) : literal.slice(1, -1);
   if (names?.has(name)) throw new AmbiguousJson('a name stands twice in one object');
   names?.add(name);
 }

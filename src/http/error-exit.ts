@@ -40,9 +40,9 @@ export function errorExit(
     ctx.state.id = randomUUID();
     ctx.state.receivedAt = performance.now();
     ctx.state.client = clientAddressOf(ctx.req);
-    ctx.set('Cache-Control', 'no-store');
     try {
       await next();
+      if (ctx.respond !== false) ctx.set('Cache-Control', 'no-store');
     } catch (error) {
       await leaveWith(error, ctx, log, onFailure);
     }
@@ -68,11 +68,25 @@ async function leaveWith(
   }
   const answer = ctx.state.toAnswer?.(failure) ?? toProblemAnswer(failure, id);
   if (isLongRest(ctx.req)) await closeWith(answer, ctx);
-  else {
-    ctx.status = answer.status;
-    ctx.set(answer.headers);
-    ctx.body = answer.body;
-  }
+  else writeAnswer(ctx, answer);
+}
+
+/**
+ * Writes a whole answer, its header in one piece; Koa would set each field by itself, and check and
+ * copy it for each that follows.
+ */
+export function writeAnswer(
+  ctx: Koa.ParameterizedContext<RequestState>,
+  { status, headers, body }: HttpAnswer,
+): void {
+  ctx.respond = false;
+  if (!ctx.writable) return;
+  ctx.res.writeHead(status, {
+    'Cache-Control': 'no-store',
+    'Content-Length': Buffer.byteLength(body),
+    ...headers,
+  });
+  ctx.res.end(body);
 }
 
 /** Answers at once and ends the connection, yet not before the caller could read the answer. */

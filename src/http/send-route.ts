@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type Koa from 'koa';
 import type { Logger } from 'winston';
 import {
+  type CallerLeave,
   type HastyControl,
   isPromised,
   type Message,
@@ -23,7 +24,7 @@ import {
   type ReadMessage,
   Unproven,
 } from './callers/caller.js';
-import type { RequestState } from './error-exit.js';
+import { type RequestState, writeAnswer } from './error-exit.js';
 import { problems } from './problem.js';
 
 /** Longest body; a text of the longest template that Auth0 takes (5120 characters) has room. */
@@ -96,23 +97,43 @@ export function sendRoute(
     refuseIfUnable(options, ctx.state);
     const byHeaders = await ownerOf(clients, ctx, undefined, options);
     const { socket } = ctx.req;
-    const left = new AbortController();
+    const left = new HangUp();
     const leave = () => left.abort();
     // The socket's `close`, not the response's: a pipelined response that waits for its turn has no
     // socket to hear of.
     socket.once('close', leave);
-    const request: Request = { id, receivedAt, callerLeft: left.signal };
+    const request: Request = { id, receivedAt, callerLeft: left };
     try {
       const body = await readOctets(ctx.req, maxBodyOctets);
       const owner = byHeaders ?? (await ownerOf(clients, ctx, body, options));
       if (owner === undefined) throw new Error('no caller owns the request, and none refused it');
       const answer = await serve(owner, request, body, ctx, options);
-      write(ctx, answer);
+      writeAnswer(ctx, answer);
     } finally {
       socket.off('close', leave);
-      if (left.signal.aborted) options.listener?.callerLeft();
+      if (left.aborted) options.listener?.callerLeft();
     }
   };
+}
+
+/** Node's own signal, with all that events can do, is a good part of what a refusal costs. */
+class HangUp implements CallerLeave {
+  aborted = false;
+  #listeners: (() => void)[] = [];
+
+  abort(): void {
+    if (this.aborted) return;
+    this.aborted = true;
+    for (const listener of this.#listeners.splice(0)) listener();
+  }
+
+  addEventListener(_type: 'abort', listener: () => void): void {
+    this.#listeners.push(listener);
+  }
+
+  removeEventListener(_type: 'abort', listener: () => void): void {
+    this.#listeners = this.#listeners.filter((each) => each !== listener);
+  }
 }
 
 /** Whose a request is, and what its proof binds it to. */
@@ -219,6 +240,8 @@ async function deliver(
     const answer =
       'answerBy' in control ? await sendOrPromise(message, control) : await send(message, control);
     if (!isPromised(answer)) {
+      // The modem gets its next message first, which follows in this very turn.
+      await new Promise<void>((resolve) => process.nextTick(resolve));
       logSuccess(log, told, answer);
       return { result: answer };
     }
@@ -254,16 +277,6 @@ function controlOf(
   const answerBy = receivedAt + waitMs(ctx, deadlineMs);
   if (onSlow === '504') return { deadlineAt: answerBy, callerLeft };
   return { deadlineAt: receivedAt + Math.max(lateDeadlineMs, deadlineMs), answerBy, callerLeft };
-}
-
-/**
- * The body as a string, since for an object Koa loads the whole of undici to see whether it is a
- * Response.
- */
-function write(ctx: Koa.Context, { status, headers, body }: HttpAnswer): void {
-  ctx.status = status;
-  ctx.set(headers);
-  ctx.body = body;
 }
 
 /** @throws SendError `recipient_invalid` */
@@ -331,7 +344,7 @@ function waitMs(ctx: Koa.Context, longestMs: number): number {
 interface Request {
   id: string;
   receivedAt: number;
-  callerLeft: AbortSignal;
+  callerLeft: CallerLeave;
   /** Known once the body was valid. */
   message?: Message;
 }

@@ -263,6 +263,9 @@ function improperRequest(req: IncomingMessage): SendErrorCode | undefined {
   return isProper(req) ? undefined : 'request_malformed';
 }
 
+/** Surely a URL, and every path of ours is so. */
+const plainPath = /^\/[\w-]*$/;
+
 function isProper(req: IncomingMessage): boolean {
   const { httpVersion, headers, url = '' } = req;
   if (httpVersion !== '1.1' && httpVersion !== '1.0') return false;
@@ -273,7 +276,7 @@ function isProper(req: IncomingMessage): boolean {
   if (coding !== undefined && (httpVersion === '1.0' || coding.toLowerCase() !== 'chunked'))
     return false;
   // A target that is no URL makes Koa's router throw; it is the caller's fault, not ours.
-  if (url !== '*' && !URL.canParse(url, 'http://localhost')) return false;
+  if (!plainPath.test(url) && url !== '*' && !URL.canParse(url, 'http://localhost')) return false;
   return !hasTwoOfOne(req.rawHeaders);
 }
 

@@ -53,6 +53,8 @@ export interface Journal {
    * repeat with its key will be told is on the disk soon after.
    */
   ended(entry: EndedEntry): void;
+  /** The same of one that never was started; its entry is made only if it is written. */
+  refused(toEntry: () => EndedEntry): void;
   /** What became of it after its caller had been answered; `keyHmac` as at its start. */
   late(id: string, outcome: LateOutcome, keyHmac?: string): void;
   saveHold(hold: SavedHold): void;
@@ -228,10 +230,18 @@ class SqliteJournal implements Journal {
 
   ended(entry: EndedEntry): void {
     // A row that is there has to learn its end.
-    const hasRow = entry.wasStarted || entry.wasPromised === true;
-    if (!hasRow && !this.#refusals.admits(performance.now())) this.#skippedRefusals += 1;
+    if (!entry.wasStarted && entry.wasPromised !== true) this.refused(() => entry);
     else if (isToldAgain(entry)) this.#add({ kind: 'ended', entry }, () => void this.#flush());
-    else if (hasRow) this.#add({ kind: 'ended', entry });
+    else this.#add({ kind: 'ended', entry });
+  }
+
+  refused(toEntry: () => EndedEntry): void {
+    if (!this.#refusals.admits(performance.now())) {
+      this.#skippedRefusals += 1;
+      return;
+    }
+    const entry = toEntry();
+    if (isToldAgain(entry)) this.#add({ kind: 'ended', entry }, () => void this.#flush());
     else if (this.#enqueue({ kind: 'ended', entry }))
       this.#gathering ??= setTimeout(() => this.#writeGathered(), refusalsGatheredMs);
   }

@@ -88,9 +88,20 @@ const stallAfterMs = 15_000;
  * commands; to close a stuck tty takes the kernel 30 s.
  */
 const stepMs = 240_000;
+/** What modems said last, as it may be shown: a snapshot is taken several times a message. */
+const shownWords = new Map<string, string>();
+const mostShownWords = 64;
+
 /** What it says of itself and of its network. */
-const shown = (words: string | undefined) =>
-  words === undefined ? undefined : foreignWords(words);
+function shown(words: string | undefined): string | undefined {
+  if (words === undefined) return undefined;
+  const known = shownWords.get(words);
+  if (known !== undefined) return known;
+  if (shownWords.size >= mostShownWords) shownWords.clear();
+  const safe = foreignWords(words);
+  shownWords.set(words, safe);
+  return safe;
+}
 
 /**
  * One modem's life (`life.ts` is its table): opens the tty, brings the modem to `ready`, keeps it

@@ -15,20 +15,18 @@ import {
   type PolicyConfig,
 } from '../config/policy.js';
 import { SendError } from '../errors.js';
-import { subscriberOf } from '../number/subscriber.js';
 import { Alarm, isShared, type NearlyFull, nearlyFullCount } from './alarm.js';
 import { type Hold, Holds, holdKinds } from './holds.js';
-import { lookUp } from './numbering.js';
 import { refuseRecipient } from './recipient-rules.js';
-import {
-  clientNetwork,
-  type Explanation,
-  type PolicyRequest,
-  type PolicyRow,
-  type Refusal,
-  type Reservation,
-  type Subject,
+import type {
+  Explanation,
+  PolicyRequest,
+  PolicyRow,
+  Refusal,
+  Reservation,
+  Subject,
 } from './request.js';
+import { keysOf, type PolicyHmac, RequestSubject } from './subject.js';
 import { type CountedMessage, type LimitKeys, SlidingWindows } from './windows.js';
 import {
   earlierOneObstacle,
@@ -60,8 +58,7 @@ export interface PolicyOptions {
   config: PolicyConfig;
   /** By name; default: none has rules of its own. */
   callers?: ReadonlyMap<string, CallerRules>;
-  /** A keyed HMAC; equal for equal arguments and for nothing else. */
-  hmac: (domain: 'recipient' | 'block' | 'client_ip', text: string) => string;
+  hmac: PolicyHmac;
   /** Wall milliseconds that never run backwards, not even over a restart. */
   now: () => number;
   /**
@@ -88,6 +85,8 @@ export interface PolicyOptions {
 export class Policy {
   #config: PolicyConfig;
   #callers: ReadonlyMap<string, CallerRules>;
+  /** Milliseconds of its longest window. */
+  #longestMs: number;
   readonly #hmac: PolicyOptions['hmac'];
   readonly #now: () => number;
   readonly #onHold: (hold: Hold) => void;
@@ -111,6 +110,7 @@ export class Policy {
   }: PolicyOptions) {
     this.#config = config;
     this.#callers = callers;
+    this.#longestMs = longestWindowOf(config, callers);
     this.#hmac = hmac;
     this.#now = now;
     this.#onHold = onHold;
@@ -127,6 +127,14 @@ export class Policy {
    * `retryAfterMs` is when the same request would pass if nobody else came.
    */
   admit(subject: Subject): Reservation {
+    return this.check(subject)();
+  }
+
+  /**
+   * As {@link admit}, but does not count the message yet: that is done by what is returned, which
+   * is to be called at once, before anybody else is judged, or never.
+   */
+  check(subject: Subject): () => Reservation {
     const now = this.#now();
     const { refusal, lockOut } = this.#judge(subject, now);
     if (lockOut) this.#begin(lockOut, now);
@@ -138,6 +146,10 @@ export class Policy {
         ...(refusal.retryAfterMs !== undefined && { retryAfterMs: refusal.retryAfterMs }),
       });
     }
+    return () => this.#count(subject, now);
+  }
+
+  #count(subject: Subject, now: number): Reservation {
     const counted = this.#judgedBy(subject).map(({ windows, keys }) => {
       return { windows, entry: windows.add(keys, now) };
     });
@@ -185,7 +197,7 @@ export class Policy {
     const entries = recent.map((row) => ({
       at: Math.min(row.at, now),
       isAlert: this.#callers.get(row.caller)?.isAlert === true,
-      keys: keysOf(row),
+      keys: keysOf(row, row.caller),
       isKept: true,
     }));
     this.#windows.merge(
@@ -208,43 +220,22 @@ export class Policy {
   replaceConfig(config: PolicyConfig, callers: ReadonlyMap<string, CallerRules> = new Map()): void {
     this.#config = config;
     this.#callers = callers;
+    this.#longestMs = longestWindowOf(config, callers);
   }
 
   /**
    * What a request is judged and counted by, whether it is let in or not. Without `caller`, what
    * counts by it is left out.
    */
-  subjectOf({
-    recipient,
-    caller,
-    clientIp,
-    isAlert = false,
-  }: Partial<PolicyRequest> & { recipient: string }): Subject {
-    const subscriber = subscriberOf(recipient);
-    const { countedAs } = subscriber;
-    const numbering = lookUp(recipient, subscriber);
-    const network = clientIp === undefined ? undefined : clientNetwork(clientIp);
-    const hmacs = {
-      recipientHmac: this.#hmac('recipient', countedAs),
-      blockHmac: this.#hmac('block', countedAs.slice(0, -4)),
-      ipHmac: network === undefined ? undefined : this.#hmac('client_ip', network),
-    };
-    const country = numbering.group;
-    return {
-      recipient: { number: recipient, countedAs },
-      caller,
-      isAlert,
-      numbering,
-      country,
-      ...hmacs,
-      keys: keysOf({ ...hmacs, caller, country }),
-    };
+  subjectOf(request: Partial<PolicyRequest> & { recipient: string }): Subject {
+    return new RequestSubject(request, this.#hmac);
   }
 
   /** What stands in the way, and the lock-out that this request brings about. */
   #judge(subject: Subject, now: number): { refusal?: Refusal; lockOut?: Hold } {
-    const { countries = this.#config.countries } = this.#rulesOf(subject);
-    const config = { ...this.#config, countries: [...countries] };
+    const { countries } = this.#rulesOf(subject);
+    const config =
+      countries === undefined ? this.#config : { ...this.#config, countries: [...countries] };
     const forGood = refuseRecipient(config, subject.recipient, subject.numbering);
     if (forGood) return { refusal: { ...forGood, retryAfterMs: undefined } };
     const lasting = this.#lasting(subject, now);
@@ -362,13 +353,8 @@ export class Policy {
   }
 
   #fullMemory(subject: Subject, now: number): TemporaryRefusal[] {
-    const own = [...this.#callers.values()].map(({ perCaller = [] }) => perCaller);
-    const windows = [...Object.values(this.#config.limits), ...own].flatMap((limits) =>
-      limits.map(({ windowMs }) => windowMs),
-    );
-    const longestMs = Math.max(0, ...windows);
     return this.#judgedBy(subject).flatMap((judged) => {
-      const { hasRoom, freeAt } = judged.windows.makeRoom(now, longestMs);
+      const { hasRoom, freeAt } = judged.windows.makeRoom(now, this.#longestMs);
       return hasRoom ? [] : [memoryObstacle(freeAt, now)];
     });
   }
@@ -429,17 +415,13 @@ export class Policy {
   }
 }
 
-type Counted = Omit<PolicyRow, 'at' | 'caller'> & { caller: string | undefined };
-
-function keysOf(message: Counted): LimitKeys {
-  const { recipientHmac, blockHmac, ipHmac, country, caller } = message;
-  return {
-    per_recipient: recipientHmac,
-    per_block: blockHmac,
-    ...(ipHmac !== undefined && { per_client_ip: ipHmac }),
-    ...(country !== undefined && { per_country: country }),
-    ...(caller !== undefined && { per_caller: caller }),
-  };
+function longestWindowOf(
+  { limits }: PolicyConfig,
+  callers: ReadonlyMap<string, CallerRules>,
+): number {
+  const own = [...callers.values()].flatMap(({ perCaller = [] }) => perCaller);
+  const all = [...limitNames.flatMap((name) => limits[name]), ...own];
+  return Math.max(0, ...all.map(({ windowMs }) => windowMs));
 }
 
 /** What alerts are counted by beside logins. */

@@ -1,4 +1,7 @@
 import { escapeControls, withoutNumbers } from './foreign.js';
+import { sourcePlaces } from './source-places.js';
+
+const inSources = sourcePlaces(new URL('.', import.meta.url).href);
 
 /**
  * What may be told of an error: its name, message, stack and codes, and nothing else of it, for it
@@ -23,8 +26,9 @@ export function causesOf(error: Error): Error[] {
   return causes;
 }
 
+/** With the places in the sources, also where the bundle runs. */
 export function stackOf(error: Error): string {
-  return error.stack ?? `${error.name}: ${error.message}`;
+  return error.stack === undefined ? `${error.name}: ${error.message}` : inSources(error.stack);
 }
 
 /**

@@ -71,8 +71,11 @@ export function foreignWords(words: string, longest = 64): string {
   return shown.length <= longest ? shown.join('') : `${shown.slice(0, longest - 1).join('')}…`;
 }
 
-/** Nothing in it needs an escape; nearly all that is shown is so, and this is quick to see. */
-const plain = /^[ -~]*$/;
+/**
+ * Nothing in it needs an escape; nearly all that is shown is so, `…` of masked numbers included,
+ * and this is quick to see.
+ */
+const plain = /^[ -~\u2026]*$/;
 
 /** Characters that cannot be printed, or would steer who prints them, as escapes of JSON. */
 export function escapeControls(text: string): string {

@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { memorySettings } from '../../src/daemon/memory.js';
 import type { RecordEntry } from '../../src/simulator/record.js';
 import { monotonicMs } from './monotonic.js';
 import { entriesSince } from './submits.js';
@@ -24,8 +25,15 @@ process.once('exit', () => {
 });
 
 /** Node with `args`, as a process that ends with ours at the latest. */
-export function startNode(args: readonly string[], streams: Streams): ChildProcess {
-  const child = spawn(process.execPath, args, { stdio: [...streams, 'inherit'] });
+export function startNode(
+  args: readonly string[],
+  streams: Streams,
+  settings: Readonly<Record<string, string>> = {},
+): ChildProcess {
+  const child = spawn(process.execPath, args, {
+    stdio: [...streams, 'inherit'],
+    env: { ...settings, ...process.env },
+  });
   const kill = (): void => {
     child.kill('SIGKILL');
   };
@@ -34,13 +42,13 @@ export function startNode(args: readonly string[], streams: Streams): ChildProce
   return child;
 }
 
-/** `simgate` with `args`, as built in `cli`. */
+/** `simgate` with `args`, as built in `cli`; ours with the settings that its unit has. */
 export function startSimgate(
   args: readonly string[],
   streams: Streams,
   cli: string = ownCli,
 ): ChildProcess {
-  return startNode([cli, ...args], streams);
+  return startNode([cli, ...args], streams, cli === ownCli ? memorySettings : {});
 }
 
 /**

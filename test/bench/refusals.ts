@@ -59,6 +59,7 @@ const byFullQueue: readonly Kind[] = [
 /** What it takes the daemon of each of `clis` to say no, beside the bare server's yes. */
 export async function refusals(clis: readonly string[]): Promise<Figure[][]> {
   await using server = await BareServer.start();
+  await server.warmUp();
   await using open = await startEach(clis, limitedRig);
   const byPolicy = await measured(server, open.list, byTokenAndPolicy);
   await using full = await startEach(clis, fullRig);

@@ -144,19 +144,23 @@ test('every kind of caller sends in its own words, and is known by its name', as
     { code: 'ok' },
     { id: expect.any(String), status: 'sent' },
   ]);
-  const logged = rig.log.filter((line) => line.event === 'message').map((line) => line.caller);
-  expect(logged).toEqual([
-    'auth0',
-    'bearer',
-    'basic',
-    'header',
-    'supabase',
-    'zitadel',
-    'logto',
-    'authgear',
-    'uptime_kuma',
-    'alerts',
-  ]);
+  // Its lines come a moment after the answers.
+  const logged = () =>
+    rig.log.filter(({ event }) => event === 'message').map((line) => line.caller);
+  await expect
+    .poll(logged)
+    .toEqual([
+      'auth0',
+      'bearer',
+      'basic',
+      'header',
+      'supabase',
+      'zitadel',
+      'logto',
+      'authgear',
+      'uptime_kuma',
+      'alerts',
+    ]);
   const openapi = await fetch(`http://127.0.0.1:${rig.adminPort}/openapi.json`);
   expect([openapi.status, await openapi.json()]).toEqual([200, document]);
   const metrics = await (await fetch(`http://127.0.0.1:${rig.adminPort}/metrics`)).text();

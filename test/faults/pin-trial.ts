@@ -147,7 +147,7 @@ export class PinTrial {
         await this.#give(index, need, remedy);
         lastHelp = need;
         until = performance.now() + helpedLimitMs;
-      } else if (performance.now() > until) {
+      } else if (performance.now() > until && !this.#isInDoubt(index)) {
         const after =
           lastHelp === undefined
             ? 'with nothing for a person to do'
@@ -162,6 +162,17 @@ export class PinTrial {
       }
       await pause(pollMs);
     }
+  }
+
+  /**
+   * A try whose outcome nobody knows yet: what the daemon was helped with may have met a fault of
+   * its own, and then a person is needed once more, as soon as the daemon has shown it.
+   */
+  #isInDoubt(index: number): boolean {
+    const tried = this.#attempts(index).at(-1);
+    if (tried === undefined) return false;
+    const isOpen = tried.knowledge === 'unknown' || tried.knowledge === 'doubtful';
+    return isOpen && !isLongAgo(tried.atNs);
   }
 
   /** By what the virtual modem and its card know, not by what the daemon says. */

@@ -36,6 +36,9 @@ mount -t proc proc ${folder}/root/proc
 mount --rbind /dev ${folder}/root/dev
 mount --rbind /sys ${folder}/root/sys
 mount -t tmpfs tmpfs ${folder}/root/run
+# What happens to be installed on this machine is not on that one.
+if chroot ${folder}/root dpkg -s simgate; then chroot ${folder}/root dpkg --force-all --purge simgate; fi >/dev/null 2>&1 </dev/null
+rm -rf ${folder}/root/usr/lib/systemd/system/simgate* ${folder}/root/etc/systemd/system/simgate* ${folder}/root/etc/simgate
 echo ready
 exec cat`;
     const namespaces = ['--mount', '--pid', '--fork', '--kill-child'];
@@ -97,6 +100,10 @@ exec cat`;
       '!',
       '-type',
       'd',
+      // What was taken away from the files below.
+      '!',
+      '-type',
+      'c',
       '-printf',
       '/%P\n',
     ];

@@ -187,6 +187,7 @@ function memoryJournal(
       return Promise.resolve(isWell());
     },
     ended: (entry) => void written.push({ kind: 'ended', entry }),
+    refused: (toEntry) => void written.push({ kind: 'ended', entry: toEntry() }),
     late: (id, outcome) => void written.push({ kind: 'late', id, outcome }),
   };
   return { journal, written };
