@@ -199,5 +199,7 @@ export const listed: Readonly<Record<string, readonly string[]>> = {
     'auth0 test +4915112345678',
     'auth0 rotate',
     'auth0 restore',
+    'auth0 setup --caller staging --connection sms-staging --gateway-url https://sms.example.com/sms',
+    'auth0 rotate --caller staging',
   ],
 };
