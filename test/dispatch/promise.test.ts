@@ -134,6 +134,27 @@ describe('a caller who cannot wait', () => {
     await expect(kept.promised?.settled).resolves.toMatchObject({ modem: 'second' });
   });
 
+  it('is refused after all by a gateway that has no more time, and the journal says so', async () => {
+    const modem = new FakeModem('main');
+    const { send, dispatch, written } = rig([modem]);
+    send('first');
+    modem.current.prompt();
+    const caller = send('waits', hasty);
+    await pass(4_000);
+    const stop = dispatch.stop();
+    await pass(5_000);
+    expect(dispatch.waiting()).toBe(1);
+    dispatch.giveUp();
+    await expect(caller.promised?.settled).rejects.toMatchObject({ code: 'shutting_down' });
+    expect(written.at(-1)).toMatchObject({
+      kind: 'ended',
+      entry: { id: 'id-2', outcome: { status: 503, submitted: 'no' } },
+    });
+    modem.current.accept();
+    await stop;
+    expect(modem.texts).toEqual(['first']);
+  });
+
   it('repeats with its key, joins, and is promised the same message', async () => {
     const modem = new FakeModem('main');
     const { send } = rig([modem]);
