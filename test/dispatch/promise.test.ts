@@ -411,4 +411,22 @@ describe('a caller’s own modems', () => {
     await pass();
     expect(refused.error?.detail).toMatch(/^no modem is ready: backup/);
   });
+
+  it('are foreseen alone: what waits for them is in nobody else’s way, and is promised no place elsewhere', async () => {
+    const [main, backup] = [new FakeModem('main'), new FakeModem('backup')];
+    const { send } = rig([main, backup]);
+    const own = { modems: ['backup'], deadlineMs: 60_000 };
+    for (const text of ['at backup', 'b1', 'b2', 'b3', 'b4']) send(text, own);
+    send('at main');
+    await pass();
+    // Four segments at 4 s each are before it, behind the one that is at the modem.
+    const late = send('b5', { ...own, deadlineMs: 18_000, answerMs: 1_000 });
+    await pass();
+    expect(late.error).toMatchObject({ code: 'deadline_unreachable', submitted: 'no' });
+    const other = send('soon', { deadlineMs: 9_000 });
+    await pass();
+    expect(other.code).toBe('waiting');
+    await finish(main, backup);
+    expect([other.code, main.texts]).toEqual(['sent', ['at main', 'soon']]);
+  });
 });
