@@ -65,6 +65,16 @@ program
   });
 
 program
+  .command('examine-start', { hidden: true })
+  .description("as root, by doctor: say what keeps the service's user from starting the daemon")
+  .requiredOption('--config <file>', 'the configuration')
+  .requiredOption('--user <name>', "the service's user")
+  .action(async (options: { config: string; user: string }) => {
+    const { examineStart } = await import('./doctor.js');
+    await examineStart(options);
+  });
+
+program
   .command('status')
   .description(
     'show how the running daemon is, on one screen; exit code 0 if a code would go out, 1 if degraded, 2 if down',

@@ -60,6 +60,8 @@ export const evening: readonly Step[] = [
   getToken,
   send,
   // looking around
+  step('sudo simgate status', /^health {5}ok: a code would go out now$/m),
+  step('sudo simgate send +4915112345679 "It works"', /^the network took 1 segment/m),
   step('sudo simgate log --since 1h', /\+49…78/),
   step('sudo simgate log --to +4915112345678', /\+49…78/),
   step('sudo simgate log --status 504 --since 7d', /^(?!.*\+49)/s),
