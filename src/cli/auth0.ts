@@ -292,7 +292,10 @@ async function applicationId(
 function withTenantFlags(command: Command): Command {
   return command
     .addOption(new Option('-c, --config <file>', 'the configuration').default(defaultConfigFile))
-    .option('--caller <name>', 'which caller of the kind auth0, if there are several')
+    .option(
+      '--caller <name>',
+      'which [[caller]] of the kind auth0, if there are several; that of [auth0] is auth0',
+    )
     .option('--domain <domain>', "the tenant's domain, as example.eu.auth0.com (or AUTH0_DOMAIN)")
     .option(
       '--token <token>',

@@ -15,7 +15,7 @@ import type { HookOptions } from './recovery-hook.js';
 
 const program = new Command('simgate')
   .description(
-    'Sends the one-time codes of Auth0 passwordless logins as SMS through your own USB modem.',
+    'Sends the one-time codes of Auth0 passwordless logins, and of other callers, as SMS through your own USB modem.',
   )
   .version(version)
   .showHelpAfterError();
@@ -62,6 +62,16 @@ program
   .action(async (options: CommonOptions & { send?: string }) => {
     const { doctor } = await import('./doctor.js');
     await doctor(options);
+  });
+
+program
+  .command('examine-start', { hidden: true })
+  .description("as root, by doctor: say what keeps the service's user from starting the daemon")
+  .requiredOption('--config <file>', 'the configuration')
+  .requiredOption('--user <name>', "the service's user")
+  .action(async (options: { config: string; user: string }) => {
+    const { examineStart } = await import('./doctor.js');
+    await examineStart(options);
   });
 
 program
@@ -151,7 +161,7 @@ program
   .addOption(optionalConfigOption())
   .addOption(jsonOption())
   .option('--ip <address>', 'of the client who asks for the code')
-  .option('--caller <name>', 'who asks for it; default: the first that is configured')
+  .option('--caller <name>', 'which [[caller]] asks for it; default: the first that is configured')
   .action(async (to: string, options: DaemonOptions & { ip?: string; caller?: string }) => {
     const { explainPolicy } = await import('./daemon.js');
     await explainPolicy(to, options);
@@ -168,9 +178,11 @@ program
 
 program
   .command('token')
-  .description('mint a token as Auth0 would send it, for a trial with curl')
+  .description(
+    'mint a token as Auth0 would send it, or show what a caller of another kind sends, for a trial with curl',
+  )
   .addOption(configOption())
-  .option('--caller <name>', 'for which caller, if there are several')
+  .option('--caller <name>', 'which [[caller]], if there are several; that of [auth0] is auth0')
   .option('--expires-in <seconds>', 'its life', whole, 300)
   .action(async (options: { config: string; caller?: string; expiresIn: number }) => {
     const { credentialFor } = await import('./credential.js');

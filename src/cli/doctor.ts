@@ -1,12 +1,17 @@
 /** The three commands of the command line: what they print, and the exit code they leave. */
 
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import * as v from 'valibot';
 import { AtLinkLost, AtTimeout } from '../at/errors.js';
 import { NoDaemon } from '../control/client.js';
 import { readConfiguration } from '../doctor/configuration.js';
 import { reportTarget, withModem } from '../doctor/direct.js';
 import { examineAll, targetsOf } from '../doctor/doctor.js';
-import { renderReport } from '../doctor/finding.js';
+import { type Finding, findingSchema, renderReport, warning } from '../doctor/finding.js';
 import { listModems, renderModemList } from '../doctor/modem-list.js';
+import { serviceUser } from '../doctor/service.js';
+import { judgeStart } from '../doctor/start.js';
 import { chooseModem } from '../doctor/targets.js';
 import { type Machine, thisMachine } from '../doctor/this-machine.js';
 import { askForModems, askForUssd } from '../doctor/through-daemon.js';
@@ -37,6 +42,7 @@ export async function doctor({
     sendTo: send,
     env: process.env,
     machine: thisMachine(),
+    examineStart: examineStartAsService,
     // Standard output is the report's.
     log: createLog({ level: 'warn', format: 'text', stream: process.stderr }),
   });
@@ -45,6 +51,48 @@ export async function doctor({
   const all = [...report.findings, ...report.modems.flatMap(({ findings }) => findings)];
   const isWell = report.daemon === undefined || report.grade === 'ok';
   if (!isWell || all.some(({ level }) => level === 'error')) process.exitCode = 1;
+}
+
+const startSchema = v.object({ findings: v.array(findingSchema) });
+
+/**
+ * As root, in a process of the service's user, for what root may says nothing of it. Anybody else
+ * sees what they see themselves.
+ */
+async function examineStartAsService(configFile: string): Promise<Finding[]> {
+  const user = await serviceUser();
+  const uid = process.geteuid?.();
+  if (user === undefined || user.uid === uid) return judgeStart(configFile, process.env);
+  if (uid !== 0)
+    return [
+      warning(
+        'rights',
+        `looked at by a user who is not the service's (${user.name}): what the service may read and open is not known`,
+        'sudo simgate doctor',
+      ),
+    ];
+  const [, cli = ''] = process.argv;
+  const args = [cli, 'examine-start', '--config', configFile, '--user', user.name];
+  const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 20_000 });
+  return v.parse(startSchema, JSON.parse(stdout)).findings;
+}
+
+/** `simgate examine-start`: as that user, whose rights this process takes for good. */
+export async function examineStart({
+  config,
+  user,
+}: {
+  config: string;
+  user: string;
+}): Promise<void> {
+  const found = await serviceUser();
+  if (found === undefined || found.name !== user)
+    throw new OperatorError(`${user} is not the service's user`);
+  // In this order: once the user is another, the groups may not be changed any more.
+  process.setgroups?.([found.gid, ...found.groups]);
+  process.setgid?.(found.gid);
+  process.setuid?.(found.uid);
+  sayJson({ findings: await judgeStart(config, process.env) });
 }
 
 /** `simgate modems`. Throws `OperatorError`. */

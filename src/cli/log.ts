@@ -42,7 +42,7 @@ const shownRowSchema = v.object({
   segments: optionalCount,
   modem: optionalText,
   sim: optionalText,
-  state: v.picklist(['sending', 'ended']),
+  state: v.picklist(['waiting', 'sending', 'ended']),
   status: optionalCount,
   code: optionalText,
   cause_code: optionalText,
@@ -95,6 +95,7 @@ export function logLine(row: ShownRow): string {
 
 /** Why it is not 200, and what became of it later. */
 function what({ state, status, code, cause_code: causeCode, late }: ShownRow): string {
+  if (state === 'waiting') return 'waits for a modem';
   if (state === 'sending') return 'with the modem';
   const told = [code, causeCode && `(${causeCode})`].filter(Boolean).join(' ');
   if (late === undefined) return told;

@@ -245,7 +245,7 @@ async function compose(
   const watch = new HealthWatch({ judge: judgement, log, onChange: () => notifier.changed() });
 
   const stop = async (): Promise<void> => {
-    log.info('stopping: what waits is refused, what is in a modem finishes', {
+    log.info('stopping: what waits is refused, what was promised or is in a modem finishes', {
       event: 'stopping',
     });
     await unwind();
@@ -288,8 +288,13 @@ async function endTraffic(
     }),
   ]);
   clearTimeout(timer);
-  if (!isDrained)
-    log.warn('a modem still has a message: its outcome stays unknown', { event: 'stopping' });
+  if (!isDrained) {
+    log.warn(
+      'there is no more time: what a modem still has stays unknown, and what was promised and still waits is given up',
+      { event: 'stopping', waiting: dispatch.waiting() },
+    );
+    dispatch.giveUp();
+  }
   await Promise.all(modems.map((modem) => modem.stop()));
   await closed;
 }

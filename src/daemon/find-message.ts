@@ -45,10 +45,10 @@ async function rowOf(
 }
 
 /** The newest that is known. */
-function fromRow({ atMs, segments, modem, outcome, late }: LogRow): KnownMessage {
+function fromRow({ atMs, segments, modem, wasStarted, outcome, late }: LogRow): KnownMessage {
   const last = late ?? outcome;
   return {
-    standing: standingOf(last),
+    standing: standingOf(last, wasStarted),
     atMs,
     segments,
     modem,
@@ -63,8 +63,11 @@ function fromRow({ atMs, segments, modem, outcome, late }: LogRow): KnownMessage
   };
 }
 
-function standingOf(last: JournalOutcome | LateOutcome | undefined): MessageStanding {
-  if (last === undefined) return 'sending';
+function standingOf(
+  last: JournalOutcome | LateOutcome | undefined,
+  wasStarted: boolean,
+): MessageStanding {
+  if (last === undefined) return wasStarted ? 'sending' : 'waiting';
   if (last.submitted === 'yes') return 'sent';
   return last.submitted === 'unknown' ? 'unknown' : 'failed';
 }

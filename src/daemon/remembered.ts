@@ -218,14 +218,14 @@ export class Restoration {
   #tellLate(): void {
     this.#log.error(
       `the journal could not be read within ${inTimeMs / 1000} s: messages go on, but limits, caps and Idempotency-Keys of before the ` +
-        `start are not known yet. Until they are, and for ${blindMs / 1000} s after the start at most, a request with an Idempotency-Key is answered 503`,
+        `start are not known yet. Until they are, and for ${blindMs / 1000} s after the start at most, a request with an Idempotency-Key, or of a caller with repeats_s, is answered 503`,
       { event: 'journal' },
     );
   }
 
   #tellGivenUp(): void {
     this.#log.error(
-      'the journal can still not be read: requests with an Idempotency-Key are served again, and a repeat of one from before the start is ' +
+      'the journal can still not be read: all requests are served again, and a repeat of one from before the start is ' +
         'sent a second time',
       { event: 'journal' },
     );

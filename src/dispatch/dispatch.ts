@@ -54,10 +54,12 @@ export interface Dispatch {
   /** The same for a caller who cannot wait as long as a message may take. */
   sendOrPromise: SendOrPromise;
   /**
-   * Refuses what waits and what comes with `shutting_down`; resolves when what is at a modem has
-   * settled there.
+   * Refuses what waits without a promise, and what comes, with `shutting_down`; resolves when what
+   * was promised or is at a modem has settled.
    */
   stop(): Promise<void>;
+  /** Refuses what was promised and still waits, too, when {@link stop} has taken too long. */
+  giveUp(): void;
   /** A message that has no answer yet. */
   stateOf(id: string): OnItsWay | undefined;
   /** How many messages wait for a modem. */
@@ -188,6 +190,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
       return { caller: message.caller, isAtModem, atMs: record.atMs, segments };
     },
     stop: () => queue.stop(),
+    giveUp: () => queue.giveUp(),
     waiting: () => queue.waitingCount,
     suspects: () => queue.suspects,
     replaceLimits(next) {

@@ -88,7 +88,8 @@ export interface ForecastModem {
 /** What waits, as far as the forecast must know. */
 export interface ForecastMessage {
   segments: number;
-  tried: ReadonlySet<string>;
+  /** Whether the modem of that name may take it at all. */
+  mayGoTo(modem: string): boolean;
 }
 
 /**
@@ -99,14 +100,14 @@ export function forecast(
   modems: readonly ForecastModem[],
   waiting: Iterable<ForecastMessage>,
 ): void {
-  for (const { segments, tried } of waiting) {
+  for (const message of waiting) {
     let first: ForecastModem | undefined;
     for (const modem of modems) {
-      if (tried.has(modem.name)) continue;
+      if (!message.mayGoTo(modem.name)) continue;
       if (first === undefined || modem.freeInMs < first.freeInMs) first = modem;
     }
     if (first === undefined) continue;
-    first.freeInMs += segments * first.perSegmentMs;
-    first.given += segments;
+    first.freeInMs += message.segments * first.perSegmentMs;
+    first.given += message.segments;
   }
 }

@@ -402,7 +402,7 @@ const asReplay = (result: SendResult): SendResult => ({ ...result, isReplay: tru
 
 function notKnownYet(): SendError {
   const detail =
-    'the journal cannot be read yet, so whether this Idempotency-Key was used before is not known; nothing was sent';
+    'the journal cannot be read yet, so whether this message was asked for before is not known; nothing was sent';
   return deadlineUnreachable(detail, blindRetryMs);
 }
 

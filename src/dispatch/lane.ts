@@ -52,8 +52,8 @@ export class Lane {
   }
 
   /** Whether this modem may send it at all: its caller's, and not one that gave it back. */
-  mayTake({ message, tried }: PendingMessage): boolean {
-    return !tried.has(this.name) && (message.modems?.includes(this.name) ?? true);
+  mayTake(message: PendingMessage): boolean {
+    return message.mayGoTo(this.name);
   }
 
   /** It may be given a message now. */

@@ -98,6 +98,11 @@ export class PendingMessage {
     return JSON.stringify([caller, this.recipientHmac, ...of]);
   }
 
+  /** Whether this modem may have it: one of its caller's, which was not handed it before. */
+  mayGoTo(modem: string): boolean {
+    return !this.tried.has(modem) && (this.message.modems?.includes(modem) ?? true);
+  }
+
   /** How many TPDUs it takes. */
   get segments(): number {
     return this.sms.segments.length;

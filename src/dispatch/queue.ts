@@ -124,6 +124,11 @@ export class MessageQueue {
     return this.#stopped;
   }
 
+  /** There is no more time for what was promised and still waits: it is refused after all. */
+  giveUp(): void {
+    for (const message of this.#waiting) message.reject(shuttingDown());
+  }
+
   async #drain(): Promise<void> {
     for (const message of this.#waiting) if (!message.isPromised) message.reject(shuttingDown());
     // What was promised and fails over in the meantime waits again.

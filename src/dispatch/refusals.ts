@@ -83,11 +83,11 @@ export function outcomeUnknown(modem: string): SendError {
 
 /**
  * 504: this caller's own deadline came before that of the message it joined, which goes on for the
- * others.
+ * others or at its modem.
  */
 export function outcomeNotAwaited(): SendError {
   const detail =
-    'the deadline of this request passed while the same message, asked for before with this Idempotency-Key, was still on its way';
+    'the deadline of this request passed while the same message, asked for before, was still on its way';
   return new SendError('outcome_unknown', { submitted: 'unknown', detail });
 }
 

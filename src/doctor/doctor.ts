@@ -5,9 +5,10 @@
  * JSON.
  */
 
+import { existsSync } from 'node:fs';
 import type { Logger } from 'winston';
 import { clockFile } from '../clock/clock.js';
-import type { Config } from '../config/config.js';
+import { type Config, defaultConfigFile } from '../config/config.js';
 import { NoDaemon } from '../control/client.js';
 import type { Candidate } from '../usb/select.js';
 import type { Stick } from '../usb/stick.js';
@@ -15,14 +16,8 @@ import { listSticks } from '../usb/sticks.js';
 import { version } from '../version.js';
 import { readConfiguration } from './configuration.js';
 import { reportTarget } from './direct.js';
-import {
-  type DoctorReport,
-  error,
-  type Finding,
-  type ModemReport,
-  ok,
-  warning,
-} from './finding.js';
+import { type DoctorReport, error, type Finding, type ModemReport, ok } from './finding.js';
+import { lastWords } from './service.js';
 import { configuredTargets, discoveredTargets, reportSpareSticks, type Target } from './targets.js';
 import { sendDirectly } from './test-message.js';
 import { judgeMachine, type Machine } from './this-machine.js';
@@ -35,6 +30,10 @@ export interface DoctorOptions {
   sendTo: string | undefined;
   env: NodeJS.ProcessEnv;
   machine: Machine;
+  /**
+   * All that would keep the service of this configuration file from starting, as its user sees it.
+   */
+  examineStart: (configFile: string) => Promise<Finding[]>;
   /** What happens while a test message is sent without a daemon. */
   log: Logger;
 }
@@ -74,7 +73,7 @@ export async function examineAll(options: DoctorOptions): Promise<DoctorReport> 
     if (sendTo !== undefined) report.findings.push(await askToSend(socket, sendTo));
     return report;
   }
-  report.findings.push(absentDaemon(socket, config));
+  report.findings = await withoutDaemon(options, socket, report.findings);
   const { reports, fit } = await openEach(
     await targetsOf(config, sticks, machine),
     sticks,
@@ -100,10 +99,33 @@ async function healthOfDaemon(
   }
 }
 
-function absentDaemon(socket: string, config: Config | undefined): Finding {
+/**
+ * Why no daemon runs stands first: what would keep it from starting, and what it said last. Where
+ * nothing was ever set up, none is missed.
+ */
+async function withoutDaemon(
+  { config: named, examineStart }: DoctorOptions,
+  socket: string,
+  findings: readonly Finding[],
+): Promise<Finding[]> {
   const what = `no daemon answers at ${socket}: the modems are opened instead`;
-  if (config === undefined) return ok('daemon', what);
-  return warning('daemon', what, 'sudo systemctl start simgate, unless it is stopped on purpose');
+  const file = named ?? defaultConfigFile;
+  if (named === undefined && !existsSync(file)) return [...findings, ok('daemon', what)];
+  const obstacles = await examineStart(file);
+  // Said once: as the service's user sees it.
+  const isJudged = obstacles.some(({ check }) => check === 'configuration');
+  const others = findings.filter(({ check }) => !isJudged || check !== 'configuration');
+  const isObstacle = ({ check, level }: Finding) => check === 'configuration' && level === 'error';
+  const reasons = [...obstacles, ...others.filter(isObstacle)];
+  const absent = error(
+    'daemon',
+    `${what}, and no code goes out`,
+    reasons.length > 0
+      ? 'first what is said above, then sudo systemctl start simgate'
+      : 'sudo systemctl start simgate',
+  );
+  const rest = others.filter((finding) => !isObstacle(finding));
+  return [...reasons, absent, ...(await lastWords()), ...rest];
 }
 
 /**

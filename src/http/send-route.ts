@@ -208,9 +208,7 @@ async function serve(
   const outcomes = await Promise.all(
     messages.map((message) => deliver(message, control, request, options)),
   );
-  const [failure] = outcomes
-    .flatMap((outcome) => ('error' in outcome ? [outcome.error] : []))
-    .toSorted((a, b) => Number(b.submitted !== 'no') - Number(a.submitted !== 'no'));
+  const failure = failureOf(outcomes);
   if (failure !== undefined) throw failure;
   const promised = outcomes.find((outcome) => 'promised' in outcome)?.promised;
   if (promised !== undefined) {
@@ -227,6 +225,27 @@ async function serve(
 }
 
 type Delivered = { result: SendResult } | { promised: Promised } | { error: SendError };
+
+/**
+ * What of several failures is told: what may have been sent before what surely was not, and what
+ * another try may mend before what it cannot, for it is the status that makes a caller try again.
+ */
+function failureOf(outcomes: readonly Delivered[]): SendError | undefined {
+  const errors = outcomes.flatMap((outcome) => ('error' in outcome ? [outcome.error] : []));
+  const weight = ({ submitted, code }: SendError) =>
+    Number(submitted !== 'no') * 2 + Number(problems[code].status >= 500);
+  const [worst] = errors.toSorted((a, b) => weight(b) - weight(a));
+  if (worst === undefined || errors.length === outcomes.length || worst.submitted !== 'no')
+    return worst;
+  const { code, detail, retryAfterMs, causeCode } = worst;
+  return new SendError(code, {
+    submitted: 'partly',
+    cause: worst,
+    ...(detail !== undefined && { detail }),
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+    ...(causeCode !== undefined && { causeCode }),
+  });
+}
 
 /** One message, with its line in the log; a promised one gets its line when it has settled. */
 async function deliver(

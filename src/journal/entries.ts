@@ -189,7 +189,9 @@ export interface LogRow {
   segments?: number;
   modem?: string;
   simMasked?: string;
-  /** Undefined while it is with the modem. */
+  /** False for one that was refused, or that was promised and still waits. */
+  wasStarted: boolean;
+  /** Undefined while it waits or is with the modem. */
   outcome?: JournalOutcome;
   late?: LateOutcome;
 }

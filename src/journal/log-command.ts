@@ -133,7 +133,7 @@ export function rowAsJson(row: LogRow): object {
     segments: row.segments,
     modem: row.modem,
     sim: row.simMasked,
-    state: row.outcome === undefined ? 'sending' : 'ended',
+    state: row.outcome !== undefined ? 'ended' : row.wasStarted ? 'sending' : 'waiting',
     ...(row.outcome && {
       ...outcomeAsJson(row.outcome),
       waited_ms: row.outcome.waitedMs,

@@ -99,6 +99,7 @@ export function logRow(row: SqlRow): LogRow {
     atMs: row.at as number,
     caller: row.caller as string,
     recipientMasked: row.recipient_masked as string,
+    wasStarted: row.was_started === 1,
     ...there({
       country: row.country,
       segments: row.segments,

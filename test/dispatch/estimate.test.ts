@@ -73,7 +73,10 @@ it('the forecast gives each message that waits to the modem that is free first, 
     { name: 'fast', freeInMs: 0, perSegmentMs: 1000, given: 0 },
     { name: 'slow', freeInMs: 500, perSegmentMs: 4000, given: 0 },
   ];
-  const waits = (segments: number, ...tried: string[]) => ({ segments, tried: new Set(tried) });
+  const waits = (segments: number, ...tried: string[]) => ({
+    segments,
+    mayGoTo: (modem: string) => !tried.includes(modem),
+  });
   forecast(modems, [waits(1), waits(1), waits(2), waits(1, 'fast'), waits(1, 'fast', 'slow')]);
   expect(modems.map(({ freeInMs, given }) => [freeInMs, given])).toEqual([
     [3000, 3],

@@ -134,6 +134,27 @@ describe('a caller who cannot wait', () => {
     await expect(kept.promised?.settled).resolves.toMatchObject({ modem: 'second' });
   });
 
+  it('is refused after all by a gateway that has no more time, and the journal says so', async () => {
+    const modem = new FakeModem('main');
+    const { send, dispatch, written } = rig([modem]);
+    send('first');
+    modem.current.prompt();
+    const caller = send('waits', hasty);
+    await pass(4_000);
+    const stop = dispatch.stop();
+    await pass(5_000);
+    expect(dispatch.waiting()).toBe(1);
+    dispatch.giveUp();
+    await expect(caller.promised?.settled).rejects.toMatchObject({ code: 'shutting_down' });
+    expect(written.at(-1)).toMatchObject({
+      kind: 'ended',
+      entry: { id: 'id-2', outcome: { status: 503, submitted: 'no' } },
+    });
+    modem.current.accept();
+    await stop;
+    expect(modem.texts).toEqual(['first']);
+  });
+
   it('repeats with its key, joins, and is promised the same message', async () => {
     const modem = new FakeModem('main');
     const { send } = rig([modem]);
@@ -389,5 +410,23 @@ describe('a caller’s own modems', () => {
     const refused = send('three', own);
     await pass();
     expect(refused.error?.detail).toMatch(/^no modem is ready: backup/);
+  });
+
+  it('are foreseen alone: what waits for them is in nobody else’s way, and is promised no place elsewhere', async () => {
+    const [main, backup] = [new FakeModem('main'), new FakeModem('backup')];
+    const { send } = rig([main, backup]);
+    const own = { modems: ['backup'], deadlineMs: 60_000 };
+    for (const text of ['at backup', 'b1', 'b2', 'b3', 'b4']) send(text, own);
+    send('at main');
+    await pass();
+    // Four segments at 4 s each are before it, behind the one that is at the modem.
+    const late = send('b5', { ...own, deadlineMs: 18_000, answerMs: 1_000 });
+    await pass();
+    expect(late.error).toMatchObject({ code: 'deadline_unreachable', submitted: 'no' });
+    const other = send('soon', { deadlineMs: 9_000 });
+    await pass();
+    expect(other.code).toBe('waiting');
+    await finish(main, backup);
+    expect([other.code, main.texts]).toEqual(['sent', ['at main', 'soon']]);
   });
 });

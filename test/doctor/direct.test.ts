@@ -135,10 +135,10 @@ it('leaves the other ttys of a modem alone when one is locked', async () => {
 });
 
 describe('with a configuration', () => {
-  it('looks at its modems, and warns that no daemon runs', async () => {
+  it('looks at its modems, and says that no daemon runs', async () => {
     modem = await ScriptedModem.start();
     const { findings, modems } = await machine.examine({ config: machine.configure(modem.tty) });
-    expect(wrong(findings)).toEqual(['warning daemon']);
+    expect(wrong(findings)).toEqual(['error daemon']);
     expect(modems).toMatchObject([{ name: 'main', device: modem.tty, tty: modem.tty }]);
     expect(wrong(modems[0]?.findings)).toEqual([]);
   });
@@ -161,7 +161,7 @@ describe('with a configuration', () => {
     const { findings, modems } = await machine.examine({
       config: machine.configure(modem.tty, 'bauds = 9600\nroaming = 3'),
     });
-    expect(wrong(findings)).toEqual(['error configuration', 'error configuration']);
+    expect(wrong(findings)).toEqual(['error configuration', 'error configuration', 'error daemon']);
     expect(findings.some(({ what }) => what.includes('modem[0].bauds'))).toBe(true);
     expect(modems).toHaveLength(1);
   });

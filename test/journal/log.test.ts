@@ -136,11 +136,14 @@ test('who follows sees each row as it is written and as it changes, until it lea
       .map((line) => JSON.parse(line) as { id: string; state: string })
       .map(({ id, state }) => `${id} ${state}`);
   await vi.waitFor(() => expect(seen()).toEqual(['old ended']));
+  const { modem: _, ...promised } = started('new');
+  await journal.promised(promised);
+  await vi.waitFor(() => expect(seen()).toEqual(['old ended', 'new waiting']));
   await journal.started(started('new'));
-  await vi.waitFor(() => expect(seen()).toEqual(['old ended', 'new sending']));
+  await vi.waitFor(() => expect(seen().slice(2)).toEqual(['new sending']));
   journal.ended(ended('new'));
   journal.ended(refused('refused'));
-  await vi.waitFor(() => expect(seen().slice(2)).toEqual(['new ended', 'refused ended']));
+  await vi.waitFor(() => expect(seen().slice(3)).toEqual(['new ended', 'refused ended']));
   leave.abort(new Error('left'));
   await expect(following).rejects.toThrow('left');
 });
@@ -232,6 +235,7 @@ test('the table shows what was told, why, and what became of it', () => {
   expect(logLine({ ...row, state: 'sending', modem: 'main', segments: 1 })).toMatch(
     / - .* with the modem$/,
   );
+  expect(logLine({ ...row, state: 'waiting', segments: 1 })).toMatch(/ - .* waits for a modem$/);
   expect(logHeading).toMatch(/^TIME {21} {2}TO/);
 });
 

@@ -60,6 +60,8 @@ export const evening: readonly Step[] = [
   getToken,
   send,
   // looking around
+  step('sudo simgate status', /^health {5}ok: a code would go out now$/m),
+  step('sudo simgate send +4915112345679 "It works"', /^the network took 1 segment/m),
   step('sudo simgate log --since 1h', /\+49…78/),
   step('sudo simgate log --to +4915112345678', /\+49…78/),
   step('sudo simgate log --status 504 --since 7d', /^(?!.*\+49)/s),
@@ -199,5 +201,7 @@ export const listed: Readonly<Record<string, readonly string[]>> = {
     'auth0 test +4915112345678',
     'auth0 rotate',
     'auth0 restore',
+    'auth0 setup --caller staging --connection sms-staging --gateway-url https://sms.example.com/sms',
+    'auth0 rotate --caller staging',
   ],
 };

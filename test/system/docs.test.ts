@@ -249,6 +249,13 @@ function problemsOf(fragment: TomlTable): string[] {
       secret_file: secret,
     };
     table.policy = { ...least.policy, ...(fragment.policy as TomlTable | undefined) };
+    // Each its own, of the form that its kind asks for.
+    table.caller = ((fragment.caller ?? []) as TomlTable[]).map((caller, index) => {
+      const file = join(folder, `secret-${index}`);
+      const prefix = caller.kind === 'supabase' ? 'v1,whsec_' : '';
+      writeFileSync(file, `${prefix}${String(index).repeat(40)}`, { mode: 0o600 });
+      return { ...caller, secret_file: file };
+    });
     const modems = (fragment.modem ?? [{}]) as TomlTable[];
     table.modem = modems.map((modem) => ({ name: 'main', device: 'auto', ...modem }));
     const file = join(folder, 'simgate.toml');

@@ -65,12 +65,26 @@ export function staticCaller(settings: CallerSettings, proof: StaticProof): Call
     prove: ({ headers }) => proof(headers, settings.secrets()),
     read(body, headers) {
       const value = isForm(headers) ? parseForm(body) : parseBody(body);
-      return [{ ...readNative(value), ...keyBeside(value), ...keyIn(headers) }];
+      return [{ ...readNative(inOurWords(value)), ...keyBeside(value), ...keyIn(headers) }];
     },
     accepted: acceptedAsJson,
     taken: takenAsJson,
     failed: toProblemAnswer,
   };
+}
+
+/**
+ * FusionAuth's generic messenger (`generic-message-request.json`) has names of its own, and nobody
+ * can teach it others; `type` is there since it makes calls, too.
+ * @throws SendError `body_invalid` for a call
+ */
+function inOurWords(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || 'recipient' in value) return value;
+  const { phoneNumber, textMessage, type } = value as Record<string, unknown>;
+  if (phoneNumber === undefined) return value;
+  if (type !== undefined && type !== 'SMS')
+    throw new SendError('body_invalid', { detail: 'type must be "SMS": there is no voice here' });
+  return { recipient: phoneNumber, body: textMessage };
 }
 
 function isForm(headers: IncomingHttpHeaders): boolean {

@@ -23,6 +23,7 @@ export class ExaminedMachine extends FakeMachine {
       sendTo: undefined,
       env: { RUNTIME_DIRECTORY: this.folder },
       machine: this.toLookAt(),
+      examineStart: () => Promise.resolve([]),
       log: silent,
       ...own,
     });

@@ -306,6 +306,25 @@ describe('a static credential', () => {
 
   const form = { 'x-api-key': secret, 'content-type': 'application/x-www-form-urlencoded' };
 
+  test.each<[string, object, unknown]>([
+    ['a message', {}, [{ recipient: '3035551212', text: 'Two Factor Code: 012345' }]],
+    ['what says no type', { type: undefined }, expect.any(Array)],
+    ['a call', { type: 'Voice' }, 'body_invalid: type must be "SMS": there is no voice here'],
+    ['no text', { textMessage: undefined }, 'body_invalid: body is missing'],
+  ])('FusionAuth’s own names are understood: %s', async (_, change, expected) => {
+    const body = {
+      code: '012345',
+      phoneNumber: '3035551212',
+      textMessage: 'Two Factor Code: 012345',
+      type: 'SMS',
+      userId: '00000000-0000-0001-0000-000000000000',
+      ...change,
+    };
+    const caller = callerKinds.bearer(settings('s'.repeat(32)));
+    const headers = { authorization: `Bearer ${'s'.repeat(32)}` };
+    expect(await ask(caller, headers, JSON.stringify(body))).toEqual(expected);
+  });
+
   test('a form has the same fields, and a key of its own', async () => {
     const fields = new URLSearchParams({
       recipient: '+4915112345678',

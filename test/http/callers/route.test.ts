@@ -224,7 +224,25 @@ describe('alerts', () => {
       },
     });
     const answer = await post('/alerts', headers, body);
-    expect([answer.status, await answer.json()]).toMatchObject([503, { code: 'queue_full' }]);
+    // To the other one it was sent.
+    expect([answer.status, await answer.json()]).toMatchObject([
+      503,
+      { code: 'queue_full', submitted: 'partly' },
+    ]);
+  });
+
+  it('are answered so that they are repeated where that may help one of them', async () => {
+    const { post } = await gateway({
+      send: ({ recipient }) =>
+        Promise.reject(
+          new SendError(recipient.endsWith('8') ? 'recipient_not_allowed' : 'no_modem_ready'),
+        ),
+    });
+    const answer = await post('/alerts', headers, body);
+    expect([answer.status, await answer.json()]).toMatchObject([
+      503,
+      { code: 'no_modem_ready', submitted: 'no' },
+    ]);
   });
 });
 

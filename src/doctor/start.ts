@@ -1,0 +1,166 @@
+/**
+ * Could the service start now? Judged by the process that asks, so it has to run as the service's
+ * user: what root may read and open says nothing of what the service may.
+ */
+
+import { once } from 'node:events';
+import { constants } from 'node:fs';
+import { access, readdir, stat } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { userInfo } from 'node:os';
+import { dirname, join } from 'node:path';
+import { type Config, ConfigError, checkConfig, loadConfig } from '../config/config.js';
+import { error, type Finding } from './finding.js';
+
+/** All that would keep it from starting, or from its files. Changes nothing. */
+export async function judgeStart(configFile: string, env: NodeJS.ProcessEnv): Promise<Finding[]> {
+  const config = configOrNone(configFile, env);
+  const findings = judgeConfiguration(configFile, config, env);
+  if (config === undefined) return findings;
+  return [
+    ...findings,
+    ...(await judgeStateDir(config.stateDir)),
+    ...(await judgeAddress('http', config)),
+    ...(await judgeAddress('admin', config)),
+  ];
+}
+
+function configOrNone(configFile: string, env: NodeJS.ProcessEnv): Config | undefined {
+  try {
+    return loadConfig(configFile, env);
+  } catch (thrown) {
+    if (thrown instanceof ConfigError) return undefined;
+    throw thrown;
+  }
+}
+
+/** The file, and the secrets that it names. */
+function judgeConfiguration(
+  configFile: string,
+  config: Config | undefined,
+  env: NodeJS.ProcessEnv,
+): Finding[] {
+  return checkConfig(configFile, env).problems.map(({ path, message, value }) => {
+    const where = path === '' ? '' : `${path}: `;
+    const what = `${configFile}: ${where}${message}${value === undefined ? '' : ` (it is ${value})`}`;
+    const check = path.endsWith('_file') ? 'secret' : 'configuration';
+    return error(
+      check,
+      what,
+      isAboutRights(message) ? rightsRemedy(fileAt(path, config) ?? configFile) : mend,
+    );
+  });
+}
+
+const mend = 'correct it; "simgate check-config" says whether all is well then';
+const isAboutRights = (message: string) => /EACCES|EPERM|permission denied/i.test(message);
+
+/** The file that a key of the configuration names. */
+function fileAt(path: string, config: Config | undefined): string | undefined {
+  const named: [string, string | undefined][] = [
+    ...(config?.callers ?? []).flatMap(({ place, secretFile, previousSecretFile }) => [
+      [`${place}.secret_file`, secretFile] satisfies [string, string | undefined],
+      [`${place}.previous_secret_file`, previousSecretFile] satisfies [string, string | undefined],
+    ]),
+    ...(config?.modems ?? []).map(({ pinFile }, index): [string, string | undefined] => [
+      `modem[${index}].pin_file`,
+      pinFile,
+    ]),
+  ];
+  return named.find(([key]) => key === path)?.[1];
+}
+
+function rightsRemedy(file: string): string {
+  const group = process.getegid?.();
+  return `let the service's user, ${userName()}, read it: sudo chgrp ${group} ${file} && sudo chmod 640 ${file}; each folder above it needs x for that user, too`;
+}
+
+/** This process's user. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    // No line in /etc/passwd has it.
+    return String(process.geteuid?.());
+  }
+}
+
+/** Files that an earlier start has left: root's, if root started it by hand. */
+const ownFiles = /^(?:journal\.db.*|hmac\.key|clock|pins\.json|habits\.json|.*\.flight)$/;
+
+async function judgeStateDir(path: string): Promise<Finding[]> {
+  const user = userName();
+  const found = await stat(path).catch((thrown: NodeJS.ErrnoException) => thrown);
+  if (found instanceof Error) {
+    if (found.code !== 'ENOENT') return [unusable(path, found, user)];
+    // Made at the start, by the daemon or by the unit.
+    const fault = await whyNot(dirname(path), constants.W_OK | constants.X_OK);
+    if (fault === undefined || path === unitStateDir) return [];
+    return [unusable(path, fault, user)];
+  }
+  const all = constants.R_OK | constants.W_OK | constants.X_OK;
+  const fault = await whyNot(path, all);
+  if (fault !== undefined) return [unusable(path, fault, user)];
+  const findings: Finding[] = [];
+  for (const name of (await readdir(path)).filter((each) => ownFiles.test(each))) {
+    const file = join(path, name);
+    const why = await whyNot(file, constants.R_OK | constants.W_OK);
+    if (why !== undefined) findings.push(unusable(file, why, user));
+  }
+  return findings.slice(0, 1);
+}
+
+/** What `StateDirectory=` of the unit makes, as root. */
+const unitStateDir = '/var/lib/simgate';
+
+async function whyNot(path: string, mode: number): Promise<NodeJS.ErrnoException | undefined> {
+  return access(path, mode).then(
+    () => undefined,
+    (thrown: NodeJS.ErrnoException) => thrown,
+  );
+}
+
+function unusable(path: string, { code = '' }: NodeJS.ErrnoException, user: string): Finding {
+  if (code === 'EROFS')
+    return error(
+      'state_dir',
+      `${path} is on a disk that is mounted read-only: the daemon cannot start`,
+      'see why in dmesg (a failing SD card is mounted so), then remount it for writing or replace it',
+    );
+  const id = `${process.geteuid?.()}:${process.getegid?.()}`;
+  return error(
+    'state_dir',
+    `${path} may not be read and written by ${user} (${code}): the daemon cannot start`,
+    `give it back to the service's user: sudo chown -R ${id} ${path}`,
+  );
+}
+
+/** Whether the address could be bound. What is bound for it is closed at once. */
+async function judgeAddress(of: 'http' | 'admin', config: Config): Promise<Finding[]> {
+  const { host, port } = config[of].listen;
+  const server = createServer();
+  try {
+    server.listen({ host, port, exclusive: true });
+    await once(server, 'listening');
+    return [];
+  } catch (thrown) {
+    const { code, message } = thrown as NodeJS.ErrnoException;
+    if (code === 'EADDRINUSE')
+      return [
+        error(
+          'port',
+          `${of}.listen: port ${port} of ${host} is taken by another program: the daemon cannot start`,
+          `"sudo ss -ltnp sport = :${port}" shows which: stop it, or choose another port for ${of}.listen`,
+        ),
+      ];
+    return [
+      error(
+        'port',
+        `${of}.listen: ${host} port ${port} cannot be listened on: ${message}`,
+        `choose another address for ${of}.listen; ports below 1024 are not the service's`,
+      ),
+    ];
+  } finally {
+    server.close();
+  }
+}
