@@ -24,6 +24,8 @@ export const limits = {
   /** 34 MB and 70 MB where the bare server, which has done nothing yet, has 7.6. */
   idleMemory: { atMost: 4.5 },
   memory: { atMost: 9.2 },
+  /** Ten callers at one path, over one. */
+  tenCallers: { atMost: 1.1 },
   /** 20 MB above 100. */
   malformed: { atMost: 1.2 },
 } as const;
