@@ -24,7 +24,7 @@ export async function tenCallers(): Promise<Figure[]> {
   await using one = await Rig.start();
   await using ten = await Rig.start([], { callers });
   const rigs = [one, ten];
-  for (const rig of rigs) await rig.deliverMany(await rig.connectMany(connections), warmUpMessages);
+  for (const rig of rigs) await rig.deliverMany([await rig.connect()], warmUpMessages);
   const octetsMs = await singles(rigs);
   const cpu = await bursts(rigs);
   const [octetOfOne, octetOfTen] = octetsMs.map(quickest);
