@@ -108,7 +108,9 @@ function judgePromise(
       ];
     case 'unknown':
       return [];
-    default:
+    case 'waiting':
+    case 'sending':
+    case 'none':
       return [['contract', `was promised, and reads ${state} at last`]];
   }
 }
