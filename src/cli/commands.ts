@@ -130,6 +130,7 @@ program
   .addOption(optionalConfigOption())
   .addOption(jsonOption())
   .option('--to <number>', 'only those to this number', e164)
+  .option('--caller <name>', 'only those of this [[caller]]; that of [auth0] is auth0')
   .option(
     '--since <when>',
     'only those since then: 90s, 30m, 2h, 7d ago, or a date and time',

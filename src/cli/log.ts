@@ -8,6 +8,8 @@ export interface ShowLogOptions {
   socket: string;
   /** E.164. */
   to?: string | undefined;
+  /** Its configured name. */
+  caller?: string | undefined;
   /** Wall-clock milliseconds. */
   sinceMs?: number | undefined;
   /** HTTP status. */
@@ -59,6 +61,7 @@ export type ShownRow = v.InferOutput<typeof shownRowSchema>;
 const columns = [
   ['TIME', 25],
   ['TO', 10],
+  ['CALLER', 10],
   ['STATUS', 6],
   ['MODEM', 10],
   ['SEGMENTS', 8],
@@ -83,6 +86,7 @@ export function logLine(row: ShownRow): string {
   const cells = [
     localIso(new Date(row.at)),
     row.recipient,
+    row.caller,
     row.status === undefined ? '-' : String(row.status),
     row.modem ?? '-',
     row.segments === undefined ? '-' : String(row.segments),
@@ -128,12 +132,22 @@ const answerSchema = v.union([
  * Throws `NoDaemon` or `OperatorError`.
  */
 export async function showLog(
-  { socket, to, id, sinceMs, status, code, limit, follow, json = false }: ShowLogOptions,
+  { socket, to, caller, id, sinceMs, status, code, limit, follow, json = false }: ShowLogOptions,
   out: NodeJS.WritableStream,
   notes: NodeJS.WritableStream,
   signal?: AbortSignal,
 ): Promise<void> {
-  const request = { command: 'log', to, id, since_ms: sinceMs, status, code, limit, follow };
+  const request = {
+    command: 'log',
+    to,
+    caller,
+    id,
+    since_ms: sinceMs,
+    status,
+    code,
+    limit,
+    follow,
+  };
   const print = (row: ShownRow) => out.write(`${json ? JSON.stringify(row) : logLine(row)}\n`);
   if (!json) out.write(`${logHeading}\n`);
   let isEmpty = true;

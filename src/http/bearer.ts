@@ -106,14 +106,9 @@ export async function createBearerVerifier(options: BearerOptions): Promise<Bear
       }
       return exp !== undefined && typeof jti === 'string' && jti !== '' ? { tokenId: jti } : {};
     } catch (error) {
-      const claims = claimsOf(token);
-      const { code, check, reason, detail } = explain(error, claims, expected);
-      throw new Unproven(code, {
-        reason: `refused a token: ${reason}`,
-        detail,
-        check,
-        claims: shownClaims(claims),
-      });
+      const { code, check, reason, detail } = explain(error, token, expected);
+      const told = { reason: `refused a token: ${reason}`, detail, check };
+      throw new Unproven(code, told, () => ({ claims: shownClaims(claimsOf(token)) }));
     }
   };
   return Object.assign(verify, {
@@ -179,13 +174,23 @@ function verifySignature(secrets: readonly Secret[], token: string): [Secret, cl
     );
     return own.length === given.length && timingSafeEqual(own, given);
   });
-  if (signer === undefined) throw new errors.JWSSignatureVerificationFailed();
+  if (signer === undefined) throw notOurs;
   return [signer, claims];
 }
 
+/** One for all: it is no bug, and what a stack costs is more than the signature. */
+const notOurs = new errors.JWSSignatureVerificationFailed();
+
+/** The last that was read: all callers at a path look at the same, and Auth0's never changes. */
+let lastHeader: { text: string; read: ReturnType<typeof decodeProtectedHeader> } | undefined;
+
 function headerOf(token: string): ReturnType<typeof decodeProtectedHeader> {
+  const text = token.slice(0, token.indexOf('.'));
+  if (lastHeader?.text === text && text !== '') return lastHeader.read;
   try {
-    return decodeProtectedHeader(token);
+    const read = decodeProtectedHeader(token);
+    lastHeader = { text, read };
+    return read;
   } catch (cause) {
     throw new errors.JWSInvalid('its header cannot be read', { cause });
   }
@@ -227,11 +232,13 @@ interface TokenFault {
   detail: string;
 }
 
-function explain(
-  error: unknown,
-  claims: JWTPayload,
-  expected: BearerOptions['expected'],
-): TokenFault {
+function explain(error: unknown, token: string, expected: BearerOptions['expected']): TokenFault {
+  if (error === notOurs) {
+    const detail = 'the signature does not match';
+    const reason = `${detail}: is secret_base64_encoded right?`;
+    return { code: 'token_invalid', check: 'signature', reason, detail };
+  }
+  const claims = claimsOf(token);
   if (error instanceof errors.JWTExpired) {
     const mostS = (expected.maxTokenAgeMs ?? 0) / 1000;
     const what = error.claim === 'iat' ? `iat is older than ${mostS} s` : 'exp is past';
@@ -256,11 +263,6 @@ function explain(
       reason,
       detail: `the claim ${claim} is not as expected`,
     };
-  }
-  if (error instanceof errors.JWSSignatureVerificationFailed) {
-    const detail = 'the signature does not match';
-    const reason = `${detail}: is secret_base64_encoded right?`;
-    return { code: 'token_invalid', check: 'signature', reason, detail };
   }
   if (error instanceof errors.JOSEAlgNotAllowed) {
     const detail = 'the algorithm is not HS256';

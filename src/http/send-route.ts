@@ -181,11 +181,11 @@ export async function ownerOf(
 }
 
 /** Of several callers that a request is not of, the one it is most likely to be of tells why. */
-function nearness({ code, fields }: Unproven): number {
+function nearness({ code, check }: Unproven): number {
   if (code === 'token_missing') return 0;
-  if (fields.check === 'scheme' || fields.check === 'form') return 1;
+  if (check === 'scheme' || check === 'form') return 1;
   // Past the signature: it has the secret.
-  return fields.check === 'signature' || fields.check === 'credential' ? 2 : 3;
+  return check === 'signature' || check === 'credential' ? 2 : 3;
 }
 
 /** What its caller is answered, once all its messages have settled or are promised. */

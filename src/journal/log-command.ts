@@ -21,6 +21,7 @@ import type { Journal } from './journal.js';
 const milliseconds = v.pipe(v.number(), v.integer());
 const logRequest = v.object({
   to: v.optional(v.string()),
+  caller: v.optional(v.pipe(v.string(), v.maxLength(64))),
   id: v.optional(v.pipe(v.string(), v.maxLength(64))),
   since_ms: v.optional(milliseconds),
   status: v.optional(v.pipe(v.number(), v.integer(), v.minValue(200), v.maxValue(599))),
@@ -112,14 +113,14 @@ function parseRequest(request: ControlRequest, hmac: Hmac): { filter: LogFilter;
     const [issue] = parsed.issues;
     throw new OperatorError(`${v.getDotPath(issue) ?? 'the request'}: ${issue.message}`);
   }
-  const { to, id, since_ms: sinceMs, status, code, limit, follow } = parsed.output;
+  const { to, caller, id, since_ms: sinceMs, status, code, limit, follow } = parsed.output;
   const recipient = to === undefined ? undefined : readRecipient(to);
   if (recipient?.objection !== undefined) throw new OperatorError(`to: ${recipient.objection}`);
   const recipientHmac =
     recipient === undefined
       ? undefined
       : hmac('recipient', subscriberOf(recipient.number).countedAs);
-  return { filter: { id, recipientHmac, sinceMs, status, code, limit }, follow };
+  return { filter: { id, caller, recipientHmac, sinceMs, status, code, limit }, follow };
 }
 
 /** As `simgate log --json` shows it; what is undefined is left out. */

@@ -27,6 +27,8 @@ export const limits = {
    */
   idleMemory: { atMost: 4.5 },
   memory: { atMost: 9.2 },
+  /** Ten callers at one path, over one. */
+  tenCallers: { atMost: 1.1 },
   /** 20 MB above 100. */
   malformed: { atMost: 1.2 },
 } as const;

@@ -28,6 +28,8 @@ export interface RigOptions {
   hasJournal?: boolean;
   /** True: each message has an `Idempotency-Key` of its own. */
   isKeyed?: boolean;
+  /** Of the kind `auth0`, all at `/sms`, each with a secret of its own; default: one. */
+  callers?: number;
   /** `dist/cli.js` of the daemon's build; default: ours. */
   cli?: string;
 }
@@ -38,8 +40,8 @@ export class Rig {
   readonly daemonPid: number;
   readonly #daemon: ChildProcess;
   readonly #port: number;
-  /** One that the daemon takes. */
-  readonly token: string;
+  /** One of each caller. */
+  readonly #tokens: readonly [string, ...string[]];
   readonly #isKeyed: boolean;
   readonly #callers: Caller[] = [];
   #messages = 0;
@@ -48,14 +50,14 @@ export class Rig {
     modems: readonly ModemProcess[],
     daemon: ChildProcess,
     port: number,
-    token: string,
+    tokens: readonly [string, ...string[]],
     isKeyed: boolean,
   ) {
     this.#isKeyed = isKeyed;
     this.modems = modems;
     this.#daemon = daemon;
     this.#port = port;
-    this.token = token;
+    this.#tokens = tokens;
     this.daemonPid = daemon.pid!;
   }
 
@@ -74,9 +76,11 @@ export class Rig {
   ): Promise<Rig> {
     const modems = await Promise.all(flagsOfEach.map((flags) => ModemProcess.start(flags)));
     const { folder } = modems[0]!;
-    const secret = randomBytes(32).toString('hex');
+    const [secret, ...others] = Array.from({ length: options.callers ?? 1 }, newSecret);
     const [config, log] = [join(folder, 'simgate.toml'), join(folder, 'log')];
-    writeFileSync(join(folder, 'secret'), secret, { mode: 0o600 });
+    writeFileSync(join(folder, 'secret'), secret!, { mode: 0o600 });
+    for (const [index, other] of others.entries())
+      writeFileSync(join(folder, callerName(index)), other, { mode: 0o600 });
     writeFileSync(
       config,
       configOf(
@@ -94,12 +98,13 @@ export class Rig {
       const name = modemName(index);
       await waitFor(name, daemon, () => isReadyIn(readIfThere(log), name) || undefined);
     }
-    const token = await mintToken({
-      secret: Buffer.from(secret),
-      ...claims,
-      expiresInS: 3600,
-    });
-    return new Rig(modems, daemon, port, token, options.isKeyed === true);
+    const [token, ...tokens] = await Promise.all([secret!, ...others].map(tokenOf));
+    return new Rig(modems, daemon, port, [token!, ...tokens], options.isKeyed === true);
+  }
+
+  /** One that the daemon takes. */
+  get token(): string {
+    return this.#tokens[0];
   }
 
   /** The only modem, or the first. */
@@ -126,8 +131,9 @@ export class Rig {
     this.#messages += 1;
     const recipient = `+4915${String(this.#messages).padStart(9, '0')}`;
     const key = this.#isKeyed ? recipient : undefined;
+    const token = this.#tokens[this.#messages % this.#tokens.length]!;
     const exchange = await caller.exchange(
-      requestOf({ token: this.token, recipient, text, ...(key !== undefined && { key }) }),
+      requestOf({ token, recipient, text, ...(key !== undefined && { key }) }),
     );
     return { recipient, ...exchange };
   }
@@ -196,7 +202,7 @@ export async function startEach(
 /** No guard time, and no liveness probe while we look; every other setting is the default. */
 function configOf(
   ttys: readonly string[],
-  { policy = openPolicy, maxWaiting, deadlineS }: RigOptions,
+  { policy = openPolicy, maxWaiting, deadlineS, callers = 1 }: RigOptions,
 ): string {
   const modems = ttys.map(
     (tty, index) => `[[modem]]
@@ -206,8 +212,31 @@ guard_ms = 0
 idle_probe_s = 86400
 `,
   );
-  return `${configHead()}${policy}[message]
+  const others = Array.from(
+    { length: callers - 1 },
+    (_, index) => `[[caller]]
+name = "${callerName(index)}"
+kind = "auth0"
+subject = "${claims.subject}"
+audience = "${claims.audience}"
+secret_file = "${callerName(index)}"
+`,
+  );
+  return `${configHead()}${policy}${others.join('')}[message]
 ${maxWaiting === undefined ? '' : `max_waiting = ${maxWaiting}\n`}${deadlineS === undefined ? '' : `deadline_s = ${deadlineS}\n`}${modems.join('')}`;
+}
+
+function newSecret(): string {
+  return randomBytes(32).toString('hex');
+}
+
+function tokenOf(secret: string): Promise<string> {
+  return mintToken({ secret: Buffer.from(secret), ...claims, expiresInS: 3600 });
+}
+
+/** Of those beside the first. */
+function callerName(index: number): string {
+  return `caller${index + 2}`;
 }
 
 function modemName(index: number): string {

@@ -19,6 +19,7 @@ import { type CaseReport, json, table } from './report.js';
 import { severalModems } from './several-modems.js';
 import { pacedModem, slowModem } from './slow-modem.js';
 import { steady } from './steady.js';
+import { tenCallers } from './ten-callers.js';
 
 type Case = { heading: string } & (
   | { measure: () => Promise<Figure[]> }
@@ -36,6 +37,7 @@ const cases: Record<string, Case> = {
   long: { heading: 'Three segments, 1 s of link set-up', measure: longMessage },
   modems: { heading: 'Several modems that take 500 ms', measure: severalModems },
   limits: { heading: 'What limits and journal cost', measure: limitsAndJournal },
+  callers: { heading: 'Ten callers at one path, which ask in turns', measure: tenCallers },
   flood: { heading: '200 callers at once, a modem that takes 2 s', measure: flood },
 };
 

@@ -283,7 +283,7 @@ function commandsPerSegment(rig: Rig, fromMs: number): Figure {
 }
 
 /** From each request to the first command line that reached the modem after it. */
-function toFirstOctet(rig: Rig, sent: readonly Sent[]): number[] {
+export function toFirstOctet(rig: Rig, sent: readonly Sent[]): number[] {
   const commandsAt = rig.modem
     .entriesSince(sent[0]!.sentAtMs)
     .filter(({ kind }) => kind === 'command')

@@ -2,7 +2,8 @@ import { expect, it } from 'vitest';
 import type { CallerConfig } from '../../src/config/config.js';
 import { ownCommands } from '../../src/daemon/control-commands.js';
 import { OperatorError } from '../../src/errors.js';
-import { desk } from '../policy/support/policy.js';
+import { keyId } from '../../src/secret/token.js';
+import { desk, policyConfig } from '../policy/support/policy.js';
 
 /** What the command `policy` answers about `to`, after one message went to +4915112345678. */
 async function explain(to: unknown): Promise<object[]> {
@@ -46,4 +47,65 @@ it.each([
   [undefined, 'to must be a number and client_ip an address'],
 ])('the policy is not explained for %j, and the answer says why', async (to, message) => {
   await expect(explain(to)).rejects.toThrow(new OperatorError(message));
+});
+
+const keys = { production: new Uint8Array(32).fill(1), staging: new Uint8Array(32).fill(2) };
+
+/** What a command answers of two callers of Auth0's, and one of another kind. */
+async function answer(name: 'auth' | 'policy', request: object): Promise<object[]> {
+  const { policy } = desk({ countries: ['DE'] });
+  const rules = new Map([['staging', { countries: ['AT'] }]]);
+  policy.replaceConfig(policyConfig({ countries: ['DE'] }), rules);
+  const commands = ownCommands({
+    policy,
+    callers: () =>
+      [
+        { name: 'home', kind: 'bearer', class: 'alert' },
+        { name: 'production', kind: 'auth0', class: 'login' },
+        { name: 'staging', kind: 'auth0', class: 'login' },
+      ] as CallerConfig[],
+    reload: () => Promise.resolve(),
+    secrets: () =>
+      new Map([
+        ['production', { current: keys.production }],
+        ['staging', { current: keys.staging, previous: keys.production }],
+      ]),
+    secretUse: (caller) => (caller === 'staging' ? { previous: 0 } : {}),
+  });
+  const answers: object[] = [];
+  const { signal } = new AbortController();
+  for await (const one of commands[name]({ command: name, ...request }, signal)) answers.push(one);
+  return answers;
+}
+
+it('the keys are those of the caller that is asked for, and the first of Auth0’s without a name', async () => {
+  const production = { current_key_id: keyId(keys.production) };
+  expect(await answer('auth', { caller: 'production' })).toMatchObject([production]);
+  expect(await answer('auth', {})).toMatchObject([production]);
+  expect(await answer('auth', { caller: 'staging' })).toMatchObject([
+    {
+      current_key_id: keyId(keys.staging),
+      previous_key_id: keyId(keys.production),
+      previous_seen_at: '1970-01-01T00:00:00.000Z',
+    },
+  ]);
+});
+
+it.each(['home', 'nobody'])(
+  'the caller %s has no keys of that kind, and those who have are named',
+  async (caller) => {
+    await expect(answer('auth', { caller })).rejects.toThrow(
+      `there is no caller "${caller}" of the kind auth0: there is production, staging`,
+    );
+  },
+);
+
+it('the policy is explained for the caller that is asked for', async () => {
+  const explained = async (caller: string) =>
+    (await answer('policy', { to: '+4366412345678', caller }))[0];
+  expect(await explained('staging')).toMatchObject({ is_allowed: true });
+  expect(await explained('production')).toMatchObject({ code: 'recipient_not_allowed' });
+  await expect(explained('nobody')).rejects.toThrow(
+    'there is no caller "nobody": there is home, production, staging',
+  );
 });

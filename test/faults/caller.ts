@@ -43,6 +43,7 @@ export interface Story {
 /** What a caller can read of its message (DESIGN §4); `none` when there is no such message. */
 export interface Reading {
   state: 'waiting' | 'sending' | 'sent' | 'delivered' | 'failed' | 'unknown' | 'none';
+  code?: unknown;
   submitted?: unknown;
   references?: unknown;
 }

@@ -23,10 +23,11 @@ export interface Asking {
 export const alertRecipient = '+491590000000';
 
 /** What may be read back with a credential in a header. */
-export const readers: readonly CallerName[] = ['auth0', 'static', 'hasty'];
+export const readers: readonly CallerName[] = ['auth0', 'static', 'hasty', 'alerts'];
 
 const hastyMs = 500;
-const alertAfterMs = 3_000;
+/** Alerts wait behind all others. */
+const alertAfterMs = 6_000;
 
 /** Auth0's own format, with a token; the native one with any other credential. */
 export function askAsAuth0(token: string, message: PlannedMessage, deadlineMs: number): Asking {
@@ -53,7 +54,7 @@ function native(
 /**
  * The callers of one daemon beside Auth0: `static` has a header of its own and sends no key,
  * `hasty` is answered 202 long before a modem is done, `signed` signs its bodies and is as hasty,
- * and `alerts` is an Alertmanager.
+ * and `alerts` is an Alertmanager, which is patient and may be answered 202 all the same.
  */
 export class Callers {
   readonly #deadlineMs: number;
@@ -95,7 +96,8 @@ export class Callers {
       table('hasty', 'bearer', hasty),
       table('signed', 'zitadel', hasty),
       table('alerts', 'alerts', [
-        `deadline_s = ${this.#alertMs / 1000}\nrecipients = ["${alertRecipient}"]`,
+        `deadline_s = ${this.#deadlineMs / 1000}\nlate_deadline_s = ${this.#alertMs / 1000}`,
+        `recipients = ["${alertRecipient}"]`,
       ]),
     ].join('\n');
   }
@@ -114,7 +116,7 @@ export class Callers {
       case 'signed':
         return { ...this.#sign(message), ...hasty };
       case 'alerts':
-        return { ...this.#alert(message), deadlineMs: this.#alertMs };
+        return { ...this.#alert(message), deadlineMs, lateMs: this.#alertMs };
     }
   }
 
@@ -126,7 +128,7 @@ export class Callers {
   }
 
   get #alertMs(): number {
-    return this.#deadlineMs + alertAfterMs;
+    return this.#lateMs + alertAfterMs;
   }
 
   /** As Zitadel does. */

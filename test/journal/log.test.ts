@@ -95,7 +95,7 @@ test('a number is found in every spelling that reaches the same phone, and with 
   ]);
 });
 
-test('status, code and time choose', async () => {
+test('status, code, time and caller choose', async () => {
   const { journal, show, out } = await desk();
   journal.ended(ended('a', { atMs: noonMs - 10_000 }));
   journal.ended(ended('b'));
@@ -109,6 +109,10 @@ test('status, code and time choose', async () => {
   expect(await ids({ status: 200 })).toEqual(['a', 'b']);
   expect(await ids({ status: 200, sinceMs: noonMs - 1 })).toEqual(['b']);
   expect(await ids({ code: 'rate_limited' })).toEqual(['c']);
+  journal.ended(ended('d', { caller: 'staging' }));
+  await written(journal);
+  expect(await ids({ caller: 'staging' })).toEqual(['d']);
+  expect(await ids({ caller: 'nobody' })).toEqual([]);
 });
 
 test('it is said when there are older rows, or none', async () => {
@@ -224,7 +228,7 @@ test('the table shows what was told, why, and what became of it', () => {
   };
   const time = localIso(new Date(noonMs));
   expect(logLine(told)).toBe(
-    `${time}  +49…67      504     main        2         0.0 s    25.0 s   ${row.id.padEnd(36)}  outcome_unknown`,
+    `${time}  +49…67      x           504     main        2         0.0 s    25.0 s   ${row.id.padEnd(36)}  outcome_unknown`,
   );
   expect(logLine({ ...told, late: { ...late, status: 504, code: 'outcome_unknown' } })).toMatch(
     / outcome_unknown, for good$/,

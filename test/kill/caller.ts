@@ -1,6 +1,6 @@
-import { request } from 'node:http';
+import { type OutgoingHttpHeaders, request } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Outcome } from '../faults/caller.js';
+import { type Outcome, type Reading, read } from '../faults/caller.js';
 import type { Daemon } from './daemon.js';
 import type { KeyedMessage } from './plan.js';
 
@@ -8,6 +8,15 @@ import type { KeyedMessage } from './plan.js';
 export interface Try {
   sentNs: bigint;
   outcome: Outcome;
+  /** What became of a promise, as far as its caller could wait for it. */
+  reading?: Reading & { atNs: bigint };
+}
+
+/** What each caller proves itself by. */
+export interface Credentials {
+  /** Auth0's token. */
+  token: string;
+  hastySecret: string;
 }
 
 /** All that a caller did for one message, in order: each request was over before the next. */
@@ -18,10 +27,15 @@ export interface KeyedStory {
 
 /** The daemon's, in the configuration of this run. */
 export const deadlineMs = 120_000;
+/** The same of what was promised. */
+export const lateDeadlineMs = 60_000;
 /** Beyond it nobody waits. */
 const patienceMs = 10_000;
 /** Between a refusal and the next try, where `Retry-After` would take longer than a run may. */
 const retryMs = 150;
+/** Between two looks at a promise, and how many are taken. */
+const lookEveryMs = 100;
+const mostLooks = 300;
 /** Of refusals that may pass; far beyond a restart. */
 const mostRefusals = 60;
 /**
@@ -37,28 +51,61 @@ const mostLimited = 2;
  */
 export async function untilFinal(
   daemon: Daemon,
-  token: string,
+  credentials: Credentials,
   { message, tries }: KeyedStory,
-  onAnswer: () => void,
+  onAnswer: (status: number) => void,
 ): Promise<void> {
   for (let limited = 0, refusals = 0; ; ) {
     const port = await daemon.untilUp();
-    const last = await tryOnce(port, token, message);
+    const last = await tryOnce(port, credentials, message);
     tries.push(last);
     if (last.outcome.kind === 'unanswered') return;
     if (last.outcome.kind !== 'answered') continue;
-    onAnswer();
     const { status, body } = last.outcome;
-    if (status !== 503 && status !== 429) return;
-    if (body.code === 'rate_limited' || body.code === 'sim_cap_reached') limited += 1;
+    onAnswer(status);
+    if (status === 202) await follow(daemon, credentials, last, String(body.id));
+    const { code, submitted } = last.reading ?? body;
+    const mayPass =
+      status === 202
+        ? submitted === 'no' && code !== 'network_refused'
+        : status === 503 || status === 429;
+    if (!mayPass) return;
+    if (code === 'rate_limited' || code === 'sim_cap_reached') limited += 1;
     refusals += 1;
     if (limited === mostLimited || refusals === mostRefusals) return;
     await pause(retryMs);
   }
 }
 
+/** Reads what became of a promise until that is known, whichever daemon tells it. */
+async function follow(
+  daemon: Daemon,
+  credentials: Credentials,
+  promised: Try,
+  id: string,
+): Promise<void> {
+  for (let looks = 0; looks < mostLooks; looks += 1) {
+    const port = await daemon.untilUp();
+    const reading = await read(port, headersOf('hasty', credentials), id);
+    if (reading !== undefined) promised.reading = { ...reading, atNs: process.hrtime.bigint() };
+    const state = reading?.state ?? 'waiting';
+    if (state !== 'waiting' && state !== 'sending') return;
+    await pause(lookEveryMs);
+  }
+}
+
+function headersOf(caller: string, { token, hastySecret }: Credentials): OutgoingHttpHeaders {
+  return caller === 'hasty'
+    ? { authorization: `Bearer ${hastySecret}`, prefer: 'wait=0' }
+    : { authorization: `Bearer ${token}` };
+}
+
 /** Posts a message with its key once. */
-export function tryOnce(port: number, token: string, message: KeyedMessage): Promise<Try> {
+export function tryOnce(
+  port: number,
+  credentials: Credentials,
+  message: KeyedMessage,
+): Promise<Try> {
   const { recipient, text, messageType, key } = message;
   const body = JSON.stringify({ recipient, body: text, message_type: messageType });
   const sentNs = process.hrtime.bigint();
@@ -70,7 +117,7 @@ export function tryOnce(port: number, token: string, message: KeyedMessage): Pro
     const failed = (error: Error): void =>
       end({ kind: 'broken', atNs: process.hrtime.bigint(), error: error.message });
     const headers = {
-      authorization: `Bearer ${token}`,
+      ...headersOf(message.caller, credentials),
       'idempotency-key': key,
       'content-length': Buffer.byteLength(body),
     };

@@ -3,6 +3,7 @@
  */
 import type { Life } from './daemon.js';
 import { type Case, isAnswered, type Violation } from './judge.js';
+import type { KeyedMessage } from './plan.js';
 import type { Row, Snapshot } from './snapshot.js';
 
 /** What the journal was found to be. */
@@ -10,6 +11,8 @@ export interface JournalVerdict {
   violations: Violation[];
   /** Rows that a process left open, and that were unknown at the next look. */
   closedRows: number;
+  /** Promises that a process left waiting, and that were known as failed at the next look. */
+  failedPromises: number;
   /**
    * Keys of messages that were started without a row, since the journal did not write within its
    * bound.
@@ -18,7 +21,7 @@ export interface JournalVerdict {
 }
 
 /** The HMAC under which the journal has a message's key. */
-export type KeyHmac = (key: string) => string;
+export type KeyHmac = (message: KeyedMessage) => string;
 
 /**
  * `journal.keyedBoundMs`: so long the start of a message waits for its row, and no longer. With
@@ -37,14 +40,22 @@ export function judgeJournal(
   keyHmac: KeyHmac,
   turnsNs: ReadonlyMap<number, readonly bigint[]>,
 ): JournalVerdict {
-  const verdict: JournalVerdict = { violations: [], closedRows: 0, withoutRow: [] };
+  const verdict: JournalVerdict = {
+    violations: [],
+    closedRows: 0,
+    failedPromises: 0,
+    withoutRow: [],
+  };
   const told = (what: string, story?: Case['story']): void => {
     verdict.violations.push({ property: 'journal', what, ...(story && { story }) });
   };
   for (const snapshot of snapshots) judgeFiles(snapshot, verdict, told);
   for (const [index, before] of snapshots.entries()) {
     const after = snapshots[index + 1];
-    if (after !== undefined) verdict.closedRows += judgeStep(before, after, lives, told);
+    if (after === undefined) continue;
+    const closed = judgeStep(before, after, lives, told);
+    verdict.closedRows += closed.started;
+    verdict.failedPromises += closed.waiting;
   }
   const last = snapshots.at(-1);
   if (last === undefined) {
@@ -52,7 +63,7 @@ export function judgeJournal(
     return verdict;
   }
   for (const subject of cases) {
-    const hmac = keyHmac(subject.story.message.key);
+    const hmac = keyHmac(subject.story.message);
     const said = judgeRows(subject, rowsOf(last, hmac));
     if (said !== undefined) told(said, subject.story);
     const lost = lostRow(subject, hmac, snapshots, lives);
@@ -75,30 +86,36 @@ function judgeFiles(
     violations.push({ property: 'I6', what: `life ${life} left in ${leak}` });
 }
 
-/** What one process left, as the next left it. Returns how many open rows became unknown. */
+/** What one process left, as the next left it. Returns how many rows that closed, by state. */
 function judgeStep(
   before: Snapshot,
   after: Snapshot,
   lives: readonly Life[],
   told: (what: string) => void,
-): number {
+): Record<keyof typeof isClosed, number> {
   const later = new Map(after.rows.map((row) => [row.id, row]));
   // One that was killed before it listened may have been killed before it opened the journal.
   const wasOpened = lives.slice(before.life + 1, after.life + 1).some(({ wasUp }) => wasUp);
-  let closed = 0;
+  const closed = { started: 0, waiting: 0 };
   for (const row of before.rows) {
     const now = later.get(row.id);
     if (now === undefined) told(`lost row ${row.id} between life ${before.life} and ${after.life}`);
-    else if (row.state === 'started') {
-      if (isUnknown(now)) closed += 1;
-      else if (wasOpened || now.state !== 'started')
-        told(
-          `row ${row.id} was open after life ${before.life}, and then ${shown(now)}, not unknown`,
-        );
+    else if (row.state === 'started' || row.state === 'waiting') {
+      if (isClosed[row.state](now)) closed[row.state] += 1;
+      else if (wasOpened || now.state !== row.state)
+        told(`row ${row.id} was ${row.state} after life ${before.life}, and then ${shown(now)}`);
     } else if (shown(now) !== shown(row))
       told(`row ${row.id} was ${shown(row)} after life ${before.life}, and then ${shown(now)}`);
   }
   return closed;
+}
+
+/** As a row has to be once the next process has opened the journal. */
+const isClosed = { started: isUnknown, waiting: isFailed } as const;
+
+/** What was promised and never started was not sent. */
+function isFailed({ state, status, submitted }: Row): boolean {
+  return state === 'ended' && status === 503 && submitted === 'no';
 }
 
 function isUnknown({ state, status, code, submitted }: Row): boolean {
@@ -128,6 +145,13 @@ function judgeRows({ story, accepted }: Case, rows: readonly Row[]): string | un
   const wrong = started.find((row) => row.segments !== segments);
   if (wrong !== undefined)
     return `has ${segments} segments, and row ${wrong.id} has ${wrong.segments}`;
+  const unkept = story.tries
+    .filter(isAnswered)
+    .find(
+      ({ outcome }) => outcome.status === 202 && !rows.some(({ id }) => id === outcome.body.id),
+    );
+  if (unkept !== undefined)
+    return `was promised as ${String(unkept.outcome.body.id)}, which is no row of its key`;
   const ids = new Set(started.map(({ id }) => id));
   const foreign = story.tries
     .filter(isAnswered)

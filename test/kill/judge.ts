@@ -5,7 +5,7 @@
  */
 import type { Outcome } from '../faults/caller.js';
 import { type Acceptance, findSightings, type ModemRecord } from '../faults/sightings.js';
-import { deadlineMs, type KeyedStory, type Try } from './caller.js';
+import { deadlineMs, type KeyedStory, lateDeadlineMs, type Try } from './caller.js';
 import type { Life } from './daemon.js';
 import type { Limits } from './plan.js';
 
@@ -60,11 +60,11 @@ function judgeCase(subject: Case, lives: readonly Life[]): Violation[] {
   const broken: [Violation['property'], string | undefined][] = [
     ['I4', acceptedTwice(subject)],
     ['I4', mixedUp(subject)],
-    ['I3', startedUnasked(subject)],
+    ['I3', startedUnasked(subject, lives)],
     ['I5', unended(story)],
     ...story.tries.flatMap((each): [Violation['property'], string | undefined][] => [
       ['I5', brokenWithoutKill(each, lives)],
-      ...(isAnswered(each) ? judgeAnswer(subject, each) : []),
+      ...(isAnswered(each) ? judgeAnswer(subject, each, lives) : []),
     ]),
     ['contract', toldOtherwise(story, lives)],
   ];
@@ -76,13 +76,43 @@ function judgeCase(subject: Case, lives: readonly Life[]): Violation[] {
 function judgeAnswer(
   subject: Case,
   answer: AnsweredTry,
+  lives: readonly Life[],
 ): [Violation['property'], string | undefined][] {
+  if (answer.outcome.status === 202) return judgePromise(subject, answer, lives);
   return [
     ['contract', unknownAnswer(answer.outcome)],
     answer.outcome.status === 200
       ? ['I1', falseSuccess(subject, answer.outcome)]
-      : ['I2', falseFailure(subject, answer)],
+      : ['I2', falseFailure(subject, answer, lives)],
   ];
+}
+
+/** A promise is judged by what its caller could read of it at last. */
+function judgePromise(
+  subject: Case,
+  { sentNs, outcome, reading }: AnsweredTry,
+  lives: readonly Life[],
+): [Violation['property'], string | undefined][] {
+  if (subject.story.message.caller !== 'hasty') return [['contract', 'was answered 202']];
+  if (reading === undefined) return [];
+  const { state, submitted, references, atNs } = reading;
+  const { segments } = subject.story.message;
+  const read = { ...outcome, atNs, body: { ...reading, segments, references } };
+  switch (state) {
+    case 'sent':
+    case 'delivered':
+      return [['I1', falseSuccess(subject, read)]];
+    case 'failed':
+      return [
+        ['I2', falseFailure(subject, { sentNs, outcome: { ...read, body: { submitted } } }, lives)],
+      ];
+    case 'unknown':
+      return [];
+    case 'waiting':
+    case 'sending':
+    case 'none':
+      return [['contract', `was promised, and reads ${state} at last`]];
+  }
 }
 
 export function isAnswered(each: Try): each is AnsweredTry {
@@ -111,16 +141,22 @@ function mixedUp({ story, accepted }: Case): string | undefined {
  * Each start falls within a request that somebody waits for, before its deadline and before its
  * daemon was killed.
  */
-function startedUnasked({ story, starts }: Case): string | undefined {
-  const unasked = starts.filter((startNs) => !story.tries.some((each) => isWithin(startNs, each)));
+function startedUnasked({ story, starts }: Case, lives: readonly Life[]): string | undefined {
+  const unasked = starts.filter(
+    (startNs) => !story.tries.some((each) => isWithin(startNs, each, lives)),
+  );
   return unasked.length === 0
     ? undefined
     : `was started ${unasked.length} times while nobody waited for it`;
 }
 
-function isWithin(startNs: bigint, { sentNs, outcome }: Try): boolean {
-  const deadlineNs = sentNs + BigInt(deadlineMs) * 1_000_000n;
-  const endNs = outcome.atNs < deadlineNs ? outcome.atNs : deadlineNs;
+function isWithin(startNs: bigint, { sentNs, outcome }: Try, lives: readonly Life[]): boolean {
+  const isPromised = outcome.kind === 'answered' && outcome.status === 202;
+  const deadlineNs = sentNs + BigInt(isPromised ? lateDeadlineMs : deadlineMs) * 1_000_000n;
+  // A promise is kept by the process that gave it, or by none.
+  const endedNs = lives.find(({ endedNs: ns = sentNs }) => ns > sentNs)?.endedNs ?? deadlineNs;
+  const overNs = isPromised ? endedNs : outcome.atNs;
+  const endNs = overNs < deadlineNs ? overNs : deadlineNs;
   return startNs >= sentNs && startNs <= endNs + underwayNs;
 }
 
@@ -184,9 +220,10 @@ function falseSuccess({ story, accepted }: Case, { body, atNs }: Answered): stri
 function falseFailure(
   { story, accepted, starts }: Case,
   { sentNs, outcome }: AnsweredTry,
+  lives: readonly Life[],
 ): string | undefined {
   const isLater = (startNs: bigint) =>
-    story.tries.some((each) => each.sentNs > sentNs && isWithin(startNs, each));
+    story.tries.some((each) => each.sentNs > sentNs && isWithin(startNs, each, lives));
   const taken = accepted.filter(({ atNs }) => {
     const startNs = starts.findLast((stamp) => stamp <= atNs);
     return startNs === undefined || startNs <= outcome.atNs || !isLater(startNs);

@@ -5,13 +5,13 @@ const recipientDigits = 12;
 
 /**
  * Finds what must never be written (I6) in the octets of a file or in a line of a log: texts, whole
- * numbers, Idempotency-Keys, the secret and the token.
+ * numbers, Idempotency-Keys, the secrets and the token.
  * @param recipients E.164 with 12 digits
  * @returns what leaks in a string of octets; undefined when nothing does
  */
 export function leakFinder(
   recipients: readonly string[],
-  secret: string,
+  secrets: readonly string[],
   token: string,
 ): (octets: string) => string | undefined {
   const digits = recipients.map((recipient) => recipient.slice(1));
@@ -26,7 +26,7 @@ export function leakFinder(
     ['a text', Buffer.from(`#${markerPrefix}`).toString('hex')],
     ['a text', Buffer.from(marker).swap16().toString('hex')],
     ['an Idempotency-Key', keyPrefix],
-    ['the secret', secret],
+    ...secrets.map((secret) => ['a secret', secret] as const),
     ['the token', token.split('.').at(-1)!],
   ] as const;
   return (octets) => {

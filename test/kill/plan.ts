@@ -23,7 +23,15 @@ export interface Limits {
 }
 
 /** Something that is seen while a message is on its way, and at which the daemon can be killed. */
-export type Sight = 'command' | 'prompt' | 'ctrl_z' | 'accepted' | 'reply' | 'answer' | 'journal';
+export type Sight =
+  | 'command'
+  | 'prompt'
+  | 'ctrl_z'
+  | 'accepted'
+  | 'reply'
+  | 'answer'
+  | 'promised'
+  | 'journal';
 
 /** When the daemon is killed. Times are milliseconds. */
 export type Moment =
@@ -65,9 +73,11 @@ const moments: readonly ((random: Random, nth: number) => Moment)[] = [
   (random) => ({ kind: 'held_journal', delayMs: random.below(3), holdMs: 80 + random.below(40) }),
   (random, nth) => ({ kind: 'reply', delayMs: random.below(4), nth }),
   (random, nth) => ({ kind: 'answer', delayMs: random.below(3), nth }),
+  (random, nth) => ({ kind: 'promised', delayMs: random.below(3), nth }),
   (_, nth) => ({ kind: 'journal', delayMs: 0, nth }),
   (random) => ({ kind: 'held_journal', delayMs: random.below(3), holdMs: 80 + random.below(40) }),
   (random) => ({ kind: 'random', delayMs: random.below(600) }),
+  (random, nth) => ({ kind: 'promised', delayMs: random.below(120), nth }),
   (random) => ({ kind: 'held_journal', delayMs: random.below(3), holdMs: 80 + random.below(40) }),
   (random) => ({ kind: 'start', delayMs: 30 + random.below(250) }),
 ];
@@ -117,7 +127,8 @@ function plannedMessage(random: Random, number: number, pool: readonly string[])
     random.below(100) < faultPercent ? submitFaults[random.below(submitFaults.length)] : undefined;
   return {
     number,
-    caller: 'auth0',
+    // Who is hasty waits for nothing, and is answered with a promise.
+    caller: random.below(3) === 0 ? 'hasty' : 'auth0',
     recipient: pool[random.below(among)]!,
     ...markedText(random, number),
     // One of its own for each: none is superseded, which is no part of this run.

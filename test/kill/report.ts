@@ -59,6 +59,7 @@ export function shortcomings({ plan, cases, lives, entries, journal }: Judged): 
   const reached = capsTold(cases);
   for (const cap of ['per_day', 'recipients_per_month', 'per_recipient'])
     if (!reached.has(cap)) found.push(`${cap} was never reached`);
+  if (journal.failedPromises === 0) found.push('no promise waited when a daemon was killed');
   if (journal.closedRows === 0) found.push('no row was open when a daemon was killed');
   return found;
 }
@@ -70,6 +71,10 @@ export function summary(judged: Judged): string {
   const { segments, recipients, mostPerRecipient } = usedOf(cases);
   const tries = cases.flatMap(({ story }) => story.tries);
   const killed = lives.filter(({ killedNs }) => killedNs !== undefined);
+  const promised = tries
+    .filter(isAnswered)
+    .filter(({ outcome }) => outcome.status === 202)
+    .map(({ reading }) => reading?.state ?? 'not asked');
   const broken = tally(violations.map(({ property }) => property));
   return [
     `messages         ${cases.length}, asked for ${tries.length} times`,
@@ -82,6 +87,8 @@ export function summary(judged: Judged): string {
     ...table(capsTold(cases)),
     `journal          opened ${looks} times, ${journal.closedRows} open rows became unknown, ` +
       `${journal.withoutRow.length} messages started without a row in time`,
+    `promised         ${promised.length}, which read: ${[...tally(promised)].map(([state, n]) => `${state} ${n}`).join(', ')}; ` +
+      `${journal.failedPromises} were waiting when their daemon was killed`,
     `told as unknown  ${cases.filter(({ story }) => isToldLess(story)).length} after they had been answered 200`,
     `violations       ${promises.map((property) => `${property} ${broken.get(property) ?? 0}`).join(', ')}`,
   ].join('\n');

@@ -4,7 +4,14 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { mintToken } from '../../src/secret/token.js';
 import { configHead } from '../config-text.js';
 import { VirtualModem } from '../faults/virtual-modem.js';
-import { deadlineMs, type KeyedStory, tryOnce, untilFinal } from './caller.js';
+import {
+  type Credentials,
+  deadlineMs,
+  type KeyedStory,
+  lateDeadlineMs,
+  tryOnce,
+  untilFinal,
+} from './caller.js';
 import { Daemon, type Life } from './daemon.js';
 import { JournalHolder } from './journal-holder.js';
 import type { Violation } from './judge.js';
@@ -62,7 +69,7 @@ class Stage implements Played {
   readonly violations: Violation[] = [];
   readonly #daemon: Daemon;
   readonly #watch: Watch;
-  readonly #token: string;
+  readonly #credentials: Credentials;
   readonly #findLeak: (octets: string) => string | undefined;
   readonly #callers: Promise<void>[] = [];
 
@@ -71,17 +78,18 @@ class Stage implements Played {
     modem: VirtualModem,
     plan: Plan,
     secret: string,
-    token: string,
+    credentials: Credentials,
   ) {
     this.modem = modem;
-    this.#token = token;
+    this.#credentials = credentials;
     this.stateDir = join(folder, 'state');
     mkdirSync(this.stateDir, { mode: 0o700 });
     this.#findLeak = leakFinder(
       plan.messages.map(({ recipient }) => recipient),
-      secret,
-      token,
+      [secret, credentials.hastySecret],
+      credentials.token,
     );
+    writeFileSync(join(folder, 'hasty-secret'), credentials.hastySecret, { mode: 0o600 });
     const config = writeConfig(folder, this.stateDir, modem.link, secret, plan.limits);
     this.#daemon = new Daemon(folder, config, {
       line: (line) => this.#takeLine(line),
@@ -103,7 +111,10 @@ class Stage implements Played {
     const secret = `secret-of-kill-run-${seed}-0123456789abcdef`;
     const claims = { subject: 'urn:Auth0', audience: 'urn:MySmsGateway', expiresInS: 7_200 };
     const token = await mintToken({ secret: Buffer.from(secret), ...claims });
-    const stage = new Stage(folder, modem, plan, secret, token);
+    const stage = new Stage(folder, modem, plan, secret, {
+      token,
+      hastySecret: `hasty-${secret}`,
+    });
     stage.#daemon.start();
     return stage;
   }
@@ -140,7 +151,7 @@ class Stage implements Played {
     await this.#daemon.untilReady();
     for (const { message, tries } of this.stories) {
       if (!message.isRepeatedLate) continue;
-      tries.push(await tryOnce(await this.#daemon.untilUp(), this.#token, message));
+      tries.push(await tryOnce(await this.#daemon.untilUp(), this.#credentials, message));
     }
     await this.#kill();
     this.#watch.close();
@@ -166,17 +177,19 @@ class Stage implements Played {
   #ask(message: KeyedMessage, onAnswer: () => void): void {
     const story: KeyedStory = { message, tries: [] };
     this.stories.push(story);
-    const tell = (): void => {
-      this.#watch.see('answer');
+    const tell = (status: number): void => {
+      this.#watch.see(status === 202 ? 'promised' : 'answer');
       onAnswer();
     };
-    const asked = untilFinal(this.#daemon, this.#token, story, tell).catch((error: unknown) => {
-      this.violations.push({
-        property: 'contract',
-        what: `a caller failed: ${String(error)}`,
-        story,
-      });
-    });
+    const asked = untilFinal(this.#daemon, this.#credentials, story, tell).catch(
+      (error: unknown) => {
+        this.violations.push({
+          property: 'contract',
+          what: `a caller failed: ${String(error)}`,
+          story,
+        });
+      },
+    );
     this.#callers.push(asked);
   }
 
@@ -247,6 +260,13 @@ cool_down_block_s = 0
 [log]
 level = "debug"
 format = "json"
+[[caller]]
+name = "hasty"
+kind = "bearer"
+secret_file = "${join(folder, 'hasty-secret')}"
+on_slow = "202"
+deadline_s = 0.5
+late_deadline_s = ${lateDeadlineMs / 1000}
 [[modem]]
 name = "main"
 device = "${tty}"

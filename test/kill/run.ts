@@ -13,7 +13,7 @@ import { endAllChildren } from '../faults/child.js';
 import { RunLimit, runAsProcess } from '../long-run.js';
 import { judgeJournal } from './journal-judge.js';
 import { casesOf, judge } from './judge.js';
-import { planKills } from './plan.js';
+import { type KeyedMessage, planKills } from './plan.js';
 import { describe, type Judged, shortcomings, summary } from './report.js';
 import { play } from './rounds.js';
 import { turnsOf } from './turns.js';
@@ -57,7 +57,8 @@ async function playAndJudge({ seed, sends }: RunOptions, folder: string): Promis
   const { cases, strays } = casesOf(stories, [{ modem: modem.name, entries }]);
   const hmac = await openHmacKey(join(stateDir, 'hmac.key'));
   // As the daemon names a key: of its caller and itself.
-  const keyHmac = (key: string) => hmac('idempotency_key', JSON.stringify(['urn:Auth0', key]));
+  const keyHmac = ({ caller, key }: KeyedMessage) =>
+    hmac('idempotency_key', JSON.stringify([caller, key]));
   const journal = judgeJournal(snapshots, cases, lives, keyHmac, turnsOf(entries, cases));
   return {
     plan,

@@ -5,7 +5,7 @@ import Database from 'libsql';
 /** A row of the journal as the judge needs it (`src/journal/schema.ts`). */
 export interface Row {
   id: string;
-  state: 'started' | 'ended' | 'counted';
+  state: 'waiting' | 'started' | 'ended' | 'counted';
   was_started: 0 | 1;
   key_hmac: string | null;
   segments: number;
