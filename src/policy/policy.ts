@@ -202,7 +202,7 @@ export class Policy {
     const obstacles = [
       ...(lockOut ? [lockOut] : lasting).map((hold) => holdObstacle(hold, now)),
       ...this.#earlierOneWaits(subject, now),
-      ...this.#fullWindows(subject.keys, now),
+      ...this.#fullWindows(subject, now),
       ...this.#fullMemory(now),
     ];
     const [longest] = obstacles.sort((a, b) => b.until - a.until);
@@ -214,7 +214,9 @@ export class Policy {
     };
   }
 
-  #lasting({ recipientHmac, blockHmac }: Subject, now: number): Hold[] {
+  #lasting(subject: Subject, now: number): Hold[] {
+    if (this.#holds.isEmpty) return [];
+    const { recipientHmac, blockHmac } = subject;
     return holdKinds.flatMap((kind) => {
       const key = kind === 'cool_down_block' ? blockHmac : recipientHmac;
       return this.#holds.lasting(kind, key, now) ?? [];
@@ -229,15 +231,17 @@ export class Policy {
    * were refused; and it counts from the message that it follows, so that nobody who has waited as
    * long in peace is refused.
    */
-  #lockOut({ keys, recipientHmac }: Subject, now: number): Hold | undefined {
+  #lockOut(subject: Subject, now: number): Hold | undefined {
     const { lockOutFirstMs: firstMs, lockOutLongestMs: longestMs } = this.#config;
+    if (firstMs === 0) return undefined;
+    const { keys, recipientHmac } = subject;
     const newest = this.#windows.newest('per_recipient', keys);
-    if (firstMs === 0 || !newest?.isKept) return undefined;
+    if (!newest?.isKept) return undefined;
     const before = this.#holds.remembered('lock_out', recipientHmac, now);
     if (before && newest.at < before.until) return undefined;
     const freeAt = Math.max(
       0,
-      ...this.#limitsReached('per_recipient', keys, now).map((full) => full.until),
+      ...this.#limitsReached('per_recipient', subject, now).map((full) => full.until),
     );
     if (freeAt === 0 && !before) return undefined;
     const since = newest.at;
@@ -250,20 +254,23 @@ export class Policy {
    * After a lock-out there is one message at a time: while it waits or is sent, the next one has no
    * place.
    */
-  #earlierOneWaits({ keys, recipientHmac }: Subject, now: number): TemporaryRefusal[] {
+  #earlierOneWaits(subject: Subject, now: number): TemporaryRefusal[] {
     const { lockOutFirstMs: firstMs } = this.#config;
+    if (firstMs === 0) return [];
+    const { keys, recipientHmac } = subject;
     const newest = this.#windows.newest('per_recipient', keys);
     const before = this.#holds.remembered('lock_out', recipientHmac, now);
-    if (firstMs === 0 || !newest || newest.isKept || !before || newest.at < before.until) return [];
+    if (!newest || newest.isKept || !before || newest.at < before.until) return [];
     return [earlierOneObstacle(now + firstMs)];
   }
 
-  #fullWindows(keys: LimitKeys, now: number): TemporaryRefusal[] {
-    return limitNames.flatMap((name) => this.#limitsReached(name, keys, now));
+  #fullWindows(subject: Subject, now: number): TemporaryRefusal[] {
+    return limitNames.flatMap((name) => this.#limitsReached(name, subject, now));
   }
 
-  #limitsReached(name: LimitName, keys: LimitKeys, now: number): TemporaryRefusal[] {
+  #limitsReached(name: LimitName, subject: Subject, now: number): TemporaryRefusal[] {
     return this.#config.limits[name].flatMap((limit) => {
+      const keys = name === 'total' ? {} : subject.keys;
       const until = this.#windows.freeAt(name, limit, keys, now);
       return until === undefined ? [] : [windowObstacle(name, limit, until, now)];
     });
