@@ -46,7 +46,8 @@ export const kindDefaults = {
   supabase: { ...hasty, path: '/supabase' },
   zitadel: { ...hasty, repeatsMs: 300_000, path: '/zitadel' },
   logto: { ...patient, path: '/logto' },
-  authgear: { ...patient, path: '/authgear' },
+  // Its signature has no time in it: what was overheard must not be sent again.
+  authgear: { ...repeating, path: '/authgear' },
   uptime_kuma: { ...alert, path: '/api/v1/sms/send' },
   // Longer than the time to a repeat of what failed for one of the recipients (Alertmanager's
   // `group_interval`, 5 min), shorter than that to a reminder (`repeat_interval`, 4 h).

@@ -1,3 +1,14 @@
+import { setFlagsFromString } from 'node:v8';
+
+/**
+ * To be called as the daemon starts: what is new and dead is swept by the thread that made it. Of
+ * half spaces of 2 MB little is left to share out, and V8's helpers have to be woken for it and
+ * waited for: on two busy cores each sweep took 14 ms, and the process a tenth more CPU.
+ */
+export function sweepOnOneThread(): void {
+  setFlagsFromString('--no-parallel-scavenge');
+}
+
 /**
  * What the daemon is to be started with for the sake of its memory: the unit sets the same, and a
  * test compares the two. It runs without as well, in more.

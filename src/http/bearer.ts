@@ -163,10 +163,8 @@ function toKey(octets: Uint8Array): KeyObject {
  */
 function verifySignature(secrets: readonly Secret[], token: string): [Secret, claims: string] {
   const [head = '', claims = '', signature = '', ...rest] = token.split('.');
-  const { alg, crit } = headerOf(token);
   if (rest.length > 0) throw new errors.JWSInvalid('it has more than three parts');
-  if (crit !== undefined) throw new errors.JOSENotSupported('no extension is understood');
-  if (alg !== 'HS256') throw new errors.JOSEAlgNotAllowed('alg is not HS256');
+  if (head !== lastGoodHead) checkHead(head, token);
   const given = Buffer.from(signature);
   const signer = secrets.find(({ key }) => {
     const own = Buffer.from(
@@ -181,16 +179,19 @@ function verifySignature(secrets: readonly Secret[], token: string): [Secret, cl
 /** One for all: it is no bug, and what a stack costs is more than the signature. */
 const notOurs = new errors.JWSSignatureVerificationFailed();
 
-/** The last that was read: all callers at a path look at the same, and Auth0's never changes. */
-let lastHeader: { text: string; read: ReturnType<typeof decodeProtectedHeader> } | undefined;
+/** Whoever signs writes the same head each time: one that was taken need not be read again. */
+let lastGoodHead: string | undefined;
+
+function checkHead(head: string, token: string): void {
+  const { alg, crit } = headerOf(token);
+  if (crit !== undefined) throw new errors.JOSENotSupported('no extension is understood');
+  if (alg !== 'HS256') throw new errors.JOSEAlgNotAllowed('alg is not HS256');
+  lastGoodHead = head;
+}
 
 function headerOf(token: string): ReturnType<typeof decodeProtectedHeader> {
-  const text = token.slice(0, token.indexOf('.'));
-  if (lastHeader?.text === text && text !== '') return lastHeader.read;
   try {
-    const read = decodeProtectedHeader(token);
-    lastHeader = { text, read };
-    return read;
+    return decodeProtectedHeader(token);
   } catch (cause) {
     throw new errors.JWSInvalid('its header cannot be read', { cause });
   }

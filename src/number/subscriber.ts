@@ -41,6 +41,8 @@ const equivalences: readonly Equivalence[] = [
  * counts. Where none is, the number counts as it is: new ranges come before the data does.
  */
 export function subscriberOf(number: string): Subscriber {
+  const whole = rangeOf(number);
+  if (whole !== undefined) return { countedAs: canonical(whole.number), inRange: whole };
   const beginnings = beginningsOf(number);
   const inRange = longestRange(beginnings) ?? longestRange(otherSpellings(beginnings));
   return { countedAs: canonical(inRange?.number ?? number), inRange };

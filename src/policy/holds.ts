@@ -38,6 +38,11 @@ export class Holds {
     this.#capacity = capacity;
   }
 
+  /** Nothing is remembered of anybody. */
+  get isEmpty(): boolean {
+    return this.#holds.size === 0;
+  }
+
   /** The hold that lasts at `now`. */
   lasting(kind: HoldKind, key: string, now: number): Hold | undefined {
     const hold = this.remembered(kind, key, now);

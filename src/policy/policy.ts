@@ -281,7 +281,9 @@ export class Policy {
   }
 
   /** A lock-out is of logins: whoever asks for codes in somebody's name silences no alert. */
-  #lasting({ isAlert, recipientHmac, blockHmac }: Subject, now: number): Hold[] {
+  #lasting(subject: Subject, now: number): Hold[] {
+    if (this.#holds.isEmpty) return [];
+    const { isAlert, recipientHmac, blockHmac } = subject;
     return holdKinds.flatMap((kind) => {
       if (isAlert && kind === 'lock_out') return [];
       const key = kind === 'cool_down_block' ? blockHmac : recipientHmac;
@@ -298,10 +300,11 @@ export class Policy {
    * long in peace is refused.
    */
   #lockOut(subject: Subject, now: number): Hold | undefined {
-    const { isAlert, keys, recipientHmac } = subject;
     const { lockOutFirstMs: firstMs, lockOutLongestMs: longestMs } = this.#config;
+    if (firstMs === 0) return undefined;
+    const { keys, recipientHmac } = subject;
     const newest = this.#windows.newest('per_recipient', keys);
-    if (firstMs === 0 || isAlert || !newest?.isKept) return undefined;
+    if (!newest?.isKept) return undefined;
     const before = this.#holds.remembered('lock_out', recipientHmac, now);
     if (before && newest.at < before.until) return undefined;
     const freeAt = Math.max(
@@ -319,12 +322,13 @@ export class Policy {
    * After a lock-out there is one message at a time: while it waits or is sent, the next one has no
    * place.
    */
-  #earlierOneWaits({ isAlert, keys, recipientHmac }: Subject, now: number): TemporaryRefusal[] {
-    if (isAlert) return [];
+  #earlierOneWaits(subject: Subject, now: number): TemporaryRefusal[] {
     const { lockOutFirstMs: firstMs } = this.#config;
+    if (firstMs === 0) return [];
+    const { keys, recipientHmac } = subject;
     const newest = this.#windows.newest('per_recipient', keys);
     const before = this.#holds.remembered('lock_out', recipientHmac, now);
-    if (firstMs === 0 || !newest || newest.isKept || !before || newest.at < before.until) return [];
+    if (!newest || newest.isKept || !before || newest.at < before.until) return [];
     return [earlierOneObstacle(now + firstMs)];
   }
 

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { createLog, type LogOptions } from '../../src/log.js';
@@ -117,5 +118,46 @@ describe('a log', () => {
     expect(written()).toBe('');
     log.warn('heard');
     expect(written()).toContain('heard');
+  });
+});
+
+describe('standard output', () => {
+  it('has every line in order, also those of the turn in which the process exits', () => {
+    const log = new URL('../../src/log.ts', import.meta.url).href;
+    const program = `
+      import { createLog } from ${JSON.stringify(log)};
+      const log = createLog({ level: 'info', format: 'json' });
+      log.info('one');
+      log.debug('left out');
+      setImmediate(() => {
+        log.info('two');
+        log.warn('three');
+        process.exit(3);
+      });`;
+    const { stdout, status } = spawnSync(
+      process.execPath,
+      ['--import', 'tsx', '--input-type=module', '--eval', program],
+      { encoding: 'utf8' },
+    );
+    const messages = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as { message: string }).message);
+    expect([messages, status]).toEqual([['one', 'two', 'three'], 3]);
+  });
+
+  it('is whole when the log has ended', () => {
+    const log = new URL('../../src/log.ts', import.meta.url).href;
+    const program = `
+      import { createLog } from ${JSON.stringify(log)};
+      const log = createLog({ level: 'info', format: 'text' });
+      log.error('the last word');
+      log.once('finish', () => process.kill(process.pid, 'SIGKILL')).end();`;
+    const { stdout, signal } = spawnSync(
+      process.execPath,
+      ['--import', 'tsx', '--input-type=module', '--eval', program],
+      { encoding: 'utf8' },
+    );
+    expect([stdout, signal]).toEqual([expect.stringMatching(/ error the last word\n$/), 'SIGKILL']);
   });
 });

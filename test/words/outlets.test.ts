@@ -45,6 +45,7 @@ const outlets: Readonly<Record<string, string>> = {
   'control/client.ts': 'to our own daemon',
   'cli/doctor.ts':
     'facts by foreignWords; USSD by escapeControls, for it is what was asked for, on the terminal of who asked',
+  'doctor/service.ts': 'names of our own, to systemctl and its kin',
   'cli/log.ts': 'rows of the journal',
   'cli/status.ts': 'what the control socket answered',
   'journal/schema.ts': 'no foreign words',
