@@ -3,9 +3,19 @@
  * Nothing that the daemon says of itself counts, and only stamps that prove something: the
  * network's at its acceptance, the caller's at its answer.
  */
-import type { Outcome, Reading, Story } from './caller.js';
+import { falseFailure, falseSuccess, misread } from './answers.js';
+import type { Story } from './caller.js';
+import {
+  type Answered,
+  type Case,
+  endOf,
+  isSurelyUnsent,
+  ms,
+  msInNs,
+  startedTooLate,
+} from './case.js';
 import type { Restart } from './gateway.js';
-import type { CallerName, PlannedMessage } from './plan.js';
+import type { CallerName } from './plan.js';
 import { type Acceptance, findSightings, type ModemRecord, type Sightings } from './sightings.js';
 
 export interface Violation {
@@ -14,26 +24,6 @@ export interface Violation {
   story?: Story;
 }
 
-/** All that is known of one text to one number: each caller that asked for it has a message. */
-interface Case {
-  message: PlannedMessage;
-  /** Each request, in the order of their answers. */
-  stories: readonly Story[];
-  /** How many callers asked. */
-  askers: number;
-  accepted: readonly Acceptance[];
-  /** Stamps of the Ctrl-Z behind its first segment, each attempt of it. */
-  starts: readonly bigint[];
-}
-
-type Answered = Extract<Outcome, { kind: 'answered' }>;
-
-const msInNs = 1_000_000n;
-/**
- * How long a Ctrl-Z may be on its way from the daemon's decision to the simulator's stamp, or news
- * of a hang-up to the daemon.
- */
-const underwayMs = 250n;
 /** What an answer may take beyond its deadline. */
 const lateAnswerMs = 1000n;
 
@@ -181,13 +171,6 @@ function byCaller(stories: readonly Story[]): Map<CallerName, Story[]> {
   return found;
 }
 
-/** Its caller was told so, at once or when it asked. */
-function isSurelyUnsent({ outcome, reading }: Story): boolean {
-  if (outcome.kind !== 'answered') return false;
-  if (outcome.status === 202) return reading?.state === 'failed' && reading.submitted === 'no';
-  return outcome.body.submitted === 'no';
-}
-
 function isSaidToBeSent({ outcome, reading }: Story): boolean {
   return (
     (outcome.kind === 'answered' && outcome.status === 200) ||
@@ -208,54 +191,6 @@ function mixedUp({ message, askers, accepted }: Case): string | undefined {
   if (sets.size > askers) return `its segments do not belong together: ${[...sets].join(', ')}`;
   const wrong = sound.find(({ entry }) => entry.recipient !== message.recipient);
   return wrong === undefined ? undefined : `went to ${wrong.entry.recipient}`;
-}
-
-/** Each start falls into the time of one of the requests. */
-function startedTooLate(
-  { stories, starts }: Case,
-  restarts: readonly Restart[],
-): string | undefined {
-  for (const start of starts) {
-    const objections = stories.map((story) => whyNotStart(start, story, restarts));
-    if (!objections.includes(undefined)) return objections.at(-1);
-  }
-  return undefined;
-}
-
-/** Undefined when the message may be started then for this request. */
-function whyNotStart(
-  start: bigint,
-  story: Story,
-  restarts: readonly Restart[],
-): string | undefined {
-  const { outcome, sentNs, deadlineMs, lateMs } = story;
-  if (start < sentNs) return `was started ${ms(sentNs - start)} before it was asked for`;
-  const tellAfter = (overNs: bigint, what: string) =>
-    start > overNs + underwayMs * msInNs
-      ? `was started ${ms(start - overNs)} after ${what}`
-      : undefined;
-  const goesOn = mayBePromised(story);
-  const overNs = sentNs + BigInt((goesOn ? lateMs : deadlineMs) ?? deadlineMs) * msInNs;
-  const process = restarts.find(({ endedNs }) => endedNs > sentNs);
-  const isAnswered = outcome.kind !== 'broken' && !goesOn;
-  return (
-    tellAfter(overNs, 'its deadline') ??
-    (process && tellAfter(process.endedNs, 'its daemon had ended')) ??
-    (isAnswered ? tellAfter(outcome.atNs, `it was ${outcome.kind}`) : undefined)
-  );
-}
-
-/** Whoever was answered 202, or did not wait for the answer that was on its way. */
-function mayBePromised({ outcome, sentNs, deadlineMs, lateMs }: Story): boolean {
-  if (lateMs === undefined) return false;
-  if (outcome.kind === 'answered') return outcome.status === 202;
-  return outcome.atNs > sentNs + BigInt(deadlineMs) * msInNs - underwayMs * msInNs;
-}
-
-/** Until then a message may wait, be at a modem or be sent. */
-function endOf(story: Story): bigint {
-  const { sentNs, lateMs = 0, outcome } = story;
-  return mayBePromised(story) ? sentNs + BigInt(lateMs) * msInNs : outcome.atNs;
 }
 
 function answeredLate({ sentNs, deadlineMs }: Story, { atNs }: Answered): string | undefined {
@@ -318,123 +253,4 @@ function supersededByNone(
       endOf(other) > first!,
   );
   return newer ? undefined : 'was superseded, but by no other message';
-}
-
-function falseSuccess(subject: Case, { body, atNs }: Answered): string | undefined {
-  const before = subject.accepted.filter((acceptance) => acceptance.atNs <= atNs);
-  const wrong = notAccepted(subject, before, body.references);
-  if (wrong !== undefined) return `was answered 200, but ${wrong}`;
-  if (body.segments !== subject.message.segments)
-    return `was answered ${String(body.segments)} segments`;
-  return wrongReferences(partsOf(before, body.references), body.references);
-}
-
-/** Why a message that is said to be sent is not. */
-function notAccepted(
-  { message }: Case,
-  accepted: readonly Acceptance[],
-  references: unknown,
-): string | undefined {
-  const parts = partsOf(accepted, references);
-  const { segments } = message;
-  if (parts.length < segments || parts.some(({ total }) => total !== segments))
-    return `of ${segments} segments the network had ${parts.length}`;
-  const isSpoilt = parts.some((part) => part.isSpoilt);
-  const text = parts.map(({ entry }) => entry.text).join('');
-  return isSpoilt || text === message.text ? undefined : `another text was accepted: ${text}`;
-}
-
-/** One of each segment, in order: of several that which the answer means. */
-function partsOf(accepted: readonly Acceptance[], references: unknown): Acceptance[] {
-  const found = new Map<number, Acceptance>();
-  for (const part of accepted) {
-    const isMeant = Array.isArray(references) && references[part.sequence - 1] === part.entry.mr;
-    if (isMeant || !found.has(part.sequence)) found.set(part.sequence, part);
-  }
-  return [...found.values()].sort((a, b) => a.sequence - b.sequence);
-}
-
-/**
- * Line faults may change a digit of a reference; else a foreign one tells of a result that was
- * another message's.
- */
-function wrongReferences(parts: readonly Acceptance[], references: unknown): string | undefined {
-  const wrong = parts.find(({ entry }, index) => {
-    const wasSpoilt = entry.faults?.some((fault) => /^(?:garble|drop-bytes)\b/.test(fault));
-    return !wasSpoilt && (!Array.isArray(references) || references[index] !== entry.mr);
-  });
-  if (wrong === undefined) return undefined;
-  return `was answered references ${JSON.stringify(references)}, but segment ${wrong.sequence} has ${wrong.entry.mr}`;
-}
-
-/** Of what several callers asked for, {@link acceptedTooOften} counts who may have had it. */
-function falseFailure(
-  { message, stories, askers, accepted, starts }: Case,
-  story: Story,
-  { status, body, atNs }: Answered,
-  restarts: readonly Restart[],
-): string | undefined {
-  if (askers > 1) return undefined;
-  const repeats = stories.filter((other) => other !== story);
-  // What was surely not sent is tried again where its caller asks again.
-  const isByRepeat = (start: bigint | undefined): boolean =>
-    start !== undefined &&
-    start > atNs - underwayMs * msInNs &&
-    repeats.some((repeat) => whyNotStart(start, repeat, restarts) === undefined);
-  const own = accepted.filter(
-    (part) => !isByRepeat(starts.findLast((start) => start <= part.atNs)),
-  );
-  const count = new Set(own.map(({ sequence }) => sequence)).size;
-  const { segments } = message;
-  const said = `was answered ${status} ${String(body.code)}, submitted: ${String(body.submitted)}`;
-  const had = `but of ${segments} segments the network had ${count}`;
-  if (body.submitted === 'no' && count > 0) return `${said}, ${had}`;
-  if (body.submitted === 'partly' && (count === 0 || count >= segments)) return `${said}, ${had}`;
-  return undefined;
-}
-
-/** What its caller reads at the end, when all is over, against the record. */
-function misread(
-  subject: Case,
-  story: Story,
-  { state, submitted, references }: Reading,
-): [Violation['property'], string | undefined][] {
-  const { outcome } = story;
-  switch (state) {
-    case 'none':
-      return [['contract', 'cannot be read at the end']];
-    case 'waiting':
-    case 'sending':
-      return [['contract', `still reads ${state} at the end`]];
-    case 'sent':
-    case 'delivered': {
-      const wrong = notAccepted(subject, subject.accepted, references);
-      return [['I1', wrong && `reads ${state}, but ${wrong}`]];
-    }
-    case 'failed': {
-      if (outcome.kind === 'answered' && outcome.status === 200)
-        return [['I1', 'was answered 200, and reads failed']];
-      const count = new Set(subject.accepted.map(({ sequence }) => sequence)).size;
-      const { segments } = subject.message;
-      const isFalse = submitted === 'no' ? count > 0 : count === 0 || count >= segments;
-      if (!isFalse || mayBeAnothers(subject, story)) return [];
-      const had = `of ${segments} segments the network had ${count}`;
-      return [['I2', `reads failed, submitted: ${String(submitted)}, but ${had}`]];
-    }
-    case 'unknown':
-      return [];
-  }
-}
-
-/** Whether what was accepted may be that of another request, with an id of its own. */
-function mayBeAnothers({ stories }: Case, story: Story): boolean {
-  return stories.some((other) => idOf(other) !== idOf(story) && !isSurelyUnsent(other));
-}
-
-function idOf({ outcome }: Story): unknown {
-  return outcome.kind === 'answered' ? outcome.body.id : undefined;
-}
-
-function ms(ns: bigint): string {
-  return `${Number(ns / 1000n) / 1000} ms`;
 }
