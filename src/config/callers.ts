@@ -51,7 +51,14 @@ export const kindDefaults = {
   uptime_kuma: { ...alert, path: '/api/v1/sms/send' },
   // Longer than the time to a repeat of what failed for one of the recipients (Alertmanager's
   // `group_interval`, 5 min), shorter than that to a reminder (`repeat_interval`, 4 h).
-  alerts: { ...alert, repeatsMs: 3_600_000, path: '/alerts' },
+  // Alertmanager waits, and repeats what got a 5xx: a 202 would end that too early.
+  alerts: {
+    ...alert,
+    deadlineMs: 60_000,
+    onSlow: '504',
+    repeatsMs: 3_600_000,
+    path: '/alerts',
+  },
 } as const satisfies Record<string, KindDefaults>;
 
 export type CallerKind = keyof typeof kindDefaults;
