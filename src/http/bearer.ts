@@ -43,9 +43,9 @@ export interface BearerOptions {
 
 /**
  * Judges the value of an `Authorization` header (RFC 6750 2.1): a JWT (RFC 7519), HS256 and nothing
- * else, with our `sub` and `aud`; `exp` and `nbf` count when present. Rejects with an `Unproven`.
+ * else, with our `sub` and `aud`; `exp` and `nbf` count when present. Throws an `Unproven`.
  */
-export type VerifyBearer = (authorization: string) => Promise<Proof>;
+export type VerifyBearer = (authorization: string) => Proof;
 
 /**
  * When a token was last taken by each secret, wall-clock milliseconds; absent if none was since the
@@ -86,7 +86,7 @@ export async function createBearerVerifier(options: BearerOptions): Promise<Bear
   const { wallNow = Date.now, beforeLeap = () => undefined, onEndless } = options;
   let rules = toRules(options.secrets, options.expected, []);
   let isEndlessTold = false;
-  const verify: VerifyBearer = async (authorization) => {
+  const verify: VerifyBearer = (authorization) => {
     const { secrets, expected, checks } = rules;
     const token = /^bearer +(?<token>\S.*)$/i.exec(authorization)?.groups?.token;
     if (token === undefined) {

@@ -3,7 +3,13 @@ import type Koa from 'koa';
 import { SendError, type Submitted } from '../errors.js';
 import { type Caller, Unproven } from './callers/caller.js';
 import type { RequestState } from './error-exit.js';
-import { type ClientList, ownerOf, refuseIfUnable, type SendRouteOptions } from './send-route.js';
+import {
+  type ClientList,
+  type Owner,
+  ownerOf,
+  refuseIfUnable,
+  type SendRouteOptions,
+} from './send-route.js';
 
 /**
  * What is known of a message. `waiting`: no modem has it; `sending`: one has; `sent`: the network
@@ -40,10 +46,7 @@ export function readRoute(
 ): Koa.Middleware<RequestState> {
   return async (ctx) => {
     refuseIfUnable(options, ctx.state);
-    const owner = await ownerOf(clients, ctx, undefined, options).finally(() => {
-      // Only what is posted is answered in the caller's own form.
-      delete ctx.state.toAnswer;
-    });
+    const owner = ownerHere(clients, ctx, options);
     const id = String(ctx.params.id);
     const found = owner && uuid.test(id) ? await findFor(clients, ctx, id, options) : undefined;
     if (found === undefined)
@@ -66,6 +69,19 @@ export function readRoute(
   };
 }
 
+/** Only what is posted is answered in the caller's own form. */
+function ownerHere(
+  clients: ClientList,
+  ctx: Koa.ParameterizedContext<RequestState>,
+  options: SendRouteOptions,
+): Owner | undefined {
+  try {
+    return ownerOf(clients, ctx, undefined, options);
+  } finally {
+    delete ctx.state.toAnswer;
+  }
+}
+
 /**
  * Of whichever caller the credential fits: two at different paths, which tell them apart when they
  * post, may have the same.
@@ -77,16 +93,16 @@ async function findFor(
   { find }: { find: FindMessage },
 ): Promise<KnownMessage | undefined> {
   for (const { caller } of clients) {
-    const found = (await isProven(caller, headers)) ? await find(id, caller.name) : undefined;
+    const found = isProven(caller, headers) ? await find(id, caller.name) : undefined;
     if (found !== undefined) return found;
   }
   return undefined;
 }
 
-async function isProven(caller: Caller, headers: IncomingHttpHeaders): Promise<boolean> {
+function isProven(caller: Caller, headers: IncomingHttpHeaders): boolean {
   if (caller.needsBody(headers)) return false;
   try {
-    await caller.prove({ headers }, undefined);
+    caller.prove({ headers }, undefined);
     return true;
   } catch (error) {
     if (error instanceof Unproven) return false;

@@ -95,7 +95,7 @@ export function sendRoute(
     // Until it is known whose the request is, in the form of the first.
     ctx.state.toAnswer = (error) => clients[0].caller.failed(error, id);
     refuseIfUnable(options, ctx.state);
-    const byHeaders = await ownerOf(clients, ctx, undefined, options);
+    const byHeaders = ownerOf(clients, ctx, undefined, options);
     const { socket } = ctx.req;
     const left = new HangUp();
     const leave = () => left.abort();
@@ -105,7 +105,7 @@ export function sendRoute(
     const request: Request = { id, receivedAt, callerLeft: left };
     try {
       const body = await readOctets(ctx.req, maxBodyOctets);
-      const owner = byHeaders ?? (await ownerOf(clients, ctx, body, options));
+      const owner = byHeaders ?? ownerOf(clients, ctx, body, options);
       if (owner === undefined) throw new Error('no caller owns the request, and none refused it');
       const answer = await serve(owner, request, body, ctx, options);
       writeAnswer(ctx, answer);
@@ -146,19 +146,19 @@ export interface Owner extends Client {
  * for a request whose headers may be those of a caller that signs it, and for no other.
  * @throws SendError `token_missing`, `token_invalid` or `token_expired`
  */
-export async function ownerOf(
+export function ownerOf(
   clients: ClientList,
   ctx: Koa.ParameterizedContext<RequestState>,
   body: Uint8Array | undefined,
   { refusals }: Pick<SendRouteOptions, 'refusals'>,
-): Promise<Owner | undefined> {
+): Owner | undefined {
   const { headers } = ctx.req;
   let best: { unproven: Unproven; client: Client } | undefined;
   for (const client of clients) {
     const { caller } = client;
     if (caller.needsBody(headers) !== (body !== undefined)) continue;
     try {
-      const proof = await caller.prove({ headers }, body);
+      const proof = caller.prove({ headers }, body);
       ctx.state.toAnswer = (error) => caller.failed(error, ctx.state.id);
       ctx.state.caller = caller.name;
       return { ...client, proof };

@@ -89,7 +89,7 @@ it('a token that never expires is told of once', async () => {
   });
   const claims = { sub: subject, aud: audience };
   const endless = await new SignJWT(claims).setProtectedHeader({ alg: 'HS256' }).sign(first);
-  for (let i = 0; i < 3; i++) expect(await verify(`Bearer ${endless}`)).toEqual({});
+  for (let i = 0; i < 3; i++) expect(verify(`Bearer ${endless}`)).toEqual({});
   expect(told).toBe(1);
 });
 
@@ -104,7 +104,7 @@ it('does not tell of one whose age ends it', async () => {
   });
   const young = new SignJWT({ sub: subject, aud: audience }).setIssuedAt();
   const token = await young.setProtectedHeader({ alg: 'HS256' }).sign(first);
-  expect([await verify(`Bearer ${token}`), told]).toEqual([{}, 0]);
+  expect([verify(`Bearer ${token}`), told]).toEqual([{}, 0]);
 });
 
 it('names the token only where it has a jti and expires', async () => {
@@ -115,6 +115,6 @@ it('names the token only where it has a jti and expires', async () => {
       .setProtectedHeader({ alg: 'HS256' })
       .sign(first);
   };
-  expect(await verify(`Bearer ${await token(true)}`)).toEqual({ tokenId: 'one' });
-  expect(await verify(`Bearer ${await token(false)}`)).toEqual({});
+  expect(verify(`Bearer ${await token(true)}`)).toEqual({ tokenId: 'one' });
+  expect(verify(`Bearer ${await token(false)}`)).toEqual({});
 });

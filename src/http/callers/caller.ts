@@ -99,10 +99,10 @@ export interface Caller {
    */
   needsBody(headers: IncomingHttpHeaders): boolean;
   /**
-   * Resolves when the request is this caller's.
+   * Returns when the request is this caller's.
    * @throws Unproven
    */
-  prove(request: CallerRequest, body: Uint8Array | undefined): Proof | Promise<Proof>;
+  prove(request: CallerRequest, body: Uint8Array | undefined): Proof;
   /**
    * The messages that are asked for, one or more.
    * @throws SendError `body_invalid` or `request_malformed`; its detail never quotes the body

@@ -35,7 +35,7 @@ async function ask(
   body: string,
 ): Promise<ReadMessage[] | string> {
   try {
-    await caller.prove({ headers }, caller.needsBody(headers) ? octets(body) : undefined);
+    caller.prove({ headers }, caller.needsBody(headers) ? octets(body) : undefined);
     return caller.read(octets(body), headers);
   } catch (error) {
     if (error instanceof Unproven) return error.code;
