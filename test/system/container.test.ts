@@ -42,7 +42,7 @@ afterAll(() => {
     .filter((point) => point.startsWith(`${folder}/`));
   for (const point of points.reverse()) execFileSync('umount', ['--lazy', point]);
   rmSync(folder, { recursive: true });
-});
+}, 120_000);
 
 const storage = [
   '--storage-driver',
