@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join, relative } from 'node:path';
-import type { Source } from './deb-tree.js';
+import { bundledNodeVersion, type Source } from './deb-tree.js';
 
 const maintainerScripts = ['postinst', 'prerm', 'postrm'];
 
@@ -18,11 +18,10 @@ const maintainerScripts = ['postinst', 'prerm', 'postrm'];
  * Adds DEBIAN/ to the laid out `tree`. Throws when a binary needs more than the C++ library that
  * the dependencies name.
  */
-export function addControl(
-  { root, version, architecture, maintainer }: Source,
-  tree: string,
-): void {
+export function addControl(source: Source, tree: string): void {
+  const { root, version, architecture, maintainer } = source;
   const files = filesBelow(tree);
+  const nodeVersion = bundledNodeVersion(source);
   const folder = join(tree, 'DEBIAN');
   mkdirSync(folder);
   const values: Record<string, string> = {
@@ -30,8 +29,13 @@ export function addControl(
     architecture,
     maintainer,
     libraries: libraryDependencies(
-      files.filter((file) => file.endsWith('.node')).map((file) => join(tree, file)),
+      files.filter((file) => /\.node$|\/bin\/node$/.test(file)).map((file) => join(tree, file)),
     ),
+    nodejs: nodeVersion === undefined ? 'nodejs (>= 20.19), ' : '',
+    node_sentence:
+      nodeVersion === undefined
+        ? 'It runs on the Node.js of the package nodejs.'
+        : `It brings Node.js ${nodeVersion}, and needs none besides.`,
     // By deb-substvars(5): each file in whole KiB, and 1 for each folder and link; here files only,
     // and a block for each.
     installed_kib: String(
@@ -70,6 +74,17 @@ function filesBelow(tree: string): string[] {
     .sort();
 }
 
+/** Of libc6, libgcc-s1 and libstdc++6. */
+const libraries = [
+  ...['libc', 'libm'].map((name) => `${name}.so.6`),
+  'libdl.so.2',
+  'libutil.so.1',
+  'libpthread.so.0',
+  'librt.so.1',
+  'libgcc_s.so.1',
+  'libstdc++.so.6',
+];
+
 /** What every Debian since 10 has. */
 const cxxLibrary = { symbols: '3.4.22', dependency: 'libstdc++6 (>= 6)' };
 
@@ -87,6 +102,11 @@ function libraryDependencies(binaries: readonly string[]): string {
     return versions.sort((a, b) => a.localeCompare(b, 'en', { numeric: true })).at(-1) ?? '';
   };
   const cxx = newest('GLIBCXX');
+  for (const library of texts.flatMap(
+    (text) => text.match(/(?<=\0)lib[\w+]+\.so\.\d+(?=\0)/g) ?? [],
+  ))
+    if (!libraries.includes(library))
+      throw new Error(`a binary names ${library}: find out the package that has it`);
   if (cxx.localeCompare(cxxLibrary.symbols, 'en', { numeric: true }) > 0)
     throw new Error(`a binary needs GLIBCXX_${cxx}: find out the libstdc++6 that has it`);
   return `libc6 (>= ${newest('GLIBC')}), libgcc-s1, ${cxxLibrary.dependency}`;

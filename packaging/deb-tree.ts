@@ -10,12 +10,12 @@ import {
 } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { type Architecture, architectures } from './architecture.js';
+import { type Architecture, architectures, type NodeFrom } from './architecture.js';
 import { debianChangelog, type Release } from './debian-changelog.js';
 import { debianCopyright } from './debian-copyright.js';
 import { fetchLocked } from './fetch-natives.js';
-import { checkBinaries } from './native-binaries.js';
-import { type LockedPackage, type LockFile, lockedNatives } from './native-packages.js';
+import { checkBinaries, isForMachine } from './native-binaries.js';
+import { type LockedPackage, type LockFile, lockedNatives, lockedNode } from './native-packages.js';
 import { noticesOf, packagesIn } from './notices.js';
 
 /** What one package is made from. */
@@ -24,6 +24,7 @@ export interface Source {
   root: string;
   version: string;
   architecture: Architecture;
+  nodeFrom: NodeFrom;
   maintainer: string;
   releases: readonly Release[];
   /** By its name, as simgate.1, in roff. */
@@ -39,10 +40,10 @@ export interface Source {
 export async function layOut(source: Source, tree: string): Promise<void> {
   const { root, architecture, npmFolder } = source;
   const place = placerOf(tree);
-  const lock = JSON.parse(read(root, 'package-lock.json')) as LockFile;
-  const natives = lockedNatives(lock, architectures[architecture].npmCpu);
+  const natives = lockedNatives(lockFileOf(root), architectures[architecture].npmCpu);
   fetchLocked(natives, npmFolder);
   placeProgram(source, natives, tree, place);
+  if (source.nodeFrom === 'package') placeNode(source, tree, place);
   checkBinaries(join(tree, home, 'node_modules'), architecture);
   for (const unit of readdirSync(join(root, 'systemd')))
     if (/\.(service|path)$/.test(unit))
@@ -57,6 +58,17 @@ export async function layOut(source: Source, tree: string): Promise<void> {
   place('etc/simgate/simgate.toml', read(root, 'packaging/debian/simgate.toml'));
   place('usr/share/lintian/overrides/simgate', read(root, 'packaging/debian/lintian-overrides'));
   await placeDocuments(source, natives, tree, place);
+}
+
+/** Reads the package-lock.json of a folder; throws when there is none. */
+const lockFileOf = (folder: string): LockFile =>
+  JSON.parse(read(folder, 'package-lock.json')) as LockFile;
+
+/** Node's version, where the package brings it. */
+export function bundledNodeVersion({ root, architecture, nodeFrom }: Source): string | undefined {
+  if (nodeFrom === 'debian') return undefined;
+  return lockedNode(lockFileOf(join(root, 'packaging/node')), architectures[architecture].npmCpu)
+    .version;
 }
 
 type Place = (path: string, content: string | Buffer) => void;
@@ -74,7 +86,7 @@ const read = (...path: string[]): string => readFileSync(join(...path), 'utf8');
 const home = 'usr/lib/simgate';
 
 function placeProgram(
-  { root, version, architecture, npmFolder }: Source,
+  { root, version, architecture, nodeFrom, npmFolder }: Source,
   natives: readonly LockedPackage[],
   tree: string,
   place: Place,
@@ -82,7 +94,7 @@ function placeProgram(
   for (const name of readdirSync(join(root, 'dist')))
     if (/\.js(\.map)?$/.test(name))
       place(`${home}/dist/${name}`, readFileSync(join(root, 'dist', name)));
-  place(`${home}/dist/cli.js`, withDebiansNode(read(root, 'dist/cli.js')));
+  place(`${home}/dist/cli.js`, withNode(interpreters[nodeFrom], read(root, 'dist/cli.js')));
   chmodSync(join(tree, home, 'dist/cli.js'), 0o755);
   const manifest = { name: 'simgate', version, type: 'module', private: true };
   place(`${home}/package.json`, `${JSON.stringify(manifest, undefined, 2)}\n`);
@@ -93,17 +105,36 @@ function placeProgram(
   symlinkSync('../lib/simgate/dist/cli.js', join(tree, 'usr/bin/simgate'));
 }
 
-/** The one of Depends, not what is first in PATH (Policy 10.4). */
-function withDebiansNode(program: string): string {
+/** Its own, or the one of Depends, but not what is first in PATH (Policy 10.4). */
+const interpreters: Readonly<Record<NodeFrom, string>> = {
+  package: `/${home}/bin/node`,
+  debian: '/usr/bin/node',
+};
+
+function withNode(interpreter: string, program: string): string {
   const anyNode = '#!/usr/bin/env node\n';
   if (!program.startsWith(anyNode))
     throw new Error('dist/cli.js does not begin as it did: which node runs it?');
-  return `#!/usr/bin/node\n${program.slice(anyNode.length)}`;
+  return `#!${interpreter}\n${program.slice(anyNode.length)}`;
+}
+
+/** The program alone, and its terms. Throws when it is for another machine. */
+function placeNode({ root, architecture, npmFolder }: Source, tree: string, place: Place): void {
+  const { npmCpu, elfMachine } = architectures[architecture];
+  const node = lockedNode(lockFileOf(join(root, 'packaging/node')), npmCpu);
+  const downloaded = join(npmFolder, 'node');
+  fetchLocked([node], downloaded);
+  const program = join(downloaded, node.folder, 'bin/node');
+  if (!isForMachine(program, elfMachine))
+    throw new Error(`${node.name} has no program for ${architecture}`);
+  place(`${home}/bin/node`, readFileSync(program));
+  chmodSync(join(tree, home, 'bin/node'), 0o755);
+  place(`${documents}/nodejs-terms.txt.gz`, packed(read(downloaded, node.folder, 'LICENSE')));
 }
 
 /**
  * What the program reads of a package: code and its binary, no sources, types, maps, programs of
- * its own, nor other systems' binaries.
+ * its own, nor other systems' binaries. Debian's armhf is ARMv7.
  */
 function runtimeFiles(folder: string, cpu: string): string[] {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
@@ -113,12 +144,16 @@ function runtimeFiles(folder: string, cpu: string): string[] {
       if (/^node_modules\/|\/node_modules\//.test(file)) return false;
       if (basename(file) === 'package.json') return true;
       if (file.startsWith('prebuilds/'))
-        return file.startsWith(`prebuilds/linux-${cpu}/`) && file.endsWith('.glibc.node');
+        return (
+          file.startsWith(`prebuilds/linux-${cpu}/`) && /(?<!\.armv6)\.glibc\.node$/.test(file)
+        );
       if (file.endsWith('.node')) return true;
       return /\.c?js$/.test(file) && !readFileSync(join(folder, file), 'utf8').startsWith('#!');
     })
     .sort();
 }
+
+const documents = 'usr/share/doc/simgate';
 
 async function placeDocuments(
   source: Source,
@@ -127,16 +162,15 @@ async function placeDocuments(
   place: Place,
 ): Promise<void> {
   const { root, npmFolder, version, maintainer, releases, manuals } = source;
-  const doc = 'usr/share/doc/simgate';
   // As in the repository, so that the links from one to another hold.
   for (const folder of ['docs', 'config'])
-    cpSync(join(root, folder), join(tree, doc, folder), { recursive: true });
-  mkdirSync(join(tree, doc, 'examples'));
-  symlinkSync('../config/simgate.example.toml', join(tree, doc, 'examples/simgate.toml'));
-  place(`${doc}/README.md`, read(root, 'README.md'));
-  place(`${doc}/changelog.gz`, packed(debianChangelog(releases, version, maintainer)));
+    cpSync(join(root, folder), join(tree, documents, folder), { recursive: true });
+  mkdirSync(join(tree, documents, 'examples'));
+  symlinkSync('../config/simgate.example.toml', join(tree, documents, 'examples/simgate.toml'));
+  place(`${documents}/README.md`, read(root, 'README.md'));
+  place(`${documents}/changelog.gz`, packed(debianChangelog(releases, version, maintainer)));
   place(
-    `${doc}/copyright`,
+    `${documents}/copyright`,
     debianCopyright(
       read(root, 'LICENSE'),
       await packagesIn(root, bundledFiles(root)),
@@ -144,6 +178,7 @@ async function placeDocuments(
         npmFolder,
         natives.map(({ folder }) => folder),
       ),
+      bundledNodeVersion(source),
     ),
   );
   for (const [name, text] of manuals)

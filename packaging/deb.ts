@@ -1,8 +1,10 @@
 /**
- * `npm run package:deb [-- --architecture amd64] [--out FOLDER] [--deb-version V]`: builds
- * simgate_V_{amd64,arm64}.deb from dist/ as it is, without root. Built twice it has the same bytes:
- * owner, order, modes and times do not depend on the machine. Needs dpkg-deb, and npm for the
- * native packages.
+ * `npm run package:deb [-- --architecture amd64] [--node package|debian] [--out FOLDER]
+ * [--deb-version V] [--quick]`: builds simgate_V_{amd64,arm64}.deb with a Node of their own,
+ * simgate_V_armhf.deb and simgate-without-node_V_{amd64,arm64}.deb without, from dist/ as it is,
+ * without root. Built twice they have the same bytes: owner, order, modes and times do not depend
+ * on the machine. Needs dpkg-deb, and npm for the native packages and Node. Packing a Node takes xz
+ * a minute and more.
  */
 import { execFileSync } from 'node:child_process';
 import {
@@ -19,7 +21,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { releasedAtMs, version } from '../src/version.js';
-import { type Architecture, architectures } from './architecture.js';
+import { type Architecture, architectures, type NodeFrom } from './architecture.js';
 import { addControl } from './deb-control.js';
 import { layOut } from './deb-tree.js';
 import { releasesOf } from './debian-changelog.js';
@@ -31,6 +33,8 @@ const root = resolve(import.meta.dirname, '..');
 const { values: options } = parseArgs({
   options: {
     architecture: { type: 'string', multiple: true, default: Object.keys(architectures) },
+    node: { type: 'string', multiple: true, default: ['package', 'debian'] },
+    quick: { type: 'boolean', default: false },
     out: { type: 'string', default: 'dist-deb' },
     'deb-version': { type: 'string', default: version },
   },
@@ -45,7 +49,12 @@ const manuals = writeManuals();
 const out = resolve(options.out);
 mkdirSync(out, { recursive: true });
 for (const architecture of options.architecture.map(known))
-  console.log(await buildPackage(architecture));
+  for (const nodeFrom of ['package', 'debian'] as const)
+    if (
+      options.node.includes(nodeFrom) &&
+      (nodeFrom === 'debian' || architectures[architecture].hasNode)
+    )
+      console.log(await buildPackage(architecture, nodeFrom));
 
 function known(name: string): Architecture {
   if (name in architectures) return name as Architecture;
@@ -63,13 +72,17 @@ function writeManuals(): Map<string, string> {
   ]);
 }
 
-async function buildPackage(architecture: Architecture): Promise<string> {
+/** What a box on a slow line can still get in a few minutes. */
+const largestBytes = 45e6;
+
+async function buildPackage(architecture: Architecture, nodeFrom: NodeFrom): Promise<string> {
   const work = mkdtempSync(join(tmpdir(), 'simgate-deb-'));
   try {
     const source = {
       root,
       version: options['deb-version'],
       architecture,
+      nodeFrom,
       maintainer: maintainerOf(root),
       releases,
       manuals,
@@ -80,12 +93,17 @@ async function buildPackage(architecture: Architecture): Promise<string> {
     await layOut(source, tree);
     addControl(source, tree);
     makeUniform(tree);
-    const file = join(out, `simgate_${source.version}_${architecture}.deb`);
-    execFileSync('dpkg-deb', ['--root-owner-group', '-Zxz', '--build', tree, file], {
+    const isSecondKind = nodeFrom === 'debian' && architectures[architecture].hasNode;
+    const name = isSecondKind ? 'simgate-without-node' : 'simgate';
+    const file = join(out, `${name}_${source.version}_${architecture}.deb`);
+    const packing = options.quick ? ['-Zgzip', '-z1'] : ['-Zxz'];
+    execFileSync('dpkg-deb', ['--root-owner-group', ...packing, '--build', tree, file], {
       // Several threads of xz cut the data in as many blocks.
       env: { ...process.env, SOURCE_DATE_EPOCH: String(epochS), DPKG_DEB_THREADS_MAX: '1' },
       stdio: ['ignore', 'ignore', 'inherit'],
     });
+    if (!options.quick && statSync(file).size > largestBytes)
+      throw new Error(`${file} has ${statSync(file).size} octets: find out what came in`);
     return file;
   } finally {
     rmSync(work, { recursive: true, force: true });

@@ -3,12 +3,14 @@ import type { Notice } from './notices.js';
 
 /**
  * @param ownLicense the text of LICENSE.
- * @param bundled whose code is in dist/, @param native those in node_modules.
+ * @param bundled whose code is in dist/, @param native those in node_modules, @param nodeVersion of
+ * the Node that the package brings, if it does.
  */
 export function debianCopyright(
   ownLicense: string,
   bundled: readonly Notice[],
   native: readonly Notice[],
+  nodeVersion?: string,
 ): string {
   const [own, ...terms] = paragraphsOf(ownLicense);
   const holder = terms.find((paragraph) => paragraph.startsWith('Copyright')) ?? own ?? '';
@@ -18,6 +20,7 @@ export function debianCopyright(
     `Files: *\nCopyright: ${holder.replace(/^Copyright\s*(\(c\))?\s*/i, '')}\nLicense: Expat`,
     ...bundled.map((notice) => stanza('usr/lib/simgate/dist', notice)),
     ...native.map((notice) => stanza('usr/lib/simgate/node_modules', notice)),
+    ...(nodeVersion === undefined ? [] : [nodeStanza(nodeVersion)]),
     `License: Expat\n${indented(expat)}`,
   ];
   return `${stanzas.join('\n\n')}\n`;
@@ -32,6 +35,13 @@ function stanza(folder: string, { name, version, license, copyright, texts }: No
     termsOf(license, texts),
   ].join('\n');
 }
+
+/** Its terms are those of some sixty works, 150 KB long: a file of their own. */
+const nodeStanza = (version: string): string => `Files: usr/lib/simgate/bin/node
+Comment: Node.js ${version}, as the npm package node-linux-* has it
+Copyright: Node.js contributors, Joyent, Inc. and other Node contributors, and the holders of what it contains
+License: Node.js
+ The terms of Node.js and of all that it contains: /usr/share/doc/simgate/nodejs-terms.txt.gz`;
 
 function termsOf(license: string, texts: readonly string[]): string {
   if (texts.length === 0) {

@@ -67,6 +67,19 @@ export function lockedNatives({ packages }: LockFile, cpu: string): LockedPackag
   return [...found.values()].sort((a, b) => (a.folder < b.folder ? -1 : 1));
 }
 
+/**
+ * The package with Node for this CPU, by packaging/node's lock file. Throws when it has none with a
+ * checksum.
+ */
+export function lockedNode({ packages }: LockFile, cpu: string): LockedPackage {
+  const name = `node-linux-${cpu}`;
+  const folder = `node_modules/${name}`;
+  const { version, integrity } = packages[folder] ?? {};
+  if (version === undefined || integrity === undefined)
+    throw new Error(`packaging/node/package-lock.json has no ${name} with a checksum`);
+  return { folder, name, version, integrity };
+}
+
 const admits = (listed: readonly string[] | undefined, value: string): boolean =>
   listed === undefined || listed.includes(value);
 

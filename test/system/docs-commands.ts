@@ -138,11 +138,20 @@ export const listed: Readonly<Record<string, readonly string[]>> = {
     'npm ci && npm pack',
     'sudo apt-get install git nodejs npm',
     'sudo apt-get install ./dist-deb/simgate_0.1.0_arm64.deb',
+    '/usr/lib/simgate/bin/node -p process.version',
     'sudo apt-get remove simgate',
     'sudo apt-get purge simgate',
     'sudo npm install -g ./simgate-0.1.0.tgz',
     'sudo npm uninstall -g simgate',
   ],
+  'needs a container runtime and a registry: test/system/container.test.ts builds and runs it with buildah':
+    [
+      'podman build --file packaging/container/Containerfile --build-arg DEB=dist-deb/simgate_0.1.0_amd64.deb --tag simgate .',
+      'docker compose run --rm simgate check-config',
+      'docker compose up -d',
+      'docker compose exec simgate simgate doctor',
+      'podman run --name simgate --init --read-only --cap-drop all --group-add keep-groups --userns keep-id:uid=10001,gid=10001 --stop-timeout 45 --volume /dev:/dev:ro --volume ./config:/etc/simgate:ro --volume simgate:/var/lib/simgate --tmpfs /run/simgate --publish 127.0.0.1:8080:8080 simgate',
+    ],
   'asks at a terminal: the form with options is run here, the other by test/setup': [
     'sudo simgate setup',
   ],

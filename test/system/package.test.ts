@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { version } from '../../src/version.js';
 import { buildPackages, olderRepository } from './package-build.js';
@@ -23,10 +24,9 @@ let systemd: SystemdStandIn;
 beforeAll(async () => {
   machine = await Machine.start();
   systemd = new SystemdStandIn(machine);
-  // Where Debian's package has it; another that is found first in PATH must not be taken.
-  if (machine.list('/usr/bin/node').length === 0)
-    machine.put('/usr/bin/node', readFileSync(process.execPath), '755');
-  machine.put('/usr/local/bin/node', '#!/bin/sh\necho a foreign node >&2\nexit 1\n', '755');
+  // The package runs on its own, whatever is there.
+  for (const folder of ['/usr/bin', '/usr/local/bin'])
+    machine.put(`${folder}/node`, '#!/bin/sh\necho a foreign node >&2\nexit 1\n', '755');
   // The images of containers leave documents out.
   machine.must(['sh', '-c', 'rm -f /etc/dpkg/dpkg.cfg.d/docker*']);
   // Or man-db reads all manuals anew each time.
@@ -37,16 +37,12 @@ afterAll(async () => {
   rmSync(out, { recursive: true });
 });
 
-/**
- * As unattended upgrades do it: a question finds the end of stdin, and fails. Node may not come
- * from a Debian package here, as it would on an operator's machine; all other dependencies must be
- * met.
- */
+/** As unattended upgrades do it: a question finds the end of stdin, and fails. */
 function install(folder: string, packageVersion: string): string {
   const name = `simgate_${packageVersion}_amd64.deb`;
   machine.put(`/root/${name}`, readFileSync(join(out, folder, name)));
   systemd.forget();
-  return machine.must(['dpkg', '--ignore-depends=nodejs', '--install', `/root/${name}`]);
+  return machine.must(['dpkg', '--install', `/root/${name}`]);
 }
 
 const textOf = (deb: string, field: string): string =>
@@ -54,16 +50,23 @@ const textOf = (deb: string, field: string): string =>
     encoding: 'utf8',
   }).trim();
 
-test('built twice, on a machine set up otherwise, both packages have the same bytes', {
+test('built twice, on a machine set up otherwise, all packages have the same bytes', {
   timeout: 400_000,
 }, () => {
-  buildPackages(repository, join(out, 'first'));
-  buildPackages(repository, join(out, 'second'), [], {
+  // Packed as is quick; one thread of xz makes the same of the same, too, in minutes.
+  buildPackages(repository, join(out, 'first'), ['--quick']);
+  buildPackages(repository, join(out, 'second'), ['--quick'], {
     UMASK: '077',
     TZ: 'Asia/Tokyo',
     LC_ALL: 'C',
   });
-  const names = ['amd64', 'arm64'].map((architecture) => `simgate_${version}_${architecture}.deb`);
+  const names = [
+    `simgate-without-node_${version}_amd64.deb`,
+    `simgate-without-node_${version}_arm64.deb`,
+    `simgate_${version}_amd64.deb`,
+    `simgate_${version}_arm64.deb`,
+    `simgate_${version}_armhf.deb`,
+  ];
   expect(readdirSync(join(out, 'first')).sort()).toEqual(names);
   for (const name of names)
     expect(
@@ -73,26 +76,50 @@ test('built twice, on a machine set up otherwise, both packages have the same by
 });
 
 test.each([
-  ['amd64', 62],
-  ['arm64', 183],
+  ['simgate', 'amd64', 62, 4],
+  ['simgate', 'arm64', 183, 4],
+  ['simgate', 'armhf', 40, 2],
+  ['simgate-without-node', 'amd64', 62, 3],
+  ['simgate-without-node', 'arm64', 183, 3],
 ])(
-  'all binaries of the %s package are for that machine (e_machine %i), and there are three',
-  (architecture, eMachine) => {
-    const deb = `simgate_${version}_${architecture}.deb`;
-    const tree = join(out, `tree-${architecture}`);
+  'all binaries of %s for %s are for that machine (e_machine %i), and there are %i',
+  (name, architecture, eMachine, count) => {
+    const deb = `${name}_${version}_${architecture}.deb`;
+    const tree = join(out, `tree-${name}-${architecture}`);
     execFileSync('dpkg-deb', ['--extract', join(out, 'first', deb), tree]);
-    const binaries = readdirSync(tree, { recursive: true, encoding: 'utf8' }).filter((name) =>
-      name.endsWith('.node'),
+    const binaries = readdirSync(tree, { recursive: true, encoding: 'utf8' }).filter((file) =>
+      /\.node$|bin\/node$/.test(file),
     );
-    expect(binaries.map((name) => readFileSync(join(tree, name)).readUInt16LE(18))).toEqual([
-      eMachine,
-      eMachine,
-      eMachine,
-    ]);
+    expect(binaries.map((file) => readFileSync(join(tree, file)).readUInt16LE(18))).toEqual(
+      Array.from({ length: count }, () => eMachine),
+    );
+    expect(textOf(deb, 'Package')).toBe('simgate');
     expect(textOf(deb, 'Architecture')).toBe(architecture);
-    expect(textOf(deb, 'Depends')).toContain('nodejs (>= 20.19)');
   },
 );
+
+test('the packages with a Node depend on none, name its version, and bring its terms; the others depend on Debian’s', () => {
+  const locked = JSON.parse(
+    readFileSync(join(repository, 'packaging/node/package-lock.json'), 'utf8'),
+  ) as { packages: Record<string, { version: string }> };
+  for (const [architecture, cpu] of [
+    ['amd64', 'x64'],
+    ['arm64', 'arm64'],
+  ]) {
+    const deb = `simgate_${version}_${architecture}.deb`;
+    expect(textOf(deb, 'Depends')).not.toContain('nodejs');
+    const node = locked.packages[`node_modules/node-linux-${cpu}`]?.version;
+    expect(textOf(deb, 'Description')).toContain(`It brings Node.js ${node},`);
+    const documents = join(out, `tree-simgate-${architecture}`, 'usr/share/doc/simgate');
+    expect(readFileSync(join(documents, 'copyright'), 'utf8')).toContain(`Node.js ${node}`);
+    const terms = gunzipSync(readFileSync(join(documents, 'nodejs-terms.txt.gz'))).toString();
+    expect(terms).toContain('Node.js is licensed for use as follows');
+    expect(terms).toContain('OpenSSL');
+    const older = `simgate-without-node_${version}_${architecture}.deb`;
+    expect(textOf(older, 'Depends')).toContain('nodejs (>= 20.19)');
+  }
+  expect(textOf(`simgate_${version}_armhf.deb`, 'Depends')).toContain('nodejs (>= 20.19)');
+});
 
 test('lintian finds no error', () => {
   const debs = readdirSync(join(out, 'first')).map((name) => join(out, 'first', name));
@@ -107,6 +134,9 @@ test('the first installation makes the user and its folders, starts nothing, and
   buildPackages(older, join(out, 'older'), [
     '--architecture',
     'amd64',
+    '--node',
+    'package',
+    '--quick',
     '--deb-version',
     olderVersion,
   ]);
