@@ -151,9 +151,22 @@ program
     },
   );
 
-program
-  .command('policy')
-  .description('who may be written to, and how often')
+const policy = program.command('policy').description('who may be written to, and how often');
+
+policy
+  .command('unlock')
+  .description(
+    'lift the lock-out and cool-down of this number, and let per_recipient count it anew',
+  )
+  .argument('<number>', 'as +4915112345678', e164)
+  .addOption(optionalConfigOption())
+  .addOption(jsonOption())
+  .action(async (to: string, options: DaemonOptions) => {
+    const { unlock } = await import('./daemon.js');
+    await unlock(to, options);
+  });
+
+policy
   .command('explain')
   .description(
     'say what would become of a message to this number now, and why; exit code 1 if it would be refused',

@@ -52,6 +52,20 @@ export async function explainPolicy(
   if (!explanation.is_allowed) process.exitCode = 1;
 }
 
+const unlockSchema = v.object({ recipient: v.string(), lifted: v.array(v.string()) });
+
+/** `simgate policy unlock`. Throws `OperatorError`. */
+export async function unlock(to: string, { config, json = false }: DaemonOptions): Promise<void> {
+  const socket = socketOf(config);
+  const answer = await needed(socket, () =>
+    askOnce(socket, { command: 'unlock', to }, unlockSchema),
+  );
+  if (json) return void process.stdout.write(`${JSON.stringify(answer, undefined, 2)}\n`);
+  const { recipient, lifted } = answer;
+  const what = lifted.length === 0 ? 'it had nothing to wait for' : `lifted: ${lifted.join(', ')}`;
+  console.log(`${recipient} counts anew (${what}). "simgate policy explain" says what else holds`);
+}
+
 /** `simgate reload`. Throws `OperatorError` with all that is wrong. */
 export async function reload({ config }: DaemonOptions): Promise<void> {
   const socket = socketOf(config);

@@ -1,8 +1,10 @@
 import * as v from 'valibot';
+import type { Logger } from 'winston';
 import { type CallerConfig, ConfigError, type Secrets } from '../config/config.js';
 import type { ControlCommand } from '../control/server.js';
 import { OperatorError } from '../errors.js';
 import type { SecretUse } from '../http/bearer.js';
+import { maskNumber } from '../number/mask.js';
 import { readRecipient } from '../number/recipient.js';
 import { explanationJson } from '../policy/explain-text.js';
 import type { Policy } from '../policy/policy.js';
@@ -20,6 +22,7 @@ export interface OwnParts {
   policy: Policy;
   /** Those in force. */
   callers: () => readonly CallerConfig[];
+  log: Pick<Logger, 'info'>;
 }
 
 const explainRequest = v.object({
@@ -27,11 +30,12 @@ const explainRequest = v.object({
   client_ip: v.optional(v.string()),
   caller: v.optional(v.string()),
 });
+const unlockRequest = v.object({ to: v.string() });
 const authRequest = v.object({ caller: v.optional(v.string()) });
 
 /**
  * The control commands about the daemon itself: take up the configuration, which secrets are in use
- * (times in ISO 8601), what the policy says.
+ * (times in ISO 8601), what the policy says, and an end to what it makes a number wait for.
  */
 export function ownCommands({
   reload,
@@ -39,7 +43,8 @@ export function ownCommands({
   secretUse,
   policy,
   callers,
-}: OwnParts): Record<'reload' | 'auth' | 'policy', ControlCommand> {
+  log,
+}: OwnParts): Record<'reload' | 'auth' | 'policy' | 'unlock', ControlCommand> {
   return {
     reload: async function* () {
       try {
@@ -77,6 +82,23 @@ export function ownCommands({
         ...(clientIp !== undefined && { clientIp }),
       });
       yield explanationJson(recipient, explanation);
+    },
+    unlock: async function* (request) {
+      const parsed = v.safeParse(unlockRequest, request);
+      if (!parsed.success) throw new OperatorError('to must be a number');
+      const { number, objection } = readRecipient(parsed.output.to);
+      if (number === undefined) throw new OperatorError(`the recipient ${objection}`);
+      const lifted = policy.unlock(number);
+      const recipient = maskNumber(number);
+      log.info(
+        `policy unlock: ${recipient} counts anew${lifted.length > 0 ? ', and waits no more' : ''}`,
+        {
+          event: 'policy_unlock',
+          recipient,
+          lifted,
+        },
+      );
+      yield { recipient, lifted };
     },
   };
 }

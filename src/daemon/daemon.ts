@@ -228,6 +228,7 @@ async function compose(
         secretUse: (name) => served.secretUse(name),
         policy: remembered.policy,
         callers: () => config.callers,
+        log,
       }),
     },
     log,

@@ -87,6 +87,16 @@ export class Holds {
     this.#holds.set(ownId, hold);
   }
 
+  /**
+   * Ends a hold, and forgets its strikes. Gives it as one that is over, to be kept in its place;
+   * undefined where none is remembered at `now`.
+   */
+  lift(kind: HoldKind, key: string, now: number): Hold | undefined {
+    const hold = this.remembered(kind, key, now);
+    this.#holds.delete(id(kind, key));
+    return hold && { ...hold, strikes: 1, until: now - strikesKeptMs };
+  }
+
   /** All that is remembered at `now`, oldest first. */
   all(now: number): Hold[] {
     return [...this.#holds.values()].filter(({ until }) => until + strikesKeptMs > now);

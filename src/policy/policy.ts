@@ -16,7 +16,7 @@ import {
 } from '../config/policy.js';
 import { SendError } from '../errors.js';
 import { Alarm, isShared, type NearlyFull, nearlyFullCount } from './alarm.js';
-import { type Hold, Holds, holdKinds } from './holds.js';
+import { type Hold, type HoldKind, Holds, holdKinds } from './holds.js';
 import { refuseRecipient } from './recipient-rules.js';
 import type {
   Explanation,
@@ -62,8 +62,8 @@ export interface PolicyOptions {
   /** Wall milliseconds that never run backwards, not even over a restart. */
   now: () => number;
   /**
-   * Told of every lock-out and cool-down as it begins, so that it outlives the process. Must not
-   * throw.
+   * Told of every lock-out and cool-down as it begins, so that it outlives the process; and of one
+   * that is lifted, as of one that is long over. Must not throw.
    */
   onHold?: (hold: Hold) => void;
   /** Told of every message that is refused, and by what. Must not throw. */
@@ -207,6 +207,24 @@ export class Policy {
     );
     this.#alertWindows.merge(entries.filter(({ isAlert }) => isAlert));
     this.#holds.restore(holds, now);
+  }
+
+  /**
+   * Lifts what this recipient has to wait for: lock-out and cool-downs, that of its block among
+   * them, and what `per_recipient` has counted. The limits that others share still count its
+   * messages. Gives the kinds that lasted.
+   */
+  unlock(recipient: string): HoldKind[] {
+    const now = this.#now();
+    const { recipientHmac, blockHmac } = this.subjectOf({ recipient });
+    this.#windows.forget('per_recipient', recipientHmac);
+    return holdKinds.filter((kind) => {
+      const key = kind === 'cool_down_block' ? blockHmac : recipientHmac;
+      const lasted = this.#holds.lasting(kind, key, now) !== undefined;
+      const over = this.#holds.lift(kind, key, now);
+      if (over) this.#onHold(over);
+      return lasted;
+    });
   }
 
   /** The lock-outs and cool-downs that last or whose strikes still count. */

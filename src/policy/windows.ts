@@ -72,7 +72,8 @@ export type LimitKeys = Readonly<Partial<Record<LimitName, string>>>;
 export interface CountedMessage {
   /** Wall milliseconds. */
   readonly at: number;
-  readonly keys: LimitKeys;
+  /** Changed by {@link SlidingWindows.forget} only. */
+  keys: LimitKeys;
   /** True once it surely counts; until then it may be given back. */
   isKept: boolean;
 }
@@ -197,6 +198,16 @@ export class SlidingWindows {
       track.remove(entry);
       if (track.length === 0) byKey.delete(key);
     }
+  }
+
+  /** Under this key nothing was counted; under its other keys each message still is. */
+  forget(name: LimitName, key: string): void {
+    const byKey = this.#tracks.get(name);
+    for (const entry of byKey?.get(key) ?? []) {
+      const { [name]: _, ...others } = entry.keys;
+      entry.keys = others;
+    }
+    byKey?.delete(key);
   }
 
   #track(name: LimitName, keys: LimitKeys): Track<CountedMessage> | undefined {

@@ -3,7 +3,8 @@ import type { CallerConfig } from '../../src/config/config.js';
 import { ownCommands } from '../../src/daemon/control-commands.js';
 import { OperatorError } from '../../src/errors.js';
 import { keyId } from '../../src/secret/token.js';
-import { desk, policyConfig } from '../policy/support/policy.js';
+import { LogRecord } from '../http/support/gateway.js';
+import { desk, minute, off, policyConfig } from '../policy/support/policy.js';
 
 /** What the command `policy` answers about `to`, after one message went to +4915112345678. */
 async function explain(to: unknown): Promise<object[]> {
@@ -15,6 +16,7 @@ async function explain(to: unknown): Promise<object[]> {
     reload: () => Promise.resolve(),
     secrets: () => new Map([['auth0', { current: new Uint8Array(32) }]]),
     secretUse: () => ({}),
+    log: new LogRecord().log,
   });
   const answers: object[] = [];
   for await (const answer of command({ command: 'policy', to }, new AbortController().signal)) {
@@ -71,6 +73,7 @@ async function answer(name: 'auth' | 'policy', request: object): Promise<object[
         ['staging', { current: keys.staging, previous: keys.production }],
       ]),
     secretUse: (caller) => (caller === 'staging' ? { previous: 0 } : {}),
+    log: new LogRecord().log,
   });
   const answers: object[] = [];
   const { signal } = new AbortController();
@@ -108,4 +111,45 @@ it('the policy is explained for the caller that is asked for', async () => {
   await expect(explained('nobody')).rejects.toThrow(
     'there is no caller "nobody": there is home, production, staging',
   );
+});
+
+it('a number that is unlocked waits no more, and the log says so without the number', async () => {
+  const { policy, send, refusal, begun, clock } = desk({
+    ...off,
+    per_recipient: '1 in 10 min',
+    lock_out_first_s: 60,
+  });
+  const record = new LogRecord();
+  const { unlock } = ownCommands({
+    policy,
+    callers: () => [],
+    reload: () => Promise.resolve(),
+    secrets: () => new Map(),
+    secretUse: () => ({}),
+    log: record.log,
+  });
+  const ask = async (to: unknown) => {
+    const answers: object[] = [];
+    const signal = new AbortController().signal;
+    for await (const answer of unlock({ command: 'unlock', to }, signal)) answers.push(answer);
+    return answers;
+  };
+  send();
+  expect(refusal().detail).toMatch(/^lock_out: /);
+  expect(await ask('+49 151 12345678')).toEqual([{ recipient: '+49…78', lifted: ['lock_out'] }]);
+  // Kept as one that is over: a restart brings nothing back.
+  policy.restore([], begun.slice(-1));
+  expect(policy.holds()).toEqual([]);
+  send();
+  clock.now += minute;
+  expect(refusal().retryAfterMs).toBe(9 * minute);
+  expect(await ask('+4915112345670')).toEqual([{ recipient: '+49…70', lifted: [] }]);
+  await expect(ask(7)).rejects.toThrow(new OperatorError('to must be a number'));
+  await expect(ask('0151 1')).rejects.toThrow(/the recipient must be/);
+  expect(record.entries[0]).toMatchObject({
+    level: 'info',
+    event: 'policy_unlock',
+    recipient: '+49…78',
+  });
+  expect(record.text).not.toContain('15112345678');
 });

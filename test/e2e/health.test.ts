@@ -145,6 +145,19 @@ const faults: readonly Fault[] = [
     follow: () => lock?.close(),
   },
   {
+    name: 'no SIM in it',
+    grade: 'down',
+    check: 'sim',
+    what: /there is no SIM in the modem/,
+    remedy: /put one in/,
+    // Until it is put in, as the fault has it.
+    begin: async () => {
+      await rig.modem.control({ fault: 'refuse:+CPIN?:CME10:15000' });
+      await rig.modem.control({ hangup: true, reattach_ms: 100 });
+    },
+    follow: () => undefined,
+  },
+  {
     name: 'a stick that was pulled out',
     grade: 'down',
     check: 'modem',

@@ -24,7 +24,7 @@ test('one screen tells how the daemon is, and the exit code its grade', async ()
     /^the network took 1 segment to \+49…78 through main in \d+\.\d s \(reference \d+\), id [0-9a-f-]{36}\n$/,
   );
   expect(rig.texts()).toEqual(['It works']);
-  const told = rig.log.find(({ caller }) => caller === 'simgate send');
+  const told = await rig.until(({ caller }) => caller === 'simgate send');
   expect(told).toMatchObject({ level: 'info', message: 'message sent', recipient: '+49…78' });
 
   await rig.modem.control({ fault: 'cms:38', submits: 1 });
@@ -63,7 +63,8 @@ test('the policy holds for what is sent by hand, and a log line says what the an
   expect(abroad.stdout).toMatch(/^not sent to \+43…56: 403 recipient_not_allowed: /);
   const { status } = await rig.post({}, { headers: { prefer: 'wait=2' } });
   expect(status).toBe(504);
-  const told = rig.log.find(({ status: shown }) => shown === 504);
+  // The answer may be here before the line.
+  const told = await rig.until(({ status: shown }) => shown === 504);
   expect(told).toMatchObject({
     level: 'warn',
     submitted: 'unknown',

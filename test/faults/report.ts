@@ -27,6 +27,11 @@ export function shortcomings(results: readonly PhaseResult[], messageCount: numb
   const unmoved = attachments(results).filter(({ isMoved }) => !isMoved).length;
   if (unmoved > 0) found.push(`${unmoved} ttys came back under the name they had`);
   if (messageCount < messagesForCoverage) return found;
+  const unserved = callerNames.filter((caller) => !stories.some(isServed(caller)));
+  for (const caller of unserved) found.push(`nothing was sent for ${caller}`);
+  const promised = stories.filter(isPromised).map(({ reading }) => reading?.state);
+  for (const state of ['sent', 'failed'] as const)
+    if (!promised.includes(state)) found.push(`nothing that was promised reads ${state}`);
   const played = faultCounts(results);
   const wanted = [
     ...submitFaultKinds,
@@ -120,6 +125,13 @@ function promiseLine(stories: readonly Story[]): string {
   const told = [...tally(readings)].map(([state, n]) => `${state} ${n}`);
   const again = stories.length - new Set(stories.map(({ message }) => message.number)).size;
   return `promised         ${readings.length}, which read: ${told.join(', ')}; ${again} requests for what was asked for before`;
+}
+
+function isServed(caller: CallerName): (story: Story) => boolean {
+  return ({ message, outcome }) =>
+    message.caller === caller &&
+    outcome.kind === 'answered' &&
+    (outcome.status === 200 || outcome.status === 202);
 }
 
 function isPromised({ outcome }: Story): boolean {

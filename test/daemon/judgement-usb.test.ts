@@ -1,0 +1,76 @@
+/** What keeps a modem's tty from being opened, as the judgement tells it, and how it ends. */
+
+import { rmSync } from 'node:fs';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { judge } from '../../src/daemon/judgement.js';
+import { LinkLost } from '../../src/serial/link.js';
+import { explainObstacle } from '../../src/usb/obstacles.js';
+import { candidatesFor } from '../../src/usb/select.js';
+import { listSticks } from '../../src/usb/sticks.js';
+import { Tree } from '../usb/support/tree.js';
+
+let tree: Tree;
+beforeEach(() => {
+  tree = new Tree();
+});
+afterEach(() => tree.remove());
+
+/** The first obstacle of a daemon whose only modem is away for this reason. */
+function firstOf(reason: string | undefined) {
+  const snapshot = {
+    name: 'main',
+    phase: 'absent' as const,
+    phaseSince: 0,
+    reason,
+    device: 'auto',
+    manufacturer: undefined,
+    model: undefined,
+    operator: undefined,
+    iccid: undefined,
+    signalDbm: undefined,
+  };
+  const noCaps = { perDay: undefined, perMonth: undefined, recipientsPerMonth: undefined };
+  const used = { dayCount: 0, monthCount: 0, monthRecipients: 0 };
+  const modem = { snapshot, isSuspect: false, wedgedBy: undefined, caps: noCaps, used };
+  const { grade, obstacles } = judge({
+    isStopping: false,
+    clockDoubt: undefined,
+    modems: [modem],
+    waiting: 0,
+    maxWaiting: 50,
+    journal: { isOk: true },
+    isRestored: true,
+  });
+  expect(grade).toBe('down');
+  return obstacles[0];
+}
+
+const select = async () =>
+  candidatesFor({ kind: 'auto' }, await listSticks(tree.roots), tree.roots, []);
+
+test('a HiLink stick is named, and another one in its place is taken', async () => {
+  tree.plug('e3372h-hilink', { at: '1-1.2' });
+  const first = firstOf((await select()).reason);
+  expect(first).toMatchObject({
+    check: 'modem',
+    what: expect.stringContaining('is a network card with a web page (HiLink)'),
+    remedy: expect.stringContaining('do what the sentence says'),
+  });
+  tree.remove();
+  tree = new Tree();
+  tree.plug('ec25', { at: '1-1.2' });
+  expect((await select()).candidates.length).toBeGreaterThan(0);
+});
+
+test('ModemManager is named with its remedy, and no more once it is gone', async () => {
+  const node = tree.path('dev/ttyUSB2');
+  tree.write('dev/ttyUSB2', '');
+  tree.process(412, 'ModemManager', [node]);
+  const busy = new LinkLost('busy', { cause: new Error('Error Resource temporarily unavailable') });
+  const reasonNow = async () => (await explainObstacle(node, busy, tree.roots)).sentence;
+  expect(firstOf(await reasonNow())?.what).toMatch(
+    /^modem main is absent: .* is busy: ModemManager holds it \(pid 412\)\. Install the udev rule/,
+  );
+  rmSync(tree.path('proc/412'), { recursive: true });
+  expect(await reasonNow()).not.toContain('ModemManager');
+});
