@@ -45,6 +45,8 @@ const releases = releasesOf(readFileSync(join(root, 'CHANGELOG.md'), 'utf8'), re
 const epochS = Number(
   process.env.SOURCE_DATE_EPOCH ?? Math.floor((releases[0]?.dateMs ?? 0) / 1000),
 );
+/** What a box on a slow line can still get in a few minutes. */
+const largestBytes = 45e6;
 const manuals = writeManuals();
 const out = resolve(options.out);
 mkdirSync(out, { recursive: true });
@@ -71,9 +73,6 @@ function writeManuals(): Map<string, string> {
     ['simgate.toml.5', configurationManual(example, version, date)],
   ]);
 }
-
-/** What a box on a slow line can still get in a few minutes. */
-const largestBytes = 45e6;
 
 async function buildPackage(architecture: Architecture, nodeFrom: NodeFrom): Promise<string> {
   const work = mkdtempSync(join(tmpdir(), 'simgate-deb-'));
