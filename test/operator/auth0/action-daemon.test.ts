@@ -22,7 +22,8 @@ test('the daemon sends what the Action brings, character for character', async (
   const { answers, console } = await run({ as_text: text, recipient: '+49 151 12345678' });
   expect(answers).toEqual([]);
   expect(rig.texts().at(-1)).toBe(text);
-  const sent = rig.log.findLast((line) => line.event === 'message');
+  // Its line comes a moment after the answer.
+  const sent = await rig.until((line) => line.event === 'message');
   expect(sent).toMatchObject({ status: 200, submitted: 'yes', recipient: '+49…78' });
   expect(console).toEqual([`simgate: sent, request ${String(sent?.id)}`]);
 });
