@@ -96,7 +96,7 @@ test('READY comes when the listener answers, states as STATUS, and STOPPING at t
   expect(log.findIndex(({ event }) => event === 'started')).toBeGreaterThanOrEqual(0);
   expect(listener.heard.indexOf(ready)).toBe(0);
   expect(ready.lines.find((line) => line.startsWith('STATUS='))).toBe(
-    'STATUS=0 of 1 modem ready: main not there',
+    'STATUS=no code goes out: modem main is absent: not opened yet; 0 of 1 modem ready: main not there',
   );
   const ended = once(daemon!, 'exit');
   daemon!.kill('SIGTERM');

@@ -146,7 +146,7 @@ async function send(
   return { status: response.status, body: (await response.json()) as Record<string, unknown> };
 }
 
-const keyHmacOf = (key: string) => hmac('idempotency_key', JSON.stringify(['urn:Auth0', key]));
+const keyHmacOf = (key: string) => hmac('idempotency_key', JSON.stringify(['auth0', key]));
 
 interface Row {
   key_hmac: string | null;
