@@ -197,7 +197,9 @@ describe('Alertmanager', () => {
     }));
     await alertmanager.tell(storm);
     const told = begin.replace(':1', ':20+');
-    await expect.poll(() => rig.texts(), patience).toEqual([told, told]);
+    // What it had of them when it began to tell may have gone out before.
+    await expect.poll(() => rig.texts().slice(-2), patience).toEqual([told, told]);
+    expect(rig.texts().length).toBeLessThanOrEqual(4);
   });
 });
 
