@@ -124,11 +124,12 @@ const smuggled: Kind['make'] = (random, token, identity, secrets) => {
 const changed: Kind['make'] = (random, token, identity) => {
   const draft = validDraft(random, token, identity);
   let octets = spell(random, draft);
-  // Chunks may cut the marker in two, and then it could not be spared.
-  if (!octets.includes(identity.marker)) octets = spell(random, { ...draft, framing: 'length' });
+  const spared = `#${identity.marker}#`;
+  // Chunks may cut the marker off its signs, and then it could not be spared.
+  if (!octets.includes(spared)) octets = spell(random, { ...draft, framing: 'length' });
   for (let change = 1 + random.below(6); change > 0; change--) {
-    const start = octets.indexOf(identity.marker) - 1;
-    const end = start + identity.marker.length + 2;
+    const start = octets.indexOf(spared);
+    const end = start + spared.length;
     const at = random.below(octets.length);
     // Runs end before the marker, too.
     const length = Math.min(1 + random.below(40), at < start ? start - at : octets.length - at);
