@@ -151,22 +151,23 @@ async function threeMessages(
   const stopSms = modem.onLine(showSms);
 
   heading('1. A login code, as Auth0 posts it');
-  await request(port, token, 'Your code is 417093', 200, true);
+  await request(daemon, port, token, 'Your code is 417093', 200, true);
 
   heading('2. One that the network refuses');
   modem.child.stdin?.write('{"fault":"cms:21"}\n');
   await modem.until('the fault', (line) => line.event === 'done');
-  await request(port, token, 'Your code is 582216', 502);
+  await request(daemon, port, token, 'Your code is 582216', 502);
 
   heading('3. One with a token that expired an hour ago');
   const nowS = Math.floor(Date.now() / 1000) - 3660;
   const expired = await mintToken({ secret, subject, audience, expiresInS: 60, nowS });
-  await request(port, expired, 'Your code is 730144', 401);
+  await request(daemon, port, expired, 'Your code is 730144', 401);
   stopDialogue();
   stopSms();
 }
 
 async function request(
+  daemon: Part,
   port: number,
   token: string,
   text: string,
@@ -185,11 +186,18 @@ async function request(
     );
     console.log('  the modem and the daemon (texts and numbers masked, as in the debug log):');
   }
+  // The lines of the log come a moment after the answer: that of the request ends the dialogue.
+  const logged = daemon.until(
+    'the answer in the log',
+    ({ event }) => event === 'message' || event === 'token_refused',
+  );
+  logged.catch(() => undefined); // awaited below, unless the request fails before
   const response = await fetch(`http://127.0.0.1:${port}/sms`, {
     method: 'POST',
     headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
     body: JSON.stringify(body),
   });
+  await logged;
   console.log(`  answer: ${response.status} ${await response.text()}`);
   if (response.status !== expected) throw new Error(`expected ${expected}, got ${response.status}`);
 }
