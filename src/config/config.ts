@@ -20,7 +20,7 @@ import { keysByTable } from './table.js';
 
 export type { CallerConfig } from './callers.js';
 export { ConfigError, type Problem } from './config-error.js';
-export { isLoopback, type ListenAddress } from './listen.js';
+export { isLoopback, type ListenAddress, type ListenSocket } from './listen.js';
 export { defaultControlSocket, type ModemConfig } from './schema.js';
 export type { CallerSecrets, Secrets } from './secrets.js';
 

@@ -8,6 +8,17 @@ export interface ListenAddress {
   port: number;
 }
 
+/** A Unix socket that a listener is bound to. */
+export interface ListenSocket {
+  /** Absolute. */
+  path: string;
+}
+
+/** The path in `unix:PATH`; `undefined` for an address of another kind. */
+export function socketPathIn(address: string): string | undefined {
+  return /^unix:(.*)$/s.exec(address)?.[1];
+}
+
 /** `host:port` or `[IPv6]:port` taken apart; `undefined` if it is neither. */
 export function parseListen(address: string): ListenAddress | undefined {
   const match = /^(?:\[(?<v6>[^\]]+)\]|(?<name>[^:\s]+)):(?<port>\d{1,5})$/.exec(address);

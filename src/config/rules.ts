@@ -1,7 +1,7 @@
 import { normalize } from 'node:path';
 import type { TomlTable } from 'smol-toml';
 import { nearest, type Problem } from './config-error.js';
-import { isLoopback, parseListen } from './listen.js';
+import { isLoopback, parseListen, socketPathIn } from './listen.js';
 import type { KeysByTable } from './table.js';
 
 /**
@@ -106,9 +106,12 @@ function callers({ auth0, caller, modem }: TomlTable): Problem[] {
   return problems;
 }
 
-function listeners({ http, admin }: TomlTable): Problem[] {
+function listeners({ http, admin, control }: TomlTable): Problem[] {
   const path = 'admin.listen';
   const own = valueAt(admin, 'listen') ?? '127.0.0.1:8081';
+  const socket = typeof own === 'string' ? socketPathIn(own) : undefined;
+  if (socket !== undefined && socket === valueAt(control, 'socket'))
+    return [{ path, message: 'is the path of control.socket: choose another one' }];
   const address = typeof own === 'string' ? parseListen(own) : undefined;
   if (!address) return [];
   if (!isLoopback(address.host)) {

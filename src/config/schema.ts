@@ -41,7 +41,9 @@ const http = table({
   trusted_proxies: v.optional(v.array(addressRange, 'must be a list, as ["127.0.0.1"]'), []),
 });
 
-const admin = table({ listen: v.optional(listen, '127.0.0.1:8081') });
+/** The page, the metrics and health, for this machine. */
+const admin = ({ listenOrSocket }: Paths) =>
+  table({ listen: v.optional(listenOrSocket, '127.0.0.1:8081') });
 
 /** What is asked of a running daemon through its Unix socket. */
 const control = ({ socketPath }: Paths, env: NodeJS.ProcessEnv) =>
@@ -138,7 +140,7 @@ export function fileSchema(folder: string, env: NodeJS.ProcessEnv) {
     // Where notes for the recovery hook are left: a directory of root's.
     recovery_drop_dir: v.optional(path, '/run/simgate-drop'),
     http: orEmpty(http),
-    admin: orEmpty(admin),
+    admin: orEmpty(admin(paths)),
     control: orEmpty(control(paths, env)),
     auth0: v.optional(auth0(paths)),
     modem: v.optional(modems(paths), []),

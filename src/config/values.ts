@@ -5,7 +5,7 @@ import { resolve } from 'node:path';
 import * as v from 'valibot';
 import { toE164 } from '../number/e164.js';
 import { mostInitLines, whyNotInitLine } from './init-lines.js';
-import { type ListenAddress, parseListen } from './listen.js';
+import { type ListenAddress, type ListenSocket, parseListen, socketPathIn } from './listen.js';
 import { parseSelector } from './selector.js';
 
 /** `unit` in the plural. */
@@ -48,8 +48,23 @@ export function pathsFrom(folder: string) {
   const isShort = (path: string) => Buffer.byteLength(path) <= maxSocketPathOctets;
   const tooLong = `must have ${maxSocketPathOctets} octets at most: Unix sockets have no longer paths`;
   const written = text('must be a path');
+  const listenOrSocket = v.pipe(
+    v.string('must be "host:port" or "unix:/path"'),
+    v.rawTransform(({ dataset, addIssue, NEVER }): ListenAddress | ListenSocket => {
+      const path = socketPathIn(dataset.value);
+      const listened = path === undefined ? parseListen(dataset.value) : undefined;
+      if (listened) return listened;
+      if (path && isShort(absolute(path))) return { path: absolute(path) };
+      const message = path
+        ? tooLong
+        : 'must be "host:port" with a port of 0 to 65535, as "127.0.0.1:8081", or a Unix socket, as "unix:/run/simgate/admin.sock"';
+      addIssue({ message });
+      return NEVER;
+    }),
+  );
   return {
     absolute,
+    listenOrSocket,
     path: v.pipe(written, v.transform(absolute)),
     socketPath: v.pipe(written, v.check(isShort, tooLong), v.transform(absolute)),
   };

@@ -12,6 +12,7 @@ import { isClockSynchronised } from '../clock/synchronisation.js';
 import {
   type Config,
   type ListenAddress,
+  type ListenSocket,
   loadConfig,
   loadSecrets,
   type Secrets,
@@ -178,17 +179,21 @@ async function compose(
     snapshot,
     metrics: metricsRoute(metrics, () => figuresOf(parts)),
     // The build puts it beside the program.
+    isSocket: 'path' in config.admin.listen,
     openapi: () => readFile(new URL('./openapi.json', import.meta.url), 'utf8'),
     log,
   });
-  const bind = async (handler: RequestListener, listen: ListenAddress): Promise<number> => {
+  const bind = async <Where extends ListenAddress | ListenSocket>(
+    handler: RequestListener,
+    listen: Where,
+  ) => {
     const server = createServer({ handler, listen, log });
-    const { port } = await server.listen();
+    const bound = await server.listen();
     doors.push(server);
-    return port;
+    return bound;
   };
-  const port = await bind((request, response) => app(request, response), config.http.listen);
-  const adminPort = await bind(adminApp, config.admin.listen);
+  const { port } = await bind((request, response) => app(request, response), config.http.listen);
+  const adminAt = await bind(adminApp, config.admin.listen);
 
   // The control socket.
   const reload = () =>
@@ -239,7 +244,7 @@ async function compose(
   log.info(`simgate ${version} listens on ${config.http.listen.host}:${port}`, {
     event: 'started',
     port,
-    admin_port: adminPort,
+    ...('port' in adminAt ? { admin_port: adminAt.port } : { admin_socket: adminAt.path }),
   });
   notifier.ready();
   for (const modem of modems) modem.start();

@@ -5,11 +5,17 @@
 
 import { once } from 'node:events';
 import { constants } from 'node:fs';
-import { access, readdir, stat } from 'node:fs/promises';
+import { access, lstat, readdir, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
-import { type Config, ConfigError, checkConfig, loadConfig } from '../config/config.js';
+import {
+  type Config,
+  ConfigError,
+  checkConfig,
+  type ListenAddress,
+  loadConfig,
+} from '../config/config.js';
 import { error, type Finding } from './finding.js';
 
 /** All that would keep it from starting, or from its files. Changes nothing. */
@@ -20,8 +26,10 @@ export async function judgeStart(configFile: string, env: NodeJS.ProcessEnv): Pr
   return [
     ...findings,
     ...(await judgeStateDir(config.stateDir)),
-    ...(await judgeAddress('http', config)),
-    ...(await judgeAddress('admin', config)),
+    ...(await judgeAddress('http', config.http.listen)),
+    ...('path' in config.admin.listen
+      ? await judgeSocket(config.admin.listen.path)
+      : await judgeAddress('admin', config.admin.listen)),
   ];
 }
 
@@ -136,8 +144,10 @@ function unusable(path: string, { code = '' }: NodeJS.ErrnoException, user: stri
 }
 
 /** Whether the address could be bound. What is bound for it is closed at once. */
-async function judgeAddress(of: 'http' | 'admin', config: Config): Promise<Finding[]> {
-  const { host, port } = config[of].listen;
+async function judgeAddress(
+  of: 'http' | 'admin',
+  { host, port }: ListenAddress,
+): Promise<Finding[]> {
   const server = createServer();
   try {
     server.listen({ host, port, exclusive: true });
@@ -163,4 +173,35 @@ async function judgeAddress(of: 'http' | 'admin', config: Config): Promise<Findi
   } finally {
     server.close();
   }
+}
+
+/** What `RuntimeDirectory=` of the unit makes, as root, at each start. */
+const unitRuntimeDir = '/run/simgate';
+
+/** Whether the Unix socket of the admin listener could be made. */
+async function judgeSocket(path: string): Promise<Finding[]> {
+  const key = `admin.listen: unix:${path}`;
+  const there = await lstat(path).catch(() => undefined);
+  if (there !== undefined && !there.isSocket())
+    return [
+      error(
+        'port',
+        `${key} is there and no socket: the daemon cannot start`,
+        'choose another path for admin.listen',
+      ),
+    ];
+  const folder = dirname(path);
+  const fault = await whyNot(folder, constants.W_OK | constants.X_OK);
+  if (fault === undefined || (fault.code === 'ENOENT' && folder === unitRuntimeDir)) return [];
+  const what = fault.code === 'ENOENT' ? 'is not there' : `may not be written by ${userName()}`;
+  const id = `${process.geteuid?.()}:${process.getegid?.()}`;
+  return [
+    error(
+      'port',
+      `${key} cannot be made, for ${folder} ${what} (${fault.code}): the daemon cannot start`,
+      fault.code === 'ENOENT'
+        ? `make it for the service's user: sudo install -d -m 2750 -o ${process.geteuid?.()} -g ${process.getegid?.()} ${folder}; or choose a path in ${unitRuntimeDir}`
+        : `give the folder to the service's user: sudo chown ${id} ${folder}; or choose a path in ${unitRuntimeDir}`,
+    ),
+  ];
 }

@@ -42,6 +42,8 @@ export interface AdminAppOptions {
   metrics?: Koa.Middleware;
   /** The document of the public listener as JSON (OpenAPI 3.1). */
   openapi?: () => Promise<string>;
+  /** It listens on a Unix socket: no browser comes by itself, and a proxy has names of its own. */
+  isSocket?: boolean;
   log: Logger;
 }
 
@@ -64,6 +66,7 @@ export function createAdminApp({
   snapshot,
   metrics,
   openapi,
+  isSocket = false,
   log,
 }: AdminAppOptions): RequestListener {
   const router = newRouter();
@@ -75,7 +78,7 @@ export function createAdminApp({
       ctx.body = await openapi();
     });
   addHealthRoutes(router, isReady);
-  return toListener(log, clientAddress([]), [requireLoopbackHost], router);
+  return toListener(log, clientAddress([]), isSocket ? [] : [requireLoopbackHost], router);
 }
 
 function byPath(clients: readonly Client[]): Map<string, ClientList> {

@@ -6,12 +6,12 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Logger } from 'winston';
-import type { ListenAddress } from '../config/config.js';
+import type { ListenAddress, ListenSocket } from '../config/config.js';
 import { SendError, type SendErrorCode } from '../errors.js';
 import { LimitedLog } from '../log.js';
+import { type Bound, bind } from './bind.js';
 import type { HttpAnswer } from './callers/caller.js';
 import { type ConnectionLimits, Connections } from './connections.js';
 import { toProblemAnswer, toRawAnswer } from './problem.js';
@@ -43,30 +43,18 @@ const defaultLimits: ServerLimits = {
   lingerMs: 1_000,
 };
 
-/** A listener's address cannot be bound. */
-export class ListenError extends Error {
-  override readonly name = 'ListenError';
-
-  constructor(where: string, cause: NodeJS.ErrnoException) {
-    const busy =
-      'is taken: does another simgate run? Else choose another address for http.listen or admin.listen';
-    const words = cause.code === 'EADDRINUSE' ? busy : `cannot be listened on: ${cause.message}`;
-    super(`${where} ${words}`, { cause });
-  }
-}
-
 /** What a server needs. */
-export interface ServerOptions {
+export interface ServerOptions<Where extends ListenAddress | ListenSocket> {
   handler: RequestListener;
-  listen: ListenAddress;
+  listen: Where;
   log: Logger;
   limits?: Partial<ServerLimits>;
 }
 
 /** A listener with its connections. */
-export interface HttpServer {
-  /** Binds the address; rejects with an `Error` that says why it cannot. */
-  listen(): Promise<AddressInfo>;
+export interface HttpServer<Where extends ListenAddress | ListenSocket> {
+  /** Binds the address, and tells what was bound; rejects with a `ListenError`. */
+  listen(): Promise<Bound<Where>>;
   /**
    * Takes no new connection, lets requests under way be answered for at most `graceMs`
    * milliseconds, then cuts what is left. May be called more than once.
@@ -79,7 +67,12 @@ export interface HttpServer {
  * itself: broken requests (400), late ones (408), headers too large (431), expectations (417),
  * CONNECT (405).
  */
-export function createServer({ handler, listen, log, limits }: ServerOptions): HttpServer {
+export function createServer<Where extends ListenAddress | ListenSocket>({
+  handler,
+  listen,
+  log,
+  limits,
+}: ServerOptions<Where>): HttpServer<Where> {
   const bounds = { ...defaultLimits, ...limits };
   const server = createBoundedServer(bounds);
   const connections = new Connections(server, bounds, warnWhenFull(bounds, log));
@@ -140,23 +133,6 @@ function warnWhenFull({ maxConnections }: ServerLimits, log: Logger): () => void
   const limited = new LimitedLog(log, 1, undefined, 'connections came while all were taken');
   const message = `all ${maxConnections} connections are taken: to each new one the least useful gives way, none that waits for its answer`;
   return () => limited.warn(message, { event: 'connections_full' });
-}
-
-function bind(server: Server, { host, port }: ListenAddress): Promise<AddressInfo> {
-  return new Promise((resolve, reject) => {
-    const onError = (cause: Error) => {
-      const where = `${host.includes(':') ? `[${host}]` : host}:${port}`;
-      reject(new ListenError(where, cause));
-    };
-    server.once('error', onError);
-    server.listen(port, host, () => {
-      server.off('error', onError);
-      const address = server.address();
-      if (address === null || typeof address === 'string')
-        throw new TypeError('a TCP listener has an address');
-      resolve(address);
-    });
-  });
 }
 
 function closeGracefully(server: Server, connections: Connections, graceMs: number): Promise<void> {

@@ -77,6 +77,13 @@ describe('a configuration with what must be there', () => {
     });
   });
 
+  it('takes a Unix socket for the admin listener, beside the file or anywhere', () => {
+    const listenOf = (written: string) =>
+      load(`admin.listen = "${written}"\n${auth0}${modem}`).admin.listen;
+    expect(listenOf('unix:admin.sock')).toEqual({ path: join(directory, 'admin.sock') });
+    expect(listenOf('unix:/run/simgate/admin.sock')).toEqual({ path: '/run/simgate/admin.sock' });
+  });
+
   it('takes every key', () => {
     const config = load(`
       state_dir = "state"
@@ -281,6 +288,30 @@ describe('what is wrong', () => {
       `admin.listen = "127.0.0.1:8080"\n${auth0}${modem}`,
       'admin.listen',
       'another port',
+    ],
+    [
+      'an admin socket without a path',
+      `admin.listen = "unix:"\n${auth0}${modem}`,
+      'admin.listen',
+      'as "unix:/run/simgate/admin.sock"',
+    ],
+    [
+      'an admin socket with a path that no socket can have',
+      `admin.listen = "unix:/run/${'x'.repeat(103)}"\n${auth0}${modem}`,
+      'admin.listen',
+      '107 octets',
+    ],
+    [
+      'one socket for two',
+      `admin.listen = "unix:a.sock"\ncontrol.socket = "a.sock"\n${auth0}${modem}`,
+      'admin.listen',
+      'another one',
+    ],
+    [
+      'a socket for the public listener',
+      `http.listen = "unix:/run/http.sock"\n${auth0}${modem}`,
+      'http.listen',
+      'must be "host:port"',
     ],
     [
       'a socket path that no socket can have',

@@ -103,6 +103,24 @@ test('a tty without the right to it points to the group dialout', () => {
   }
 });
 
+test('a folder for the socket of the admin listener that cannot be written is named', () => {
+  process.env.SIMGATE_AUTH0_SECRET = 'y'.repeat(40);
+  const run = join(folder, 'run');
+  mkdirSync(run, { mode: 0o755 });
+  const state = join(folder, 'state');
+  mkdirSync(state);
+  chownSync(state, 65_534, 65_534);
+  const file = configure('', state);
+  const text = readFileSync(file, 'utf8');
+  writeFileSync(
+    file,
+    text.replace('[admin]\nlisten = "127.0.0.1:0"', '[admin]\nlisten = "unix:run/admin.sock"'),
+  );
+  expect(asNobody(['serve', '--config', file])).toContain(
+    `unix:${run}/admin.sock cannot be made: user nobody may not write to ${run}`,
+  );
+});
+
 test('root is not let into the state directory of the service’s user, who could not read it afterwards', () => {
   process.env.SIMGATE_AUTH0_SECRET = 'y'.repeat(40);
   const state = join(folder, 'state');

@@ -1,5 +1,6 @@
 import { Writable } from 'node:stream';
 import { onTestFinished } from 'vitest';
+import type { ListenAddress } from '../../../src/config/config.js';
 import type { Message, Send, SendControl } from '../../../src/dispatch/message.js';
 import { createApp } from '../../../src/http/app.js';
 import { createBearerVerifier } from '../../../src/http/bearer.js';
@@ -69,7 +70,7 @@ export interface GatewayOptions {
 export interface Gateway {
   port: number;
   record: LogRecord;
-  server: HttpServer;
+  server: HttpServer<ListenAddress>;
   /** What reached `send`, in order. */
   sent: { message: Message; control: SendControl }[];
 }
