@@ -33,6 +33,7 @@ import type { Supervisor } from '../modem/supervisor.js';
 import { version } from '../version.js';
 import { Clients, callerRules } from './clients.js';
 import { ownCommands } from './control-commands.js';
+import { DiskWatch } from './disk-watch.js';
 import { findMessage } from './find-message.js';
 import { createFleet } from './fleet.js';
 import { HealthWatch } from './health-watch.js';
@@ -122,6 +123,8 @@ async function compose(
   });
   const remembered = await openRemembered(config, stateDir, log, metrics);
   opened.push(() => remembered.journal.close());
+  const disk = new DiskWatch(stateDir.path);
+  opened.push(async () => disk.stop());
 
   // The modems, and the queue before them.
   const modems = await createFleet(config, stateDir, log, metrics);
@@ -145,6 +148,7 @@ async function compose(
     remembered,
     config: () => config,
     clock,
+    disk,
     isStopping: () => isStopping,
   };
   const judgement = () => judgementOf(parts);

@@ -4,11 +4,12 @@
  */
 
 import type { ClockDoubt } from '../clock/clock.js';
-import { error, type Finding, type Health, warning } from '../doctor/finding.js';
+import { about, error, type Finding, type Health, warning } from '../doctor/finding.js';
 import { registrationRemedies, simRemedies } from '../doctor/remedies.js';
 import type { JournalState } from '../journal/entries.js';
 import { canSend, type ModemPhase, type ModemSnapshot } from '../modem/sms-modem.js';
 import type { Caps, SimUse } from '../policy/sim-caps.js';
+import { type JudgedPolicy, judgeLimits } from './judge-limits.js';
 
 /** One modem as it is judged. */
 export interface JudgedModem {
@@ -30,6 +31,10 @@ export interface JudgedDaemon {
   /** Messages that wait, and how many may. */
   waiting: number;
   maxWaiting: number;
+  policy: JudgedPolicy;
+  /** The disk of the state directory; undefined while it cannot be told. */
+  disk: { isFull: boolean } | undefined;
+  stateDir: string;
   journal: Pick<JournalState, 'isOk' | 'fault'>;
   /** Whether the limits, caps and keys of earlier runs are known. */
   isRestored: boolean;
@@ -43,14 +48,18 @@ export interface JudgedDaemon {
 export function judge(daemon: JudgedDaemon): Health {
   const modems = daemon.modems.map(judgeModem);
   const isAnyAble = modems.some(({ isAble }) => isAble);
+  const limits = judgeLimits(daemon.policy);
   const refusing = [
     ...(daemon.isStopping ? [stopping] : []),
     ...(daemon.clockDoubt ? [judgeClock(daemon.clockDoubt)] : []),
     ...(isAnyAble ? [] : modems.flatMap(({ obstacles }) => obstacles)),
     ...(daemon.waiting >= daemon.maxWaiting ? [full(daemon)] : []),
+    ...limits.refusing,
   ];
   const impairing = [
     ...(isAnyAble ? modems.flatMap(judgeAmongOthers) : []),
+    ...limits.impairing,
+    ...judgeDisk(daemon),
     ...judgeJournal(daemon),
   ];
   const obstacles = [...refusing, ...impairing];
@@ -85,8 +94,9 @@ function judgeModem(modem: JudgedModem): ModemJudgement {
     ...(wedgedBy === undefined ? [] : [wedged(snapshot.name, wedgedBy)]),
     ...(canSend(snapshot.phase) ? judgeCaps(modem) : [notReady(snapshot)]),
   ];
-  if (refusing.length > 0) return { isAble: false, obstacles: refusing };
-  return { isAble: true, obstacles: [...judgeSim(modem), ...judgeNotices(snapshot)] };
+  const isAble = refusing.length === 0;
+  const obstacles = isAble ? [...judgeSim(modem), ...judgeNotices(snapshot)] : refusing;
+  return { isAble, obstacles: obstacles.map((finding) => about(snapshot.name, finding)) };
 }
 
 /** One that cannot send hurts less while another one can. */
@@ -180,6 +190,18 @@ function judgeNotices({ name, notices = [] }: ModemSnapshot): Finding[] {
         : 'do what the sentence says, as a line of init for this modem';
     return [error(kind, `modem ${name}: ${sentence}`, remedy)];
   });
+}
+
+/** The journal's fault says so too, but one that has nothing to write has none. */
+function judgeDisk({ disk, stateDir }: JudgedDaemon): Finding[] {
+  if (disk?.isFull !== true) return [];
+  return [
+    warning(
+      'disk',
+      `the disk of ${stateDir} is full: messages are sent, but no row of the journal and no try of a PIN can be written, and a restart forgets what limits have counted`,
+      'make room: "sudo journalctl --vacuum-size=100M" and "sudo apt-get clean" free some at once, "df -h" shows what else is full',
+    ),
+  ];
 }
 
 function judgeJournal({ journal: { isOk, fault }, isRestored }: JudgedDaemon): Finding[] {

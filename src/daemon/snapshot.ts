@@ -8,6 +8,7 @@ import type { MetricsSnapshot } from '../metrics/gauges.js';
 import type { Supervisor } from '../modem/supervisor.js';
 import type { Caps } from '../policy/sim-caps.js';
 import { version } from '../version.js';
+import type { DiskWatch } from './disk-watch.js';
 import { judge } from './judgement.js';
 import type { Remembered } from './remembered.js';
 
@@ -19,6 +20,7 @@ export interface DaemonParts {
   /** The configuration in force. */
   config: () => Config;
   clock: Clock;
+  disk: Pick<DiskWatch, 'room'>;
   isStopping: () => boolean;
 }
 
@@ -36,9 +38,11 @@ export function judgementOf({
   remembered,
   config,
   clock,
+  disk,
   isStopping,
 }: DaemonParts): Health {
-  const { journal, simCaps, hmac } = remembered;
+  const { journal, policy, simCaps, hmac } = remembered;
+  const { callers, stateDir, policy: rules, message } = config();
   const suspects = new Set(dispatch.suspects());
   return judge({
     isStopping: isStopping(),
@@ -51,7 +55,15 @@ export function judgementOf({
       used: simCaps.used(simKey(modem, hmac)),
     })),
     waiting: dispatch.waiting(),
-    maxWaiting: config().message.maxWaiting,
+    maxWaiting: message.maxWaiting,
+    policy: {
+      full: policy.full(),
+      callers: callers.map(({ name }) => name),
+      countries: rules.countries,
+      nowMs: remembered.date(),
+    },
+    disk: disk.room,
+    stateDir,
     journal: journal.state(),
     isRestored: remembered.isRestored(),
   });

@@ -11,6 +11,11 @@ export type Level = (typeof levels)[number];
 export const findingSchema = v.object({
   /** What was looked at, as `sim`; a name that programs may rely on. */
   check: v.string(),
+  /**
+   * Whose, where there may be several: the configured name of a modem or caller, or a country. With
+   * `check` it tells one obstacle from another, however its sentence changes.
+   */
+  about: v.optional(v.string()),
   level: v.picklist(levels),
   /** A sentence for people. */
   what: v.string(),
@@ -77,6 +82,9 @@ export const error = (check: string, what: string, remedy?: string): Finding => 
   what,
   ...(remedy !== undefined && { remedy }),
 });
+
+/** The same finding, of that modem, caller or country. */
+export const about = (name: string, finding: Finding): Finding => ({ ...finding, about: name });
 
 /** How many findings of each level. */
 export function countLevels(findings: readonly Finding[]): Record<Level, number> {

@@ -32,14 +32,25 @@ export async function setAside(file: string, at: Date): Promise<string> {
  */
 const leastFreeOctets = 65_536;
 
-/**
- * Whether the disk behind a file has no room, as its user has it, or no inode left. False where
- * that cannot be told.
- */
+/** What a disk has left. */
+export interface Room {
+  /** As its user has it; what is root's only does not count. */
+  freeOctets: number;
+  /** No room, or no inode, for what a journal needs. */
+  isFull: boolean;
+}
+
+/** Of the disk behind a file, which need not be there. Rejects as statfs(2) fails. */
+export async function roomBehind(file: string): Promise<Room> {
+  const { bavail, bsize, files, ffree } = await statfs(dirname(file));
+  const freeOctets = bavail * bsize;
+  return { freeOctets, isFull: freeOctets < leastFreeOctets || (files > 0 && ffree === 0) };
+}
+
+/** Whether the disk behind a file is full. False where that cannot be told. */
 export async function isFullBehind(file: string): Promise<boolean> {
   try {
-    const { bavail, bsize, files, ffree } = await statfs(dirname(file));
-    return bavail * bsize < leastFreeOctets || (files > 0 && ffree === 0);
+    return (await roomBehind(file)).isFull;
   } catch {
     return false; // the fault that was to be explained is told as it is
   }

@@ -16,6 +16,7 @@ import {
 } from '../config/policy.js';
 import { SendError } from '../errors.js';
 import { Alarm, isShared, type NearlyFull, nearlyFullCount } from './alarm.js';
+import { type FullLimit, fullLimits } from './full-limits.js';
 import { type Hold, type HoldKind, Holds, holdKinds } from './holds.js';
 import { refuseRecipient } from './recipient-rules.js';
 import type {
@@ -224,6 +225,19 @@ export class Policy {
       const over = this.#holds.lift(kind, key, now);
       if (over) this.#onHold(over);
       return lasted;
+    });
+  }
+
+  /** The limits by which everybody, a whole country or a caller is refused now. */
+  full(): FullLimit[] {
+    return fullLimits({
+      windows: this.#windows,
+      limitsOf: (name, of) =>
+        (name === 'per_caller' && of !== undefined
+          ? this.#callers.get(of)?.perCaller
+          : undefined) ?? this.#config.limits[name],
+      now: this.#now(),
+      longestMs: this.#longestMs,
     });
   }
 

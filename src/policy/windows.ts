@@ -160,6 +160,11 @@ export class SlidingWindows {
     return this.freeAt(name, { count, windowMs }, keys, now) !== undefined;
   }
 
+  /** Everything that messages are counted by under that name. */
+  keysOf(name: LimitName): string[] {
+    return [...(this.#tracks.get(name)?.keys() ?? [])];
+  }
+
   /** The newest message under a key. */
   newest(name: LimitName, keys: LimitKeys): CountedMessage | undefined {
     return this.#track(name, keys)?.newest(1);

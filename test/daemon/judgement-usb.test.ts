@@ -38,6 +38,9 @@ function firstOf(reason: string | undefined) {
     modems: [modem],
     waiting: 0,
     maxWaiting: 50,
+    policy: { full: [], callers: ['auth0'], countries: ['DE'], nowMs: 0 },
+    disk: undefined,
+    stateDir: '/var/lib/simgate',
     journal: { isOk: true },
     isRestored: true,
   });

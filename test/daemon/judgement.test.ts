@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import type { JudgedPolicy } from '../../src/daemon/judge-limits.js';
 import { type JudgedDaemon, type JudgedModem, judge } from '../../src/daemon/judgement.js';
 import type { ModemSnapshot } from '../../src/modem/sms-modem.js';
+import type { FullLimit } from '../../src/policy/full-limits.js';
 
 const noCaps = { perDay: undefined, perMonth: undefined, recipientsPerMonth: undefined };
 const snapshot: ModemSnapshot = {
@@ -35,10 +37,25 @@ const daemon = (more: Partial<JudgedDaemon> = {}): JudgedDaemon => ({
   modems: [modem()],
   waiting: 0,
   maxWaiting: 50,
+  policy: policy([]),
+  disk: { isFull: false },
+  stateDir: '/var/lib/simgate',
   journal: { isOk: true },
   isRestored: true,
   ...more,
 });
+
+/** Of a gateway with two callers and two countries. */
+const policy = (full: FullLimit[]): JudgedPolicy => ({
+  full,
+  callers: ['auth0', 'shop'],
+  countries: ['DE', 'AT'],
+  nowMs: Date.UTC(2026, 10, 30, 12),
+});
+const limit = { count: 5, windowMs: 600_000 };
+const total: FullLimit = { name: 'total', limit, freeInMs: 90_000 };
+const ofCaller = (of: string): FullLimit => ({ ...total, name: 'per_caller', of });
+const toCountry = (of: string): FullLimit => ({ ...total, name: 'per_country', of });
 
 const graded = (more: Partial<JudgedDaemon>) => {
   const { grade, obstacles } = judge(daemon(more));
@@ -86,6 +103,22 @@ describe('down: a request would be refused before the first Ctrl-Z', () => {
     ],
     ['a broken loop', { modems: [modem({}, { wedgedBy: 'a step' })] }, ['error modem']],
     ['a full queue', { waiting: 50 }, ['error queue']],
+    ['the total', { policy: policy([total]) }, ['error limit']],
+    [
+      'the limit of each caller',
+      { policy: policy([ofCaller('auth0'), ofCaller('shop')]) },
+      ['error limit', 'error limit'],
+    ],
+    [
+      'the limit of each country',
+      { policy: policy([toCountry('DE'), toCountry('AT')]) },
+      ['error limit', 'error limit'],
+    ],
+    [
+      'more messages than can be remembered',
+      { policy: policy([{ name: 'memory', freeInMs: 1 }]) },
+      ['error limit'],
+    ],
   ])('%s', (_, more, obstacles) => {
     expect(graded(more)).toEqual(['down', ...obstacles]);
   });
@@ -96,6 +129,9 @@ describe('degraded: it is let in, and needs a look', () => {
     ['a suspect SIM', { modems: [modem({}, { isSuspect: true })] }, ['error sim']],
     ['a journal fault', { journal: { isOk: false, fault: 'full' } }, ['warning journal']],
     ['a journal not read yet', { isRestored: false }, ['warning journal']],
+    ['a full disk', { disk: { isFull: true } }, ['warning disk']],
+    ['the limit of one caller', { policy: policy([ofCaller('shop')]) }, ['warning limit']],
+    ['the limit of one country', { policy: policy([toCountry('DE')]) }, ['warning limit']],
     ['one of two modems', { modems: [absent, modem()] }, ['warning modem']],
     [
       'a modem at which each send fails',
@@ -110,6 +146,31 @@ describe('degraded: it is let in, and needs a look', () => {
 it('a line of init that was refused is for its modem to tell', () => {
   const notices = [{ kind: 'init' as const, sentence: 'line 2 was refused' }];
   expect(graded({ modems: [modem({ notices })] })).toEqual(['ok']);
+});
+
+it('tells the longest window of a full limit, whose it is, and until when', () => {
+  const longer = { ...ofCaller('shop'), limit: { count: 9, windowMs: 86_400_000 } };
+  const all = policy([ofCaller('shop'), { ...longer, freeInMs: 3_600_000 }]);
+  const { obstacles } = judge(daemon({ policy: all }));
+  expect(obstacles).toEqual([
+    expect.objectContaining({
+      check: 'limit',
+      about: 'shop',
+      what: 'policy.per_caller (9 in 24 h) is reached: each of caller shop is answered 429 rate_limited until 13:00 UTC',
+    }),
+  ]);
+});
+
+it('what the terminal has sent is no caller whose codes are refused', () => {
+  expect(graded({ policy: policy([ofCaller('simgate send')]) })).toEqual(['ok']);
+});
+
+it('tells of each modem whose finding it is', () => {
+  const { obstacles } = judge(daemon({ modems: [absent, modem({}, { isSuspect: true })] }));
+  expect(obstacles.map(({ check, about }) => [check, about])).toEqual([
+    ['modem', 'other'],
+    ['sim', 'main'],
+  ]);
 });
 
 it('what refuses stands before what impairs, and each has a remedy', () => {

@@ -225,7 +225,7 @@ class SystemdNotifier implements ServiceNotifier {
           reason: why,
         });
       if (found.length === 0)
-        this.#log.warn('the supervisors make progress again', { event: 'wedged' });
+        this.#log.info('the supervisors make progress again', { event: 'wedged' });
     }
     this.#wedged = names;
     return found.length > 0;
