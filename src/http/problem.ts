@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { SendError, SendErrorCode } from '../errors.js';
 import { asItMayLeave, escapeControls, withoutNumbers } from '../words/foreign.js';
-import type { HttpAnswer } from './callers/caller.js';
+import { type HttpAnswer, jsonLine } from './callers/caller.js';
 
 interface ProblemKind {
   /**
@@ -72,7 +72,7 @@ export const problems: Readonly<Record<SendErrorCode, ProblemKind>> = {
 export function toProblemAnswer(error: SendError, id: string): HttpAnswer {
   const { status, title, retryAfterS } = problems[error.code];
   const silent = error.code === 'internal';
-  const body = JSON.stringify({
+  const body = jsonLine({
     type: `urn:simgate:problem:${error.code}`,
     title,
     status,

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type Koa from 'koa';
 import { SendError, type Submitted } from '../errors.js';
-import { type Caller, Unproven } from './callers/caller.js';
+import { type Caller, jsonLine, Unproven } from './callers/caller.js';
 import type { RequestState } from './error-exit.js';
 import {
   type ClientList,
@@ -53,7 +53,7 @@ export function readRoute(
       throw new SendError('not_found', { detail: 'there is no message of yours with this id' });
     const { standing, atMs, settledAtMs, waitedMs, tookMs, code, submitted, segments } = found;
     ctx.set('Content-Type', 'application/json; charset=utf-8');
-    ctx.body = JSON.stringify({
+    ctx.body = jsonLine({
       id,
       state: standing,
       at: new Date(atMs).toISOString(),

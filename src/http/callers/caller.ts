@@ -41,6 +41,9 @@ export interface HttpAnswer {
   body: string;
 }
 
+/** A value as JSON with a newline at its end: after curl the shell's prompt begins a line. */
+export const jsonLine = (value: unknown): string => `${JSON.stringify(value)}\n`;
+
 /** What of a proof binds the request to its message. */
 export interface Proof {
   /**

@@ -8,7 +8,7 @@ import { isIP } from 'node:net';
 import * as v from 'valibot';
 import type { SendResult } from '../../dispatch/message.js';
 import { SendError } from '../../errors.js';
-import type { HttpAnswer, ReadMessage } from './caller.js';
+import { type HttpAnswer, jsonLine, type ReadMessage } from './caller.js';
 import { checked } from './shape.js';
 
 export const jsonType = 'application/json; charset=utf-8';
@@ -119,7 +119,7 @@ export function acceptedAsJson([result]: readonly [SendResult, ...SendResult[]])
       'Content-Type': jsonType,
       ...(isReplay && { 'Idempotent-Replayed': 'true' }),
     },
-    body: JSON.stringify({ id, segments, modem, references, took_ms: Math.round(tookMs) }),
+    body: jsonLine({ id, segments, modem, references, took_ms: Math.round(tookMs) }),
   };
 }
 
@@ -128,6 +128,6 @@ export function takenAsJson(id: string): HttpAnswer {
   return {
     status: 202,
     headers: { 'Content-Type': jsonType, Location: `/sms/${id}` },
-    body: JSON.stringify({ id, state: 'sending' }),
+    body: jsonLine({ id, state: 'sending' }),
   };
 }
