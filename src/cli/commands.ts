@@ -208,7 +208,7 @@ program
 program
   .command('demo')
   .description('a login code through a virtual modem: the whole way, without hardware')
-  .option('--once', 'end by itself after the three messages')
+  .option('--once', 'end by itself after the four messages')
   .action(async ({ once = false }: { once?: boolean }) => {
     const { demo } = await import('./demo.js');
     await demo({ once });

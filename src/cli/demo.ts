@@ -18,6 +18,16 @@ const startMs = 60_000;
 
 type Fields = Record<string, unknown>;
 
+/** What the demo has started. */
+interface Gateway {
+  modem: Part;
+  daemon: Part;
+  /** Of the public listener. */
+  port: number;
+  /** Of Auth0. */
+  secret: Uint8Array;
+}
+
 /** A child of the demo that says JSON lines. */
 class Part {
   readonly child: ChildProcess;
@@ -73,24 +83,24 @@ class Part {
 }
 
 /**
- * The main job without hardware: a virtual modem on a real tty, the daemon over it, and three
+ * The main job without hardware: a virtual modem on a real tty, the daemon over it, and four
  * requests as Auth0 would send them. Stays up for the person's own `curl` until Ctrl-C, unless
- * `once`. Rejects when any of the three ends otherwise than it should.
+ * `once`. Rejects when any of the four ends otherwise than it should.
  */
 export async function demo({ once: endsByItself }: { once: boolean }): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'simgate-demo-'));
   const parts: Part[] = [];
   try {
-    const { modem, daemon, port, secret } = await start(folder, parts);
-    await threeMessages(modem, daemon, port, secret);
-    if (!endsByItself) await stayUp(modem, port, secret);
+    const gateway = await start(folder, parts);
+    await fourMessages(gateway);
+    if (!endsByItself) await stayUp(gateway);
   } finally {
     for (const part of parts.reverse()) await part.stop();
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-async function start(folder: string, parts: Part[]) {
+async function start(folder: string, parts: Part[]): Promise<Gateway> {
   const link = join(folder, 'modem');
   const modem = new Part(['simulate', '--link', link, '--submit-latency', '700', '--sms-events']);
   parts.push(modem);
@@ -110,7 +120,8 @@ async function start(folder: string, parts: Part[]) {
   const started = await daemon.until('the daemon', (line) => line.event === 'started');
   await ready;
   const port = Number(started.port);
-  console.log(`  listening on 127.0.0.1:${port}, the modem is registered and ready`);
+  console.log(`  POST /sms at http://127.0.0.1:${port}; the modem is registered and ready`);
+  console.log(`  status and metrics: http://127.0.0.1:${Number(started.admin_port)}/`);
   return { modem, daemon, port, secret };
 }
 
@@ -138,41 +149,76 @@ format = "json"
 `;
 }
 
-async function threeMessages(
-  modem: Part,
-  daemon: Part,
-  port: number,
-  secret: Uint8Array,
-): Promise<void> {
+async function fourMessages(gateway: Gateway): Promise<void> {
+  const { modem, daemon, secret } = gateway;
   const token = await mintToken({ secret, subject, audience, expiresInS: 60 });
-  const stopDialogue = daemon.onLine((line) => {
-    if (line.event === 'at') console.log(`    ${String(line.message).replace(/^main /, '')}`);
-  });
+  const stopDialogue = showDialogue(daemon);
   const stopSms = modem.onLine(showSms);
 
   heading('1. A login code, as Auth0 posts it');
-  await request(daemon, port, token, 'Your code is 417093', 200, true);
+  await request(gateway, { token, text: 'Your code is 417093', expected: 200, isShown: true });
 
   heading('2. One that the network refuses');
-  modem.child.stdin?.write('{"fault":"cms:21"}\n');
-  await modem.until('the fault', (line) => line.event === 'done');
-  await request(daemon, port, token, 'Your code is 582216', 502);
+  await fault(modem, 'cms:21');
+  await request(gateway, { token, text: 'Your code is 582216', expected: 502 });
 
   heading('3. One with a token that expired an hour ago');
   const nowS = Math.floor(Date.now() / 1000) - 3660;
   const expired = await mintToken({ secret, subject, audience, expiresInS: 60, nowS });
-  await request(daemon, port, expired, 'Your code is 730144', 401);
+  await request(gateway, { token: expired, text: 'Your code is 730144', expected: 401 });
+
+  heading('4. Silence: the caller waits 3 s (Prefer: wait=3), the network answers after 5 s');
+  await fault(modem, 'late:4300');
+  const late = daemon.until('the late answer', (line) => line.outcome === 'submitted');
+  late.catch(() => undefined); // awaited below, unless the request fails before
+  await request(gateway, { token, text: 'Your code is 904418', expected: 504, waitS: 3 });
+  await late;
+  console.log(
+    '  so it had gone out, as "simgate log" says now; by itself simgate sends none twice',
+  );
   stopDialogue();
   stopSms();
 }
 
+/** Of the next message. */
+async function fault(modem: Part, kind: string): Promise<void> {
+  modem.child.stdin?.write(`${JSON.stringify({ fault: kind })}\n`);
+  await modem.until('the fault', (line) => line.event === 'done');
+}
+
+/** What the lines of the dialogue mean, said once for each. */
+const meanings: [RegExp, string][] = [
+  [/^> AT\+CMGF=0/, 'SMS as octets'],
+  [/^> AT\+CMGS=/, 'send an SMS'],
+  [/^< >$/, 'go on'],
+  [/^> <.*\\u001a$/, 'the SMS, and Ctrl-Z: it cannot be called back'],
+  [/^< \+CMGS: /, 'the network took it'],
+];
+
+function showDialogue(daemon: Part): () => void {
+  const unsaid = new Set(meanings);
+  return daemon.onLine(({ event, message }) => {
+    if (event !== 'at') return;
+    const words = String(message).replace(/^main /, '');
+    const meaning = [...unsaid].find(([pattern]) => pattern.test(words));
+    if (meaning !== undefined) unsaid.delete(meaning);
+    console.log(`    ${meaning === undefined ? words : `${words.padEnd(22)} ${meaning[1]}`}`);
+  });
+}
+
+interface Trial {
+  token: string;
+  text: string;
+  /** The status. */
+  expected: number;
+  /** Seconds; without it the gateway's own deadline. */
+  waitS?: number;
+  isShown?: boolean;
+}
+
 async function request(
-  daemon: Part,
-  port: number,
-  token: string,
-  text: string,
-  expected: number,
-  shown = false,
+  { daemon, port }: Gateway,
+  { token, text, expected, waitS, isShown = false }: Trial,
 ): Promise<void> {
   const body = {
     recipient,
@@ -180,7 +226,7 @@ async function request(
     sender: '+1 234 567',
     req: { ip: '203.0.113.7', 'user-agent': 'Mozilla/5.0' },
   };
-  if (shown) {
+  if (isShown) {
     console.log(
       `  POST /sms HTTP/1.1\n  Authorization: Bearer ${token.slice(0, 24)}…\n  ${JSON.stringify(body)}`,
     );
@@ -194,11 +240,18 @@ async function request(
   logged.catch(() => undefined); // awaited below, unless the request fails before
   const response = await fetch(`http://127.0.0.1:${port}/sms`, {
     method: 'POST',
-    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    headers: {
+      authorization: `Bearer ${token}`,
+      'content-type': 'application/json',
+      ...(waitS !== undefined && { prefer: `wait=${waitS}` }),
+    },
     body: JSON.stringify(body),
   });
   await logged;
-  console.log(`  answer: ${response.status} ${await response.text()}`);
+  const answer = (await response.text()).trimEnd();
+  const { code, submitted } = JSON.parse(answer) as { code?: string; submitted?: string };
+  const gist = code === undefined ? '' : `${code}, submitted: ${submitted}\n  `;
+  console.log(`  answer: ${response.status} ${gist}${answer}`);
   if (response.status !== expected) throw new Error(`expected ${expected}, got ${response.status}`);
 }
 
@@ -209,7 +262,7 @@ const showSms = (line: Fields): void => {
   );
 };
 
-async function stayUp(modem: Part, port: number, secret: Uint8Array): Promise<void> {
+async function stayUp({ modem, port, secret }: Gateway): Promise<void> {
   const token = await mintToken({ secret, subject, audience, expiresInS: 3600 });
   heading('Your turn: paste this (the token is good for an hour); Ctrl-C ends the demo');
   const body = JSON.stringify({ recipient, body: 'Your code is 123456' });

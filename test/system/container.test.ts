@@ -123,6 +123,7 @@ describe(`the image${why === undefined ? '' : ` (not tried: ${why})`}`, () => {
         'answer: 200',
         'answer: 502',
         'answer: 401',
+        'answer: 504',
       ]);
 
       const [config, state] = [join(folder, 'config'), join(folder, 'state')];

@@ -37,7 +37,12 @@ test.each(['20.19', '22', '24'])(
     expect(status, stdout + stderr).toBe(0);
     // A deprecation of a newer Node's would be said here first.
     expect(stderr).toBe('');
-    expect(stdout.match(/answer: \d+/g)).toEqual(['answer: 200', 'answer: 502', 'answer: 401']);
+    expect(stdout.match(/answer: \d+/g)).toEqual([
+      'answer: 200',
+      'answer: 502',
+      'answer: 401',
+      'answer: 504',
+    ]);
   },
 );
 

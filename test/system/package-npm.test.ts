@@ -70,7 +70,12 @@ test('source maps name files of the repository, and hold no text nor path of the
 
 test('npm install --global of the tarball gives a program whose demo sends', () => {
   const said = execFileSync(join(prefix, 'bin/simgate'), ['demo', '--once'], { encoding: 'utf8' });
-  expect(said.match(/answer: \d+/g)).toEqual(['answer: 200', 'answer: 502', 'answer: 401']);
+  expect(said.match(/answer: \d+/g)).toEqual([
+    'answer: 200',
+    'answer: 502',
+    'answer: 401',
+    'answer: 504',
+  ]);
 });
 
 test('service install on a machine gives a unit whose command starts that installation as the service’s user', async () => {

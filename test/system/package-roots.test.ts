@@ -110,6 +110,7 @@ for (const tried of cases) {
             'answer: 200',
             'answer: 502',
             'answer: 401',
+            'answer: 504',
           ]);
         }
         rmSync(root, { recursive: true });
