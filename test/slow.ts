@@ -3,6 +3,7 @@
  * or searches exhaustively. Everything else is a unit test, and waits for nothing.
  */
 export const slow: readonly string[] = [
+  'test/cli/unknown-words.test.ts',
   'test/doctor/daemon.test.ts',
   'test/doctor/direct.test.ts',
   'test/doctor/virtual.test.ts',

@@ -74,6 +74,9 @@ function isForPeople(error: unknown): error is Error {
     'ListenError',
     'HmacKeyError',
     'ManagementError',
+    'LinkRefused',
+    'PtyUnavailable',
+    'RecordRefused',
   ];
   return error instanceof Error && names.includes(error.name);
 }

@@ -4,8 +4,10 @@ import {
   checkConfig,
   defaultConfigFile,
   loadConfig,
-  loadSecrets,
+  loadWhole,
 } from '../config/config.js';
+import { nearest } from '../config/config-error.js';
+import { OperatorError } from '../errors.js';
 import { toE164 } from '../number/e164.js';
 import { version } from '../version.js';
 import type { DaemonOptions } from './daemon.js';
@@ -35,8 +37,12 @@ program
 program
   .command('check-config')
   .description('say everything that is wrong with a configuration, and touch nothing')
-  .argument('[file]', 'the configuration', defaultConfigFile)
-  .action(async (file: string) => {
+  .argument('[file]', `the configuration; default: ${defaultConfigFile}`)
+  .addOption(new Option('-c, --config <file>', 'the same, as the other commands have it'))
+  .action(async (named: string | undefined, { config }: { config?: string }) => {
+    if (named !== undefined && config !== undefined && named !== config)
+      throw new OperatorError(`which one is to be checked, ${named} or ${config}?`);
+    const file = named ?? config ?? defaultConfigFile;
     const { problems, warnings } = checkConfig(file, process.env);
     for (const warning of warnings) console.log(`warning: ${warning}`);
     if (problems.length > 0) throw new ConfigError(file, problems);
@@ -200,8 +206,7 @@ program
   .option('--expires-in <seconds>', 'its life', whole, 300)
   .action(async (options: { config: string; caller?: string; expiresIn: number }) => {
     const { credentialFor } = await import('./credential.js');
-    const config = loadConfig(options.config, process.env);
-    const secrets = loadSecrets(config, process.env);
+    const { config, secrets } = loadWhole(options.config, process.env);
     console.log(await credentialFor(config, secrets, options));
   });
 
@@ -228,24 +233,41 @@ program
     recoveryHook(options);
   });
 
-// Loaded for their own commands only: nobody else needs them.
-const isHelp =
-  process.argv.length < 3 || ['-h', '--help', 'help'].some((word) => process.argv.includes(word));
-if (process.argv[2] === 'auth0' || isHelp) {
-  const { auth0Command } = await import('./auth0.js');
-  program.addCommand(auth0Command());
+/**
+ * Those that nobody else needs, each loaded for its own words only. What is none of them may be
+ * misspelt, or ask for help: then all are.
+ */
+const apart: Readonly<Record<string, () => Promise<Command>>> = {
+  auth0: async () => (await import('./auth0.js')).auth0Command(),
+  service: async () => (await import('./service.js')).serviceCommand(),
+  setup: async () => (await import('./setup.js')).setupCommand(),
+  simulate: async () => (await import('../simulator/simulate.js')).simulateCommand(),
+};
+
+async function loadFor(word: string): Promise<void> {
+  const isHere = program.commands.some((command) => command.name() === word);
+  if (isHere || ['-V', '--version'].includes(word)) return;
+  const loads = word in apart ? [apart[word]!] : Object.values(apart);
+  for (const load of loads) program.addCommand(await load());
 }
-if (process.argv[2] === 'service' || isHelp) {
-  const { serviceCommand } = await import('./service.js');
-  program.addCommand(serviceCommand());
-}
-if (process.argv[2] === 'setup' || isHelp) {
-  const { setupCommand } = await import('./setup.js');
-  program.addCommand(setupCommand());
-}
-if (process.argv[2] === 'simulate' || isHelp) {
-  const { simulateCommand } = await import('../simulator/simulate.js');
-  program.addCommand(simulateCommand());
+
+/** Says which command was probably meant: `unlock` is one of `policy`. */
+function refuseUnknown(word: string): void {
+  const visible = program.createHelp().visibleCommands(program);
+  const known = [
+    ...visible.map((command) => ({ name: command.name(), words: command.name() })),
+    ...visible.flatMap((group) =>
+      group.commands.map((command) => ({
+        name: command.name(),
+        words: `${group.name()} ${command.name()}`,
+      })),
+    ),
+  ];
+  const names = known.map(({ name }) => name);
+  const near = names.includes(word) ? word : nearest(word, names);
+  const meant = known.find(({ name }) => name === near)?.words;
+  const hint = meant === undefined ? '' : `\n(Did you mean ${meant}?)`;
+  program.error(`error: unknown command '${word}'${hint}`, { code: 'commander.unknownCommand' });
 }
 
 function e164(text: string): string {
@@ -270,5 +292,7 @@ function since(text: string): number {
 
 /** Runs the command that `argv` (as `process.argv`) names; rejects with what went wrong. */
 export async function runCommand(argv: readonly string[]): Promise<void> {
+  await loadFor(argv[2] ?? '');
+  program.on('command:*', ([word = '']: string[]) => refuseUnknown(word));
   await program.parseAsync([...argv]);
 }

@@ -211,6 +211,23 @@ function completed(read: ReturnType<typeof inCodeOfCaller>) {
   };
 }
 
+/**
+ * As much of a caller as its secrets need, where its table, or another, is not valid: what is wrong
+ * in it is left out.
+ */
+export function salvagedCaller(paths: Paths, entry: unknown, place: string): CallerConfig {
+  const keys = keysOfCaller(paths);
+  const schemas = new Map<string, v.GenericSchema>(Object.entries(keys));
+  const fit = Object.entries(entry ?? {}).filter(([key, value]) => {
+    const schema = schemas.get(key);
+    return schema !== undefined && v.safeParse(schema, value).success;
+  });
+  // Of a kind that is none, its secret may be anything, as that of Zitadel.
+  const kind = place === 'auth0' ? 'auth0' : 'zitadel';
+  const read = v.parse(plainTable(keys), { name: place, kind, ...Object.fromEntries(fit) });
+  return { ...completed(inCode(keys, read)), place };
+}
+
 /** For its type only. */
 const inCodeOfCaller = (paths: Paths, read: v.InferOutput<ReturnType<typeof callerTable>>) =>
   inCode(keysOfCaller(paths), read);

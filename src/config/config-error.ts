@@ -35,6 +35,10 @@ export function shown(value: unknown): string | undefined {
   return text.length > 60 ? `${text.slice(0, 59)}…` : text;
 }
 
+/** Whether a value has the digits of an IMEI, which is shown nowhere whole. */
+export const holdsImei = (value: unknown): boolean =>
+  typeof value === 'string' && value.replace(/[\s-]/g, '').search(/\d{14}/) >= 0;
+
 /**
  * The candidate that was probably meant by a misspelled key: one begins with the other, or they are
  * two edits apart.
@@ -51,15 +55,19 @@ export function nearest(key: string, candidates: readonly string[]): string | un
   return best && best.distance <= 2 ? best.candidate : undefined;
 }
 
-/** Levenshtein distance. */
+/** Levenshtein distance, where two neighbours that changed places are one edit. */
 function editDistance(a: string, b: string): number {
+  let before: number[] = [];
   let row = Array.from({ length: b.length + 1 }, (_, column) => column);
   for (let i = 1; i <= a.length; i++) {
     const next = [i];
     for (let j = 1; j <= b.length; j++) {
       const substitution = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(substitution, row[j]! + 1, next[j - 1]! + 1));
+      const isSwapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      const swap = isSwapped ? before[j - 2]! + 1 : substitution;
+      next.push(Math.min(substitution, swap, row[j]! + 1, next[j - 1]! + 1));
     }
+    before = row;
     row = next;
   }
   return row[b.length]!;

@@ -9,14 +9,15 @@ import { dirname, resolve } from 'node:path';
 import { parse as parseToml, TomlError, type TomlTable } from 'smol-toml';
 import * as v from 'valibot';
 import { OperatorError } from '../errors.js';
-import { type CallerConfig, callerFlag } from './callers.js';
-import { ConfigError, type Problem, shown } from './config-error.js';
+import { type CallerConfig, callerFlag, salvagedCaller } from './callers.js';
+import { ConfigError, holdsImei, type Problem, shown } from './config-error.js';
 import { isLoopback } from './listen.js';
 import { policyWarnings } from './policy.js';
 import { contradictions, unknownKeys } from './rules.js';
 import { fileSchema, type Settings } from './schema.js';
-import { readSecrets, type Secrets } from './secrets.js';
+import { readSecrets, type SecretPlaces, type Secrets } from './secrets.js';
 import { keysByTable } from './table.js';
+import { pathsFrom } from './values.js';
 
 export type { CallerConfig } from './callers.js';
 export { ConfigError, type Problem } from './config-error.js';
@@ -96,6 +97,18 @@ export function loadSecrets(config: Config, env: NodeJS.ProcessEnv): Secrets {
 }
 
 /**
+ * Both at once, for who needs both. Throws a {@link ConfigError} that names every problem of both.
+ */
+export function loadWhole(
+  file: string,
+  env: NodeJS.ProcessEnv,
+): { config: Config; secrets: Secrets } {
+  const { config, secrets, problems } = readWhole(file, env);
+  if (!config || !secrets) throw new ConfigError(file, problems);
+  return { config, secrets };
+}
+
+/**
  * All that is wrong with `file` and the secrets it names, and what is merely unwise. Throws
  * nothing.
  */
@@ -103,16 +116,59 @@ export function checkConfig(
   file: string,
   env: NodeJS.ProcessEnv,
 ): { problems: Problem[]; warnings: string[] } {
-  const { config, problems } = readConfig(file, env);
-  if (!config) return { problems, warnings: [] };
-  const secrets = readSecrets(config, env);
-  return { problems: secrets.problems, warnings: [...config.warnings, ...secrets.warnings] };
+  const { config, problems, warnings } = readWhole(file, env);
+  return { problems, warnings: config?.warnings ?? warnings };
+}
+
+/** What a file and its secrets came to. */
+interface WholeRead {
+  config?: Config;
+  secrets?: Secrets;
+  problems: Problem[];
+  /** Of the secrets. */
+  warnings: string[];
+}
+
+function readWhole(file: string, env: NodeJS.ProcessEnv): WholeRead {
+  const { config, table, problems } = readConfig(file, env);
+  const places = config ?? (table && placesIn(table, resolve(file)));
+  if (!places) return { problems, warnings: [] };
+  const read = readSecrets(places, env);
+  // Of a key that is wrong as it is written, no more needs to be said.
+  const told = new Set(problems.map(({ path }) => path));
+  const all = [...problems, ...read.problems.filter(({ path }) => !told.has(path))];
+  const { warnings } = read;
+  config?.warnings.push(...warnings);
+  return {
+    ...(config && { config }),
+    ...(read.secrets && { secrets: read.secrets }),
+    problems: all,
+    warnings,
+  };
+}
+
+/** Where secrets are by a file that is not valid, as far as it says so. */
+function placesIn({ auth0, caller, modem }: TomlTable, file: string): SecretPlaces {
+  const paths = pathsFrom(dirname(file));
+  const callers = Array.isArray(caller) ? caller : [];
+  const modems = Array.isArray(modem) ? modem : [];
+  return {
+    file,
+    callers: [
+      ...(auth0 === undefined ? [] : [salvagedCaller(paths, auth0, 'auth0')]),
+      ...callers.map((entry, index) => salvagedCaller(paths, entry, `caller[${index}]`)),
+    ],
+    modems: modems.map((entry) => {
+      const pinFile = new Map<string, unknown>(Object.entries(entry ?? {})).get('pin_file');
+      return { pinFile: typeof pinFile === 'string' ? paths.absolute(pinFile) : undefined };
+    }),
+  };
 }
 
 function readConfig(
   file: string,
   env: NodeJS.ProcessEnv,
-): { config?: Config; problems: Problem[] } {
+): { config?: Config; table?: TomlTable; problems: Problem[] } {
   const raw = readToml(file);
   if ('message' in raw) return { problems: [raw] };
   const path = resolve(file);
@@ -125,7 +181,7 @@ function readConfig(
     ...(parsed.issues ?? []).map(toProblem),
     ...contradictions(table),
   ];
-  if (!parsed.success || problems.length > 0) return { problems };
+  if (!parsed.success || problems.length > 0) return { table, problems };
   const settings = parsed.output;
   return { config: { file: path, ...settings, warnings: warningsOf(settings) }, problems };
 }
@@ -161,7 +217,8 @@ function toProblem(issue: v.BaseIssue<unknown>): Problem {
     .join('')
     .slice(1);
   // A PIN or secret is easily put where the name of its file belongs, or into an AT command.
-  const value = /(?:secret|pin)_file$|\.init\[\d+\]$/.test(path) ? undefined : shown(issue.input);
+  const isPrivate = /(?:secret|pin)_file$|\.init\[\d+\]$/.test(path) || holdsImei(issue.input);
+  const value = isPrivate ? undefined : shown(issue.input);
   return { path, message: issue.message, ...(value !== undefined && { value }) };
 }
 

@@ -1,6 +1,6 @@
 import { normalize } from 'node:path';
 import type { TomlTable } from 'smol-toml';
-import { nearest, type Problem } from './config-error.js';
+import { holdsImei, nearest, type Problem } from './config-error.js';
 import { isLoopback, parseListen, socketPathIn } from './listen.js';
 import type { KeysByTable } from './table.js';
 
@@ -67,7 +67,12 @@ function sharedModemKeys(modems: unknown): Problem[] {
       if (first === undefined) firstUse.set(normalize(value), index);
       else {
         const message = `is already that of modem[${first}]: every modem has its own`;
-        problems.push({ path: `modem[${index}].${key}`, message, value: JSON.stringify(value) });
+        const path = `modem[${index}].${key}`;
+        problems.push({
+          path,
+          message,
+          ...(!holdsImei(value) && { value: JSON.stringify(value) }),
+        });
       }
     }
   }

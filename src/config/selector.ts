@@ -27,6 +27,46 @@ export function parseSelector(device: string): ParsedSelector {
   return { ok: false, message: forms };
 }
 
+/**
+ * What is wrong with a `device` of the configuration, and the way out; undefined when nothing is.
+ * There, unlike on the command line, a path may be relative, but it has a slash.
+ */
+export function whyNoDevice(written: string): string | undefined {
+  const device = written.trim();
+  if (device !== written) return 'must not begin or end with a blank';
+  const prefixed = /^(?:usb:|imei:|auto$)/i.exec(device)?.[0].toLowerCase();
+  if (prefixed !== undefined) {
+    const parsed = parseSelector(prefixed + device.slice(prefixed.length));
+    if (!parsed.ok) return parsed.message;
+    return device.startsWith(prefixed) ? undefined : `must have "${prefixed}" in small letters`;
+  }
+  return device.includes('/') ? whyNoTty(device) : whyNoName(device);
+}
+
+/** Of a path. */
+function whyNoTty(path: string): string | undefined {
+  if (path.startsWith('dev/')) return `must begin with a slash, as /${path}`;
+  if (/[*?[\]]/.test(path)) return `must be one path without *, ? and [: ${listsThem}`;
+  if (/^\/dev\/(?:cdc-wdm|wwan\d+(?:qmi|mbim))/.test(path))
+    return `is the port of a modem for QMI or MBIM, which takes no AT commands: ${listsThem}`;
+  if (/^\/(?:dev\/bus|sys|proc)\//.test(path)) return `is no tty: ${listsThem}`;
+  return undefined;
+}
+
+/** Of a word without a slash. */
+function whyNoName(word: string): string {
+  if (/^(?:\\\\\.\\)?COM\d+:?$/i.test(word))
+    return `is what Windows calls a port; here it is a path, best /dev/serial/by-id/…: ${listsThem}`;
+  if (/^[0-9a-f]{4}:[0-9a-f]{4}(?::.+)?$/i.test(word))
+    return `must begin with "usb:", as "usb:${word.slice(0, 9).toLowerCase()}"`;
+  if (/^\d{15}$/.test(word)) return 'must begin with "imei:" when it is an IMEI';
+  if (/^(?:tty|rfcomm|modem|serial|gsm)[A-Za-z0-9_-]*$/.test(word))
+    return `must be a path, as "/dev/${word}", or better that of /dev/serial/by-id/…, which outlives a re-plug`;
+  return forms;
+}
+
+const listsThem = '"simgate modems" lists them';
+
 function parseUsb(device: string): ParsedSelector {
   const match = /^usb:([0-9a-f]{4}):([0-9a-f]{4})(?::(.+))?$/i.exec(device);
   if (match === null)

@@ -6,7 +6,7 @@ import * as v from 'valibot';
 import { toE164 } from '../number/e164.js';
 import { mostInitLines, whyNotInitLine } from './init-lines.js';
 import { type ListenAddress, type ListenSocket, parseListen, socketPathIn } from './listen.js';
-import { parseSelector } from './selector.js';
+import { whyNoDevice } from './selector.js';
 
 /** `unit` in the plural. */
 export function whole(unit: string, min: number, max: number) {
@@ -106,10 +106,8 @@ export const telephoneNumber = v.pipe(
 export const device = v.pipe(
   text('must be the path of a tty, best /dev/serial/by-id/…, or "auto"'),
   v.rawCheck(({ dataset, addIssue }) => {
-    // Anything without such a prefix is a path, and may be relative to the file.
-    if (!dataset.typed || !/^(usb|imei):/.test(dataset.value)) return;
-    const parsed = parseSelector(dataset.value);
-    if (!parsed.ok) addIssue({ message: parsed.message });
+    const message = dataset.typed ? whyNoDevice(dataset.value) : undefined;
+    if (message !== undefined) addIssue({ message });
   }),
 );
 

@@ -13,8 +13,7 @@ import {
   type Config,
   type ListenAddress,
   type ListenSocket,
-  loadConfig,
-  loadSecrets,
+  loadWhole,
   type Secrets,
 } from '../config/config.js';
 import { alertShareOf } from '../config/policy.js';
@@ -104,8 +103,7 @@ async function compose(
   unwind: () => Promise<void>,
 ): Promise<Daemon> {
   // What is in force: a reload replaces both at once.
-  let config = loadConfig(configFile, env);
-  let secrets = loadSecrets(config, env);
+  let { config, secrets } = loadWhole(configFile, env);
   const log = createLog(config.log);
 
   // What outlives a restart.

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { type Config, loadConfig, loadSecrets, type Secrets } from '../config/config.js';
+import { type Config, loadWhole, type Secrets } from '../config/config.js';
 
 /** The new configuration cannot be taken up; the old one stays in force as a whole. */
 export class ReloadError extends Error {
@@ -27,8 +27,7 @@ export function readAnew(
   old: Config,
   env: NodeJS.ProcessEnv,
 ): { config: Config; secrets: Secrets } {
-  const config = loadConfig(old.file, env);
-  const secrets = loadSecrets(config, env);
+  const { config, secrets } = loadWhole(old.file, env);
   const changed = Object.entries(fixed).filter(
     ([, part]) => !isDeepStrictEqual(part(old), part(config)),
   );

@@ -1,6 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, lstatSync, renameSync, rmSync, symlinkSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  lstatSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import type { Readable } from 'node:stream';
 import { ReadStream } from 'node:tty';
@@ -235,24 +243,66 @@ class StreamPty implements Pty {
   }
 }
 
-/** Something that is no symbolic link stands where the link should be. */
+/** The link's name is taken. */
 export class LinkRefused extends Error {
   override readonly name = 'LinkRefused';
 }
 
 /**
- * Points `link` at `target`, atomically where a link is there already. Throws {@link LinkRefused}.
+ * Makes `link` point at `target`, the path of a tty of ours. What was left there by a virtual modem
+ * that is gone is replaced. Throws {@link LinkRefused} where something else stands, as the link of
+ * another that runs.
  */
 export function placeLink(link: string, target: string): void {
-  const present = lstatSync(link, { throwIfNoEntry: false });
-  if (present !== undefined && !present.isSymbolicLink()) {
-    throw new LinkRefused(`${link} exists and is no symbolic link: choose another name`);
+  refuseTaken(link, target);
+  rmSync(link, { force: true });
+  try {
+    symlinkSync(target, link);
+  } catch (error) {
+    throw new LinkRefused(`${link} cannot be made: ${whyNotMade(error)}`, { cause: error });
   }
-  const temporary = `${link}.${process.pid}.new`;
-  symlinkSync(target, temporary);
-  renameSync(temporary, link);
 }
 
-export function removeLink(link: string): void {
-  if (lstatSync(link, { throwIfNoEntry: false })?.isSymbolicLink() === true) rmSync(link);
+/** Throws {@link LinkRefused} where {@link placeLink} would, for the sake of what stands there. */
+export function refuseTaken(link: string, target?: string): void {
+  const why = whyTaken(link, target);
+  if (why !== undefined) throw new LinkRefused(`${link} ${why}`);
+}
+
+/** Takes the link away, unless it has come to point elsewhere meanwhile. */
+export function removeLink(link: string, target: string): void {
+  if (targetOf(link) === target) rmSync(link, { force: true });
+}
+
+/** Undefined when there is nothing, or a link to a tty that is no more. */
+function whyTaken(link: string, ours: string | undefined): string | undefined {
+  const present = lstatSync(link, { throwIfNoEntry: false, bigint: true });
+  if (present === undefined) return undefined;
+  const target = targetOf(link);
+  if (target === undefined) return 'exists and is no symbolic link: choose another name';
+  if (!/^\/dev\/pts\/\d+$/.test(target))
+    return `is a link to ${target}, which is no virtual modem's: choose another name`;
+  if (target === ours) return undefined;
+  const tty = statSync(target, { throwIfNoEntry: false, bigint: true });
+  // The number of a tty that is gone is soon another's: such a tty is younger than the link.
+  if (tty === undefined || tty.ctimeNs > present.ctimeNs) return undefined;
+  return `is the link of another virtual modem, which runs (at ${target}): end that, or choose another name`;
+}
+
+/** What it points at; undefined when it is no symbolic link. */
+function targetOf(link: string): string | undefined {
+  try {
+    return readlinkSync(link);
+  } catch (error) {
+    if (['ENOENT', 'EINVAL'].includes((error as NodeJS.ErrnoException).code ?? ''))
+      return undefined;
+    throw error;
+  }
+}
+
+function whyNotMade(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === 'ENOENT') return 'there is no such folder';
+  if (code === 'EACCES') return 'its folder may not be written by this user';
+  return code === 'EEXIST' ? 'something has just been put there' : message;
 }

@@ -107,6 +107,11 @@ export type RecordEntry = (AcceptedEntry | PinEntry | OtherEntry) & {
   at_ns: string;
 };
 
+/** The record's file cannot be written. */
+export class RecordRefused extends Error {
+  override readonly name = 'RecordRefused';
+}
+
 /**
  * The network's record: one JSON line per entry, in order. An entry is in the file (written, not
  * synced) before `write` returns, hence before the modem can say `+CMGS`.
@@ -118,12 +123,12 @@ export class NetworkRecord {
   #open = true;
 
   /**
-   * `path` is truncated and created readable by its owner only: it holds whole texts. Throws what
-   * `fs.openSync` throws.
+   * `path` is truncated and created readable by its owner only: it holds whole texts. Throws
+   * {@link RecordRefused}.
    */
   constructor(clock: Clock, path?: string) {
     this.#clock = clock;
-    this.#file = path === undefined ? undefined : openSync(path, 'w', 0o600);
+    this.#file = path === undefined ? undefined : openRecord(path);
   }
 
   listen(listener: (entry: RecordEntry) => void): void {
@@ -141,5 +146,13 @@ export class NetworkRecord {
     if (!this.#open) return;
     this.#open = false;
     if (this.#file !== undefined) closeSync(this.#file);
+  }
+}
+
+function openRecord(path: string): number {
+  try {
+    return openSync(path, 'w', 0o600);
+  } catch (cause) {
+    throw new RecordRefused(`the record cannot be written: ${(cause as Error).message}`, { cause });
   }
 }

@@ -9,7 +9,7 @@ import { closeSync, constants, openSync } from 'node:fs';
 import { FaultPlanner, type FaultSpec } from './fault-planner.js';
 import { Network } from './network.js';
 import { defaultOptions, type ModemOptions } from './options.js';
-import { openPty, type Pty, type PtyMaker, placeLink, removeLink } from './pty.js';
+import { openPty, type Pty, type PtyMaker, placeLink, refuseTaken, removeLink } from './pty.js';
 import { seededRandom } from './random.js';
 import { NetworkRecord, type RecordEntry } from './record.js';
 import type { PinState } from './sim-card.js';
@@ -66,12 +66,14 @@ export interface SimulatorHooks {
 
 /**
  * Starts a virtual modem; resolves when its tty can be opened. Rejects with `PtyUnavailable`,
- * `LinkRefused` or what the record's file says.
+ * `LinkRefused` or `RecordRefused`.
  */
 export async function runSimulator(
   options: Partial<SimulatorOptions> = {},
   hooks: SimulatorHooks = {},
 ): Promise<Simulator> {
+  // Before the record is begun: the other's may be of the same name.
+  if (options.link !== undefined) refuseTaken(options.link);
   const simulator = new Simulator(
     { ...defaultOptions, faults: [], troubles: [], ...options },
     hooks,
@@ -245,7 +247,7 @@ export class Simulator {
   #detach(): void {
     const pty = this.#pty;
     this.#pty = undefined;
-    if (this.#link !== undefined) removeLink(this.#link);
+    if (this.#link !== undefined && pty !== undefined) removeLink(this.#link, pty.slavePath);
     this.#link = undefined;
     this.#fromClient.clear();
     this.#toClient.clear();

@@ -321,7 +321,7 @@ describe('what is wrong', () => {
     ],
     [
       'a name with a slash',
-      `${auth0}[[modem]]\nname = "a/b"\ndevice = "x"\n`,
+      `${auth0}[[modem]]\nname = "a/b"\ndevice = "/dev/x"\n`,
       'modem[0].name',
       '1 to 32 letters',
     ],

@@ -22,7 +22,7 @@ function problemsOf(
   writeFileSync(
     file,
     `policy.countries = ["*"]\n[auth0]\nsubject = "s"\naudience = "a"\n${files}secret_base64_encoded = ${isBase64}\n` +
-      '[[modem]]\nname = "main"\ndevice = "x"\n',
+      '[[modem]]\nname = "main"\ndevice = "/dev/x"\n',
   );
   try {
     loadSecrets(

@@ -17,7 +17,7 @@ function write(name: string, content: string | Buffer, mode = 0o600): string {
 }
 
 function config(auth0Lines = '', modemLines = '') {
-  const toml = `[auth0]\nsubject = "s"\naudience = "a"\n${auth0Lines}\n[policy]\ncountries = ["*"]\n[[modem]]\nname = "main"\ndevice = "x"\n${modemLines}\n`;
+  const toml = `[auth0]\nsubject = "s"\naudience = "a"\n${auth0Lines}\n[policy]\ncountries = ["*"]\n[[modem]]\nname = "main"\ndevice = "/dev/x"\n${modemLines}\n`;
   return loadConfig(write('simgate.toml', toml), {});
 }
 

@@ -6,8 +6,10 @@ import {
   mkdtempSync,
   openSync,
   readdirSync,
+  readFileSync,
   readlinkSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -228,6 +230,65 @@ describe('a link', () => {
     writeFileSync(link, 'kept');
     await expect(runSimulator({ link })).rejects.toThrow(LinkRefused);
     expect(lstatSync(link).isFile()).toBe(true);
+    rmSync(folder, { recursive: true });
+  });
+
+  it('of another virtual modem that runs stays that one’s, and so does its record', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tty-'));
+    const [link, record] = [join(folder, 'modem'), join(folder, 'record')];
+    const first = await runSimulator({ link, record });
+    await expect(runSimulator({ link, record })).rejects.toThrow(
+      `${link} is the link of another virtual modem, which runs (at ${first.tty})`,
+    );
+    expect(readlinkSync(link)).toBe(first.tty);
+    expect(readFileSync(record, 'utf8')).toContain('"attached"');
+    await first.close();
+    expect(existsSync(link)).toBe(false);
+    const second = await runSimulator({ link, record });
+    expect(readlinkSync(link)).toBe(second.tty);
+    await second.close();
+    rmSync(folder, { recursive: true });
+  });
+
+  it('that a killed one left is replaced, also when its tty’s number is another’s now', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tty-'));
+    const link = join(folder, 'modem');
+    symlinkSync('/dev/pts/999999', link);
+    const first = await runSimulator({ link });
+    const { tty } = first;
+    await first.close();
+    symlinkSync(tty!, link);
+    // Whoever comes now may get the number.
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    const other = await runSimulator({});
+    const second = await runSimulator({ link });
+    expect(readlinkSync(link)).toBe(second.tty);
+    await second.close();
+    await other.close();
+    rmSync(folder, { recursive: true });
+  });
+
+  it('that udev or a person made is left alone, and the way out is told', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tty-'));
+    const link = join(folder, 'modem');
+    symlinkSync('../../ttyUSB9', link);
+    await expect(runSimulator({ link })).rejects.toThrow(
+      "is a link to ../../ttyUSB9, which is no virtual modem's: choose another name",
+    );
+    await expect(runSimulator({ link: join(folder, 'no', 'modem') })).rejects.toThrow(
+      'cannot be made: there is no such folder',
+    );
+    rmSync(folder, { recursive: true });
+  });
+
+  it('is not taken away once it points elsewhere', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tty-'));
+    const link = join(folder, 'modem');
+    const first = await runSimulator({ link });
+    rmSync(link);
+    symlinkSync('/dev/pts/999999', link);
+    await first.close();
+    expect(readlinkSync(link)).toBe('/dev/pts/999999');
     rmSync(folder, { recursive: true });
   });
 });

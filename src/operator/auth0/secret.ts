@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { type Auth0View, loadSecrets } from '../../config/config.js';
+import { whyTooShort } from '../../config/secret-reader.js';
 import { OperatorError } from '../../errors.js';
 import { createPrivateFile, type FileRights, readPrivateFile } from '../../secret/private-file.js';
 import { keyId } from '../../secret/token.js';
@@ -114,4 +115,22 @@ export async function makeSecret(
   if (!(await createPrivateFile(file, `${generateSecret()}\n`, rights)))
     throw new OperatorError(`${file} is there but empty: remove it, and setup makes it anew`);
   return { file, rights };
+}
+
+/**
+ * Refuses a secret that is there and too short: what Auth0 does not sign with yet is still changed
+ * at no cost. Throws {@link OperatorError}.
+ */
+export async function refuseShortSecret(config: Auth0View, env: NodeJS.ProcessEnv): Promise<void> {
+  if (await lacksSecret(config, env)) return;
+  const shortness = whyTooShort(configuredSecret(config, env).key);
+  if (shortness === undefined) return;
+  const { secretFile } = config.auth0;
+  const wayOut =
+    secretFile === undefined
+      ? 'Give SIMGATE_AUTH0_SECRET one of `openssl rand -hex 32`, restart the daemon, and run this again'
+      : `Remove ${secretFile}, and run this again: it makes one, and has a running daemon take it`;
+  throw new OperatorError(
+    `${keyWords(config, 'secret_file')}: ${shortness}, and no set-up begins with one so short. ${wayOut}. Nothing was changed`,
+  );
 }

@@ -34,6 +34,7 @@ import {
   keyWords,
   lacksSecret,
   makeSecret,
+  refuseShortSecret,
 } from './secret.js';
 import { agrees, askFor, choose } from './terminal.js';
 import {
@@ -81,8 +82,10 @@ export async function setUpAuth0(
     throw new OperatorError(
       `a rotation of the secret is under way: finish it first with \`simgate auth0 rotate${config.callerFlag}\``,
     );
+  const earlier = await folder.readSetup(api.domain);
+  if (earlier === undefined) await refuseShortSecret(config, environment.env);
   const connections = await listSmsConnections(api);
-  const wanted = flags.connection ?? (await folder.readSetup(api.domain))?.connection_id;
+  const wanted = flags.connection ?? earlier?.connection_id;
   const report = await findExperience(api, connections, wanted);
   for (const line of describeExperience(report)) terminal.say(line);
   // Who says --deploy knows which one is meant, where the tenant does not tell.

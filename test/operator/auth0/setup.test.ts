@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import jwt from 'jsonwebtoken';
 import { afterEach, expect, it } from 'vitest';
@@ -79,6 +79,19 @@ it('changes nothing at Auth0 and makes no file with --dry-run', async () => {
   expect(desk.auth0.writes).toEqual([]);
   expect(existsSync(desk.secretFile)).toBe(false);
   expect(existsSync(desk.stateDir)).toBe(false);
+});
+
+it('begins with no secret that is too short; what has long been set up so goes on', async () => {
+  desk = await Desk.open();
+  writeFileSync(desk.secretFile, 'half-of-what-it-takes\n');
+  await expect(desk.run(...setup, '--yes')).rejects.toThrow(
+    `auth0.secret_file: the key has 21 octets; HS256 asks for 32 (RFC 7518 3.2), and no set-up begins with one so short. Remove ${desk.secretFile}, and run this again`,
+  );
+  expect(desk.auth0.writes).toEqual([]);
+  writeFileSync(desk.secretFile, secret);
+  await desk.run(...setup, '--yes');
+  writeFileSync(desk.secretFile, 'half-of-what-it-takes\n');
+  expect(await desk.run(...setup, '--yes')).toContain('reads back as sent');
 });
 
 it('saves the old options, for their owner only, before it changes them', async () => {
