@@ -97,10 +97,11 @@ export async function examineStart({
 
 /** `simgate modems`. Throws `OperatorError`. */
 export async function modems({ config, json = false }: CommonOptions): Promise<void> {
-  const { socket } = readConfiguration(config, process.env);
+  const known = readConfiguration(config, process.env);
   const list = await orElse(
-    () => askForModems(socket),
-    async () => listModems(await listSticks(thisMachine().roots)),
+    () => askForModems(known.socket),
+    async () =>
+      listModems(await listSticks(thisMachine().roots), new Map(), known.config?.modems ?? []),
   );
   if (json) sayJson(list);
   else say(renderModemList(list));

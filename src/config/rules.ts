@@ -2,6 +2,7 @@ import { normalize } from 'node:path';
 import type { TomlTable } from 'smol-toml';
 import { holdsImei, nearest, type Problem } from './config-error.js';
 import { isLoopback, parseListen, socketPathIn } from './listen.js';
+import { leavesMachine, networkPlace } from './selector.js';
 import type { KeysByTable } from './table.js';
 
 /**
@@ -53,7 +54,12 @@ function unknownKey(section: string, key: string, known: KeysByTable): string {
  * something else is; a value of the wrong type is the schema's business.
  */
 export function contradictions(file: TomlTable): Problem[] {
-  return [...sharedModemKeys(file.modem), ...callers(file), ...listeners(file)];
+  return [
+    ...sharedModemKeys(file.modem),
+    ...exposedModems(file.modem),
+    ...callers(file),
+    ...listeners(file),
+  ];
 }
 
 function sharedModemKeys(modems: unknown): Problem[] {
@@ -63,8 +69,11 @@ function sharedModemKeys(modems: unknown): Problem[] {
     for (const [index, modem] of (Array.isArray(modems) ? modems : []).entries()) {
       const value = valueAt(modem, key);
       if (typeof value !== 'string' || isShareable(value)) continue;
-      const first = firstUse.get(normalize(value));
-      if (first === undefined) firstUse.set(normalize(value), index);
+      // One port by either protocol is one modem.
+      const place = networkPlace(value);
+      const use = place === undefined ? normalize(value) : `${place.host}:${place.port}`;
+      const first = firstUse.get(use);
+      if (first === undefined) firstUse.set(use, index);
       else {
         const message = `is already that of modem[${first}]: every modem has its own`;
         const path = `modem[${index}].${key}`;
@@ -77,6 +86,20 @@ function sharedModemKeys(modems: unknown): Problem[] {
     }
   }
   return problems;
+}
+
+/** Modems on other machines, without the operator's word that what is said to them may be read. */
+function exposedModems(modems: unknown): Problem[] {
+  return (Array.isArray(modems) ? modems : []).flatMap((modem, index): Problem[] => {
+    const device = valueAt(modem, 'device');
+    const place = typeof device === 'string' ? networkPlace(device) : undefined;
+    if (place === undefined || !leavesMachine(place) || valueAt(modem, 'insecure') === true)
+      return [];
+    const message =
+      'is on another machine, and PINs and codes would travel there in the clear: lead it through stunnel, ' +
+      'or, where the way is safe (WireGuard), say insecure = true: see docs/modems.md, "Modems over the network"';
+    return [{ path: `modem[${index}].device`, message, value: JSON.stringify(device) }];
+  });
 }
 
 /**

@@ -64,8 +64,10 @@ const caps = {
 function modem({ path, absolute }: Paths) {
   const keys = {
     name: required(entryName, 'a short name for logs, as "main"'),
-    // The path of a tty, `auto`, USB ids, or an IMEI; what it means is `selector`.
+    // The path of a tty, `auto`, USB ids, an IMEI, or an address; what it means is `selector`.
     device: required(device, 'the path of its tty, best /dev/serial/by-id/…'),
+    // Whether PINs and codes may travel to a modem on another machine in the clear.
+    insecure: v.optional(flag, false),
     pin_file: v.optional(path),
     // What a caller's `sender` may ask for.
     number: v.optional(telephoneNumber),

@@ -180,9 +180,9 @@ function judgePhase({ phase, phaseSince, reason }: ModemSnapshot): Finding {
 }
 
 /** Yields one `{sticks}`. */
-async function* modems({ modems, machine }: OwnDaemon): AsyncGenerator<object> {
+async function* modems({ modems, configs, machine }: OwnDaemon): AsyncGenerator<object> {
   const used = new Map(modems.map((modem) => [modem.snapshot().device, modem.name]));
-  yield { sticks: listModems(await listSticks(machine.roots), used) };
+  yield { sticks: listModems(await listSticks(machine.roots), used, configs) };
 }
 
 const text = (key: string) => v.string(`the request needs "${key}", a text`);

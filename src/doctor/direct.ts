@@ -4,8 +4,8 @@ import { isSameImei } from '../config/selector.js';
 import { answersAsModem } from '../modem/diagnostics.js';
 import { Modem } from '../modem/modem.js';
 import { generic } from '../modem/profiles.js';
+import { deviceLink } from '../serial/device-link.js';
 import { LinkLost } from '../serial/link.js';
-import { serialLink } from '../serial/port.js';
 import { explainObstacle } from '../usb/obstacles.js';
 import type { Candidate } from '../usb/select.js';
 import { examine, factsAsJson } from './facts.js';
@@ -30,7 +30,7 @@ export async function withModem<T>(
 ): Promise<T> {
   let modem: Modem | undefined;
   const session = await AtSession.open(
-    serialLink(tty, baud),
+    deviceLink(tty, baud),
     { guardMs: tuning.guardMs ?? generic.guardMs },
     {
       onUrc: (line, pdu) => {

@@ -1,8 +1,10 @@
+import type { ModemConfig } from '../config/config.js';
+import { networkDevice } from '../config/selector.js';
 import { idOf } from '../usb/at-ports.js';
 import type { Stick } from '../usb/stick.js';
 import { stickName } from './targets.js';
 
-/** Something plugged in, as `simgate modems` tells it (JSON). */
+/** Something plugged in, or reached over the network, as `simgate modems` tells it (JSON). */
 export interface ListedStick {
   name: string;
   kind: string;
@@ -26,14 +28,42 @@ export interface ListedStick {
 }
 
 /**
- * The sticks, and, where a daemon told, who uses them: the name of the entry by the tty it has
- * open.
+ * The sticks, and the modems of the configuration that are reached over the network; where a daemon
+ * told, who uses them: the name of the entry by the tty it has open.
  */
 export function listModems(
   sticks: readonly Stick[],
   usedTtys: ReadonlyMap<string, string> = new Map(),
+  entries: readonly Pick<ModemConfig, 'device' | 'selector'>[] = [],
 ): ListedStick[] {
-  return sticks.map((stick) => ({
+  return [...sticks.map((stick) => listed(stick, sticks, usedTtys)), ...remote(entries, usedTtys)];
+}
+
+function remote(
+  entries: readonly Pick<ModemConfig, 'device' | 'selector'>[],
+  usedTtys: ReadonlyMap<string, string>,
+): ListedStick[] {
+  return entries.flatMap(({ selector }) => {
+    if (selector.kind !== 'network') return [];
+    const device = networkDevice(selector);
+    return [
+      {
+        name: 'Over the network',
+        kind: 'network',
+        device,
+        ports: [],
+        used_by: usedTtys.get(device),
+      },
+    ];
+  });
+}
+
+function listed(
+  stick: Stick,
+  sticks: readonly Stick[],
+  usedTtys: ReadonlyMap<string, string>,
+): ListedStick {
+  return {
     name: stickName(stick),
     kind: stick.kind,
     usb_id: stick.usb && idOf(stick.usb),
@@ -46,7 +76,7 @@ export function listModems(
       why: stick.atPorts.find((port) => port.tty === tty)?.why,
     })),
     used_by: stick.ports.flatMap(({ tty }) => usedTtys.get(tty) ?? [])[0],
-  }));
+  };
 }
 
 /**

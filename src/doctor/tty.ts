@@ -1,3 +1,4 @@
+import { leavesMachine, type NetworkPlace, networkPlace } from '../config/selector.js';
 import { accessFor, nodeRights } from '../usb/access.js';
 import { holdersOf } from '../usb/holders.js';
 import { consoleObstacle, explainRights } from '../usb/obstacles.js';
@@ -22,6 +23,9 @@ export async function judgeTty(
   machine: Machine,
   ownPid?: number,
 ): Promise<TtyJudgement> {
+  const place = networkPlace(tty);
+  // Who else uses it, and who may, is known over there.
+  if (place !== undefined) return { findings: judgeWay(tty, why, place), isFree: true };
   const { roots } = machine;
   const node = (await resolved(tty)) ?? tty;
   const console = await consoleObstacle(node, roots);
@@ -33,6 +37,18 @@ export async function judgeTty(
     ...(await Promise.all(ttys.map((one) => judgeHolders(one, machine, ownPid)))).flat(),
   ];
   return { findings, isFree: findings.every(({ level }) => level !== 'error') };
+}
+
+function judgeWay(device: string, why: string, place: NetworkPlace): Finding[] {
+  const reached = ok('tty', `${device}: ${why}`);
+  if (!leavesMachine(place)) return [reached];
+  return [
+    reached,
+    ok(
+      'network',
+      'PINs and codes travel there as the way carries them, as insecure = true has it: by itself this is in the clear',
+    ),
+  ];
 }
 
 async function judgeRights(node: string, { roots, identity }: Machine): Promise<Finding[]> {

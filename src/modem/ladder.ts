@@ -49,7 +49,18 @@ const longestStuckGapMs = 6 * 3_600_000;
 /** What is done about one that answers and is not ready, one after the other, over and over. */
 const stuckRungs: readonly Rung[] = ['radio', 'reset', 'hook'];
 
+export interface LadderOptions {
+  /** There is an operator's hook to call. */
+  hasHook: boolean;
+  /**
+   * A link that is cut is noticed as such, so silence is the modem's own. Over raw TCP both look
+   * alike, and a modem is not reset for what its link has done.
+   */
+  silenceIsItsOwn?: boolean;
+}
+
 export class Ladder {
+  readonly #silenceIsItsOwn: boolean;
   readonly #stuckRungs: readonly Rung[];
   #silences = 0;
   #wedges = 0;
@@ -64,8 +75,8 @@ export class Ladder {
   #stuckDueAt: number | undefined;
   #stuckTimes = 0;
 
-  /** `hasHook`: there is an operator's hook to call. */
-  constructor({ hasHook }: { hasHook: boolean } = { hasHook: true }) {
+  constructor({ hasHook, silenceIsItsOwn = true }: LadderOptions = { hasHook: true }) {
+    this.#silenceIsItsOwn = silenceIsItsOwn;
     this.#stuckRungs = stuckRungs.filter((rung) => hasHook || rung !== 'hook');
   }
 
@@ -98,6 +109,7 @@ export class Ladder {
     if (kind === 'wedged' || kind === 'promptless') this.#wedges += 1;
     const bad = this.#silences >= silencesBeforeReset || this.#wedges >= wedgesBeforeReset;
     if (kind === 'vanished' || kind === 'restarted' || !bad) return 'reopen';
+    if (kind !== 'promptless' && !this.#silenceIsItsOwn) return this.#hook(now);
     const gapMs = Math.min(firstResetGapMs * 2 ** Math.max(0, this.#resets - 1), longestResetGapMs);
     if (now - this.#lastResetAt >= gapMs) return this.#reset(now);
     return now - this.#lastResetAt < resetSettleMs ? 'reopen' : this.#hook(now);

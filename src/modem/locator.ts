@@ -1,6 +1,6 @@
 import { isSameImei, type Selector } from '../config/selector.js';
+import { deviceLink } from '../serial/device-link.js';
 import { LinkLost, type OpenLink } from '../serial/link.js';
-import { serialLink } from '../serial/port.js';
 import { explainObstacle } from '../usb/obstacles.js';
 import { candidatesFor } from '../usb/select.js';
 import { listSticks } from '../usb/sticks.js';
@@ -40,6 +40,8 @@ export interface Locator {
    * sentence for people.
    */
   readonly unusable: string | undefined;
+  /** False where silence may as well be the link's, as over raw TCP. */
+  readonly silenceIsItsOwn: boolean;
   /** True when a modem with this IMEI is the one that is meant; undefined when any is. */
   readonly isWanted: ((imei: string | undefined) => boolean) | undefined;
   /** What keeps us from a tty that would not open, as a person should read it. */
@@ -62,7 +64,7 @@ export interface LocatorOptions {
   others(): readonly Selector[];
 }
 
-/** Finds the modem by what the configuration calls it: a path, USB ids, an IMEI, or `auto`. */
+/** Finds the modem by its configured `device`: a path, an address, USB ids, an IMEI, or `auto`. */
 export function createLocator(options: LocatorOptions): Locator {
   const { owner, device, selector, baudRate, locks, roots } = options;
   /** Sticks that have answered as the modem that is meant. */
@@ -73,6 +75,7 @@ export function createLocator(options: LocatorOptions): Locator {
     get unusable() {
       return unusable;
     },
+    silenceIsItsOwn: selector.kind !== 'network' || selector.protocol !== 'tcp',
     isWanted:
       selector.kind === 'imei'
         ? (imei) => imei !== undefined && isSameImei(imei, selector.imei)
@@ -101,7 +104,7 @@ export function createLocator(options: LocatorOptions): Locator {
         return {
           tty,
           why,
-          openLink: serialLink(tty, baudRate),
+          openLink: deviceLink(tty, baudRate),
           needsProof: needsProof === true,
           hasProven: proven.has(identity),
           noteProven: () => proven.add(identity),

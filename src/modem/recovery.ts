@@ -1,5 +1,6 @@
 import type { Logger } from 'winston';
 import { Ladder, type LossKind, type Rung } from './ladder.js';
+import type { Locator } from './locator.js';
 import type { Modem } from './modem.js';
 
 export interface RecoveryOptions {
@@ -9,6 +10,8 @@ export interface RecoveryOptions {
   onRecovery?: ((rung: Rung) => void) | undefined;
   /** Asks the operator's own hook for help; undefined when there is none. Must not reject. */
   callHook: ((reason: string) => Promise<void>) | undefined;
+  /** Where its silence may be its link's. */
+  locator: Pick<Locator, 'silenceIsItsOwn'>;
   log: Logger;
 }
 
@@ -21,7 +24,10 @@ export class Recovery {
 
   constructor(options: RecoveryOptions) {
     this.#options = options;
-    this.#ladder = new Ladder({ hasHook: options.callHook !== undefined });
+    this.#ladder = new Ladder({
+      hasHook: options.callHook !== undefined,
+      silenceIsItsOwn: options.locator.silenceIsItsOwn,
+    });
   }
 
   opened(): void {

@@ -1,3 +1,4 @@
+import { networkPlace } from '../config/selector.js';
 import {
   type Access,
   accessFor,
@@ -17,7 +18,15 @@ import { consoleTtys, linkTarget, type Roots, resolved } from './sysfs.js';
 
 /** What keeps us from a tty. */
 export interface Obstacle {
-  kind: 'busy' | 'console' | 'no_right' | 'not_ready' | 'missing' | 'not_a_tty' | 'unknown';
+  kind:
+    | 'network'
+    | 'busy'
+    | 'console'
+    | 'no_right'
+    | 'not_ready'
+    | 'missing'
+    | 'not_a_tty'
+    | 'unknown';
   /** Names the thing, the place and the way out. */
   sentence: string;
   /** True when waiting alone may end it, as right after a re-plug. */
@@ -48,6 +57,9 @@ export async function explainObstacle(
   roots: Roots,
   identity: Identity = ownIdentity(),
 ): Promise<Obstacle> {
+  // What stands in the way to another machine, only the link knows.
+  if (networkPlace(tty) !== undefined)
+    return { kind: 'network', isPassing: true, sentence: messagesOf(error)[0] ?? String(error) };
   const node = (await resolved(tty)) ?? tty;
   const cause = causeOf(error);
   switch (cause) {

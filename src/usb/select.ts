@@ -5,14 +5,14 @@
  */
 
 import { stat } from 'node:fs/promises';
-import type { Selector } from '../config/selector.js';
+import { networkDevice, type Selector } from '../config/selector.js';
 import { idOf, wrongRole } from './at-ports.js';
 import type { Stick, StickPort } from './stick.js';
 import { consoleTtys, linkTarget, type Roots, resolved } from './sysfs.js';
 
 /** A tty to try, in the order of the list. */
 export interface Candidate {
-  /** The node to open, with symbolic links resolved. */
+  /** The node to open, with symbolic links resolved; an address where it is over the network. */
   tty: string;
   /** What to claim before opening it: the physical stick, or the tty itself where there is none. */
   stickKey: string;
@@ -54,6 +54,11 @@ export async function candidatesFor(
   others: readonly Selector[] = [],
 ): Promise<Selection> {
   if (selector.kind === 'path') return byPath(selector.path, sticks);
+  if (selector.kind === 'network') {
+    const device = networkDevice(selector);
+    const stickKey = `${selector.host}:${selector.port}`;
+    return found({ tty: device, stickKey, why: 'named in the configuration' });
+  }
   const named = sticks.filter((stick) => isNamed(selector, stick));
   const reserved = await reservedKeys(selector, sticks, others);
   const consoles = await consoleTtys(roots);
@@ -79,6 +84,9 @@ export async function candidatesFor(
   return { candidates, isSettling, reason: whyNone(selector, sticks, named, free) };
 }
 
+/** What is looked for among the sticks. */
+type PluggedSelector = Exclude<Selector, { kind: 'path' | 'network' }>;
+
 const isConsole = (stick: Stick, consoles: ReadonlySet<string>) =>
   stick.kind === 'uart' && stick.ports.some(({ tty }) => consoles.has(nameOf(tty)));
 
@@ -88,7 +96,7 @@ const nameOf = (tty: string) => tty.slice(tty.lastIndexOf('/') + 1);
  * `auto` and `imei` try every stick. What is surely no modem has no AT port, and its problem is
  * kept as a reason.
  */
-function isNamed(selector: Exclude<Selector, { kind: 'path' }>, stick: Stick): boolean {
+function isNamed(selector: PluggedSelector, stick: Stick): boolean {
   if (selector.kind !== 'usb') return stick.kind !== 'no_modem';
   const { usb } = stick;
   return (
@@ -102,6 +110,7 @@ function isNamed(selector: Exclude<Selector, { kind: 'path' }>, stick: Stick): b
 function exactness(selector: Selector): number {
   switch (selector.kind) {
     case 'path':
+    case 'network':
       return 4;
     case 'usb':
       return selector.serial === undefined ? 1 : 3;
@@ -193,7 +202,7 @@ async function whyNoPath(path: string): Promise<string> {
 }
 
 function whyNone(
-  selector: Exclude<Selector, { kind: 'path' }>,
+  selector: PluggedSelector,
   sticks: readonly Stick[],
   named: readonly Stick[],
   free: readonly Stick[],

@@ -58,6 +58,7 @@ describe('a configuration with what must be there', () => {
           baud: 115_200,
           recoveryHook: false,
           selector: { kind: 'path', path: '/dev/ttyUSB2' },
+          insecure: false,
           guardMs: undefined,
           submitTimeoutMs: undefined,
           roaming: true,
@@ -175,6 +176,75 @@ it.each([
     expect(load(toml, { RUNTIME_DIRECTORY: environment }).control.socket).toBe(expected());
   },
 );
+
+const over = (device: string, more = '') =>
+  problemsOf(`${auth0}[[modem]]\nname = "far"\ndevice = "${device}"\n${more}`);
+
+describe('a modem over the network', () => {
+  it.each(['tcp://127.0.0.1:2001', 'rfc2217://localhost:2001', 'rfc2217://[::1]:2001'])(
+    'on this machine needs no more: %s',
+    (device) => {
+      expect(over(device)).toEqual([]);
+    },
+  );
+
+  it.each([
+    'tcp://192.0.2.7:2001',
+    'rfc2217://modem-box.example.net:2001',
+    'tcp://127.0.0.1.example.net:2001',
+    'tcp://[fd00::7]:2001',
+  ])(
+    'on another machine is a problem, unless the operator says that the way is safe: %s',
+    (device) => {
+      expect(over(device)).toEqual([
+        {
+          path: 'modem[0].device',
+          message: expect.stringMatching(
+            /in the clear: lead it through stunnel, or, .*insecure = true/,
+          ),
+          value: JSON.stringify(device),
+        },
+      ]);
+      expect(over(device, 'insecure = true')).toEqual([]);
+    },
+  );
+
+  it.each([
+    'telnet://127.0.0.1:23',
+    'tcp://127.0.0.1',
+    'tcp://:2001',
+    'tcp://127.0.0.1:0',
+    'tcp://a:1/b',
+  ])('is not %s', (device) => {
+    expect(over(device)).toEqual([
+      {
+        path: 'modem[0].device',
+        message: expect.stringMatching(/^must be "tcp:\/\/host:port" or "rfc2217:/),
+        value: JSON.stringify(device),
+      },
+    ]);
+  });
+
+  it('is named with its protocol, in small letters', () => {
+    expect(over('RFC2217://127.0.0.1:2001')[0]?.message).toBe(
+      'must have "rfc2217://" in small letters',
+    );
+    expect(over('10.0.0.7:2001')[0]?.message).toBe(
+      'must begin with "tcp://" or "rfc2217://", as "rfc2217://10.0.0.7:2001"',
+    );
+  });
+
+  it('is one modem, by whichever protocol it is reached', () => {
+    const second = '[[modem]]\nname = "again"\ndevice = "rfc2217://127.0.0.1:2001"\n';
+    expect(over('tcp://127.0.0.1:2001', second)).toEqual([
+      {
+        path: 'modem[1].device',
+        message: 'is already that of modem[0]: every modem has its own',
+        value: '"rfc2217://127.0.0.1:2001"',
+      },
+    ]);
+  });
+});
 
 describe('what is wrong', () => {
   it('is told all at once, each with its path, its value and the way out', () => {

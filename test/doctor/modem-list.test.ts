@@ -77,3 +77,17 @@ it('is readable', async () => {
 it('says that nothing is there', () => {
   expect(renderModemList([])).toMatch(/^Nothing is plugged in/);
 });
+
+it('has the modems of the configuration that are over the network', () => {
+  const selector = { kind: 'network', protocol: 'tcp', host: '127.0.0.1', port: 2001 } as const;
+  const device = 'tcp://127.0.0.1:2001';
+  const entries = [
+    { device: 'auto', selector: { kind: 'auto' } as const },
+    { device, selector },
+  ];
+  const listed = listModems([], new Map([[device, 'far']]), entries);
+  expect(listed).toEqual([
+    { name: 'Over the network', kind: 'network', device, ports: [], used_by: 'far' },
+  ]);
+  expect(renderModemList(listed)).toContain('used by modem "far"');
+});

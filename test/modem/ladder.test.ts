@@ -21,6 +21,17 @@ test('a silent modem is opened anew twice, then reset, then the hook is called, 
   expect(day.filter((rung) => rung === 'hook').length).toBeLessThanOrEqual(24);
 });
 
+test('where silence may be the link’s it resets no modem, and calls the hook alone', () => {
+  const far = () => new Ladder({ hasHook: true, silenceIsItsOwn: false });
+  for (const kind of ['silent', 'wedged'] as const) {
+    const day = rungs(kind, 24 * 60, minute, far());
+    expect(new Set(day), kind).toEqual(new Set(['reopen', 'hook']));
+    expect(day.filter((rung) => rung === 'hook').length).toBeLessThanOrEqual(24);
+  }
+  // It has answered, so its link is well.
+  expect(rungs('promptless', 2, minute, far())).toEqual(['reopen', 'reset']);
+});
+
 test('two submits in a row without an answer lead to a reset, although the modem was ready in between', () => {
   const ladder = new Ladder();
   expect(ladder.next('wedged', 0)).toBe('reopen');

@@ -106,6 +106,7 @@ export function locatorOf(openLink: OpenLink): Locator {
   return {
     device: '/dev/virtual',
     isWanted: undefined,
+    silenceIsItsOwn: true,
     unusable: undefined,
     candidates: () =>
       Promise.resolve([

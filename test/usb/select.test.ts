@@ -34,6 +34,11 @@ test.each([
   ['usb:19d2:0117:a:b c', { kind: 'usb', vendorId: '19d2', productId: '0117', serial: 'a:b c' }],
   ['imei:490154203237518', { kind: 'imei', imei: '490154203237518' }],
   ['imei:49-015420-323751-8', { kind: 'imei', imei: '490154203237518' }],
+  ['tcp://10.0.0.7:2001', { kind: 'network', protocol: 'tcp', host: '10.0.0.7', port: 2001 }],
+  [
+    'rfc2217://[fd00::7]:2001/',
+    { kind: 'network', protocol: 'rfc2217', host: 'fd00::7', port: 2001 },
+  ],
 ])('the setting %s is understood', (device, selector) => {
   expect(parseSelector(device)).toEqual({ ok: true, selector });
 });
@@ -48,6 +53,9 @@ test.each([
   ['imei:4901542032375', /15 digits/],
   ['imei:4901542032375180', /IMEISV/],
   ['imei:', /15 digits/],
+  ['http://10.0.0.7:2001', /"tcp:\/\/host:port"/],
+  ['tcp://10.0.0.7', /a port of 1 to 65535/],
+  ['tcp://10.0.0.7:65536', /a port of 1 to 65535/],
 ])('the setting "%s" is refused with the form it should have', (device, message) => {
   expect(parseSelector(device)).toEqual({ ok: false, message: expect.stringMatching(message) });
 });
@@ -56,6 +64,12 @@ test('IMEIs are compared without the check digit, which some modems answer as 0'
   expect(isSameImei('490154203237518', '490154203237510')).toBe(true);
   expect(isSameImei('490154203237518', '490154203237528')).toBe(false);
   expect(isSameImei('', '')).toBe(false);
+});
+
+test('an address is its own candidate, and one modem by either protocol', async () => {
+  const { candidates } = await select('tcp://[fd00::7]:2001');
+  expect(candidates).toMatchObject([{ tty: 'tcp://[fd00::7]:2001', stickKey: 'fd00::7:2001' }]);
+  expect((await select('rfc2217://[fd00::7]:2001')).candidates[0]?.stickKey).toBe('fd00::7:2001');
 });
 
 test('a by-id path leads to its tty and locks the whole stick', async () => {

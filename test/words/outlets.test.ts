@@ -65,6 +65,7 @@ const outlets: Readonly<Record<string, string>> = {
   'recovery-hook/run.ts': 'the note, and names that it has checked',
   'cli/recovery-hook.ts': 'the note, as an argument',
   'serial/port.ts': 'AT commands and TPDUs of our own, to the modem',
+  'serial/socket-link.ts': 'the same, to a modem elsewhere',
   'modem/in-flight-record.ts': 'references',
   'daemon/closed-process.ts': 'a constant',
   'modem/habits.ts': 'hashes',

@@ -2,7 +2,7 @@
 
 import * as v from 'valibot';
 import { entryName } from '../../config/schema.js';
-import { parseSelector, type Selector } from '../../config/selector.js';
+import { leavesMachine, parseSelector, type Selector } from '../../config/selector.js';
 import type { Finding, ModemReport } from '../../doctor/finding.js';
 import { shownDevice, wishesOf } from '../../doctor/targets.js';
 import type { Machine } from '../../doctor/this-machine.js';
@@ -122,9 +122,17 @@ function readName(answer: string): Reading<string> {
   return parsed.success ? { value: parsed.output } : { objection: parsed.issues[0].message };
 }
 
+const elsewhere =
+  'is on another machine, and PINs and codes would travel there in the clear: give the local end of a stunnel, or write ' +
+  'its [[modem]] by hand, with insecure = true: see docs/modems.md, "Modems over the network"';
+
 function readDevice(answer: string): Reading<string> {
   const parsed = parseSelector(answer);
-  return parsed.ok ? { value: answer } : { objection: parsed.message };
+  if (!parsed.ok) return { objection: parsed.message };
+  const { selector } = parsed;
+  return selector.kind === 'network' && leavesMachine(selector)
+    ? { objection: elsewhere }
+    : { value: answer };
 }
 
 /** The daemon has its modems open: it is asked about its own, unless it is to be another device. */
