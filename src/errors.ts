@@ -102,6 +102,8 @@ export class SendError extends Error {
   readonly simSuspected: boolean;
   readonly causeCode: string | undefined;
   progress: SendProgress = {};
+  /** A row of the journal tells of it; what has none is counted (set by `dispatch`). */
+  hasRow = false;
 
   constructor(code: SendErrorCode, options: SendErrorOptions = {}) {
     // A refusal is an answer and no bug: its stack, which nobody reads, would cost as much as all

@@ -8,6 +8,7 @@ import {
 } from '../config/config.js';
 import { nearest } from '../config/config-error.js';
 import { OperatorError } from '../errors.js';
+import { summaryKeys } from '../journal/entries.js';
 import { toE164 } from '../number/e164.js';
 import { version } from '../version.js';
 import type { DaemonOptions } from './daemon.js';
@@ -147,13 +148,17 @@ program
   .option('--code <code>', 'only those that failed with this code, as outcome_unknown')
   .option('--limit <count>', 'how many of the newest', whole, 100)
   .option('-f, --follow', 'go on with those that come')
+  .option('--summary', 'totals instead of messages; by day unless --by says otherwise')
+  .addOption(new Option('--by <what>', 'what to make the totals by').choices(summaryKeys))
   .action(
     async ({
       since: sinceMs,
+      summary = false,
+      by = summary ? 'day' : undefined,
       ...options
-    }: DaemonOptions & Omit<ShowLogOptions, 'socket'> & { since?: number }) => {
+    }: DaemonOptions & Omit<ShowLogOptions, 'socket'> & { since?: number; summary?: boolean }) => {
       const { log } = await import('./daemon.js');
-      await log({ ...options, sinceMs });
+      await log({ ...options, sinceMs, by });
     },
   );
 

@@ -5,6 +5,7 @@
 
 import * as v from 'valibot';
 import { askOnce, NoDaemon } from '../control/client.js';
+import type { ControlRequest } from '../control/protocol.js';
 import { readConfiguration } from '../doctor/configuration.js';
 import { OperatorError } from '../errors.js';
 import { explanationSchema, explanationText } from '../policy/explain-text.js';
@@ -17,19 +18,31 @@ export interface DaemonOptions {
   json?: boolean;
 }
 
-/** `simgate log`: ends by Ctrl-C with `follow`. Throws `OperatorError`. */
+/**
+ * `simgate log`: ends by Ctrl-C with `follow`. Without a daemon, or where its journal is out of
+ * order, it reads the file. Throws `OperatorError`.
+ */
 export async function log({
-  config,
+  config: named,
   ...options
-}: DaemonOptions & Omit<ShowLogOptions, 'socket'>): Promise<void> {
-  const socket = socketOf(config);
+}: DaemonOptions & Omit<ShowLogOptions, 'socket' | 'fromFile'>): Promise<void> {
+  const socket = socketOf(named);
+  const { config } = readConfiguration(named, process.env);
+  const fromFile =
+    config === undefined
+      ? undefined
+      : async function* fromFile(request: ControlRequest) {
+          // Loaded only now: SQLite comes with it.
+          const { readLog } = await import('./log-file.js');
+          yield* readLog(config, request);
+        };
   const interrupted = new AbortController();
   process.once('SIGINT', () => interrupted.abort());
   // `simgate log | head` ends quietly.
   process.stdout.on('error', () => process.exit());
   try {
     await needed(socket, () =>
-      showLog({ socket, ...options }, process.stdout, process.stderr, interrupted.signal),
+      showLog({ socket, fromFile, ...options }, process.stdout, process.stderr, interrupted.signal),
     );
   } catch (error) {
     if (!interrupted.signal.aborted) throw error;

@@ -1,7 +1,13 @@
-/** `simgate log`: asks the daemon for the journal's rows, and prints them for people or as JSON. */
+/**
+ * `simgate log`: asks the daemon for what the journal has, or reads its file where none can tell,
+ * and prints it for people or as JSON.
+ */
 
 import * as v from 'valibot';
-import { askDaemon, parseAnswer } from '../control/client.js';
+import { askDaemon, NoDaemon, parseAnswer } from '../control/client.js';
+import type { ControlRequest } from '../control/protocol.js';
+import { OperatorError } from '../errors.js';
+import type { SummaryKey } from '../journal/entries.js';
 
 export interface ShowLogOptions {
   /** Path of the control socket. */
@@ -20,8 +26,12 @@ export interface ShowLogOptions {
   /** How many of the newest rows, 1–999. Default: the daemon's 100. */
   limit?: number | undefined;
   follow?: boolean | undefined;
+  /** Totals instead of rows, by that. */
+  by?: SummaryKey | undefined;
   /** One JSON object a line. */
   json?: boolean | undefined;
+  /** Answers the same request from the file; without it only a daemon does. */
+  fromFile?: ((request: ControlRequest) => AsyncIterable<object>) | undefined;
 }
 
 const optionalText = v.exactOptional(v.string());
@@ -48,6 +58,7 @@ const shownRowSchema = v.object({
   status: optionalCount,
   code: optionalText,
   cause_code: optionalText,
+  detail: optionalText,
   submitted: optionalText,
   references: v.exactOptional(v.array(v.number())),
   waited_ms: optionalCount,
@@ -56,6 +67,32 @@ const shownRowSchema = v.object({
 });
 
 export type ShownRow = v.InferOutput<typeof shownRowSchema>;
+
+/** What was refused before it was a message, within that many seconds. */
+const refusedSchema = v.object({
+  at: v.pipe(v.string(), v.isoTimestamp()),
+  span_s: v.number(),
+  caller: optionalText,
+  status: v.number(),
+  code: v.string(),
+  count: v.number(),
+});
+
+type ShownCount = v.InferOutput<typeof refusedSchema>;
+
+const totalSchema = v.object({
+  key: v.string(),
+  messages: v.number(),
+  sent: v.number(),
+  not_sent: v.number(),
+  partly: v.number(),
+  unknown: v.number(),
+  open: v.number(),
+  segments: v.number(),
+  refused_before: v.number(),
+});
+
+type ShownTotal = v.InferOutput<typeof totalSchema>;
 
 /** Widths of the columns; what is longer is not cut, it moves the rest. */
 const columns = [
@@ -97,11 +134,30 @@ export function logLine(row: ShownRow): string {
   return line(cells, what(row));
 }
 
+/** The same of requests that were refused before they were messages. */
+function countLine({ at, span_s, caller, status, code, count }: ShownCount): string {
+  const span = span_s === 60 ? 'minute' : 'hour';
+  const cells = [
+    localIso(new Date(at)),
+    '-',
+    caller ?? '-',
+    String(status),
+    '-',
+    '-',
+    '-',
+    '-',
+    '-',
+  ];
+  return line(cells, `${code}: ${count} in that ${span}, refused before a message was read`);
+}
+
 /** Why it is not 200, and what became of it later. */
-function what({ state, status, code, cause_code: causeCode, late }: ShownRow): string {
+function what({ state, status, code, cause_code: causeCode, detail, late }: ShownRow): string {
   if (state === 'waiting') return 'waits for a modem';
   if (state === 'sending') return 'with the modem';
-  const told = [code, causeCode && `(${causeCode})`].filter(Boolean).join(' ');
+  const cause = causeCode !== undefined && detail?.includes(causeCode) !== true;
+  const why = [code, cause && `(${causeCode})`].filter(Boolean).join(' ');
+  const told = detail === undefined ? why : `${why}: ${detail}`;
   if (late === undefined) return told;
   // It became final that nobody knows.
   if (late.status === status && late.code === code) return `${told}, for good`;
@@ -124,45 +180,98 @@ export function localIso(date: Date): string {
 
 const answerSchema = v.union([
   v.object({ row: shownRowSchema }),
+  v.object({ refused: refusedSchema }),
+  v.object({ total: totalSchema }),
   v.object({ older: v.literal(true) }),
+  v.object({ unreadable: v.string() }),
 ]);
+type Answer = v.InferOutput<typeof answerSchema>;
 
 /**
  * Writes the rows to `out`, oldest first; what is no row to `notes`. With `follow` until `signal`.
  * Throws `NoDaemon` or `OperatorError`.
  */
 export async function showLog(
-  { socket, to, caller, id, sinceMs, status, code, limit, follow, json = false }: ShowLogOptions,
+  { fromFile, socket, json = false, ...options }: ShowLogOptions,
   out: NodeJS.WritableStream,
   notes: NodeJS.WritableStream,
   signal?: AbortSignal,
 ): Promise<void> {
-  const request = {
-    command: 'log',
-    to,
-    caller,
-    id,
-    since_ms: sinceMs,
-    status,
-    code,
-    limit,
-    follow,
-  };
-  const print = (row: ShownRow) => out.write(`${json ? JSON.stringify(row) : logLine(row)}\n`);
-  if (!json) out.write(`${logHeading}\n`);
+  const { sinceMs, ...same } = options;
+  const request = { command: 'log', ...same, since_ms: sinceMs };
+  const print = (shown: ShownRow | ShownCount | ShownTotal, text: string) =>
+    out.write(`${json ? JSON.stringify(shown) : text}\n`);
+  if (!json) out.write(`${options.by === undefined ? logHeading : totalHeading(options.by)}\n`);
   let isEmpty = true;
-  for await (const answer of askDaemon(socket, request, signal)) {
-    const line = parseAnswer(answerSchema, answer);
-    if ('row' in line) {
-      isEmpty = false;
-      print(line.row);
-    } else
-      notes.write(
-        'older messages are not shown: ask for more with --limit, or for others with --since\n',
-      );
+  for await (const answer of answersTo(request, { socket, fromFile, notes, signal })) {
+    if ('older' in answer) notes.write(olderNote);
+    else isEmpty = false;
+    if ('row' in answer) print(answer.row, logLine(answer.row));
+    if ('refused' in answer) print(answer.refused, countLine(answer.refused));
+    if ('total' in answer) print(answer.total, totalLine(answer.total));
   }
   if (isEmpty) notes.write('no message in the journal is like that\n');
 }
+
+const olderNote =
+  'older messages are not shown: ask for more with --limit, or for others with --since\n';
+
+/** Of the daemon; where it is not there, or its journal is out of order, of the file. */
+async function* answersTo(
+  request: ControlRequest & { follow?: boolean | undefined },
+  {
+    socket,
+    fromFile,
+    notes,
+    signal,
+  }: Pick<ShowLogOptions, 'socket' | 'fromFile'> & {
+    notes: NodeJS.WritableStream;
+    signal: AbortSignal | undefined;
+  },
+): AsyncGenerator<Answer> {
+  let why: string | undefined;
+  try {
+    for await (const answer of askDaemon(socket, request, signal)) {
+      const known = parseAnswer(answerSchema, answer);
+      if ('unreadable' in known) why = known.unreadable;
+      else yield known;
+    }
+    if (why === undefined) return;
+  } catch (error) {
+    if (!(error instanceof NoDaemon) || fromFile === undefined) throw error;
+    why = error.message;
+  }
+  if (fromFile === undefined || request.follow === true) throw new OperatorError(why);
+  notes.write(`${why}: read from the file\n`);
+  for await (const answer of fromFile(request)) {
+    // As it would have come through the socket.
+    const known = parseAnswer(answerSchema, JSON.parse(JSON.stringify(answer)));
+    if ('unreadable' in known) throw new OperatorError(known.unreadable);
+    yield known;
+  }
+}
+
+/** Widths of the columns of totals, after the key's. */
+const totals = [
+  ['MESSAGES', 'messages'],
+  ['SENT', 'sent'],
+  ['NOT SENT', 'not_sent'],
+  ['PARTLY', 'partly'],
+  ['UNKNOWN', 'unknown'],
+  ['OPEN', 'open'],
+  ['SEGMENTS', 'segments'],
+  ['REFUSED BEFORE', 'refused_before'],
+] as const;
+const keyWidth = 24;
+
+const totalHeading = (by: SummaryKey): string =>
+  [by.toUpperCase().padEnd(keyWidth), ...totals.map(([name]) => name)].join('  ');
+
+const totalLine = (total: ShownTotal): string =>
+  [
+    total.key.padEnd(keyWidth),
+    ...totals.map(([name, key]) => String(total[key]).padStart(name.length)),
+  ].join('  ');
 
 const unitMs: Readonly<Record<string, number>> = {
   s: 1_000,

@@ -22,9 +22,10 @@ import { createDispatch, type Dispatch, type DispatchLimits } from '../dispatch/
 import { createSimBudget } from '../dispatch/sim-budget.js';
 import { controlCommands } from '../doctor/control-commands.js';
 import { thisMachine } from '../doctor/this-machine.js';
+import type { SendErrorCode } from '../errors.js';
 import { createAdminApp, createApp } from '../http/app.js';
 import { problems } from '../http/problem.js';
-import { createServer } from '../http/server.js';
+import { createServer, type ServerOptions } from '../http/server.js';
 import { createLogCommand } from '../journal/log-command.js';
 import { createLog, LimitedLog } from '../log.js';
 import { createMetrics, metricsRoute } from '../metrics/metrics.js';
@@ -159,6 +160,8 @@ async function compose(
   const refusals = new LimitedLog(log);
   const served = new Clients({ clock, log, config: () => config, secrets: () => secrets });
   const isReady = () => judgement().grade !== 'down';
+  const onRefused = (code: SendErrorCode, caller?: string) =>
+    remembered.journal.refusedBefore({ status: problems[code].status, code, caller });
   const appOf = async (next: Config, nextSecrets: Secrets): Promise<RequestListener> =>
     createApp({
       send: dispatch.send,
@@ -170,6 +173,7 @@ async function compose(
       isReady,
       log,
       refusals,
+      onRefused,
       trustedProxies: next.http.trustedProxies,
       listener: metrics,
     });
@@ -188,13 +192,16 @@ async function compose(
   const bind = async <Where extends ListenAddress | ListenSocket>(
     handler: RequestListener,
     listen: Where,
+    told: Pick<ServerOptions<Where>, 'onRefused'> = {},
   ) => {
-    const server = createServer({ handler, listen, log });
+    const server = createServer({ handler, listen, log, ...told });
     const bound = await server.listen();
     doors.push(server);
     return bound;
   };
-  const { port } = await bind((request, response) => app(request, response), config.http.listen);
+  const { port } = await bind((request, response) => app(request, response), config.http.listen, {
+    onRefused,
+  });
   const adminAt = await bind(adminApp, config.admin.listen);
 
   // The control socket.
@@ -222,7 +229,7 @@ async function compose(
         machine: thisMachine(),
         log,
       }),
-      log: createLogCommand(remembered),
+      log: createLogCommand({ ...remembered, now: () => remembered.date() }),
       overview: createOverview(parts),
       message: createMessageCommand({
         send: dispatch.send,

@@ -72,7 +72,7 @@ function toFinding({ name, limit, of, freeInMs }: FullLimit, nowMs: number): Fin
   const finding = error(
     'limit',
     `policy.${name} (${limitText(limit)}) is reached: ${whose[name]}${of === undefined ? '' : ` ${of}`} is answered 429 rate_limited until ${until} UTC`,
-    `see who asks for so many: sudo simgate log --since 1h. If they are real logins, raise ${name} and "sudo simgate reload"`,
+    `see who asks for so many: sudo simgate log --summary --by country --since 1h. If they are real logins, raise ${name} and "sudo simgate reload"`,
   );
   return of === undefined ? finding : about(of, finding);
 }

@@ -55,7 +55,7 @@ export function createOverview(parts: DaemonParts): ControlCommand {
 
 /** How many messages of each verdict; undefined while the journal cannot tell. */
 async function lastHour(
-  journal: Pick<Journal, 'query'>,
+  journal: Pick<Journal, 'query' | 'refusedCounts'>,
   sinceMs: number,
 ): Promise<{ verdicts: Record<string, number>; is_all: boolean } | undefined> {
   let timer: NodeJS.Timeout | undefined;
@@ -63,14 +63,22 @@ async function lastHour(
     timer = setTimeout(() => resolve(undefined), journalMs);
   });
   try {
-    const found = journal.query({ sinceMs, limit: maxLogRows });
+    const found = Promise.all([
+      journal.query({ sinceMs, limit: maxLogRows }),
+      journal.refusedCounts({ sinceMs, limit: maxLogRows }),
+    ]);
     // Nobody waits for it any more should it fail late.
     found.catch(() => undefined);
-    const page = await Promise.race([found, late]);
-    if (page === undefined) return undefined;
+    const answer = await Promise.race([found, late]);
+    if (answer === undefined) return undefined;
+    const [{ rows }, counts] = answer;
     const verdicts: Record<string, number> = {};
-    for (const row of page.rows) verdicts[verdictOf(row)] = (verdicts[verdictOf(row)] ?? 0) + 1;
-    return { verdicts, is_all: page.rows.length < maxLogRows };
+    const add = (verdict: string, count: number) => {
+      verdicts[verdict] = (verdicts[verdict] ?? 0) + count;
+    };
+    for (const row of rows) add(verdictOf(row), 1);
+    for (const { status, code, count } of counts) add(`${status} ${code}`, count);
+    return { verdicts, is_all: rows.length < maxLogRows };
   } catch (error) {
     if (!(error instanceof JournalFault)) throw error;
     return undefined;

@@ -326,7 +326,7 @@ export class JointSend {
           const isAlone = isHasty && !callerLeft.aborted && this.#callers === 1;
           const isWithdrawn = isAlone && this.#sending.withdraw(deadlineUnreachable(notInTime));
           // It may go on, for the others or at its modem, so nothing may be said of it to this one.
-          if (!isWithdrawn) reject(outcomeNotAwaited());
+          if (!isWithdrawn) reject(withRow(outcomeNotAwaited()));
         }
         // Who was answered waits no longer (I3).
         leave();
@@ -393,9 +393,15 @@ function forgetOldest(entries: Map<string, Entry>, most: number): void {
 function replay(outcome: Kept): SendResult {
   if ('failure' in outcome) {
     const { code, ...options } = outcome.failure;
-    throw new SendError(code, options);
+    throw withRow(new SendError(code, options));
   }
   return asReplay(outcome.result);
+}
+
+/** The message has its row, by its first request. */
+function withRow(error: SendError): SendError {
+  error.hasRow = true;
+  return error;
 }
 
 const asReplay = (result: SendResult): SendResult => ({ ...result, isReplay: true });

@@ -10,6 +10,7 @@ import type { Journal } from '../journal/journal.js';
 import type { SmsModem } from '../modem/sms-modem.js';
 import { maskNumber } from '../number/mask.js';
 import type { Subject } from '../policy/request.js';
+import { foreignWords } from '../words/foreign.js';
 import type { KeyedRequest } from './idempotency.js';
 import type { Message, Outcome } from './message.js';
 import { iccidHmac, knownIccid } from './sim-key.js';
@@ -27,6 +28,9 @@ export interface RecorderOptions {
   /** Wall clock milliseconds that never run backwards. */
   now(): number;
 }
+
+/** Characters of the reason that is kept. */
+const longestDetail = 200;
 
 export class Recorder {
   readonly #options: RecorderOptions;
@@ -138,8 +142,10 @@ export class MessageRecord {
     });
     const { journal } = this.#options;
     // A row that is there has to learn its end.
-    if (wasStarted || this.#wasPromised) journal.ended(toEntry());
-    else journal.refused(toEntry);
+    const mustBeTold = wasStarted || this.#wasPromised;
+    if (mustBeTold) journal.ended(toEntry());
+    const hasRow = mustBeTold || journal.refused(toEntry);
+    if ('error' in outcome) outcome.error.hasRow = hasRow;
   }
 
   /** What became of it after its caller was answered. */
@@ -155,13 +161,14 @@ export class MessageRecord {
       const { references, waitedMs, tookMs } = outcome.result;
       return { status: 200, submitted: 'yes', references, waitedMs, tookMs };
     }
-    const { code, causeCode, submitted, progress } = outcome.error;
+    const { code, causeCode, submitted, progress, detail } = outcome.error;
     const { waitedMs, tookMs } = progress;
     return {
       status: this.#options.statusOf(outcome.error),
       code,
       causeCode,
       submitted,
+      detail: detail === undefined ? undefined : foreignWords(detail, longestDetail),
       waitedMs,
       tookMs,
     };

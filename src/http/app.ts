@@ -10,7 +10,7 @@ import Koa from 'koa';
 import Router from 'koa-router';
 import type { Logger } from 'winston';
 import { isLoopback } from '../config/config.js';
-import { SendError } from '../errors.js';
+import { SendError, type SendErrorCode } from '../errors.js';
 import { asItMayLeave } from '../words/foreign.js';
 import { type ClientAddressOf, clientAddress } from './client-address.js';
 import { errorExit, type OnFailure, type RequestState } from './error-exit.js';
@@ -30,6 +30,11 @@ export interface AppOptions extends SendRouteOptions {
    * default: none.
    */
   trustedProxies?: readonly string[];
+  /**
+   * Told of each answer that no row of the journal tells of. Must not throw. `caller` is undefined
+   * while it is not known.
+   */
+  onRefused?: (code: SendErrorCode, caller: string | undefined) => void;
 }
 
 /** What the admin listener shows. */
@@ -56,7 +61,10 @@ export function createApp(options: AppOptions): RequestListener {
   if (reader !== undefined) router.get('/sms/:id', readRoute([reader, ...readers], options));
   addHealthRoutes(router, options.isReady);
   const { log, trustedProxies = [], listener } = options;
-  const onFailure: OnFailure = ({ code }, caller) => listener?.answered({ code, caller });
+  const onFailure: OnFailure = ({ code, hasRow }, caller) => {
+    listener?.answered({ code, caller });
+    if (!hasRow) options.onRefused?.(code, caller);
+  };
   return toListener(log, clientAddress(trustedProxies), [], router, onFailure);
 }
 

@@ -238,13 +238,15 @@ function failureOf(outcomes: readonly Delivered[]): SendError | undefined {
   if (worst === undefined || errors.length === outcomes.length || worst.submitted !== 'no')
     return worst;
   const { code, detail, retryAfterMs, causeCode } = worst;
-  return new SendError(code, {
+  const partly = new SendError(code, {
     submitted: 'partly',
     cause: worst,
     ...(detail !== undefined && { detail }),
     ...(retryAfterMs !== undefined && { retryAfterMs }),
     ...(causeCode !== undefined && { causeCode }),
   });
+  partly.hasRow = worst.hasRow;
+  return partly;
 }
 
 /** One message, with its line in the log; a promised one gets its line when it has settled. */

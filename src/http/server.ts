@@ -49,6 +49,14 @@ export interface ServerOptions<Where extends ListenAddress | ListenSocket> {
   listen: Where;
   log: Logger;
   limits?: Partial<ServerLimits>;
+  /** Told of each request that is answered here, for it never came to `handler`. Must not throw. */
+  onRefused?: (code: SendErrorCode) => void;
+}
+
+/** Whom a refusal is told. */
+interface Refuser {
+  log: Logger;
+  onRefused: ServerOptions<ListenAddress>['onRefused'];
 }
 
 /** A listener with its connections. */
@@ -72,7 +80,9 @@ export function createServer<Where extends ListenAddress | ListenSocket>({
   listen,
   log,
   limits,
+  onRefused,
 }: ServerOptions<Where>): HttpServer<Where> {
+  const refuser: Refuser = { log, onRefused };
   const bounds = { ...defaultLimits, ...limits };
   const server = createBoundedServer(bounds);
   const connections = new Connections(server, bounds, warnWhenFull(bounds, log));
@@ -89,15 +99,15 @@ export function createServer<Where extends ListenAddress | ListenSocket>({
     'request',
     handle((req, res) => {
       const code = improperRequest(req);
-      if (code !== undefined) refuse(res, code, log);
+      if (code !== undefined) refuse(res, code, refuser);
       else handler(req, res);
     }),
   );
   server.on(
     'checkExpectation',
-    handle((_req, res) => refuse(res, 'expectation_failed', log)),
+    handle((_req, res) => refuse(res, 'expectation_failed', refuser)),
   );
-  answerBelowHttp(server, connections, bounds.lingerMs, log);
+  answerBelowHttp(server, connections, bounds.lingerMs, refuser);
 
   return {
     listen: async () => {
@@ -149,15 +159,16 @@ function closeGracefully(server: Server, connections: Connections, graceMs: numb
 }
 
 /** An answer through Node's response object, where Koa has no part in it. */
-function refuse(res: ServerResponse, code: SendErrorCode, log: Logger): void {
-  const { status, headers, body } = newAnswer(code, log);
+function refuse(res: ServerResponse, code: SendErrorCode, refuser: Refuser): void {
+  const { status, headers, body } = newAnswer(code, refuser);
   // Not with the others: what stands behind this request is not to be handled, and by this it is
   // known.
   res.setHeader('Connection', 'close').writeHead(status, headers);
   res.end(body);
 }
 
-function newAnswer(code: SendErrorCode, log: Logger): HttpAnswer {
+function newAnswer(code: SendErrorCode, { log, onRefused }: Refuser): HttpAnswer {
+  onRefused?.(code);
   const id = randomUUID();
   log.debug('refused a request', { event: 'request_refused', id, code });
   return toProblemAnswer(new SendError(code), id);
@@ -181,7 +192,7 @@ function answerBelowHttp(
   server: Server,
   connections: Connections,
   lingerMs: number,
-  log: Logger,
+  refuser: Refuser,
 ): void {
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
     // Not writable: it failed, or was answered, for Node reports a broken one again with each chunk
@@ -190,7 +201,7 @@ function answerBelowHttp(
     if (connections.closeBroken(socket)) {
       endWith(
         socket,
-        toRawAnswer(newAnswer(codeOf.get(error.code) ?? 'request_malformed', log)),
+        toRawAnswer(newAnswer(codeOf.get(error.code) ?? 'request_malformed', refuser)),
         lingerMs,
       );
     }
@@ -198,9 +209,9 @@ function answerBelowHttp(
   server.on('connect', (_req, socket: Duplex) => {
     // The parser is gone and with it whoever listened for errors.
     socket.on('error', (error) =>
-      log.debug('connection failed', { event: 'connection_failed', error }),
+      refuser.log.debug('connection failed', { event: 'connection_failed', error }),
     );
-    const { headers, ...answer } = newAnswer('method_not_allowed', log);
+    const { headers, ...answer } = newAnswer('method_not_allowed', refuser);
     endWith(
       socket,
       toRawAnswer({ ...answer, headers: { ...headers, Allow: 'GET, HEAD, POST' } }),

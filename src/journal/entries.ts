@@ -62,6 +62,11 @@ export interface JournalOutcome {
   /** The modem's or network's own code, as `CMS 38`. */
   causeCode?: string | undefined;
   submitted: 'yes' | Submitted;
+  /**
+   * Why, in a sentence for people, as `US is not in policy.countries`: what the caller was told, as
+   * it may leave (I6), 200 characters at most.
+   */
+  detail?: string | undefined;
   /** TP-MR of each segment that was accepted (3GPP TS 23.040 9.2.3.2), 0–255. */
   references?: readonly number[] | undefined;
   /** Milliseconds between admission and the first command to the modem. */
@@ -155,6 +160,72 @@ export interface Recent {
   holds: SavedHold[];
 }
 
+/** A request that was refused before it was a message: no number was read, or none counts. */
+export interface RefusedBefore {
+  /** HTTP status. */
+  status: number;
+  code: string;
+  /** The configured name; undefined while it is not known. */
+  caller?: string | undefined;
+}
+
+/** How many of them one run had within a minute. */
+export interface RefusedTally {
+  /** Wall-clock milliseconds at which the minute began. */
+  beganAtMs: number;
+  /** Of the run, so that two within a minute are added. */
+  run: number;
+  status: number;
+  code: string;
+  /** Empty while it was not known. */
+  caller: string;
+  count: number;
+}
+
+/** How many of them there were within a minute, or, a day later, within an hour. */
+export interface RefusedCount {
+  beganAtMs: number;
+  /** Milliseconds that it is the count of. */
+  spanMs: number;
+  status: number;
+  code: string;
+  caller?: string;
+  count: number;
+}
+
+/** Which counts to show. */
+export interface RefusedFilter {
+  caller?: string | undefined;
+  sinceMs?: number | undefined;
+  status?: number | undefined;
+  code?: string | undefined;
+  /** 1–{@link maxLogRows}; the newest are given. */
+  limit: number;
+}
+
+/** What totals can be made by. */
+export const summaryKeys = ['day', 'code', 'modem', 'country', 'caller'] as const;
+export type SummaryKey = (typeof summaryKeys)[number];
+
+/** The total of the messages that have one thing in common. */
+export interface SummaryRow {
+  /** As `2026-11-30`, `rate_limited`, `DE`; `-` where there is none. */
+  key: string;
+  messages: number;
+  sent: number;
+  /** Surely not, as a whole. */
+  notSent: number;
+  partly: number;
+  /** Nobody knows. */
+  unknown: number;
+  /** They wait, or are with a modem. */
+  open: number;
+  /** Segments that were, or may have been, submitted. */
+  segments: number;
+  /** Requests that were refused before they were messages. */
+  refusedBefore: number;
+}
+
 /** Which rows to show: those for which every condition holds that is given. */
 export interface LogFilter {
   /** Of one message. */
@@ -172,6 +243,16 @@ export interface LogFilter {
   afterChange?: number | undefined;
   /** 1–{@link maxLogRows}. */
   limit: number;
+}
+
+/** A journal to be read: the daemon's, or the file of one that does not run. */
+export interface LogSource {
+  /** Rows, newest first, or by their change with `afterChange`. @throws JournalFault */
+  query(filter: LogFilter): Promise<LogPage>;
+  /** Newest first; those of both runs of a minute are added. @throws JournalFault */
+  refusedCounts(filter: RefusedFilter): Promise<RefusedCount[]>;
+  /** By key. @throws JournalFault */
+  summary(by: SummaryKey, filter: Omit<LogFilter, 'limit' | 'afterChange'>): Promise<SummaryRow[]>;
 }
 
 /** The most rows that one query gives. */

@@ -32,8 +32,25 @@ const shownOctets = 16;
  * @throws HmacKeyError naming the file and the way out
  */
 export async function openHmacKey(file: string): Promise<Hmac> {
+  return hmacWith((await read(file)) ?? (await make(file)));
+}
+
+/**
+ * The same for who only compares: what is not there is not made.
+ * @throws HmacKeyError naming the file and the way out
+ */
+export async function readHmacKey(file: string): Promise<Hmac> {
+  const octets = await read(file);
+  if (octets === undefined)
+    throw new HmacKeyError(
+      `${file} is not there: without it no number can be found in the journal`,
+    );
+  return hmacWith(octets);
+}
+
+function hmacWith(octets: Buffer): Hmac {
   // As a key object, which Node need not copy and check anew for each HMAC.
-  const key = createSecretKey((await read(file)) ?? (await make(file)));
+  const key = createSecretKey(octets);
   return (domain, text) =>
     createHmac('sha256', key)
       .update(`${domain}\0${text}`, 'utf8')

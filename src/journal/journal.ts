@@ -13,16 +13,22 @@ import type {
   LateOutcome,
   LogFilter,
   LogPage,
+  LogSource,
   PromisedEntry,
   Recent,
+  RefusedBefore,
+  RefusedCount,
+  RefusedFilter,
   SavedHold,
   StartedEntry,
+  SummaryKey,
 } from './entries.js';
 import { type Fault, JournalFault } from './faults.js';
 import { Keeper } from './keeper.js';
 import { Pruner, type Retention } from './pruner.js';
 import { type RecentBounds, readRecent } from './recent.js';
 import { RefusalRate } from './refusal-rate.js';
+import { RefusedCounts } from './refused-counts.js';
 import type { JournalEntry } from './wire.js';
 import { WriteQueue } from './write-queue.js';
 
@@ -30,7 +36,7 @@ import { WriteQueue } from './write-queue.js';
  * What happened to each message. It only listens: nothing it does or fails to do keeps a message
  * from its modem.
  */
-export interface Journal {
+export interface Journal extends LogSource {
   /**
    * Resolves when the row outlives what it has to. With a key that is a power cut: the row is on
    * the disk, for a repeat with that key must never send again; so too when it was promised, for a
@@ -53,8 +59,13 @@ export interface Journal {
    * repeat with its key will be told is on the disk soon after.
    */
   ended(entry: EndedEntry): void;
-  /** The same of one that never was started; its entry is made only if it is written. */
-  refused(toEntry: () => EndedEntry): void;
+  /**
+   * The same of one that never was started; its entry is made only if it is written. False when it
+   * is not, for there are too many.
+   */
+  refused(toEntry: () => EndedEntry): boolean;
+  /** A request that was refused before it was a message: counted by minute, code and caller. */
+  refusedBefore(refused: RefusedBefore): void;
   /** What became of it after its caller had been answered; `keyHmac` as at its start. */
   late(id: string, outcome: LateOutcome, keyHmac?: string): void;
   saveHold(hold: SavedHold): void;
@@ -64,11 +75,6 @@ export interface Journal {
    * closed.
    */
   recent(bounds: RecentBounds): Promise<Recent>;
-  /**
-   * Rows, newest first, or by their change with `afterChange`. @throws JournalFault when the
-   * journal is out of order
-   */
-  query(filter: LogFilter): Promise<LogPage>;
   state(): JournalState;
   /**
    * Writes what waits, for 3 s at most, and closes the file, for 3 s at most. Await it before
@@ -109,6 +115,8 @@ const startedBoundDefaultMs = 250;
 const keyedBoundDefaultMs = 500;
 /** Milliseconds for which refusals are gathered before they are written together. */
 const refusalsGatheredMs = 50;
+/** Milliseconds for which counts of what was refused before are gathered. */
+const countsGatheredMs = 15_000;
 /** Refusals are written at this rate at most: 100 at once, then one a second. */
 const refusalBurst = 100;
 const refusalsPerSecond = 1;
@@ -141,6 +149,9 @@ class SqliteJournal implements Journal {
   readonly #awaitingOpen: (() => void)[] = [];
   /** Runs while refusals wait for others to be written with. */
   #gathering: NodeJS.Timeout | undefined;
+  readonly #counts: RefusedCounts;
+  /** Runs while counts wait to be written. */
+  #counting: NodeJS.Timeout | undefined;
   #isClosed = false;
   #isWriteDue = false;
   #isWriting = false;
@@ -164,6 +175,7 @@ class SqliteJournal implements Journal {
       onFault,
       onOpen: () => this.#onOpen(),
     });
+    this.#counts = new RefusedCounts(clock);
     this.#pruner = new Pruner(this.#keeper, this.#queue, options, log);
   }
 
@@ -235,15 +247,21 @@ class SqliteJournal implements Journal {
     else this.#add({ kind: 'ended', entry });
   }
 
-  refused(toEntry: () => EndedEntry): void {
+  refused(toEntry: () => EndedEntry): boolean {
     if (!this.#refusals.admits(performance.now())) {
       this.#skippedRefusals += 1;
-      return;
+      return false;
     }
     const entry = toEntry();
-    if (isToldAgain(entry)) this.#add({ kind: 'ended', entry }, () => void this.#flush());
-    else if (this.#enqueue({ kind: 'ended', entry }))
-      this.#gathering ??= setTimeout(() => this.#writeGathered(), refusalsGatheredMs);
+    if (isToldAgain(entry)) return this.#add({ kind: 'ended', entry }, () => void this.#flush());
+    const isQueued = this.#enqueue({ kind: 'ended', entry });
+    if (isQueued) this.#gathering ??= setTimeout(() => this.#writeGathered(), refusalsGatheredMs);
+    return isQueued;
+  }
+
+  refusedBefore(refused: RefusedBefore): void {
+    this.#counts.count(refused);
+    this.#counting ??= setTimeout(() => this.#writeCounts(), countsGatheredMs).unref();
   }
 
   late(id: string, outcome: LateOutcome, keyHmac?: string): void {
@@ -276,6 +294,16 @@ class SqliteJournal implements Journal {
     return this.#keeper.ask('query', { filter });
   }
 
+  async refusedCounts(filter: RefusedFilter): Promise<RefusedCount[]> {
+    this.#writeCounts();
+    return this.#keeper.ask('refused', { filter });
+  }
+
+  async summary(by: SummaryKey, filter: Parameters<LogSource['summary']>[1]) {
+    this.#writeCounts();
+    return this.#keeper.ask('summary', { by, filter });
+  }
+
   state(): JournalState {
     const { fault } = this.#keeper;
     return {
@@ -289,6 +317,7 @@ class SqliteJournal implements Journal {
   }
 
   async close(): Promise<void> {
+    this.#writeCounts();
     this.#isClosed = true;
     this.#pruner.stop();
     this.#writeGathered();
@@ -322,6 +351,18 @@ class SqliteJournal implements Journal {
     const isQueued = !this.#isClosed && this.#queue.add(entry, onWritten);
     if (!isQueued) this.#droppedRows += 1;
     return isQueued;
+  }
+
+  /** While the file takes nothing they stay where they are, for rows of messages come first. */
+  #writeCounts(): void {
+    clearTimeout(this.#counting);
+    this.#counting = undefined;
+    if (!this.#counts.hasChanged) return;
+    if (this.#keeper.isOpen) {
+      for (const tally of this.#counts.take()) this.#enqueue({ kind: 'refused', tally });
+      void this.#write();
+    } else if (!this.#isClosed)
+      this.#counting = setTimeout(() => this.#writeCounts(), countsGatheredMs).unref();
   }
 
   #writeGathered(): void {

@@ -33,6 +33,10 @@ const aheadMs = 3_600_000;
 const simUsesDays = 31;
 /** No hold lasts or counts for so long once it is over. */
 const holdsDays = 1;
+/** Of what was refused before it was a message, the minutes count for a day, then the hours. */
+const minutesDays = 1;
+/** About 3 MB. */
+const maxRefusedCounts = 50_000;
 const pruneEveryMs = 3_600_000;
 /** Rows removed in one go: a message that starts meanwhile waits for no more than that. */
 const pruneRows = 200;
@@ -104,9 +108,11 @@ export class Pruner {
       keepSinceMs: nowMs - retentionDays * dayMs,
       keepSimUsesSinceMs: nowMs - Math.max(retentionDays, simUsesDays) * dayMs,
       keepHoldsSinceMs: nowMs - holdsDays * dayMs,
+      keepMinutesSinceMs: nowMs - minutesDays * dayMs,
       latestMs: isSure ? nowMs + aheadMs : undefined,
       maxRefusals,
       maxStarted,
+      maxRefusedCounts,
       limit: pruneRows,
     };
   }

@@ -8,7 +8,10 @@ import type {
   MessageEntry,
   PromisedEntry,
   RecentMessage,
+  RefusedCount,
+  RefusedTally,
   StartedEntry,
+  SummaryRow,
 } from './entries.js';
 import type { HourOfUse } from './wire.js';
 
@@ -22,7 +25,7 @@ export type SqlRow = Readonly<Record<string, SqlValue>>;
  */
 export const entryColumns =
   'change_id, id, at, state, was_started, caller, recipient_masked, recipient_hmac, block_hmac, ip_hmac, country, segments, ' +
-  'key_hmac, request_hmac, key_for_ms, modem, sim_masked, sim_hmac, status, code, cause_code, submitted, "references", waited_ms, took_ms';
+  'key_hmac, request_hmac, key_for_ms, modem, sim_masked, sim_hmac, status, code, cause_code, submitted, detail, "references", waited_ms, took_ms';
 
 /** Columns of a late outcome, in the order of {@link lateValues}. */
 export const lateColumns =
@@ -70,6 +73,7 @@ function entryValues(
     outcome?.code ?? null,
     outcome?.causeCode ?? null,
     outcome?.submitted ?? null,
+    outcome?.detail ?? null,
     listed(outcome?.references),
     rounded(outcome?.waitedMs),
     rounded(outcome?.tookMs),
@@ -141,6 +145,38 @@ export function useOfHour(row: SqlRow): HourOfUse['uses'][number] {
   };
 }
 
+/** In the order of the columns of `insertRefused`. */
+export function refusedValues(tally: RefusedTally): SqlValue[] {
+  const { beganAtMs, code, caller, run, status, count } = tally;
+  return [beganAtMs, code, caller, run, status, count];
+}
+
+export function refusedCount(row: SqlRow): RefusedCount {
+  return {
+    beganAtMs: row.began_at as number,
+    spanMs: row.span_ms as number,
+    status: row.status as number,
+    code: row.code as string,
+    count: row.count as number,
+    ...(row.caller !== '' && { caller: row.caller as string }),
+  };
+}
+
+export function summaryRow(row: SqlRow): SummaryRow {
+  const counted = (name: string) => Number(row[name] ?? 0);
+  return {
+    key: String(row.key ?? '-'),
+    messages: counted('messages'),
+    sent: counted('sent'),
+    notSent: counted('not_sent'),
+    partly: counted('partly'),
+    unknown: counted('unknown'),
+    open: counted('open'),
+    segments: counted('segments'),
+    refusedBefore: counted('refused_before'),
+  };
+}
+
 function outcomes(row: SqlRow): { outcome?: JournalOutcome; late?: LateOutcome } {
   const outcome = {
     status: row.status as number,
@@ -148,6 +184,7 @@ function outcomes(row: SqlRow): { outcome?: JournalOutcome; late?: LateOutcome }
     ...there({
       code: row.code,
       causeCode: row.cause_code,
+      detail: row.detail,
       references: references(row.references),
       waitedMs: row.waited_ms,
       tookMs: row.took_ms,

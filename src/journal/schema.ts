@@ -123,7 +123,24 @@ const migrations: readonly string[] = [
   CREATE INDEX open_rows ON messages (row_id) WHERE state IN ('waiting', 'started');
   CREATE INDEX counted_rows ON messages (at) WHERE state = 'counted';
   `,
+  // Why, and what was refused before it was a message: by minute, and once it is a day old by hour.
+  `
+  ALTER TABLE messages ADD COLUMN detail TEXT;
+  CREATE TABLE refused (
+    began_at INTEGER NOT NULL,
+    span_ms INTEGER NOT NULL,
+    code TEXT NOT NULL,
+    caller TEXT NOT NULL,
+    run INTEGER NOT NULL,
+    status INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    PRIMARY KEY (began_at, span_ms, code, caller, run)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
+
+/** The version of a file that this simgate has written. */
+export const newestVersion = migrations.length;
 
 /** Brings the tables up to date. Throws `JournalFault` when the file is of a later version. */
 export function migrate(db: Database.Database): void {

@@ -19,19 +19,32 @@ export const upsertEnded = `INSERT INTO messages (${entryColumns}) VALUES (${mar
   segments = coalesce(excluded.segments, segments), modem = coalesce(excluded.modem, modem),
   sim_masked = coalesce(excluded.sim_masked, sim_masked), sim_hmac = coalesce(excluded.sim_hmac, sim_hmac),
   status = excluded.status, code = excluded.code, cause_code = excluded.cause_code, submitted = excluded.submitted,
-  "references" = excluded."references", waited_ms = excluded.waited_ms, took_ms = excluded.took_ms`;
+  detail = excluded.detail, "references" = excluded."references", waited_ms = excluded.waited_ms, took_ms = excluded.took_ms`;
 export const updateLate = `UPDATE messages SET (change_id, ${lateColumns}) = (?, ?, ?, ?, ?, ?, ?) WHERE id = ? AND state <> 'counted'`;
 export const upsertHold = `INSERT INTO holds VALUES (?, ?, ?, ?)
   ON CONFLICT (kind, key) DO UPDATE SET strikes = excluded.strikes, until = excluded.until`;
 
 export const stripExpired = `UPDATE messages SET state = 'counted', caller = NULL, recipient_masked = NULL, block_hmac = NULL,
-  ip_hmac = NULL, country = NULL, key_hmac = NULL, request_hmac = NULL, key_for_ms = NULL, sim_masked = NULL, "references" = NULL, late_references = NULL
+  ip_hmac = NULL, country = NULL, key_hmac = NULL, request_hmac = NULL, key_for_ms = NULL, sim_masked = NULL, detail = NULL, "references" = NULL, late_references = NULL
   WHERE row_id IN (SELECT row_id FROM messages
     WHERE state <> 'counted' AND at < ? AND was_started = 1 AND at >= ? ORDER BY at LIMIT ?)`;
 export const deleteExpired = `DELETE FROM messages WHERE row_id IN (SELECT row_id FROM messages
   WHERE state <> 'counted' AND at < ? AND (was_started = 0 OR at < ?) ORDER BY at LIMIT ?)`;
 export const deleteCounted = `DELETE FROM messages WHERE row_id IN (SELECT row_id FROM messages
   WHERE state = 'counted' AND at < ? ORDER BY at LIMIT ?)`;
+
+/** A whole count, and so it may be written twice. */
+export const insertRefused = `INSERT INTO refused (began_at, span_ms, code, caller, run, status, count) VALUES (?, 60000, ?, ?, ?, ?, ?)
+  ON CONFLICT DO UPDATE SET count = max(count, excluded.count)`;
+/** Minutes become hours, of no run. */
+export const addUpRefused = `INSERT INTO refused (began_at, span_ms, code, caller, run, status, count)
+  SELECT began_at - began_at % 3600000, 3600000, code, caller, 0, max(status), sum(count) FROM refused
+    WHERE span_ms = 60000 AND began_at < ? GROUP BY 1, code, caller
+  ON CONFLICT DO UPDATE SET count = count + excluded.count`;
+export const deleteAddedUp = 'DELETE FROM refused WHERE span_ms = 60000 AND began_at < ?';
+/** Those that are too old, those of a clock that was ahead, and the oldest of too many. */
+export const cutRefused = `DELETE FROM refused WHERE began_at < ? OR began_at > ?
+  OR began_at < (SELECT began_at FROM refused ORDER BY began_at DESC LIMIT 1 OFFSET ?)`;
 
 /** Those that have been over for long, and the oldest of those that are more than may be kept. */
 export const cutHolds = `DELETE FROM holds WHERE until < ?

@@ -4,20 +4,24 @@
  */
 
 import Database from 'libsql';
-import {
-  type LogFilter,
-  type LogPage,
-  maxLogRows,
-  type RecentMessage,
-  type SavedHold,
+import type {
+  LogFilter,
+  LogPage,
+  RecentMessage,
+  RefusedCount,
+  RefusedFilter,
+  SavedHold,
+  SummaryKey,
+  SummaryRow,
 } from './entries.js';
 import { type Fault, faultOf } from './faults.js';
+import { type All, queryMessages, queryRefused, summarize } from './queries.js';
 import {
   endedValues,
   lateValues,
-  logRow,
   promisedValues,
   recentMessage,
+  refusedValues,
   type SqlRow,
   type SqlValue,
   startedValues,
@@ -25,14 +29,18 @@ import {
 } from './rows.js';
 import { migrate } from './schema.js';
 import {
+  addUpRefused,
   bringBackHolds,
   bringBackMessages,
   closeOpenRows,
   closeWaitingRows,
   cutHolds,
+  cutRefused,
+  deleteAddedUp,
   deleteCounted,
   deleteExpired,
   insertPromised,
+  insertRefused,
   insertStarted,
   noteOpening,
   stripExpired,
@@ -121,34 +129,16 @@ export class Store {
     return { refused };
   }
 
-  query({
-    id,
-    caller,
-    recipientHmac,
-    sinceMs,
-    status,
-    code,
-    afterChange,
-    limit,
-  }: LogFilter): LogPage {
-    const conditions: [string, SqlValue | undefined][] = [
-      ['id = ?', id],
-      ['caller = ?', caller],
-      ['change_id > ?', afterChange],
-      ['recipient_hmac = ?', recipientHmac],
-      ['at >= ?', sinceMs],
-      ['status = ?', status],
-      ['code = ?', code],
-    ];
-    const given = conditions.filter((pair): pair is [string, SqlValue] => pair[1] !== undefined);
-    const where = ["state <> 'counted'", ...given.map(([condition]) => condition)].join(' AND ');
-    const order = afterChange === undefined ? 'at DESC, row_id DESC' : 'change_id';
-    const rows = this.#all(
-      `SELECT * FROM messages WHERE ${where} ORDER BY ${order} LIMIT ?`,
-      ...given.map(([, value]) => value),
-      Math.min(Math.max(1, limit), maxLogRows),
-    );
-    return { rows: rows.map(logRow), lastChange: this.#change };
+  query(filter: LogFilter): LogPage {
+    return { rows: queryMessages(this.#all, filter), lastChange: this.#change };
+  }
+
+  refused(filter: RefusedFilter): RefusedCount[] {
+    return queryRefused(this.#all, filter);
+  }
+
+  summary(by: SummaryKey, filter: Omit<LogFilter, 'limit' | 'afterChange'>): SummaryRow[] {
+    return summarize(this.#all, by, filter);
   }
 
   /**
@@ -196,7 +186,9 @@ export class Store {
     return this.#inTransaction(() => {
       const { keepSinceMs, keepSimUsesSinceMs, latestMs, limit } = bounds;
       if (latestMs !== undefined) this.#bringBack(Math.round(latestMs));
+      const removed = this.#pruneRefused(bounds);
       const expired =
+        removed +
         this.#run(stripExpired, keepSinceMs, keepSimUsesSinceMs, limit).changes +
         this.#run(deleteExpired, keepSinceMs, keepSimUsesSinceMs, limit).changes +
         this.#run(deleteCounted, keepSimUsesSinceMs, limit).changes +
@@ -206,6 +198,18 @@ export class Store {
       const started = this.#cut(1, bounds.maxStarted, limit);
       return { removed: refusals.removed + started.removed, youngestCutMs: started.youngestMs };
     });
+  }
+
+  /** Adds up what is older than a day, and removes what must go. */
+  #pruneRefused({
+    keepSinceMs,
+    keepMinutesSinceMs,
+    latestMs = Number.MAX_SAFE_INTEGER,
+    maxRefusedCounts,
+  }: Bounds): number {
+    this.#run(addUpRefused, keepMinutesSinceMs);
+    this.#run(deleteAddedUp, keepMinutesSinceMs);
+    return this.#run(cutRefused, keepSinceMs, latestMs, maxRefusedCounts).changes;
   }
 
   /**
@@ -266,6 +270,9 @@ export class Store {
         this.#run(upsertHold, kind, key, strikes, Math.round(untilMs));
         break;
       }
+      case 'refused':
+        this.#run(insertRefused, ...refusedValues(entry.tally));
+        break;
     }
   }
 
@@ -309,9 +316,7 @@ export class Store {
     return this.#prepared(sql).get(...values) as SqlRow | undefined;
   }
 
-  #all(sql: string, ...values: SqlValue[]): SqlRow[] {
-    return this.#prepared(sql).all(...values) as SqlRow[];
-  }
+  readonly #all: All = (sql, ...values) => this.#prepared(sql).all(...values) as SqlRow[];
 
   /** The texts are few: those of this file, and one for each set of conditions of a query. */
   #prepared(sql: string): Database.Statement {

@@ -8,8 +8,13 @@ import type {
   LogPage,
   PromisedEntry,
   RecentMessage,
+  RefusedCount,
+  RefusedFilter,
+  RefusedTally,
   SavedHold,
   StartedEntry,
+  SummaryKey,
+  SummaryRow,
 } from './entries.js';
 import type { Fault } from './faults.js';
 
@@ -32,7 +37,8 @@ export type JournalEntry =
   | { kind: 'started'; entry: StartedEntry }
   | { kind: 'ended'; entry: EndedEntry }
   | { kind: 'late'; id: string; outcome: LateOutcome }
-  | { kind: 'hold'; hold: SavedHold };
+  | { kind: 'hold'; hold: SavedHold }
+  | { kind: 'refused'; tally: RefusedTally };
 
 /** Where a page of rows ended; the next one begins with what is older. */
 export interface PageEnd {
@@ -68,6 +74,8 @@ export interface Bounds {
   keepSimUsesSinceMs: number;
   /** Holds that were over before go. */
   keepHoldsSinceMs: number;
+  /** Counts of minutes that are older become those of hours. */
+  keepMinutesSinceMs: number;
   /**
    * What is later is of a clock that was in the future, and is made as late as this; undefined
    * while that is not known.
@@ -75,6 +83,8 @@ export interface Bounds {
   latestMs: number | undefined;
   /** The most rows of messages that never started. */
   maxRefusals: number;
+  /** The most counts of what was refused before it was a message. */
+  maxRefusedCounts: number;
   /** The most rows of messages that did. */
   maxStarted: number;
   /** Rows of one go. */
@@ -85,6 +95,11 @@ export interface Bounds {
 export interface Calls {
   write: { request: { entries: readonly JournalEntry[] }; answer: { refused: Fault[] } };
   query: { request: { filter: LogFilter }; answer: LogPage };
+  refused: { request: { filter: RefusedFilter }; answer: RefusedCount[] };
+  summary: {
+    request: { by: SummaryKey; filter: Omit<LogFilter, 'limit' | 'afterChange'> };
+    answer: SummaryRow[];
+  };
   messages: {
     request: { before: PageEnd; since: Since; started: boolean };
     answer: Page<RecentMessage>;

@@ -47,6 +47,10 @@ function perform(store: Store, request: StoreRequest): unknown {
       return store.write(request.entries);
     case 'query':
       return store.query(request.filter);
+    case 'refused':
+      return store.refused(request.filter);
+    case 'summary':
+      return store.summary(request.by, request.filter);
     case 'messages':
       return store.messages(request.before, request.since, request.started);
     case 'sim_hour':

@@ -293,6 +293,6 @@ test('the file carries the version of its tables', async () => {
   const { journal, file } = await open();
   await journal.close();
   expect(look(file, (db) => db.prepare('PRAGMA user_version').get())).toMatchObject({
-    user_version: 2,
+    user_version: 3,
   });
 });

@@ -13,6 +13,7 @@ import { openControlSocket } from '../../src/control/server.js';
 import { OperatorError } from '../../src/errors.js';
 import { openHmacKey } from '../../src/journal/hmac-key.js';
 import type { Journal } from '../../src/journal/journal.js';
+import { openJournalFile } from '../../src/journal/journal-file.js';
 import { createLogCommand } from '../../src/journal/log-command.js';
 import { createLog } from '../../src/log.js';
 import { ended, folder, noonMs, open, refused, started } from './support/rig.js';
@@ -236,6 +237,16 @@ test('the table shows what was told, why, and what became of it', () => {
   expect(logLine({ ...told, late })).toMatch(
     /outcome_unknown; then 502 network_refused \(CMS 38\) at \d\d:01:00$/,
   );
+  expect(logLine({ ...told, detail: 'modem main had not told' })).toMatch(
+    / {2}outcome_unknown: modem main had not told$/,
+  );
+  const barred = { status: 502, code: 'network_refused', cause_code: 'CMS 8' };
+  expect(logLine({ ...told, ...barred, detail: 'it said no' })).toMatch(
+    /network_refused \(CMS 8\): it said no$/,
+  );
+  expect(logLine({ ...told, ...barred, detail: 'it said CMS 8: barred' })).toMatch(
+    /network_refused: it said CMS 8: barred$/,
+  );
   expect(logLine({ ...row, state: 'sending', modem: 'main', segments: 1 })).toMatch(
     / - .* with the modem$/,
   );
@@ -249,6 +260,83 @@ test('one message is found by its id', async () => {
   await written(journal);
   await show({ id: 'b', json: true });
   expect(out.map((line) => (JSON.parse(line) as { id: string }).id)).toEqual(['b']);
+});
+
+test('what was refused before it was a message stands between the messages, but for who asks for one', async () => {
+  const { journal, show, out } = await desk();
+  journal.ended(ended('before', { atMs: noonMs - 1 }));
+  journal.ended(ended('after', { atMs: noonMs + 1 }));
+  journal.refusedBefore({ status: 401, code: 'token_missing' });
+  journal.refusedBefore({ status: 401, code: 'token_missing' });
+  await written(journal);
+  await show({ json: true });
+  const shown = out.map((each) => JSON.parse(each) as Record<string, unknown>);
+  expect(shown).toMatchObject([
+    { id: 'before' },
+    {
+      at: new Date(noonMs).toISOString(),
+      span_s: 60,
+      status: 401,
+      code: 'token_missing',
+      count: 2,
+    },
+    { id: 'after' },
+  ]);
+  out.length = 0;
+  await show({ status: 401 });
+  expect(out[1]).toMatch(
+    / 401 .* token_missing: 2 in that minute, refused before a message was read$/,
+  );
+  out.length = 0;
+  await show({ id: 'after', json: true });
+  await show({ to: number, json: true });
+  expect(out).toHaveLength(1);
+});
+
+test('totals are a table, or JSON', async () => {
+  const { journal, show, out } = await desk();
+  journal.ended(ended('a', { country: 'DE' }));
+  journal.refusedBefore({ status: 401, code: 'token_missing' });
+  await written(journal);
+  await show({ by: 'country' });
+  expect(out.map((each) => each.split(/ {2,}/).join(' | '))).toEqual([
+    'COUNTRY | MESSAGES | SENT | NOT SENT | PARTLY | UNKNOWN | OPEN | SEGMENTS | REFUSED BEFORE',
+    '- | 0 | 0 | 0 | 0 | 0 | 0 | 0 | 1',
+    'DE | 1 | 1 | 0 | 0 | 0 | 0 | 1 | 0',
+  ]);
+  out.length = 0;
+  await show({ by: 'code', code: 'sent', json: true });
+  expect(out).toEqual([]);
+  await show({ by: 'caller', caller: 'urn:Auth0', json: true });
+  expect(JSON.parse(out[0]!)).toEqual({
+    key: 'urn:Auth0',
+    messages: 1,
+    sent: 1,
+    not_sent: 0,
+    partly: 0,
+    unknown: 0,
+    open: 0,
+    segments: 1,
+    refused_before: 0,
+  });
+});
+
+test('where no daemon can tell, the same is read from the file, and that is said', async () => {
+  const { journal, hmac, file, show, out, notes } = await desk();
+  journal.ended(ended('a', { recipientHmac: hmac('recipient', number) }));
+  await written(journal);
+  await journal.close();
+  const fromFile: ShowLogOptions['fromFile'] = async function* fromFile(request) {
+    const source = await openJournalFile(file);
+    yield* createLogCommand({ journal: source, hmac })(request, new AbortController().signal);
+    await source.close();
+  };
+  await show({ fromFile, to: number, json: true });
+  expect(out.map((each) => (JSON.parse(each) as { id: string }).id)).toEqual(['a']);
+  expect(notes).toEqual([
+    expect.stringMatching(/^the journal is out of order: .*: read from the file$/),
+  ]);
+  await expect(show({ fromFile, follow: true })).rejects.toThrow(/^the journal is out of order/);
 });
 
 test('local time has its offset', () => {

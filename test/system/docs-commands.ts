@@ -66,6 +66,7 @@ export const evening: readonly Step[] = [
   step('sudo simgate log --to +4915112345678', /\+49…78/),
   step('sudo simgate log --status 504 --since 7d', /^(?!.*\+49)/s),
   step('sudo simgate log --code rate_limited --json', /no message in the journal is like that/),
+  step('sudo simgate log --summary --by country --since 7d', /^DE +\d/m),
   step('sudo simgate policy explain +4915112345678', /per_recipient/),
   step('sudo simgate policy unlock +4915112345679', /\+49…79 counts anew/),
   step('curl -s http://127.0.0.1:8081/', /"phase": "ready"/),

@@ -49,7 +49,9 @@ const outlets: Readonly<Record<string, string>> = {
   'cli/log.ts': 'rows of the journal',
   'cli/status.ts': 'what the control socket answered',
   'journal/schema.ts': 'no foreign words',
-  'journal/store.ts': 'masked numbers, HMACs, our codes, and cause codes by foreignWords',
+  'journal/store.ts':
+    'masked numbers, HMACs, our codes, and cause codes and reasons by foreignWords',
+  'journal/journal-file.ts': 'queries',
   'journal/hmac-key.ts': 'a key',
   'http/problem.ts': 'asItMayLeave',
   'http/app.ts': 'asItMayLeave',

@@ -187,7 +187,7 @@ function memoryJournal(
       return Promise.resolve(isWell());
     },
     ended: (entry) => void written.push({ kind: 'ended', entry }),
-    refused: (toEntry) => void written.push({ kind: 'ended', entry: toEntry() }),
+    refused: (toEntry) => written.push({ kind: 'ended', entry: toEntry() }) > 0,
     late: (id, outcome) => void written.push({ kind: 'late', id, outcome }),
   };
   return { journal, written };
