@@ -27,12 +27,14 @@ export function createLog({ level, format, stream }: LogOptions): winston.Logger
   const log = winston.createLogger({ level, levels });
   const write =
     stream === undefined
-      ? (line: string) => standardOutput.add(line)
-      : (line: string) => stream.write(line);
+      ? (line: () => string) => standardOutput.add(line)
+      : (line: () => string) => stream.write(line());
   // Winston would pass each entry, also one below the level, through two streams to a transport: as
   // much work as the line itself.
-  log.write = (entry: winston.Logform.TransformableInfo): boolean => {
-    if (levelOf(entry.level) <= levelOf(log.level)) write(`${printable(toLine(entry))}\n`);
+  log.write = (entry: Entry): boolean => {
+    const atMs = Date.now();
+    if (levelOf(entry.level) <= levelOf(log.level))
+      write(() => `${printable(toLine(entry, atMs))}\n`);
     return true;
   };
   if (stream === undefined) log.on('finish', () => standardOutput.flush());
@@ -43,31 +45,36 @@ export function createLog({ level, format, stream }: LogOptions): winston.Logger
 const { levels } = winston.config.npm;
 const levelOf = (level: string): number => levels[level] ?? 0;
 
-/** Gathers the lines of one turn of the event loop, so that they take one write(2). */
+/**
+ * Gathers the entries of one turn of the event loop. Their lines are made at its end, when the
+ * answers of this turn are out, and take one write(2).
+ */
 class StandardOutput {
-  #lines = '';
+  #lines: (() => string)[] = [];
   readonly #flushDue = (): void => this.flush();
   #isHeld = false;
 
-  add(line: string): void {
-    if (this.#lines === '') setImmediate(this.#flushDue);
-    this.#lines += line;
+  add(line: () => string): void {
+    if (this.#lines.length === 0) setImmediate(this.#flushDue);
+    this.#lines.push(line);
     if (this.#isHeld) return;
     this.#isHeld = true;
     process.once('exit', this.#flushDue);
   }
 
   flush(): void {
-    const lines = this.#lines;
-    this.#lines = '';
-    if (lines !== '') process.stdout.write(lines);
+    const lines = this.#lines.splice(0);
+    if (lines.length > 0) process.stdout.write(lines.map((line) => line()).join(''));
   }
 }
 
 const standardOutput = new StandardOutput();
 
-function jsonLine({ level, message, ...fields }: winston.Logform.TransformableInfo): string {
-  let line = `{"timestamp":"${now()}","level":"${level}","message":${jsonOf('message', message)}`;
+type Entry = winston.Logform.TransformableInfo;
+
+/** @param atMs wall-clock milliseconds of the entry */
+function jsonLine({ level, message, ...fields }: Entry, atMs: number): string {
+  let line = `{"timestamp":"${stamp(atMs)}","level":"${level}","message":${jsonOf('message', message)}`;
   for (const [key, value] of Object.entries(fields)) {
     const json = jsonOf(key, value);
     if (json !== undefined) line += `,${JSON.stringify(key)}:${json}`;
@@ -90,7 +97,7 @@ const ids: ReadonlySet<string> = new Set(['id', 'replay_of']);
  * `2026-11-23T14:36:00.000Z info  the message key=value other="a b"`, then the stack of each error,
  * indented.
  */
-function textLine({ level, message, ...fields }: winston.Logform.TransformableInfo): string {
+function textLine({ level, message, ...fields }: Entry, atMs: number): string {
   const stacks: string[] = [];
   const pairs = Object.entries(fields).flatMap(([key, value]) => {
     if (value === undefined) return [];
@@ -98,9 +105,8 @@ function textLine({ level, message, ...fields }: winston.Logform.TransformableIn
     stacks.push(stackOf(value), ...causesOf(value).map(stackOf));
     return [`${key}=${textValue(key, value.message)}`];
   });
-  const line = [now(), level.padEnd(5), inLine(withoutNumbers(String(message))), ...pairs].join(
-    ' ',
-  );
+  const text = inLine(withoutNumbers(String(message)));
+  const line = [stamp(atMs), level.padEnd(5), text, ...pairs].join(' ');
   const indented = stacks
     .flatMap((stack) => withoutNumbers(stack).split('\n'))
     .map((frame) => `\n    ${frame}`);
@@ -141,8 +147,8 @@ function printable(line: string): string {
     : escapeControls(line);
 }
 
-function now(): string {
-  return new Date().toISOString();
+function stamp(atMs: number): string {
+  return new Date(atMs).toISOString();
 }
 
 const windowMs = 60_000;

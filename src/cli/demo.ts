@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { memorySettings } from '../daemon/memory.js';
+import { memorySettings } from '../daemon/v8-settings.js';
 import { mintToken } from '../secret/token.js';
 
 /** As in Auth0's guide. */

@@ -1,7 +1,7 @@
 import { fatalText } from '../words/error-text.js';
 import { refuseOpenProcess } from './closed-process.js';
 import { type Daemon, startDaemon } from './daemon.js';
-import { sweepOnOneThread } from './memory.js';
+import { setV8 } from './v8-settings.js';
 
 /**
  * `simgate serve`: runs until SIGTERM or SIGINT; a second one ends at once. An error nobody caught
@@ -10,7 +10,7 @@ import { sweepOnOneThread } from './memory.js';
  */
 export async function serve(configFile: string, env: NodeJS.ProcessEnv): Promise<void> {
   refuseOpenProcess(process.execArgv, env);
-  sweepOnOneThread();
+  setV8();
   let daemon: Daemon | undefined;
   let stopping = false;
   // Before anything else: a signal that comes during the start must not end the process by its

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { memorySettings } from '../../src/daemon/memory.js';
+import { memorySettings } from '../../src/daemon/v8-settings.js';
 import type { RecordEntry } from '../../src/simulator/record.js';
 import { monotonicMs } from './monotonic.js';
 import { entriesSince } from './submits.js';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { memorySettings } from '../../src/daemon/memory.js';
+import { memorySettings } from '../../src/daemon/v8-settings.js';
 
 test('the unit starts the daemon with the settings that demo and bench give it', () => {
   const unit = readFileSync(new URL('../../systemd/simgate.service', import.meta.url), 'utf8');
