@@ -10,8 +10,8 @@ export function setV8(): void {
   // gateway's code runs a few times a minute, and then many times in one second: a message of a
   // burst takes 0.7 of the CPU, and a refusal of the first thousands the half.
   setFlagsFromString('--interrupt-budget=20000');
-  // How far the old generation may grow before it is collected, over what lived: else 5,000 refusals
-  // left 20 MB behind, now 8, for no more CPU.
+  // How far the old generation may grow, over what lived, before it is collected: else 5,000
+  // refusals left 20 MB behind, now 8, for no more CPU.
   setFlagsFromString('--heap-growing-percent=50');
 }
 

@@ -90,7 +90,7 @@ async function exchange(
   const payloads = modems.flatMap((modem, index) => payloadsOf(modem).slice(sentBefore[index]));
   return {
     request: shown(request),
-    answer: shown(answer),
+    answer: shown(answer.trimEnd()),
     dialogue: rig.log
       .slice(from)
       .filter(({ event }) => shownEvents.includes(String(event)))
