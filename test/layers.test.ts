@@ -93,13 +93,13 @@ test('no file imports itself by way of others', () => {
   expect(circles).toEqual([]);
 });
 
-test('only daemon.ts and its fleet.ts build the daemon', () => {
+test('only daemon.ts and its modem-maker.ts build the daemon', () => {
   const builders = files.filter((file) =>
     /new Supervisor\(|createDispatch\(\{/.test(readFileSync(file, 'utf8')),
   );
   expect(builders.map((file) => relative(src, file))).toEqual([
     'daemon/daemon.ts',
-    'daemon/fleet.ts',
+    'daemon/modem-maker.ts',
   ]);
 });
 

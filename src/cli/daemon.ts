@@ -82,9 +82,10 @@ export async function unlock(to: string, { config, json = false }: DaemonOptions
 /** `simgate reload`. Throws `OperatorError` with all that is wrong. */
 export async function reload({ config }: DaemonOptions): Promise<void> {
   const socket = socketOf(config);
-  const answer = v.object({ reloaded: v.literal(true) });
-  await needed(socket, () => askOnce(socket, { command: 'reload' }, answer));
+  const answer = v.object({ reloaded: v.literal(true), modems: v.array(v.string()) });
+  const { modems } = await needed(socket, () => askOnce(socket, { command: 'reload' }, answer));
   console.log('the daemon has read its configuration and secrets anew');
+  for (const news of modems) console.log(news);
 }
 
 /**

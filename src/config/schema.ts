@@ -4,11 +4,12 @@
  */
 
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import * as v from 'valibot';
 import { asCaller, auth0, caller } from './callers.js';
 import { policySchema } from './policy.js';
 import { parseSelector, type Selector } from './selector.js';
-import { inCode, orEmpty, plainTable, required, table } from './table.js';
+import { codeName, inCode, orEmpty, plainTable, required, table } from './table.js';
 import {
   addressRange,
   device,
@@ -61,8 +62,9 @@ const caps = {
   recipients_per_month: v.optional(whole('recipients', 1, 100_000)),
 };
 
-function modem({ path, absolute }: Paths) {
-  const keys = {
+/** Those of a `[[modem]]`, but for {@link caps}. */
+function modemKeys({ path }: Pick<Paths, 'path'>) {
+  return {
     name: required(entryName, 'a short name for logs, as "main"'),
     // The path of a tty, `auto`, USB ids, an IMEI, or an address; what it means is `selector`.
     device: required(device, 'the path of its tty, best /dev/serial/by-id/…'),
@@ -89,6 +91,11 @@ function modem({ path, absolute }: Paths) {
     // Whether to leave a note for the operator's own recovery hook when nothing else helps.
     recovery_hook: v.optional(flag, false),
   };
+}
+
+function modem(paths: Paths) {
+  const keys = modemKeys(paths);
+  const { absolute } = paths;
   const selectorOf = (written: string): Selector => {
     const parsed = parseSelector(written);
     return parsed.ok ? parsed.selector : { kind: 'path', path: absolute(written) };
@@ -181,3 +188,18 @@ export type Settings = v.InferOutput<ReturnType<typeof fileSchema>>;
 
 /** One modem as configured. `undefined` stands for "by the modem's profile" or "none". */
 export type ModemConfig = Settings['modems'][number];
+
+/** The keys of the file by which two readings of a `[[modem]]` differ. */
+export function differingKeys(before: ModemConfig, after: ModemConfig): string[] {
+  const differing = (a: object, b: object, keys: object) => {
+    const [own, other] = [a, b].map((one) => new Map<string, unknown>(Object.entries(one)));
+    return Object.keys(keys).filter((key) => {
+      const name = codeName(key);
+      return !isDeepStrictEqual(own!.get(name), other!.get(name));
+    });
+  };
+  return [
+    ...differing(before, after, modemKeys(pathsFrom('/'))),
+    ...differing(before.caps, after.caps, caps),
+  ];
+}

@@ -28,11 +28,15 @@ export function inCode<const K extends Keys>(keys: K, table: Read<K>): InCode<Re
   const values = new Map<string, unknown>(Object.entries(table));
   const renamed = Object.keys(keys).map((key): [string, unknown] => {
     const value = values.get(key);
-    if (!key.endsWith('_s')) return [camelCase(key), value];
-    return [`${camelCase(key.slice(0, -2))}Ms`, value === undefined ? value : Number(value) * 1000];
+    if (!key.endsWith('_s')) return [codeName(key), value];
+    return [codeName(key), value === undefined ? value : Number(value) * 1000];
   });
   return Object.fromEntries(renamed) as InCode<Read<K>>;
 }
+
+/** What the code calls a key; see {@link CodeName}. */
+export const codeName = (key: string): string =>
+  key.endsWith('_s') ? `${camelCase(key.slice(0, -2))}Ms` : camelCase(key);
 
 /** The keys that `keys` names, by the file's names. */
 export function asWritten<const K extends Keys>(keys: K, table: Read<K>): Read<K> {

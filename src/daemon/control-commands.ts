@@ -13,8 +13,10 @@ import { ReloadError } from './reload.js';
 
 /** What {@link ownCommands} need. */
 export interface OwnParts {
-  /** Rejects with `ConfigError` or `ReloadError`. */
-  reload: () => Promise<void>;
+  /**
+   * Resolves with what happens to which modem. Rejects with `ConfigError` or `ReloadError`.
+   */
+  reload: () => Promise<string[]>;
   /** The secrets in force. */
   secrets: () => Secrets;
   /** When each of a caller was last used. */
@@ -47,14 +49,15 @@ export function ownCommands({
 }: OwnParts): Record<'reload' | 'auth' | 'policy' | 'unlock', ControlCommand> {
   return {
     reload: async function* () {
+      let modems: string[];
       try {
-        await reload();
+        modems = await reload();
       } catch (error) {
         if (error instanceof ConfigError || error instanceof ReloadError)
           throw new OperatorError(error.message);
         throw error;
       }
-      yield { reloaded: true };
+      yield { reloaded: true, modems };
     },
     auth: async function* (request) {
       const { caller } = v.parse(authRequest, request);

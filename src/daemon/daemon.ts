@@ -29,16 +29,15 @@ import { createServer, type ServerOptions } from '../http/server.js';
 import { createLogCommand } from '../journal/log-command.js';
 import { createLog, LimitedLog } from '../log.js';
 import { createMetrics, metricsRoute } from '../metrics/metrics.js';
-import type { Supervisor } from '../modem/supervisor.js';
 import { version } from '../version.js';
 import { Clients, callerRules } from './clients.js';
 import { ownCommands } from './control-commands.js';
 import { DiskWatch } from './disk-watch.js';
 import { findMessage } from './find-message.js';
-import { createFleet } from './fleet.js';
+import { Fleet } from './fleet.js';
 import { HealthWatch } from './health-watch.js';
 import { createMessageCommand, createOverview } from './overview.js';
-import { readAnew } from './reload.js';
+import { inTurn, readAnew } from './reload.js';
 import { openRemembered } from './remembered.js';
 import { capsOf, type DaemonParts, figuresOf, judgementOf, snapshotOf } from './snapshot.js';
 import { openStateDir } from './state-dir.js';
@@ -59,9 +58,10 @@ export interface Daemon {
   log: Logger;
   /**
    * Takes up the configuration file and the secrets as they are now, all or nothing; messages on
-   * their way are kept. Rejects with `ConfigError` or `ReloadError`, and then nothing has changed.
+   * their way are kept. Resolves with what happens to which modem, a sentence each. Rejects with
+   * `ConfigError` or `ReloadError`, and then nothing has changed.
    */
-  reload(): Promise<void>;
+  reload(): Promise<string[]>;
   /** Answers what waits, lets what is in a modem finish (bounded), and releases everything. */
   stop(): Promise<void>;
 }
@@ -126,7 +126,8 @@ async function compose(
   opened.push(async () => disk.stop());
 
   // The modems, and the queue before them.
-  const modems = await createFleet(config, stateDir, log, metrics);
+  const fleet = await Fleet.open(config, stateDir, log, metrics);
+  const { modems } = fleet;
   const dispatch = createDispatch({
     ...remembered,
     modems,
@@ -154,7 +155,7 @@ async function compose(
   const notifier = createOwnNotifier(env, modems, judgement, log);
   const doors: Door[] = [];
   // A start that failed owes nobody an answer.
-  opened.push(() => endTraffic(doors, dispatch, modems, isStopping ? drainMs : 0, log));
+  opened.push(() => endTraffic(doors, dispatch, fleet, isStopping ? drainMs : 0, log));
 
   // The public listener and the admin listener.
   const refusals = new LimitedLog(log);
@@ -205,7 +206,7 @@ async function compose(
   const adminAt = await bind(adminApp, config.admin.listen);
 
   // The control socket.
-  const reload = () =>
+  const reload = inTurn(() =>
     notifier.reloading(async () => {
       const next = readAnew(config, env);
       app = await appOf(next.config, next.secrets);
@@ -214,14 +215,17 @@ async function compose(
       dispatch.replaceLimits(limitsOf(config));
       log.level = config.log.level;
       for (const warning of config.warnings) log.warn(warning, { event: 'config' });
+      const news = await fleet.apply(config.modems);
       log.info('the configuration was read anew and is in force', { event: 'reloaded' });
-    });
+      return news;
+    }),
+  );
   const control = await openControlSocket({
     path: config.control.socket,
     commands: {
       ...controlCommands({
         modems,
-        configs: config.modems,
+        configs: () => config.modems,
         send: dispatch.send,
         deadlineMs: () => config.message.deadlineMs,
         ussdAllow: () => config.control.ussdAllow,
@@ -256,7 +260,7 @@ async function compose(
     ...('port' in adminAt ? { admin_port: adminAt.port } : { admin_socket: adminAt.path }),
   });
   notifier.ready();
-  for (const modem of modems) modem.start();
+  fleet.start(dispatch, () => notifier.modemsChanged());
   const watch = new HealthWatch({ judge: judgement, log, onChange: () => notifier.changed() });
 
   const stop = async (): Promise<void> => {
@@ -288,7 +292,7 @@ async function compose(
 async function endTraffic(
   doors: readonly Door[],
   dispatch: Dispatch,
-  modems: readonly Supervisor[],
+  fleet: Pick<Fleet, 'stop'>,
   graceMs: number,
   log: Logger,
 ): Promise<void> {
@@ -310,7 +314,7 @@ async function endTraffic(
     );
     dispatch.giveUp();
   }
-  await Promise.all(modems.map((modem) => modem.stop()));
+  await fleet.stop();
   await closed;
 }
 

@@ -1,145 +1,218 @@
-import { join } from 'node:path';
 import type { Logger } from 'winston';
 import type { Config, ModemConfig } from '../config/config.js';
-import type { MetricsListener } from '../metrics/listener.js';
-import { HabitMemory } from '../modem/habits.js';
-import { InFlightRecord } from '../modem/in-flight-record.js';
-import { InFlightSubmits } from '../modem/in-flight-submits.js';
-import { createLocator, StickLocks } from '../modem/locator.js';
-import { pinReader } from '../modem/pin-file.js';
-import { PinMemory } from '../modem/pin-memory.js';
-import type { InboundEvent } from '../modem/storage.js';
-import { Supervisor } from '../modem/supervisor.js';
-import { maskNumber } from '../number/mask.js';
-import { leaveNote, whyNoNotes } from '../recovery-hook/note.js';
-import { type Roots, systemRoots } from '../usb/sysfs.js';
+import { differingKeys } from '../config/schema.js';
+import type { Selector } from '../config/selector.js';
+import type { Dispatch } from '../dispatch/dispatch.js';
+import type { Supervisor } from '../modem/supervisor.js';
+import type { Roots } from '../usb/sysfs.js';
+import { type FleetListener, ModemMaker, pinReaderOf } from './modem-maker.js';
 import type { StateDir } from './state-dir.js';
 
-/** What is worth counting about modems. */
-export type FleetListener = Partial<Pick<MetricsListener, 'atError' | 'recovery' | 'inbound'>>;
+/** Where the modems of a fleet get their messages. */
+export type ModemQueue = Pick<Dispatch, 'admitModem' | 'retireModem'>;
 
-/** The modems of a configuration, each with its supervisor, none of them started. */
-export async function createFleet(
-  config: Config,
-  stateDir: StateDir,
-  log: Logger,
-  listener: FleetListener = {},
-  roots: Roots = systemRoots,
-): Promise<Supervisor[]> {
-  if (config.modems.some(({ recoveryHook }) => recoveryHook)) await warnWithoutDropDir(config, log);
-  const pinMemory = await PinMemory.open(stateDir.path);
-  const habits = await HabitMemory.open(stateDir.path, (error) =>
-    log.error(
-      `habits.json in ${stateDir.path} cannot be used: what was learnt of modems is learnt anew`,
-      {
-        event: 'state_fault',
-        error,
-      },
-    ),
-  );
-  const locks = new StickLocks();
-  const fleet: Supervisor[] = [];
-  for (const modem of config.modems) {
-    const locator = createLocator({
-      owner: modem.name,
-      device: modem.device,
-      selector: modem.selector,
-      baudRate: modem.baud,
-      locks,
-      roots,
-      others: () =>
-        config.modems.filter((_, i) => fleet[i]?.isOpen === false).map((other) => other.selector),
+/** One `[[modem]]`, and what lives by it. */
+interface Berth {
+  /** As it is in force. */
+  config: ModemConfig;
+  readonly supervisor: Supervisor;
+  isStarted: boolean;
+  /** It takes nothing more, and ends when what it has in hand has ended. */
+  isLeaving: boolean;
+}
+
+/** What holds for a modem at once; all else takes a new opening. */
+const heldAtOnce: readonly string[] = [
+  'per_day',
+  'per_month',
+  'recipients_per_month',
+  'number',
+  'roaming',
+  'submit_timeout_s',
+  'idle_probe_s',
+  'pin_file',
+];
+
+const needsOpening = (before: ModemConfig, after: ModemConfig): boolean =>
+  differingKeys(before, after).some((key) => !heldAtOnce.includes(key));
+
+/**
+ * The modems of the configuration in force, each with its supervisor. A reload may add, change and
+ * take away some; the others notice nothing of it.
+ */
+export class Fleet {
+  /** Those of the configuration, in its order; the array stays the same one. */
+  readonly modems: Supervisor[] = [];
+  readonly #berths: Berth[] = [];
+  readonly #maker: ModemMaker;
+  readonly #log: Logger;
+  #wanted: readonly ModemConfig[];
+  #queue: ModemQueue | undefined;
+  #onChange: (() => void) | undefined;
+  #isStarted = false;
+  /** Changes take turns. */
+  #settled: Promise<void> = Promise.resolve();
+
+  private constructor(maker: ModemMaker, wanted: readonly ModemConfig[], log: Logger) {
+    this.#maker = maker;
+    this.#wanted = wanted;
+    this.#log = log;
+  }
+
+  /** Makes all of them, and starts none. Rejects when what is known of PINs cannot be read. */
+  static async open(
+    config: Config,
+    stateDir: StateDir,
+    log: Logger,
+    listener?: FleetListener,
+    roots?: Roots,
+  ): Promise<Fleet> {
+    const maker = await ModemMaker.open(config, stateDir, log, listener, roots);
+    const fleet = new Fleet(maker, config.modems, log);
+    await fleet.#reconcile();
+    return fleet;
+  }
+
+  /** Starts them. `onChange` is called whenever {@link modems} are others than before. */
+  start(queue: ModemQueue, onChange: () => void): void {
+    this.#queue = queue;
+    this.#onChange = onChange;
+    this.#isStarted = true;
+    this.#startAll();
+  }
+
+  /**
+   * Takes up these. A modem that goes, or is to be opened anew, first ends the message that it has;
+   * that is not waited for. Resolves with what happens to whom, a sentence each.
+   */
+  async apply(wanted: readonly ModemConfig[]): Promise<string[]> {
+    const news = this.#tell(wanted);
+    this.#wanted = wanted;
+    await this.#reconcile();
+    return news;
+  }
+
+  /** Closes all of them for good. */
+  async stop(): Promise<void> {
+    this.#wanted = [];
+    this.#isStarted = false;
+    await Promise.all(this.#berths.map(({ supervisor }) => supervisor.stop()));
+  }
+
+  #tell(wanted: readonly ModemConfig[]): string[] {
+    const present = this.#berths.filter(({ isLeaving }) => !isLeaving);
+    const gone = present.filter(({ config: { name } }) => !wanted.some((one) => one.name === name));
+    const news = wanted.flatMap((after): [string, string][] => {
+      const before = this.#wanted.find(({ name }) => name === after.name);
+      const keys = before === undefined ? [] : differingKeys(before, after);
+      if (before === undefined) return [[after.name, 'is new']];
+      if (keys.length === 0) return [];
+      const how = needsOpening(before, after)
+        ? 'it is opened anew, once the message that it may have has ended'
+        : 'that holds at once';
+      return [[after.name, `has changed (${keys.join(', ')}): ${how}`]];
     });
-    fleet.push(
-      new Supervisor({
-        name: modem.name,
-        number: modem.number,
-        locator,
-        tuning: modem,
-        idleProbeMs: modem.idleProbeMs,
-        inFlight: await openInFlight(modem, stateDir, log),
-        readPin: modem.pinFile === undefined ? undefined : pinReader(modem.pinFile),
-        pinMemory,
-        habits,
-        callHook: modem.recoveryHook
-          ? (reason) => callHook(modem.name, reason, config.recoveryDropDir, log)
-          : undefined,
-        onInbound: (event) => {
-          listener.inbound?.({ modem: modem.name, kind: event.kind });
-          logInbound(log, modem.name, event);
-        },
-        onAttemptFailed: (cause) => listener.atError?.({ modem: modem.name, cause }),
-        onRecovery: (rung) => listener.recovery?.({ modem: modem.name, rung }),
-        log,
-      }),
+    const goes = 'is taken away, once the message that it may have has ended';
+    news.push(...gone.map(({ config: { name } }): [string, string] => [name, goes]));
+    for (const [modem, what] of news)
+      this.#log.info(`modem ${modem} ${what}`, { event: 'modem_reloaded', modem });
+    return news.map(([modem, what]) => `modem ${modem} ${what}`);
+  }
+
+  /** Makes it so as it is wanted, as far as that can be now. */
+  #reconcile(): Promise<void> {
+    const turn = this.#settled.then(() => this.#reconcileNow());
+    this.#settled = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async #reconcileNow(): Promise<void> {
+    for (const berth of this.#berths.filter(({ isLeaving }) => !isLeaving)) {
+      const after = this.#wanted.find(({ name }) => name === berth.config.name);
+      if (after === undefined || needsOpening(berth.config, after)) this.#dismiss(berth, after);
+      else this.#adjust(berth, after);
+    }
+    for (const config of this.#wanted) {
+      if (this.#berths.some((berth) => berth.config.name === config.name)) continue;
+      const supervisor = await this.#maker.make(config, () => this.#without(config.name));
+      this.#berths.push({ config, supervisor, isStarted: false, isLeaving: false });
+      this.#queue?.admitModem(supervisor);
+    }
+    this.modems.splice(
+      0,
+      Number.POSITIVE_INFINITY,
+      ...this.#wanted.flatMap(({ name }) => this.#berthOf(name)?.supervisor ?? []),
     );
+    if (this.#isStarted) this.#startAll();
+    this.#onChange?.();
   }
-  return fleet;
-}
 
-async function openInFlight(
-  modem: ModemConfig,
-  stateDir: StateDir,
-  log: Logger,
-): Promise<InFlightSubmits> {
-  const file = join(stateDir.path, `${encodeURIComponent(modem.name)}.flight`);
-  const [record, left] = await InFlightRecord.open(file, (error) =>
-    log.error(`${file} cannot be written: after a crash a late result may go unrecognised`, {
-      event: 'state_fault',
-      error,
-    }),
-  );
-  return new InFlightSubmits(record, left);
-}
+  /** One that leaves gives way to its successor. */
+  #berthOf(name: string): Berth | undefined {
+    const own = this.#berths.filter(({ config }) => config.name === name);
+    return own.find(({ isLeaving }) => !isLeaving) ?? own[0];
+  }
 
-async function warnWithoutDropDir({ recoveryDropDir }: Config, log: Logger): Promise<void> {
-  const why = await whyNoNotes(recoveryDropDir);
-  if (why === undefined) return;
-  log.warn(
-    `recovery_hook is set, but no note can be left in ${recoveryDropDir} (${why}): as root, "systemd-tmpfiles --create" makes it; ` +
-      'then restart simgate',
-    { event: 'state_fault' },
-  );
-}
+  /** The selectors of the other entries that have no stick now. */
+  #without(name: string): Selector[] {
+    return this.#berths
+      .filter(({ config, isLeaving, supervisor }) => {
+        return config.name !== name && !isLeaving && !supervisor.isOpen;
+      })
+      .map(({ config }) => config.selector);
+  }
 
-/** Asks root for help with a modem; the daemon itself has no right to do more. */
-async function callHook(
-  modem: string,
-  reason: string,
-  dropDir: string,
-  log: Logger,
-): Promise<void> {
-  try {
-    await leaveNote(dropDir, modem, reason);
-  } catch (error) {
-    log.error(`the recovery hook of modem ${modem} was not called: ${(error as Error).message}`, {
-      event: 'state_fault',
-      error,
+  /** Whoever waits for the very device that another still closes is started after it. */
+  #startAll(): void {
+    const leaving = this.#berths.filter(({ isLeaving }) => isLeaving);
+    for (const berth of this.#berths) {
+      if (berth.isStarted || leaving.some(({ config }) => config.device === berth.config.device))
+        continue;
+      berth.isStarted = true;
+      berth.supervisor.start();
+    }
+  }
+
+  #adjust(berth: Berth, after: ModemConfig): void {
+    berth.config = after;
+    const { number, idleProbeMs, roaming, submitTimeoutMs } = after;
+    const readPin = pinReaderOf(after);
+    berth.supervisor.adjust({ number, idleProbeMs, readPin, tuning: { roaming, submitTimeoutMs } });
+  }
+
+  /** `after` is what comes in its place, if anything. */
+  #dismiss(berth: Berth, after: ModemConfig | undefined): void {
+    berth.isLeaving = true;
+    berth.supervisor.leave(
+      after === undefined
+        ? 'it is taken away'
+        : 'its settings have changed: it is opened anew, once the message that it has has ended',
+    );
+    void this.#close(berth);
+  }
+
+  async #close(berth: Berth): Promise<void> {
+    const { supervisor, config } = berth;
+    await this.#queue?.retireModem(supervisor);
+    await pinTried(supervisor);
+    await supervisor.stop();
+    this.#berths.splice(this.#berths.indexOf(berth), 1);
+    if (!this.#isStarted) return;
+    this.#log.info(`modem ${config.name} is closed`, {
+      event: 'modem_reloaded',
+      modem: config.name,
     });
+    await this.#reconcile();
   }
 }
 
-/** Who wrote, and what became of what we wrote; never the text (I6). */
-function logInbound(log: Logger, modem: string, event: InboundEvent): void {
-  if (event.kind === 'sms') {
-    log.info('an SMS came in', { event: 'inbound', modem, from: maskNumber(event.from) });
-    return;
-  }
-  if (event.kind === 'unreadable') {
-    const { octets } = event;
-    log.warn('a stored SMS could not be decoded, and was deleted', {
-      event: 'inbound',
-      modem,
-      octets,
+/** Milliseconds between looks whether the outcome of a PIN is known, which takes half a minute. */
+const pinPollMs = 500;
+
+/** A PIN whose outcome nobody saw would never be tried again (I7). */
+async function pinTried(supervisor: Supervisor): Promise<void> {
+  while (supervisor.isTryingPin)
+    await new Promise((resolve) => {
+      setTimeout(resolve, pinPollMs);
     });
-    return;
-  }
-  const { recipient, reference, state } = event;
-  log.info('a status report came in', {
-    event: 'inbound',
-    modem,
-    recipient: maskNumber(recipient),
-    reference,
-    state,
-  });
 }

@@ -15,8 +15,6 @@ const fixed: Readonly<Record<string, (config: Config) => unknown>> = {
   'control.socket': ({ control }) => control.socket,
   'journal.retention_days': ({ journal }) => journal.retentionDays,
   'log.format': ({ log }) => log.format,
-  // All but the caps, which are asked for with each message.
-  '[[modem]]': ({ modems }) => modems.map((modem) => ({ ...modem, caps: undefined })),
 };
 
 /**
@@ -38,4 +36,14 @@ export function readAnew(
     );
   }
   return { config, secrets };
+}
+
+/** The same work, begun only when what it was called for before is over. */
+export function inTurn<T>(work: () => Promise<T>): () => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve();
+  return () => {
+    const turn = last.then(work, work);
+    last = turn;
+    return turn;
+  };
 }

@@ -66,6 +66,10 @@ export interface Dispatch {
   waiting(): number;
   /** The names of the modems whose SIM is suspect: refused several recipients in a row. */
   suspects(): string[];
+  /** One more modem. */
+  admitModem(modem: SmsModem): void;
+  /** The modem is given nothing more; resolves when the message that it has, if any, has ended. */
+  retireModem(modem: SmsModem): Promise<void>;
   /** From the next message on; what is on its way keeps what it came in with. */
   replaceLimits(limits: DispatchLimits): void;
 }
@@ -193,6 +197,8 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     giveUp: () => queue.giveUp(),
     waiting: () => queue.waitingCount,
     suspects: () => queue.suspects,
+    admitModem: (modem) => queue.admitModem(modem),
+    retireModem: (modem) => queue.retireModem(modem),
     replaceLimits(next) {
       limits = next;
       queue.maxWaiting = next.maxWaiting;

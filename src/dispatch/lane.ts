@@ -33,6 +33,7 @@ export class Lane {
   readonly #turns = new PQueue({ concurrency: 1 });
   readonly #onOverdue: () => void;
   #inHand: InHand | undefined;
+  #isRetired = false;
 
   /**
    * @param onOverdue called when a message takes much longer at the modem than was to be expected
@@ -48,12 +49,17 @@ export class Lane {
 
   /** The modem takes messages; busy counts, for it will be free. */
   get isUsable(): boolean {
-    return canSend(this.modem.phase);
+    return !this.#isRetired && canSend(this.modem.phase);
+  }
+
+  /** It takes no more; what it has in hand goes on. */
+  retire(): void {
+    this.#isRetired = true;
   }
 
   /** Whether this modem may send it at all: its caller's, and not one that gave it back. */
   mayTake(message: PendingMessage): boolean {
-    return message.mayGoTo(this.name);
+    return !this.#isRetired && message.mayGoTo(this.name);
   }
 
   /** It may be given a message now. */

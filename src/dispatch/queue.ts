@@ -53,14 +53,14 @@ export class MessageQueue {
   maxWaiting: number;
   /** How many of them may be alerts. */
   maxWaitingAlerts: number;
-  readonly #lanes: readonly Lane[];
+  readonly #lanes: Lane[] = [];
   readonly #waiting = new WaitingList();
   readonly #newest = new NewestStarted();
   readonly #scheduler: Scheduler;
   readonly #budget: SimBudget;
   readonly #listener: Partial<DispatchListener>;
   readonly #log: Logger;
-  readonly #stopListening: readonly (() => void)[];
+  readonly #stopListening = new Map<Lane, () => void>();
   #stopped: Promise<void> | undefined;
 
   constructor({ modems, budget, listener, maxWaiting, maxWaitingAlerts, log }: QueueOptions) {
@@ -69,9 +69,31 @@ export class MessageQueue {
     this.#budget = budget;
     this.#listener = listener;
     this.#log = log;
-    this.#lanes = modems.map((modem) => new Lane(modem, () => this.#serve()));
     this.#scheduler = new Scheduler(this.#lanes, this.#waiting, budget);
-    this.#stopListening = this.#lanes.map((lane) => this.#follow(lane));
+    for (const modem of modems) this.admitModem(modem);
+  }
+
+  /** One more modem: it may take what waits. */
+  admitModem(modem: SmsModem): void {
+    const lane = new Lane(modem, () => this.#serve());
+    this.#lanes.push(lane);
+    this.#stopListening.set(lane, this.#follow(lane));
+    queueMicrotask(() => this.#serve());
+  }
+
+  /**
+   * The modem takes nothing more; what waits is left to others. Resolves when its message, if it
+   * has one, has truly ended, however late.
+   */
+  async retireModem(modem: SmsModem): Promise<void> {
+    const lane = this.#lanes.find((one) => one.modem === modem);
+    if (lane === undefined) return;
+    lane.retire();
+    this.#serve();
+    await lane.onIdle();
+    this.#stopListening.get(lane)?.();
+    this.#stopListening.delete(lane);
+    this.#lanes.splice(this.#lanes.indexOf(lane), 1);
   }
 
   /** The names of the modems whose SIM is suspect. */
@@ -136,7 +158,7 @@ export class MessageQueue {
       await Promise.allSettled([...this.#waiting].map(({ answer }) => answer));
       await Promise.all(this.#lanes.map((lane) => lane.onIdle()));
     } while (this.#waiting.size > 0);
-    for (const stopListening of this.#stopListening) stopListening();
+    for (const stopListening of this.#stopListening.values()) stopListening();
   }
 
   #follow(lane: Lane): () => void {

@@ -239,7 +239,8 @@ export class Scheduler {
   }
 
   #whyNone(message: PendingMessage): SendError {
-    const own = this.#lanes.filter((lane) => lane.mayTake(message));
+    // One that a reload closes is told too.
+    const own = this.#lanes.filter((lane) => message.mayGoTo(lane.name));
     const usable = own.filter((lane) => lane.isUsable);
     const waiting = [...this.#waiting].reduce((sum, { segments }) => sum + segments, 0);
     for (const lane of usable) {

@@ -34,7 +34,8 @@ export interface OwnModem {
 /** What the daemon lends to the control socket. */
 export interface OwnDaemon {
   modems: readonly OwnModem[];
-  configs: readonly ModemConfig[];
+  /** As in force. */
+  configs: () => readonly ModemConfig[];
   send: Send;
   /** Milliseconds within which the queue answers, as the configuration in force has it. */
   deadlineMs: () => number;
@@ -64,8 +65,10 @@ export function controlCommands(daemon: OwnDaemon): Readonly<Record<string, Cont
 async function* doctor(daemon: OwnDaemon, signal: AbortSignal): AsyncGenerator<object> {
   const sticks = await listSticks(daemon.machine.roots);
   const usedKeys = new Set<string>();
-  for (const [index, modem] of daemon.modems.entries()) {
-    const config = daemon.configs[index]!;
+  // A reload may change both meanwhile.
+  for (const modem of daemon.modems.slice()) {
+    const config = daemon.configs().find(({ name }) => name === modem.name);
+    if (config === undefined) continue;
     const stick = stickOf(modem.snapshot().device, sticks);
     if (stick !== undefined) usedKeys.add(stick.key);
     yield { report: await reportOwn(modem, config, stick, daemon.machine, signal) };
@@ -182,7 +185,7 @@ function judgePhase({ phase, phaseSince, reason }: ModemSnapshot): Finding {
 /** Yields one `{sticks}`. */
 async function* modems({ modems, configs, machine }: OwnDaemon): AsyncGenerator<object> {
   const used = new Map(modems.map((modem) => [modem.snapshot().device, modem.name]));
-  yield { sticks: listModems(await listSticks(machine.roots), used, configs) };
+  yield { sticks: listModems(await listSticks(machine.roots), used, configs()) };
 }
 
 const text = (key: string) => v.string(`the request needs "${key}", a text`);

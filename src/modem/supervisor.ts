@@ -68,6 +68,12 @@ export interface SupervisorOptions {
   log: Logger;
 }
 
+/** What may become another while it runs: it holds from the next message, look or try on. */
+export interface AdjustableOptions
+  extends Pick<SupervisorOptions, 'number' | 'idleProbeMs' | 'readPin'> {
+  tuning: Pick<ModemTuning, 'roaming' | 'submitTimeoutMs'>;
+}
+
 /** An opened modem, and what ends with its tty: a new connection is a new one of these. */
 interface Connection extends OpenedModem {
   readonly bringUp: BringUp;
@@ -109,7 +115,6 @@ function shown(words: string | undefined): string | undefined {
  */
 export class Supervisor implements SmsModem {
   readonly name: string;
-  readonly number: string | undefined;
   readonly #options: SupervisorOptions;
   readonly #log: Logger;
   readonly #inFlight: InFlightSubmits;
@@ -130,15 +135,16 @@ export class Supervisor implements SmsModem {
   readonly #unlocker: Unlocker;
   readonly #idleProbe = new IdleProbe();
   #stallTimer: NodeJS.Timeout | undefined;
+  /** Why it takes nothing more, once it is on its way out. */
+  #leaving: string | undefined;
 
   constructor(options: SupervisorOptions) {
     this.name = options.name;
-    this.number = options.number;
-    this.#options = options;
+    this.#options = { ...options };
     this.#log = options.log;
     this.#inFlight = options.inFlight;
     this.#tuning = { ...options.tuning, deafening: new Map() };
-    this.#recovery = new Recovery(options);
+    this.#recovery = new Recovery(this.#options);
     this.#modemLog = new ModemLog(options.name, options.log);
     this.#unlocker = new Unlocker(options.readPin, options.pinMemory);
     this.#finder = new ModemFinder(options.locator);
@@ -165,7 +171,40 @@ export class Supervisor implements SmsModem {
     return this.#phase;
   }
 
+  /** What a caller's `sender` may ask for. */
+  get number(): string | undefined {
+    return this.#options.number;
+  }
+
+  /** Takes these for what they were; nothing is closed, and nothing on its way is touched. */
+  adjust({ number, idleProbeMs, readPin, tuning }: AdjustableOptions): void {
+    Object.assign(this.#options, { number, idleProbeMs, readPin });
+    Object.assign(this.#tuning, tuning);
+    this.#unlocker.replacePin(readPin);
+    if (this.#phase === 'unlocking') this.#timer.hasten();
+  }
+
+  /** From now on it is shown as lost, for this reason: it takes nothing more. */
+  leave(reason: string): void {
+    this.#leaving = reason;
+  }
+
+  /**
+   * A PIN is being tried, and what becomes of that is not known yet: within half a minute it is, or
+   * stays unknown.
+   */
+  get isTryingPin(): boolean {
+    return this.#connection !== undefined && this.#unlocker.isTrying;
+  }
+
+  /** As people are shown it. */
   snapshot(): ModemSnapshot {
+    const own = this.#own();
+    return this.#leaving === undefined ? own : { ...own, phase: 'lost', reason: this.#leaving };
+  }
+
+  /** As the queue has to know it. */
+  #own(): ModemSnapshot {
     return {
       name: this.name,
       phase: this.#phase,
@@ -290,7 +329,7 @@ export class Supervisor implements SmsModem {
     this.#timer.beginAnew();
     this.#modemLog.entered(next, from, reason);
     this.#enter(next, from);
-    const snapshot = this.snapshot();
+    const snapshot = this.#own();
     for (const listener of this.#listeners) listener(snapshot);
   }
 
@@ -418,12 +457,14 @@ export class Supervisor implements SmsModem {
 
   #connectionOf(opened: OpenedModem): Connection {
     const { modem } = opened;
-    const { idleProbeMs, onInbound } = this.#options;
-    const storage = new Storage(modem, onInbound);
+    const options = this.#options;
+    const storage = new Storage(modem, options.onInbound);
     const sweeper = this.#createSweeper(modem, storage);
     const bringUp = new BringUp(modem, storage, this.#inFlight, {
       unlocker: this.#unlocker,
-      idleProbeMs,
+      get idleProbeMs() {
+        return options.idleProbeMs;
+      },
       notices: this.#modemLog,
       whySendsFail: () => this.#sendOutcomes.whySendsFail,
       onStored: () => sweeper.soon(),

@@ -57,7 +57,7 @@ export const pinTaken = 'the modem took the PIN; the SIM is not ready yet';
  * Outlives the sessions, so that a try is settled by what is seen after the next opening.
  */
 export class Unlocker {
-  readonly #readPin: ReadPin | undefined;
+  #readPin: ReadPin | undefined;
   readonly #memory: Pick<PinMemory, 'last' | 'note'>;
   #trial: Trial | undefined;
   /**
@@ -71,6 +71,16 @@ export class Unlocker {
   constructor(readPin: ReadPin | undefined, memory: Pick<PinMemory, 'last' | 'note'>) {
     this.#readPin = readPin;
     this.#memory = memory;
+  }
+
+  /** The configuration names another file, or none. What was tried stays remembered by its file. */
+  replacePin(readPin: ReadPin | undefined): void {
+    this.#readPin = readPin;
+  }
+
+  /** A PIN was entered, and the SIM may still become ready by it. */
+  get isTrying(): boolean {
+    return this.#trial !== undefined && performance.now() < this.#trial.until;
   }
 
   /** The SIM may have lost its power: what it says from now on tells nothing of a try before. */

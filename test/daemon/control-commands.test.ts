@@ -13,7 +13,7 @@ async function explain(to: unknown): Promise<object[]> {
   const { policy: command } = ownCommands({
     policy,
     callers: () => [{ name: 'auth0', kind: 'auth0', class: 'login' }] as CallerConfig[],
-    reload: () => Promise.resolve(),
+    reload: () => Promise.resolve([]),
     secrets: () => new Map([['auth0', { current: new Uint8Array(32) }]]),
     secretUse: () => ({}),
     log: new LogRecord().log,
@@ -66,7 +66,7 @@ async function answer(name: 'auth' | 'policy', request: object): Promise<object[
         { name: 'production', kind: 'auth0', class: 'login' },
         { name: 'staging', kind: 'auth0', class: 'login' },
       ] as CallerConfig[],
-    reload: () => Promise.resolve(),
+    reload: () => Promise.resolve([]),
     secrets: () =>
       new Map([
         ['production', { current: keys.production }],
@@ -123,7 +123,7 @@ it('a number that is unlocked waits no more, and the log says so without the num
   const { unlock } = ownCommands({
     policy,
     callers: () => [],
-    reload: () => Promise.resolve(),
+    reload: () => Promise.resolve([]),
     secrets: () => new Map(),
     secretUse: () => ({}),
     log: record.log,

@@ -132,12 +132,12 @@ test('a reload that cannot be taken up names why, and brings no caller', async (
   expect(await command('reload')).toMatch(/caller\[0\]\.secret_file.*there is no such file/);
   expect((await postHome('x')).status).toBe(404);
   writeSecret(homeSecret);
-  change(/guard_ms = 0/, 'guard_ms = 1');
+  change(/^state_dir = /m, 'recovery_drop_dir = "elsewhere"\nstate_dir = ');
   expect(await command('reload')).toMatch(
-    /\[\[modem\]\] cannot change while simgate runs: restart it\. Nothing was changed/,
+    /recovery_drop_dir cannot change while simgate runs: restart it\. Nothing was changed/,
   );
   expect((await postHome('x')).status).toBe(404);
-  change(/guard_ms = 1/, 'guard_ms = 0');
+  change(/^recovery_drop_dir.*\n/m, '');
   expect(await command('reload')).toContain('anew');
   expect((await postHome('x')).status).toBe(200);
   expect(await rig.post({})).toMatchObject({ status: 200 });

@@ -37,6 +37,8 @@ export interface ServiceNotifier {
   reloading<T>(work: () => Promise<T>): Promise<T>;
   /** The judgement is another one: it is told soon. */
   changed(): void;
+  /** The modems are others than before: from now on it is these that are looked at. */
+  modemsChanged(): void;
   /**
    * The daemon is going to end. This is told again until the manager has taken it, and nothing
    * after it.
@@ -67,12 +69,14 @@ const noNotifier: ServiceNotifier = {
   ready: () => undefined,
   reloading: (work) => work(),
   changed: () => undefined,
+  modemsChanged: () => undefined,
   stopping: () => undefined,
 };
 
 /** For `manager`, through `notify`; undefined stands for no manager, and then nothing is done. */
 export function createServiceNotifier(
   service: { manager: ServiceManager; notify: Notify } | undefined,
+  /** Those that there are now: see {@link ServiceNotifier.modemsChanged}. */
   modems: readonly WatchedModem[],
   judge: () => Health,
   log: Logger,
@@ -123,7 +127,7 @@ class SystemdNotifier implements ServiceNotifier {
   ready(): void {
     if (this.#isStopping) return;
     this.#usable = this.#usableNow();
-    this.#unlisten = this.#modems.map((modem) => modem.onPhase(() => this.#onPhase()));
+    this.#listen();
     this.#pending = { READY: 1 };
     this.#tell();
     this.#scheduleTick(this.#periodMs);
@@ -240,6 +244,18 @@ class SystemdNotifier implements ServiceNotifier {
     if (usable === this.#usable) return;
     this.#usable = usable;
     this.changed();
+  }
+
+  modemsChanged(): void {
+    if (this.#isStopping) return;
+    this.#listen();
+    this.#onPhase();
+    this.changed();
+  }
+
+  #listen(): void {
+    for (const unlisten of this.#unlisten) unlisten();
+    this.#unlisten = this.#modems.map((modem) => modem.onPhase(() => this.#onPhase()));
   }
 
   changed(): void {

@@ -13,11 +13,8 @@ export interface SetupOutcome {
   /** Host and port of the public listener. */
   listen: string;
   isDaemonRunning: boolean;
-  /**
-   * Whether the running daemon must start anew to take up what was changed; undefined when nothing
-   * was.
-   */
-  needs: 'restart' | 'reload' | undefined;
+  /** Whether it has something to take up. */
+  needsReload: boolean;
 }
 
 /** What to type now, in order, for people who copy lines. */
@@ -28,12 +25,12 @@ export function nextLines({
   url,
   listen,
   isDaemonRunning,
-  needs,
+  needsReload,
 }: SetupOutcome): string[] {
   const isUsual = configFile === defaultConfigFile;
   const config = isUsual ? '' : ` --config ${quoted(configFile)}`;
   const sudo = isUsual ? 'sudo ' : '';
-  const lines = [...startLines(isUsual, config, { isDaemonRunning, needs })];
+  const lines = [...startLines(isUsual, config, { isDaemonRunning, needsReload })];
   if (caller === undefined) return [...lines, ...linesOfCallers({ callers, listen, sudo, config })];
   const flag = callers.length > 1 ? ' --caller auth0' : '';
   const curl =
@@ -83,21 +80,15 @@ function linesOfCallers({
 function startLines(
   isUsual: boolean,
   config: string,
-  { isDaemonRunning, needs }: Pick<SetupOutcome, 'isDaemonRunning' | 'needs'>,
+  { isDaemonRunning, needsReload }: Pick<SetupOutcome, 'isDaemonRunning' | 'needsReload'>,
 ): string[] {
-  if (isDaemonRunning && needs === undefined) return [];
-  if (isDaemonRunning && needs === 'reload')
+  if (isDaemonRunning && !needsReload) return [];
+  if (isDaemonRunning)
     return [
       'Have the running daemon take it up:',
       `  ${isUsual ? 'sudo ' : ''}simgate reload${config}`,
     ];
   if (!isUsual) return ['Start it:', `  simgate serve${config}`];
-  if (isDaemonRunning)
-    return [
-      'Have the daemon take it up:',
-      '  sudo systemctl restart simgate',
-      '  journalctl -u simgate -f',
-    ];
   return [
     'Start it, now and at every boot, and watch for "modem … is ready":',
     '  sudo systemctl enable --now simgate',

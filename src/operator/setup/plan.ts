@@ -92,14 +92,13 @@ export function tellPlan(
 const masked = (edit: Edit): Edit =>
   typeof edit.value === 'string' ? { ...edit, value: shownDevice(edit.value) } : edit;
 
-/** As reload.ts has it: what belongs to modems needs a new process. */
-export function needsOf(
+/** Whether a running daemon has anything to take up. */
+export function needsReload(
   before: Config | undefined,
   after: Config,
   hasNewSecret: boolean,
-): 'restart' | 'reload' | undefined {
-  const modems = (config: Config | undefined) => JSON.stringify(config?.modems);
-  if (modems(before) !== modems(after)) return 'restart';
-  const rest = (config: Config | undefined) => JSON.stringify([config?.callers, config?.policy]);
-  return hasNewSecret || rest(before) !== rest(after) ? 'reload' : undefined;
+): boolean {
+  const parts = (config: Config | undefined) =>
+    JSON.stringify([config?.modems, config?.callers, config?.policy]);
+  return hasNewSecret || parts(before) !== parts(after);
 }

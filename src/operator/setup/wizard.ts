@@ -18,7 +18,7 @@ import { findDaemon, type RunningDaemon } from './modem-search.js';
 import { askForModem, type ModemChoice, type ModemFlags, tellFindings } from './modem-step.js';
 import { nextLines } from './next-lines.js';
 import { type PinAnswer, settlePin } from './pin-step.js';
-import { type Answers, editsOf, needsOf, tellPlan } from './plan.js';
+import { type Answers, editsOf, needsReload, tellPlan } from './plan.js';
 import { firstConfig, type Present, readPresent } from './present.js';
 import { fittingRights, mendRights, proveWritable, refuseForeignFolder } from './rights.js';
 import { type Draft, draftConfig } from './save.js';
@@ -224,7 +224,7 @@ async function finish(
     url: caller?.url,
     listen: `${host.includes(':') ? `[${host}]` : host}:${port}`,
     isDaemonRunning: daemon !== undefined,
-    needs: needsOf(
+    needsReload: needsReload(
       present.config,
       config,
       pin.pin !== undefined || caller?.newSecret !== undefined,

@@ -1,0 +1,174 @@
+import { join } from 'node:path';
+import type { Logger } from 'winston';
+import type { Config, ModemConfig } from '../config/config.js';
+import type { Selector } from '../config/selector.js';
+import type { MetricsListener } from '../metrics/listener.js';
+import { HabitMemory } from '../modem/habits.js';
+import { InFlightRecord } from '../modem/in-flight-record.js';
+import { InFlightSubmits } from '../modem/in-flight-submits.js';
+import { createLocator, StickLocks } from '../modem/locator.js';
+import { pinReader, type ReadPin } from '../modem/pin-file.js';
+import { PinMemory } from '../modem/pin-memory.js';
+import type { InboundEvent } from '../modem/storage.js';
+import { Supervisor } from '../modem/supervisor.js';
+import { maskNumber } from '../number/mask.js';
+import { leaveNote, whyNoNotes } from '../recovery-hook/note.js';
+import { type Roots, systemRoots } from '../usb/sysfs.js';
+import type { StateDir } from './state-dir.js';
+
+/** What is worth counting about modems. */
+export type FleetListener = Partial<Pick<MetricsListener, 'atError' | 'recovery' | 'inbound'>>;
+
+/** What all modems of a daemon share. */
+interface SharedParts {
+  stateDir: StateDir;
+  log: Logger;
+  listener: FleetListener;
+  roots: Roots;
+  recoveryDropDir: string;
+  pins: PinMemory;
+  habits: HabitMemory;
+}
+
+/** Makes the supervisor of a `[[modem]]`. */
+export class ModemMaker {
+  readonly #shared: SharedParts;
+  readonly #locks = new StickLocks();
+  /** One that still closes must not share its claims with the next of its name. */
+  #made = 0;
+  #hasLookedForDropDir = false;
+
+  private constructor(shared: SharedParts) {
+    this.#shared = shared;
+  }
+
+  /** Rejects when what is known of PINs cannot be read. */
+  static async open(
+    { recoveryDropDir }: Config,
+    stateDir: StateDir,
+    log: Logger,
+    listener: FleetListener = {},
+    roots: Roots = systemRoots,
+  ): Promise<ModemMaker> {
+    const pins = await PinMemory.open(stateDir.path);
+    const habits = await HabitMemory.open(stateDir.path, (error) =>
+      log.error(
+        `habits.json in ${stateDir.path} cannot be used: what was learnt of modems is learnt anew`,
+        { event: 'state_fault', error },
+      ),
+    );
+    return new ModemMaker({ stateDir, log, listener, roots, recoveryDropDir, pins, habits });
+  }
+
+  /** `others` are the selectors of the other entries that have no stick now. */
+  async make(config: ModemConfig, others: () => readonly Selector[]): Promise<Supervisor> {
+    const { name, device, selector, baud, number, idleProbeMs } = config;
+    const { stateDir, log, listener, roots, recoveryDropDir, pins, habits } = this.#shared;
+    if (config.recoveryHook && !this.#hasLookedForDropDir) {
+      this.#hasLookedForDropDir = true;
+      await warnWithoutDropDir(recoveryDropDir, log);
+    }
+    this.#made += 1;
+    return new Supervisor({
+      name,
+      number,
+      locator: createLocator({
+        owner: `${name} ${this.#made}`,
+        device,
+        selector,
+        baudRate: baud,
+        locks: this.#locks,
+        roots,
+        others,
+      }),
+      tuning: config,
+      idleProbeMs,
+      inFlight: await openInFlight(config, stateDir, log),
+      readPin: pinReaderOf(config),
+      pinMemory: pins,
+      habits,
+      callHook: config.recoveryHook
+        ? (reason) => callHook(name, reason, recoveryDropDir, log)
+        : undefined,
+      onInbound: (event) => {
+        listener.inbound?.({ modem: name, kind: event.kind });
+        logInbound(log, name, event);
+      },
+      onAttemptFailed: (cause) => listener.atError?.({ modem: name, cause }),
+      onRecovery: (rung) => listener.recovery?.({ modem: name, rung }),
+      log,
+    });
+  }
+}
+
+/** Undefined when no PIN is configured. */
+export function pinReaderOf({ pinFile }: ModemConfig): ReadPin | undefined {
+  return pinFile === undefined ? undefined : pinReader(pinFile);
+}
+
+async function openInFlight(
+  modem: ModemConfig,
+  stateDir: StateDir,
+  log: Logger,
+): Promise<InFlightSubmits> {
+  const file = join(stateDir.path, `${encodeURIComponent(modem.name)}.flight`);
+  const [record, left] = await InFlightRecord.open(file, (error) =>
+    log.error(`${file} cannot be written: after a crash a late result may go unrecognised`, {
+      event: 'state_fault',
+      error,
+    }),
+  );
+  return new InFlightSubmits(record, left);
+}
+
+async function warnWithoutDropDir(recoveryDropDir: string, log: Logger): Promise<void> {
+  const why = await whyNoNotes(recoveryDropDir);
+  if (why === undefined) return;
+  log.warn(
+    `recovery_hook is set, but no note can be left in ${recoveryDropDir} (${why}): as root, "systemd-tmpfiles --create" makes it; ` +
+      'then restart simgate',
+    { event: 'state_fault' },
+  );
+}
+
+/** Asks root for help with a modem; the daemon itself has no right to do more. */
+async function callHook(
+  modem: string,
+  reason: string,
+  dropDir: string,
+  log: Logger,
+): Promise<void> {
+  try {
+    await leaveNote(dropDir, modem, reason);
+  } catch (error) {
+    log.error(`the recovery hook of modem ${modem} was not called: ${(error as Error).message}`, {
+      event: 'state_fault',
+      error,
+    });
+  }
+}
+
+/** Who wrote, and what became of what we wrote; never the text (I6). */
+function logInbound(log: Logger, modem: string, event: InboundEvent): void {
+  if (event.kind === 'sms') {
+    log.info('an SMS came in', { event: 'inbound', modem, from: maskNumber(event.from) });
+    return;
+  }
+  if (event.kind === 'unreadable') {
+    const { octets } = event;
+    log.warn('a stored SMS could not be decoded, and was deleted', {
+      event: 'inbound',
+      modem,
+      octets,
+    });
+    return;
+  }
+  const { recipient, reference, state } = event;
+  log.info('a status report came in', {
+    event: 'inbound',
+    modem,
+    recipient: maskNumber(recipient),
+    reference,
+    state,
+  });
+}
