@@ -5,7 +5,7 @@
  */
 import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { type BuildOptions, build, type PluginBuild } from 'esbuild';
+import { type BuildOptions, build, type OutputFile, type PluginBuild } from 'esbuild';
 import { parse } from 'yaml';
 import { nativePackages } from './native-packages.js';
 import { noticesText, packagesIn } from './notices.js';
@@ -62,8 +62,41 @@ const entry = await build({
   plugins: [{ name: 'program', setup: leaveProgramOutside }],
 });
 
+/** What a browser is sent; each is fetched by its name, and the plot only where one is shown. */
+const sent = await build({
+  ...common,
+  entryPoints: {
+    page: 'src/page/browser/main.ts',
+    plot: 'src/page/browser/plot.ts',
+  },
+  platform: 'browser',
+  target: 'es2022',
+  minifyIdentifiers: true,
+  sourcemap: false,
+  metafile: true,
+  plugins: [{ name: 'plot', setup: leavePlotOutside }],
+});
+
+/** Style sheets, in the order in which they are to be read. */
+const styles = await build({
+  ...common,
+  entryPoints: {
+    page: 'src/page/browser/page.css',
+    plot: 'uplot/dist/uPlot.min.css',
+  },
+  sourcemap: false,
+});
+
+/** Octets of the page without the plot, as they are sent. */
+const pageBudget = 40 * 1024;
+
+refuseLargePage([...sent.outputFiles, ...styles.outputFiles]);
 await writeDist(
-  new Map([...outputFiles, ...entry.outputFiles].map(({ path, contents }) => [path, contents])),
+  new Map(
+    [...outputFiles, ...entry.outputFiles, ...sent.outputFiles, ...styles.outputFiles].map(
+      ({ path, contents }) => [path, contents],
+    ),
+  ),
 );
 
 /** The one import of the entry is the file that the other build makes of cli.ts. */
@@ -74,16 +107,33 @@ function leaveProgramOutside(pluginBuild: PluginBuild): void {
   }));
 }
 
+/** The page asks for it when it is wanted. */
+function leavePlotOutside(pluginBuild: PluginBuild): void {
+  pluginBuild.onResolve({ filter: /^\.\/plot\.js$/ }, ({ path }) => ({ path, external: true }));
+}
+
+function refuseLargePage(files: readonly OutputFile[]): void {
+  const own = files.filter(({ path }) => /\/page\.(?:js|css)$/.test(path));
+  const octets = own.reduce((sum, { contents }) => sum + contents.length, 0);
+  if (own.length === 2 && octets <= pageBudget) return;
+  throw new Error(
+    `the page has ${octets} octets in ${own.length} files: ${pageBudget} in 2 are allowed (script and style sheet, without the plot)`,
+  );
+}
+
 /**
  * The folder itself stays, and each file but those that are gone: a build may run while another
  * program has the last one open.
  */
 async function writeDist(files: Map<string, Uint8Array>): Promise<void> {
-  const notices = noticesText(await packagesIn(root, Object.keys(metafile.inputs)));
+  const notices = noticesText(
+    await packagesIn(root, [...Object.keys(metafile.inputs), ...Object.keys(sent.metafile.inputs)]),
+  );
   files.set(join(dist, 'LICENSES.txt'), Buffer.from(notices));
   // As the admin listener serves it; beside whichever chunk asks for it.
   const openapi: unknown = parse(await readFile(join(root, 'docs/openapi.yaml'), 'utf8'));
   files.set(join(dist, 'openapi.json'), Buffer.from(`${JSON.stringify(openapi)}\n`));
+  files.set(join(dist, 'icon.svg'), await readFile(join(root, 'src/page/browser/icon.svg')));
   await mkdir(dist, { recursive: true });
   for (const [path, contents] of files) await writeFile(path, contents);
   for (const name of await readdir(dist)) {

@@ -7,6 +7,7 @@
 
 import { readFile } from 'node:fs/promises';
 import type { RequestListener } from 'node:http';
+import { join } from 'node:path';
 import type { Logger } from 'winston';
 import { isClockSynchronised } from '../clock/synchronisation.js';
 import {
@@ -23,7 +24,7 @@ import { createSimBudget } from '../dispatch/sim-budget.js';
 import { controlCommands } from '../doctor/control-commands.js';
 import { thisMachine } from '../doctor/this-machine.js';
 import type { SendErrorCode } from '../errors.js';
-import { createAdminApp, createApp } from '../http/app.js';
+import { createAdminApp, createApp, statusJson } from '../http/app.js';
 import { problems } from '../http/problem.js';
 import { createServer, type ServerOptions } from '../http/server.js';
 import { createLogCommand } from '../journal/log-command.js';
@@ -37,6 +38,7 @@ import { findMessage } from './find-message.js';
 import { Fleet } from './fleet.js';
 import { HealthWatch } from './health-watch.js';
 import { createMessageCommand, createOverview } from './overview.js';
+import { createOwnPage, PageMemory } from './own-page.js';
 import { inTurn, readAnew } from './reload.js';
 import { openRemembered } from './remembered.js';
 import { capsOf, type DaemonParts, figuresOf, judgementOf, snapshotOf } from './snapshot.js';
@@ -120,14 +122,22 @@ async function compose(
     modems: config.modems.map(({ name }) => name),
     problems,
   });
-  const remembered = await openRemembered(config, stateDir, log, metrics);
+  const memory = new PageMemory({
+    file: join(stateDir.path, 'history.jsonl'),
+    now: () => clock.date(),
+    log,
+  });
+  opened.push(() => memory.history.close());
+  const listener = memory.beside(metrics);
+  const remembered = await openRemembered(config, stateDir, log, listener);
   opened.push(() => remembered.journal.close());
   const disk = new DiskWatch(stateDir.path);
   opened.push(async () => disk.stop());
 
   // The modems, and the queue before them.
-  const fleet = await Fleet.open(config, stateDir, log, metrics);
+  const fleet = await Fleet.open(config, stateDir, log, listener);
   const { modems } = fleet;
+  memory.watch(modems);
   const dispatch = createDispatch({
     ...remembered,
     modems,
@@ -138,7 +148,7 @@ async function compose(
       () => config.policy.alertShare,
       remembered.hmac,
     ),
-    listener: metrics,
+    listener,
     log,
   });
   let isStopping = false;
@@ -176,16 +186,24 @@ async function compose(
       refusals,
       onRefused,
       trustedProxies: next.http.trustedProxies,
-      listener: metrics,
+      listener,
     });
   /** Of the callers in force. */
   let app = await appOf(config, secrets);
   const snapshot = () => snapshotOf(parts);
+  const page = createOwnPage({
+    parts,
+    memory,
+    statusJson: () => statusJson(snapshot()),
+    secretUse: (name) => served.secretUse(name),
+    log,
+  });
   const adminApp = createAdminApp({
     isReady,
     snapshot,
     metrics: metricsRoute(metrics, () => figuresOf(parts)),
     // The build puts it beside the program.
+    addRoutes: (router) => page.addRoutes(router),
     isSocket: 'path' in config.admin.listen,
     openapi: () => readFile(new URL('./openapi.json', import.meta.url), 'utf8'),
     log,
@@ -203,6 +221,8 @@ async function compose(
   const { port } = await bind((request, response) => app(request, response), config.http.listen, {
     onRefused,
   });
+  // Before the listener, which would wait for its streams.
+  doors.push({ close: async () => page.close() });
   const adminAt = await bind(adminApp, config.admin.listen);
 
   // The control socket.

@@ -82,13 +82,15 @@ const full = ({ waiting, maxWaiting }: JudgedDaemon): Finding =>
     'it passes as they are sent; if it comes again, another modem sends more at a time',
   );
 
-interface ModemJudgement {
+/** What {@link judgeModem} says of one. */
+export interface ModemJudgement {
   /** It would take a message. */
   isAble: boolean;
   obstacles: Finding[];
 }
 
-function judgeModem(modem: JudgedModem): ModemJudgement {
+/** Whether it would take a message, and what is in its way or wrong with it. */
+export function judgeModem(modem: JudgedModem): ModemJudgement {
   const { snapshot, wedgedBy } = modem;
   const refusing = [
     ...(wedgedBy === undefined ? [] : [wedged(snapshot.name, wedgedBy)]),

@@ -94,7 +94,8 @@ function userName(): string {
 }
 
 /** Files that an earlier start has left: root's, if root started it by hand. */
-const ownFiles = /^(?:journal\.db.*|hmac\.key|clock|pins\.json|habits\.json|.*\.flight)$/;
+const ownFiles =
+  /^(?:journal\.db.*|hmac\.key|clock|pins\.json|habits\.json|history\.jsonl|.*\.flight)$/;
 
 async function judgeStateDir(path: string): Promise<Finding[]> {
   const user = userName();

@@ -47,6 +47,8 @@ export interface AdminAppOptions {
   metrics?: Koa.Middleware;
   /** The document of the public listener as JSON (OpenAPI 3.1). */
   openapi?: () => Promise<string>;
+  /** More to be served, behind the same guard. */
+  addRoutes?: (router: Router<RequestState>) => void;
   /** It listens on a Unix socket: no browser comes by itself, and a proxy has names of its own. */
   isSocket?: boolean;
   log: Logger;
@@ -61,24 +63,28 @@ export function createApp(options: AppOptions): RequestListener {
   if (reader !== undefined) router.get('/sms/:id', readRoute([reader, ...readers], options));
   addHealthRoutes(router, options.isReady);
   const { log, trustedProxies = [], listener } = options;
-  const onFailure: OnFailure = ({ code, hasRow }, caller) => {
-    listener?.answered({ code, caller });
+  const onFailure: OnFailure = ({ code, hasRow }, { caller, suspected }) => {
+    listener?.answered({ code, caller, suspected });
     if (!hasRow) options.onRefused?.(code, caller);
   };
   return toListener(log, clientAddress(trustedProxies), [], router, onFailure);
 }
 
-/** The admin listener, for this machine only: `/`, `/livez` and `/readyz`, all read-only. */
+/**
+ * The admin listener, for this machine only: `/status.json`, `/livez` and `/readyz`, all read-only.
+ */
 export function createAdminApp({
   isReady,
   snapshot,
   metrics,
   openapi,
+  addRoutes,
   isSocket = false,
   log,
 }: AdminAppOptions): RequestListener {
   const router = newRouter();
-  addStatusPage(router, snapshot);
+  addStatus(router, snapshot);
+  addRoutes?.(router);
   if (metrics) router.get('/metrics', metrics);
   if (openapi)
     router.get('/openapi.json', async (ctx) => {
@@ -161,13 +167,17 @@ function addHealthRoutes(router: Router<RequestState>, isReady: () => boolean): 
   });
 }
 
-/** `/`: the snapshot as JSON. */
-function addStatusPage(router: Router<RequestState>, snapshot: () => unknown): void {
-  router.get('/', (ctx) => {
+/** `/status.json`: the snapshot. */
+function addStatus(router: Router<RequestState>, snapshot: () => unknown): void {
+  router.get('/status.json', (ctx) => {
     ctx.type = 'json';
-    ctx.body = `${JSON.stringify(snapshot(), (_, value: unknown) => asItMayLeave(value), 2)}\n`;
+    ctx.body = statusJson(snapshot());
   });
 }
+
+/** The state of the daemon as it leaves. */
+export const statusJson = (snapshot: unknown): string =>
+  `${JSON.stringify(snapshot, (_, value: unknown) => asItMayLeave(value), 2)}\n`;
 
 /**
  * Against DNS rebinding: a web page can have its own name resolve to 127.0.0.1, and so make a

@@ -18,6 +18,8 @@ export interface RequestState {
   client: string;
   /** The name of the caller, once it is known. */
   caller?: string;
+  /** Whose it seems to be, of one that proved to be nobody's. */
+  suspected?: string;
   /** How its caller wants to be told what failed; by default as problem details. */
   toAnswer?: (failure: SendError) => HttpAnswer;
 }
@@ -28,7 +30,10 @@ const discardOctets = 1024 * 1024;
 const restOctets = 64 * 1024;
 
 /** Told of each error that becomes an answer. Must not throw. */
-export type OnFailure = (failure: SendError, caller: string | undefined) => void;
+export type OnFailure = (
+  failure: SendError,
+  state: Pick<RequestState, 'caller' | 'suspected'>,
+) => void;
 
 /** The outermost middleware: names the request, and is the one exit of every error. */
 export function errorExit(
@@ -62,7 +67,7 @@ async function leaveWith(
     return;
   }
   const failure = toSendError(error);
-  onFailure(failure, ctx.state.caller);
+  onFailure(failure, ctx.state);
   if (failure.code === 'internal') {
     log.error('unexpected error', { event: 'internal_error', id, error: failure.cause ?? failure });
   }

@@ -76,7 +76,7 @@ export interface SendRouteOptions {
 export interface AnswerListener {
   /** The request has its answer: 200 with its times, 202, or the code of the problem body. */
   answered(
-    answer: { caller?: string | undefined } & (
+    answer: { caller?: string | undefined; suspected?: string | undefined } & (
       | { code?: undefined; isReplay: boolean; waitedMs: number; tookMs: number }
       | { code: SendErrorCode | 'promised' }
     ),
@@ -173,6 +173,7 @@ export function ownerOf(
   if (mayComeWithBody) return undefined;
   if (best === undefined) throw new Error('no caller was asked');
   const { unproven, client } = best;
+  ctx.state.suspected = client.caller.name;
   ctx.state.toAnswer = (error) => client.caller.failed(error, ctx.state.id);
   const { code, detail, fields, message } = unproven;
   const { id, client: address } = ctx.state;

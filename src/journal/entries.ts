@@ -232,7 +232,15 @@ export interface LogFilter {
   id?: string | undefined;
   caller?: string | undefined;
   recipientHmac?: string | undefined;
+  /** Its configured name; looked for among the newest {@link maxScannedRows} only. */
+  modem?: string | undefined;
+  /** ISO 3166-1 alpha-2; looked for among the newest {@link maxScannedRows} only. */
+  country?: string | undefined;
   sinceMs?: number | undefined;
+  /** Rows before this. */
+  untilMs?: number | undefined;
+  /** Rows that come behind this one, newest first; by its time alone when it is gone since. */
+  before?: { atMs: number; id: string } | undefined;
   /** HTTP status that the caller was told. */
   status?: number | undefined;
   code?: string | undefined;
@@ -257,6 +265,12 @@ export interface LogSource {
 
 /** The most rows that one query gives. */
 export const maxLogRows = 1_000;
+
+/**
+ * How many rows are looked at for what has no index: the thread writes nothing meanwhile, and a
+ * message may wait for it.
+ */
+export const maxScannedRows = 20_000;
 
 /** A row for people. */
 export interface LogRow {

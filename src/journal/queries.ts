@@ -4,6 +4,7 @@ import {
   type LogFilter,
   type LogRow,
   maxLogRows,
+  maxScannedRows,
   type RefusedCount,
   type RefusedFilter,
   type SummaryKey,
@@ -14,45 +15,64 @@ import { logRow, refusedCount, type SqlRow, type SqlValue, summaryRow } from './
 /** Rows of a statement. */
 export type All = (sql: string, ...values: SqlValue[]) => SqlRow[];
 
-type Condition = readonly [sql: string, value: SqlValue | undefined];
+/** It is left out unless all of its values are there. */
+type Condition = readonly [sql: string, ...values: (SqlValue | undefined)[]];
 
 /** `WHERE` with the conditions that are given, and their values. */
 function given(first: string, conditions: readonly Condition[]): [sql: string, SqlValue[]] {
-  const all = conditions.filter((pair): pair is [string, SqlValue] => pair[1] !== undefined);
+  const all = conditions.filter(
+    (each): each is [string, ...SqlValue[]] => !each.includes(undefined),
+  );
   const sql = [first, ...all.map(([condition]) => condition)].join(' AND ');
-  return [sql, all.map(([, value]) => value)];
+  return [sql, all.flatMap(([, ...values]) => values)];
 }
 
 const bounded = (limit: number): number => Math.min(Math.max(1, limit), maxLogRows);
 
 export function queryMessages(all: All, filter: LogFilter): LogRow[] {
-  const { afterChange, limit } = filter;
-  const [where, values] = given("state <> 'counted'", [
-    ['change_id > ?', afterChange],
-    ...conditionsOf(filter),
-  ]);
-  const order = afterChange === undefined ? 'at DESC, row_id DESC' : 'change_id';
-  const sql = `SELECT * FROM messages WHERE ${where} ORDER BY ${order} LIMIT ?`;
-  return all(sql, ...values, bounded(limit)).map(logRow);
+  const { afterChange, limit, modem, country } = filter;
+  const [times, timeValues] = given(isShown, timesOf(filter));
+  const [like, values] = given('true', [['change_id > ?', afterChange], ...likenessOf(filter)]);
+  const order = afterChange === undefined ? newestFirst : 'change_id';
+  // What has no index is looked for in a bounded number of rows.
+  const from =
+    modem === undefined && country === undefined
+      ? `messages WHERE ${times} AND ${like}`
+      : `(SELECT * FROM messages WHERE ${times} ORDER BY ${newestFirst} LIMIT ${maxScannedRows}) WHERE ${like}`;
+  const sql = `SELECT * FROM ${from} ORDER BY ${order} LIMIT ?`;
+  return all(sql, ...timeValues, ...values, bounded(limit)).map(logRow);
 }
+
+const isShown = "state <> 'counted'";
+const newestFirst = 'at DESC, row_id DESC';
 
 type Chosen = Omit<LogFilter, 'limit' | 'afterChange'>;
 
-const conditionsOf = ({
+const timesOf = ({ sinceMs, untilMs, before }: Chosen): Condition[] => [
+  ['at >= ?', sinceMs],
+  ['at < ?', untilMs],
+  ['(at, row_id) < (?, (SELECT row_id FROM messages WHERE id = ?))', before?.atMs, before?.id],
+];
+
+const likenessOf = ({
   id,
   caller,
   recipientHmac,
-  sinceMs,
   status,
   code,
+  modem,
+  country,
 }: Chosen): Condition[] => [
   ['id = ?', id],
   ['caller = ?', caller],
   ['recipient_hmac = ?', recipientHmac],
-  ['at >= ?', sinceMs],
   ['status = ?', status],
   ['code = ?', code],
+  ['modem = ?', modem],
+  ['country = ?', country],
 ];
+
+const conditionsOf = (filter: Chosen): Condition[] => [...timesOf(filter), ...likenessOf(filter)];
 
 export function queryRefused(all: All, filter: RefusedFilter): RefusedCount[] {
   const [where, values] = given('true', refusedConditions(filter));
@@ -98,7 +118,7 @@ const last = 'iif(late_at IS NULL, submitted, late_submitted)';
 
 /** Totals; a recipient or an id leaves out what was refused before it was a message. */
 export function summarize(all: All, by: SummaryKey, filter: Chosen): SummaryRow[] {
-  const [where, values] = given("state <> 'counted'", conditionsOf(filter));
+  const [where, values] = given(isShown, conditionsOf(filter));
   const messages = `SELECT ${messageKeys[by]} AS key, count(*) AS messages,
     total(${last} = 'yes') AS sent, total(${last} = 'no') AS not_sent, total(${last} = 'partly') AS partly,
     total(${last} = 'unknown') AS unknown, total(${last} IS NULL) AS open,

@@ -40,7 +40,11 @@ export interface MetricsListener {
 }
 
 /** An answer of the public listener, and whose it was, once that is known. */
-export type AnswerFigures = { caller?: string | undefined } /**
+export type AnswerFigures = {
+  caller?: string | undefined;
+  /** Of a request that proved to be nobody's: the caller whose it is most likely meant to be. */
+  suspected?: string | undefined;
+} /**
  * 200. `waitedMs`: until the modem was given the message; `tookMs`: from the message's admission
  * to the answer. `isReplay`: both are of an earlier request with the same Idempotency-Key.
  */ & (

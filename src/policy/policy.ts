@@ -27,6 +27,7 @@ import type {
   Reservation,
   Subject,
 } from './request.js';
+import { type SharedUse, sharedUses } from './shared-uses.js';
 import { keysOf, type PolicyHmac, RequestSubject } from './subject.js';
 import { type CountedMessage, type LimitKeys, SlidingWindows } from './windows.js';
 import {
@@ -185,6 +186,11 @@ export class Policy {
       notLookedAt: limitNames.filter((name) => !fills.some((fill) => fill.name === name)),
       holds: this.#lasting(subject, now).map((hold) => ({ ...hold, freeInMs: hold.until - now })),
     };
+  }
+
+  /** How full the limits are that many share: of all, of the fullest countries, of each caller. */
+  sharedUses(): SharedUse[] {
+    return sharedUses(this.#windows, this.#config.limits, this.#callers, this.#now());
   }
 
   /**

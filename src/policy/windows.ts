@@ -165,6 +165,15 @@ export class SlidingWindows {
     return [...(this.#tracks.get(name)?.keys() ?? [])];
   }
 
+  /** The `most` keys of that name under which most messages are remembered, the fullest first. */
+  fullest(name: LimitName, most: number): string[] {
+    const tracks = [...(this.#tracks.get(name) ?? [])];
+    return tracks
+      .sort(([, a], [, b]) => b.length - a.length)
+      .slice(0, most)
+      .map(([key]) => key);
+  }
+
   /** The newest message under a key. */
   newest(name: LimitName, keys: LimitKeys): CountedMessage | undefined {
     return this.#track(name, keys)?.newest(1);

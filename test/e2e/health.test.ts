@@ -32,7 +32,7 @@ async function doctor(): Promise<{ code: number | null; report: DoctorReport }> 
 }
 
 async function health(): Promise<Health> {
-  const response = await fetch(`http://127.0.0.1:${rig.adminPort}/`);
+  const response = await fetch(`http://127.0.0.1:${rig.adminPort}/status.json`);
   return ((await response.json()) as { health: Health }).health;
 }
 

@@ -32,10 +32,10 @@ function adminAt(path: string) {
   return server;
 }
 
-/** The status of `GET /` through the socket. */
+/** The status of `GET /status.json` through the socket. */
 function ask(socketPath: string, host: string): Promise<number | undefined> {
   return new Promise((resolve, reject) => {
-    request({ socketPath, path: '/', headers: { host } }, (response) => {
+    request({ socketPath, path: '/status.json', headers: { host } }, (response) => {
       response.resume().once('end', () => resolve(response.statusCode));
     })
       .once('error', reject)

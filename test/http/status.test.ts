@@ -55,7 +55,7 @@ describe.each([
 
 describe('the admin listener', () => {
   it('shows the snapshot as JSON', async () => {
-    const answer = await get(await startAdmin(), '/');
+    const answer = await get(await startAdmin(), '/status.json');
     expect(answer.headers.get('content-type')).toBe('application/json; charset=utf-8');
     expect(JSON.parse(answer.body)).toEqual({ modems: [{ name: 'main', state: 'ready' }] });
   });
@@ -86,7 +86,7 @@ describe('the admin listener', () => {
   it.each(['localhost', 'LOCALHOST:8081', '127.0.0.1:8081', '127.1.2.3', '[::1]:8081'])(
     'answers to the Host %s',
     async (host) => {
-      expect((await get(await startAdmin(), '/', host)).status).toBe(200);
+      expect((await get(await startAdmin(), '/status.json', host)).status).toBe(200);
     },
   );
 
@@ -98,7 +98,7 @@ describe('the admin listener', () => {
     '',
     '[::2]',
   ])('refuses the Host %j, which may be a rebound name', async (host) => {
-    const answer = await get(await startAdmin(), '/', host);
+    const answer = await get(await startAdmin(), '/status.json', host);
     expect(answer.status).toBe(400);
     expect(JSON.parse(answer.body)).toMatchObject({ code: 'request_malformed' });
   });

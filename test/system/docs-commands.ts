@@ -69,7 +69,7 @@ export const evening: readonly Step[] = [
   step('sudo simgate log --summary --by country --since 7d', /^DE +\d/m),
   step('sudo simgate policy explain +4915112345678', /per_recipient/),
   step('sudo simgate policy unlock +4915112345679', /\+49…79 counts anew/),
-  step('curl -s http://127.0.0.1:8081/', /"phase": "ready"/),
+  step('curl -s http://127.0.0.1:8081/status.json', /"phase": "ready"/),
   ready,
   step('curl -s http://127.0.0.1:8081/metrics', /simgate_messages_total\{.*code="sent".*\} [1-9]/),
   step('promtool check rules config/prometheus/simgate.rules.yml', /SUCCESS/),

@@ -20,7 +20,7 @@ const src = resolve(import.meta.dirname, '../../src');
 const waysOut = new RegExp(
   [
     String.raw`console\.\w+\(|process\.std(?:out|err)\b|winston\.transports|\b(?:out|notes|stdout)\.write\(`,
-    String.raw`ctx\.body =|ctx\.res\.write\(|toRawAnswer\(|socket\.(?:write|end)\(\S`,
+    String.raw`ctx\.body =|\b(?:res|response)\.write\(|\banswerHtml\(|toRawAnswer\(|socket\.(?:write|end)\(\S`,
     String.raw`\b(?:writeFile|writeFileSync|appendFile|writeSync)\(|\.#file\.write\(`,
     String.raw`\bexecFile\(|\bspawn(?:Sync)?\(|\.prepare\(|new (?:Counter|Gauge|Histogram)\(`,
   ].join('|'),
@@ -58,6 +58,11 @@ const outlets: Readonly<Record<string, string>> = {
   'http/error-exit.ts': 'problem.ts; of what was sent, names of our own, numbers and references',
   'http/server.ts': 'problem.ts',
   'http/read-route.ts': 'names of our own, codes and references',
+  'page/page-answers.ts': 'markup by asItMayLeave, in html.ts',
+  'page/page.ts': 'the same',
+  'page/streams.ts': 'the same',
+  'page/messages-routes.ts': 'CSV by asItMayLeave, in csv.ts',
+  'page/history-file.ts': 'figures, and names of the configuration',
   'metrics/events.ts': 'closed sets (test/metrics/rules.test.ts)',
   'metrics/gauges.ts': 'closed sets',
   'metrics/metrics.ts': 'closed sets',
@@ -120,6 +125,16 @@ describe('fed with hostile words', () => {
     ]).catch((error: unknown) => error as { stdout: string; stderr: string });
     return stdout + stderr;
   };
+  const pages = [
+    '/',
+    '/status.json',
+    '/messages',
+    '/messages.csv',
+    '/history',
+    '/history.json',
+    '/policy',
+    '/callers',
+  ];
   const page = async (path: string) =>
     (await fetch(`http://127.0.0.1:${rig!.adminPort}${path}`)).text();
 
@@ -127,7 +142,7 @@ describe('fed with hostile words', () => {
     timeout: 60_000,
   }, async () => {
     rig = await Rig.start(['--vendor', 'talkative', '--urc-noise', '5', '--boot-ms', '200']);
-    expectClean('the status page', await page('/'));
+    for (const path of pages) expectClean(`the page ${path}`, await page(path));
     const answers: unknown[] = [];
     for (const words of [
       `barred: ${toldNumber}`,
@@ -158,7 +173,7 @@ describe('fed with hostile words', () => {
     await rig.until((line) => line.phase === 'lost' || line.phase === 'absent', from);
     const away = await rig.post({ recipient: '+4917612345901' });
     expectClean('the answer while it restarts', JSON.stringify(away.body));
-    expectClean('the status page while it restarts', await page('/'));
+    for (const path of pages) expectClean(`the page ${path} while it restarts`, await page(path));
     await rig.until((line) => line.phase === 'ready', from);
     expectClean('the metrics', await page('/metrics'));
     expectClean('simgate doctor', (await command('doctor')) + (await command('doctor', '--json')));

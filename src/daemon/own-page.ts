@@ -1,0 +1,89 @@
+/** The page of this daemon, and what listens so that it has something to show. */
+
+import { readFile } from 'node:fs/promises';
+import type { Logger } from 'winston';
+import type { SecretUse } from '../http/bearer.js';
+import { JournalFault } from '../journal/faults.js';
+import type { MetricsListener } from '../metrics/listener.js';
+import type { Supervisor } from '../modem/supervisor.js';
+import { Activity } from '../page/activity.js';
+import { type HistoryOptions, HistoryStore } from '../page/history-store.js';
+import { type AdminPage, createPage } from '../page/page.js';
+import { pageCallersOf, pageStateOf, recallActivity } from './page-state.js';
+import { type DaemonParts, judgementOf } from './snapshot.js';
+
+/** Who was here last, and what was in the last seven days. */
+export class PageMemory {
+  readonly activity: Activity;
+  readonly history: HistoryStore;
+  #modems: readonly Supervisor[] = [];
+
+  constructor(options: Omit<HistoryOptions, 'signals'>) {
+    this.activity = new Activity(options.now);
+    this.history = new HistoryStore({
+      ...options,
+      signals: () => this.#modems.map((modem) => modem.snapshot()),
+    });
+  }
+
+  /** From now on, what these receive is remembered. */
+  watch(modems: readonly Supervisor[]): void {
+    this.#modems = modems;
+  }
+
+  /** The same listener, which tells this, too; after an answer, a few records are written. */
+  beside(metrics: MetricsListener): MetricsListener {
+    const { activity, history } = this;
+    return {
+      ...metrics,
+      answered(answer) {
+        metrics.answered(answer);
+        activity.answered(answer);
+        history.answered(answer);
+      },
+      submitEnded(end) {
+        metrics.submitEnded(end);
+        history.submitEnded(end);
+        if (end.submitted === 'yes') activity.submitted(end.modem, end.tookMs);
+      },
+    };
+  }
+}
+
+export interface OwnPageOptions {
+  parts: DaemonParts;
+  memory: PageMemory;
+  statusJson: () => string;
+  secretUse: (caller: string) => SecretUse;
+  log: Logger;
+}
+
+/** Reads from the journal what was before the start, in its own time. */
+export function createOwnPage({ parts, memory, ...options }: OwnPageOptions): AdminPage {
+  const { activity, history } = memory;
+  const { remembered, config } = parts;
+  const { policy, journal, hmac } = remembered;
+  remembered.whenRestored
+    .then(() => recallActivity(parts, activity))
+    .catch((error: unknown) => {
+      // It tells by itself that it is out of order; the page then knows what this run has seen.
+      if (!(error instanceof JournalFault)) throw error;
+    });
+  const isSocket = 'path' in config().admin.listen;
+  return createPage({
+    ...options,
+    state: () => pageStateOf(parts, judgementOf(parts), activity),
+    callers: () => pageCallersOf(parts, options.secretUse, activity),
+    policy,
+    policyConfig: () => config().policy,
+    journal,
+    hmac,
+    history,
+    // The build puts them beside the program.
+    asset: (name) => readFile(new URL(`./${name}`, import.meta.url)),
+    visitorOf: () => ({ hasSession: false, noSearch: isSocket ? undefined : noSearchHere }),
+  });
+}
+
+const noSearchHere =
+  'a whole number can be looked up with “sudo simgate log --to +49…”; not here, where any user of this machine could ask who logs in';

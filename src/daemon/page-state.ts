@@ -1,0 +1,106 @@
+/** What the page shows of a running daemon. */
+
+import { simKey } from '../dispatch/sim-key.js';
+import type { Health } from '../doctor/finding.js';
+import type { SecretUse } from '../http/bearer.js';
+import type { Activity } from '../page/activity.js';
+import type { ShownCaller } from '../page/callers-view.js';
+import type { ShownModem, ShownState } from '../page/shown-state.js';
+import { version } from '../version.js';
+import { foreignWords } from '../words/foreign.js';
+import { judgeModem } from './judgement.js';
+import { capsOf, type DaemonParts } from './snapshot.js';
+
+/** @param health the judgement of the same moment */
+export function pageStateOf(parts: DaemonParts, health: Health, activity: Activity): ShownState {
+  const { dispatch, remembered, config } = parts;
+  const { fault } = remembered.journal.state();
+  return {
+    nowMs: remembered.date(),
+    version,
+    health,
+    waiting: dispatch.waiting(),
+    maxWaiting: config().message.maxWaiting,
+    journalFault: fault,
+    modems: modemsOf(parts, activity),
+    lastAccepted: activity.lastAccepted,
+  };
+}
+
+function modemsOf(parts: DaemonParts, activity: Activity): ShownModem[] {
+  const { modems, dispatch, remembered, config } = parts;
+  const suspects = new Set(dispatch.suspects());
+  return modems.map((modem) => {
+    const snapshot = modem.snapshot();
+    const { name } = modem;
+    const caps = capsOf(config(), name);
+    const used = remembered.simCaps.used(simKey(modem, remembered.hmac));
+    const isSuspect = suspects.has(name);
+    const judged = { snapshot, isSuspect, wedgedBy: modem.wedgedBy(), caps, used };
+    return {
+      ...judgeModem(judged),
+      name,
+      phase: snapshot.phase,
+      phaseSinceMs: remembered.date() - (performance.now() - snapshot.phaseSince),
+      reason: snapshot.reason,
+      device: snapshot.device,
+      manufacturer: words(snapshot.manufacturer),
+      model: words(snapshot.model),
+      operator: words(snapshot.operator),
+      registration: snapshot.registration,
+      signalDbm: snapshot.signalDbm,
+      isSuspect,
+      notices: (snapshot.notices ?? []).map(({ sentence }) => sentence),
+      used,
+      caps,
+      lastAccepted: activity.ofModem(name),
+    };
+  });
+}
+
+const words = (said: string | undefined): string | undefined =>
+  said === undefined ? undefined : foreignWords(said);
+
+/** Those of the configuration in force. */
+export function pageCallersOf(
+  { config }: Pick<DaemonParts, 'config'>,
+  secretUse: (caller: string) => SecretUse,
+  activity: Activity,
+): ShownCaller[] {
+  return config().callers.map(({ name, kind, path, class: ofClass }) => {
+    const { current, previous } = secretUse(name);
+    return {
+      ...activity.ofCaller(name),
+      name,
+      kind,
+      path,
+      class: ofClass,
+      secretSeenMs: current,
+      previousSecretSeenMs: previous,
+    };
+  });
+}
+
+/**
+ * What the journal knows of before the start: when a code was accepted last, by modem and caller.
+ * Rejects with `JournalFault`.
+ */
+export async function recallActivity(
+  { modems, config, remembered: { journal } }: DaemonParts,
+  activity: Activity,
+): Promise<void> {
+  for (const { name } of modems) {
+    const { rows } = await journal.query({ modem: name, status: 200, limit: 1 });
+    const [row] = rows;
+    if (row?.outcome !== undefined)
+      activity.recallAccepted(name, { atMs: row.atMs, tookMs: row.outcome.tookMs ?? 0 });
+  }
+  for (const { name } of config().callers) {
+    const [newest] = (await journal.query({ caller: name, limit: 1 })).rows;
+    const [accepted] = (await journal.query({ caller: name, status: 200, limit: 1 })).rows;
+    activity.recall(name, {
+      ...(newest && { seenMs: newest.atMs }),
+      ...(accepted && { acceptedMs: accepted.atMs }),
+    });
+  }
+}

@@ -1,0 +1,116 @@
+/** The view "Messages": the newest rows of the journal that fit a filter, and the way to others. */
+
+import { isSendErrorCode, type SendErrorCode, sendErrorCodes } from '../errors.js';
+import { problems } from '../http/problem.js';
+import type { LogRow } from '../journal/entries.js';
+import { foreignWords } from '../words/foreign.js';
+import { type Html, html, verbatim } from './html.js';
+import { remedies } from './meanings.js';
+import { type MessageQuery, queryString } from './message-query.js';
+import type { Fragment } from './shell.js';
+import { moment, tookText } from './times.js';
+
+export interface MessagesPage {
+  query: MessageQuery;
+  rows: readonly LogRow[];
+  /** There are older ones that fit. */
+  hasOlder: boolean;
+  /** Of the configuration, to choose from. */
+  modems: readonly string[];
+  callers: readonly string[];
+  countries: readonly string[];
+  /** Why nobody may search by number here; undefined: they may. */
+  noSearch: string | undefined;
+  /** Of a search by number: its mask. */
+  searched?: string | undefined;
+  /** Instead of rows. */
+  trouble?: string | undefined;
+}
+
+export function messagesView(page: MessagesPage): Html {
+  const { query, rows, hasOlder, searched, trouble } = page;
+  const oldest = rows.at(-1);
+  const older = queryString({ ...query, before: oldest && { atMs: oldest.atMs, id: oldest.id } });
+  return html`${filterForm(page)}
+${searchForm(page)}
+${searched !== undefined && html`<p>The newest messages to <b>${searched}</b>. <a href="messages">Show all again</a></p>`}
+${trouble !== undefined && html`<p class="bad" role="alert">${trouble}</p>`}
+<div class="scroll" role="region" aria-label="Messages" tabindex="0"><table class="messages">
+<thead><tr>${columns.map((name) => html`<th scope="col">${name}</th>`)}</tr></thead>
+<tbody id="rows"${searched === undefined && query.before === undefined && html` data-live`}>${rows.map((row) => messageRow(row).html)}</tbody></table></div>
+${rows.length === 0 && trouble === undefined && html`<p id="none">No message in the journal is like that.</p>`}
+${searched === undefined && html`<p>${hasOlder && html`<a href="messages${verbatim(older)}">Older</a> · `}<a href="messages.csv${verbatim(queryString({ ...query, before: undefined }))}" download>CSV</a></p>`}`;
+}
+
+const columns = ['Time', 'To', 'Verdict', 'Waited', 'Took', 'Segments', 'Modem', 'Caller'];
+
+/** A row; its data are what the browser filters new ones by. */
+export function messageRow(row: LogRow): Fragment {
+  const last = row.late ?? row.outcome;
+  const { status = '', code = '' } = last ?? {};
+  const id = `m-${row.id}`;
+  return {
+    id,
+    html: html`<tr id="${verbatim(id)}" data-status="${status}" data-code="${code}" data-modem="${row.modem ?? ''}" data-caller="${row.caller}" data-country="${row.country ?? ''}">
+<td>${moment(row.atMs)}</td><td>${row.recipientMasked}${row.country !== undefined && ` ${row.country}`}</td>
+<td>${verdict(row)}</td><td>${seconds(row.outcome?.waitedMs)}</td><td>${seconds(row.outcome?.tookMs)}</td>
+<td>${row.segments}</td><td>${row.modem}</td><td>${row.caller}</td></tr>`,
+  };
+}
+
+function verdict(row: LogRow): Html {
+  const { outcome, late } = row;
+  const last = late ?? outcome;
+  if (last === undefined)
+    return html`<span class="wait">${row.wasStarted ? 'with the modem' : 'waits for a modem'}</span>`;
+  const { status, code, causeCode } = last;
+  const cause = causeCode === undefined ? '' : ` (${foreignWords(causeCode)})`;
+  const since =
+    late !== undefined && outcome !== undefined && late.status !== outcome.status
+      ? ` (was ${outcome.status} at first)`
+      : '';
+  if (!isSendErrorCode(code))
+    return html`<span class="good"><span aria-hidden="true">●</span> ${status} accepted</span>${since}`;
+  return html`<details><summary class="${toneOf(code)}"><span aria-hidden="true">${toneOf(code) === 'bad' ? '✖' : '▲'}</span> ${status} ${code}${cause}${since}</summary>
+${problems[code].title}${outcome?.detail !== undefined && `: ${outcome.detail}`}. <span class="do">${remedies[code]}</span> <small>${verbatim(row.id)}</small></details>`;
+}
+
+/** What is the caller's or the policy's doing is no fault of the gateway. */
+const toneOf = (code: SendErrorCode): 'bad' | 'warn' =>
+  problems[code].status >= 500 ? 'bad' : 'warn';
+
+const seconds = (ms: number | undefined): string => (ms === undefined ? '–' : tookText(ms));
+
+function filterForm({ query, modems, callers, countries }: MessagesPage): Html {
+  const statuses = [...new Set([200, ...Object.values(problems).map(({ status }) => status)])];
+  return html`<form class="filters" method="get" action="messages" aria-label="Filter">
+${choice('status', 'Status', statuses.sort((a, b) => a - b).map(String), query.status?.toString())}
+${choice('code', 'Code', sendErrorCodes, query.code)}
+${choice('modem', 'Modem', modems, query.modem)}
+${choice('caller', 'Caller', callers, query.caller)}
+${choice('country', 'Country', countries, query.country)}
+${time('from', 'From (UTC)', query.sinceMs)}
+${time('until', 'Until (UTC)', query.untilMs)}
+<button>Filter</button> <a href="messages">Clear</a></form>`;
+}
+
+function choice(
+  name: string,
+  label: string,
+  options: readonly string[],
+  chosen: string | undefined,
+): Html {
+  const all = chosen === undefined || options.includes(chosen) ? options : [...options, chosen];
+  return html`<label>${label} <select name="${name}"><option value="">any</option>${all.map((option) => html`<option${option === chosen && html` selected`}>${option}</option>`)}</select></label>`;
+}
+
+function time(name: string, label: string, atMs: number | undefined): Html {
+  const value = atMs === undefined ? '' : new Date(atMs).toISOString().slice(0, 16);
+  return html`<label>${label} <input type="datetime-local" name="${name}" value="${verbatim(value)}"></label>`;
+}
+
+function searchForm({ noSearch }: MessagesPage): Html {
+  if (noSearch !== undefined) return html`<p class="hint">${noSearch}</p>`;
+  return html`<form class="filters" method="post" action="messages" aria-label="Search by number" autocomplete="off">
+<label>Whole number <input type="tel" name="to" required maxlength="32" placeholder="+49 …"></label> <button>Search</button></form>`;
+}

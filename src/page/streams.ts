@@ -1,0 +1,144 @@
+import type { ServerResponse } from 'node:http';
+import type { Html } from './html.js';
+import type { Fragment, View } from './shell.js';
+import { withoutCounting } from './times.js';
+
+/** Who may look on at a time. */
+export const maxStreams = 16;
+/** Milliseconds between two looks; a change is shown after as long at most. */
+const lookEveryMs = 1_000;
+/** Milliseconds without an event after which a comment shows a proxy that the stream lives. */
+const quietMs = 15_000;
+/** Milliseconds after which a browser that lost its stream asks for another. */
+const retryMs = 3_000;
+
+export interface StreamsOptions {
+  /** What a view is made of now. */
+  fragments: (view: View) => readonly Fragment[];
+  /**
+   * Rows of the journal that were written or changed since the last call, oldest first; called
+   * while somebody looks at messages only, and not before the last call has settled. Never rejects.
+   */
+  newRows: () => Promise<readonly Fragment[]>;
+  /** So that the next call tells what is new from now on. Never rejects. */
+  startRows: () => Promise<void>;
+}
+
+interface Stream {
+  view: View;
+  response: ServerResponse;
+  /** By id, what was sent of each fragment last. */
+  shown: Map<string, string>;
+  /** Looks since the last event. */
+  quiet: number;
+}
+
+/**
+ * Server-Sent Events (HTML 9.2) for those who look at a view: the fragments that changed, rendered
+ * once for all, and rows of the journal. Costs nothing while nobody looks. Who reads too slowly is
+ * skipped until it has caught up, so that nothing is piled up for it.
+ */
+export class Streams {
+  readonly #options: StreamsOptions;
+  readonly #streams = new Set<Stream>();
+  #timer: NodeJS.Timeout | undefined;
+  #isReading = false;
+  #isClosed = false;
+
+  constructor(options: StreamsOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#streams.size;
+  }
+
+  /** False when there are {@link maxStreams} already, or it is closed. */
+  open(view: View, response: ServerResponse): boolean {
+    if (this.#isClosed || this.#streams.size >= maxStreams) return false;
+    const stream: Stream = { view, response, shown: new Map(), quiet: 0 };
+    response.writeHead(200, {
+      'Content-Type': 'text/event-stream; charset=utf-8',
+      'Cache-Control': 'no-store',
+      // Nginx keeps an answer back until a buffer is full.
+      'X-Accel-Buffering': 'no',
+      'X-Content-Type-Options': 'nosniff',
+    });
+    response.write(`retry: ${retryMs}\n\n`);
+    response.once('close', () => this.#forget(stream));
+    this.#streams.add(stream);
+    this.#start(view);
+    this.#tell(stream, this.#options.fragments(view));
+    return true;
+  }
+
+  /** Ends every stream, and opens no more: a listener that stops would wait for them. */
+  close(): void {
+    this.#isClosed = true;
+    for (const { response } of this.#streams) response.end();
+    this.#streams.clear();
+    clearInterval(this.#timer);
+  }
+
+  #start(view: View): void {
+    const isFirst = [...this.#streams].filter((stream) => stream.view === view).length === 1;
+    if (view === 'messages' && isFirst) void this.#options.startRows();
+    this.#timer ??= setInterval(() => this.#look(), lookEveryMs).unref();
+  }
+
+  #forget(stream: Stream): void {
+    this.#streams.delete(stream);
+    if (this.#streams.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #look(): void {
+    const made = new Map<View, readonly Fragment[]>();
+    for (const stream of this.#streams) {
+      const fragments = made.get(stream.view) ?? this.#options.fragments(stream.view);
+      made.set(stream.view, fragments);
+      this.#tell(stream, fragments);
+    }
+    if (made.has('messages')) void this.#tellRows();
+  }
+
+  #tell(stream: Stream, fragments: readonly Fragment[]): void {
+    const { response, shown } = stream;
+    if (response.writableNeedDrain) return;
+    const events: string[] = [];
+    for (const { id, html } of fragments) {
+      const content = withoutCounting(html);
+      if (shown.get(id) === content) continue;
+      shown.set(id, content);
+      events.push(eventOf('part', id, html));
+    }
+    stream.quiet = events.length > 0 ? 0 : stream.quiet + 1;
+    if (stream.quiet * lookEveryMs >= quietMs) {
+      events.push(': quiet\n\n');
+      stream.quiet = 0;
+    }
+    if (events.length > 0) response.write(events.join(''));
+  }
+
+  async #tellRows(): Promise<void> {
+    if (this.#isReading) return;
+    this.#isReading = true;
+    try {
+      const rows = await this.#options.newRows();
+      if (rows.length === 0) return;
+      const events = rows.map(({ id, html }) => eventOf('row', id, html)).join('');
+      for (const { view, response } of this.#streams) {
+        if (view !== 'messages') continue;
+        // A row that is left out would be missing for good: it asks for all of them anew.
+        if (response.writableNeedDrain) response.end();
+        else response.write(events);
+      }
+    } finally {
+      this.#isReading = false;
+    }
+  }
+}
+
+const eventOf = (name: string, id: string, { text }: Html): string =>
+  `event: ${name}\ndata: ${JSON.stringify({ id, html: text })}\n\n`;

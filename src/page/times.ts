@@ -1,0 +1,41 @@
+/** Times on the page. A browser with script shows them in its own zone; without, they are UTC. */
+
+import { type Html, html, verbatim } from './html.js';
+
+/** `42 s`, `7 min`, `3 h 5 min`, `12 d 4 h`. */
+export function spanText(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1000));
+  if (seconds < 120) return `${seconds} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes} min`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 48) return `${hours} h ${minutes % 60} min`;
+  return `${Math.floor(hours / 24)} d ${hours % 24} h`;
+}
+
+/** `3.1 s`; of what took less than a tenth, `40 ms`. */
+export function tookText(ms: number): string {
+  return ms < 100 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
+}
+
+/** `2026-11-30 03:15 UTC`. */
+export function utcText(atMs: number): string {
+  return `${new Date(atMs).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+}
+
+/** How long ago, which the browser keeps counting. */
+export function ago(atMs: number, nowMs: number): Html {
+  return html`<time data-ago datetime="${isoOf(atMs)}">${spanText(nowMs - atMs)}</time>`;
+}
+
+/** A moment, which the browser shows in its own zone. */
+export function moment(atMs: number): Html {
+  return html`<time data-at datetime="${isoOf(atMs)}">${verbatim(utcText(atMs))}</time>`;
+}
+
+const isoOf = (atMs: number): Html => verbatim(new Date(atMs).toISOString());
+
+/** The markup but for what a browser counts by itself: the same as long as nothing else changed. */
+export function withoutCounting({ text }: Html): string {
+  return text.replace(/(<time data-ago [^>]*>)[^<]*/g, '$1');
+}
