@@ -8,7 +8,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { basename, dirname, join, relative, resolve } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { type Architecture, architectures, type NodeFrom } from './architecture.js';
 import { debianChangelog, type Release } from './debian-changelog.js';
@@ -16,7 +16,7 @@ import { debianCopyright } from './debian-copyright.js';
 import { fetchLocked } from './fetch-natives.js';
 import { checkBinaries, isForMachine } from './native-binaries.js';
 import { type LockedPackage, type LockFile, lockedNatives, lockedNode } from './native-packages.js';
-import { noticesOf, packagesIn } from './notices.js';
+import { bundledFiles, noticesOf, packagesIn } from './notices.js';
 
 /** What one package is made from. */
 export interface Source {
@@ -183,15 +183,6 @@ async function placeDocuments(
   );
   for (const [name, text] of manuals)
     place(`usr/share/man/man${name.slice(-1)}/${name}.gz`, packed(text));
-}
-
-/** The files whose code is in dist/, relative to the repository, by its source maps. */
-function bundledFiles(root: string): string[] {
-  const dist = join(root, 'dist');
-  return readdirSync(dist)
-    .filter((name) => name.endsWith('.map'))
-    .flatMap((name) => (JSON.parse(read(dist, name)) as { sources: string[] }).sources)
-    .map((file) => relative(root, resolve(dist, file)));
 }
 
 /** zlib writes no time and no name into it. */

@@ -24,7 +24,7 @@ import { releasedAtMs, version } from '../src/version.js';
 import { type Architecture, architectures, type NodeFrom } from './architecture.js';
 import { addControl } from './deb-control.js';
 import { layOut } from './deb-tree.js';
-import { releasesOf } from './debian-changelog.js';
+import { epochOf, releasesOf } from './debian-changelog.js';
 import { maintainerOf } from './maintainer.js';
 import { commandManual } from './man-command.js';
 import { configurationManual } from './man-configuration.js';
@@ -41,10 +41,7 @@ const { values: options } = parseArgs({
 });
 
 const releases = releasesOf(readFileSync(join(root, 'CHANGELOG.md'), 'utf8'), releasedAtMs);
-/** Seconds (reproducible-builds.org): a builder's own, else the newest release of the changelog. */
-const epochS = Number(
-  process.env.SOURCE_DATE_EPOCH ?? Math.floor((releases[0]?.dateMs ?? 0) / 1000),
-);
+const epochS = epochOf(releases);
 /** What a box on a slow line can still get in a few minutes. */
 const largestBytes = 45e6;
 const manuals = writeManuals();

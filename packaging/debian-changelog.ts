@@ -23,6 +23,10 @@ export function releasesOf(markdown: string, unreleasedMs: number): Release[] {
   return releases;
 }
 
+/** Seconds (reproducible-builds.org): a builder's own, else the newest release of the changelog. */
+export const epochOf = (releases: readonly Release[]): number =>
+  Number(process.env.SOURCE_DATE_EPOCH ?? Math.floor((releases[0]?.dateMs ?? 0) / 1000));
+
 function releaseOf(part: string, unreleasedMs: number): Release {
   const [heading = '', ...lines] = part.split('\n');
   const [, version, date = ''] =

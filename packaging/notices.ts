@@ -1,6 +1,7 @@
 /** Whose code goes out with ours, and under which terms. */
+import { readdirSync, readFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { type Manifest, manifestOf } from './native-packages.js';
 
 /** A package as it is told to who gets it. */
@@ -24,6 +25,16 @@ const packageFolder = /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//;
 export async function packagesIn(root: string, files: readonly string[]): Promise<Notice[]> {
   const folders = new Set(files.flatMap((file) => packageFolder.exec(file)?.[1] ?? []));
   return noticesOf(root, [...folders]);
+}
+
+/** The files whose code is in dist/, relative to the repository, by its source maps. */
+export function bundledFiles(root: string): string[] {
+  const dist = join(root, 'dist');
+  return readdirSync(dist)
+    .filter((name) => name.endsWith('.map'))
+    .map((name) => readFileSync(join(dist, name), 'utf8'))
+    .flatMap((map) => (JSON.parse(map) as { sources: string[] }).sources)
+    .map((file) => relative(root, resolve(dist, file)));
 }
 
 /** The same for the packages in these folders, relative to `root`. */

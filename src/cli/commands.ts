@@ -88,7 +88,11 @@ program
   )
   .addOption(optionalConfigOption())
   .addOption(jsonOption())
-  .action(async (options: DaemonOptions) => {
+  .option(
+    '--alive',
+    'exit code 0 if the daemon answers, whatever is in its way: for a health check',
+  )
+  .action(async (options: DaemonOptions & { alive?: boolean }) => {
     const { status } = await import('./status.js');
     await status(options);
   });

@@ -66,12 +66,19 @@ const absent = (socket: string): Finding => ({
   remedy: 'sudo simgate doctor says why; sudo systemctl start simgate',
 });
 
-/** `simgate status`: exit code by health. Throws `OperatorError`. */
-export async function status({ config, json = false }: DaemonOptions): Promise<void> {
+/**
+ * `simgate status`: exit code by health, or, where only life is asked for, 2 when no daemon answers.
+ * Throws `OperatorError`.
+ */
+export async function status({
+  config,
+  json = false,
+  alive = false,
+}: DaemonOptions & { alive?: boolean }): Promise<void> {
   const { socket } = readConfiguration(config, process.env);
   const overview = await askOrNone(socket);
   const health = overview?.health ?? { grade: 'down' as const, obstacles: [absent(socket)] };
-  process.exitCode = exitCodes[health.grade];
+  process.exitCode = exitCodes[alive && overview !== undefined ? 'ok' : health.grade];
   if (json) return say(`${JSON.stringify(overview ?? { version, health }, undefined, 2)}\n`);
   say(overview === undefined ? renderObstacles(health.obstacles) : renderOverview(overview));
 }

@@ -46,6 +46,8 @@ test('one screen tells how the daemon is, and the exit code its grade', async ()
   expect((await rig.post({})).status).toBe(200);
   const down = await run('status', '--json');
   expect(down.code).toBe(2);
+  // No restart would mend that.
+  expect((await run('status', '--alive')).code).toBe(0);
   expect((JSON.parse(down.stdout) as Overview).health).toMatchObject({
     grade: 'down',
     obstacles: [{ check: 'sim_cap', remedy: expect.stringContaining('raise per_day') }],
@@ -80,6 +82,7 @@ test('without a daemon it is down, and says how to learn why', async () => {
   const { code, stdout } = await run('status');
   expect(code).toBe(2);
   expect(stdout).toMatch(/error: no daemon answers at .*\n {2}→ sudo simgate doctor says why/);
+  expect((await run('status', '--alive')).code).toBe(2);
   const json = await run('status', '--json');
   expect(json.code).toBe(2);
   expect((JSON.parse(json.stdout) as Overview).health.grade).toBe('down');

@@ -127,16 +127,17 @@ describe(`the image${why === undefined ? '' : ` (not tried: ${why})`}`, () => {
       ]);
 
       const [config, state] = [join(folder, 'config'), join(folder, 'state')];
+      const admin = join(folder, 'admin');
       const port = await freePort();
       const secret = 'a secret of thirty-two octets, or more';
       mkdirSync(config);
-      mkdirSync(state);
+      for (const own of [state, admin]) mkdirSync(own);
       writeFileSync(
         join(config, 'simgate.toml'),
         `[http]
 listen = "127.0.0.1:${port}"
 [admin]
-listen = "127.0.0.1:0"
+listen = "unix:/run/simgate-admin/admin.sock"
 [control]
 socket = "/var/lib/simgate/control.sock"
 [auth0]
@@ -152,13 +153,17 @@ device = "/var/lib/simgate/modem"
       );
       writeFileSync(join(config, 'auth0-secret'), secret, { mode: 0o400 });
       chownSync(join(config, 'auth0-secret'), 10001, 10001);
-      chownSync(state, 10001, 10001);
+      for (const own of [state, admin]) chownSync(own, 10001, 10001);
       chmodSync(state, 0o700);
       const script = `simgate simulate --link /var/lib/simgate/modem --record /var/lib/simgate/network &
 until [ -e /var/lib/simgate/modem ]; do sleep 0.1; done
 echo $$ >/var/lib/simgate/pid
 exec simgate serve`;
-      const volumes = [`--volume=${config}:/etc/simgate:ro`, `--volume=${state}:/var/lib/simgate`];
+      const volumes = [
+        `--volume=${config}:/etc/simgate:ro`,
+        `--volume=${state}:/var/lib/simgate`,
+        `--volume=${admin}:/run/simgate-admin`,
+      ];
       const running = spawn(
         'buildah',
         [...storage, 'run', ...volumes, container, 'sh', '-c', script],
@@ -183,12 +188,19 @@ exec simgate serve`;
       const health = /"Test":\s*\[\s*"CMD",\s*("[\s\S]*?")\s*\]/.exec(
         buildah('inspect', 'localhost/simgate'),
       );
-      const check = (JSON.parse(`[${health?.[1]}]`) as string[]).map((word) =>
-        word.replace('127.0.0.1:8080', `127.0.0.1:${port}`),
-      );
-      expect(tryBuildah('run', container, ...check).status).toBe(0);
-      const elsewhere = check.map((word) => word.replace(`:${port}`, ':9'));
-      expect(tryBuildah('run', container, ...elsewhere).status).not.toBe(0);
+      const check = JSON.parse(`[${health?.[1]}]`) as string[];
+      const isHealthy = (): boolean =>
+        tryBuildah('run', ...volumes, container, ...check).status === 0;
+      expect(isHealthy()).toBe(true);
+      expect(
+        execFileSync(
+          'curl',
+          ['-s', '--unix-socket', join(admin, 'admin.sock'), 'http://simgate/readyz'],
+          {
+            encoding: 'utf8',
+          },
+        ),
+      ).toBe('ready\n');
 
       const token = await new SignJWT({})
         .setProtectedHeader({ alg: 'HS256' })
@@ -208,6 +220,7 @@ exec simgate serve`;
 
       process.kill(Number(readFileSync(join(state, 'pid'), 'utf8')), 'SIGTERM');
       expect((await ended)[0], said.join('\n')).toBe(0);
+      expect(isHealthy()).toBe(false);
     },
   );
 });

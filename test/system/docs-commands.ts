@@ -84,6 +84,11 @@ export const evening: readonly Step[] = [
   step('sudo rm /etc/simgate/auth0-secret.previous'),
   reload,
   send,
+  // a secret for a caller of one's own
+  step(
+    'openssl rand -hex 32 | sudo install -o root -g simgate -m 640 /dev/stdin /etc/simgate/home-secret',
+  ),
+  step('sudo cat /etc/simgate/home-secret', /^[0-9a-f]{64}$/m),
   step('echo 1234 | sudo install -o root -g simgate -m 640 /dev/stdin /etc/simgate/pin-main'),
   // backup and back
   step('sudo install -d -m 700 /root/simgate-backup'),
@@ -127,7 +132,30 @@ export const evening: readonly Step[] = [
   step('sudo simgate service uninstall', /simgate\.service/),
 ];
 
-/** Commands that no machine can run here, by the reason. */
+/** In the folder of a release, as its reader: run by release.test.ts. */
+export const verifyLines: readonly string[] = [
+  'gpg --show-keys --with-fingerprint simgate-archive-keyring.gpg',
+  'gpgv --keyring ./simgate-archive-keyring.gpg SHA256SUMS.asc SHA256SUMS',
+  'sha256sum --check --ignore-missing SHA256SUMS',
+];
+
+/** There too, in a fresh Debian. */
+export const installLines: readonly string[] = [
+  'sudo install -D -m 644 simgate-archive-keyring.gpg /etc/apt/keyrings/simgate.gpg',
+  "echo 'deb [signed-by=/etc/apt/keyrings/simgate.gpg] https://releases.example.com/simgate ./' | sudo tee /etc/apt/sources.list.d/simgate.list",
+  'sudo apt-get update',
+  'sudo apt-get install simgate',
+];
+
+/** Of docs/recipes.md: run by recipes.test.ts. */
+export const curlLines: readonly string[] = [
+  '(umask 077 && echo "Authorization: Bearer $(sudo cat /etc/simgate/home-secret)" >simgate-header)',
+  'curl -sS --fail-with-body --max-time 30 -H @simgate-header --data-urlencode "recipient=+4915112345678" --data-urlencode "body=The UPS is on battery" https://sms.example.com/sms',
+  'KEY=$(cat /proc/sys/kernel/random/uuid)',
+  'curl -sS --fail-with-body --max-time 60 --retry 2 -H @simgate-header -H "Idempotency-Key: $KEY" --data-urlencode "recipient=+4915112345678" --data-urlencode "body=The disk is full" https://sms.example.com/sms',
+];
+
+/** Commands that are not run in that root, by the reason. */
 export const listed: Readonly<Record<string, readonly string[]>> = {
   'this very run, and .ci/run before it': [
     'npm ci && npm run demo',
@@ -146,11 +174,21 @@ export const listed: Readonly<Record<string, readonly string[]>> = {
     'sudo npm install -g ./simgate-0.1.0.tgz',
     'sudo npm uninstall -g simgate',
   ],
+  'makes, checks and installs a release: test/system/release.test.ts does, by these lines': [
+    ...verifyLines,
+    ...installLines,
+    'npm ci && npm run release',
+    'SIMGATE_SIGNING_KEY=YOUR-KEYS-FINGERPRINT npm run release',
+  ],
+  'asks at a public name: test/system/recipes.test.ts runs these lines at a daemon of its own': [
+    ...curlLines,
+  ],
   'needs a container runtime and a registry: test/system/container.test.ts builds and runs it with buildah':
     [
       'podman build --file packaging/container/Containerfile --build-arg DEB=dist-deb/simgate_0.1.0_amd64.deb --tag simgate .',
       'docker compose run --rm simgate check-config',
       'docker compose up -d',
+      'docker compose exec simgate simgate status',
       'docker compose exec simgate simgate doctor',
       'podman run --name simgate --init --read-only --cap-drop all --group-add keep-groups --userns keep-id:uid=10001,gid=10001 --stop-timeout 45 --volume /dev:/dev:ro --volume ./config:/etc/simgate:ro --volume simgate:/var/lib/simgate --tmpfs /run/simgate --publish 127.0.0.1:8080:8080 simgate',
     ],
