@@ -1,4 +1,6 @@
-/** A flat repository for apt (sources.list(5): a suite that ends with "/"), by apt-ftparchive(1). */
+/**
+ * A flat repository for apt (sources.list(5): a suite that ends with "/"), by apt-ftparchive(1).
+ */
 import { execFileSync } from 'node:child_process';
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -31,7 +31,8 @@ interface Bom {
 /**
  * The document for the repository `root`, with dist/ built and node_modules laid out. With the same
  * npm it has the same octets whenever and wherever it is made: no path, no registry, and the time
- * `epochS` (seconds). Takes npm 10 or later. Throws when a package that goes out is in no lock file.
+ * `epochS` (seconds). Takes npm 10 or later. Throws when a package that goes out is in no lock
+ * file.
  */
 export async function sbomOf(root: string, epochS: number): Promise<string> {
   const own = npmSbom(root);

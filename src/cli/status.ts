@@ -67,8 +67,8 @@ const absent = (socket: string): Finding => ({
 });
 
 /**
- * `simgate status`: exit code by health, or, where only life is asked for, 2 when no daemon answers.
- * Throws `OperatorError`.
+ * `simgate status`: exit code by health, or, where only life is asked for, 2 when no daemon
+ * answers. Throws `OperatorError`.
  */
 export async function status({
   config,
