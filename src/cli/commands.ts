@@ -248,6 +248,7 @@ program
  */
 const apart: Readonly<Record<string, () => Promise<Command>>> = {
   auth0: async () => (await import('./auth0.js')).auth0Command(),
+  pin: async () => (await import('./pin.js')).pinCommand(),
   service: async () => (await import('./service.js')).serviceCommand(),
   setup: async () => (await import('./setup.js')).setupCommand(),
   simulate: async () => (await import('../simulator/simulate.js')).simulateCommand(),

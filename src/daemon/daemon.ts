@@ -22,6 +22,7 @@ import { openControlSocket } from '../control/server.js';
 import { createDispatch, type Dispatch, type DispatchLimits } from '../dispatch/dispatch.js';
 import { createSimBudget } from '../dispatch/sim-budget.js';
 import { controlCommands } from '../doctor/control-commands.js';
+import { pinCommands } from '../doctor/pin-commands.js';
 import { thisMachine } from '../doctor/this-machine.js';
 import type { SendErrorCode } from '../errors.js';
 import { createAdminApp, createApp, statusJson } from '../http/app.js';
@@ -253,6 +254,7 @@ async function compose(
         machine: thisMachine(),
         log,
       }),
+      ...pinCommands(modems),
       log: createLogCommand({ ...remembered, now: () => remembered.date() }),
       overview: createOverview(parts),
       message: createMessageCommand({

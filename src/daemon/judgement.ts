@@ -169,7 +169,7 @@ function remedyOf({ phase, sim, registration, reason = '' }: ModemSnapshot): str
 }
 
 const pinRemedy =
-  'do what the sentence says; "sudo simgate setup" asks for the PIN and writes pin_file';
+  'do what the sentence says; "sudo simgate pin enter" shows the tries left, takes the PIN, and writes it into pin_file';
 
 function judgeSim({ snapshot: { name }, isSuspect }: JudgedModem): Finding[] {
   if (!isSuspect) return [];

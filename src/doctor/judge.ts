@@ -1,3 +1,4 @@
+import { fewestTries } from '../modem/person-pin.js';
 import {
   combined,
   meaningOf,
@@ -62,6 +63,15 @@ function judgeRadio(facts: ModemFacts): Finding[] {
   return [error('radio', what, 'simgate serve switches it on when it starts')];
 }
 
+/** The daemon by itself tries a PIN only with all tries left (I7). */
+const fullPinTries = 3;
+
+/** What a person does where the daemon tries no PIN. */
+const pinByPerson = (triesLeft = 0) =>
+  triesLeft >= fewestTries
+    ? 'by itself simgate tries no PIN now: enter it with "sudo simgate pin enter"'
+    : 'by itself simgate tries no PIN now: put the SIM into a phone, and enter the PIN there';
+
 function judgeSim(facts: ModemFacts, { hasPin }: Wishes): Finding[] {
   const { sim = 'other', pinTriesLeft, iccid } = facts;
   const tries = pinTriesLeft === undefined ? '' : `, ${counted(pinTriesLeft, 'PIN try')} left`;
@@ -73,8 +83,10 @@ function judgeSim(facts: ModemFacts, { hasPin }: Wishes): Finding[] {
     case 'busy':
       return [warning('sim', what, simRemedies.busy)];
     case 'pin':
-      if (hasPin) return [warning('sim', what, 'simgate serve enters the PIN in pin_file, once')];
-      return [error('sim', what, simRemedies.pin)];
+      if (!hasPin) return [error('sim', what, simRemedies.pin)];
+      if (pinTriesLeft === fullPinTries)
+        return [warning('sim', what, 'simgate serve enters the PIN in pin_file, once')];
+      return [error('sim', what, pinByPerson(pinTriesLeft))];
     case 'unknown':
       return [warning('sim', what, simRemedies.unknown)];
     case 'puk':

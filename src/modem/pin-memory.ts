@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { open, readFile, rename } from 'node:fs/promises';
-import { join } from 'node:path';
+import { open, readFile, rename, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { syncFolder } from '../secret/private-file.js';
 
 /**
@@ -100,6 +100,11 @@ export class PinMemory {
     const draft = `${this.#file}.new`;
     const file = await open(draft, 'w', 0o600);
     try {
+      // Root, who enters a PIN while no daemon runs, must not shut the service's user out of it.
+      if (process.geteuid?.() === 0) {
+        const { uid, gid } = await stat(dirname(this.#file));
+        await file.chown(uid, gid);
+      }
       await file.writeFile(`${JSON.stringify(this.#entries, undefined, 2)}\n`);
       await file.sync();
     } finally {

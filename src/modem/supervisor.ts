@@ -15,6 +15,7 @@ import { StepTimer } from './liveness.js';
 import type { Locator } from './locator.js';
 import type { Modem, ModemTuning } from './modem.js';
 import { ModemLog } from './modem-log.js';
+import type { PersonPinEnd } from './person-pin.js';
 import type { ReadPin } from './pin-file.js';
 import type { PinMemory } from './pin-memory.js';
 import { generic } from './profiles.js';
@@ -257,6 +258,16 @@ export class Supervisor implements SmsModem {
         this.#lose('silent', error.message);
       throw error;
     }
+  }
+
+  /**
+   * Enters the PIN of a person at the terminal, where the SIM waits for one. Rejects as {@link
+   * inspect} does.
+   */
+  async enterPin(pin: string): Promise<PersonPinEnd> {
+    const end = await this.inspect((modem) => this.#unlocker.enter(modem, pin));
+    if (end.outcome === 'accepted' && this.#phase === 'unlocking') this.#timer.hasten();
+    return end;
   }
 
   async submit(sms: OutgoingSms, control: SubmitControl): Promise<SubmitReceipt> {

@@ -1,14 +1,9 @@
 import { AtCommandError, AtTimeout } from '../at/errors.js';
 import { counted } from '../words/counted.js';
-import type { Modem } from './modem.js';
+import type { LockedModem } from './locked-modem.js';
+import { enterForPerson, fewestTries, type PersonPinEnd } from './person-pin.js';
 import type { ConfiguredPin, ReadPin } from './pin-file.js';
 import { type PinMemory, type PinOutcome, type SimNames, simNames } from './pin-memory.js';
-import type { Sim } from './sim.js';
-
-/** As much of a modem as unlocking its SIM needs. */
-export type LockedModem = Pick<Modem, 'imei' | 'synchronise'> & {
-  readonly sim: Pick<Sim, 'state' | 'iccid' | 'pinTriesLeft' | 'enterPin'>;
-};
 
 /** What stands between a SIM and its being ready. */
 export interface SimObstacle {
@@ -48,6 +43,14 @@ const refusals = [12, 16];
 /** 27.007 9.2: 14 "SIM busy"; 515 is what makers say instead: the SIM has not seen the PIN. */
 const busyCodes = [14, 515];
 
+const pinEnter = '"sudo simgate pin enter" takes the right one';
+
+const ofPerson: SimObstacle = {
+  reason: 'somebody has entered a PIN: the SIM is asked again',
+  isCurable: false,
+  againAfterMs: pollMs,
+};
+
 /** It goes as it should: the SIM is waited for. */
 export const pinTaken = 'the modem took the PIN; the SIM is not ready yet';
 
@@ -59,6 +62,10 @@ export const pinTaken = 'the modem took the PIN; the SIM is not ready yet';
 export class Unlocker {
   #readPin: ReadPin | undefined;
   readonly #memory: Pick<PinMemory, 'last' | 'note'>;
+  /** One PIN at a time, whoever enters it. */
+  #turn: Promise<unknown> = Promise.resolve();
+  /** How often a person has entered one. */
+  #personTrials = 0;
   #trial: Trial | undefined;
   /**
    * `performance.now()` milliseconds before which there is no further try, and how many met a busy
@@ -108,6 +115,30 @@ export class Unlocker {
    * SIM proves to be ready later.
    */
   async unlock(modem: LockedModem): Promise<SimObstacle | undefined> {
+    const personTrials = this.#personTrials;
+    return this.#inTurn(async () => {
+      // What is known of the SIM is older than that.
+      if (personTrials !== this.#personTrials) return ofPerson;
+      return this.#unlock(modem);
+    });
+  }
+
+  /** Enters the PIN of a person. Rejects as {@link enterForPerson} does. */
+  async enter(modem: LockedModem, pin: string): Promise<PersonPinEnd> {
+    return this.#inTurn(async () => {
+      this.#personTrials += 1;
+      this.#trial = undefined;
+      return enterForPerson(modem, pin, { readPin: this.#readPin, memory: this.#memory });
+    });
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(work, work);
+    this.#turn = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async #unlock(modem: LockedModem): Promise<SimObstacle | undefined> {
     if (this.#trial !== undefined) {
       const waiting = await this.#await(this.#trial);
       if (waiting) return waiting;
@@ -166,10 +197,13 @@ export class Unlocker {
       );
     const last = this.#memory.last(sim, configured.generation);
     if (last === 'refused')
-      return forPerson('the PIN in pin_file was refused and is not tried again: correct the file');
+      return forPerson(
+        `the PIN in pin_file was refused and is not tried again: ${pinEnter}, and corrects the file`,
+      );
     if (last === 'unknown')
       return forPerson(
-        'what became of the last try with the PIN in pin_file is not known, so it is not tried again: check the PIN with a phone, then write the file anew',
+        'what became of the last try with the PIN in pin_file is not known, so it is not tried again: ' +
+          `${pinEnter}; or check it with a phone, then write the file anew`,
       );
     const tries = await modem.sim.pinTriesLeft();
     if (tries === undefined)
@@ -178,7 +212,8 @@ export class Unlocker {
       );
     if (tries !== fullTries)
       return forPerson(
-        `the SIM asks for its PIN, with ${counted(tries, 'try')} left; simgate tries only with ${fullTries}: enter it once with a phone`,
+        `the SIM asks for its PIN, with ${counted(tries, 'try')} left; by itself simgate tries only with ${fullTries}: ` +
+          (tries >= fewestTries ? pinEnter : 'enter it once with a phone'),
       );
     return { configured, sim, last };
   }
@@ -233,7 +268,7 @@ export class Unlocker {
     if (tries !== fullTries) {
       await note('refused');
       return forPerson(
-        'the SIM refused the PIN in pin_file: correct the file; it is not tried again before',
+        `the SIM refused the PIN in pin_file, and it is not tried again: ${pinEnter}, and corrects the file`,
       );
     }
     const reason = 'the SIM took no PIN just now, and counted no try: tried again later';

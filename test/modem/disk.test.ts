@@ -260,7 +260,7 @@ describe('a PIN (I7)', () => {
       iccid: '8949000000000000001',
     });
     expect(await unlock(modem, pin, await PinMemory.open(folder))).toMatch(
-      /enter it once with a phone|remove the PIN lock with a phone/,
+      /"sudo simgate pin enter"|enter it once with a phone|remove the PIN lock with a phone/,
     );
     expect(entered).toEqual([]);
   });

@@ -194,6 +194,7 @@ export const listed: Readonly<Record<string, readonly string[]>> = {
     ],
   'asks at a terminal: the form with options is run here, the other by test/setup': [
     'sudo simgate setup',
+    'sudo simgate pin enter',
   ],
   'needs a configuration of the reader’s own: the service’s is run here': [
     'simgate serve --config ./simgate.toml',

@@ -90,16 +90,24 @@ async function obtain(
   return askPerson(interview);
 }
 
-/** Asks for it twice, for a mistyped one costs a try. Undefined when it is to come later. */
+/** Undefined when it is to come later. */
 async function askPerson({ terminal }: Interview): Promise<string | undefined> {
+  const pin = await askForPinTwice(terminal, 'PIN (not shown; Enter alone: later): ');
+  if (pin === undefined)
+    terminal.say(
+      'Nothing can be sent before the PIN is there: run this again, or take the PIN lock off with a phone.',
+    );
+  return pin;
+}
+
+/** Twice, for a mistyped one costs a try. Undefined when the person only presses Enter. */
+export async function askForPinTwice(
+  terminal: Interview['terminal'],
+  question: string,
+): Promise<string | undefined> {
   for (;;) {
-    const pin = await terminal.askSecret('PIN (not shown; Enter alone: later): ');
-    if (pin === '') {
-      terminal.say(
-        'Nothing can be sent before the PIN is there: run this again, or take the PIN lock off with a phone.',
-      );
-      return undefined;
-    }
+    const pin = await terminal.askSecret(question);
+    if (pin === '') return undefined;
     if (!pinPattern.test(pin)) terminal.say('  a PIN has 4 to 8 digits');
     else if ((await terminal.askSecret('The same again: ')) === pin) return pin;
     else terminal.say('  these were two different ones');
