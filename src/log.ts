@@ -1,5 +1,5 @@
 import winston, { type Logger } from 'winston';
-import { causesOf, errorFields, stackOf } from './words/error-text.js';
+import { causesOf, errorFields } from './words/error-text.js';
 import { escapeControls, withoutNumbers } from './words/foreign.js';
 
 /** How a log is opened. */
@@ -102,7 +102,7 @@ function textLine({ level, message, ...fields }: Entry, atMs: number): string {
   const pairs = Object.entries(fields).flatMap(([key, value]) => {
     if (value === undefined) return [];
     if (!(value instanceof Error)) return [`${key}=${textValue(key, value)}`];
-    stacks.push(stackOf(value), ...causesOf(value).map(stackOf));
+    stacks.push(...[value, ...causesOf(value)].flatMap((error) => errorFields(error).stack ?? []));
     return [`${key}=${textValue(key, value.message)}`];
   });
   const text = inLine(withoutNumbers(String(message)));
@@ -194,5 +194,42 @@ export class LimitedLog {
     }
     this.#windowStartedAt = this.#now();
     this.#count = 0;
+  }
+}
+
+/** Milliseconds between two lines of one fault. */
+const repeatMs = 600_000;
+/** Faults that are told apart at a time. */
+const maxFaults = 100;
+
+/**
+ * A log for what fails again with each message as long as its cause lasts: told at once, then every
+ * ten minutes at most, with how often it came.
+ */
+export class RepeatedFaults {
+  readonly #log: Logger;
+  readonly #now: () => number;
+  readonly #told = new Map<string, { atMs: number; times: number }>();
+
+  /** `now`: monotonic milliseconds. */
+  constructor(log: Logger, now: () => number = () => performance.now()) {
+    this.#log = log;
+    this.#now = now;
+  }
+
+  /** `name` tells one fault from another. True when there is a line of it. */
+  error(name: string, message: string, fields: Record<string, unknown>): boolean {
+    const last = this.#told.get(name);
+    if (last !== undefined && this.#now() - last.atMs < repeatMs) {
+      last.times += 1;
+      return false;
+    }
+    const times = last === undefined || last.times === 0 ? {} : { times_before: last.times };
+    this.#told.delete(name);
+    this.#told.set(name, { atMs: this.#now(), times: 0 });
+    const [oldest = ''] = this.#told.keys();
+    if (this.#told.size > maxFaults) this.#told.delete(oldest);
+    this.#log.error(message, { ...fields, ...times });
+    return true;
   }
 }

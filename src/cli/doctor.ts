@@ -1,20 +1,23 @@
 /** The three commands of the command line: what they print, and the exit code they leave. */
 
 import { execFile } from 'node:child_process';
+import { resolve } from 'node:path';
 import { promisify } from 'node:util';
 import * as v from 'valibot';
 import { AtLinkLost, AtTimeout } from '../at/errors.js';
+import { defaultConfigFile } from '../config/config.js';
 import { NoDaemon } from '../control/client.js';
 import { readConfiguration } from '../doctor/configuration.js';
 import { reportTarget, withModem } from '../doctor/direct.js';
 import { examineAll, targetsOf } from '../doctor/doctor.js';
 import { type Finding, findingSchema, renderReport, warning } from '../doctor/finding.js';
-import { listModems, renderModemList } from '../doctor/modem-list.js';
+import { entryFor, listModems, renderModemList } from '../doctor/modem-list.js';
 import { serviceUser } from '../doctor/service.js';
 import { judgeStart } from '../doctor/start.js';
 import { chooseModem } from '../doctor/targets.js';
 import { type Machine, thisMachine } from '../doctor/this-machine.js';
 import { askForModems, askForUssd } from '../doctor/through-daemon.js';
+import { asServiceEnvironment, serviceUnit } from '../doctor/unit.js';
 import { askCarrier, type UssdAnswer, whyNotUssd, whyNoUssd } from '../doctor/ussd.js';
 import { OperatorError } from '../errors.js';
 import { createLog } from '../log.js';
@@ -60,9 +63,15 @@ const startSchema = v.object({ findings: v.array(findingSchema) });
  * sees what they see themselves.
  */
 async function examineStartAsService(configFile: string): Promise<Finding[]> {
-  const user = await serviceUser();
+  const unit = await serviceUnit();
+  const user = await serviceUser(unit?.user);
   const uid = process.geteuid?.();
-  if (user === undefined || user.uid === uid) return judgeStart(configFile, process.env);
+  // Of another configuration the unit says nothing.
+  const isOfUnit = resolve(unit?.configFile ?? defaultConfigFile) === resolve(configFile);
+  const env = unit && isOfUnit ? asServiceEnvironment(process.env, unit) : process.env;
+  const ofSystemd = isOfUnit ? (unit?.findings ?? []) : [];
+  if (user === undefined || user.uid === uid)
+    return [...ofSystemd, ...(await judgeStart(configFile, env))];
   if (uid !== 0)
     return [
       warning(
@@ -73,8 +82,8 @@ async function examineStartAsService(configFile: string): Promise<Finding[]> {
     ];
   const [, cli = ''] = process.argv;
   const args = [cli, 'examine-start', '--config', configFile, '--user', user.name];
-  const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 20_000 });
-  return v.parse(startSchema, JSON.parse(stdout)).findings;
+  const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 20_000, env });
+  return [...ofSystemd, ...v.parse(startSchema, JSON.parse(stdout)).findings];
 }
 
 /** `simgate examine-start`: as that user, whose rights this process takes for good. */
@@ -85,7 +94,7 @@ export async function examineStart({
   config: string;
   user: string;
 }): Promise<void> {
-  const found = await serviceUser();
+  const found = await serviceUser((await serviceUnit())?.user);
   if (found === undefined || found.name !== user)
     throw new OperatorError(`${user} is not the service's user`);
   // In this order: once the user is another, the groups may not be changed any more.
@@ -101,7 +110,7 @@ export async function modems({ config, json = false }: CommonOptions): Promise<v
   const list = await orElse(
     () => askForModems(known.socket),
     async () =>
-      listModems(await listSticks(thisMachine().roots), new Map(), known.config?.modems ?? []),
+      listModems(await listSticks(thisMachine().roots), (known.config?.modems ?? []).map(entryFor)),
   );
   if (json) sayJson(list);
   else say(renderModemList(list));

@@ -75,9 +75,11 @@ export async function status({
   json = false,
   alive = false,
 }: DaemonOptions & { alive?: boolean }): Promise<void> {
-  const { socket } = readConfiguration(config, process.env);
+  const { socket, findings } = readConfiguration(config, process.env);
   const overview = await askOrNone(socket);
-  const health = overview?.health ?? { grade: 'down' as const, obstacles: [absent(socket)] };
+  const wrong = findings.filter(({ level }) => level === 'error');
+  const obstacles = [...wrong, absent(socket)];
+  const health = overview?.health ?? { grade: 'down' as const, obstacles };
   process.exitCode = exitCodes[alive && overview !== undefined ? 'ok' : health.grade];
   if (json) return say(`${JSON.stringify(overview ?? { version, health }, undefined, 2)}\n`);
   say(overview === undefined ? renderObstacles(health.obstacles) : renderOverview(overview));

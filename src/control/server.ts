@@ -60,8 +60,8 @@ export async function openControlSocket(
     if (error instanceof OperatorError) throw error;
     log.warn(
       `the control socket ${path} cannot be made, so doctor and its kin cannot ask this daemon: its folder must be there and ` +
-        'be writable (RuntimeDirectory= of the unit), or set control.socket',
-      { event: 'control', error },
+        `be writable (RuntimeDirectory= of the unit), or set control.socket (${(error as Error).message})`,
+      { event: 'control' },
     );
     return undefined;
   }

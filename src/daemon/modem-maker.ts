@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Logger } from 'winston';
 import type { Config, ModemConfig } from '../config/config.js';
 import type { Selector } from '../config/selector.js';
+import { RepeatedFaults } from '../log.js';
 import type { MetricsListener } from '../metrics/listener.js';
 import { HabitMemory } from '../modem/habits.js';
 import { InFlightRecord } from '../modem/in-flight-record.js';
@@ -14,6 +15,7 @@ import { Supervisor } from '../modem/supervisor.js';
 import { maskNumber } from '../number/mask.js';
 import { leaveNote, whyNoNotes } from '../recovery-hook/note.js';
 import { type Roots, systemRoots } from '../usb/sysfs.js';
+import { whyFailed } from '../words/system-fault.js';
 import type { StateDir } from './state-dir.js';
 
 /** What is worth counting about modems. */
@@ -51,12 +53,11 @@ export class ModemMaker {
     roots: Roots = systemRoots,
   ): Promise<ModemMaker> {
     const pins = await PinMemory.open(stateDir.path);
-    const habits = await HabitMemory.open(stateDir.path, (error) =>
-      log.error(
-        `habits.json in ${stateDir.path} cannot be used: what was learnt of modems is learnt anew`,
-        { event: 'state_fault', error },
-      ),
-    );
+    const faults = new RepeatedFaults(log);
+    const habits = await HabitMemory.open(stateDir.path, (error) => {
+      const what = `habits.json in ${stateDir.path} cannot be used: what was learnt of modems is learnt anew`;
+      faults.error('habits', `${what}: ${whyFailed(error)}`, { event: 'state_fault' });
+    });
     return new ModemMaker({ stateDir, log, listener, roots, recoveryDropDir, pins, habits });
   }
 
@@ -112,12 +113,11 @@ async function openInFlight(
   log: Logger,
 ): Promise<InFlightSubmits> {
   const file = join(stateDir.path, `${encodeURIComponent(modem.name)}.flight`);
-  const [record, left] = await InFlightRecord.open(file, (error) =>
-    log.error(`${file} cannot be written: after a crash a late result may go unrecognised`, {
-      event: 'state_fault',
-      error,
-    }),
-  );
+  const faults = new RepeatedFaults(log);
+  const [record, left] = await InFlightRecord.open(file, (error) => {
+    const what = `${file} cannot be written: after a crash a late result may go unrecognised`;
+    faults.error(file, `${what}: ${whyFailed(error)}`, { event: 'state_fault' });
+  });
   return new InFlightSubmits(record, left);
 }
 
@@ -141,9 +141,8 @@ async function callHook(
   try {
     await leaveNote(dropDir, modem, reason);
   } catch (error) {
-    log.error(`the recovery hook of modem ${modem} was not called: ${(error as Error).message}`, {
+    log.error(`the recovery hook of modem ${modem} was not called: ${whyFailed(error)}`, {
       event: 'state_fault',
-      error,
     });
   }
 }

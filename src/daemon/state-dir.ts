@@ -1,6 +1,7 @@
 import { mkdir, open, rm, stat } from 'node:fs/promises';
 import { connect, createServer, type Server } from 'node:net';
 import { Clock, type ClockOptions, clockFile } from '../clock/clock.js';
+import { whyFailed } from '../words/system-fault.js';
 
 /** The state directory cannot be used, or another daemon has it. */
 export class StateDirError extends Error {
@@ -25,13 +26,13 @@ export async function openStateDir(
   clockOptions: Pick<ClockOptions, 'log' | 'isSynchronised' | 'settleMs'>,
 ): Promise<StateDir> {
   await mkdir(path, { recursive: true, mode: 0o700 }).catch((error: Error) => {
-    throw new StateDirError(`state_dir ${path} cannot be made: ${error.message}`);
+    throw new StateDirError(`state_dir ${path} cannot be made: ${whyFailed(error)}`);
   });
   await refuseRoot(path);
   const lock = await lockDir(path);
   const clock = await Clock.open({ ...clockOptions, file: clockFile(path) }).catch(
     (error: Error) => {
-      throw new StateDirError(`state_dir ${path} cannot be written: ${error.message}`);
+      throw new StateDirError(`state_dir ${path} cannot be written: ${whyFailed(error)}`);
     },
   );
   return {
@@ -58,7 +59,9 @@ async function refuseRoot(path: string): Promise<void> {
 async function lockDir(
   path: string,
 ): Promise<{ server: Server; directory: { close(): Promise<void> } }> {
-  const directory = await open(path, 'r');
+  const directory = await open(path, 'r').catch((error: Error) => {
+    throw new StateDirError(`state_dir ${path} cannot be opened: ${whyFailed(error)}`);
+  });
   // Through the descriptor: a Unix socket's path may have 107 octets at most (unix(7)), a state
   // directory more.
   const socket = `/proc/self/fd/${directory.fd}/lock`;
@@ -66,20 +69,20 @@ async function lockDir(
     try {
       return { server: await listen(socket), directory };
     } catch (error) {
-      const { code, message } = error as NodeJS.ErrnoException;
+      const { code } = error as NodeJS.ErrnoException;
       const holder = code === 'EADDRINUSE' ? await whoHolds(socket) : undefined;
       if (code === 'EADDRINUSE' && holder === undefined && attempt < 3) {
         // Left by a process that is gone.
         const fault = await rm(socket, { force: true }).catch((thrown: Error) => thrown);
         if (fault === undefined) continue;
         await directory.close();
-        throw new StateDirError(`state_dir ${path} cannot be locked: ${fault.message}`);
+        throw new StateDirError(`state_dir ${path} cannot be locked: ${whyFailed(fault)}`);
       }
       await directory.close();
       throw new StateDirError(
         code === 'EADDRINUSE'
           ? `state_dir ${path} is in use by another simgate (pid ${holder ?? 'unknown'}): stop it first, or give this one a state_dir of its own`
-          : `state_dir ${path} cannot be locked: ${message}`,
+          : `state_dir ${path} cannot be locked: ${whyFailed(error)}`,
       );
     }
   }

@@ -17,7 +17,7 @@ import { stoppedAnswering } from './direct.js';
 import { examine, factsAsJson } from './facts.js';
 import { error, type Finding, type ModemReport, ok, warning } from './finding.js';
 import { judgeFacts } from './judge.js';
-import { listModems } from './modem-list.js';
+import { entryFor, listModems } from './modem-list.js';
 import { chooseModem, reportSpareSticks, shownDevice, wishesOf } from './targets.js';
 import { sendTestMessage } from './test-message.js';
 import type { Machine } from './this-machine.js';
@@ -184,8 +184,13 @@ function judgePhase({ phase, phaseSince, reason }: ModemSnapshot): Finding {
 
 /** Yields one `{sticks}`. */
 async function* modems({ modems, configs, machine }: OwnDaemon): AsyncGenerator<object> {
-  const used = new Map(modems.map((modem) => [modem.snapshot().device, modem.name]));
-  yield { sticks: listModems(await listSticks(machine.roots), used, configs()) };
+  const entries = configs().map((config) => {
+    const modem = modems.find(({ name }) => name === config.name);
+    if (modem === undefined) return entryFor(config);
+    const { phase, reason, device: tty } = modem.snapshot();
+    return { ...entryFor(config), state: { phase, reason, tty } };
+  });
+  yield { sticks: listModems(await listSticks(machine.roots), entries) };
 }
 
 const text = (key: string) => v.string(`the request needs "${key}", a text`);

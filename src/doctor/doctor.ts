@@ -17,6 +17,7 @@ import { version } from '../version.js';
 import { readConfiguration } from './configuration.js';
 import { reportTarget } from './direct.js';
 import { type DoctorReport, error, type Finding, type ModemReport, ok } from './finding.js';
+import { howToPlugIn, nothingPluggedIn } from './modem-list.js';
 import { lastWords } from './service.js';
 import { configuredTargets, discoveredTargets, reportSpareSticks, type Target } from './targets.js';
 import { sendDirectly } from './test-message.js';
@@ -80,10 +81,7 @@ export async function examineAll(options: DoctorOptions): Promise<DoctorReport> 
     machine,
   );
   report.modems = reports;
-  if (reports.length === 0)
-    report.findings.push(
-      error('modem', 'nothing is plugged in that could be a modem', 'see README, "Modems"'),
-    );
+  if (reports.length === 0) report.findings.push(error('modem', nothingPluggedIn, howToPlugIn));
   if (sendTo !== undefined) report.findings.push(await sendThrough(fit, sendTo, options.log));
   return report;
 }

@@ -1,8 +1,8 @@
 import type { ModemConfig } from '../config/config.js';
-import { networkDevice } from '../config/selector.js';
+import { networkDevice, type Selector } from '../config/selector.js';
 import { idOf } from '../usb/at-ports.js';
 import type { Stick } from '../usb/stick.js';
-import { stickName } from './targets.js';
+import { shownDevice, stickName } from './targets.js';
 
 /** Something plugged in, or reached over the network, as `simgate modems` tells it (JSON). */
 export interface ListedStick {
@@ -23,45 +23,76 @@ export interface ListedStick {
     /** Why it is taken for an AT port; undefined when it is none. */
     why?: string | undefined;
   }[];
-  /** The entry of the running daemon that uses it. */
+  /** The `[[modem]]` whose it is. */
   used_by?: string | undefined;
+  /** How that one is, in words. */
+  state?: string | undefined;
 }
 
+/** A `[[modem]]` of the configuration, and how the running daemon has it. */
+export interface ListedEntry {
+  name: string;
+  /** As it may be shown. */
+  device: string;
+  selector: Selector;
+  /** Undefined without a daemon. */
+  state?: { phase: string; reason: string | undefined; tty: string };
+}
+
+/** The entry of a configuration, without a daemon. */
+export const entryFor = ({
+  name,
+  device,
+  selector,
+}: Pick<ModemConfig, 'name' | 'device' | 'selector'>): ListedEntry => ({
+  name,
+  device: shownDevice(device),
+  selector,
+});
+
 /**
- * The sticks, and the modems of the configuration that are reached over the network; where a daemon
- * told, who uses them: the name of the entry by the tty it has open.
+ * The sticks, each with the entry that uses it; and the entries whose modem is none of them: not
+ * there, over the network, or on a tty that is no stick's.
  */
 export function listModems(
   sticks: readonly Stick[],
-  usedTtys: ReadonlyMap<string, string> = new Map(),
-  entries: readonly Pick<ModemConfig, 'device' | 'selector'>[] = [],
+  entries: readonly ListedEntry[] = [],
 ): ListedStick[] {
-  return [...sticks.map((stick) => listed(stick, sticks, usedTtys)), ...remote(entries, usedTtys)];
+  const all = sticks.map((stick) => ({ stick, entry: entryOf(stick, entries) }));
+  const used = new Set(all.map(({ entry }) => entry));
+  const others = entries.filter((entry) => !used.has(entry));
+  return [...all.map(({ stick, entry }) => listed(stick, sticks, entry)), ...others.map(alone)];
 }
 
-function remote(
-  entries: readonly Pick<ModemConfig, 'device' | 'selector'>[],
-  usedTtys: ReadonlyMap<string, string>,
-): ListedStick[] {
-  return entries.flatMap(({ selector }) => {
-    if (selector.kind !== 'network') return [];
-    const device = networkDevice(selector);
-    return [
-      {
-        name: 'Over the network',
-        kind: 'network',
-        device,
-        ports: [],
-        used_by: usedTtys.get(device),
-      },
-    ];
-  });
+/** By the tty that the daemon has open, else by the one that the entry names. */
+function entryOf(stick: Stick, entries: readonly ListedEntry[]): ListedEntry | undefined {
+  const names = new Set(stick.ports.flatMap(({ tty, byId }) => [tty, byId]));
+  return entries.find(({ device, state }) => names.has(state?.tty ?? device));
 }
+
+function alone(entry: ListedEntry): ListedStick {
+  const { selector, device } = entry;
+  const isRemote = selector.kind === 'network';
+  return {
+    name: isRemote ? 'Over the network' : 'On no stick that is plugged in',
+    kind: isRemote ? 'network' : 'configured',
+    device: isRemote ? networkDevice(selector) : device,
+    ports: [],
+    used_by: entry.name,
+    state: stateOf(entry),
+  };
+}
+
+const stateOf = ({ state }: ListedEntry): string => {
+  if (state === undefined) return 'not open, for no daemon runs';
+  const { phase, reason, tty } = state;
+  return `${phase}${reason === undefined ? '' : `: ${reason}`} (${tty})`;
+};
 
 function listed(
   stick: Stick,
   sticks: readonly Stick[],
-  usedTtys: ReadonlyMap<string, string>,
+  entry: ListedEntry | undefined,
 ): ListedStick {
   return {
     name: stickName(stick),
@@ -75,7 +106,8 @@ function listed(
       interface: interfaceNumber,
       why: stick.atPorts.find((port) => port.tty === tty)?.why,
     })),
-    used_by: stick.ports.flatMap(({ tty }) => usedTtys.get(tty) ?? [])[0],
+    used_by: entry?.name,
+    state: entry && stateOf(entry),
   };
 }
 
@@ -100,17 +132,26 @@ function deviceFor(stick: Stick, sticks: readonly Stick[]): string | undefined {
   return isSerialUnique ? `usb:${idOf(usb)}:${usb.serial}` : best.tty;
 }
 
+export const nothingPluggedIn = 'Nothing is plugged in that could be a modem';
+/** What to do on a box without a modem. */
+export const howToPlugIn =
+  'plug in a USB modem with an AT port, and ask again after ten seconds. If it is in: "lsusb" lists it, or it lacks power (a hub of its ' +
+  'own helps); a container needs /dev; a modem on a UART needs "raspi-config", serial port on, login shell off. Without a modem, ' +
+  '"simgate demo" shows the whole way, and "simgate simulate --link /tmp/modem" makes a virtual one for device = "/tmp/modem"';
+
 /** The list for people. */
 export function renderModemList(list: readonly ListedStick[]): string {
   if (list.length === 0)
-    return 'Nothing is plugged in that could be a modem: no USB modem, no serial cable, no serial port.\n';
+    return `${nothingPluggedIn}: no USB modem, no serial cable, no serial port.\n${howToPlugIn}\n`;
   return list.map(renderStick).join('\n');
 }
 
-function renderStick({ name, usb_id, device, problem, ports, used_by }: ListedStick): string {
+function renderStick(stick: ListedStick): string {
+  const { name, usb_id, device, problem, ports, used_by, state } = stick;
   const id = usb_id === undefined ? '' : ` (${usb_id})`;
   const head = [
-    `${name}${id}${used_by === undefined ? '' : `, used by modem "${used_by}" of the running daemon`}`,
+    `${name}${id}${used_by === undefined ? '' : `, modem "${used_by}" of the configuration`}`,
+    ...(state === undefined ? [] : [`  it is ${state}`]),
     ...(problem === undefined ? [] : [`  ${problem}`]),
     ...(device === undefined ? [] : [`  device = ${JSON.stringify(device)}`]),
   ];

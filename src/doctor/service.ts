@@ -18,9 +18,8 @@ export interface ServiceUser {
  * Whom the service runs as: whoever its unit names, else the user of its name. Undefined where
  * there is neither.
  */
-export async function serviceUser(): Promise<ServiceUser | undefined> {
-  const shown = await run('systemctl', ['show', '--property=User', '--value', 'simgate.service']);
-  const names = [shown?.trim(), 'simgate'];
+export async function serviceUser(ofUnit: string | undefined): Promise<ServiceUser | undefined> {
+  const names = [ofUnit, 'simgate'];
   const [users, groups] = await Promise.all([linesOf('/etc/passwd'), linesOf('/etc/group')]);
   for (const wanted of names) {
     const found = users.find(([name]) => name === wanted && name !== '');
@@ -51,7 +50,9 @@ export async function lastWords(): Promise<Finding[]> {
     '--no-pager',
     '-q',
   ];
-  const lines = ((await run('journalctl', args)) ?? '').split('\n').filter((line) => line !== '');
+  const lines = ((await runProgram('journalctl', args)) ?? '')
+    .split('\n')
+    .filter((line) => line !== '');
   return lines.map((line) => warning('log', `it said: ${foreignWords(sentenceOf(line), 400)}`));
 }
 
@@ -68,7 +69,7 @@ function sentenceOf(line: string): string {
 }
 
 /** What a program printed; undefined when it is not there, fails or takes too long. */
-function run(name: string, args: readonly string[]): Promise<string | undefined> {
+export function runProgram(name: string, args: readonly string[]): Promise<string | undefined> {
   return new Promise((resolve) => {
     execFile(name, args, { timeout: 3_000, killSignal: 'SIGKILL' }, (failure, stdout) =>
       resolve(failure === null ? stdout : undefined),

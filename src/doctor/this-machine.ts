@@ -1,6 +1,7 @@
 import { dirname } from 'node:path';
 import { doubtOf, newestSureMs } from '../clock/clock.js';
 import { isClockSynchronised } from '../clock/synchronisation.js';
+import { type Room, roomBehind } from '../journal/files.js';
 import { type Identity, ownIdentity } from '../usb/access.js';
 import { modemDaemonsRunning } from '../usb/holders.js';
 import type { Stick } from '../usb/stick.js';
@@ -19,6 +20,8 @@ export interface Machine {
   nowMs: () => number;
   /** Whether something keeps the wall clock right; undefined when the system does not say. */
   isClockSynchronised: () => Promise<boolean | undefined>;
+  /** What the disk behind a file has left; rejects where that cannot be told. */
+  roomBehind: (file: string) => Promise<Room>;
 }
 
 /** This machine, for this process's user. */
@@ -29,11 +32,13 @@ export function thisMachine(): Machine {
     identity: ownIdentity(),
     nowMs: () => Date.now(),
     isClockSynchronised: () => isClockSynchronised(),
+    roomBehind,
   };
 }
 
 /**
- * What of the machine itself matters: its clock, and who else goes for modems.
+ * What of the machine itself matters: its clock, the room on its disk, and who else goes for
+ * modems.
  * @param clockFile where a daemon notes the newest time that is sure; undefined when there is none,
  *   or it may not be looked at
  */
@@ -42,11 +47,29 @@ export async function judgeMachine(
   sticks: readonly Stick[],
   clockFile?: string,
 ): Promise<Finding[]> {
-  const [clock, rivals] = await Promise.all([
+  const [clock, disk, rivals] = await Promise.all([
     judgeClock(machine, clockFile),
+    clockFile === undefined ? [] : judgeDisk(machine, clockFile),
     judgeRivals(machine, sticks),
   ]);
-  return [clock, ...rivals];
+  return [clock, ...disk, ...rivals];
+}
+
+/** Octets below which a disk is soon full: days of a journal. */
+const littleRoom = 16 * 1024 * 1024;
+const makeRoom =
+  'make room: "sudo journalctl --vacuum-size=100M" and "sudo apt-get clean" free some at once, "df -h" shows what else is full';
+
+/** The disk of the state directory. Nothing where it cannot be told, as of one that is not there. */
+async function judgeDisk({ roomBehind }: Machine, file: string): Promise<Finding[]> {
+  const room = await roomBehind(file).catch(() => undefined);
+  if (room === undefined) return [];
+  const where = `the disk of ${dirname(file)}`;
+  if (room.isFull) return [error('disk', `${where} is full`, makeRoom)];
+  const free = `${Math.floor(room.freeOctets / 1024 / 1024)} MiB free`;
+  if (room.freeOctets < littleRoom)
+    return [warning('disk', `${where} is nearly full: ${free}`, makeRoom)];
+  return [ok('disk', `${where}: ${free}`)];
 }
 
 /** As a daemon would judge it at its start. */

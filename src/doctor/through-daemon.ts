@@ -76,6 +76,7 @@ const listSchema = v.object({
         }),
       ),
       used_by: optionalText,
+      state: optionalText,
     }),
   ),
 });

@@ -1,4 +1,5 @@
 import type { Logger } from 'winston';
+import { RepeatedFaults } from '../log.js';
 import { counted } from '../words/counted.js';
 import {
   describeFault,
@@ -54,12 +55,17 @@ export class Keeper {
    */
   #lastChangeBefore: number | undefined;
   #fault: Fault | undefined;
+  /** A disk that is full to the last block may change its mind with each row. */
+  readonly #faults: RepeatedFaults;
+  /** The log knows of the fault that it has. */
+  #wasTold = false;
   #retryMs: number;
   #retry: NodeJS.Timeout | undefined;
   #lastSetAsideAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: KeeperOptions) {
     this.#options = options;
+    this.#faults = new RepeatedFaults(options.log);
     this.#retryMs = options.retryMs;
   }
 
@@ -147,6 +153,7 @@ export class Keeper {
     this.#retryMs = this.#options.retryMs;
     if (this.#fault === undefined) return;
     this.#fault = undefined;
+    if (!this.#wasTold) return;
     this.#options.log.info(`journal ${this.#options.file}: it is well again`, { event: 'journal' });
   }
 
@@ -233,7 +240,7 @@ export class Keeper {
     this.#fault = fault;
     if (isNew) this.#options.onFault?.({ kind: fault.kind });
     if (isNew)
-      this.#options.log.error(`${this.fault}: messages go on without it`, {
+      this.#wasTold = this.#faults.error(fault.kind, `${this.fault}: messages go on without it`, {
         event: 'journal',
         fault: fault.kind,
       });

@@ -1,5 +1,6 @@
 import { escapeControls, withoutNumbers } from './foreign.js';
 import { sourcePlaces } from './source-places.js';
+import { systemFault } from './system-fault.js';
 
 const inSources = sourcePlaces(new URL('.', import.meta.url).href);
 
@@ -10,7 +11,9 @@ const inSources = sourcePlaces(new URL('.', import.meta.url).href);
 export function errorFields(error: Error) {
   const code = 'code' in error ? error.code : undefined;
   const submitted = 'submitted' in error ? error.submitted : undefined;
-  return { name: error.name, message: error.message, code, submitted, stack: stackOf(error) };
+  // Where the system has said why, the way to the call tells nobody more.
+  const stack = systemFault(error) === undefined ? stackOf(error) : undefined;
+  return { name: error.name, message: error.message, code, submitted, stack };
 }
 
 /**
@@ -37,6 +40,9 @@ export function stackOf(error: Error): string {
  */
 export function fatalText(thrown: unknown): string {
   if (!(thrown instanceof Error)) return `something was thrown that is no error (${typeof thrown})`;
+  const fault = systemFault(thrown);
+  if (fault !== undefined)
+    return escapeControls(withoutNumbers(`simgate: ${thrown.message}: ${fault}`));
   const stacks = [
     stackOf(thrown),
     ...causesOf(thrown).map((cause) => `caused by ${stackOf(cause)}`),

@@ -11,8 +11,13 @@ afterEach(() => tree.remove());
 
 /** The list, with the tree's top taken off every path. */
 async function list(used: [string, string][] = []): Promise<ListedStick[]> {
-  const ttys = new Map(used.map(([tty, name]) => [tree.path(tty), name]));
-  const text = JSON.stringify(listModems(await listSticks(tree.roots), ttys));
+  const entries = used.map(([tty, name]) => ({
+    name,
+    device: 'auto',
+    selector: { kind: 'auto' } as const,
+    state: { phase: 'ready', reason: undefined, tty: tree.path(tty) },
+  }));
+  const text = JSON.stringify(listModems(await listSticks(tree.roots), entries));
   return JSON.parse(text.replaceAll(tree.path(), '')) as ListedStick[];
 }
 
@@ -68,26 +73,51 @@ it('is readable', async () => {
   tree.plug('e3372h-hilink', { at: '1-1.3' });
   const [modem, network] = renderModemList(await list([['dev/ttyUSB2', 'main']])).split('\n\n');
   expect(modem).toMatch(
-    /^Sierra Wireless MC7455, MC7430 at USB port 1-1\.2 \(1199:9071\), used by modem "main" of the running daemon\n {2}device = "\/dev\/serial\/by-id\/usb-Sierra.*-if03-port0"\n {2}\/dev\/ttyUSB0 {2}interface 0, not for AT\n/,
+    /^Sierra Wireless MC7455, MC7430 at USB port 1-1\.2 \(1199:9071\), modem "main" of the configuration\n {2}it is ready \(\/dev\/ttyUSB2\)\n {2}device = "\/dev\/serial\/by-id\/usb-Sierra.*-if03-port0"\n {2}\/dev\/ttyUSB0 {2}interface 0, not for AT\n/,
   );
   expect(modem).toContain('  /dev/ttyUSB2  interface 3 of 1199:9071 is its AT port');
   expect(network).toMatch(/^Huawei HiLink.* at USB port 1-1\.3 \(12d1:14dc\)\n {2}.*no AT port/);
 });
 
-it('says that nothing is there', () => {
-  expect(renderModemList([])).toMatch(/^Nothing is plugged in/);
+it('says that nothing is there, and what to do', () => {
+  const text = renderModemList([]);
+  expect(text).toMatch(/^Nothing is plugged in/);
+  expect(text).toContain('plug in a USB modem with an AT port');
 });
 
-it('has the modems of the configuration that are over the network', () => {
+it('has the modems of the configuration that are no stick here, and how they are', () => {
   const selector = { kind: 'network', protocol: 'tcp', host: '127.0.0.1', port: 2001 } as const;
-  const device = 'tcp://127.0.0.1:2001';
-  const entries = [
-    { device: 'auto', selector: { kind: 'auto' } as const },
-    { device, selector },
-  ];
-  const listed = listModems([], new Map([[device, 'far']]), entries);
+  const far = { name: 'far', device: 'tcp://127.0.0.1:2001', selector };
+  const state = { phase: 'absent', reason: 'no modem is plugged in', tty: 'auto' };
+  const away = { name: 'main', device: 'auto', selector: { kind: 'auto' } as const, state };
+  const listed = listModems([], [far, away]);
   expect(listed).toEqual([
-    { name: 'Over the network', kind: 'network', device, ports: [], used_by: 'far' },
+    {
+      name: 'Over the network',
+      kind: 'network',
+      device: 'tcp://127.0.0.1:2001',
+      ports: [],
+      used_by: 'far',
+      state: 'not open, for no daemon runs',
+    },
+    {
+      name: 'On no stick that is plugged in',
+      kind: 'configured',
+      device: 'auto',
+      ports: [],
+      used_by: 'main',
+      state: 'absent: no modem is plugged in (auto)',
+    },
   ]);
-  expect(renderModemList(listed)).toContain('used by modem "far"');
+  expect(renderModemList(listed)).toContain(
+    'On no stick that is plugged in, modem "main" of the configuration\n  it is absent: no modem is plugged in (auto)\n',
+  );
+});
+
+it('knows without a daemon whose a stick is that an entry names', async () => {
+  tree.plug('ec25', { at: '1-1.2' });
+  const [stick] = listModems(await listSticks(tree.roots), [
+    { name: 'main', device: tree.path('dev/ttyUSB2'), selector: { kind: 'auto' } },
+  ]);
+  expect(stick).toMatchObject({ used_by: 'main', state: 'not open, for no daemon runs' });
 });

@@ -18,6 +18,36 @@ async function judge(own: Partial<Machine> = {}, clockFile?: string) {
   return Object.fromEntries(findings.map((finding) => [finding.check, finding]));
 }
 
+describe('the disk of the state directory', () => {
+  const MiB = 1024 * 1024;
+  const of = async (freeOctets: number, isFull = false) => {
+    const roomBehind = () => Promise.resolve({ freeOctets, isFull });
+    return (await judge({ roomBehind }, '/var/lib/simgate/clock')).disk;
+  };
+
+  it('is told with what it has left, and what to do where that is little or nothing', async () => {
+    expect(await of(900 * MiB)).toMatchObject({
+      level: 'ok',
+      what: 'the disk of /var/lib/simgate: 900 MiB free',
+    });
+    expect(await of(15 * MiB)).toMatchObject({
+      level: 'warning',
+      what: 'the disk of /var/lib/simgate is nearly full: 15 MiB free',
+      remedy: expect.stringMatching(/^make room: /),
+    });
+    expect(await of(0, true)).toMatchObject({
+      level: 'error',
+      what: expect.stringContaining('is full'),
+    });
+  });
+
+  it('is left out where there is none, or it cannot be told', async () => {
+    expect((await judge()).disk).toBeUndefined();
+    const roomBehind = () => Promise.reject(new Error('no such folder'));
+    expect((await judge({ roomBehind }, '/nope/clock')).disk).toBeUndefined();
+  });
+});
+
 describe('the clock', () => {
   it('is in order when something keeps it', async () => {
     expect((await judge()).clock).toEqual({

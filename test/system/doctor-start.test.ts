@@ -23,7 +23,7 @@ beforeEach(async () => {
   chmodSync(folder, 0o755);
   // What systemd and its journal would say of the service.
   mkdirSync(at('bin'));
-  program('systemctl', 'echo nobody');
+  unit();
   program('journalctl', `echo '{"level":"error","message":"it ended at +4915112345678"}'`);
   mkdirSync(at('state'), { mode: 0o700 });
   writeFileSync(at('secret'), 'the-secret-of-this-test-run-0123456789abcdef', { mode: 0o600 });
@@ -35,6 +35,16 @@ afterEach(() => rmSync(folder, { recursive: true }));
 
 function program(name: string, line: string): void {
   writeFileSync(at(`bin/${name}`), `#!/bin/sh\n${line}\n`, { mode: 0o755 });
+}
+
+/** The service's unit, as systemctl shows it. */
+function unit(...lines: readonly string[]): void {
+  const shown = [
+    'User=nobody',
+    `ExecStart={ path=/usr/bin/simgate ; argv[]=/usr/bin/simgate serve --config ${at('simgate.toml')} ; ignore_errors=no }`,
+    ...lines,
+  ];
+  program('systemctl', `cat <<'END'\n${shown.join('\n')}\nEND`);
 }
 
 async function freePort(): Promise<number> {
@@ -51,7 +61,7 @@ function listen(on: number): Promise<Server> {
   });
 }
 
-function configure(address: string): void {
+function configure(address: string, secretLine = 'secret_file = "secret"'): void {
   writeFileSync(
     at('simgate.toml'),
     `state_dir = "state"
@@ -64,7 +74,7 @@ socket = "control.sock"
 [auth0]
 subject = "urn:Auth0"
 audience = "urn:MySmsGateway"
-secret_file = "secret"
+${secretLine}
 [policy]
 countries = ["*"]
 [[modem]]
@@ -75,14 +85,16 @@ device = "${at('no-modem')}"
   );
 }
 
-async function doctor(): Promise<{ code: number | null; findings: Finding[] }> {
+async function doctor(
+  env: NodeJS.ProcessEnv = {},
+): Promise<{ code: number | null; findings: Finding[] }> {
   let output = '';
   const child = new Child(
     ['doctor', '--json', '--config', at('simgate.toml')],
     (line, from) => {
       if (from === 'stdout') output += line;
     },
-    { PATH: `${at('bin')}:${process.env.PATH ?? ''}` },
+    { PATH: `${at('bin')}:${process.env.PATH ?? ''}`, ...env },
   );
   const { code } = await child.ended;
   return { code, findings: (JSON.parse(output) as DoctorReport).findings };
@@ -136,6 +148,45 @@ function take(name: string, mode: number): void {
   chownSync(at(name), 0, 0);
   chmodSync(at(name), mode);
 }
+
+const secretOfUnit = 'another-secret-of-this-run-0123456789abcdef';
+
+test.each<[string, () => void]>([
+  ['Environment=', () => unit(`Environment=A=b "SIMGATE_AUTH0_SECRET=${secretOfUnit}"`)],
+  [
+    'an EnvironmentFile= that only root may read',
+    () => {
+      writeFileSync(at('env'), `# its secret\nSIMGATE_AUTH0_SECRET="${secretOfUnit}"\n`, {
+        mode: 0o600,
+      });
+      unit(`EnvironmentFiles=${at('env')} (ignore_errors=no)`);
+    },
+  ],
+])('a secret that only %s of the unit has is known, and nowhere shown', async (_, begin) => {
+  configure(`127.0.0.1:${port}`, '');
+  const { findings } = await doctor();
+  expect(findings[0]).toMatchObject({ check: 'secret', level: 'error' });
+  begin();
+  await expectCured();
+  expect(JSON.stringify(await doctor())).not.toContain(secretOfUnit);
+});
+
+test('an EnvironmentFile= that is not there keeps systemd from starting it', async () => {
+  unit(`EnvironmentFiles=${at('env')} (ignore_errors=no)`);
+  const { findings } = await doctor();
+  expect(findings[0]).toMatchObject({
+    check: 'configuration',
+    what: expect.stringContaining(`${at('env')}, which EnvironmentFile= of simgate.service names`),
+  });
+  writeFileSync(at('env'), '');
+  await expectCured();
+});
+
+test('a secret of the shell that asks is none of the service', async () => {
+  configure(`127.0.0.1:${port}`, '');
+  const { findings } = await doctor({ SIMGATE_AUTH0_SECRET: secretOfUnit });
+  expect(findings[0]).toMatchObject({ check: 'secret', level: 'error' });
+});
 
 test('a port that another program has', async () => {
   const other = await listen(port);
