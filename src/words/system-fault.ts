@@ -16,9 +16,10 @@ const ways: Readonly<Record<string, string>> = {
 
 /** The meaning of an error that the system gave; undefined for any other. */
 export function systemFault(thrown: unknown): string | undefined {
-  const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined;
-  const way = typeof code === 'string' ? ways[code] : undefined;
-  return way === undefined ? undefined : `${way} (${code})`;
+  if (!(thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string'))
+    return undefined;
+  const way = ways[thrown.code];
+  return way === undefined ? undefined : `${way} (${thrown.code})`;
 }
 
 /** Why something failed, in one phrase: what the system's error means, else what the error says. */
