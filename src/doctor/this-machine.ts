@@ -60,7 +60,7 @@ const littleRoom = 16 * 1024 * 1024;
 const makeRoom =
   'make room: "sudo journalctl --vacuum-size=100M" and "sudo apt-get clean" free some at once, "df -h" shows what else is full';
 
-/** The disk of the state directory. Nothing where it cannot be told, as of one that is not there. */
+/** The disk of the state directory; nothing where it cannot be told. */
 async function judgeDisk({ roomBehind }: Machine, file: string): Promise<Finding[]> {
   const room = await roomBehind(file).catch(() => undefined);
   if (room === undefined) return [];

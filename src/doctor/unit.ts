@@ -48,7 +48,7 @@ const whatSimgateReads = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv =>
 const isRead = (name: string) =>
   name.startsWith('SIMGATE_') || name === 'STATE_DIRECTORY' || name === 'RUNTIME_DIRECTORY';
 
-/** An environment as the service would have it: what simgate reads is the unit's, and no shell's. */
+/** As the service would have it: what simgate reads of it is the unit's, and no shell's. */
 export function asServiceEnvironment(own: NodeJS.ProcessEnv, unit: ServiceUnit): NodeJS.ProcessEnv {
   const rest = Object.entries(own).filter(([name]) => !isRead(name));
   return { ...Object.fromEntries(rest), ...unit.env };
