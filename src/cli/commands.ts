@@ -247,6 +247,7 @@ program
  * misspelt, or ask for help: then all are.
  */
 const apart: Readonly<Record<string, () => Promise<Command>>> = {
+  admin: async () => (await import('./admin.js')).adminCommand(),
   auth0: async () => (await import('./auth0.js')).auth0Command(),
   pin: async () => (await import('./pin.js')).pinCommand(),
   service: async () => (await import('./service.js')).serviceCommand(),

@@ -9,12 +9,14 @@ import { dirname, resolve } from 'node:path';
 import { parse as parseToml, TomlError, type TomlTable } from 'smol-toml';
 import * as v from 'valibot';
 import { OperatorError } from '../errors.js';
+import type { PasswordHash } from '../secret/password.js';
 import { type CallerConfig, callerFlag, salvagedCaller } from './callers.js';
 import { ConfigError, holdsImei, type Problem, shown } from './config-error.js';
 import { isLoopback } from './listen.js';
 import { policyWarnings } from './policy.js';
 import { contradictions, unknownKeys } from './rules.js';
 import { fileSchema, type Settings } from './schema.js';
+import { SecretReader } from './secret-reader.js';
 import { readSecrets, type SecretPlaces, type Secrets } from './secrets.js';
 import { keysByTable } from './table.js';
 import { pathsFrom } from './values.js';
@@ -120,6 +122,15 @@ export function checkConfig(
   return { problems, warnings: config?.warnings ?? warnings };
 }
 
+/** The password of the admin listener; undefined when there is none. Throws {@link ConfigError}. */
+export function loadAdminPassword({ file, admin }: Config): PasswordHash | undefined {
+  if (admin.passwordFile === undefined) return undefined;
+  const reader = new SecretReader();
+  const hash = reader.passwordHash('admin.password_file', admin.passwordFile);
+  if (hash === undefined) throw new ConfigError(file, reader.problems);
+  return hash;
+}
+
 /** What a file and its secrets came to. */
 interface WholeRead {
   config?: Config;
@@ -148,12 +159,16 @@ function readWhole(file: string, env: NodeJS.ProcessEnv): WholeRead {
 }
 
 /** Where secrets are by a file that is not valid, as far as it says so. */
-function placesIn({ auth0, caller, modem }: TomlTable, file: string): SecretPlaces {
+function placesIn({ admin, auth0, caller, modem }: TomlTable, file: string): SecretPlaces {
   const paths = pathsFrom(dirname(file));
   const callers = Array.isArray(caller) ? caller : [];
   const modems = Array.isArray(modem) ? modem : [];
+  const passwordFile = new Map<string, unknown>(Object.entries(admin ?? {})).get('password_file');
   return {
     file,
+    admin: {
+      passwordFile: typeof passwordFile === 'string' ? paths.absolute(passwordFile) : undefined,
+    },
     callers: [
       ...(auth0 === undefined ? [] : [salvagedCaller(paths, auth0, 'auth0')]),
       ...callers.map((entry, index) => salvagedCaller(paths, entry, `caller[${index}]`)),
@@ -222,11 +237,17 @@ function toProblem(issue: v.BaseIssue<unknown>): Problem {
   return { path, message: issue.message, ...(value !== undefined && { value }) };
 }
 
-function warningsOf({ policy, message, http }: Settings): string[] {
+function warningsOf({ policy, message, http, admin }: Settings): string[] {
   const warnings = policyWarnings(policy);
   if (message.deadlineMs > 29_000) {
     warnings.push(
       'message.deadline_s is over 29: Auth0 hangs up after 30 seconds and never sees the answer',
+    );
+  }
+  if ('host' in admin.listen && !isLoopback(admin.listen.host)) {
+    warnings.push(
+      'admin.listen can be reached from other machines without TLS: the password can be read on the way. Better is a proxy at a Unix socket. Under ' +
+        'the shipped unit only this machine reaches it (IPAddressAllow=): see docs/systemd.md',
     );
   }
   if (!isLoopback(http.listen.host)) {

@@ -142,9 +142,14 @@ function listeners({ http, admin, control }: TomlTable): Problem[] {
     return [{ path, message: 'is the path of control.socket: choose another one' }];
   const address = typeof own === 'string' ? parseListen(own) : undefined;
   if (!address) return [];
-  if (!isLoopback(address.host)) {
+  const keys = locks(admin);
+  if (keys.length > 0) return keys;
+  const isLocked =
+    valueAt(admin, 'password_file') !== undefined || valueAt(admin, 'user_header') !== undefined;
+  if (!isLoopback(address.host) && !isLocked) {
     const message =
-      'must be a loopback address, as "127.0.0.1:8081": this version has no password for the admin pages';
+      'can be reached from other machines and needs a password ("sudo simgate admin password" makes one, admin.password_file names it) or a proxy ' +
+      'that names the user (admin.user_header, admin.trusted_proxies); else it must be a loopback address, as "127.0.0.1:8081", or a Unix socket';
     return [{ path, message, value: JSON.stringify(own) }];
   }
   if (address.port === 0 || own !== (valueAt(http, 'listen') ?? '127.0.0.1:8080')) return [];
@@ -153,6 +158,20 @@ function listeners({ http, admin, control }: TomlTable): Problem[] {
       path,
       message: 'is the address of http.listen: choose another port',
       value: JSON.stringify(own),
+    },
+  ];
+}
+
+/** A header that anybody can send names nobody. */
+function locks(admin: unknown): Problem[] {
+  const proxies = valueAt(admin, 'trusted_proxies');
+  const isTrusting = Array.isArray(proxies) && proxies.length > 0;
+  if (valueAt(admin, 'user_header') === undefined || isTrusting) return [];
+  return [
+    {
+      path: 'admin.user_header',
+      message:
+        'needs admin.trusted_proxies, as ["192.0.2.7"]: only from there the header is believed',
     },
   ];
 }

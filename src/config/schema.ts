@@ -43,8 +43,17 @@ const http = table({
 });
 
 /** The page, the metrics and health, for this machine. */
-const admin = ({ listenOrSocket }: Paths) =>
-  table({ listen: v.optional(listenOrSocket, '127.0.0.1:8081') });
+const admin = ({ listenOrSocket, path }: Paths) =>
+  table({
+    listen: v.optional(listenOrSocket, '127.0.0.1:8081'),
+    // The hash that `simgate admin password` makes.
+    password_file: v.optional(path),
+    // In which a proxy of `trusted_proxies` names the user that it let through.
+    user_header: v.optional(
+      text('must be the name of a header field, as "Remote-User"', /^[A-Za-z0-9-]{1,64}$/),
+    ),
+    trusted_proxies: v.optional(v.array(addressRange, 'must be a list, as ["192.0.2.7"]'), []),
+  });
 
 /** What is asked of a running daemon through its Unix socket. */
 const control = ({ socketPath }: Paths, env: NodeJS.ProcessEnv) =>

@@ -1,4 +1,5 @@
 import { readFileSync, statSync } from 'node:fs';
+import { type PasswordHash, parsePasswordHash } from '../secret/password.js';
 import { counted } from '../words/counted.js';
 import { type CallerConfig, type CallerKind, staticKinds } from './callers.js';
 import type { Problem } from './config-error.js';
@@ -100,6 +101,19 @@ export class SecretReader {
     const text = this.#content(path, file);
     if (text !== undefined && !/^\d{4,8}$/.test(text))
       this.refuse(path, 'must hold the PIN and nothing else, 4 to 8 digits');
+  }
+
+  /** What `simgate admin password` wrote. */
+  passwordHash(path: string, file: string): PasswordHash | undefined {
+    const text = this.#content(path, file);
+    if (text === undefined) return undefined;
+    const hash = parsePasswordHash(text.trim());
+    if (hash === undefined)
+      this.refuse(
+        path,
+        'must hold the hash that "sudo simgate admin password" makes, and no password',
+      );
+    return hash;
   }
 
   /** The text of a secret file without its last newline. */

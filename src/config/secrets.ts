@@ -24,6 +24,8 @@ export interface SecretsRead {
 /** Where a configuration says that secrets are. */
 export interface SecretPlaces extends Pick<Settings, 'callers'> {
   modems: readonly Pick<ModemConfig, 'pinFile'>[];
+  /** Of the admin listener. */
+  admin?: { passwordFile: string | undefined };
   /** The configuration file itself. */
   file: string;
 }
@@ -43,6 +45,8 @@ export function readSecrets(config: SecretPlaces, env: NodeJS.ProcessEnv): Secre
   for (const [index, { pinFile }] of config.modems.entries()) {
     if (pinFile !== undefined) reader.checkPin(`modem[${index}].pin_file`, pinFile);
   }
+  const passwordFile = config.admin?.passwordFile;
+  if (passwordFile !== undefined) reader.passwordHash('admin.password_file', passwordFile);
   tellAlike(config, secrets, reader);
   const { problems, warnings } = reader;
   return { secrets: problems.length > 0 ? undefined : secrets, problems, warnings };

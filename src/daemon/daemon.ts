@@ -14,6 +14,7 @@ import {
   type Config,
   type ListenAddress,
   type ListenSocket,
+  loadAdminPassword,
   loadWhole,
   type Secrets,
 } from '../config/config.js';
@@ -39,7 +40,7 @@ import { findMessage } from './find-message.js';
 import { Fleet } from './fleet.js';
 import { HealthWatch } from './health-watch.js';
 import { createMessageCommand, createOverview } from './overview.js';
-import { createOwnPage, PageMemory } from './own-page.js';
+import { createOwnDoor, createOwnPage, PageMemory } from './own-page.js';
 import { inTurn, readAnew } from './reload.js';
 import { openRemembered } from './remembered.js';
 import { capsOf, type DaemonParts, figuresOf, judgementOf, snapshotOf } from './snapshot.js';
@@ -192,9 +193,11 @@ async function compose(
   /** Of the callers in force. */
   let app = await appOf(config, secrets);
   const snapshot = () => snapshotOf(parts);
+  const door = createOwnDoor(config.admin, loadAdminPassword(config), refusals);
   const page = createOwnPage({
     parts,
     memory,
+    door,
     statusJson: () => statusJson(snapshot()),
     secretUse: (name) => served.secretUse(name),
     log,
@@ -204,8 +207,11 @@ async function compose(
     snapshot,
     metrics: metricsRoute(metrics, () => figuresOf(parts)),
     // The build puts it beside the program.
-    addRoutes: (router) => page.addRoutes(router),
-    isSocket: 'path' in config.admin.listen,
+    addRoutes: (router) => {
+      door.addRoutes(router);
+      page.addRoutes(router);
+    },
+    guard: door.guard,
     openapi: () => readFile(new URL('./openapi.json', import.meta.url), 'utf8'),
     log,
   });
@@ -230,8 +236,10 @@ async function compose(
   const reload = inTurn(() =>
     notifier.reloading(async () => {
       const next = readAnew(config, env);
+      const adminPassword = loadAdminPassword(next.config);
       app = await appOf(next.config, next.secrets);
       ({ config, secrets } = next);
+      door.replacePassword(adminPassword);
       remembered.policy.replaceConfig(config.policy, callerRules(config));
       dispatch.replaceLimits(limitsOf(config));
       log.level = config.log.level;

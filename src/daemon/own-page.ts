@@ -2,13 +2,17 @@
 
 import { readFile } from 'node:fs/promises';
 import type { Logger } from 'winston';
+import { type Config, isLoopback } from '../config/config.js';
 import type { SecretUse } from '../http/bearer.js';
 import { JournalFault } from '../journal/faults.js';
+import type { LimitedLog } from '../log.js';
 import type { MetricsListener } from '../metrics/listener.js';
 import type { Supervisor } from '../modem/supervisor.js';
 import { Activity } from '../page/activity.js';
+import { Door } from '../page/door.js';
 import { type HistoryOptions, HistoryStore } from '../page/history-store.js';
 import { type AdminPage, createPage } from '../page/page.js';
+import type { PasswordHash } from '../secret/password.js';
 import { pageCallersOf, pageStateOf, recallActivity } from './page-state.js';
 import { type DaemonParts, judgementOf } from './snapshot.js';
 
@@ -53,13 +57,14 @@ export class PageMemory {
 export interface OwnPageOptions {
   parts: DaemonParts;
   memory: PageMemory;
+  door: Door;
   statusJson: () => string;
   secretUse: (caller: string) => SecretUse;
   log: Logger;
 }
 
 /** Reads from the journal what was before the start, in its own time. */
-export function createOwnPage({ parts, memory, ...options }: OwnPageOptions): AdminPage {
+export function createOwnPage({ parts, memory, door, ...options }: OwnPageOptions): AdminPage {
   const { activity, history } = memory;
   const { remembered, config } = parts;
   const { policy, journal, hmac } = remembered;
@@ -69,7 +74,6 @@ export function createOwnPage({ parts, memory, ...options }: OwnPageOptions): Ad
       // It tells by itself that it is out of order; the page then knows what this run has seen.
       if (!(error instanceof JournalFault)) throw error;
     });
-  const isSocket = 'path' in config().admin.listen;
   return createPage({
     ...options,
     state: () => pageStateOf(parts, judgementOf(parts), activity),
@@ -81,9 +85,18 @@ export function createOwnPage({ parts, memory, ...options }: OwnPageOptions): Ad
     history,
     // The build puts them beside the program.
     asset: (name) => readFile(new URL(`./${name}`, import.meta.url)),
-    visitorOf: () => ({ hasSession: false, noSearch: isSocket ? undefined : noSearchHere }),
+    visitorOf: (ctx) => door.visitorOf(ctx),
+    isStillIn: (ctx) => door.isStillIn(ctx),
   });
 }
 
-const noSearchHere =
-  'a whole number can be looked up with “sudo simgate log --to +49…”; not here, where any user of this machine could ask who logs in';
+/** The door of the admin listener. */
+export function createOwnDoor(
+  { listen, userHeader, trustedProxies }: Config['admin'],
+  password: PasswordHash | undefined,
+  refusals: LimitedLog,
+): Door {
+  const place =
+    'path' in listen ? 'socket' : isLoopback(listen.host) ? ('loopback' as const) : 'network';
+  return new Door({ place, userHeader, trustedProxies, password, refusals });
+}

@@ -49,8 +49,8 @@ export interface AdminAppOptions {
   openapi?: () => Promise<string>;
   /** More to be served, behind the same guard. */
   addRoutes?: (router: Router<RequestState>) => void;
-  /** It listens on a Unix socket: no browser comes by itself, and a proxy has names of its own. */
-  isSocket?: boolean;
+  /** Lets in who may see it; default: who asks this machine by a name of its own. */
+  guard?: Koa.Middleware<RequestState>;
   log: Logger;
 }
 
@@ -79,7 +79,10 @@ export function createAdminApp({
   metrics,
   openapi,
   addRoutes,
-  isSocket = false,
+  guard = (ctx, next) => {
+    requireLoopbackHost(ctx);
+    return next();
+  },
   log,
 }: AdminAppOptions): RequestListener {
   const router = newRouter();
@@ -92,7 +95,7 @@ export function createAdminApp({
       ctx.body = await openapi();
     });
   addHealthRoutes(router, isReady);
-  return toListener(log, clientAddress([]), isSocket ? [] : [requireLoopbackHost], router);
+  return toListener(log, clientAddress([]), [guard], router);
 }
 
 function byPath(clients: readonly Client[]): Map<string, ClientList> {
@@ -182,17 +185,15 @@ export const statusJson = (snapshot: unknown): string =>
 /**
  * Against DNS rebinding: a web page can have its own name resolve to 127.0.0.1, and so make a
  * browser on this machine ask us. The Host that the browser sends is then the page's name, which is
- * none of ours.
+ * none of ours. Throws `SendError`.
  */
-const requireLoopbackHost: Koa.Middleware<RequestState> = (ctx, next) => {
+export function requireLoopbackHost(ctx: Koa.ParameterizedContext<RequestState>): void {
   const name = ctx
     .get('host')
     .replace(/:\d*$/, '')
     .replace(/^\[(.*)\]$/, '$1');
-  if (!isLoopback(name.toLowerCase())) {
-    throw new SendError('request_malformed', {
-      detail: 'Host must be localhost or a loopback address',
-    });
-  }
-  return next();
-};
+  if (isLoopback(name.toLowerCase())) return;
+  throw new SendError('request_malformed', {
+    detail: 'Host must be localhost or a loopback address',
+  });
+}

@@ -16,9 +16,7 @@ export type ClientAddressOf = (req: IncomingMessage) => string;
  * Throws a `RangeError` for what is no range.
  */
 export function clientAddress(trustedProxies: readonly string[]): ClientAddressOf {
-  const trusted = toBlockList(trustedProxies);
-  const isTrusted = (address: string) =>
-    trustedProxies.length > 0 && trusted.check(address, address.includes(':') ? 'ipv6' : 'ipv4');
+  const isTrusted = within(trustedProxies);
   return (req) => {
     const peer = plainAddress(req.socket.remoteAddress ?? '');
     if (peer === undefined) return 'unknown';
@@ -34,6 +32,21 @@ export function clientAddress(trustedProxies: readonly string[]): ClientAddressO
     }
     return nearest;
   };
+}
+
+/** Whether a connection comes from one of the ranges. Throws a `RangeError` for what is none. */
+export function comesFrom(ranges: readonly string[]): (req: IncomingMessage) => boolean {
+  const isWithin = within(ranges);
+  return ({ socket }) => {
+    const peer = plainAddress(socket.remoteAddress ?? '');
+    return peer !== undefined && isWithin(peer);
+  };
+}
+
+function within(ranges: readonly string[]): (address: string) => boolean {
+  const list = toBlockList(ranges);
+  return (address) =>
+    ranges.length > 0 && list.check(address, address.includes(':') ? 'ipv6' : 'ipv4');
 }
 
 function fieldLines(req: IncomingMessage, name: string): string {

@@ -42,6 +42,8 @@ export interface PageOptions {
   asset: (name: string) => Promise<Uint8Array>;
   /** Who asks, once the door has let them in. */
   visitorOf: (ctx: PageContext) => Visitor;
+  /** Whether they still are. */
+  isStillIn: (ctx: PageContext) => boolean;
   log: Logger;
 }
 
@@ -64,7 +66,7 @@ export const assets: Readonly<Record<string, string>> = {
 };
 
 export function createPage(options: PageOptions): AdminPage {
-  const { state, callers, policy, history, visitorOf, log } = options;
+  const { state, callers, policy, history, visitorOf } = options;
   const signalOfDay = (modem: string) => history.signalOfDay(modem);
   const show = (ctx: PageContext, view: View, content: Html, isGet = true): void => {
     const { hasSession } = visitorOf(ctx);
@@ -103,7 +105,7 @@ export function createPage(options: PageOptions): AdminPage {
       router.get('/history.json', (ctx) =>
         answerJson(ctx, `${JSON.stringify(historyJson(history.points()))}\n`),
       );
-      router.get('/events', (ctx) => openStream(ctx, streams, log));
+      router.get('/events', (ctx) => openStream(ctx, streams, options));
       for (const [name, type] of Object.entries(assets))
         router.get(`/${name}`, async (ctx) => answerAsset(ctx, type, await options.asset(name)));
       messages.addTo(router);
@@ -113,11 +115,15 @@ export function createPage(options: PageOptions): AdminPage {
   };
 }
 
-function openStream(ctx: PageContext, streams: Streams, log: Logger): void {
+function openStream(
+  ctx: PageContext,
+  streams: Streams,
+  { isStillIn, log }: Pick<PageOptions, 'isStillIn' | 'log'>,
+): void {
   const asked = new URLSearchParams(ctx.querystring).get('view');
   const view = viewNames.find((name) => name === asked);
   if (view === undefined) throw new SendError('not_found', { detail: 'there is no such view' });
-  if (!streams.open(view, ctx.res))
+  if (!streams.open(view, ctx.res, () => isStillIn(ctx)))
     throw new SendError('queue_full', {
       detail: `${maxStreams} others look at this page already: it is shown without changes by itself`,
     });

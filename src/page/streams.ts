@@ -27,6 +27,7 @@ export interface StreamsOptions {
 interface Stream {
   view: View;
   response: ServerResponse;
+  isStillIn: () => boolean;
   /** By id, what was sent of each fragment last. */
   shown: Map<string, string>;
   /** Looks since the last event. */
@@ -53,10 +54,13 @@ export class Streams {
     return this.#streams.size;
   }
 
-  /** False when there are {@link maxStreams} already, or it is closed. */
-  open(view: View, response: ServerResponse): boolean {
+  /**
+   * False when there are {@link maxStreams} already, or it is closed. It ends when who asked for it
+   * is not in any more.
+   */
+  open(view: View, response: ServerResponse, isStillIn: () => boolean): boolean {
     if (this.#isClosed || this.#streams.size >= maxStreams) return false;
-    const stream: Stream = { view, response, shown: new Map(), quiet: 0 };
+    const stream: Stream = { view, response, isStillIn, shown: new Map(), quiet: 0 };
     response.writeHead(200, {
       'Content-Type': 'text/event-stream; charset=utf-8',
       'Cache-Control': 'no-store',
@@ -96,6 +100,10 @@ export class Streams {
   #look(): void {
     const made = new Map<View, readonly Fragment[]>();
     for (const stream of this.#streams) {
+      if (!stream.isStillIn()) {
+        stream.response.end();
+        continue;
+      }
       const fragments = made.get(stream.view) ?? this.#options.fragments(stream.view);
       made.set(stream.view, fragments);
       this.#tell(stream, fragments);

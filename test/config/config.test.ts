@@ -38,7 +38,12 @@ describe('a configuration with what must be there', () => {
       stateDir: '/var/lib/simgate',
       recoveryDropDir: '/run/simgate-drop',
       http: { listen: { host: '127.0.0.1', port: 8080 }, trustedProxies: [] },
-      admin: { listen: { host: '127.0.0.1', port: 8081 } },
+      admin: {
+        listen: { host: '127.0.0.1', port: 8081 },
+        passwordFile: undefined,
+        userHeader: undefined,
+        trustedProxies: [],
+      },
       control: { socket: '/run/simgate/control.sock', ussdAllow: [] },
       auth0: {
         subject: 'urn:Auth0',
@@ -83,6 +88,21 @@ describe('a configuration with what must be there', () => {
       load(`admin.listen = "${written}"\n${auth0}${modem}`).admin.listen;
     expect(listenOf('unix:admin.sock')).toEqual({ path: join(directory, 'admin.sock') });
     expect(listenOf('unix:/run/simgate/admin.sock')).toEqual({ path: '/run/simgate/admin.sock' });
+  });
+
+  it('takes the admin listener off this machine with a password or a user, and no more lightly', () => {
+    const { admin, warnings } = load(
+      `admin = { listen = "0.0.0.0:8081", password_file = "hash" }\n${auth0}${modem}`,
+    );
+    expect(admin.passwordFile).toBe(join(directory, 'hash'));
+    expect(warnings.join()).toContain('admin.listen can be reached from other machines');
+    const lock = 'user_header = "Remote-User", trusted_proxies = ["192.0.2.0/24"]';
+    expect(load(`admin = { listen = "[::]:8081", ${lock} }\n${auth0}${modem}`).admin).toMatchObject(
+      {
+        userHeader: 'Remote-User',
+        trustedProxies: ['192.0.2.0/24'],
+      },
+    );
   });
 
   it('takes every key', () => {
@@ -352,6 +372,12 @@ describe('what is wrong', () => {
       `admin.listen = "0.0.0.0:8081"\n${auth0}${modem}`,
       'admin.listen',
       'loopback',
+    ],
+    [
+      'a user that anybody may name',
+      `admin = { listen = "0.0.0.0:8081", user_header = "Remote-User" }\n${auth0}${modem}`,
+      'admin.user_header',
+      'needs admin.trusted_proxies',
     ],
     [
       'one address twice',

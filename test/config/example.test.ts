@@ -48,7 +48,7 @@ describe('the example', () => {
     expect(config).toMatchObject({
       stateDir: bare.stateDir,
       http: { listen: bare.http.listen },
-      admin: bare.admin,
+      admin: { listen: bare.admin.listen },
       control: bare.control,
       auth0: defined(bare.auth0!),
       modems: [

@@ -24,7 +24,7 @@ function adminAt(path: string) {
   const handler = createAdminApp({
     isReady: () => true,
     snapshot: () => ({ version: '1' }),
-    isSocket: true,
+    guard: (_, next) => next(),
     log,
   });
   const server = createServer({ handler, listen: { path }, log });

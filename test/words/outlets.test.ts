@@ -59,6 +59,7 @@ const outlets: Readonly<Record<string, string>> = {
   'http/server.ts': 'problem.ts',
   'http/read-route.ts': 'names of our own, codes and references',
   'page/page-answers.ts': 'markup by asItMayLeave, in html.ts',
+  'page/door.ts': 'our own sentences',
   'page/page.ts': 'the same',
   'page/streams.ts': 'the same',
   'page/messages-routes.ts': 'CSV by asItMayLeave, in csv.ts',

@@ -116,7 +116,7 @@ function connect(): void {
     const at = new Date().toLocaleTimeString();
     say(`Not connected since ${at}: what is shown may be old. It is tried again.`);
     // Refused, as when too many look on: the browser does not try again by itself.
-    if (source?.readyState === EventSource.CLOSED) setTimeout(again, 10_000);
+    if (source?.readyState === EventSource.CLOSED) setTimeout(askAgain, 10_000);
   };
   source.addEventListener('part', ({ data }: MessageEvent<string>) => {
     const { id, html } = JSON.parse(data) as { id: string; html: string };
@@ -126,6 +126,13 @@ function connect(): void {
     const { id, html } = JSON.parse(data) as { id: string; html: string };
     takeRow(id, html);
   });
+}
+
+/** Who is not signed in any more is asked to. */
+async function askAgain(): Promise<void> {
+  const answer = await fetch('status.json', { method: 'HEAD' }).catch(() => undefined);
+  if (answer?.status === 401) location.reload();
+  else again();
 }
 
 function again(): void {

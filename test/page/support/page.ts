@@ -94,6 +94,7 @@ export async function startPage(options: Partial<PageOptions> = {}): Promise<Pag
     history: { points: () => [], signalOfDay: () => [] },
     asset: async (name) => Buffer.from(`/* ${name} */`),
     visitorOf: () => ({ hasSession: false, noSearch: look.noSearch }),
+    isStillIn: () => true,
     log,
     ...options,
   });
