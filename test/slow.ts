@@ -4,6 +4,7 @@
  */
 export const slow: readonly string[] = [
   'test/cli/unknown-words.test.ts',
+  'test/delivery/matching.test.ts',
   'test/doctor/daemon.test.ts',
   'test/doctor/direct.test.ts',
   'test/doctor/virtual.test.ts',

@@ -64,6 +64,14 @@ const shownRowSchema = v.object({
   waited_ms: optionalCount,
   took_ms: optionalCount,
   late: v.exactOptional(v.object({ at: v.string(), ...outcomeEntries })),
+  delivery: v.exactOptional(
+    v.object({
+      state: v.string(),
+      at: optionalText,
+      tp_status: optionalCount,
+      took_ms: optionalCount,
+    }),
+  ),
 });
 
 export type ShownRow = v.InferOutput<typeof shownRowSchema>;
@@ -151,8 +159,23 @@ function countLine({ at, span_s, caller, status, code, count }: ShownCount): str
   return line(cells, `${code}: ${count} in that ${span}, refused before a message was read`);
 }
 
-/** Why it is not 200, and what became of it later. */
-function what({ state, status, code, cause_code: causeCode, detail, late }: ShownRow): string {
+/** Why it is not 200, what became of it later, and whether it arrived. */
+function what(row: ShownRow): string {
+  return [toldOf(row), deliveryOf(row)].filter(Boolean).join('; ');
+}
+
+/** Nothing where no report was asked for, or none has come. */
+function deliveryOf({ delivery }: ShownRow): string | undefined {
+  if (delivery === undefined || delivery.state === 'none') return undefined;
+  const { state, tp_status: status = 0, took_ms: tookMs } = delivery;
+  if (state === 'delivered')
+    return tookMs === undefined ? state : `${state} after ${seconds(tookMs)}`;
+  const cause = `TP-ST ${status.toString(16).padStart(2, '0').toUpperCase()}`;
+  return `delivery: ${state} (${cause})`;
+}
+
+function toldOf(row: ShownRow): string {
+  const { state, status, code, cause_code: causeCode, detail, late } = row;
   if (state === 'waiting') return 'waits for a modem';
   if (state === 'sending') return 'with the modem';
   const cause = causeCode !== undefined && detail?.includes(causeCode) !== true;

@@ -164,6 +164,8 @@ function keysOfCaller(paths: Paths) {
     countries: v.optional(countries),
     modems: v.optional(v.array(v.string('must be a name'), 'must be a list of names of modems')),
     class: v.optional(oneOf('login', 'alert')),
+    // Whether to ask the network for reports on its messages; without it as the modem is set.
+    status_report: v.optional(flag),
   } satisfies Keys;
 }
 
@@ -270,6 +272,7 @@ export function asCaller(settings: Auth0Config, deadlineMs: number): CallerConfi
     countries: undefined,
     modems: undefined,
     class: undefined,
+    statusReport: undefined,
     ...settings,
     name: 'auth0',
     kind: 'auth0',

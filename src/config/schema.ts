@@ -6,7 +6,7 @@
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import * as v from 'valibot';
-import { asCaller, auth0, caller } from './callers.js';
+import { asCaller, auth0, type CallerConfig, caller } from './callers.js';
 import { policySchema } from './policy.js';
 import { parseSelector, type Selector } from './selector.js';
 import { codeName, inCode, orEmpty, plainTable, required, table } from './table.js';
@@ -89,8 +89,9 @@ function modemKeys({ path }: Pick<Paths, 'path'>) {
     submit_timeout_s: v.optional(whole('seconds', 1, 600)),
     // Whether to send while registered in a foreign network.
     roaming: v.optional(flag, true),
-    // Whether to ask the SMSC for status reports (TP-SRR, 3GPP TS 23.040 9.2.3.5).
-    status_report: v.optional(flag, false),
+    // Whether to ask the SMSC for status reports (TP-SRR, 3GPP TS 23.040 9.2.3.5); without it,
+    // where the caller wants them.
+    status_report: v.optional(flag),
     // Time without traffic after which the modem is asked whether it is alive.
     idle_probe_s: v.optional(whole('seconds', 1, 86_400), 60),
     // AT command lines that the modem is given each time it is brought up.
@@ -170,15 +171,25 @@ export function fileSchema(folder: string, env: NodeJS.ProcessEnv) {
   });
   return v.pipe(
     file,
-    v.transform(({ modem, caller, ...settings }) => ({
-      ...settings,
-      modems: modem,
-      // Those that [auth0] stands for come first.
-      callers: [
+    v.transform(({ modem, caller, ...settings }) => {
+      const callers = [
+        // Those that [auth0] stands for come first.
         ...(settings.auth0 ? [asCaller(settings.auth0, settings.message.deadlineMs)] : []),
         ...caller.map((one, index) => ({ ...one, place: `caller[${index}]` })),
-      ],
-    })),
+      ];
+      return {
+        ...settings,
+        modems: modem.map((one) => ({ ...one, callersWantReports: wantReports(callers, one) })),
+        callers,
+      };
+    }),
+  );
+}
+
+/** Whether any caller who may send by this modem wants status reports. */
+function wantReports(callers: readonly CallerConfig[], { name }: { name: string }): boolean {
+  return callers.some(
+    ({ statusReport, modems }) => statusReport === true && (modems?.includes(name) ?? true),
   );
 }
 
@@ -210,5 +221,6 @@ export function differingKeys(before: ModemConfig, after: ModemConfig): string[]
   return [
     ...differing(before, after, modemKeys(pathsFrom('/'))),
     ...differing(before.caps, after.caps, caps),
+    ...(before.callersWantReports === after.callersWantReports ? [] : ['status_report of callers']),
   ];
 }

@@ -39,6 +39,7 @@ import { DiskWatch } from './disk-watch.js';
 import { findMessage } from './find-message.js';
 import { Fleet } from './fleet.js';
 import { HealthWatch } from './health-watch.js';
+import { takeReport } from './over-the-air.js';
 import { createMessageCommand, createOverview } from './overview.js';
 import { createOwnDoor, createOwnPage, PageMemory } from './own-page.js';
 import { inTurn, readAnew } from './reload.js';
@@ -137,7 +138,14 @@ async function compose(
   opened.push(async () => disk.stop());
 
   // The modems, and the queue before them.
-  const fleet = await Fleet.open(config, stateDir, log, listener);
+  const { deliveries, hmac } = remembered;
+  opened.push(async () => deliveries.stop());
+  const fleet = await Fleet.open(config, stateDir, log, {
+    ...listener,
+    cameIn: (event, modem) => {
+      if (event.kind === 'status_report') takeReport(deliveries, hmac, modem, event);
+    },
+  });
   const { modems } = fleet;
   memory.watch(modems);
   const dispatch = createDispatch({

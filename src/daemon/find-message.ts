@@ -45,10 +45,11 @@ async function rowOf(
 }
 
 /** The newest that is known. */
-function fromRow({ atMs, segments, modem, wasStarted, outcome, late }: LogRow): KnownMessage {
+function fromRow(row: LogRow): KnownMessage {
+  const { atMs, segments, modem, wasStarted, outcome, late, delivery } = row;
   const last = late ?? outcome;
   return {
-    standing: standingOf(last, wasStarted),
+    standing: delivery?.state === 'delivered' ? 'delivered' : standingOf(last, wasStarted),
     atMs,
     segments,
     modem,
@@ -60,6 +61,7 @@ function fromRow({ atMs, segments, modem, wasStarted, outcome, late }: LogRow): 
       tookMs: outcome?.tookMs,
     }),
     ...(late && { settledAtMs: late.atMs }),
+    ...(row.isReportAsked && { delivery: delivery ?? { state: 'none' } }),
   };
 }
 

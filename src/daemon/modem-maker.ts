@@ -12,14 +12,18 @@ import { pinReader, type ReadPin } from '../modem/pin-file.js';
 import { PinMemory } from '../modem/pin-memory.js';
 import type { InboundEvent } from '../modem/storage.js';
 import { Supervisor } from '../modem/supervisor.js';
-import { maskNumber } from '../number/mask.js';
 import { leaveNote, whyNoNotes } from '../recovery-hook/note.js';
 import { type Roots, systemRoots } from '../usb/sysfs.js';
 import { whyFailed } from '../words/system-fault.js';
+import { logInbound } from './over-the-air.js';
 import type { StateDir } from './state-dir.js';
 
 /** What is worth counting about modems. */
-export type FleetListener = Partial<Pick<MetricsListener, 'atError' | 'recovery' | 'inbound'>>;
+export interface FleetListener
+  extends Partial<Pick<MetricsListener, 'atError' | 'recovery' | 'inbound'>> {
+  /** What came in over the air. Must not throw. */
+  cameIn?(event: InboundEvent, modem: Supervisor): void;
+}
 
 /** What all modems of a daemon share. */
 interface SharedParts {
@@ -70,7 +74,7 @@ export class ModemMaker {
       await warnWithoutDropDir(recoveryDropDir, log);
     }
     this.#made += 1;
-    return new Supervisor({
+    const supervisor: Supervisor = new Supervisor({
       name,
       number,
       locator: createLocator({
@@ -94,11 +98,13 @@ export class ModemMaker {
       onInbound: (event) => {
         listener.inbound?.({ modem: name, kind: event.kind });
         logInbound(log, name, event);
+        listener.cameIn?.(event, supervisor);
       },
       onAttemptFailed: (cause) => listener.atError?.({ modem: name, cause }),
       onRecovery: (rung) => listener.recovery?.({ modem: name, rung }),
       log,
     });
+    return supervisor;
   }
 }
 
@@ -145,29 +151,4 @@ async function callHook(
       event: 'state_fault',
     });
   }
-}
-
-/** Who wrote, and what became of what we wrote; never the text (I6). */
-function logInbound(log: Logger, modem: string, event: InboundEvent): void {
-  if (event.kind === 'sms') {
-    log.info('an SMS came in', { event: 'inbound', modem, from: maskNumber(event.from) });
-    return;
-  }
-  if (event.kind === 'unreadable') {
-    const { octets } = event;
-    log.warn('a stored SMS could not be decoded, and was deleted', {
-      event: 'inbound',
-      modem,
-      octets,
-    });
-    return;
-  }
-  const { recipient, reference, state } = event;
-  log.info('a status report came in', {
-    event: 'inbound',
-    modem,
-    recipient: maskNumber(recipient),
-    reference,
-    state,
-  });
 }

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Logger } from 'winston';
 import type { Config } from '../config/config.js';
+import type { Deliveries } from '../delivery/reports.js';
 import { Idempotency, longestKeptMs, type RememberedRequest } from '../dispatch/idempotency.js';
 import type { Outcome } from '../dispatch/message.js';
 import { Recorder } from '../dispatch/recorder.js';
@@ -23,6 +24,7 @@ import { type Hold, holdKinds } from '../policy/holds.js';
 import { Policy } from '../policy/policy.js';
 import { capMonthMs, SimCaps } from '../policy/sim-caps.js';
 import { callerRules } from './clients.js';
+import { openDeliveries } from './over-the-air.js';
 import type { StateDir } from './state-dir.js';
 
 /** All that counts messages, and outlives a restart by the journal. */
@@ -33,6 +35,7 @@ export interface Remembered {
   simCaps: SimCaps;
   idempotency: Idempotency;
   recorder: Recorder;
+  deliveries: Deliveries;
   /** Each call gives a greater number. */
   nextOrder(): number;
   /** The wall clock as the journal has it: milliseconds since 1970 that no unsure leap moves. */
@@ -104,11 +107,13 @@ export async function openRemembered(
     log,
   });
   await restoration.inTime();
+  const deliveries = openDeliveries({ journal, hmac, date, listener: metrics, log });
   const recorder = new Recorder({
     journal,
     hmac,
     now: date,
     statusOf: ({ code }) => problems[code].status,
+    onSegment: (segment) => deliveries.segment(segment),
   });
   return {
     hmac,
@@ -117,6 +122,7 @@ export async function openRemembered(
     simCaps,
     idempotency,
     recorder,
+    deliveries,
     nextOrder,
     date,
     whenRestored: restoration.whenRestored,

@@ -122,7 +122,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     order: number,
   ): Sending {
     const subject = policy.subjectOf(message);
-    const record = recorder.open(message, sms.segments.length, subject, key);
+    const record = recorder.open(message, sms, subject, key);
     const onLate = (truth: Outcome): void => {
       record.late(truth);
       if (key !== undefined) idempotency.late(key, truth);
@@ -208,12 +208,13 @@ export function createDispatch(options: DispatchOptions): Dispatch {
 }
 
 /** @throws SendError `body_invalid` or `text_too_long` */
-function compose({ recipient, text }: Message, limits: DispatchLimits): OutgoingSms {
+function compose({ recipient, text, statusReport }: Message, limits: DispatchLimits): OutgoingSms {
   const { alphabet, segments } = segment(text, limits.maxSegments);
   if (segments.length > limits.maxSegments) {
     throw textTooLong(segments.length, limits.maxSegments, ` in the ${alphabet} alphabet`);
   }
-  return { recipient, alphabet, segments, validityMs: limits.validityMs };
+  const { validityMs } = limits;
+  return { recipient, alphabet, segments, validityMs, statusReport };
 }
 
 function segment(text: string, maxSegments: number): SegmentedText {

@@ -45,6 +45,8 @@ export interface Message {
   isAlert?: boolean;
   /** Names of the modems that may send it; default: any. */
   modems?: readonly string[];
+  /** Whether its caller wants to know if it was delivered; default: as the modem is set. */
+  statusReport?: boolean;
 }
 
 /** What is worth counting between a message's admission and its true end. None of it may throw. */

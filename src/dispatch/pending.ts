@@ -185,6 +185,7 @@ export class PendingMessage {
       onCommitted: () => {
         if (this.#handOver === handOver) this.#committed = true;
       },
+      onSegment: (event) => this.record.segment(event),
     };
     this.#handOver = handOver;
     return handOver;

@@ -4,11 +4,12 @@
  */
 
 import type { SendError } from '../errors.js';
-import type { JournalOutcome, JournalSim, MessageEntry } from '../journal/entries.js';
+import type { AskedReport, JournalOutcome, JournalSim, MessageEntry } from '../journal/entries.js';
 import type { Hmac } from '../journal/hmac-key.js';
 import type { Journal } from '../journal/journal.js';
-import type { SmsModem } from '../modem/sms-modem.js';
+import type { OutgoingSms, SegmentEvent, SmsModem } from '../modem/sms-modem.js';
 import { maskNumber } from '../number/mask.js';
+import { tailOf } from '../number/tail.js';
 import type { Subject } from '../policy/request.js';
 import { foreignWords } from '../words/foreign.js';
 import type { KeyedRequest } from './idempotency.js';
@@ -27,10 +28,30 @@ export interface RecorderOptions {
   statusOf(error: SendError): number;
   /** Wall clock milliseconds that never run backwards. */
   now(): number;
+  /** Hears of what may be reported on; default: nobody does. */
+  onSegment?: ((segment: SegmentOfMessage) => void) | undefined;
 }
 
 /** Characters of the reason that is kept. */
 const longestDetail = 200;
+/** A segment that a status report was asked for, and whose it is. */
+export interface SegmentOfMessage extends SegmentEvent {
+  /** Of the message. */
+  id: string;
+  modem: string;
+  simHmac: string | undefined;
+  /** Keyed HMAC of the recipient's last digits. */
+  tailHmac: string;
+  country: string | undefined;
+  blockHmac: string;
+  /** Segments of the message. */
+  total: number;
+  /** Milliseconds for which the network may keep trying to deliver it. */
+  validityMs: number;
+}
+
+/** Milliseconds after the validity in which a report may still be on its way. */
+export const reportGraceMs = 600_000;
 
 export class Recorder {
   readonly #options: RecorderOptions;
@@ -42,35 +63,35 @@ export class Recorder {
   /** The record of a message that has come in. */
   open(
     message: Message,
-    segments: number,
+    sms: OutgoingSms,
     subject: Subject,
     key: KeyedRequest | undefined,
   ): MessageRecord {
-    return new MessageRecord(message, segments, subject, key, this.#options);
+    return new MessageRecord(message, sms, subject, key, this.#options);
   }
 }
 
 /** What the journal is told of one message. */
 export class MessageRecord {
   readonly #message: Message;
-  readonly #segments: number;
+  readonly #sms: OutgoingSms;
   readonly #subject: Subject;
   readonly #key: KeyedRequest | undefined;
   readonly #options: RecorderOptions;
   readonly #atMs: number;
   #madeEntry: MessageEntry | undefined;
-  #at: { modem: string; sim?: JournalSim } | undefined;
+  #at: { modem: string; sim?: JournalSim; report?: AskedReport } | undefined;
   #wasPromised = false;
 
   constructor(
     message: Message,
-    segments: number,
+    sms: OutgoingSms,
     subject: Subject,
     key: KeyedRequest | undefined,
     options: RecorderOptions,
   ) {
     this.#message = message;
-    this.#segments = segments;
+    this.#sms = sms;
     this.#subject = subject;
     this.#key = key;
     this.#options = options;
@@ -91,7 +112,7 @@ export class MessageRecord {
       atMs: this.#atMs,
       caller,
       recipientMasked: maskNumber(recipient),
-      segments: this.#segments,
+      segments: this.#sms.segments.length,
       country,
       recipientHmac,
       blockHmac,
@@ -111,7 +132,7 @@ export class MessageRecord {
    */
   promised(): Promise<boolean> {
     this.#wasPromised = true;
-    return this.#options.journal.promised({ ...this.#entry, segments: this.#segments });
+    return this.#options.journal.promised({ ...this.#entry, segments: this.#sms.segments.length });
   }
 
   /** Its turn has come at this modem. Settles when that is written, within the journal's bound. */
@@ -121,13 +142,38 @@ export class MessageRecord {
       iccid === undefined
         ? undefined
         : { masked: maskNumber(iccid), hmac: iccidHmac(modem, iccid, this.#options.hmac) };
-    this.#at = { modem: modem.name, ...(sim && { sim }) };
+    const report = this.#askedReport(modem);
+    this.#at = { modem: modem.name, ...(sim && { sim }), ...(report && { report }) };
     return this.#options.journal.started({
       ...this.#entry,
       ...this.#at,
-      segments: this.#segments,
+      segments: this.#sms.segments.length,
       wasPromised: this.#wasPromised,
     });
+  }
+
+  /** What becomes of a segment at the modem it {@link starting started} at. */
+  segment(event: SegmentEvent): void {
+    const { modem = '', sim, report } = this.#at ?? {};
+    if (report === undefined) return;
+    const { country, blockHmac } = this.#subject;
+    this.#options.onSegment?.({
+      ...event,
+      id: this.#message.id,
+      modem,
+      simHmac: sim?.hmac,
+      tailHmac: report.tailHmac,
+      country,
+      blockHmac,
+      total: this.#sms.segments.length,
+      validityMs: this.#sms.validityMs,
+    });
+  }
+
+  #askedReport(modem: SmsModem): AskedReport | undefined {
+    if (modem.asksForReport?.(this.#sms.statusReport) !== true) return undefined;
+    const tailHmac = this.#options.hmac('tail', tailOf(this.#message.recipient));
+    return { tailHmac, untilMs: this.#options.now() + this.#sms.validityMs + reportGraceMs };
   }
 
   /** Its caller has been answered. */

@@ -59,7 +59,9 @@ export async function configuredTargets(
 }
 
 /** What an entry of the configuration wants of its modem. */
-export function wishesOf({ roaming, statusReport, pinFile, smsc }: ModemConfig): Wishes {
+export function wishesOf(modem: ModemConfig): Wishes {
+  const { roaming, pinFile, smsc } = modem;
+  const statusReport = modem.statusReport ?? modem.callersWantReports;
   return { roaming, statusReport, hasPin: pinFile !== undefined, hasSmsc: smsc !== undefined };
 }
 

@@ -138,7 +138,7 @@ async function submit(
         name: target.name,
         inFlight,
         habits: HabitMemory.forgetful().of(target.name, modem.identity, undefined),
-        statusReport: false,
+        asksForReport: () => false,
         log,
         onInFlight: () => inFlight.note(),
       },

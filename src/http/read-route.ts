@@ -32,6 +32,20 @@ export interface KnownMessage {
   tookMs?: number | undefined;
   /** Wall-clock milliseconds at which the last was learnt, where that was after its answer. */
   settledAtMs?: number | undefined;
+  /** What the network has reported; undefined where no report was asked for. */
+  delivery?: KnownDelivery | undefined;
+}
+
+/** What is known of a message's delivery. */
+export interface KnownDelivery {
+  /** `none`: nothing came yet, and nothing may ever. */
+  state: string;
+  /** Wall-clock milliseconds at which the last report came. */
+  atMs?: number | undefined;
+  /** TP-ST of the segment that decides (3GPP TS 23.040 9.2.3.15). */
+  status?: number | undefined;
+  /** Milliseconds from the network's taking it to its delivery. */
+  tookMs?: number | undefined;
 }
 
 /** Looks a caller's message up by its id; undefined when there is none of that caller. */
@@ -65,8 +79,14 @@ export function readRoute(
       waited_ms: waitedMs,
       took_ms: tookMs,
       settled_at: settledAtMs === undefined ? undefined : new Date(settledAtMs).toISOString(),
+      delivery: found.delivery && deliveryAsJson(found.delivery),
     });
   };
+}
+
+function deliveryAsJson({ state, atMs, status, tookMs }: KnownDelivery): object {
+  const at = atMs === undefined ? undefined : new Date(atMs).toISOString();
+  return { state, at, tp_status: status, took_ms: tookMs };
 }
 
 /** Only what is posted is answered in the caller's own form. */

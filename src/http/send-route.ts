@@ -43,6 +43,8 @@ export interface CallerTerms {
   class: 'login' | 'alert';
   /** Names of the modems that may send for it; default: any. */
   modems: readonly string[] | undefined;
+  /** Whether it wants status reports; default: as the modem is set. */
+  statusReport?: boolean | undefined;
   /** ISO 3166-1 alpha-2, of numbers without a country code; default: they are refused. */
   defaultCountry: string | undefined;
 }
@@ -306,7 +308,7 @@ function toMessage(
   { recipient, ...read }: ReadMessage,
   id: string,
   caller: string,
-  { repeatsMs, class: ofClass, modems, defaultCountry }: CallerTerms,
+  { repeatsMs, class: ofClass, modems, defaultCountry, statusReport }: CallerTerms,
   { tokenId }: Proof,
 ): Message {
   const reading = readRecipient(recipient, defaultCountry);
@@ -321,6 +323,7 @@ function toMessage(
     ...(tokenId !== undefined && { tokenId }),
     ...(ofClass === 'alert' && { isAlert: true }),
     ...(modems !== undefined && { modems }),
+    ...(statusReport !== undefined && { statusReport }),
   };
 }
 

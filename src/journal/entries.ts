@@ -5,6 +5,7 @@
  */
 
 import type { Submitted } from '../errors.js';
+import type { MessageDelivery } from '../sms/delivery.js';
 
 /** A SIM: its ICCID (ITU-T E.118) masked for people and as a keyed HMAC to compare. */
 export interface JournalSim {
@@ -38,6 +39,14 @@ export interface MessageEntry {
   keyForMs?: number | undefined;
 }
 
+/** What finds a message again when the network reports on it. */
+export interface AskedReport {
+  /** Keyed HMAC of the recipient's last digits: reports spell numbers in their own way. */
+  tailHmac: string;
+  /** Wall-clock milliseconds until which reports may come. */
+  untilMs: number;
+}
+
 /** A message that waits, and that its caller was promised. */
 export interface PromisedEntry extends MessageEntry {
   segments: number;
@@ -51,6 +60,8 @@ export interface StartedEntry extends MessageEntry {
   /** The modem's configured name. */
   modem: string;
   sim?: JournalSim | undefined;
+  /** Where a status report was asked for. */
+  report?: AskedReport | undefined;
 }
 
 /** What the caller was told. */
@@ -86,7 +97,58 @@ export interface EndedEntry extends MessageEntry {
   wasPromised?: boolean | undefined;
   modem?: string | undefined;
   sim?: JournalSim | undefined;
+  report?: AskedReport | undefined;
   outcome: JournalOutcome;
+}
+
+/** What status reports have said of a message so far (3GPP TS 23.040 9.2.3.15). */
+export interface JournalDelivery {
+  state: MessageDelivery;
+  /** TP-ST of the segment that decides. */
+  status: number;
+  /** When the last of the reports came. */
+  atMs: number;
+  /** Milliseconds from the network's taking it to its delivery, by the network's time stamps. */
+  tookMs?: number | undefined;
+  /** Of each segment in order; null: nothing yet. */
+  segments: readonly (SegmentDelivery | null)[];
+}
+
+/** What reports have said of one segment. */
+export interface SegmentDelivery {
+  /** TP-ST. */
+  status: number;
+  /** TP-SCTS and TP-DT, milliseconds since 1970; undefined where they held no date. */
+  takenAtMs?: number | undefined;
+  endedAtMs?: number | undefined;
+}
+
+/** A message of an earlier run that may still be reported on. */
+export interface AwaitedMessage {
+  id: string;
+  modem: string;
+  simHmac: string | undefined;
+  tailHmac: string;
+  country: string | undefined;
+  blockHmac: string | undefined;
+  /** How many. */
+  segments: number;
+  /** TP-MR of each; undefined: nobody knows. */
+  references: readonly number[] | undefined;
+  /** Wall-clock milliseconds within which the network took it. */
+  fromMs: number;
+  untilMs: number;
+  reportsUntilMs: number;
+  delivery: JournalDelivery | undefined;
+}
+
+/** How the messages to a country ended that a report was asked for. */
+export interface CountryEnds {
+  country: string;
+  delivered: number;
+  failed: number;
+  /** Nothing came within its time. */
+  silent: number;
 }
 
 /** What became of a message after its caller had been answered. */
@@ -289,6 +351,10 @@ export interface LogRow {
   /** Undefined while it waits or is with the modem. */
   outcome?: JournalOutcome;
   late?: LateOutcome;
+  /** Undefined while the network has not reported on it. */
+  delivery?: JournalDelivery;
+  /** True when a status report was asked for. */
+  isReportAsked?: boolean;
 }
 
 /** The rows that a query found. */

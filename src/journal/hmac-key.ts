@@ -11,6 +11,7 @@ export class HmacKeyError extends Error {
 /** What an HMAC is of; the same text in two domains gives two HMACs that cannot be compared. */
 export type HmacDomain =
   | 'recipient'
+  | 'tail'
   | 'block'
   | 'client_ip'
   | 'sim'

@@ -9,6 +9,7 @@ import type { Logger } from 'winston';
 import { counted } from '../words/counted.js';
 import type {
   EndedEntry,
+  JournalDelivery,
   JournalState,
   LateOutcome,
   LogFilter,
@@ -26,7 +27,13 @@ import type {
 import { type Fault, JournalFault } from './faults.js';
 import { Keeper } from './keeper.js';
 import { Pruner, type Retention } from './pruner.js';
-import { type RecentBounds, readRecent } from './recent.js';
+import {
+  type AwaitedBounds,
+  type KnownReports,
+  type RecentBounds,
+  readAwaited,
+  readRecent,
+} from './recent.js';
 import { RefusalRate } from './refusal-rate.js';
 import { RefusedCounts } from './refused-counts.js';
 import type { JournalEntry } from './wire.js';
@@ -68,7 +75,11 @@ export interface Journal extends LogSource {
   refusedBefore(refused: RefusedBefore): void;
   /** What became of it after its caller had been answered; `keyHmac` as at its start. */
   late(id: string, outcome: LateOutcome, keyHmac?: string): void;
+  /** What the network has reported on it so far. */
+  delivered(id: string, delivery: JournalDelivery): void;
   saveHold(hold: SavedHold): void;
+  /** Messages of earlier runs that may still be reported on; as {@link recent} in all else. */
+  awaited(bounds: AwaitedBounds): Promise<KnownReports>;
   /**
    * What earlier runs knew. Never rejects, but resolves only when all could be read: at a later
    * opening if the journal is out of order now, and never if it is not well again before it is
@@ -271,17 +282,30 @@ class SqliteJournal implements Journal {
     );
   }
 
+  delivered(id: string, delivery: JournalDelivery): void {
+    this.#add({ kind: 'delivered', id, delivery });
+  }
+
   saveHold(hold: SavedHold): void {
     this.#add({ kind: 'hold', hold });
   }
 
-  async recent(bounds: RecentBounds): Promise<Recent> {
+  recent(bounds: RecentBounds): Promise<Recent> {
+    return this.#ofBefore((ask, lastChange) => readRecent(ask, bounds, lastChange));
+  }
+
+  awaited(bounds: AwaitedBounds): Promise<KnownReports> {
+    return this.#ofBefore((ask, lastChange) => readAwaited(ask, bounds, lastChange));
+  }
+
+  /** What earlier runs left, read as a whole, however often that takes. */
+  async #ofBefore<T>(read: (ask: Keeper['ask'], lastChange: number) => Promise<T>): Promise<T> {
     const ask: Keeper['ask'] = (name, request) => this.#keeper.ask(name, request);
     for (;;) {
       if (!this.#keeper.isOpen)
         await new Promise<void>((resolve) => this.#awaitingOpen.push(resolve));
       try {
-        return await readRecent(ask, bounds, this.#keeper.lastChangeBefore);
+        return await read(ask, this.#keeper.lastChangeBefore);
       } catch (error) {
         // Told by the keeper, which opens it again; all is read anew then.
         if (!(error instanceof JournalFault) || error.kind === 'entry') throw error;

@@ -7,6 +7,7 @@ import { readRecipient } from '../number/recipient.js';
 import { subscriberOf } from '../number/subscriber.js';
 import { foreignWords } from '../words/foreign.js';
 import {
+  type JournalDelivery,
   type JournalOutcome,
   type LateOutcome,
   type LogFilter,
@@ -227,6 +228,7 @@ export function rowAsJson(row: LogRow): object {
     ...(row.late && {
       late: { at: new Date(row.late.atMs).toISOString(), ...outcomeAsJson(row.late) },
     }),
+    ...(row.isReportAsked && { delivery: deliveryAsJson(row.delivery) }),
   };
 }
 
@@ -250,6 +252,13 @@ function totalAsJson({ notSent, refusedBefore, ...total }: SummaryRow): object {
     segments,
     refused_before: refusedBefore,
   };
+}
+
+/** `none`: no report has come. */
+function deliveryAsJson(delivery: JournalDelivery | undefined): object {
+  if (delivery === undefined) return { state: 'none' };
+  const { state, status, atMs, tookMs } = delivery;
+  return { state, at: new Date(atMs).toISOString(), tp_status: status, took_ms: tookMs };
 }
 
 function outcomeAsJson({

@@ -1,4 +1,10 @@
-import type { HourlySimUse, Recent, RecentMessage } from './entries.js';
+import type {
+  AwaitedMessage,
+  CountryEnds,
+  HourlySimUse,
+  Recent,
+  RecentMessage,
+} from './entries.js';
 import type { CallName, Calls, PageEnd, Since } from './wire.js';
 
 type Ask = <Name extends CallName>(
@@ -13,6 +19,43 @@ type Ask = <Name extends CallName>(
 export interface RecentBounds {
   messagesSinceMs: number;
   simUsesSinceMs: number;
+}
+
+/** What is known of messages that the network may still report on. */
+export interface KnownReports {
+  /** Newest first, and no more than are remembered. */
+  messages: AwaitedMessage[];
+  ends: CountryEnds[];
+}
+
+/** The most messages that reports are matched to. */
+const maxAwaited = 10_000;
+
+/** Reads it, a page at a time. Rejects as `ask` does. */
+export async function readAwaited(
+  ask: Ask,
+  { awaitedSinceMs, endsSinceMs, nowMs }: AwaitedBounds,
+  lastChange: number,
+): Promise<KnownReports> {
+  const messages: AwaitedMessage[] = [];
+  const since: Since = { sinceMs: Math.round(awaitedSinceMs), lastChange };
+  for (let before: PageEnd | undefined = newest; before && messages.length < maxAwaited; ) {
+    const page: Calls['awaited']['answer'] = await ask('awaited', { before, since });
+    messages.push(...page.rows);
+    before = page.end;
+  }
+  const ends = await ask('ends_by_country', {
+    since: { sinceMs: Math.round(endsSinceMs), lastChange },
+    nowMs: Math.round(nowMs),
+  });
+  return { messages, ends };
+}
+
+/** How far back to read, in milliseconds since 1970, and what time it is. */
+export interface AwaitedBounds {
+  awaitedSinceMs: number;
+  endsSinceMs: number;
+  nowMs: number;
 }
 
 /** The most messages of each kind that are read (I5): neither windows nor keys remember more. */

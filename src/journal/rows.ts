@@ -1,7 +1,9 @@
 /** Entries as rows of the table `messages`, and back. */
 
 import type {
+  AwaitedMessage,
   EndedEntry,
+  JournalDelivery,
   JournalOutcome,
   LateOutcome,
   LogRow,
@@ -25,7 +27,8 @@ export type SqlRow = Readonly<Record<string, SqlValue>>;
  */
 export const entryColumns =
   'change_id, id, at, state, was_started, caller, recipient_masked, recipient_hmac, block_hmac, ip_hmac, country, segments, ' +
-  'key_hmac, request_hmac, key_for_ms, modem, sim_masked, sim_hmac, status, code, cause_code, submitted, detail, "references", waited_ms, took_ms';
+  'key_hmac, request_hmac, key_for_ms, modem, sim_masked, sim_hmac, status, code, cause_code, submitted, detail, "references", waited_ms, took_ms, ' +
+  'tail_hmac, reports_until';
 
 /** Columns of a late outcome, in the order of {@link lateValues}. */
 export const lateColumns =
@@ -45,7 +48,7 @@ export function endedValues(change: number, entry: EndedEntry): SqlValue[] {
 
 function entryValues(
   change: number,
-  entry: MessageEntry & Pick<EndedEntry, 'modem' | 'sim'>,
+  entry: MessageEntry & Pick<EndedEntry, 'modem' | 'sim' | 'report'>,
   state: 'waiting' | 'started' | 'ended',
   wasStarted: boolean,
   outcome: JournalOutcome | undefined,
@@ -77,6 +80,8 @@ function entryValues(
     listed(outcome?.references),
     rounded(outcome?.waitedMs),
     rounded(outcome?.tookMs),
+    entry.report?.tailHmac ?? null,
+    rounded(entry.report?.untilMs),
   ];
 }
 
@@ -88,6 +93,23 @@ export function lateValues(late: LateOutcome): SqlValue[] {
     late.causeCode ?? null,
     late.submitted,
     listed(late.references),
+  ];
+}
+
+/** Columns of what reports said, in the order of {@link deliveryValues}. */
+export const deliveryColumns =
+  'delivery, delivery_status, delivery_at, delivery_took_ms, delivery_segments';
+
+export function deliveryValues(delivery: JournalDelivery): SqlValue[] {
+  const segments = delivery.segments.map(
+    (one) => one && [one.status, one.takenAtMs ?? null, one.endedAtMs ?? null],
+  );
+  return [
+    delivery.state,
+    delivery.status,
+    Math.round(delivery.atMs),
+    rounded(delivery.tookMs),
+    JSON.stringify(segments),
   ];
 }
 
@@ -111,6 +133,55 @@ export function logRow(row: SqlRow): LogRow {
       simMasked: row.sim_masked,
     }),
     ...outcomes(row),
+    ...deliveryOf(row),
+    ...(row.reports_until !== null && { isReportAsked: true }),
+  };
+}
+
+function deliveryOf(row: SqlRow): { delivery?: JournalDelivery } {
+  if (row.delivery === null) return {};
+  const segments = JSON.parse(row.delivery_segments as string) as (
+    | [number, number | null, number | null]
+    | null
+  )[];
+  return {
+    delivery: {
+      state: row.delivery as JournalDelivery['state'],
+      status: row.delivery_status as number,
+      atMs: row.delivery_at as number,
+      ...there({ tookMs: row.delivery_took_ms }),
+      segments: segments.map(
+        (one) => one && { status: one[0], ...there({ takenAtMs: one[1], endedAtMs: one[2] }) },
+      ),
+    },
+  };
+}
+
+/**
+ * Milliseconds within which a modem that never gave a result was given it; only for messages whose
+ * end nobody saw.
+ */
+const unseenMs = 600_000;
+
+/** When the network took it is between its first command and its result. */
+export function awaitedMessage(row: SqlRow): AwaitedMessage {
+  const { outcome, late } = outcomes(row);
+  const at = row.at as number;
+  const endMs = late?.atMs ?? (outcome?.tookMs === undefined ? undefined : at + outcome.tookMs);
+  const { delivery } = deliveryOf(row);
+  return {
+    id: row.id as string,
+    modem: row.modem as string,
+    simHmac: (row.sim_hmac ?? undefined) as string | undefined,
+    tailHmac: row.tail_hmac as string,
+    country: (row.country ?? undefined) as string | undefined,
+    blockHmac: (row.block_hmac ?? undefined) as string | undefined,
+    segments: row.segments as number,
+    references: late?.references ?? outcome?.references,
+    fromMs: at + (outcome?.waitedMs ?? 0),
+    untilMs: endMs ?? at + unseenMs,
+    reportsUntilMs: row.reports_until as number,
+    delivery,
   };
 }
 

@@ -137,6 +137,17 @@ const migrations: readonly string[] = [
     PRIMARY KEY (began_at, span_ms, code, caller, run)
   ) STRICT, WITHOUT ROWID;
   `,
+  // What status reports are matched by, and what they said.
+  `
+  ALTER TABLE messages ADD COLUMN tail_hmac TEXT;
+  ALTER TABLE messages ADD COLUMN reports_until INTEGER;
+  ALTER TABLE messages ADD COLUMN delivery TEXT;
+  ALTER TABLE messages ADD COLUMN delivery_status INTEGER;
+  ALTER TABLE messages ADD COLUMN delivery_at INTEGER;
+  ALTER TABLE messages ADD COLUMN delivery_took_ms INTEGER;
+  ALTER TABLE messages ADD COLUMN delivery_segments TEXT;
+  CREATE INDEX by_report ON messages (at) WHERE reports_until IS NOT NULL;
+  `,
 ];
 
 /** The version of a file that this simgate has written. */

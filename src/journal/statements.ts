@@ -1,6 +1,6 @@
 /** What the store writes, and what it counts, in SQL. */
 
-import { entryColumns, lateColumns } from './rows.js';
+import { deliveryColumns, entryColumns, lateColumns } from './rows.js';
 
 const marks = entryColumns.replace(/[^,]+/g, '?');
 /** A promise that comes after a start or an end says nothing new. */
@@ -11,21 +11,35 @@ export const insertPromised = `INSERT INTO messages (${entryColumns}) VALUES (${
  */
 export const insertStarted = `INSERT INTO messages (${entryColumns}) VALUES (${marks}) ON CONFLICT (id) DO UPDATE SET
   change_id = excluded.change_id, state = 'started', was_started = 1,
-  modem = excluded.modem, sim_masked = excluded.sim_masked, sim_hmac = excluded.sim_hmac
+  modem = excluded.modem, sim_masked = excluded.sim_masked, sim_hmac = excluded.sim_hmac,
+  tail_hmac = excluded.tail_hmac, reports_until = excluded.reports_until
   WHERE state IN ('waiting', 'started')`;
 /** What the start said is said again, but for the SIM and modem if the end does not know them. */
 export const upsertEnded = `INSERT INTO messages (${entryColumns}) VALUES (${marks}) ON CONFLICT (id) DO UPDATE SET
   change_id = excluded.change_id, state = 'ended', was_started = max(was_started, excluded.was_started),
   segments = coalesce(excluded.segments, segments), modem = coalesce(excluded.modem, modem),
   sim_masked = coalesce(excluded.sim_masked, sim_masked), sim_hmac = coalesce(excluded.sim_hmac, sim_hmac),
+  tail_hmac = coalesce(excluded.tail_hmac, tail_hmac), reports_until = coalesce(excluded.reports_until, reports_until),
   status = excluded.status, code = excluded.code, cause_code = excluded.cause_code, submitted = excluded.submitted,
   detail = excluded.detail, "references" = excluded."references", waited_ms = excluded.waited_ms, took_ms = excluded.took_ms`;
 export const updateLate = `UPDATE messages SET (change_id, ${lateColumns}) = (?, ?, ?, ?, ?, ?, ?) WHERE id = ? AND state <> 'counted'`;
+/** What reports said after the row has gone is lost. */
+export const updateDelivery = `UPDATE messages SET (change_id, ${deliveryColumns}) = (?, ?, ?, ?, ?, ?) WHERE id = ? AND state <> 'counted'`;
+/**
+ * How messages ended whose time for reports is over; those that never reached the network count for
+ * nothing.
+ */
+export const endsByCountry = `SELECT country, sum(delivery IS 'delivered') AS delivered,
+  sum(coalesce(delivery IN ('failed', 'expired', 'replaced'), 0)) AS failed,
+  sum(coalesce(delivery NOT IN ('delivered', 'failed', 'expired', 'replaced'), 1)) AS silent FROM messages
+  WHERE reports_until IS NOT NULL AND at >= ? AND reports_until < ? AND change_id <= ? AND country IS NOT NULL
+  AND coalesce(late_submitted, submitted, 'unknown') = 'yes' GROUP BY country`;
 export const upsertHold = `INSERT INTO holds VALUES (?, ?, ?, ?)
   ON CONFLICT (kind, key) DO UPDATE SET strikes = excluded.strikes, until = excluded.until`;
 
 export const stripExpired = `UPDATE messages SET state = 'counted', caller = NULL, recipient_masked = NULL, block_hmac = NULL,
-  ip_hmac = NULL, country = NULL, key_hmac = NULL, request_hmac = NULL, key_for_ms = NULL, sim_masked = NULL, detail = NULL, "references" = NULL, late_references = NULL
+  ip_hmac = NULL, country = NULL, key_hmac = NULL, request_hmac = NULL, key_for_ms = NULL, sim_masked = NULL, detail = NULL, "references" = NULL, late_references = NULL,
+  tail_hmac = NULL, reports_until = NULL, delivery = NULL, delivery_segments = NULL
   WHERE row_id IN (SELECT row_id FROM messages
     WHERE state <> 'counted' AND at < ? AND was_started = 1 AND at >= ? ORDER BY at LIMIT ?)`;
 export const deleteExpired = `DELETE FROM messages WHERE row_id IN (SELECT row_id FROM messages

@@ -5,6 +5,8 @@
 
 import Database from 'libsql';
 import type {
+  AwaitedMessage,
+  CountryEnds,
   LogFilter,
   LogPage,
   RecentMessage,
@@ -17,6 +19,8 @@ import type {
 import { type Fault, faultOf } from './faults.js';
 import { type All, queryMessages, queryRefused, summarize } from './queries.js';
 import {
+  awaitedMessage,
+  deliveryValues,
   endedValues,
   lateValues,
   promisedValues,
@@ -39,11 +43,13 @@ import {
   deleteAddedUp,
   deleteCounted,
   deleteExpired,
+  endsByCountry,
   insertPromised,
   insertRefused,
   insertStarted,
   noteOpening,
   stripExpired,
+  updateDelivery,
   updateLate,
   upsertEnded,
   upsertHold,
@@ -150,6 +156,23 @@ export class Store {
       ? "was_started = 1 AND state <> 'counted'"
       : "code = 'superseded' AND was_started = 0 AND key_hmac IS NOT NULL AND state <> 'counted'";
     return this.#page(which, before, since, recentMessage);
+  }
+
+  /** Messages of earlier runs that a report was asked for, newest first. */
+  awaited(before: PageEnd, since: Since): Page<AwaitedMessage> {
+    const which =
+      "reports_until IS NOT NULL AND modem IS NOT NULL AND segments IS NOT NULL AND state <> 'counted' AND " +
+      "coalesce(late_submitted, submitted, 'unknown') <> 'no'";
+    return this.#page(which, before, since, awaitedMessage);
+  }
+
+  endsByCountry({ sinceMs, lastChange }: Since, nowMs: number): CountryEnds[] {
+    return this.#all(endsByCountry, sinceMs, nowMs, lastChange).map((row) => ({
+      country: row.country as string,
+      delivered: row.delivered as number,
+      failed: row.failed as number,
+      silent: row.silent as number,
+    }));
   }
 
   /**
@@ -264,6 +287,9 @@ export class Store {
         break;
       case 'late':
         this.#run(updateLate, this.#nextChange(), ...lateValues(entry.outcome), entry.id);
+        break;
+      case 'delivered':
+        this.#run(updateDelivery, this.#nextChange(), ...deliveryValues(entry.delivery), entry.id);
         break;
       case 'hold': {
         const { kind, key, strikes, untilMs } = entry.hold;

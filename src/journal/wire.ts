@@ -1,8 +1,11 @@
 /** What passes between the daemon and the thread that has the database. */
 
 import type {
+  AwaitedMessage,
   CountedSim,
+  CountryEnds,
   EndedEntry,
+  JournalDelivery,
   LateOutcome,
   LogFilter,
   LogPage,
@@ -37,6 +40,7 @@ export type JournalEntry =
   | { kind: 'started'; entry: StartedEntry }
   | { kind: 'ended'; entry: EndedEntry }
   | { kind: 'late'; id: string; outcome: LateOutcome }
+  | { kind: 'delivered'; id: string; delivery: JournalDelivery }
   | { kind: 'hold'; hold: SavedHold }
   | { kind: 'refused'; tally: RefusedTally };
 
@@ -106,6 +110,9 @@ export interface Calls {
   };
   /** The newest hour before `beforeMs` in which any SIM sent; undefined: there is none. */
   sim_hour: { request: { beforeMs: number; since: Since }; answer: HourOfUse | undefined };
+  /** Messages that may still be reported on, newest first. */
+  awaited: { request: { before: PageEnd; since: Since }; answer: Page<AwaitedMessage> };
+  ends_by_country: { request: { since: Since; nowMs: number }; answer: CountryEnds[] };
   holds: { request: object; answer: SavedHold[] };
   prune: {
     request: { bounds: Bounds };

@@ -55,6 +55,10 @@ function perform(store: Store, request: StoreRequest): unknown {
       return store.messages(request.before, request.since, request.started);
     case 'sim_hour':
       return store.simHour(request.beforeMs, request.since);
+    case 'awaited':
+      return store.awaited(request.before, request.since);
+    case 'ends_by_country':
+      return store.endsByCountry(request.since, request.nowMs);
     case 'holds':
       return store.holds();
     case 'prune':

@@ -3,6 +3,7 @@ import Histogram from 'prom-client/lib/histogram.js';
 import type Registry from 'prom-client/lib/registry.js';
 import { AtCancelled, AtCommandError, AtLinkLost, AtNoResult, AtTimeout } from '../at/errors.js';
 import { limitNames } from '../config/policy.js';
+import type { ReportOutcome } from '../delivery/reports.js';
 import type { SendErrorCode } from '../errors.js';
 import type { JournalFaultKind } from '../journal/faults.js';
 import type { Rung } from '../modem/ladder.js';
@@ -68,7 +69,8 @@ export function createEventMetrics(registry: Registry, values: LabelValues): Met
   const outcomes = outcomeMetrics(registers, values.modems);
   const moves = moveMetrics(registers, values.modems);
   const troubles = troubleMetrics(registers, values.modems);
-  return { ...answers, ...refusals, ...outcomes, ...moves, ...troubles };
+  const deliveries = deliveryMetrics(registers, values.modems);
+  return { ...answers, ...refusals, ...outcomes, ...moves, ...troubles, ...deliveries };
 }
 
 function answerMetrics(
@@ -186,6 +188,51 @@ function moveMetrics(
     for (const to of modems) if (to !== from) failOvers.inc({ from, to }, 0);
   }
   return { failedOver: ({ from, to }) => failOvers.inc({ from, to }) };
+}
+
+/** Seconds by the network's own time stamps: a handset that is on, or was off for hours. */
+const deliverySeconds = [2, 5, 10, 20, 30, 60, 120, 300, 900, 3600];
+const reportOutcomes: Readonly<Record<ReportOutcome, true>> = {
+  matched: true,
+  repeated: true,
+  ambiguous: true,
+  unknown: true,
+  mistimed: true,
+};
+
+/** Countries are those of the numbering plans: a closed set. */
+function deliveryMetrics(
+  registers: Registry[],
+  modems: readonly string[],
+): Pick<MetricsListener, 'report' | 'delivery'> {
+  const reports = new Counter({
+    name: 'simgate_status_reports_total',
+    help: 'Status reports by what they came to: matched to a message, repeated, or nobody knows whose.',
+    labelNames: ['modem', 'outcome'],
+    registers,
+  });
+  for (const modem of modems)
+    for (const outcome of Object.keys(reportOutcomes)) reports.inc({ modem, outcome }, 0);
+  const deliveries = new Counter({
+    name: 'simgate_deliveries_total',
+    help: "The network's last word on messages that a status report was asked for, by country.",
+    labelNames: ['country', 'state'],
+    registers,
+  });
+  const duration = new Histogram({
+    name: 'simgate_delivery_duration_seconds',
+    help: "Seconds from the network's taking a message to its delivery, by the network's time stamps.",
+    labelNames: ['country'],
+    buckets: deliverySeconds,
+    registers,
+  });
+  return {
+    report: ({ modem, outcome }) => reports.inc({ modem, outcome }),
+    delivery({ country = '', state, tookMs }) {
+      deliveries.inc({ country, state });
+      if (tookMs !== undefined) duration.observe({ country }, tookMs / 1000);
+    },
+  };
 }
 
 const inboundKinds = [

@@ -1,3 +1,4 @@
+import type { DeliveryListener } from '../delivery/reports.js';
 import type { SendErrorCode, Submitted } from '../errors.js';
 import type { JournalFaultKind } from '../journal/faults.js';
 import type { Rung } from '../modem/ladder.js';
@@ -35,6 +36,10 @@ export interface MetricsListener {
   recovery(recovery: { modem: string; rung: Rung }): void;
   /** Something came in over the air, and was read and deleted. */
   inbound(inbound: { modem: string; kind: InboundEvent['kind'] }): void;
+  /** A status report came in; see {@link DeliveryListener.report}. */
+  report: DeliveryListener['report'];
+  /** The network's last word on a message. */
+  delivery: DeliveryListener['delivery'];
   /** The journal went out of order. */
   journalFault(fault: { kind: JournalFaultKind }): void;
 }

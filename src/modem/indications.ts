@@ -16,6 +16,7 @@ export class IndicationRouting {
   readonly #dialogue: Dialogue;
   readonly #wantsReports: boolean;
   #isSet = false;
+  #owesAcknowledgements = false;
   #tries = 0;
   /** `performance.now()` milliseconds. */
   #dueAt = Number.NEGATIVE_INFINITY;
@@ -55,17 +56,39 @@ export class IndicationRouting {
   async route(profile: ModemProfile, mayGoOn = () => true): Promise<void> {
     if (this.dueInMs !== 0) return;
     const acknowledges = await this.#demandsAcknowledgement();
-    const choices = this.#wantsReports
-      ? profile.indicationsWithReports.filter((choice) => !acknowledges || !routesReports(choice))
-      : profile.indications;
     // An advertised value can be an ERROR, so it is chosen by setting it.
-    for (const choice of choices) {
+    for (const choice of this.#choices(profile, acknowledges)) {
       const command = { text: `AT+CNMI=${choice}`, timeoutMs: quickMs };
       this.#isSet = (await this.#dialogue.attemptUnlessMuted(command)) !== undefined;
+      this.#owesAcknowledgements = this.#isSet && acknowledges && routesReports(choice);
       if (this.#isSet || !mayGoOn()) break;
     }
     this.#dueAt = performance.now() + firstGapMs * 2 ** this.#tries;
     this.#tries += 1;
+  }
+
+  /** Where each report would have to be acknowledged, those that store them are tried first. */
+  #choices(profile: ModemProfile, acknowledges: boolean): readonly string[] {
+    if (!this.#wantsReports) return profile.indications;
+    const all = profile.indicationsWithReports;
+    if (!acknowledges) return all;
+    const stored = all.filter((choice) => choice.split(',')[3] === '2');
+    const routed = all.filter(routesReports);
+    return [...stored, ...routed, ...all.filter((choice) => choice.split(',')[3] === '0')];
+  }
+
+  /** Whether each report that comes as `+CDS` has to be acknowledged. */
+  get owesAcknowledgements(): boolean {
+    return this.#owesAcknowledgements;
+  }
+
+  /** A report came as `+CDS`: tells the modem so where it insists (27.005 3.4.4). */
+  async acknowledge(): Promise<void> {
+    if (!this.#owesAcknowledgements) return;
+    const command = { text: 'AT+CNMA', timeoutMs: quickMs };
+    const isTaken = (await this.#dialogue.attemptOptional(command)) !== undefined;
+    // It came too late, and the modem hands over no more until it is told to anew.
+    if (!isTaken) this.reset();
   }
 
   /**

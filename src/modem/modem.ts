@@ -25,7 +25,10 @@ export interface ModemTuning {
   guardMs: number | undefined;
   submitTimeoutMs: number | undefined;
   roaming: boolean;
-  statusReport: boolean;
+  /** Whether to ask for status reports: for all messages, none, or where the caller wants it. */
+  statusReport: boolean | undefined;
+  /** Whether any caller does; default: none. */
+  callersWantReports?: boolean | undefined;
   /** The SMSC's number, where the SIM's is not to count. */
   smsc?: string | undefined;
   /** AT command lines for the modem, checked (`config/init-lines.ts`). */
@@ -112,7 +115,7 @@ export class Modem extends Dialogue {
     super(session);
     this.#tuning = tuning;
     this.init = new InitLines(tuning.init ?? [], tuning.deafening);
-    this.indications = new IndicationRouting(this, tuning.statusReport);
+    this.indications = new IndicationRouting(this, routesReports(tuning));
     this.serviceCentre = new ServiceCentre((...asked) => this.askOptional(...asked), tuning.smsc);
   }
 
@@ -426,6 +429,22 @@ export class Modem extends Dialogue {
       .replaceAll('"', '')
       .slice(0, 64);
   }
+}
+
+/** Whether status reports may come at all. */
+const routesReports = ({ statusReport, callersWantReports = false }: ModemTuning): boolean =>
+  statusReport ?? callersWantReports;
+
+/**
+ * Whether a report is asked for: the modem has the last word against it, its caller where the modem
+ * says nothing, or yes.
+ */
+export function asksForReport(
+  { statusReport }: Pick<ModemTuning, 'statusReport'>,
+  wish: boolean | undefined,
+): boolean {
+  if (statusReport === undefined) return wish === true;
+  return statusReport && wish !== false;
 }
 
 /** Nothing but OK; some say the new value, too. */

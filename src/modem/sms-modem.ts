@@ -68,6 +68,24 @@ export interface OutgoingSms {
   segments: readonly string[];
   /** How long the network may keep trying to deliver; becomes TP-VP (3GPP TS 23.040 9.2.3.12). */
   validityMs: number;
+  /**
+   * Whether its caller wants a status report (TP-SRR, 23.040 9.2.3.5); undefined: as the modem is
+   * set.
+   */
+  statusReport?: boolean | undefined;
+}
+
+/** How it goes with a segment that a status report was asked for. */
+export interface SegmentEvent {
+  /** Its place in the message, from 0. */
+  index: number;
+  /** `sending`: Ctrl-Z was written, and its result is to come. */
+  outcome: 'sending' | 'accepted' | 'unknown' | 'not_sent';
+  /** TP-MR, where it was accepted. */
+  reference: number | undefined;
+  /** `performance.now()` of its Ctrl-Z, and of its result or now. */
+  committedAt: number;
+  settledAt: number;
 }
 
 export interface SubmitControl {
@@ -87,6 +105,8 @@ export interface SubmitControl {
    * this modem.
    */
   onCommitted(): void;
+  /** Told of each segment that a report is asked for; must not throw. */
+  onSegment?: ((event: SegmentEvent) => void) | undefined;
   /**
    * `performance.now()` milliseconds until which a segment that was surely not sent may be tried
    * again here.
@@ -106,6 +126,11 @@ export interface SmsModem {
   /** As in {@link snapshot}, which takes a look at everything. */
   readonly phase: ModemPhase;
   snapshot(): ModemSnapshot;
+  /**
+   * Whether it asks the network for reports on a message whose caller wants them, or not, or says
+   * nothing; without it: never.
+   */
+  asksForReport?(wish: boolean | undefined): boolean;
   /** Called at each change of phase; returns the way to stop listening. */
   onPhase(listener: (snapshot: ModemSnapshot) => void): () => void;
   /**

@@ -18,9 +18,16 @@ export type InboundEvent =
   | { kind: 'unreadable'; octets: number }
   | {
       kind: 'status_report';
+      /** As the report spells it. */
       recipient: string;
+      /** TP-MR, 0–255. */
       reference: number;
       state: DeliveryState;
+      /** TP-ST, 0–255. */
+      status: number;
+      /** TP-SCTS, when the network took the message; ISO 8601, undefined where it is no date. */
+      takenAt: string | undefined;
+      /** TP-DT, when it was delivered or last tried; the same. */
       at: string | undefined;
     };
 
@@ -41,11 +48,14 @@ export function readInbound(pdu: string): InboundEvent | undefined {
     return { kind: 'sms', from: tpdu.originator.value, text, sentAt: tpdu.serviceCentreTimestamp };
   }
   if (tpdu.type !== 'STATUS-REPORT') return undefined;
+  const { status } = tpdu;
   return {
     kind: 'status_report',
     recipient: tpdu.recipient.value,
     reference: tpdu.messageReference,
-    state: deliveryState(tpdu.status),
+    state: deliveryState(status),
+    status,
+    takenAt: tpdu.serviceCentreTimestamp,
     at: tpdu.dischargeTime,
   };
 }

@@ -6,7 +6,7 @@ import type { Habits } from './habits.js';
 import type { InFlightSubmits } from './in-flight-submits.js';
 import { ModemRestarted } from './life.js';
 import type { EncodedTpdu, Modem } from './modem.js';
-import type { OutgoingSms, SubmitControl, SubmitReceipt } from './sms-modem.js';
+import type { OutgoingSms, SegmentEvent, SubmitControl, SubmitReceipt } from './sms-modem.js';
 import { cmsCodeOf, describeFinalError, type Verdict, verdictOf } from './verdict.js';
 
 /**
@@ -23,7 +23,8 @@ export interface SubmissionContext {
   inFlight: InFlightSubmits;
   /** What was learnt of this modem and its SIM. */
   habits: Habits;
-  statusReport: boolean;
+  /** Whether a report is asked for, where its caller wants one, or not, or says nothing. */
+  asksForReport(wish: boolean | undefined): boolean;
   log: Logger;
   /** Called at each Ctrl-Z and at each result of it. */
   onInFlight(isInFlight: boolean): void;
@@ -48,6 +49,7 @@ export async function submitSms(
   const total = sms.segments.length;
   const reference = total > 1 ? context.inFlight.nextConcatenationReference() : 0;
   let isCommitted = false;
+  const statusReport = context.asksForReport(sms.statusReport);
   const references: number[] = [];
   for (const [index, text] of sms.segments.entries()) {
     const first = index === 0;
@@ -62,7 +64,7 @@ export async function submitSms(
               ? { concatenation: { reference, referenceBits: 8, total, index: index + 1 } }
               : {}),
             ...(validityMs === undefined ? {} : { validityMs }),
-            statusReport: context.statusReport,
+            statusReport,
           }),
         validityMs: sms.validityMs,
         retryUntil: control.retryUntil,
@@ -72,6 +74,7 @@ export async function submitSms(
           if (!isCommitted) control.onCommitted();
           isCommitted = true;
         },
+        tell: statusReport ? teller(index, control) : undefined,
         acceptedBefore: index,
         total,
       }),
@@ -87,15 +90,34 @@ interface SegmentJob {
   mayCommit: () => boolean;
   ready: Promise<void> | undefined;
   onCommitted(): void;
+  /** Undefined where no report is asked for. */
+  tell: SegmentTeller | undefined;
   /** Segments of this message the network has already. */
   acceptedBefore: number;
   total: number;
 }
 
+/** Tells how it goes with a segment; its `committedAt` is kept from the Ctrl-Z on. */
+type SegmentTeller = (outcome: SegmentEvent['outcome'], reference?: number) => void;
+
+function teller(index: number, { onSegment }: SubmitControl): SegmentTeller {
+  let committedAt: number | undefined;
+  return (outcome, reference) => {
+    const now = performance.now();
+    if (outcome === 'sending') committedAt = now;
+    if (committedAt === undefined) return;
+    onSegment?.({ index, outcome, reference, committedAt, settledAt: now });
+  };
+}
+
 async function submitSegment(context: SubmissionContext, job: SegmentJob): Promise<number> {
   for (let attempt = 1; ; attempt += 1) {
     const failure = await trySegment(context, job);
-    if (typeof failure === 'number') return failure;
+    if (typeof failure === 'number') {
+      job.tell?.('accepted', failure);
+      return failure;
+    }
+    job.tell?.(failure.verdict === 'unknown' ? 'unknown' : 'not_sent');
     context.onAttemptFailed?.(failure.cause);
     const pauseMs = retryPauseMs * 2 ** (attempt - 1);
     const mayRetry = failure.verdict === 'not_sent' && attempt < maxAttempts;
@@ -133,6 +155,7 @@ async function trySegment(context: SubmissionContext, job: SegmentJob): Promise<
         inFlight.begin(modem.submitTimeoutMs);
         context.onInFlight(true);
         job.onCommitted();
+        job.tell?.('sending');
       },
       onFreed: () => tellHabit(context),
     });

@@ -13,7 +13,7 @@ import type { LossKind, Rung } from './ladder.js';
 import { bootSign, type LifeChange, type LifeEvent, ModemRestarted, transitions } from './life.js';
 import { StepTimer } from './liveness.js';
 import type { Locator } from './locator.js';
-import type { Modem, ModemTuning } from './modem.js';
+import { asksForReport, type Modem, type ModemTuning } from './modem.js';
 import { ModemLog } from './modem-log.js';
 import type { PersonPinEnd } from './person-pin.js';
 import type { ReadPin } from './pin-file.js';
@@ -84,6 +84,7 @@ interface Connection extends OpenedModem {
 /** What a look at the storages, and a probe of an idle modem, is called when it is overdue. */
 const sweeping = 'the end of a sweep';
 const probing = 'the end of a probe';
+const acknowledging = 'the end of an acknowledgement';
 /**
  * Milliseconds after Ctrl-Z at which a modem counts as stalled; ordinary sends have taken up to
  * 14.4 s.
@@ -223,6 +224,10 @@ export class Supervisor implements SmsModem {
     };
   }
 
+  asksForReport(wish: boolean | undefined): boolean {
+    return asksForReport(this.#tuning, wish);
+  }
+
   /** True while it holds a tty, and with it a stick. */
   get isOpen(): boolean {
     return this.#connection !== undefined;
@@ -299,7 +304,7 @@ export class Supervisor implements SmsModem {
       name: this.name,
       inFlight: this.#inFlight,
       habits: habits.of(this.name, modem.identity, bringUp.iccid),
-      statusReport: tuning.statusReport,
+      asksForReport: (wish) => asksForReport(tuning, wish),
       log: this.#log,
       onInFlight: (isInFlight) => this.#noteInFlight(modem, isInFlight),
       onAttemptFailed: (cause) => onAttemptFailed?.(cause),
@@ -539,7 +544,17 @@ export class Supervisor implements SmsModem {
     } else if (sign !== undefined) this.#takeSign();
     if (tellsOfStorage(line)) this.#connection?.sweeper.soon();
     const inbound = pdu === undefined ? undefined : readInbound(pdu);
+    if (inbound?.kind === 'status_report') this.#acknowledge();
     if (inbound) this.#options.onInbound(inbound);
+  }
+
+  /** Behind the message that is being sent, but not while an older one's answer may come. */
+  #acknowledge(): void {
+    const indications = this.#connection?.modem.indications;
+    if (indications?.owesAcknowledgements !== true) return;
+    this.#work(async () => {
+      if (!this.#inFlight.expectsLateResult(performance.now())) await indications.acknowledge();
+    }, acknowledging);
   }
 
   /** The modem says that something about its SIM or its SMS has changed. */

@@ -1,6 +1,7 @@
 import { parseFault } from './fault-planner.js';
 import { OptionSyntaxError, parseDomain, readIccid, registrationStates } from './options.js';
 import { parsePinFault } from './pin-faults.js';
+import { parseReportHabits } from './report-habits.js';
 import { phoneActs } from './sim-card.js';
 import type { Simulator, SimulatorStats } from './simulator.js';
 import { isTroubleKind, parseTrouble } from './troubles.js';
@@ -65,19 +66,27 @@ const commands: Record<string, (simulator: Simulator, fields: Fields) => void> =
   /** `{"reboot":true}` */
   reboot: (simulator) => simulator.modem.reboot(),
   /**
-   * `{"inbound":{"from":"+49…","text":"…","broken":true}}`: a broken one can be decoded by nobody;
-   * not when not said.
+   * `{"inbound":{"from":"+49…","text":"…","broken":true,"order":"shuffled","missing":[2]}}`: a
+   * broken one can be decoded by nobody; parts of a long one come in this order, or never.
    */
   inbound: (simulator, fields) => {
     const message = fields.inbound;
     if (typeof message !== 'object' || message === null)
       throw new OptionSyntaxError('inbound needs from and text');
-    const { broken } = message as Fields;
-    simulator.network.sendInbound(
-      text(message as Fields, 'from'),
-      text(message as Fields, 'text'),
-      broken === true,
-    );
+    const { broken, order = 'sent', missing = [] } = message as Fields;
+    if (!Array.isArray(missing) || !missing.every((part) => typeof part === 'number'))
+      throw new OptionSyntaxError('missing must be a list of numbers');
+    simulator.network.sendInbound({
+      from: text(message as Fields, 'from'),
+      text: text(message as Fields, 'text'),
+      isBroken: broken === true,
+      order: oneOf(['sent', 'reversed', 'shuffled'], { order }, 'order'),
+      missing,
+    });
+  },
+  /** `{"reports":"statuses=30-00,copies=2"}`: how the network reports from now on. */
+  reports: (simulator, fields) => {
+    simulator.network.reportHabits = parseReportHabits(text(fields, 'reports'));
   },
   /** `{"registration":"searching"}` */
   registration: (simulator, fields) => {

@@ -1,4 +1,5 @@
 import { packSeptets, textToSeptets } from './alphabet.js';
+import type { Stamping } from './report-habits.js';
 
 /**
  * A type-of-address octet and the digits behind it (3GPP TS 23.040 9.1.2.5): length in digits,
@@ -44,25 +45,74 @@ function serviceCentreTimeStamp(now: Date): number[] {
   return parts.map((part) => (part % 10) * 16 + Math.floor(part / 10));
 }
 
-/**
- * TP-DCS, TP-UDL and TP-UD of a text of one segment: the default alphabet where it fits, else
- * UCS-2.
- */
-function encodeUserData(text: string): { dcs: number; lengthAndData: number[] } {
-  const septets = textToSeptets(text);
-  if (septets !== undefined) {
-    const kept = septets.slice(0, 160);
-    return { dcs: 0x00, lengthAndData: [kept.length, ...packSeptets(kept)] };
-  }
-  const octets = Buffer.from(text.slice(0, 70), 'utf16le').swap16();
-  return { dcs: 0x08, lengthAndData: [octets.length, ...octets] };
+/** A part of a longer text (23.040 9.2.3.24.1); `reference` is 0–255. */
+export interface PartOfText {
+  reference: number;
+  total: number;
+  /** From 1. */
+  sequence: number;
 }
 
-/** SMS-DELIVER (23.040 9.2.2.1); a text too long for one segment is cut. */
-export function encodeDeliver(from: string, text: string, now: Date): Uint8Array {
-  const { dcs, lengthAndData } = encodeUserData(text);
+/** Septets that 140 octets of user data hold, alone and behind a header of six octets. */
+const septetsOf = { one: 160, part: 153 } as const;
+/** UCS-2 units, the same. */
+const unitsOf = { one: 70, part: 67 } as const;
+
+/** A long text in parts, each as full as can be; no part ends within a pair. */
+export function partsOf(text: string): string[] {
+  const cost = textToSeptets(text) === undefined ? (c: string) => c.length : septetCost;
+  const most = textToSeptets(text) === undefined ? unitsOf : septetsOf;
+  const characters = Array.from(text);
+  const costOf = (some: readonly string[]) => some.reduce((sum, each) => sum + cost(each), 0);
+  if (costOf(characters) <= most.one) return [text];
+  const parts = [''];
+  let used = 0;
+  for (const character of characters) {
+    if (used + cost(character) > most.part) {
+      parts.push('');
+      used = 0;
+    }
+    parts[parts.length - 1] += character;
+    used += cost(character);
+  }
+  return parts;
+}
+
+const septetCost = (character: string): number => textToSeptets(character)?.length ?? 1;
+
+/**
+ * TP-DCS, TP-UDL and TP-UD of a text of one segment, cut where it is longer: the default alphabet
+ * where `whole`, of which it is a part, fits it, else UCS-2.
+ */
+function encodeUserData(
+  text: string,
+  whole: string,
+  header: readonly number[],
+): { dcs: number; lengthAndData: number[] } {
+  const septets = textToSeptets(whole) === undefined ? undefined : textToSeptets(text);
+  if (septets !== undefined) {
+    const headerSeptets = Math.ceil((header.length * 8) / 7);
+    const kept = septets.slice(0, 160 - headerSeptets);
+    const data = packSeptets(kept, headerSeptets * 7 - header.length * 8);
+    return { dcs: 0x00, lengthAndData: [headerSeptets + kept.length, ...header, ...data] };
+  }
+  const octets = Buffer.from(text.slice(0, 70), 'utf16le').swap16();
+  return { dcs: 0x08, lengthAndData: [header.length + octets.length, ...header, ...octets] };
+}
+
+/** SMS-DELIVER (23.040 9.2.2.1), whole or a `part` of `whole`; a text too long for it is cut. */
+export function encodeDeliver(
+  from: string,
+  text: string,
+  now: Date,
+  part?: PartOfText,
+  whole = text,
+): Uint8Array {
+  const header =
+    part === undefined ? [] : [0x05, 0x00, 0x03, part.reference, part.total, part.sequence];
+  const { dcs, lengthAndData } = encodeUserData(text, whole, header);
   return Uint8Array.from([
-    0x04,
+    part === undefined ? 0x04 : 0x44,
     ...encodeAddress(from),
     0x00,
     dcs,
@@ -71,15 +121,39 @@ export function encodeDeliver(from: string, text: string, now: Date): Uint8Array
   ]);
 }
 
-/** SMS-STATUS-REPORT (23.040 9.2.2.3) with the mandatory fields only. `status` is TP-ST. */
-export function encodeStatusReport(
-  mr: number,
-  recipient: string,
-  status: number,
-  now: Date,
-): Uint8Array {
-  const stamp = serviceCentreTimeStamp(now);
-  return Uint8Array.from([0x06, mr, ...encodeAddress(recipient), ...stamp, ...stamp, status]);
+/** What an SMS-STATUS-REPORT says. */
+export interface ReportFields {
+  mr: number;
+  recipient: string;
+  /** TP-ST. */
+  status: number;
+  /** When the network took the message. */
+  acceptedAt: Date;
+  /** When it was delivered, or last tried. */
+  dischargedAt: Date;
+  stamping: Stamping;
+}
+
+/** SMS-STATUS-REPORT (23.040 9.2.2.3) with the mandatory fields only. */
+export function encodeStatusReport(fields: ReportFields): Uint8Array {
+  const { mr, recipient, status, acceptedAt, dischargedAt, stamping } = fields;
+  return Uint8Array.from([
+    0x06,
+    mr,
+    ...encodeAddress(recipient),
+    ...stampedAs(acceptedAt, stamping),
+    ...stampedAs(dischargedAt, stamping),
+    status,
+  ]);
+}
+
+/** Milliseconds by which a service centre is off that takes its local time for UTC: +03:30. */
+const zonelessMs = 12_600_000;
+
+function stampedAs(date: Date, stamping: Stamping): number[] {
+  if (stamping === 'blank') return Array<number>(7).fill(0);
+  const offMs = stamping === 'zoneless' ? zonelessMs : 0;
+  return serviceCentreTimeStamp(new Date(date.getTime() + offMs));
 }
 
 /**

@@ -1,9 +1,10 @@
 import { type DecodedSubmit, toHex } from './decode-submit.js';
-import { encodeDeliver, encodeStatusReport } from './encode.js';
+import { encodeDeliver, encodeStatusReport, partsOf } from './encode.js';
 import type { HeldMessage } from './message-store.js';
 import type { ModemOptions, RegistrationState } from './options.js';
 import type { Random } from './random.js';
 import type { NetworkRecord } from './record.js';
+import { type PlannedReport, planReports, type ReportHabits, spell } from './report-habits.js';
 import { type Clock, Timers } from './timers.js';
 
 /** In the middle of the number behind TP-MTI. */
@@ -31,8 +32,26 @@ export interface Submitter {
   reference?: number | undefined;
 }
 
-/** TP-ST 0x00: received by the recipient's handset (23.040 9.2.3.15). */
-const deliveredStatus = 0x00;
+/** A text for the subscriber, and what becomes of it on its way. */
+export interface InboundText {
+  from: string;
+  text: string;
+  /** It is cut short, so that nobody can decode it. */
+  isBroken?: boolean;
+  /** In which order its parts come, where it is long. */
+  order?: 'sent' | 'reversed' | 'shuffled';
+  /** Parts that never come, counted from 1. */
+  missing?: readonly number[];
+}
+
+/** What was accepted, to be reported on. */
+interface Reported {
+  seq: number;
+  mr: number;
+  recipient: string;
+  acceptedAt: Date;
+}
+
 const maxUndelivered = 1000;
 
 /**
@@ -50,6 +69,10 @@ export class Network {
   #losses = 0;
   #mr: number;
   #accepted = 0;
+  #inboundReference = 0;
+  readonly #random: Random;
+  /** How it reports from now on. */
+  reportHabits: ReportHabits;
 
   constructor(options: ModemOptions, clock: Clock, random: Random, record: NetworkRecord) {
     this.#options = options;
@@ -57,6 +80,8 @@ export class Network {
     this.#record = record;
     this.#meant = options.registration;
     this.#mr = random.below(256);
+    this.#random = random;
+    this.reportHabits = options.reportHabits;
   }
 
   get granted(): RegistrationState {
@@ -136,8 +161,10 @@ export class Network {
       ...(decoded.text !== undefined && { text: decoded.text }),
       ...(submitter.faults.length > 0 && { faults: [...submitter.faults] }),
     });
-    if (decoded.statusReportRequested && this.#options.statusReports)
-      this.#reportLater(mr, decoded.recipient);
+    if (decoded.statusReportRequested && this.#options.statusReports) {
+      const { recipient } = decoded;
+      this.#reportOn({ seq: this.#accepted, mr, recipient, acceptedAt: new Date() });
+    }
     return mr;
   }
 
@@ -146,18 +173,35 @@ export class Network {
     this.#timers.after(delayMs, run);
   }
 
-  /** An SMS for the subscriber. `isBroken`: it is cut short, so that nobody can decode it. */
-  sendInbound(from: string, text: string, isBroken = false): void {
+  /** An SMS for the subscriber, in as many parts as it takes. */
+  sendInbound({ from, text, isBroken = false, order = 'sent', missing = [] }: InboundText): void {
     this.#record.write({ kind: 'inbound', from, text });
     const at = new Date();
-    const tpdu = encodeDeliver(from, text, at);
-    this.#deliver({
-      kind: 'deliver',
-      tpdu: isBroken ? tpdu.subarray(0, brokenOctets) : tpdu,
-      from,
-      text,
-      at,
-    });
+    const texts = partsOf(text);
+    this.#inboundReference = (this.#inboundReference + 1) % 256;
+    const total = texts.length;
+    const numbered = texts.map((part, index) => ({ part, sequence: index + 1 }));
+    for (const { part, sequence } of this.#inOrder(numbered, order)) {
+      if (missing.includes(sequence)) continue;
+      const place = { reference: this.#inboundReference, total, sequence };
+      const tpdu = encodeDeliver(from, part, at, total > 1 ? place : undefined, text);
+      this.#deliver({
+        kind: 'deliver',
+        tpdu: isBroken ? tpdu.subarray(0, brokenOctets) : tpdu,
+        from,
+        text: part,
+        at,
+      });
+    }
+  }
+
+  #inOrder<Part>(parts: Part[], order: NonNullable<InboundText['order']>): Part[] {
+    if (order === 'sent') return parts;
+    if (order === 'reversed') return [...parts].reverse();
+    return parts
+      .map((part) => ({ part, place: this.#random.next() }))
+      .sort((one, other) => one.place - other.place)
+      .map(({ part }) => part);
   }
 
   /** Tries again what could not be delivered. */
@@ -173,14 +217,25 @@ export class Network {
     this.#timers.cancelAll();
   }
 
-  #reportLater(mr: number, recipient: string): void {
-    this.#timers.after(this.#options.statusReportDelayMs, () => {
-      const at = new Date();
-      const status = deliveredStatus;
-      this.#record.write({ kind: 'status_report', mr, recipient, status });
-      const tpdu = encodeStatusReport(mr, recipient, status, at);
-      this.#deliver({ kind: 'report', tpdu, mr, recipient, status, at });
-    });
+  /** A plain network draws nothing, so that what else is drawn stays as it was. */
+  #reportOn(reported: Reported): void {
+    for (const planned of planReports(this.reportHabits, this.#random)) {
+      if (planned.delayMs === undefined) this.#report(reported, planned);
+      else
+        this.#timers.after(this.#options.statusReportDelayMs + planned.delayMs, () =>
+          this.#report(reported, planned),
+        );
+    }
+  }
+
+  #report({ seq, mr, recipient, acceptedAt }: Reported, { status, spelling }: PlannedReport): void {
+    const at = new Date();
+    const spelled = spell(recipient, spelling);
+    const { stamping } = this.reportHabits;
+    this.#record.write({ kind: 'status_report', of: seq, mr, recipient: spelled, status });
+    const fields = { mr, recipient: spelled, status, acceptedAt, dischargedAt: at, stamping };
+    const tpdu = encodeStatusReport(fields);
+    this.#deliver({ kind: 'report', tpdu, mr, recipient: spelled, status, at });
   }
 
   #deliver(message: HeldMessage): void {

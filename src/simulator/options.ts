@@ -1,4 +1,8 @@
+import { OptionSyntaxError } from './option-syntax.js';
+import { plainHabits, type ReportHabits } from './report-habits.js';
 import type { VendorName } from './vendors.js';
+
+export { OptionSyntaxError } from './option-syntax.js';
 
 /** What the network grants: `+CREG` stat 1, 5, 2, 3 and 0 (3GPP TS 27.007 7.2). */
 export const registrationStates = ['home', 'roaming', 'searching', 'denied', 'none'] as const;
@@ -63,6 +67,8 @@ export interface ModemOptions {
    */
   statusReports: boolean;
   statusReportDelayMs: number;
+  /** What these reports are like. */
+  reportHabits: ReportHabits;
   registration: RegistrationState;
   /** From power-on (with the PIN given, where one is needed) to registration. */
   registrationDelayMs: number;
@@ -96,6 +102,8 @@ export interface ModemOptions {
   ims: boolean;
   /** `+CSMS` at power-on: 1 where somebody has left it so in the modem. */
   csms: 0 | 1;
+  /** `+CSMS: 1` cannot be set back. */
+  csmsIsFixed: boolean;
   /**
    * Milliseconds after which an unacknowledged +CMT or +CDS ends the routing under `+CSMS: 1`
    * (27.005 3.2.1); undefined: by the vendor.
@@ -128,6 +136,7 @@ export const defaultOptions: ModemOptions = {
   urcNoisePerSecond: 0,
   statusReports: false,
   statusReportDelayMs: 1000,
+  reportHabits: plainHabits,
   registration: 'home',
   registrationDelayMs: 0,
   domains: { C5GREG: 'unknown' },
@@ -138,6 +147,7 @@ export const defaultOptions: ModemOptions = {
   bootMs: 2000,
   number: '+491700000000',
   csms: 0,
+  csmsIsFixed: false,
   ims: false,
   storageSlots: 23,
   busy: 'buffer',
@@ -146,13 +156,6 @@ export const defaultOptions: ModemOptions = {
   uartSleepMs: 0,
   resetTty: 'keep',
 };
-
-/**
- * The text says nothing that an option or a control line takes; the message says what was expected.
- */
-export class OptionSyntaxError extends Error {
-  override readonly name = 'OptionSyntaxError';
-}
 
 /** Reads `CREG=0`, `C5GREG=network` or `CEREG=unknown`. Throws {@link OptionSyntaxError}. */
 export function parseDomain(text: string): [domain: Domain, stat: DomainStat] {

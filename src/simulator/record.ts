@@ -95,7 +95,8 @@ export type OtherEntry =
     }
   /** A person put the SIM into a phone. */
   | { kind: 'phone'; did: PhoneAct; tries_left: number }
-  | { kind: 'status_report'; mr: number; recipient: string; status: number }
+  /** `of`: the `seq` of the acceptance it reports on; `recipient` as it is spelled there. */
+  | { kind: 'status_report'; of: number; mr: number; recipient: string; status: number }
   | { kind: 'inbound'; from: string; text: string }
   | { kind: 'stopped'; octets_dropped: number };
 

@@ -19,6 +19,7 @@ import {
 import { pinFaultKinds } from './pin-faults.js';
 import { type PtyMaker, ptyMakers } from './pty.js';
 import type { RecordEntry } from './record.js';
+import { parseReportHabits } from './report-habits.js';
 import {
   runSimulator,
   type Simulator,
@@ -78,6 +79,7 @@ const modemFlags = (): Option[] => [
   flag('pinTries', '--pin-tries <n>', 'tries left for the PIN, 0 to 3', upTo(3)),
   flag('serviceCentre', '--smsc <number>', "the SMSC's number in the SIM; empty for none", smsc),
   flag('csms', '--csms <n>', '+CSMS at power-on: 1 where it was left so', upTo(1)),
+  flag('csmsIsFixed', '--csms-fixed', '+CSMS: 1 cannot be set back'),
   flag(
     'acknowledgeMs',
     '--acknowledge-ms <ms>',
@@ -112,6 +114,12 @@ const networkFlags = (): Option[] => [
     milliseconds,
   ),
   flag('statusReports', '--status-reports', 'the network reports deliveries that were asked for'),
+  flag(
+    'reportHabits',
+    '--report-habits <habits>',
+    'what these are like, as statuses=30-00|46,spread=5000,copies=2,spelling=national|bare,stamps=blank,early=yes,silent=10',
+    parseReportHabits,
+  ),
   flag('statusReportDelayMs', '--status-report-delay <ms>', 'after acceptance', milliseconds),
   flag('registration', '--registration <state>', 'what the network grants').choices(
     registrationStates,

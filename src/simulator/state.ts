@@ -91,8 +91,9 @@ export class Volatile {
   readonly heldLines: string[] = [];
   /** What `+CNMI` with mode 0 keeps back. */
   readonly heldIndications: string[] = [];
-  /** Routed messages that wait for `+CNMA`. */
-  unacknowledged = 0;
+  /** Messages routed so far that want a `+CNMA`, and how many had it. */
+  routed = 0;
+  acknowledged = 0;
   /** Until when `+CMMS` holds the radio link, of {@link ModemPort.nowMs}. */
   linkHeldUntilMs = 0;
 }

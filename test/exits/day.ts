@@ -71,7 +71,7 @@ export async function commandsOf(): Promise<string[]> {
   const device = new VirtualDevice({ pin });
   const supervised = start({ withPin: true, treated: [] }, device, []);
   await vi.advanceTimersByTimeAsync(minuteMs);
-  device.network.sendInbound('+491700000001', 'text');
+  device.network.sendInbound({ from: '+491700000001', text: 'text' });
   await send(supervised, 'x'.repeat(400));
   await vi.advanceTimersByTimeAsync(10 * minuteMs);
   const commands = device.commands().map((line) => /^AT([A-Z+^#]*[=?]?)/i.exec(line)?.[1] || 'AT');

@@ -293,6 +293,38 @@ test('the file carries the version of its tables', async () => {
   const { journal, file } = await open();
   await journal.close();
   expect(look(file, (db) => db.prepare('PRAGMA user_version').get())).toMatchObject({
-    user_version: 3,
+    user_version: 4,
   });
+});
+
+test('messages that may be reported on are found again with what was told of them', async () => {
+  const { journal, file } = await open();
+  const report = { tailHmac: 'd'.repeat(32), untilMs: noonMs + 900_000 };
+  void journal.started(started('a', { report }));
+  journal.ended(ended('a', { report, country: 'DE' }));
+  void journal.started(started('b', { report, country: 'DE' }));
+  void journal.started(started('c'));
+  journal.ended(ended('c'));
+  journal.delivered('a', {
+    state: 'delivered',
+    status: 0,
+    atMs: noonMs + 5_000,
+    tookMs: 4_000,
+    segments: [{ status: 0, takenAtMs: 1_000, endedAtMs: 5_000 }],
+  });
+  await journal.close();
+  const { journal: next } = await open({ file });
+  const bounds = { awaitedSinceMs: 0, endsSinceMs: 0, nowMs: noonMs + 1_000_000 };
+  const { messages } = await next.awaited(bounds);
+  expect(messages.map(({ id }) => id).sort()).toEqual(['a', 'b']);
+  const [first, second] = messages.toSorted((one, other) => one.id.localeCompare(other.id));
+  expect(first).toMatchObject({
+    tailHmac: report.tailHmac,
+    references: [7],
+    fromMs: noonMs + 13,
+    untilMs: noonMs + 3_400,
+    delivery: { state: 'delivered', segments: [{ status: 0, takenAtMs: 1_000 }] },
+  });
+  // Nobody knows whether the process that was killed had it sent.
+  expect(second).toMatchObject({ references: undefined, delivery: undefined });
 });

@@ -56,6 +56,9 @@ it('the whole text is as in the golden file', async () => {
   metrics.atError({ modem: 'backup', cause: new AtTimeout('AT+CMGS=20', 'result', []) });
   metrics.recovery({ modem: 'backup', rung: 'reset' });
   metrics.journalFault({ kind: 'full' });
+  metrics.report({ modem: 'main', outcome: 'matched' });
+  metrics.delivery({ country: 'DE', state: 'delivered', tookMs: 4_000 });
+  metrics.delivery({ country: 'AT', state: 'expired', tookMs: undefined });
   await expect(await metrics.text()).toMatchFileSnapshot('./metrics.golden.txt');
 });
 

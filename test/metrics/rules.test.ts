@@ -108,6 +108,9 @@ it('no label has a value from outside its closed set', () => {
     grade: /^(ok|degraded|down)$/,
     cap: /^(per_day|per_month|recipients_per_month)$/,
     submitted: /^(yes|no|partly|unknown)$/,
+    outcome: /^(matched|repeated|ambiguous|unknown|mistimed)$/,
+    country: /^([A-Z]{2}|)$/,
+    state: /^(delivered|failed|expired|replaced)$/,
     // Of AT errors, and of faults of the journal.
     kind: /^(cms|cme|error|timeout|no_result|link_lost|settings_lost|corrupt|full|read_only|cannot_open|busy|io|newer|worker|silent|entry|sms|status_report|unreadable)$/,
     rung: /^(reopen|radio|reset|hook)$/,

@@ -79,7 +79,7 @@ describe('what is not the modem’s own', () => {
     const setup = supervise(device);
     await untilReady(setup);
     Object.assign(device.modem.settings, { cmgf: 1, cnmi: [2, 2, 0, 0, 0] });
-    device.network.sendInbound('+4917012345678', 'RDY\nOK');
+    device.network.sendInbound({ from: '+4917012345678', text: 'RDY\nOK' });
     await vi.advanceTimersByTimeAsync(20_000);
     expect(device.modem.settings).toMatchObject({ cmgf: 0, cnmi: [2, 1, 0, 0, 0] });
     expect(setup.phases).not.toContain('lost');
@@ -141,7 +141,7 @@ describe('what came in', () => {
   test('is found within ten minutes on a modem that says nothing of it', async () => {
     const device = new VirtualDevice({}, ['no-indications']);
     const { events } = await collecting(device);
-    device.network.sendInbound('+4917012345678', 'hello');
+    device.network.sendInbound({ from: '+4917012345678', text: 'hello' });
     await vi.advanceTimersByTimeAsync(11 * minuteMs);
     expect(events).toMatchObject([{ kind: 'sms', text: 'hello' }]);
     expect(device.modem.stores.get('SM')!.used).toBe(0);
@@ -153,7 +153,7 @@ describe('what came in', () => {
     const sending = send(setup, 'code', undefined, 20_000);
     await vi.advanceTimersByTimeAsync(17_000);
     expect(setup.supervisor.snapshot().phase).toBe('stalled');
-    device.network.sendInbound('+4917012345678', 'hello');
+    device.network.sendInbound({ from: '+4917012345678', text: 'hello' });
     await vi.advanceTimersByTimeAsync(3 * minuteMs);
     await sending;
     await vi.advanceTimersByTimeAsync(10_000);
@@ -163,8 +163,9 @@ describe('what came in', () => {
   test('and cannot be decoded does not fill the SIM for good: what the network held comes in', async () => {
     const device = new VirtualDevice({ vendor: 'huawei', storageSlots: 5 });
     const { events } = await collecting(device);
-    for (let n = 0; n < 8; n += 1) device.network.sendInbound('+4917012345678', 'x', true);
-    device.network.sendInbound('+4917012345678', 'hello');
+    for (let n = 0; n < 8; n += 1)
+      device.network.sendInbound({ from: '+4917012345678', text: 'x', isBroken: true });
+    device.network.sendInbound({ from: '+4917012345678', text: 'hello' });
     await vi.advanceTimersByTimeAsync(2 * minuteMs);
     expect(device.modem.stores.get('SM')!.used).toBe(0);
     expect(events.filter(({ kind }) => kind === 'unreadable')).toHaveLength(8);
@@ -174,7 +175,8 @@ describe('what came in', () => {
   test('into a full SIM that says so and nothing else makes room at once', async () => {
     const device = new VirtualDevice({ vendor: 'huawei', storageSlots: 3 }, ['no-indications']);
     const { events } = await collecting(device);
-    for (let n = 0; n < 4; n += 1) device.network.sendInbound('+4917012345678', `n${n}`);
+    for (let n = 0; n < 4; n += 1)
+      device.network.sendInbound({ from: '+4917012345678', text: `n${n}` });
     await vi.advanceTimersByTimeAsync(30_000);
     expect(events.map((event) => event.kind === 'sms' && event.text)).toEqual([
       'n0',
@@ -207,7 +209,7 @@ describe('what came in', () => {
       const [storage = 'SM'] = vendors[vendor].storages;
       device.modem.stores.get(storage)!.add({ status: messageStatus.unsent, message: draft });
       const { events } = await collecting(device);
-      device.network.sendInbound('+4917012345678', 'hello');
+      device.network.sendInbound({ from: '+4917012345678', text: 'hello' });
       await vi.advanceTimersByTimeAsync(12 * minuteMs);
       expect(events).toMatchObject([{ kind: 'sms', text: 'hello' }]);
       expect(device.modem.stores.get(storage)!.entries()).toMatchObject([

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { OpenLink } from '../../src/serial/link.js';
+import { plainHabits } from '../../src/simulator/report-habits.js';
 import { send, stopAll, supervise, untilReady } from './supervised.js';
 import { locatorOf, VirtualDevice } from './virtual-link.js';
 
@@ -131,6 +132,32 @@ describe('CSMS=1 left in the modem', () => {
     expect(device.modem.settings.csms).toBe(0);
     for (const text of ['one', 'two', 'three']) await send(modem, text);
     expect(reports).toEqual(Array(3).fill('status_report'));
+  });
+
+  test('and that stays has each report acknowledged, also those that come while sending', async () => {
+    const device = new VirtualDevice({
+      vendor: 'sim800',
+      csms: 1,
+      csmsIsFixed: true,
+      acknowledgeMs: 5_000,
+      submitLatencyMs: 2_000,
+      statusReports: true,
+      statusReportDelayMs: 500,
+      reportHabits: { ...plainHabits, statuses: [[0x30, 0x00]], spreadMs: 3_000 },
+    });
+    const reports: string[] = [];
+    const modem = supervise(
+      device,
+      { statusReport: true },
+      { onInbound: (event) => reports.push(event.kind) },
+    );
+    await untilReady(modem);
+    expect(device.modem.settings).toMatchObject({ csms: 1, cnmi: [2, 1, 0, 1, 0] });
+    for (let n = 0; n < 6; n += 1) await send(modem, `code ${n}`, undefined, 3_500);
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(reports).toHaveLength(12);
+    expect(device.commands().filter((line) => line === 'AT+CNMA')).toHaveLength(12);
+    expect(device.modem.settings.cnmi).toEqual([2, 1, 0, 1, 0]);
   });
 });
 

@@ -474,7 +474,7 @@ describe('what comes in', () => {
       const { setup, events } = listening(device);
       await ready(setup);
       for (let i = 0; i < 20; i += 1) {
-        device.network.sendInbound('+491700000001', `text ${i}`);
+        device.network.sendInbound({ from: '+491700000001', text: `text ${i}` });
         await vi.advanceTimersByTimeAsync(3_000);
       }
       expect(events).toEqual(
@@ -498,7 +498,7 @@ describe('what comes in', () => {
         text: '',
       },
     });
-    device.network.sendInbound('+491700000001', 'early');
+    device.network.sendInbound({ from: '+491700000001', text: 'early' });
     await vi.advanceTimersByTimeAsync(100);
     const { setup, events } = listening(device);
     await ready(setup);

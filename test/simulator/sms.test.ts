@@ -119,7 +119,7 @@ describe('what comes in', () => {
   it('is stored and told with +CMTI, read and deleted', () => {
     const desk = new Desk();
     desk.command('AT+CNMI=2,1,0,0,0');
-    desk.network.sendInbound('+491729999999', 'Antwort');
+    desk.network.sendInbound({ from: '+491729999999', text: 'Antwort' });
     expect(lines(desk.heard())).toEqual(['+CMTI: "SM",1']);
     desk.command('AT+CMGF=1');
     expect(desk.command('AT+CMGR=1')).toEqual([
@@ -136,7 +136,7 @@ describe('what comes in', () => {
   it('is routed whole with +CMT, in two lines', () => {
     const desk = new Desk();
     desk.command('AT+CNMI=2,2,0,0,0');
-    desk.network.sendInbound('+491729999999', 'Antwort');
+    desk.network.sendInbound({ from: '+491729999999', text: 'Antwort' });
     const [header, pdu] = lines(desk.heard());
     const octets = Number(/^\+CMT: ,(\d+)$/.exec(header!)?.[1]);
     expect(pdu).toMatch(/^0791947101670000/);
@@ -146,7 +146,7 @@ describe('what comes in', () => {
   it('waits at the network while the storage is full', () => {
     const desk = new Desk({ storageSlots: 2 });
     desk.command('AT+CNMI=2,1,0,0,0');
-    for (const text of ['a', 'b', 'c']) desk.network.sendInbound('+4917', text);
+    for (const text of ['a', 'b', 'c']) desk.network.sendInbound({ from: '+4917', text });
     expect(lines(desk.heard())).toEqual(['+CMTI: "SM",1', '+CMTI: "SM",2']);
     expect(desk.network.undelivered).toBe(1);
     expect(desk.command('AT+CMGD=1')).toEqual(['+CMTI: "SM",1', 'OK']);
@@ -156,7 +156,7 @@ describe('what comes in', () => {
     const desk = new Desk();
     desk.command('AT+CNMI=2,1,0,0,0');
     desk.type(`AT+CMGS=${helloOctets}\r`);
-    desk.network.sendInbound('+4917', 'a');
+    desk.network.sendInbound({ from: '+4917', text: 'a' });
     expect(desk.heard()).toBe('');
     expect(lines(desk.type(`${helloPdu}\x1a`))[0]).toBe('+CMTI: "SM",1');
   });
@@ -164,7 +164,7 @@ describe('what comes in', () => {
   it('is held back in mode 0 and flushed when the mode changes', () => {
     const desk = new Desk();
     desk.command('AT+CNMI=0,1');
-    desk.network.sendInbound('+4917', 'a');
+    desk.network.sendInbound({ from: '+4917', text: 'a' });
     expect(desk.heard()).toBe('');
     expect(desk.command('AT+CNMI=2,1,0,0,0')).toEqual(['+CMTI: "SM",1', 'OK']);
   });

@@ -36,7 +36,7 @@ describe('what is odd about', () => {
     const desk = new Desk({ vendor: 'huawei' });
     expect(desk.command('AT+NONSENSE')).toEqual(['COMMAND NOT SUPPORT']);
     desk.command('AT+CNMI=1,1');
-    desk.network.sendInbound('+4917', 'a');
+    desk.network.sendInbound({ from: '+4917', text: 'a' });
     expect(lines(desk.heard())).toEqual(['+CMTI: "SM",0']);
     expect(desk.command('AT+CLAC')).toContain('+CMGS');
     expect(desk.command('AT^CPIN?')[0]).toBe('^CPIN: READY,10,10,3,10,3');

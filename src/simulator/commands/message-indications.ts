@@ -28,16 +28,18 @@ function route(modem: ModemPort, lines: string): boolean {
   indicate(modem, lines);
   const { settings, vendor, options, volatile } = modem;
   if (settings.csms === 1) {
-    volatile.unacknowledged += 1;
+    volatile.routed += 1;
+    const { routed } = volatile;
     const patienceMs = options.acknowledgeMs ?? vendor.acknowledgeMs;
-    if (patienceMs > 0) modem.after(patienceMs, () => giveUpRouting(modem));
+    if (patienceMs > 0) modem.after(patienceMs, () => giveUpRouting(modem, routed));
   }
   return true;
 }
 
-function giveUpRouting({ settings, volatile }: ModemPort): void {
-  if (volatile.unacknowledged === 0) return;
-  volatile.unacknowledged = 0;
+/** @param routed which one should have been acknowledged by now */
+function giveUpRouting({ settings, volatile }: ModemPort, routed: number): void {
+  if (volatile.acknowledged >= routed) return;
+  volatile.acknowledged = volatile.routed;
   const [mode, , bm, , bfr] = settings.cnmi;
   settings.cnmi = [mode, 0, bm, 0, bfr];
 }
@@ -121,13 +123,15 @@ function setIndications(modem: ModemPort, value: string): readonly string[] {
 function selectService(modem: ModemPort, value: string): readonly string[] {
   const service = integer(parameters(value)[0], 0, 1);
   if (service === undefined) throw new CommandRefused('CMS', 303);
+  if (modem.options.csmsIsFixed && service !== modem.options.csms)
+    throw new CommandRefused('CMS', 303);
   modem.settings.csms = service;
   return ['+CSMS: 1,1,1'];
 }
 
 function acknowledge({ volatile }: ModemPort): readonly string[] {
-  if (volatile.unacknowledged === 0) throw new CommandRefused('CMS', 340);
-  volatile.unacknowledged -= 1;
+  if (volatile.acknowledged >= volatile.routed) throw new CommandRefused('CMS', 340);
+  volatile.acknowledged += 1;
   return [];
 }
 
