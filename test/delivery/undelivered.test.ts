@@ -12,8 +12,10 @@ function watching(usual: { delivered: number; failed: number; silent: number } |
     watch,
     pass: (ms: number) => (nowMs += ms),
     note: (end: DeliveryEnd, times: number, blockHmac = 'b1') => {
-      for (let n = 0; n < times; n += 1)
-        watch.note({ id: `id-${(count += 1)}`, country: 'DE', blockHmac }, end);
+      for (let n = 0; n < times; n += 1) {
+        count += 1;
+        watch.note({ id: `id-${count}`, country: 'DE', blockHmac }, end);
+      }
     },
     kinds: () => watch.conditions().map(({ kind, about }) => `${kind} ${about}`),
   };
