@@ -44,6 +44,13 @@ function finding({ level, what, remedy }: Finding): Html {
   return html`<li class="${tones[level]}"><span aria-hidden="true">${signs[level]}</span> <b>${level}:</b> ${sentence(what)}${remedy && html` <span class="do">${sentence(remedy)}</span>`}</li>`;
 }
 
+/** Where the reason stands above it already, only what to do. */
+function ownFinding(found: Finding, reason: string | undefined): Html {
+  const { what, remedy } = found;
+  const isTold = reason !== undefined && remedy !== undefined && what.includes(reason);
+  return isTold ? html`<li><span class="do">${sentence(remedy)}</span></li>` : finding(found);
+}
+
 function queue({ waiting, maxWaiting, journalFault }: ShownState): Fragment {
   return {
     id: 'queue',
@@ -64,7 +71,7 @@ function card(
     html: html`<section id="${id}" class="card ${tone}" aria-labelledby="${id}-title">
 <h2 id="${id}-title">${modem.name} <span class="state"><span aria-hidden="true">${sign}</span> ${modem.phase}</span></h2>
 <p>for ${ago(modem.phaseSinceMs, nowMs)}${modem.reason && html`: ${modem.reason}`}</p>
-${modem.obstacles.length > 0 && html`<ul class="findings">${modem.obstacles.map(finding)}</ul>`}
+${modem.obstacles.length > 0 && html`<ul class="findings">${modem.obstacles.map((each) => ownFinding(each, modem.reason))}</ul>`}
 <dl>${facts(modem).map(([term, told]) => html`<div><dt>${term}</dt><dd>${told}</dd></div>`)}</dl>
 <figure>${sparkline(signals)}<figcaption>Signal, the last 24 hours</figcaption></figure>
 </section>`,

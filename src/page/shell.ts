@@ -96,7 +96,10 @@ function verdict({ health, modems }: ShownState): Fragment {
   const [first] = health.obstacles;
   const count = html`${able} of ${modems.length} modem${modems.length !== 1 && 's'}.`;
   const what = first && html` ${sentence(first.what)}`;
-  const remedy = first?.remedy && html` <span class="do">${sentence(first.remedy)}</span>`;
+  const remedy =
+    health.grade === 'down' &&
+    first?.remedy &&
+    html` <span class="do">${sentence(first.remedy)}</span>`;
   return {
     id: 'verdict',
     html: html`<p id="verdict" role="status" class="${tone}" data-grade="${word}" data-modems="${modems.map(({ name }) => name).join(' ')}"><span aria-hidden="true">${sign}</span> <strong>${word}:</strong> ${health.grade === 'down' ? what : html`${count}${what}`}${remedy}</p>`,

@@ -31,12 +31,25 @@ export class Rig {
   static async start(
     modemFlags: readonly string[] = [],
     extraConfig = '',
-    { pin = '', env = {}, phase = 'ready' } = {},
+    {
+      pin = '',
+      env = {},
+      phase = 'ready',
+      files = {},
+    }: {
+      pin?: string;
+      env?: NodeJS.ProcessEnv;
+      phase?: string;
+      /** More secrets, by their names. */
+      files?: Record<string, string>;
+    } = {},
   ): Promise<Rig> {
     const rig = new Rig();
     rig.env = env;
     rig.modem = await VirtualModem.start(rig.folder, 'modem', modemFlags);
     writeFileSync(join(rig.folder, 'secret'), secret, { mode: 0o600 });
+    for (const [name, text] of Object.entries(files))
+      writeFileSync(join(rig.folder, name), text, { mode: 0o600 });
     if (pin !== '') writeFileSync(join(rig.folder, 'pin'), pin, { mode: 0o600 });
     writeFileSync(rig.configFile, rig.config(rig.modem.link, 'state', extraConfig));
     rig.token = await mintToken({
