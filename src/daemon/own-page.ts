@@ -45,6 +45,10 @@ export class PageMemory {
         activity.answered(answer);
         history.answered(answer);
       },
+      delivery(end) {
+        metrics.delivery(end);
+        history.delivery(end);
+      },
       submitEnded(end) {
         metrics.submitEnded(end);
         history.submitEnded(end);

@@ -3,7 +3,7 @@ import { asItMayLeave, foreignWords } from '../words/foreign.js';
 
 /** The first line, without its end. */
 export const csvHeading =
-  'time,id,caller,to,country,modem,segments,state,status,code,cause,submitted,waited_ms,took_ms,late_time,late_status,late_code';
+  'time,id,caller,to,country,modem,segments,state,status,code,cause,submitted,waited_ms,took_ms,late_time,late_status,late_code,delivery,delivered_ms';
 
 /** A row of RFC 4180, without its end. */
 export function csvLine(row: LogRow): string {
@@ -26,6 +26,8 @@ export function csvLine(row: LogRow): string {
     late && isoOf(late.atMs),
     late?.status,
     late?.code,
+    row.delivery?.state ?? (row.isReportAsked === true ? 'none' : undefined),
+    row.delivery?.tookMs,
   ]
     .map(cell)
     .join(',');

@@ -15,6 +15,8 @@ const lineSchema = v.object({
   counts: v.partial(v.object(v.entriesFromList(verdictClasses, count))),
   waited: v.exactOptional(v.tuple([count, count])),
   took: v.exactOptional(v.tuple([count, count])),
+  reports: v.exactOptional(v.object({ delivered: count, failed: count })),
+  delivered: v.exactOptional(v.tuple([count, count])),
   signal: v.record(v.pipe(v.string(), v.maxLength(32)), dbm),
 });
 
@@ -87,9 +89,9 @@ function pointIn(line: string): HistoryPoint[] {
   }
   const parsed = v.safeParse(lineSchema, json);
   if (!parsed.success) return [];
-  const { at, counts, waited, took, signal } = parsed.output;
+  const { at, counts, ...rest } = parsed.output;
   const known = Object.entries(counts).filter(([, value]) => value !== undefined);
-  return [{ atMs: at * 1000, counts: Object.fromEntries(known), waited, took, signal }];
+  return [{ atMs: at * 1000, counts: Object.fromEntries(known), ...rest }];
 }
 
 const lineOf = ({ atMs, ...point }: HistoryPoint): string =>

@@ -22,7 +22,9 @@ export interface HistoryOptions {
  * Gathers the points of the last seven days, and keeps them over a restart. It only listens: a disk
  * that fails costs history and nothing else.
  */
-export class HistoryStore implements Pick<MetricsListener, 'answered' | 'submitEnded'> {
+export class HistoryStore
+  implements Pick<MetricsListener, 'answered' | 'submitEnded' | 'delivery'>
+{
   readonly #options: HistoryOptions;
   readonly #file: HistoryFile;
   readonly #timer: NodeJS.Timeout;
@@ -46,6 +48,10 @@ export class HistoryStore implements Pick<MetricsListener, 'answered' | 'submitE
 
   submitEnded(end: Parameters<MetricsListener['submitEnded']>[0]): void {
     this.#open.submitEnded(end);
+  }
+
+  delivery(end: Parameters<MetricsListener['delivery']>[0]): void {
+    this.#open.delivery(end);
   }
 
   /** Oldest first; the last one is not over. */

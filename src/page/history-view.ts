@@ -71,7 +71,14 @@ function stack(counts: Counts, x: number, most: number): Html[] {
 
 function days(points: readonly HistoryPoint[]): Html {
   const byDay = [...groups(points, dayMs)].reverse();
-  const heads = ['Day', ...verdictClasses, 'waited p50 / p95', 'took p50 / p95'];
+  const heads = [
+    'Day',
+    ...verdictClasses,
+    'waited p50 / p95',
+    'took p50 / p95',
+    'delivered / not',
+    'delivered after p50 / p95',
+  ];
   return html`<div class="scroll" role="region" aria-label="Day by day" tabindex="0"><table><thead><tr>${heads.map((head) => html`<th scope="col">${head}</th>`)}</tr></thead>
 <tbody>${byDay.map(([atMs, own]) => day(atMs, own))}</tbody></table></div>`;
 }
@@ -79,7 +86,16 @@ function days(points: readonly HistoryPoint[]): Html {
 function day(atMs: number, points: readonly HistoryPoint[]): Html {
   const counts = countsOf(points);
   return html`<tr><th scope="row">${verbatim(new Date(atMs).toISOString().slice(0, 10))}</th>${verdictClasses.map((verdict) => html`<td>${counts[verdict]}</td>`)}
-<td>${ofDay(points.map(({ waited }) => waited))}</td><td>${ofDay(points.map(({ took }) => took))}</td></tr>`;
+<td>${ofDay(points.map(({ waited }) => waited))}</td><td>${ofDay(points.map(({ took }) => took))}</td>
+<td>${reportsOf(points)}</td><td>${ofDay(points.map(({ delivered }) => delivered))}</td></tr>`;
+}
+
+/** By the network's reports, where they are asked for. */
+function reportsOf(points: readonly HistoryPoint[]): string {
+  const known = points.flatMap(({ reports }) => reports ?? []);
+  if (known.length === 0) return '–';
+  const sum = (of: 'delivered' | 'failed') => known.reduce((total, each) => total + each[of], 0);
+  return `${sum('delivered')} / ${sum('failed')}`;
 }
 
 /** Of a day: the median of the halves, and the worst of the rest. */
@@ -124,6 +140,10 @@ export function historyJson(points: readonly HistoryPoint[]): object {
       'waited p95': column(({ waited }) => seconds(waited?.[1])),
       'took p50': column(({ took }) => seconds(took?.[0])),
       'took p95': column(({ took }) => seconds(took?.[1])),
+      ...(points.some(({ reports }) => reports !== undefined) && {
+        'delivered p50': column(({ delivered }) => seconds(delivered?.[0])),
+        'delivered p95': column(({ delivered }) => seconds(delivered?.[1])),
+      }),
       ...Object.fromEntries(
         modems.map((modem) => [`signal ${modem}`, column(({ signal }) => signal[modem])]),
       ),

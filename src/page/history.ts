@@ -1,5 +1,6 @@
 /** What was, in points of five minutes: what became of messages, how long they took, signal. */
 
+import type { DeliveryListener } from '../delivery/reports.js';
 import { problems } from '../http/problem.js';
 import type { AnswerFigures, SubmittedOrYes } from '../metrics/listener.js';
 
@@ -27,6 +28,10 @@ export interface HistoryPoint {
   waited?: Quantiles | undefined;
   /** From a modem's first command to the network's answer. */
   took?: Quantiles | undefined;
+  /** By the network's reports, by the time at which they said their last word. */
+  reports?: { delivered: number; failed: number } | undefined;
+  /** From the network's taking it to its delivery. */
+  delivered?: Quantiles | undefined;
   /** dBm by modem, the mean. */
   signal: Readonly<Record<string, number>>;
 }
@@ -58,6 +63,8 @@ export class OpenPoint {
   readonly #counts: Partial<Record<VerdictClass, number>> = {};
   readonly #waited = new Times();
   readonly #took = new Times();
+  readonly #delivered = new Times();
+  readonly #reports = { delivered: 0, failed: 0 };
   readonly #signal = new Map<string, { sum: number; count: number }>();
 
   constructor(atMs: number) {
@@ -75,6 +82,11 @@ export class OpenPoint {
     if (submitted === 'yes') this.#took.add(tookMs);
   }
 
+  delivery({ state, tookMs }: Parameters<DeliveryListener['delivery']>[0]): void {
+    this.#reports[state === 'delivered' ? 'delivered' : 'failed'] += 1;
+    if (state === 'delivered' && tookMs !== undefined) this.#delivered.add(tookMs);
+  }
+
   heard(modem: string, dbm: number): void {
     const { sum, count } = this.#signal.get(modem) ?? { sum: 0, count: 0 };
     this.#signal.set(modem, { sum: sum + dbm, count: count + 1 });
@@ -86,6 +98,8 @@ export class OpenPoint {
       counts: this.#counts,
       waited: this.#waited.quantiles(),
       took: this.#took.quantiles(),
+      reports: this.#reports.delivered + this.#reports.failed > 0 ? this.#reports : undefined,
+      delivered: this.#delivered.quantiles(),
       signal: Object.fromEntries(
         [...this.#signal].map(([modem, { sum, count }]) => [modem, Math.round(sum / count)]),
       ),
@@ -126,6 +140,16 @@ function joined(before: HistoryPoint, later: HistoryPoint): HistoryPoint {
     counts,
     waited: later.waited ?? before.waited,
     took: later.took ?? before.took,
+    reports: summed(before.reports, later.reports),
+    delivered: later.delivered ?? before.delivered,
     signal: { ...before.signal, ...later.signal },
+  };
+}
+
+function summed(before: HistoryPoint['reports'], later: HistoryPoint['reports']) {
+  if (before === undefined || later === undefined) return later ?? before;
+  return {
+    delivered: before.delivered + later.delivered,
+    failed: before.failed + later.failed,
   };
 }

@@ -3,6 +3,7 @@
 import { isSendErrorCode, type SendErrorCode, sendErrorCodes } from '../errors.js';
 import { problems } from '../http/problem.js';
 import type { LogRow } from '../journal/entries.js';
+import { isFinalDelivery } from '../sms/delivery.js';
 import { foreignWords } from '../words/foreign.js';
 import { type Html, html, verbatim } from './html.js';
 import { remedies } from './meanings.js';
@@ -42,7 +43,17 @@ ${rows.length === 0 && trouble === undefined && html`<p id="none">No message in 
 ${searched === undefined && html`<p>${hasOlder && html`<a href="messages${verbatim(older)}">Older</a> · `}<a href="messages.csv${verbatim(queryString({ ...query, before: undefined }))}" download>CSV</a></p>`}`;
 }
 
-const columns = ['Time', 'To', 'Verdict', 'Waited', 'Took', 'Segments', 'Modem', 'Caller'];
+const columns = [
+  'Time',
+  'To',
+  'Verdict',
+  'Delivery',
+  'Waited',
+  'Took',
+  'Segments',
+  'Modem',
+  'Caller',
+];
 
 /** A row; its data are what the browser filters new ones by. */
 export function messageRow(row: LogRow): Fragment {
@@ -53,9 +64,24 @@ export function messageRow(row: LogRow): Fragment {
     id,
     html: html`<tr id="${verbatim(id)}" data-status="${status}" data-code="${code}" data-modem="${row.modem ?? ''}" data-caller="${row.caller}" data-country="${row.country ?? ''}">
 <td>${moment(row.atMs)}</td><td>${row.recipientMasked}${row.country !== undefined && ` ${row.country}`}</td>
-<td>${verdict(row)}</td><td>${seconds(row.outcome?.waitedMs)}</td><td>${seconds(row.outcome?.tookMs)}</td>
+<td>${verdict(row)}</td><td>${delivery(row)}</td><td>${seconds(row.outcome?.waitedMs)}</td><td>${seconds(row.outcome?.tookMs)}</td>
 <td>${row.segments}</td><td>${row.modem}</td><td>${row.caller}</td></tr>`,
   };
+}
+
+/** What the network's reports say, where they were asked for; its 200 says only that it took it. */
+function delivery({ delivery: told, isReportAsked, outcome, late }: LogRow): Html {
+  if (told === undefined) {
+    const isSent = (late ?? outcome)?.submitted === 'yes';
+    return isReportAsked === true && isSent
+      ? html`<span class="wait">no report yet</span>`
+      : html`–`;
+  }
+  const { state, status, tookMs } = told;
+  if (state === 'delivered')
+    return html`<span class="good"><span aria-hidden="true">●</span> ${state}</span>${tookMs !== undefined && ` in ${tookText(tookMs)}`}`;
+  const cause = `TP-ST ${status.toString(16).padStart(2, '0').toUpperCase()}`;
+  return html`${isFinalDelivery(state) && html`<span aria-hidden="true">✖</span> `}${state} (${cause})`;
 }
 
 function verdict(row: LogRow): Html {

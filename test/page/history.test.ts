@@ -45,6 +45,8 @@ describe('a point', () => {
     point.answered({ code: 'token_invalid', suspected: 'auth0' });
     point.submitEnded({ tookMs: 3_000, submitted: 'yes' });
     point.submitEnded({ tookMs: 9_000, submitted: 'no' });
+    point.delivery({ country: 'DE', state: 'delivered', tookMs: 4_000 });
+    point.delivery({ country: 'DE', state: 'expired', tookMs: undefined });
     point.heard('main', -70);
     point.heard('main', -73);
     expect(point.point()).toEqual({
@@ -52,6 +54,8 @@ describe('a point', () => {
       counts: { accepted: 101, refused: 1, failed: 1, unknown: 1 },
       waited: [50, 95],
       took: [3_000, 3_000],
+      reports: { delivered: 1, failed: 1 },
+      delivered: [4_000, 4_000],
       signal: { main: -71 },
     });
   });

@@ -19,6 +19,26 @@ test('a row says what its code means, and what to do', async () => {
   expect(Object.keys(remedies).sort()).toEqual([...sendErrorCodes].sort());
 });
 
+test('what the network reports stands beside its verdict', async () => {
+  const { url, look } = await startPage();
+  const delivery = { state: 'delivered', status: 0, atMs: 0, tookMs: 4_200, segments: [] } as const;
+  look.rows = [
+    rowOf(1, { isReportAsked: true }),
+    rowOf(2, { isReportAsked: true, delivery }),
+    rowOf(3, { isReportAsked: true, delivery: { ...delivery, state: 'expired', status: 0x46 } }),
+  ];
+  const html = (await (await fetch(`${url}/messages`)).text()).replace(/<[^>]*>/g, '');
+  expect(html).toContain('no report yet');
+  expect(html).toContain('● delivered in 4.2 s');
+  expect(html).toContain('✖ expired (TP-ST 46)');
+  const csv = (await (await fetch(`${url}/messages.csv`)).text()).split('\r\n').slice(1, 4);
+  expect(csv.map((line) => line.split(',').slice(-2))).toEqual([
+    ['none', ''],
+    ['delivered', '4200'],
+    ['expired', '4200'],
+  ]);
+});
+
 test('the filter is in the address, and is what the journal is asked for', async () => {
   const { url, asked } = await startPage();
   const filter = 'status=504&code=outcome_unknown&modem=main&caller=auth0&country=DE';
@@ -114,7 +134,7 @@ test('the CSV has a line for each row, and no formula', async () => {
   const [head, first, second, end] = (await response.text()).split('\r\n');
   expect(head).toMatch(/^time,id,caller,to,/);
   expect(first).toBe(
-    `2026-11-30T02:59:59.000Z,${rowOf(1).id},auth0,"'+49…67",DE,main,1,ended,200,,,yes,12,3100,,,`,
+    `2026-11-30T02:59:59.000Z,${rowOf(1).id},auth0,"'+49…67",DE,main,1,ended,200,,,yes,12,3100,,,,,`,
   );
   expect(second).toContain(',sending,');
   expect(end).toBe('');
