@@ -29,6 +29,9 @@ export const limits = {
   memory: { atMost: 9.2 },
   /** Ten callers at one path, over one. */
   tenCallers: { atMost: 1.1 },
+  /** MB that the page may take with sixteen streams, and what they may cost a message. */
+  watchedMemory: { atMost: 15 },
+  watchedOctet: { atMost: 1.1 },
   /** 20 MB above 100. */
   malformed: { atMost: 1.2 },
 } as const;

@@ -38,6 +38,7 @@ export interface RigOptions {
 export class Rig {
   readonly modems: readonly ModemProcess[];
   readonly daemonPid: number;
+  readonly adminPort: number;
   readonly #daemon: ChildProcess;
   readonly #port: number;
   /** One of each caller. */
@@ -49,7 +50,7 @@ export class Rig {
   private constructor(
     modems: readonly ModemProcess[],
     daemon: ChildProcess,
-    port: number,
+    { port, adminPort }: Ports,
     tokens: readonly [string, ...string[]],
     isKeyed: boolean,
   ) {
@@ -57,6 +58,7 @@ export class Rig {
     this.modems = modems;
     this.#daemon = daemon;
     this.#port = port;
+    this.adminPort = adminPort;
     this.#tokens = tokens;
     this.daemonPid = daemon.pid!;
   }
@@ -93,13 +95,13 @@ export class Rig {
     const stdout = openSync(log, 'w');
     const daemon = startSimgate(['serve', '--config', config], ['ignore', stdout], options.cli);
     closeSync(stdout);
-    const port = await waitFor('the daemon', daemon, () => portIn(readIfThere(log)));
+    const ports = await waitFor('the daemon', daemon, () => portsIn(readIfThere(log)));
     for (const index of modems.keys()) {
       const name = modemName(index);
       await waitFor(name, daemon, () => isReadyIn(readIfThere(log), name) || undefined);
     }
     const [token, ...tokens] = await Promise.all([secret!, ...others].map(tokenOf));
-    return new Rig(modems, daemon, port, [token!, ...tokens], options.isKeyed === true);
+    return new Rig(modems, daemon, ports, [token!, ...tokens], options.isKeyed === true);
   }
 
   /** One that the daemon takes. */
@@ -244,9 +246,15 @@ function modemName(index: number): string {
 }
 
 /** Port 0 was asked for; which it became stands in the daemon's first lines. */
-function portIn(log: string): number | undefined {
-  const port = /"event":"started".*?"port":(\d+)/.exec(log)?.[1];
-  return port === undefined ? undefined : Number(port);
+/** Where a daemon listens. */
+interface Ports {
+  port: number;
+  adminPort: number;
+}
+
+function portsIn(log: string): Ports | undefined {
+  const match = /"event":"started".*?"port":(\d+),"admin_port":(\d+)/.exec(log);
+  return match ? { port: Number(match[1]), adminPort: Number(match[2]) } : undefined;
 }
 
 function isReadyIn(log: string, modem: string): boolean {

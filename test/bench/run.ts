@@ -20,6 +20,7 @@ import { severalModems } from './several-modems.js';
 import { pacedModem, slowModem } from './slow-modem.js';
 import { steady } from './steady.js';
 import { tenCallers } from './ten-callers.js';
+import { watchedPage } from './watched-page.js';
 
 type Case = { heading: string } & (
   | { measure: () => Promise<Figure[]> }
@@ -38,6 +39,10 @@ const cases: Record<string, Case> = {
   modems: { heading: 'Several modems that take 500 ms', measure: severalModems },
   limits: { heading: 'What limits and journal cost', measure: limitsAndJournal },
   callers: { heading: 'Ten callers at one path, which ask in turns', measure: tenCallers },
+  page: {
+    heading: 'A page that sixteen look at, beside one that nobody does',
+    measure: watchedPage,
+  },
   flood: { heading: '200 callers at once, a modem that takes 2 s', measure: flood },
 };
 
