@@ -13,7 +13,7 @@ const ranks: readonly (readonly string[])[] = [
   ['page'],
   ['doctor'],
   ['recovery-hook'],
-  ['http', 'metrics'],
+  ['http', 'metrics', 'alerts'],
   ['delivery'],
   ['dispatch'],
   ['journal', 'policy'],
@@ -133,6 +133,7 @@ test('the slow tests that are named are there', () => {
 
 /** The main file of each room; a stranger opens it first. */
 const mainFiles: Readonly<Record<string, string>> = {
+  alerts: 'watch.ts',
   at: 'session.ts',
   cli: 'cli.ts',
   clock: 'clock.ts',

@@ -45,6 +45,10 @@ program
       throw new OperatorError(`which one is to be checked, ${named} or ${config}?`);
     const file = named ?? config ?? defaultConfigFile;
     const { problems, warnings } = checkConfig(file, process.env);
+    if (problems.length === 0) {
+      const { refusedOwnNumbers } = await import('../policy/own-numbers.js');
+      problems.push(...refusedOwnNumbers(loadConfig(file, process.env)));
+    }
     for (const warning of warnings) console.log(`warning: ${warning}`);
     if (problems.length > 0) throw new ConfigError(file, problems);
     console.log(`${file}: no problems`);
@@ -165,6 +169,27 @@ program
       await log({ ...options, sinceMs, by });
     },
   );
+
+const alerts = program
+  .command('alerts')
+  .description('show what is wrong and was told, and the ways by which the operator is told')
+  .addOption(optionalConfigOption())
+  .addOption(jsonOption())
+  .action(async (options: DaemonOptions) => {
+    const { showAlerts } = await import('./alerts.js');
+    await showAlerts(options);
+  });
+
+alerts
+  .command('test')
+  .description('tell each way that this is a test; exit code 1 if one could not be told')
+  .addOption(optionalConfigOption())
+  .addOption(jsonOption())
+  .option('--way <name>', 'only this one')
+  .action(async (_: DaemonOptions, command: Command) => {
+    const { testAlerts } = await import('./alerts.js');
+    await testAlerts(command.optsWithGlobals());
+  });
 
 const policy = program.command('policy').description('who may be written to, and how often');
 

@@ -39,6 +39,10 @@ const overviewSchema = v.looseObject({
       notices: v.array(v.string()),
     }),
   ),
+  alerts: v.looseObject({
+    open: v.array(v.looseObject({ severity: v.string(), title: v.string() })),
+    ways: v.array(v.looseObject({ name: v.string(), ok: v.boolean() })),
+  }),
   callers: v.array(v.object({ name: v.string(), kind: v.string(), path: v.string() })),
   sims: v.array(
     v.object({
@@ -121,6 +125,7 @@ export function renderOverview(overview: Overview): string {
     ['callers', callers.map(({ name, kind, path }) => `${name} (${kind}, ${path})`).join(', ')],
     ['last hour', lastHourLine(overview.last_hour)],
     ['waiting', counted(waiting, 'message')],
+    ['alerts', alertsLine(overview.alerts)],
   ];
   const lines = rows.map(([name, text]) => `${name.padEnd(11)}${text}`);
   return `${lines.join('\n')}\n${renderObstacles(health.obstacles)}`;
@@ -158,6 +163,17 @@ function simLine(
 function journalLine({ ok, pending, dropped_rows }: Overview['journal']): string {
   const lost = dropped_rows === 0 ? '' : `, ${counted(dropped_rows, 'row')} lost`;
   return `${ok ? 'written' : 'OUT OF ORDER'}, ${counted(pending, 'row')} to write${lost}`;
+}
+
+/** What is open, and whom it does not reach; `simgate alerts` has the rest. */
+function alertsLine({ open, ways }: Overview['alerts']): string {
+  const failing = ways.filter(({ ok }) => !ok).map(({ name }) => name);
+  const titles = open.map(({ severity, title }) => `${title} (${severity})`);
+  return [
+    titles.length === 0 ? 'none is open' : `${open.length} open: ${titles.join(', ')}`,
+    ...(failing.length === 0 ? [] : [`NOT REACHED: ${failing.join(', ')}`]),
+    ...(ways.length === 0 ? ['nobody is told: no way is configured'] : []),
+  ].join('; ');
 }
 
 function lastHourLine(hour: Overview['last_hour']): string {

@@ -10,6 +10,7 @@ import { parse as parseToml, TomlError, type TomlTable } from 'smol-toml';
 import * as v from 'valibot';
 import { OperatorError } from '../errors.js';
 import type { PasswordHash } from '../secret/password.js';
+import { alertWarnings } from './alert-settings.js';
 import { type CallerConfig, callerFlag, salvagedCaller } from './callers.js';
 import { ConfigError, holdsImei, type Problem, shown } from './config-error.js';
 import { isLoopback } from './listen.js';
@@ -231,14 +232,17 @@ function toProblem(issue: v.BaseIssue<unknown>): Problem {
     .map((key) => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`))
     .join('')
     .slice(1);
-  // A PIN or secret is easily put where the name of its file belongs, or into an AT command.
-  const isPrivate = /(?:secret|pin)_file$|\.init\[\d+\]$/.test(path) || holdsImei(issue.input);
+  // A PIN or secret is easily put where the name of its file belongs, or into an AT command; an
+  // address may hold one.
+  const isPrivate =
+    /(?:secret|pin|token|password|url)_file$|url$|\.init\[\d+\]$/.test(path) ||
+    holdsImei(issue.input);
   const value = isPrivate ? undefined : shown(issue.input);
   return { path, message: issue.message, ...(value !== undefined && { value }) };
 }
 
-function warningsOf({ policy, message, http, admin }: Settings): string[] {
-  const warnings = policyWarnings(policy);
+function warningsOf({ policy, message, http, admin, alerts }: Settings): string[] {
+  const warnings = [...policyWarnings(policy), ...alertWarnings(alerts)];
   if (message.deadlineMs > 29_000) {
     warnings.push(
       'message.deadline_s is over 29: Auth0 hangs up after 30 seconds and never sees the answer',

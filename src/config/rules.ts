@@ -10,18 +10,7 @@ import type { KeysByTable } from './table.js';
  * shown: they may be secrets in the wrong place.
  */
 export function unknownKeys(file: TomlTable, known: KeysByTable): Problem[] {
-  const tables: [path: string, section: string, table: unknown][] = [['', '', file]];
-  for (const [section, value] of Object.entries(file)) {
-    if (Array.isArray(value))
-      tables.push(
-        ...value.map((item, index): [string, string, unknown] => [
-          `${section}[${index}].`,
-          section,
-          item,
-        ]),
-      );
-    else tables.push([`${section}.`, section, value]);
-  }
+  const tables = [['', '', file] as const, ...tablesWithin(file, '', '', known)];
   return tables.flatMap(([path, section, table]) => {
     const own = known.get(section);
     if (!own || typeof table !== 'object' || table === null || Array.isArray(table)) return [];
@@ -33,9 +22,32 @@ export function unknownKeys(file: TomlTable, known: KeysByTable): Problem[] {
   });
 }
 
+/** What stands where a table belongs, with its path as `modem[0].credit.` and its section. */
+function tablesWithin(
+  table: object,
+  path: string,
+  section: string,
+  known: KeysByTable,
+): (readonly [path: string, section: string, table: unknown])[] {
+  return Object.entries(table).flatMap(([key, value]: [string, unknown]) => {
+    const own = section === '' ? key : `${section}.${key}`;
+    if (!known.has(own)) return [];
+    const each = Array.isArray(value)
+      ? value.map((item: unknown, index) => [`${path}${key}[${index}].`, item] as const)
+      : [[`${path}${key}.`, value] as const];
+    return each.flatMap(([at, item]) => [
+      [at, own, item] as const,
+      ...(typeof item === 'object' && item !== null ? tablesWithin(item, at, own, known) : []),
+    ]);
+  });
+}
+
 function unknownKey(section: string, key: string, known: KeysByTable): string {
   const own = known.get(section) ?? [];
   if (['auth0', 'caller'].includes(section) && /^(?:previous_)?secret$/.test(key)) {
+    return `a secret must not stand in this file: put it into a file of its own and name that with ${key}_file`;
+  }
+  if (section.startsWith('alerts') && /^(?:token|password)$/.test(key)) {
     return `a secret must not stand in this file: put it into a file of its own and name that with ${key}_file`;
   }
   if (section === 'modem' && key === 'pin') {

@@ -6,6 +6,7 @@
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import * as v from 'valibot';
+import { alerts } from './alert-settings.js';
 import { asCaller, auth0, type CallerConfig, caller } from './callers.js';
 import { policySchema } from './policy.js';
 import { parseSelector, type Selector } from './selector.js';
@@ -166,6 +167,7 @@ export function fileSchema(folder: string, env: NodeJS.ProcessEnv) {
     message: orEmpty(message),
     policy: orEmpty(policySchema),
     journal: orEmpty(journal),
+    alerts: alerts(paths),
     log: orEmpty(log),
     caller: v.optional(v.array(caller(paths), aTableEach), []),
   });

@@ -116,6 +116,14 @@ export class SecretReader {
     return hash;
   }
 
+  /** One of which nothing is known but that it is one line. */
+  checkOther(path: string, file: string): void {
+    const text = this.#content(path, file);
+    if (text === undefined) return;
+    if (text.trim() === '') this.refuse(path, 'is empty');
+    else if (/[\r\n]/.test(text)) this.refuse(path, 'must hold one line and nothing else');
+  }
+
   /** The text of a secret file without its last newline. */
   #content(path: string, file: string): string | undefined {
     try {

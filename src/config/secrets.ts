@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { alertSecretFiles } from './alert-settings.js';
 import { type CallerConfig, callerFlag } from './callers.js';
 import type { Problem } from './config-error.js';
 import type { ModemConfig, Settings } from './schema.js';
@@ -23,6 +24,8 @@ export interface SecretsRead {
 
 /** Where a configuration says that secrets are. */
 export interface SecretPlaces extends Pick<Settings, 'callers'> {
+  /** Undefined where the file is not valid. */
+  alerts?: Settings['alerts'];
   modems: readonly Pick<ModemConfig, 'pinFile'>[];
   /** Of the admin listener. */
   admin?: { passwordFile: string | undefined };
@@ -47,6 +50,8 @@ export function readSecrets(config: SecretPlaces, env: NodeJS.ProcessEnv): Secre
   }
   const passwordFile = config.admin?.passwordFile;
   if (passwordFile !== undefined) reader.passwordHash('admin.password_file', passwordFile);
+  for (const [path, file] of config.alerts ? alertSecretFiles(config.alerts) : [])
+    reader.checkOther(path, file);
   tellAlike(config, secrets, reader);
   const { problems, warnings } = reader;
   return { secrets: problems.length > 0 ? undefined : secrets, problems, warnings };

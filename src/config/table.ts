@@ -76,15 +76,22 @@ export function required<const Value extends v.GenericSchema>(schema: Value, hin
   return v.pipe(schema, v.description(hint));
 }
 
-/** The keys of each table in the file, by its name; those above the first table by `''`. */
+/**
+ * The keys of each table in the file, by its name (`modem`, `alerts.mail`); those above the first
+ * table by `''`.
+ */
 export type KeysByTable = ReadonlyMap<string, readonly string[]>;
 
 export function keysByTable(file: { entries: Keys }): KeysByTable {
-  const tables = Object.entries(file.entries).flatMap(([name, schema]): [string, string[]][] => {
-    const keys = keysOf(schema);
-    return keys ? [[name, Object.keys(keys)]] : [];
+  return new Map([['', Object.keys(file.entries)], ...tablesIn(file.entries, '')]);
+}
+
+function tablesIn(entries: object, path: string): [string, string[]][] {
+  return Object.entries(entries).flatMap(([name, schema]): [string, string[]][] => {
+    const keys = keysOf(schema as object);
+    if (keys === undefined) return [];
+    return [[`${path}${name}`, Object.keys(keys)], ...tablesIn(keys, `${path}${name}.`)];
   });
-  return new Map([['', Object.keys(file.entries)], ...tables]);
 }
 
 /** Those of a `[table]` or of each `[[table]]`; undefined for a value. */

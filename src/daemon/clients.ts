@@ -108,12 +108,21 @@ function templatesOf({ template = '{code}', templates, webotpHost }: CallerConfi
   return { template, byOccasion: new Map(byOccasion), webotpHost };
 }
 
+const dayMs = 86_400_000;
+
+/**
+ * Who the SMS of alerts are from, in log, journal and limits; no caller's name has a space.
+ */
+export const alertCaller = 'simgate alerts';
+
 /** What the policy has to know of each caller. */
-export function callerRules({ callers }: Config): Map<string, CallerRules> {
-  return new Map(
-    callers.map(({ name, perCaller, countries, class: ofClass }): [string, CallerRules] => [
+export function callerRules({ callers, alerts }: Config): Map<string, CallerRules> {
+  const rules = callers.map(
+    ({ name, perCaller, countries, class: ofClass }): [string, CallerRules] => [
       name,
       { perCaller, countries, isAlert: ofClass === 'alert' },
-    ]),
+    ],
   );
+  const perDay = [{ count: alerts.sms?.perDay ?? 1, windowMs: dayMs }];
+  return new Map([...rules, [alertCaller, { perCaller: perDay, isAlert: true }]]);
 }

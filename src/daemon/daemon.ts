@@ -20,7 +20,7 @@ import {
 } from '../config/config.js';
 import { alertShareOf } from '../config/policy.js';
 import { openControlSocket } from '../control/server.js';
-import { createDispatch, type Dispatch, type DispatchLimits } from '../dispatch/dispatch.js';
+import { createDispatch, type DispatchLimits } from '../dispatch/dispatch.js';
 import { createSimBudget } from '../dispatch/sim-budget.js';
 import { controlCommands } from '../doctor/control-commands.js';
 import { pinCommands } from '../doctor/pin-commands.js';
@@ -32,10 +32,13 @@ import { createServer, type ServerOptions } from '../http/server.js';
 import { createLogCommand } from '../journal/log-command.js';
 import { createLog, LimitedLog } from '../log.js';
 import { createMetrics, metricsRoute } from '../metrics/metrics.js';
+import { requireOwnNumbers } from '../policy/own-numbers.js';
 import { version } from '../version.js';
+import { alertCommands } from './alert-commands.js';
 import { Clients, callerRules } from './clients.js';
 import { ownCommands } from './control-commands.js';
 import { DiskWatch } from './disk-watch.js';
+import { endTraffic, type WayIn } from './end-traffic.js';
 import { findMessage } from './find-message.js';
 import { Fleet } from './fleet.js';
 import { HealthWatch } from './health-watch.js';
@@ -47,14 +50,13 @@ import { openRemembered } from './remembered.js';
 import { capsOf, type DaemonParts, figuresOf, judgementOf, snapshotOf } from './snapshot.js';
 import { openStateDir } from './state-dir.js';
 import { createOwnNotifier } from './systemd/service-notifier.js';
+import { Heard, type ToldOperator, tellOperator } from './tell-operator.js';
 
 /**
  * Milliseconds that a message in a modem may take to finish once we were told to stop; the unit's
  * TimeoutStopSec is longer.
  */
 const drainMs = 30_000;
-/** Milliseconds for answers to reach their callers when we stop. */
-const closeMs = 2_000;
 
 /** A running daemon. */
 export interface Daemon {
@@ -73,11 +75,6 @@ export interface Daemon {
 
 /** What gives back one thing that was opened. */
 type Release = () => Promise<unknown>;
-
-/** Something by which callers or commands come in. */
-interface Door {
-  close(graceMs: number): Promise<unknown>;
-}
 
 /**
  * Starts the daemon of a configuration file. There is one way down, for a start that fails and for
@@ -110,6 +107,7 @@ async function compose(
 ): Promise<Daemon> {
   // What is in force: a reload replaces both at once.
   let { config, secrets } = loadWhole(configFile, env);
+  requireOwnNumbers(config);
   const log = createLog(config.log);
 
   // What outlives a restart.
@@ -131,7 +129,8 @@ async function compose(
     log,
   });
   opened.push(() => memory.history.close());
-  const listener = memory.beside(metrics);
+  const heard = new Heard();
+  const listener = heard.beside(memory.beside(metrics));
   const remembered = await openRemembered(config, stateDir, log, listener);
   opened.push(() => remembered.journal.close());
   const disk = new DiskWatch(stateDir.path);
@@ -162,6 +161,7 @@ async function compose(
     log,
   });
   let isStopping = false;
+  let told: ToldOperator | undefined;
   const parts: DaemonParts = {
     modems,
     dispatch,
@@ -170,12 +170,19 @@ async function compose(
     clock,
     disk,
     isStopping: () => isStopping,
+    alerts: () => told?.alerts.state,
+    deadWays: () => told?.alerts.dead ?? [],
   };
   const judgement = () => judgementOf(parts);
   const notifier = createOwnNotifier(env, modems, judgement, log);
-  const doors: Door[] = [];
+  const doors: WayIn[] = [];
   // A start that failed owes nobody an answer.
   opened.push(() => endTraffic(doors, dispatch, fleet, isStopping ? drainMs : 0, log));
+
+  // The operator.
+  told = await tellOperator({ daemon: parts, heard, stateDir: stateDir.path, log });
+  const { alerts } = told;
+  opened.push(() => told?.stop() ?? Promise.resolve());
 
   // The public listener and the admin listener.
   const refusals = new LimitedLog(log);
@@ -250,6 +257,7 @@ async function compose(
       door.replacePassword(adminPassword);
       remembered.policy.replaceConfig(config.policy, callerRules(config));
       dispatch.replaceLimits(limitsOf(config));
+      alerts.reconfigured();
       log.level = config.log.level;
       for (const warning of config.warnings) log.warn(warning, { event: 'config' });
       const news = await fleet.apply(config.modems);
@@ -272,6 +280,7 @@ async function compose(
       }),
       ...pinCommands(modems),
       log: createLogCommand({ ...remembered, now: () => remembered.date() }),
+      ...alertCommands(alerts),
       overview: createOverview(parts),
       message: createMessageCommand({
         send: dispatch.send,
@@ -321,39 +330,6 @@ async function compose(
       return stopped;
     },
   };
-}
-
-/**
- * Lets nobody in any more, refuses what waits, lets what is in a modem finish for `graceMs` at
- * most, and gives the modems back. Callers get their answers meanwhile.
- */
-async function endTraffic(
-  doors: readonly Door[],
-  dispatch: Dispatch,
-  fleet: Pick<Fleet, 'stop'>,
-  graceMs: number,
-  log: Logger,
-): Promise<void> {
-  const closed = Promise.all(
-    doors.map((door) => door.close(graceMs === 0 ? 0 : graceMs + closeMs)),
-  );
-  let timer: NodeJS.Timeout | undefined;
-  const isDrained = await Promise.race([
-    dispatch.stop().then(() => true),
-    new Promise<false>((resolve) => {
-      timer = setTimeout(() => resolve(false), graceMs);
-    }),
-  ]);
-  clearTimeout(timer);
-  if (!isDrained) {
-    log.warn(
-      'there is no more time: what a modem still has stays unknown, and what was promised and still waits is given up',
-      { event: 'stopping', waiting: dispatch.waiting() },
-    );
-    dispatch.giveUp();
-  }
-  await fleet.stop();
-  await closed;
 }
 
 /** What dispatch has to know of the configuration. */

@@ -38,6 +38,8 @@ export interface JudgedDaemon {
   journal: Pick<JournalState, 'isOk' | 'fault'>;
   /** Whether the limits, caps and keys of earlier runs are known. */
   isRestored: boolean;
+  /** Ways of alerts that cannot be told for long, and why. */
+  deadWays?: readonly { name: string; why: string }[];
 }
 
 /**
@@ -61,6 +63,7 @@ export function judge(daemon: JudgedDaemon): Health {
     ...limits.impairing,
     ...judgeDisk(daemon),
     ...judgeJournal(daemon),
+    ...judgeAlerts(daemon),
   ];
   const obstacles = [...refusing, ...impairing];
   if (refusing.length > 0) return { grade: 'down', obstacles };
@@ -225,4 +228,18 @@ function judgeJournal({ journal: { isOk, fault }, isRestored }: JudgedDaemon): F
       'wait a minute; if it stays so, the disk is slow or failing: the log has more',
     ),
   ];
+}
+
+/** Nobody would be told of what is wrong next. */
+function judgeAlerts({ deadWays = [] }: JudgedDaemon): Finding[] {
+  return deadWays.map(({ name, why }) =>
+    about(
+      name,
+      warning(
+        'alerts',
+        `no alert has reached ${name} for 10 minutes: ${why}`,
+        `mend it, then "sudo simgate alerts test --way ${name}"`,
+      ),
+    ),
+  );
 }

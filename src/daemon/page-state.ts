@@ -24,6 +24,10 @@ export function pageStateOf(parts: DaemonParts, health: Health, activity: Activi
     journalFault: fault,
     modems: modemsOf(parts, activity),
     lastAccepted: activity.lastAccepted,
+    alerts: parts
+      .alerts()
+      ?.open.filter(({ what }) => !health.obstacles.some((found) => what.includes(found.what)))
+      .map(({ what, remedy, raisedAtMs }) => ({ what, remedy, sinceMs: raisedAtMs })),
   };
 }
 

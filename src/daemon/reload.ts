@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Config, loadWhole, type Secrets } from '../config/config.js';
+import { requireOwnNumbers } from '../policy/own-numbers.js';
 
 /** The new configuration cannot be taken up; the old one stays in force as a whole. */
 export class ReloadError extends Error {
@@ -26,6 +27,7 @@ export function readAnew(
   env: NodeJS.ProcessEnv,
 ): { config: Config; secrets: Secrets } {
   const { config, secrets } = loadWhole(old.file, env);
+  requireOwnNumbers(config);
   const changed = Object.entries(fixed).filter(
     ([, part]) => !isDeepStrictEqual(part(old), part(config)),
   );

@@ -1,3 +1,4 @@
+import type { AlertsState } from '../alerts/watch.js';
 import type { Clock } from '../clock/clock.js';
 import type { Config } from '../config/config.js';
 import type { Dispatch } from '../dispatch/dispatch.js';
@@ -8,6 +9,7 @@ import type { MetricsSnapshot } from '../metrics/gauges.js';
 import type { Supervisor } from '../modem/supervisor.js';
 import type { Caps } from '../policy/sim-caps.js';
 import { version } from '../version.js';
+import { alertsAsJson } from './alert-commands.js';
 import type { DiskWatch } from './disk-watch.js';
 import { judge } from './judgement.js';
 import type { Remembered } from './remembered.js';
@@ -22,6 +24,10 @@ export interface DaemonParts {
   clock: Clock;
   disk: Pick<DiskWatch, 'room'>;
   isStopping: () => boolean;
+  /** Undefined until they are open. */
+  alerts: () => AlertsState | undefined;
+  /** Ways of alerts that cannot be told. */
+  deadWays: () => readonly { name: string; why: string }[];
 }
 
 const noCaps: Caps = { perDay: undefined, perMonth: undefined, recipientsPerMonth: undefined };
@@ -40,6 +46,7 @@ export function judgementOf({
   clock,
   disk,
   isStopping,
+  deadWays,
 }: DaemonParts): Health {
   const { journal, policy, simCaps, hmac } = remembered;
   const { callers, stateDir, policy: rules, message } = config();
@@ -66,6 +73,7 @@ export function judgementOf({
     stateDir,
     journal: journal.state(),
     isRestored: remembered.isRestored(),
+    deadWays: deadWays(),
   });
 }
 
@@ -84,6 +92,7 @@ export function snapshotOf(parts: DaemonParts): object {
     waiting: dispatch.waiting(),
     clock: { is_set: clock.isSet(), ...clock.doubt() },
     journal: journalAsJson(journal.state()),
+    alerts: alertsAsJson(parts.alerts()),
     modems: modems.map((modem) => {
       const {
         name,
@@ -126,6 +135,7 @@ export function figuresOf(parts: DaemonParts): MetricsSnapshot {
     maxWaiting: config().message.maxWaiting,
     clockIsSet: clock.isSet(),
     journal: journal.state(),
+    alerts: parts.alerts() ?? { open: [], ways: [] },
     modems: modems.map((modem) => {
       const { name, phase, registration, signalDbm } = modem.snapshot();
       const used = simCaps.used(simKey(modem, hmac));

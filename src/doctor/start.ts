@@ -9,6 +9,7 @@ import { access, lstat, readdir, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
+import { alertSecretFiles } from '../config/alert-settings.js';
 import {
   type Config,
   ConfigError,
@@ -16,6 +17,7 @@ import {
   type ListenAddress,
   loadConfig,
 } from '../config/config.js';
+import { refusedOwnNumbers } from '../policy/own-numbers.js';
 import { error, type Finding } from './finding.js';
 
 /** All that would keep it from starting, or from its files. Changes nothing. */
@@ -48,7 +50,8 @@ function judgeConfiguration(
   config: Config | undefined,
   env: NodeJS.ProcessEnv,
 ): Finding[] {
-  return checkConfig(configFile, env).problems.map(({ path, message, value }) => {
+  const own = config === undefined ? [] : refusedOwnNumbers(config);
+  return [...checkConfig(configFile, env).problems, ...own].map(({ path, message, value }) => {
     const where = path === '' ? '' : `${path}: `;
     const what = `${configFile}: ${where}${message}${value === undefined ? '' : ` (it is ${value})`}`;
     const check = path.endsWith('_file') ? 'secret' : 'configuration';
@@ -74,6 +77,7 @@ function fileAt(path: string, config: Config | undefined): string | undefined {
       `modem[${index}].pin_file`,
       pinFile,
     ]),
+    ...(config === undefined ? [] : alertSecretFiles(config.alerts)),
   ];
   return named.find(([key]) => key === path)?.[1];
 }

@@ -39,6 +39,7 @@ export function createGauges(registry: Registry): ShowSnapshot {
   });
   const showModems = modemGauges(registers);
   const showJournal = journalGauges(registers);
+  const showAlerts = alertGauges(registers);
   return (snapshot) => {
     for (const grade of grades) health.set({ grade }, Number(grade === snapshot.grade));
     waiting.set(snapshot.waiting);
@@ -46,6 +47,7 @@ export function createGauges(registry: Registry): ShowSnapshot {
     clockSet.set(Number(snapshot.clockIsSet));
     showModems(snapshot.modems);
     showJournal(snapshot.journal);
+    showAlerts(snapshot.alerts);
   };
 }
 
@@ -159,6 +161,46 @@ function journalGauges(registers: Registry[]): (journal: JournalFigures) => void
   };
 }
 
+const severities = ['severe', 'mild'] as const;
+
+function alertGauges(registers: Registry[]): (alerts: AlertFigures) => void {
+  const open = new Gauge({
+    name: 'simgate_alerts_open',
+    help: 'Alerts that are open, by their weight.',
+    labelNames: ['severity'],
+    registers,
+  });
+  const up = new Gauge({
+    name: 'simgate_alert_way_up',
+    help: '1 while the last alert reached this way of [alerts], or none was sent there yet; 0 while it cannot be told.',
+    labelNames: ['way'],
+    registers,
+  });
+  const waiting = new Gauge({
+    name: 'simgate_alert_way_waiting',
+    help: 'Alerts that wait to be told by this way.',
+    labelNames: ['way'],
+    registers,
+  });
+  const tries = new Counter({
+    name: 'simgate_alert_tries_total',
+    help: 'Tries to tell an alert by this way, by whether it was told.',
+    labelNames: ['way', 'told'],
+    registers,
+  });
+  return (alerts) => {
+    for (const severity of severities)
+      open.set({ severity }, alerts.open.filter((alert) => alert.severity === severity).length);
+    for (const metric of [up, waiting, tries]) metric.reset();
+    for (const { name: way, failing, delivered, failed, ...more } of alerts.ways) {
+      up.set({ way }, Number(failing === undefined));
+      waiting.set({ way }, more.waiting);
+      tries.inc({ way, told: 'yes' }, delivered);
+      tries.inc({ way, told: 'no' }, failed);
+    }
+  };
+}
+
 /** The state of the daemon at one moment, as the metrics show it; numbers and closed words only. */
 export interface MetricsSnapshot {
   /** Whether a code would go out now. */
@@ -170,6 +212,21 @@ export interface MetricsSnapshot {
   clockIsSet: boolean;
   modems: readonly ModemFigures[];
   journal: JournalFigures;
+  alerts: AlertFigures;
+}
+
+/** The alerts' part of a {@link MetricsSnapshot}. */
+export interface AlertFigures {
+  open: readonly { severity: (typeof severities)[number] }[];
+  ways: readonly {
+    /** The configured name. */
+    name: string;
+    waiting: number;
+    /** Since the start; never falls. */
+    delivered: number;
+    failed: number;
+    failing: unknown;
+  }[];
 }
 
 /** One modem of a {@link MetricsSnapshot}. */

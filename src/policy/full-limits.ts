@@ -1,4 +1,5 @@
 import { type Limit, type LimitName, longestWindowMs } from '../config/policy.js';
+import { nearlyFullCount } from './alarm.js';
 import type { SlidingWindows } from './windows.js';
 
 /** A limit that many share, and that refuses all of them now. */
@@ -15,6 +16,14 @@ export interface FullLimit {
 
 /** Those by which somebody is refused who has done nothing. */
 const sharedNames = ['total', 'per_country', 'per_caller'] as const satisfies readonly LimitName[];
+
+/** A limit that many share, and of which most is used. */
+export interface NearlyFullLimit {
+  name: (typeof sharedNames)[number];
+  limit: Limit;
+  /** As in {@link FullLimit}. */
+  of?: string;
+}
 
 export interface FullLimitsOptions {
   windows: SlidingWindows;
@@ -44,4 +53,22 @@ export function fullLimits({ windows, limitsOf, now, longestMs }: FullLimitsOpti
   });
   if (memory.hasRoom) return full;
   return [{ name: 'memory', freeInMs: memory.freeAt - now }, ...full];
+}
+
+/** Those of them that are 80 % full or more. Takes as long as {@link fullLimits}. */
+export function nearlyFullLimits({
+  windows,
+  limitsOf,
+  now,
+}: Omit<FullLimitsOptions, 'longestMs'>): NearlyFullLimit[] {
+  return sharedNames.flatMap((name) => {
+    const keys = name === 'total' ? [undefined] : windows.keysOf(name);
+    return keys.flatMap((of) =>
+      limitsOf(name, of).flatMap((limit): NearlyFullLimit[] => {
+        const own = of === undefined ? {} : { [name]: of };
+        if (!windows.hasAtLeast(nearlyFullCount(limit), name, limit.windowMs, own, now)) return [];
+        return [{ name, limit, ...(of !== undefined && { of }) }];
+      }),
+    );
+  });
 }

@@ -16,7 +16,13 @@ import {
 } from '../config/policy.js';
 import { SendError } from '../errors.js';
 import { Alarm, isShared, type NearlyFull, nearlyFullCount } from './alarm.js';
-import { type FullLimit, fullLimits } from './full-limits.js';
+import {
+  type FullLimit,
+  type FullLimitsOptions,
+  fullLimits,
+  type NearlyFullLimit,
+  nearlyFullLimits,
+} from './full-limits.js';
 import { type Hold, type HoldKind, Holds, holdKinds } from './holds.js';
 import { refuseRecipient } from './recipient-rules.js';
 import type {
@@ -155,7 +161,7 @@ export class Policy {
     const counted = this.#judgedBy(subject).map(({ windows, keys }) => {
       return { windows, entry: windows.add(keys, now) };
     });
-    for (const nearlyFull of this.#nearlyFull(subject.keys, now)) {
+    for (const nearlyFull of this.#nearlyFullBy(subject.keys, now)) {
       if (this.#alarm.isDue(nearlyFull, now)) this.#onNearlyFull(nearlyFull);
     }
     return this.#reservation(subject, counted);
@@ -236,15 +242,23 @@ export class Policy {
 
   /** The limits by which everybody, a whole country or a caller is refused now. */
   full(): FullLimit[] {
-    return fullLimits({
+    return fullLimits({ ...this.#sharedLimits(), longestMs: this.#longestMs });
+  }
+
+  /** Those of them that are 80 % full or more. */
+  nearlyFull(): NearlyFullLimit[] {
+    return nearlyFullLimits(this.#sharedLimits());
+  }
+
+  #sharedLimits(): Pick<FullLimitsOptions, 'windows' | 'limitsOf' | 'now'> {
+    return {
       windows: this.#windows,
       limitsOf: (name, of) =>
         (name === 'per_caller' && of !== undefined
           ? this.#callers.get(of)?.perCaller
           : undefined) ?? this.#config.limits[name],
       now: this.#now(),
-      longestMs: this.#longestMs,
-    });
+    };
   }
 
   /** The lock-outs and cool-downs that last or whose strikes still count. */
@@ -383,7 +397,7 @@ export class Policy {
     );
   }
 
-  #nearlyFull(keys: LimitKeys, now: number): NearlyFull[] {
+  #nearlyFullBy(keys: LimitKeys, now: number): NearlyFull[] {
     return limitNames.filter(isShared).flatMap((name) => {
       const country = name === 'per_country' ? keys.per_country : undefined;
       return this.#config.limits[name]

@@ -41,6 +41,13 @@ it('the whole text is as in the golden file', async () => {
       },
     ],
     journal: { isOk: false, pending: 12, droppedRows: 4, skippedRefusals: 31 },
+    alerts: {
+      open: [{ severity: 'severe' }],
+      ways: [
+        { name: 'telephone', waiting: 2, delivered: 5, failed: 3, failing: { why: 'it hangs' } },
+        { name: 'mail', waiting: 0, delivered: 7, failed: 0, failing: undefined },
+      ],
+    },
   }));
   metrics.answered({ caller: 'auth0', waitedMs: 2, tookMs: 2_400 });
   metrics.answered({ caller: 'auth0', waitedMs: 6_000, tookMs: 12_000 });

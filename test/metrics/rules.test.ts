@@ -118,6 +118,9 @@ it('no label has a value from outside its closed set', () => {
     registration: /^(home|roaming|searching|denied|none)$/,
     le: /^(\+Inf|[\d.]+)$/,
     version: /^[\d.]+$/,
+    severity: /^(severe|mild)$/,
+    way: /^(telephone|mail)$/,
+    told: /^(yes|no)$/,
   };
   const odd = samples.flatMap(({ name, labels }) =>
     Object.entries(labels)

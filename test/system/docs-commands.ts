@@ -68,6 +68,7 @@ export const evening: readonly Step[] = [
   step('sudo simgate log --code rate_limited --json', /no message in the journal is like that/),
   step('sudo simgate log --summary --by country --since 7d', /^DE +\d/m),
   step('sudo simgate policy explain +4915112345678', /per_recipient/),
+  step('sudo simgate alerts', /no alert is open/),
   step('sudo simgate policy unlock +4915112345679', /\+49…79 counts anew/),
   step('curl -s http://127.0.0.1:8081/status.json', /"phase": "ready"/),
   ready,
@@ -198,6 +199,11 @@ export const listed: Readonly<Record<string, readonly string[]>> = {
   ],
   'needs a configuration of the reader’s own: the service’s is run here': [
     'simgate serve --config ./simgate.toml',
+  ],
+  'needs receivers of the reader’s own: test/e2e/alerts.test.ts has some': [
+    'sudo simgate alerts test',
+    'sudo simgate alerts test --way telephone',
+    'sudo systemctl edit simgate',
   ],
   'needs a machine that systemd has booted': [
     'systemctl status simgate',

@@ -235,6 +235,18 @@ function isThere(from: string, link: string): boolean {
   return pages.find(({ path }) => path === target)?.anchors.has(anchor) ?? false;
 }
 
+/** The same, with each file that it names, however deep, in the place of which this one stands. */
+function withFile(value: unknown, file: string): unknown {
+  if (Array.isArray(value)) return value.map((item: unknown) => withFile(item, file));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]: [string, unknown]) => [
+      key,
+      key.endsWith('_file') ? file : withFile(item, file),
+    ]),
+  );
+}
+
 /** A fragment counts as what is added to the least that a configuration needs. */
 function problemsOf(fragment: TomlTable): string[] {
   const folder = mkdtempSync(join(tmpdir(), 'simgate-docs-toml-'));
@@ -256,6 +268,8 @@ function problemsOf(fragment: TomlTable): string[] {
       writeFileSync(file, `${prefix}${String(index).repeat(40)}`, { mode: 0o600 });
       return { ...caller, secret_file: file };
     });
+    if (fragment.alerts !== undefined)
+      table.alerts = withFile(fragment.alerts as TomlTable, secret) as TomlTable;
     const modems = (fragment.modem ?? [{}]) as TomlTable[];
     table.modem = modems.map((modem) => ({ name: 'main', device: 'auto', ...modem }));
     const file = join(folder, 'simgate.toml');

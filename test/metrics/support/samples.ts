@@ -22,6 +22,7 @@ export const wellDaemon: MetricsSnapshot = {
   clockIsSet: true,
   modems: [wellModem],
   journal: { isOk: true, pending: 0, droppedRows: 0, skippedRefusals: 0 },
+  alerts: { open: [], ways: [] },
 };
 
 /** Metrics whose text needs no snapshot any more. */

@@ -1,0 +1,104 @@
+/**
+ * The dead man's switch: an address that is called every minute while a code would go out. Who
+ * watches it is told of a box without power or network, too.
+ */
+
+import type { Logger } from 'winston';
+import type { AlertsConfig } from '../config/alert-settings.js';
+import { call, secretIn } from './outgoing.js';
+import { WayError } from './way.js';
+
+export interface HeartbeatState {
+  /** Wall-clock milliseconds of the last call that was answered. */
+  answeredAtMs: number | undefined;
+  /** Why the last call was not, and since when, in wall-clock milliseconds. */
+  failing: { sinceMs: number; why: string; tries: number } | undefined;
+  /** No code would go out, so it is silent on purpose. */
+  isSilent: boolean;
+}
+
+export interface HeartbeatOptions {
+  settings: () => Pick<AlertsConfig, 'heartbeatUrl' | 'heartbeatUrlFile'>;
+  /** Whether a code would go out now. */
+  isAlive: () => boolean;
+  date: () => number;
+  log: Logger;
+}
+
+/** Milliseconds between calls. */
+const everyMs = 60_000;
+const logEveryMs = 3_600_000;
+
+export class Heartbeat {
+  readonly #options: HeartbeatOptions;
+  readonly #stop = new AbortController();
+  readonly #timer: NodeJS.Timeout;
+  #answeredAtMs: number | undefined;
+  #failing: HeartbeatState['failing'];
+  #isUnderWay = false;
+  #loggedAt = -Infinity;
+
+  constructor(options: HeartbeatOptions) {
+    this.#options = options;
+    this.#timer = setInterval(() => this.#beat(), everyMs);
+    this.#timer.unref();
+  }
+
+  /** Why the last call was not answered; asks nobody whether a code would go out. */
+  get failing(): HeartbeatState['failing'] {
+    return this.#failing;
+  }
+
+  /** Undefined where none is configured. */
+  get state(): HeartbeatState | undefined {
+    const { heartbeatUrl, heartbeatUrlFile } = this.#options.settings();
+    if (heartbeatUrl === undefined && heartbeatUrlFile === undefined) return undefined;
+    return {
+      answeredAtMs: this.#answeredAtMs,
+      failing: this.#failing,
+      isSilent: !this.#options.isAlive(),
+    };
+  }
+
+  /** Calls now, whatever the state is: for a test. Rejects with {@link WayError}. */
+  async call(): Promise<void> {
+    const { heartbeatUrl, heartbeatUrlFile } = this.#options.settings();
+    const url = heartbeatUrlFile === undefined ? heartbeatUrl : await secretIn(heartbeatUrlFile);
+    if (url === undefined || !URL.canParse(url)) throw new WayError('its file holds no address');
+    await call({ url, method: 'GET', secrets: [url], signal: this.#stop.signal });
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#stop.abort();
+  }
+
+  #beat(): void {
+    if (this.#isUnderWay || this.state === undefined || !this.#options.isAlive()) return;
+    this.#isUnderWay = true;
+    this.call().then(
+      () => this.#ended(undefined),
+      (error: unknown) => this.#ended(error),
+    );
+  }
+
+  #ended(error: unknown): void {
+    this.#isUnderWay = false;
+    if (this.#stop.signal.aborted) return;
+    const { date, log } = this.#options;
+    if (error === undefined) {
+      if (this.#failing !== undefined)
+        log.info('the heartbeat is heard again', { event: 'heartbeat' });
+      this.#failing = undefined;
+      this.#loggedAt = -Infinity;
+      this.#answeredAtMs = date();
+      return;
+    }
+    const why = error instanceof Error ? error.message : 'it failed';
+    const { sinceMs = date(), tries = 0 } = this.#failing ?? {};
+    this.#failing = { sinceMs, why, tries: tries + 1 };
+    if (performance.now() - this.#loggedAt < logEveryMs) return;
+    this.#loggedAt = performance.now();
+    log.warn(`nobody hears the heartbeat (alerts.heartbeat_url): ${why}`, { event: 'heartbeat' });
+  }
+}

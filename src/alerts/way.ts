@@ -1,0 +1,31 @@
+/** One way by which the operator is told, as the courier knows it. */
+
+import type { AlertNotice } from './notice.js';
+
+export interface AlertWay {
+  /** For logs and pages: the configured name. */
+  readonly name: string;
+  readonly kind: 'webhook' | 'mail' | 'sms';
+  /** It is not troubled with what is mild. */
+  readonly onlySevere: boolean;
+  /**
+   * Tells it. Bounded in time by itself, and given up when `signal` is aborted. Resolves when it
+   * was told, or may have been: it is not told twice. Rejects with {@link WayError}.
+   */
+  deliver(notice: AlertNotice, signal: AbortSignal): Promise<void>;
+}
+
+/** It was not told. The message is for people, and holds no secret, address or number. */
+export class WayError extends Error {
+  override readonly name = 'WayError';
+  /** Milliseconds for which the receiver wants to be left alone. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(
+    message: string,
+    options: { cause?: unknown; retryAfterMs?: number | undefined } = {},
+  ) {
+    super(message, { cause: options.cause });
+    this.retryAfterMs = options.retryAfterMs;
+  }
+}
