@@ -19,6 +19,7 @@ import {
   listen,
   oneOf,
   pathsFrom,
+  publicUrl,
   serviceCentre,
   someOf,
   telephoneNumber,
@@ -40,6 +41,8 @@ export const entryName = text(
 const http = table({
   listen: v.optional(listen, '127.0.0.1:8080'),
   // Proxies whose `X-Forwarded-For` is believed, for the log only.
+  // Under which the world reaches it, for what is set up elsewhere; no answer depends on it.
+  public_url: v.optional(publicUrl),
   trusted_proxies: v.optional(v.array(addressRange, 'must be a list, as ["127.0.0.1"]'), []),
 });
 

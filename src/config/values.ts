@@ -82,6 +82,16 @@ export const listen = v.pipe(
   }),
 );
 
+const publicUrlMessage = 'must be a URL as "https://sms.example.com/sms"';
+export const publicUrl = v.pipe(
+  v.string(publicUrlMessage),
+  v.check((url) => {
+    if (!/^https?:\/\//.test(url) || !URL.canParse(url)) return false;
+    const { username, password, search, hash } = new URL(url);
+    return [username, password, search, hash].every((part) => part === '');
+  }, publicUrlMessage),
+);
+
 export const addressRange = v.pipe(
   v.string('must be an IP address or a range, as "10.0.0.0/8"'),
   v.check((range) => {

@@ -11,7 +11,8 @@ export class ReloadError extends Error {
 const fixed: Readonly<Record<string, (config: Config) => unknown>> = {
   state_dir: ({ stateDir }) => stateDir,
   recovery_drop_dir: ({ recoveryDropDir }) => recoveryDropDir,
-  http: ({ http }) => http,
+  // All but what only people and other set-ups read.
+  http: ({ http }) => ({ ...http, publicUrl: undefined }),
   admin: ({ admin }) => admin,
   'control.socket': ({ control }) => control.socket,
   'journal.retention_days': ({ journal }) => journal.retentionDays,

@@ -262,6 +262,7 @@ async function chooseGatewayUrl(
     flags.gatewayUrl ??
     (typeof atAuth0 === 'string' ? atAuth0 : undefined) ??
     (await folder.readSetup(domain))?.gateway_url ??
+    urlOf(config.http.publicUrl, config.auth0.path) ??
     (await askFor(
       environment.terminal,
       'the URL under which Auth0 reaches this gateway, as https://sms.example.com/sms',
@@ -277,6 +278,12 @@ async function chooseGatewayUrl(
         'or say --anyway. Nothing was changed',
     );
   return url;
+}
+
+/** What the configuration remembers, for a caller of this path. */
+function urlOf(publicUrl: string | undefined, path: string): string | undefined {
+  if (publicUrl === undefined || new URL(publicUrl).pathname.endsWith(path)) return publicUrl;
+  return new URL(path, publicUrl).href;
 }
 
 /** The secret that is configured; undefined when there is none yet. */

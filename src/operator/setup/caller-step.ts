@@ -1,6 +1,7 @@
 /** Who sends messages, under which URL, and the secret that proves it. */
 
 import { dirname, join, resolve } from 'node:path';
+import { whyNotForNew } from '../../config/secret-reader.js';
 import { OperatorError } from '../../errors.js';
 import { readPrivateFile } from '../../secret/private-file.js';
 import { judgeGatewayUrl } from '../auth0/gateway-url.js';
@@ -8,6 +9,7 @@ import { generateSecret } from '../auth0/secret.js';
 import type { Interview, Reading } from './interview.js';
 import { tellFindings } from './modem-step.js';
 import { type Present, textAt } from './present.js';
+import { valueAt } from './toml-edit.js';
 
 export const callerChoices = ['auth0', 'token'] as const;
 export type CallerChoice = (typeof callerChoices)[number];
@@ -112,8 +114,9 @@ const readText = (answer: string): Reading<string> =>
 async function settleSecret(
   flag: string | undefined,
   present: Present,
-  { terminal }: Interview,
+  interview: Interview,
 ): Promise<Pick<CallerAnswer, 'secretFile' | 'newSecret'>> {
+  const { terminal } = interview;
   const folder = dirname(present.file);
   const written = present.isUntouched ? undefined : textAt(present.table, 'auth0', 'secret_file');
   // Somebody has filled in the rest: with both, the daemon would not know which one counts.
@@ -131,7 +134,36 @@ async function settleSecret(
   const secretFile =
     flag === undefined ? resolve(folder, written ?? join(folder, 'auth0-secret')) : resolve(flag);
   const isThere = ((await readPrivateFile(secretFile)) ?? '').trim() !== '';
-  return { secretFile, newSecret: isThere ? undefined : generateSecret() };
+  if (!isThere) return { secretFile, newSecret: generateSecret() };
+  const isNew = flag !== undefined || written === undefined || present.isUntouched;
+  const isReplaced = await replaces(secretFile, isNew, present, interview);
+  return { secretFile, newSecret: isReplaced ? generateSecret() : undefined };
+}
+
+/**
+ * Whether a secret that will not do gives way to a new one. One that has long been in use may stay,
+ * with its warning; none begins so. Throws {@link OperatorError}.
+ */
+async function replaces(
+  file: string,
+  isNew: boolean,
+  { table }: Present,
+  interview: Interview,
+): Promise<boolean> {
+  const isEncoded = valueAt(table, ['auth0', 'secret_base64_encoded']) === true;
+  const why = whyNotForNew(file, { secretBase64Encoded: isEncoded });
+  if (why === undefined) return false;
+  interview.terminal.say(`The secret in ${file}: ${why}.`);
+  const question = isNew
+    ? 'Make a new one in its place?'
+    : 'Make a new one in its place? Who sends with the old one is refused then.';
+  if (interview.canAsk) {
+    if (isNew ? await interview.confirms(question) : await interview.insists(question)) return true;
+  }
+  if (!isNew) return false;
+  throw new OperatorError(
+    `${file}: ${why}, and no set-up begins with such a secret: remove the file, and setup makes one. Nothing was changed`,
+  );
 }
 
 /** Not needed by the daemon: only for Auth0's side, and for the next lines. */

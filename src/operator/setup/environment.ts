@@ -1,10 +1,14 @@
 /** What the wizard works with, so that a test can give it another. */
 
+import { existsSync, realpathSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
 import type { Logger } from 'winston';
 import { type Machine, thisMachine } from '../../doctor/this-machine.js';
 import { createLog } from '../../log.js';
 import type { SecretPlace } from '../auth0/secret.js';
 import { ownTerminal, type Terminal } from '../auth0/terminal.js';
+import { findInstallation } from '../service/plan.js';
+import { otherGatewayFiles } from './other-gateways.js';
 
 /** Where files are made, and for whom. */
 export interface SetupPlace extends SecretPlace {
@@ -21,6 +25,19 @@ export interface SetupEnvironment {
   place: SetupPlace;
   /** What happens while a test message is sent. */
   log: Logger;
+  /** Where other SMS programs say which modem they use. */
+  otherFiles: readonly string[];
+  installation: SetupInstallation;
+}
+
+/** What the last lines need to know of the installation. */
+export interface SetupInstallation {
+  /** What to type to run this very simgate. */
+  command: string;
+  /** The folder of the documentation. */
+  docs: string;
+  /** Whether systemd has the unit of simgate. */
+  hasService: boolean;
 }
 
 /** The real ones, of this process. */
@@ -36,5 +53,27 @@ export function ownSetupEnvironment(): SetupEnvironment {
       passwdFile: '/etc/passwd',
     },
     log: createLog({ level: 'warn', format: 'text', stream: process.stderr }),
+    otherFiles: otherGatewayFiles(process.env.HOME),
+    installation: ownInstallation(),
   };
+}
+
+/** As this process was installed: by a package, by npm, or not at all. */
+function ownInstallation(): SetupInstallation {
+  const { folder, node, cli } = findInstallation();
+  const docs = [join(folder, 'docs'), '/usr/share/doc/simgate/docs'].find(existsSync) ?? 'docs';
+  const units = ['/etc/systemd/system', '/usr/lib/systemd/system', '/lib/systemd/system'];
+  return {
+    command: isOnPath(cli) ? 'simgate' : `${node} ${cli}`,
+    docs,
+    hasService: units.some((unitFolder) => existsSync(join(unitFolder, 'simgate.service'))),
+  };
+}
+
+/** Whether `simgate` alone means this one: npm's link to it, or the command of the package. */
+function isOnPath(cli: string): boolean {
+  const folders = (process.env.PATH ?? '').split(delimiter);
+  const found = folders.map((folder) => join(folder, 'simgate')).find((path) => existsSync(path));
+  if (found === undefined) return false;
+  return realpathSync(found) === cli || cli.startsWith('/usr/lib/simgate/');
 }

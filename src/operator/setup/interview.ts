@@ -75,6 +75,12 @@ export class Interview {
     if (!this.canAsk) return true;
     return /^(?:y(?:es)?)?$/i.test(await this.terminal.ask(`${question} [Y/n] `));
   }
+
+  /** Whether to go on against advice. Enter means no; a terminal that cannot be asked goes on. */
+  async insists(question: string): Promise<boolean> {
+    if (!this.canAsk) return true;
+    return /^y(?:es)?$/i.test(await this.terminal.ask(`${question} [y/N] `));
+  }
 }
 
 /** The value. Throws {@link OperatorError} that says what of `what` is wrong. */

@@ -1,8 +1,9 @@
 /** Which modem, and what doctor says of it. */
 
+import { isDeepStrictEqual } from 'node:util';
 import * as v from 'valibot';
 import { entryName } from '../../config/schema.js';
-import { leavesMachine, parseSelector, type Selector } from '../../config/selector.js';
+import { leavesMachine, parseSelector, type Selector, whyNoDevice } from '../../config/selector.js';
 import type { Finding, ModemReport } from '../../doctor/finding.js';
 import { shownDevice, wishesOf } from '../../doctor/targets.js';
 import type { Machine } from '../../doctor/this-machine.js';
@@ -16,6 +17,7 @@ import {
   type ModemEntry,
   type RunningDaemon,
 } from './modem-search.js';
+import { type OtherModem, otherModemAt } from './other-gateways.js';
 import { type Present, type PresentModem, selectorOf } from './present.js';
 
 /** What the flags say of it. */
@@ -31,10 +33,16 @@ export interface ModemChoice {
   name: string;
   device: string;
   inspected: InspectedModem;
+  /** What another program was told of it. */
+  other?: OtherModem | undefined;
+  /** What the configuration is to say of it; undefined: nothing, or what it says already. */
+  smsc?: string | undefined;
 }
 
 interface ModemStepContext {
   present: Present;
+  /** The modems of other SMS programs. */
+  others: readonly OtherModem[];
   daemon: RunningDaemon | undefined;
   interview: Interview;
   machine: Machine;
@@ -51,31 +59,39 @@ export async function askForModem(
   const { present, interview } = context;
   const entry = await chooseEntry(flags, present.modems, interview);
   if (entry === undefined) return undefined;
+  const found = await chooseDevice(flags, entry, context);
+  const tty = found.inspected.answered?.candidate.tty ?? found.inspected.report.tty;
+  return { ...entry, ...found, other: otherModemAt(context.others, tty) };
+}
+
+async function chooseDevice(
+  flags: ModemFlags,
+  entry: Entry,
+  context: ModemStepContext,
+): Promise<{ device: string; inspected: InspectedModem }> {
+  const { present, interview } = context;
   const { index, name } = entry;
-  const others = present.modems.flatMap(({ selector }, other) =>
+  const taken = present.modems.flatMap(({ selector }, other) =>
     other === index || selector === undefined ? [] : [selector],
   );
   if (flags.device !== undefined) {
-    const device = valid(readDevice(flags.device), '--device');
-    return { index, name, device, inspected: await see({ index, name, device }, others, context) };
+    const device = valid(readDevice(flags.device, taken), '--device');
+    return { device, inspected: await see({ ...entry, device }, taken, context) };
   }
   const device = present.modems[index]?.device;
   if (device !== undefined) {
-    const inspected = await see({ index, name, device }, others, context);
+    const inspected = await see({ ...entry, device }, taken, context);
     interview.terminal.say(
       `Modem "${name}" is configured as ${shownDevice(device)}: ${presence(inspected)}.`,
     );
-    if (await interview.confirms('Keep it?')) return { index, name, device, inspected };
+    if (await interview.confirms('Keep it?')) return { device, inspected };
   }
-  const chosen = await discover(others, context);
-  if ('inspected' in chosen)
-    return { index, name, device: chosen.device, inspected: chosen.inspected };
-  return {
-    index,
-    name,
-    ...chosen,
-    inspected: await see({ index, name, ...chosen }, others, context),
-  };
+  return discover(entry, taken, context);
+}
+
+interface Entry {
+  index: number;
+  name: string;
 }
 
 const presence = ({ report }: InspectedModem) =>
@@ -86,7 +102,7 @@ async function chooseEntry(
   { modem: flag, device }: ModemFlags,
   modems: readonly PresentModem[],
   interview: Interview,
-): Promise<{ index: number; name: string } | undefined> {
+): Promise<Entry | undefined> {
   const name = await chooseName(flag, device, modems, interview);
   if (name === undefined) return undefined;
   const index = modems.findIndex((modem) => modem.name === name);
@@ -126,13 +142,19 @@ const elsewhere =
   'is on another machine, and PINs and codes would travel there in the clear: give the local end of a stunnel, or write ' +
   'its [[modem]] by hand, with insecure = true: see docs/modems.md, "Modems over the network"';
 
-function readDevice(answer: string): Reading<string> {
+/** `taken` is what other entries name. */
+function readDevice(answer: string, taken: readonly Selector[]): Reading<string> {
+  const objection = whyNoDevice(answer);
+  if (objection !== undefined) return { objection };
   const parsed = parseSelector(answer);
   if (!parsed.ok) return { objection: parsed.message };
   const { selector } = parsed;
-  return selector.kind === 'network' && leavesMachine(selector)
-    ? { objection: elsewhere }
-    : { value: answer };
+  if (selector.kind === 'network' && leavesMachine(selector)) return { objection: elsewhere };
+  const isTaken =
+    !['auto', 'usb'].includes(selector.kind) &&
+    taken.some((other) => isDeepStrictEqual(other, selector));
+  if (isTaken) return { objection: 'is that of another [[modem]]: every one has its own' };
+  return { value: answer };
 }
 
 /** The daemon has its modems open: it is asked about its own, unless it is to be another device. */
@@ -157,26 +179,60 @@ async function see(
   return inspectModem(entry, others, machine);
 }
 
-/** One of the modems that answer, or what a person writes instead. */
+/**
+ * One of the modems that answer, or what a person writes instead; what does not answer is taken
+ * only from one who insists.
+ */
 async function discover(
-  others: readonly Selector[],
-  { interview, machine }: ModemStepContext,
-): Promise<FoundModem | { device: string }> {
+  entry: Entry,
+  taken: readonly Selector[],
+  context: ModemStepContext,
+): Promise<{ device: string; inspected: InspectedModem }> {
+  const { interview, machine, others } = context;
   const { terminal } = interview;
   for (;;) {
     terminal.say('Looking for modems …');
-    const { found, inVain } = await findModems(others, machine);
+    const { found, inVain } = await findModems(taken, machine);
     tellInVain(inVain, interview);
-    for (const [index, { label, device }] of found.entries())
-      terminal.say(`  ${index + 1}  ${label}\n     device = ${JSON.stringify(device)}`);
+    const known = tellFound(found, others, terminal);
     if (found.length === 0) terminal.say('No modem was found that answers.');
-    const [only] = found.length === 1 ? found : [];
+    const only = found.length === 1 ? found[0] : known;
     if (!terminal.isInteractive) return only ?? refuse(found);
     if (!interview.canAsk && only !== undefined) return only;
-    const chosen = await pick(found, interview);
-    if (chosen !== undefined) return chosen;
+    const chosen = await pick(found, only, taken, interview);
+    if (chosen === undefined) continue;
+    if ('inspected' in chosen) return chosen;
+    const inspected = await see({ ...entry, ...chosen }, taken, context);
+    if (inspected.report.facts !== undefined) return { ...chosen, inspected };
+    tellFindings(inspected.report.findings, terminal);
+    if (await interview.insists('It does not answer here now. Take it all the same?'))
+      return { ...chosen, inspected };
   }
 }
+
+/** What was found; gives the one that another program uses. */
+function tellFound(
+  found: readonly FoundModem[],
+  others: readonly OtherModem[],
+  terminal: Interview['terminal'],
+): FoundModem | undefined {
+  const known: FoundModem[] = [];
+  for (const [index, modem] of found.entries()) {
+    const { label, device, inspected } = modem;
+    terminal.say(`  ${index + 1}  ${label}\n     device = ${JSON.stringify(device)}`);
+    const other = otherModemAt(others, inspected.answered?.candidate.tty);
+    if (other === undefined) continue;
+    terminal.say(`     that of ${other.file} [${other.section}]`);
+    known.push(modem);
+  }
+  const told = new Set(known.map(({ inspected }) => inspected.answered?.candidate.tty));
+  for (const { file, section, device } of others)
+    if (![...told].some((tty) => otherModemAt([{ ...noOther, device }], tty)))
+      terminal.say(`  –  ${file} [${section}] names ${device}, which does not answer here`);
+  return known.length === 1 ? known[0] : undefined;
+}
+
+const noOther = { file: '', section: '', pin: undefined, smsc: undefined, baud: undefined };
 
 function refuse(found: readonly FoundModem[]): never {
   if (found.length === 0)
@@ -190,18 +246,21 @@ function refuse(found: readonly FoundModem[]): never {
 /** Undefined: look again. */
 async function pick(
   found: readonly FoundModem[],
+  proposed: FoundModem | undefined,
+  taken: readonly Selector[],
   { terminal }: Interview,
 ): Promise<FoundModem | { device: string } | undefined> {
+  const shown = proposed === undefined ? '' : ` [${found.indexOf(proposed) + 1}]`;
   const question =
     found.length === 0
       ? 'Plug it in and press Enter to look again, or write its device: '
-      : `Which one, by number, or another device${found.length === 1 ? ' [1]' : ''}: `;
+      : `Which one, by number, or another device${shown}: `;
   for (;;) {
     const answer = await terminal.ask(question);
     if (answer === '' && found.length === 0) return undefined;
-    const chosen = found[answer === '' && found.length === 1 ? 0 : Number(answer) - 1];
+    const chosen = answer === '' ? proposed : found[Number(answer) - 1];
     if (chosen !== undefined) return chosen;
-    const reading = readDevice(answer);
+    const reading = readDevice(answer, taken);
     if ('value' in reading) return { device: reading.value };
     terminal.say(`  ${JSON.stringify(answer)} ${reading.objection}`);
   }

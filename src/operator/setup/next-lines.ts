@@ -1,9 +1,10 @@
 import { type CallerConfig, callerFlag } from '../../config/callers.js';
 import { defaultConfigFile } from '../../config/config.js';
 import type { CallerChoice } from './caller-step.js';
+import type { SetupInstallation } from './environment.js';
 
 /** What the next lines depend on. */
-export interface SetupOutcome {
+export interface SetupOutcome extends SetupInstallation {
   configFile: string;
   /** Undefined: tables [[caller]] say who sends. */
   caller: CallerChoice | undefined;
@@ -19,6 +20,9 @@ export interface SetupOutcome {
 
 /** What to type now, in order, for people who copy lines. */
 export function nextLines({
+  command,
+  docs,
+  hasService,
   configFile,
   caller,
   callers,
@@ -29,25 +33,28 @@ export function nextLines({
 }: SetupOutcome): string[] {
   const isUsual = configFile === defaultConfigFile;
   const config = isUsual ? '' : ` --config ${quoted(configFile)}`;
-  const sudo = isUsual ? 'sudo ' : '';
-  const lines = [...startLines(isUsual, config, { isDaemonRunning, needsReload })];
-  if (caller === undefined) return [...lines, ...linesOfCallers({ callers, listen, sudo, config })];
+  const simgate = isUsual ? `sudo ${command}` : command;
+  const lines = [
+    ...startLines(isUsual, config, simgate, { isDaemonRunning, needsReload, hasService }),
+  ];
+  if (caller === undefined)
+    return [...lines, ...linesOfCallers({ callers, listen, docs, simgate, config })];
   const flag = callers.length > 1 ? ' --caller auth0' : '';
   const curl =
-    `  curl -i http://${listen}/sms -H "Authorization: Bearer $(${sudo}simgate token${config}${flag})" ` +
+    `  curl -i http://${listen}/sms -H "Authorization: Bearer $(${simgate} token${config}${flag})" ` +
     `-d '{"recipient":"+…","body":"It works"}'`;
   if (caller === 'token')
     lines.push('Try it from here, as your program would (put your number in):', curl);
   lines.push(
-    `Publish it by a TLS proxy, nginx or Caddy, that passes /sms on to http://${listen}: docs/proxy.md has both.`,
+    `Publish it by a TLS proxy, nginx or Caddy, that passes /sms on to http://${listen}: ${docs}/proxy.md has both.`,
   );
   if (caller === 'token') {
     if (url !== undefined) lines.push(`Then your program posts to ${url}, with such a token.`);
     return lines;
   }
   lines.push(
-    'Then have Auth0 send through it (it asks for tenant and credentials, and shows first what would change; see docs/auth0.md):',
-    `  ${sudo}simgate auth0 setup${config}${callerFlag(callers, 'auth0')} --gateway-url ${quoted(url ?? 'https://YOUR.NAME/sms')}`,
+    `Then have Auth0 send through it (it asks for tenant and credentials, and shows first what would change; see ${docs}/auth0.md):`,
+    `  ${simgate} auth0 setup${config}${callerFlag(callers, 'auth0')} --gateway-url ${quoted(url ?? 'https://YOUR.NAME/sms')}`,
   );
   return lines;
 }
@@ -56,41 +63,48 @@ export function nextLines({
 function linesOfCallers({
   callers,
   listen,
-  sudo,
+  docs,
+  simgate,
   config,
-}: Pick<SetupOutcome, 'callers' | 'listen'> & { sudo: string; config: string }): string[] {
+}: Pick<SetupOutcome, 'callers' | 'listen' | 'docs'> & {
+  simgate: string;
+  config: string;
+}): string[] {
   const paths = [...new Set(callers.map(({ path }) => path))].join(', ');
   const lines = [
-    `Publish it by a TLS proxy, nginx or Caddy, that passes ${paths} on to http://${listen}: docs/proxy.md has both.`,
+    `Publish it by a TLS proxy, nginx or Caddy, that passes ${paths} on to http://${listen}: ${docs}/proxy.md has both.`,
   ];
   const ofAuth0 = callers.filter(({ kind }) => kind === 'auth0');
   if (ofAuth0.length > 0)
     lines.push(
-      'Then have Auth0 send through it (it asks for tenant and credentials, and shows first what would change; see docs/auth0.md):',
+      `Then have Auth0 send through it (it asks for tenant and credentials, and shows first what would change; see ${docs}/auth0.md):`,
       ...ofAuth0.map(
         ({ name, path }) =>
-          `  ${sudo}simgate auth0 setup${config}${callerFlag(callers, name)} --gateway-url https://YOUR.NAME${path}`,
+          `  ${simgate} auth0 setup${config}${callerFlag(callers, name)} --gateway-url https://YOUR.NAME${path}`,
       ),
     );
   if (ofAuth0.length < callers.length)
-    lines.push('What to type at the other systems: docs/callers.md.');
+    lines.push(`What to type at the other systems: ${docs}/callers.md.`);
   return lines;
 }
 
 function startLines(
   isUsual: boolean,
   config: string,
-  { isDaemonRunning, needsReload }: Pick<SetupOutcome, 'isDaemonRunning' | 'needsReload'>,
+  simgate: string,
+  {
+    isDaemonRunning,
+    needsReload,
+    hasService,
+  }: Pick<SetupOutcome, 'isDaemonRunning' | 'needsReload' | 'hasService'>,
 ): string[] {
   if (isDaemonRunning && !needsReload) return [];
   if (isDaemonRunning)
-    return [
-      'Have the running daemon take it up:',
-      `  ${isUsual ? 'sudo ' : ''}simgate reload${config}`,
-    ];
-  if (!isUsual) return ['Start it:', `  simgate serve${config}`];
+    return ['Have the running daemon take it up:', `  ${simgate} reload${config}`];
+  if (!isUsual) return ['Start it:', `  ${simgate} serve${config}`];
   return [
     'Start it, now and at every boot, and watch for "modem … is ready":',
+    ...(hasService ? [] : [`  ${simgate} service install`]),
     '  sudo systemctl enable --now simgate',
     '  journalctl -u simgate -f',
   ];

@@ -1,5 +1,6 @@
 /** `simgate pin enter`: a person gives a SIM its PIN, knowing how many tries are left. */
 
+import { dirname, join } from 'node:path';
 import { NoDaemon } from '../../control/client.js';
 import { readConfiguration } from '../../doctor/configuration.js';
 import { type PinDesk, pinDirectly, pinThroughDaemon } from '../../doctor/pin.js';
@@ -65,39 +66,42 @@ export async function enterPin(
   terminal.say(`${isIn ? 'ok' : 'error'}: ${end.reason}`);
   if (!isIn) return false;
   const { pinFile } = config.modems.find(({ name }) => name === state.modem)!;
-  await keep(pin, pinFile, environment);
+  const file = pinFile ?? join(dirname(config.file), `pin-${state.modem}`);
+  const isKept = await keep(pin, file, environment);
+  if (isKept && pinFile === undefined)
+    terminal.say(
+      `No pin_file is configured for this modem yet: simgate setup --modem ${state.modem} --pin-file ${file} --yes${named === undefined ? '' : ` --config ${named}`} names it.`,
+    );
   return true;
 }
 
-/** At the next power-on the daemon needs it again. */
+/** At the next power-on the daemon needs it again. False where it is not written. */
 async function keep(
   pin: string,
-  file: string | undefined,
+  file: string,
   { terminal, place }: PinEntryEnvironment,
-): Promise<void> {
-  if (file === undefined)
-    return terminal.say(
-      'No pin_file is configured for this modem: after the next power-on the SIM asks again. "sudo simgate setup" keeps the PIN in one.',
-    );
+): Promise<boolean> {
   const kept = await readPrivateFile(file).catch(() => undefined);
   const isSame = kept?.replace(/\r?\n$/, '') === pin;
   // Written anew all the same: what is remembered of the file's last try no longer holds.
   if (!isSame) {
     const interview = new Interview(terminal, false);
     const question = `Write it into ${file}, for the next power-on?`;
-    if (!(await interview.confirms(question)))
-      return terminal.say(
-        `${file} stays as it is: after the next power-on simgate does not get in with it.`,
-      );
+    if (!(await interview.confirms(question))) {
+      terminal.say(`${file} stays as it is: after the next power-on the SIM asks again.`);
+      return false;
+    }
   }
   try {
     await refuseForeignFolder(file);
     await writePrivateFile(file, `${pin}\n`, (await fittingRights(file, place)).rights);
   } catch (error) {
     if (!(error instanceof OperatorError)) throw error;
-    return terminal.say(
+    terminal.say(
       `warning: ${error.message}. Put the PIN into it yourself, alone on one line, or run this with sudo`,
     );
+    return false;
   }
   terminal.say(`${file} has it: simgate enters it after each power-on.`);
+  return true;
 }

@@ -5,8 +5,10 @@
 
 import { dirname, join, resolve } from 'node:path';
 import { OperatorError } from '../../errors.js';
+import { fewestTries } from '../../modem/person-pin.js';
 import { readPrivateFile } from '../../secret/private-file.js';
 import type { Interview } from './interview.js';
+import type { OtherModem } from './other-gateways.js';
 
 /** A PIN is entered by the daemon only with all of its tries left (I7). */
 const fullTries = 3;
@@ -25,6 +27,8 @@ export interface PinContext {
   /** What the modem said of itself, as doctor has it. */
   facts: Readonly<Record<string, unknown>> | undefined;
   env: NodeJS.ProcessEnv;
+  /** What another program was told. */
+  other: OtherModem | undefined;
 }
 
 /** What to do about the PIN; nothing at all when the SIM asks for none. */
@@ -67,21 +71,25 @@ function whyNotTried(triesLeft: unknown): string | undefined {
   if (triesLeft === fullTries) return undefined;
   if (typeof triesLeft !== 'number')
     return 'the modem does not tell how many tries are left, so simgate would not try it: take the PIN lock off with a phone.';
-  return (
-    `only ${triesLeft} of ${fullTries} tries ${triesLeft === 1 ? 'is' : 'are'} left, so simgate would not try it: put the SIM into a phone, enter ` +
-    'the PIN there, and run this again.'
-  );
+  const left = `only ${triesLeft} of ${fullTries} tries ${triesLeft === 1 ? 'is' : 'are'} left, so simgate would not try it by itself`;
+  return triesLeft >= fewestTries
+    ? `${left}: enter it with "simgate pin enter" once this is done, which keeps it too.`
+    : `${left}: put the SIM into a phone, enter the PIN there, and run this again.`;
 }
 
 async function obtain(
   file: string,
-  { env }: PinContext,
+  { env, other }: PinContext,
   interview: Interview,
 ): Promise<string | undefined> {
   const given = env.SIMGATE_PIN;
   if (given !== undefined) {
     if (pinPattern.test(given)) return given;
     throw new OperatorError('SIMGATE_PIN must be 4 to 8 digits');
+  }
+  if (other?.pin !== undefined) {
+    interview.terminal.say(`${other.file} [${other.section}] has a PIN for this modem.`);
+    if (await interview.confirms('Take that?')) return other.pin;
   }
   if (!interview.terminal.isInteractive)
     throw new OperatorError(

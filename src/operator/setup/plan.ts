@@ -4,6 +4,7 @@ import { dirname, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { Config } from '../../config/config.js';
 import { shownDevice } from '../../doctor/targets.js';
+import { maskNumber } from '../../number/mask.js';
 import type { CallerAnswer } from './caller-step.js';
 import { namedCountries, readCountries } from './countries.js';
 import type { Interview } from './interview.js';
@@ -31,7 +32,10 @@ export function editsOf({ choice, pin, countries, caller }: Answers, present: Pr
   ];
 }
 
-function callerEdits({ subject, audience, secretFile }: CallerAnswer, present: Present): Edit[] {
+function callerEdits(
+  { subject, audience, secretFile, url }: CallerAnswer,
+  present: Present,
+): Edit[] {
   const written = textAt(present.table, 'auth0', 'secret_file');
   const wasSecretFile = written === undefined ? undefined : resolve(dirname(present.file), written);
   return [
@@ -40,6 +44,7 @@ function callerEdits({ subject, audience, secretFile }: CallerAnswer, present: P
     ...(secretFile === undefined || secretFile === wasSecretFile
       ? []
       : [{ path: ['auth0', 'secret_file'], value: secretFile }]),
+    ...(url === undefined ? [] : [{ path: ['http', 'public_url'], value: url }]),
   ];
 }
 
@@ -54,7 +59,7 @@ function countryEdits(countries: readonly string[], { table }: Present): Edit[] 
 }
 
 function modemEdits(
-  { index, name, device }: ModemChoice,
+  { index, name, device, smsc }: ModemChoice,
   pin: PinAnswer,
   present: Present,
 ): Edit[] {
@@ -64,6 +69,7 @@ function modemEdits(
   ];
   if (pin.file !== undefined && pin.file !== present.modems[index]?.pinFile)
     edits.push({ path: ['modem', index, 'pin_file'], value: pin.file });
+  if (smsc !== undefined) edits.push({ path: ['modem', index, 'smsc'], value: smsc });
   return edits;
 }
 
@@ -88,9 +94,12 @@ export function tellPlan(
   return changes.length > 0 || caller?.newSecret !== undefined || pin.pin !== undefined;
 }
 
-/** An IMEI is shown nowhere whole. */
-const masked = (edit: Edit): Edit =>
-  typeof edit.value === 'string' ? { ...edit, value: shownDevice(edit.value) } : edit;
+/** An IMEI and a number are shown nowhere whole. */
+function masked(edit: Edit): Edit {
+  if (typeof edit.value !== 'string') return edit;
+  const shown = edit.path.at(-1) === 'smsc' ? maskNumber(edit.value) : shownDevice(edit.value);
+  return { ...edit, value: shown };
+}
 
 /** Whether a running daemon has anything to take up. */
 export function needsReload(

@@ -33,6 +33,33 @@ export function askForRecipient(
 }
 
 /**
+ * Why no test message would get through now, in the words that it would end with; undefined when
+ * one may.
+ */
+export function whyNoTest(
+  choice: ModemChoice | undefined,
+  daemon: RunningDaemon | undefined,
+): Finding | undefined {
+  if (daemon !== undefined) return whyNotThrough(daemon);
+  const { answered, report } = choice?.inspected ?? {};
+  if (answered === undefined) return error('send', 'no modem answers here', afterStart);
+  if (report?.facts?.sim === 'pin')
+    return error('send', 'the SIM waits for its PIN, which only the daemon enters', afterStart);
+  const wrong = report?.findings.find(({ level }) => level === 'error');
+  return wrong && error('send', wrong.what, wrong.remedy);
+}
+
+const afterStart = 'start the daemon, then `simgate doctor --send`';
+
+/** Undefined when one of its modems is well, and when nothing is known of any. */
+function whyNotThrough({ reports }: RunningDaemon): Finding | undefined {
+  const wrong = reports.map(({ findings }) => findings.find(({ level }) => level === 'error'));
+  const [first] = wrong;
+  if (first === undefined || wrong.includes(undefined)) return undefined;
+  return error('send', first.what, first.remedy);
+}
+
+/**
  * Sends doctor's test message: through the daemon that has the modems, else through the one that
  * was looked at.
  */
@@ -42,29 +69,12 @@ export async function sendTest(
   daemon: RunningDaemon | undefined,
   { log }: SetupEnvironment,
 ): Promise<Finding> {
+  const obstacle = whyNoTest(choice, daemon);
+  if (obstacle !== undefined)
+    return { ...obstacle, what: `the test message was not sent: ${obstacle.what}` };
   if (daemon !== undefined) return throughDaemon(daemon, recipient);
-  const { answered, report } = choice?.inspected ?? {};
-  if (choice === undefined || answered === undefined)
-    return error(
-      'send',
-      'the test message was not sent: no modem answers here',
-      'start the daemon, then `simgate doctor --send`',
-    );
-  if (report?.facts?.sim === 'pin')
-    return error(
-      'send',
-      'the test message was not sent: the SIM waits for its PIN, which only the daemon enters',
-      'start the daemon, then `simgate doctor --send`',
-    );
-  const wrong = report?.findings.find(({ level }) => level === 'error');
-  if (wrong !== undefined)
-    return error('send', `the test message was not sent: ${wrong.what}`, wrong.remedy);
-  return sendDirectly(
-    answered.candidate.tty,
-    { ...answered.target, name: choice.name },
-    recipient,
-    log,
-  );
+  const { candidate, target } = choice!.inspected.answered!;
+  return sendDirectly(candidate.tty, { ...target, name: choice!.name }, recipient, log);
 }
 
 async function throughDaemon({ socket }: RunningDaemon, recipient: string): Promise<Finding> {

@@ -17,12 +17,14 @@ import { Interview } from './interview.js';
 import { findDaemon, type RunningDaemon } from './modem-search.js';
 import { askForModem, type ModemChoice, type ModemFlags, tellFindings } from './modem-step.js';
 import { nextLines } from './next-lines.js';
+import { readOtherModems } from './other-gateways.js';
 import { type PinAnswer, settlePin } from './pin-step.js';
 import { type Answers, editsOf, needsReload, tellPlan } from './plan.js';
-import { firstConfig, type Present, readPresent } from './present.js';
+import { firstConfig, type Present, readPresent, textAt } from './present.js';
 import { fittingRights, mendRights, proveWritable, refuseForeignFolder } from './rights.js';
 import { type Draft, draftConfig } from './save.js';
-import { askForRecipient, sendTest } from './test-send.js';
+import { askForSmsc } from './smsc-step.js';
+import { askForRecipient, sendTest, whyNoTest } from './test-send.js';
 import { editToml, valueAt } from './toml-edit.js';
 
 /** Every answer in advance. */
@@ -71,17 +73,20 @@ async function interviewAll(
   present: Present,
   daemon: RunningDaemon | undefined,
   interview: Interview,
-  { env, terminal, machine }: SetupEnvironment,
+  { env, terminal, machine, otherFiles }: SetupEnvironment,
 ): Promise<Answers> {
-  const choice = await askForModem(flags, { present, daemon, interview, machine });
-  if (choice !== undefined) tellInspected(choice, terminal);
+  const others = readOtherModems(otherFiles);
+  const choice = await askForModem(flags, { present, others, daemon, interview, machine });
+  if (choice !== undefined) {
+    tellInspected(choice, terminal);
+    choice.smsc = await askForSmsc(choice, present, interview);
+  }
   const pin = choice ? await askForPin(choice, flags.pinFile, present, interview, env) : {};
   const countries = await askForCountries(choice, flags.countries, present, interview, env);
   const stateDir = present.config?.stateDir;
   const knownUrl =
-    stateDir === undefined
-      ? undefined
-      : await urlOfAuth0Setup(() => new Auth0Folder(stateDir).readSetups());
+    textAt(present.table, 'http', 'public_url') ??
+    (stateDir && (await urlOfAuth0Setup(() => new Auth0Folder(stateDir).readSetups())));
   return {
     choice,
     pin,
@@ -91,7 +96,7 @@ async function interviewAll(
 }
 
 function askForPin(
-  { index, name, inspected }: ModemChoice,
+  { index, name, inspected, other }: ModemChoice,
   given: string | undefined,
   present: Present,
   interview: Interview,
@@ -100,7 +105,7 @@ function askForPin(
   const { facts } = inspected.report;
   const pinFile = present.modems[index]?.pinFile;
   return settlePin(
-    { name, configFile: present.file, given, present: pinFile, facts, env },
+    { name, configFile: present.file, given, present: pinFile, facts, env, other },
     interview,
   );
 }
@@ -209,7 +214,11 @@ async function finish(
   );
   for (const { path, message } of problems) terminal.say(`error: ${path}: ${message}`);
   for (const warning of found.warnings) terminal.say(`warning: ${warning}`);
-  const recipient = await askForRecipient(flags.send, interview);
+  const obstacle = flags.send === undefined ? whyNoTest(choice, daemon) : undefined;
+  if (obstacle !== undefined)
+    terminal.say(`No test message can be sent yet: ${obstacle.what}. Then: ${obstacle.remedy}`);
+  const recipient =
+    obstacle === undefined ? await askForRecipient(flags.send, interview) : undefined;
   const sent = recipient && (await sendTest(recipient, choice, daemon, environment));
   if (sent) {
     terminal.say(`${sent.level}: ${sent.what}`);
@@ -218,6 +227,7 @@ async function finish(
   const { host, port } = config.http.listen;
   terminal.say('\nNext:');
   const lines = nextLines({
+    ...environment.installation,
     configFile: present.file,
     caller: caller?.caller,
     callers: config.callers,

@@ -29,6 +29,9 @@ it('countries are read as the configuration reads them', () => {
 });
 
 const outcome: SetupOutcome = {
+  command: 'simgate',
+  docs: 'docs',
+  hasService: true,
   configFile: '/etc/simgate/simgate.toml',
   caller: 'auth0',
   callers: [{ name: 'auth0', kind: 'auth0', path: '/sms' }],

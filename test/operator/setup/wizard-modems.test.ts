@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadConfig } from '../../../src/config/config.js';
@@ -30,8 +31,11 @@ describe('the PIN', () => {
       [/^The same again: \(hidden\)$/, pin],
       [/^The countries/, 'DE'],
       ...restByEnter.slice(1),
-      ...endingByEnter,
+      ...endingByEnter.slice(0, 1),
     ]);
+    expect(said).toContain(
+      'No test message can be sent yet: the SIM waits for its PIN, which only the daemon enters',
+    );
     expect(person.read('pin-main')).toBe(`${pin}\n`);
     expect(person.mode('pin-main')).toBe(0o600);
     expect(loadConfig(person.file, {}).modems[0]?.pinFile).toBe(join(person.folder, 'pin-main'));
@@ -107,15 +111,19 @@ describe('modems', () => {
   it('that are none are looked for again once one is plugged in', async () => {
     const said = await person.runs([
       [/^Plug it in and press Enter/, 'ttyUSB0'],
+      [/^Plug it in and press Enter/, '/dev/serial/by-id/mistyped'],
+      [/^It does not answer here now\. Take it all the same\? \[y\/N\] $/, ''],
       [/^Plug it in and press Enter/, '/dev/serial/by-id/later'],
+      [/^It does not answer here now/, 'y'],
       ...restByEnter.map(
         ([question]): Line => [
           question.source.includes('countries') ? /^The countries/ : question,
           question.source.includes('countries') ? 'DE' : '',
         ],
       ),
-      ...endingByEnter,
+      ...endingByEnter.slice(0, 1),
     ]);
+    expect(said).toContain('No test message can be sent yet: no modem answers here');
     expect(said).toContain('No modem was found that answers.');
     expect(said).toContain('does not exist');
     expect(loadConfig(person.file, {}).modems[0]?.device).toBe('/dev/serial/by-id/later');
@@ -138,6 +146,114 @@ describe('modems', () => {
     expect(said).not.toContain('15112345678');
     expect(process.exitCode).toBe(1);
   });
+});
+
+describe('what another SMS program was told', () => {
+  const conf = (device: string) => `devices = GSM1, GSM2
+[GSM1]
+device = ${device}
+pin = 4711
+smsc = 491710760099
+[GSM2]
+device = /dev/ttyUSB9
+`;
+
+  it('is proposed: its modem among several, its PIN where the SIM asks, its SMSC where it is another', async () => {
+    await person.plugE3372({
+      'AT+CGMI': ['huawei', 'OK'],
+      'AT+CGMM': ['E3372', 'OK'],
+      'AT^CURC=0': ['OK'],
+      'AT+CNMI=1,1,0,0,0': ['OK'],
+    });
+    const device = await person.plugEc25({
+      ...locked,
+      'AT+CSCA?': ['+CSCA: "+491710760000",145', 'OK'],
+    });
+    const file = join(person.folder, 'smsd.conf');
+    writeFileSync(file, conf(person.machine.tree.path('dev/ttyUSB2')));
+    person.otherFiles = [join(person.folder, 'none'), file];
+    const said = await person.runs([
+      [/^Which one, by number, or another device \[\d\]: $/, ''],
+      [/^Take that of the file\? \[Y\/n\] $/, ''],
+      [/^Take that\? \[Y\/n\] $/, ''],
+      [/^The countries/, 'DE'],
+      ...restByEnter.slice(1),
+      ...endingByEnter.slice(0, 1),
+    ]);
+    expect(said).toContain(`that of ${file} [GSM1]`);
+    expect(said).toContain(`${file} [GSM2] names /dev/ttyUSB9, which does not answer here`);
+    expect(said).toContain('two cannot share a modem');
+    expect(said).toContain('has a PIN for this modem');
+    const [modem] = loadConfig(person.file, {}).modems;
+    expect(modem).toMatchObject({ device, smsc: '+491710760099' });
+    expect(person.read('pin-main')).toBe('4711\n');
+    expect(said).not.toMatch(/4711|1710760099/);
+  });
+
+  it('is taken with --yes, but for an SMSC where the SIM has its own', async () => {
+    await person.plugEc25(locked);
+    const file = join(person.folder, 'smsd.conf');
+    writeFileSync(file, conf(person.machine.tree.path('dev/ttyUSB2')));
+    person.otherFiles = [file];
+    await person.runsAsScript('--yes', '--countries', 'DE');
+    expect(person.read('pin-main')).toBe('4711\n');
+    expect(loadConfig(person.file, {}).modems[0]?.smsc).toBeUndefined();
+  });
+});
+
+it('a device that another entry has is asked for again', async () => {
+  await person.plugEc25();
+  await person.runsAsScript('--yes', '--countries', 'DE');
+  const said = await person.runs(
+    [
+      [/^(?:Which one|Plug it in)/, loadConfig(person.file, {}).modems[0]!.device],
+      [/^(?:Which one|Plug it in)/, 'auto'],
+      [/^The countries/, ''],
+      ...restByEnter.slice(1),
+      ...endingByEnter,
+    ],
+    '--modem',
+    'second',
+  );
+  expect(said).toContain('is that of another [[modem]]: every one has its own');
+});
+
+it('the public URL is remembered in the configuration, and proposed again', async () => {
+  await person.plugEc25();
+  await person.runsAsScript('--yes', '--countries', 'DE', '--url', 'sms.example.com');
+  expect(loadConfig(person.file, {}).http.publicUrl).toBe('https://sms.example.com/sms');
+  const said = await person.runs([
+    [/^Keep it\? \[Y\/n\] $/, ''],
+    [/^The countries/, ''],
+    ...restByEnter.slice(1, -1),
+    [/^Its public URL .*\[https:\/\/sms\.example\.com\/sms\]: $/, ''],
+    [/^A number to send a test message to/, ''],
+  ]);
+  expect(said).toContain('Nothing is to be changed.');
+  expect(said).toContain('--gateway-url https://sms.example.com/sms');
+});
+
+it('a set-up begins with no secret that will not do; what is configured already may stay', async () => {
+  await person.plugEc25();
+  const secretFile = join(person.folder, 'auth0-secret');
+  writeFileSync(secretFile, 'too-short', { mode: 0o600 });
+  const words = ['--yes', '--countries', 'DE'];
+  await expect(person.runsAsScript(...words)).rejects.toThrow(
+    `${secretFile}: the key has 9 octets; HS256 asks for 32 (RFC 7518 3.2), and no set-up begins with such a secret`,
+  );
+  expect(person.files()).toEqual(['auth0-secret']);
+  await person.runs([
+    [/^Which one/, ''],
+    [/^The countries/, 'DE'],
+    ...restByEnter.slice(1, -1),
+    [/^Make a new one in its place\? \[Y\/n\] $/, ''],
+    [/^Its public URL/, ''],
+    ...endingByEnter,
+  ]);
+  expect(person.read('auth0-secret')).toMatch(/^[\w-]{43}\n$/);
+  writeFileSync(secretFile, 'too-short');
+  expect(await person.runsAsScript('--yes')).toContain('warning: auth0.secret_file: the key has 9');
+  expect(person.read('auth0-secret')).toBe('too-short');
 });
 
 describe('without a terminal', () => {

@@ -55,6 +55,7 @@ export class Person {
   readonly lines: string[] = [];
   readonly modems: ScriptedModem[] = [];
   env: NodeJS.ProcessEnv = { RUNTIME_DIRECTORY: this.folder };
+  otherFiles: string[] = [];
   groups = 'root:x:0:\n';
   users = 'root:x:0:0::/root:/bin/sh\n';
   #script: Line[] = [];
@@ -135,6 +136,8 @@ export class Person {
       machine: this.machine.toLookAt(),
       place: this.place(),
       log: silent,
+      otherFiles: this.otherFiles,
+      installation: { command: 'simgate', docs: 'docs', hasService: true },
     };
   }
 
