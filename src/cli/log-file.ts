@@ -9,7 +9,7 @@ import { createLogCommand } from '../journal/log-command.js';
 
 /** Yields what the control command `log` would. Throws `OperatorError` or `HmacKeyError`. */
 export async function* readLog(
-  { stateDir }: Config,
+  { stateDir, shared }: Config,
   request: ControlRequest,
 ): AsyncGenerator<object> {
   const journal = await openJournalFile(join(stateDir, 'journal.db'));
@@ -17,7 +17,7 @@ export async function* readLog(
     // The key is needed for one who is asked for, and for nobody else.
     const hmac: Hmac =
       'to' in request && request.to !== undefined
-        ? await readHmacKey(join(stateDir, 'hmac.key'))
+        ? await readHmacKey(shared?.keyFile ?? join(stateDir, 'hmac.key'))
         : () => '';
     yield* createLogCommand({ journal, hmac })(request, new AbortController().signal);
   } finally {

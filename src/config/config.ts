@@ -25,7 +25,7 @@ import { pathsFrom } from './values.js';
 export type { CallerConfig } from './callers.js';
 export { ConfigError, type Problem } from './config-error.js';
 export { isLoopback, type ListenAddress, type ListenSocket } from './listen.js';
-export { defaultControlSocket, type ModemConfig } from './schema.js';
+export { defaultControlSocket, type ModemConfig, type SharedConfig } from './schema.js';
 export type { CallerSecrets, Secrets } from './secrets.js';
 
 /** Where the configuration is when none is named. */
@@ -235,13 +235,13 @@ function toProblem(issue: v.BaseIssue<unknown>): Problem {
   // A PIN or secret is easily put where the name of its file belongs, or into an AT command; an
   // address may hold one.
   const isPrivate =
-    /(?:secret|pin|token|password|url)_file$|url$|\.init\[\d+\]$/.test(path) ||
+    /(?:secret|pin|token|password|url|key)_file$|url$|\.init\[\d+\]$/.test(path) ||
     holdsImei(issue.input);
   const value = isPrivate ? undefined : shown(issue.input);
   return { path, message: issue.message, ...(value !== undefined && { value }) };
 }
 
-function warningsOf({ policy, message, http, admin, alerts }: Settings): string[] {
+function warningsOf({ policy, message, http, admin, alerts, shared }: Settings): string[] {
   const warnings = [...policyWarnings(policy), ...alertWarnings(alerts)];
   if (message.deadlineMs > 29_000) {
     warnings.push(
@@ -258,6 +258,12 @@ function warningsOf({ policy, message, http, admin, alerts }: Settings): string[
     warnings.push(
       'http.listen can be reached from other machines without TLS: codes and tokens can be read on the way. Under the shipped unit ' +
         'only this machine reaches it (IPAddressAllow=): see docs/systemd.md',
+    );
+  }
+  if (shared !== undefined && !shared.url.isTls && !isLoopback(shared.url.host)) {
+    warnings.push(
+      'shared.url has no TLS and leaves this machine: the password and what boxes tell each other can be read and changed on the way. ' +
+        'Use rediss://, or a tunnel',
     );
   }
   return warnings;

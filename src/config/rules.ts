@@ -50,6 +50,9 @@ function unknownKey(section: string, key: string, known: KeysByTable): string {
   if (section.startsWith('alerts') && /^(?:token|password)$/.test(key)) {
     return `a secret must not stand in this file: put it into a file of its own and name that with ${key}_file`;
   }
+  if (section === 'shared' && key === 'password') {
+    return 'a password must not stand in this file: put it into a file of its own and name that with password_file';
+  }
   if (section === 'modem' && key === 'pin') {
     return 'a PIN must not stand in this file: put it into a file of its own and name that with pin_file';
   }

@@ -3,6 +3,7 @@
  * code knows a key by the name that `CodeName` makes of it; all types are inferred from here.
  */
 
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import * as v from 'valibot';
@@ -10,6 +11,7 @@ import { alerts } from './alert-settings.js';
 import { asCaller, auth0, type CallerConfig, caller } from './callers.js';
 import { policySchema } from './policy.js';
 import { parseSelector, type Selector } from './selector.js';
+import { engineUrl } from './shared.js';
 import { codeName, inCode, orEmpty, plainTable, required, table } from './table.js';
 import {
   addressRange,
@@ -142,6 +144,29 @@ const message = table({
   max_waiting: v.optional(whole('messages', 1, 10_000), 50),
 });
 
+/** What several boxes know together; without the table a box knows its own alone. */
+const shared = ({ path }: Paths) =>
+  table({
+    // A Valkey or Redis; `rediss` is TLS, and a user may stand in it, as
+    // rediss://simgate@host:6379/0.
+    url: required(engineUrl, 'where the engine is, as "rediss://simgate@10.0.0.5:6379"'),
+    password_file: v.optional(path),
+    // Of who signed the engine's certificate; without it those that Node trusts.
+    ca_file: v.optional(path),
+    // 32 octets, the same at all boxes: without it no key says what it is of.
+    key_file: required(path, 'the file with the 32 octets that all boxes have alike'),
+    // How this box calls itself among them.
+    box: v.optional(entryName, defaultBoxName),
+    // What a login waits for an answer before it goes on by the box's own books.
+    budget_ms: v.optional(whole('milliseconds', 5, 1_000), 50),
+  });
+
+/** The host's, as far as it can be a name here. */
+function defaultBoxName(): string {
+  const [first = ''] = hostname().split('.');
+  return /^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/.test(first) ? first : 'box';
+}
+
 /** Days after which what happened to a message is forgotten. */
 const journal = table({ retention_days: v.optional(whole('days', 1, 36_500), 30) });
 
@@ -172,6 +197,7 @@ export function fileSchema(folder: string, env: NodeJS.ProcessEnv) {
     journal: orEmpty(journal),
     alerts: alerts(paths),
     log: orEmpty(log),
+    shared: v.optional(shared(paths)),
     caller: v.optional(v.array(caller(paths), aTableEach), []),
   });
   return v.pipe(
@@ -210,6 +236,9 @@ export function defaultControlSocket(env: NodeJS.ProcessEnv): string {
 
 /** What the file says once it is valid, by the code's names; defaults are filled in. */
 export type Settings = v.InferOutput<ReturnType<typeof fileSchema>>;
+
+/** The engine that boxes share. */
+export type SharedConfig = NonNullable<Settings['shared']>;
 
 /** One modem as configured. `undefined` stands for "by the modem's profile" or "none". */
 export type ModemConfig = Settings['modems'][number];

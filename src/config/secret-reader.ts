@@ -49,6 +49,9 @@ const publishedSecrets = new Set(
   ].map((sample) => sample.toLowerCase()),
 );
 
+/** As `hmac.key` of a box has. */
+const sharedKeyOctets = 32;
+
 /** RFC 7518 3.2: an HS256 key has at least the size of the hash. */
 const minimumKeyOctets = 32;
 
@@ -67,7 +70,7 @@ export class SecretReader {
     file: string | undefined,
     value: string | undefined,
   ): Uint8Array | undefined {
-    const text = file === undefined ? value : this.#content(path, file);
+    const text = file === undefined ? value : this.content(path, file);
     if (text === undefined) return undefined;
     if (text === '') return this.refuse(path, 'is empty');
     const isEncoded = kind === 'auth0' && secretBase64Encoded;
@@ -98,14 +101,14 @@ export class SecretReader {
 
   /** CHV1 has 4 to 8 digits (3GPP TS 51.011 9.3). It is read again whenever a SIM asks for it. */
   checkPin(path: string, file: string): void {
-    const text = this.#content(path, file);
+    const text = this.content(path, file);
     if (text !== undefined && !/^\d{4,8}$/.test(text))
       this.refuse(path, 'must hold the PIN and nothing else, 4 to 8 digits');
   }
 
   /** What `simgate admin password` wrote. */
   passwordHash(path: string, file: string): PasswordHash | undefined {
-    const text = this.#content(path, file);
+    const text = this.content(path, file);
     if (text === undefined) return undefined;
     const hash = parsePasswordHash(text.trim());
     if (hash === undefined)
@@ -118,17 +121,33 @@ export class SecretReader {
 
   /** One of which nothing is known but that it is one line. */
   checkOther(path: string, file: string): void {
-    const text = this.#content(path, file);
+    const text = this.content(path, file);
     if (text === undefined) return;
     if (text.trim() === '') this.refuse(path, 'is empty');
     else if (/[\r\n]/.test(text)) this.refuse(path, 'must hold one line and nothing else');
   }
 
+  /** The key of the HMACs that boxes share; whoever has it can undo them. */
+  checkKey(path: string, file: string): void {
+    try {
+      const { mode, size } = statSync(file);
+      if ((mode & 0o077) !== 0)
+        this.refuse(path, `may be read by others than its owner: chmod 600 ${file}`);
+      if (size !== sharedKeyOctets)
+        this.refuse(
+          path,
+          `must have ${sharedKeyOctets} octets, it has ${size}: copy hmac.key of the first box, or make one with \`head -c 32 /dev/urandom\``,
+        );
+    } catch (error) {
+      this.refuse(path, `cannot be read: ${reason(error)}`);
+    }
+  }
+
   /** The text of a secret file without its last newline. */
-  #content(path: string, file: string): string | undefined {
+  content(path: string, file: string, mayBeRead?: 'all may read it'): string | undefined {
     try {
       const text = new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file));
-      if ((statSync(file).mode & 0o007) !== 0) {
+      if (mayBeRead === undefined && (statSync(file).mode & 0o007) !== 0) {
         this.warnings.push(
           `${path}: every user of this machine can get at the file: chmod o-rwx ${file}`,
         );

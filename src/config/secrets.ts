@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { alertSecretFiles } from './alert-settings.js';
 import { type CallerConfig, callerFlag } from './callers.js';
 import type { Problem } from './config-error.js';
-import type { ModemConfig, Settings } from './schema.js';
+import type { ModemConfig, Settings, SharedConfig } from './schema.js';
 import { SecretReader } from './secret-reader.js';
 
 /** What the daemon must know of one caller and must never say. */
@@ -23,7 +23,7 @@ export interface SecretsRead {
 }
 
 /** Where a configuration says that secrets are. */
-export interface SecretPlaces extends Pick<Settings, 'callers'> {
+export interface SecretPlaces extends Pick<Settings, 'callers'>, Partial<Pick<Settings, 'shared'>> {
   /** Undefined where the file is not valid. */
   alerts?: Settings['alerts'];
   modems: readonly Pick<ModemConfig, 'pinFile'>[];
@@ -52,9 +52,22 @@ export function readSecrets(config: SecretPlaces, env: NodeJS.ProcessEnv): Secre
   if (passwordFile !== undefined) reader.passwordHash('admin.password_file', passwordFile);
   for (const [path, file] of config.alerts ? alertSecretFiles(config.alerts) : [])
     reader.checkOther(path, file);
+  if (config.shared) checkShared(config.shared, reader);
   tellAlike(config, secrets, reader);
   const { problems, warnings } = reader;
   return { secrets: problems.length > 0 ? undefined : secrets, problems, warnings };
+}
+
+/** They are read again: the password at each connection, the key at the start. */
+function checkShared({ passwordFile, caFile, keyFile }: SharedConfig, reader: SecretReader): void {
+  if (passwordFile !== undefined && reader.content('shared.password_file', passwordFile) === '')
+    reader.refuse('shared.password_file', 'is empty');
+  if (caFile !== undefined) {
+    const text = reader.content('shared.ca_file', caFile, 'all may read it');
+    if (text !== undefined && !text.includes('-----BEGIN CERTIFICATE-----'))
+      reader.refuse('shared.ca_file', 'holds no certificate in PEM');
+  }
+  reader.checkKey('shared.key_file', keyFile);
 }
 
 /** Two callers whose requests would look the same: nobody could say whose a message was. */

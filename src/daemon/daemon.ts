@@ -33,8 +33,10 @@ import { createLogCommand } from '../journal/log-command.js';
 import { createLog, LimitedLog } from '../log.js';
 import { createMetrics, metricsRoute } from '../metrics/metrics.js';
 import { requireOwnNumbers } from '../policy/own-numbers.js';
+import type { Truth } from '../shared/truth.js';
 import { version } from '../version.js';
 import { alertCommands } from './alert-commands.js';
+import { openTruth, SimsAcrossBoxes } from './boxes.js';
 import { Clients, callerRules } from './clients.js';
 import { ownCommands } from './control-commands.js';
 import { DiskWatch } from './disk-watch.js';
@@ -57,6 +59,8 @@ import { Heard, type ToldOperator, tellOperator } from './tell-operator.js';
  * TimeoutStopSec is longer.
  */
 const drainMs = 30_000;
+/** Milliseconds for other boxes to be told how it ended here, when we stop. */
+const tellMs = 1_000;
 
 /** A running daemon. */
 export interface Daemon {
@@ -109,6 +113,7 @@ async function compose(
   let { config, secrets } = loadWhole(configFile, env);
   requireOwnNumbers(config);
   const log = createLog(config.log);
+  let isStopping = false;
 
   // What outlives a restart.
   const stateDir = await openStateDir(config.stateDir, {
@@ -123,6 +128,7 @@ async function compose(
     modems: config.modems.map(({ name }) => name),
     problems,
   });
+  let truth: Truth | undefined;
   const memory = new PageMemory({
     file: join(stateDir.path, 'history.jsonl'),
     now: () => clock.date(),
@@ -131,10 +137,20 @@ async function compose(
   opened.push(() => memory.history.close());
   const heard = new Heard();
   const listener = heard.beside(memory.beside(metrics));
-  const remembered = await openRemembered(config, stateDir, log, listener);
+  const remembered = await openRemembered(config, stateDir, log, listener, {
+    onStalled: (stalled) => truth?.stalled(stalled),
+    onUnlocked: (unlocked) => truth?.unlocked(unlocked),
+  });
   opened.push(() => remembered.journal.close());
   const disk = new DiskWatch(stateDir.path);
   opened.push(async () => disk.stop());
+  if (config.shared) {
+    const boxes = { config: config.shared, remembered, dispatch: () => dispatch, log };
+    truth = await openTruth(boxes);
+    opened.push(async () => truth?.stop(isStopping ? tellMs : 0));
+  }
+
+  const sims = truth && new SimsAcrossBoxes(truth, remembered);
 
   // The modems, and the queue before them.
   const { deliveries, hmac } = remembered;
@@ -147,8 +163,10 @@ async function compose(
   });
   const { modems } = fleet;
   memory.watch(modems);
+  sims?.follow(modems);
   const dispatch = createDispatch({
     ...remembered,
+    shared: truth,
     modems,
     limits: limitsOf(config),
     budget: createSimBudget(
@@ -156,13 +174,16 @@ async function compose(
       (name) => capsOf(config, name),
       () => config.policy.alertShare,
       remembered.hmac,
+      (kept) => sims?.kept(kept),
     ),
     listener,
     log,
   });
-  let isStopping = false;
+  // The first try comes before the first message; a dead engine holds nobody up for long.
+  await truth?.start();
   let told: ToldOperator | undefined;
   const parts: DaemonParts = {
+    truth,
     modems,
     dispatch,
     remembered,
@@ -195,7 +216,7 @@ async function compose(
       send: dispatch.send,
       sendOrPromise: dispatch.sendOrPromise,
       clients: await served.make(next, nextSecrets),
-      find: (id, caller) => findMessage({ dispatch, remembered }, id, caller),
+      find: (id, caller) => findMessage({ dispatch, remembered, truth }, id, caller),
       clockIsSet: () => clock.isSet(),
       isShuttingDown: () => isStopping,
       isReady,
@@ -307,7 +328,10 @@ async function compose(
     ...('port' in adminAt ? { admin_port: adminAt.port } : { admin_socket: adminAt.path }),
   });
   notifier.ready();
-  fleet.start(dispatch, () => notifier.modemsChanged());
+  fleet.start(dispatch, () => {
+    sims?.follow(modems);
+    notifier.modemsChanged();
+  });
   const watch = new HealthWatch({ judge: judgement, log, onChange: () => notifier.changed() });
 
   const stop = async (): Promise<void> => {

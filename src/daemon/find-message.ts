@@ -1,13 +1,18 @@
 import type { Dispatch } from '../dispatch/dispatch.js';
+import { deadlineUnreachable } from '../dispatch/refusals.js';
 import type { KnownMessage, MessageStanding } from '../http/read-route.js';
 import type { JournalOutcome, LateOutcome, LogRow } from '../journal/entries.js';
 import { JournalFault } from '../journal/faults.js';
+import type { FoundMessage } from '../shared/outcome-words.js';
+import type { Truth } from '../shared/truth.js';
 import type { Remembered } from './remembered.js';
 
 /** Where messages are known: on their way, or in the journal. */
 export interface MessagePlaces {
   dispatch: Pick<Dispatch, 'stateOf'>;
   remembered: Pick<Remembered, 'journal'>;
+  /** Undefined where this box is alone. */
+  truth?: Pick<Truth, 'find'> | undefined;
 }
 
 /**
@@ -15,7 +20,7 @@ export interface MessagePlaces {
  * read.
  */
 export async function findMessage(
-  { dispatch, remembered }: MessagePlaces,
+  { dispatch, remembered, truth }: MessagePlaces,
   id: string,
   caller: string,
 ): Promise<KnownMessage | undefined> {
@@ -26,7 +31,31 @@ export async function findMessage(
     const standing = onItsWay.isAtModem ? 'sending' : 'waiting';
     return { standing, atMs: onItsWay.atMs, segments: onItsWay.segments };
   }
-  return row && fromRow(row);
+  if (row !== undefined || truth === undefined) return row && fromRow(row);
+  return fromOtherBoxes(await truth.find(id, caller));
+}
+
+/** @throws SendError when it cannot be said whether another box has it */
+function fromOtherBoxes(found: FoundMessage | 'none' | undefined): KnownMessage | undefined {
+  if (found === 'none') return undefined;
+  if (found === undefined) {
+    const detail =
+      'this box has no such message, and the engine that knows of the other boxes’ does not answer: ask again';
+    throw deadlineUnreachable(detail);
+  }
+  const { outcome, isStarted, segments, agoMs, lateAgoMs } = found;
+  const now = Date.now();
+  const atMs = now - agoMs;
+  if (outcome === undefined) return { standing: isStarted ? 'sending' : 'waiting', atMs, segments };
+  const settled = lateAgoMs === undefined ? {} : { settledAtMs: now - lateAgoMs };
+  if ('result' in outcome) {
+    const { modem, references, waitedMs, tookMs } = outcome.result;
+    const known = { modem, references, waitedMs, tookMs, submitted: 'yes' as const };
+    return { standing: 'sent', atMs, segments, ...known, ...settled };
+  }
+  const { code, submitted } = outcome.error;
+  const standing = submitted === 'unknown' ? 'unknown' : 'failed';
+  return { standing, atMs, segments, code, submitted, ...settled };
 }
 
 async function rowOf(

@@ -9,6 +9,7 @@ import { registrationRemedies, simRemedies } from '../doctor/remedies.js';
 import type { JournalState } from '../journal/entries.js';
 import { canSend, type ModemPhase, type ModemSnapshot } from '../modem/sms-modem.js';
 import type { Caps, SimUse } from '../policy/sim-caps.js';
+import type { TruthState } from '../shared/truth.js';
 import { type JudgedPolicy, judgeLimits } from './judge-limits.js';
 
 /** One modem as it is judged. */
@@ -40,6 +41,8 @@ export interface JudgedDaemon {
   isRestored: boolean;
   /** Ways of alerts that cannot be told for long, and why. */
   deadWays?: readonly { name: string; why: string }[];
+  /** The engine that boxes share; undefined where this box is alone. */
+  shared?: Pick<TruthState, 'isUp' | 'why' | 'hasTwin'> | undefined;
 }
 
 /**
@@ -64,6 +67,7 @@ export function judge(daemon: JudgedDaemon): Health {
     ...judgeDisk(daemon),
     ...judgeJournal(daemon),
     ...judgeAlerts(daemon),
+    ...judgeShared(daemon),
   ];
   const obstacles = [...refusing, ...impairing];
   if (refusing.length > 0) return { grade: 'down', obstacles };
@@ -207,6 +211,21 @@ function judgeDisk({ disk, stateDir }: JudgedDaemon): Finding[] {
       'make room: "sudo journalctl --vacuum-size=100M" and "sudo apt-get clean" free some at once, "df -h" shows what else is full',
     ),
   ];
+}
+
+function judgeShared({ shared }: JudgedDaemon): Finding[] {
+  if (shared === undefined) return [];
+  const away = warning(
+    'shared',
+    `the shared engine is away (${shared.why ?? 'it does not answer'}): limits, Idempotency-Keys and the newest code are this box's own until it is back`,
+    'look whether it runs and is reached: redis-cli -u with the url of [shared] says PONG to PING; a box by itself goes on, and tells it all when it is back',
+  );
+  const twin = warning(
+    'shared',
+    'another box calls itself the same: caps of SIMs that move between the two are counted once',
+    'give each its own shared.box, and restart',
+  );
+  return [...(shared.isUp ? [] : [away]), ...(shared.hasTwin ? [twin] : [])];
 }
 
 function judgeJournal({ journal: { isOk, fault }, isRestored }: JudgedDaemon): Finding[] {

@@ -16,6 +16,7 @@ const fixed: Readonly<Record<string, (config: Config) => unknown>> = {
   admin: ({ admin }) => admin,
   'control.socket': ({ control }) => control.socket,
   'journal.retention_days': ({ journal }) => journal.retentionDays,
+  shared: ({ shared }) => shared,
   'log.format': ({ log }) => log.format,
 };
 

@@ -16,12 +16,12 @@ import type {
   RecentMessage,
   SavedHold,
 } from '../journal/entries.js';
-import { type Hmac, openHmacKey } from '../journal/hmac-key.js';
+import { type Hmac, openHmacKey, openSharedKey } from '../journal/hmac-key.js';
 import { type Journal, openJournal } from '../journal/journal.js';
 import type { MetricsListener } from '../metrics/listener.js';
 import { nearlyFullText } from '../policy/alarm.js';
 import { type Hold, holdKinds } from '../policy/holds.js';
-import { Policy } from '../policy/policy.js';
+import { Policy, type PolicyOptions } from '../policy/policy.js';
 import { capMonthMs, SimCaps } from '../policy/sim-caps.js';
 import { callerRules } from './clients.js';
 import { openDeliveries } from './over-the-air.js';
@@ -40,6 +40,8 @@ export interface Remembered {
   nextOrder(): number;
   /** The wall clock as the journal has it: milliseconds since 1970 that no unsure leap moves. */
   date(): number;
+  /** What the journal knows of the last day, and of the SIMs in the last 30. */
+  recent(which: { ofThisRunToo: boolean }): Promise<Recent>;
   /**
    * Settles when what earlier runs knew is known again. That may be long after the start, or never:
    * see {@link Restoration}.
@@ -57,12 +59,15 @@ export async function openRemembered(
   stateDir: StateDir,
   log: Logger,
   metrics: MetricsListener,
+  told: Pick<PolicyOptions, 'onStalled' | 'onUnlocked'> = {},
 ): Promise<Remembered> {
   const startedAt = performance.now();
   const { clock } = stateDir;
   const now = () => clock.stamp();
   const date = () => clock.date();
-  const hmac = await openHmacKey(join(stateDir.path, 'hmac.key'));
+  const hmac = await (config.shared === undefined
+    ? openHmacKey(join(stateDir.path, 'hmac.key'))
+    : openSharedKey(config.shared.keyFile));
   const { retentionDays } = config.journal;
   const file = join(stateDir.path, 'journal.db');
   const journal = await openJournal({
@@ -83,6 +88,7 @@ export async function openRemembered(
     onHold: ({ kind, key, strikes, until }) =>
       journal.saveHold({ kind, key, strikes, untilMs: until - now() + date() }),
     onRefused: (refusal) => metrics.refused(refusal),
+    ...told,
     onNearlyFull: (full) =>
       log.warn(nearlyFullText(full), {
         event: 'limit_nearly_full',
@@ -97,11 +103,14 @@ export async function openRemembered(
     nextOrder,
     isBlind: () => restoration.isBlind(),
   });
-  const restoration = new Restoration({
-    recent: journal.recent({
+  const recent: Remembered['recent'] = (which) =>
+    journal.recent({
+      ...which,
       messagesSinceMs: clock.leastDate() - memoryMs.messages,
       simUsesSinceMs: date() - memoryMs.simUses,
-    }),
+    });
+  const restoration = new Restoration({
+    recent: recent({ ofThisRunToo: false }),
     takeUp: (recent) => takeUp(recent, { policy, simCaps, idempotency }, now() - date()),
     startedAt,
     log,
@@ -125,6 +134,7 @@ export async function openRemembered(
     deliveries,
     nextOrder,
     date,
+    recent,
     whenRestored: restoration.whenRestored,
     isRestored: () => restoration.isRestored(),
   };

@@ -8,6 +8,7 @@ import type { JournalState } from '../journal/entries.js';
 import type { MetricsSnapshot } from '../metrics/gauges.js';
 import type { Supervisor } from '../modem/supervisor.js';
 import type { Caps } from '../policy/sim-caps.js';
+import type { Truth, TruthState } from '../shared/truth.js';
 import { version } from '../version.js';
 import { alertsAsJson } from './alert-commands.js';
 import type { DiskWatch } from './disk-watch.js';
@@ -18,6 +19,8 @@ import type { Remembered } from './remembered.js';
 export interface DaemonParts {
   modems: readonly Supervisor[];
   dispatch: Dispatch;
+  /** What several boxes know together; undefined where this one is alone. */
+  truth?: Pick<Truth, 'state'> | undefined;
   remembered: Remembered;
   /** The configuration in force. */
   config: () => Config;
@@ -47,6 +50,7 @@ export function judgementOf({
   disk,
   isStopping,
   deadWays,
+  truth,
 }: DaemonParts): Health {
   const { journal, policy, simCaps, hmac } = remembered;
   const { callers, stateDir, policy: rules, message } = config();
@@ -74,6 +78,7 @@ export function judgementOf({
     journal: journal.state(),
     isRestored: remembered.isRestored(),
     deadWays: deadWays(),
+    shared: truth?.state(),
   });
 }
 
@@ -84,6 +89,7 @@ export function snapshotOf(parts: DaemonParts): object {
     dispatch,
     remembered: { journal },
     clock,
+    truth,
   } = parts;
   const suspects = new Set(dispatch.suspects());
   return {
@@ -93,6 +99,7 @@ export function snapshotOf(parts: DaemonParts): object {
     clock: { is_set: clock.isSet(), ...clock.doubt() },
     journal: journalAsJson(journal.state()),
     alerts: alertsAsJson(parts.alerts()),
+    ...(truth && { shared: sharedAsJson(truth.state()) }),
     modems: modems.map((modem) => {
       const {
         name,
@@ -136,6 +143,7 @@ export function figuresOf(parts: DaemonParts): MetricsSnapshot {
     clockIsSet: clock.isSet(),
     journal: journal.state(),
     alerts: parts.alerts() ?? { open: [], ways: [] },
+    shared: parts.truth?.state(),
     modems: modems.map((modem) => {
       const { name, phase, registration, signalDbm } = modem.snapshot();
       const used = simCaps.used(simKey(modem, hmac));
@@ -150,6 +158,11 @@ export function figuresOf(parts: DaemonParts): MetricsSnapshot {
       };
     }),
   };
+}
+
+function sharedAsJson({ isUp, why, since, untold, dropped }: TruthState): object {
+  const for_s = Math.round((performance.now() - since) / 1000);
+  return { up: isUp, why, for_s, untold, dropped };
 }
 
 function journalAsJson({

@@ -11,6 +11,7 @@ import type { OutgoingSms, SmsModem } from '../modem/sms-modem.js';
 import type { Policy } from '../policy/policy.js';
 import { TooManySegments, Unencodable } from '../sms/errors.js';
 import { type SegmentedText, segmentText } from '../sms/segments.js';
+import { AcrossBoxes } from './across-boxes.js';
 import { type Idempotency, JointSend, type KeyedRequest, type Sending } from './idempotency.js';
 import {
   type DispatchListener,
@@ -25,8 +26,9 @@ import {
   type SendResult,
 } from './message.js';
 import { PendingMessage } from './pending.js';
-import { MessageQueue } from './queue.js';
+import { MessageQueue, type Reserve } from './queue.js';
 import type { Recorder } from './recorder.js';
+import type { SharedMessage, SharedTruth } from './shared-truth.js';
 import type { SimBudget } from './sim-budget.js';
 
 export interface DispatchLimits {
@@ -93,6 +95,8 @@ export interface DispatchOptions {
   idempotency: Idempotency;
   /** Each call gives a greater number; the one that `idempotency` has. */
   nextOrder: () => number;
+  /** What several boxes know together; default: this one is alone. */
+  shared?: SharedTruth | undefined;
   /** What is worth counting; default: nobody does. */
   listener?: Partial<DispatchListener>;
   /**
@@ -103,6 +107,7 @@ export interface DispatchOptions {
 
 export function createDispatch(options: DispatchOptions): Dispatch {
   const { modems, policy, budget, recorder, idempotency, nextOrder, listener = {}, log } = options;
+  const { shared } = options;
   let { limits } = options;
   const { maxWaiting, maxWaitingAlerts } = limits;
   const queue = new MessageQueue({ modems, budget, listener, maxWaiting, maxWaitingAlerts, log });
@@ -120,12 +125,14 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     key: KeyedRequest | undefined,
     control: SendControl,
     order: number,
+    known?: Outcome,
   ): Sending {
     const subject = policy.subjectOf(message);
     const record = recorder.open(message, sms, subject, key);
     const onLate = (truth: Outcome): void => {
       record.late(truth);
       if (key !== undefined) idempotency.late(key, truth);
+      shared?.late(told(), truth);
     };
     const pending = new PendingMessage({
       message,
@@ -136,22 +143,49 @@ export function createDispatch(options: DispatchOptions): Dispatch {
       record,
       onLate,
     });
-    const reserve = (older: PendingMessage | undefined) => {
+    const reserve: Reserve = (older) => {
       const place = older?.reservation;
       return place === undefined ? policy.check(subject) : () => place.share();
     };
+    const cameAt = performance.now();
+    /** As other boxes are told of it. */
+    const told = (): SharedMessage => ({
+      id: message.id,
+      caller: message.caller,
+      segments: sms.segments.length,
+      key,
+      supersedeKey: pending.supersedeKey,
+      subject,
+      cameAt,
+      deadlineAt: control.deadlineAt,
+    });
     onItsWay.set(message.id, pending);
-    const answer = queue.send(pending, reserve).then(
-      (result) => {
-        record.ended({ result });
-        return result;
-      },
-      (error: unknown) => {
-        if (error instanceof SendError) record.ended({ error });
-        throw error;
-      },
-    );
+    const admit = (own: Reserve) =>
+      queue.send(pending, own).then(
+        (result) => {
+          record.ended({ result });
+          return result;
+        },
+        (error: unknown) => {
+          if (error instanceof SendError) record.ended({ error });
+          throw error;
+        },
+      );
     const forget = () => onItsWay.delete(message.id);
+    if (shared !== undefined) {
+      const asked = { truth: shared, policy, queue, pending, message: told(), control, known };
+      const across = new AcrossBoxes({ ...asked, judge: reserve, admit });
+      const answer = across.send();
+      answer.then(forget, forget);
+      return {
+        id: message.id,
+        answer,
+        promise: () => across.promise(() => queue.promise(pending)),
+        isForeign: () => across.isForeign,
+        withdraw: (why) => across.withdraw(why),
+      };
+    }
+    const answer = admit(reserve);
     answer.then(forget, forget);
     return {
       id: message.id,
@@ -171,12 +205,12 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     const sms = compose(message, limits);
     const key = idempotency.identify(message);
     if (key !== undefined)
-      return idempotency.send(key, control, (shared, order) =>
-        attempt(message, sms, key, shared, order),
+      return idempotency.send(key, control, (joint, order, known) =>
+        attempt(message, sms, key, joint, order, known),
       );
     if (!('answerBy' in control)) return attempt(message, sms, key, control, nextOrder()).answer;
-    const alone = new JointSend(control.deadlineAt, (shared) =>
-      attempt(message, sms, key, shared, nextOrder()),
+    const alone = new JointSend(control.deadlineAt, (joint) =>
+      attempt(message, sms, key, joint, nextOrder()),
     );
     return alone.join(control);
   }

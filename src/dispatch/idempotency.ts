@@ -40,9 +40,9 @@ export interface RememberedRequest extends KeyedRequest {
 
 /**
  * One try at sending. `order` is that of the key's first sight: a late repeat is no newer than the
- * message it repeats.
+ * message it repeats. `known` is what another box said of it before.
  */
-export type Attempt = (control: SendControl, order: number) => Sending;
+export type Attempt = (control: SendControl, order: number, known?: Outcome) => Sending;
 
 /** A message on its way. */
 export interface Sending {
@@ -51,6 +51,8 @@ export interface Sending {
   answer: Promise<SendResult>;
   /** Whether it may be promised: see `MessageQueue.promise`. */
   promise(): Promise<boolean>;
+  /** Its answer, once there is one, is another box's word, which may learn more. */
+  isForeign?(): boolean;
   /** Gives it up, if it was not committed; false when it was. */
   withdraw(why: SendError): boolean;
 }
@@ -96,6 +98,8 @@ interface Entry {
   running?: JointSend;
   /** Absent while it runs for the first time, and when it was surely not submitted. */
   outcome?: Kept;
+  /** It is another box's word, which may learn more: it is asked again. */
+  isForeign?: boolean;
 }
 
 /** An {@link Outcome} without the stacks of its errors: there may be many. */
@@ -191,7 +195,7 @@ export class Idempotency {
       const entry = this.#entryOf(request);
       if (entry.requestHmac !== request.requestHmac) throw keyReused();
       if (entry.running === undefined) {
-        if (entry.outcome !== undefined) return replay(entry.outcome);
+        if (entry.outcome !== undefined && entry.isForeign !== true) return replay(entry.outcome);
         return this.#start(request, entry, control, attempt).join(control);
       }
       const joint = entry.running;
@@ -261,12 +265,17 @@ export class Idempotency {
     control: SendControl,
     attempt: Attempt,
   ): JointSend {
-    const joint = new JointSend(control.deadlineAt, (shared) => attempt(shared, entry.order));
+    const known = entry.outcome && toOutcome(entry.outcome);
+    const joint = new JointSend(control.deadlineAt, (shared) =>
+      attempt(shared, entry.order, known),
+    );
     entry.running = joint;
+    if (entry.isForeign === true) delete entry.outcome;
     this.#unsent.delete(keyHmac);
     this.#kept.set(keyHmac, entry);
     const settle = (outcome: Outcome) => {
       delete entry.running;
+      entry.isForeign = joint.isForeign && !('result' in outcome);
       // A late result may have come with the answer: it is the truth.
       entry.outcome ??= toKept(outcome);
       this.#file(keyHmac, entry);
@@ -309,6 +318,11 @@ export class JointSend {
 
   get isAbandoned(): boolean {
     return this.#abandoned.signal.aborted;
+  }
+
+  /** See {@link Sending.isForeign}. */
+  get isForeign(): boolean {
+    return this.#sending.isForeign?.() === true;
   }
 
   /** The answer for one more caller, when it must have it at the latest. */
@@ -391,10 +405,12 @@ function forgetOldest(entries: Map<string, Entry>, most: number): void {
 }
 
 function replay(outcome: Kept): SendResult {
-  if ('failure' in outcome) {
-    const { code, ...options } = outcome.failure;
-    throw withRow(new SendError(code, options));
-  }
+  return replayOf(toOutcome(outcome));
+}
+
+/** What became of a message, for who asks for it again. */
+export function replayOf(outcome: Outcome): SendResult {
+  if ('error' in outcome) throw withRow(outcome.error);
   return asReplay(outcome.result);
 }
 
@@ -402,6 +418,12 @@ function replay(outcome: Kept): SendResult {
 function withRow(error: SendError): SendError {
   error.hasRow = true;
   return error;
+}
+
+function toOutcome(outcome: Kept): Outcome {
+  if ('result' in outcome) return outcome;
+  const { code, ...options } = outcome.failure;
+  return { error: new SendError(code, options) };
 }
 
 const asReplay = (result: SendResult): SendResult => ({ ...result, isReplay: true });
@@ -417,7 +439,7 @@ function tokenReused(): SendError {
   return new SendError('token_invalid', { detail });
 }
 
-function keyReused(): SendError {
+export function keyReused(): SendError {
   const detail =
     'this Idempotency-Key was used within the last 24 hours for another request: a new message needs a new key';
   return new SendError('idempotency_key_reused', { detail });

@@ -44,6 +44,11 @@ export class PendingMessage {
   cameBack: { from: string; cause: string } | undefined;
   /** Its place within the limits of the policy, from its admission on; settled by its answer. */
   reservation: Reservation | undefined;
+  /**
+   * Asked each time it is about to be given to a modem; its Ctrl-Z waits for what it returns, which
+   * may answer the message before. Must not reject.
+   */
+  beforeStart: (() => Promise<void> | undefined) | undefined;
 
   readonly #subject: Pick<Subject, 'recipientHmac'>;
   #supersedeKey: string | undefined;

@@ -24,8 +24,9 @@ import {
   superseded,
 } from './refusals.js';
 import { Scheduler } from './scheduler.js';
+import type { ClaimMode } from './shared-truth.js';
 import type { SimBudget } from './sim-budget.js';
-import { NewestStarted, WaitingList } from './waiting-list.js';
+import { ClaimingList, NewestStarted, WaitingList } from './waiting-list.js';
 
 /**
  * Whether a message has a place within the limits, or that of the waiting one whose place it takes;
@@ -57,6 +58,12 @@ export class MessageQueue {
   readonly #waiting = new WaitingList();
   readonly #newest = new NewestStarted();
   readonly #scheduler: Scheduler;
+  /**
+   * What is about to be let in, once other boxes have had their word; in the order of its coming.
+   */
+  readonly #claiming = new ClaimingList(this.#waiting);
+  /** Sees them as waiting, in front of what comes now. */
+  readonly #foresight: Scheduler;
   readonly #budget: SimBudget;
   readonly #listener: Partial<DispatchListener>;
   readonly #log: Logger;
@@ -70,6 +77,7 @@ export class MessageQueue {
     this.#listener = listener;
     this.#log = log;
     this.#scheduler = new Scheduler(this.#lanes, this.#waiting, budget);
+    this.#foresight = new Scheduler(this.#lanes, this.#claiming, budget);
     for (const modem of modems) this.admitModem(modem);
   }
 
@@ -120,6 +128,28 @@ export class MessageQueue {
       message.reject(error);
     }
     return message.answer;
+  }
+
+  /**
+   * What would become of a message that came now, behind those that keep a place; changes nothing.
+   * A refusal, where {@link send} would not refuse it by itself.
+   */
+  outlookOf(message: PendingMessage): { mode: ClaimMode; refusal?: SendError } {
+    const isWelcome = this.#stopped === undefined && !message.callerHasLeft;
+    if (!isWelcome || message.remainingMs <= 0) return { mode: 'look' };
+    const same = this.#waiting.sameAs(message);
+    const older = same !== undefined && same.order < message.order ? same : undefined;
+    const { taker, refusal } = this.#plan(message, older, this.#foresight);
+    if (refusal !== undefined) return { mode: 'look', refusal };
+    return { mode: taker === undefined ? 'wait' : 'start' };
+  }
+
+  /**
+   * Keeps a place for a message that other boxes have their word on first; what it returns gives it
+   * up, and is called before {@link send}.
+   */
+  keepPlace(message: PendingMessage): () => void {
+    return this.#claiming.add(message);
   }
 
   /**
@@ -188,19 +218,10 @@ export class MessageQueue {
     // A late repeat of an older message neither displaces a newer one nor follows it: its code is
     // void.
     if (older !== same || this.#newest.hasStartedAfter(message)) throw superseded();
-    const nothingWaits = this.#waiting.size === 0;
-    const isAnyFree = this.#lanes.some((lane) => lane.isFree);
-    const lane = isAnyFree ? this.#scheduler.freeLaneFor(message, nothingWaits) : undefined;
-    const refusal =
-      lane === undefined ? this.#scheduler.whyNotWait(message, older, this) : undefined;
-    // A modem that is free is worth a try, however slow it was: none may stay locked by one slow
-    // hour.
-    const idle =
-      isAnyFree && refusal !== undefined ? this.#scheduler.idleLaneFor(message) : undefined;
-    if (refusal !== undefined && idle === undefined) throw refusal;
+    const { taker, refusal } = this.#plan(message, older);
+    if (refusal !== undefined) throw refusal;
     message.reservation = takePlace();
     message.enter();
-    const taker = idle ?? (nothingWaits ? lane : undefined);
     if (taker !== undefined) {
       older?.reject(superseded());
       return this.#start(taker, message);
@@ -211,6 +232,24 @@ export class MessageQueue {
       older.reject(superseded());
     }
     this.#serve();
+  }
+
+  /** Who takes a message that comes now, where it need not wait; or why it cannot even wait. */
+  #plan(
+    message: PendingMessage,
+    older: PendingMessage | undefined,
+    scheduler = this.#scheduler,
+  ): { taker?: Lane | undefined; refusal?: SendError } {
+    const nothingWaits = this.#waiting.size === 0;
+    const spokenFor = scheduler === this.#foresight ? this.#claiming.count : 0;
+    const isAnyFree = this.#lanes.filter((lane) => lane.isFree).length > spokenFor;
+    const lane = isAnyFree ? scheduler.freeLaneFor(message, nothingWaits) : undefined;
+    const refusal = lane === undefined ? scheduler.whyNotWait(message, older, this) : undefined;
+    if (refusal === undefined) return { taker: nothingWaits ? lane : undefined };
+    // A modem that is free is worth a try, however slow it was: none may stay locked by one slow
+    // hour.
+    const idle = isAnyFree ? scheduler.idleLaneFor(message) : undefined;
+    return idle === undefined ? { refusal } : { taker: idle };
   }
 
   /** Gives every free modem what is its to take, in the order of the list. */
@@ -232,8 +271,9 @@ export class MessageQueue {
     this.#tellFailOver(message, lane.name);
     const charge = this.#budget.take(lane.modem, message);
     this.#newest.started(message);
+    const begun = message.beforeStart?.();
     lane.take(message, this.#scheduler.expectedMs(lane, message), async () => {
-      await this.#turn(lane, message, charge);
+      await this.#turn(lane, message, charge, begun);
       this.#serve();
     });
   }
@@ -242,10 +282,16 @@ export class MessageQueue {
    * A message's turn at a modem: handed over, answered or failed over. Settles when the modem is
    * free.
    */
-  async #turn(lane: Lane, message: PendingMessage, charge: Charge): Promise<void> {
+  async #turn(
+    lane: Lane,
+    message: PendingMessage,
+    charge: Charge,
+    begun: Promise<void> | undefined,
+  ): Promise<void> {
     let receipt: SubmitReceipt;
     try {
-      receipt = await lane.submit(message.record.starting(lane.modem));
+      const noted = message.record.starting(lane.modem);
+      receipt = await lane.submit(begun === undefined ? noted : both(begun, noted));
     } catch (thrown) {
       const error = fromModem(thrown, lane.name);
       this.#tellEnd(lane, message, error.submitted);
@@ -345,4 +391,9 @@ export class MessageQueue {
       took_ms: Math.round(tookMs),
     });
   }
+}
+
+async function both(first: Promise<void>, second: Promise<void> | undefined): Promise<void> {
+  await first;
+  await second;
 }

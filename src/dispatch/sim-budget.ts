@@ -18,15 +18,26 @@ export interface SimBudget {
   take(modem: SmsModem, message: PendingMessage): Charge;
 }
 
+/** A message that counts for a SIM. */
+export interface KeptCharge {
+  /** As `simKey` names it. */
+  sim: string;
+  messageId: string;
+  recipientHmac: string;
+  segments: number;
+}
+
 /**
  * @param capsOf the caps of a modem as configured now
  * @param alertShare how much of them alerts may use, 0.01–1
+ * @param onKept told of each message that a SIM sent, or may have; must not throw
  */
 export function createSimBudget(
   simCaps: SimCaps,
   capsOf: (modem: string) => Caps,
   alertShare: () => number,
   hmac: Hmac,
+  onKept: (kept: KeptCharge) => void = () => undefined,
 ): SimBudget {
   return {
     refusal(
@@ -44,8 +55,17 @@ export function createSimBudget(
       const detail = `the SIM of modem ${modem.name} has sent all it may (${cap} of this modem in the configuration)`;
       return new SendError('sim_cap_reached', { detail, retryAfterMs });
     },
-    take: (modem, { recipientHmac, segments }) =>
-      simCaps.take(simKey(modem, hmac), recipientHmac, segments),
+    take(modem, { message: { id: messageId }, recipientHmac, segments }) {
+      const sim = simKey(modem, hmac);
+      const charge = simCaps.take(sim, recipientHmac, segments);
+      return {
+        ...charge,
+        keep() {
+          charge.keep();
+          onKept({ sim, messageId, recipientHmac, segments });
+        },
+      };
+    },
   };
 }
 

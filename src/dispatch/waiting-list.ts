@@ -85,6 +85,47 @@ export class WaitingList implements Iterable<PendingMessage> {
   }
 }
 
+/** What waits, and behind it what will be let in once other boxes have had their word on it. */
+export class ClaimingList implements Iterable<PendingMessage> {
+  readonly #waiting: WaitingList;
+  readonly #claiming = new Set<PendingMessage>();
+
+  constructor(waiting: WaitingList) {
+    this.#waiting = waiting;
+  }
+
+  /** How many do not wait yet. */
+  get count(): number {
+    return this.#claiming.size;
+  }
+
+  get size(): number {
+    return this.#waiting.size + this.#claiming.size;
+  }
+
+  get alerts(): number {
+    return [...this.#claiming].reduce(
+      (sum, { message }) => sum + Number(message.isAlert === true),
+      this.#waiting.alerts,
+    );
+  }
+
+  get logins(): number {
+    return this.size - this.alerts;
+  }
+
+  *[Symbol.iterator](): Iterator<PendingMessage> {
+    yield* this.#waiting;
+    yield* this.#claiming;
+  }
+
+  /** What it returns takes the message out again. */
+  add(message: PendingMessage): () => void {
+    this.#claiming.add(message);
+    return () => this.#claiming.delete(message);
+  }
+}
+
 /** Milliseconds for which a newer message makes an older one void; codes live a few minutes. */
 const voidMs = 10 * 60_000;
 /** Beyond it the one that was started longest ago is forgotten (I5). */

@@ -16,7 +16,8 @@ export type HmacDomain =
   | 'client_ip'
   | 'sim'
   | 'idempotency_key'
-  | 'request';
+  | 'request'
+  | 'shared';
 
 /** 32 hex digits: HMAC-SHA-256 (RFC 2104, FIPS 180-4) truncated to 128 bits (RFC 2104 5). */
 export type Hmac = (domain: HmacDomain, text: string) => string;
@@ -47,6 +48,17 @@ export async function readHmacKey(file: string): Promise<Hmac> {
       `${file} is not there: without it no number can be found in the journal`,
     );
   return hmacWith(octets);
+}
+
+/**
+ * The key that several boxes have alike; never made here.
+ * @throws HmacKeyError naming the file and the way out
+ */
+export async function openSharedKey(file: string): Promise<Hmac> {
+  const key = await read(file);
+  if (key === undefined)
+    throw new HmacKeyError(`${file} is not there: copy it from another box (shared.key_file)`);
+  return hmacWith(key);
 }
 
 function hmacWith(octets: Buffer): Hmac {

@@ -81,9 +81,9 @@ export interface Journal extends LogSource {
   /** Messages of earlier runs that may still be reported on; as {@link recent} in all else. */
   awaited(bounds: AwaitedBounds): Promise<KnownReports>;
   /**
-   * What earlier runs knew. Never rejects, but resolves only when all could be read: at a later
-   * opening if the journal is out of order now, and never if it is not well again before it is
-   * closed.
+   * What earlier runs knew, and this one where the bounds say so. Never rejects, but resolves only
+   * when all could be read: at a later opening if the journal is out of order now, and never if it
+   * is not well again before it is closed.
    */
   recent(bounds: RecentBounds): Promise<Recent>;
   state(): JournalState;
@@ -93,6 +93,9 @@ export interface Journal extends LogSource {
    */
   close(): Promise<void>;
 }
+
+/** No change has a greater number. */
+const allChanges = Number.MAX_SAFE_INTEGER;
 
 export interface JournalOptions extends Retention {
   /** The database; its folder must be there. */
@@ -291,7 +294,11 @@ class SqliteJournal implements Journal {
   }
 
   recent(bounds: RecentBounds): Promise<Recent> {
-    return this.#ofBefore((ask, lastChange) => readRecent(ask, bounds, lastChange));
+    return this.#ofBefore((ask, lastChange) => {
+      if (bounds.ofThisRunToo !== true) return readRecent(ask, bounds, lastChange);
+      void this.#write(); // what was told before is found
+      return readRecent(ask, bounds, allChanges);
+    });
   }
 
   awaited(bounds: AwaitedBounds): Promise<KnownReports> {

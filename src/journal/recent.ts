@@ -19,6 +19,8 @@ type Ask = <Name extends CallName>(
 export interface RecentBounds {
   messagesSinceMs: number;
   simUsesSinceMs: number;
+  /** What this run wrote is read, too. */
+  ofThisRunToo?: boolean;
 }
 
 /** What is known of messages that the network may still report on. */

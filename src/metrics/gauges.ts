@@ -40,6 +40,7 @@ export function createGauges(registry: Registry): ShowSnapshot {
   const showModems = modemGauges(registers);
   const showJournal = journalGauges(registers);
   const showAlerts = alertGauges(registers);
+  const showShared = sharedGauges(registers);
   return (snapshot) => {
     for (const grade of grades) health.set({ grade }, Number(grade === snapshot.grade));
     waiting.set(snapshot.waiting);
@@ -48,6 +49,7 @@ export function createGauges(registry: Registry): ShowSnapshot {
     showModems(snapshot.modems);
     showJournal(snapshot.journal);
     showAlerts(snapshot.alerts);
+    showShared(snapshot.shared);
   };
 }
 
@@ -201,6 +203,33 @@ function alertGauges(registers: Registry[]): (alerts: AlertFigures) => void {
   };
 }
 
+function sharedGauges(registers: Registry[]): (shared: SharedFigures | undefined) => void {
+  const up = new Gauge({
+    name: 'simgate_shared_up',
+    help: '1 while the engine that boxes share answers, 0 while this box goes by its own books; no sample without [shared].',
+    registers,
+  });
+  const untold = new Gauge({
+    name: 'simgate_shared_untold',
+    help: 'News that the engine is told when it is back; no sample without [shared].',
+    registers,
+  });
+  const unanswered = new Counter({
+    name: 'simgate_shared_unanswered_total',
+    help: 'Questions that the engine did not answer within shared.budget_ms, or was not there for.',
+    registers,
+  });
+  return (shared) => {
+    // A gauge without labels begins at 0.
+    for (const gauge of [up, untold]) gauge.remove();
+    unanswered.reset();
+    if (shared === undefined) return;
+    up.set(Number(shared.isUp));
+    untold.set(shared.untold);
+    unanswered.inc(shared.unanswered);
+  };
+}
+
 /** The state of the daemon at one moment, as the metrics show it; numbers and closed words only. */
 export interface MetricsSnapshot {
   /** Whether a code would go out now. */
@@ -213,6 +242,8 @@ export interface MetricsSnapshot {
   modems: readonly ModemFigures[];
   journal: JournalFigures;
   alerts: AlertFigures;
+  /** Undefined where this box is alone. */
+  shared?: SharedFigures | undefined;
 }
 
 /** The alerts' part of a {@link MetricsSnapshot}. */
@@ -227,6 +258,14 @@ export interface AlertFigures {
     failed: number;
     failing: unknown;
   }[];
+}
+
+/** The engine's part of a {@link MetricsSnapshot}. */
+export interface SharedFigures {
+  isUp: boolean;
+  untold: number;
+  /** Since the start; never falls. */
+  unanswered: number;
 }
 
 /** One modem of a {@link MetricsSnapshot}. */

@@ -35,6 +35,7 @@ import type {
 } from './request.js';
 import { type SharedUse, sharedUses } from './shared-uses.js';
 import { keysOf, type PolicyHmac, RequestSubject } from './subject.js';
+import type { Terms, TermWindow } from './terms.js';
 import { type CountedMessage, type LimitKeys, SlidingWindows } from './windows.js';
 import {
   earlierOneObstacle,
@@ -62,6 +63,12 @@ interface Judged {
   share: number;
 }
 
+/** Milliseconds of the first cool-down; 0: there are none. */
+export interface CoolDowns {
+  coolDownRecipientMs: number;
+  coolDownBlockMs: number;
+}
+
 export interface PolicyOptions {
   config: PolicyConfig;
   /** By name; default: none has rules of its own. */
@@ -81,6 +88,10 @@ export interface PolicyOptions {
    * it shuts others out. Must not throw.
    */
   onNearlyFull?: (limit: NearlyFull) => void;
+  /** Told of a send that stalled a modem: its recipient and block cool down. Must not throw. */
+  onStalled?: (stalled: { recipientHmac: string; blockHmac: string } & CoolDowns) => void;
+  /** Told of a recipient that was unlocked. Must not throw. */
+  onUnlocked?: (unlocked: { recipientHmac: string; blockHmac: string }) => void;
   /** How many messages are remembered; default and bound as {@link SlidingWindows}. */
   capacity?: number;
 }
@@ -100,6 +111,8 @@ export class Policy {
   readonly #onHold: (hold: Hold) => void;
   readonly #onRefused: (refusal: Refusal) => void;
   readonly #onNearlyFull: (limit: NearlyFull) => void;
+  readonly #onStalled: NonNullable<PolicyOptions['onStalled']>;
+  readonly #onUnlocked: NonNullable<PolicyOptions['onUnlocked']>;
   readonly #alarm = new Alarm();
   readonly #windows: SlidingWindows;
   /** What alerts alone have filled. */
@@ -114,6 +127,8 @@ export class Policy {
     onHold = () => undefined,
     onRefused = () => undefined,
     onNearlyFull = () => undefined,
+    onStalled = () => undefined,
+    onUnlocked = () => undefined,
     capacity,
   }: PolicyOptions) {
     this.#config = config;
@@ -124,6 +139,8 @@ export class Policy {
     this.#onHold = onHold;
     this.#onRefused = onRefused;
     this.#onNearlyFull = onNearlyFull;
+    this.#onStalled = onStalled;
+    this.#onUnlocked = onUnlocked;
     this.#windows = new SlidingWindows(capacity);
     this.#alertWindows = new SlidingWindows(capacity);
     this.#holds = new Holds(capacity);
@@ -146,24 +163,92 @@ export class Policy {
     const now = this.#now();
     const { refusal, lockOut } = this.#judge(subject, now);
     if (lockOut) this.#begin(lockOut, now);
-    if (refusal) {
-      this.#onRefused(refusal);
-      throw new SendError(refusal.code, {
-        submitted: 'no',
-        detail: `${refusal.reason}: ${refusal.detail}`,
-        ...(refusal.retryAfterMs !== undefined && { retryAfterMs: refusal.retryAfterMs }),
-      });
-    }
+    if (refusal) throw this.refusal(refusal);
     return () => this.#count(subject, now);
+  }
+
+  /** A refusal, told and counted, as the error that a caller is answered with. */
+  refusal(refusal: Refusal): SendError {
+    this.#onRefused(refusal);
+    return new SendError(refusal.code, {
+      submitted: 'no',
+      detail: `${refusal.reason}: ${refusal.detail}`,
+      ...(refusal.retryAfterMs !== undefined && { retryAfterMs: refusal.retryAfterMs }),
+    });
+  }
+
+  /**
+   * Counts a message that was judged by others, who count for several boxes.
+   */
+  count(subject: Subject): Reservation {
+    return this.#count(subject, this.#now());
+  }
+
+  /** Why this recipient is never written to, as {@link check} throws it. */
+  whyNever(subject: Subject): SendError | undefined {
+    const refusal = this.#never(subject);
+    return refusal && this.refusal(refusal);
+  }
+
+  /** The rules for this message, for others to judge and count it by. */
+  terms(subject: Subject): Terms {
+    const { lockOutFirstMs, lockOutLongestMs } = this.#config;
+    const { isAlert, recipientHmac, blockHmac } = subject;
+    const windows = this.#judgedBy(subject).flatMap(({ keys, share }, index) =>
+      limitNames.flatMap((name): TermWindow[] => {
+        const key = name === 'total' ? '' : keys[name];
+        if (key === undefined) return [];
+        const of = index === 0 ? 'all' : 'alerts';
+        const limits = this.#limitsFor(name, subject, share);
+        const nearlyFull = of === 'all' && isShared(name) ? limits.map(nearlyFullCount) : [];
+        return [{ name, of, key, limits, nearlyFull }];
+      }),
+    );
+    return { windows, isAlert, recipientHmac, blockHmac, lockOutFirstMs, lockOutLongestMs };
+  }
+
+  /** The windows of a message of before, as {@link terms} has them. */
+  windowsOf(row: Omit<PolicyRow, 'at'>): TermWindow[] {
+    const isAlert = this.#callers.get(row.caller)?.isAlert === true;
+    const keys = keysOf(row, row.caller);
+    const all = isAlert ? sharedKeys(keys) : keys;
+    const asWindows = (of: TermWindow['of'], own: LimitKeys) =>
+      limitNames.flatMap((name): TermWindow[] => {
+        const key = name === 'total' ? '' : own[name];
+        return key === undefined ? [] : [{ name, of, key, limits: [], nearlyFull: [] }];
+      });
+    return [...asWindows('all', all), ...(isAlert ? asWindows('alerts', keys) : [])];
+  }
+
+  /** The lock-outs and cool-downs that last, in milliseconds from now. */
+  holdsLeft(): (Omit<Hold, 'until'> & { leftMs: number })[] {
+    const now = this.#now();
+    return this.#holds.all(now).flatMap(({ until, ...hold }) => {
+      return until > now ? [{ ...hold, leftMs: until - now }] : [];
+    });
+  }
+
+  /** Takes up holds that others have begun, where nothing longer holds already. */
+  takeUpHolds(holds: readonly (Omit<Hold, 'until'> & { leftMs: number })[]): void {
+    const now = this.#now();
+    for (const { leftMs, ...hold } of holds) {
+      const until = now + Math.min(leftMs, longestHoldMs);
+      const own = this.#holds.remembered(hold.kind, hold.key, now);
+      if (own === undefined || until > own.until) this.#begin({ ...hold, until }, now);
+    }
+  }
+
+  /** Warns of limits that are nearly full, once an hour for each. */
+  warnNearlyFull(limits: readonly NearlyFull[]): void {
+    const now = this.#now();
+    for (const limit of limits) if (this.#alarm.isDue(limit, now)) this.#onNearlyFull(limit);
   }
 
   #count(subject: Subject, now: number): Reservation {
     const counted = this.#judgedBy(subject).map(({ windows, keys }) => {
       return { windows, entry: windows.add(keys, now) };
     });
-    for (const nearlyFull of this.#nearlyFullBy(subject.keys, now)) {
-      if (this.#alarm.isDue(nearlyFull, now)) this.#onNearlyFull(nearlyFull);
-    }
+    this.warnNearlyFull(this.#nearlyFullBy(subject.keys, now));
     return this.#reservation(subject, counted);
   }
 
@@ -231,6 +316,7 @@ export class Policy {
     const now = this.#now();
     const { recipientHmac, blockHmac } = this.subjectOf({ recipient });
     this.#windows.forget('per_recipient', recipientHmac);
+    this.#onUnlocked({ recipientHmac, blockHmac });
     return holdKinds.filter((kind) => {
       const key = kind === 'cool_down_block' ? blockHmac : recipientHmac;
       const lasted = this.#holds.lasting(kind, key, now) !== undefined;
@@ -285,11 +371,8 @@ export class Policy {
 
   /** What stands in the way, and the lock-out that this request brings about. */
   #judge(subject: Subject, now: number): { refusal?: Refusal; lockOut?: Hold } {
-    const { countries } = this.#rulesOf(subject);
-    const config =
-      countries === undefined ? this.#config : { ...this.#config, countries: [...countries] };
-    const forGood = refuseRecipient(config, subject.recipient, subject.numbering);
-    if (forGood) return { refusal: { ...forGood, retryAfterMs: undefined } };
+    const forGood = this.#never(subject);
+    if (forGood) return { refusal: forGood };
     const lasting = this.#lasting(subject, now);
     const lockOut = lasting.length === 0 ? this.#lockOut(subject, now) : undefined;
     const obstacles = [
@@ -305,6 +388,14 @@ export class Policy {
       refusal: { code: 'rate_limited', reason, detail, retryAfterMs: until - now },
       ...(lockOut && { lockOut }),
     };
+  }
+
+  #never(subject: Subject): Refusal | undefined {
+    const { countries } = this.#rulesOf(subject);
+    const config =
+      countries === undefined ? this.#config : { ...this.#config, countries: [...countries] };
+    const forGood = refuseRecipient(config, subject.recipient, subject.numbering);
+    return forGood && { ...forGood, retryAfterMs: undefined };
   }
 
   #rulesOf({ caller }: Subject): CallerRules {
@@ -427,6 +518,12 @@ export class Policy {
   #coolDown({ recipientHmac, blockHmac }: Subject): void {
     const now = this.#now();
     const { coolDownRecipientMs: recipientMs, coolDownBlockMs: blockMs } = this.#config;
+    this.#onStalled({
+      recipientHmac,
+      blockHmac,
+      coolDownRecipientMs: recipientMs,
+      coolDownBlockMs: blockMs,
+    });
     if (recipientMs > 0) {
       const span = { firstMs: recipientMs, longestMs: longestHoldMs };
       this.#begin(this.#holds.next('cool_down_recipient', recipientHmac, now, span), now);

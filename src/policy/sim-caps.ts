@@ -73,6 +73,8 @@ interface Sim {
    * In the order in which they were last kept; the new ones among them are where they were taken.
    */
   recipients: Map<string, Recipient>;
+  /** What it sent elsewhere; as they are told, each time anew. */
+  elsewhere: { hours: readonly Hour[]; recipients: ReadonlyMap<string, number> } | undefined;
 }
 
 /**
@@ -103,13 +105,14 @@ export class SimCaps {
   ): CapReached | undefined {
     const now = this.#now();
     const known = this.#current(sim, now);
+    const hours = hoursOf(known);
     const reached: CapReached[] = [];
-    const retryDay = waitForSegments(known.hours, caps.perDay, dayMs, segments, now);
+    const retryDay = waitForSegments(hours, caps.perDay, dayMs, segments, now);
     if (retryDay !== undefined) reached.push({ cap: 'per_day', retryAfterMs: retryDay });
-    const retryMonth = waitForSegments(known.hours, caps.perMonth, capMonthMs, segments, now);
+    const retryMonth = waitForSegments(hours, caps.perMonth, capMonthMs, segments, now);
     if (retryMonth !== undefined) reached.push({ cap: 'per_month', retryAfterMs: retryMonth });
     const retryRecipients = waitForRecipient(
-      known.recipients,
+      recipientsOf(known),
       caps.recipientsPerMonth,
       recipientHmac,
       now,
@@ -168,20 +171,42 @@ export class SimCaps {
     mergeRecipients(known, recipients, now);
   }
 
+  /**
+   * What the SIM sent while it was in another box, all of it; counts beside what is counted here.
+   */
+  sentElsewhere(sim: string, { hours, recipients }: SimHistory): void {
+    const now = this.#now();
+    const known = this.#current(sim, now);
+    known.elsewhere =
+      hours.size === 0 && recipients.size === 0
+        ? undefined
+        : {
+            hours: [...hours].map(([at, segments]) => {
+              return { end: endOfHour(Math.min(at, now)), segments };
+            }),
+            recipients,
+          };
+  }
+
   /** What counts now. */
   used(sim: string): SimUse {
     const now = this.#now();
-    const { hours, recipients } = this.#current(sim, now);
+    const known = this.#current(sim, now);
+    const hours = hoursOf(known);
     return {
       dayCount: segmentsWithin(hours, dayMs, now),
       monthCount: segmentsWithin(hours, capMonthMs, now),
-      monthRecipients: recipients.size,
+      monthRecipients: recipientsOf(known).size,
     };
   }
 
   /** The SIM's counts without what is over. */
   #current(name: string, now: number): Sim {
-    const sim = this.#sims.get(name) ?? { hours: [], recipients: new Map() };
+    const sim = this.#sims.get(name) ?? {
+      hours: [],
+      recipients: new Map(),
+      elsewhere: undefined,
+    };
     this.#sims.set(name, sim);
     while (sim.hours[0] && sim.hours[0].end + capMonthMs <= now) sim.hours.shift();
     for (const [hmac, { keptAt, open }] of sim.recipients) {
@@ -204,6 +229,20 @@ function hourOf(sim: Sim, at: number): Hour {
   const hour = { end, segments: 0 };
   sim.hours.push(hour);
   return hour;
+}
+
+/** Here and elsewhere, in the order of time. */
+function hoursOf({ hours, elsewhere }: Sim): readonly Hour[] {
+  if (elsewhere === undefined) return hours;
+  return [...hours, ...elsewhere.hours].sort((a, b) => a.end - b.end);
+}
+
+function recipientsOf({ recipients, elsewhere }: Sim): ReadonlyMap<string, Recipient> {
+  if (elsewhere === undefined) return recipients;
+  const others = [...elsewhere.recipients].flatMap(([hmac, keptAt]): [string, Recipient][] =>
+    recipients.has(hmac) ? [] : [[hmac, { keptAt, open: 0 }]],
+  );
+  return new Map([...others, ...recipients]);
 }
 
 /** Charges hold on to the hours that are there: one is added to, never replaced. */

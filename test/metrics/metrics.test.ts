@@ -48,6 +48,7 @@ it('the whole text is as in the golden file', async () => {
         { name: 'mail', waiting: 0, delivered: 7, failed: 0, failing: undefined },
       ],
     },
+    shared: { isUp: false, untold: 7, unanswered: 9 },
   }));
   metrics.answered({ caller: 'auth0', waitedMs: 2, tookMs: 2_400 });
   metrics.answered({ caller: 'auth0', waitedMs: 6_000, tookMs: 12_000 });

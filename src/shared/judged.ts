@@ -1,0 +1,40 @@
+/** What the engine says of limits, in the policy's words. */
+
+import { type Hold, type HoldKind, holdKinds } from '../policy/holds.js';
+import type { TermObstacle, Terms } from '../policy/terms.js';
+import type { Reply } from './engine.js';
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** Lua has one kind of table: an empty list comes as an object. */
+const listOf = (value: unknown): Fields[] => (Array.isArray(value) ? (value as Fields[]) : []);
+
+export function obstaclesIn(reply: Reply, terms: Terms): TermObstacle[] {
+  return listOf(reply.found).flatMap((found): TermObstacle[] => {
+    const leftMs = Number(found.left);
+    if (found.k === 'earlier') return [{ kind: 'earlier', leftMs }];
+    if (found.k === 'hold') {
+      const hold = holdKind(found.kind);
+      return hold === undefined ? [] : [{ kind: 'hold', hold, strikes: Number(found.n), leftMs }];
+    }
+    const window = terms.windows[Number(found.i) - 1];
+    const limit = window?.limits[Number(found.j) - 1];
+    return window && limit ? [{ kind: 'window', window, limit, leftMs }] : [];
+  });
+}
+
+/** The holds that last, which every box remembers. */
+export function holdsIn(reply: Reply): (Omit<Hold, 'until'> & { leftMs: number })[] {
+  return listOf(reply.holds).flatMap(({ kind, key, n, left }) => {
+    const known = holdKind(kind);
+    if (known === undefined) return [];
+    return [{ kind: known, key: String(key), strikes: Number(n), leftMs: Number(left) }];
+  });
+}
+
+const holdKind = (word: unknown): HoldKind | undefined => holdKinds.find((kind) => kind === word);
+
+/** Which window, and which of its limits; both from 0. */
+export function placesIn(value: unknown): { window: number; limit: number }[] {
+  return listOf(value).map(({ i, j }) => ({ window: Number(i) - 1, limit: Number(j) - 1 }));
+}

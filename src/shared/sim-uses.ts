@@ -1,0 +1,85 @@
+/** What SIMs have sent, so that their caps follow them from box to box. */
+
+import type { Logger } from 'winston';
+import type { SimHistory } from '../policy/sim-caps.js';
+import type { Engine } from './engine.js';
+import type { Outbox } from './outbox.js';
+
+export interface SimUsesOptions {
+  box: string;
+  engine: Engine;
+  outbox: Outbox;
+  log: Logger;
+}
+
+/** One message that a SIM has sent, or may have. */
+export interface SimCharge {
+  /** The HMAC of its ICCID. */
+  sim: string;
+  recipientHmac: string;
+  segments: number;
+  messageId: string;
+  /** Wall clock milliseconds. */
+  atMs: number;
+}
+
+const hourMs = 3_600_000;
+
+export class SimUses {
+  readonly #options: SimUsesOptions;
+  /** The SIMs that were in a modem of this box, and who wants to know of them. */
+  readonly #watched = new Map<string, (history: SimHistory) => void>();
+
+  constructor(options: SimUsesOptions) {
+    this.#options = options;
+  }
+
+  charge({ sim, recipientHmac, segments, messageId, atMs }: SimCharge): void {
+    const { box, outbox } = this.#options;
+    const at = performance.now();
+    outbox.put(`use ${messageId} ${sim}`, 'use', () => ({
+      id: messageId,
+      sim,
+      box,
+      hours: [[Math.floor(atMs / hourMs), segments]],
+      recipients: [[recipientHmac, Math.round(performance.now() - at)]],
+    }));
+  }
+
+  /**
+   * `onKnown` is told what other boxes sent with this SIM, now and whenever it may have changed.
+   */
+  watch(sim: string, onKnown: (history: SimHistory) => void): void {
+    if (this.#watched.has(sim)) return;
+    this.#watched.set(sim, onKnown);
+    void this.#look(sim, onKnown);
+  }
+
+  /** Asks for all of them again. */
+  refresh(): void {
+    for (const [sim, onKnown] of this.#watched) void this.#look(sim, onKnown);
+  }
+
+  async #look(sim: string, onKnown: (history: SimHistory) => void): Promise<void> {
+    const { box, engine } = this.#options;
+    const reply = await engine.tell('usedElsewhere', { sim, box, recipients: true });
+    // It is asked for again when the engine is back.
+    if (reply === undefined) return;
+    const now = Date.now();
+    const hours = pairsIn(reply.hours).map(([hour, segments]): [number, number] => [
+      Number(hour) * hourMs,
+      Number(segments),
+    ]);
+    const recipients = pairsIn(reply.recipients).map(([hmac, ago]): [string, number] => [
+      String(hmac),
+      now - Number(ago),
+    ]);
+    const summed = new Map<number, number>();
+    for (const [at, segments] of hours) summed.set(at, (summed.get(at) ?? 0) + segments);
+    onKnown({ hours: summed, recipients: new Map(recipients) });
+  }
+}
+
+function pairsIn(value: unknown): unknown[][] {
+  return Array.isArray(value) ? value.filter((pair) => Array.isArray(pair)) : [];
+}

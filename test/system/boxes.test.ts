@@ -1,0 +1,364 @@
+/** Boxes that share a real engine: what each promise of theirs looks like at the networks. */
+
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { type Box, Boxes } from './boxes.js';
+import { EngineProcess } from './engine.js';
+
+let engine: EngineProcess;
+let boxes: Boxes;
+let numbers = 0;
+/** Nobody was written to at it before. */
+function newNumber(): string {
+  numbers += 1;
+  return `+49151${String(10_000_000 + numbers * 10_007)}`;
+}
+/** By the engine's own port, and with time enough for a machine that has other things to do. */
+const shared = (): string => `url = "redis://127.0.0.1:${engine.enginePort}"\nbudget_ms = 1000`;
+const at = (index: number): Box => boxes.all[index]!;
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Asks until it is so; vitest's own timeout is the limit. */
+async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await isSo())) await pause(20);
+}
+
+/** Boxes with a key that the engine has not seen. */
+async function start(...own: Parameters<typeof Boxes.start>): Promise<void> {
+  await engine.ask('FLUSHALL');
+  boxes = await Boxes.start(...own);
+  for (const box of boxes.all) await joined(box);
+}
+
+async function joined(box: Box, from = 0): Promise<void> {
+  await box.until((line) => line.event === 'shared_told', from);
+}
+
+const openLimits =
+  '[policy]\ncountries = ["*"]\nper_recipient = "off"\nper_block = "off"\nlock_out_first_s = 0\ncool_down_block_s = 0\n';
+
+beforeAll(async () => {
+  engine = await EngineProcess.start();
+});
+afterAll(() => engine.stop());
+
+describe('what one box knows of a message', () => {
+  beforeAll(async () => {
+    await start(3, { shared: shared(), modemFlags: ['--submit-latency', '600'] });
+  });
+  afterAll(() => boxes.stop());
+
+  test('a repeat with its key is told at another, and nothing is sent again', async () => {
+    const recipient = newNumber();
+    const first = await at(0).post({ recipient }, { 'idempotency-key': 'known' });
+    const again = await at(1).post({ recipient }, { 'idempotency-key': 'known' });
+    expect([first.status, again.status]).toEqual([200, 200]);
+    expect(again.body.id).toBe(first.body.id);
+    expect(again.body.references).toEqual(first.body.references);
+    expect(boxes.texts()).toHaveLength(1);
+  });
+
+  test('a repeat that comes while it is sent waits for it at another', async () => {
+    const recipient = newNumber();
+    const before = boxes.texts().length;
+    const first = at(0).post({ recipient }, { 'idempotency-key': 'joined' });
+    await pause(100);
+    const [one, two] = await Promise.all([
+      at(1).post({ recipient }, { 'idempotency-key': 'joined' }),
+      at(2).post({ recipient }, { 'idempotency-key': 'joined' }),
+    ]);
+    const { status, body } = await first;
+    expect([status, one.status, two.status]).toEqual([200, 200, 200]);
+    expect([one.body.id, two.body.id]).toEqual([body.id, body.id]);
+    expect(boxes.texts()).toHaveLength(before + 1);
+  });
+
+  test('thirty requests with one key at three boxes in one instant are one message', async () => {
+    const recipient = newNumber();
+    const before = boxes.texts().length;
+    const answers = await Promise.all(
+      Array.from({ length: 30 }, (_, index) =>
+        at(index % 3).post({ recipient }, { 'idempotency-key': 'thirty' }),
+      ),
+    );
+    expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
+    expect(new Set(answers.map(({ body }) => body.id)).size).toBe(1);
+    expect(boxes.texts()).toHaveLength(before + 1);
+  });
+
+  test('another request with its key is refused at another box, too', async () => {
+    await at(0).post({ recipient: newNumber() }, { 'idempotency-key': 'reused' });
+    const other = await at(1).post({ recipient: newNumber() }, { 'idempotency-key': 'reused' });
+    expect([other.status, other.body.code]).toEqual([422, 'idempotency_key_reused']);
+  });
+
+  test('GET /sms/{id} tells it at any', async () => {
+    const sent = await at(0).post({ recipient: newNumber() });
+    const id = String(sent.body.id);
+    await until(async () => (await at(1).read(id)).body.state === 'sent');
+    const { status, body } = await at(2).read(id);
+    expect(status).toBe(200);
+    expect(body).toMatchObject({ id, state: 'sent', submitted: 'yes', segments: 1, modem: 'm1' });
+    expect(body.references).toEqual(sent.body.references);
+    const none = await at(2).read('00000000-0000-4000-8000-000000000000');
+    expect(none.status).toBe(404);
+  });
+
+  test('what was surely not sent at one is sent at another when it is asked for again', async () => {
+    const recipient = newNumber();
+    let from = at(0).log.length;
+    await at(0).modems[0]!.control({ registration: 'searching' });
+    await at(0).until((line) => line.event === 'modem' && line.phase === 'registering', from);
+    const refused = await at(0).post({ recipient }, { 'idempotency-key': 'again' });
+    const sent = await at(1).post({ recipient }, { 'idempotency-key': 'again' });
+    expect([refused.status, sent.status]).toEqual([503, 200]);
+    from = at(0).log.length;
+    await at(0).modems[0]!.control({ registration: 'home' });
+    await at(0).until((line) => line.event === 'modem' && line.phase === 'ready', from);
+    const told = await at(0).post({ recipient }, { 'idempotency-key': 'again' });
+    expect(told.body.id).toBe(sent.body.id);
+  });
+
+  test('no number, no text and no key is in the engine', async () => {
+    const recipient = newNumber();
+    await at(0).post({ recipient, body: 'Your code is 417093' }, { 'idempotency-key': 'seen?' });
+    const keys = (await engine.ask('KEYS', '*')).split('\n');
+    const values = await Promise.all(
+      keys.map(async (key) => {
+        const [kind] = (await engine.ask('TYPE', key)).split('\n');
+        if (kind === 'hash') return engine.ask('HGETALL', key);
+        return kind === 'zset' ? engine.ask('ZRANGE', key, '0', '-1') : engine.ask('GET', key);
+      }),
+    );
+    const all = [...keys, ...values].join('\n');
+    expect(keys.length).toBeGreaterThan(20);
+    expect(all).not.toMatch(new RegExp(`${recipient.slice(3)}|417093|seen\\?`));
+    const lasting = await Promise.all(
+      keys.map(async (key) => ({ key, ttl: Number(await engine.ask('TTL', key)) })),
+    );
+    const forEver = lasting.filter(({ ttl }) => ttl === -1).map(({ key }) => key);
+    expect(forEver.sort()).toEqual(['simgate:epoch', 'simgate:key', 'simgate:seq']);
+  });
+});
+
+describe('limits over all boxes', () => {
+  const limited = (lines: string) => `[policy]\ncountries = ["*"]\nlock_out_first_s = 0\n${lines}`;
+  afterEach(() => boxes.stop());
+
+  test('of 200 requests at three boxes in one instant a limit of 5 lets exactly 5 through', async () => {
+    const policy = limited('per_recipient = "off"\nper_block = "off"\ntotal = "5 in 1 h"\n');
+    await start(3, { shared: shared(), policy });
+    const answers = await Promise.all(
+      Array.from({ length: 200 }, (_, index) => at(index % 3).post({ recipient: newNumber() })),
+    );
+    expect(boxes.texts()).toHaveLength(5);
+    const refused = answers.filter(({ status }) => status === 429);
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(5);
+    // Who came while the limit had room and the box none was told so.
+    expect(answers.filter(({ status }) => status === 503)).toHaveLength(195 - refused.length);
+    expect(String(refused[0]!.body.detail)).toMatch(/policy\.total/);
+  });
+});
+
+describe('the newest code', () => {
+  beforeAll(async () => {
+    const modemFlags = ['--submit-latency', '1500'];
+    await start(2, { shared: shared(), modemFlags });
+  });
+  afterAll(() => boxes.stop());
+
+  test('wins over an older one that still waits at another box', async () => {
+    const recipient = newNumber();
+    // Both modems are busy, so that what comes next has to wait.
+    const busy = boxes.all.map((box) => box.post({ recipient: newNumber(), body: 'busy' }));
+    await pause(300);
+    const older = at(0).post({ recipient, body: 'older' });
+    await pause(300);
+    const newer = at(1).post({ recipient, body: 'newer' });
+    const [first, second] = await Promise.all([older, newer, ...busy]);
+    expect([first.status, first.body.code]).toEqual([409, 'superseded']);
+    expect(second.status).toBe(200);
+    expect(boxes.texts().filter((text) => text !== 'busy')).toEqual(['newer']);
+  });
+
+  test('wins over an older one whose repeat comes late, at another box', async () => {
+    const recipient = newNumber();
+    await at(0).modems[0]!.control({ fault: 'cms:38', submits: 1 });
+    const older = await at(0).post({ recipient, body: 'first' }, { 'idempotency-key': 'first' });
+    expect(older.body.submitted).toBe('no');
+    const newer = await at(1).post({ recipient, body: 'second' });
+    const late = await at(1).post({ recipient, body: 'first' }, { 'idempotency-key': 'first' });
+    expect([newer.status, late.status]).toEqual([200, 409]);
+    expect(boxes.texts().filter((text) => text === 'first')).toEqual([]);
+  });
+});
+
+describe('what a recipient has to wait for', () => {
+  afterEach(() => boxes.stop());
+
+  test('a lock-out that began at one holds at another, until an operator lifts it', async () => {
+    const policy = `[policy]\ncountries = ["*"]\nper_recipient = "2 in 10 min"\n`;
+    await start(2, { shared: shared(), policy });
+    const recipient = newNumber();
+    const answers = [await at(0).post({ recipient }), await at(1).post({ recipient })];
+    const locked = [await at(0).post({ recipient }), await at(1).post({ recipient })];
+    expect(answers.map(({ status }) => status)).toEqual([200, 200]);
+    expect(locked.map(({ status }) => status)).toEqual([429, 429]);
+    expect(locked.map(({ body }) => body.detail)).toEqual([
+      expect.stringContaining('lock_out: '),
+      expect.stringContaining('lock_out: '),
+    ]);
+    await at(0).cli('policy', 'unlock', recipient);
+    expect((await at(1).post({ recipient })).status).toBe(200);
+  });
+
+  test('a cool-down after a stall holds at another', async () => {
+    const policy = `${openLimits}cool_down_recipient_s = 60\n`;
+    await start(2, { shared: shared(), policy, deadlineS: 3 });
+    const recipient = newNumber();
+    await at(0).modems[0]!.control({ fault: 'silence', submits: 1 });
+    const lost = await at(0).post({ recipient });
+    expect(lost.status).toBe(504);
+    const next = await at(1).post({ recipient });
+    expect([next.status, next.body.code]).toEqual([429, 'rate_limited']);
+    expect(next.body.detail).toContain('cool_down_recipient');
+  });
+});
+
+describe('the caps of a SIM', () => {
+  afterEach(() => boxes.stop());
+
+  test('follow it to another box', async () => {
+    const inBoth = { shared: shared(), policy: openLimits, more: 'per_day = 3\n' };
+    const own = { ...inBoth, modemFlags: ['--iccid', '89490000000000004242'] };
+    await start(1, own);
+    for (let sent = 0; sent < 3; sent += 1)
+      expect((await at(0).post({ recipient: newNumber() })).status).toBe(200);
+    expect((await at(0).post({ recipient: newNumber() })).body.code).toBe('sim_cap_reached');
+    await at(0).end('SIGTERM');
+    await boxes.add(1, own);
+    await until(async () =>
+      (await at(1).admin('/metrics')).includes('simgate_sim_cap_used{modem="m1",cap="per_day"} 3'),
+    );
+    expect((await at(1).post({ recipient: newNumber() })).body.code).toBe('sim_cap_reached');
+    expect(boxes.texts()).toHaveLength(3);
+  });
+});
+
+describe('an engine that fails', () => {
+  let frail: EngineProcess;
+  const one = { 'idempotency-key': 'one' };
+  beforeEach(async () => {
+    frail = await EngineProcess.start();
+    const own = `url = "redis://127.0.0.1:${frail.port}"\nbudget_ms = 200`;
+    boxes = await Boxes.start(2, { shared: own, policy: `${openLimits}total = "4 in 1 h"\n` });
+    for (const box of boxes.all) await joined(box);
+  });
+  afterEach(async () => {
+    await boxes.stop();
+    await frail.stop();
+  });
+  const isAway = (box: Box) =>
+    until(async () => (await box.admin('/metrics')).includes('\nsimgate_shared_up 0\n'));
+  const isBack = (box: Box) =>
+    until(async () => (await box.admin('/metrics')).includes('\nsimgate_shared_up 1\n'));
+
+  test('that is dead: logins go on, it is said everywhere, and it hears of them when it is back', async () => {
+    const recipient = newNumber();
+    await frail.kill();
+    const first = await at(0).post({ recipient }, one);
+    const again = await at(0).post({ recipient }, one);
+    expect([first.status, again.status]).toEqual([200, 200]);
+    expect(again.body.id).toBe(first.body.id);
+    const state = JSON.parse(await at(0).admin('/')) as { health: object; shared: object };
+    expect(state.shared).toMatchObject({ up: false });
+    expect(state.health).toMatchObject({ grade: 'degraded', obstacles: [{ check: 'shared' }] });
+    expect(at(0).log.some(({ event }) => event === 'shared_away')).toBe(true);
+    expect(
+      await at(0)
+        .cli('doctor')
+        .catch((error: unknown) => String(error)),
+    ).toMatch(/shared/);
+    await frail.launch();
+    await isBack(at(0));
+    await isBack(at(1));
+    const told = await at(1).post({ recipient }, one);
+    expect(told.body.id).toBe(first.body.id);
+    for (let more = 0; more < 3; more += 1)
+      expect((await at(1).post({ recipient: newNumber() })).status).toBe(200);
+    // The one that was sent by itself counts.
+    expect((await at(1).post({ recipient: newNumber() })).status).toBe(429);
+    expect(boxes.texts()).toHaveLength(4);
+  });
+
+  test('that says nothing: nobody waits longer than the budget, and one after it not at all', async () => {
+    frail.pause();
+    const answers = [];
+    for (let asked = 0; asked < 4; asked += 1)
+      answers.push(await at(0).post({ recipient: newNumber() }));
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+    await isAway(at(0));
+    frail.goOn();
+    await isBack(at(0));
+    await isBack(at(1));
+    await until(async () =>
+      (await at(0).admin('/metrics')).includes('\nsimgate_shared_untold 0\n'),
+    );
+    expect((await at(1).post({ recipient: newNumber() })).status).toBe(429);
+  });
+
+  test('that is emptied is told again what its boxes know', async () => {
+    const recipient = newNumber();
+    const first = await at(0).post({ recipient }, one);
+    const from = boxes.all.map(({ log }) => log.length);
+    await frail.ask('FLUSHALL');
+    for (const [index, box] of boxes.all.entries()) await joined(box, from[index]);
+    const told = await at(1).post({ recipient }, one);
+    expect(told.body.id).toBe(first.body.id);
+    for (let more = 0; more < 3; more += 1)
+      expect((await at(1).post({ recipient: newNumber() })).status).toBe(200);
+    expect((await at(1).post({ recipient: newNumber() })).status).toBe(429);
+  });
+
+  test('whose box dies before it has an answer: nobody knows, and nobody sends it again', async () => {
+    const recipient = newNumber();
+    await at(0).modems[0]!.control({ fault: 'late:4000', submits: 1 });
+    const asked = at(0)
+      .post({ recipient }, { ...one, prefer: 'wait=2' })
+      .catch(() => undefined);
+    await until(() => boxes.texts().length === 1);
+    await at(0).end('SIGKILL');
+    await asked;
+    const joining = await at(1).post({ recipient }, one);
+    expect([joining.status, joining.body.submitted]).toEqual([504, 'unknown']);
+    expect(boxes.texts()).toHaveLength(1);
+    // Back, and with what its journal knows, it says the same.
+    await at(0).start();
+    expect((await at(0).post({ recipient }, one)).status).toBe(504);
+    expect(boxes.texts()).toHaveLength(1);
+  });
+});
+
+describe('an engine that cannot be shared', () => {
+  afterEach(() => boxes.stop());
+  const away = (box: Box) =>
+    box.until(
+      ({ event, reason }) => event === 'shared_away' && !/not reached/.test(String(reason)),
+    );
+
+  test('is told so, and why: one that forgets, one behind another key, one without its password', async () => {
+    await start(1, { shared: shared() });
+    await engine.ask('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru');
+    const forgetful = await boxes.add(1, { shared: shared() });
+    expect((await away(forgetful)).reason).toContain('noeviction');
+    await engine.ask('CONFIG', 'SET', 'maxmemory-policy', 'noeviction');
+    const stranger = await new Boxes().add(0, { shared: shared() });
+    boxes.all.push(stranger);
+    expect((await away(stranger)).reason).toContain('key_file');
+    await engine.ask('CONFIG', 'SET', 'requirepass', 'a password');
+    const nameless = await boxes.add(3, { shared: shared() });
+    const { reason } = await away(nameless);
+    await engine.ask('-a', 'a password', 'CONFIG', 'SET', 'requirepass', '');
+    expect(reason).toContain('NOAUTH');
+    expect((await nameless.post({ recipient: newNumber() })).status).toBe(200);
+  });
+});

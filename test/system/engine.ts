@@ -1,0 +1,134 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** A Redis of Debian's on a port of its own, and the wire to it, which can be cut. */
+export class EngineProcess {
+  readonly folder = mkdtempSync(join(tmpdir(), 'simgate-engine-'));
+  readonly #flags: readonly string[];
+  readonly #sockets = new Set<Socket>();
+  readonly #relay: Server;
+  /** Of the engine itself. */
+  enginePort = 0;
+  /** By which the boxes reach it. */
+  port = 0;
+  #process: ChildProcess | undefined;
+  #delayMs = 0;
+
+  private constructor(flags: readonly string[]) {
+    this.#flags = flags;
+    this.#relay = createServer((inner) => this.#join(inner));
+  }
+
+  static async start(flags: readonly string[] = []): Promise<EngineProcess> {
+    const engine = new EngineProcess(flags);
+    engine.#relay.listen(0, '127.0.0.1');
+    await once(engine.#relay, 'listening');
+    engine.port = portOf(engine.#relay);
+    engine.enginePort = await freePort();
+    await engine.launch();
+    return engine;
+  }
+
+  /** Starts it, with the data that it has on its disk. */
+  async launch(): Promise<void> {
+    const args = ['--port', String(this.enginePort), '--bind', '127.0.0.1', '--dir', this.folder];
+    const child = spawn('redis-server', [...args, '--save', '', ...this.#flags], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    this.#process = child;
+    await new Promise<void>((resolve, reject) => {
+      child.once('exit', (code) => reject(new Error(`redis-server ended with ${code}`)));
+      child.stdout.on('data', (said: Buffer) => {
+        if (/Ready to accept connections/.test(String(said))) resolve();
+      });
+    });
+    child.removeAllListeners('exit');
+  }
+
+  /** What it answers to a command, as redis-cli writes it. */
+  async ask(...words: string[]): Promise<string> {
+    const child = spawn('redis-cli', ['-p', String(this.enginePort), ...words]);
+    let said = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      said += String(chunk);
+    });
+    await once(child, 'close');
+    return said.trim();
+  }
+
+  async kill(): Promise<void> {
+    const child = this.#process;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, 'exit');
+    child.kill('SIGKILL');
+    await ended;
+  }
+
+  pause(): void {
+    this.#process?.kill('SIGSTOP');
+  }
+
+  goOn(): void {
+    this.#process?.kill('SIGCONT');
+  }
+
+  /** Every answer takes so long on its way. */
+  delay(ms: number): void {
+    this.#delayMs = ms;
+  }
+
+  /** Cuts every connection, as a failing line does. */
+  cut(): void {
+    for (const socket of this.#sockets) socket.resetAndDestroy();
+  }
+
+  async stop(): Promise<void> {
+    this.cut();
+    this.#relay.close();
+    this.goOn();
+    await this.kill();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  #join(inner: Socket): void {
+    const outer = connect(this.enginePort, '127.0.0.1');
+    for (const socket of [inner, outer]) {
+      this.#sockets.add(socket);
+      socket.setNoDelay(true);
+      socket.on('error', () => undefined);
+    }
+    inner.on('data', (octets) => outer.write(octets));
+    outer.on('data', (octets) => {
+      if (this.#delayMs === 0) inner.write(octets);
+      else setTimeout(() => inner.writable && inner.write(octets), this.#delayMs);
+    });
+    const end = () => {
+      for (const socket of [inner, outer]) {
+        this.#sockets.delete(socket);
+        socket.destroy();
+      }
+    };
+    inner.on('close', end);
+    outer.on('close', end);
+  }
+}
+
+const portOf = (server: Server): number => {
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+};
+
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const port = portOf(server);
+  server.close();
+  await once(server, 'close');
+  return port;
+}
