@@ -2,8 +2,10 @@
 
 import { simKey } from '../dispatch/sim-key.js';
 import type { Health } from '../doctor/finding.js';
+import { isSendErrorCode } from '../errors.js';
 import type { SecretUse } from '../http/bearer.js';
-import type { Activity } from '../page/activity.js';
+import { maxLogRows } from '../journal/entries.js';
+import type { Activity, CallerActivity } from '../page/activity.js';
 import type { ShownCaller } from '../page/callers-view.js';
 import type { ShownModem, ShownState } from '../page/shown-state.js';
 import { version } from '../version.js';
@@ -24,6 +26,7 @@ export function pageStateOf(parts: DaemonParts, health: Health, activity: Activi
     journalFault: fault,
     modems: modemsOf(parts, activity),
     lastAccepted: activity.lastAccepted,
+    ways: parts.alerts()?.ways.map(({ name, failing }) => ({ name, failing: failing?.why })),
     alerts: parts
       .alerts()
       ?.open.filter(({ what }) => !health.obstacles.some((found) => what.includes(found.what)))
@@ -51,6 +54,7 @@ function modemsOf(parts: DaemonParts, activity: Activity): ShownModem[] {
       manufacturer: words(snapshot.manufacturer),
       model: words(snapshot.model),
       operator: words(snapshot.operator),
+      technology: snapshot.technology,
       registration: snapshot.registration,
       signalDbm: snapshot.signalDbm,
       isSuspect,
@@ -86,25 +90,23 @@ export function pageCallersOf(
 }
 
 /**
- * What the journal knows of before the start: when a code was accepted last, by modem and caller.
- * Rejects with `JournalFault`.
+ * What the newest rows of the journal know of before the start: when a code was accepted last, by
+ * modem and caller. Rejects with `JournalFault`.
  */
 export async function recallActivity(
-  { modems, config, remembered: { journal } }: DaemonParts,
+  { remembered: { journal } }: Pick<DaemonParts, 'remembered'>,
   activity: Activity,
 ): Promise<void> {
-  for (const { name } of modems) {
-    const { rows } = await journal.query({ modem: name, status: 200, limit: 1 });
-    const [row] = rows;
-    if (row?.outcome !== undefined)
-      activity.recallAccepted(name, { atMs: row.atMs, tookMs: row.outcome.tookMs ?? 0 });
+  const { rows } = await journal.query({ limit: maxLogRows });
+  const callers = new Map<string, CallerActivity>();
+  for (const { atMs, caller, modem, outcome } of rows) {
+    const known = callers.get(caller) ?? { seenMs: atMs };
+    callers.set(caller, known);
+    if (outcome?.status === 200) {
+      known.acceptedMs ??= atMs;
+      if (modem !== undefined)
+        activity.recallAccepted(modem, { atMs, tookMs: outcome.tookMs ?? 0 });
+    } else if (isSendErrorCode(outcome?.code)) known.refused ??= { atMs, code: outcome.code };
   }
-  for (const { name } of config().callers) {
-    const [newest] = (await journal.query({ caller: name, limit: 1 })).rows;
-    const [accepted] = (await journal.query({ caller: name, status: 200, limit: 1 })).rows;
-    activity.recall(name, {
-      ...(newest && { seenMs: newest.atMs }),
-      ...(accepted && { acceptedMs: accepted.atMs }),
-    });
-  }
+  for (const [caller, known] of callers) activity.recall(caller, known);
 }

@@ -110,6 +110,7 @@ export function snapshotOf(parts: DaemonParts): object {
         manufacturer,
         model,
         operator,
+        technology,
         signalDbm,
         notices,
       } = modem.snapshot();
@@ -123,6 +124,7 @@ export function snapshotOf(parts: DaemonParts): object {
         manufacturer,
         model,
         operator,
+        technology,
         signal_dbm: signalDbm,
         sim_suspect: suspects.has(name),
         notices: (notices ?? []).map(({ sentence }) => sentence),

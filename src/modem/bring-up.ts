@@ -95,6 +95,8 @@ export class BringUp {
   signalDbm: number | undefined;
   /** The operator's name; untrusted. */
   operator: string | undefined;
+  /** As `LTE`. */
+  technology: string | undefined;
   /**
    * The SIM's serial number (ITU-T E.118); undefined when it cannot be read. Personal: never shown
    * whole.
@@ -156,7 +158,7 @@ export class BringUp {
     this.#looks = 0;
     await this.#options.unlocker.noteReady(this.#modem);
     this.signalDbm = await this.#modem.signalDbm();
-    this.operator = await this.#modem.operator();
+    ({ operator: this.operator, technology: this.technology } = await this.#modem.network());
     await this.#readIccid();
     await this.#note();
     if (await this.#modem.tolerateSilence(() => this.#storage.holdsAny())) this.#options.onStored();

@@ -17,6 +17,7 @@ import { type DeafeningLines, InitLines } from './init-lines.js';
 import { generic, type ModemProfile, profileFor } from './profiles.js';
 import { askRegistration, type Registration } from './registration.js';
 import { ServiceCentre } from './service-centre.js';
+import { type Network, readNetwork } from './serving-network.js';
 import { Sim } from './sim.js';
 import { isOfSubmit } from './verdict.js';
 
@@ -262,9 +263,14 @@ export class Modem extends Dialogue {
     return rssi <= 31 ? -113 + 2 * rssi : undefined;
   }
 
-  /** The operator's name (27.007 7.3); untrusted. */
-  operator(): Promise<string | undefined> {
-    return this.readValue('AT+COPS?', /^\+COPS:/, /"([^"]*)"/, simMs);
+  /** The operator's name; untrusted. */
+  async operator(): Promise<string | undefined> {
+    return (await this.network()).operator;
+  }
+
+  /** With which network it is, and how (27.007 7.3). */
+  async network(): Promise<Network> {
+    return readNetwork(await this.readValue('AT+COPS?', /^\+COPS:/, /^\+COPS: *(.*)$/, simMs));
   }
 
   /**

@@ -47,6 +47,8 @@ export interface ModemSnapshot {
   manufacturer: string | undefined;
   model: string | undefined;
   operator: string | undefined;
+  /** How it is with the network, as `LTE`; undefined when unknown. */
+  technology?: string | undefined;
   /** The SIM's serial number (ITU-T E.118); undefined when unknown. Personal: never shown whole. */
   iccid: string | undefined;
   /** What the SIM says (27.007 8.3); undefined while no modem is open. */

@@ -216,6 +216,7 @@ export class Supervisor implements SmsModem {
       manufacturer: shown(this.#connection?.modem.identity.manufacturer),
       model: shown(this.#connection?.modem.identity.model),
       operator: shown(this.#connection?.bringUp.operator),
+      technology: this.#connection?.bringUp.technology,
       iccid: this.#connection?.bringUp.iccid,
       sim: this.#connection?.bringUp.sim,
       registration: this.#connection?.bringUp.registration,

@@ -73,6 +73,7 @@ export class Door {
 
   /** The outermost guard of the admin listener. */
   readonly guard: Koa.Middleware<RequestState> = async (ctx, next) => {
+    refuseOtherPages(ctx);
     const visitor = await this.#admit(ctx);
     if (visitor !== undefined) {
       this.#visitors.set(ctx.req, visitor);
@@ -189,7 +190,7 @@ export class Door {
 
   #turnAway(ctx: PageContext): void {
     const hasPassword = this.#password !== undefined;
-    const isBrowser = ctx.method === 'GET' && ctx.get('accept').includes('text/html');
+    const isBrowser = ctx.get('accept').includes('text/html');
     if (hasPassword && isBrowser) return answerSeeOther(ctx, 'login');
     const challenge = programPaths.has(ctx.path) && hasPassword ? 'Basic' : 'simgate-session';
     const told = hasPassword ? 'sign in first' : 'the proxy has to name the user';
@@ -202,6 +203,17 @@ export class Door {
       body: `${told}\n`,
     });
   }
+}
+
+/**
+ * Another page may lead here, and no more: it could not read what it asks for, but hold all the
+ * streams (Fetch Metadata, W3C).
+ */
+function refuseOtherPages(ctx: PageContext): void {
+  const site = ctx.get('sec-fetch-site');
+  const isOther = site === 'cross-site' || site === 'same-site';
+  if (!isOther || ctx.get('sec-fetch-mode') === 'navigate') return;
+  throw new SendError('request_malformed', { detail: 'another page asks for this' });
 }
 
 /** Of the session; empty where there is none. */

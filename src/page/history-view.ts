@@ -111,7 +111,9 @@ function groups(points: readonly HistoryPoint[], spanMs: number): Map<number, Hi
   const found = new Map<number, HistoryPoint[]>();
   for (const point of points) {
     const atMs = Math.floor(point.atMs / spanMs) * spanMs;
-    found.set(atMs, [...(found.get(atMs) ?? []), point]);
+    const group = found.get(atMs);
+    if (group === undefined) found.set(atMs, [point]);
+    else group.push(point);
   }
   return found;
 }

@@ -1,7 +1,9 @@
+import type { ServerResponse } from 'node:http';
 import type Router from 'koa-router';
 import type { PolicyConfig } from '../config/policy.js';
+import { SendError } from '../errors.js';
 import type { RequestState } from '../http/error-exit.js';
-import { type LogRow, maxLogRows } from '../journal/entries.js';
+import type { LogRow } from '../journal/entries.js';
 import { JournalFault } from '../journal/faults.js';
 import type { Hmac } from '../journal/hmac-key.js';
 import type { Journal } from '../journal/journal.js';
@@ -31,7 +33,7 @@ export interface MessagesParts {
   show: (ctx: PageContext, view: View, content: Html, isGet?: boolean) => void;
 }
 
-/** Rows of a page, and of one look for what is new. */
+/** Rows of a page, of one look for what is new, and of a piece of a CSV: messages come between. */
 const pageRows = 100;
 /** Rows of a CSV. */
 const maxCsvRows = 10_000;
@@ -47,6 +49,7 @@ export class MessagesRoutes {
   readonly #searches = new RefusalRate(searchBurst, searchesPerSecond, performance.now());
   /** The newest change that those who look on know of. */
   #lastChange = 0;
+  #isWritingCsv = false;
 
   constructor(parts: MessagesParts) {
     this.#parts = parts;
@@ -105,9 +108,20 @@ export class MessagesRoutes {
   }
 
   async #csv(ctx: PageContext): Promise<void> {
+    if (this.#isWritingCsv)
+      throw new SendError('queue_full', { detail: 'another CSV is being made: try again soon' });
+    this.#isWritingCsv = true;
+    try {
+      await this.#writeCsv(ctx);
+    } finally {
+      this.#isWritingCsv = false;
+    }
+  }
+
+  async #writeCsv(ctx: PageContext): Promise<void> {
     const { res } = ctx;
     let query: MessageQuery = readQuery(new URLSearchParams(ctx.querystring));
-    let page = await this.#query({ ...query, limit: maxLogRows });
+    let page = await this.#query({ ...query, limit: pageRows });
     ctx.respond = false;
     res.writeHead(page === undefined ? 503 : 200, {
       ...pageHeaders,
@@ -117,12 +131,13 @@ export class MessagesRoutes {
     });
     if (ctx.method === 'HEAD' || page === undefined) return void res.end();
     res.write(`${csvHeading}\r\n`);
-    for (let left = maxCsvRows; page !== undefined && left > 0; left -= maxLogRows) {
-      res.write(page.rows.map((row) => `${csvLine(row)}\r\n`).join(''));
+    for (let left = maxCsvRows; page !== undefined && left > 0; left -= pageRows) {
+      const isTaken = res.write(page.rows.map((row) => `${csvLine(row)}\r\n`).join(''));
+      if (!isTaken) await drained(res);
       const last: LogRow | undefined = page.rows.at(-1);
-      if (last === undefined || page.rows.length < maxLogRows || res.destroyed) break;
+      if (last === undefined || page.rows.length < pageRows || res.destroyed) break;
       query = { ...query, before: { atMs: last.atMs, id: last.id } };
-      page = await this.#query({ ...query, limit: maxLogRows });
+      page = await this.#query({ ...query, limit: pageRows });
     }
     res.end();
   }
@@ -164,4 +179,15 @@ export class MessagesRoutes {
       throw error;
     }
   }
+}
+
+/** When the reader has taken what was written, or is gone: the connections see to that. */
+function drained(res: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      res.off('drain', done).off('close', done);
+      resolve();
+    };
+    res.on('drain', done).on('close', done);
+  });
 }

@@ -27,7 +27,7 @@ const signs = { error: '✖', warning: '▲', ok: '●' } as const;
 const tones = { error: 'bad', warning: 'warn', ok: 'good' } as const;
 
 /** What is in the way, and what the operator was told of. */
-function obstacles({ health, alerts, nowMs }: ShownState): Fragment {
+function obstacles({ health, alerts, ways, nowMs }: ShownState): Fragment {
   const told = (alerts ?? []).map(
     ({ what, remedy, sinceMs }) =>
       html`<li class="warn"><span aria-hidden="true">▲</span> <b>Alert, for ${ago(sinceMs, nowMs)}:</b> ${sentence(what)}${remedy && html` <span class="do">${sentence(remedy)}</span>`}</li>`,
@@ -36,8 +36,20 @@ function obstacles({ health, alerts, nowMs }: ShownState): Fragment {
   return {
     id: 'alerts',
     html: html`<section id="alerts" aria-labelledby="alerts-title"><h2 id="alerts-title">Open alerts</h2>
-${found.length + told.length === 0 ? html`<p>None: nothing is in the way of a code.</p>` : html`<ul class="findings">${found}${told}</ul>`}</section>`,
+${found.length + told.length === 0 ? html`<p>None: nothing is in the way of a code.</p>` : html`<ul class="findings">${found}${told}</ul>`}
+<p class="hint">${toldBy(ways)}</p></section>`,
   };
+}
+
+/** Whom alerts reach, and whom not. */
+function toldBy(ways: ShownState['ways']): Html | undefined {
+  if (ways === undefined) return undefined;
+  if (ways.length === 0)
+    return html`Nobody is told of alerts: no way is configured below [alerts].`;
+  const each = ways.map(({ name, failing }) =>
+    failing === undefined ? name : `${name} (NOT REACHED: ${failing})`,
+  );
+  return html`Told by: ${each.join(', ')}.`;
 }
 
 function finding({ level, what, remedy }: Finding): Html {

@@ -45,6 +45,13 @@ export interface OpenAlert {
   sinceMs: number;
 }
 
+/** By which the operator is told. */
+export interface ShownWay {
+  name: string;
+  /** Why it cannot be told; undefined while it can. */
+  failing?: string | undefined;
+}
+
 /** The daemon at one moment. */
 export interface ShownState {
   /** Wall-clock milliseconds. */
@@ -58,4 +65,5 @@ export interface ShownState {
   lastAccepted?: Accepted | undefined;
   /** Undefined where nobody is told. */
   alerts?: readonly OpenAlert[] | undefined;
+  ways?: readonly ShownWay[] | undefined;
 }

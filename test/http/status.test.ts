@@ -106,6 +106,17 @@ describe('the admin listener', () => {
 
 describe('the public listener', () => {
   it('has no status page', async () => {
-    expect((await get((await startGateway()).port, '/')).status).toBe(404);
+    const { port } = await startGateway();
+    const paths = [
+      '',
+      'status.json',
+      'messages',
+      'history',
+      'policy',
+      'callers',
+      'events?view=now',
+    ];
+    for (const path of [...paths, 'page.js', 'page.css', 'login', 'messages.csv', 'history.json'])
+      expect((await get(port, `/${path}`)).status, path).toBe(404);
   });
 });

@@ -113,6 +113,17 @@ describe('on a loopback address without a password', () => {
   });
 });
 
+test('another page may lead here, and ask for nothing else', async () => {
+  const { ask } = await start({ place: 'loopback' });
+  const status = async (site: string, mode: string) =>
+    (await ask('/', { 'sec-fetch-site': site, 'sec-fetch-mode': mode })).status;
+  expect(await status('cross-site', 'no-cors')).toBe(400);
+  expect(await status('same-site', 'cors')).toBe(400);
+  expect(await status('cross-site', 'navigate')).toBe(200);
+  expect(await status('same-origin', 'cors')).toBe(200);
+  expect(await status('none', 'navigate')).toBe(200);
+});
+
 test('at a socket, who may connect may search, whatever the Host', async () => {
   const { ask } = await start({ place: 'socket' });
   const { status, body } = await ask('/', { host: 'sms.example.com' });

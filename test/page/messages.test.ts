@@ -140,6 +140,18 @@ test('the CSV has a line for each row, and no formula', async () => {
   expect(end).toBe('');
 });
 
+test('one CSV is made at a time, in pieces', async () => {
+  const { url, look, asked } = await startPage();
+  look.rows = Array.from({ length: 1_000 }, (_, index) => rowOf(index + 1));
+  const both = await Promise.all([1, 2].map(() => fetch(`${url}/messages.csv`)));
+  expect(both.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, 503]);
+  const whole = await both.find(({ status }) => status === 200)!.text();
+  // A hundred pages of the same here: no more are asked for.
+  expect(whole.split('\r\n')).toHaveLength(10_002);
+  expect(asked[1]?.before).toEqual({ atMs: rowOf(100).atMs, id: rowOf(100).id });
+  expect((await fetch(`${url}/messages.csv`)).status).toBe(200);
+});
+
 test.each([
   ['=1+1', `"'=1+1"`],
   ['+49…67', `"'+49…67"`],

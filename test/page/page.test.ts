@@ -32,6 +32,20 @@ test('what stops codes stands first, with its remedy, and in the title', async (
   expect(html).toContain('<title>Now · simgate: NOT ready</title>');
 });
 
+test('it says whom alerts reach, and whom not', async () => {
+  const { url, look } = await startPage();
+  look.state = { ...goodState, ways: [] };
+  expect(words(await text(`${url}/`))).toContain('Nobody is told of alerts');
+  const alerts = [
+    { what: 'credit is low', remedy: 'top it up', sinceMs: goodState.nowMs - 60_000 },
+  ];
+  const ways = [{ name: 'mail' }, { name: 'hook', failing: 'no answer' }];
+  look.state = { ...goodState, alerts, ways };
+  const page = words(await text(`${url}/`));
+  expect(page).toContain('Alert, for 60 s : Credit is low. Top it up.');
+  expect(page).toContain('Told by: mail, hook (NOT REACHED: no answer).');
+});
+
 test('it is HTML for browsers and curl, JSON for who asks for it, and both under the same rules', async () => {
   const { url } = await startPage();
   for (const accept of ['text/html,*/*;q=0.8', '*/*'])

@@ -82,6 +82,8 @@ export async function startPage(options: Partial<PageOptions> = {}): Promise<Pag
     journal: {
       query: async (filter) => {
         asked.push(filter);
+        // As from another thread.
+        await new Promise(setImmediate);
         const { afterChange } = filter;
         const rows = look.rows.filter(({ change }) => change > (afterChange ?? -1));
         return {
