@@ -1,9 +1,12 @@
 /**
- * The second group of `npm test`: what runs whole processes, waits for real ttys, files and locks,
- * or searches exhaustively. Everything else is a unit test, and waits for nothing.
+ * The second group of `npm test`: what runs whole processes, waits for real ttys, files, disks and
+ * locks, or searches exhaustively. Everything else is a unit test, and waits for nothing.
  */
 export const slow: readonly string[] = [
+  'test/at/machine-search.test.ts',
   'test/cli/unknown-words.test.ts',
+  'test/daemon/remembered.test.ts',
+  'test/daemon/systemd/service-notifier.test.ts',
   'test/delivery/matching.test.ts',
   'test/doctor/daemon.test.ts',
   'test/doctor/direct.test.ts',
@@ -11,12 +14,12 @@ export const slow: readonly string[] = [
   'test/e2e/**/*.test.ts',
   'test/exits/**/*.test.ts',
   'test/http/strangers.test.ts',
-  'test/journal/faults.test.ts',
-  'test/journal/power-cut.test.ts',
-  'test/journal/process.test.ts',
+  'test/journal/**/*.test.ts',
   'test/modem/debts-search.test.ts',
   'test/operator/auth0/daemon-link.test.ts',
+  'test/operator/auth0/folder.test.ts',
   'test/operator/setup/process.test.ts',
   'test/policy/pumping.test.ts',
   'test/simulator/process.test.ts',
+  'test/words/outlets.test.ts',
 ];
