@@ -216,7 +216,7 @@ function judgeDisk({ disk, stateDir }: JudgedDaemon): Finding[] {
 function judgeShared({ shared }: JudgedDaemon): Finding[] {
   if (shared === undefined) return [];
   const away = warning(
-    'shared',
+    'engine',
     `the shared engine is away (${shared.why ?? 'it does not answer'}): limits, Idempotency-Keys and the newest code are this box's own until it is back`,
     'look whether it runs and is reached: redis-cli -u with the url of [shared] says PONG to PING; a box by itself goes on, and tells it all when it is back',
   );

@@ -1,5 +1,9 @@
 /** Boxes that share a real engine: what each promise of theirs looks like at the networks. */
 
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type Box, Boxes } from './boxes.js';
 import { EngineProcess } from './engine.js';
@@ -271,13 +275,13 @@ describe('an engine that fails', () => {
     expect(again.body.id).toBe(first.body.id);
     const state = JSON.parse(await at(0).admin('/')) as { health: object; shared: object };
     expect(state.shared).toMatchObject({ up: false });
-    expect(state.health).toMatchObject({ grade: 'degraded', obstacles: [{ check: 'shared' }] });
+    expect(state.health).toMatchObject({ grade: 'degraded', obstacles: [{ check: 'engine' }] });
     expect(at(0).log.some(({ event }) => event === 'shared_away')).toBe(true);
     expect(
       await at(0)
         .cli('doctor')
         .catch((error: unknown) => String(error)),
-    ).toMatch(/shared/);
+    ).toMatch(/engine/);
     await frail.launch();
     await isBack(at(0));
     await isBack(at(1));
@@ -362,3 +366,64 @@ describe('an engine that cannot be shared', () => {
     expect((await nameless.post({ recipient: newNumber() })).status).toBe(200);
   });
 });
+
+describe('an engine behind TLS, with the ACL user of docs/boxes.md', () => {
+  let guarded: EngineProcess;
+  const password = 'a-password-for-boxes-0123456789';
+  beforeAll(async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'simgate-tls-'));
+    const file = (name: string) => join(folder, name);
+    const openssl = (...words: string[]) => execFileSync('openssl', words, { stdio: 'ignore' });
+    const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
+    const named = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1'];
+    const out = ['-keyout', file('key.pem'), '-out', file('ca.pem')];
+    openssl('req', '-x509', ...key, ...named, ...out, '-days', '2');
+    writeFileSync(file('users.acl'), documentedUsers().replace('PASSWORD', password));
+    writeFileSync(file('password'), password, { mode: 0o600 });
+    guarded = await EngineProcess.start(
+      ['--tls-cert-file', file('ca.pem'), '--tls-key-file', file('key.pem')].concat([
+        '--tls-auth-clients',
+        'no',
+        '--aclfile',
+        file('users.acl'),
+      ]),
+      'tls',
+    );
+    const place = `url = "rediss://simgate@127.0.0.1:${guarded.enginePort}/0"`;
+    const files = `password_file = "${file('password')}"\nca_file = "${file('ca.pem')}"`;
+    boxes = await Boxes.start(2, { shared: `${place}\nbudget_ms = 1000\n${files}` });
+    for (const box of boxes.all) await joined(box);
+  });
+  afterAll(async () => {
+    await boxes.stop();
+    await guarded.stop();
+  });
+
+  test('lets boxes do all that they do', async () => {
+    const recipient = newNumber();
+    const first = await at(0).post({ recipient }, { 'idempotency-key': 'tls' });
+    const again = await at(1).post({ recipient }, { 'idempotency-key': 'tls' });
+    expect(again.body.id).toBe(first.body.id);
+    await at(0).cli('policy', 'unlock', recipient);
+    await until(async () => (await at(1).read(String(first.body.id))).body.state === 'sent');
+    for (const box of boxes.all)
+      expect(box.log.filter(({ event }) => event === 'shared_away')).toEqual([]);
+    for (const box of boxes.all)
+      expect(await box.admin('/metrics')).toContain('\nsimgate_shared_untold 0\n');
+  });
+
+  test('is away for a box that does not trust its certificate', async () => {
+    const place = `url = "rediss://simgate@127.0.0.1:${guarded.enginePort}"`;
+    const stranger = await boxes.add(2, { shared: place });
+    const { reason } = await stranger.until(({ event }) => event === 'shared_away');
+    expect(reason).toContain('self-signed certificate');
+  });
+});
+
+/** The users as docs/boxes.md writes them. */
+function documentedUsers(): string {
+  const page = readFileSync(join(import.meta.dirname, '../../docs/boxes.md'), 'utf8');
+  const users = /^user default off\nuser simgate .*\n/m.exec(page)?.[0];
+  if (users === undefined) throw new Error('docs/boxes.md has no users');
+  return users;
+}

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 export class EngineProcess {
   readonly folder = mkdtempSync(join(tmpdir(), 'simgate-engine-'));
   readonly #flags: readonly string[];
+  readonly #by: 'tcp' | 'tls';
   readonly #sockets = new Set<Socket>();
   readonly #relay: Server;
   /** Of the engine itself. */
@@ -18,13 +19,17 @@ export class EngineProcess {
   #process: ChildProcess | undefined;
   #delayMs = 0;
 
-  private constructor(flags: readonly string[]) {
+  private constructor(flags: readonly string[], by: 'tcp' | 'tls') {
     this.#flags = flags;
+    this.#by = by;
     this.#relay = createServer((inner) => this.#join(inner));
   }
 
-  static async start(flags: readonly string[] = []): Promise<EngineProcess> {
-    const engine = new EngineProcess(flags);
+  static async start(
+    flags: readonly string[] = [],
+    by: 'tcp' | 'tls' = 'tcp',
+  ): Promise<EngineProcess> {
+    const engine = new EngineProcess(flags, by);
     engine.#relay.listen(0, '127.0.0.1');
     await once(engine.#relay, 'listening');
     engine.port = portOf(engine.#relay);
@@ -35,7 +40,9 @@ export class EngineProcess {
 
   /** Starts it, with the data that it has on its disk. */
   async launch(): Promise<void> {
-    const args = ['--port', String(this.enginePort), '--bind', '127.0.0.1', '--dir', this.folder];
+    const port = String(this.enginePort);
+    const ports = this.#by === 'tcp' ? ['--port', port] : ['--port', '0', '--tls-port', port];
+    const args = [...ports, '--bind', '127.0.0.1', '--dir', this.folder];
     const child = spawn('redis-server', [...args, '--save', '', ...this.#flags], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });

@@ -20,6 +20,7 @@ import {
   type SendResult,
 } from '../../../src/dispatch/message.js';
 import { type MessageJournal, Recorder } from '../../../src/dispatch/recorder.js';
+import type { SharedTruth } from '../../../src/dispatch/shared-truth.js';
 import { createSimBudget } from '../../../src/dispatch/sim-budget.js';
 import { SendError } from '../../../src/errors.js';
 import { problems } from '../../../src/http/problem.js';
@@ -145,6 +146,8 @@ export interface Rules {
   startedMs?: number;
   /** Whether a promise can be written; default: always. */
   journalIsWell?: () => boolean | Promise<boolean>;
+  /** What other boxes know; default: there are none. */
+  shared?: SharedTruth;
 }
 
 const off = 'off';
@@ -210,6 +213,7 @@ export function rig(
   const simCaps = new SimCaps(now);
   const dispatch = createDispatch({
     modems,
+    shared: rules.shared,
     policy: new Policy({ config, hmac, now }),
     budget: createSimBudget(
       simCaps,

@@ -1,0 +1,290 @@
+import { describe, expect, it } from 'vitest';
+import type { Outcome } from '../../src/dispatch/message.js';
+import type {
+  Begin,
+  Claim,
+  ClaimMode,
+  SharedMessage,
+  SharedTruth,
+} from '../../src/dispatch/shared-truth.js';
+import { SendError } from '../../src/errors.js';
+import { FakeModem } from './support/fake-modem.js';
+import { fakeTime, pass, rig } from './support/rig.js';
+
+/** What other boxes say, as the test lets them; each answer takes a millisecond. */
+class OtherBoxes implements SharedTruth {
+  readonly claims: { id: string; mode: ClaimMode }[] = [];
+  readonly begun: string[] = [];
+  readonly told: { id: string; said: string; hasBegun: boolean }[] = [];
+  claimed: (message: SharedMessage, mode: ClaimMode) => Claim = () => ({
+    kind: 'granted',
+    isWhole: true,
+  });
+  mayBegin: (message: SharedMessage) => Begin = () => 'granted';
+  known: Claim = { kind: 'elsewhere' };
+
+  async claim(message: SharedMessage, mode: ClaimMode): Promise<Claim> {
+    this.claims.push({ id: message.id, mode });
+    await tick();
+    if (mode === 'look') {
+      const claim = this.claimed(message, mode);
+      return claim.kind === 'granted' ? { kind: 'none' } : claim;
+    }
+    return this.claimed(message, mode);
+  }
+
+  async begin(message: SharedMessage): Promise<Begin> {
+    this.begun.push(message.id);
+    await tick();
+    return this.mayBegin(message);
+  }
+
+  async lookUp(): Promise<Claim> {
+    await tick();
+    return this.known;
+  }
+
+  ended({ id }: SharedMessage, outcome: Outcome, hasBegun: boolean): void {
+    this.told.push({ id, said: wordOf(outcome), hasBegun });
+  }
+
+  late({ id }: SharedMessage, truth: Outcome): void {
+    this.told.push({ id, said: `late ${wordOf(truth)}`, hasBegun: true });
+  }
+}
+
+/** As the rig's, where the prompt is kept until other boxes have answered. */
+async function finish(...modems: readonly FakeModem[]): Promise<void> {
+  await pass(1);
+  for (let busy = modems; busy.length > 0; busy = modems.filter(({ isBusy }) => isBusy)) {
+    for (const modem of busy.filter(({ isBusy }) => isBusy)) modem.current.accept();
+    await pass(1);
+  }
+}
+
+const tick = () => new Promise<void>((resolve) => setTimeout(resolve, 1));
+const wordOf = (outcome: Outcome): string => ('result' in outcome ? 'sent' : outcome.error.code);
+
+const sentElsewhere: Outcome = {
+  result: { id: 'other', segments: 1, modem: 'theirs', references: [9], waitedMs: 1, tookMs: 2 },
+};
+const unknownElsewhere: Outcome = {
+  error: new SendError('outcome_unknown', { submitted: 'unknown' }),
+};
+
+function setUp(modemCount = 1, rules: Parameters<typeof rig>[2] = {}) {
+  const modems = Array.from({ length: modemCount }, (_, index) => new FakeModem(`m${index + 1}`));
+  const others = new OtherBoxes();
+  return { modems, others, ...rig(modems, {}, { ...rules, shared: others }) };
+}
+
+describe('a message among several boxes', () => {
+  fakeTime();
+
+  it('that a modem takes at once is claimed once', async () => {
+    const { modems, others, send } = setUp();
+    const message = send('code');
+    expect(modems[0]!.texts).toEqual([]);
+    await pass(1);
+    await finish(...modems);
+    expect(message.code).toBe('sent');
+    expect(others.claims).toEqual([{ id: 'id-1', mode: 'start' }]);
+    expect(others.begun).toEqual([]);
+    expect(others.told).toEqual([{ id: 'id-1', said: 'sent', hasBegun: true }]);
+  });
+
+  it('that had to wait is claimed again, and no Ctrl-Z is written before that is answered', async () => {
+    const { modems, others, send } = setUp();
+    send('first');
+    await pass(1);
+    send('second');
+    await pass(1);
+    modems[0]!.current.accept();
+    await pass();
+    const { current } = modems[0]!;
+    expect([current.text, current.isNoted]).toEqual(['second', false]);
+    await pass(1);
+    expect(current.isNoted).toBe(true);
+    await finish(...modems);
+    expect(others.claims.map(({ mode }) => mode)).toEqual(['start', 'wait']);
+    expect(others.begun).toEqual(['id-2']);
+  });
+
+  it('that a newer one at another box made void while it waited is never started', async () => {
+    const { modems, others, send } = setUp();
+    send('first');
+    await pass(1);
+    const older = send('older');
+    others.mayBegin = () => 'superseded';
+    await pass(1);
+    modems[0]!.current.accept();
+    await pass(1);
+    expect(older.code).toBe('superseded');
+    expect(modems[0]!.current.prompt()).toBe(false);
+    await pass();
+    expect(others.told.at(-1)).toEqual({ id: 'id-2', said: 'superseded', hasBegun: true });
+  });
+
+  it('that another box has begun meanwhile is unknown here, and not started', async () => {
+    const { modems, others, send } = setUp();
+    send('first');
+    await pass(1);
+    const doubled = send('doubled', { idempotencyKey: 'k' });
+    others.mayBegin = () => 'elsewhere';
+    await pass(1);
+    modems[0]!.current.accept();
+    await pass(1);
+    expect(doubled.code).toBe('outcome_unknown');
+    expect(modems[0]!.current.prompt()).toBe(false);
+    await pass();
+    // What this box says of it must not stand for the other's.
+    expect(others.told.at(-1)).toMatchObject({ said: 'deadline_unreachable' });
+  });
+
+  it('with a key that another box knows is told what became of it there', async () => {
+    const { modems, others, send } = setUp();
+    others.claimed = () => ({ kind: 'known', outcome: sentElsewhere });
+    const repeat = send('code', { idempotencyKey: 'k' });
+    await pass(1);
+    expect(repeat.result).toMatchObject({ id: 'other', isReplay: true, modem: 'theirs' });
+    expect(modems[0]!.texts).toEqual([]);
+    // It is final: nobody need be asked again.
+    const again = send('code', { recipient: '+4915100000001', idempotencyKey: 'k' });
+    await pass(1);
+    expect(again.result).toMatchObject({ id: 'other' });
+    expect(others.claims).toHaveLength(1);
+    expect(others.told).toEqual([]);
+  });
+
+  it('whose outcome is unknown at another box is asked for again, and never sent by own books', async () => {
+    const { modems, others, send } = setUp();
+    const same = { recipient: '+4915100000001', idempotencyKey: 'k' };
+    others.claimed = () => ({ kind: 'known', outcome: unknownElsewhere });
+    const first = send('code', same);
+    await pass(1);
+    others.claimed = () => ({ kind: 'away' });
+    const whileAway = send('code', same);
+    await pass(1);
+    others.claimed = () => ({ kind: 'granted', isWhole: true });
+    const whenEmptied = send('code', same);
+    await pass(1);
+    others.claimed = () => ({ kind: 'known', outcome: sentElsewhere });
+    const last = send('code', same);
+    await pass(1);
+    expect([first, whileAway, whenEmptied, last].map(({ code }) => code)).toEqual([
+      'outcome_unknown',
+      'outcome_unknown',
+      'outcome_unknown',
+      'sent',
+    ]);
+    expect(modems[0]!.texts).toEqual([]);
+  });
+
+  it('that another box has under way is waited for', async () => {
+    const { others, send } = setUp();
+    others.claimed = () => ({ kind: 'elsewhere' });
+    const joined = send('code', { idempotencyKey: 'k' });
+    await pass(2_000);
+    expect(joined.isAnswered).toBe(false);
+    others.known = { kind: 'known', outcome: sentElsewhere };
+    others.claimed = () => ({ kind: 'known', outcome: sentElsewhere });
+    await pass(300);
+    expect(joined.result).toMatchObject({ id: 'other' });
+  });
+
+  it('that another box has under way beyond its own deadline is unknown', async () => {
+    const { others, send, modems } = setUp();
+    others.claimed = () => ({ kind: 'elsewhere' });
+    const joined = send('code', { idempotencyKey: 'k', deadlineMs: 3_000 });
+    await pass(3_300);
+    expect(joined.code).toBe('outcome_unknown');
+    expect(joined.answeredAt! - joined.deadlineAt).toBeLessThanOrEqual(1);
+    expect(modems[0]!.texts).toEqual([]);
+  });
+
+  it('that another box has given up unsent is sent here', async () => {
+    const { others, send, modems } = setUp();
+    others.claimed = () => ({ kind: 'elsewhere' });
+    const joined = send('code', { idempotencyKey: 'k' });
+    await pass(500);
+    others.known = { kind: 'none' };
+    others.claimed = () => ({ kind: 'granted', isWhole: true });
+    await pass(300);
+    await finish(...modems);
+    expect(joined.code).toBe('sent');
+    expect(modems[0]!.texts).toEqual(['code']);
+  });
+
+  it('is sent by the own books while the engine is away, and told nevertheless', async () => {
+    const { modems, others, send } = setUp(1, { policy: { total: '1 in 1 h' } });
+    others.claimed = () => ({ kind: 'away' });
+    const [first, second] = [send('first'), send('second')];
+    await pass(1);
+    await finish(...modems);
+    expect([first.code, second.code]).toEqual(['sent', 'rate_limited']);
+    expect(others.told.map(({ said }) => said).sort()).toEqual(['rate_limited', 'sent']);
+  });
+
+  it('is judged by the engine alone while that answers, and by both until all is told', async () => {
+    const { modems, others, send } = setUp(1, { policy: { total: '1 in 1 h' } });
+    const [first, second] = [send('first'), send('second')];
+    await pass(1);
+    await finish(...modems);
+    others.claimed = () => ({ kind: 'granted', isWhole: false });
+    const third = send('third');
+    await pass(1);
+    await finish(...modems);
+    expect([first, second, third].map(({ code }) => code)).toEqual([
+      'sent',
+      'sent',
+      'rate_limited',
+    ]);
+  });
+
+  it('that has no place here is not claimed, and a known key is told nevertheless', async () => {
+    const { modems, others, send } = setUp();
+    modems[0]!.enter('registering', 'no network');
+    const [keyless, keyed] = [send('one'), send('two', { idempotencyKey: 'k' })];
+    await pass(1);
+    expect([keyless.code, keyed.code]).toEqual(['no_modem_ready', 'no_modem_ready']);
+    expect(others.claims).toEqual([{ id: 'id-2', mode: 'look' }]);
+    others.claimed = () => ({ kind: 'known', outcome: sentElsewhere });
+    const known = send('three', { idempotencyKey: 'known' });
+    await pass(1);
+    expect(known.result).toMatchObject({ id: 'other' });
+  });
+
+  it('keeps its place while others have their word: what was let in is sent', async () => {
+    const { modems, others, send } = setUp();
+    const all = Array.from({ length: 30 }, (_, index) => send(`code ${index}`));
+    const claimed = others.claims.length;
+    expect(claimed).toBeLessThan(10);
+    await pass(1);
+    await finish(...modems);
+    await pass(60);
+    await finish(...modems);
+    expect(all.filter(({ code }) => code === 'sent')).toHaveLength(claimed);
+    expect(all.filter(({ code }) => code === 'deadline_unreachable')).toHaveLength(30 - claimed);
+  });
+
+  it('whose caller leaves while it is claimed is not started, and given back', async () => {
+    const { modems, others, send } = setUp();
+    const message = send('code');
+    message.hangUp();
+    await pass(1);
+    expect(modems[0]!.texts).toEqual([]);
+    expect(others.told).toEqual([{ id: 'id-1', said: 'deadline_unreachable', hasBegun: false }]);
+  });
+
+  it('is told late what became of it, as the journal is', async () => {
+    const { modems, others, send } = setUp();
+    const message = send('code', { deadlineMs: 3_000 });
+    await pass(1);
+    modems[0]!.current.prompt();
+    await pass(3_000);
+    expect(message.code).toBe('outcome_unknown');
+    modems[0]!.current.accept();
+    await pass();
+    expect(others.told.map(({ said }) => said)).toEqual(['outcome_unknown', 'late sent']);
+  });
+});
