@@ -5,7 +5,7 @@ import { configHead, openPolicy } from '../config-text.js';
 /** A modem as the daemon's configuration knows it. */
 export interface ConfiguredModem {
   name: string;
-  /** Where the tty is found: a link, which may point elsewhere later. */
+  /** Its `device`: the link to its tty, which may point elsewhere later, or an address. */
   link: string;
   /** E.164: what `sender` asks for. */
   number: string;

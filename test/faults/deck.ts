@@ -22,13 +22,30 @@ export type Action =
   | { kind: 'garbage'; lines: readonly string[] }
   /** A broken one can be decoded by nobody. */
   | { kind: 'inbound'; from: string; text: string; broken: boolean }
+  /** On the way to a modem that is reached over the network. */
+  | { kind: 'network'; fault: NetworkFault; forMs: number }
   | { kind: 'sigkill' }
   /** SIGKILL while the network's answer is late, so that it meets the next daemon. */
   | { kind: 'sigkill_mid_send'; fault: string }
   | { kind: 'sigterm' };
 
 export type ActionKind = Action['kind'];
-type OtherActionKind = Exclude<ActionKind, 'submit_fault' | 'trouble'>;
+type OtherActionKind = Exclude<ActionKind, 'submit_fault' | 'trouble' | 'network'>;
+
+/**
+ * What happens to a connection: reset, ended, or reset as the next Ctrl-Z has gone by; neither
+ * forwarded nor ended; what the modem says held back; octet by octet; taken by another client.
+ */
+export const networkFaults = [
+  'cut',
+  'end',
+  'cut-after-ctrlz',
+  'half-open',
+  'stall',
+  'trickle',
+  'steal',
+] as const;
+export type NetworkFault = (typeof networkFaults)[number];
 
 type Draw<T> = (random: Random) => T;
 
@@ -279,6 +296,14 @@ export function shuffled<T>(items: readonly T[], random: Random): T[] {
     [deck[left - 1], deck[drawn]] = [deck[drawn]!, deck[left - 1]!];
   }
   return deck;
+}
+
+/** Every fault of the way to a modem once; times lie on both sides of the daemon's patience. */
+export function shuffledNetworkDeck(random: Random): Action[] {
+  const cards = networkFaults.map(
+    (fault): Action => ({ kind: 'network', fault, forMs: between(random, 100, 5000) }),
+  );
+  return shuffled(cards, random);
 }
 
 function submitFault(fault: string): Action {

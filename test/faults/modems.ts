@@ -1,4 +1,5 @@
 import type { ConfiguredModem } from './daemon-config.js';
+import { NetworkPath } from './network-path.js';
 import { PinFile } from './pin-file.js';
 import type { PlannedPhase } from './plan.js';
 import { VirtualModem } from './virtual-modem.js';
@@ -8,6 +9,8 @@ export interface PhaseModems {
   modems: VirtualModem[];
   /** One for each modem, or none at all. */
   pinFiles: PinFile[];
+  /** The ways to those that are reached over the network, by modem. */
+  paths: (NetworkPath | undefined)[];
 }
 
 /**
@@ -19,7 +22,7 @@ export async function startModems(
   seed: number,
   folder: string,
 ): Promise<PhaseModems> {
-  const started: PhaseModems = { modems: [], pinFiles: [] };
+  const started: PhaseModems = { modems: [], pinFiles: [], paths: [] };
   for (const [index, flags] of phase.modems.entries()) {
     const name = `modem${index + 1}`;
     const ownSeed = String(seed * 1000 + phase.number * 8 + index);
@@ -35,6 +38,8 @@ export async function startModems(
     }
     const modem = await VirtualModem.start(folder, name, all);
     started.modems.push(modem);
+    const protocol = phase.network[index];
+    started.paths.push(protocol && (await NetworkPath.open(modem.link, protocol)));
     if (start?.fault !== undefined) await modem.control({ pin_fault: start.fault });
   }
   return started;
@@ -42,12 +47,12 @@ export async function startModems(
 
 /** As the daemon is to know them. */
 export function configuredModems(
-  { modems, pinFiles }: PhaseModems,
+  { modems, pinFiles, paths }: PhaseModems,
   settings: readonly string[],
 ): ConfiguredModem[] {
   return modems.map(({ name, link }, index) => ({
     name,
-    link,
+    link: paths[index]?.device ?? link,
     number: numberOf(index),
     pinFile: pinFiles[index]?.path,
     settings: settings[index],

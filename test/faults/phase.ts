@@ -10,6 +10,7 @@ import { Gateway } from './gateway.js';
 import { judge, type Violation } from './judge.js';
 import { LeakSearch } from './leaks.js';
 import { configuredModems, numberOf, startModems } from './modems.js';
+import type { NetworkPath } from './network-path.js';
 import type { PinFile } from './pin-file.js';
 import { judgePins, type PinAttempt, pinAttempts } from './pin-judge.js';
 import { PinTrial } from './pin-trial.js';
@@ -99,6 +100,7 @@ class PhaseRun {
   readonly #tokens: string[] = [];
   readonly #modems: VirtualModem[] = [];
   readonly #pinFiles: PinFile[] = [];
+  readonly #paths: (NetworkPath | undefined)[] = [];
   #gateway!: Gateway;
   #clock!: ClockLeaps;
   #watch!: Watch;
@@ -131,20 +133,23 @@ class PhaseRun {
     await this.#readBack();
     await this.#watch.stop();
     await this.#gateway.stop();
+    for (const path of this.#paths) await path?.close();
     for (const modem of this.#modems) await modem.stop();
     return this.#result();
   }
 
   async #setUp(): Promise<void> {
     mkdirSync(this.#folder);
-    const { modems, pinFiles } = await startModems(this.#phase, this.#seed, this.#folder);
+    const started = await startModems(this.#phase, this.#seed, this.#folder);
+    const { modems, pinFiles, paths } = started;
     this.#modems.push(...modems);
+    this.#paths.push(...paths);
     this.#pinFiles.push(...pinFiles);
     await this.#mintTokens();
     const pins = pinFiles.map(({ rightPin }) => rightPin);
     const secrets = [this.#secret, ...this.#callers.secrets, ...this.#tokens, ...pins];
     const leaks = new LeakSearch(this.#phase, secrets);
-    const configured = configuredModems({ modems, pinFiles }, this.#phase.settings);
+    const configured = configuredModems(started, this.#phase.settings);
     const configFile = writeDaemonConfig(
       this.#folder,
       this.#secret,
@@ -292,11 +297,17 @@ class PhaseRun {
   async #goWrong({ action, delayMs, modem }: NonNullable<PlannedMessage['fault']>): Promise<void> {
     // A fault of a submit is to meet this very message, so it is in place before.
     if (action.kind !== 'submit_fault') await pause(delayMs);
-    this.#count(action.kind);
+    this.#count(action.kind === 'network' ? `network-${action.fault}` : action.kind);
+    if (action.kind === 'network')
+      return this.#paths[modem]!.play(action.fault, action.forMs, this.#noMoreFaults.signal);
     await this.#act(action, this.#modems[modem]!, delayMs);
   }
 
-  async #act(action: Action, modem: VirtualModem, delayMs: number): Promise<unknown> {
+  async #act(
+    action: Exclude<Action, { kind: 'network' }>,
+    modem: VirtualModem,
+    delayMs: number,
+  ): Promise<unknown> {
     switch (action.kind) {
       case 'submit_fault':
         return modem.playNext(action.fault, this.#noMoreFaults.signal);

@@ -1,7 +1,8 @@
 import { type Random, seededRandom } from '../../src/simulator/random.js';
 import type { VendorName } from '../../src/simulator/vendors.js';
 import { alertHead, alertRecipient } from './callers.js';
-import { type Action, shuffled, shuffledDeck, slowRefusal } from './deck.js';
+import { type Action, shuffled, shuffledDeck, shuffledNetworkDeck, slowRefusal } from './deck.js';
+import type { NetworkProtocol } from './network-path.js';
 import { type PinStart, type PlannedPins, planPins } from './pins.js';
 import { markedText } from './texts.js';
 
@@ -51,6 +52,8 @@ export interface PlannedPhase {
   statusReport: boolean;
   /** More lines of each modem's configuration. */
   settings: readonly string[];
+  /** How each modem is reached, where it is not by its tty. */
+  network: readonly NetworkProtocol[];
   callers: number;
   messages: readonly PlannedMessage[];
   /** Sent after them, as long as a planned fault still waits for a submit to meet. */
@@ -91,6 +94,8 @@ interface Template {
    * How many messages there are to one that meets a fault; {@link messagesPerFault} when not said.
    */
   messagesPerFault?: number;
+  /** How each modem is reached, where it is not by its tty; half of the faults are the way's. */
+  network?: readonly NetworkProtocol[];
   /** SIMs that ask for a PIN, by modem. */
   pins?: readonly PinStart[];
 }
@@ -219,6 +224,12 @@ const templates: readonly Template[] = [
       'init = ["AT+CGSMS=0", "AT+NOSUCH;+CREG=0"]',
     ],
   },
+  {
+    name: 'two modems over the network',
+    modems: [common, [...common, '--submit-latency', '120', '--reset-tty', 'hangup']],
+    network: ['rfc2217', 'tcp'],
+    messagesPerFault: 3,
+  },
   { name: 'five SIMs with a PIN', modems: pinStarts.map(() => common), pins: pinStarts },
 ];
 
@@ -239,14 +250,16 @@ export function planRun(seed: number, messageCount: number): PlannedPhase[] {
   );
   const phaseCount = Math.max(templates.length, Math.round(messageCount / messagesPerPhase));
   const makers = shuffled(vendors, forPhases!);
-  const deal = dealer(forFaults!);
+  const deal = dealer(() => shuffledDeck(forFaults!));
+  const dealOfWay = dealer(() => shuffledNetworkDeck(forFaults!));
   const mixed = new Mixer(forCallers!);
   let number = 0;
   const take = (count: number, template?: Template): PlannedMessage[] => {
     const messages: PlannedMessage[] = [];
     for (let taken = 0; taken < count; taken += 1) {
       const message = planMessage(forMessages!, number++, messages);
-      const fault = template === undefined ? undefined : planFault(forFaults!, deal, template);
+      const fault =
+        template === undefined ? undefined : planFault(forFaults!, deal, dealOfWay, template);
       messages.push({ ...message, fault });
     }
     return messages;
@@ -266,6 +279,7 @@ export function planRun(seed: number, messageCount: number): PlannedPhase[] {
       lateDeadlineS: lateDeadlinesS[forCallers!.below(lateDeadlinesS.length)]!,
       statusReport: template.statusReport === true,
       settings: template.settings ?? [],
+      network: template.network ?? [],
       callers: 3 + forPhases!.below(3),
       messages: take(count, template).map((message) => mixed.give(message)),
       draining: take(drainingMessages).map(quietly),
@@ -284,10 +298,10 @@ export function allMessages({ messages, draining, parting, pins }: PlannedPhase)
 }
 
 /** Cards from one deck after another. */
-function dealer(random: Random): () => Action {
+function dealer(shuffle: () => Action[]): () => Action {
   let deck: Action[] = [];
   return () => {
-    if (deck.length === 0) deck = shuffledDeck(random);
+    if (deck.length === 0) deck = shuffle();
     return deck.pop()!;
   };
 }
@@ -295,11 +309,13 @@ function dealer(random: Random): () => Action {
 function planFault(
   random: Random,
   deal: () => Action,
+  dealOfWay: () => Action,
   template: Template,
 ): PlannedMessage['fault'] {
   if (random.below(template.messagesPerFault ?? messagesPerFault) !== 0) return undefined;
+  const isOfWay = template.network !== undefined && random.below(2) === 0;
   return {
-    action: deal(),
+    action: isOfWay ? dealOfWay() : deal(),
     delayMs: random.below(200),
     modem: random.below(template.modems.length),
   };

@@ -1,6 +1,12 @@
 import type { RecordEntry } from '../../src/simulator/record.js';
 import type { Outcome, Story } from './caller.js';
-import { cmsGroups, otherActionKinds, playedTroubles, submitFaultKinds } from './deck.js';
+import {
+  cmsGroups,
+  networkFaults,
+  otherActionKinds,
+  playedTroubles,
+  submitFaultKinds,
+} from './deck.js';
 import type { Violation } from './judge.js';
 import type { PhaseResult } from './phase.js';
 import { playedPinFaults } from './pins.js';
@@ -39,6 +45,7 @@ export function shortcomings(results: readonly PhaseResult[], messageCount: numb
     ...playedPinFaults,
     standingFault,
     ...otherActionKinds,
+    ...networkFaults.map((fault) => `network-${fault}`),
     ...Object.keys(cmsGroups).map((group) => `cms (${group})`),
   ];
   return [

@@ -53,6 +53,8 @@ export interface AccessServerOptions {
   baud?: number;
   /** It answers no command about the port. */
   isMute?: boolean;
+  /** Is given each octet of data. */
+  onData?: (octet: number) => void;
 }
 
 /**
@@ -92,21 +94,20 @@ export class AccessServer {
   #step(): boolean {
     const [first, second, third] = this.#pending;
     if (first === undefined) return false;
-    if (first !== iac) {
-      this.data.push(first);
-      this.#pending.shift();
-      return true;
-    }
+    if (first !== iac) return this.#takeData(first, 1);
     if (second === undefined) return false;
-    if (second === iac) {
-      this.data.push(iac);
-      this.#pending.splice(0, 2);
-      return true;
-    }
+    if (second === iac) return this.#takeData(iac, 2);
     if (second === sb) return this.#subnegotiation();
     if (third === undefined) return false;
     this.#pending.splice(0, 3);
     this.#answer(second, third);
+    return true;
+  }
+
+  #takeData(octet: number, octets: number): true {
+    this.data.push(octet);
+    this.#options.onData?.(octet);
+    this.#pending.splice(0, octets);
     return true;
   }
 
@@ -144,7 +145,6 @@ export class AccessServer {
     if (asked !== 0) this.#baud = this.#options.baud ?? asked;
     const answer = Buffer.alloc(4);
     answer.writeUInt32BE(this.#baud);
-    this.say(Buffer.alloc(0));
     this.#send([
       iac,
       sb,
