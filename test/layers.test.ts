@@ -8,6 +8,7 @@ const src = resolve(import.meta.dirname, '../src');
 /** From top to bottom; a file may import from its own layer and from those below (DESIGN §7). */
 const ranks: readonly (readonly string[])[] = [
   ['cli'],
+  ['planner'],
   ['operator', 'simulator'],
   ['daemon'],
   ['page'],
@@ -96,13 +97,14 @@ test('no file imports itself by way of others', () => {
   expect(circles).toEqual([]);
 });
 
-test('only daemon.ts and its modem-maker.ts build the daemon', () => {
+test('only daemon.ts and its modem-maker.ts build the daemon, and the plan its queue', () => {
   const builders = files.filter((file) =>
     /new Supervisor\(|createDispatch\(\{/.test(readFileSync(file, 'utf8')),
   );
   expect(builders.map((file) => relative(src, file))).toEqual([
     'daemon/daemon.ts',
     'daemon/modem-maker.ts',
+    'planner/planner.ts', // the queue, in simulated time
   ]);
 });
 
@@ -151,6 +153,7 @@ const mainFiles: Readonly<Record<string, string>> = {
   number: 'recipient.ts',
   operator: 'auth0/setup.ts',
   page: 'page.ts',
+  planner: 'planner.ts',
   policy: 'policy.ts',
   'recovery-hook': 'run.ts',
   secret: 'token.ts',

@@ -275,6 +275,7 @@ const apart: Readonly<Record<string, () => Promise<Command>>> = {
   admin: async () => (await import('./admin.js')).adminCommand(),
   auth0: async () => (await import('./auth0.js')).auth0Command(),
   pin: async () => (await import('./pin.js')).pinCommand(),
+  plan: async () => (await import('./plan.js')).planCommand(),
   service: async () => (await import('./service.js')).serviceCommand(),
   setup: async () => (await import('./setup.js')).setupCommand(),
   simulate: async () => (await import('../simulator/simulate.js')).simulateCommand(),

@@ -77,6 +77,7 @@ const outlets: Readonly<Record<string, string>> = {
   'daemon/systemd/sd-notify.ts': 'foreignWords, in status-text.ts',
   'recovery-hook/note.ts': 'escapeControls and withoutNumbers',
   'recovery-hook/run.ts': 'the note, and names that it has checked',
+  'cli/plan.ts': 'figures',
   'cli/recovery-hook.ts': 'the note, as an argument',
   'serial/port.ts': 'AT commands and TPDUs of our own, to the modem',
   'serial/socket-link.ts': 'the same, to a modem elsewhere',
