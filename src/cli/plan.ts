@@ -53,7 +53,7 @@ export function planCommand(): Command {
       whole,
     )
     .option('--max-waiting <count>', 'how many messages may wait at a box', whole, 50)
-    .option('--runs <count>', 'how often each is played, with other arrivals', whole, 20)
+    .option('--runs <count>', 'how often each is played, with other arrivals', whole, 10)
     .option('--seed <number>', 'the same plays the same', whole, 1)
     .option('--json', 'for programs: one object a line')
     .action(plan);

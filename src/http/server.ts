@@ -148,13 +148,20 @@ function warnWhenFull({ maxConnections }: ServerLimits, log: Logger): () => void
 function closeGracefully(server: Server, connections: Connections, graceMs: number): Promise<void> {
   return new Promise((resolve) => {
     const cut = setTimeout(() => server.closeAllConnections(), graceMs);
-    // Its one error says that it was not listening, and then it is closed too.
-    server.close(() => {
-      clearTimeout(cut);
-      resolve();
-    });
     connections.closeAllWhenAnswered();
     server.closeIdleConnections();
+    // Not before what the kernel has let in is taken out of its list, for that is reset with it,
+    // and a proxy could not know that nothing was sent: this round of the event loop may have
+    // looked there already, the next one does.
+    setImmediate(() =>
+      setImmediate(() =>
+        // Its one error says that it was not listening, and then it is closed too.
+        server.close(() => {
+          clearTimeout(cut);
+          resolve();
+        }),
+      ),
+    );
   });
 }
 

@@ -10,12 +10,13 @@ interface Timer {
 interface Clocks {
   setTimeout: typeof globalThis.setTimeout;
   clearTimeout: typeof globalThis.clearTimeout;
-  now: typeof performance.now;
+  /** Of `performance` itself; undefined where it has that of its class. */
+  now: PropertyDescriptor | undefined;
 }
 
 /**
- * Time that passes as fast as it can be computed: while it runs, `performance.now`, `setTimeout` and
- * `clearTimeout` of this process are its own, so that what uses them, as the queue does, runs
+ * Time that passes as fast as it can be computed: while it runs, `performance.now`, `setTimeout`
+ * and `clearTimeout` of this process are its own, so that what uses them, as the queue does, runs
  * unchanged. Only one may run at a time.
  */
 export class SimulatedTime {
@@ -45,27 +46,30 @@ export class SimulatedTime {
     } finally {
       globalThis.setTimeout = real.setTimeout;
       globalThis.clearTimeout = real.clearTimeout;
-      performance.now = real.now;
+      if (real.now) Object.defineProperty(performance, 'now', real.now);
+      else Reflect.deleteProperty(performance, 'now');
     }
   }
 
   /** Runs `run` after so many milliseconds. */
   after(ms: number, run: () => void): Timer {
     // As Node does it: a timer is never due at once.
-    const timer = { at: this.#now + Math.max(1, ms), seq: (this.#seq += 1), run };
+    this.#seq += 1;
+    const timer = { at: this.#now + Math.max(1, ms), seq: this.#seq, run };
     this.#push(timer);
     return timer;
   }
 
   #replace(): Clocks {
     const { setTimeout, clearTimeout } = globalThis;
-    const { now } = performance;
+    const now = Object.getOwnPropertyDescriptor(performance, 'now');
     globalThis.setTimeout = ((run: (...args: unknown[]) => void, ms = 0, ...args: unknown[]) =>
       this.after(ms, () => run(...args))) as unknown as typeof setTimeout;
     globalThis.clearTimeout = ((timer?: Timer) => {
       if (timer !== undefined && timer.at >= this.#now) this.#cancelled.add(timer);
     }) as unknown as typeof clearTimeout;
-    performance.now = () => this.#now;
+    const simulated = { value: () => this.#now, configurable: true, writable: true };
+    Object.defineProperty(performance, 'now', simulated);
     return { setTimeout, clearTimeout, now };
   }
 

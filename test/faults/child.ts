@@ -70,6 +70,11 @@ export class Child {
     this.#process.stdin.write(`${line}\n`);
   }
 
+  /** Has it stand still, or go on. */
+  signal(signal: 'SIGSTOP' | 'SIGCONT'): void {
+    this.#process.kill(signal);
+  }
+
   /** Sends the signal and waits for the end. */
   end(signal: NodeJS.Signals): Promise<Ended> {
     this.#process.kill(signal);

@@ -176,8 +176,8 @@ class Connection {
         115_200,
       )({ onData: (bytes) => this.#fromModem(bytes), onClose: () => void this.socket.end() });
       this.#tty = tty;
-      if (this.socket.destroyed) return void (await tty.close());
-      tty.write(this.#early);
+      if (this.socket.destroyed) await tty.close();
+      else tty.write(this.#early);
     } catch (error) {
       this.#say(Buffer.from(`Device open failure: ${String(error)}\r\n`));
       this.socket.end();

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { createServer } from '../../src/http/server.js';
+import { createLog } from '../../src/log.js';
 import { post, startGateway, validBody } from './support/gateway.js';
 import { exchange, rawPost, Wire } from './support/wire.js';
 
@@ -287,5 +288,46 @@ describe('listening', () => {
     await expect(second.listen()).rejects.toThrow(
       `127.0.0.1:${port} is taken: does another simgate run?`,
     );
+  });
+});
+
+describe('a listener that closes', () => {
+  async function listening() {
+    const server = createServer({
+      handler: (_req, res) => void res.writeHead(503).end('stopping'),
+      listen: { host: '127.0.0.1', port: 0 },
+      log: createLog({ level: 'error', format: 'json', stream: process.stderr }),
+      onRefused: () => undefined,
+    });
+    const bound = await server.listen();
+    return { server, port: (bound as { port: number }).port };
+  }
+  const request = 'POST /sms HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n';
+
+  it.each([0, 60])(
+    'still answers who came just before, with a request %i ms later, and does not reset them',
+    async (laterMs) => {
+      const { server, port } = await listening();
+      const socket = connect(port, '127.0.0.1');
+      let answer = '';
+      socket.on('data', (bytes) => {
+        answer += bytes.toString();
+      });
+      if (laterMs > 0) await once(socket, 'connect');
+      const closed = server.close(5_000);
+      if (laterMs > 0) await new Promise((resolve) => setTimeout(resolve, laterMs));
+      socket.write(request);
+      await once(socket, 'end');
+      await closed;
+      expect(answer).toMatch(/^HTTP\/1\.1 503 [\s\S]*connection: close/i);
+    },
+  );
+
+  it('lets nobody in any more', async () => {
+    const { server, port } = await listening();
+    await server.close(5_000);
+    const late = connect(port, '127.0.0.1');
+    const [error] = (await once(late, 'error')) as [NodeJS.ErrnoException];
+    expect(error.code).toBe('ECONNREFUSED');
   });
 });

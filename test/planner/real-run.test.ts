@@ -62,7 +62,12 @@ test('the plan says within 10 % what a real daemon does with three modems on rea
   );
   const { stdout } = await promisify(execFile)(process.execPath, [
     cli,
-    ...['log', '--json', '--limit', '999', '--config', rig.configFile],
+    'log',
+    '--json',
+    '--limit',
+    '999',
+    '--config',
+    rig.configFile,
   ]);
   const file = join(folder, 'log.jsonl');
   writeFileSync(file, stdout);

@@ -67,6 +67,11 @@ export const evening: readonly Step[] = [
   step('sudo simgate log --status 504 --since 7d', /^(?!.*\+49)/s),
   step('sudo simgate log --code rate_limited --json', /no message in the journal is like that/),
   step('sudo simgate log --summary --by country --since 7d', /^DE +\d/m),
+  step('sudo simgate log --json --limit 999 >/tmp/sent.jsonl'),
+  step(
+    'simgate plan --logins 200 --within 10min --seconds-per-sms 4 --modems 1..6',
+    /^2 modems send 99 of 100 in time/m,
+  ),
   step('sudo simgate policy explain +4915112345678', /per_recipient/),
   step('sudo simgate alerts', /no alert is open/),
   step('sudo simgate policy unlock +4915112345679', /\+49…79 counts anew/),
@@ -233,6 +238,16 @@ export const listed: Readonly<Record<string, readonly string[]>> = {
     "curl -i https://sms.example.com/sms -d '{}'",
     'curl -i https://sms.example.com/readyz',
     "curl -i http://sms.example.com/sms -d '{}'",
+  ],
+  'the same, and needs a second box: test/system/proxies-boxes.test.ts tries the configurations': [
+    'sudo apt-get install haproxy certbot',
+    'sudo cp config/proxy/haproxy/haproxy.cfg /etc/haproxy/haproxy.cfg',
+    "sudo sed -i 's/sms\\.example\\.com/YOUR.NAME/g; s/192\\.0\\.2\\.11/BOX1/; s/192\\.0\\.2\\.12/BOX2/' /etc/haproxy/haproxy.cfg",
+    "sudo certbot certonly --standalone --http-01-port 8402 -d sms.example.com --deploy-hook 'cat $RENEWED_LINEAGE/fullchain.pem $RENEWED_LINEAGE/privkey.pem >/etc/haproxy/$(basename $RENEWED_LINEAGE).pem && systemctl reload-or-restart haproxy'",
+    'sudo haproxy -c -f /etc/haproxy/haproxy.cfg && sudo systemctl reload-or-restart haproxy',
+  ],
+  'needs more messages than one evening has: test/planner/real-run.test.ts does it': [
+    'simgate plan --logins 200 --within 10min --from-journal /tmp/sent.jsonl',
   ],
   'asks a server on the Internet': [
     'sudo apt-get install jq',

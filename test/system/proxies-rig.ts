@@ -22,8 +22,10 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as pause } from 'node:timers/promises';
 import { connect as connectTls } from 'node:tls';
+import { readPages } from './docs-markdown.js';
 
-export type ProxyKind = 'nginx' | 'caddy';
+export type ProxyKind = 'nginx' | 'caddy' | 'haproxy';
+/** Those that stand before one simgate; all of them may stand before several boxes. */
 export const proxyKinds: readonly ProxyKind[] = ['nginx', 'caddy'];
 
 const shipped = join(import.meta.dirname, '../../config/proxy');
@@ -77,14 +79,13 @@ export class ReverseProxy {
 
   private constructor(
     kind: ProxyKind,
-    upstreamPort: number,
+    upstreams: readonly number[],
     ports: readonly [number, number],
     published: Published,
   ) {
     [this.httpPort, this.httpsPort] = ports;
     this.#ca = makeCertificate(this.folder);
-    const write = kind === 'nginx' ? writeNginxConfig : writeCaddyfile;
-    const [command, ...args] = write(this.folder, upstreamPort, ports, published);
+    const [command, ...args] = writers[kind](this.folder, upstreams, ports, published);
     const owner = process.getuid?.() === 0 ? { uid: nobody, gid: nobody } : {};
     if (owner.uid !== undefined) giveAway(this.folder, owner.uid);
     const env = { PATH: process.env.PATH, HOME: this.folder };
@@ -107,11 +108,11 @@ export class ReverseProxy {
    */
   static async start(
     kind: ProxyKind,
-    upstreamPort: number,
+    upstream: number | readonly number[],
     published: Published = 'shipped',
   ): Promise<ReverseProxy> {
     const ports = [await freePort(), await freePort()] as const;
-    const proxy = new ReverseProxy(kind, upstreamPort, ports, published);
+    const proxy = new ReverseProxy(kind, [upstream].flat(), ports, published);
     const ended = once(proxy.#process, 'exit').then(() => {
       throw new Error(`${kind} ended: ${proxy.#said}`);
     });
@@ -284,7 +285,7 @@ const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
 /** Debian's own nginx.conf with the shipped site in it. Returns the command. */
 function writeNginxConfig(
   folder: string,
-  upstreamPort: number,
+  upstreams: readonly number[],
   [http, https]: readonly [number, number],
   published: Published,
 ) {
@@ -293,7 +294,7 @@ function writeNginxConfig(
     ...publishing(file, /"\^\(\?:\/sms[^"]*"/g, published),
     ['listen 80;', `listen 127.0.0.1:${http};`],
     ['listen 443 ssl;', `listen 127.0.0.1:${https} ssl;`],
-    ['127.0.0.1:8080', `127.0.0.1:${upstreamPort}`],
+    ...(upstreams.length > 1 ? nginxForBoxes(upstreams) : oneUpstream(upstreams)),
     [`/etc/letsencrypt/live/${hostName}/fullchain.pem`, join(folder, 'certificate.pem')],
     [`/etc/letsencrypt/live/${hostName}/privkey.pem`, join(folder, 'key.pem')],
     ['/var/www/html', join(folder, 'www')],
@@ -330,7 +331,7 @@ function writeNginxConfig(
 /** The ports are options of Caddy's, so that the sites stay as they are. Returns the command. */
 function writeCaddyfile(
   folder: string,
-  upstreamPort: number,
+  upstreams: readonly number[],
   [http, https]: readonly [number, number],
   published: Published,
 ) {
@@ -345,12 +346,90 @@ function writeCaddyfile(
     ...publishing(shippedFile, /\^\(\/sms\S*/g, published),
     ['\n{\n', `\n{\n${surroundings.join('\n')}\n`],
     [/#tls .*/g, `tls ${join(folder, 'certificate.pem')} ${join(folder, 'key.pem')}`],
-    ['127.0.0.1:8080', `127.0.0.1:${upstreamPort}`],
+    ...(upstreams.length > 1 ? caddyForBoxes(upstreams) : oneUpstream(upstreams)),
   ]);
   const file = join(folder, 'Caddyfile');
   writeFileSync(file, site);
   return ['caddy', 'run', '--adapter', 'caddyfile', '--config', file] as const;
 }
+
+const oneUpstream = ([port]: readonly number[]): Replacement[] => [
+  ['127.0.0.1:8080', `127.0.0.1:${port}`],
+];
+
+/** A block of docs/proxy.md, for the boxes at these ports of this machine. */
+function documentedFor(language: string, index: number, upstreams: readonly number[]): string {
+  const page = readPages(join(import.meta.dirname, '../..')).find(
+    ({ path }) => path === 'docs/proxy.md',
+  );
+  const fence = page?.fences.filter((each) => each.language === language)[index];
+  if (fence === undefined) throw new Error(`docs/proxy.md has no block ${index} of ${language}`);
+  return upstreams.reduce(
+    (text, port, box) => text.replaceAll(`192.0.2.${11 + box}:8080`, `127.0.0.1:${port}`),
+    fence.text,
+  );
+}
+
+/** As docs/proxy.md has it: what stands before the servers, and what stands for two lines. */
+function nginxForBoxes(upstreams: readonly number[]): Replacement[] {
+  return [
+    ['log_format simgate', `${documentedFor('nginx', 0, upstreams)}log_format simgate`],
+    ['proxy_pass http://127.0.0.1:8080$uri;', 'proxy_pass http://boxes$uri;'],
+    ['proxy_next_upstream off;', documentedFor('nginx', 1, upstreams)],
+  ];
+}
+
+/** As docs/proxy.md has it: the line that names the boxes, and what stands for two lines. */
+function caddyForBoxes(upstreams: readonly number[]): Replacement[] {
+  const [first = '', ...rest] = documentedFor('caddyfile', 0, upstreams).split('\n');
+  return [
+    ['reverse_proxy 127.0.0.1:8080 {', first],
+    [/lb_retries 0\n\s*lb_try_duration 0s/g, rest.join('\n').replace(/\s*\}\s*$/, '')],
+  ];
+}
+
+/** Returns the command. */
+function writeHaproxyConfig(
+  folder: string,
+  upstreams: readonly number[],
+  [http, https]: readonly [number, number],
+  published: Published,
+) {
+  const shippedFile = join(shipped, 'haproxy/haproxy.cfg');
+  const config = substitute(shippedFile, [
+    ...(published === 'shipped'
+      ? []
+      : [['(?:/sms|', '(?:/sms|/supabase|/zitadel|'] satisfies Replacement]),
+    [/^ {4}(user|group) haproxy\n/gm, ''],
+    ['log /dev/log local0', 'log stdout format raw local0'],
+    ['bind :443 ', `bind 127.0.0.1:${https} `],
+    ['bind :80', `bind 127.0.0.1:${http}`],
+    [`/etc/haproxy/${hostName}.pem`, join(folder, 'both.pem')],
+    [
+      /( {4}server box\d .*\n)+/g,
+      upstreams.map((port, box) => `    server box${box + 1} 127.0.0.1:${port}\n`).join(''),
+    ],
+  ]);
+  const file = join(folder, 'haproxy.cfg');
+  writeFileSync(file, config);
+  const pems = ['certificate.pem', 'key.pem'].map((name) => readFileSync(join(folder, name)));
+  writeFileSync(join(folder, 'both.pem'), Buffer.concat(pems));
+  return ['haproxy', '-db', '-f', file] as const;
+}
+
+type WriteConfig = (
+  folder: string,
+  upstreams: readonly number[],
+  ports: readonly [http: number, https: number],
+  published: Published,
+) => readonly [command: string, ...args: string[]];
+
+/** Each writes its configuration into the folder, and returns the command that runs it. */
+const writers: Readonly<Record<ProxyKind, WriteConfig>> = {
+  nginx: writeNginxConfig,
+  caddy: writeCaddyfile,
+  haproxy: writeHaproxyConfig,
+};
 
 function giveAway(folder: string, owner: number): void {
   chmodSync(folder, 0o755);
