@@ -69,6 +69,9 @@ function whyNotConnected(error: Error, host: string): string {
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
       return `the name ${host} has no address now (${code}): look at its spelling, and at this machine's name server`;
+    case 'EPERM':
+    case 'EACCES':
+      return `this process may not reach that machine (${code}): IPAddressAllow= of its unit, or a firewall`;
     case 'EHOSTUNREACH':
     case 'ENETUNREACH':
       return `no way leads there (${code}): is the network up, or the tunnel?`;
