@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { existsSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { configHead, openPolicy } from '../config-text.js';
 
@@ -26,7 +26,7 @@ export function writeDaemonConfig(
   callers = '',
 ): string {
   const secretFile = join(folder, 'secret');
-  writeFileSync(secretFile, secret, { mode: 0o600 });
+  if (!existsSync(secretFile)) writeFileSync(secretFile, secret, { mode: 0o600 });
   const lines = [
     configHead({ stateDir: join(folder, 'state'), secretFile }),
     `[message]\ndeadline_s = ${deadlineS}`,
@@ -43,6 +43,8 @@ export function writeDaemonConfig(
     ),
   ];
   const file = join(folder, 'simgate.toml');
-  writeFileSync(file, `${lines.join('\n')}\n`);
+  // Whole at any moment: a daemon may just be starting.
+  writeFileSync(`${file}.new`, `${lines.join('\n')}\n`);
+  renameSync(`${file}.new`, file);
   return file;
 }

@@ -27,7 +27,12 @@ export type Action =
   | { kind: 'sigkill' }
   /** SIGKILL while the network's answer is late, so that it meets the next daemon. */
   | { kind: 'sigkill_mid_send'; fault: string }
-  | { kind: 'sigterm' };
+  | { kind: 'sigterm' }
+  /**
+   * The modem's table is changed so that it is opened anew, or taken away; after a while it is as
+   * before.
+   */
+  | { kind: 'reload'; way: 'changed' | 'taken_away'; forMs: number };
 
 export type ActionKind = Action['kind'];
 type OtherActionKind = Exclude<ActionKind, 'submit_fault' | 'trouble' | 'network'>;
@@ -261,6 +266,11 @@ const otherActions: Record<OtherActionKind, Draw<Action>> = {
     )[random.below(4)]!,
   }),
   sigterm: () => ({ kind: 'sigterm' }),
+  reload: (random) => ({
+    kind: 'reload',
+    way: (['changed', 'taken_away'] as const)[random.below(2)]!,
+    forMs: between(random, 0, 3000),
+  }),
 };
 
 export const otherActionKinds = Object.keys(otherActions) as OtherActionKind[];

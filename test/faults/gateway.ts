@@ -79,6 +79,15 @@ export class Gateway {
     return this.#changing;
   }
 
+  /** Has the daemon read its configuration anew. */
+  reload(): Promise<void> {
+    this.#changing = this.#changing.then(() => {
+      const child = this.#now?.child;
+      if (child !== undefined && !child.hasEnded) process.kill(child.pid, 'SIGHUP');
+    });
+    return this.#changing;
+  }
+
   async stop(): Promise<void> {
     await this.#changing;
     await this.#end('SIGTERM');

@@ -4,7 +4,7 @@ import { mintToken } from '../../src/secret/token.js';
 import { post, type Reading, read, type Story } from './caller.js';
 import { Callers, readers } from './callers.js';
 import { ClockLeaps } from './clock-leaps.js';
-import { writeDaemonConfig } from './daemon-config.js';
+import { type ConfiguredModem, writeDaemonConfig } from './daemon-config.js';
 import type { Action } from './deck.js';
 import { Gateway } from './gateway.js';
 import { judge, type Violation } from './judge.js';
@@ -105,6 +105,11 @@ class PhaseRun {
   #clock!: ClockLeaps;
   #watch!: Watch;
   #pinTrial: PinTrial | undefined;
+  #configured: readonly ConfiguredModem[] = [];
+  #callerTables: string | undefined;
+  /** The modems whose table is another now, or gone. */
+  readonly #changed = new Set<string>();
+  readonly #takenAway = new Set<string>();
 
   constructor(phase: PlannedPhase, seed: number, folder: string, over: AbortSignal) {
     this.#phase = phase;
@@ -149,14 +154,8 @@ class PhaseRun {
     const pins = pinFiles.map(({ rightPin }) => rightPin);
     const secrets = [this.#secret, ...this.#callers.secrets, ...this.#tokens, ...pins];
     const leaks = new LeakSearch(this.#phase, secrets);
-    const configured = configuredModems(started, this.#phase.settings);
-    const configFile = writeDaemonConfig(
-      this.#folder,
-      this.#secret,
-      configured,
-      this.#phase,
-      this.#callers.configure(this.#folder),
-    );
+    this.#configured = configuredModems(started, this.#phase.settings);
+    const configFile = this.#configure();
     const takeLine = (line: string): void => {
       this.#watch.takeLine(line);
       const leak = leaks.find(line);
@@ -348,7 +347,36 @@ class PhaseRun {
         return this.#gateway.restart('SIGKILL');
       case 'sigterm':
         return this.#gateway.restart('SIGTERM');
+      case 'reload':
+        return this.#reload(action, modem.name);
     }
+  }
+
+  /** Changes the modem's table for a while, or takes it away where there is another. */
+  async #reload({ way, forMs }: Action & { kind: 'reload' }, name: string): Promise<void> {
+    const isAlone = this.#configured.length - this.#takenAway.size < 2;
+    const changed = way === 'changed' || isAlone ? this.#changed : this.#takenAway;
+    changed.add(name);
+    this.#configure();
+    await this.#gateway.reload();
+    await pause(forMs);
+    changed.delete(name);
+    this.#configure();
+    await this.#gateway.reload();
+  }
+
+  /** Writes the daemon's configuration as it is to be now. */
+  #configure(): string {
+    const modems = this.#configured
+      .filter(({ name }) => !this.#takenAway.has(name))
+      .map((modem) =>
+        this.#changed.has(modem.name)
+          ? { ...modem, settings: `${modem.settings ?? ''}\nbaud = 57600` }
+          : modem,
+      );
+    // Once: a secret that is just being written is none.
+    this.#callerTables ??= this.#callers.configure(this.#folder);
+    return writeDaemonConfig(this.#folder, this.#secret, modems, this.#phase, this.#callerTables);
   }
 
   /** Sends on until every fault that was planned has met a submit. */

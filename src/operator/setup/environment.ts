@@ -1,6 +1,6 @@
 /** What the wizard works with, so that a test can give it another. */
 
-import { existsSync, realpathSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import type { Logger } from 'winston';
 import { type Machine, thisMachine } from '../../doctor/this-machine.js';
@@ -53,9 +53,18 @@ export function ownSetupEnvironment(): SetupEnvironment {
       passwdFile: '/etc/passwd',
     },
     log: createLog({ level: 'warn', format: 'text', stream: process.stderr }),
-    otherFiles: otherGatewayFiles(process.env.HOME),
+    otherFiles: otherGatewayFiles(homes()),
     installation: ownInstallation(),
   };
+}
+
+/** Of who runs this, and of who called root by sudo: `.gammurc` is a person's. */
+function homes(): string[] {
+  const { HOME, SUDO_USER } = process.env;
+  const line = readFileSync('/etc/passwd', 'utf8')
+    .split('\n')
+    .find((entry) => SUDO_USER !== undefined && entry.startsWith(`${SUDO_USER}:`));
+  return [...new Set([HOME, line?.split(':')[5]].flatMap((home) => home || []))];
 }
 
 /** As this process was installed: by a package, by npm, or not at all. */

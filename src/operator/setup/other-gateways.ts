@@ -17,11 +17,14 @@ export interface OtherModem {
   baud: number | undefined;
 }
 
-/** Gammu's, its daemon's, and those of smstools; `home` is that of who runs setup. */
-export function otherGatewayFiles(home: string | undefined): string[] {
-  const system = ['/etc/gammu-smsdrc', '/etc/smsd.conf', '/etc/gammurc'];
-  if (home === undefined) return system;
-  return [...system, join(home, '.gammurc'), join(home, '.config/gammu/config')];
+/** Gammu's, its daemon's, and those of smstools; `homes` are those of the people who may use it. */
+export function otherGatewayFiles(homes: readonly string[]): string[] {
+  return [
+    '/etc/gammu-smsdrc',
+    '/etc/smsd.conf',
+    '/etc/gammurc',
+    ...homes.flatMap((home) => [join(home, '.gammurc'), join(home, '.config/gammu/config')]),
+  ];
 }
 
 /** Nothing where a file is not there, may not be read, or says nothing of a tty. */

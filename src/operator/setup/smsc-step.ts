@@ -26,7 +26,9 @@ export async function askForSmsc(
   const ofSim = inspected.report.facts?.smsc;
   const shown = maskNumber(other.smsc);
   if (shown === ofSim) return undefined;
-  const simSays = typeof ofSim === 'string' ? `that of the SIM is ${ofSim}` : 'the SIM tells none';
+  const isLocked = inspected.report.facts?.sim !== 'ready';
+  const none = isLocked ? 'that of the SIM is not known yet' : 'the SIM tells none';
+  const simSays = typeof ofSim === 'string' ? `that of the SIM is ${ofSim}` : none;
   terminal.say(`The SMSC in ${where} is ${shown}, and ${simSays}.`);
   if (!interview.canAsk) return typeof ofSim === 'string' ? undefined : other.smsc;
   return (await interview.confirms('Take that of the file?')) ? other.smsc : undefined;

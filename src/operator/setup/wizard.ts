@@ -215,8 +215,10 @@ async function finish(
   for (const { path, message } of problems) terminal.say(`error: ${path}: ${message}`);
   for (const warning of found.warnings) terminal.say(`warning: ${warning}`);
   const obstacle = flags.send === undefined ? whyNoTest(choice, daemon) : undefined;
-  if (obstacle !== undefined)
-    terminal.say(`No test message can be sent yet: ${obstacle.what}. Then: ${obstacle.remedy}`);
+  if (obstacle !== undefined && interview.canAsk) {
+    terminal.say(`No test message can be sent yet: ${obstacle.what}`);
+    if (obstacle.remedy !== undefined) terminal.say(`  → ${obstacle.remedy}`);
+  }
   const recipient =
     obstacle === undefined ? await askForRecipient(flags.send, interview) : undefined;
   const sent = recipient && (await sendTest(recipient, choice, daemon, environment));
