@@ -1,8 +1,9 @@
 /**
  * The packages in fresh Debians, with nothing else than what apt brings for them; trixie's amd64 is
- * tried by release.test.ts, from an apt repository. ROOTS=all takes the other machines' too, under
- * qemu-user: minutes for each, by hand. That takes qemu-user-static and arch-test, and both known
- * to the kernel: mount binfmt_misc, and run systemd-binfmt.
+ * tried by release.test.ts, from an apt repository, and arm64 in short by package-arm64.test.ts.
+ * ROOTS=all takes the other machines' whole Debians, under qemu-user: minutes for each, by hand.
+ * That takes qemu-user-static and arch-test, and both known to the kernel: mount binfmt_misc, and
+ * run systemd-binfmt.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
