@@ -14,7 +14,7 @@ const ranks: readonly (readonly string[])[] = [
   ['page'],
   ['doctor'],
   ['recovery-hook'],
-  ['http', 'metrics', 'alerts'],
+  ['http', 'metrics', 'alerts', 'credit'],
   ['delivery'],
   ['shared'],
   ['dispatch'],
@@ -141,6 +141,7 @@ const mainFiles: Readonly<Record<string, string>> = {
   cli: 'cli.ts',
   clock: 'clock.ts',
   config: 'config.ts',
+  credit: 'credit.ts',
   control: 'server.ts',
   daemon: 'daemon.ts',
   delivery: 'reports.ts',
@@ -200,6 +201,7 @@ test.each(houses)('no exported type name is declared twice in %s', (_, own) => {
 /** What a file name means that stands in several rooms, beside `cli/NAME.ts`: the command NAME. */
 const sharedFileNames: Readonly<Record<string, string>> = {
   'control-commands.ts': 'commands that the room answers at the control socket',
+  'credit.ts': 'the credit of a SIM: as it is configured, and as it is kept',
   'environment.ts': 'what the commands of the room touch beside files, so that a test can be it',
   'errors.ts': 'what the room throws',
   'init-lines.ts': 'the AT lines of `init` of a modem: as they are written, and as they are sent',

@@ -18,7 +18,7 @@ import { chooseModem } from '../doctor/targets.js';
 import { type Machine, thisMachine } from '../doctor/this-machine.js';
 import { askForModems, askForUssd } from '../doctor/through-daemon.js';
 import { asServiceEnvironment, serviceUnit } from '../doctor/unit.js';
-import { askCarrier, type UssdAnswer, whyNotUssd, whyNoUssd } from '../doctor/ussd.js';
+import { askCarrier, type UssdAnswer, whyNotUssd, whyNoUssd, withCredit } from '../doctor/ussd.js';
 import { OperatorError } from '../errors.js';
 import { createLog } from '../log.js';
 import { LinkLost } from '../serial/link.js';
@@ -130,9 +130,16 @@ export async function ussd(
     () => askCarrierDirectly(code, modem, config, thisMachine()),
   );
   if (json) sayJson(answer);
-  else if (answer.text !== undefined) say(`${answer.text}\n`);
+  else if (answer.text !== undefined) say(`${answer.text}\n${creditLine(answer)}`);
   else console.error(`simgate: ${answer.meaning}`);
   if (answer.text === undefined) process.exitCode = 1;
+}
+
+/** What `[modem.credit]` reads in it; empty where it reads nothing. */
+function creditLine({ credit }: UssdAnswer): string {
+  if (credit === undefined) return '';
+  const until = credit.valid_until === undefined ? '' : `, valid until ${credit.valid_until}`;
+  return `[modem.credit] reads: ${credit.amount}${until}\n`;
 }
 
 /** Through the running daemon, else without one. */
@@ -161,9 +168,11 @@ async function askCarrierDirectly(
   if (answered === undefined || obstacle !== undefined)
     throw new OperatorError(`modem "${target.name}": ${obstacle?.what ?? 'no modem answers AT'}`);
   try {
-    return await withModem(answered.tty, target, (modem) =>
+    const answer = await withModem(answered.tty, target, (modem) =>
       askCarrier(modem, code, new AbortController().signal),
     );
+    const settings = config?.modems.find(({ name: own }) => own === target.name)?.credit;
+    return withCredit(answer, code, settings);
   } catch (thrown) {
     if (
       !(thrown instanceof LinkLost || thrown instanceof AtLinkLost || thrown instanceof AtTimeout)

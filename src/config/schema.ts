@@ -9,6 +9,7 @@ import { isDeepStrictEqual } from 'node:util';
 import * as v from 'valibot';
 import { alerts } from './alert-settings.js';
 import { asCaller, auth0, type CallerConfig, caller } from './callers.js';
+import { credit } from './credit.js';
 import { policySchema } from './policy.js';
 import { parseSelector, type Selector } from './selector.js';
 import { engineUrl } from './shared.js';
@@ -106,6 +107,8 @@ function modemKeys({ path }: Pick<Paths, 'path'>) {
     smsc: v.optional(serviceCentre),
     // Whether to leave a note for the operator's own recovery hook when nothing else helps.
     recovery_hook: v.optional(flag, false),
+    // What the SIM has left, and how it is kept from lapsing.
+    credit: v.optional(credit),
   };
 }
 

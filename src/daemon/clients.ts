@@ -114,6 +114,8 @@ const dayMs = 86_400_000;
  * Who the SMS of alerts are from, in log, journal and limits; no caller's name has a space.
  */
 export const alertCaller = 'simgate alerts';
+/** The same for what is sent to ask for the credit, or to keep a SIM alive. */
+export const creditCaller = 'simgate credit';
 
 /** What the policy has to know of each caller. */
 export function callerRules({ callers, alerts }: Config): Map<string, CallerRules> {
@@ -124,5 +126,9 @@ export function callerRules({ callers, alerts }: Config): Map<string, CallerRule
     ],
   );
   const perDay = [{ count: alerts.sms?.perDay ?? 1, windowMs: dayMs }];
-  return new Map([...rules, [alertCaller, { perCaller: perDay, isAlert: true }]]);
+  return new Map([
+    ...rules,
+    [alertCaller, { perCaller: perDay, isAlert: true }],
+    [creditCaller, { isAlert: true }],
+  ]);
 }

@@ -20,6 +20,7 @@ import {
 } from '../config/config.js';
 import { alertShareOf } from '../config/policy.js';
 import { openControlSocket } from '../control/server.js';
+import type { CreditKeeper } from '../credit/credit.js';
 import { createDispatch, type DispatchLimits } from '../dispatch/dispatch.js';
 import { createSimBudget } from '../dispatch/sim-budget.js';
 import { controlCommands } from '../doctor/control-commands.js';
@@ -39,6 +40,7 @@ import { alertCommands } from './alert-commands.js';
 import { openTruth, SimsAcrossBoxes } from './boxes.js';
 import { Clients, callerRules } from './clients.js';
 import { ownCommands } from './control-commands.js';
+import { creditObservations, creditSettings, watchCredit } from './credit-watch.js';
 import { DiskWatch } from './disk-watch.js';
 import { endTraffic, type WayIn } from './end-traffic.js';
 import { findMessage } from './find-message.js';
@@ -159,6 +161,7 @@ async function compose(
     ...listener,
     cameIn: (event, modem) => {
       if (event.kind === 'status_report') takeReport(deliveries, hmac, modem, event);
+      if (event.kind === 'sms') heard.onSms(modem.name, event.from, event.text ?? '');
     },
   });
   const { modems } = fleet;
@@ -182,6 +185,7 @@ async function compose(
   // The first try comes before the first message; a dead engine holds nobody up for long.
   await truth?.start();
   let told: ToldOperator | undefined;
+  let credit: CreditKeeper | undefined;
   const parts: DaemonParts = {
     truth,
     modems,
@@ -193,6 +197,7 @@ async function compose(
     isStopping: () => isStopping,
     alerts: () => told?.alerts.state,
     deadWays: () => told?.alerts.dead ?? [],
+    credit: (modem) => credit?.of(modem),
   };
   const judgement = () => judgementOf(parts);
   const notifier = createOwnNotifier(env, modems, judgement, log);
@@ -201,9 +206,15 @@ async function compose(
   opened.push(() => endTraffic(doors, dispatch, fleet, isStopping ? drainMs : 0, log));
 
   // The operator.
-  told = await tellOperator({ daemon: parts, heard, stateDir: stateDir.path, log });
+  const others = () => creditObservations(parts);
+  told = await tellOperator({ daemon: parts, heard, stateDir: stateDir.path, others, log });
   const { alerts } = told;
   opened.push(() => told?.stop() ?? Promise.resolve());
+  const keeper = await watchCredit(parts, stateDir.path, log);
+  credit = keeper;
+  opened.push(() => keeper.stop());
+  heard.onSent = (modem) => keeper.noteSent(modem);
+  heard.onSms = (modem, from, text) => keeper.cameIn(modem, from, text);
 
   // The public listener and the admin listener.
   const refusals = new LimitedLog(log);
@@ -295,6 +306,8 @@ async function compose(
         send: dispatch.send,
         deadlineMs: () => config.message.deadlineMs,
         ussdAllow: () => config.control.ussdAllow,
+        creditOf: (modem) => creditSettings(parts, modem),
+        creditAnswered: (modem, text) => keeper.answered(modem, text),
         snapshot,
         machine: thisMachine(),
         log,

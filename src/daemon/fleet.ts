@@ -31,6 +31,7 @@ const heldAtOnce: readonly string[] = [
   'submit_timeout_s',
   'idle_probe_s',
   'pin_file',
+  'credit',
 ];
 
 const needsOpening = (before: ModemConfig, after: ModemConfig): boolean =>

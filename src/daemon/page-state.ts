@@ -10,6 +10,7 @@ import type { ShownCaller } from '../page/callers-view.js';
 import type { ShownModem, ShownState } from '../page/shown-state.js';
 import { version } from '../version.js';
 import { foreignWords } from '../words/foreign.js';
+import { creditText } from './credit-shown.js';
 import { judgeModem } from './judgement.js';
 import { capsOf, type DaemonParts } from './snapshot.js';
 
@@ -62,6 +63,7 @@ function modemsOf(parts: DaemonParts, activity: Activity): ShownModem[] {
       used,
       caps,
       lastAccepted: activity.ofModem(name),
+      credit: creditText(parts.credit(name)),
     };
   });
 }

@@ -1,6 +1,7 @@
 import type { AlertsState } from '../alerts/watch.js';
 import type { Clock } from '../clock/clock.js';
 import type { Config } from '../config/config.js';
+import type { SimCredit } from '../credit/credit.js';
 import type { Dispatch } from '../dispatch/dispatch.js';
 import { simKey } from '../dispatch/sim-key.js';
 import type { Health } from '../doctor/finding.js';
@@ -11,6 +12,7 @@ import type { Caps } from '../policy/sim-caps.js';
 import type { Truth, TruthState } from '../shared/truth.js';
 import { version } from '../version.js';
 import { alertsAsJson } from './alert-commands.js';
+import { creditAsJson } from './credit-shown.js';
 import type { DiskWatch } from './disk-watch.js';
 import { judge } from './judgement.js';
 import type { Remembered } from './remembered.js';
@@ -29,6 +31,8 @@ export interface DaemonParts {
   isStopping: () => boolean;
   /** Undefined until they are open. */
   alerts: () => AlertsState | undefined;
+  /** What is known of the credit of a modem's SIM. */
+  credit: (modem: string) => SimCredit | undefined;
   /** Ways of alerts that cannot be told. */
   deadWays: () => readonly { name: string; why: string }[];
 }
@@ -127,6 +131,7 @@ export function snapshotOf(parts: DaemonParts): object {
         technology,
         signal_dbm: signalDbm,
         sim_suspect: suspects.has(name),
+        credit: creditAsJson(parts.credit(name)),
         notices: (notices ?? []).map(({ sentence }) => sentence),
       };
     }),
@@ -155,6 +160,7 @@ export function figuresOf(parts: DaemonParts): MetricsSnapshot {
         registration,
         signalDbm,
         simSuspect: suspects.has(name),
+        credit: parts.credit(name),
         caps: capsOf(config(), name),
         used,
       };

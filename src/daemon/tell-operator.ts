@@ -2,6 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'winston';
+import type { Observation } from '../alerts/conditions.js';
 import { Alerts } from '../alerts/watch.js';
 import { simKey } from '../dispatch/sim-key.js';
 import type { SendErrorCode } from '../errors.js';
@@ -23,6 +24,8 @@ export interface TellOperatorParts {
   daemon: DaemonParts;
   heard: Heard;
   stateDir: string;
+  /** What other rooms have to tell, at each look. */
+  others: () => readonly Observation[];
   log: Logger;
 }
 
@@ -78,6 +81,10 @@ const failures: ReadonlySet<string | undefined> = new Set([
 export class Heard {
   /** Modems that were done with a message. */
   readonly tried = new Set<string>();
+  /** Told of each SMS that came in. Must not throw. */
+  onSms: (modem: string, from: string, text: string) => void = () => undefined;
+  /** Told of each modem whose message the network took. Must not throw. */
+  onSent: (modem: string) => void = () => undefined;
   /** Messages that were not sent since the last that was. */
   failed = 0;
   hasSent = false;
@@ -97,6 +104,7 @@ export class Heard {
         if (end.submitted === 'yes') {
           this.failed = 0;
           this.hasSent = true;
+          this.onSent(end.modem);
         }
         listener.submitEnded(end);
       },
@@ -105,7 +113,7 @@ export class Heard {
 }
 
 function lookedAt(
-  { daemon, heard }: TellOperatorParts,
+  { daemon, heard, others }: TellOperatorParts,
   alerts: Alerts,
   unknownCount: number | undefined,
 ): LookedAt {
@@ -129,7 +137,7 @@ function lookedAt(
     deadWays: alerts.dead,
     isWayUnknown: (name) =>
       ways.some((way) => way.name === name && way.delivered === 0 && way.waiting > 0),
-    others: [],
+    others: others(),
   };
 }
 

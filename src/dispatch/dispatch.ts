@@ -9,6 +9,7 @@ import type { Logger } from 'winston';
 import { SendError } from '../errors.js';
 import type { OutgoingSms, SmsModem } from '../modem/sms-modem.js';
 import type { Policy } from '../policy/policy.js';
+import type { Reservation } from '../policy/request.js';
 import { TooManySegments, Unencodable } from '../sms/errors.js';
 import { type SegmentedText, segmentText } from '../sms/segments.js';
 import { AcrossBoxes } from './across-boxes.js';
@@ -144,6 +145,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
       onLate,
     });
     const reserve: Reserve = (older) => {
+      if (message.isOwn === true) return () => uncounted;
       const place = older?.reservation;
       return place === undefined ? policy.check(subject) : () => place.share();
     };
@@ -240,6 +242,14 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     },
   };
 }
+
+/** The place of what no limit counts. */
+const uncounted: Reservation = {
+  share: () => uncounted,
+  keep: () => undefined,
+  giveBack: () => undefined,
+  stalled: () => undefined,
+};
 
 /** @throws SendError `body_invalid` or `text_too_long` */
 function compose({ recipient, text, statusReport }: Message, limits: DispatchLimits): OutgoingSms {

@@ -43,6 +43,11 @@ export interface Message {
   tokenId?: string;
   /** An alert waits behind all logins, and has a share of the limits only; default: a login. */
   isAlert?: boolean;
+  /**
+   * The operator's own, to a number of the carrier's that the configuration names, which may be no
+   * E.164: not judged by the policy, nor counted by it.
+   */
+  isOwn?: boolean;
   /** Names of the modems that may send it; default: any. */
   modems?: readonly string[];
   /** Whether its caller wants to know if it was delivered; default: as the modem is set. */

@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import type { Logger } from 'winston';
 import { AtLinkLost } from '../at/errors.js';
 import type { ModemConfig } from '../config/config.js';
+import type { CreditConfig } from '../config/credit.js';
 import type { UssdService } from '../config/schema.js';
 import type { ControlRequest } from '../control/protocol.js';
 import type { ControlCommand } from '../control/server.js';
@@ -22,7 +23,7 @@ import { chooseModem, reportSpareSticks, shownDevice, wishesOf } from './targets
 import { sendTestMessage } from './test-message.js';
 import type { Machine } from './this-machine.js';
 import { judgeTty } from './tty.js';
-import { askCarrier, whyNotUssd } from './ussd.js';
+import { askCarrier, whyNotUssd, withCredit } from './ussd.js';
 
 /** A modem as the daemon has it. `snapshot().device` is its tty while it is open. */
 export interface OwnModem {
@@ -41,6 +42,10 @@ export interface OwnDaemon {
   deadlineMs: () => number;
   /** What USSD codes may change, as configured now. */
   ussdAllow: () => readonly UssdService[];
+  /** `[modem.credit]` of a modem, as configured now. */
+  creditOf: (modem: string) => CreditConfig | undefined;
+  /** The carrier has said something of its credit. */
+  creditAnswered: (modem: string, text: string) => void;
   snapshot(): object;
   machine: Machine;
   log: Logger;
@@ -211,7 +216,6 @@ function parse<Schema extends v.GenericSchema>(
  * mixed up.
  */
 function createUssd(daemon: OwnDaemon): ControlCommand {
-  const asking = new Set<string>();
   return async function* ussd(request, signal) {
     const { code, modem: name } = parse(ussdRequest, request);
     const objection = whyNotUssd(code, daemon.ussdAllow());
@@ -222,21 +226,17 @@ function createUssd(daemon: OwnDaemon): ControlCommand {
       throw new OperatorError(
         `modem "${modem.name}" is ${phase}${reason === undefined ? '' : `: ${reason}`}`,
       );
-    if (asking.has(modem.name))
-      throw new OperatorError(`modem "${modem.name}" is asking the carrier already`);
-    asking.add(modem.name);
     try {
-      yield {
-        modem: modem.name,
-        ...(await modem.inspect((lent) => askCarrier(lent, code, signal))),
-      };
+      const answer = await modem.inspect((lent) => askCarrier(lent, code, signal));
+      const settings = daemon.creditOf(modem.name);
+      if (settings?.ussd === code && answer.text !== undefined)
+        daemon.creditAnswered(modem.name, answer.text);
+      yield { modem: modem.name, ...withCredit(answer, code, settings) };
     } catch (thrown) {
       if (!(thrown instanceof AtLinkLost)) throw thrown;
       throw new OperatorError(`modem "${modem.name}" was lost: ${thrown.message}`, {
         cause: thrown,
       });
-    } finally {
-      asking.delete(modem.name);
     }
   };
 }

@@ -43,6 +43,9 @@ const ussdSchema = v.object({
   status: v.number(),
   meaning: v.string(),
   text: v.exactOptional(v.string()),
+  credit: v.exactOptional(
+    v.object({ amount: v.number(), valid_until: v.exactOptional(v.string()) }),
+  ),
 });
 
 /** Has it ask the carrier. */

@@ -1,4 +1,6 @@
+import type { CreditConfig } from '../config/credit.js';
 import type { UssdService } from '../config/schema.js';
+import { readAnswer } from '../credit/read-answer.js';
 import { OperatorError } from '../errors.js';
 import { characterSet } from '../modem/diagnostics.js';
 import type { Modem } from '../modem/modem.js';
@@ -18,6 +20,25 @@ export interface UssdAnswer {
    * never in a log.
    */
   text?: string;
+  /** What `[modem.credit]` of that modem reads in it; undefined where this code is none of its. */
+  credit?: { amount: number; valid_until?: string };
+}
+
+/** The answer to `code`, with what it says of the credit if that is what was asked for. */
+export function withCredit(
+  answer: UssdAnswer,
+  code: string,
+  settings: CreditConfig | undefined,
+): UssdAnswer {
+  if (answer.text === undefined || settings?.ussd !== code) return answer;
+  const read = readAnswer(answer.text, settings);
+  if (read === undefined) return answer;
+  const { amount, validUntilMs } = read;
+  const day = validUntilMs === undefined ? undefined : new Date(validUntilMs).toISOString();
+  return {
+    ...answer,
+    credit: { amount, ...(day !== undefined && { valid_until: day.slice(0, 10) }) },
+  };
 }
 
 const meanings: readonly string[] = [
@@ -38,6 +59,19 @@ export async function askCarrier(
   code: string,
   signal: AbortSignal,
 ): Promise<UssdAnswer> {
+  if (asking.has(modem)) throw new OperatorError('the modem is asking the carrier already');
+  asking.add(modem);
+  try {
+    return await ask(modem, code, signal);
+  } finally {
+    asking.delete(modem);
+  }
+}
+
+/** One question at a time for each modem, or the answers would get mixed up. */
+const asking = new WeakSet<Modem>();
+
+async function ask(modem: Modem, code: string, signal: AbortSignal): Promise<UssdAnswer> {
   const set = await modem.tolerateSilence(() => characterSet(modem));
   const requests = encodeUssd(code, set, modem.profile.name);
   const reply = await requestUssd(modem, requests, answerMs, signal).catch((error: unknown) => {

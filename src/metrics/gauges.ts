@@ -79,6 +79,7 @@ function modemGauges(registers: Registry[]): (modems: readonly ModemFigures[]) =
     registers,
   });
   const showCaps = capGauges(registers);
+  const showCredit = creditGauges(registers);
   return (modems) => {
     // A modem that a reload took away, a signal that is unknown now: what is not set below is not
     // shown.
@@ -96,6 +97,7 @@ function modemGauges(registers: Registry[]): (modems: readonly ModemFigures[]) =
       suspect.set({ modem: modem.name }, Number(modem.simSuspect));
     }
     showCaps(modems);
+    showCredit(modems);
   };
 }
 
@@ -120,6 +122,36 @@ function capGauges(registers: Registry[]): (modems: readonly ModemFigures[]) => 
         used.set({ modem: modem.name, cap }, count);
         if (most !== undefined) limit.set({ modem: modem.name, cap }, most);
       }
+    }
+  };
+}
+
+function creditGauges(registers: Registry[]): (modems: readonly ModemFigures[]) => void {
+  const credit = new Gauge({
+    name: 'simgate_sim_credit',
+    help: "What is left on the SIM, in the carrier's units; no sample while it is not known.",
+    labelNames: ['modem'],
+    registers,
+  });
+  const until = new Gauge({
+    name: 'simgate_sim_credit_valid_until_seconds',
+    help: 'Until when the credit is good, in seconds since 1970; no sample where the carrier does not say.',
+    labelNames: ['modem'],
+    registers,
+  });
+  const answered = new Gauge({
+    name: 'simgate_sim_credit_answered_seconds',
+    help: 'When the carrier said so, in seconds since 1970.',
+    labelNames: ['modem'],
+    registers,
+  });
+  return (modems) => {
+    for (const gauge of [credit, until, answered]) gauge.reset();
+    for (const { name: modem, credit: known } of modems) {
+      const { amount, validUntilMs, answeredAtMs } = known ?? {};
+      if (amount !== undefined) credit.set({ modem }, amount);
+      if (validUntilMs !== undefined) until.set({ modem }, validUntilMs / 1000);
+      if (answeredAtMs !== undefined) answered.set({ modem }, answeredAtMs / 1000);
     }
   };
 }
@@ -281,6 +313,14 @@ export interface ModemFigures {
   /** What its SIM may send, and has sent. */
   caps: Caps;
   used: SimUse;
+  /** Wall-clock milliseconds; undefined where nobody asks. */
+  credit?:
+    | {
+        amount?: number | undefined;
+        validUntilMs?: number | undefined;
+        answeredAtMs?: number | undefined;
+      }
+    | undefined;
 }
 
 /** The journal's part of a {@link MetricsSnapshot}; the journal's own state is one. */

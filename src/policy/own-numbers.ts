@@ -13,11 +13,13 @@ import { refuseRecipient } from './recipient-rules.js';
 export function refusedOwnNumbers({
   policy,
   alerts,
-}: Pick<Config, 'policy' | 'alerts'>): Problem[] {
-  const own = (alerts.sms?.to ?? []).map((number, index): [string, string | undefined] => [
-    `alerts.sms.to[${index}]`,
-    number,
-  ]);
+  modems,
+}: Pick<Config, 'policy' | 'alerts' | 'modems'>): Problem[] {
+  const own: [path: string, number: string | undefined][] = [];
+  for (const [index, number] of (alerts.sms?.to ?? []).entries())
+    own.push([`alerts.sms.to[${index}]`, number]);
+  for (const [index, { credit }] of modems.entries())
+    own.push([`modem[${index}].credit.keep_alive_to`, credit?.keepAliveTo]);
   return own.flatMap(([path, written]): Problem[] => {
     if (written === undefined) return [];
     const { number, objection } = readRecipient(written);

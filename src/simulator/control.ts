@@ -88,6 +88,17 @@ const commands: Record<string, (simulator: Simulator, fields: Fields) => void> =
   reports: (simulator, fields) => {
     simulator.network.reportHabits = parseReportHabits(text(fields, 'reports'));
   },
+  /** `{"credit":3.2}`: what is left on the SIM now. */
+  credit: (simulator, fields) => {
+    const { credit } = fields;
+    if (typeof credit !== 'number' || credit < 0)
+      throw new OptionSyntaxError('credit must be an amount');
+    simulator.network.credit = credit;
+  },
+  /** `{"balance_text":"Guthaben {credit}"}`: what the carrier answers now; empty: nothing. */
+  balance_text: (simulator, fields) => {
+    simulator.network.balanceText = text(fields, 'balance_text');
+  },
   /** `{"registration":"searching"}` */
   registration: (simulator, fields) => {
     simulator.network.grant(oneOf(registrationStates, fields, 'registration'));

@@ -53,6 +53,8 @@ interface Reported {
 }
 
 const maxUndelivered = 1000;
+/** Milliseconds until the carrier answers an SMS. */
+const carrierMs = 300;
 
 /**
  * The network: takes SMS-SUBMITs into its record, numbers them, reports on them, delivers to the
@@ -69,6 +71,9 @@ export class Network {
   #losses = 0;
   #mr: number;
   #accepted = 0;
+  /** What is left on the SIM, and how the carrier says so. */
+  credit: number;
+  balanceText: string;
   #inboundReference = 0;
   readonly #random: Random;
   /** How it reports from now on. */
@@ -79,6 +84,8 @@ export class Network {
     this.#timers = new Timers(clock);
     this.#record = record;
     this.#meant = options.registration;
+    this.credit = options.credit;
+    this.balanceText = options.balanceText;
     this.#mr = random.below(256);
     this.#random = random;
     this.reportHabits = options.reportHabits;
@@ -161,11 +168,25 @@ export class Network {
       ...(decoded.text !== undefined && { text: decoded.text }),
       ...(submitter.faults.length > 0 && { faults: [...submitter.faults] }),
     });
+    this.credit = Math.max(0, this.credit - this.#options.smsCost);
+    if (decoded.recipient === this.#options.carrier) this.#answerAsCarrier();
     if (decoded.statusReportRequested && this.#options.statusReports) {
       const { recipient } = decoded;
       this.#reportOn({ seq: this.#accepted, mr, recipient, acceptedAt: new Date() });
     }
     return mr;
+  }
+
+  /** What the carrier says when it is asked for the balance; undefined: nothing. */
+  get balance(): string | undefined {
+    if (this.balanceText === '') return undefined;
+    return this.balanceText.replaceAll('{credit}', this.credit.toFixed(2));
+  }
+
+  #answerAsCarrier(): void {
+    const { balance } = this;
+    if (balance !== undefined)
+      this.after(carrierMs, () => this.sendInbound({ from: this.#options.carrier, text: balance }));
   }
 
   /** Runs after `delayMs` while the network exists. */

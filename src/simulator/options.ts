@@ -93,6 +93,16 @@ export interface ModemOptions {
   bootMs: number;
   /** The SIM's own number, E.164. */
   number: string;
+  /** What is left on a prepaid SIM, and what an accepted SMS takes of it. */
+  credit: number;
+  smsCost: number;
+  /**
+   * What the carrier answers to any USSD code, and to an SMS to its number: with `{credit}` in it;
+   * empty for silence.
+   */
+  balanceText: string;
+  /** The carrier's own number. */
+  carrier: string;
   /**
    * The one `+CGSMS` (27.007 10.1.21) under which the network takes SMS, 0–3; undefined: under
    * every one.
@@ -146,6 +156,10 @@ export const defaultOptions: ModemOptions = {
   pinTries: 3,
   bootMs: 2000,
   number: '+491700000000',
+  credit: 10,
+  smsCost: 0,
+  balanceText: 'Balance: {credit} EUR',
+  carrier: '12345',
   csms: 0,
   csmsIsFixed: false,
   ims: false,

@@ -98,6 +98,8 @@ export type OtherEntry =
   /** `of`: the `seq` of the acceptance it reports on; `recipient` as it is spelled there. */
   | { kind: 'status_report'; of: number; mr: number; recipient: string; status: number }
   | { kind: 'inbound'; from: string; text: string }
+  /** A USSD code, as it was written. */
+  | { kind: 'ussd'; request: string }
   | { kind: 'stopped'; octets_dropped: number };
 
 export type RecordEntry = (AcceptedEntry | PinEntry | OtherEntry) & {

@@ -106,6 +106,10 @@ const modemFlags = (): Option[] => [
 
 const networkFlags = (): Option[] => [
   flag('number', '--number <e164>', "the SIM's own number"),
+  flag('credit', '--credit <amount>', 'what is left on the SIM', milliseconds),
+  flag('smsCost', '--sms-cost <amount>', 'what an accepted SMS takes of it', milliseconds),
+  flag('balanceText', '--balance-text <text>', 'what the carrier answers to USSD, and to an SMS'),
+  flag('carrier', '--carrier <number>', "the carrier's own number, which answers an SMS"),
   flag('submitLatencyMs', '--submit-latency <ms>', 'from Ctrl-Z to +CMGS', milliseconds),
   flag(
     'linkSetupMs',
@@ -342,4 +346,5 @@ const controlHelp = `Control, JSON lines on a piped stdin:
   {"fault":"late:3000","submits":2}  {"inject":"+CMTI: \\"SM\\",3"}  {"hangup":true,"reattach_ms":500,"power":"kept"}
   {"inbound":{"from":"+49170…","text":"…","broken":true}}  {"registration":"searching"}  {"reboot":true}  {"stats":true}
   {"profile":"8949…","say":"+QUSIM: 1"}: an eSIM changes to another profile  {"domain":"CREG=0"}  {"csms":1}
-  {"pin_fault":"late:3000"}  {"phone":"enter_pin"}: or enter_puk, remove_lock`;
+  {"pin_fault":"late:3000"}  {"phone":"enter_pin"}: or enter_puk, remove_lock
+  {"credit":3.2}  {"balance_text":"Balance: {credit}"}: what the carrier answers; empty: nothing`;

@@ -73,6 +73,7 @@ describe('a configuration with what must be there', () => {
           smsc: undefined,
           idleProbeMs: 60_000,
           caps: { perDay: undefined, perMonth: undefined, recipientsPerMonth: undefined },
+          credit: undefined,
         },
       ],
       callers: [expect.objectContaining({ name: 'auth0', kind: 'auth0', path: '/sms' })],

@@ -110,7 +110,7 @@ it('tells once that no modem is ready and once that it is over, over a restart a
   expect(own.map(({ state }) => state)).toEqual(['raised', 'cleared']);
   expect(new Set(own.map(({ id }) => id)).size).toBe(1);
   expect(own[0]?.text).toContain('What to do: ');
-  const page = (await (await fetch(`http://127.0.0.1:${rig.adminPort}/`)).json()) as {
+  const page = (await (await fetch(`http://127.0.0.1:${rig.adminPort}/status.json`)).json()) as {
     alerts: { open: unknown[]; ways: unknown[] };
   };
   expect(page.alerts).toMatchObject({ open: [], ways: [{ name: 'telephone', ok: true }] });

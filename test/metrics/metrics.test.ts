@@ -31,6 +31,7 @@ it('the whole text is as in the golden file', async () => {
         phase: 'sending',
         caps: { perDay: 200, perMonth: 3000, recipientsPerMonth: undefined },
         used: { dayCount: 180, monthCount: 420, monthRecipients: 77 },
+        credit: { amount: 12.5, validUntilMs: 1_800_000_000_000, answeredAtMs: 1_700_000_000_000 },
       },
       {
         ...wellModem,

@@ -74,6 +74,7 @@ export const evening: readonly Step[] = [
   ),
   step('sudo simgate policy explain +4915112345678', /per_recipient/),
   step('sudo simgate alerts', /no alert is open/),
+  step("sudo simgate ussd '*100#'", /Balance: 10\.00 EUR/),
   step('sudo simgate policy unlock +4915112345679', /\+49…79 counts anew/),
   step('curl -s http://127.0.0.1:8081/status.json', /"phase": "ready"/),
   ready,

@@ -137,7 +137,9 @@ export const registrationCommands: Record<string, CommandHandler> = {
       modem.settings.cusd = chosen;
       if (request !== undefined && request !== '') {
         if (!isRegistered(modem)) throw new CommandRefused('CME', 30);
-        modem.after(1, () => modem.say('+CUSD: 0,"Balance: 10.00 EUR",15'));
+        const { balance } = modem.network;
+        modem.record.write({ kind: 'ussd', request });
+        if (balance !== undefined) modem.after(1, () => modem.say(`+CUSD: 0,"${balance}",15`));
       }
       return [];
     },

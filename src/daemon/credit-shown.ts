@@ -1,0 +1,32 @@
+/** The credit of a SIM as programs and people see it. */
+
+import type { SimCredit } from '../credit/credit.js';
+
+/** As JSON; undefined where it is not asked for. */
+export function creditAsJson(credit: SimCredit | undefined): object | undefined {
+  if (credit === undefined) return undefined;
+  const { amount, validUntilMs, answeredAtMs, failures, why } = credit;
+  return {
+    amount,
+    valid_until: asTime(validUntilMs)?.slice(0, 10),
+    answered_at: asTime(answeredAtMs),
+    ok: failures === 0,
+    why,
+  };
+}
+
+/** For people: `12.5, good until 2026-12-31, as of 2026-11-30`. */
+export function creditText(credit: SimCredit | undefined): string | undefined {
+  if (credit?.amount === undefined) return credit?.why;
+  const { amount, validUntilMs, answeredAtMs, why } = credit;
+  const day = (ms: number | undefined) => asTime(ms)?.slice(0, 10);
+  return [
+    String(amount),
+    ...(validUntilMs === undefined ? [] : [`good until ${day(validUntilMs)}`]),
+    `as of ${day(answeredAtMs)}`,
+    ...(why === undefined ? [] : [`asked since in vain: ${why}`]),
+  ].join(', ');
+}
+
+const asTime = (wallMs: number | undefined) =>
+  wallMs === undefined ? undefined : new Date(wallMs).toISOString();
