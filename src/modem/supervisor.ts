@@ -342,7 +342,9 @@ export class Supervisor implements SmsModem {
     this.#phase = next;
     this.#phaseSince = performance.now();
     this.#epoch += 1;
-    this.#reason = canSend(next) ? undefined : reason;
+    // While it is tried again, what stood in the way is the best that is known.
+    const known = next === 'opening' ? (reason ?? this.#reason) : reason;
+    this.#reason = canSend(next) ? undefined : known;
     this.#timer.beginAnew();
     this.#modemLog.entered(next, from, reason);
     this.#enter(next, from);

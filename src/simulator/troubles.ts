@@ -39,6 +39,11 @@ const isNamed = (body: string, name = ''): boolean =>
 
 /** Every trouble. COMMAND is what a command line begins with behind its AT, or AT alone. */
 export const troubleKinds = {
+  deaf: {
+    parameters: [],
+    does: 'nothing at all is answered',
+    answer: () => '',
+  },
   mute: {
     parameters: ['COMMAND'],
     does: 'COMMAND is never answered; all others are',

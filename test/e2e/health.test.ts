@@ -6,82 +6,15 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import Database from 'libsql';
 import { afterEach, expect, onTestFinished, test } from 'vitest';
-import type { DoctorReport, Finding, Health } from '../../src/doctor/finding.js';
-import { Child } from '../faults/child.js';
 import { Rig } from './rig.js';
+import { expectCured, expectNamed, type Fault, walkOver } from './walk.js';
 
 const preload = join(import.meta.dirname, '../faults/leaping-clock.mjs');
 
 let rig: Rig;
 afterEach(() => rig.stop());
-
-async function doctor(): Promise<{ code: number | null; report: DoctorReport }> {
-  let output = '';
-  const child = new Child(
-    ['doctor', '--json', '--config', rig.configFile],
-    (line, from) => {
-      if (from === 'stdout') output += line;
-    },
-    rig.env,
-  );
-  const { code } = await child.ended;
-  return { code, report: JSON.parse(output) as DoctorReport };
-}
-
-async function health(): Promise<Health> {
-  const response = await fetch(`http://127.0.0.1:${rig.adminPort}/status.json`);
-  return ((await response.json()) as { health: Health }).health;
-}
-
-const readyz = async () => (await fetch(`http://127.0.0.1:${rig.port}/readyz`)).status;
-
-/** The first obstacle, once it is of that check; vitest's own timeout is the limit. */
-async function untilFirst(check: string | undefined): Promise<void> {
-  while ((await health()).obstacles[0]?.check !== check) await pause(100);
-}
-
-interface Walk {
-  grade: 'degraded' | 'down';
-  check: string;
-  /** Of the first finding. */
-  what: RegExp;
-  remedy: RegExp;
-}
-
-/** What everybody says of a fault that has come. */
-async function expectNamed({ grade, check, what, remedy }: Walk): Promise<void> {
-  await untilFirst(check);
-  const { code, report } = await doctor();
-  expect(code, check).toBe(1);
-  expect(report).toMatchObject({ grade, daemon: { pid: rig.daemon.pid } });
-  const [first] = report.findings as [Finding, ...Finding[]];
-  expect(first).toMatchObject({ check });
-  expect(first.level).not.toBe('ok');
-  expect(first.what).toMatch(what);
-  expect(first.remedy).toMatch(remedy);
-  expect(await readyz(), check).toBe(grade === 'down' ? 503 : 200);
-}
-
-async function expectCured(): Promise<void> {
-  await untilFirst(undefined);
-  expect(await readyz()).toBe(200);
-  expect(await rig.post({ recipient: '+4915112345679' })).toMatchObject({ status: 200 });
-  const { code, report } = await doctor();
-  expect(report.findings.filter(({ level }) => level === 'error')).toEqual([]);
-  expect(report.grade).toBe('ok');
-  expect(code).toBe(0);
-}
-
-interface Fault extends Walk {
-  name: string;
-  /** Brings it about. */
-  begin: () => unknown;
-  /** What the remedy says. */
-  follow: () => unknown;
-}
 
 const dayMs = 86_400_000;
 let setLeap: (ms: number) => void;
@@ -178,13 +111,8 @@ test('while it runs: each fault is named first, and its remedy cures it', async 
   rig = await Rig.start([], 'idle_probe_s = 1', {
     env: { NODE_OPTIONS: `--import=${preload}`, LEAP_FILE: leapFile },
   });
-  await expectCured();
-  for (const fault of faults) {
-    await fault.begin();
-    await expectNamed(fault);
-    await fault.follow();
-    await expectCured();
-  }
+  await expectCured(rig);
+  await walkOver(rig, faults);
   // What lasted stands in the log, at a warning at least.
   const told = rig.log.filter(({ event }) => event === 'health');
   expect(told.every(({ level, grade }) => grade === 'ok' || level === 'warn')).toBe(true);
@@ -192,7 +120,7 @@ test('while it runs: each fault is named first, and its remedy cures it', async 
 
 test('a SIM that asks for its PIN', async () => {
   rig = await Rig.start(['--pin', '1234'], '', { phase: 'unlocking' });
-  await expectNamed({
+  await expectNamed(rig, {
     grade: 'down',
     check: 'sim',
     what: /the SIM asks for its PIN/,
@@ -202,7 +130,7 @@ test('a SIM that asks for its PIN', async () => {
   writeFileSync(rig.configFile, rig.config(rig.modem.link, 'state', 'pin_file = "pin"'));
   await rig.daemon.end('SIGTERM');
   await rig.startDaemon();
-  await expectCured();
+  await expectCured(rig);
   expect(
     rig.log.filter(
       ({ level, message }) => level === 'warn' && /took the PIN/.test(String(message)),
@@ -212,7 +140,7 @@ test('a SIM that asks for its PIN', async () => {
 
 test('a SIM that asks for its PUK', async () => {
   rig = await Rig.start(['--pin', '1234', '--pin-tries', '0'], '', { phase: 'unlocking' });
-  await expectNamed({
+  await expectNamed(rig, {
     grade: 'down',
     check: 'sim',
     what: /asks for its PUK/,
@@ -221,5 +149,5 @@ test('a SIM that asks for its PUK', async () => {
   await rig.modem.control({ phone: 'enter_puk' });
   await rig.modem.control({ phone: 'remove_lock' });
   await rig.modem.control({ hangup: true, reattach_ms: 100 });
-  await expectCured();
+  await expectCured(rig);
 }, 60_000);

@@ -182,6 +182,7 @@ const troubles: Record<TroubleKind, Draw<string>> = {
   'results-off': () => 'results-off:0',
   'results-in-numbers': () => 'results-in-numbers:0',
   'no-indications': (random) => `no-indications:${between(random, 500, 8000)}`,
+  deaf: (random) => `deaf:${between(random, 500, 12_000)}`,
 };
 
 export const playedTroubles = Object.keys(troubles) as TroubleKind[];

@@ -1,0 +1,170 @@
+/** The walk goes on: faults of one modem, and what configuration and use bring about. */
+
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { openPolicy } from '../config-text.js';
+import { Rig } from './rig.js';
+import { expectCured, expectNamed, type Fault, reconfigure, walkOver } from './walk.js';
+
+const probing = 'idle_probe_s = 1';
+/** With this key of the modem, or table after it. */
+const withMore = (rig: Rig, more: string) => reconfigure(rig, `${probing}\n${more}`);
+const patience = { headers: { Prefer: 'wait=2' } };
+
+/** The modem says so from its next opening on, for some seconds. */
+async function openedWith(rig: Rig, trouble: string): Promise<void> {
+  await rig.modem.control({ fault: `${trouble}:12000` });
+  await rig.modem.control({ hangup: true, reattach_ms: 100 });
+}
+
+/** It is over by itself, as what its remedy asks for would end it. */
+const waiting = () => undefined;
+
+const faults: readonly Fault[] = [
+  {
+    name: 'a modem that answers nothing',
+    grade: 'down',
+    check: 'modem',
+    what: /modem main is (absent|opening|probing|lost): /,
+    remedy: /plug (it|the modem) in again|ask again/,
+    begin: (rig) => rig.modem.control({ fault: 'deaf:30000' }),
+    follow: waiting,
+  },
+  {
+    name: 'one that is stalled after Ctrl-Z',
+    grade: 'down',
+    check: 'modem',
+    what: /modem main is stalled/,
+    remedy: /wait 3 minutes/,
+    begin: async (rig) => {
+      await rig.modem.control({ fault: 'late:40000' });
+      expect(await rig.post({}, patience)).toMatchObject({ status: 504 });
+    },
+    follow: waiting,
+  },
+  {
+    name: 'a SIM with a network lock',
+    grade: 'down',
+    check: 'sim',
+    what: /locked to another network or SIM/,
+    remedy: /network lock code/,
+    begin: (rig) => openedWith(rig, 'sim-says:PH-NET PIN'),
+    follow: waiting,
+  },
+  {
+    name: 'a SIM that is busy',
+    grade: 'down',
+    check: 'sim',
+    what: /SIM/,
+    remedy: /wait a few seconds/,
+    begin: (rig) => openedWith(rig, 'refuse:+CPIN?:CME14'),
+    follow: waiting,
+  },
+  {
+    name: 'a foreign network',
+    grade: 'down',
+    check: 'registration',
+    what: /roaming, and roaming = false/,
+    remedy: /set roaming = true/,
+    begin: async (rig) => {
+      await withMore(rig, 'roaming = false');
+      await rig.modem.control({ registration: 'roaming' });
+    },
+    follow: (rig) => withMore(rig, 'roaming = true'),
+  },
+  {
+    name: 'a SIM that has sent all it may',
+    grade: 'down',
+    check: 'sim_cap',
+    what: /the SIM of modem main has sent \d+ segments.*\(per_day = 1\)/,
+    remedy: /raise per_day/,
+    begin: (rig) => withMore(rig, 'per_day = 1'),
+    follow: (rig) => withMore(rig, 'per_day = 1000'),
+  },
+  {
+    name: 'a limit that all share',
+    grade: 'down',
+    check: 'limit',
+    what: /policy\.total \(1 in 1 h\) is reached: every request is answered 429/,
+    remedy: /raise total and "sudo simgate reload"/,
+    begin: (rig) => withMore(rig, openPolicy.replace('50000 in 1 s', '1 in 1 h')),
+    follow: (rig) => withMore(rig, openPolicy),
+  },
+  {
+    name: 'a queue that is full',
+    grade: 'down',
+    check: 'queue',
+    what: /1 messages wait, and no more may/,
+    remedy: /it passes as they are sent/,
+    begin: async (rig) => {
+      await withMore(rig, '[message]\nmax_waiting = 1');
+      await rig.modem.control({ fault: 'late:9000' });
+      for (const last of [1, 2]) void rig.post({ recipient: `+491511234560${last}` });
+    },
+    follow: waiting,
+  },
+];
+
+/** With a daemon and a modem of its own. */
+async function within(
+  args: Parameters<typeof Rig.start>,
+  work: (rig: Rig) => Promise<void>,
+): Promise<void> {
+  const rig = await Rig.start(...args);
+  try {
+    await work(rig);
+  } finally {
+    await rig.stop();
+  }
+}
+
+describe.concurrent('each is named first, and its remedy cures it', () => {
+  test.each(faults)(
+    '$name',
+    (fault) =>
+      within([[], probing], async (rig) => {
+        await expectCured(rig);
+        await walkOver(rig, [fault]);
+      }),
+    240_000,
+  );
+
+  test(
+    'a SIM without a message centre',
+    () =>
+      within([['--smsc', ''], probing], async (rig) => {
+        await expectNamed(rig, {
+          grade: 'degraded',
+          check: 'smsc',
+          what: /modem main: the SIM holds no number of an SMSC/,
+          remedy: /set smsc = "\+…" for this modem/,
+        });
+        await withMore(rig, 'smsc = "+491710760000"');
+        await expectCured(rig);
+      }),
+    240_000,
+  );
+
+  test(
+    'a PIN that was refused',
+    () =>
+      within(
+        [['--pin', '1234'], `${probing}\npin_file = "pin"`, { pin: '9999', phase: 'unlocking' }],
+        async (rig) => {
+          await expectNamed(rig, {
+            grade: 'down',
+            check: 'sim',
+            what: /was refused and is not tried again/,
+            remedy: /do what the sentence says/,
+          });
+          // Two tries are left, and simgate spends none of them by itself.
+          await rig.modem.control({ phone: 'enter_pin' });
+          writeFileSync(join(rig.folder, 'pin'), '1234', { mode: 0o600 });
+          await rig.modem.control({ hangup: true, reattach_ms: 100 });
+          await expectCured(rig);
+        },
+      ),
+    240_000,
+  );
+});
