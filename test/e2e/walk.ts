@@ -1,4 +1,4 @@
-/** One step of the walk over the faults: what everybody says of it, and that its remedy cures it. */
+/** The walk over the faults: what everybody says of one, and that its remedy cures it. */
 
 import { writeFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
