@@ -289,6 +289,34 @@ test('a modem that becomes ready or is lost is told within seconds, and a state 
   expect(told.slice(from)).toEqual(Array.from({ length: 15 }, () => ({ WATCHDOG: 1 })));
 });
 
+test('modems that a reload brings and takes away are told, and listened to', async () => {
+  const modems = [supervisor(new VirtualDevice().openLink)];
+  const notify = async (notification: Notification) => {
+    told.push(notification);
+    return true;
+  };
+  const manager = { socket: '/run/systemd/notify', watchdogMs };
+  notifier = createServiceNotifier({ manager, notify }, modems, () => judged, log);
+  notifier.ready();
+  modems[0]!.start();
+  await vi.advanceTimersByTimeAsync(19_000);
+  const second = new VirtualDevice();
+  modems.push(supervisor(second.openLink, 'second'));
+  notifier.modemsChanged();
+  modems[1]!.start();
+  await vi.advanceTimersByTimeAsync(15_000);
+  expect(told.findLast(({ STATUS }) => STATUS !== undefined)?.STATUS).toMatch(
+    /^2 of 2 modems ready/,
+  );
+  const [gone] = modems.splice(0, 1);
+  notifier.modemsChanged();
+  await gone!.stop();
+  await vi.advanceTimersByTimeAsync(1_500);
+  expect(told.findLast(({ STATUS }) => STATUS !== undefined)?.STATUS).toMatch(
+    /^1 of 1 modem ready: second ready/,
+  );
+});
+
 test('nothing but STOPPING is told once the daemon ends', async () => {
   run(supervisor(new VirtualDevice().openLink));
   await vi.advanceTimersByTimeAsync(1);
