@@ -13,6 +13,7 @@ import type { PasswordHash } from '../secret/password.js';
 import { alertWarnings } from './alert-settings.js';
 import { type CallerConfig, callerFlag, salvagedCaller } from './callers.js';
 import { ConfigError, holdsImei, type Problem, shown } from './config-error.js';
+import { inboundWarnings } from './inbound-settings.js';
 import { isLoopback } from './listen.js';
 import { policyWarnings } from './policy.js';
 import { contradictions, unknownKeys } from './rules.js';
@@ -241,8 +242,13 @@ function toProblem(issue: v.BaseIssue<unknown>): Problem {
   return { path, message: issue.message, ...(value !== undefined && { value }) };
 }
 
-function warningsOf({ policy, message, http, admin, alerts, shared }: Settings): string[] {
-  const warnings = [...policyWarnings(policy), ...alertWarnings(alerts)];
+function warningsOf(settings: Settings): string[] {
+  const { policy, message, http, admin, alerts, inbound, shared } = settings;
+  const warnings = [
+    ...policyWarnings(policy),
+    ...alertWarnings(alerts),
+    ...inboundWarnings(inbound),
+  ];
   if (message.deadlineMs > 29_000) {
     warnings.push(
       'message.deadline_s is over 29: Auth0 hangs up after 30 seconds and never sees the answer',

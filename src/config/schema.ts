@@ -10,6 +10,7 @@ import * as v from 'valibot';
 import { alerts } from './alert-settings.js';
 import { asCaller, auth0, type CallerConfig, caller } from './callers.js';
 import { credit } from './credit.js';
+import { carrierMessage, inbound } from './inbound-settings.js';
 import { policySchema } from './policy.js';
 import { parseSelector, type Selector } from './selector.js';
 import { engineUrl } from './shared.js';
@@ -201,6 +202,11 @@ export function fileSchema(folder: string, env: NodeJS.ProcessEnv) {
     alerts: alerts(paths),
     log: orEmpty(log),
     shared: v.optional(shared(paths)),
+    inbound: v.optional(inbound(paths)),
+    carrier_message: v.optional(
+      v.array(carrierMessage, 'must be tables, each written as a line [[carrier_message]]'),
+      [],
+    ),
     caller: v.optional(v.array(caller(paths), aTableEach), []),
   });
   return v.pipe(

@@ -1,5 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import { type PasswordHash, parsePasswordHash } from '../secret/password.js';
+import { webhookKey } from '../secret/webhook-key.js';
 import { counted } from '../words/counted.js';
 import { type CallerConfig, type CallerKind, staticKinds } from './callers.js';
 import type { Problem } from './config-error.js';
@@ -104,6 +105,16 @@ export class SecretReader {
     const text = this.content(path, file);
     if (text !== undefined && !/^\d{4,8}$/.test(text))
       this.refuse(path, 'must hold the PIN and nothing else, 4 to 8 digits');
+  }
+
+  /** Of the signature of what is posted elsewhere; it is read again each time. */
+  webhookSecret(path: string, file: string): void {
+    const text = this.content(path, file);
+    if (text !== undefined && webhookKey(text) === undefined)
+      this.refuse(
+        path,
+        'must hold "whsec_" and 24 octets or more in base64: make it with `(printf whsec_; openssl rand -base64 32) > FILE`',
+      );
   }
 
   /** What `simgate admin password` wrote. */

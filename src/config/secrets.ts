@@ -27,6 +27,8 @@ export interface SecretPlaces extends Pick<Settings, 'callers'>, Partial<Pick<Se
   /** Undefined where the file is not valid. */
   alerts?: Settings['alerts'];
   modems: readonly Pick<ModemConfig, 'pinFile'>[];
+  /** Where SMS that come in go. */
+  inbound?: { secretFile: string } | undefined;
   /** Of the admin listener. */
   admin?: { passwordFile: string | undefined };
   /** The configuration file itself. */
@@ -53,6 +55,8 @@ export function readSecrets(config: SecretPlaces, env: NodeJS.ProcessEnv): Secre
   for (const [path, file] of config.alerts ? alertSecretFiles(config.alerts) : [])
     reader.checkOther(path, file);
   if (config.shared) checkShared(config.shared, reader);
+  if (config.inbound !== undefined)
+    reader.webhookSecret('inbound.secret_file', config.inbound.secretFile);
   tellAlike(config, secrets, reader);
   const { problems, warnings } = reader;
   return { secrets: problems.length > 0 ? undefined : secrets, problems, warnings };

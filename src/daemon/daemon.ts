@@ -46,7 +46,7 @@ import { endTraffic, type WayIn } from './end-traffic.js';
 import { findMessage } from './find-message.js';
 import { Fleet } from './fleet.js';
 import { HealthWatch } from './health-watch.js';
-import { takeReport } from './over-the-air.js';
+import { keeperOf, openInbound, takeReport } from './over-the-air.js';
 import { createMessageCommand, createOverview } from './overview.js';
 import { createOwnDoor, createOwnPage, PageMemory } from './own-page.js';
 import { inTurn, readAnew } from './reload.js';
@@ -157,8 +157,18 @@ async function compose(
   // The modems, and the queue before them.
   const { deliveries, hmac } = remembered;
   opened.push(async () => deliveries.stop());
+  const inbound = await openInbound({
+    config: () => config,
+    stateDir,
+    remembered,
+    listener,
+    modems: () => modems,
+    log,
+  });
+  opened.push(() => inbound.stop());
   const fleet = await Fleet.open(config, stateDir, log, {
     ...listener,
+    keeperOf: (modem) => keeperOf(inbound, modem),
     cameIn: (event, modem) => {
       if (event.kind === 'status_report') takeReport(deliveries, hmac, modem, event);
       if (event.kind === 'sms') heard.onSms(modem.name, event.from, event.text ?? '');
@@ -194,6 +204,7 @@ async function compose(
     config: () => config,
     clock,
     disk,
+    inbound,
     isStopping: () => isStopping,
     alerts: () => told?.alerts.state,
     deadWays: () => told?.alerts.dead ?? [],
@@ -292,6 +303,7 @@ async function compose(
       alerts.reconfigured();
       log.level = config.log.level;
       for (const warning of config.warnings) log.warn(warning, { event: 'config' });
+      inbound.reconfigured();
       const news = await fleet.apply(config.modems);
       log.info('the configuration was read anew and is in force', { event: 'reloaded' });
       return news;

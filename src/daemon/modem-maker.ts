@@ -10,7 +10,7 @@ import { InFlightSubmits } from '../modem/in-flight-submits.js';
 import { createLocator, StickLocks } from '../modem/locator.js';
 import { pinReader, type ReadPin } from '../modem/pin-file.js';
 import { PinMemory } from '../modem/pin-memory.js';
-import type { InboundEvent } from '../modem/storage.js';
+import type { InboundEvent, InboundKeeper } from '../modem/storage.js';
 import { Supervisor } from '../modem/supervisor.js';
 import { leaveNote, whyNoNotes } from '../recovery-hook/note.js';
 import { type Roots, systemRoots } from '../usb/sysfs.js';
@@ -23,6 +23,8 @@ export interface FleetListener
   extends Partial<Pick<MetricsListener, 'atError' | 'recovery' | 'inbound'>> {
   /** What came in over the air. Must not throw. */
   cameIn?(event: InboundEvent, modem: Supervisor): void;
+  /** What keeps the SMS of the modem of that name. */
+  keeperOf?(modem: string): InboundKeeper;
 }
 
 /** What all modems of a daemon share. */
@@ -100,6 +102,7 @@ export class ModemMaker {
         logInbound(log, name, event);
         listener.cameIn?.(event, supervisor);
       },
+      keeper: listener.keeperOf?.(name),
       onAttemptFailed: (cause) => listener.atError?.({ modem: name, cause }),
       onRecovery: (rung) => listener.recovery?.({ modem: name, rung }),
       log,

@@ -1,12 +1,14 @@
 /** What came in over the air: to whom it goes, and what the log says of it. */
 
 import type { Logger } from 'winston';
+import type { Config } from '../config/config.js';
 import { awaitedForMs, Deliveries, type DeliveryListener } from '../delivery/reports.js';
 import { iccidHmac, knownIccid } from '../dispatch/sim-key.js';
+import { Inbound, type InboundListener } from '../inbound/inbound.js';
 import type { Hmac } from '../journal/hmac-key.js';
 import type { Journal } from '../journal/journal.js';
 import type { SmsModem } from '../modem/sms-modem.js';
-import type { InboundEvent } from '../modem/storage.js';
+import type { InboundEvent, InboundKeeper } from '../modem/storage.js';
 import { maskNumber } from '../number/mask.js';
 
 /** Days over which it is usual what share of messages to a country arrives. */
@@ -54,6 +56,43 @@ export function takeReport(
 
 const asTime = (iso: string | undefined): number | undefined =>
   iso === undefined ? undefined : Date.parse(iso);
+
+/** What of the daemon the inbound texts want. */
+export interface InboundParts {
+  config: () => Config;
+  stateDir: { path: string };
+  remembered: { hmac: Hmac; date: () => number };
+  listener: InboundListener;
+  /** The modems that there are. */
+  modems: () => readonly { lookAtStorage(): void }[];
+  log: Logger;
+}
+
+/** Rejects when the spool cannot be used. */
+export function openInbound(parts: InboundParts): Promise<Inbound> {
+  const { config, stateDir, remembered, listener, modems, log } = parts;
+  return Inbound.open({
+    stateDir: stateDir.path,
+    settings: () => config().inbound,
+    carrierRules: () => config().carrierMessage,
+    hmac: remembered.hmac,
+    date: remembered.date,
+    listener,
+    onRoom: () => {
+      for (const modem of modems()) modem.lookAtStorage();
+    },
+    log,
+  });
+}
+
+/** What keeps the SMS that this modem reads. */
+export function keeperOf(inbound: Inbound, modem: string): InboundKeeper {
+  return {
+    keep: ({ from, text, sentAt, part, pdu }) =>
+      inbound.take({ modem, from, text, sentAt, part, pdu }),
+    deleted: (sms) => void inbound.deleted(sms),
+  };
+}
 
 /** Who wrote, and what became of what we wrote; never the text (I6). */
 export function logInbound(log: Logger, modem: string, event: InboundEvent): void {

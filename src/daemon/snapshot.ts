@@ -2,15 +2,18 @@ import type { AlertsState } from '../alerts/watch.js';
 import type { Clock } from '../clock/clock.js';
 import type { Config } from '../config/config.js';
 import type { SimCredit } from '../credit/credit.js';
+import type { Deliveries } from '../delivery/reports.js';
 import type { Dispatch } from '../dispatch/dispatch.js';
 import { simKey } from '../dispatch/sim-key.js';
 import type { Health } from '../doctor/finding.js';
+import type { Inbound, InboundState } from '../inbound/inbound.js';
 import type { JournalState } from '../journal/entries.js';
 import type { MetricsSnapshot } from '../metrics/gauges.js';
 import type { Supervisor } from '../modem/supervisor.js';
 import type { Caps } from '../policy/sim-caps.js';
 import type { Truth, TruthState } from '../shared/truth.js';
 import { version } from '../version.js';
+import type { Condition } from '../words/condition.js';
 import { alertsAsJson } from './alert-commands.js';
 import { creditAsJson } from './credit-shown.js';
 import type { DiskWatch } from './disk-watch.js';
@@ -28,6 +31,7 @@ export interface DaemonParts {
   config: () => Config;
   clock: Clock;
   disk: Pick<DiskWatch, 'room'>;
+  inbound: Pick<Inbound, 'state' | 'conditions'>;
   isStopping: () => boolean;
   /** Undefined until they are open. */
   alerts: () => AlertsState | undefined;
@@ -86,6 +90,27 @@ export function judgementOf({
   });
 }
 
+/** What the operator should know, beside whether a code would go out. */
+export function conditionsOf({
+  remembered,
+  inbound,
+}: Pick<DaemonParts, 'inbound'> & {
+  remembered: { deliveries: Pick<Deliveries, 'conditions'> };
+}): Condition[] {
+  return [...remembered.deliveries.conditions(), ...inbound.conditions()];
+}
+
+function inboundAsJson(state: InboundState): object {
+  const { isOn, isFull, failedTries, lastFailure, ...counts } = state;
+  return {
+    on: isOn,
+    full: isFull,
+    failed_tries: failedTries,
+    ...counts,
+    last_failure: lastFailure,
+  };
+}
+
 /** The state of the daemon as the admin listener shows it. */
 export function snapshotOf(parts: DaemonParts): object {
   const {
@@ -104,6 +129,11 @@ export function snapshotOf(parts: DaemonParts): object {
     journal: journalAsJson(journal.state()),
     alerts: alertsAsJson(parts.alerts()),
     ...(truth && { shared: sharedAsJson(truth.state()) }),
+    conditions: conditionsOf(parts).map(({ sinceMs, ...condition }) => ({
+      ...condition,
+      since: new Date(sinceMs).toISOString(),
+    })),
+    inbound: inboundAsJson(parts.inbound.state()),
     modems: modems.map((modem) => {
       const {
         name,

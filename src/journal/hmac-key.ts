@@ -12,6 +12,7 @@ export class HmacKeyError extends Error {
 export type HmacDomain =
   | 'recipient'
   | 'tail'
+  | 'inbound'
   | 'block'
   | 'client_ip'
   | 'sim'

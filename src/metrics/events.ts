@@ -5,6 +5,7 @@ import { AtCancelled, AtCommandError, AtLinkLost, AtNoResult, AtTimeout } from '
 import { limitNames } from '../config/policy.js';
 import type { ReportOutcome } from '../delivery/reports.js';
 import type { SendErrorCode } from '../errors.js';
+import type { InboundOutcome } from '../inbound/inbound.js';
 import type { JournalFaultKind } from '../journal/faults.js';
 import type { Rung } from '../modem/ladder.js';
 import type { InboundEvent } from '../modem/storage.js';
@@ -70,7 +71,8 @@ export function createEventMetrics(registry: Registry, values: LabelValues): Met
   const moves = moveMetrics(registers, values.modems);
   const troubles = troubleMetrics(registers, values.modems);
   const deliveries = deliveryMetrics(registers, values.modems);
-  return { ...answers, ...refusals, ...outcomes, ...moves, ...troubles, ...deliveries };
+  const texts = inboundMetrics(registers);
+  return { ...answers, ...refusals, ...outcomes, ...moves, ...troubles, ...deliveries, ...texts };
 }
 
 function answerMetrics(
@@ -199,6 +201,25 @@ const reportOutcomes: Readonly<Record<ReportOutcome, true>> = {
   unknown: true,
   mistimed: true,
 };
+
+const textOutcomes: Readonly<Record<InboundOutcome, true>> = {
+  delivered: true,
+  failed_try: true,
+  expired: true,
+  incomplete: true,
+  left_on_sim: true,
+};
+
+function inboundMetrics(registers: Registry[]): Pick<MetricsListener, 'inboundText'> {
+  const texts = new Counter({
+    name: 'simgate_inbound_texts_total',
+    help: 'SMS that came in, by what became of them on the way to the receiver of [inbound]; failed tries, too.',
+    labelNames: ['outcome'],
+    registers,
+  });
+  for (const outcome of Object.keys(textOutcomes)) texts.inc({ outcome }, 0);
+  return { inboundText: ({ outcome }) => texts.inc({ outcome }) };
+}
 
 /** Countries are those of the numbering plans: a closed set. */
 function deliveryMetrics(

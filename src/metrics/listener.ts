@@ -1,5 +1,6 @@
 import type { DeliveryListener } from '../delivery/reports.js';
 import type { SendErrorCode, Submitted } from '../errors.js';
+import type { InboundListener } from '../inbound/inbound.js';
 import type { JournalFaultKind } from '../journal/faults.js';
 import type { Rung } from '../modem/ladder.js';
 import type { InboundEvent } from '../modem/storage.js';
@@ -36,6 +37,8 @@ export interface MetricsListener {
   recovery(recovery: { modem: string; rung: Rung }): void;
   /** Something came in over the air, and was read and deleted. */
   inbound(inbound: { modem: string; kind: InboundEvent['kind'] }): void;
+  /** What became of an SMS that came in. */
+  inboundText: InboundListener['inboundText'];
   /** A status report came in; see {@link DeliveryListener.report}. */
   report: DeliveryListener['report'];
   /** The network's last word on a message. */

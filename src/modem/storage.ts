@@ -10,7 +10,17 @@ import type { Modem } from './modem.js';
  * untrusted.
  */
 export type InboundEvent =
-  | { kind: 'sms'; from: string; text: string | undefined; sentAt: string | undefined }
+  | {
+      kind: 'sms';
+      from: string;
+      /** Undefined: it has no text, but data. */
+      text: string | undefined;
+      sentAt: string | undefined;
+      /** Of a longer text. */
+      part: { reference: number; total: number; index: number } | undefined;
+      /** As the modem had it: two that differ are two messages. */
+      pdu: string;
+    }
   /**
    * A received message that is no whole TPDU; it was deleted. `octets` is its length, as the modem
    * gave it.
@@ -44,8 +54,16 @@ export function readInbound(pdu: string): InboundEvent | undefined {
     throw error;
   }
   if (tpdu.type === 'DELIVER') {
-    const text = 'text' in tpdu.userData ? tpdu.userData.text : undefined;
-    return { kind: 'sms', from: tpdu.originator.value, text, sentAt: tpdu.serviceCentreTimestamp };
+    const { originator, serviceCentreTimestamp: sentAt, userData } = tpdu;
+    const text = 'text' in userData ? userData.text : undefined;
+    const { concatenation } = userData;
+    // Two texts may have one number in the two ways of counting (9.2.3.24.1, 9.2.3.24.8).
+    const part = concatenation && {
+      reference: concatenation.reference + (concatenation.referenceBits === 16 ? 1 << 16 : 0),
+      total: concatenation.total,
+      index: concatenation.index,
+    };
+    return { kind: 'sms', from: originator.value, text, sentAt, part, pdu };
   }
   if (tpdu.type !== 'STATUS-REPORT') return undefined;
   const { status } = tpdu;
@@ -108,6 +126,16 @@ interface Slot {
 /** Lines that are not those of one slot in PDU mode. */
 const unknownSlot = { stat: -1, octets: 0 };
 
+/** Who keeps SMS that are read from a storage, before their copies there are deleted. */
+export interface InboundKeeper {
+  /** Resolves with false where the copy has to stay for now. Must not reject. */
+  keep(sms: StoredSms): Promise<boolean>;
+  /** The copy is gone. Must not throw. */
+  deleted(sms: StoredSms): void;
+}
+
+export type StoredSms = Extract<InboundEvent, { kind: 'sms' }>;
+
 /**
  * Reads and clears what landed in the storages, so that none fills up (a full one stops inbound SMS
  * and reports for good). Slots are read one by one: listing them (`+CMGL`) hangs some Huawei
@@ -121,14 +149,17 @@ const unknownSlot = { stat: -1, octets: 0 };
 export class Storage {
   readonly #modem: Modem;
   readonly #onEvent: (event: InboundEvent) => void;
+  readonly #keeper: InboundKeeper | undefined;
   /** What was handed on and is still there, `STORAGE PDU`: not to be handed on again. */
   readonly #reported = new Set<string>();
   /** How many messages of each storage stay; as many then are no news. */
   readonly #kept = new Map<StorageName, number>();
 
-  constructor(modem: Modem, onEvent: (event: InboundEvent) => void) {
+  /** @param keeper undefined: what was read is deleted at once */
+  constructor(modem: Modem, onEvent: (event: InboundEvent) => void, keeper?: InboundKeeper) {
     this.#modem = modem;
     this.#onEvent = onEvent;
+    this.#keeper = keeper;
   }
 
   /** True when any storage holds something. */
@@ -169,7 +200,7 @@ export class Storage {
     let kept = 0;
     for (let index = 0; left > 0 && index <= Math.min(total, mostSlots); index += 1) {
       if (!mayGoOn()) return 'interrupted';
-      const end = await this.#take(storage, index);
+      const end = await this.#take(storage, index, mayGoOn);
       if (end === 'unsure') return end;
       if (end === 'kept') kept += 1;
       if (end !== 'empty') left -= 1;
@@ -188,7 +219,7 @@ export class Storage {
   /**
    * Slot by slot, whatever `+CMTI` and `+CDSI` say: some Quectel firmwares name another message's.
    */
-  async #take(storage: StorageName, index: number): Promise<SlotEnd> {
+  async #take(storage: StorageName, index: number, mayGoOn: () => boolean): Promise<SlotEnd> {
     const outOfStepBefore = this.#modem.outOfStepCount;
     const slot = await this.#read(index);
     if (slot === undefined) return 'empty';
@@ -204,10 +235,17 @@ export class Storage {
     }
     if (event === undefined) return 'kept';
     const key = `${storage} ${slot.pdu}`;
-    if (!this.#reported.has(key)) this.#onEvent(event);
-    const isDeleted = (await this.#modem.ask(`AT+CMGD=${index}`, undefined, simMs)) !== undefined;
+    const isNews = !this.#reported.has(key);
+    const keeper = event.kind === 'sms' ? this.#keeper : undefined;
+    if (isNews && event.kind === 'sms' && (await keeper?.keep(event)) === false) return 'kept';
+    if (isNews) this.#onEvent(event);
+    // A message that came meanwhile goes first; this one is known when it is read again.
+    const mayDelete = keeper === undefined || mayGoOn();
+    const isDeleted =
+      mayDelete && (await this.#modem.ask(`AT+CMGD=${index}`, undefined, simMs)) !== undefined;
     if (isDeleted) this.#reported.delete(key);
     else if (this.#reported.size < mostReported) this.#reported.add(key);
+    if (isDeleted && event.kind === 'sms') keeper?.deleted(event);
     return isDeleted ? 'deleted' : 'kept';
   }
 

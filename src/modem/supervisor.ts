@@ -32,6 +32,7 @@ import {
 } from './sms-modem.js';
 import {
   type InboundEvent,
+  type InboundKeeper,
   readInbound,
   Storage,
   type SweepEnd,
@@ -58,6 +59,8 @@ export interface SupervisorOptions {
   habits?: HabitMemory | undefined;
   /** What came in over the air; must not throw. */
   onInbound: (event: InboundEvent) => void;
+  /** Undefined: SMS are kept nowhere. */
+  keeper?: InboundKeeper | undefined;
   /**
    * An attempt to submit a segment failed; `cause` is what the AT dialogue threw. Must not throw.
    */
@@ -223,6 +226,11 @@ export class Supervisor implements SmsModem {
       signalDbm: this.#connection?.bringUp.signalDbm,
       notices: this.#modemLog.notices,
     };
+  }
+
+  /** What lies in its storages is looked at again, soon. */
+  lookAtStorage(): void {
+    this.#connection?.sweeper.soon();
   }
 
   asksForReport(wish: boolean | undefined): boolean {
@@ -477,7 +485,7 @@ export class Supervisor implements SmsModem {
   #connectionOf(opened: OpenedModem): Connection {
     const { modem } = opened;
     const options = this.#options;
-    const storage = new Storage(modem, options.onInbound);
+    const storage = new Storage(modem, options.onInbound, options.keeper);
     const sweeper = this.#createSweeper(modem, storage);
     const bringUp = new BringUp(modem, storage, this.#inFlight, {
       unlocker: this.#unlocker,
@@ -548,6 +556,8 @@ export class Supervisor implements SmsModem {
     if (tellsOfStorage(line)) this.#connection?.sweeper.soon();
     const inbound = pdu === undefined ? undefined : readInbound(pdu);
     if (inbound?.kind === 'status_report') this.#acknowledge();
+    // Nobody asked for SMS to be handed over whole; there is no copy of it.
+    if (inbound?.kind === 'sms') void this.#options.keeper?.keep(inbound);
     if (inbound) this.#options.onInbound(inbound);
   }
 

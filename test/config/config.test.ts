@@ -78,6 +78,8 @@ describe('a configuration with what must be there', () => {
       ],
       callers: [expect.objectContaining({ name: 'auth0', kind: 'auth0', path: '/sms' })],
       policy: v.parse(policySchema, { countries: ['DE'] }),
+      inbound: undefined,
+      carrierMessage: [],
       journal: { retentionDays: 30 },
       alerts: {
         name: undefined,

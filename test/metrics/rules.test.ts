@@ -108,7 +108,10 @@ it('no label has a value from outside its closed set', () => {
     grade: /^(ok|degraded|down)$/,
     cap: /^(per_day|per_month|recipients_per_month)$/,
     submitted: /^(yes|no|partly|unknown)$/,
-    outcome: /^(matched|repeated|ambiguous|unknown|mistimed)$/,
+    outcome: new RegExp(
+      '^(matched|repeated|ambiguous|unknown|mistimed|' +
+        'delivered|failed_try|expired|incomplete|left_on_sim)$',
+    ),
     country: /^([A-Z]{2}|)$/,
     state: /^(delivered|failed|expired|replaced)$/,
     // Of AT errors, and of faults of the journal.

@@ -82,6 +82,9 @@ const outlets: Readonly<Record<string, string>> = {
   'serial/port.ts': 'AT commands and TPDUs of our own, to the modem',
   'serial/socket-link.ts': 'the same, to a modem elsewhere',
   'modem/in-flight-record.ts': 'references',
+  'inbound/signed-call.ts': 'a text, to the receiver that the operator named; of it, a status only',
+  'inbound/spool.ts':
+    'the one place that keeps a text, where the operator asks for it: 0600, until it was taken',
   'daemon/closed-process.ts': 'a constant',
   'modem/habits.ts': 'hashes',
   'modem/pin-memory.ts': 'HMACs',

@@ -1,0 +1,345 @@
+/**
+ * What strangers and the carrier write: to the operator's receiver, where one is named, and to the
+ * operator, where it is what was asked for. Without either it is read and forgotten.
+ * Knows nothing of: AT, the modem's storage, and any log, journal or metric that could hold a text
+ * (I6).
+ * Way: an SMS → the spool, on the disk → only then is the SIM's copy deleted → parts put together →
+ * the receiver → its text is gone.
+ */
+
+import { join } from 'node:path';
+import type { Logger } from 'winston';
+import type { Hmac } from '../journal/hmac-key.js';
+import { maskNumber } from '../number/mask.js';
+import type { Condition } from '../words/condition.js';
+import { counted } from '../words/counted.js';
+import { CarrierMessages, type CarrierRule } from './carrier-messages.js';
+import { Deliverer } from './deliverer.js';
+import { type InboundSms, LongTexts, type WholeText } from './long-texts.js';
+import { Spool } from './spool.js';
+
+/** `[inbound]`, as far as it is needed here. */
+export interface InboundSettings {
+  url: string;
+  secretFile: string;
+  spoolMax: number;
+  partsWaitMs: number;
+  keepDays: number;
+}
+
+/** An SMS as a modem has it: its PDU tells it from all others. */
+export interface ReadSms extends Omit<InboundSms, 'id' | 'receivedAtMs'> {
+  pdu: string;
+}
+
+/** What is worth counting; none of it may throw. */
+export interface InboundListener {
+  /** What became of a text, or of a try to hand it over. */
+  inboundText(end: { outcome: InboundOutcome }): void;
+}
+
+export type InboundOutcome =
+  | 'delivered'
+  | 'failed_try'
+  /** Kept for as long as it may be, and given up. */
+  | 'expired'
+  /** Handed over without the parts that did not come. */
+  | 'incomplete'
+  /** No room on the disk: left on the SIM. */
+  | 'left_on_sim';
+
+export interface InboundOptions {
+  stateDir: string;
+  settings: () => InboundSettings | undefined;
+  carrierRules: () => readonly CarrierRule[];
+  hmac: Hmac;
+  /** Wall-clock milliseconds that no unsure leap moves. */
+  date: () => number;
+  listener: InboundListener;
+  /** There is room again: what was left on the SIMs can be fetched. */
+  onRoom: () => void;
+  log: Logger;
+}
+
+/** What pages show. */
+export interface InboundState {
+  isOn: boolean;
+  /** SMS on the disk, parts counted apart. */
+  spooled: number;
+  /** Texts that lack parts. */
+  incomplete: number;
+  delivered: number;
+  failedTries: number;
+  /** Given up. */
+  expired: number;
+  /** True while what comes is left on the SIM. */
+  isFull: boolean;
+  /** Why the receiver did not take the last one. */
+  lastFailure: string | undefined;
+}
+
+const lookEveryMs = 10_000;
+/** Milliseconds within which a modem that is there has been looked at again. */
+const fetchedWithinMs = 60_000;
+/** Milliseconds for which the receiver may fail before the operator is told. */
+const patientMs = 600_000;
+const dayMs = 86_400_000;
+
+export class Inbound {
+  readonly #options: InboundOptions;
+  readonly #spool: Spool;
+  readonly #texts: LongTexts;
+  readonly #carrier = new CarrierMessages();
+  readonly #deliverer: Deliverer;
+  readonly #timer: NodeJS.Timeout;
+  readonly #counts = { delivered: 0, failedTries: 0, expired: 0 };
+  /** Since when what comes is left on the SIM, why, and since when it is to be fetched again. */
+  #full: { sinceMs: number; why: string; askedAt: number | undefined } | undefined;
+  #failingSinceMs = 0;
+
+  /** Takes up what an earlier run left. Rejects when the spool's folder cannot be used. */
+  static async open(options: InboundOptions): Promise<Inbound> {
+    const { spool, left, unreadable } = await Spool.open(join(options.stateDir, 'inbound'));
+    if (unreadable.length > 0)
+      options.log.warn(
+        `the inbound spool has ${counted(unreadable.length, 'file')} that hold no SMS: they stay as they are`,
+        {
+          event: 'inbound',
+        },
+      );
+    if (left.length > 0 && options.settings() === undefined)
+      options.log.warn(
+        `${left.length} SMS of an earlier [inbound] lie in ${join(options.stateDir, 'inbound')}, and go nowhere: configure it again, or remove them`,
+        { event: 'inbound' },
+      );
+    const inbound = new Inbound(options, spool);
+    for (const sms of left) inbound.#take(sms);
+    return inbound;
+  }
+
+  private constructor(options: InboundOptions, spool: Spool) {
+    this.#options = options;
+    this.#spool = spool;
+    this.#texts = new LongTexts(() => options.settings()?.partsWaitMs ?? 600_000);
+    this.#deliverer = new Deliverer({
+      receiver: () => {
+        const settings = options.settings();
+        return settings && { ...settings, keepMs: settings.keepDays * dayMs };
+      },
+      date: () => options.date(),
+      onTaken: (text) => this.#taken(text),
+      onGivenUp: (text) => this.#givenUp(text),
+      onFailed: (why, failures) => this.#failed(why, failures),
+      onBack: (failures) => {
+        options.log.info(
+          `the receiver of inbound SMS takes them again, after ${counted(failures, 'try')}`,
+          {
+            event: 'inbound_receiver',
+          },
+        );
+      },
+    });
+    this.#timer = setInterval(() => this.#look(), lookEveryMs);
+    this.#timer.unref();
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#deliverer.stop();
+  }
+
+  /** The configuration was read anew. */
+  reconfigured(): void {
+    this.#deliverer.hasten();
+    this.#roomAgain();
+  }
+
+  /**
+   * An SMS was read from a SIM. Resolves with true once its copy there may be deleted: it is on the
+   * disk, or nobody wants it. With false it must stay. Never rejects.
+   */
+  async take({ pdu, ...read }: ReadSms): Promise<boolean> {
+    const { date, settings, log } = this.#options;
+    const id = this.#idOf(pdu);
+    const sms: InboundSms = { ...read, id, receivedAtMs: date() };
+    const wanted = settings();
+    if (wanted === undefined) {
+      this.#take(sms);
+      return true;
+    }
+    if (this.#spool.mayBeReadAgain(id)) return true;
+    if (this.#spool.size >= wanted.spoolMax) {
+      this.#leave(
+        `${this.#spool.size} wait for the receiver, the most that may (inbound.spool_max)`,
+      );
+      return false;
+    }
+    try {
+      await this.#spool.add(sms);
+    } catch (error) {
+      log.error('an SMS that came in cannot be written to the disk: it is left on the SIM', {
+        event: 'inbound',
+        error,
+      });
+      this.#leave(`the disk does not take it (${(error as NodeJS.ErrnoException).code})`);
+      return false;
+    }
+    this.#full = undefined;
+    this.#take(sms);
+    return true;
+  }
+
+  /** The SIM has this one no more. Never rejects. */
+  async deleted({ pdu }: Pick<ReadSms, 'pdu'>): Promise<void> {
+    await this.#onDisk(() => this.#spool.cleared(this.#idOf(pdu)));
+  }
+
+  /**
+   * The same PDU is the same SMS, as long as a SIM may have it. One that comes once more, when that
+   * is gone from there and not delivered yet, is another.
+   */
+  #idOf(pdu: string): string {
+    for (let again = 0; ; again += 1) {
+      const id = this.#options.hmac('inbound', again === 0 ? pdu : `${pdu} ${again}`);
+      if (!this.#spool.isOffSim(id)) return id;
+    }
+  }
+
+  state(): InboundState {
+    return {
+      isOn: this.#options.settings() !== undefined,
+      spooled: this.#spool.size,
+      incomplete: this.#texts.size,
+      ...this.#counts,
+      isFull: this.#full !== undefined,
+      lastFailure: this.#deliverer.lastWhy,
+    };
+  }
+
+  /** What the operator should know. */
+  conditions(): Condition[] {
+    const found = this.#carrier.conditions(this.#options.date());
+    if (this.#full !== undefined)
+      found.push({
+        kind: 'inbound_full',
+        about: '',
+        sentence: `SMS that come in are left on the SIM: ${this.#full.why}`,
+        remedy:
+          'make the receiver of inbound.url take them, or raise inbound.spool_max; nothing is lost until the SIM is full, and the network keeps it then for some days',
+        sinceMs: this.#full.sinceMs,
+      });
+    const { failingSince, lastWhy } = this.#deliverer;
+    if (failingSince !== undefined && performance.now() - failingSince > patientMs)
+      found.push({
+        kind: 'inbound_receiver',
+        about: '',
+        sentence: `the receiver of SMS that come in does not take them: ${lastWhy}`,
+        remedy:
+          'look at the receiver behind inbound.url; what waits is on the disk, and is tried again',
+        sinceMs: this.#failingSinceMs,
+      });
+    return found;
+  }
+
+  /** It is on the disk, or nobody wants it there. */
+  #take(sms: InboundSms): void {
+    for (const text of this.#texts.add(sms)) this.#whole(text);
+  }
+
+  #look(): void {
+    for (const text of this.#texts.takeOverdue(this.#options.date())) this.#whole(text);
+    const { askedAt } = this.#full ?? {};
+    const isOver = askedAt !== undefined && performance.now() - askedAt > fetchedWithinMs;
+    if (isOver) this.#full = undefined;
+    // A disk that was full may take it now.
+    else if (this.#spool.size < (this.#options.settings()?.spoolMax ?? 0)) this.#roomAgain();
+  }
+
+  #whole(text: WholeText): void {
+    const { carrierRules, settings, listener, date, log } = this.#options;
+    const { modem, missing } = text;
+    for (const kind of this.#carrier.look(carrierRules(), text, date()))
+      log.warn(`the carrier of modem ${modem} has written: ${kind}`, {
+        event: 'carrier_message',
+        modem,
+        kind,
+      });
+    if (missing.length > 0) {
+      listener.inboundText({ outcome: 'incomplete' });
+      const lacks = `${counted(missing.length, 'part')} of a long SMS`;
+      log.warn(`${lacks} never came: what is there goes on without`, {
+        event: 'inbound',
+        modem,
+        from: maskNumber(text.from),
+      });
+    }
+    if (settings() !== undefined) this.#deliverer.add(text);
+  }
+
+  async #taken(text: WholeText): Promise<void> {
+    const { listener, log } = this.#options;
+    this.#counts.delivered += 1;
+    listener.inboundText({ outcome: 'delivered' });
+    const { id, modem } = text;
+    log.info('an SMS that came in was handed over', { event: 'inbound_delivered', id, modem });
+    await this.#forget(text);
+  }
+
+  async #givenUp(text: WholeText): Promise<void> {
+    const { listener, log } = this.#options;
+    this.#counts.expired += 1;
+    listener.inboundText({ outcome: 'expired' });
+    const { id, modem } = text;
+    log.error('an SMS that came in was given up: nobody took it for inbound.keep_days', {
+      event: 'inbound',
+      id,
+      modem,
+    });
+    await this.#forget(text);
+  }
+
+  async #forget({ ids }: WholeText): Promise<void> {
+    for (const id of ids) await this.#onDisk(() => this.#spool.remove(id));
+    this.#roomAgain();
+  }
+
+  #failed(why: string, failures: number): void {
+    this.#counts.failedTries += 1;
+    this.#options.listener.inboundText({ outcome: 'failed_try' });
+    if (failures === 1) this.#failingSinceMs = this.#options.date();
+    if (failures === 1)
+      this.#options.log.warn(
+        `the receiver of inbound SMS does not take them: ${why}; it is tried again`,
+        {
+          event: 'inbound_receiver',
+        },
+      );
+  }
+
+  #leave(why: string): void {
+    const { listener, log, date } = this.#options;
+    listener.inboundText({ outcome: 'left_on_sim' });
+    if (this.#full === undefined)
+      log.warn(`SMS that come in are left on the SIM: ${why}`, { event: 'inbound_full' });
+    this.#full = { sinceMs: this.#full?.sinceMs ?? date(), why, askedAt: undefined };
+  }
+
+  /** What was left is fetched again; what is left then is told anew. */
+  #roomAgain(): void {
+    if (this.#full === undefined || this.#full.askedAt !== undefined) return;
+    this.#full.askedAt = performance.now();
+    this.#options.onRoom();
+  }
+
+  /** A file that cannot be removed is found at the next start, and its SMS delivered once more. */
+  async #onDisk(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.#options.log.error('the inbound spool cannot be written', {
+        event: 'state_fault',
+        error,
+      });
+    }
+  }
+}

@@ -1,0 +1,155 @@
+/**
+ * SMS on the disk, from before the SIM's copy is deleted until the receiver has them: the one place
+ * where simgate keeps a text, where the operator asked for it.
+ */
+
+import { mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import * as v from 'valibot';
+import { syncFolder } from '../secret/private-file.js';
+import type { InboundSms } from './long-texts.js';
+
+/**
+ * `new`: the SIM may still have it, and it may be read again · `msg`: the SIM has it no more ·
+ * `done`: the receiver has it and the SIM may have it, so that a copy that is read again is known;
+ * no text is left in it.
+ */
+type Suffix = 'new' | 'msg' | 'done';
+
+const optionalText = v.optional(v.string());
+const fileSchema = v.object({
+  id: v.string(),
+  modem: v.string(),
+  from: v.string(),
+  text: optionalText,
+  sentAt: optionalText,
+  receivedAtMs: v.number(),
+  part: v.optional(v.object({ reference: v.number(), total: v.number(), index: v.number() })),
+});
+
+/** Ids that the receiver has while the SIM may have them still: more than any SIM holds. */
+const mostDone = 512;
+
+export class Spool {
+  readonly #folder: string;
+  /** By id: what is there, and as which file. */
+  readonly #known = new Map<string, Suffix>();
+
+  private constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  /**
+   * Takes up what an earlier run left; `unreadable` are files that hold no SMS, which stay as they
+   * are. Rejects as the system does.
+   */
+  static async open(
+    folder: string,
+  ): Promise<{ spool: Spool; left: InboundSms[]; unreadable: string[] }> {
+    const spool = new Spool(folder);
+    const left: InboundSms[] = [];
+    const unreadable: string[] = [];
+    for (const name of await namesIn(folder)) {
+      const [, id, suffix] = /^([0-9a-f]{32})\.(new|msg|done)$/.exec(name) ?? [];
+      if (name.endsWith('.tmp')) await rm(join(folder, name), { force: true });
+      if (id === undefined) continue;
+      const sms = suffix === 'done' ? undefined : await readSms(join(folder, name));
+      if (sms === undefined && suffix !== 'done') unreadable.push(name);
+      else spool.#known.set(id, suffix as Suffix);
+      if (sms !== undefined) left.push(sms);
+    }
+    left.sort((a, b) => a.receivedAtMs - b.receivedAtMs);
+    return { spool, left, unreadable };
+  }
+
+  /** How many SMS have a text here. */
+  get size(): number {
+    return [...this.#known.values()].filter((suffix) => suffix !== 'done').length;
+  }
+
+  /** Whether this very SMS was taken before, and may be read again from its SIM. */
+  mayBeReadAgain(id: string): boolean {
+    const suffix = this.#known.get(id);
+    return suffix === 'new' || suffix === 'done';
+  }
+
+  /** Whether it waits here, and no SIM has it any more. */
+  isOffSim(id: string): boolean {
+    return this.#known.get(id) === 'msg';
+  }
+
+  /** Resolves when it is on the disk, and outlives a power cut. Rejects as the system does. */
+  async add(sms: InboundSms): Promise<void> {
+    const path = this.#path(sms.id, 'new');
+    const draft = `${path}.tmp`;
+    await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+    try {
+      await writeFile(draft, JSON.stringify(sms), { mode: 0o600 });
+      const handle = await open(draft, 'r');
+      try {
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
+      await rename(draft, path);
+      await syncFolder(path);
+    } catch (error) {
+      await rm(draft, { force: true });
+      throw error;
+    }
+    this.#known.set(sms.id, 'new');
+  }
+
+  /** Its SIM has it no more. */
+  async cleared(id: string): Promise<void> {
+    const suffix = this.#known.get(id);
+    if (suffix === 'new') await this.#move(id, 'new', 'msg');
+    if (suffix !== 'done') return;
+    this.#known.delete(id);
+    await rm(this.#path(id, 'done'), { force: true });
+  }
+
+  /** The receiver has it, or it was given up: its text goes. */
+  async remove(id: string): Promise<void> {
+    const suffix = this.#known.get(id);
+    if (suffix === undefined || suffix === 'done') return;
+    if (suffix === 'new') {
+      await writeFile(this.#path(id, 'done'), '', { mode: 0o600 });
+      this.#known.set(id, 'done');
+    } else this.#known.delete(id);
+    await rm(this.#path(id, suffix), { force: true });
+    const done = [...this.#known].flatMap(([one, is]) => (is === 'done' ? [one] : []));
+    for (const old of done.slice(0, Math.max(0, done.length - mostDone))) await this.cleared(old);
+  }
+
+  async #move(id: string, from: Suffix, to: Suffix): Promise<void> {
+    this.#known.set(id, to);
+    await rename(this.#path(id, from), this.#path(id, to));
+  }
+
+  #path(id: string, suffix: Suffix): string {
+    return join(this.#folder, `${id}.${suffix}`);
+  }
+}
+
+/** It is made with the first SMS. */
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return (await readdir(folder)).sort();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+/** Undefined when the file holds none: somebody else's, or cut short by a broken disk. */
+async function readSms(path: string): Promise<InboundSms | undefined> {
+  const text = await readFile(path, 'utf8');
+  try {
+    const parsed = v.safeParse(fileSchema, JSON.parse(text));
+    return parsed.success ? (parsed.output as InboundSms) : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
