@@ -16,7 +16,10 @@ export function setupCommand(environment?: SetupEnvironment): Command {
     )
     .addOption(new Option('-c, --config <file>', 'the configuration').default(defaultConfigFile))
     .option('--modem <name>', 'which [[modem]], if there are several; a new name adds one')
-    .option('--device <device>', 'the path of its tty, auto, usb:VVVV:PPPP[:SERIAL] or imei:…')
+    .option(
+      '--device <device>',
+      'the path of its tty, auto, usb:VVVV:PPPP[:SERIAL], imei:…, tcp://… or rfc2217://…',
+    )
     .option(
       '--pin-file <file>',
       'where the PIN is, or is to be written (the PIN itself: asked for, or SIMGATE_PIN in the environment)',
