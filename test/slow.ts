@@ -8,6 +8,7 @@ export const slow: readonly string[] = [
   'test/daemon/remembered.test.ts',
   'test/daemon/systemd/service-notifier.test.ts',
   'test/delivery/matching.test.ts',
+  'test/alerts/webhook.test.ts',
   'test/doctor/daemon.test.ts',
   'test/doctor/direct.test.ts',
   'test/doctor/virtual.test.ts',

@@ -22,14 +22,26 @@ const longestRefusal = 1_024;
 const longestTold = 120;
 
 /** Resolves when it was answered 2xx. Rejects with {@link WayError}. */
-export async function call({
-  url,
-  method,
-  headers = {},
-  body,
-  secrets = [],
-  signal,
-}: OutgoingCall): Promise<void> {
+export async function call(asked: OutgoingCall): Promise<void> {
+  // Not AbortSignal.any over AbortSignal.timeout: Node collects such a timeout as garbage while the
+  // call hangs, and it never fires.
+  const over = new AbortController();
+  const giveUp = (): void => over.abort(new DOMException('', 'TimeoutError'));
+  const timer = setTimeout(giveUp, callMs);
+  asked.signal.addEventListener('abort', giveUp, { once: true });
+  if (asked.signal.aborted) giveUp();
+  try {
+    await answered(asked, over.signal);
+  } finally {
+    clearTimeout(timer);
+    asked.signal.removeEventListener('abort', giveUp);
+  }
+}
+
+async function answered(
+  { url, method, headers = {}, body, secrets = [] }: OutgoingCall,
+  signal: AbortSignal,
+): Promise<void> {
   let response: Response;
   try {
     response = await fetch(url, {
@@ -38,10 +50,10 @@ export async function call({
       ...(body !== undefined && { body }),
       // A redirect would take the secrets along to wherever it leads.
       redirect: 'manual',
-      signal: AbortSignal.any([signal, AbortSignal.timeout(callMs)]),
+      signal,
     });
   } catch (error) {
-    throw new WayError(reasonOf(error), { cause: undefined });
+    throw new WayError(reasonOf(error));
   }
   if (response.ok) return response.body?.cancel();
   const said = await beginningOf(response);

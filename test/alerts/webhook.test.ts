@@ -3,6 +3,9 @@ import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterEach, expect, it } from 'vitest';
 import { reasonOf } from '../../src/alerts/outgoing.js';
 import { webhookWay } from '../../src/alerts/webhook.js';
@@ -178,6 +181,21 @@ it('gives up a receiver that hangs when it is told to', async () => {
   stop.abort();
   await expect(told).rejects.toThrow('it did not answer within 10 s');
 });
+
+it('gives up a receiver that hangs by itself, though memory is swept meanwhile', async () => {
+  setFlagsFromString('--expose-gc');
+  const sweep = runInNewContext('gc') as () => void;
+  server = createServer(() => undefined);
+  await new Promise<void>((resolve) => server!.listen(0, '127.0.0.1', resolve));
+  const asked = new Promise((resolve) => server!.once('request', resolve));
+  const told = deliver({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
+  await asked;
+  for (let time = 0; time < 3; time += 1) {
+    sweep();
+    await setImmediate();
+  }
+  await expect(told).rejects.toThrow('it did not answer within 10 s');
+}, 30_000);
 
 it('names no address when nobody listens', async () => {
   const { url } = await receiver();
