@@ -1,6 +1,7 @@
 /**
  * The second group of `npm test`: what runs whole processes, waits for real ttys, files, disks and
- * locks, or searches exhaustively. Everything else is a unit test, and waits for nothing.
+ * locks, searches exhaustively, or plays days of a modem's life. Everything else is a unit test,
+ * and waits for nothing.
  */
 export const slow: readonly string[] = [
   'test/at/machine-search.test.ts',
@@ -17,6 +18,7 @@ export const slow: readonly string[] = [
   'test/http/strangers.test.ts',
   'test/journal/**/*.test.ts',
   'test/modem/debts-search.test.ts',
+  'test/modem/life-samples.test.ts',
   'test/operator/auth0/daemon-link.test.ts',
   'test/operator/auth0/folder.test.ts',
   'test/operator/setup/process.test.ts',
