@@ -32,6 +32,8 @@ export const limits = {
   memory: { atMost: 9.2 },
   /** Ten callers at one path, over one. */
   tenCallers: { atMost: 1.1 },
+  /** A box that asks an engine on its own machine before each message, over one that is alone. */
+  engine: { atMost: 1.3 },
   /** MB that the page may take with sixteen streams, and what they may cost a message. */
   watchedMemory: { atMost: 15 },
   watchedOctet: { atMost: 1.1 },

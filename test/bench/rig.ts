@@ -30,6 +30,8 @@ export interface RigOptions {
   isKeyed?: boolean;
   /** Of the kind `auth0`, all at `/sms`, each with a secret of its own; default: one. */
   callers?: number;
+  /** Port of the engine that it shares with other boxes; default: it is alone. */
+  enginePort?: number;
   /** `dist/cli.js` of the daemon's build; default: ours. */
   cli?: string;
 }
@@ -80,6 +82,7 @@ export class Rig {
     const { folder } = modems[0]!;
     const [secret, ...others] = Array.from({ length: options.callers ?? 1 }, newSecret);
     const [config, log] = [join(folder, 'simgate.toml'), join(folder, 'log')];
+    writeFileSync(join(folder, 'key'), randomBytes(32), { mode: 0o600 });
     writeFileSync(join(folder, 'secret'), secret!, { mode: 0o600 });
     for (const [index, other] of others.entries())
       writeFileSync(join(folder, callerName(index)), other, { mode: 0o600 });
@@ -204,7 +207,7 @@ export async function startEach(
 /** No guard time, and no liveness probe while we look; every other setting is the default. */
 function configOf(
   ttys: readonly string[],
-  { policy = openPolicy, maxWaiting, deadlineS, callers = 1 }: RigOptions,
+  { policy = openPolicy, maxWaiting, deadlineS, callers = 1, enginePort }: RigOptions,
 ): string {
   const modems = ttys.map(
     (tty, index) => `[[modem]]
@@ -224,7 +227,11 @@ audience = "${claims.audience}"
 secret_file = "${callerName(index)}"
 `,
   );
-  return `${configHead()}${policy}${others.join('')}[message]
+  const shared =
+    enginePort === undefined
+      ? ''
+      : `[shared]\nurl = "redis://127.0.0.1:${enginePort}"\nkey_file = "key"\n`;
+  return `${configHead()}${policy}${shared}${others.join('')}[message]
 ${maxWaiting === undefined ? '' : `max_waiting = ${maxWaiting}\n`}${deadlineS === undefined ? '' : `deadline_s = ${deadlineS}\n`}${modems.join('')}`;
 }
 

@@ -1,6 +1,7 @@
 /** Boxes that share a real engine: what each promise of theirs looks like at the networks. */
 
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -367,7 +368,7 @@ describe('an engine that cannot be shared', () => {
   });
 });
 
-describe('an engine behind TLS, with the ACL user of docs/boxes.md', () => {
+describe('an engine behind TLS, with the ACL user of config/boxes', () => {
   let guarded: EngineProcess;
   const password = 'a-password-for-boxes-0123456789';
   beforeAll(async () => {
@@ -378,7 +379,7 @@ describe('an engine behind TLS, with the ACL user of docs/boxes.md', () => {
     const named = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1'];
     const out = ['-keyout', file('key.pem'), '-out', file('ca.pem')];
     openssl('req', '-x509', ...key, ...named, ...out, '-days', '2');
-    writeFileSync(file('users.acl'), documentedUsers().replace('PASSWORD', password));
+    writeFileSync(file('users.acl'), shippedUsers(password));
     writeFileSync(file('password'), password, { mode: 0o600 });
     guarded = await EngineProcess.start(
       ['--tls-cert-file', file('ca.pem'), '--tls-key-file', file('key.pem')].concat([
@@ -420,10 +421,9 @@ describe('an engine behind TLS, with the ACL user of docs/boxes.md', () => {
   });
 });
 
-/** The users as docs/boxes.md writes them. */
-function documentedUsers(): string {
-  const page = readFileSync(join(import.meta.dirname, '../../docs/boxes.md'), 'utf8');
-  const users = /^user default off\nuser simgate .*\n/m.exec(page)?.[0];
-  if (users === undefined) throw new Error('docs/boxes.md has no users');
-  return users;
+/** The users that config/boxes has. */
+function shippedUsers(password: string): string {
+  const hash = createHash('sha256').update(password).digest('hex');
+  const file = join(import.meta.dirname, '../../config/boxes/users.acl');
+  return readFileSync(file, 'utf8').replace('HASH', hash);
 }

@@ -136,6 +136,52 @@ export const evening: readonly Step[] = [
       stopAfterS: 2,
     },
   ),
+  // boxes.md: from one box to two
+  step(
+    'openssl rand -hex 32 | sudo install -o root -g simgate -m 640 /dev/stdin /etc/simgate/shared-password',
+  ),
+  step(
+    'sudo install -o simgate -g simgate -m 600 /var/lib/simgate/hmac.key /etc/simgate/shared-key',
+  ),
+  step(
+    'sudo openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj /CN=north.example -addext subjectAltName=DNS:north.example -keyout /etc/redis/simgate-key.pem -out /etc/redis/simgate-cert.pem',
+    /./s,
+  ),
+  step(
+    'sudo install -m 644 /etc/redis/simgate-cert.pem /etc/simgate/shared-ca.pem && sudo chown redis: /etc/redis/simgate-key.pem /etc/redis/simgate-cert.pem',
+  ),
+  step(
+    `sudo sed "s/HASH/$(sudo cat /etc/simgate/shared-password | tr -d '\\n' | sha256sum | cut -c1-64)/" config/boxes/users.acl | sudo install -o redis -g redis -m 640 /dev/stdin /etc/redis/simgate-users.acl`,
+  ),
+  step(
+    `sudo install -m 644 config/boxes/redis.conf /etc/redis/simgate.conf && echo 'include /etc/redis/simgate.conf' | sudo tee -a /etc/redis/redis.conf && sudo systemctl restart redis-server`,
+    /include/,
+  ),
+  step(
+    'sudo tee -a /etc/simgate/simgate.toml <config/boxes/shared.toml && sudo systemctl restart simgate',
+    /started/,
+  ),
+  step(
+    'sudo tar -cz -C / etc/simgate/shared-password etc/simgate/shared-key etc/simgate/shared-ca.pem etc/simgate/auth0-secret | ssh south.example sudo tar -xz -C /',
+  ),
+  step(
+    `ssh south.example 'sudo tee -a /etc/simgate/simgate.toml && sudo systemctl restart simgate' <config/boxes/shared.toml`,
+    /started/,
+  ),
+  getToken,
+  step(
+    `curl -s http://127.0.0.1:8080/sms -H "Authorization: Bearer $TOKEN" -H "Idempotency-Key: one code" -d '{"recipient":"+49 151 12345670","body":"It works twice"}'`,
+    sent,
+  ),
+  step(
+    `ssh south.example curl -s http://127.0.0.1:8080/sms -H "'Authorization: Bearer $TOKEN'" -H "'Idempotency-Key: one code'" -d "'{\\"recipient\\":\\"+49 151 12345670\\",\\"body\\":\\"It works twice\\"}'"`,
+    sent,
+  ),
+  // It was sent by the other.
+  step(
+    'ssh south.example sudo simgate log --to +4915112345670',
+    /no message in the journal is like that/,
+  ),
   step('sudo simgate service uninstall', /simgate\.service/),
 ];
 
@@ -181,6 +227,7 @@ export const listed: Readonly<Record<string, readonly string[]>> = {
     'sudo npm install -g ./simgate-0.1.0.tgz',
     'sudo npm uninstall -g simgate',
   ],
+  'asks a package server: .ci/run installs it': ['sudo apt-get install redis-server'],
   'makes, checks and installs a release: test/system/release.test.ts does, by these lines': [
     ...verifyLines,
     ...installLines,

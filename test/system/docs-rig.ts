@@ -107,20 +107,69 @@ start() {
 case "$*" in
   'stop simgate' | 'disable --now '*simgate.service*) stop ;;
   'start simgate' | 'enable --now simgate') start ;;
+  'restart simgate') stop; start ;;
+  'restart redis-server')
+    install -d -o redis -g redis /run/redis
+    setpriv --reuid=redis --regid=redis --init-groups redis-server /etc/redis/redis.conf --supervised no --daemonize yes
+    for _ in $(seq 100); do [ -f /run/redis/redis-server.pid ] && (: </dev/tcp/127.0.0.1/6379) 2>/dev/null && exit 0; sleep 0.1; done
+    cat /var/log/redis/redis-server.log >&2; exit 1 ;;
   'daemon-reload' | 'restart systemd-modules-load.service') ;;
   *) echo "the stand-in for systemctl knows no: $*" >&2; exit 1 ;;
 esac
 `,
 };
 
+/**
+ * Another machine at the other end of a cable, made when it is first spoken to: the same programs
+ * with a network, a configuration, a state and a modem of its own.
+ */
+const otherMachine = {
+  ssh: `#!/bin/bash
+shift
+if [ ! -f /run/south.pid ]; then
+  unshare --net --mount bash /usr/local/bin/south-begins </dev/null >/tmp/south.log 2>&1 &
+  south=$!
+  for _ in $(seq 200); do [ -e /tmp/south/is-up ] && break; sleep 0.1; done
+  ip link add north0 type veth peer name south0 netns $south
+  ip addr add 10.9.0.1/24 dev north0 && ip link set north0 up
+  nsenter --target $south --net sh -c 'ip addr add 10.9.0.2/24 dev south0 && ip link set south0 up'
+  echo $south >/run/south.pid
+fi
+exec nsenter --target "$(cat /run/south.pid)" --net --mount --root --wd=/root bash -c "$*"
+`,
+  'south-begins': `#!/bin/bash
+set -e
+ip link set lo up
+own=/tmp/south
+mkdir -p $own/lib $own/log
+cp -a /etc/simgate $own/etc
+rm $own/etc/shared-*
+sed -i '/^\\[shared\\]/,$d' $own/etc/simgate.toml
+sed 's/^127.0.0.1 north.example/10.9.0.1 north.example/' /etc/hosts >$own/hosts
+mount --bind $own/hosts /etc/hosts
+mount --bind $own/etc /etc/simgate
+mount --bind $own/lib /var/lib/simgate
+mount --bind $own/log /var/log
+mount -t tmpfs -o mode=755 tmpfs /run
+mkdir -p /run/systemd/system
+mount -t tmpfs tmpfs /dev/serial/by-id
+node /srv/simgate/dist/cli.js simulate --iccid 89490000000000000025 --link ${device} --submit-latency 200 &
+for _ in $(seq 100); do [ -e ${device} ] && break; sleep 0.1; done
+chmod 666 "$(readlink -f ${device})"
+touch $own/is-up
+exec sleep infinity
+`,
+} as const;
+
 /** Marks in the output: no command says this. */
 const mark = '\x1e';
 
 function stepsScript(steps: readonly Step[]): string {
-  const lines = Object.entries(standIns).map(
+  const lines = Object.entries({ ...standIns, ...otherMachine }).map(
     ([name, text]) =>
       `cat >/usr/local/bin/${name} <<'END'\n${text}END\nchmod 755 /usr/local/bin/${name}`,
   );
+  lines.push('echo 127.0.0.1 north.example >>/etc/hosts');
   // The modem is there before anything else, as a stick would be; its tty is everybody's, since no
   // udev is here.
   lines.push(
