@@ -84,10 +84,10 @@ export class Engine {
   }
 
   /**
-   * Asks; undefined when the engine is away, or has not answered within the budget. What it does
-   * then is not known.
+   * Asks, by an object or its JSON; undefined when the engine is away, or has not answered within
+   * the budget. What it does then is not known.
    */
-  async ask(script: ScriptName, question: object): Promise<Reply | undefined> {
+  async ask(script: ScriptName, question: object | string): Promise<Reply | undefined> {
     const wire = this.#wire;
     if (this.#state.kind !== 'up' || wire === undefined) return undefined;
     const answer = await within(this.#options.budgetMs, this.#eval(wire, script, question));
@@ -96,7 +96,7 @@ export class Engine {
   }
 
   /** Tells; undefined when it may not have been heard. Takes as long as it takes. */
-  async tell(script: ScriptName, news: object): Promise<Reply | undefined> {
+  async tell(script: ScriptName, news: object | string): Promise<Reply | undefined> {
     const wire = this.#wire;
     if (this.#state.kind !== 'up' || wire === undefined) return undefined;
     return this.#sound(wire, await this.#eval(wire, script, news));
@@ -113,8 +113,9 @@ export class Engine {
   }
 
   /** Never rejects. */
-  async #eval(wire: Wire, script: ScriptName, question: object): Promise<Reply | Error> {
-    const args = [this.#options.prefix, this.#epoch, JSON.stringify(question)];
+  async #eval(wire: Wire, script: ScriptName, question: object | string): Promise<Reply | Error> {
+    const json = typeof question === 'string' ? question : JSON.stringify(question);
+    const args = [this.#options.prefix, this.#epoch, json];
     try {
       return parsed(await this.#evalSha(wire, script, args));
     } catch (error) {

@@ -6,7 +6,7 @@ import type { ScriptName } from './lua.js';
 interface News {
   script: ScriptName;
   /** Made when it is told, for it says how long ago something was. */
-  body: () => object;
+  body: () => object | string;
 }
 
 /** Beyond it the oldest is forgotten (I5). */
@@ -33,7 +33,7 @@ export class Outbox {
     return this.#dropped;
   }
 
-  put(name: string, script: ScriptName, body: () => object): void {
+  put(name: string, script: ScriptName, body: () => object | string): void {
     const news = { script, body };
     this.#news.delete(name);
     this.#news.set(name, news);

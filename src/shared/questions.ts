@@ -5,17 +5,18 @@
 import type { SharedMessage } from '../dispatch/shared-truth.js';
 import type { Terms, TermWindow } from '../policy/terms.js';
 
-/** Of a message. */
-export function bodyOf(message: SharedMessage, terms: Terms, sk: string): object {
-  const { id, caller, segments, key, cameAt, deadlineAt } = message;
-  const now = performance.now();
-  return {
+/**
+ * What is the same each time that a message is asked or told about, as JSON without its end: it is
+ * made once.
+ */
+export function fixedPartOf(message: SharedMessage, terms: Terms, sk: string, box: string): string {
+  const { id, caller, segments, key } = message;
+  const part = {
     id,
     caller,
     segments,
     sk,
-    age: Math.max(0, Math.round(now - cameAt)),
-    left: Math.max(0, Math.round(deadlineAt - now)),
+    box,
     ...(key && { key: key.keyHmac, rq: key.requestHmac, keyFor: Math.round(key.keyForMs) }),
     alert: terms.isAlert,
     rec: terms.recipientHmac,
@@ -25,6 +26,18 @@ export function bodyOf(message: SharedMessage, terms: Terms, sk: string): object
     longest: terms.lockOutLongestMs,
     windows: windowsOf(terms),
   };
+  return JSON.stringify(part).slice(0, -1);
+}
+
+/** The whole, with what is so now. */
+export function questionOf(
+  fixedPart: string,
+  { cameAt, deadlineAt }: SharedMessage,
+  more: object,
+): string {
+  const now = performance.now();
+  const [age, left] = [Math.max(0, now - cameAt), Math.max(0, deadlineAt - now)].map(Math.round);
+  return `${fixedPart},${JSON.stringify({ age, left, ...more }).slice(1)}`;
 }
 
 export function windowsOf({ windows }: Pick<Terms, 'windows'>): object[] {

@@ -34,7 +34,7 @@ import {
   rankOf,
   toWords,
 } from './outcome-words.js';
-import { bodyOf, windowKey } from './questions.js';
+import { fixedPartOf, questionOf, windowKey } from './questions.js';
 import { SimUses } from './sim-uses.js';
 
 export interface TruthOptions {
@@ -73,7 +73,8 @@ const unsentForMs = 15 * 60_000;
 
 interface Own {
   message: SharedMessage;
-  terms: Terms;
+  /** See {@link fixedPartOf}. */
+  fixedPart: string;
   /** 0 while the engine has given none. */
   order: number;
   hasBegun: boolean;
@@ -131,9 +132,9 @@ export class Truth implements SharedTruth {
   async claim(message: SharedMessage, mode: ClaimMode): Promise<Claim> {
     const { policy } = this.#options;
     const terms = policy.terms(message.subject);
-    const own: Own = { message, terms, order: 0, hasBegun: mode === 'start' };
+    const own = this.#ownOf(message, terms, mode === 'start');
     if (mode !== 'look') this.#own.set(message.id, own);
-    const reply = await this.#ask('claim', { ...this.#body(own), mode });
+    const reply = await this.#ask('claim', questionOf(own.fixedPart, message, { mode }));
     if (reply === undefined) return { kind: 'away' };
     own.order = Number(reply.sq ?? 0);
     if (reply.kind !== 'granted') this.#own.delete(message.id);
@@ -158,7 +159,7 @@ export class Truth implements SharedTruth {
   async begin(message: SharedMessage): Promise<Begin> {
     const own = this.#own.get(message.id);
     if (own === undefined) return 'away';
-    const reply = await this.#ask('begin', this.#body(own));
+    const reply = await this.#ask('begin', questionOf(own.fixedPart, message, {}));
     own.hasBegun = true;
     if (reply === undefined) return 'away';
     own.order = Number(reply.sq ?? own.order);
@@ -190,7 +191,7 @@ export class Truth implements SharedTruth {
 
   late(message: SharedMessage, truth: Outcome): void {
     const terms = this.#options.policy.terms(message.subject);
-    this.#tellOutcome({ message, terms, order: 0, hasBegun: true }, truth, true);
+    this.#tellOutcome(this.#ownOf(message, terms, true), truth, true);
   }
 
   /** A send stalled a modem. */
@@ -220,9 +221,10 @@ export class Truth implements SharedTruth {
     return reply;
   }
 
-  #body({ message, terms }: Own): object {
-    const sk = this.#options.hmac('shared', message.supersedeKey);
-    return { ...bodyOf(message, terms, sk), box: this.#options.box };
+  #ownOf(message: SharedMessage, terms: Terms, hasBegun: boolean): Own {
+    const { hmac, box } = this.#options;
+    const sk = hmac('shared', message.supersedeKey);
+    return { message, fixedPart: fixedPartOf(message, terms, sk, box), order: 0, hasBegun };
   }
 
   #tellOutcome(own: Own, outcome: Outcome, isLate: boolean): void {
@@ -242,16 +244,11 @@ export class Truth implements SharedTruth {
   }
 
   #tell(own: Own, news: object): void {
-    const { id, key } = own.message;
-    const body = () => ({
-      ...this.#body(own),
-      sq: own.order,
-      begun: own.hasBegun,
-      keptFor: unsentForMs,
-      ...(key !== undefined && { keyFor: key.keyForMs }),
-      ...news,
-    });
-    this.#outbox.put(id, 'tell', body);
+    const { message, fixedPart } = own;
+    const told = { keptFor: unsentForMs, ...news };
+    const body = () =>
+      questionOf(fixedPart, message, { sq: own.order, begun: own.hasBegun, ...told });
+    this.#outbox.put(message.id, 'tell', body);
   }
 
   /** The message is at this box, whatever the engine knew of it. */
