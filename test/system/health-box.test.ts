@@ -6,12 +6,16 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { closeSync, copyFileSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { Rig } from '../e2e/rig.js';
 import { command, expectCured, expectNamed } from '../e2e/walk.js';
+import { NotifyListener } from './notify-listener.js';
 
-async function within(work: (rig: Rig) => Promise<void>): Promise<void> {
-  const rig = await Rig.start([], 'idle_probe_s = 1');
+async function within(
+  work: (rig: Rig) => Promise<void>,
+  env: NodeJS.ProcessEnv = {},
+): Promise<void> {
+  const rig = await Rig.start([], 'idle_probe_s = 1', { env });
   try {
     await work(rig);
   } finally {
@@ -33,10 +37,12 @@ function fill(path: string): void {
 
 const numbersIn = (text: string) => text.split('\n').filter((line) => line.includes('"id"')).length;
 
-test(
-  'a disk that is full is told before anything fails, and the log can be read all the same',
-  () =>
-    within(async (rig) => {
+test('a disk that is full is told before anything fails, and the log can be read all the same', async () => {
+  const systemd = `@simgate-box-${process.pid}`;
+  const manager = await NotifyListener.bind(systemd);
+  onTestFinished(() => manager.close());
+  await within(
+    async (rig) => {
       const state = join(rig.folder, 'state');
       await rig.daemon.end('SIGTERM');
       execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=3m', 'none', state]);
@@ -50,6 +56,7 @@ test(
           what: /the disk of .*state is full: messages are sent/,
           remedy: /^make room: "sudo journalctl --vacuum-size=100M"/,
         });
+        await manager.until(/^STATUS=not all is well: the disk of .*state is full/);
         // Messages go out; what their rows need is missing.
         for (let count = 0; count < 40; count += 1)
           expect(await rig.post({ recipient: `+49151123456${10 + count}` })).toMatchObject({
@@ -71,9 +78,10 @@ test(
         await rig.daemon.end('SIGTERM');
         execFileSync('umount', ['--lazy', state]);
       }
-    }),
-  180_000,
-);
+    },
+    { NOTIFY_SOCKET: systemd },
+  );
+}, 180_000);
 
 test(
   'ModemManager at the port is named, and gone it is no more in the way',
