@@ -61,9 +61,18 @@ export const conditions: Readonly<Record<AlertKind, Condition>> = {
     holdMs: 0,
     title: (of) => `the credit of ${of} is not known`,
   },
-  engine_away: { severity: 'severe', holdMs: patientMs, title: () => 'the shared engine is away' },
+  engine_away: {
+    severity: 'severe',
+    holdMs: patientMs,
+    title: () => 'the shared engine is not as it should be',
+  },
   undelivered: { severity: 'severe', holdMs: 0, title: (of) => `codes to ${of} do not arrive` },
   inbound_full: { severity: 'mild', holdMs: 0, title: () => 'the inbound spool is full' },
+  inbound_receiver: {
+    severity: 'mild',
+    holdMs: 0,
+    title: () => 'SMS that come in do not reach their receiver',
+  },
   carrier_message: {
     severity: 'mild',
     holdMs: 0,

@@ -11,6 +11,7 @@ import { canSend, type ModemSnapshot } from '../modem/sms-modem.js';
 import type { NearlyFullLimit } from '../policy/full-limits.js';
 import type { Caps, SimUse } from '../policy/sim-caps.js';
 import { limitText } from '../policy/wording.js';
+import type { Condition } from '../words/condition.js';
 
 /** One modem as it is looked at. */
 export interface WatchedSim {
@@ -52,9 +53,7 @@ const kindsByCheck: Readonly<Record<string, AlertKind | 'told apart' | 'not told
   limit: 'full',
   queue: 'full',
   sim_cap: 'full',
-  engine: 'engine_away',
-  undelivered: 'undelivered',
-  inbound: 'inbound_full',
+  shared: 'engine_away',
   alerts: 'not told',
   daemon: 'not told',
   modem: 'told apart',
@@ -140,8 +139,14 @@ function fromObstacle(finding: Finding): Observation[] {
   };
   if (kind === 'full') return [observed(kind, names[check] ?? check, finding)];
   if (kind === 'other') return [observed(kind, `${check}${whose}`, finding)];
-  return [observed(kind, kind === 'undelivered' ? (about ?? '') : '', finding)];
+  return [observed(kind, '', finding)];
 }
+
+/** What other rooms have found by themselves. */
+export const fromConditions = (found: readonly Condition[]): Observation[] =>
+  found.map(({ kind, about, sentence, remedy }) => {
+    return { kind, subject: about, what: sentence, remedy };
+  });
 
 function nearlyFullLimits({ nearlyFull }: LookedAt): Observation[] {
   return nearlyFull.map(({ name, limit, of }) => {

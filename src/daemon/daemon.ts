@@ -37,6 +37,7 @@ import { requireOwnNumbers } from '../policy/own-numbers.js';
 import type { Truth } from '../shared/truth.js';
 import { version } from '../version.js';
 import { alertCommands } from './alert-commands.js';
+import { fromConditions } from './alert-look.js';
 import { openTruth, SimsAcrossBoxes } from './boxes.js';
 import { Clients, callerRules } from './clients.js';
 import { ownCommands } from './control-commands.js';
@@ -51,7 +52,14 @@ import { createMessageCommand, createOverview } from './overview.js';
 import { createOwnDoor, createOwnPage, PageMemory } from './own-page.js';
 import { inTurn, readAnew } from './reload.js';
 import { openRemembered } from './remembered.js';
-import { capsOf, type DaemonParts, figuresOf, judgementOf, snapshotOf } from './snapshot.js';
+import {
+  capsOf,
+  conditionsOf,
+  type DaemonParts,
+  figuresOf,
+  judgementOf,
+  snapshotOf,
+} from './snapshot.js';
 import { openStateDir } from './state-dir.js';
 import { createOwnNotifier } from './systemd/service-notifier.js';
 import { Heard, type ToldOperator, tellOperator } from './tell-operator.js';
@@ -217,7 +225,7 @@ async function compose(
   opened.push(() => endTraffic(doors, dispatch, fleet, isStopping ? drainMs : 0, log));
 
   // The operator.
-  const others = () => creditObservations(parts);
+  const others = () => [...creditObservations(parts), ...fromConditions(conditionsOf(parts))];
   told = await tellOperator({ daemon: parts, heard, stateDir: stateDir.path, others, log });
   const { alerts } = told;
   opened.push(() => told?.stop() ?? Promise.resolve());

@@ -1,5 +1,10 @@
 import { expect, it } from 'vitest';
-import { type LookedAt, lookAt, type WatchedSim } from '../../src/daemon/alert-look.js';
+import {
+  fromConditions,
+  type LookedAt,
+  lookAt,
+  type WatchedSim,
+} from '../../src/daemon/alert-look.js';
 import type { Finding } from '../../src/doctor/finding.js';
 
 const noCaps = { perDay: undefined, perMonth: undefined, recipientsPerMonth: undefined };
@@ -76,9 +81,7 @@ it.each<[string, LookedAt, string[]]>([
   ['a clock', daemon({}, obstacle('clock')), ['clock_unset']],
   ['a journal', daemon({}, obstacle('journal')), ['journal_fault']],
   ['a disk', daemon({}, obstacle('disk')), ['journal_fault']],
-  ['an engine', daemon({}, obstacle('engine')), ['engine_away']],
-  ['codes that do not arrive', daemon({}, obstacle('undelivered', 'DE')), ['undelivered DE']],
-  ['a full spool', daemon({}, obstacle('inbound')), ['inbound_full']],
+  ['an engine', daemon({}, obstacle('shared')), ['engine_away']],
   ['what is new', daemon({}, obstacle('smsc', 'main')), ['other smsc of main']],
   ['what is only for us', daemon({}, obstacle('alerts', 'mail'), obstacle('daemon')), []],
   [
@@ -137,4 +140,15 @@ it.each<[Parameters<ReturnType<typeof lookAt>['isUnknown']>[0], string, LookedAt
   ['receiver_dead', 'mail', daemon({ isWayUnknown: (name) => name === 'mail' }), true],
 ])('whether %s %s is so: %#', (kind, subject, looked, isUnknown) => {
   expect(lookAt(looked).isUnknown(kind, subject)).toBe(isUnknown);
+});
+
+it('tells what other rooms have found by themselves', () => {
+  const found = {
+    kind: 'undelivered' as const,
+    about: 'DE',
+    sentence: 'codes to DE do not arrive',
+    remedy: 'ask the carrier',
+    sinceMs: 0,
+  };
+  expect(seen(daemon({ others: fromConditions([found]) }))).toEqual(['undelivered DE']);
 });
