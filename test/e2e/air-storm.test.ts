@@ -114,9 +114,12 @@ secret_file = "inbound-secret"
     async () => expect(await rig.modem.control({ stats: true })).toMatchObject({ undelivered: 0 }),
     { timeout: 60_000, interval: 250 },
   );
-  const status = await fetch(`http://127.0.0.1:${rig.adminPort}/status.json`);
-  const { inbound } = (await status.json()) as { inbound: { spooled: number; full: boolean } };
-  expect(inbound).toMatchObject({ spooled: 0, full: false });
+  // The receiver has each a moment before its file is gone.
+  await vi.waitFor(async () => {
+    const status = await fetch(`http://127.0.0.1:${rig.adminPort}/status.json`);
+    const { inbound } = (await status.json()) as { inbound: object };
+    expect(inbound).toMatchObject({ spooled: 0, full: false });
+  }, 10_000);
   expect(rig.raw).not.toContain('lorem');
 
   // What is said of deliveries is what the network's record says.
