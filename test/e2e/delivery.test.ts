@@ -43,7 +43,7 @@ describe('what the network reports', { timeout: 60_000 }, () => {
   });
 
   it('is matched to what an earlier process sent', async () => {
-    // What a modem hands over while nobody is at its tty is lost: the next process is there by then.
+    // What is handed over while nobody is at the tty is lost: the next process is there by then.
     rig = await start('statuses=46', 15_000);
     const { body } = await rig.post({});
     expect((await read(body.id)).delivery).toEqual({ state: 'none' });
