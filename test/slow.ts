@@ -23,6 +23,8 @@ export const slow: readonly string[] = [
   'test/operator/auth0/folder.test.ts',
   'test/operator/setup/process.test.ts',
   'test/planner/real-run.test.ts',
+  'test/page/door.test.ts',
+  'test/page/page.test.ts',
   'test/policy/pumping.test.ts',
   'test/simulator/process.test.ts',
   'test/words/outlets.test.ts',

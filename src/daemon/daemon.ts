@@ -87,6 +87,12 @@ export interface Daemon {
   stop(): Promise<void>;
 }
 
+/**
+ * Milliseconds for answers of the admin listener when we stop: a browser keeps connections in
+ * store, on which nothing was asked yet, and no message waits for them.
+ */
+const adminGraceMs = 1_000;
+
 /** What gives back one thing that was opened. */
 type Release = () => Promise<unknown>;
 
@@ -285,10 +291,11 @@ async function compose(
     handler: RequestListener,
     listen: Where,
     told: Pick<ServerOptions<Where>, 'onRefused'> = {},
+    mostGraceMs = Number.POSITIVE_INFINITY,
   ) => {
     const server = createServer({ handler, listen, log, ...told });
     const bound = await server.listen();
-    doors.push(server);
+    doors.push({ close: (graceMs) => server.close(Math.min(graceMs, mostGraceMs)) });
     return bound;
   };
   const { port } = await bind((request, response) => app(request, response), config.http.listen, {
@@ -296,7 +303,7 @@ async function compose(
   });
   // Before the listener, which would wait for its streams.
   doors.push({ close: async () => page.close() });
-  const adminAt = await bind(adminApp, config.admin.listen);
+  const adminAt = await bind(adminApp, config.admin.listen, {}, adminGraceMs);
 
   // The control socket.
   const reload = inTurn(() =>

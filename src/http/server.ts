@@ -147,20 +147,26 @@ function warnWhenFull({ maxConnections }: ServerLimits, log: Logger): () => void
 
 function closeGracefully(server: Server, connections: Connections, graceMs: number): Promise<void> {
   return new Promise((resolve) => {
-    const cut = setTimeout(() => server.closeAllConnections(), graceMs);
+    let isCut = false;
+    const cut = setTimeout(() => {
+      isCut = true;
+      server.closeAllConnections();
+    }, graceMs);
     connections.closeAllWhenAnswered();
     server.closeIdleConnections();
     // Not before what the kernel has let in is taken out of its list, for that is reset with it,
     // and a proxy could not know that nothing was sent: this round of the event loop may have
     // looked there already, the next one does.
     setImmediate(() =>
-      setImmediate(() =>
+      setImmediate(() => {
         // Its one error says that it was not listening, and then it is closed too.
         server.close(() => {
           clearTimeout(cut);
           resolve();
-        }),
-      ),
+        });
+        // What came in since then would be waited for without an end.
+        if (isCut) server.closeAllConnections();
+      }),
     );
   });
 }

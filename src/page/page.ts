@@ -123,6 +123,11 @@ function openStream(
   const asked = new URLSearchParams(ctx.querystring).get('view');
   const view = viewNames.find((name) => name === asked);
   if (view === undefined) throw new SendError('not_found', { detail: 'there is no such view' });
+  // Of a HEAD there is nothing to be told later.
+  if (ctx.method === 'HEAD') {
+    ctx.status = 200;
+    return;
+  }
   if (!streams.open(view, ctx.res, () => isStillIn(ctx)))
     throw new SendError('queue_full', {
       detail: `${maxStreams} others look at this page already: it is shown without changes by itself`,

@@ -169,4 +169,5 @@ test('a view that is none has no stream', async () => {
   const { url } = await startPage();
   expect((await fetch(`${url}/events?view=nothing`)).status).toBe(404);
   expect((await fetch(`${url}/events`)).status).toBe(404);
+  expect((await fetch(`${url}/events?view=now`, { method: 'HEAD' })).status).toBe(200);
 });
