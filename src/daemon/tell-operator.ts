@@ -10,10 +10,9 @@ import { maxLogRows } from '../journal/entries.js';
 import { JournalFault } from '../journal/faults.js';
 import type { MetricsListener } from '../metrics/listener.js';
 import { version } from '../version.js';
-import type { Condition } from '../words/condition.js';
 import { type LookedAt, lookAt } from './alert-look.js';
 import { alertCaller } from './clients.js';
-import { capsOf, conditionsOf, type DaemonParts, judgementOf } from './snapshot.js';
+import { capsOf, type DaemonParts, judgementOf } from './snapshot.js';
 
 /** Milliseconds that an alert may wait for a modem behind all logins. */
 const smsDeadlineMs = 120_000;
@@ -138,16 +137,9 @@ function lookedAt(
     deadWays: alerts.dead,
     isWayUnknown: (name) =>
       ways.some((way) => way.name === name && way.delivered === 0 && way.waiting > 0),
-    others: [...others(), ...conditionsOf(daemon).map(asObservation)],
+    others: others(),
   };
 }
-
-const asObservation = ({ kind, about, sentence, remedy }: Condition): Observation => ({
-  kind: kind === 'inbound_receiver' ? 'other' : kind,
-  subject: kind === 'inbound_receiver' ? 'the receiver of inbound SMS' : about,
-  what: sentence,
-  remedy,
-});
 
 /** Asks the journal, in its own thread, how many outcomes of the last hour are unknown. */
 class UnknownOutcomes {
