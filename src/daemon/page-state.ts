@@ -27,6 +27,7 @@ export function pageStateOf(parts: DaemonParts, health: Health, activity: Activi
     journalFault: fault,
     modems: modemsOf(parts, activity),
     lastAccepted: activity.lastAccepted,
+    inbound: parts.inbound.state().isOn ? parts.inbound.state() : undefined,
     ways: parts.alerts()?.ways.map(({ name, failing }) => ({ name, failing: failing?.why })),
     alerts: parts
       .alerts()

@@ -3,7 +3,7 @@
 import type { Finding } from '../doctor/finding.js';
 import { type Html, html } from './html.js';
 import { type Fragment, sentence } from './shell.js';
-import type { ShownModem, ShownState } from './shown-state.js';
+import type { ShownInbound, ShownModem, ShownState } from './shown-state.js';
 import { sparkline } from './sparkline.js';
 import { ago, moment, tookText } from './times.js';
 
@@ -63,11 +63,16 @@ function ownFinding(found: Finding, reason: string | undefined): Html {
   return isTold ? html`<li><span class="do">${sentence(remedy)}</span></li>` : finding(found);
 }
 
-function queue({ waiting, maxWaiting, journalFault }: ShownState): Fragment {
+function queue({ waiting, maxWaiting, journalFault, inbound }: ShownState): Fragment {
   return {
     id: 'queue',
-    html: html`<p id="queue"><b>${waiting}</b> of at most ${maxWaiting} messages waiting.${journalFault && html` The journal is out of order: ${journalFault}.`}</p>`,
+    html: html`<p id="queue"><b>${waiting}</b> of at most ${maxWaiting} messages waiting.${inbound && received(inbound)}${journalFault && html` The journal is out of order: ${journalFault}.`}</p>`,
   };
+}
+
+/** What came in and is passed on; whether its receiver takes it. */
+function received({ spooled, delivered, expired, isFull, lastFailure }: ShownInbound): Html {
+  return html` Received SMS: ${delivered} passed on, ${spooled} wait, ${expired} given up.${isFull && ' The spool is full: what comes is left on the SIM.'}${lastFailure !== undefined && ` The receiver did not take the last one: ${lastFailure}.`}`;
 }
 
 function card(

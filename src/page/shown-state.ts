@@ -45,6 +45,17 @@ export interface OpenAlert {
   sinceMs: number;
 }
 
+/** What came in by SMS, and is passed on. */
+export interface ShownInbound {
+  spooled: number;
+  delivered: number;
+  /** Given up. */
+  expired: number;
+  /** What comes is left on the SIM. */
+  isFull: boolean;
+  lastFailure?: string | undefined;
+}
+
 /** By which the operator is told. */
 export interface ShownWay {
   name: string;
@@ -66,4 +77,6 @@ export interface ShownState {
   /** Undefined where nobody is told. */
   alerts?: readonly OpenAlert[] | undefined;
   ways?: readonly ShownWay[] | undefined;
+  /** Undefined where nothing is passed on. */
+  inbound?: ShownInbound | undefined;
 }
