@@ -278,11 +278,7 @@ describe('an engine that fails', () => {
     expect(state.shared).toMatchObject({ up: false });
     expect(state.health).toMatchObject({ grade: 'degraded', obstacles: [{ check: 'engine' }] });
     expect(at(0).log.some(({ event }) => event === 'shared_away')).toBe(true);
-    expect(
-      await at(0)
-        .cli('doctor')
-        .catch((error: unknown) => String(error)),
-    ).toMatch(/engine/);
+    expect(await at(0).cli('doctor')).toContain('warning  engine');
     await frail.launch();
     await isBack(at(0));
     await isBack(at(1));

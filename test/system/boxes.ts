@@ -145,12 +145,12 @@ export class Box {
     return response.text();
   }
 
-  /** What the command line says to it. */
+  /** What the command line says to it, whatever its exit. */
   cli(...words: string[]): Promise<string> {
     const args = [join(import.meta.dirname, '../../dist/cli.js'), ...words];
     return new Promise((resolve, reject) => {
       execFile(process.execPath, [...args, '--config', this.configFile], (error, stdout) =>
-        error ? reject(error) : resolve(stdout),
+        error && stdout === '' ? reject(error) : resolve(stdout),
       );
     });
   }
