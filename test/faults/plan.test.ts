@@ -1,7 +1,13 @@
 import { expect, test } from 'vitest';
 import { seededRandom } from '../../src/simulator/random.js';
 import { countSegments } from '../../src/sms/segments.js';
-import { otherActionKinds, playedTroubles, shuffledDeck, submitFaultKinds } from './deck.js';
+import {
+  networkFaults,
+  otherActionKinds,
+  playedTroubles,
+  shuffledDeck,
+  submitFaultKinds,
+} from './deck.js';
 import { playedPinFaults } from './pins.js';
 import { planRun } from './plan.js';
 import { findMarker } from './texts.js';
@@ -59,4 +65,18 @@ test('2000 messages meet every fault and at least ten restarts', () => {
     actions.map((action) => ('fault' in action ? action.fault.split(':')[0] : action.kind)),
   );
   for (const kind of submitFaultKinds) expect(kinds).toContain(kind);
+});
+
+test('600 messages meet every fault of the way to a modem', () => {
+  for (let seed = 1; seed <= 20; seed += 1) {
+    const faults = planRun(seed, 600).flatMap(({ messages }) =>
+      messages.flatMap(({ fault }) =>
+        fault?.action.kind === 'network' ? [fault.action.fault] : [],
+      ),
+    );
+    expect(
+      networkFaults.filter((fault) => !faults.includes(fault)),
+      `seed ${seed}`,
+    ).toEqual([]);
+  }
 });

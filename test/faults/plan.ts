@@ -94,7 +94,7 @@ interface Template {
    * How many messages there are to one that meets a fault; {@link messagesPerFault} when not said.
    */
   messagesPerFault?: number;
-  /** How each modem is reached, where it is not by its tty; half of the faults are the way's. */
+  /** How each modem is reached, where it is not by its tty; most faults are the way's then. */
   network?: readonly NetworkProtocol[];
   /** SIMs that ask for a PIN, by modem. */
   pins?: readonly PinStart[];
@@ -228,7 +228,7 @@ const templates: readonly Template[] = [
     name: 'two modems over the network',
     modems: [common, [...common, '--submit-latency', '120', '--reset-tty', 'hangup']],
     network: ['rfc2217', 'tcp'],
-    messagesPerFault: 3,
+    messagesPerFault: 2,
   },
   { name: 'five SIMs with a PIN', modems: pinStarts.map(() => common), pins: pinStarts },
 ];
@@ -313,7 +313,7 @@ function planFault(
   template: Template,
 ): PlannedMessage['fault'] {
   if (random.below(template.messagesPerFault ?? messagesPerFault) !== 0) return undefined;
-  const isOfWay = template.network !== undefined && random.below(2) === 0;
+  const isOfWay = template.network !== undefined && random.below(4) > 0;
   return {
     action: isOfWay ? dealOfWay() : deal(),
     delayMs: random.below(200),
