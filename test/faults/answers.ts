@@ -68,8 +68,10 @@ export function falseFailure(
 ): string | undefined {
   if (askers > 1) return undefined;
   const repeats = stories.filter((other) => other !== story);
-  // What was surely not sent is tried again where its caller asks again.
+  // What was surely not sent is tried again where its caller asks again; what was sent in part is
+  // not, so that all of it was sent for this request.
   const isByRepeat = (start: bigint | undefined): boolean =>
+    body.submitted === 'no' &&
     start !== undefined &&
     start > atNs - underwayMs * msInNs &&
     repeats.some((repeat) => whyNotStart(start, repeat, restarts) === undefined);

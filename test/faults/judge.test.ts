@@ -256,6 +256,16 @@ test('sees a reading that the record contradicts', () => {
   ]);
 });
 
+test('what was sent in part just before its answer was not sent for who joined it (I2)', () => {
+  const long = { ...message, segments: 2 };
+  const partly = answer(1200, 502, { code: 'partly_submitted', submitted: 'partly' });
+  const times = { sentNs: BigInt(ms(1000)), deadlineMs: 2000, outcome: partly };
+  const entries = [ctrlZ(1070), accepted(1190)];
+  const both = [times, { ...times, sentNs: BigInt(ms(1050)) }];
+  const stories = both.map((each): Story => ({ ...each, message: long }));
+  expect(judge(stories, [{ modem: 'sim', entries }], [])).toEqual([]);
+});
+
 test('a repeat may be sent where the first was not, and never where it was (I2, I4)', () => {
   const no = answer(1200, 503, { code: 'no_modem_ready', submitted: 'no' });
   const repeat = { sentMs: 2000, outcome: answer(2300, 200, success) };
