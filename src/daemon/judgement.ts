@@ -153,7 +153,7 @@ function checkOf({ phase, sim }: ModemSnapshot): string {
 /** What to do about a modem that is neither ready nor sending. */
 const phaseRemedies: Readonly<Record<Exclude<ModemPhase, 'ready' | 'sending'>, string>> = {
   absent:
-    'do what the sentence says; "sudo simgate modems" shows what is plugged in, and what to write as device',
+    'do what the sentence says; if it names nothing to do, plug the modem in again; "sudo simgate modems" shows what is plugged in, and what to write as device',
   opening: 'it is being opened: ask again in ten seconds',
   probing: 'it is being asked: ask again in a minute; if it stays so, plug the modem in again',
   unlocking: 'do what the sentence says',

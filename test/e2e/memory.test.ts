@@ -181,7 +181,12 @@ describe('a reload', () => {
 
   test.each([
     ['what is wrong', /countries = .*/, 'countries = ["Germany"]', 'write "DE"'],
-    ['what needs a restart', 'guard_ms = 0', 'guard_ms = 1', '[[modem]] cannot change'],
+    [
+      'what needs a restart',
+      '[http]',
+      '[http]\ntrusted_proxies = ["192.0.2.1"]',
+      'http cannot change',
+    ],
   ])('refuses %s, and changes nothing', async (_, from, to, words) => {
     rig = await Rig.start();
     change(from, to);

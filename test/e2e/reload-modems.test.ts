@@ -109,7 +109,7 @@ test('under load modems come, change and go, and nobody notices', async () => {
   await load;
 
   const verdicts = await Promise.all(answers);
-  expect(verdicts.length).toBeGreaterThan(60);
+  expect(verdicts.length).toBeGreaterThan(40);
   expect(verdicts.filter(({ status }) => status !== 200)).toEqual([]);
   judge(verdicts);
   // Main was opened at the start, and never again.
