@@ -270,6 +270,12 @@ function problemsOf(fragment: TomlTable): string[] {
     });
     if (fragment.alerts !== undefined)
       table.alerts = withFile(fragment.alerts as TomlTable, secret) as TomlTable;
+    if (fragment.inbound !== undefined) {
+      // A key of Standard Webhooks: 32 octets as base64.
+      const key = join(folder, 'inbound-secret');
+      writeFileSync(key, `whsec_${Buffer.alloc(32, 7).toString('base64')}`, { mode: 0o600 });
+      table.inbound = withFile(fragment.inbound as TomlTable, key) as TomlTable;
+    }
     const modems = (fragment.modem ?? [{}]) as TomlTable[];
     table.modem = modems.map((modem) => ({ name: 'main', device: 'auto', ...modem }));
     const file = join(folder, 'simgate.toml');
