@@ -294,7 +294,7 @@ describe('listening', () => {
 describe('a listener that closes', () => {
   async function listening() {
     const server = createServer({
-      handler: (_req, res) => void res.writeHead(503).end('stopping'),
+      handler: (_req, res) => void res.writeHead(503, { 'Content-Length': 8 }).end('stopping'),
       listen: { host: '127.0.0.1', port: 0 },
       log: createLog({ level: 'error', format: 'json', stream: process.stderr }),
       onRefused: () => undefined,
@@ -322,6 +322,19 @@ describe('a listener that closes', () => {
       expect(answer).toMatch(/^HTTP\/1\.1 503 [\s\S]*connection: close/i);
     },
   );
+
+  it('still answers whom it had let in, with a first request that was on its way', async () => {
+    const { server, port } = await listening();
+    const wire = await Wire.open(port);
+    // On a connection of its own, which is answered when the other has long been let in.
+    await exchange(port, request.replace('Host: x', 'Host: x\r\nConnection: close'));
+    const closed = server.close(5_000);
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    const [answer] = await wire.write(request).untilClosed();
+    await closed;
+    expect(answer?.status).toBe(503);
+    expect(answer?.headers.get('connection')).toBe('close');
+  });
 
   it('lets nobody in any more', async () => {
     const { server, port } = await listening();

@@ -379,13 +379,10 @@ function nginxForBoxes(upstreams: readonly number[]): Replacement[] {
   ];
 }
 
-/** As docs/proxy.md has it: the line that names the boxes, and what stands for two lines. */
+/** As docs/proxy.md has it: what stands for the line that names the box. */
 function caddyForBoxes(upstreams: readonly number[]): Replacement[] {
-  const [first = '', ...rest] = documentedFor('caddyfile', 0, upstreams).split('\n');
-  return [
-    ['reverse_proxy 127.0.0.1:8080 {', first],
-    [/lb_retries 0\n\s*lb_try_duration 0s/g, rest.join('\n').replace(/\s*\}\s*$/, '')],
-  ];
+  const block = documentedFor('caddyfile', 0, upstreams);
+  return [['reverse_proxy 127.0.0.1:8080 {', block.replace(/\s*\}\s*$/, '')]];
 }
 
 /** Returns the command. */
