@@ -43,9 +43,10 @@ describe('a number is read as libphonenumber-js reads it', () => {
         fc.assert(
           fc.property(nationals, digits, fc.nat(9), (national, some, at) => {
             const code = `+${plan[0] as string}`;
-            expectAsLibrary(code + national);
-            expectAsLibrary(code + national.slice(0, at) + some + national.slice(at));
-            expectAsLibrary(code + national.slice(0, -1));
+            const more = national.slice(0, at) + some + national.slice(at);
+            // E.164 has 15 digits at most; none that is longer is ever looked up.
+            for (const number of [national, more, national.slice(0, -1)])
+              if (code.length + number.length <= 16) expectAsLibrary(code + number);
           }),
           { numRuns: 2 },
         );
