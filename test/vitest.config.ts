@@ -13,6 +13,7 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: ['test/system/**', ...slow],
           testTimeout: 20_000,
+          hookTimeout: 20_000,
           // By default one core is left alone, which of two is half.
           maxWorkers: availableParallelism(),
           sequence: { groupOrder: 0 },
@@ -23,6 +24,7 @@ export default defineConfig({
           name: 'slow',
           include: [...slow],
           testTimeout: 60_000,
+          hookTimeout: 60_000,
           // They wait more than they compute.
           maxWorkers: 2 * availableParallelism(),
           sequence: { groupOrder: 1 },

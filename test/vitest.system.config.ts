@@ -9,6 +9,7 @@ export default defineConfig({
   test: {
     include: ['test/system/**/*.test.ts'],
     testTimeout: 120_000,
+    hookTimeout: 120_000,
     fileParallelism: false,
     ...reporters('system', 'npm run test:system: some six minutes'),
   },

@@ -1,7 +1,7 @@
 /**
- * Three boxes with two modems each, and an engine that is killed, paused, emptied, started anew and
- * cut off, while callers ask and ask again wherever they like. `BOXES_SEED` and `BOXES_MESSAGES`
- * choose another run.
+ * Three boxes with two modems each, and an engine that is killed, paused, emptied, started anew,
+ * failed over and cut off, while callers ask and ask again wherever they like. `BOXES_SEED` and
+ * `BOXES_MESSAGES` choose another run.
  */
 
 import { readFileSync } from 'node:fs';
@@ -102,6 +102,10 @@ const disturb = {
     await pause(1_200);
     engine.goOn();
     return false;
+  },
+  async 'failed over'() {
+    await engine.failOver();
+    return true;
   },
   async emptied() {
     await engine.ask('FLUSHALL');

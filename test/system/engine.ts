@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 
 /** A Redis of Debian's on a port of its own, and the wire to it, which can be cut. */
 export class EngineProcess {
@@ -16,6 +17,8 @@ export class EngineProcess {
   enginePort = 0;
   /** By which the boxes reach it. */
   port = 0;
+  #dataFolder = this.folder;
+  readonly #spawned: ChildProcess[] = [];
   #process: ChildProcess | undefined;
   #delayMs = 0;
 
@@ -40,13 +43,40 @@ export class EngineProcess {
 
   /** Starts it, with the data that it has on its disk. */
   async launch(): Promise<void> {
-    const port = String(this.enginePort);
-    const ports = this.#by === 'tcp' ? ['--port', port] : ['--port', '0', '--tls-port', port];
-    const args = [...ports, '--bind', '127.0.0.1', '--dir', this.folder];
-    const child = spawn('redis-server', [...args, '--save', '', ...this.#flags], {
+    this.#process = await this.#spawn(this.enginePort, this.#dataFolder, []);
+  }
+
+  /**
+   * Kills it, and makes what was its replica the engine that the boxes reach, as a sentinel or a
+   * person would. What it had not yet passed on is lost.
+   */
+  async failOver(): Promise<void> {
+    const port = await freePort();
+    const folder = mkdtempSync(join(this.folder, 'replica-'));
+    const replicaOf = ['--replicaof', '127.0.0.1', String(this.enginePort)];
+    const replica = await this.#spawn(port, folder, replicaOf);
+    while (!(await askAt(port, 'INFO', 'replication')).includes('master_link_status:up'))
+      await pause(20);
+    await this.kill();
+    await askAt(port, 'REPLICAOF', 'NO', 'ONE');
+    this.#process = replica;
+    this.#dataFolder = folder;
+    this.enginePort = port;
+  }
+
+  /** What it answers to a command, as redis-cli writes it. */
+  ask(...words: string[]): Promise<string> {
+    return askAt(this.enginePort, ...words);
+  }
+
+  async #spawn(port: number, folder: string, flags: readonly string[]): Promise<ChildProcess> {
+    const ports =
+      this.#by === 'tcp' ? ['--port', String(port)] : ['--port', '0', '--tls-port', String(port)];
+    const args = [...ports, '--bind', '127.0.0.1', '--dir', folder, '--save', ''];
+    const child = spawn('redis-server', [...args, ...this.#flags, ...flags], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
-    this.#process = child;
+    this.#spawned.push(child);
     await new Promise<void>((resolve, reject) => {
       child.once('exit', (code) => reject(new Error(`redis-server ended with ${code}`)));
       child.stdout.on('data', (said: Buffer) => {
@@ -54,21 +84,10 @@ export class EngineProcess {
       });
     });
     child.removeAllListeners('exit');
+    return child;
   }
 
-  /** What it answers to a command, as redis-cli writes it. */
-  async ask(...words: string[]): Promise<string> {
-    const child = spawn('redis-cli', ['-p', String(this.enginePort), ...words]);
-    let said = '';
-    child.stdout.on('data', (chunk: Buffer) => {
-      said += String(chunk);
-    });
-    await once(child, 'close');
-    return said.trim();
-  }
-
-  async kill(): Promise<void> {
-    const child = this.#process;
+  async kill(child = this.#process): Promise<void> {
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
     const ended = once(child, 'exit');
     child.kill('SIGKILL');
@@ -96,8 +115,7 @@ export class EngineProcess {
   async stop(): Promise<void> {
     this.cut();
     this.#relay.close();
-    this.goOn();
-    await this.kill();
+    await Promise.all(this.#spawned.map((child) => this.kill(child)));
     rmSync(this.folder, { recursive: true, force: true });
   }
 
@@ -122,6 +140,16 @@ export class EngineProcess {
     inner.on('close', end);
     outer.on('close', end);
   }
+}
+
+async function askAt(port: number, ...words: string[]): Promise<string> {
+  const child = spawn('redis-cli', ['-p', String(port), ...words]);
+  let said = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    said += String(chunk);
+  });
+  await once(child, 'close');
+  return said.trim();
 }
 
 const portOf = (server: Server): number => {
