@@ -295,8 +295,9 @@ export class Truth implements SharedTruth {
       }));
     this.#outbox.flush();
     this.sims.refresh();
-    if (!isAnew) return;
-    this.#isWhole = false;
+    if (isAnew) this.#isWhole = false;
+    // Also where an earlier join was not told to its end.
+    if (this.#isWhole) return;
     try {
       const earlier = await this.#options.earlier();
       const news = toldOf(earlier, policy, this.#options.box);
