@@ -28,9 +28,10 @@ function nodeOf(wanted: string): string {
 }
 
 test.each(['20.19', '22', '24'])(
-  'the built program runs on Node %s: its demo sends, is refused, and ends',
+  'the built program runs on Node %s: its demo sends, is refused, and ends; its daemon knows all settings of its V8',
   (wanted) => {
-    const { status, stdout, stderr } = spawnSync(nodeOf(wanted), [cli, 'demo', '--once'], {
+    const node = nodeOf(wanted);
+    const { status, stdout, stderr } = spawnSync(node, [cli, 'demo', '--once'], {
       encoding: 'utf8',
       timeout: 90_000,
     });
@@ -43,6 +44,12 @@ test.each(['20.19', '22', '24'])(
       'answer: 401',
       'answer: 504',
     ]);
+    // V8 would complain on stderr before the daemon looks for its configuration.
+    const file = join(folder, 'none.toml');
+    const daemon = spawnSync(node, [cli, 'serve', '--config', file], { encoding: 'utf8' });
+    expect(daemon.stderr).toMatch(/^[^\n]*none\.toml/);
+    expect(daemon.stderr).not.toContain('flag');
+    expect(daemon.status).toBe(78); // EX_CONFIG (sysexits.h)
   },
 );
 
