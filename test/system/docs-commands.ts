@@ -239,11 +239,12 @@ export const listed: Readonly<Record<string, readonly string[]>> = {
   ],
   'needs a container runtime and a registry: test/system/container.test.ts builds and runs it with buildah':
     [
-      'podman build --file packaging/container/Containerfile --build-arg DEB=dist-deb/simgate_0.1.0_amd64.deb --tag simgate .',
+      'podman build --format docker --file packaging/container/Containerfile --build-arg DEB=dist-deb/simgate_0.1.0_amd64.deb --tag simgate .',
       'docker compose run --rm simgate check-config',
       'docker compose up -d',
       'docker compose exec simgate simgate status',
       'docker compose exec simgate simgate doctor',
+      `sudo podman run --detach --name simgate --init --restart on-failure --read-only --cap-drop all --security-opt no-new-privileges --group-add "$(getent group dialout | cut -d: -f3)" --device-cgroup-rule 'c 188:* rw' --device-cgroup-rule 'c 166:* rw' --stop-timeout 45 --volume /dev:/dev:ro --volume ./config:/etc/simgate:ro --volume state:/var/lib/simgate --volume admin:/run/simgate-admin --tmpfs /run/simgate:mode=1777 --tmpfs /tmp --publish 127.0.0.1:8080:8080 simgate`,
       'podman run --name simgate --init --read-only --cap-drop all --group-add keep-groups --userns keep-id:uid=10001,gid=10001 --stop-timeout 45 --volume /dev:/dev:ro --volume ./config:/etc/simgate:ro --volume simgate:/var/lib/simgate --tmpfs /run/simgate --publish 127.0.0.1:8080:8080 simgate',
     ],
   'asks at a terminal: the form with options is run here, the other by test/setup': [
