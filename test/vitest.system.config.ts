@@ -8,9 +8,11 @@ import { reporters } from './reporters.js';
 export default defineConfig({
   test: {
     include: ['test/system/**/*.test.ts'],
+    globalSetup: 'test/system/made-once.ts',
     testTimeout: 120_000,
     hookTimeout: 120_000,
-    fileParallelism: false,
+    // They wait more than they compute, each for programs, folders and ports of its own.
+    maxWorkers: 3,
     ...reporters('system', 'npm run test:system: some six minutes'),
   },
 });

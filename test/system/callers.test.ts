@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type LogLine, Rig, secret } from '../e2e/rig.js';
-import { freePort } from './proxies-rig.js';
+import { freePort } from './free-port.js';
 
 /**
  * Programs that know nothing of ours ask for messages: Debian's prometheus-alertmanager, curl, and

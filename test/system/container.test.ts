@@ -22,14 +22,14 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { SignJWT } from 'jose';
 import { afterAll, describe, expect, test } from 'vitest';
 import { version } from '../../src/version.js';
-import { buildPackages } from './package-build.js';
+import { freePort } from './free-port.js';
+import { quickPackage, trixieArchive } from './made-once.js';
 
 const repository = join(import.meta.dirname, '../..');
 const folder = mkdtempSync(join(tmpdir(), 'simgate-container-'));
@@ -74,35 +74,16 @@ function obstacle(): string | undefined {
 }
 const why = obstacle();
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
-}
-
 describe(`the image${why === undefined ? '' : ` (not tried: ${why})`}`, () => {
   test.skipIf(why !== undefined)(
     'is not root’s; its demo sends; its daemon sends with the configuration and the state of volumes, is alive for the health check, and ends at SIGTERM',
     { timeout: 900_000 },
     async () => {
-      const base = join(folder, 'base.tar');
-      execFileSync('mmdebstrap', ['--quiet', '--variant=apt', 'trixie', base], {
-        stdio: ['ignore', 'ignore', 'inherit'],
-      });
       const scratch = buildah('from', 'scratch');
-      buildah('add', '--quiet', scratch, base, '/');
+      buildah('add', '--quiet', scratch, trixieArchive(), '/');
       buildah('commit', '--quiet', scratch, 'localhost/base');
-      buildPackages(repository, join(folder, 'context/dist-deb'), [
-        '--architecture',
-        'amd64',
-        '--node',
-        'package',
-        '--quick',
-      ]);
+      const deb = `dist-deb/simgate_${version}_amd64.deb`;
+      cpSync(quickPackage('amd64'), join(folder, 'context', deb));
       cpSync(join(repository, 'packaging/container'), join(folder, 'container'), {
         recursive: true,
       });
@@ -111,7 +92,7 @@ describe(`the image${why === undefined ? '' : ` (not tried: ${why})`}`, () => {
         '--quiet',
         '--format=docker',
         '--build-arg=BASE=localhost/base',
-        `--build-arg=DEB=dist-deb/simgate_${version}_amd64.deb`,
+        `--build-arg=DEB=${deb}`,
         `--file=${join(folder, 'container/Containerfile')}`,
         '--tag=simgate',
         join(folder, 'context'),

@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { DoctorReport, Finding } from '../../src/doctor/finding.js';
 import { Child } from '../faults/child.js';
+import { freePort } from './free-port.js';
 
 const nobody = 65_534;
 let folder: string;
@@ -45,13 +46,6 @@ function unit(...lines: readonly string[]): void {
     ...lines,
   ];
   program('systemctl', `cat <<'END'\n${shown.join('\n')}\nEND`);
-}
-
-async function freePort(): Promise<number> {
-  const server = await listen(0);
-  const { port: free } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return free;
 }
 
 function listen(on: number): Promise<Server> {

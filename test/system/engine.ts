@@ -5,6 +5,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { freePort } from './free-port.js';
 
 /** A Redis of Debian's on a port of its own, and the wire to it, which can be cut. */
 export class EngineProcess {
@@ -157,13 +158,3 @@ const portOf = (server: Server): number => {
   if (address === null || typeof address === 'string') throw new Error('no port');
   return address.port;
 };
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const port = portOf(server);
-  server.close();
-  await once(server, 'close');
-  return port;
-}

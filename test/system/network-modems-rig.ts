@@ -8,7 +8,7 @@ import { claims } from '../config-text.js';
 import { Rig, secret } from '../e2e/rig.js';
 import { VirtualModem } from '../faults/virtual-modem.js';
 import { readPages } from './docs-markdown.js';
-import { freePort } from './proxies-rig.js';
+import { freePort } from './free-port.js';
 
 /** A program of Debian's that runs until it is told to end. */
 export class Service {

@@ -8,8 +8,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test 
 import { deviceLink } from '../../src/serial/device-link.js';
 import type { SerialLink } from '../../src/serial/link.js';
 import { openPty } from '../../src/simulator/pty.js';
+import { freePort } from './free-port.js';
 import { documented, NetworkRig, replaced, Ser2net, Service } from './network-modems-rig.js';
-import { freePort } from './proxies-rig.js';
 
 const protocols = ['tcp', 'rfc2217'] as const;
 type Protocol = (typeof protocols)[number];

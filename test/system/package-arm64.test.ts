@@ -11,9 +11,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { version } from '../../src/version.js';
-import { buildPackages } from './package-build.js';
+import { quickPackage } from './made-once.js';
 
-const repository = join(import.meta.dirname, '../..');
 const folder = mkdtempSync(join(tmpdir(), 'simgate-arm64-'));
 const root = join(folder, 'root');
 const tenMinutes = 600_000;
@@ -33,9 +32,7 @@ beforeAll(() => {
   });
   // Else the emulator looks for the ttys there.
   rmSync(join(root, 'dev'), { recursive: true });
-  const options = ['--architecture', 'arm64', '--node', 'package', '--quick'];
-  buildPackages(repository, folder, options);
-  execFileSync('dpkg-deb', ['--extract', join(folder, `simgate_${version}_arm64.deb`), root]);
+  execFileSync('dpkg-deb', ['--extract', quickPackage('arm64'), root]);
 }, tenMinutes);
 afterAll(() => rmSync(folder, { recursive: true }), tenMinutes);
 

@@ -8,18 +8,18 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
+import type { Architecture } from '../../packaging/architecture.js';
 import { version } from '../../src/version.js';
 import { inFreshRoot, makeFreshRoot, noFreshRoot } from './fresh-root.js';
-import { buildPackages } from './package-build.js';
+import { quickPackage } from './made-once.js';
 
-const repository = join(import.meta.dirname, '../..');
 const folder = mkdtempSync(join(tmpdir(), 'simgate-roots-'));
 const tenMinutes = 600_000;
 
 interface Case {
   suite: string;
-  architecture: 'amd64' | 'arm64' | 'armhf';
+  architecture: Architecture;
   /** The kernel's name for who runs its programs here; undefined: this machine does. */
   binfmt?: string;
   /** Armhf has no pseudo terminal, and so no virtual modem. */
@@ -28,19 +28,12 @@ interface Case {
 const ownMachine: Case[] = [{ suite: 'bookworm', architecture: 'amd64', hasDemo: true }];
 const otherMachines: Case[] = [
   { suite: 'bookworm', architecture: 'arm64', binfmt: 'qemu-aarch64', hasDemo: true },
+  { suite: 'trixie', architecture: 'arm64', binfmt: 'qemu-aarch64', hasDemo: true },
   // Bookworm's nodejs is too old.
   { suite: 'trixie', architecture: 'armhf', binfmt: 'qemu-arm', hasDemo: false },
 ];
 const cases = process.env.ROOTS === 'all' ? [...ownMachine, ...otherMachines] : ownMachine;
 
-beforeAll(() => {
-  const architectures = [...new Set(cases.map(({ architecture }) => architecture))];
-  buildPackages(repository, folder, [
-    ...architectures.flatMap((architecture) => ['--architecture', architecture]),
-    ...(architectures.includes('armhf') ? [] : ['--node', 'package']),
-    '--quick',
-  ]);
-}, tenMinutes);
 afterAll(() => rmSync(folder, { recursive: true }));
 
 for (const { suite, architecture, binfmt, hasDemo } of cases) {
@@ -53,7 +46,7 @@ for (const { suite, architecture, binfmt, hasDemo } of cases) {
       () => {
         makeFreshRoot(suite, root, [
           `--architectures=${architecture}`,
-          `--include=${join(folder, `simgate_${version}_${architecture}.deb`)}`,
+          `--include=${quickPackage(architecture)}`,
           '--hook-dir=/usr/share/mmdebstrap/hooks/file-mirror-automount',
         ]);
         const packages = inFreshRoot(root, 'dpkg', '--get-selections').output;

@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { version } from '../../src/version.js';
+import { quickPackage } from './made-once.js';
 import { buildPackages, olderRepository } from './package-build.js';
 import { Machine, type Service } from './package-machine.js';
 import { SystemdStandIn } from './package-systemd.js';
@@ -54,7 +55,11 @@ test('built twice, on a machine set up otherwise, all packages have the same byt
   timeout: 400_000,
 }, () => {
   // Packed as is quick; one thread of xz makes the same of the same, too, in minutes.
-  buildPackages(repository, join(out, 'first'), ['--quick']);
+  buildPackages(repository, join(out, 'first'), ['--quick', '--node', 'debian']);
+  for (const architecture of ['amd64', 'arm64'] as const) {
+    const deb = quickPackage(architecture);
+    cpSync(deb, join(out, 'first', basename(deb)));
+  }
   buildPackages(repository, join(out, 'second'), ['--quick'], {
     UMASK: '077',
     TZ: 'Asia/Tokyo',

@@ -16,13 +16,14 @@ import {
   request as requestInClear,
 } from 'node:http';
 import { request as requestOverTls } from 'node:https';
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as pause } from 'node:timers/promises';
 import { connect as connectTls } from 'node:tls';
 import { readPages } from './docs-markdown.js';
+import { freePort } from './free-port.js';
 
 export type ProxyKind = 'nginx' | 'caddy' | 'haproxy';
 /** Those that stand before one simgate; all of them may stand before several boxes. */
@@ -207,17 +208,6 @@ export class ReverseProxy {
     }
     rmSync(this.folder, { recursive: true, force: true });
   }
-}
-
-/** A port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  const closed = once(server, 'close');
-  server.close();
-  await closed;
-  return port;
 }
 
 /** The test's own timeout is the limit. */

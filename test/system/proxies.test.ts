@@ -6,7 +6,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { askDaemon } from '../../src/control/client.js';
 import { maxBodyOctets } from '../../src/http/send-route.js';
 import { Rig, secret } from '../e2e/rig.js';
-import { freePort, proxyKinds, ReverseProxy } from './proxies-rig.js';
+import { freePort } from './free-port.js';
+import { proxyKinds, ReverseProxy } from './proxies-rig.js';
 import { rawAnswer, Upstream } from './proxies-upstream.js';
 
 /**

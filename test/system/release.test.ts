@@ -21,6 +21,7 @@ import { bundledFiles } from '../../packaging/notices.js';
 import { version } from '../../src/version.js';
 import { installLines, verifyLines } from './docs-commands.js';
 import { inFreshRoot, makeFreshRoot, noFreshRoot } from './fresh-root.js';
+import { trixieArchive } from './made-once.js';
 
 const repository = join(import.meta.dirname, '../..');
 const folder = mkdtempSync(join(tmpdir(), 'simgate-release-'));
@@ -170,6 +171,10 @@ describe(`a fresh trixie, amd64${why === undefined ? '' : ` (not tried: ${why})`
       );
       const root = join(folder, 'trixie');
       makeFreshRoot('trixie', root, [
+        // From there, instead of from the mirror.
+        `--setup-hook=tar --extract --directory "$1" --file ${trixieArchive()}`,
+        '--variant=custom',
+        '--skip=update',
         `--customize-hook=copy-in ${signed} /srv`,
         `--customize-hook=copy-in ${script} /root`,
         '--customize-hook=chroot "$1" sh -e /root/lines',
