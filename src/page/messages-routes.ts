@@ -18,8 +18,9 @@ import type { Html } from './html.js';
 import { type MessageQuery, readQuery } from './message-query.js';
 import { type MessagesPage, messageRow, messagesView } from './messages-view.js';
 import { type PageContext, pageHeaders, readForm } from './page-answers.js';
-import type { Fragment, View } from './shell.js';
+import type { View } from './shell.js';
 import type { ShownState } from './shown-state.js';
+import type { NewRows } from './streams.js';
 import type { Visitor } from './visitor.js';
 
 export interface MessagesParts {
@@ -47,8 +48,6 @@ const outOfOrder = 'The journal is out of order, so messages cannot be shown: se
 export class MessagesRoutes {
   readonly #parts: MessagesParts;
   readonly #searches = new RefusalRate(searchBurst, searchesPerSecond, performance.now());
-  /** The newest change that those who look on know of. */
-  #lastChange = 0;
   #isWritingCsv = false;
 
   constructor(parts: MessagesParts) {
@@ -61,18 +60,19 @@ export class MessagesRoutes {
     router.get('/messages.csv', (ctx) => this.#csv(ctx));
   }
 
-  async startRows(): Promise<void> {
-    const page = await this.#query({ limit: 1 });
-    this.#lastChange = page?.lastChange ?? 0;
-  }
-
-  /** Rows that were written or changed since the last call. */
-  async newRows(): Promise<Fragment[]> {
-    const page = await this.#query({ afterChange: this.#lastChange, limit: pageRows });
-    if (page === undefined) return [];
+  /** Rows that were written or changed after that change, as `StreamsOptions` has it. */
+  async newRows(after: number | undefined): Promise<NewRows> {
+    const filter = after === undefined ? { limit: 1 } : { afterChange: after, limit: pageRows };
+    const page = await this.#query(filter);
+    if (page === undefined) return { rows: [], lastChange: after };
     const { rows, lastChange } = page;
-    this.#lastChange = rows.length < pageRows ? lastChange : (rows.at(-1)?.change ?? lastChange);
-    return rows.map(messageRow);
+    // A journal that was damaged begins anew, and so do its changes.
+    if (after === undefined || after > lastChange) return { rows: [], lastChange };
+    const isAll = rows.length < pageRows;
+    return {
+      rows: rows.map(messageRow),
+      lastChange: isAll ? lastChange : (rows.at(-1)?.change ?? lastChange),
+    };
   }
 
   async #list(ctx: PageContext): Promise<void> {
@@ -82,6 +82,7 @@ export class MessagesRoutes {
     this.#show(ctx, {
       query,
       rows: rows.slice(0, pageRows),
+      lastChange: page?.lastChange,
       hasOlder: rows.length > pageRows,
       trouble: page === undefined ? outOfOrder : undefined,
     });
@@ -131,11 +132,15 @@ export class MessagesRoutes {
     });
     if (ctx.method === 'HEAD' || page === undefined) return void res.end();
     res.write(`${csvHeading}\r\n`);
-    for (let left = maxCsvRows; page !== undefined && left > 0; left -= pageRows) {
+    for (let left = maxCsvRows; left > 0; left -= pageRows) {
+      // What is broken off has no end, lest it be taken for all.
+      if (page === undefined) return void res.destroy();
+      // Who left meanwhile would never take anything.
+      if (res.destroyed) return;
       const isTaken = res.write(page.rows.map((row) => `${csvLine(row)}\r\n`).join(''));
       if (!isTaken) await drained(res);
       const last: LogRow | undefined = page.rows.at(-1);
-      if (last === undefined || page.rows.length < pageRows || res.destroyed) break;
+      if (last === undefined || page.rows.length < pageRows) break;
       query = { ...query, before: { atMs: last.atMs, id: last.id } };
       page = await this.#query({ ...query, limit: pageRows });
     }

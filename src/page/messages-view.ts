@@ -14,6 +14,8 @@ import { moment, tookText } from './times.js';
 export interface MessagesPage {
   query: MessageQuery;
   rows: readonly LogRow[];
+  /** The newest change of the journal when they were read; undefined: it does not say. */
+  lastChange?: number | undefined;
   /** There are older ones that fit. */
   hasOlder: boolean;
   /** Of the configuration, to choose from. */
@@ -29,7 +31,7 @@ export interface MessagesPage {
 }
 
 export function messagesView(page: MessagesPage): Html {
-  const { query, rows, hasOlder, searched, trouble } = page;
+  const { query, rows, lastChange, hasOlder, searched, trouble } = page;
   const oldest = rows.at(-1);
   const older = queryString({ ...query, before: oldest && { atMs: oldest.atMs, id: oldest.id } });
   return html`${filterForm(page)}
@@ -38,7 +40,7 @@ ${searched !== undefined && html`<p>The newest messages to <b>${searched}</b>. <
 ${trouble !== undefined && html`<p class="bad" role="alert">${trouble}</p>`}
 <div class="scroll" role="region" aria-label="Messages" tabindex="0"><table class="messages">
 <thead><tr>${columns.map((name) => html`<th scope="col">${name}</th>`)}</tr></thead>
-<tbody id="rows"${searched === undefined && query.before === undefined && html` data-live`}>${rows.map((row) => messageRow(row).html)}</tbody></table></div>
+<tbody id="rows"${searched === undefined && query.before === undefined && html` data-live`}${lastChange !== undefined && html` data-change="${lastChange}"`}>${rows.map((row) => messageRow(row).html)}</tbody></table></div>
 ${rows.length === 0 && trouble === undefined && html`<p id="none">No message in the journal is like that.</p>`}
 ${searched === undefined && html`<p>${hasOlder && html`<a href="messages${verbatim(older)}">Older</a> · `}<a href="messages.csv${verbatim(queryString({ ...query, before: undefined }))}" download>CSV</a></p>`}`;
 }

@@ -89,8 +89,7 @@ export function createPage(options: PageOptions): AdminPage {
   };
   const streams = new Streams({
     fragments,
-    newRows: () => messages.newRows(),
-    startRows: () => messages.startRows(),
+    newRows: (after) => messages.newRows(after),
   });
   return {
     addRoutes(router) {
@@ -120,15 +119,19 @@ function openStream(
   streams: Streams,
   { isStillIn, log }: Pick<PageOptions, 'isStillIn' | 'log'>,
 ): void {
-  const asked = new URLSearchParams(ctx.querystring).get('view');
-  const view = viewNames.find((name) => name === asked);
+  const asked = new URLSearchParams(ctx.querystring);
+  const view = viewNames.find((name) => name === asked.get('view'));
+  // What it has seen since it asked first comes before what its page had.
+  const seen = [ctx.get('last-event-id'), asked.get('after') ?? ''];
+  const after = seen.find((change) => /^\d{1,15}$/.test(change));
+  const lastChange = after === undefined ? undefined : Number(after);
   if (view === undefined) throw new SendError('not_found', { detail: 'there is no such view' });
   // Of a HEAD there is nothing to be told later.
   if (ctx.method === 'HEAD') {
     ctx.status = 200;
     return;
   }
-  if (!streams.open(view, ctx.res, () => isStillIn(ctx)))
+  if (!streams.open({ view, response: ctx.res, lastChange, isStillIn: () => isStillIn(ctx) }))
     throw new SendError('queue_full', {
       detail: `${maxStreams} others look at this page already: it is shown without changes by itself`,
     });

@@ -16,18 +16,31 @@ export interface StreamsOptions {
   /** What a view is made of now. */
   fragments: (view: View) => readonly Fragment[];
   /**
-   * Rows of the journal that were written or changed since the last call, oldest first; called
-   * while somebody looks at messages only, and not before the last call has settled. Never rejects.
+   * Rows of the journal that were written or changed after a change of it; called while somebody
+   * looks at messages only, and not before the last call has settled. Never rejects.
    */
-  newRows: () => Promise<readonly Fragment[]>;
-  /** So that the next call tells what is new from now on. Never rejects. */
-  startRows: () => Promise<void>;
+  newRows: (after: number | undefined) => Promise<NewRows>;
 }
 
-interface Stream {
+/** What is new in the journal. */
+export interface NewRows {
+  /** Oldest first; none when it was not said after which change. */
+  rows: readonly Fragment[];
+  /** After which there is more; undefined: the journal does not say. */
+  lastChange: number | undefined;
+}
+
+/** Who wants to look on. */
+export interface Onlooker {
   view: View;
   response: ServerResponse;
+  /** The newest change of the journal that is on the screen; undefined: it is from now on. */
+  lastChange?: number | undefined;
+  /** The stream ends when who asked for it is not in any more. */
   isStillIn: () => boolean;
+}
+
+interface Stream extends Onlooker {
   /** By id, what was sent of each fragment last. */
   shown: Map<string, string>;
   /** Looks since the last event. */
@@ -54,13 +67,11 @@ export class Streams {
     return this.#streams.size;
   }
 
-  /**
-   * False when there are {@link maxStreams} already, or it is closed. It ends when who asked for it
-   * is not in any more.
-   */
-  open(view: View, response: ServerResponse, isStillIn: () => boolean): boolean {
+  /** False when there are {@link maxStreams} already, or it is closed. */
+  open(onlooker: Onlooker): boolean {
     if (this.#isClosed || this.#streams.size >= maxStreams) return false;
-    const stream: Stream = { view, response, isStillIn, shown: new Map(), quiet: 0 };
+    const stream: Stream = { ...onlooker, shown: new Map(), quiet: 0 };
+    const { view, response } = stream;
     response.writeHead(200, {
       'Content-Type': 'text/event-stream; charset=utf-8',
       'Cache-Control': 'no-store',
@@ -71,23 +82,24 @@ export class Streams {
     response.write(`retry: ${retryMs}\n\n`);
     response.once('close', () => this.#forget(stream));
     this.#streams.add(stream);
-    this.#start(view);
+    this.#timer ??= setInterval(() => this.#look(), lookEveryMs).unref();
     this.#tell(stream, this.#options.fragments(view));
+    // From now on, where the screen does not say from when.
+    if (view === 'messages') void this.#tellRows();
     return true;
   }
 
   /** Ends every stream, and opens no more: a listener that stops would wait for them. */
   close(): void {
     this.#isClosed = true;
-    for (const { response } of this.#streams) response.end();
-    this.#streams.clear();
-    clearInterval(this.#timer);
+    for (const stream of this.#streams) this.#end(stream);
   }
 
-  #start(view: View): void {
-    const isFirst = [...this.#streams].filter((stream) => stream.view === view).length === 1;
-    if (view === 'messages' && isFirst) void this.#options.startRows();
-    this.#timer ??= setInterval(() => this.#look(), lookEveryMs).unref();
+  /** Nothing may be written behind an end, and one who does not read has none. */
+  #end(stream: Stream): void {
+    this.#forget(stream);
+    if (stream.response.writableNeedDrain) stream.response.destroy();
+    else stream.response.end();
   }
 
   #forget(stream: Stream): void {
@@ -101,7 +113,7 @@ export class Streams {
     const made = new Map<View, readonly Fragment[]>();
     for (const stream of this.#streams) {
       if (!stream.isStillIn()) {
-        stream.response.end();
+        this.#end(stream);
         continue;
       }
       const fragments = made.get(stream.view) ?? this.#options.fragments(stream.view);
@@ -133,18 +145,29 @@ export class Streams {
     if (this.#isReading) return;
     this.#isReading = true;
     try {
-      const rows = await this.#options.newRows();
-      if (rows.length === 0) return;
-      const events = rows.map(({ id, html }) => eventOf('row', id, html)).join('');
-      for (const { view, response } of this.#streams) {
-        if (view !== 'messages') continue;
-        // A row that is left out would be missing for good: it asks for all of them anew.
-        if (response.writableNeedDrain) response.end();
-        else response.write(events);
+      for (const after of new Set(this.#followers().map(({ lastChange }) => lastChange))) {
+        const { rows, lastChange } = await this.#options.newRows(after);
+        const events = rows.map(({ id, html }) => eventOf('row', id, html)).join('');
+        for (const stream of this.#followers())
+          if (stream.lastChange === after) this.#tellNew(stream, events, lastChange);
       }
     } finally {
       this.#isReading = false;
     }
+  }
+
+  #followers(): Stream[] {
+    return [...this.#streams].filter(({ view }) => view === 'messages');
+  }
+
+  #tellNew(stream: Stream, events: string, lastChange: number | undefined): void {
+    const { response } = stream;
+    // It asks again, from what it has seen.
+    if (events !== '' && response.writableNeedDrain) return this.#end(stream);
+    if (lastChange === stream.lastChange) return;
+    stream.lastChange = lastChange;
+    // No event of its own: a browser that asks again says it (`Last-Event-ID`, HTML 9.2.6).
+    response.write(`${events}id: ${lastChange}\n\n`);
   }
 }
 

@@ -1,5 +1,7 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { sendErrorCodes } from '../../src/errors.js';
+import { JournalFault } from '../../src/journal/faults.js';
+import type { Journal } from '../../src/journal/journal.js';
 import { cell } from '../../src/page/csv.js';
 import { remedies } from '../../src/page/meanings.js';
 import { queryString, readQuery } from '../../src/page/message-query.js';
@@ -150,6 +152,41 @@ test('one CSV is made at a time, in pieces', async () => {
   expect(whole.split('\r\n')).toHaveLength(10_002);
   expect(asked[1]?.before).toEqual({ atMs: rowOf(100).atMs, id: rowOf(100).id });
   expect((await fetch(`${url}/messages.csv`)).status).toBe(200);
+});
+
+test('who leaves while the journal is read keeps nobody from the next CSV', async () => {
+  let answer: () => void = () => undefined;
+  const asks = { count: 0 };
+  const query: Journal['query'] = async () => {
+    asks.count += 1;
+    if (asks.count === 2) await new Promise<void>((resolve) => (answer = resolve));
+    return { rows: Array.from({ length: 100 }, (_, index) => rowOf(index + 1)), lastChange: 100 };
+  };
+  const { url } = await startPage({ journal: { query } });
+  const leaving = new AbortController();
+  await fetch(`${url}/messages.csv`, { signal: leaving.signal });
+  await vi.waitFor(() => expect(asks.count).toBe(2));
+  leaving.abort();
+  // Time for the server to see it, in a loop that a request and its answer went through.
+  for (let count = 0; count < 3; count += 1) await (await fetch(`${url}/livez`)).text();
+  answer();
+  const statusOfNext = async () => {
+    const next = await fetch(`${url}/messages.csv`);
+    await next.body?.cancel();
+    return next.status;
+  };
+  await expect.poll(statusOfNext, { timeout: 10_000 }).toBe(200);
+});
+
+test('a CSV that the journal breaks off does not look like a whole one', async () => {
+  let asks = 0;
+  const query: Journal['query'] = async () => {
+    asks += 1;
+    if (asks === 2) throw new JournalFault({ kind: 'io', message: 'disk I/O error' });
+    return { rows: Array.from({ length: 100 }, (_, index) => rowOf(index + 1)), lastChange: 100 };
+  };
+  const { url } = await startPage({ journal: { query } });
+  await expect(fetch(`${url}/messages.csv`).then((broken) => broken.text())).rejects.toThrow();
 });
 
 test.each([

@@ -121,8 +121,7 @@ test('only what changed is told, and what merely counts up is no change', async 
 });
 
 test('a stream outlives the time that a request may take', async () => {
-  // 100 ms here.
-  const { url, look } = await startPage();
+  const { url, look } = await startPage({}, { requestTimeoutMs: 100, headersTimeoutMs: 100 });
   const stream = await fetch(`${url}/events?view=callers`);
   setTimeout(() => {
     look.state = { ...goodState, waiting: 1, health: { grade: 'degraded', obstacles: [] } };
@@ -140,6 +139,37 @@ test('new rows are told to those who look at messages', async () => {
   const told = await readUntil(stream, (seen) => seen.includes('event: row'));
   expect(told).toContain('data-modem=\\"spare\\"');
   expect(told).not.toContain(rowOf(1).id);
+});
+
+test('what came since the page was made, or a stream was lost, is told by the next one', async () => {
+  const { url, look } = await startPage();
+  look.rows = [rowOf(1)];
+  const [, onScreen] = /data-change="(\d+)"/.exec(await text(`${url}/messages`))!;
+  look.rows = [rowOf(1), rowOf(2)];
+  const isTold = (seen: string) => /id: \d+/.test(seen);
+  const first = await fetch(`${url}/events?view=messages&after=${onScreen}`);
+  const told = await readUntil(first, isTold);
+  expect(told).toContain(rowOf(2).id);
+  expect(told).not.toContain(rowOf(1).id);
+  look.rows = [rowOf(1), rowOf(2), rowOf(3)];
+  // As a browser asks again by itself, at the same address.
+  const again = await fetch(`${url}/events?view=messages&after=${onScreen}`, {
+    headers: { 'last-event-id': /id: (\d+)/.exec(told)![1]! },
+  });
+  const more = await readUntil(again, isTold);
+  expect(more).toContain(rowOf(3).id);
+  expect(more).not.toContain(rowOf(2).id);
+});
+
+test('a journal that is begun anew is followed from its beginning', async () => {
+  const { url, look } = await startPage();
+  look.rows = [rowOf(1)];
+  const stream = await fetch(`${url}/events?view=messages&after=5000`);
+  setTimeout(() => {
+    look.rows = [rowOf(1), rowOf(2)];
+  }, 1_200);
+  const told = await readUntil(stream, (seen) => seen.includes('event: row'));
+  expect(told).toContain(rowOf(2).id);
 });
 
 test('sixteen may look on; the next one is refused, and has a place when another goes', async () => {

@@ -108,9 +108,11 @@ function count(): void {
 }
 
 let source: EventSource | undefined;
+/** The newest change of the journal that is on the screen. */
+let seen = document.getElementById('rows')?.dataset.change;
 
 function connect(): void {
-  source = new EventSource(`events?view=${view}`);
+  source = new EventSource(`events?view=${view}${seen ? `&after=${seen}` : ''}`);
   source.onopen = () => say('Live.');
   source.onerror = () => {
     const at = new Date().toLocaleTimeString();
@@ -122,9 +124,10 @@ function connect(): void {
     const { id, html } = JSON.parse(data) as { id: string; html: string };
     takePart(id, html);
   });
-  source.addEventListener('row', ({ data }: MessageEvent<string>) => {
+  source.addEventListener('row', ({ data, lastEventId }: MessageEvent<string>) => {
     const { id, html } = JSON.parse(data) as { id: string; html: string };
     takeRow(id, html);
+    seen = lastEventId || seen;
   });
 }
 

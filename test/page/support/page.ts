@@ -1,6 +1,6 @@
 import { onTestFinished } from 'vitest';
 import { createAdminApp, statusJson } from '../../../src/http/app.js';
-import { createServer } from '../../../src/http/server.js';
+import { createServer, type ServerLimits } from '../../../src/http/server.js';
 import type { LogFilter, LogRow } from '../../../src/journal/entries.js';
 import { type AdminPage, createPage, type PageOptions } from '../../../src/page/page.js';
 import type { ShownModem, ShownState } from '../../../src/page/shown-state.js';
@@ -63,7 +63,10 @@ export interface PageRig {
 }
 
 /** The page at a real listener, over a daemon and a journal that are made up. */
-export async function startPage(options: Partial<PageOptions> = {}): Promise<PageRig> {
+export async function startPage(
+  options: Partial<PageOptions> = {},
+  limits: Partial<ServerLimits> = {},
+): Promise<PageRig> {
   const look: PageRig['look'] = { state: goodState, rows: [], noSearch: undefined };
   const asked: LogFilter[] = [];
   const { log } = new LogRecord();
@@ -110,7 +113,7 @@ export async function startPage(options: Partial<PageOptions> = {}): Promise<Pag
     handler,
     listen: { host: '127.0.0.1', port: 0 },
     log,
-    limits: { requestTimeoutMs: 100, headersTimeoutMs: 100, checkIntervalMs: 20, lingerMs: 50 },
+    limits: { checkIntervalMs: 20, lingerMs: 50, ...limits },
   });
   const { port } = await server.listen();
   const close = (graceMs: number) => {
