@@ -57,7 +57,8 @@ export class Door {
   #password: PasswordHash | undefined;
   readonly #sessions = new Sessions();
   readonly #check = new PasswordCheck(new Tries());
-  readonly #visitors = new WeakMap<object, Visitor>();
+  /** By request, with the password that counted when it was let in. */
+  readonly #visitors = new WeakMap<object, { visitor: Visitor; password?: PasswordHash }>();
   readonly #addressOf: (ctx: PageContext) => string;
   readonly #isTrusted: (ctx: PageContext) => boolean;
 
@@ -76,7 +77,8 @@ export class Door {
     refuseOtherPages(ctx);
     const visitor = await this.#admit(ctx);
     if (visitor !== undefined) {
-      this.#visitors.set(ctx.req, visitor);
+      const password = this.#password;
+      this.#visitors.set(ctx.req, { visitor, ...(password && { password }) });
       return next();
     }
     if (openPaths.has(ctx.path) && this.#password !== undefined) return next();
@@ -85,13 +87,17 @@ export class Door {
 
   /** Of a request that was let in. */
   visitorOf(ctx: PageContext): Visitor {
-    return this.#visitors.get(ctx.req) ?? { hasSession: false, noSearch: noSearchHere };
+    return this.#visitors.get(ctx.req)?.visitor ?? { hasSession: false, noSearch: noSearchHere };
   }
 
-  /** Whether who opened a stream is still in: a session ends, by time or by its owner. */
+  /**
+   * Whether who opened a stream is still in: a session ends, by time or by its owner, and without
+   * one it is asked anew who has opened it when another password counts.
+   */
   isStillIn(ctx: PageContext): boolean {
-    const { hasSession } = this.visitorOf(ctx);
-    return !hasSession || this.#hasSession(ctx);
+    const letIn = this.#visitors.get(ctx.req);
+    if (letIn?.visitor.hasSession === true) return this.#hasSession(ctx);
+    return letIn !== undefined && letIn.password === this.#password;
   }
 
   addRoutes(router: Router<RequestState>): void {
@@ -151,8 +157,8 @@ export class Door {
   }
 
   async #signIn(ctx: PageContext): Promise<void> {
-    const known = this.#password;
     const form = await readForm(ctx);
+    const known = this.#password;
     if (known === undefined) return answerSeeOther(ctx, './');
     const verdict = await this.#checked(ctx, form.get('password') ?? '', known);
     if (verdict === 'right') {
@@ -171,7 +177,9 @@ export class Door {
   ): Promise<PasswordVerdict> {
     const client = this.#addressOf(ctx);
     const network = isIP(client) === 0 ? client : (clientNetwork(client) ?? client);
-    const verdict = await this.#check.check(password, known, network);
+    const found = await this.#check.check(password, known, network);
+    // Replaced while it was looked up: nobody comes in by the old one any more.
+    const verdict = known === this.#password ? found : 'wrong';
     if (verdict !== 'right')
       this.#options.refusals.warn('a wrong password for the admin listener', {
         event: 'admin_refused',

@@ -21,8 +21,13 @@ export class PasswordCheck {
     this.#tries = tries;
   }
 
-  /** What was right before need not be hashed again: a scraper sends it every few seconds. */
+  /**
+   * What was right before need not be hashed again: a scraper sends it every few seconds. It is
+   * compared for no address that has to wait, which could guess it so for ever.
+   */
   async check(password: string, known: PasswordHash, address: string): Promise<PasswordVerdict> {
+    const waitMs = this.#tries.waitMs(address);
+    if (waitMs > 0) return { waitMs };
     const mark = createHmac('sha256', this.#key).update(known.hash).update(password).digest();
     if (this.#lastRight !== undefined && timingSafeEqual(mark, this.#lastRight)) return 'right';
     if (this.#waiting >= mostWaiting) return { waitMs: 5_000 };

@@ -7,6 +7,8 @@ const longestWaitMs = 3_600_000;
 const forgottenMs = 24 * 3_600_000;
 /** Addresses that are remembered; the one that tried longest ago is forgotten first. */
 const mostAddresses = 1_000;
+/** Addresses that had it right and are remembered, those of the last ones. */
+const mostKnown = 16;
 /** Over all addresses: so many wrong ones at once, and then one a minute. */
 const burstOfAll = 50;
 const everyMsOfAll = 60_000;
@@ -21,16 +23,20 @@ interface Record {
 /**
  * Five wrong passwords, then a minute, and twice as long after each that follows, to an hour: by
  * address, so that nobody keeps the operator out; and a bound over all addresses, of which an
- * attacker may have many. Who is signed in stays so.
+ * attacker may have many. An address that had it right before, as that of a scraper, is kept out by
+ * its own wrong ones only. Who is signed in stays so.
  */
 export class Tries {
   readonly #records = new Map<string, Record>();
   /** `performance.now()` milliseconds at which all wrong ones of before are forgiven. */
   #allForgivenAt = 0;
+  /** Who had it right longest ago is first. */
+  readonly #known = new Set<string>();
 
   /** Milliseconds for which the address has to wait; 0: it may try. */
   waitMs(address: string, now = performance.now()): number {
     const own = (this.#records.get(address)?.waitUntil ?? 0) - now;
+    if (this.#known.has(address)) return Math.max(0, own);
     const ofAll = this.#allForgivenAt - now - (burstOfAll - 1) * everyMsOfAll;
     return Math.max(0, own, ofAll);
   }
@@ -50,5 +56,9 @@ export class Tries {
 
   succeeded(address: string): void {
     this.#records.delete(address);
+    this.#known.delete(address);
+    this.#known.add(address);
+    const [oldest] = this.#known;
+    if (this.#known.size > mostKnown && oldest !== undefined) this.#known.delete(oldest);
   }
 }

@@ -7,6 +7,7 @@ import { createAdminApp } from '../../src/http/app.js';
 import { createServer } from '../../src/http/server.js';
 import { LimitedLog } from '../../src/log.js';
 import { Door, type DoorOptions } from '../../src/page/door.js';
+import type { PageContext } from '../../src/page/page-answers.js';
 import { Sessions } from '../../src/page/sessions.js';
 import { Tries } from '../../src/page/tries.js';
 import { hashPassword, type PasswordHash, parsePasswordHash } from '../../src/secret/password.js';
@@ -25,7 +26,10 @@ interface Answer {
 }
 
 /** A listener behind a door, which tells in its body whether who asks may search. */
-async function start(options: Partial<DoorOptions> = {}) {
+async function start(
+  options: Partial<DoorOptions> = {},
+  onLetIn: (ctx: PageContext) => void = () => undefined,
+) {
   const record = new LogRecord();
   const { log } = record;
   const door = new Door({
@@ -46,6 +50,7 @@ async function start(options: Partial<DoorOptions> = {}) {
     addRoutes: (router) => {
       door.addRoutes(router);
       router.get('/', (ctx) => {
+        onLetIn(ctx);
         ctx.body = JSON.stringify(door.visitorOf(ctx));
       });
     },
@@ -216,6 +221,42 @@ describe('with a password', () => {
     expect(record.text).not.toContain('wrong password"');
   });
 
+  test('who has to wait cannot guess the one that a scraper sends all the time', async () => {
+    const { ask, signIn } = await start({ password: hash, trustedProxies: ['127.0.0.1'] });
+    const from = (address: string) => ({ 'x-forwarded-for': address });
+    const scrape = async () =>
+      (await ask('/metrics', { ...basic(password), ...from('192.0.2.9') })).status;
+    expect(await scrape()).toBe(200);
+    for (let count = 0; count < 5; count += 1) await signIn('wrong password', from('192.0.2.1'));
+    expect((await signIn(password, from('192.0.2.1'))).status).toBe(429);
+    expect(await scrape()).toBe(200);
+  });
+
+  test('a password that is replaced while it is looked up lets nobody in', async () => {
+    const another = parsePasswordHash(await hashPassword('another one 12345'))!;
+    // The one before was looked up just now, so theirs is next.
+    const warn = () => door.replacePassword(another);
+    const { ask, signIn, door } = await start({ password: hash, refusals: { warn } });
+    const answers = await Promise.all([
+      ask('/', basic('wrong password')),
+      ask('/', basic(password)),
+      signIn(password),
+    ]);
+    expect(answers.map(({ status }) => status)).toEqual([401, 401, 403]);
+    expect(answers[2].headers['set-cookie']).toBeUndefined();
+  });
+
+  test('a stream that a program has opened ends with the password, too', async () => {
+    const stillIn: (() => boolean)[] = [];
+    const { ask, door } = await start({ password: hash }, (ctx) =>
+      stillIn.push(() => door.isStillIn(ctx)),
+    );
+    expect((await ask('/', basic(password))).status).toBe(200);
+    expect(stillIn.map((each) => each())).toEqual([true]);
+    door.replacePassword(parsePasswordHash(await hashPassword('another one 12345'))!);
+    expect(stillIn.map((each) => each())).toEqual([false]);
+  });
+
   test('who is behind a trusted proxy waits alone', async () => {
     const { signIn } = await start({ password: hash, trustedProxies: ['127.0.0.1'] });
     const from = (address: string) => ({ 'x-forwarded-for': address });
@@ -322,5 +363,19 @@ describe('tries', () => {
     tries.failed('a49', 0);
     expect(tries.waitMs('new', 0)).toBe(minute);
     expect(tries.waitMs('new', minute)).toBe(0);
+  });
+
+  test('they do not keep out who had it right before', () => {
+    const tries = new Tries();
+    tries.succeeded('scraper');
+    for (let count = 0; count < 60; count += 1) tries.failed(`a${count}`, 0);
+    expect(tries.waitMs('new', 0)).toBeGreaterThan(0);
+    expect(tries.waitMs('scraper', 0)).toBe(0);
+    for (let count = 0; count < 5; count += 1) tries.failed('scraper', 0);
+    expect(tries.waitMs('scraper', 0)).toBe(minute);
+    for (let count = 0; count < 16; count += 1) tries.succeeded(`b${count}`);
+    tries.succeeded('c');
+    expect(tries.waitMs('b0', 0)).toBeGreaterThan(0);
+    expect(tries.waitMs('b1', 0)).toBe(0);
   });
 });
