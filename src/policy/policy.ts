@@ -440,12 +440,12 @@ export class Policy {
    * next, until an hour passed without: so the codes come ever slower, yet the person never waits
    * longer than the longest lock-out. It grows by messages that were sent, never by requests that
    * were refused; and it counts from the message that it follows, so that nobody who has waited as
-   * long in peace is refused.
+   * long in peace is refused. Alerts neither begin one nor lead into the next.
    */
   #lockOut(subject: Subject, now: number): Hold | undefined {
     const { lockOutFirstMs: firstMs, lockOutLongestMs: longestMs } = this.#config;
-    if (firstMs === 0) return undefined;
-    const { keys, recipientHmac } = subject;
+    const { isAlert, keys, recipientHmac } = subject;
+    if (isAlert || firstMs === 0) return undefined;
     const newest = this.#windows.newest('per_recipient', keys);
     if (!newest?.isKept) return undefined;
     const before = this.#holds.remembered('lock_out', recipientHmac, now);
@@ -462,13 +462,13 @@ export class Policy {
   }
 
   /**
-   * After a lock-out there is one message at a time: while it waits or is sent, the next one has no
+   * After a lock-out there is one login at a time: while it waits or is sent, the next one has no
    * place.
    */
   #earlierOneWaits(subject: Subject, now: number): TemporaryRefusal[] {
     const { lockOutFirstMs: firstMs } = this.#config;
-    if (firstMs === 0) return [];
-    const { keys, recipientHmac } = subject;
+    const { isAlert, keys, recipientHmac } = subject;
+    if (isAlert || firstMs === 0) return [];
     const newest = this.#windows.newest('per_recipient', keys);
     const before = this.#holds.remembered('lock_out', recipientHmac, now);
     if (!newest || newest.isKept || !before || newest.at < before.until) return [];

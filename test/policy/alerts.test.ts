@@ -43,6 +43,30 @@ test('who is told of a fault can log in to mend it, and a lock-out silences no a
   send(alert(1));
 });
 
+const lockingOut = { ...off, per_recipient: '2 in 10 min', lock_out_first_s: 60 };
+
+test('an alert of a recipient who is at the limit of alerts locks no login out', () => {
+  const { send, refusal, policy } = desk(lockingOut);
+  send(login(1));
+  for (const _ of [1, 2]) send(alert(1));
+  expect(refusal(alert(1)).detail).toMatch(/^per_recipient: /);
+  expect(policy.holds()).toEqual([]);
+  send(login(1));
+});
+
+test('after a lock-out an alert neither begins the next one nor waits for a login', () => {
+  const { send, admit, refusal, policy, clock } = desk(lockingOut);
+  for (const _ of [1, 2]) send(login(1));
+  expect(refusal(login(1)).detail).toMatch(/^lock_out: /);
+  clock.now += 11 * minute;
+  const before = policy.holds();
+  const waiting = admit(login(1));
+  send(alert(1));
+  waiting.keep();
+  send(alert(1));
+  expect(policy.holds()).toEqual(before);
+});
+
 test('what is given back leaves all windows', () => {
   const { admit, send } = desk({ ...off, total: '1 in 1 h', alert_share: 1 });
   admit(alert(1)).giveBack();
