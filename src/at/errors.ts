@@ -57,6 +57,15 @@ export class AtTimeout extends Error {
   }
 }
 
+/** A command was given up because something else is more urgent; the dialogue is in step. */
+export class AtGivenUp extends Error {
+  override readonly name = 'AtGivenUp';
+
+  constructor(command: string, options?: ErrorOptions) {
+    super(`${command}: given up for something more urgent`, options);
+  }
+}
+
 /** The link failed while the command was in flight; `stage` tells whether Ctrl-Z was written. */
 export class AtLinkLost extends Error {
   override readonly name = 'AtLinkLost';

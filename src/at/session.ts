@@ -14,7 +14,7 @@ import {
   type AtOutcome,
   requiresResponse,
 } from './command.js';
-import { AtLinkLost, AtTimeout, outcomeError } from './errors.js';
+import { AtGivenUp, AtLinkLost, AtTimeout, outcomeError } from './errors.js';
 import { type FinalError, parseNumericResult } from './lines.js';
 import { type AtState, ESC, initialAtState, step } from './machine.js';
 import { LineReader, PROMPT } from './reader.js';
@@ -76,6 +76,11 @@ export interface ExecuteOptions {
    * free.
    */
   onFreed?(): void;
+  /**
+   * For a command without a payload: once aborted, it is written no more, or given up as if its
+   * time were over, and the modem has what is left of that time to answer `AT` again.
+   */
+  giveUp?: AbortSignal | undefined;
   /**
    * Write it even when the dialogue is out of step: for what is a last resort and needs no answer.
    */
@@ -228,7 +233,11 @@ export class AtSession {
    * somebody else's OK: the dialogue is brought back into step, and it is asked once more.
    */
   execute(command: AtCommand, options: ExecuteOptions = {}): Promise<string[]> {
-    return this.#inTurn(() => this.#runInStep(command, options));
+    return this.#inTurn(() =>
+      options.giveUp === undefined
+        ? this.#runInStep(command, options)
+        : this.#runUntil(options.giveUp, command, options),
+    );
   }
 
   /**
@@ -332,9 +341,36 @@ export class AtSession {
     return again;
   }
 
+  /**
+   * Whoever waits for the next turn gets it in step: what made it worth giving up must not find a
+   * modem that is still silent.
+   */
+  async #runUntil(
+    giveUp: AbortSignal,
+    command: AtCommand,
+    options: ExecuteOptions,
+  ): Promise<string[]> {
+    const startedAt = performance.now();
+    const onAbort = () => {
+      if (this.#waiter?.command === command) this.#feed({ kind: 'timeout' });
+    };
+    giveUp.addEventListener('abort', onAbort);
+    try {
+      return await this.#runInStep(command, options);
+    } catch (error) {
+      if (!giveUp.aborted || !(error instanceof AtTimeout)) throw error;
+      const leftMs = command.timeoutMs - (performance.now() - startedAt);
+      await this.#synchronise(Math.max(2, Math.ceil(leftMs / syncTimeoutMs)));
+      throw new AtGivenUp(command.text, { cause: error });
+    } finally {
+      giveUp.removeEventListener('abort', onAbort);
+    }
+  }
+
   async #run(command: AtCommand, options: ExecuteOptions): Promise<string[]> {
     const guard = this.#lastFinalAt + this.guardMs - performance.now();
     if (guard > 0) await this.#pause(guard);
+    if (options.giveUp?.aborted === true) throw new AtGivenUp(command.text);
     return new Promise((resolve, reject) => {
       const id = this.#nextId++;
       const waiter = { id, command, options, isReady: !options.ready, resolve, reject };

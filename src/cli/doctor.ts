@@ -169,7 +169,7 @@ async function askCarrierDirectly(
     throw new OperatorError(`modem "${target.name}": ${obstacle?.what ?? 'no modem answers AT'}`);
   try {
     const answer = await withModem(answered.tty, target, (modem) =>
-      askCarrier(modem, code, new AbortController().signal),
+      askCarrier(modem, code, { signal: new AbortController().signal }),
     );
     const settings = config?.modems.find(({ name: own }) => own === target.name)?.credit;
     return withCredit(answer, code, settings);

@@ -26,8 +26,11 @@ export interface CreditKeeperOptions {
   modems: () => readonly AskedModem[];
   /** Of the modem of that name, as configured now. */
   settings: (modem: string) => CreditConfig | undefined;
-  /** Asks by USSD; resolves with what the carrier says. Rejects when it says nothing. */
-  askByUssd: (modem: string, code: string, signal: AbortSignal) => Promise<string>;
+  /**
+   * Asks by USSD; resolves with what the carrier says, undefined when the question gave way to a
+   * message. Rejects when the carrier says nothing.
+   */
+  askByUssd: (modem: string, code: string, signal: AbortSignal) => Promise<string | undefined>;
   /** Sends one SMS by that very modem. Rejects when it was not sent. */
   send: (modem: string, to: string, text: string, signal: AbortSignal) => Promise<void>;
   /** Wall-clock milliseconds, and whether they can be right. */
@@ -60,6 +63,8 @@ const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
 /** While the credit is low, it is asked for so often at least, to see that it was paid. */
 const whileLowMs = 6 * hourMs;
+/** After it gave way to a message. */
+const gaveWayMs = 300_000;
 /** For so long an SMS from the carrier is taken for the answer. */
 const answerMs = 600_000;
 
@@ -69,6 +74,8 @@ export class CreditKeeper {
   readonly #sims: Map<string, SimCredit>;
   /** Until when an SMS is waited for, by modem. */
   readonly #awaited = new Map<string, number>();
+  /** Until when it is not asked again, by modem: it gave way to a message. */
+  readonly #notBefore = new Map<string, number>();
   readonly #stop = new AbortController();
   readonly #timer: NodeJS.Timeout;
   #isBusy = false;
@@ -192,9 +199,14 @@ export class CreditKeeper {
   async #doDue(modem: string, sim: SimCredit, settings: CreditConfig): Promise<boolean> {
     const { date, isClockSet } = this.#options;
     const isAsked = settings.ussd !== undefined || settings.smsTo !== undefined;
-    if (isAsked && !this.#awaited.has(modem) && date() >= nextTryMs(sim, settings)) {
+    const dueMs = Math.max(nextTryMs(sim, settings), this.#notBefore.get(modem) ?? 0);
+    if (isAsked && !this.#awaited.has(modem) && date() >= dueMs) {
+      const { triedAtMs } = sim;
       sim.triedAtMs = date();
-      await this.#ask(modem, sim, settings);
+      if ((await this.#ask(modem, sim, settings)) === 'gave way') {
+        sim.triedAtMs = triedAtMs;
+        this.#notBefore.set(modem, date() + gaveWayMs);
+      }
       return true;
     }
     const { keepAliveTo: to, keepAliveDays, keepAliveText: text } = settings;
@@ -205,12 +217,19 @@ export class CreditKeeper {
     return true;
   }
 
-  async #ask(modem: string, sim: SimCredit, settings: CreditConfig): Promise<void> {
+  async #ask(
+    modem: string,
+    sim: SimCredit,
+    settings: CreditConfig,
+  ): Promise<'asked' | 'gave way'> {
     const { askByUssd, send, date } = this.#options;
     const { ussd, smsTo = '', smsText = '' } = settings;
     try {
-      if (ussd !== undefined) this.answered(modem, await askByUssd(modem, ussd, this.#stop.signal));
-      else {
+      if (ussd !== undefined) {
+        const answer = await askByUssd(modem, ussd, this.#stop.signal);
+        if (answer === undefined) return 'gave way';
+        this.answered(modem, answer);
+      } else {
         this.#awaited.set(modem, date() + answerMs);
         await send(modem, smsTo, smsText, this.#stop.signal);
       }
@@ -218,6 +237,7 @@ export class CreditKeeper {
       this.#awaited.delete(modem);
       this.#failed(modem, sim, error instanceof Error ? error.message : 'it failed');
     }
+    return 'asked';
   }
 
   async #keepAlive(modem: string, to: string, text: string): Promise<void> {

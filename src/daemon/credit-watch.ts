@@ -6,7 +6,7 @@ import type { Observation } from '../alerts/conditions.js';
 import type { CreditConfig } from '../config/credit.js';
 import { type AskedModem, CreditKeeper, type SimCredit } from '../credit/credit.js';
 import { knownIccid, simKey } from '../dispatch/sim-key.js';
-import { askCarrier } from '../doctor/ussd.js';
+import { askCarrier, GaveWay } from '../doctor/ussd.js';
 import { OperatorError } from '../errors.js';
 import type { Supervisor } from '../modem/supervisor.js';
 import { creditCaller } from './clients.js';
@@ -38,7 +38,13 @@ export function watchCredit(
     async askByUssd(name, code, signal) {
       const modem = modems.find((one) => one.name === name);
       if (modem === undefined) throw new OperatorError('the modem was taken away');
-      const { text, meaning } = await modem.inspect((lent) => askCarrier(lent, code, signal));
+      const asking = modem.inspect((lent, demand) => askCarrier(lent, code, { signal, demand }));
+      const answer = await asking.catch((error: unknown) => {
+        if (error instanceof GaveWay) return undefined;
+        throw error;
+      });
+      if (answer === undefined) return undefined;
+      const { text, meaning } = answer;
       if (text === undefined) throw new OperatorError(meaning);
       return text;
     },

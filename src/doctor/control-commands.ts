@@ -8,7 +8,7 @@ import type { ControlRequest } from '../control/protocol.js';
 import type { ControlCommand } from '../control/server.js';
 import type { Send } from '../dispatch/message.js';
 import { OperatorError } from '../errors.js';
-import type { Modem } from '../modem/modem.js';
+import type { Demand, Modem } from '../modem/modem.js';
 import { canSend, type ModemSnapshot } from '../modem/sms-modem.js';
 import { maskNumber } from '../number/mask.js';
 import { readRecipient } from '../number/recipient.js';
@@ -29,7 +29,7 @@ import { askCarrier, whyNotUssd, withCredit } from './ussd.js';
 export interface OwnModem {
   readonly name: string;
   snapshot(): ModemSnapshot;
-  inspect<T>(work: (modem: Modem) => Promise<T>): Promise<T>;
+  inspect<T>(work: (modem: Modem, demand: Demand) => Promise<T>): Promise<T>;
 }
 
 /** What the daemon lends to the control socket. */
@@ -227,7 +227,9 @@ function createUssd(daemon: OwnDaemon): ControlCommand {
         `modem "${modem.name}" is ${phase}${reason === undefined ? '' : `: ${reason}`}`,
       );
     try {
-      const answer = await modem.inspect((lent) => askCarrier(lent, code, signal));
+      const answer = await modem.inspect((lent, demand) =>
+        askCarrier(lent, code, { signal, demand }),
+      );
       const settings = daemon.creditOf(modem.name);
       if (settings?.ussd === code && answer.text !== undefined)
         daemon.creditAnswered(modem.name, answer.text);

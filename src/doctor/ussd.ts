@@ -1,10 +1,11 @@
+import { AtGivenUp } from '../at/errors.js';
 import type { CreditConfig } from '../config/credit.js';
 import type { UssdService } from '../config/schema.js';
 import { readAnswer } from '../credit/read-answer.js';
 import { OperatorError } from '../errors.js';
 import { characterSet } from '../modem/diagnostics.js';
 import type { Modem } from '../modem/modem.js';
-import { requestUssd, UssdTimeout } from '../modem/ussd.js';
+import { requestUssd, type UssdPatience, UssdTimeout } from '../modem/ussd.js';
 import { escapeControls } from '../words/foreign.js';
 import { decodeUssd, encodeUssd } from './ussd-text.js';
 
@@ -53,16 +54,25 @@ const meanings: readonly string[] = [
 /** Milliseconds for the network to answer. */
 const answerMs = 30_000;
 
+/** A message came, and the modem was still busy with the question. */
+export class GaveWay extends OperatorError {
+  constructor(cause: Error) {
+    super('a message came while the modem was busy with the question, and went first: ask again', {
+      cause,
+    });
+  }
+}
+
 /** Asks the carrier. Throws {@link OperatorError} when the modem or the network does not answer. */
 export async function askCarrier(
   modem: Modem,
   code: string,
-  signal: AbortSignal,
+  patience: Omit<UssdPatience, 'timeoutMs'>,
 ): Promise<UssdAnswer> {
   if (asking.has(modem)) throw new OperatorError('the modem is asking the carrier already');
   asking.add(modem);
   try {
-    return await ask(modem, code, signal);
+    return await ask(modem, code, patience);
   } finally {
     asking.delete(modem);
   }
@@ -71,11 +81,17 @@ export async function askCarrier(
 /** One question at a time for each modem, or the answers would get mixed up. */
 const asking = new WeakSet<Modem>();
 
-async function ask(modem: Modem, code: string, signal: AbortSignal): Promise<UssdAnswer> {
+async function ask(
+  modem: Modem,
+  code: string,
+  patience: Omit<UssdPatience, 'timeoutMs'>,
+): Promise<UssdAnswer> {
   const set = await modem.tolerateSilence(() => characterSet(modem));
   const requests = encodeUssd(code, set, modem.profile.name);
-  const reply = await requestUssd(modem, requests, answerMs, signal).catch((error: unknown) => {
+  const waiting = requestUssd(modem, requests, { ...patience, timeoutMs: answerMs });
+  const reply = await waiting.catch((error: unknown) => {
     if (error instanceof UssdTimeout) throw new OperatorError(error.message, { cause: error });
+    if (error instanceof AtGivenUp) throw new GaveWay(error);
     throw error;
   });
   if (reply === undefined)

@@ -1,7 +1,7 @@
 import type { AtCommand } from '../at/command.js';
 import { AtCommandError, AtTimeout } from '../at/errors.js';
 import type { FinalError } from '../at/lines.js';
-import type { AtSession, AtSessionListener } from '../at/session.js';
+import type { AtSession, AtSessionListener, ExecuteOptions } from '../at/session.js';
 
 /**
  * Milliseconds without an answer after which a UART may have fallen asleep, and that a modem which
@@ -161,9 +161,12 @@ export class Dialogue {
    * For commands whose failure is an answer too: undefined when the modem said an error. Silence
    * and loss still reject.
    */
-  async attempt(command: AtCommand): Promise<string[] | undefined> {
+  async attempt(
+    command: AtCommand,
+    options: Pick<ExecuteOptions, 'giveUp'> = {},
+  ): Promise<string[] | undefined> {
     try {
-      return await this.run(command);
+      return await this.run(command, options);
     } catch (error) {
       if (error instanceof AtCommandError) return undefined;
       throw error;
@@ -241,7 +244,7 @@ export class Dialogue {
     }
   }
 
-  run(command: AtCommand): Promise<string[]> {
-    return this.session.execute(command);
+  run(command: AtCommand, options: Pick<ExecuteOptions, 'giveUp'> = {}): Promise<string[]> {
+    return this.session.execute(command, options);
   }
 }

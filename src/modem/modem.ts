@@ -44,6 +44,14 @@ export interface ModemIdentity {
   model: string | undefined;
 }
 
+/** Whether a message wants a modem that is lent to somebody. */
+export interface Demand {
+  /** Aborted when one comes. */
+  came: AbortSignal;
+  /** Resolves when none is at the modem. */
+  over: () => Promise<void>;
+}
+
 export interface TpduSubmission
   extends Pick<ExecuteOptions, 'mayCommit' | 'ready' | 'onCommitted' | 'onFreed'> {
   /** What else is in the air, and whose a result is. */

@@ -13,7 +13,7 @@ import type { LossKind, Rung } from './ladder.js';
 import { bootSign, type LifeChange, type LifeEvent, ModemRestarted, transitions } from './life.js';
 import { StepTimer } from './liveness.js';
 import type { Locator } from './locator.js';
-import { asksForReport, type Modem, type ModemTuning } from './modem.js';
+import { asksForReport, type Demand, type Modem, type ModemTuning } from './modem.js';
 import { ModemLog } from './modem-log.js';
 import type { PersonPinEnd } from './person-pin.js';
 import type { ReadPin } from './pin-file.js';
@@ -257,21 +257,42 @@ export class Supervisor implements SmsModem {
 
   /**
    * Lends the modem to somebody who asks it things, as doctor does. Messages go on: the commands of
-   * both take turns, and none runs while a message is in flight. Rejects when there is no modem
-   * now.
+   * both take turns, and none runs while a message is in flight. `demand` tells of the
+   * messages. Rejects when there is no modem now.
    */
-  async inspect<T>(work: (modem: Modem) => Promise<T>): Promise<T> {
+  async inspect<T>(work: (modem: Modem, demand: Demand) => Promise<T>): Promise<T> {
     if (!this.#connection)
       throw new Error(`modem "${this.name}" is ${this.#phase}: ${this.#reason ?? 'not open'}`);
     const epoch = this.#epoch;
+    const came = new AbortController();
+    const stopListening = this.onPhase(() => this.#hasMessage && came.abort());
+    const over = () => this.#messageOver();
     try {
-      return await work(this.#connection.modem);
+      return await work(this.#connection.modem, { came: came.signal, over });
     } catch (error) {
       // Silent to a bare AT as well: what it is asked next would only wait in vain.
       if (error instanceof AtTimeout && epoch === this.#epoch && this.#phase === 'ready')
         this.#lose('silent', error.message);
       throw error;
+    } finally {
+      stopListening();
     }
+  }
+
+  get #hasMessage(): boolean {
+    return this.#phase === 'sending' || this.#phase === 'stalled';
+  }
+
+  #messageOver(): Promise<void> {
+    return new Promise((resolve) => {
+      const look = () => {
+        if (this.#hasMessage) return;
+        stopListening();
+        resolve();
+      };
+      const stopListening = this.onPhase(look);
+      look();
+    });
   }
 
   /**

@@ -4,7 +4,7 @@
  */
 
 import { isKnownUrc } from '../at/lines.js';
-import type { Modem } from './modem.js';
+import type { Demand, Modem } from './modem.js';
 
 /** What came back on a USSD request. */
 export interface UssdReply {
@@ -29,31 +29,41 @@ export interface UssdReply {
 const ussdCommandMs = 15_000;
 const endMs = 10_000;
 
+/** How long an answer is waited for. */
+export interface UssdPatience {
+  timeoutMs: number;
+  /** Ends the waiting for an answer. */
+  signal: AbortSignal;
+  /** A request that the modem has not taken yet gives way to a message. */
+  demand?: Demand | undefined;
+}
+
 /**
  * Sends a USSD request and waits for the network's answer, `timeoutMs` at most; a session that
  * stays open is ended. `requests` is the request as it may be written, best first: the next is
  * tried when the modem refuses one. Undefined: it refused all; rejects with `UssdTimeout`, or
- * `signal`'s reason, when there was no answer. The answer is shown while this lasts (`<n>` 1), and
+ * `signal`'s reason, when there was no answer, and with `AtGivenUp`. The answer is shown while this lasts (`<n>` 1), and
  * not any more afterwards.
  */
 export async function requestUssd(
   modem: Modem,
   requests: readonly string[],
-  timeoutMs: number,
-  signal: AbortSignal,
+  { timeoutMs, signal, demand }: UssdPatience,
 ): Promise<UssdReply | undefined> {
   const awaited = new AwaitedReply();
   const listener = (line: string) => awaited.take(line);
   modem.urcListeners.add(listener);
-  let isOpen = false;
+  // While that is not known it may be.
+  let isOpen = true;
   try {
-    isOpen = await isTaken(modem, requests);
+    isOpen = await isTaken(modem, requests, demand?.came);
     if (!isOpen) return undefined;
     const reply = await awaited.within(timeoutMs, signal);
     isOpen = reply.status === 1;
     return reply;
   } finally {
     modem.urcListeners.delete(listener);
+    if (demand?.came.aborted === true) await demand.over();
     if (isOpen) await modem.tolerateSilence(() => modem.ask('AT+CUSD=2', undefined, endMs));
     await modem.quietUssd();
   }
@@ -68,13 +78,17 @@ export class UssdTimeout extends Error {
   }
 }
 
-async function isTaken(modem: Modem, requests: readonly string[]): Promise<boolean> {
+async function isTaken(
+  modem: Modem,
+  requests: readonly string[],
+  giveUp: AbortSignal | undefined,
+): Promise<boolean> {
   for (const request of requests) {
-    const command = `AT+CUSD=1,"${request}",15`;
+    const command = { text: `AT+CUSD=1,"${request}",15`, timeoutMs: ussdCommandMs };
     // Silence may mean that the request is on its way: only a refused one is written in another
     // way.
     const taken = await modem.tolerateSilence(async () => [
-      await modem.ask(command, undefined, ussdCommandMs),
+      await modem.attempt(command, { giveUp }),
     ]);
     if (taken === undefined || taken[0] !== undefined) return true;
   }

@@ -101,6 +101,13 @@ export interface ModemOptions {
    * empty for silence.
    */
   balanceText: string;
+  /**
+   * Milliseconds from a USSD request to its OK, in which nothing else is answered, as by modems that
+   * say it when the network has answered; 0: at once.
+   */
+  ussdHoldMs: number;
+  /** Any octet ends that wait (V.250 5.6.1), and is taken for nothing else. */
+  ussdAborts: boolean;
   /** The carrier's own number. */
   carrier: string;
   /**
@@ -159,6 +166,8 @@ export const defaultOptions: ModemOptions = {
   credit: 10,
   smsCost: 0,
   balanceText: 'Balance: {credit} EUR',
+  ussdHoldMs: 0,
+  ussdAborts: false,
   carrier: '12345',
   csms: 0,
   csmsIsFixed: false,

@@ -109,6 +109,13 @@ const networkFlags = (): Option[] => [
   flag('credit', '--credit <amount>', 'what is left on the SIM', milliseconds),
   flag('smsCost', '--sms-cost <amount>', 'what an accepted SMS takes of it', milliseconds),
   flag('balanceText', '--balance-text <text>', 'what the carrier answers to USSD, and to an SMS'),
+  flag(
+    'ussdHoldMs',
+    '--ussd-hold <ms>',
+    'from a USSD request to its OK, in which nothing else is answered',
+    milliseconds,
+  ),
+  flag('ussdAborts', '--ussd-aborts', 'any octet ends that wait (V.250 5.6.1)'),
   flag('carrier', '--carrier <number>', "the carrier's own number, which answers an SMS"),
   flag('submitLatencyMs', '--submit-latency <ms>', 'from Ctrl-Z to +CMGS', milliseconds),
   flag(

@@ -87,6 +87,8 @@ export class Volatile {
   submitsToAnswer = 0;
   /** Said when the next command comes. */
   readonly heldReplies: (() => void)[] = [];
+  /** Ends what any octet ends (V.250 5.6.1). */
+  abort: (() => void) | undefined;
   /** Said when data entry is over. */
   readonly heldLines: string[] = [];
   /** What `+CNMI` with mode 0 keeps back. */

@@ -99,7 +99,9 @@ export class VirtualModem extends ModemState implements ModemPort {
     const { uartSleepMs } = this.options;
     const isAsleep = uartSleepMs > 0 && this.nowMs - this.#heardAtMs >= uartSleepMs;
     this.#heardAtMs = this.nowMs;
-    if (this.volatile.isOn) this.#interpreter.receive(isAsleep ? bytes.slice(octetsToWake) : bytes);
+    const { isOn, abort } = this.volatile;
+    if (isOn && abort !== undefined) abort();
+    else if (isOn) this.#interpreter.receive(isAsleep ? bytes.slice(octetsToWake) : bytes);
   }
 
   after(delayMs: number, run: () => void): void {

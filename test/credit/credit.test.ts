@@ -31,7 +31,7 @@ class Desk {
   nowMs = 1_700_000_000_000;
   modem = { name: 'main', sim: 'one' as string | undefined, isIdle: true };
   config: CreditConfig;
-  answer: string | Error = 'Balance: 10.00 EUR';
+  answer: string | Error | undefined = 'Balance: 10.00 EUR';
   readonly asked: string[] = [];
   readonly sent: string[] = [];
   sending: Error | undefined;
@@ -110,6 +110,20 @@ it('never asks while a message waits or is sent', async () => {
   own.modem.isIdle = true;
   await own.keeper.tick();
   expect(own.asked).toEqual(['*100#']);
+});
+
+it('asks again soon when the question gave way to a message, which is no failure', async () => {
+  const own = await desk();
+  own.answer = undefined;
+  await own.pass(hour);
+  expect(own.asked).toHaveLength(4);
+  expect(own.keeper.of('main')).toMatchObject({ failures: 0 });
+  own.answer = 'Balance: 10.00 EUR';
+  await own.pass(hour);
+  expect(own.asked).toHaveLength(5);
+  expect(own.keeper.of('main')).toMatchObject({ amount: 10, failures: 0 });
+  await own.keeper.tick();
+  expect(own.asked).toHaveLength(5);
 });
 
 it('asks every six hours while it is low, so that a payment is seen', async () => {

@@ -26,7 +26,7 @@ async function lend<T>(
 }
 
 const ask = (answers: Record<string, readonly string[]>) =>
-  lend(answers, (lent) => askCarrier(lent, '*100#', new AbortController().signal));
+  lend(answers, (lent) => askCarrier(lent, '*100#', { signal: new AbortController().signal }));
 
 describe('the carrier', () => {
   it('is heard when it answers after the OK', async () => {
@@ -139,7 +139,10 @@ describe('the modem', () => {
 
   it('that gets no answer ends the session, and forgets who waited', async () => {
     await lend({ [request]: ['OK'], 'AT+CUSD=2': ['OK'] }, async (lent) => {
-      const asking = requestUssd(lent, ['*100#'], 50, new AbortController().signal);
+      const asking = requestUssd(lent, ['*100#'], {
+        timeoutMs: 50,
+        signal: new AbortController().signal,
+      });
       await expect(asking).rejects.toThrow(new UssdTimeout(50));
       expect(lent.urcListeners.size).toBe(0);
     });
@@ -149,7 +152,7 @@ describe('the modem', () => {
   it('ends the session when who asked has left', async () => {
     await lend({ [request]: ['OK'], 'AT+CUSD=2': ['OK'] }, async (lent) => {
       const left = new AbortController();
-      const asking = requestUssd(lent, ['*100#'], 5_000, left.signal);
+      const asking = requestUssd(lent, ['*100#'], { timeoutMs: 5_000, signal: left.signal });
       setTimeout(() => left.abort(new Error('left')), 50);
       await expect(asking).rejects.toThrow('left');
     });

@@ -1,5 +1,5 @@
 import { integer, parameters } from '../command-line.js';
-import { type CommandHandler, keptNumber, numberSetting } from '../handler.js';
+import { type Answer, type CommandHandler, keptNumber, numberSetting } from '../handler.js';
 import { type Domain, domains } from '../options.js';
 import { CommandRefused } from '../result-codes.js';
 import type { ModemPort, ModemState } from '../state.js';
@@ -80,6 +80,34 @@ const operatorNames = ['Virtual Network', 'Virtual', '26201'];
 /** 27.007 8.5: 21 is −71 dBm. 99 is unknown. */
 const signalWhenRegistered = 21;
 
+/** The network answers behind the OK, which may take as long. */
+function askNetwork(modem: ModemPort): Answer {
+  const { network, options, volatile } = modem;
+  const answer = (): void => {
+    const { balance } = network;
+    if (balance !== undefined) modem.after(1, () => modem.say(`+CUSD: 0,"${balance}",15`));
+  };
+  const { ussdHoldMs, ussdAborts } = options;
+  if (ussdHoldMs === 0) {
+    answer();
+    return [];
+  }
+  return {
+    later: (settle) => {
+      let isOver = false;
+      const end = (isAnswered: boolean) => () => {
+        if (isOver) return;
+        isOver = true;
+        volatile.abort = undefined;
+        settle({ kind: 'lines', lines: [] });
+        if (isAnswered) answer();
+      };
+      if (ussdAborts) volatile.abort = end(false);
+      modem.after(ussdHoldMs, end(true));
+    },
+  };
+}
+
 /** Network registration, operator and signal of 27.007 7 and 8, and USSD of 7.15. */
 export const registrationCommands: Record<string, CommandHandler> = {
   '+CREG': registration('CREG'),
@@ -137,9 +165,8 @@ export const registrationCommands: Record<string, CommandHandler> = {
       modem.settings.cusd = chosen;
       if (request !== undefined && request !== '') {
         if (!isRegistered(modem)) throw new CommandRefused('CME', 30);
-        const { balance } = modem.network;
         modem.record.write({ kind: 'ussd', request });
-        if (balance !== undefined) modem.after(1, () => modem.say(`+CUSD: 0,"${balance}",15`));
+        return askNetwork(modem);
       }
       return [];
     },
