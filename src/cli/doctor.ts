@@ -64,7 +64,7 @@ const startSchema = v.object({ findings: v.array(findingSchema) });
  */
 async function examineStartAsService(configFile: string): Promise<Finding[]> {
   const unit = await serviceUnit();
-  const user = await serviceUser(unit?.user);
+  const user = await serviceUser(unit);
   const uid = process.geteuid?.();
   // Of another configuration the unit says nothing.
   const isOfUnit = resolve(unit?.configFile ?? defaultConfigFile) === resolve(configFile);
@@ -94,7 +94,7 @@ export async function examineStart({
   config: string;
   user: string;
 }): Promise<void> {
-  const found = await serviceUser((await serviceUnit())?.user);
+  const found = await serviceUser(await serviceUnit());
   if (found === undefined || found.name !== user)
     throw new OperatorError(`${user} is not the service's user`);
   // In this order: once the user is another, the groups may not be changed any more.

@@ -41,6 +41,7 @@ const outcomeEntries = {
   code: optionalText,
   cause_code: optionalText,
   submitted: v.string(),
+  detail: optionalText,
   references: v.exactOptional(v.array(v.number())),
 };
 
@@ -175,19 +176,29 @@ function deliveryOf({ delivery }: ShownRow): string | undefined {
 }
 
 function toldOf(row: ShownRow): string {
-  const { state, status, code, cause_code: causeCode, detail, late } = row;
+  const { state, status, code, detail, late } = row;
   if (state === 'waiting') return 'waits for a modem';
   if (state === 'sending') return 'with the modem';
-  const cause = causeCode !== undefined && detail?.includes(causeCode) !== true;
-  const why = [code, cause && `(${causeCode})`].filter(Boolean).join(' ');
-  const told = detail === undefined ? why : `${why}: ${detail}`;
+  const told = reasonOf(row);
   if (late === undefined) return told;
   // It became final that nobody knows.
-  if (late.status === status && late.code === code) return `${told}, for good`;
-  const since = [late.status, late.code, late.cause_code && `(${late.cause_code})`]
-    .filter(Boolean)
-    .join(' ');
-  return `${told}; then ${since} at ${localIso(new Date(late.at)).slice(11, 19)}`;
+  if (late.status === status && late.code === code) {
+    const more = late.detail === undefined || late.detail === detail ? '' : `: ${late.detail}`;
+    return `${told}, for good${more}`;
+  }
+  const since = [late.status, reasonOf(late)].filter(Boolean).join(' ');
+  return `${told}; then at ${localIso(new Date(late.at)).slice(11, 19)} ${since}`;
+}
+
+/** Code, cause and sentence; the cause where the sentence does not have it. */
+function reasonOf({
+  code,
+  cause_code: causeCode,
+  detail,
+}: Pick<ShownRow, 'code' | 'cause_code' | 'detail'>): string {
+  const cause = causeCode !== undefined && detail?.includes(causeCode) !== true;
+  const why = [code, cause && `(${causeCode})`].filter(Boolean).join(' ');
+  return detail === undefined ? why : `${why}: ${detail}`;
 }
 
 const seconds = (milliseconds: number | undefined): string =>

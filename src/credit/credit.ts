@@ -217,11 +217,7 @@ export class CreditKeeper {
     return true;
   }
 
-  async #ask(
-    modem: string,
-    sim: SimCredit,
-    settings: CreditConfig,
-  ): Promise<'asked' | 'gave way'> {
+  async #ask(modem: string, sim: SimCredit, settings: CreditConfig): Promise<'asked' | 'gave way'> {
     const { askByUssd, send, date } = this.#options;
     const { ussd, smsTo = '', smsText = '' } = settings;
     try {

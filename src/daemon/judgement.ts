@@ -10,6 +10,7 @@ import type { JournalState } from '../journal/entries.js';
 import { canSend, type ModemPhase, type ModemSnapshot } from '../modem/sms-modem.js';
 import type { Caps, SimUse } from '../policy/sim-caps.js';
 import type { TruthState } from '../shared/truth.js';
+import { withoutWayOut } from '../words/way-out.js';
 import { type JudgedPolicy, judgeLimits } from './judge-limits.js';
 
 /** One modem as it is judged. */
@@ -138,9 +139,9 @@ function judgeCaps({ snapshot: { name }, caps, used }: JudgedModem): Finding[] {
 }
 
 function notReady(snapshot: ModemSnapshot): Finding {
-  const { name, phase, reason } = snapshot;
-  const what = `modem ${name} is ${phase}${reason === undefined ? '' : `: ${reason}`}`;
-  return error(checkOf(snapshot), what, remedyOf(snapshot));
+  const { name, phase, reason, remedy } = snapshot;
+  const why = reason === undefined ? '' : `: ${withoutWayOut(reason, remedy)}`;
+  return error(checkOf(snapshot), `modem ${name} is ${phase}${why}`, remedyOf(snapshot));
 }
 
 /** Which part is at fault, in doctor's words. */
@@ -153,10 +154,10 @@ function checkOf({ phase, sim }: ModemSnapshot): string {
 /** What to do about a modem that is neither ready nor sending. */
 const phaseRemedies: Readonly<Record<Exclude<ModemPhase, 'ready' | 'sending'>, string>> = {
   absent:
-    'do what the sentence says; if it names nothing to do, plug the modem in again; "sudo simgate modems" shows what is plugged in, and what to write as device',
+    'plug it in, with enough power, and it is taken up by itself; if it stays so, "sudo simgate modems" lists what is plugged in, and what to write as device',
   opening: 'it is being opened: ask again in ten seconds',
   probing: 'it is being asked: ask again in a minute; if it stays so, plug the modem in again',
-  unlocking: 'do what the sentence says',
+  unlocking: simRemedies.other,
   registering: registrationRemedies.none,
   stalled:
     'it takes nothing else until the network has answered: wait 3 minutes; if it comes again, look at signal and power',
@@ -164,8 +165,9 @@ const phaseRemedies: Readonly<Record<Exclude<ModemPhase, 'ready' | 'sending'>, s
   stopped: 'sudo systemctl restart simgate',
 };
 
-function remedyOf({ phase, sim, registration, reason = '' }: ModemSnapshot): string {
+function remedyOf({ phase, sim, registration, reason = '', remedy }: ModemSnapshot): string {
   if (phase === 'ready' || phase === 'sending') return '';
+  if (remedy !== undefined) return remedy;
   if (phase === 'unlocking' && sim !== undefined && sim !== 'ready') {
     // Of a PIN that was refused, its reason says more than the SIM does.
     return sim === 'pin' && !/set pin_file/.test(reason) ? pinRemedy : simRemedies[sim];
@@ -176,7 +178,7 @@ function remedyOf({ phase, sim, registration, reason = '' }: ModemSnapshot): str
 }
 
 const pinRemedy =
-  'do what the sentence says; "sudo simgate pin enter" shows the tries left, takes the PIN, and writes it into pin_file';
+  '"sudo simgate pin enter" shows the tries left, takes the right PIN, and writes it into pin_file; where it takes none, put the SIM into a phone, and enter the PIN or take its lock off there';
 
 function judgeSim({ snapshot: { name }, isSuspect }: JudgedModem): Finding[] {
   if (!isSuspect) return [];
@@ -196,7 +198,7 @@ function judgeNotices({ name, notices = [] }: ModemSnapshot): Finding[] {
     const remedy =
       kind === 'smsc'
         ? 'set smsc = "+…" for this modem, as the operator tells it, or set the message centre with a phone'
-        : 'do what the sentence says, as a line of init for this modem';
+        : 'write the first init line that is named under the [[modem]] of this one, and "sudo simgate reload"; where sends go on failing, the next one';
     return [error(kind, `modem ${name}: ${sentence}`, remedy)];
   });
 }

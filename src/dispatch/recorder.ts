@@ -196,9 +196,14 @@ export class MessageRecord {
 
   /** What became of it after its caller was answered. */
   late(outcome: Outcome): void {
-    const { status, code, causeCode, submitted, references } = this.#toJournal(outcome);
-    const atMs = this.#options.now();
-    const truth = { atMs, status, code, causeCode, submitted, references };
+    const {
+      waitedMs: _,
+      tookMs: __,
+      ...truth
+    } = {
+      ...this.#toJournal(outcome),
+      atMs: this.#options.now(),
+    };
     this.#options.journal.late(this.#entry.id, truth, this.#entry.keyHmac);
   }
 

@@ -9,7 +9,7 @@ import { LinkLost } from '../serial/link.js';
 import { explainObstacle } from '../usb/obstacles.js';
 import type { Candidate } from '../usb/select.js';
 import { examine, factsAsJson } from './facts.js';
-import { error, type Finding, type ModemReport, ok, warning } from './finding.js';
+import { error, type Finding, type ModemReport, obstacleFinding, ok, warning } from './finding.js';
 import { judgeFacts } from './judge.js';
 import type { Target } from './targets.js';
 import type { Machine } from './this-machine.js';
@@ -63,7 +63,7 @@ export async function reportTarget(
   machine: Machine,
   usedKeys: Set<string>,
 ): Promise<DirectReport> {
-  const { name, device, candidates, reason } = target;
+  const { name, device, candidates, reason, remedy } = target;
   const head = { name, ...(device !== undefined && { device }) };
   const inVain: Finding[] = [];
   const closed = new Set(usedKeys);
@@ -85,7 +85,8 @@ export async function reportTarget(
     if (look.outcome === 'closed') closed.add(candidate.stickKey);
     inVain.push(...findings, ...('findings' in look ? look.findings : []));
   }
-  if (candidates.length === 0) inVain.push(error('tty', reason ?? 'there is no tty to try'));
+  if (candidates.length === 0)
+    inVain.push(obstacleFinding('tty', { sentence: reason ?? 'there is no tty to try', remedy }));
   else if (!inVain.some(({ level }) => level === 'error')) inVain.push(nothingAnswers(target));
   const [first] = candidates;
   return { report: { ...head, ...(first && { tty: first.tty }), findings: inVain } };
@@ -126,13 +127,13 @@ async function lookAt(
     if (thrown instanceof AtLinkLost)
       return { outcome: 'closed', findings: [error('tty', `${tty} was lost: ${thrown.message}`)] };
     if (!(thrown instanceof LinkLost)) throw thrown;
-    const { sentence } = await explainObstacle(tty, thrown, roots, identity);
-    return { outcome: 'closed', findings: [error('tty', sentence)] };
+    const obstacle = await explainObstacle(tty, thrown, roots, identity);
+    return { outcome: 'closed', findings: [obstacleFinding('tty', obstacle)] };
   }
 }
 
 async function ask(modem: Modem, { tty, needsProof }: Candidate, target: Target): Promise<Look> {
-  const { selector, wishes } = target;
+  const { selector, wishes, lookUpPin } = target;
   if (needsProof === true && !(await answersAsModem(modem)))
     return {
       outcome: 'closed',
@@ -144,7 +145,8 @@ async function ask(modem: Modem, { tty, needsProof }: Candidate, target: Target)
       findings: [ok('tty', `${tty} belongs to a modem with another IMEI`)],
     };
   const { facts, silent } = await examine(modem, { prepare: true });
-  const findings = judgeFacts(facts, wishes);
+  const lastPin = facts.sim === 'pin' ? await lookUpPin?.(modem) : undefined;
+  const findings = judgeFacts({ ...facts, ...(lastPin && { lastPin }) }, wishes);
   if (silent) findings.push(stoppedAnswering);
   return { outcome: 'answered', facts: factsAsJson(facts), findings };
 }

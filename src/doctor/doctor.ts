@@ -16,7 +16,7 @@ import { listSticks } from '../usb/sticks.js';
 import { version } from '../version.js';
 import { readConfiguration } from './configuration.js';
 import { reportTarget } from './direct.js';
-import { type DoctorReport, error, type Finding, type ModemReport, ok } from './finding.js';
+import { about, type DoctorReport, error, type Finding, type ModemReport, ok } from './finding.js';
 import { howToPlugIn, nothingPluggedIn } from './modem-list.js';
 import { lastWords } from './service.js';
 import { configuredTargets, discoveredTargets, reportSpareSticks, type Target } from './targets.js';
@@ -74,16 +74,25 @@ export async function examineAll(options: DoctorOptions): Promise<DoctorReport> 
     if (sendTo !== undefined) report.findings.push(await askToSend(socket, sendTo));
     return report;
   }
-  report.findings = await withoutDaemon(options, socket, report.findings);
   const { reports, fit } = await openEach(
     await targetsOf(config, sticks, machine),
     sticks,
     machine,
   );
   report.modems = reports;
+  const locked = config === undefined ? [] : reports.flatMap(lockedSims);
+  report.findings = await withoutDaemon(options, socket, report.findings, locked);
   if (reports.length === 0) report.findings.push(error('modem', nothingPluggedIn, howToPlugIn));
   if (sendTo !== undefined) report.findings.push(await sendThrough(fit, sendTo, options.log));
   return report;
+}
+
+/** What the start of a daemon does not cure: a person has to do something with the SIM. */
+function lockedSims({ name, findings }: ModemReport): Finding[] {
+  return findings.flatMap((finding) => {
+    if (finding.check !== 'sim' || finding.level !== 'error') return [];
+    return [about(name, { ...finding, what: `modem ${name}: ${finding.what}` })];
+  });
 }
 
 async function healthOfDaemon(
@@ -98,13 +107,14 @@ async function healthOfDaemon(
 }
 
 /**
- * Why no daemon runs stands first: what would keep it from starting, and what it said last. Where
- * nothing was ever set up, none is missed.
+ * Why no daemon runs stands first: what would keep it from starting, or from sending when it has,
+ * and what it said last. Where nothing was ever set up, none is missed.
  */
 async function withoutDaemon(
   { config: named, examineStart }: DoctorOptions,
   socket: string,
   findings: readonly Finding[],
+  locked: readonly Finding[],
 ): Promise<Finding[]> {
   const what = `no daemon answers at ${socket}: the modems are opened instead`;
   const file = named ?? defaultConfigFile;
@@ -114,7 +124,7 @@ async function withoutDaemon(
   const isJudged = obstacles.some(({ check }) => check === 'configuration');
   const others = findings.filter(({ check }) => !isJudged || check !== 'configuration');
   const isObstacle = ({ check, level }: Finding) => check === 'configuration' && level === 'error';
-  const reasons = [...obstacles, ...others.filter(isObstacle)];
+  const reasons = [...obstacles, ...others.filter(isObstacle), ...locked];
   const absent = error(
     'daemon',
     `${what}, and no code goes out`,
@@ -135,9 +145,7 @@ export function targetsOf(
   sticks: readonly Stick[],
   { roots }: Machine,
 ): Promise<Target[]> {
-  return config
-    ? configuredTargets(config.modems, sticks, roots)
-    : discoveredTargets(sticks, roots);
+  return config ? configuredTargets(config, sticks, roots) : discoveredTargets(sticks, roots);
 }
 
 /** A target whose modem answered, and can send. */

@@ -7,6 +7,7 @@ import {
   storageFills,
 } from '../modem/diagnostics.js';
 import type { Modem } from '../modem/modem.js';
+import type { PinOutcome } from '../modem/pin-memory.js';
 import type { RegistrationStats } from '../modem/registration.js';
 import type { SimState } from '../modem/sim.js';
 import { likelySetting, type SmsPath, smsPath } from '../modem/sms-path.js';
@@ -26,6 +27,8 @@ export interface ModemFacts {
   functionality?: number;
   sim?: SimState;
   pinTriesLeft?: number;
+  /** What became of the last try with the PIN that is configured. */
+  lastPin?: PinOutcome;
   /** Masked. */
   iccid?: string;
   registration?: RegistrationStats;

@@ -4,6 +4,7 @@
  */
 
 import * as v from 'valibot';
+import { withoutWayOut } from '../words/way-out.js';
 
 export const levels = ['ok', 'warning', 'error'] as const;
 export type Level = (typeof levels)[number];
@@ -82,6 +83,14 @@ export const error = (check: string, what: string, remedy?: string): Finding => 
   what,
   ...(remedy !== undefined && { remedy }),
 });
+
+/** What stands in the way, without the way out, which is the remedy. */
+export function obstacleFinding(
+  check: string,
+  { sentence, remedy }: { sentence: string; remedy?: string | undefined },
+): Finding {
+  return error(check, withoutWayOut(sentence, remedy), remedy);
+}
 
 /** The same finding, of that modem, caller or country. */
 export const about = (name: string, finding: Finding): Finding => ({ ...finding, about: name });

@@ -1,4 +1,5 @@
 import { fewestTries } from '../modem/person-pin.js';
+import type { PinOutcome } from '../modem/pin-memory.js';
 import {
   combined,
   meaningOf,
@@ -72,8 +73,15 @@ const pinByPerson = (triesLeft = 0) =>
     ? 'by itself simgate tries no PIN now: enter it with "sudo simgate pin enter"'
     : 'by itself simgate tries no PIN now: put the SIM into a phone, and enter the PIN there';
 
+/** Of a PIN that simgate tries no more, whatever tries are left (I7). */
+const voidPins: Partial<Record<PinOutcome, string>> = {
+  refused: 'the PIN in pin_file was refused and is not tried again',
+  unknown:
+    'what became of the last try with the PIN in pin_file is not known, so it is not tried again',
+};
+
 function judgeSim(facts: ModemFacts, { hasPin }: Wishes): Finding[] {
-  const { sim = 'other', pinTriesLeft, iccid } = facts;
+  const { sim = 'other', pinTriesLeft, iccid, lastPin } = facts;
   const tries = pinTriesLeft === undefined ? '' : `, ${counted(pinTriesLeft, 'PIN try')} left`;
   const card = iccid === undefined ? '' : `, ICCID ${iccid}`;
   const what = `${simReasons[sim]}${tries}${card}`;
@@ -84,6 +92,8 @@ function judgeSim(facts: ModemFacts, { hasPin }: Wishes): Finding[] {
       return [warning('sim', what, simRemedies.busy)];
     case 'pin':
       if (!hasPin) return [error('sim', what, simRemedies.pin)];
+      if (lastPin !== undefined && voidPins[lastPin] !== undefined)
+        return [error('sim', `${voidPins[lastPin]}; ${what}`, pinByPerson(pinTriesLeft))];
       if (pinTriesLeft === fullPinTries)
         return [warning('sim', what, 'simgate serve enters the PIN in pin_file, once')];
       return [error('sim', what, pinByPerson(pinTriesLeft))];

@@ -10,22 +10,27 @@ export interface ServiceUser {
   name: string;
   uid: number;
   gid: number;
-  /** Those of which it is a member (group(5)). */
+  /** Those of which it is a member (group(5)), and those that the unit adds. */
   groups: number[];
 }
 
 /**
- * Whom the service runs as: whoever its unit names, else the user of its name. Undefined where
- * there is neither.
+ * Whom the service runs as: whoever its unit names, else the user of its name, with the groups that
+ * the unit adds. Undefined where there is neither.
  */
-export async function serviceUser(ofUnit: string | undefined): Promise<ServiceUser | undefined> {
-  const names = [ofUnit, 'simgate'];
+export async function serviceUser(
+  unit: { user: string; groups: readonly string[] } | undefined,
+): Promise<ServiceUser | undefined> {
+  const names = [unit?.user, 'simgate'];
   const [users, groups] = await Promise.all([linesOf('/etc/passwd'), linesOf('/etc/group')]);
   for (const wanted of names) {
     const found = users.find(([name]) => name === wanted && name !== '');
     if (found === undefined) continue;
     const [name = '', , uid, gid] = found;
-    const own = groups.filter((line) => line[3]?.split(',').includes(name));
+    const own = groups.filter(
+      ([group = '', , , members]) =>
+        members?.split(',').includes(name) || unit?.groups.includes(group),
+    );
     return {
       name,
       uid: Number(uid),

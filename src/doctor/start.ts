@@ -17,8 +17,14 @@ import {
   type ListenAddress,
   loadConfig,
 } from '../config/config.js';
+import { PinMemory, pinsFile } from '../modem/pin-memory.js';
 import { refusedOwnNumbers } from '../policy/own-numbers.js';
-import { error, type Finding } from './finding.js';
+import { accessFor, nodeRights, ownIdentity } from '../usb/access.js';
+import { explainRights } from '../usb/obstacles.js';
+import { candidatesFor } from '../usb/select.js';
+import { listSticks } from '../usb/sticks.js';
+import { systemRoots } from '../usb/sysfs.js';
+import { about, error, type Finding, obstacleFinding } from './finding.js';
 
 /** All that would keep it from starting, or from its files. Changes nothing. */
 export async function judgeStart(configFile: string, env: NodeJS.ProcessEnv): Promise<Finding[]> {
@@ -28,6 +34,8 @@ export async function judgeStart(configFile: string, env: NodeJS.ProcessEnv): Pr
   return [
     ...findings,
     ...(await judgeStateDir(config.stateDir)),
+    ...(await judgePins(config.stateDir)),
+    ...(await judgeTtys(config)),
     ...(await judgeAddress('http', config.http.listen)),
     ...('path' in config.admin.listen
       ? await judgeSocket(config.admin.listen.path)
@@ -121,6 +129,38 @@ async function judgeStateDir(path: string): Promise<Finding[]> {
     if (why !== undefined) findings.push(unusable(file, why, user));
   }
   return findings.slice(0, 1);
+}
+
+/** A file of rights that are wrong is told as such. */
+async function judgePins(stateDir: string): Promise<Finding[]> {
+  const file = join(stateDir, pinsFile);
+  if ((await whyNot(file, constants.R_OK)) !== undefined) return [];
+  return PinMemory.open(stateDir).then(
+    () => [],
+    () => [
+      error(
+        'sim',
+        `${file}, which keeps what became of PINs, is damaged: the daemon cannot start, for it could block a SIM`,
+        `make sure that each PIN in a pin_file is right, then sudo rm ${file}`,
+      ),
+    ],
+  );
+}
+
+/** What is not plugged in is no matter of rights. */
+async function judgeTtys({ modems }: Config): Promise<Finding[]> {
+  const sticks = await listSticks(systemRoots);
+  const findings: Finding[] = [];
+  for (const { name, selector } of modems) {
+    const [best] = (await candidatesFor(selector, sticks, systemRoots)).candidates;
+    const found = best && (await nodeRights(best.tty));
+    if (best === undefined || found === undefined) continue;
+    const identity = ownIdentity();
+    if ((await accessFor(found, systemRoots, identity)).isPermitted) continue;
+    const obstacle = await explainRights(best.tty, found, systemRoots, identity);
+    findings.push(about(name, obstacleFinding('rights', obstacle)));
+  }
+  return findings;
 }
 
 /** What `StateDirectory=` of the unit makes, as root. */

@@ -1,4 +1,4 @@
-import type { ModemConfig } from '../config/config.js';
+import type { Config, ModemConfig } from '../config/config.js';
 import type { Selector } from '../config/selector.js';
 import { OperatorError } from '../errors.js';
 import type { ModemTuning } from '../modem/modem.js';
@@ -7,8 +7,9 @@ import { type Candidate, candidatesFor } from '../usb/select.js';
 import type { Stick } from '../usb/stick.js';
 import type { Roots } from '../usb/sysfs.js';
 import { foreignWords } from '../words/foreign.js';
-import { error, type ModemReport, ok } from './finding.js';
+import { type ModemReport, obstacleFinding, ok } from './finding.js';
 import type { Wishes } from './judge.js';
+import { type LookUpPin, rememberedPin } from './remembered-pin.js';
 
 /** A modem to look at: an entry of the configuration, or, without one, a stick. */
 export interface Target {
@@ -19,11 +20,14 @@ export interface Target {
   selector: Selector;
   /** The ttys to try, best first. */
   candidates: readonly Candidate[];
-  /** Why there is none. */
+  /** Why there is none, and the way out that it ends with. */
   reason?: string;
+  remedy?: string;
   baud: number;
   tuning: ModemTuning;
   wishes: Wishes;
+  /** Undefined where no `pin_file` is configured. */
+  lookUpPin?: LookUpPin;
 }
 
 /** What the daemon does when nothing is configured. */
@@ -38,7 +42,7 @@ const noWishes: Wishes = { roaming: true, statusReport: false, hasPin: false };
 
 /** The entries of a configuration with the ttys that they may mean now. */
 export async function configuredTargets(
-  modems: readonly ModemConfig[],
+  { modems, stateDir }: Pick<Config, 'modems' | 'stateDir'>,
   sticks: readonly Stick[],
   roots: Roots,
 ): Promise<Target[]> {
@@ -53,6 +57,7 @@ export async function configuredTargets(
         baud: modem.baud,
         tuning: modem,
         wishes: wishesOf(modem),
+        ...(modem.pinFile !== undefined && { lookUpPin: rememberedPin(stateDir, modem.pinFile) }),
       };
     }),
   );
@@ -105,7 +110,17 @@ export function reportSpareSticks(
     const [best] = stick.atPorts;
     const name = stickName(stick);
     if (best === undefined)
-      return [{ name, findings: [error('stick', stick.problem ?? 'it has no tty to talk to')] }];
+      return [
+        {
+          name,
+          findings: [
+            obstacleFinding('stick', {
+              sentence: stick.problem ?? 'it has no tty to talk to',
+              remedy: stick.remedy,
+            }),
+          ],
+        },
+      ];
     return [
       {
         name,

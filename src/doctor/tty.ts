@@ -4,7 +4,7 @@ import { holdersOf } from '../usb/holders.js';
 import { consoleObstacle, explainRights } from '../usb/obstacles.js';
 import type { Candidate } from '../usb/select.js';
 import { resolved } from '../usb/sysfs.js';
-import { error, type Finding, ok } from './finding.js';
+import { error, type Finding, obstacleFinding, ok } from './finding.js';
 import type { Machine } from './this-machine.js';
 
 /** What can be said of a tty without opening it. */
@@ -32,7 +32,7 @@ export async function judgeTty(
   const ttys = [...new Set([node, ...(stick?.ports ?? []).map((port) => port.tty)])];
   const findings = [
     ok('tty', `${tty}: ${why}`),
-    ...(console === undefined ? [] : [error('console', console.sentence)]),
+    ...(console === undefined ? [] : [obstacleFinding('console', console)]),
     ...(await judgeRights(node, machine)),
     ...(await Promise.all(ttys.map((one) => judgeHolders(one, machine, ownPid)))).flat(),
   ];
@@ -56,7 +56,7 @@ async function judgeRights(node: string, { roots, identity }: Machine): Promise<
   if (found === undefined) return [error('rights', `${node} is gone: is the modem plugged in?`)];
   const access = await accessFor(found, roots, identity);
   if (!access.isPermitted)
-    return [error('rights', (await explainRights(node, found, roots, identity)).sentence)];
+    return [obstacleFinding('rights', await explainRights(node, found, roots, identity))];
   const rights = `${access.mode} ${access.owner}:${access.group}`;
   if (identity.uid !== 0) return [ok('rights', `${access.user} may use it (${rights})`)];
   // What root may says nothing of the daemon's user.

@@ -8,6 +8,8 @@ import { runProgram } from './service.js';
 export interface ServiceUnit {
   /** What `User=` names; empty without one. */
   user: string;
+  /** What `SupplementaryGroups=` names. */
+  groups: string[];
   /** The configuration that its command names; undefined for one that names none. */
   configFile: string | undefined;
   /** Of its environment, what simgate reads. Secrets are in it: to be passed on, never shown. */
@@ -16,7 +18,7 @@ export interface ServiceUnit {
   findings: Finding[];
 }
 
-const properties = ['User', 'Environment', 'EnvironmentFiles', 'ExecStart'];
+const properties = ['User', 'SupplementaryGroups', 'Environment', 'EnvironmentFiles', 'ExecStart'];
 
 /** Undefined where there is no systemd, or no such unit. */
 export async function serviceUnit(): Promise<ServiceUnit | undefined> {
@@ -29,6 +31,7 @@ export async function serviceUnit(): Promise<ServiceUnit | undefined> {
   });
   const all = (name: string) => lines.flatMap(([key, value]) => (key === name ? [value] : []));
   const [user = ''] = all('User');
+  const groups = all('SupplementaryGroups').flatMap((names) => names.split(' '));
   const env = assignments(all('Environment').flatMap(quotedWords));
   const findings: Finding[] = [];
   for (const file of all('EnvironmentFiles')) {
@@ -38,7 +41,7 @@ export async function serviceUnit(): Promise<ServiceUnit | undefined> {
   }
   const [command = ''] = all('ExecStart');
   const configFile = /(?:--config[ =]|-c )(\S+)/.exec(command)?.[1];
-  return { user, configFile, env: whatSimgateReads(env), findings };
+  return { user, groups, configFile, env: whatSimgateReads(env), findings };
 }
 
 /** All others are none of doctor's business. */

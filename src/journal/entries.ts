@@ -158,6 +158,8 @@ export interface LateOutcome {
   code?: string | undefined;
   causeCode?: string | undefined;
   submitted: 'yes' | Submitted;
+  /** As that of a {@link JournalOutcome}. */
+  detail?: string | undefined;
   references?: readonly number[] | undefined;
 }
 

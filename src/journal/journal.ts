@@ -129,8 +129,12 @@ const startedBoundDefaultMs = 250;
 const keyedBoundDefaultMs = 500;
 /** Milliseconds for which refusals are gathered before they are written together. */
 const refusalsGatheredMs = 50;
-/** Milliseconds for which counts of what was refused before are gathered. */
-const countsGatheredMs = 15_000;
+/**
+ * Milliseconds between two writings of what was refused before, and for which the first is gathered:
+ * of a flood a `kill -9` may lose that much, of a single request hardly anything.
+ */
+const countsEveryMs = 15_000;
+const countsGatheredMs = 1_000;
 /** Refusals are written at this rate at most: 100 at once, then one a second. */
 const refusalBurst = 100;
 const refusalsPerSecond = 1;
@@ -166,6 +170,8 @@ class SqliteJournal implements Journal {
   readonly #counts: RefusedCounts;
   /** Runs while counts wait to be written. */
   #counting: NodeJS.Timeout | undefined;
+  /** By `performance.now()`. */
+  #countsWrittenAt = Number.NEGATIVE_INFINITY;
   #isClosed = false;
   #isWriteDue = false;
   #isWriting = false;
@@ -275,7 +281,11 @@ class SqliteJournal implements Journal {
 
   refusedBefore(refused: RefusedBefore): void {
     this.#counts.count(refused);
-    this.#counting ??= setTimeout(() => this.#writeCounts(), countsGatheredMs).unref();
+    const dueMs = this.#countsWrittenAt + countsEveryMs - performance.now();
+    this.#counting ??= setTimeout(
+      () => this.#writeCounts(),
+      Math.max(countsGatheredMs, dueMs),
+    ).unref();
   }
 
   late(id: string, outcome: LateOutcome, keyHmac?: string): void {
@@ -390,10 +400,11 @@ class SqliteJournal implements Journal {
     this.#counting = undefined;
     if (!this.#counts.hasChanged) return;
     if (this.#keeper.isOpen) {
+      this.#countsWrittenAt = performance.now();
       for (const tally of this.#counts.take()) this.#enqueue({ kind: 'refused', tally });
       void this.#write();
     } else if (!this.#isClosed)
-      this.#counting = setTimeout(() => this.#writeCounts(), countsGatheredMs).unref();
+      this.#counting = setTimeout(() => this.#writeCounts(), countsEveryMs).unref();
   }
 
   #writeGathered(): void {

@@ -221,7 +221,6 @@ export function rowAsJson(row: LogRow): object {
     state: row.outcome !== undefined ? 'ended' : row.wasStarted ? 'sending' : 'waiting',
     ...(row.outcome && {
       ...outcomeAsJson(row.outcome),
-      detail: row.outcome.detail,
       waited_ms: row.outcome.waitedMs,
       took_ms: row.outcome.tookMs,
     }),
@@ -266,7 +265,15 @@ function outcomeAsJson({
   code,
   causeCode,
   submitted,
+  detail,
   references,
 }: JournalOutcome | LateOutcome): object {
-  return { status, code, cause_code: causeCode && foreignWords(causeCode), submitted, references };
+  return {
+    status,
+    code,
+    cause_code: causeCode && foreignWords(causeCode),
+    submitted,
+    detail,
+    references,
+  };
 }

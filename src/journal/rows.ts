@@ -32,7 +32,7 @@ export const entryColumns =
 
 /** Columns of a late outcome, in the order of {@link lateValues}. */
 export const lateColumns =
-  'late_at, late_status, late_code, late_cause_code, late_submitted, late_references';
+  'late_at, late_status, late_code, late_cause_code, late_submitted, late_detail, late_references';
 
 export function promisedValues(change: number, entry: PromisedEntry): SqlValue[] {
   return entryValues(change, entry, 'waiting', false, undefined);
@@ -92,6 +92,7 @@ export function lateValues(late: LateOutcome): SqlValue[] {
     late.code ?? null,
     late.causeCode ?? null,
     late.submitted,
+    late.detail ?? null,
     listed(late.references),
   ];
 }
@@ -268,6 +269,7 @@ function outcomes(row: SqlRow): { outcome?: JournalOutcome; late?: LateOutcome }
     ...there({
       code: row.late_code,
       causeCode: row.late_cause_code,
+      detail: row.late_detail,
       references: references(row.late_references),
     }),
   };

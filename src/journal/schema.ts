@@ -148,6 +148,8 @@ const migrations: readonly string[] = [
   ALTER TABLE messages ADD COLUMN delivery_segments TEXT;
   CREATE INDEX by_report ON messages (at) WHERE reports_until IS NOT NULL;
   `,
+  // Why a late outcome is none.
+  'ALTER TABLE messages ADD COLUMN late_detail TEXT',
 ];
 
 /** The version of a file that this simgate has written. */

@@ -22,7 +22,7 @@ export const upsertEnded = `INSERT INTO messages (${entryColumns}) VALUES (${mar
   tail_hmac = coalesce(excluded.tail_hmac, tail_hmac), reports_until = coalesce(excluded.reports_until, reports_until),
   status = excluded.status, code = excluded.code, cause_code = excluded.cause_code, submitted = excluded.submitted,
   detail = excluded.detail, "references" = excluded."references", waited_ms = excluded.waited_ms, took_ms = excluded.took_ms`;
-export const updateLate = `UPDATE messages SET (change_id, ${lateColumns}) = (?, ?, ?, ?, ?, ?, ?) WHERE id = ? AND state <> 'counted'`;
+export const updateLate = `UPDATE messages SET (change_id, ${lateColumns}) = (?, ?, ?, ?, ?, ?, ?, ?) WHERE id = ? AND state <> 'counted'`;
 /** What reports said after the row has gone is lost. */
 export const updateDelivery = `UPDATE messages SET (change_id, ${deliveryColumns}) = (?, ?, ?, ?, ?, ?) WHERE id = ? AND state <> 'counted'`;
 /**
@@ -38,7 +38,7 @@ export const upsertHold = `INSERT INTO holds VALUES (?, ?, ?, ?)
   ON CONFLICT (kind, key) DO UPDATE SET strikes = excluded.strikes, until = excluded.until`;
 
 export const stripExpired = `UPDATE messages SET state = 'counted', caller = NULL, recipient_masked = NULL, block_hmac = NULL,
-  ip_hmac = NULL, country = NULL, key_hmac = NULL, request_hmac = NULL, key_for_ms = NULL, sim_masked = NULL, detail = NULL, "references" = NULL, late_references = NULL,
+  ip_hmac = NULL, country = NULL, key_hmac = NULL, request_hmac = NULL, key_for_ms = NULL, sim_masked = NULL, detail = NULL, "references" = NULL, late_detail = NULL, late_references = NULL,
   tail_hmac = NULL, reports_until = NULL, delivery = NULL, delivery_segments = NULL
   WHERE row_id IN (SELECT row_id FROM messages
     WHERE state <> 'counted' AND at < ? AND was_started = 1 AND at >= ? ORDER BY at LIMIT ?)`;

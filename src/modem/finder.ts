@@ -1,5 +1,6 @@
 import type { AtSession } from '../at/session.js';
 import { LinkLost, type OpenLink } from '../serial/link.js';
+import type { ToldObstacle } from '../words/way-out.js';
 import { answersAsModem } from './diagnostics.js';
 import type { ClaimedTty, Locator } from './locator.js';
 import { Modem, type ModemTuning } from './modem.js';
@@ -7,6 +8,13 @@ import { Modem, type ModemTuning } from './modem.js';
 /** There is no tty of the modem, or none that can be talked to. */
 export class ModemMissing extends Error {
   override readonly name = 'ModemMissing';
+  /** The way out that the message ends with. */
+  readonly remedy: string | undefined;
+
+  constructor(cause: LinkLost) {
+    super(cause.message, { cause });
+    this.remedy = cause.remedy;
+  }
 }
 
 /** So many times a tty that is not there is looked for once a second. */
@@ -58,7 +66,7 @@ export class ModemFinder {
       return opened;
     } catch (error) {
       if (isOthers || !(error instanceof LinkLost) || error.isOthers) throw error;
-      throw new ModemMissing(error.message, { cause: error });
+      throw new ModemMissing(error);
     }
   }
 }
@@ -96,7 +104,9 @@ export async function openModem(
   openSession: OpenSession,
 ): Promise<OpenedModem> {
   const candidates = await locator.candidates();
-  let obstacle = `${locator.device}: another modem entry uses this stick`;
+  let obstacle: ToldObstacle = {
+    sentence: `${locator.device}: another modem entry uses this stick`,
+  };
   let silent: (() => ClaimedTty | undefined) | undefined;
   /** The ttys are there, and nothing says that a modem of ours hangs on any. */
   let isUnproven = candidates.length > 0;
@@ -111,7 +121,7 @@ export async function openModem(
     const refusal = opened && (await disproof(opened, locator, candidates.length));
     if (opened && refusal === undefined) return opened;
     if (refusal !== undefined) {
-      obstacle = `${claimed.tty} ${refusal.why}`;
+      obstacle = { sentence: `${claimed.tty} ${refusal.why}` };
       if (refusal.isSilent && isSurelyModem(claimed, locator)) silent ??= claim;
     }
     await opened?.session.close();
@@ -120,12 +130,14 @@ export async function openModem(
   const claimed = silent?.();
   if (!claimed) {
     const { unusable } = locator;
-    const message = unusable === undefined ? obstacle : `${unusable}; and ${obstacle}`;
-    throw new LinkLost(message, { isOthers: isUnproven });
+    const { sentence, remedy } = obstacle;
+    const message = unusable === undefined ? sentence : `${unusable}; and ${sentence}`;
+    throw new LinkLost(message, { isOthers: isUnproven, remedy });
   }
   return open(claimed, tuning, openSession).catch(async (error: unknown) => {
     claimed.release();
-    throw new LinkLost(await locator.explain(claimed.tty, error));
+    const { sentence, remedy } = await locator.explain(claimed.tty, error);
+    throw new LinkLost(sentence, { remedy });
   });
 }
 

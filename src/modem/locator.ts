@@ -5,6 +5,7 @@ import { explainObstacle } from '../usb/obstacles.js';
 import { candidatesFor } from '../usb/select.js';
 import { listSticks } from '../usb/sticks.js';
 import type { Roots } from '../usb/sysfs.js';
+import type { ToldObstacle } from '../words/way-out.js';
 
 /** A tty that may be the modem's; it is claimed until it is released. */
 export interface ClaimedTty {
@@ -45,7 +46,7 @@ export interface Locator {
   /** True when a modem with this IMEI is the one that is meant; undefined when any is. */
   readonly isWanted: ((imei: string | undefined) => boolean) | undefined;
   /** What keeps us from a tty that would not open, as a person should read it. */
-  explain(tty: string, error: unknown): Promise<string>;
+  explain(tty: string, error: unknown): Promise<ToldObstacle>;
 }
 
 export interface LocatorOptions {
@@ -89,7 +90,8 @@ export function createLocator(options: LocatorOptions): Locator {
       );
       unusable = selection.reason;
       if (selection.candidates.length === 0) {
-        throw new LinkLost(selection.reason ?? `${device}: no modem found`);
+        const { reason = `${device}: no modem found`, remedy } = selection;
+        throw new LinkLost(reason, { remedy });
       }
       return selection.candidates.map(({ tty, stickKey, why, needsProof, stick }) => () => {
         if (!locks.claim(stickKey, owner)) return undefined;
@@ -113,7 +115,7 @@ export function createLocator(options: LocatorOptions): Locator {
       });
     },
     async explain(tty, error) {
-      return (await explainObstacle(tty, error, roots)).sentence;
+      return explainObstacle(tty, error, roots);
     },
   };
 }

@@ -38,6 +38,9 @@ export function simNames(
 
 type Entries = Record<string, { generation: string; outcome: PinOutcome }>;
 
+/** In the state directory. */
+export const pinsFile = 'pins.json';
+
 /**
  * What must never be forgotten about PINs (I7): a PIN that was refused, or whose outcome is
  * unknown, is not tried again for that SIM until the operator writes the PIN file anew. One file
@@ -59,7 +62,7 @@ export class PinMemory {
    * the SIM.
    */
   static async open(folder: string): Promise<PinMemory> {
-    const file = join(folder, 'pins.json');
+    const file = join(folder, pinsFile);
     try {
       return new PinMemory(file, JSON.parse(await readFile(file, 'utf8')) as Entries);
     } catch (error) {

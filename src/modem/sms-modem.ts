@@ -43,6 +43,8 @@ export interface ModemSnapshot {
   phaseSince: number;
   /** What a person should know or do, when the modem is not ready. */
   reason: string | undefined;
+  /** The way out that it ends with, where the tty itself is what stands in the way. */
+  remedy?: string | undefined;
   device: string;
   manufacturer: string | undefined;
   model: string | undefined;

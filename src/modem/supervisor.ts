@@ -2,7 +2,7 @@ import type { Logger } from 'winston';
 import { AtCommandError, AtTimeout } from '../at/errors.js';
 import { AtSession } from '../at/session.js';
 import { SendError } from '../errors.js';
-import type { OpenLink } from '../serial/link.js';
+import { LinkLost, type OpenLink } from '../serial/link.js';
 import { foreignWords } from '../words/foreign.js';
 import { BringUp, type StepResult } from './bring-up.js';
 import { ModemFinder, ModemMissing, type OpenedModem } from './finder.js';
@@ -129,6 +129,8 @@ export class Supervisor implements SmsModem {
   /** Counts the changes of phase: work begun in an earlier one has no say any more. */
   #epoch = 0;
   #reason: string | undefined = 'not opened yet';
+  /** The way out of the tty's obstacle, and the reason that ends with it. */
+  #wayOut: { reason: string; remedy: string | undefined } | undefined;
   #connection: Connection | undefined;
   readonly #finder: ModemFinder;
   readonly #recovery: Recovery;
@@ -215,6 +217,7 @@ export class Supervisor implements SmsModem {
       phase: this.#phase,
       phaseSince: this.#phaseSince,
       reason: this.#reason,
+      remedy: this.#wayOut?.reason === this.#reason ? this.#wayOut?.remedy : undefined,
       device: this.#connection?.claimed.tty ?? this.#options.locator.device,
       manufacturer: shown(this.#connection?.modem.identity.manufacturer),
       model: shown(this.#connection?.modem.identity.model),
@@ -462,6 +465,8 @@ export class Supervisor implements SmsModem {
   #fail(error: unknown): void {
     const reason = error instanceof Error ? error.message : String(error);
     if (error instanceof AtTimeout) return this.#lose('silent', reason);
+    if (error instanceof ModemMissing || error instanceof LinkLost)
+      this.#wayOut = { reason, remedy: error.remedy };
     this.#lose(error instanceof ModemMissing ? 'missing' : 'vanished', reason);
   }
 

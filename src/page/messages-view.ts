@@ -100,7 +100,7 @@ function verdict(row: LogRow): Html {
   if (!isSendErrorCode(code))
     return html`<span class="good"><span aria-hidden="true">●</span> ${status} accepted</span>${since}`;
   return html`<details><summary class="${toneOf(code)}"><span aria-hidden="true">${toneOf(code) === 'bad' ? '✖' : '▲'}</span> ${status} ${code}${cause}${since}</summary>
-${problems[code].title}${outcome?.detail !== undefined && `: ${outcome.detail}`}. <span class="do">${remedies[code]}</span> <small>${verbatim(row.id)}</small></details>`;
+${problems[code].title}${last.detail !== undefined && `: ${last.detail}`}. <span class="do">${remedies[code]}</span> <small>${verbatim(row.id)}</small></details>`;
 }
 
 /** What is the caller's or the policy's doing is no fault of the gateway. */

@@ -35,9 +35,15 @@ export class LinkLost extends Error {
    * of a thing that is no modem.
    */
   readonly isOthers: boolean;
+  /** The way out that the message ends with; undefined: as one knows it of any tty. */
+  readonly remedy: string | undefined;
 
-  constructor(message: string, options: ErrorOptions & { isOthers?: boolean } = {}) {
+  constructor(
+    message: string,
+    options: ErrorOptions & { isOthers?: boolean; remedy?: string | undefined } = {},
+  ) {
     super(message, options);
     this.isOthers = options.isOthers ?? false;
+    this.remedy = options.remedy;
   }
 }

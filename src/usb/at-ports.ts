@@ -1,3 +1,4 @@
+import { type ToldObstacle, told } from '../words/way-out.js';
 import type { AtPort, StickPort, UsbIdentity } from './stick.js';
 import {
   cableDrivers,
@@ -41,8 +42,9 @@ export interface Judgement {
    * two.
    */
   isSettling: boolean;
-  /** Why there is no port to talk to, and the way out. */
+  /** Why there is no port to talk to, and the way out; `remedy` is that alone. */
   problem?: string;
+  remedy?: string;
 }
 
 /** A USB interface, with or without a tty of its own. */
@@ -86,16 +88,27 @@ export function judge(
   const judgement: Judgement = { kind: listed ? 'modem' : 'unlisted', atPorts: [], isSettling };
   if (maker !== undefined) judgement.model = maker;
   if (!complete)
-    return { ...judgement, problem: `${where} is still being set up by the kernel: wait a moment` };
-  if (ports.length === 0) return { ...judgement, problem: withoutTty(usb, where, interfaces) };
+    return {
+      ...judgement,
+      ...asProblem(told(`${where} is still being set up by the kernel`, 'wait a moment')),
+    };
+  if (ports.length === 0) return { ...judgement, ...asProblem(withoutTty(usb, where, interfaces)) };
   judgement.atPorts = orderedPorts(usb, interfaces, ports);
   if (judgement.atPorts.length > 0) return judgement;
-  judgement.problem =
+  const obstacle =
     awaited === undefined
       ? noAtPort(where, usb.vendorId)
-      : `${where}: interface ${awaited}, its AT port, has no tty yet: wait a moment; if it stays so, another driver took it`;
-  return judgement;
+      : told(
+          `${where}: interface ${awaited}, its AT port, has no tty yet`,
+          'wait a moment; if it stays so, another driver took it',
+        );
+  return { ...judgement, ...asProblem(obstacle) };
 }
+
+const asProblem = ({ sentence, remedy }: ToldObstacle): Pick<Judgement, 'problem' | 'remedy'> => ({
+  problem: sentence,
+  ...(remedy !== undefined && { remedy }),
+});
 
 /**
  * The interface that will be its best AT port once it has a tty; undefined when the tables do not
@@ -134,13 +147,23 @@ function judgeCable(id: string, maker: string, ports: readonly StickPort[]): Jud
 }
 
 /** Why a device of a modem's vendor shows no tty at all. */
-function withoutTty(usb: UsbIdentity, where: string, interfaces: readonly UsbInterface[]): string {
+function withoutTty(
+  usb: UsbIdentity,
+  where: string,
+  interfaces: readonly UsbInterface[],
+): ToldObstacle {
   const isHuawei = usb.vendorId === huaweiVendorId;
   const isDisk = interfaces.every((one) => one.interfaceClass === classMassStorage);
   if (isDisk && hiLinkBeforeSwitch.has(idOf(usb)))
-    return `${where} still shows its driver disk and would become a network card without AT port (HiLink): ${altMode}`;
+    return told(
+      `${where} still shows its driver disk and would become a network card without AT port (HiLink)`,
+      altMode,
+    );
   if (isDisk)
-    return `${where} still shows its driver disk: install the package usb-modeswitch and plug the stick in again`;
+    return told(
+      `${where} still shows its driver disk`,
+      'install the package usb-modeswitch and plug the stick in again',
+    );
   const hasNoSerial = interfaces.every((one) => one.interfaceClass !== classVendorSpecific);
   const isNetworkCard =
     interfaces.some(isNetwork) && (hasNoSerial || (isHuawei && !layouts.has(idOf(usb))));
@@ -151,11 +174,15 @@ function withoutTty(usb: UsbIdentity, where: string, interfaces: readonly UsbInt
   );
   if (protocol !== undefined && !isUnserved) return withControlOnly(usb, where, protocol);
   if (networkOnly.has(idOf(usb)) || isNetworkCard)
-    return `${where} is a network card with a web page${isHuawei ? ' (HiLink)' : ''} and has no AT port: ${
-      isHuawei ? altMode : 'use another stick, or its "stick" firmware if there is one'
-    }`;
+    return told(
+      `${where} is a network card with a web page${isHuawei ? ' (HiLink)' : ''} and has no AT port`,
+      isHuawei ? altMode : 'use another stick, or its "stick" firmware if there is one',
+    );
   if (hasNoSerial) return noAtPort(where, usb.vendorId);
-  return `${where} has no tty: wait a moment; if it stays so, the kernel module is missing: sudo modprobe option`;
+  return told(
+    `${where} has no tty`,
+    'wait a moment; if it stays so, the kernel module is missing: sudo modprobe option',
+  );
 }
 
 /** What it is steered by instead of AT, where it is; undefined when nothing says so. */
@@ -166,16 +193,17 @@ export function controlProtocol(interfaces: readonly UsbInterface[]): 'MBIM' | '
   return interfaces.flatMap(({ driver }) => controlDrivers.get(driver ?? '') ?? [])[0];
 }
 
-function withControlOnly(usb: UsbIdentity, where: string, protocol: 'MBIM' | 'QMI'): string {
+function withControlOnly(usb: UsbIdentity, where: string, protocol: 'MBIM' | 'QMI'): ToldObstacle {
   const { configurations = 1 } = usb;
   const other =
     configurations > 1
       ? `. It has ${configurations} USB configurations, and another one may have AT ports: ` +
         `echo N | sudo tee /sys/bus/usb/devices/${usb.busPath}/bConfigurationValue`
       : '';
-  return (
-    `${where} shows ${protocol} only, which simgate does not speak: it needs a serial port with AT commands. ` +
-    `Switch its USB composition: ${compositionRemedy(usb.vendorId)}${other}`
+  return told(
+    `${where} shows ${protocol} only, which simgate does not speak: it needs a serial port with AT commands`,
+    `Switch its USB composition: ${compositionRemedy(usb.vendorId)}${other}`,
+    '. ',
   );
 }
 
@@ -185,7 +213,10 @@ const altMode =
   'if that changes nothing, it needs "stick" firmware, or use another stick';
 
 const noAtPort = (where: string, vendorId: string) =>
-  `${where} has no AT port in this USB composition: switch the modem to another one: ${compositionRemedy(vendorId)}`;
+  told(
+    `${where} has no AT port in this USB composition`,
+    `switch the modem to another one: ${compositionRemedy(vendorId)}`,
+  );
 
 const isNetwork = (one: UsbInterface) =>
   one.interfaceClass === classWireless ||

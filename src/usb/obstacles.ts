@@ -1,4 +1,5 @@
 import { networkPlace } from '../config/selector.js';
+import { type ToldObstacle, told } from '../words/way-out.js';
 import {
   type Access,
   accessFor,
@@ -29,6 +30,8 @@ export interface Obstacle {
     | 'unknown';
   /** Names the thing, the place and the way out. */
   sentence: string;
+  /** The way out, which the sentence ends with; undefined: there is none but to wait. */
+  remedy?: string | undefined;
   /** True when waiting alone may end it, as right after a re-plug. */
   isPassing: boolean;
 }
@@ -73,13 +76,19 @@ export async function explainObstacle(
       return {
         kind: 'not_ready',
         isPassing: true,
-        sentence: `${tty} is there but the device behind it is going or coming: tried again by itself; if it stays so, plug the modem in again`,
+        ...told(
+          `${tty} is there but the device behind it is going or coming`,
+          'tried again by itself; if it stays so, plug the modem in again',
+        ),
       };
     case 'not_a_tty':
       return {
         kind: 'not_a_tty',
         isPassing: false,
-        sentence: `${tty} is not a tty: give the modem's, best from /dev/serial/by-id, or "auto"`,
+        ...told(
+          `${tty} is not a tty`,
+          'give the modem\'s as device, best from /dev/serial/by-id, or "auto"',
+        ),
       };
     case 'unknown':
       return {
@@ -124,14 +133,17 @@ export async function consoleObstacle(node: string, roots: Roots): Promise<Obsta
   return {
     kind: 'console',
     isPassing: false,
-    sentence:
-      `${node} is used by ${what}: on a Raspberry Pi, raspi-config, "Interface Options", "Serial Port": login shell no, ` +
-      `hardware yes; elsewhere take console=${name} off the kernel's command line and run ` +
-      `"sudo systemctl disable --now serial-getty@${name}"; then restart the machine`,
+    ...told(
+      `${node} is used by ${what}`,
+      'on a Raspberry Pi, raspi-config, "Interface Options", "Serial Port": login shell no, ' +
+        `hardware yes; elsewhere take console=${name} off the kernel's command line and run ` +
+        `"sudo systemctl disable --now serial-getty@${name}"; then restart the machine`,
+    ),
   };
 }
 
-const modemManagerRemedy = 'Install the udev rule: see README, "ModemManager"';
+const modemManagerRemedy =
+  'Install the udev rule (README, "ModemManager"), or "sudo systemctl disable --now ModemManager" where nothing needs it';
 
 const quoted = ({ name, pid }: Holder) => `${name} holds it (pid ${pid})`;
 
@@ -142,12 +154,17 @@ async function busy(node: string, roots: Roots): Promise<Obstacle> {
     return {
       ...base,
       isPassing: true,
-      sentence: `${node} is busy: this simgate holds it itself (pid ${process.pid}). Do two [[modem]] entries name it?`,
+      ...told(
+        `${node} is busy: this simgate holds it itself (pid ${process.pid})`,
+        'Do two [[modem]] entries name it?',
+        '. ',
+      ),
     };
   if (holders.length > 0) {
     const isModemManager = holders.some(({ name }) => name === 'ModemManager');
     const remedy = isModemManager ? modemManagerRemedy : 'Stop it, or keep it off this tty';
-    return { ...base, sentence: `${node} is busy: ${holders.map(quoted).join(', ')}. ${remedy}` };
+    const what = `${node} is busy: ${holders.map(quoted).join(', ')}`;
+    return { ...base, ...told(what, remedy, '. ') };
   }
   const daemons = await modemDaemonsRunning(roots);
   if (daemons.length > 0) {
@@ -155,16 +172,20 @@ async function busy(node: string, roots: Roots): Promise<Obstacle> {
     const remedy = daemons.some(({ name }) => name === 'ModemManager')
       ? modemManagerRemedy
       : 'Stop it';
-    return { ...base, sentence: `${node} is busy: ${names} and probably holds it. ${remedy}` };
+    return { ...base, ...told(`${node} is busy: ${names} and probably holds it`, remedy, '. ') };
   }
   if (await modemManagerIsActive(roots)) {
-    const sentence = `${node} is busy: ModemManager runs and probably holds it. ${modemManagerRemedy}`;
-    return { ...base, sentence };
+    const what = `${node} is busy: ModemManager runs and probably holds it`;
+    return { ...base, ...told(what, modemManagerRemedy, '. ') };
   }
   if (unseen > 0)
     return {
       ...base,
-      sentence: `${node} is busy: another user's process holds it. "sudo fuser -v ${node}" shows which`,
+      ...told(
+        `${node} is busy: another user's process holds it`,
+        `"sudo fuser -v ${node}" shows which: stop it, or keep it off this tty`,
+        '. ',
+      ),
     };
   return {
     ...base,
@@ -191,25 +212,37 @@ export async function explainRights(
     return {
       kind: 'not_ready',
       isPassing: true,
-      sentence:
-        `${node} still belongs to root alone (${rights}), as it does for a moment after it was plugged in: tried again by ` +
-        `itself. If it stays so, udev does not run here (a container?): give the node a group, as in chgrp dialout ${node}`,
+      ...told(
+        `${node} still belongs to root alone (${rights}), as it does for a moment after it was plugged in`,
+        'tried again by itself. If it stays so, udev does not run here (a container?): give the node a group, ' +
+          `as in chgrp dialout ${node}`,
+      ),
     };
   return {
     kind: 'no_right',
     isPassing: false,
-    sentence: `${node} may not be opened by ${access.user} (${rights}): ${remedyFor(access)}`,
+    ...lackOfRights(`${node} may not be opened by ${access.user} (${rights})`, access),
   };
 }
 
-function remedyFor(access: Access): string {
-  const { user, group } = access;
+function lackOfRights(what: string, { user, group, ...access }: Access): ToldObstacle {
   if (access.isPermitted)
-    return 'the mode allows it, so something else forbids it: DeviceAllow= or PrivateDevices= of the systemd unit, a container without --device, or AppArmor';
-  if (!access.isGroupEnough) return 'not even its group may. A udev rule must give it MODE="0660"';
+    return told(
+      `${what}: the mode allows it, so something else forbids it`,
+      'DeviceAllow= or PrivateDevices= of the systemd unit, a container without --device, or AppArmor',
+    );
+  if (!access.isGroupEnough)
+    return told(`${what}: not even its group may`, 'A udev rule must give it MODE="0660"', '. ');
   if (access.isListedInGroup)
-    return `${user} is in the group ${group}, but only since after this process started: log in again, or restart the service`;
-  return `it is not in the group ${group}. Run "sudo usermod -aG ${group} ${user}" and log in again; for the service, SupplementaryGroups=${group} in the systemd unit`;
+    return told(
+      `${what}: ${user} is in the group ${group}, but only since after this process started`,
+      'log in again, or restart the service',
+    );
+  return told(
+    `${what}: it is not in the group ${group}`,
+    `Run "sudo usermod -aG ${group} ${user}" and log in again; for the service, SupplementaryGroups=${group} in the systemd unit`,
+    '. ',
+  );
 }
 
 async function missing(tty: string): Promise<Obstacle> {
@@ -218,8 +251,10 @@ async function missing(tty: string): Promise<Obstacle> {
   return {
     kind: 'missing',
     isPassing: true,
-    sentence:
-      `${tty} ${gone}: is the modem plugged in? It may have come back under another name: "simgate modems" lists what is ` +
-      `there; /dev/serial/by-id names do not change. A container sees only what was there when it started`,
+    ...told(
+      `${tty} ${gone}`,
+      'is the modem plugged in? It may have come back under another name: "simgate modems" lists what is ' +
+        'there; /dev/serial/by-id names do not change. A container sees only what was there when it started',
+    ),
   };
 }

@@ -39,6 +39,8 @@ export interface Selection {
    */
   isSettling: boolean;
   reason?: string;
+  /** The way out that `reason` ends with. */
+  remedy?: string;
 }
 
 /**
@@ -81,7 +83,13 @@ export async function candidatesFor(
   );
   if (candidates.length > 0)
     return { candidates, isSettling, ...(unusable.length > 0 && { reason: unusable.join('; ') }) };
-  return { candidates, isSettling, reason: whyNone(selector, sticks, named, free) };
+  const remedy = free.findLast(({ problem }) => problem !== undefined)?.remedy;
+  return {
+    candidates,
+    isSettling,
+    reason: whyNone(selector, sticks, named, free),
+    ...(remedy !== undefined && { remedy }),
+  };
 }
 
 /** What is looked for among the sticks. */

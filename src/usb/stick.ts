@@ -68,4 +68,6 @@ export interface Stick {
   isSettling: boolean;
   /** Why no tty of it can be used, and the way out: a sentence for people. */
   problem?: string;
+  /** The way out alone. */
+  remedy?: string;
 }

@@ -236,13 +236,15 @@ async function readStick(path: string, ttys: readonly UsbTty[]): Promise<Stick[]
   const ports = ttys
     .map(({ port }) => port)
     .sort((a, b) => (a.interfaceNumber ?? 0) - (b.interfaceNumber ?? 0) || byCount(a.tty, b.tty));
-  const { kind, model, atPorts, isSettling, problem } = judge(usb, interfaces, ports, isComplete);
+  const judged = judge(usb, interfaces, ports, isComplete);
+  const { kind, model, atPorts, isSettling, problem, remedy } = judged;
   const common = {
     kind,
     usb,
     isSettling,
     ...(model !== undefined && { model }),
     ...(problem !== undefined && { problem }),
+    ...(remedy !== undefined && { remedy }),
   };
   if (kind !== 'cable') return [{ ...common, key: path, ports, atPorts }];
   return ttys.map(({ socketPath, port }) => ({

@@ -16,12 +16,13 @@ beforeEach(() => {
 afterEach(() => tree.remove());
 
 /** The first obstacle of a daemon whose only modem is away for this reason. */
-function firstOf(reason: string | undefined) {
+function firstOf({ reason, remedy }: { reason?: string; remedy?: string | undefined }) {
   const snapshot = {
     name: 'main',
     phase: 'absent' as const,
     phaseSince: 0,
     reason,
+    remedy,
     device: 'auto',
     manufacturer: undefined,
     model: undefined,
@@ -53,12 +54,13 @@ const select = async () =>
 
 test('a HiLink stick is named, and another one in its place is taken', async () => {
   tree.plug('e3372h-hilink', { at: '1-1.2' });
-  const first = firstOf((await select()).reason);
+  const first = firstOf(await select());
   expect(first).toMatchObject({
     check: 'modem',
     what: expect.stringContaining('is a network card with a web page (HiLink)'),
-    remedy: expect.stringContaining('do what the sentence says'),
+    remedy: expect.stringMatching(/^set HuaweiAltModeGlobal=1 in .* and plug it in again/),
   });
+  expect(first?.what).not.toContain('HuaweiAltModeGlobal');
   tree.remove();
   tree = new Tree();
   tree.plug('ec25', { at: '1-1.2' });
@@ -70,10 +72,18 @@ test('ModemManager is named with its remedy, and no more once it is gone', async
   tree.write('dev/ttyUSB2', '');
   tree.process(412, 'ModemManager', [node]);
   const busy = new LinkLost('busy', { cause: new Error('Error Resource temporarily unavailable') });
-  const reasonNow = async () => (await explainObstacle(node, busy, tree.roots)).sentence;
-  expect(firstOf(await reasonNow())?.what).toMatch(
-    /^modem main is absent: .* is busy: ModemManager holds it \(pid 412\)\. Install the udev rule/,
-  );
+  const now = async () => {
+    const { sentence: reason, remedy } = await explainObstacle(node, busy, tree.roots);
+    return { reason, remedy };
+  };
+  expect(firstOf(await now())).toMatchObject({
+    what: expect.stringMatching(
+      /^modem main is absent: .* is busy: ModemManager holds it \(pid 412\)$/,
+    ),
+    remedy: expect.stringMatching(/^Install the udev rule/),
+  });
   rmSync(tree.path('proc/412'), { recursive: true });
-  expect(await reasonNow()).not.toContain('ModemManager');
+  expect((await now()).reason).not.toContain('ModemManager');
+  // Where nothing is known of a way out there is one all the same.
+  expect(firstOf({ reason: 'no modem is plugged in' })?.remedy).toMatch(/^plug it in/);
 });

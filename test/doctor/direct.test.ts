@@ -97,7 +97,8 @@ describe('without a configuration', () => {
     machine.tree.plug('e3372h-hilink', { at: '1-1.2' });
     const { modems } = await machine.examine();
     expect(modems[0]).toMatchObject({ findings: [{ check: 'stick', level: 'error' }] });
-    expect(modems[0]?.findings[0]?.what).toMatch(/HiLink.*HuaweiAltModeGlobal/);
+    expect(modems[0]?.findings[0]?.what).toMatch(/HiLink/);
+    expect(modems[0]?.findings[0]?.remedy).toMatch(/^set HuaweiAltModeGlobal/);
   });
 
   it('says that nothing is plugged in', async () => {

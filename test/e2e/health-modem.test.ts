@@ -2,10 +2,10 @@
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { openPolicy } from '../config-text.js';
 import { Rig } from './rig.js';
-import { expectCured, expectNamed, type Fault, reconfigure, walkOver } from './walk.js';
+import { doctor, expectCured, expectNamed, type Fault, reconfigure, walkOver } from './walk.js';
 
 const probing = 'idle_probe_s = 1';
 /** With this key of the modem, or table after it. */
@@ -106,6 +106,25 @@ const faults: readonly Fault[] = [
   },
 ];
 
+/** With the daemon down: its start would not help. */
+async function expectRefusedPinFirst(rig: Rig): Promise<void> {
+  const [first] = await vi.waitFor(
+    async () => {
+      const { report } = await doctor(rig);
+      expect(report.modems[0]?.facts).toMatchObject({ sim: 'pin' });
+      return report.findings;
+    },
+    { timeout: 60_000, interval: 500 },
+  );
+  expect(first).toMatchObject({
+    check: 'sim',
+    about: 'main',
+    level: 'error',
+    what: expect.stringMatching(/^modem main: the PIN in pin_file was refused/),
+    remedy: expect.stringMatching(/sudo simgate pin enter/),
+  });
+}
+
 /** With a daemon and a modem of its own. */
 async function within(
   args: Parameters<typeof Rig.start>,
@@ -156,9 +175,16 @@ describe.concurrent('each is named first, and its remedy cures it', () => {
             grade: 'down',
             check: 'sim',
             what: /was refused and is not tried again/,
-            remedy: /do what the sentence says/,
+            remedy: /^"sudo simgate pin enter" shows the tries left/,
           });
           // Two tries are left, and simgate spends none of them by itself.
+          await rig.daemon.end('SIGTERM');
+          await expectRefusedPinFirst(rig);
+          // In a phone all tries come back, and the file has the same PIN.
+          await rig.modem.control({ phone: 'enter_pin' });
+          await rig.modem.control({ hangup: true, reattach_ms: 100 });
+          await expectRefusedPinFirst(rig);
+          await rig.startDaemon();
           await rig.modem.control({ phone: 'enter_pin' });
           writeFileSync(join(rig.folder, 'pin'), '1234', { mode: 0o600 });
           await rig.modem.control({ hangup: true, reattach_ms: 100 });

@@ -38,6 +38,7 @@ test('each refusal has its reason, also after the daemon is gone', async () => {
   for (let times = 0; times < 3; times += 1)
     expect(await rig.post({}, stranger)).toMatchObject({ status: 401 });
   await fetch(`http://127.0.0.1:${rig.port}/elsewhere`);
+  let refused = 3;
   const expectAll = async () => {
     const all = await log();
     expect(all.filter(({ id }) => id !== undefined)).toMatchObject([
@@ -53,7 +54,7 @@ test('each refusal has its reason, also after the daemon is gone', async () => {
     for (const { code, count } of counts) sums.set(code, (sums.get(code) ?? 0) + Number(count));
     expect(Object.fromEntries(sums)).toEqual({
       recipient_invalid: 1,
-      token_invalid: 3,
+      token_invalid: refused,
       not_found: 1,
     });
     expect(counts.find(({ code }) => code === 'recipient_invalid')).toMatchObject({
@@ -66,15 +67,37 @@ test('each refusal has its reason, also after the daemon is gone', async () => {
       { key: 'recipient_invalid', refused_before: 1 },
       { key: 'recipient_not_allowed', messages: 1, not_sent: 1 },
       { key: 'sent', messages: 1, sent: 1 },
-      { key: 'token_invalid', refused_before: 3 },
+      { key: 'token_invalid', refused_before: refused },
     ]);
     expect(JSON.stringify(all)).not.toContain(number.slice(2, -2));
   };
   await expectAll();
+  // Nobody has asked for this one when it ends.
+  expect(await rig.post({}, stranger)).toMatchObject({ status: 401 });
+  refused += 1;
   await rig.daemon.end('SIGTERM');
   await expectAll();
   await rig.startDaemon();
   await rig.until(({ event, phase }) => event === 'modem' && phase === 'ready');
   await rig.daemon.end('SIGKILL');
   await expectAll();
+}, 60_000);
+
+test('a late result says why, too', async () => {
+  rig = await Rig.start(['--fault', 'cms-late:38:3000@1']);
+  expect(await rig.post({}, { headers: { Prefer: 'wait=1' } })).toMatchObject({ status: 504 });
+  await rig.until(({ event }) => event === 'late_result');
+  expect(await log()).toMatchObject([
+    {
+      status: 504,
+      code: 'outcome_unknown',
+      late: {
+        status: 502,
+        code: 'network_refused',
+        cause_code: expect.stringMatching(/^CMS 38/),
+        submitted: 'no',
+        detail: expect.stringMatching(/38/),
+      },
+    },
+  ]);
 }, 60_000);

@@ -46,7 +46,7 @@ export async function reconfigure(rig: Rig, extra: string): Promise<void> {
   expect(await command(rig, 'reload')).toMatchObject({ code: 0 });
 }
 
-async function doctor(rig: Rig): Promise<{ code: number | null; report: DoctorReport }> {
+export async function doctor(rig: Rig): Promise<{ code: number | null; report: DoctorReport }> {
   const { code, output } = await command(rig, 'doctor', '--json');
   return { code, report: JSON.parse(output) as DoctorReport };
 }

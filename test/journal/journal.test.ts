@@ -94,6 +94,25 @@ test('a late outcome stands beside the one that was told', async () => {
   ]);
 });
 
+test('a late outcome has its own reason, which goes with the text of the row', async () => {
+  const { journal, file } = await open();
+  await journal.started(started('a'));
+  const told = { status: 504, code: 'outcome_unknown', submitted: 'unknown' } as const;
+  journal.ended(ended('a', { outcome: { ...told, detail: 'the deadline passed' } }));
+  const late = {
+    atMs: noonMs + 40_000,
+    status: 502,
+    code: 'network_refused',
+    causeCode: 'CMS 38',
+    submitted: 'no',
+    detail: 'modem main: the network is out of order',
+  } as const;
+  journal.late('a', late);
+  await vi.waitFor(() => expect(journal.state().pending).toBe(0));
+  expect((await journal.query({ limit: 10 })).rows).toMatchObject([{ late }]);
+  expect(rowsOf(file)).toMatchObject([{ late_detail: late.detail }]);
+});
+
 test('what the process before left open is unknown, and may have been sent', async () => {
   const file = join(folder(), 'journal.db');
   const first = await open({ file });

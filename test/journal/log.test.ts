@@ -235,7 +235,16 @@ test('the table shows what was told, why, and what became of it', () => {
     / outcome_unknown, for good$/,
   );
   expect(logLine({ ...told, late })).toMatch(
-    /outcome_unknown; then 502 network_refused \(CMS 38\) at \d\d:01:00$/,
+    /outcome_unknown; then at \d\d:01:00 502 network_refused \(CMS 38\)$/,
+  );
+  expect(
+    logLine({ ...told, late: { ...late, detail: 'modem main: CMS 38, network out' } }),
+  ).toMatch(
+    /outcome_unknown; then at \d\d:01:00 502 network_refused: modem main: CMS 38, network out$/,
+  );
+  const forGood = { ...late, status: 504, code: 'outcome_unknown', detail: 'silent for 180 s' };
+  expect(logLine({ ...told, late: forGood })).toMatch(
+    / outcome_unknown, for good: silent for 180 s$/,
   );
   expect(logLine({ ...told, detail: 'modem main had not told' })).toMatch(
     / {2}outcome_unknown: modem main had not told$/,

@@ -67,6 +67,18 @@ test('they are found at once, chosen by code, status, caller and time, and outli
   expect((await again.journal.refusedCounts({ limit: 1 }))[0]).toMatchObject({ count: 2 });
 });
 
+test('a single one is in the file soon, for who looks after the process was killed', async () => {
+  const { journal, file } = await open();
+  journal.refusedBefore(missing);
+  await vi.waitFor(
+    () => expect(rowsIn(file)).toMatchObject([{ code: 'token_missing', count: 1 }]),
+    {
+      timeout: 10_000,
+    },
+  );
+  await journal.close();
+}, 20_000);
+
 test('once they are a day old the minutes are added up to hours, and go with the retention', async () => {
   let nowMs = noonMs;
   const { journal, file } = await open({

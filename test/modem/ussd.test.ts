@@ -31,19 +31,22 @@ async function asked(options: ConstructorParameters<typeof VirtualDevice>[0]) {
 test.each([
   ['aborts', true],
   ['waits', false],
-] as const)('a modem that keeps its OK and %s is given up for a message', async (how, ussdAborts) => {
-  const { device, setup, answer } = await asked({ ussdHoldMs: holdMs, ussdAborts });
-  const cameAt = performance.now();
-  expect(await send(setup, 'a code', undefined, holdMs + 2_000)).toHaveLength(1);
-  const accepted = device.entries.find(({ kind }) => kind === 'accepted');
-  expect(Number(accepted?.at_ns) / 1e6 - cameAt).toBeLessThan(longestMs[how]);
-  expect(await answer).toBeInstanceOf(GaveWay);
-  await vi.advanceTimersByTimeAsync(5_000);
-  expect(device.commands().slice(-2)).toEqual(['AT+CUSD=2', 'AT+CUSD=0']);
-  // It was given up, not lost; and its late OK answered nothing of the message.
-  expect(setup.phases).not.toContain('lost');
-  expect(await send(setup, 'another')).toEqual([device.accepted().at(-1)?.mr]);
-});
+] as const)(
+  'a modem that keeps its OK and %s is given up for a message',
+  async (how, ussdAborts) => {
+    const { device, setup, answer } = await asked({ ussdHoldMs: holdMs, ussdAborts });
+    const cameAt = performance.now();
+    expect(await send(setup, 'a code', undefined, holdMs + 2_000)).toHaveLength(1);
+    const accepted = device.entries.find(({ kind }) => kind === 'accepted');
+    expect(Number(accepted?.at_ns) / 1e6 - cameAt).toBeLessThan(longestMs[how]);
+    expect(await answer).toBeInstanceOf(GaveWay);
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(device.commands().slice(-2)).toEqual(['AT+CUSD=2', 'AT+CUSD=0']);
+    // It was given up, not lost; and its late OK answered nothing of the message.
+    expect(setup.phases).not.toContain('lost');
+    expect(await send(setup, 'another')).toEqual([device.accepted().at(-1)?.mr]);
+  },
+);
 
 test('a modem that has taken the request sends beside it, and the answer is heard', async () => {
   const { device, setup, answer } = await asked({ balanceText: '' });

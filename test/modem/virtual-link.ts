@@ -120,6 +120,7 @@ export function locatorOf(openLink: OpenLink): Locator {
           release: () => undefined,
         }),
       ]),
-    explain: (_, error) => Promise.resolve(error instanceof Error ? error.message : String(error)),
+    explain: (_, error) =>
+      Promise.resolve({ sentence: error instanceof Error ? error.message : String(error) }),
   };
 }

@@ -15,6 +15,8 @@ import { Child } from '../faults/child.js';
 import { freePort } from './free-port.js';
 
 const nobody = 65_534;
+/** Of Debian, as `base-passwd` has it. */
+const dialout = 20;
 let folder: string;
 let port: number;
 const at = (name: string) => join(folder, name);
@@ -192,6 +194,36 @@ test('a port that another program has', async () => {
     remedy: expect.stringContaining(`sudo ss -ltnp sport = :${port}`),
   });
   await new Promise((resolve) => other.close(resolve));
+  await expectCured();
+});
+
+test('the tty of a modem that only root and its group may open', async () => {
+  // Of what can be opened only its node counts here: nothing is opened.
+  writeFileSync(at('no-modem'), '', { mode: 0o660 });
+  chmodSync(at('no-modem'), 0o660);
+  chownSync(at('no-modem'), 0, dialout);
+  const { code, findings } = await doctor();
+  expect(code).toBe(1);
+  expect(findings[0]).toMatchObject({
+    check: 'rights',
+    about: 'main',
+    what: expect.stringMatching(/no-modem may not be opened by nobody .*not in the group dialout$/),
+    remedy: expect.stringContaining('SupplementaryGroups=dialout in the systemd unit'),
+  });
+  unit('SupplementaryGroups=dialout');
+  await expectCured();
+});
+
+test('a damaged memory of PINs', async () => {
+  writeFileSync(at('state/pins.json'), '{"', { mode: 0o600 });
+  chownSync(at('state/pins.json'), nobody, nobody);
+  const { findings } = await doctor();
+  expect(findings[0]).toMatchObject({
+    check: 'sim',
+    what: expect.stringContaining('pins.json, which keeps what became of PINs, is damaged'),
+  });
+  const [, follows] = /then sudo (rm .*)$/.exec(findings[0]?.remedy ?? '') ?? [];
+  execFileSync('sh', ['-c', follows ?? 'false']);
   await expectCured();
 });
 

@@ -100,8 +100,8 @@ test(
         await expectNamed(rig, {
           grade: 'down',
           check: 'modem',
-          what: /is busy: .*ModemManager holds it \(pid \d+\)\. Install the udev rule/,
-          remedy: /do what the sentence says|it is being opened/,
+          what: /is busy: .*ModemManager holds it \(pid \d+\)$/,
+          remedy: /^Install the udev rule .*"sudo systemctl disable --now ModemManager"/,
         });
       } finally {
         // Its program ends, and so does it.

@@ -24,12 +24,16 @@ const failure = (message: string) =>
 /** A user who is neither the owner of the test's files nor in their group. */
 const stranger = { uid: 4242, groups: [4242] };
 
+const offModemManager =
+  'Install the udev rule (README, "ModemManager"), or "sudo systemctl disable --now ModemManager" where nothing needs it';
+
 test('a busy tty is explained by the process that has it open', async () => {
   tree.process(731, 'minicom', ['/dev/pts/0', node]);
   expect(await explainObstacle(node, locked(), tree.roots)).toEqual({
     kind: 'busy',
     isPassing: false,
     sentence: `${node} is busy: minicom holds it (pid 731). Stop it, or keep it off this tty`,
+    remedy: 'Stop it, or keep it off this tty',
   });
 });
 
@@ -41,9 +45,7 @@ test('ModemManager is named with its remedy, also behind a symbolic link', async
     locked(),
     tree.roots,
   );
-  expect(sentence).toBe(
-    `${node} is busy: ModemManager holds it (pid 412). Install the udev rule: see README, "ModemManager"`,
-  );
+  expect(sentence).toBe(`${node} is busy: ModemManager holds it (pid 412). ${offModemManager}`);
 });
 
 test('ModemManager that runs is the likely one when no process is seen with the tty', async () => {
@@ -51,7 +53,7 @@ test('ModemManager that runs is the likely one when no process is seen with the 
   const { kind, sentence } = await explainObstacle(node, locked(), tree.roots);
   expect(kind).toBe('busy');
   expect(sentence).toBe(
-    `${node} is busy: ModemManager runs (pid 412) and probably holds it. Install the udev rule: see README, "ModemManager"`,
+    `${node} is busy: ModemManager runs (pid 412) and probably holds it. ${offModemManager}`,
   );
 });
 
@@ -62,7 +64,7 @@ test('where the processes of others are hidden, systemd still tells that ModemMa
   );
   tree.write('run/systemd/units/invocation:ModemManager.service', '');
   expect((await explainObstacle(node, locked(), tree.roots)).sentence).toBe(
-    `${node} is busy: ModemManager runs and probably holds it. Install the udev rule: see README, "ModemManager"`,
+    `${node} is busy: ModemManager runs and probably holds it. ${offModemManager}`,
   );
 });
 
@@ -152,6 +154,7 @@ test('a user outside the group of the node is told how to get into it', async ()
     sentence:
       '/dev/ttyUSB2 may not be opened by simgate (rw-rw---- root:dialout): it is not in the group dialout. Run ' +
       '"sudo usermod -aG dialout simgate" and log in again; for the service, SupplementaryGroups=dialout in the systemd unit',
+    remedy: expect.stringMatching(/^Run "sudo usermod/),
   });
 });
 
@@ -228,11 +231,11 @@ test.each([
   ],
   ['Error: the moon is full', 'unknown', true, /cannot be opened: Error: the moon is full/],
 ])('"%s" is %s', async (message, kind, isPassing, sentence) => {
-  expect(await explainObstacle(tree.path('dev/ttyUSB9'), failure(message), tree.roots)).toEqual({
-    kind,
-    isPassing,
-    sentence: expect.stringMatching(sentence),
-  });
+  const told = await explainObstacle(tree.path('dev/ttyUSB9'), failure(message), tree.roots);
+  expect(told).toMatchObject({ kind, isPassing, sentence: expect.stringMatching(sentence) });
+  // Who shows the way out by itself takes it from the sentence's end.
+  expect(told.remedy === undefined).toBe(kind === 'unknown');
+  expect(told.sentence.endsWith(told.remedy ?? '')).toBe(true);
 });
 
 test('an errno name says as much as a text', async () => {
