@@ -172,10 +172,24 @@ function remedyOf({ phase, sim, registration, reason = '', remedy }: ModemSnapsh
     // Of a PIN that was refused, its reason says more than the SIM does.
     return sim === 'pin' && !/set pin_file/.test(reason) ? pinRemedy : simRemedies[sim];
   }
+  const ofReason = phase === 'registering' && reasonRemedies.find(([words]) => words.test(reason));
+  if (ofReason) return ofReason[1];
   if (phase === 'registering' && registration !== undefined && registration !== 'home')
     return registrationRemedies[registration];
   return phaseRemedies[phase];
 }
+
+/** What keeps a modem from the network that is not the network's. */
+const reasonRemedies: readonly (readonly [RegExp, string])[] = [
+  [
+    /^the radio is off/,
+    'plug the modem in again, with enough power; a card in a slot may be switched off there: "rfkill list" says so, and "sudo rfkill unblock all" switches it on',
+  ],
+  [
+    /^the modem is not ready for SMS/,
+    'it needs up to a minute after power-on; if it stays so, plug it in again, and look whether it sends SMS at all',
+  ],
+];
 
 const pinRemedy =
   '"sudo simgate pin enter" shows the tries left, takes the right PIN, and writes it into pin_file; where it takes none, put the SIM into a phone, and enter the PIN or take its lock off there';

@@ -84,6 +84,7 @@ export async function openRemembered(
     config: config.policy,
     callers: callerRules(config),
     hmac,
+    isShared: config.shared !== undefined,
     now,
     onHold: ({ kind, key, strikes, until }) =>
       journal.saveHold({ kind, key, strikes, untilMs: until - now() + date() }),

@@ -130,8 +130,8 @@ const keyedBoundDefaultMs = 500;
 /** Milliseconds for which refusals are gathered before they are written together. */
 const refusalsGatheredMs = 50;
 /**
- * Milliseconds between two writings of what was refused before, and for which the first is gathered:
- * of a flood a `kill -9` may lose that much, of a single request hardly anything.
+ * Milliseconds between two writings of what was refused before, and for which the first is
+ * gathered: of a flood a `kill -9` may lose that much, of a single request hardly anything.
  */
 const countsEveryMs = 15_000;
 const countsGatheredMs = 1_000;

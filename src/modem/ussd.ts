@@ -42,8 +42,8 @@ export interface UssdPatience {
  * Sends a USSD request and waits for the network's answer, `timeoutMs` at most; a session that
  * stays open is ended. `requests` is the request as it may be written, best first: the next is
  * tried when the modem refuses one. Undefined: it refused all; rejects with `UssdTimeout`, or
- * `signal`'s reason, when there was no answer, and with `AtGivenUp`. The answer is shown while this lasts (`<n>` 1), and
- * not any more afterwards.
+ * `signal`'s reason, when there was no answer, and with `AtGivenUp`. The answer is shown while this
+ * lasts (`<n>` 1), and not any more afterwards.
  */
 export async function requestUssd(
   modem: Modem,

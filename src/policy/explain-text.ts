@@ -33,6 +33,8 @@ export const explanationSchema = v.object({
     }),
   ),
   limits_not_looked_at: v.pipe(v.array(v.string()), v.readonly()),
+  /** Other boxes count towards the same limits, and what they counted is not in here. */
+  own_box_only: v.exactOptional(v.boolean()),
   holds: v.array(
     v.object({ kind: v.picklist(holdKinds), strikes: v.number(), free_in_ms: v.number() }),
   ),
@@ -41,7 +43,7 @@ export type ExplanationJson = v.InferOutput<typeof explanationSchema>;
 
 /** For `simgate policy explain --json`. */
 export function explanationJson(recipient: string, explanation: Explanation): ExplanationJson {
-  const { numbering, refusal, fills, notLookedAt, holds } = explanation;
+  const { numbering, refusal, fills, notLookedAt, holds, ownBoxOnly } = explanation;
   return {
     recipient: maskNumber(recipient),
     is_allowed: refusal === undefined,
@@ -58,6 +60,7 @@ export function explanationJson(recipient: string, explanation: Explanation): Ex
       is_nearly_full: isNearlyFull,
     })),
     limits_not_looked_at: notLookedAt,
+    ...(ownBoxOnly && { own_box_only: true }),
     holds: holds.map(({ kind, strikes, freeInMs }) => ({
       kind,
       strikes,
@@ -87,11 +90,14 @@ export function explanationText(json: ExplanationJson): string {
     `${json.recipient}: ${verdict}`,
     ...section('number', [numberText({ countries: json.countries, type: json.number_type })]),
     ...section('limits', [...limits, ...off]),
+    ...(json.own_box_only === true ? section('boxes', [ownBoxOnly]) : []),
     ...section('holds', holds.length === 0 ? ['none'] : holds),
     '',
   ].join('\n');
 }
 
+const ownBoxOnly =
+  'only what this box has sent is counted here: with [shared] the messages of all boxes count together, so that one may be refused sooner';
 const nameWidth = 15;
 
 const holdNames: Readonly<Record<HoldKind, string>> = {

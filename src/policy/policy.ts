@@ -74,6 +74,8 @@ export interface PolicyOptions {
   /** By name; default: none has rules of its own. */
   callers?: ReadonlyMap<string, CallerRules>;
   hmac: PolicyHmac;
+  /** Other boxes count towards the same limits. */
+  isShared?: boolean;
   /** Wall milliseconds that never run backwards, not even over a restart. */
   now: () => number;
   /**
@@ -107,6 +109,7 @@ export class Policy {
   /** Milliseconds of its longest window. */
   #longestMs: number;
   readonly #hmac: PolicyOptions['hmac'];
+  readonly #isShared: boolean;
   readonly #now: () => number;
   readonly #onHold: (hold: Hold) => void;
   readonly #onRefused: (refusal: Refusal) => void;
@@ -123,6 +126,7 @@ export class Policy {
     config,
     callers = new Map(),
     hmac,
+    isShared = false,
     now,
     onHold = () => undefined,
     onRefused = () => undefined,
@@ -135,6 +139,7 @@ export class Policy {
     this.#callers = callers;
     this.#longestMs = longestWindowOf(config, callers);
     this.#hmac = hmac;
+    this.#isShared = isShared;
     this.#now = now;
     this.#onHold = onHold;
     this.#onRefused = onRefused;
@@ -268,6 +273,7 @@ export class Policy {
     );
     return {
       numbering: subject.numbering,
+      ownBoxOnly: this.#isShared,
       refusal: this.#judge(subject, now).refusal,
       fills: fills.map((fill) => ({
         ...fill,

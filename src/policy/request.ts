@@ -98,6 +98,8 @@ export interface Explanation {
   })[];
   /** Limits without a window, or without what they count by. */
   notLookedAt: readonly LimitName[];
+  /** Other boxes count towards the same limits, and what they counted is not in here. */
+  ownBoxOnly: boolean;
   holds: readonly (Hold & { freeInMs: number })[];
 }
 

@@ -102,8 +102,8 @@ export interface ModemOptions {
    */
   balanceText: string;
   /**
-   * Milliseconds from a USSD request to its OK, in which nothing else is answered, as by modems that
-   * say it when the network has answered; 0: at once.
+   * Milliseconds from a USSD request to its OK, in which nothing else is answered, as by modems
+   * that say it when the network has answered; 0: at once.
    */
   ussdHoldMs: number;
   /** Any octet ends that wait (V.250 5.6.1), and is taken for nothing else. */

@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest';
 import { explanationJson, explanationText } from '../../src/policy/explain-text.js';
+import { Policy } from '../../src/policy/policy.js';
 import { durationText, limitText } from '../../src/policy/wording.js';
-import { desk, minute } from './support/policy.js';
+import { desk, hmac, minute, policyConfig } from './support/policy.js';
 
 it('an explanation is told to people line by line', () => {
   const { clock, policy, send, refusal } = desk({ countries: ['DE'] });
@@ -94,4 +95,19 @@ it.each([
   [{ count: 20, windowMs: 86_400_000 }, '20 in 24 h'],
 ])('the limit %j is written as %s', (limit, text) => {
   expect(limitText(limit)).toBe(text);
+});
+
+it('where boxes share limits, it is said that only this box is counted here', () => {
+  const policy = new Policy({
+    config: policyConfig({ countries: ['DE'] }),
+    hmac,
+    now: () => 0,
+    isShared: true,
+  });
+  const recipient = '+4915112345678';
+  const json = explanationJson(recipient, policy.explain({ recipient }));
+  expect(json).toMatchObject({ own_box_only: true });
+  expect(explanationText(json)).toMatch(
+    /\n {2}boxes {3}only what this box has sent is counted here/,
+  );
 });

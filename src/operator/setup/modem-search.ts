@@ -16,6 +16,7 @@ import { idOf } from '../../usb/at-ports.js';
 import { type Candidate, candidatesFor } from '../../usb/select.js';
 import type { Stick } from '../../usb/stick.js';
 import { listSticks } from '../../usb/sticks.js';
+import { type OtherModem, otherModemAt, usualBaud } from './other-gateways.js';
 
 /** A daemon that runs, and what it says of its modems. */
 export interface RunningDaemon {
@@ -53,7 +54,7 @@ export interface InspectedModem {
  * error yet.
  */
 const usual = {
-  baud: 115_200,
+  baud: usualBaud,
   tuning: { guardMs: undefined, submitTimeoutMs: undefined, roaming: true, statusReport: false },
   wishes: { roaming: true, statusReport: false, hasPin: true },
 } satisfies Partial<Target>;
@@ -72,15 +73,31 @@ export async function inspectModem(
   entry: ModemEntry,
   others: readonly Selector[],
   machine: Machine,
+  files: readonly OtherModem[],
 ): Promise<InspectedModem> {
   const { name, device, selector, settings } = entry;
   const sticks = await listSticks(machine.roots);
   const selection = await candidatesFor(selector, sticks, machine.roots, others);
   const target: Target = { name, device, selector, ...selection, ...usual, ...settings };
-  return inspectTarget(target, machine);
+  // What is configured is meant.
+  return inspectTarget(target, machine, settings === undefined ? files : []);
 }
 
-async function inspectTarget(target: Target, machine: Machine): Promise<InspectedModem> {
+/** Where nothing answers as usual, at the speed that another program's file has for that tty. */
+async function inspectTarget(
+  target: Target,
+  machine: Machine,
+  files: readonly OtherModem[],
+): Promise<InspectedModem> {
+  const usually = await inspectOnce(target, machine);
+  if (usually.answered !== undefined) return usually;
+  const [baud] = target.candidates.flatMap(({ tty }) => otherModemAt(files, tty)?.baud ?? []);
+  if (baud === undefined) return usually;
+  const asThere = await inspectOnce({ ...target, baud }, machine);
+  return asThere.answered === undefined ? usually : asThere;
+}
+
+async function inspectOnce(target: Target, machine: Machine): Promise<InspectedModem> {
   const { report, answered } = await reportTarget(target, machine, new Set());
   return { report, ...(answered && { answered: { target, candidate: answered } }) };
 }
@@ -96,11 +113,12 @@ export interface FoundModem {
 
 /**
  * Everything plugged in: modems that answer, and what was found at the rest. `taken` are the
- * selectors of other entries.
+ * selectors of other entries, `files` what other programs were told.
  */
 export async function findModems(
   taken: readonly Selector[],
   machine: Machine,
+  files: readonly OtherModem[],
 ): Promise<{ found: FoundModem[]; inVain: ModemReport[] }> {
   const sticks = await listSticks(machine.roots);
   const takenKeys = await keysOf(taken, sticks, machine);
@@ -108,7 +126,7 @@ export async function findModems(
   const inVain: ModemReport[] = [];
   for (const target of await discoveredTargets(sticks, machine.roots)) {
     if (target.candidates.some(({ stickKey }) => takenKeys.has(stickKey))) continue;
-    const inspected = await inspectTarget({ ...target, ...usual }, machine);
+    const inspected = await inspectTarget({ ...target, ...usual }, machine, files);
     if (inspected.answered === undefined) inVain.push(inspected.report);
     else found.push(named(inspected.answered.candidate, inspected, sticks));
   }

@@ -17,7 +17,7 @@ import {
   type ModemEntry,
   type RunningDaemon,
 } from './modem-search.js';
-import { type OtherModem, otherModemAt } from './other-gateways.js';
+import { type OtherModem, otherModemAt, usualBaud } from './other-gateways.js';
 import { type Present, type PresentModem, selectorOf } from './present.js';
 
 /** What the flags say of it. */
@@ -35,6 +35,8 @@ export interface ModemChoice {
   inspected: InspectedModem;
   /** What another program was told of it. */
   other?: OtherModem | undefined;
+  /** Bits per second at which it answers; undefined: as usual, or as configured. */
+  baud?: number | undefined;
   /** What the configuration is to say of it; undefined: nothing, or what it says already. */
   smsc?: string | undefined;
 }
@@ -61,7 +63,13 @@ export async function askForModem(
   if (entry === undefined) return undefined;
   const found = await chooseDevice(flags, entry, context);
   const tty = found.inspected.answered?.candidate.tty ?? found.inspected.report.tty;
-  return { ...entry, ...found, other: otherModemAt(context.others, tty) };
+  const baud = found.inspected.answered?.target.baud;
+  return {
+    ...entry,
+    ...found,
+    other: otherModemAt(context.others, tty),
+    ...(baud !== usualBaud && { baud }),
+  };
 }
 
 async function chooseDevice(
@@ -161,7 +169,7 @@ function readDevice(answer: string, taken: readonly Selector[]): Reading<string>
 async function see(
   { index, name, device }: { index: number; name: string; device: string },
   others: readonly Selector[],
-  { present, daemon, machine }: ModemStepContext,
+  { present, daemon, machine, others: files }: ModemStepContext,
 ): Promise<InspectedModem> {
   const own = daemon?.reports.find((report) => report.name === name);
   if (own !== undefined && present.modems[index]?.device === device) return { report: own };
@@ -176,7 +184,7 @@ async function see(
       wishes: { ...wishesOf(config), hasPin: true },
     },
   };
-  return inspectModem(entry, others, machine);
+  return inspectModem(entry, others, machine, files);
 }
 
 /**
@@ -192,7 +200,7 @@ async function discover(
   const { terminal } = interview;
   for (;;) {
     terminal.say('Looking for modems …');
-    const { found, inVain } = await findModems(taken, machine);
+    const { found, inVain } = await findModems(taken, machine, others);
     tellInVain(inVain, interview);
     const known = tellFound(found, others, terminal);
     if (found.length === 0) terminal.say('No modem was found that answers.');

@@ -49,7 +49,8 @@ export function otherModemAt(
   return own === undefined ? undefined : modems.find(({ device }) => resolved(device) === own);
 }
 
-const usualBaud = 115_200;
+/** Bits per second of a modem that nobody has set otherwise. */
+export const usualBaud = 115_200;
 const pinPattern = /^\d{4,8}$/;
 
 type Section = { name: string; settings: Map<string, string> };

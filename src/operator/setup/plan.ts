@@ -59,7 +59,7 @@ function countryEdits(countries: readonly string[], { table }: Present): Edit[] 
 }
 
 function modemEdits(
-  { index, name, device, smsc }: ModemChoice,
+  { index, name, device, smsc, baud }: ModemChoice,
   pin: PinAnswer,
   present: Present,
 ): Edit[] {
@@ -69,6 +69,7 @@ function modemEdits(
   ];
   if (pin.file !== undefined && pin.file !== present.modems[index]?.pinFile)
     edits.push({ path: ['modem', index, 'pin_file'], value: pin.file });
+  if (baud !== undefined) edits.push({ path: ['modem', index, 'baud'], value: baud });
   if (smsc !== undefined) edits.push({ path: ['modem', index, 'smsc'], value: smsc });
   return edits;
 }

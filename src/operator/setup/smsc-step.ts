@@ -9,7 +9,7 @@ import { type Present, textAt } from './present.js';
  * done about that program.
  */
 export async function askForSmsc(
-  { index, other, inspected }: ModemChoice,
+  { index, other, inspected, baud }: ModemChoice,
   { table }: Present,
   interview: Interview,
 ): Promise<string | undefined> {
@@ -19,8 +19,8 @@ export async function askForSmsc(
   terminal.say(
     `     ${where} names this modem too: stop that program for good, for two cannot share a modem`,
   );
-  if (other.baud !== undefined)
-    terminal.say(`     there it has ${other.baud} bits per second: on a cable set baud here too`);
+  if (baud !== undefined && baud === other.baud)
+    terminal.say(`     it answers at ${baud} bits per second, as that file has it`);
   const entry = Array.isArray(table.modem) ? table.modem[index] : undefined;
   if (other.smsc === undefined || textAt(entry, 'smsc') !== undefined) return undefined;
   const ofSim = inspected.report.facts?.smsc;

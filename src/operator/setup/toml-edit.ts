@@ -18,7 +18,7 @@ import {
 /** What a setting should be. Ends in a key; the tables above it are made where they are missing. */
 export interface Edit {
   path: TomlPath;
-  value: string | readonly string[];
+  value: string | number | readonly string[];
 }
 
 /** A change by hand that must be made first. */
@@ -266,8 +266,10 @@ function indentOf(text: string, { start }: Statement): string {
  */
 const quoted = (text: string) => JSON.stringify(text).replaceAll('\u007f', '\\u007f');
 
-const rendered = (value: Edit['value']) =>
-  typeof value === 'string' ? quoted(value) : `[${value.map(quoted).join(', ')}]`;
+function rendered(value: Edit['value']): string {
+  if (typeof value === 'number') return String(value);
+  return typeof value === 'string' ? quoted(value) : `[${value.map(quoted).join(', ')}]`;
+}
 
 const keyText = (key: string | number) =>
   /^[A-Za-z0-9_-]+$/.test(String(key)) ? String(key) : quoted(String(key));

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { openPty, type Pty } from '../../../src/simulator/pty.js';
 
 /** What a modem answers: lines, the last of which is a final result code; `[]` is silence. */
@@ -50,6 +51,8 @@ export class ScriptedModem {
    */
   readonly unknown: string[] = [];
   readonly #answers: Record<string, Answer>;
+  /** Bits per second at which alone it hears; undefined: at any. */
+  speed: number | undefined;
   #pty: Pty | undefined;
   #pending = '';
 
@@ -75,11 +78,17 @@ export class ScriptedModem {
     this.#pty?.write(Buffer.from(`\r\n${line}\r\n`, 'latin1'));
   }
 
+  /** As whoever has it open has set it. */
+  #speedOfTty(): number {
+    return Number(execFileSync('stty', ['-F', this.tty, 'speed']));
+  }
+
   async stop(): Promise<void> {
     await this.#pty?.hangUp();
   }
 
   #take(text: string): void {
+    if (this.speed !== undefined && this.speed !== this.#speedOfTty()) return;
     this.#pending += text.replaceAll('\u001b', '');
     for (let end = this.#pending.indexOf('\r'); end >= 0; end = this.#pending.indexOf('\r')) {
       const line = this.#pending.slice(0, end);

@@ -1,8 +1,9 @@
-import { writeFileSync } from 'node:fs';
+import { rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadConfig } from '../../../src/config/config.js';
 import { OperatorError } from '../../../src/errors.js';
+import { ScriptedModem } from '../../doctor/support/scripted-modem.js';
 import { endingByEnter, type Line, Person, restByEnter } from './support/person.js';
 
 let person: Person;
@@ -199,6 +200,22 @@ device = /dev/ttyUSB9
     expect(person.read('pin-main')).toBe('4711\n');
     expect(loadConfig(person.file, {}).modems[0]?.smsc).toBeUndefined();
   });
+});
+
+it('a modem that answers at the speed in another program’s file alone is taken at that speed', async () => {
+  const node = person.machine.tree.uart('ttyS0', 4) && person.machine.tree.path('dev/ttyS0');
+  const modem = await ScriptedModem.start();
+  modem.speed = 9600;
+  person.modems.push(modem);
+  rmSync(node);
+  symlinkSync(modem.tty, node);
+  const file = join(person.folder, 'gammu-smsdrc');
+  writeFileSync(file, `[gammu]\nport = ${node}\nconnection = at9600\n[smsd]\nservice = files\n`);
+  person.otherFiles = [file];
+  const said = await person.runsAsScript('--yes', '--countries', 'DE');
+  expect(said).toContain(`that of ${file} [gammu]`);
+  expect(said).toContain('it answers at 9600 bits per second, as that file has it');
+  expect(loadConfig(person.file, {}).modems[0]).toMatchObject({ device: node, baud: 9600 });
 });
 
 it('a device that another entry has is asked for again', async () => {
