@@ -26,7 +26,7 @@ export class EngineRefusal extends Error {
 /** Opens a wire; `onCut` is called once, when it has ended by itself. */
 export type OpenWire = (onCut: (why: string) => void) => Promise<Wire>;
 
-/** Milliseconds for TCP and TLS. */
+/** Milliseconds for TCP and TLS, and then for whoever is there to let us in. */
 const connectMs = 2_000;
 
 /**
@@ -51,18 +51,26 @@ export function wireOpener({ url, passwordFile, caFile }: SharedConfig): OpenWir
       keepAlive: 10_000,
     });
     let why = 'the connection was closed';
+    let timer: NodeJS.Timeout | undefined;
     connection.on('error', (error: Error) => {
       why = foreignWords(error.message);
     });
     try {
       await connection.connect();
       const wire = wireOf(connection);
+      // The kernel takes connections for a process that is stopped, too.
+      timer = setTimeout(() => {
+        why = 'it took the connection, and says nothing';
+        connection.disconnect();
+      }, connectMs);
       await enter(wire, { user: url.user, database: url.database }, passwordFile);
       connection.once('end', () => onCut(why));
       return wire;
     } catch (error) {
       connection.disconnect();
       throw error instanceof EngineRefusal ? error : new Error(why, { cause: error });
+    } finally {
+      clearTimeout(timer);
     }
   };
 }

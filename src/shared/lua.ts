@@ -7,8 +7,8 @@
  * a message, which is also a place within the limits that a newer one may share; `k:HMAC` an
  * Idempotency-Key; `s:HMAC` the newest of a caller, recipient and type that waits (`w…`) and that
  * was started (`s…`); `w:…` a window, by time; `h:KIND:HMAC` a lock-out or cool-down; `u:HMAC` the
- * segments of a SIM by box and hour; `r:HMAC` its recipients; `b:NAME` a box that lives. All but
- * `epoch` and `seq` expire.
+ * segments of a SIM by box and hour; `r:HMAC` its recipients; `b:NAME` a box that lives; `o:ID`
+ * what was told and must not count again. All but `epoch` and `seq` expire.
  */
 
 /** Of every script. */
@@ -297,14 +297,23 @@ return say({ kind = 'found', st = o[2], ago = now - num(o[4]), segments = num(o[
   lateAgo = o[7] and now - num(o[7]) or nil })
 `;
 
-/** A message stalled a modem. As a policy does it: a block only with its second stall. */
-const stalled = `
+/** Whether it was told before, by the one id of what is told. */
+const toldOnce = `
+if not redis.call('SET', P..'o:'..a.once, '1', 'NX', 'PX', day) then return say({ kind = 'told' }) end
+`;
+
+/**
+ * A message stalled a modem, some time ago. As a policy does it: a block only with its second
+ * stall.
+ */
+const stalled = `${toldOnce}
+local since = now - a.age
 if a.recMs > 0 then
-  hold('cool_down_recipient', a.rec, nextHold('cool_down_recipient', a.rec, a.recMs, 900000, 0, now))
+  hold('cool_down_recipient', a.rec, nextHold('cool_down_recipient', a.rec, a.recMs, 900000, 0, since))
 end
 if a.blkMs > 0 then
   local longest = holdOf('cool_down_block', a.blk) and 900000 or 0
-  hold('cool_down_block', a.blk, nextHold('cool_down_block', a.blk, a.blkMs / 2, longest, 0, now))
+  hold('cool_down_block', a.blk, nextHold('cool_down_block', a.blk, a.blkMs / 2, longest, 0, since))
 end
 return say({ kind = 'told' })
 `;
@@ -318,7 +327,7 @@ return say({ kind = 'told' })
 `;
 
 /** Lifts what a recipient has to wait for. */
-const unlock = `
+const unlock = `${toldOnce}
 redis.call('DEL', P..'h:lock_out:'..a.rec, P..'h:cool_down_recipient:'..a.rec, P..'h:cool_down_block:'..a.blk,
   P..'w:'..a.recWindow)
 return say({ kind = 'told' })

@@ -7,6 +7,7 @@
  * engine could not be told waits in the outbox.
  */
 
+import { randomUUID } from 'node:crypto';
 import type { Logger } from 'winston';
 import type { KeyedRequest } from '../dispatch/idempotency.js';
 import type { Outcome } from '../dispatch/message.js';
@@ -199,8 +200,13 @@ export class Truth implements SharedTruth {
     of: Parameters<NonNullable<ConstructorParameters<typeof Policy>[0]['onStalled']>>[0],
   ): void {
     const { recipientHmac: rec, blockHmac: blk, coolDownRecipientMs, coolDownBlockMs } = of;
-    const news = { rec, blk, recMs: coolDownRecipientMs, blkMs: coolDownBlockMs };
-    this.#outbox.put(`stalled ${rec} ${performance.now()}`, 'stalled', () => news);
+    const at = performance.now();
+    const once = randomUUID();
+    const news = { once, rec, blk, recMs: coolDownRecipientMs, blkMs: coolDownBlockMs };
+    this.#outbox.put(`stalled ${once}`, 'stalled', () => ({
+      ...news,
+      age: Math.round(performance.now() - at),
+    }));
   }
 
   /** A recipient was unlocked by the operator. */
@@ -212,7 +218,8 @@ export class Truth implements SharedTruth {
     blockHmac: string;
   }): void {
     const recWindow = windowKey({ of: 'all', name: 'per_recipient', key: rec });
-    this.#outbox.put(`unlock ${rec}`, 'unlock', () => ({ rec, blk, recWindow }));
+    const news = { once: randomUUID(), rec, blk, recWindow };
+    this.#outbox.put(`unlock ${rec}`, 'unlock', () => news);
   }
 
   async #ask(...question: Parameters<Engine['ask']>): Promise<Reply | undefined> {

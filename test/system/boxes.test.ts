@@ -6,6 +6,9 @@ import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { SharedConfig } from '../../src/config/config.js';
+import { Engine } from '../../src/shared/engine.js';
+import { wireOpener } from '../../src/shared/engine-wire.js';
 import { type Box, Boxes } from './boxes.js';
 import { EngineProcess } from './engine.js';
 
@@ -246,6 +249,45 @@ describe('the caps of a SIM', () => {
     );
     expect((await at(1).post({ recipient: newNumber() })).body.code).toBe('sim_cap_reached');
     expect(boxes.texts()).toHaveLength(3);
+  });
+});
+
+describe('what an engine is told', () => {
+  const prefix = 'told:';
+  const [rec, blk, recWindow] = ['r', 'b', 'l:per_recipient:r'];
+  let own: Engine;
+  beforeAll(async () => {
+    const url = { host: '127.0.0.1', port: engine.enginePort, isTls: false, database: 0 };
+    const openWire = wireOpener({ url } as SharedConfig);
+    const none = { onState: () => undefined, onJoined: () => undefined };
+    own = new Engine({ openWire, prefix, box: 'n', budgetMs: 1_000, fingerprint: 'f', ...none });
+    await own.start();
+  });
+  afterAll(() => own.stop());
+
+  const coolDown = async () => {
+    const [strikes, until] = (
+      await engine.ask('HMGET', `${prefix}h:cool_down_recipient:${rec}`, 'n', 'u')
+    ).split('\n');
+    return { strikes: Number(strikes), leftMs: Number(until) - Date.now() };
+  };
+
+  test('a stall counts once, however often it is told, and from when it was', async () => {
+    const stall = { rec, blk, recMs: 60_000, blkMs: 0, age: 40_000 };
+    for (let count = 0; count < 3; count += 1) await own.tell('stalled', { ...stall, once: '1' });
+    const { strikes, leftMs } = await coolDown();
+    expect(strikes).toBe(1);
+    expect(leftMs).toBeLessThanOrEqual(20_000);
+    await own.tell('stalled', { ...stall, once: '2' });
+    expect((await coolDown()).strikes).toBe(2);
+  });
+
+  test('what an operator lifts is not lifted again, as it is told again', async () => {
+    await own.tell('unlock', { rec, blk, recWindow, once: '3' });
+    expect(await coolDown()).toMatchObject({ strikes: 0 });
+    await own.tell('stalled', { rec, blk, recMs: 60_000, blkMs: 0, age: 0, once: '4' });
+    await own.tell('unlock', { rec, blk, recWindow, once: '3' });
+    expect((await coolDown()).strikes).toBe(1);
   });
 });
 
