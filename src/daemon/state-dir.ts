@@ -30,8 +30,13 @@ export async function openStateDir(
   });
   await refuseRoot(path);
   const lock = await lockDir(path);
+  const unlock = async (): Promise<void> => {
+    await new Promise((resolve) => lock.server.close(resolve));
+    await lock.directory.close();
+  };
   const clock = await Clock.open({ ...clockOptions, file: clockFile(path) }).catch(
-    (error: Error) => {
+    async (error: Error) => {
+      await unlock();
       throw new StateDirError(`state_dir ${path} cannot be written: ${whyFailed(error)}`);
     },
   );
@@ -40,8 +45,7 @@ export async function openStateDir(
     clock,
     async release() {
       await clock.close();
-      await new Promise((resolve) => lock.server.close(resolve));
-      await lock.directory.close();
+      await unlock();
     },
   };
 }
