@@ -13,8 +13,11 @@ import { mintToken } from '../secret/token.js';
 const subject = 'urn:Auth0';
 const audience = 'urn:MySmsGateway';
 const recipient = '+49 151 12345678';
-/** Milliseconds for the modem and the daemon to be ready; a Raspberry Pi Zero takes some 10 s. */
-const startMs = 60_000;
+/**
+ * Milliseconds for the modem and the daemon to be ready; a Raspberry Pi Zero takes some 10 s, and
+ * an emulator on a busy machine minutes.
+ */
+const startMs = 180_000;
 
 type Fields = Record<string, unknown>;
 
