@@ -335,6 +335,7 @@ async function compose(
         ussdAllow: () => config.control.ussdAllow,
         creditOf: (modem) => creditSettings(parts, modem),
         creditAnswered: (modem, text) => keeper.answered(modem, text),
+        stateDir: stateDir.path,
         snapshot,
         machine: thisMachine(),
         log,

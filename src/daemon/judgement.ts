@@ -5,7 +5,7 @@
 
 import type { ClockDoubt } from '../clock/clock.js';
 import { about, error, type Finding, type Health, warning } from '../doctor/finding.js';
-import { registrationRemedies, simRemedies } from '../doctor/remedies.js';
+import { readOnlyRemedy, registrationRemedies, simRemedies } from '../doctor/remedies.js';
 import type { JournalState } from '../journal/entries.js';
 import { canSend, type ModemPhase, type ModemSnapshot } from '../modem/sms-modem.js';
 import type { Caps, SimUse } from '../policy/sim-caps.js';
@@ -35,7 +35,7 @@ export interface JudgedDaemon {
   maxWaiting: number;
   policy: JudgedPolicy;
   /** The disk of the state directory; undefined while it cannot be told. */
-  disk: { isFull: boolean } | undefined;
+  disk: { isFull: boolean; isReadOnly?: boolean } | undefined;
   stateDir: string;
   journal: Pick<JournalState, 'isOk' | 'fault'>;
   /** Whether the limits, caps and keys of earlier runs are known. */
@@ -219,6 +219,14 @@ function judgeNotices({ name, notices = [] }: ModemSnapshot): Finding[] {
 
 /** The journal's fault says so too, but one that has nothing to write has none. */
 function judgeDisk({ disk, stateDir }: JudgedDaemon): Finding[] {
+  if (disk?.isReadOnly === true)
+    return [
+      warning(
+        'disk',
+        `the disk of ${stateDir} is mounted read-only: messages are sent, but no row of the journal and no try of a PIN can be written, and no restart succeeds`,
+        readOnlyRemedy,
+      ),
+    ];
   if (disk?.isFull !== true) return [];
   return [
     warning(

@@ -19,6 +19,7 @@ import { examine, factsAsJson } from './facts.js';
 import { error, type Finding, type ModemReport, ok, warning } from './finding.js';
 import { judgeFacts } from './judge.js';
 import { entryFor, listModems } from './modem-list.js';
+import { rememberedPin } from './remembered-pin.js';
 import { chooseModem, reportSpareSticks, shownDevice, wishesOf } from './targets.js';
 import { sendTestMessage } from './test-message.js';
 import type { Machine } from './this-machine.js';
@@ -47,6 +48,8 @@ export interface OwnDaemon {
   /** The carrier has said something of its credit. */
   creditAnswered: (modem: string, text: string) => void;
   snapshot(): object;
+  /** Where `pins.json` is. */
+  stateDir: string;
   machine: Machine;
   log: Logger;
 }
@@ -76,7 +79,7 @@ async function* doctor(daemon: OwnDaemon, signal: AbortSignal): AsyncGenerator<o
     if (config === undefined) continue;
     const stick = stickOf(modem.snapshot().device, sticks);
     if (stick !== undefined) usedKeys.add(stick.key);
-    yield { report: await reportOwn(modem, config, stick, daemon.machine, signal) };
+    yield { report: await reportOwn(modem, config, stick, daemon, signal) };
   }
   for (const report of reportSpareSticks(sticks, usedKeys)) yield { report };
 }
@@ -91,7 +94,7 @@ async function reportOwn(
   modem: OwnModem,
   config: ModemConfig,
   stick: Stick | undefined,
-  machine: Machine,
+  { machine, stateDir }: Pick<OwnDaemon, 'machine' | 'stateDir'>,
   signal: AbortSignal,
 ): Promise<ModemReport> {
   const snapshot = modem.snapshot();
@@ -112,7 +115,7 @@ async function reportOwn(
   );
   findings.unshift(...judged.findings);
   if (snapshot.phase === 'stalled') return { ...head, findings };
-  const asked = await askOwn(modem, config, signal);
+  const asked = await askOwn(modem, config, stateDir, signal);
   return { ...head, ...asked, findings: [...findings, ...asked.findings] };
 }
 
@@ -123,6 +126,7 @@ async function reportOwn(
 async function askOwn(
   modem: OwnModem,
   config: ModemConfig,
+  stateDir: string,
   signal: AbortSignal,
 ): Promise<Pick<ModemReport, 'facts' | 'findings'>> {
   const late = new AbortController();
@@ -130,8 +134,10 @@ async function askOwn(
   const tooLong = new Promise<'late'>((resolve) => {
     timer = setTimeout(() => resolve('late'), examineMs);
   });
+  const lookUpPin =
+    config.pinFile === undefined ? undefined : rememberedPin(stateDir, config.pinFile);
   const examining = modem.inspect((lent) =>
-    examine(lent, { signal: AbortSignal.any([signal, late.signal]), prepare: false }),
+    examine(lent, { signal: AbortSignal.any([signal, late.signal]), prepare: false, lookUpPin }),
   );
   try {
     const examination = await Promise.race([examining, tooLong]);

@@ -144,9 +144,8 @@ async function ask(modem: Modem, { tty, needsProof }: Candidate, target: Target)
       outcome: 'closed',
       findings: [ok('tty', `${tty} belongs to a modem with another IMEI`)],
     };
-  const { facts, silent } = await examine(modem, { prepare: true });
-  const lastPin = facts.sim === 'pin' ? await lookUpPin?.(modem) : undefined;
-  const findings = judgeFacts({ ...facts, ...(lastPin && { lastPin }) }, wishes);
+  const { facts, silent } = await examine(modem, { prepare: true, lookUpPin });
+  const findings = judgeFacts(facts, wishes);
   if (silent) findings.push(stoppedAnswering);
   return { outcome: 'answered', facts: factsAsJson(facts), findings };
 }

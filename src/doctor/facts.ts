@@ -13,6 +13,7 @@ import type { SimState } from '../modem/sim.js';
 import { likelySetting, type SmsPath, smsPath } from '../modem/sms-path.js';
 import { maskNumber } from '../number/mask.js';
 import { foreignWords } from '../words/foreign.js';
+import type { LookUpPin } from './remembered-pin.js';
 
 /** What a modem says of itself, masked and escaped. What it did not tell is undefined. */
 export interface ModemFacts {
@@ -55,6 +56,8 @@ export interface ExamineOptions {
    * modem is its own.
    */
   prepare: boolean;
+  /** Where a PIN is configured. */
+  lookUpPin?: LookUpPin | undefined;
 }
 
 /** `silent`: the modem stopped answering, so some facts are missing. */
@@ -69,7 +72,7 @@ export interface Examination {
  */
 export async function examine(
   modem: Modem,
-  { signal, prepare }: ExamineOptions,
+  { signal, prepare, lookUpPin }: ExamineOptions,
 ): Promise<Examination> {
   const facts: ModemFacts = { profile: modem.profile.name };
   const note = async <Key extends keyof ModemFacts>(
@@ -89,6 +92,7 @@ export async function examine(
     await note('functionality', () => modem.functionality());
     await note('sim', () => modem.sim.state());
     await note('pinTriesLeft', () => modem.sim.pinTriesLeft());
+    if (facts.sim === 'pin' && lookUpPin) await note('lastPin', () => lookUpPin(modem));
     await note('iccid', async () => masked(await modem.sim.iccid()));
     await note('registration', () => registrationStats(modem));
     await note('path', () => smsPath(modem));

@@ -24,3 +24,7 @@ export const registrationRemedies: Readonly<Record<Exclude<Registration, 'home'>
   searching: antenna,
   none: antenna,
 };
+
+/** Of a disk that may not be written. */
+export const readOnlyRemedy =
+  'see why in dmesg (a failing SD card is mounted so), then remount it for writing or replace it';

@@ -25,6 +25,7 @@ import { candidatesFor } from '../usb/select.js';
 import { listSticks } from '../usb/sticks.js';
 import { systemRoots } from '../usb/sysfs.js';
 import { about, error, type Finding, obstacleFinding } from './finding.js';
+import { readOnlyRemedy } from './remedies.js';
 
 /** All that would keep it from starting, or from its files. Changes nothing. */
 export async function judgeStart(configFile: string, env: NodeJS.ProcessEnv): Promise<Finding[]> {
@@ -178,7 +179,7 @@ function unusable(path: string, { code = '' }: NodeJS.ErrnoException, user: stri
     return error(
       'state_dir',
       `${path} is on a disk that is mounted read-only: the daemon cannot start`,
-      'see why in dmesg (a failing SD card is mounted so), then remount it for writing or replace it',
+      readOnlyRemedy,
     );
   const id = `${process.geteuid?.()}:${process.getegid?.()}`;
   return error(

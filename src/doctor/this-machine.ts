@@ -8,6 +8,7 @@ import type { Stick } from '../usb/stick.js';
 import { attribute, type Roots, systemRoots } from '../usb/sysfs.js';
 import { releasedAtMs } from '../version.js';
 import { error, type Finding, ok, warning } from './finding.js';
+import { readOnlyRemedy } from './remedies.js';
 
 /** The machine as doctor looks at it; a test gives it another one. */
 export interface Machine {
@@ -65,6 +66,7 @@ async function judgeDisk({ roomBehind }: Machine, file: string): Promise<Finding
   const room = await roomBehind(file).catch(() => undefined);
   if (room === undefined) return [];
   const where = `the disk of ${dirname(file)}`;
+  if (room.isReadOnly) return [error('disk', `${where} is mounted read-only`, readOnlyRemedy)];
   if (room.isFull) return [error('disk', `${where} is full`, makeRoom)];
   const free = `${Math.floor(room.freeOctets / 1024 / 1024)} MiB free`;
   if (room.freeOctets < littleRoom)

@@ -86,7 +86,8 @@ export function faultOf(thrown: unknown, otherwise: JournalFaultKind): Fault {
 const ways: Readonly<Record<JournalFaultKind, string>> = {
   corrupt: 'the file is damaged',
   full: 'the disk is full: make room',
-  read_only: 'it may not be written: give the file and its folder back to the user of the daemon',
+  read_only:
+    'it may not be written: its disk is mounted read-only ("dmesg" says why), or the file and its folder have to be given back to the user of the daemon',
   cannot_open: 'it cannot be opened',
   busy: 'another program has locked it: close that one',
   io: 'the disk refuses',

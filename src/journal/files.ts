@@ -1,4 +1,5 @@
-import { open, rename, statfs } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, open, readFile, realpath, rename, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { syncFolder } from '../secret/private-file.js';
 
@@ -38,20 +39,40 @@ export interface Room {
   freeOctets: number;
   /** No room, or no inode, for what a journal needs. */
   isFull: boolean;
+  /** Mounted so, or by the kernel because the device fails. */
+  isReadOnly: boolean;
 }
 
 /** Of the disk behind a file, which need not be there. Rejects as statfs(2) fails. */
 export async function roomBehind(file: string): Promise<Room> {
-  const { bavail, bsize, files, ffree } = await statfs(dirname(file));
+  const folder = dirname(file);
+  const { bavail, bsize, files, ffree } = await statfs(folder);
   const freeOctets = bavail * bsize;
-  return { freeOctets, isFull: freeOctets < leastFreeOctets || (files > 0 && ffree === 0) };
+  const isFull = freeOctets < leastFreeOctets || (files > 0 && ffree === 0);
+  return { freeOctets, isFull, isReadOnly: await isOnReadOnlyDisk(folder) };
 }
 
-/** Whether the disk behind a file is full. False where that cannot be told. */
-export async function isFullBehind(file: string): Promise<boolean> {
-  try {
-    return (await roomBehind(file)).isFull;
-  } catch {
-    return false; // the fault that was to be explained is told as it is
-  }
+/**
+ * As access(2) says it, to root too. A newer kernel keeps a disk that ext4 has given up `rw` for
+ * that, and only its mount's options tell (proc_pid_mountinfo(5)).
+ */
+async function isOnReadOnlyDisk(folder: string): Promise<boolean> {
+  const fault = await access(folder, constants.W_OK).catch((error: unknown) => error);
+  if (fault instanceof Error && 'code' in fault && fault.code === 'EROFS') return true;
+  const [path, mounts] = await Promise.all([
+    realpath(folder),
+    readFile('/proc/self/mountinfo', 'utf8'),
+  ]).catch(() => ['', '']);
+  const above = mounts.split('\n').filter((line) => {
+    const point = line.split(' ')[4]?.replaceAll('\\040', ' ') ?? '';
+    return point === path || path.startsWith(point === '/' ? point : `${point}/`);
+  });
+  // The one that is the deepest, and of several at one place the last.
+  const depth = (line: string) => line.split(' ')[4]?.length ?? 0;
+  const [own = ''] = above.reverse().sort((a, b) => depth(b) - depth(a));
+  return /[ ,]emergency_ro(,|$)/.test(own);
 }
+
+/** The same; undefined where that cannot be told: the fault that it explains is told as it is. */
+export const roomOrNone = (file: string): Promise<Room | undefined> =>
+  roomBehind(file).catch(() => undefined);

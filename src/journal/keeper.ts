@@ -8,7 +8,7 @@ import {
   JournalFault,
   type JournalFaultKind,
 } from './faults.js';
-import { isFullBehind, makePrivate, setAside } from './files.js';
+import { makePrivate, roomOrNone, setAside } from './files.js';
 import { Flusher } from './flusher.js';
 import { StoreThread } from './thread.js';
 import type { CallName, Calls } from './wire.js';
@@ -191,13 +191,15 @@ export class Keeper {
   }
 
   /**
-   * SQLite has one code for several faults of files. A full disk is recognised, and told as such.
+   * SQLite has one code for several faults of files. A full disk is recognised, and told as such,
+   * and so is one that may not be written any more.
    */
   async #named(fault: Fault): Promise<Fault> {
     const mayBeFull = fault.kind === 'io' || fault.kind === 'cannot_open';
-    return mayBeFull && (await isFullBehind(this.#options.file))
-      ? { ...fault, kind: 'full' }
-      : fault;
+    if (!mayBeFull) return fault;
+    const room = await roomOrNone(this.#options.file);
+    if (room?.isReadOnly === true) return { ...fault, kind: 'read_only' };
+    return room?.isFull === true ? { ...fault, kind: 'full' } : fault;
   }
 
   async #setAside(): Promise<boolean> {

@@ -21,7 +21,7 @@ async function judge(own: Partial<Machine> = {}, clockFile?: string) {
 describe('the disk of the state directory', () => {
   const MiB = 1024 * 1024;
   const of = async (freeOctets: number, isFull = false) => {
-    const roomBehind = () => Promise.resolve({ freeOctets, isFull });
+    const roomBehind = () => Promise.resolve({ freeOctets, isFull, isReadOnly: false });
     return (await judge({ roomBehind }, '/var/lib/simgate/clock')).disk;
   };
 

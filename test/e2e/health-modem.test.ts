@@ -1,13 +1,15 @@
 /** The walk goes on: faults of one modem, and what configuration and use bring about. */
 
-import { writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { openPolicy } from '../config-text.js';
 import { Rig } from './rig.js';
 import { doctor, expectCured, expectNamed, type Fault, reconfigure, walkOver } from './walk.js';
 
 const probing = 'idle_probe_s = 1';
+const uptime = join(import.meta.dirname, '../faults/leaping-uptime.mjs');
 /** With this key of the modem, or table after it. */
 const withMore = (rig: Rig, more: string) => reconfigure(rig, `${probing}\n${more}`);
 const patience = { headers: { Prefer: 'wait=2' } };
@@ -59,6 +61,36 @@ const faults: readonly Fault[] = [
     what: /SIM/,
     remedy: /wait a few seconds/,
     begin: (rig) => openedWith(rig, 'refuse:+CPIN?:CME14'),
+    follow: waiting,
+  },
+  {
+    name: 'a radio that is off, and stays so',
+    grade: 'down',
+    check: 'registration',
+    what: /the radio is off \(\+CFUN: 4\), and the modem does not take AT\+CFUN=1/,
+    remedy: /^plug the modem in again.*"sudo rfkill unblock all"/,
+    begin: async (rig) => {
+      await rig.modem.control({ fault: 'refuse:+CFUN=1:ERROR:15000' });
+      await rig.modem.control({ fault: 'radio-off' });
+    },
+    follow: (rig) => rig.modem.control({ hangup: true, reattach_ms: 100 }),
+  },
+  {
+    name: 'a search for the network without an end',
+    grade: 'down',
+    check: 'registration',
+    what: /searching for a network/,
+    remedy: /^look at the antenna/,
+    begin: (rig) => rig.modem.control({ registration: 'searching' }),
+    follow: (rig) => rig.modem.control({ registration: 'home' }),
+  },
+  {
+    name: 'a registration that hangs',
+    grade: 'down',
+    check: 'registration',
+    what: /the network denies the SIM/,
+    remedy: /is it activated, paid/,
+    begin: (rig) => rig.modem.control({ fault: 'registration-stuck:20000' }),
     follow: waiting,
   },
   {
@@ -150,6 +182,55 @@ describe.concurrent('each is named first, and its remedy cures it', () => {
   );
 
   test(
+    'SMS on the circuit-switched side, where the network takes them packet-switched alone',
+    () =>
+      within([['--only-cgsms', '2'], probing], async (rig) => {
+        for (const last of [1, 2, 3])
+          expect(await rig.post({ recipient: `+491511234560${last}` })).toMatchObject({
+            status: 504,
+          });
+        expect(rig.texts()).toEqual([]);
+        const report = await expectNamed(rig, {
+          grade: 'degraded',
+          check: 'sends',
+          what: /registered, but every send fails \(CMS .*\): try init = \["AT\+CGSMS=2"\]/,
+          remedy: /^write the first init line that is named .*"sudo simgate reload"/,
+        });
+        expect(report.modems[0]?.findings).toContainEqual(
+          expect.objectContaining({ check: 'sms_path' }),
+        );
+        await withMore(rig, 'init = ["AT+CGSMS=2"]');
+        await expectCured(rig);
+      }),
+    240_000,
+  );
+
+  test('a supervisor that makes no progress', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'simgate-uptime-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const file = join(folder, 'uptime');
+    writeFileSync(file, '0');
+    const env = { NODE_OPTIONS: `--import=${uptime}`, UPTIME_FILE: file };
+    await within([[], probing, { env }], async (rig) => {
+      await rig.modem.control({ fault: 'late:60000' });
+      expect(await rig.post({}, patience)).toMatchObject({ status: 504 });
+      // Longer than any modem may be silent after Ctrl-Z.
+      writeFileSync(file, '900000');
+      await expectNamed(rig, {
+        grade: 'down',
+        check: 'modem',
+        what: /modem main: its supervisor makes no progress: a result is \d+ s overdue/,
+        remedy: /^sudo systemctl restart simgate, and report it with the log$/,
+      });
+      // As systemd does it with one that does not end.
+      await rig.daemon.end('SIGKILL');
+      await rig.modem.control({ hangup: true, reattach_ms: 100 });
+      await rig.startDaemon();
+      await expectCured(rig);
+    });
+  }, 240_000);
+
+  test(
     'a SIM without a message centre',
     () =>
       within([['--smsc', ''], probing], async (rig) => {
@@ -177,6 +258,13 @@ describe.concurrent('each is named first, and its remedy cures it', () => {
             what: /was refused and is not tried again/,
             remedy: /^"sudo simgate pin enter" shows the tries left/,
           });
+          expect((await doctor(rig)).report.modems[0]?.findings).toContainEqual(
+            expect.objectContaining({
+              check: 'sim',
+              level: 'error',
+              what: expect.stringMatching(/^the PIN in pin_file was refused/),
+            }),
+          );
           // Two tries are left, and simgate spends none of them by itself.
           await rig.daemon.end('SIGTERM');
           await expectRefusedPinFirst(rig);

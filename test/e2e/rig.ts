@@ -26,6 +26,8 @@ export class Rig {
   token = '';
   /** What of the daemon's environment differs from ours. */
   env: NodeJS.ProcessEnv = {};
+  /** A command line that becomes the daemon, and each command of the walk, as `setpriv`. */
+  under: readonly string[] = [];
   readonly #waiting = new Set<() => void>();
 
   static async start(
@@ -92,7 +94,7 @@ ${extra}
       this.log.push(JSON.parse(line) as LogLine);
       for (const look of this.#waiting) look();
     };
-    this.daemon = new Child(['serve', '--config', this.configFile], onLine, this.env);
+    this.daemon = new Child(['serve', '--config', this.configFile], onLine, this.env, this.under);
     const from = this.log.length;
     const started = await this.until((line) => line.event === 'started', from);
     this.port = Number(started.port);

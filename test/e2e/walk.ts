@@ -35,6 +35,7 @@ export async function command(
       if (from === 'stdout') output += line;
     },
     rig.env,
+    rig.under,
   );
   const { code } = await child.ended;
   return { code, output };

@@ -34,15 +34,17 @@ export class Child {
 
   /**
    * `onLine` is given each line of stdout and stderr, in the order of each; `env` is what differs
-   * from our own.
+   * from our own; `under` is a command line that becomes ours, as `setpriv`.
    */
   constructor(
     args: readonly string[],
     onLine: (line: string, from: 'stdout' | 'stderr') => void,
     env: NodeJS.ProcessEnv = {},
+    under: readonly string[] = [],
   ) {
     if (areNoMoreWanted) throw new Error('the run is over');
-    this.#process = spawn(process.execPath, [cli, ...args], {
+    const [program = '', ...words] = [...under, process.execPath, cli, ...args];
+    this.#process = spawn(program, words, {
       stdio: ['pipe', 'pipe', 'pipe'],
       env: { ...process.env, ...env },
     });

@@ -15,7 +15,7 @@ export class FakeMachine {
       identity: { uid: 0, groups: [0] },
       nowMs: () => Date.UTC(2026, 10, 23, 12),
       isClockSynchronised: () => Promise.resolve(true),
-      roomBehind: () => Promise.resolve({ freeOctets: 2 ** 30, isFull: false }),
+      roomBehind: () => Promise.resolve({ freeOctets: 2 ** 30, isFull: false, isReadOnly: false }),
       ...own,
     };
   }
