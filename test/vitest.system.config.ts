@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './longest-first.js';
 import { reporters } from './reporters.js';
 
 /**
@@ -13,6 +14,7 @@ export default defineConfig({
     hookTimeout: 120_000,
     // They wait more than they compute, each for programs, folders and ports of its own.
     maxWorkers: 3,
+    sequence: { sequencer: LongestFirst },
     ...reporters('system', 'npm run test:system: some eight minutes, on two cores'),
   },
 });
