@@ -154,7 +154,7 @@ function checkOf({ phase, sim }: ModemSnapshot): string {
 /** What to do about a modem that is neither ready nor sending. */
 const phaseRemedies: Readonly<Record<Exclude<ModemPhase, 'ready' | 'sending'>, string>> = {
   absent:
-    'plug it in, with enough power, and it is taken up by itself; if it stays so, "sudo simgate modems" lists what is plugged in, and what to write as device',
+    'plug it in again, with enough power, and it is taken up by itself; if it stays so, "sudo simgate modems" lists what is plugged in, and what to write as device',
   opening: 'it is being opened: ask again in ten seconds',
   probing: 'it is being asked: ask again in a minute; if it stays so, plug the modem in again',
   unlocking: simRemedies.other,
