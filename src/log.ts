@@ -29,13 +29,24 @@ export function createLog({ level, format, stream }: LogOptions): winston.Logger
     stream === undefined
       ? (line: () => string) => standardOutput.add(line)
       : (line: () => string) => stream.write(line());
+  const tell = (level: string, message: unknown, fields: Fields): void => {
+    if (levelOf(level) > levelOf(log.level)) return;
+    const atMs = Date.now();
+    write(() => `${printable(toLine(level, message, fields, atMs))}\n`);
+  };
   // Winston would pass each entry, also one below the level, through two streams to a transport: as
   // much work as the line itself.
-  log.write = (entry: Entry): boolean => {
-    const atMs = Date.now();
-    if (levelOf(entry.level) <= levelOf(log.level))
-      write(() => `${printable(toLine(entry, atMs))}\n`);
+  log.write = ({ level, message, ...fields }: winston.Logform.TransformableInfo): boolean => {
+    tell(level, message, fields);
     return true;
+  };
+  // Nearly all entries are a sentence and its fields. Winston would look for `%` in each sentence,
+  // and copy the fields twice, also of what is not written.
+  const logOther = log.log.bind(log) as (...words: unknown[]) => Logger;
+  log.log = (...words: unknown[]): Logger => {
+    if (!isSentence(words)) return logOther(...words);
+    tell(words[0], words[1], words[2]);
+    return log;
   };
   if (stream === undefined) log.on('finish', () => standardOutput.flush());
   return log;
@@ -70,13 +81,20 @@ class StandardOutput {
 
 const standardOutput = new StandardOutput();
 
-type Entry = winston.Logform.TransformableInfo;
+/** What an entry has beside its level and its sentence. */
+type Fields = Readonly<Record<string, unknown>>;
+
+function isSentence(words: readonly unknown[]): words is [string, string, Fields] {
+  const fields = words[2];
+  if (words.length !== 3 || typeof words[1] !== 'string') return false;
+  return typeof fields === 'object' && fields !== null && !('message' in fields);
+}
 
 /** @param atMs wall-clock milliseconds of the entry */
-function jsonLine({ level, message, ...fields }: Entry, atMs: number): string {
+function jsonLine(level: string, message: unknown, fields: Fields, atMs: number): string {
   let line = `{"timestamp":"${stamp(atMs)}","level":"${level}","message":${jsonOf('message', message)}`;
-  for (const [key, value] of Object.entries(fields)) {
-    const json = jsonOf(key, value);
+  for (const key in fields) {
+    const json = jsonOf(key, fields[key]);
     if (json !== undefined) line += `,${JSON.stringify(key)}:${json}`;
   }
   return `${line}}`;
@@ -97,7 +115,7 @@ const ids: ReadonlySet<string> = new Set(['id', 'replay_of']);
  * `2026-11-23T14:36:00.000Z info  the message key=value other="a b"`, then the stack of each error,
  * indented.
  */
-function textLine({ level, message, ...fields }: Entry, atMs: number): string {
+function textLine(level: string, message: unknown, fields: Fields, atMs: number): string {
   const stacks: string[] = [];
   const pairs = Object.entries(fields).flatMap(([key, value]) => {
     if (value === undefined) return [];

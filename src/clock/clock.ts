@@ -181,7 +181,8 @@ export class Clock {
   }
 
   #look(): void {
-    const [wallMs, at] = [Date.now(), performance.now()];
+    const wallMs = Date.now();
+    const at = performance.now();
     const settledMs = this.#settled.now();
     this.#sureMs = Math.max(this.#sureMs, settledMs);
     const isBehind = wallMs < this.#sureMs - slackMs;

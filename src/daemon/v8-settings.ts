@@ -13,7 +13,12 @@ export function setV8(): void {
   // Bytecodes that a function runs before it is worth optimizing; left alone it is 67,584. A
   // gateway's code runs a few times a minute, and then many times in one second: a message of a
   // burst takes 0.7 of the CPU, and a refusal of the first thousands the half.
-  if (Number.parseInt(process.versions.v8, 10) < 12) setFlagsFromString('--interrupt-budget=20000');
+  if (Number.parseInt(process.versions.v8, 10) < 12) {
+    setFlagsFromString('--interrupt-budget=20000');
+    // Else V8 notes what it sees of a function from its eighth run or so on, and until then looks
+    // up each property anew. Of 200 refusals in one instant each takes a tenth less of the CPU.
+    setFlagsFromString('--no-lazy-feedback-allocation');
+  }
   // How far the old generation may grow, over what lived, before it is collected: else 5,000
   // refusals left 20 MB behind, now 8, for no more CPU.
   setFlagsFromString('--heap-growing-percent=50');

@@ -162,8 +162,9 @@ export function createDispatch(options: DispatchOptions): Dispatch {
       deadlineAt: control.deadlineAt,
     });
     onItsWay.set(message.id, pending);
-    const admit = (own: Reserve) =>
-      queue.send(pending, own).then(
+    const admit = (own: Reserve) => {
+      // Before it can be refused: Node keeps account of each rejection that nobody heeds yet.
+      const answer = pending.answer.then(
         (result) => {
           record.ended({ result });
           return result;
@@ -173,6 +174,9 @@ export function createDispatch(options: DispatchOptions): Dispatch {
           throw error;
         },
       );
+      void queue.send(pending, own);
+      return answer;
+    };
     const forget = () => onItsWay.delete(message.id);
     if (shared !== undefined) {
       const asked = { truth: shared, policy, queue, pending, message: told(), control, known };

@@ -52,6 +52,7 @@ export class SegmentTime {
    */
   measuredMs(typicalMs = startMs): number | undefined {
     const now = performance.now();
+    if (this.#measured.length === 0) return undefined;
     const aged = this.#measured
       .map(
         ({ msPerSegment, at }) =>
@@ -67,6 +68,8 @@ export class SegmentTime {
  * (their median), else 4 s.
  */
 export function expectedMs(times: readonly SegmentTime[]): number[] {
+  const [only] = times;
+  if (times.length === 1 && only !== undefined) return [only.measuredMs() ?? startMs];
   const measured = times.map((time) => time.measuredMs());
   return times.map((time, index) => {
     const fellows = measured.filter((ms, other) => other !== index && ms !== undefined) as number[];

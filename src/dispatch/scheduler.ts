@@ -210,24 +210,21 @@ export class Scheduler {
    */
   #doneInMs(message: PendingMessage, older: PendingMessage | undefined): number | undefined {
     const perSegmentMs = expectedMs(this.#lanes.map(({ segmentTime }) => segmentTime));
-    const usable = this.#lanes.flatMap((lane, index) =>
-      lane.isUsable
-        ? [{ lane, doubtful: lane.health.isDoubtful, perSegmentMs: perSegmentMs[index]! }]
-        : [],
-    );
-    const trusted = usable.filter(({ doubtful }) => !doubtful);
-    const modems = (trusted.length > 0 ? trusted : usable).map(({ lane, perSegmentMs }) => ({
+    const usable = this.#lanes.filter((lane) => lane.isUsable);
+    const trusted = trustedOf(usable);
+    const modems = (trusted.length > 0 ? trusted : usable).map((lane) => ({
       lane,
       name: lane.name,
       freeInMs: lane.freeInMs,
-      perSegmentMs,
+      perSegmentMs: perSegmentMs[this.#lanes.indexOf(lane)]!,
       given: 0,
     }));
     forecast(modems, this.#before(message, older));
-    const done = modems
-      .filter(({ lane, given }) => this.#isOpenTo(lane, message, given))
-      .map(({ freeInMs, perSegmentMs }) => freeInMs + message.segments * perSegmentMs);
-    return done.length === 0 ? undefined : Math.min(...done);
+    let firstMs = Number.POSITIVE_INFINITY;
+    for (const { lane, freeInMs, perSegmentMs: ownMs, given } of modems)
+      if (this.#isOpenTo(lane, message, given))
+        firstMs = Math.min(firstMs, freeInMs + message.segments * ownMs);
+    return Number.isFinite(firstMs) ? firstMs : undefined;
   }
 
   /** What would have its turn before a message that came now, or took the place of `older`. */

@@ -57,8 +57,12 @@ export interface AdminAppOptions {
 /** The public listener: the paths of the callers, and `/livez` and `/readyz` with no detail. */
 export function createApp(options: AppOptions): RequestListener {
   const router = newRouter();
-  for (const [path, clients] of byPath(options.clients))
-    router.post(path, sendRoute(clients, options));
+  const posts = new Map<string | undefined, Koa.Middleware<RequestState>>();
+  for (const [path, clients] of byPath(options.clients)) {
+    const route = sendRoute(clients, options);
+    posts.set(path, route);
+    router.post(path, route);
+  }
   const [reader, ...readers] = options.clients.filter(({ mayRead }) => mayRead);
   if (reader !== undefined) router.get('/sms/:id', readRoute([reader, ...readers], options));
   addHealthRoutes(router, options.isReady);
@@ -67,7 +71,22 @@ export function createApp(options: AppOptions): RequestListener {
     listener?.answered({ code, caller, suspected });
     if (!hasRow) options.onRefused?.(code, caller);
   };
-  return toListener(log, clientAddress(trustedProxies), [], router, onFailure);
+  const straight = straightTo(posts);
+  return toListener(log, clientAddress(trustedProxies), [straight], router, onFailure);
+}
+
+/**
+ * A request that is written as nearly all are goes to its route by one look. The router, which
+ * tries each of its patterns and makes a chain of functions for each request, takes a tenth of what
+ * a refusal costs; it has the same routes for all other spellings of a path.
+ */
+function straightTo(
+  posts: ReadonlyMap<string | undefined, Koa.Middleware<RequestState>>,
+): Koa.Middleware<RequestState> {
+  return (ctx, next) => {
+    const route = ctx.req.method === 'POST' ? posts.get(ctx.req.url) : undefined;
+    return route === undefined ? next() : route(ctx, next);
+  };
 }
 
 /**

@@ -46,18 +46,26 @@ export async function readOctets(req: IncomingMessage, maxOctets: number): Promi
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let length = 0;
-    const settle = (act: () => void) => {
-      req.off('data', onData).off('end', onEnd).off('error', onGone).off('close', onGone);
-      act();
+    // Of a body that was read, the listeners go with the request.
+    let isSettled = false;
+    const fail = (error: Error) => {
+      if (isSettled) return;
+      isSettled = true;
+      req.off('data', onData);
+      reject(error);
     };
     const onData = (chunk: Buffer) => {
       length += chunk.length;
       chunks.push(chunk);
-      if (length > maxOctets) settle(() => reject(tooLarge()));
+      if (length > maxOctets) fail(tooLarge());
     };
-    const onEnd = () => settle(() => resolve(Buffer.concat(chunks)));
-    const onGone = () =>
-      settle(() => reject(new CallerLeft('the caller left while it sent its request')));
+    const onEnd = () => {
+      isSettled = true;
+      resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks));
+    };
+    const onGone = () => {
+      if (!isSettled) fail(new CallerLeft('the caller left while it sent its request'));
+    };
     req.on('data', onData).on('end', onEnd).on('error', onGone).on('close', onGone);
     if (req.destroyed) onGone();
   });

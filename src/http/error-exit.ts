@@ -14,8 +14,8 @@ export interface RequestState {
   id: string;
   /** `performance.now()` milliseconds when the request's header was whole. */
   receivedAt: number;
-  /** Who sent it, for the log of refusals and nothing else. */
-  client: string;
+  /** Who sent it, for the log of refusals and nothing else: the kernel is asked for it. */
+  client: () => string;
   /** The name of the caller, once it is known. */
   caller?: string;
   /** Whose it seems to be, of one that proved to be nobody's. */
@@ -44,7 +44,7 @@ export function errorExit(
   return async (ctx, next) => {
     ctx.state.id = randomUUID();
     ctx.state.receivedAt = performance.now();
-    ctx.state.client = clientAddressOf(ctx.req);
+    ctx.state.client = () => clientAddressOf(ctx.req);
     try {
       await next();
       if (ctx.respond !== false) ctx.set('Cache-Control', 'no-store');

@@ -103,7 +103,7 @@ export function sendRoute(
     const leave = () => left.abort();
     // The socket's `close`, not the response's: a pipelined response that waits for its turn has no
     // socket to hear of.
-    socket.once('close', leave);
+    socket.on('close', leave);
     const request: Request = { id, receivedAt, callerLeft: left };
     try {
       const body = await readOctets(ctx.req, maxBodyOctets);
@@ -178,7 +178,8 @@ export function ownerOf(
   ctx.state.suspected = client.caller.name;
   ctx.state.toAnswer = (error) => client.caller.failed(error, ctx.state.id);
   const { code, detail, fields, message } = unproven;
-  const { id, client: address } = ctx.state;
+  const { id } = ctx.state;
+  const address = ctx.state.client();
   refusals.warn(message, { event: 'token_refused', id, client: address, code, ...fields });
   throw new SendError(code, { detail, cause: unproven });
 }
@@ -208,9 +209,11 @@ async function serve(
         toMessage(read, index === 0 ? request.id : randomUUID(), caller.name, held, proof),
       ),
   );
-  const outcomes = await Promise.all(
-    messages.map((message) => deliver(message, control, request, options)),
-  );
+  const [only] = messages;
+  const outcomes =
+    only !== undefined && messages.length === 1
+      ? [await deliver(only, control, request, options)]
+      : await Promise.all(messages.map((message) => deliver(message, control, request, options)));
   const failure = failureOf(outcomes);
   if (failure !== undefined) throw failure;
   const promised = outcomes.find((outcome) => 'promised' in outcome)?.promised;
@@ -234,6 +237,9 @@ type Delivered = { result: SendResult } | { promised: Promised } | { error: Send
  * another try may mend before what it cannot, for it is the status that makes a caller try again.
  */
 function failureOf(outcomes: readonly Delivered[]): SendError | undefined {
+  const [first] = outcomes;
+  if (outcomes.length === 1 && first !== undefined)
+    return 'error' in first ? first.error : undefined;
   const errors = outcomes.flatMap((outcome) => ('error' in outcome ? [outcome.error] : []));
   const weight = ({ submitted, code }: SendError) =>
     Number(submitted !== 'no') * 2 + Number(problems[code].status >= 500);
@@ -341,7 +347,7 @@ export function refuseIfUnable(
   refusals.warn(`refused a request: ${detail}`, {
     event: 'request_refused',
     id,
-    client,
+    client: client(),
     status: problems[code].status,
     code,
   });
@@ -359,7 +365,8 @@ const inabilities = {
 
 /** The caller may shorten the time, never lengthen it; it is told when it did. */
 function waitMs(ctx: Koa.Context, longestMs: number): number {
-  const waitS = preferredWaitS(ctx.get('prefer'));
+  const { prefer } = ctx.req.headers;
+  const waitS = prefer === undefined ? undefined : preferredWaitS(String(prefer));
   if (waitS === undefined || waitS * 1000 >= longestMs) return longestMs;
   ctx.set('Preference-Applied', `wait=${waitS}`);
   return waitS * 1000;
@@ -395,8 +402,13 @@ function logFailure(log: Logger, outcome: Request, error: SendError): void {
     waitedMs,
     tookMs = performance.now() - outcome.receivedAt,
   } = error.progress;
+  const { message } = outcome;
+  // Written out: to spread common fields costs a refusal more than all else of its line.
   log.warn(failureWords[error.submitted], {
-    ...commonFields(outcome),
+    event: 'message',
+    id: message?.id ?? outcome.id,
+    caller: message?.caller,
+    recipient: message && maskNumber(message.recipient),
     segments,
     modem,
     status: problems[error.code].status,

@@ -10,11 +10,14 @@ const separators = /[\s.\-\u2010-\u2015\u2212()]/gu;
  */
 const invisible = /[\u061c\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069]/gu;
 
+const e164 = /^\+[1-9]\d{6,14}$/;
+
 /**
  * An international number as ITU-T E.164 writes it (`+`, 7 to 15 digits, no leading zero), whatever
  * separators and invisible marks it came with; `undefined` if it is none.
  */
 export function toE164(number: string): string | undefined {
+  if (e164.test(number)) return number;
   const bare = number.replace(separators, '').replace(invisible, '');
-  return /^\+[1-9]\d{6,14}$/.test(bare) ? bare : undefined;
+  return e164.test(bare) ? bare : undefined;
 }

@@ -61,10 +61,13 @@ interface Plan extends DialledPlan {
   leadingDigits: RegExp | undefined;
   /** Digits before a national number that may be none of its own: of the trunk, or of a carrier. */
   prefix: RegExp | undefined;
-  ranges: ReadonlyMap<RangeType, Range>;
+  /** In order of trial. */
+  ranges: readonly Range[];
+  mobile: Range | undefined;
 }
 
 interface Range {
+  type: RangeType;
   pattern: RegExp;
   /** Digits without the calling code; `undefined`: any. */
   lengths: readonly number[] | undefined;
@@ -99,7 +102,7 @@ function countriesOf(callingCode: string): readonly CountryCode[] {
  * E.164 6.2.1).
  */
 export function callingCodeOf(number: string): string | undefined {
-  for (const digits of [1, 2, 3]) {
+  for (let digits = 1; digits <= 3; digits += 1) {
     const code = number.slice(1, 1 + digits);
     if (possibleLengths(code).size > 0) return code;
   }
@@ -176,17 +179,15 @@ function isOf(plan: Plan, national: string): boolean {
 
 function typeIn(plan: Plan, national: string): RangeType | undefined {
   if (!plan.pattern.test(national)) return undefined;
-  for (const [type, { pattern, lengths }] of plan.ranges) {
-    if (lengths?.includes(national.length) === false || !pattern.test(national)) continue;
-    if (type !== 'fixed_line') return type;
-    // Where the two cannot be told apart, the data have no pattern for mobile numbers.
-    const mobile = plan.ranges.get('mobile');
-    const isBoth =
-      mobile === undefined ||
-      (mobile.lengths?.includes(national.length) !== false && mobile.pattern.test(national));
-    return isBoth ? 'fixed_line_or_mobile' : 'fixed_line';
-  }
-  return undefined;
+  const range = plan.ranges.find((each) => isIn(each, national));
+  if (range?.type !== 'fixed_line') return range?.type;
+  // Where the two cannot be told apart, the data have no pattern for mobile numbers.
+  const isBoth = plan.mobile === undefined || isIn(plan.mobile, national);
+  return isBoth ? 'fixed_line_or_mobile' : 'fixed_line';
+}
+
+function isIn({ lengths, pattern }: Range, national: string): boolean {
+  return lengths?.includes(national.length) !== false && pattern.test(national);
 }
 
 function plansOf(callingCode: string): Plans {
@@ -205,9 +206,9 @@ function plansOf(callingCode: string): Plans {
 
 function toPlan(data: PlanData, country: CountryCode | undefined): Plan {
   const prefix = data[7] || data[5];
-  const ranges = typesInOrder.flatMap((type): [RangeType, Range][] => {
+  const ranges = typesInOrder.flatMap((type): Range[] => {
     const [pattern, lengths] = data[11][typeFields[type]] || [];
-    return pattern ? [[type, { pattern: whole(pattern), lengths: lengths || undefined }]] : [];
+    return pattern ? [{ type, pattern: whole(pattern), lengths: lengths || undefined }] : [];
   });
   return {
     country,
@@ -216,7 +217,8 @@ function toPlan(data: PlanData, country: CountryCode | undefined): Plan {
     lengths: data[3],
     leadingDigits: data[10] ? new RegExp(`^(?:${data[10]})`) : undefined,
     prefix: prefix ? new RegExp(`^(?:${prefix})`) : undefined,
-    ranges: new Map(ranges),
+    ranges,
+    mobile: ranges.find(({ type }) => type === 'mobile'),
   };
 }
 

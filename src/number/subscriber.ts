@@ -12,7 +12,10 @@ export interface Subscriber {
 }
 
 /** Two spellings of one subscriber that the data of the plans take for two. */
-type Equivalence = readonly [spelling: RegExp, countedAs: string];
+interface Equivalence {
+  spelling: RegExp;
+  countedAs: string;
+}
 
 /**
  * Spellings that reach one subscriber although each is, or was, a number by itself. None of them
@@ -20,19 +23,19 @@ type Equivalence = readonly [spelling: RegExp, countedAs: string];
  */
 const equivalences: readonly Equivalence[] = [
   // Mexico: the 1 before mobile numbers was given up in August 2019, and is still dialled.
-  [/^\+521(\d{10})$/, '+52$1'],
+  { spelling: /^\+521(\d{10})$/, countedAs: '+52$1' },
   // Argentina: the 9 before mobile numbers is for calls from abroad; area and subscriber are the
   // same without.
-  [/^\+549(\d{10})$/, '+54$1'],
+  { spelling: /^\+549(\d{10})$/, countedAs: '+54$1' },
   // Brazil: mobile numbers got a ninth digit, 2012 to 2016; those of before began with 6 to 9.
-  [/^\+55(\d{2})([6-9]\d{7})$/, '+55$19$2'],
+  { spelling: /^\+55(\d{2})([6-9]\d{7})$/, countedAs: '+55$19$2' },
   // Colombia: fixed lines got a 60 in September 2021.
-  [/^\+57([1-8]\d{7})$/, '+5760$1'],
+  { spelling: /^\+57([1-8]\d{7})$/, countedAs: '+5760$1' },
   // Palestine is reached through the calling code of Israel too, where these ranges are nobody
   // else's.
-  [/^\+972(5[69]\d{7})$/, '+970$1'],
+  { spelling: /^\+972(5[69]\d{7})$/, countedAs: '+970$1' },
   // San Marino is reached through Italy's network too, under its area code.
-  [/^\+39(0549[89]\d{5})$/, '+378$1'],
+  { spelling: /^\+39(0549[89]\d{5})$/, countedAs: '+378$1' },
 ];
 
 /**
@@ -83,14 +86,13 @@ export function wrongLength(
   const callingCode = callingCodeOf(number);
   if (callingCode === undefined) return undefined;
   const lengths = possibleLengths(callingCode);
-  const isPossible = [number, canonical(number)].some((spelling) =>
-    lengths.has(spelling.length - 1 - callingCode.length),
-  );
-  return isPossible ? undefined : { callingCode, lengths: [...lengths].sort((a, b) => a - b) };
+  const isPossible = (spelling: string) => lengths.has(spelling.length - 1 - callingCode.length);
+  if (isPossible(number) || isPossible(canonical(number))) return undefined;
+  return { callingCode, lengths: [...lengths].sort((a, b) => a - b) };
 }
 
 function canonical(number: string): string {
-  for (const [spelling, countedAs] of equivalences) {
+  for (const { spelling, countedAs } of equivalences) {
     if (spelling.test(number)) return number.replace(spelling, countedAs);
   }
   return number;

@@ -381,14 +381,13 @@ export class Policy {
     if (forGood) return { refusal: forGood };
     const lasting = this.#lasting(subject, now);
     const lockOut = lasting.length === 0 ? this.#lockOut(subject, now) : undefined;
-    const obstacles = [
-      ...(lockOut ? [lockOut] : lasting).map((hold) => holdObstacle(hold, now)),
-      ...this.#earlierOneWaits(subject, now),
-      ...this.#fullWindows(subject, now),
-      ...this.#fullMemory(subject, now),
-    ];
-    const [longest] = obstacles.sort((a, b) => b.until - a.until);
-    if (!longest) return {};
+    const longest = longestOf(
+      (lockOut ? [lockOut] : lasting).map((hold) => holdObstacle(hold, now)),
+      this.#earlierOneWaits(subject, now),
+      this.#fullWindows(subject, now),
+      this.#fullMemory(subject, now),
+    );
+    if (longest === undefined) return {};
     const { reason, detail, until } = longest;
     return {
       refusal: { code: 'rate_limited', reason, detail, retryAfterMs: until - now },
@@ -413,8 +412,17 @@ export class Policy {
    * filled of their share: logins always have the rest, and leave the alerts theirs. To one
    * recipient the two are counted apart, for who is told of a fault has to log in to mend it.
    */
-  #judgedBy({ isAlert, keys }: Subject): readonly Judged[] {
-    if (!isAlert) return [{ windows: this.#windows, keys, share: 1 }];
+  #judgedBy(subject: Subject): readonly Judged[] {
+    // A getter: where no limit asks for them, the HMACs of a refused message are never made.
+    const all = {
+      windows: this.#windows,
+      get keys() {
+        return subject.keys;
+      },
+      share: 1,
+    };
+    if (!subject.isAlert) return [all];
+    const { keys } = subject;
     return [
       { windows: this.#windows, keys: sharedKeys(keys), share: 1 },
       { windows: this.#alertWindows, keys, share: this.#config.alertShare },
@@ -450,9 +458,9 @@ export class Policy {
    */
   #lockOut(subject: Subject, now: number): Hold | undefined {
     const { lockOutFirstMs: firstMs, lockOutLongestMs: longestMs } = this.#config;
-    const { isAlert, keys, recipientHmac } = subject;
+    const { isAlert, recipientHmac } = subject;
     if (isAlert || firstMs === 0) return undefined;
-    const newest = this.#windows.newest('per_recipient', keys);
+    const newest = this.#windows.newest('per_recipient', { per_recipient: recipientHmac });
     if (!newest?.isKept) return undefined;
     const before = this.#holds.remembered('lock_out', recipientHmac, now);
     if (before && newest.at < before.until) return undefined;
@@ -473,25 +481,33 @@ export class Policy {
    */
   #earlierOneWaits(subject: Subject, now: number): TemporaryRefusal[] {
     const { lockOutFirstMs: firstMs } = this.#config;
-    const { isAlert, keys, recipientHmac } = subject;
+    const { isAlert, recipientHmac } = subject;
     if (isAlert || firstMs === 0) return [];
-    const newest = this.#windows.newest('per_recipient', keys);
+    const newest = this.#windows.newest('per_recipient', { per_recipient: recipientHmac });
     const before = this.#holds.remembered('lock_out', recipientHmac, now);
     if (!newest || newest.isKept || !before || newest.at < before.until) return [];
     return [earlierOneObstacle(now + firstMs)];
   }
 
   #fullWindows(subject: Subject, now: number): TemporaryRefusal[] {
-    return limitNames.flatMap((name) => this.#limitsReached(name, subject, now));
+    const judged = this.#judgedBy(subject);
+    return limitNames.flatMap((name) => this.#limitsReached(name, subject, now, judged));
   }
 
-  #limitsReached(name: LimitName, subject: Subject, now: number): TemporaryRefusal[] {
-    return this.#judgedBy(subject).flatMap(({ windows, keys, share }) =>
-      this.#limitsFor(name, subject, share).flatMap((limit) => {
-        const until = windows.freeAt(name, limit, keys, now);
-        return until === undefined ? [] : [windowObstacle(name, limit, until, now)];
-      }),
-    );
+  #limitsReached(
+    name: LimitName,
+    subject: Subject,
+    now: number,
+    judged = this.#judgedBy(subject),
+  ): TemporaryRefusal[] {
+    const reached: TemporaryRefusal[] = [];
+    for (const by of judged)
+      for (const limit of this.#limitsFor(name, subject, by.share)) {
+        const keys = name === 'total' ? {} : by.keys;
+        const until = by.windows.freeAt(name, limit, keys, now);
+        if (until !== undefined) reached.push(windowObstacle(name, limit, until, now));
+      }
+    return reached;
   }
 
   #nearlyFullBy(keys: LimitKeys, now: number): NearlyFull[] {
@@ -572,6 +588,17 @@ export class Policy {
     };
     return reservation;
   }
+}
+
+/** What lasts longest; the first of several that last as long. */
+function longestOf(
+  ...kinds: readonly (readonly TemporaryRefusal[])[]
+): TemporaryRefusal | undefined {
+  let longest: TemporaryRefusal | undefined;
+  for (const obstacles of kinds)
+    for (const obstacle of obstacles)
+      if (longest === undefined || obstacle.until > longest.until) longest = obstacle;
+  return longest;
 }
 
 function longestWindowOf(

@@ -25,8 +25,9 @@ export function refuseRecipient(
   { number, countedAs }: { number: string; countedAs: string },
   numbering: Numbering,
 ): RecipientRefusal | undefined {
-  const refused = longestPrefix(rules.refusePrefixes, [number, countedAs]);
-  const allowed = longestPrefix(rules.allowPrefixes, [number, countedAs]);
+  const spellings = [number, countedAs];
+  const refused = longestPrefix(rules.refusePrefixes, spellings);
+  const allowed = longestPrefix(rules.allowPrefixes, spellings);
   if (refused > 0 && refused >= allowed) {
     return notAllowed('refuse_prefixes', 'the number begins with one of policy.refuse_prefixes');
   }
@@ -58,10 +59,11 @@ const notAllowed = (reason: RecipientRefusal['reason'], detail: string): Recipie
 
 /** Characters of the longest prefix that any of the spellings begins with; 0 if none does. */
 function longestPrefix(prefixes: readonly string[], spellings: readonly string[]): number {
-  const fitting = prefixes.filter((prefix) =>
-    spellings.some((spelling) => spelling.startsWith(prefix)),
-  );
-  return Math.max(0, ...fitting.map(({ length }) => length));
+  let longest = 0;
+  for (const prefix of prefixes)
+    if (prefix.length > longest && spellings.some((spelling) => spelling.startsWith(prefix)))
+      longest = prefix.length;
+  return longest;
 }
 
 function lengthText(

@@ -57,11 +57,17 @@ export function septetCost(codeUnit: number): 0 | 1 | 2 {
   return code < extensionFlag ? 1 : 2;
 }
 
+/** Characters of the default table alone, which nearly all texts are made of: one septet each. */
+const oneSeptetEach = new RegExp(
+  `^[${defaultAlphabet.replace('\x1b', '').replace(/[\]\\^-]/g, '\\$&')}]*$`,
+);
+
 /**
  * Septets that the whole text takes, or `undefined` when it has a character that the alphabet
  * lacks.
  */
 export function countSeptets(text: string): number | undefined {
+  if (oneSeptetEach.test(text)) return text.length;
   let septets = 0;
   for (let i = 0; i < text.length; i++) {
     const cost = septetCost(text.charCodeAt(i));
