@@ -9,6 +9,7 @@ import { type BuildOptions, build, type OutputFile, type PluginBuild } from 'esb
 import { parse } from 'yaml';
 import { nativePackages } from './native-packages.js';
 import { noticesText, packagesIn } from './notices.js';
+import { refuseWideChunks, spareMemory } from './spare-memory.js';
 
 const root = resolve(import.meta.dirname, '..');
 const dist = join(root, 'dist');
@@ -50,7 +51,9 @@ const { metafile, outputFiles } = await build({
   external: [...nativePackages],
   banner: { js: requireForCommonJs },
   metafile: true,
+  plugins: [{ name: 'memory', setup: spareMemory }],
 });
+refuseWideChunks(outputFiles);
 
 /** Of it a Node that is too old must understand every word. */
 const entry = await build({

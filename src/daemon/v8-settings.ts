@@ -1,4 +1,5 @@
 import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 
 /**
  * To be called as the daemon starts. A flag that this V8 does not know would change nothing, but V8
@@ -22,6 +23,19 @@ export function setV8(): void {
   // How far the old generation may grow, over what lived, before it is collected: else 5,000
   // refusals left 20 MB behind, now 8, for no more CPU.
   setFlagsFromString('--heap-growing-percent=50');
+}
+
+/**
+ * Collects what is dead, and has V8 give its memory back. After the start that is 3 MB and more:
+ * left alone, V8 does so when as much again was made, in a gateway that idles after hours. Takes 10
+ * ms of a desktop's core, and nothing happens meanwhile. Without effect in a V8 that does not let
+ * itself be told.
+ */
+export function collectGarbage(): void {
+  setFlagsFromString('--expose-gc');
+  const collect: unknown = runInNewContext('globalThis.gc');
+  setFlagsFromString('--no-expose-gc');
+  if (typeof collect === 'function') collect();
 }
 
 /**
