@@ -93,23 +93,32 @@ const mostReported = 64;
 
 /**
  * Lines that tell of something stored, or of a storage that has no room any more: those of 27.005
- * 3.4.1, Huawei's, Quectel's, and in words.
+ * 3.4.1, Huawei's, Quectel's, in words, and the indicators of 27.007 8.9 where they are named: each
+ * maker numbers them otherwise.
  */
 const storageNews =
-  /^(?:\+(?:CMTI|CDSI):|\^SMMEMFULL\b|[+^#*]?[A-Z]*:? *"?(?:SMS?|SIM|MEM(?:ORY)?) ?(?:MEMORY|STORAGE)? ?FULL\b)/im;
+  /^(?:\+(?:CMTI|CDSI):|\^SMMEMFULL\b|\+CIEV: *"?(?:MESSAGE|SMSFULL)"? *, *"?[A-Z]*[1-9]|[+^#*]?[A-Z]*:? *"?(?:SMS?|SIM|MEM(?:ORY)?) ?(?:MEMORY|STORAGE)? ?FULL\b)/im;
 
 /** Whether an unsolicited line, or one within its text, says that a look at the storages is due. */
 export const tellsOfStorage = (urc: string): boolean => storageNews.test(urc);
 
 /**
- * How a sweep ended: all was seen; `emptied`: and one of the storages was full, so that the network
- * may hold more; it was told to stop; or replies did not fit their questions, and nothing more was
- * touched.
+ * How a sweep ended: all was seen; `emptied`: and something was taken, so that the network may hold
+ * more, or something more be there that nobody tells of; it was told to stop; or replies did not
+ * fit their questions, and nothing more was touched.
  */
 export type SweepEnd = 'done' | 'emptied' | 'interrupted' | 'unsure';
 
+/** For how long a sweep has the line. What it was kept from is where the next one begins. */
+export interface SweepLeave {
+  /** Asked before each storage and slot; `taken`: messages that this sweep has found so far. */
+  mayLook(taken: number): boolean;
+  /** Asked before a message is deleted whose keeping may have taken a while. */
+  mayDelete(): boolean;
+}
+
 /** What one slot came to. `kept`: not ours to delete, or not to be deleted now. */
-type SlotEnd = 'empty' | 'kept' | 'deleted' | 'unsure';
+type SlotEnd = 'empty' | 'kept' | 'deleted' | 'interrupted' | 'unsure';
 
 /** A slot as `+CMGR` shows it in PDU mode (27.005 4.2). */
 interface Slot {
@@ -154,6 +163,10 @@ export class Storage {
   readonly #reported = new Set<string>();
   /** How many messages of each storage stay; as many then are no news. */
   readonly #kept = new Map<StorageName, number>();
+  /** The first slot that the next sweep looks at. */
+  #resumeAt = { place: 0, index: 0 };
+  /** Messages that the sweep under way has found. */
+  #taken = 0;
 
   /** @param keeper undefined: what was read is deleted at once */
   constructor(modem: Modem, onEvent: (event: InboundEvent) => void, keeper?: InboundKeeper) {
@@ -171,42 +184,57 @@ export class Storage {
   }
 
   /**
-   * Empties every storage that holds something. `mayGoOn` is asked before each command. Without
-   * `news` what was left behind last time is not read again.
+   * Empties every storage that holds something, from where the last sweep was kept from going on.
+   * Without `news` what was left behind last time is not read again.
    */
-  async sweep(mayGoOn: () => boolean, news = true): Promise<SweepEnd> {
+  async sweep(leave: SweepLeave, news = true): Promise<SweepEnd> {
+    this.#taken = 0;
     let isPduMode = false;
-    let wasFull = false;
-    for (const storage of storages) {
-      if (!mayGoOn()) return 'interrupted';
+    let wasTaken = false;
+    const { place: first } = this.#resumeAt;
+    for (const [place, storage] of inTurn(storages, first)) {
+      if (place !== this.#resumeAt.place) this.#resumeAt = { place, index: 0 };
+      if (!leave.mayLook(this.#taken)) return 'interrupted';
       const fill = await this.#select(storage);
       if (fill === undefined || fill.used === 0) continue;
       if (!news && fill.used === this.#kept.get(storage)) continue;
       isPduMode ||= (await this.#modem.ask('AT+CMGF=0', undefined, simMs)) !== undefined;
       if (!isPduMode) return 'unsure';
-      const end = await this.#empty(storage, fill, mayGoOn);
+      const end = await this.#empty(storage, fill, leave);
       if (end === 'interrupted' || end === 'unsure') return end;
-      wasFull ||= end === 'emptied';
+      wasTaken ||= end === 'emptied';
     }
-    return wasFull ? 'emptied' : 'done';
+    this.#resumeAt = { place: 0, index: 0 };
+    return wasTaken ? 'emptied' : 'done';
   }
 
   async #empty(
     storage: StorageName,
     { used, total }: { used: number; total: number },
-    mayGoOn: () => boolean,
+    leave: SweepLeave,
   ): Promise<SweepEnd> {
+    const slots = Math.min(total, mostSlots) + 1;
+    const from = this.#resumeAt.index;
     let left = used;
     let kept = 0;
-    for (let index = 0; left > 0 && index <= Math.min(total, mostSlots); index += 1) {
-      if (!mayGoOn()) return 'interrupted';
-      const end = await this.#take(storage, index, mayGoOn);
-      if (end === 'unsure') return end;
+    for (let offset = 0; left > 0 && offset < slots; offset += 1) {
+      const index = (from + offset) % slots;
+      this.#resumeAt.index = index;
+      if (!leave.mayLook(this.#taken)) return 'interrupted';
+      const end = await this.#take(storage, index, leave);
+      if (end === 'interrupted') return end;
+      if (end === 'unsure') {
+        // One that is never read twice alike must not stand before all others.
+        this.#resumeAt.index = (index + 1) % slots;
+        return end;
+      }
       if (end === 'kept') kept += 1;
-      if (end !== 'empty') left -= 1;
+      if (end === 'empty') continue;
+      this.#taken += 1;
+      left -= 1;
     }
     this.#kept.set(storage, kept + left);
-    return used >= total && kept + left < used ? 'emptied' : 'done';
+    return kept + left < used ? 'emptied' : 'done';
   }
 
   /** `+CPMS` (27.005 3.2.2): makes `storage` the one that is read and deleted from. */
@@ -219,7 +247,7 @@ export class Storage {
   /**
    * Slot by slot, whatever `+CMTI` and `+CDSI` say: some Quectel firmwares name another message's.
    */
-  async #take(storage: StorageName, index: number, mayGoOn: () => boolean): Promise<SlotEnd> {
+  async #take(storage: StorageName, index: number, leave: SweepLeave): Promise<SlotEnd> {
     const outOfStepBefore = this.#modem.outOfStepCount;
     const slot = await this.#read(index);
     if (slot === undefined) return 'empty';
@@ -239,12 +267,11 @@ export class Storage {
     const keeper = event.kind === 'sms' ? this.#keeper : undefined;
     if (isNews && event.kind === 'sms' && (await keeper?.keep(event)) === false) return 'kept';
     if (isNews) this.#onEvent(event);
+    if (this.#reported.size < mostReported) this.#reported.add(key);
     // A message that came meanwhile goes first; this one is known when it is read again.
-    const mayDelete = keeper === undefined || mayGoOn();
-    const isDeleted =
-      mayDelete && (await this.#modem.ask(`AT+CMGD=${index}`, undefined, simMs)) !== undefined;
+    if (keeper !== undefined && !leave.mayDelete()) return 'interrupted';
+    const isDeleted = (await this.#modem.ask(`AT+CMGD=${index}`, undefined, simMs)) !== undefined;
     if (isDeleted) this.#reported.delete(key);
-    else if (this.#reported.size < mostReported) this.#reported.add(key);
     if (isDeleted && event.kind === 'sms') keeper?.deleted(event);
     return isDeleted ? 'deleted' : 'kept';
   }
@@ -275,6 +302,12 @@ export class Storage {
     const format = await this.#modem.ask('AT+CMGF?', /^\+CMGF:/, simMs, true);
     return /^\+CMGF: *0\b/.test(format?.[0] ?? '');
   }
+}
+
+/** All of them with their places, from `first` on and round. */
+function inTurn<T>(items: readonly T[], first: number): [number, T][] {
+  const placed = [...items.entries()];
+  return [...placed.slice(first), ...placed.slice(0, first)];
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { Logger } from 'winston';
-import { AtCommandError, AtTimeout } from '../at/errors.js';
+import { AtCommandError, AtLinkLost, AtTimeout } from '../at/errors.js';
 import { AtSession } from '../at/session.js';
 import { SendError } from '../errors.js';
 import { LinkLost, type OpenLink } from '../serial/link.js';
@@ -36,6 +36,7 @@ import {
   readInbound,
   Storage,
   type SweepEnd,
+  type SweepLeave,
   tellsOfStorage,
 } from './storage.js';
 import { type SubmissionContext, submitSms } from './submission.js';
@@ -317,6 +318,7 @@ export class Supervisor implements SmsModem {
     this.#emit('submitting');
     let change: LifeChange = { event: 'submitted' };
     try {
+      await this.#takeStorageShare(connection);
       const receipt = await submitSms(this.#submissionContext(connection), sms, control);
       this.#sendOutcomes.accepted();
       this.#modemLog.notice('sends', undefined);
@@ -612,22 +614,38 @@ export class Supervisor implements SmsModem {
 
   #createSweeper(modem: Modem, storage: Storage): Sweeper {
     return new Sweeper({
-      isFree: () => this.#phase === 'ready' && !this.#inFlight.expectsLateResult(performance.now()),
-      sweep: (news) => modem.tolerateSilence(() => this.#sweep(storage, news)),
+      isIdle: () => this.#phase === 'ready',
+      expectsLateResult: () => this.#inFlight.expectsLateResult(performance.now()),
+      isThere: () =>
+        this.#connection?.modem === modem && (this.#phase === 'ready' || this.#phase === 'sending'),
+      sweep: (leave, news) => modem.tolerateSilence(() => this.#sweep(storage, leave, news)),
       run: (work) => this.#work(work, sweeping),
     });
   }
 
-  async #sweep(storage: Storage, news: boolean): Promise<SweepEnd> {
+  async #sweep(storage: Storage, leave: SweepLeave, news: boolean): Promise<SweepEnd> {
     const epoch = this.#epoch;
     await this.#connection?.modem.wakeUart();
-    const end = await storage.sweep(() => {
+    const mayLook = (taken: number): boolean => {
       // A full storage takes long.
       if (epoch === this.#epoch) this.#liveness.expect(sweeping, stepMs);
-      return this.#phase === 'ready';
-    }, news);
+      return leave.mayLook(taken);
+    };
+    const end = await storage.sweep({ ...leave, mayLook }, news);
     if (end === 'unsure') this.#modemLog.outOfStep();
     return end;
+  }
+
+  /** A storage that no pause between messages left time for is looked at before the next one. */
+  async #takeStorageShare({ sweeper }: Connection): Promise<void> {
+    const epoch = this.#epoch;
+    try {
+      await sweeper.takeShare();
+    } catch (error) {
+      if (!(error instanceof AtTimeout || error instanceof AtLinkLost)) throw error;
+      // The message that waits meets the same, and its error is told.
+    }
+    if (epoch === this.#epoch) this.#liveness.met(sweeping);
   }
 
   /**

@@ -1,18 +1,22 @@
 /**
  * When the storages of an opened modem are looked at: soon after news of them, and slowly without
- * any.
+ * any. Messages go first; a look that they have kept waiting gets a bounded share of the line.
  */
 
-import type { SweepEnd } from './storage.js';
+import type { SweepEnd, SweepLeave } from './storage.js';
 
 export interface SweeperHost {
+  /** Whether no message is under way: what is asked now delays none by more than a command. */
+  isIdle(): boolean;
+  /** Whether the result of an earlier message may still come, whose `OK` could answer for ours. */
+  expectsLateResult(): boolean;
+  /** Whether the modem is the one that it was, and takes commands. */
+  isThere(): boolean;
   /**
-   * Whether the modem may be asked now: not while a message is under way, nor while a late result
-   * may come, whose `OK` would answer for ours.
+   * See `Storage.sweep`; undefined when the modem was silent to it. Rejects with `AtTimeout` or
+   * `AtLinkLost` when it is lost.
    */
-  isFree(): boolean;
-  /** See `Storage.sweep`; undefined when the modem was silent to it. Rejects when it is lost. */
-  sweep(news: boolean): Promise<SweepEnd | undefined>;
+  sweep(leave: SweepLeave, news: boolean): Promise<SweepEnd | undefined>;
   /** Carries out what may find the modem lost. */
   run(work: () => Promise<void>): void;
 }
@@ -24,21 +28,29 @@ export interface SweeperHost {
 const newsDelayMs = 1_000;
 /**
  * Milliseconds between looks without news: modems say `+CMTI` on another of their ports, and a full
- * SIM says nothing. Also after a command of a look met silence, which costs the messages ten
- * seconds each time.
+ * SIM says nothing. A look at empty storages is one short command for each.
  */
-const slowLookMs = 600_000;
-/** Milliseconds for the network to hand over what it held for a storage that was full. */
+const slowLookMs = 120_000;
+/** The same for a modem that was found not to tell of what it stores. */
+const untoldLookMs = 30_000;
+/** The same after a command of a look met silence, which costs the messages ten seconds each time. */
+const muteLookMs = 600_000;
+/** Milliseconds for the network to hand over what it held, and for what nobody tells of. */
 const refillMs = 10_000;
-/** Milliseconds before the next look when replies did not fit their questions. */
-const unsureMs = 60_000;
+/** Milliseconds before the next look when replies did not fit their questions; doubles each time. */
+const firstUnsureMs = 5_000;
+const longestUnsureMs = 60_000;
 
-const nextLookMs: Readonly<Record<SweepEnd, number>> = {
-  done: slowLookMs,
-  emptied: refillMs,
-  interrupted: newsDelayMs,
-  unsure: unsureMs,
-};
+/** Milliseconds that a look waits for a line that is never idle, or for a late result. */
+const patienceMs = 10_000;
+/**
+ * Milliseconds after which a look between two messages takes no further slot, and after which it
+ * stops looking for the first.
+ */
+const shareMs = 1_000;
+const searchMs = 2_000;
+/** A look between messages is followed by so many times its own time without one: a fifth. */
+const restsPerShare = 4;
 
 /** One for each opened modem. */
 export class Sweeper {
@@ -47,7 +59,17 @@ export class Sweeper {
   /** `performance.now()` milliseconds. */
   #dueAt = Number.POSITIVE_INFINITY;
   #hasNews = false;
+  #isLooking = false;
   #isStopped = false;
+  /** `performance.now()` since when a look is due and has not come to its end. */
+  #waitsSince: number | undefined;
+  /** The line is never idle: the last look had to be taken between two messages. */
+  #isCrowded = false;
+  /** `performance.now()` before which no message is held up for another look. */
+  #restsUntil = 0;
+  #unsureMs = firstUnsureMs;
+  /** Something was found that nobody had told of. */
+  #isUntold = false;
 
   constructor(host: SweeperHost) {
     this.#host = host;
@@ -69,27 +91,77 @@ export class Sweeper {
     clearTimeout(this.#timer);
   }
 
+  /**
+   * Between two messages: takes a look's share of the line, where one has waited for long, of at
+   * most two seconds and the slot begun then. Else resolves at once. Rejects as `SweeperHost.sweep`.
+   */
+  async takeShare(): Promise<void> {
+    const now = performance.now();
+    const isDue = this.#isCrowded ? this.#waitsSince !== undefined : this.#isOverdue(now);
+    if (!isDue || this.#isLooking || now < this.#restsUntil) return;
+    this.#isCrowded = true;
+    await this.#look({
+      mayLook: (taken) =>
+        this.#host.isThere() && performance.now() - now < (taken > 0 ? shareMs : searchMs),
+      mayDelete: () => this.#host.isThere(),
+    });
+    const end = performance.now();
+    this.#restsUntil = end + restsPerShare * (end - now);
+  }
+
+  #isOverdue(now: number): boolean {
+    return this.#waitsSince !== undefined && now - this.#waitsSince >= patienceMs;
+  }
+
   #lookWithin(ms: number): void {
     const dueAt = performance.now() + ms;
     if (this.#isStopped || dueAt >= this.#dueAt) return;
     this.#dueAt = dueAt;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      this.#dueAt = Number.POSITIVE_INFINITY;
-      if (this.#host.isFree()) this.#host.run(() => this.#look());
-      else this.#lookWithin(newsDelayMs);
-    }, ms);
+    this.#timer = setTimeout(() => this.#due(), ms);
   }
 
-  async #look(): Promise<void> {
+  #due(): void {
+    this.#dueAt = Number.POSITIVE_INFINITY;
+    const now = performance.now();
+    this.#waitsSince ??= now;
+    const isFree = !this.#host.expectsLateResult() || this.#isOverdue(now);
+    if (this.#isLooking || !isFree || !this.#host.isIdle()) return this.#lookWithin(newsDelayMs);
+    const isIdle = () => this.#host.isIdle();
+    this.#isCrowded = false;
+    this.#host.run(() => this.#look({ mayLook: isIdle, mayDelete: isIdle }));
+  }
+
+  async #look(leave: SweepLeave): Promise<void> {
     const news = this.#hasNews;
     this.#hasNews = false;
+    this.#isLooking = true;
     let end: SweepEnd | undefined;
     try {
-      end = await this.#host.sweep(news);
+      end = await this.#host.sweep(leave, news);
     } finally {
+      this.#isLooking = false;
       if (end !== 'done' && end !== 'emptied') this.#hasNews ||= news;
-      this.#lookWithin(end === undefined ? slowLookMs : nextLookMs[end]);
+      if (end !== 'interrupted') this.#waitsSince = undefined;
+      this.#isUntold ||= end === 'emptied' && !news && !this.#hasNews;
+      this.#lookWithin(this.#nextLookMs(end));
+    }
+  }
+
+  #nextLookMs(end: SweepEnd | undefined): number {
+    const unsureMs = this.#unsureMs;
+    this.#unsureMs = end === 'unsure' ? Math.min(longestUnsureMs, unsureMs * 2) : firstUnsureMs;
+    switch (end) {
+      case 'done':
+        return this.#isUntold ? untoldLookMs : slowLookMs;
+      case 'emptied':
+        return refillMs;
+      case 'interrupted':
+        return newsDelayMs;
+      case 'unsure':
+        return unsureMs;
+      case undefined:
+        return muteLookMs;
     }
   }
 }

@@ -4,7 +4,15 @@ export type MessageStatus = (typeof messageStatus)[keyof typeof messageStatus];
 
 /** A message as a modem keeps or shows it: the TPDU, and its parts for text mode. */
 export type HeldMessage =
-  | { kind: 'deliver'; tpdu: Uint8Array; from: string; text: string; at: Date }
+  | {
+      kind: 'deliver';
+      tpdu: Uint8Array;
+      from: string;
+      text: string;
+      at: Date;
+      /** The `seq` of its text in the record, and its part of it. */
+      of?: { inbound: number; part: number };
+    }
   | { kind: 'report'; tpdu: Uint8Array; mr: number; recipient: string; status: number; at: Date }
   | { kind: 'submit'; tpdu: Uint8Array; recipient: string; text: string };
 

@@ -75,6 +75,7 @@ export class Network {
   credit: number;
   balanceText: string;
   #inboundReference = 0;
+  #inboundCount = 0;
   readonly #random: Random;
   /** How it reports from now on. */
   reportHabits: ReportHabits;
@@ -196,9 +197,19 @@ export class Network {
 
   /** An SMS for the subscriber, in as many parts as it takes. */
   sendInbound({ from, text, isBroken = false, order = 'sent', missing = [] }: InboundText): void {
-    this.#record.write({ kind: 'inbound', from, text });
     const at = new Date();
     const texts = partsOf(text);
+    this.#inboundCount += 1;
+    const inbound = this.#inboundCount;
+    this.#record.write({
+      kind: 'inbound',
+      seq: inbound,
+      from,
+      text,
+      parts: texts.length,
+      ...(missing.length > 0 && { missing: [...missing] }),
+      ...(isBroken && { broken: true as const }),
+    });
     this.#inboundReference = (this.#inboundReference + 1) % 256;
     const total = texts.length;
     const numbered = texts.map((part, index) => ({ part, sequence: index + 1 }));
@@ -212,6 +223,7 @@ export class Network {
         from,
         text: part,
         at,
+        of: { inbound, part: sequence },
       });
     }
   }

@@ -128,6 +128,11 @@ export interface ModemOptions {
   acknowledgeMs?: number;
   /** Slots of the SIM's message storage; the modem's own has as many. */
   storageSlots: number;
+  /**
+   * Its storages (27.005 3.2.2), the one for what comes in first; undefined: by the vendor. MT
+   * beside others is the first of them under another name.
+   */
+  storages?: readonly string[];
   busy: BusyPolicy;
   /** The odd modem that answers other commands while a submit is under way. */
   parallel: boolean;
@@ -190,6 +195,12 @@ export function parseDomain(text: string): [domain: Domain, stat: DomainStat] {
   throw new OptionSyntaxError(
     `"${text}": expected ${domains.join('|')}, "=", and a stat, network or unknown`,
   );
+}
+
+/** Reads `SM,ME,SR`. Throws {@link OptionSyntaxError}. */
+export function readStorages(text: string): string[] {
+  if (/^(?:SM|ME|MT|SR)(?:,(?:SM|ME|MT|SR))*$/.test(text)) return text.split(',');
+  throw new OptionSyntaxError(`"${text}": expected SM, ME, MT and SR, with commas between`);
 }
 
 /**

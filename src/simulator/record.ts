@@ -58,6 +58,8 @@ export interface PinEntry {
   outcome: 'accepted' | 'refused' | 'not_asked' | 'lost' | 'uncounted';
 }
 
+type HandedOver = { inbound: number; part: number } | { mr: number } | object;
+
 /** What else happened, in the same file and order. */
 export type OtherEntry =
   | { kind: 'started'; modem: string; imei: string; vendor: string; seed: number }
@@ -97,7 +99,24 @@ export type OtherEntry =
   | { kind: 'phone'; did: PhoneAct; tries_left: number }
   /** `of`: the `seq` of the acceptance it reports on; `recipient` as it is spelled there. */
   | { kind: 'status_report'; of: number; mr: number; recipient: string; status: number }
-  | { kind: 'inbound'; from: string; text: string }
+  /** A text for the subscriber: 1, 2, 3 …, and of how many parts; `missing` ones never come. */
+  | {
+      kind: 'inbound';
+      seq: number;
+      from: string;
+      text: string;
+      parts: number;
+      missing?: number[];
+      broken?: true;
+    }
+  /**
+   * What the network has handed over: into a slot, or to the host as `+CMT` or `+CDS`; a part of an
+   * inbound text, or a report, whose TP-MR it is.
+   */
+  | ({ kind: 'stored'; storage: string; index: number } & HandedOver)
+  | ({ kind: 'routed' } & HandedOver)
+  /** The host has deleted a slot that held something. */
+  | { kind: 'deleted'; storage: string; index: number }
   /** A USSD code, as it was written. */
   | { kind: 'ussd'; request: string }
   | { kind: 'stopped'; octets_dropped: number };

@@ -12,6 +12,7 @@ import {
   OptionSyntaxError,
   parseDomain,
   readIccid,
+  readStorages,
   referenceStyles,
   registrationStates,
   resetTtys,
@@ -88,6 +89,12 @@ const modemFlags = (): Option[] => [
   ),
   flag('bootMs', '--boot-ms <ms>', 'how long a restart takes', milliseconds),
   flag('storageSlots', '--storage-slots <n>', 'slots of each message storage', wholeNumber),
+  flag(
+    'storages',
+    '--storages <names>',
+    'its storages, the one for what comes in first, as SM,ME,MT,SR',
+    readStorages,
+  ),
   flag('parallel', '--parallel', 'answers other commands while a submit is under way'),
   flag(
     'references',

@@ -39,7 +39,7 @@ export interface Settings {
 
 /** Settings at power-on. */
 export function freshSettings(options: ModemOptions, vendor: Vendor): Settings {
-  const storage = vendor.storages[0] ?? 'SM';
+  const [storage = 'SM'] = options.storages ?? vendor.storages;
   return {
     echo: options.echo,
     verbose: true,
@@ -134,10 +134,13 @@ export class ModemState {
     this.network = network;
     this.sim = new SimCard(options);
     this.domains = { ...options.domains };
-    const { storages, firstSlot } = this.vendor;
-    this.stores = new Map(
-      storages.map((name) => [name, new MessageStore(options.storageSlots, firstSlot)]),
-    );
+    const [first = 'SM', ...others] = options.storages ?? this.vendor.storages;
+    const create = () => new MessageStore(options.storageSlots, this.vendor.firstSlot);
+    const main = create();
+    this.stores = new Map([
+      [first, main],
+      ...others.map((name) => [name, name === 'MT' ? main : create()] as const),
+    ]);
     this.settings = freshSettings(options, this.vendor);
   }
 }

@@ -87,6 +87,20 @@ export const troubleKinds = {
     parameters: [],
     does: 'nothing is said of what is stored, as where another port has the indications',
   },
+  'routes-directly': {
+    parameters: [],
+    does: 'somebody has left +CNMI: 2,2,0,1,0 in it, and it takes no other: what comes in is said as +CMT and +CDS, and stored nowhere',
+    answer: (body) => (isNamed(body, '+CNMI=') ? final('+CMS ERROR: 303') : undefined),
+    begin: (modem) => {
+      modem.settings.cnmi = [2, 2, 0, 1, 0];
+    },
+  },
+  'broken-off': {
+    parameters: ['COMMAND'],
+    does: 'the answer to COMMAND ends in the middle of its first line',
+    answer: (body, [command = '']) =>
+      isNamed(body, command) ? `\r\n${command.replace(/[=?].*/, '')}: 1` : undefined,
+  },
   'sim-says': {
     parameters: ['STATE'],
     does: '+CPIN? says STATE, as SIM PIN2, of a SIM that is ready',

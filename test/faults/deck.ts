@@ -182,6 +182,9 @@ const troubles: Record<TroubleKind, Draw<string>> = {
   'results-off': () => 'results-off:0',
   'results-in-numbers': () => 'results-in-numbers:0',
   'no-indications': (random) => `no-indications:${between(random, 500, 8000)}`,
+  'routes-directly': () => 'routes-directly:0',
+  'broken-off': (random) =>
+    `broken-off:${['+CMGR=', '+CMGD=', '+CPMS='][random.below(3)]}:${between(random, 500, 8000)}`,
   deaf: (random) => `deaf:${between(random, 500, 12_000)}`,
 };
 

@@ -138,13 +138,17 @@ describe('what came in', () => {
     return { setup, events };
   }
 
-  test('is found within ten minutes on a modem that says nothing of it', async () => {
+  test('is found within two minutes on a modem that says nothing of it, and then sooner', async () => {
     const device = new VirtualDevice({}, ['no-indications']);
     const { events } = await collecting(device);
     device.network.sendInbound({ from: '+4917012345678', text: 'hello' });
-    await vi.advanceTimersByTimeAsync(11 * minuteMs);
+    await vi.advanceTimersByTimeAsync(2 * minuteMs + 5_000);
     expect(events).toMatchObject([{ kind: 'sms', text: 'hello' }]);
     expect(device.modem.stores.get('SM')!.used).toBe(0);
+    await vi.advanceTimersByTimeAsync(10 * minuteMs);
+    device.network.sendInbound({ from: '+4917012345678', text: 'again' });
+    await vi.advanceTimersByTimeAsync(35_000);
+    expect(events).toHaveLength(2);
   });
 
   test('while the modem was stalled is fetched when it is free again', async () => {

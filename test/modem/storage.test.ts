@@ -79,7 +79,7 @@ async function shelf(interjections: Interjections = {}, slots = 20): Promise<She
     sweep: async (news) => {
       let isOver = false;
       const swept = storage
-        .sweep(() => true, news)
+        .sweep({ mayLook: () => true, mayDelete: () => true }, news)
         .finally(() => {
           isOver = true;
         });
@@ -118,7 +118,7 @@ describe('a sweep', () => {
       [stored(draft), 'sent'],
     ]);
     fill('ME', [[stored(deliver), 'unread']]);
-    expect(await sweep()).toBe('done');
+    expect(await sweep()).toBe('emptied');
     expect(events).toHaveLength(3);
     expect(events[0]).toMatchObject({ kind: 'sms', from: '+27831000903', text: 'hellohello' });
     expect(used('SM')).toEqual([2, 4]);
@@ -141,7 +141,7 @@ describe('a sweep', () => {
         'unread',
       ],
     ]);
-    expect(await sweep()).toBe('done');
+    expect(await sweep()).toBe('emptied');
     expect(events).toMatchObject([{ kind: 'status_report', reference: 214, state: 'delivered' }]);
     expect(used('SR')).toEqual([]);
   });
@@ -183,7 +183,7 @@ describe('a sweep', () => {
     expect(await sweep(false)).toBe('done');
     expect(reads()).toBe(before);
     fill('SM', [[stored(deliver), 'unread']]);
-    expect(await sweep(false)).toBe('done');
+    expect(await sweep(false)).toBe('emptied');
     expect(events).toHaveLength(1);
   });
 
@@ -191,7 +191,7 @@ describe('a sweep', () => {
     const { device, fill, used, sweep, events } = await shelf();
     device.modem.settings.cmgf = 1;
     fill('SM', [[stored(deliver), 'unread']]);
-    expect(await sweep()).toBe('done');
+    expect(await sweep()).toBe('emptied');
     expect(events).toHaveLength(1);
     expect(used('SM')).toEqual([]);
   });

@@ -540,7 +540,7 @@ describe('what comes in', () => {
 });
 
 describe('an idle modem', () => {
-  test('is asked slowly whether it is there, and nothing else', async () => {
+  test('is asked slowly whether it is there and what it has stored, and nothing else', async () => {
     const device = new VirtualDevice();
     const setup = supervise(device);
     await ready(setup);
@@ -549,6 +549,10 @@ describe('an idle modem', () => {
     expect(device.commands().slice(before)).toEqual([
       'AT+CREG?',
       'AT+CSQ',
+      'AT+CPMS="SM"',
+      'AT+CPMS="ME"',
+      'AT+CPMS="MT"',
+      'AT+CPMS="SR"',
       'AT+CREG?',
       'AT+CSQ',
       'AT+CREG?',

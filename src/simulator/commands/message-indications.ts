@@ -16,16 +16,17 @@ const maxHeldIndications = 50;
 export function takeDelivery(modem: ModemPort, message: HeldMessage): boolean {
   const [, mt, , ds] = modem.settings.cnmi;
   if (message.kind === 'report') {
-    if (ds === 1) return route(modem, reportLines(modem, message));
+    if (ds === 1) return route(modem, message, reportLines(modem, message));
     return ds !== 2 || store(modem, message, 'SR', '+CDSI', modem.vendor.reportStorageNamed);
   }
-  if (mt === 2) return route(modem, deliverLines(modem, message));
+  if (mt === 2) return route(modem, message, deliverLines(modem, message));
   const storage = modem.settings.cpms[2];
   return store(modem, message, storage, mt === 0 ? undefined : '+CMTI', storage);
 }
 
-function route(modem: ModemPort, lines: string): boolean {
+function route(modem: ModemPort, message: HeldMessage, lines: string): boolean {
   indicate(modem, lines);
+  modem.record.write({ kind: 'routed', ...whichOf(message) });
   const { settings, vendor, options, volatile } = modem;
   if (settings.csms === 1) {
     volatile.routed += 1;
@@ -52,16 +53,21 @@ function store(
   named: string,
 ): boolean {
   const { stores, vendor } = modem;
-  const index = (stores.get(storage) ?? stores.get('SM'))?.add({
-    status: messageStatus.unread,
-    message,
-  });
+  const place = stores.has(storage) ? storage : modem.settings.cpms[2];
+  const index = stores.get(place)?.add({ status: messageStatus.unread, message });
   if (index === undefined) {
     if (vendor.fullLine !== undefined) modem.say(vendor.fullLine);
     return false;
   }
+  modem.record.write({ kind: 'stored', storage: place, index, ...whichOf(message) });
   if (indication !== undefined) indicate(modem, `${indication}: "${named}",${index}`);
   return true;
+}
+
+/** As the record tells one message from all others. */
+function whichOf(message: HeldMessage): object {
+  if (message.kind === 'report') return { mr: message.mr };
+  return message.kind === 'deliver' ? (message.of ?? {}) : {};
 }
 
 function indicate(modem: ModemPort, lines: string): void {

@@ -71,6 +71,13 @@ function listMessages(modem: ModemPort, value: string): readonly string[] {
   return lines;
 }
 
+function erase(modem: ModemPort, index: number): void {
+  const store = storeFor(modem, 0);
+  const storage = modem.settings.cpms[0];
+  if (store.get(index) !== undefined) modem.record.write({ kind: 'deleted', storage, index });
+  store.delete(index);
+}
+
 /** `+CMGD=index[,delflag]` (27.005 3.5.4): flag 1 read, 2 and sent, 3 and unsent, 4 all. */
 function deleteMessages(modem: ModemPort, value: string): readonly string[] {
   const [indexText, flagText = '0'] = parameters(value);
@@ -80,7 +87,7 @@ function deleteMessages(modem: ModemPort, value: string): readonly string[] {
   if (index === undefined || flag === undefined) throw new CommandRefused('CMS', 321);
   if (flag === 0) {
     if (!store.holds(index)) throw new CommandRefused('CMS', 321);
-    store.delete(index);
+    erase(modem, index);
   }
   const doomed: MessageStatus[] = [
     messageStatus.read,
@@ -89,7 +96,7 @@ function deleteMessages(modem: ModemPort, value: string): readonly string[] {
     messageStatus.unread,
   ];
   for (const [at, slot] of store.entries())
-    if (doomed.indexOf(slot.status) < flag) store.delete(at);
+    if (doomed.indexOf(slot.status) < flag) erase(modem, at);
   modem.network.deliverHeld();
   return [];
 }
@@ -151,8 +158,8 @@ export const storageCommands: Record<string, CommandHandler> = {
     read: (modem) => [
       `+CPMS: ${modem.settings.cpms.map((name) => `"${name}",${usage(modem, name)}`).join(',')}`,
     ],
-    test: ({ vendor }) => {
-      const all = `(${vendor.storages.map((name) => `"${name}"`).join(',')})`;
+    test: ({ stores }) => {
+      const all = `(${[...stores.keys()].map((name) => `"${name}"`).join(',')})`;
       return [`+CPMS: ${all},${all},${all}`];
     },
     set: selectStorages,
