@@ -68,6 +68,11 @@ export const conditions: Readonly<Record<AlertKind, Condition>> = {
   },
   undelivered: { severity: 'severe', holdMs: 0, title: (of) => `codes to ${of} do not arrive` },
   inbound_full: { severity: 'mild', holdMs: 0, title: () => 'the inbound spool is full' },
+  inbound_left: {
+    severity: 'mild',
+    holdMs: 0,
+    title: () => 'SMS that came in go nowhere',
+  },
   inbound_receiver: {
     severity: 'mild',
     holdMs: 0,

@@ -46,8 +46,12 @@ program
     const file = named ?? config ?? defaultConfigFile;
     const { problems, warnings } = checkConfig(file, process.env);
     if (problems.length === 0) {
+      const config = loadConfig(file, process.env);
       const { refusedOwnNumbers } = await import('../policy/own-numbers.js');
-      problems.push(...refusedOwnNumbers(loadConfig(file, process.env)));
+      problems.push(...refusedOwnNumbers(config));
+      const { leftOver } = await import('../inbound/left-over.js');
+      const left = config.inbound === undefined ? leftOver(config.stateDir) : undefined;
+      if (left !== undefined) warnings.push(`${left.sentence}: ${left.remedy}`);
     }
     for (const warning of warnings) console.log(`warning: ${warning}`);
     if (problems.length > 0) throw new ConfigError(file, problems);

@@ -24,6 +24,7 @@ export const alertKinds = [
   'engine_away',
   'undelivered',
   'inbound_full',
+  'inbound_left',
   'inbound_receiver',
   'carrier_message',
   'receiver_dead',

@@ -90,6 +90,8 @@ export function keeperOf(inbound: Inbound, modem: string): InboundKeeper {
   return {
     keep: ({ from, text, sentAt, part, pdu }) =>
       inbound.take({ modem, from, text, sentAt, part, pdu }),
+    keepOnly: ({ from, text, sentAt, part, pdu }) =>
+      inbound.takeOnly({ modem, from, text, sentAt, part, pdu }),
     deleted: (sms) => void inbound.deleted(sms),
   };
 }

@@ -5,7 +5,9 @@ import { callSigned, NotTaken } from './signed-call.js';
 
 export interface DelivererOptions {
   /** As configured now; undefined: nothing is delivered. */
-  receiver: () => { url: string; secretFile: string; keepMs: number } | undefined;
+  receiver: () => { url: string; secretFile: string } | undefined;
+  /** For how long a text is kept, in milliseconds from its coming in. */
+  keepMs: () => number;
   /** Wall-clock milliseconds. */
   date: () => number;
   /** The receiver has it. Must not reject. */
@@ -37,6 +39,7 @@ export class Deliverer {
   readonly #stopped = new AbortController();
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
+  #underWay: Waiting | undefined;
   /** In a row, of a receiver that is away, and until when nothing is tried. */
   #failures = 0;
   #pausedUntil = 0;
@@ -50,6 +53,24 @@ export class Deliverer {
 
   get size(): number {
     return this.#waiting.length;
+  }
+
+  /** Wall-clock milliseconds at which the oldest that waits came in; now, where none does. */
+  get oldestMs(): number {
+    return Math.min(
+      this.#options.date(),
+      ...this.#waiting.map(({ text: { receivedAtMs } }) => receivedAtMs),
+    );
+  }
+
+  /** Those that were kept for as long as they may are given up, whether anybody wants them or not. */
+  giveUpOld(): void {
+    const oldestMs = this.#options.date() - this.#options.keepMs();
+    for (const waiting of [...this.#waiting]) {
+      if (waiting.text.receivedAtMs >= oldestMs || waiting === this.#underWay) continue;
+      this.#remove(waiting);
+      void this.#options.onGivenUp(waiting.text);
+    }
   }
 
   add(text: WholeText): void {
@@ -80,7 +101,9 @@ export class Deliverer {
       this.#timer = setTimeout(() => this.#go(), waitMs);
       return;
     }
+    this.#underWay = next;
     this.#running = this.#deliver(next).finally(() => {
+      this.#underWay = undefined;
       this.#running = undefined;
       this.#go();
     });
@@ -91,10 +114,6 @@ export class Deliverer {
     const receiver = this.#options.receiver();
     if (receiver === undefined) return;
     const nowMs = this.#options.date();
-    if (nowMs - text.receivedAtMs > receiver.keepMs) {
-      this.#remove(waiting);
-      return this.#options.onGivenUp(text);
-    }
     const { url, secretFile } = receiver;
     const { signal } = this.#stopped;
     const body = JSON.stringify(bodyOf(text));

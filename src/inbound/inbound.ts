@@ -7,7 +7,6 @@
  * the receiver → its text is gone.
  */
 
-import { join } from 'node:path';
 import type { Logger } from 'winston';
 import type { Hmac } from '../journal/hmac-key.js';
 import { maskNumber } from '../number/mask.js';
@@ -15,7 +14,9 @@ import type { Condition } from '../words/condition.js';
 import { counted } from '../words/counted.js';
 import { CarrierMessages, type CarrierRule } from './carrier-messages.js';
 import { Deliverer } from './deliverer.js';
+import { keepDaysWhenOff, leftOver, spoolFolder } from './left-over.js';
 import { type InboundSms, LongTexts, type WholeText } from './long-texts.js';
+import { Room } from './room.js';
 import { Spool } from './spool.js';
 
 /** `[inbound]`, as far as it is needed here. */
@@ -46,7 +47,9 @@ export type InboundOutcome =
   /** Handed over without the parts that did not come. */
   | 'incomplete'
   /** No room on the disk: left on the SIM. */
-  | 'left_on_sim';
+  | 'left_on_sim'
+  /** The modem handed it over and kept no copy, and there was no room for it anywhere. */
+  | 'lost';
 
 export interface InboundOptions {
   stateDir: string;
@@ -79,11 +82,11 @@ export interface InboundState {
 }
 
 const lookEveryMs = 10_000;
-/** Milliseconds within which a modem that is there has been looked at again. */
-const fetchedWithinMs = 60_000;
 /** Milliseconds for which the receiver may fail before the operator is told. */
 const patientMs = 600_000;
 const dayMs = 86_400_000;
+/** As often `spool_max` may wait of what has no copy on a SIM. */
+const mostWithoutCopy = 2;
 
 export class Inbound {
   readonly #options: InboundOptions;
@@ -93,13 +96,14 @@ export class Inbound {
   readonly #deliverer: Deliverer;
   readonly #timer: NodeJS.Timeout;
   readonly #counts = { delivered: 0, failedTries: 0, expired: 0 };
-  /** Since when what comes is left on the SIM, why, and since when it is to be fetched again. */
-  #full: { sinceMs: number; why: string; askedAt: number | undefined } | undefined;
+  readonly #room: Room;
+  /** Ids of what is on no SIM and on no disk: the disk did not take it. */
+  readonly #loose = new Set<string>();
   #failingSinceMs = 0;
 
   /** Takes up what an earlier run left. Rejects when the spool's folder cannot be used. */
   static async open(options: InboundOptions): Promise<Inbound> {
-    const { spool, left, unreadable } = await Spool.open(join(options.stateDir, 'inbound'));
+    const { spool, left, unreadable } = await Spool.open(spoolFolder(options.stateDir));
     if (unreadable.length > 0)
       options.log.warn(
         `the inbound spool has ${counted(unreadable.length, 'file')} that hold no SMS: they stay as they are`,
@@ -107,25 +111,23 @@ export class Inbound {
           event: 'inbound',
         },
       );
-    if (left.length > 0 && options.settings() === undefined)
-      options.log.warn(
-        `${left.length} SMS of an earlier [inbound] lie in ${join(options.stateDir, 'inbound')}, and go nowhere: configure it again, or remove them`,
-        { event: 'inbound' },
-      );
     const inbound = new Inbound(options, spool);
     for (const sms of left) inbound.#take(sms);
+    inbound.#noteSwitchedOff();
     return inbound;
   }
 
   private constructor(options: InboundOptions, spool: Spool) {
     this.#options = options;
     this.#spool = spool;
+    this.#room = new Room(options.onRoom);
     this.#texts = new LongTexts(() => options.settings()?.partsWaitMs ?? 600_000);
     this.#deliverer = new Deliverer({
       receiver: () => {
         const settings = options.settings();
-        return settings && { ...settings, keepMs: settings.keepDays * dayMs };
+        return settings && { url: settings.url, secretFile: settings.secretFile };
       },
+      keepMs: () => (options.settings()?.keepDays ?? keepDaysWhenOff) * dayMs,
       date: () => options.date(),
       onTaken: (text) => this.#taken(text),
       onGivenUp: (text) => this.#givenUp(text),
@@ -150,18 +152,20 @@ export class Inbound {
 
   /** The configuration was read anew. */
   reconfigured(): void {
+    this.#deliverer.giveUpOld();
     this.#deliverer.hasten();
-    this.#roomAgain();
+    this.#room.again();
+    this.#noteSwitchedOff();
   }
 
   /**
    * An SMS was read from a SIM. Resolves with true once its copy there may be deleted: it is on the
    * disk, or nobody wants it. With false it must stay. Never rejects.
    */
-  async take({ pdu, ...read }: ReadSms): Promise<boolean> {
-    const { date, settings, log } = this.#options;
-    const id = this.#idOf(pdu);
-    const sms: InboundSms = { ...read, id, receivedAtMs: date() };
+  async take(read: ReadSms): Promise<boolean> {
+    const { settings } = this.#options;
+    const sms = this.#identified(read);
+    const { id } = sms;
     const wanted = settings();
     if (wanted === undefined) {
       this.#take(sms);
@@ -174,19 +178,55 @@ export class Inbound {
       );
       return false;
     }
+    const fault = await this.#spooled(sms);
+    if (fault !== undefined) {
+      this.#leave(`the disk does not take it (${fault})`);
+      return false;
+    }
+    this.#room.found();
+    this.#take(sms);
+    return true;
+  }
+
+  /**
+   * An SMS that the modem has handed over, and keeps no copy of: it may go beyond the most that
+   * wait, and where the disk does not take it, it goes on from memory. Never rejects.
+   */
+  async takeOnly(read: ReadSms): Promise<void> {
+    const { settings, listener, log } = this.#options;
+    const sms = this.#identified(read);
+    const wanted = settings();
+    if (wanted !== undefined) {
+      if (this.#spool.mayBeReadAgain(sms.id)) return;
+      if (this.#spool.size + this.#loose.size >= mostWithoutCopy * wanted.spoolMax) {
+        listener.inboundText({ outcome: 'lost' });
+        log.error('an SMS that came in is lost: the modem keeps no copy, and the spool is full', {
+          event: 'inbound',
+          modem: sms.modem,
+        });
+        return;
+      }
+      if ((await this.#spooled(sms)) !== undefined) this.#loose.add(sms.id);
+    }
+    this.#take(sms);
+  }
+
+  #identified({ pdu, ...read }: ReadSms): InboundSms {
+    return { ...read, id: this.#idOf(pdu), receivedAtMs: this.#options.date() };
+  }
+
+  /** Undefined once it is on the disk, else the system's code of why it is not. */
+  async #spooled(sms: InboundSms): Promise<string | undefined> {
     try {
       await this.#spool.add(sms);
+      return undefined;
     } catch (error) {
-      log.error('an SMS that came in cannot be written to the disk: it is left on the SIM', {
+      this.#options.log.error('an SMS that came in cannot be written to the disk', {
         event: 'inbound',
         error,
       });
-      this.#leave(`the disk does not take it (${(error as NodeJS.ErrnoException).code})`);
-      return false;
+      return String((error as NodeJS.ErrnoException).code);
     }
-    this.#full = undefined;
-    this.#take(sms);
-    return true;
   }
 
   /** The SIM has this one no more. Never rejects. */
@@ -211,7 +251,7 @@ export class Inbound {
       spooled: this.#spool.size,
       incomplete: this.#texts.size,
       ...this.#counts,
-      isFull: this.#full !== undefined,
+      isFull: this.#room.isFull,
       lastFailure: this.#deliverer.lastWhy,
     };
   }
@@ -219,15 +259,7 @@ export class Inbound {
   /** What the operator should know. */
   conditions(): Condition[] {
     const found = this.#carrier.conditions(this.#options.date());
-    if (this.#full !== undefined)
-      found.push({
-        kind: 'inbound_full',
-        about: '',
-        sentence: `SMS that come in are left on the SIM: ${this.#full.why}`,
-        remedy:
-          'make the receiver of inbound.url take them, or raise inbound.spool_max; nothing is lost until the SIM is full, and the network keeps it then for some days',
-        sinceMs: this.#full.sinceMs,
-      });
+    found.push(...this.#room.conditions(), ...this.#leftOver());
     const { failingSince, lastWhy } = this.#deliverer;
     if (failingSince !== undefined && performance.now() - failingSince > patientMs)
       found.push({
@@ -241,6 +273,20 @@ export class Inbound {
     return found;
   }
 
+  /** `[inbound]` was switched off while texts waited. */
+  #leftOver(): Condition[] {
+    const { settings, stateDir } = this.#options;
+    const { oldestMs } = this.#deliverer;
+    const isOff = settings() === undefined && this.#spool.size > 0;
+    const left = isOff ? leftOver(stateDir) : undefined;
+    return left ? [{ kind: 'inbound_left', about: '', ...left, sinceMs: oldestMs }] : [];
+  }
+
+  #noteSwitchedOff(): void {
+    for (const { sentence, remedy } of this.#leftOver())
+      this.#options.log.warn(`${sentence}: ${remedy}`, { event: 'inbound' });
+  }
+
   /** It is on the disk, or nobody wants it there. */
   #take(sms: InboundSms): void {
     for (const text of this.#texts.add(sms)) this.#whole(text);
@@ -248,15 +294,14 @@ export class Inbound {
 
   #look(): void {
     for (const text of this.#texts.takeOverdue(this.#options.date())) this.#whole(text);
-    const { askedAt } = this.#full ?? {};
-    const isOver = askedAt !== undefined && performance.now() - askedAt > fetchedWithinMs;
-    if (isOver) this.#full = undefined;
+    this.#deliverer.giveUpOld();
+    this.#room.look();
     // A disk that was full may take it now.
-    else if (this.#spool.size < (this.#options.settings()?.spoolMax ?? 0)) this.#roomAgain();
+    if (this.#spool.size < (this.#options.settings()?.spoolMax ?? 0)) this.#room.again();
   }
 
   #whole(text: WholeText): void {
-    const { carrierRules, settings, listener, date, log } = this.#options;
+    const { carrierRules, listener, date, log } = this.#options;
     const { modem, missing } = text;
     for (const kind of this.#carrier.look(carrierRules(), text, date()))
       log.warn(`the carrier of modem ${modem} has written: ${kind}`, {
@@ -273,7 +318,9 @@ export class Inbound {
         from: maskNumber(text.from),
       });
     }
-    if (settings() !== undefined) this.#deliverer.add(text);
+    // What was read while nobody wants it is forgotten; what waits on the disk may be wanted again.
+    if (text.ids.some((id) => this.#spool.holds(id) || this.#loose.has(id)))
+      this.#deliverer.add(text);
   }
 
   async #taken(text: WholeText): Promise<void> {
@@ -290,7 +337,7 @@ export class Inbound {
     this.#counts.expired += 1;
     listener.inboundText({ outcome: 'expired' });
     const { id, modem } = text;
-    log.error('an SMS that came in was given up: nobody took it for inbound.keep_days', {
+    log.error('an SMS that came in was given up: nobody took it for its days (inbound.keep_days)', {
       event: 'inbound',
       id,
       modem,
@@ -299,8 +346,11 @@ export class Inbound {
   }
 
   async #forget({ ids }: WholeText): Promise<void> {
-    for (const id of ids) await this.#onDisk(() => this.#spool.remove(id));
-    this.#roomAgain();
+    for (const id of ids) {
+      this.#loose.delete(id);
+      await this.#onDisk(() => this.#spool.remove(id));
+    }
+    this.#room.again();
   }
 
   #failed(why: string, failures: number): void {
@@ -319,16 +369,9 @@ export class Inbound {
   #leave(why: string): void {
     const { listener, log, date } = this.#options;
     listener.inboundText({ outcome: 'left_on_sim' });
-    if (this.#full === undefined)
+    if (!this.#room.isFull)
       log.warn(`SMS that come in are left on the SIM: ${why}`, { event: 'inbound_full' });
-    this.#full = { sinceMs: this.#full?.sinceMs ?? date(), why, askedAt: undefined };
-  }
-
-  /** What was left is fetched again; what is left then is told anew. */
-  #roomAgain(): void {
-    if (this.#full === undefined || this.#full.askedAt !== undefined) return;
-    this.#full.askedAt = performance.now();
-    this.#options.onRoom();
+    this.#room.left(why, date());
   }
 
   /** A file that cannot be removed is found at the next start, and its SMS delivered once more. */

@@ -5,6 +5,7 @@
 
 import { mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import PQueue from 'p-queue';
 import * as v from 'valibot';
 import { syncFolder } from '../secret/private-file.js';
 import type { InboundSms } from './long-texts.js';
@@ -32,6 +33,8 @@ const mostDone = 512;
 
 export class Spool {
   readonly #folder: string;
+  /** One change after another: an SMS may be taken the very moment that its SIM loses it. */
+  readonly #changes = new PQueue({ concurrency: 1 });
   /** By id: what is there, and as which file. */
   readonly #known = new Map<string, Suffix>();
 
@@ -55,8 +58,12 @@ export class Spool {
       if (id === undefined) continue;
       const sms = suffix === 'done' ? undefined : await readSms(join(folder, name));
       if (sms === undefined && suffix !== 'done') unreadable.push(name);
-      else spool.#known.set(id, suffix as Suffix);
-      if (sms !== undefined) left.push(sms);
+      // Killed as its text was to go: the receiver has it.
+      else if (spool.#known.get(id) === 'done') await rm(join(folder, name), { force: true });
+      else {
+        spool.#known.set(id, suffix as Suffix);
+        if (sms !== undefined) left.push(sms);
+      }
     }
     left.sort((a, b) => a.receivedAtMs - b.receivedAtMs);
     return { spool, left, unreadable };
@@ -65,6 +72,12 @@ export class Spool {
   /** How many SMS have a text here. */
   get size(): number {
     return [...this.#known.values()].filter((suffix) => suffix !== 'done').length;
+  }
+
+  /** Whether its text is here. */
+  holds(id: string): boolean {
+    const suffix = this.#known.get(id);
+    return suffix === 'new' || suffix === 'msg';
   }
 
   /** Whether this very SMS was taken before, and may be read again from its SIM. */
@@ -79,7 +92,21 @@ export class Spool {
   }
 
   /** Resolves when it is on the disk, and outlives a power cut. Rejects as the system does. */
-  async add(sms: InboundSms): Promise<void> {
+  add(sms: InboundSms): Promise<void> {
+    return this.#changes.add(() => this.#add(sms));
+  }
+
+  /** Its SIM has it no more. */
+  cleared(id: string): Promise<void> {
+    return this.#changes.add(() => this.#clear(id));
+  }
+
+  /** The receiver has it, or it was given up: its text goes. */
+  remove(id: string): Promise<void> {
+    return this.#changes.add(() => this.#remove(id));
+  }
+
+  async #add(sms: InboundSms): Promise<void> {
     const path = this.#path(sms.id, 'new');
     const draft = `${path}.tmp`;
     await mkdir(this.#folder, { recursive: true, mode: 0o700 });
@@ -100,8 +127,7 @@ export class Spool {
     this.#known.set(sms.id, 'new');
   }
 
-  /** Its SIM has it no more. */
-  async cleared(id: string): Promise<void> {
+  async #clear(id: string): Promise<void> {
     const suffix = this.#known.get(id);
     if (suffix === 'new') await this.#move(id, 'new', 'msg');
     if (suffix !== 'done') return;
@@ -109,8 +135,7 @@ export class Spool {
     await rm(this.#path(id, 'done'), { force: true });
   }
 
-  /** The receiver has it, or it was given up: its text goes. */
-  async remove(id: string): Promise<void> {
+  async #remove(id: string): Promise<void> {
     const suffix = this.#known.get(id);
     if (suffix === undefined || suffix === 'done') return;
     if (suffix === 'new') {
@@ -119,7 +144,7 @@ export class Spool {
     } else this.#known.delete(id);
     await rm(this.#path(id, suffix), { force: true });
     const done = [...this.#known].flatMap(([one, is]) => (is === 'done' ? [one] : []));
-    for (const old of done.slice(0, Math.max(0, done.length - mostDone))) await this.cleared(old);
+    for (const old of done.slice(0, Math.max(0, done.length - mostDone))) await this.#clear(old);
   }
 
   async #move(id: string, from: Suffix, to: Suffix): Promise<void> {

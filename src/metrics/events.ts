@@ -208,6 +208,7 @@ const textOutcomes: Readonly<Record<InboundOutcome, true>> = {
   expired: true,
   incomplete: true,
   left_on_sim: true,
+  lost: true,
 };
 
 function inboundMetrics(registers: Registry[]): Pick<MetricsListener, 'inboundText'> {

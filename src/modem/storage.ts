@@ -113,6 +113,8 @@ export type SweepEnd = 'done' | 'emptied' | 'interrupted' | 'unsure';
 export interface SweepLeave {
   /** Asked before each storage and slot; `taken`: messages that this sweep has found so far. */
   mayLook(taken: number): boolean;
+  /** Milliseconds for each command: {@link simMs}, or less where a message waits for its end. */
+  timeoutMs: number;
   /** Asked before a message is deleted whose keeping may have taken a while. */
   mayDelete(): boolean;
 }
@@ -139,6 +141,8 @@ const unknownSlot = { stat: -1, octets: 0 };
 export interface InboundKeeper {
   /** Resolves with false where the copy has to stay for now. Must not reject. */
   keep(sms: StoredSms): Promise<boolean>;
+  /** The modem has handed it over as `+CMT`, and has no copy. Must not reject. */
+  keepOnly(sms: StoredSms): Promise<void>;
   /** The copy is gone. Must not throw. */
   deleted(sms: StoredSms): void;
 }
@@ -167,6 +171,7 @@ export class Storage {
   #resumeAt = { place: 0, index: 0 };
   /** Messages that the sweep under way has found. */
   #taken = 0;
+  #timeoutMs = simMs;
 
   /** @param keeper undefined: what was read is deleted at once */
   constructor(modem: Modem, onEvent: (event: InboundEvent) => void, keeper?: InboundKeeper) {
@@ -189,6 +194,7 @@ export class Storage {
    */
   async sweep(leave: SweepLeave, news = true): Promise<SweepEnd> {
     this.#taken = 0;
+    this.#timeoutMs = leave.timeoutMs;
     let isPduMode = false;
     let wasTaken = false;
     const { place: first } = this.#resumeAt;
@@ -198,7 +204,7 @@ export class Storage {
       const fill = await this.#select(storage);
       if (fill === undefined || fill.used === 0) continue;
       if (!news && fill.used === this.#kept.get(storage)) continue;
-      isPduMode ||= (await this.#modem.ask('AT+CMGF=0', undefined, simMs)) !== undefined;
+      isPduMode ||= (await this.#modem.ask('AT+CMGF=0', undefined, this.#timeoutMs)) !== undefined;
       if (!isPduMode) return 'unsure';
       const end = await this.#empty(storage, fill, leave);
       if (end === 'interrupted' || end === 'unsure') return end;
@@ -239,7 +245,7 @@ export class Storage {
 
   /** `+CPMS` (27.005 3.2.2): makes `storage` the one that is read and deleted from. */
   async #select(storage: StorageName): Promise<{ used: number; total: number } | undefined> {
-    const lines = await this.#modem.ask(`AT+CPMS="${storage}"`, /^\+CPMS:/, simMs, true);
+    const lines = await this.#modem.ask(`AT+CPMS="${storage}"`, /^\+CPMS:/, this.#timeoutMs, true);
     const match = /^\+CPMS: *\(?(\d+) *, *(\d+)/.exec(lines?.[0] ?? '');
     return match ? { used: Number(match[1]), total: Number(match[2]) } : undefined;
   }
@@ -270,7 +276,8 @@ export class Storage {
     if (this.#reported.size < mostReported) this.#reported.add(key);
     // A message that came meanwhile goes first; this one is known when it is read again.
     if (keeper !== undefined && !leave.mayDelete()) return 'interrupted';
-    const isDeleted = (await this.#modem.ask(`AT+CMGD=${index}`, undefined, simMs)) !== undefined;
+    const isDeleted =
+      (await this.#modem.ask(`AT+CMGD=${index}`, undefined, this.#timeoutMs)) !== undefined;
     if (isDeleted) this.#reported.delete(key);
     if (isDeleted && event.kind === 'sms') keeper?.deleted(event);
     return isDeleted ? 'deleted' : 'kept';
@@ -281,7 +288,7 @@ export class Storage {
     const lines = await this.#modem.ask(
       `AT+CMGR=${index}`,
       /^\+CMGR:|^(?:[0-9A-Fa-f]{2}){2,}$/,
-      simMs,
+      this.#timeoutMs,
     );
     if (lines === undefined || lines.length === 0) return undefined;
     const [head = '', pdu = '', ...more] = lines;
@@ -296,10 +303,10 @@ export class Storage {
    * and tells that it is still `storage` that is read from, whoever else uses the modem.
    */
   async #isInStep(storage: StorageName): Promise<boolean> {
-    const chosen = await this.#modem.ask('AT+CPMS?', /^\+CPMS:/, simMs, true);
+    const chosen = await this.#modem.ask('AT+CPMS?', /^\+CPMS:/, this.#timeoutMs, true);
     const name = /^\+CPMS: *"?([A-Z]{2})"? *,/.exec(chosen?.[0] ?? '')?.[1];
     if (name !== undefined) return name === storage;
-    const format = await this.#modem.ask('AT+CMGF?', /^\+CMGF:/, simMs, true);
+    const format = await this.#modem.ask('AT+CMGF?', /^\+CMGF:/, this.#timeoutMs, true);
     return /^\+CMGF: *0\b/.test(format?.[0] ?? '');
   }
 }

@@ -584,8 +584,8 @@ export class Supervisor implements SmsModem {
     if (tellsOfStorage(line)) this.#connection?.sweeper.soon();
     const inbound = pdu === undefined ? undefined : readInbound(pdu);
     if (inbound?.kind === 'status_report') this.#acknowledge();
-    // Nobody asked for SMS to be handed over whole; there is no copy of it.
-    if (inbound?.kind === 'sms') void this.#options.keeper?.keep(inbound);
+    // Nobody asked for SMS to be handed over whole.
+    if (inbound?.kind === 'sms') void this.#options.keeper?.keepOnly(inbound);
     if (inbound) this.#options.onInbound(inbound);
   }
 

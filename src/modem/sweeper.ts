@@ -3,6 +3,7 @@
  * any. Messages go first; a look that they have kept waiting gets a bounded share of the line.
  */
 
+import { simMs } from './dialogue.js';
 import type { SweepEnd, SweepLeave } from './storage.js';
 
 export interface SweeperHost {
@@ -49,6 +50,8 @@ const patienceMs = 10_000;
  */
 const shareMs = 1_000;
 const searchMs = 2_000;
+/** Milliseconds for a command of such a look: a modem that is silent to it keeps a message waiting. */
+const shareTimeoutMs = 3_000;
 /** A look between messages is followed by so many times its own time without one: a fifth. */
 const restsPerShare = 4;
 
@@ -104,6 +107,7 @@ export class Sweeper {
       mayLook: (taken) =>
         this.#host.isThere() && performance.now() - now < (taken > 0 ? shareMs : searchMs),
       mayDelete: () => this.#host.isThere(),
+      timeoutMs: shareTimeoutMs,
     });
     const end = performance.now();
     this.#restsUntil = end + restsPerShare * (end - now);
@@ -129,7 +133,7 @@ export class Sweeper {
     if (this.#isLooking || !isFree || !this.#host.isIdle()) return this.#lookWithin(newsDelayMs);
     const isIdle = () => this.#host.isIdle();
     this.#isCrowded = false;
-    this.#host.run(() => this.#look({ mayLook: isIdle, mayDelete: isIdle }));
+    this.#host.run(() => this.#look({ mayLook: isIdle, mayDelete: isIdle, timeoutMs: simMs }));
   }
 
   async #look(leave: SweepLeave): Promise<void> {

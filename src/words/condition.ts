@@ -20,6 +20,7 @@ export type ConditionKind =
   | 'undelivered'
   /** What comes in finds no room on the disk, and is left on the SIM. */
   | 'inbound_full'
+  | 'inbound_left'
   /** The receiver of what comes in does not take it. */
   | 'inbound_receiver'
   /** A message of the carrier that the operator wants to know of. */

@@ -46,6 +46,7 @@ export interface Reading {
   code?: unknown;
   submitted?: unknown;
   references?: unknown;
+  delivery?: { state: string };
 }
 
 /**

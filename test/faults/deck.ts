@@ -3,6 +3,7 @@ import type { SubmitFaultKind } from '../../src/simulator/fault-planner.js';
 import type { Random } from '../../src/simulator/random.js';
 import type { TroubleKind } from '../../src/simulator/troubles.js';
 import { toldNumber } from '../../src/simulator/vendors.js';
+import { type ReceiverFault, receiverFaults } from './air.js';
 
 /** Something that goes wrong, planned; all times are milliseconds. */
 export type Action =
@@ -24,6 +25,12 @@ export type Action =
   | { kind: 'inbound'; from: string; text: string; broken: boolean }
   /** On the way to a modem that is reached over the network. */
   | { kind: 'network'; fault: NetworkFault; forMs: number }
+  /** How the network reports on what it has taken, from now on. */
+  | { kind: 'reports'; habits: string }
+  /** The receiver of what comes in does not take it for a while. */
+  | { kind: 'receiver'; how: ReceiverFault; forMs: number }
+  /** SIGKILL while a modem does not answer `AT+CMGD`: between the spool and the SIM. */
+  | { kind: 'sigkill_before_delete'; muteMs: number }
   | { kind: 'sigkill' }
   /** SIGKILL while the network's answer is late, so that it meets the next daemon. */
   | { kind: 'sigkill_mid_send'; fault: string }
@@ -35,7 +42,10 @@ export type Action =
   | { kind: 'reload'; way: 'changed' | 'taken_away'; forMs: number };
 
 export type ActionKind = Action['kind'];
-type OtherActionKind = Exclude<ActionKind, 'submit_fault' | 'trouble' | 'network'>;
+type OtherActionKind = Exclude<
+  ActionKind,
+  'submit_fault' | 'trouble' | 'network' | 'reports' | 'receiver' | 'sigkill_before_delete'
+>;
 
 /**
  * What happens to a connection: reset, ended, or reset as the next Ctrl-Z has gone by; neither
@@ -317,6 +327,35 @@ export function shuffledNetworkDeck(random: Random): Action[] {
   const cards = networkFaults.map(
     (fault): Action => ({ kind: 'network', fault, forMs: between(random, 100, 5000) }),
   );
+  return shuffled(cards, random);
+}
+
+/**
+ * Delivery reports that are early, late, doubled, lost for some or all segments, of a passing state
+ * first, or not to be told from each other.
+ */
+const reportHabits = [
+  'statuses=00,early=yes',
+  'statuses=30-00,spread=4000',
+  'statuses=00,copies=2,spread=1500',
+  'statuses=00|46,silent=50',
+  'statuses=00,silent=100',
+  'statuses=30-30-46',
+  'statuses=00,spelling=national|bare,stamps=zoneless',
+  'statuses=00,stamps=blank,spread=3000',
+];
+
+/** Everything once that can go wrong with reports, and with what comes in. */
+export function shuffledAirDeck(random: Random): Action[] {
+  const cards = [
+    ...reportHabits.map((habits): Action => ({ kind: 'reports', habits })),
+    ...receiverFaults.map(
+      (how): Action => ({ kind: 'receiver', how, forMs: between(random, 500, 4000) }),
+    ),
+    ...[1, 2].map(
+      (): Action => ({ kind: 'sigkill_before_delete', muteMs: between(random, 1000, 3000) }),
+    ),
+  ];
   return shuffled(cards, random);
 }
 

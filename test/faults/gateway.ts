@@ -22,6 +22,7 @@ const stopLimitMs = 40_000;
 interface Started {
   child: Child;
   port: number;
+  adminPort: number;
 }
 
 /**
@@ -56,6 +57,10 @@ export class Gateway {
 
   get port(): number {
     return this.#now?.port ?? 0;
+  }
+
+  get adminPort(): number {
+    return this.#now?.adminPort ?? 0;
   }
 
   get pid(): number | undefined {
@@ -110,23 +115,25 @@ export class Gateway {
 
   async #launch(): Promise<Started> {
     const errors: string[] = [];
-    let onPort: (port: number) => void = () => {};
-    const port = new Promise<number>((resolve) => {
-      onPort = resolve;
+    let onPorts: (ports: Omit<Started, 'child'>) => void = () => {};
+    const ports = new Promise<Omit<Started, 'child'>>((resolve) => {
+      onPorts = resolve;
     });
     const takeLine = (line: string, from: 'stdout' | 'stderr'): void => {
       this.#log.write(`${process.hrtime.bigint()} ${line}\n`);
       this.#onLine(line);
       if (from === 'stderr') errors.push(line);
-      else if (line.includes('"event":"started"'))
-        onPort((JSON.parse(line) as { port: number }).port);
+      else if (line.includes('"event":"started"')) {
+        const { port, admin_port } = JSON.parse(line) as { port: number; admin_port: number };
+        onPorts({ port, adminPort: admin_port });
+      }
     };
     const child = new Child(['serve', '--config', this.#configFile], takeLine, this.#env);
     void child.ended.then((ended) => this.#noteEnd(child, ended, errors));
-    const found = await within(startLimitMs, Promise.race([port, child.ended]));
-    if (typeof found !== 'number')
+    const found = await within(startLimitMs, Promise.race([ports, child.ended]));
+    if (found === undefined || !('port' in found))
       throw new Error(`the daemon did not start: ${errors.join('\n')}`);
-    return { child, port: found };
+    return { child, ...found };
   }
 
   /** A daemon that ends unasked is a fault; systemd would start it anew, and so does this. */

@@ -19,7 +19,18 @@ import type { CallerName } from './plan.js';
 import { type Acceptance, findSightings, type ModemRecord, type Sightings } from './sightings.js';
 
 export interface Violation {
-  property: 'I1' | 'I2' | 'I3' | 'I4' | 'I5' | 'I6' | 'I7' | 'I8' | 'contract';
+  property:
+    | 'I1'
+    | 'I2'
+    | 'I3'
+    | 'I4'
+    | 'I5'
+    | 'I6'
+    | 'I7'
+    | 'I8'
+    | 'contract'
+    | 'inbound'
+    | 'reports';
   what: string;
   story?: Story;
 }

@@ -18,9 +18,11 @@ export class LeakSearch {
       hexOf(Buffer.from(markerPrefix, 'utf16le').swap16()),
       ...secrets.flatMap((secret) => [secret, ...secret.split('.').slice(-1)]),
     ].map((text) => text.toLowerCase());
-    const numbers = [toldNumber, ...allMessages(phase).map(({ recipient }) => recipient)].map(
-      (number) => number.slice(1),
-    );
+    const numbers = [
+      toldNumber,
+      ...allMessages(phase).map(({ recipient }) => recipient),
+      ...phase.texts.map(({ from }) => from),
+    ].map((number) => number.slice(1));
     this.#numbers = new Set(numbers.flatMap((digits) => [digits, semiOctets(digits)]));
   }
 

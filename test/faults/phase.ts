@@ -1,6 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { mintToken } from '../../src/secret/token.js';
+import { Air } from './air.js';
+import { judgeReports, judgeTexts, type ReportCount } from './air-judge.js';
 import { post, type Reading, read, type Story } from './caller.js';
 import { Callers, readers } from './callers.js';
 import { ClockLeaps } from './clock-leaps.js';
@@ -17,6 +20,7 @@ import { PinTrial } from './pin-trial.js';
 import type { CallerName, PlannedMessage, PlannedPhase } from './plan.js';
 import { findRecoveries, type Recovery } from './recoveries.js';
 import type { ModemRecord } from './sightings.js';
+import { markerPrefix } from './texts.js';
 import type { VirtualModem } from './virtual-modem.js';
 import { Watch } from './watch.js';
 
@@ -36,6 +40,9 @@ export interface PhaseResult {
   worstResidentKiB: number;
   /** How often each kind of action was taken; faults of submits are counted by the record. */
   actions: ReadonlyMap<string, number>;
+  reports: ReportCount;
+  /** Inbound texts that the receiver took. */
+  texts: number;
 }
 
 /**
@@ -64,6 +71,8 @@ const tokenLifeS = 500 * 86_400;
  * deadline, and a modem's time.
  */
 const settleLimitMs = 40_000;
+/** Milliseconds that a caller waits at most for a daemon that is being started anew. */
+const restartMs = 15_000;
 /** Milliseconds that a caller waits at most when it was told to come later. */
 const patienceMs = 4_000;
 
@@ -105,8 +114,10 @@ class PhaseRun {
   #clock!: ClockLeaps;
   #watch!: Watch;
   #pinTrial: PinTrial | undefined;
+  #air: Air | undefined;
   #configured: readonly ConfiguredModem[] = [];
   #callerTables: string | undefined;
+  #airTable = '';
   /** The modems whose table is another now, or gone. */
   readonly #changed = new Set<string>();
   readonly #takenAway = new Set<string>();
@@ -128,6 +139,9 @@ class PhaseRun {
         this.#callerLoop(waiting, index),
       ),
       this.#pinTrial?.run(),
+      this.#air?.send(this.#over, (action, modem) =>
+        this.#underway.push(this.#goWrong({ action, delayMs: 0, modem }).catch(this.#noteFailure)),
+      ),
     ]);
     await Promise.all(this.#beside);
     await this.#drain();
@@ -135,9 +149,11 @@ class PhaseRun {
     // The last faults may have cut off a try.
     await this.#pinTrial?.help();
     await Promise.all(this.#modems.map((_, index) => this.#partInPeace(index)));
+    await this.#settleAir();
     await this.#readBack();
     await this.#watch.stop();
     await this.#gateway.stop();
+    await this.#air?.stop();
     for (const path of this.#paths) await path?.close();
     for (const modem of this.#modems) await modem.stop();
     return this.#result();
@@ -155,6 +171,7 @@ class PhaseRun {
     const secrets = [this.#secret, ...this.#callers.secrets, ...this.#tokens, ...pins];
     const leaks = new LeakSearch(this.#phase, secrets);
     this.#configured = configuredModems(started, this.#phase.settings);
+    await this.#openAir();
     const configFile = this.#configure();
     const takeLine = (line: string): void => {
       this.#watch.takeLine(line);
@@ -180,6 +197,33 @@ class PhaseRun {
     throw new Error(
       `phase ${this.#phase.number}: not ready ${recoveryLimitMs} ms after the start, before any fault`,
     );
+  }
+
+  async #openAir(): Promise<void> {
+    if (this.#phase.texts.length === 0) return;
+    const stateDir = join(this.#folder, 'state');
+    const secretFile = join(this.#folder, 'inbound-secret');
+    writeFileSync(secretFile, Air.secret, { mode: 0o600 });
+    this.#air = new Air(this.#phase.texts, this.#modems, stateDir);
+    this.#airTable = await this.#air.listen(secretFile);
+  }
+
+  /** All that came in has come to the receiver, and nothing of it is left anywhere. */
+  async #settleAir(): Promise<void> {
+    const air = this.#air;
+    if (air === undefined) return;
+    const left = await air.drained(this.#over);
+    if (left !== undefined) this.#violations.push({ property: 'inbound', what: left });
+    for (const path of air.leaks())
+      this.#violations.push({ property: 'I6', what: `a text in ${path}` });
+    const metrics = await fetch(`http://127.0.0.1:${this.#gateway.adminPort}/metrics`);
+    if ((await metrics.text()).includes(markerPrefix))
+      this.#violations.push({ property: 'I6', what: 'a text in the metrics' });
+    for (const error of air.receiver.unproven)
+      this.#violations.push({
+        property: 'inbound',
+        what: `a call is not signed: ${String(error)}`,
+      });
   }
 
   #makePinTrial(): PinTrial | undefined {
@@ -241,6 +285,7 @@ class PhaseRun {
   /** Who is told to come later does not spend the next code on the same answer. */
   async #waitAsTold({ outcome }: Story): Promise<void> {
     if (outcome.kind === 'answered' && outcome.status !== 503) return;
+    if (outcome.kind === 'broken') return void (await this.#watch.untilReady(restartMs));
     if (outcome.kind === 'answered' && outcome.body.code !== 'no_modem_ready') {
       return pause(Math.min(outcome.retryAfterMs, patienceMs));
     }
@@ -296,7 +341,7 @@ class PhaseRun {
   async #goWrong({ action, delayMs, modem }: NonNullable<PlannedMessage['fault']>): Promise<void> {
     // A fault of a submit is to meet this very message, so it is in place before.
     if (action.kind !== 'submit_fault') await pause(delayMs);
-    this.#count(action.kind === 'network' ? `network-${action.fault}` : action.kind);
+    this.#count(nameOf(action));
     if (action.kind === 'network')
       return this.#paths[modem]!.play(action.fault, action.forMs, this.#noMoreFaults.signal);
     await this.#act(action, this.#modems[modem]!, delayMs);
@@ -338,6 +383,14 @@ class PhaseRun {
         return modem.control({
           inbound: { from: action.from, text: action.text, broken: action.broken },
         });
+      case 'reports':
+        return modem.control({ reports: action.habits });
+      case 'receiver':
+        return this.#air?.upset(action.how, action.forMs);
+      case 'sigkill_before_delete':
+        await modem.control({ fault: `mute:+CMGD=:${action.muteMs}` });
+        await pause(action.muteMs / 2);
+        return this.#gateway.restart('SIGKILL');
       case 'sigkill':
         return this.#gateway.restart('SIGKILL');
       case 'sigkill_mid_send':
@@ -376,7 +429,8 @@ class PhaseRun {
       );
     // Once: a secret that is just being written is none.
     this.#callerTables ??= this.#callers.configure(this.#folder);
-    return writeDaemonConfig(this.#folder, this.#secret, modems, this.#phase, this.#callerTables);
+    const tables = [this.#callerTables, this.#airTable].join('\n');
+    return writeDaemonConfig(this.#folder, this.#secret, modems, this.#phase, tables);
   }
 
   /** Sends on until every fault that was planned has met a submit. */
@@ -450,6 +504,7 @@ class PhaseRun {
     if (worstGrowthKiB > growthLimitKiB) {
       this.#violations.push({ property: 'I5', what: `the daemon grew by ${worstGrowthKiB} KiB` });
     }
+    const reports = judgeReports(this.#stories, records);
     return {
       seed: this.#seed,
       phase: this.#phase,
@@ -458,6 +513,8 @@ class PhaseRun {
       violations: [
         ...this.#violations,
         ...judge(this.#stories, records, restarts),
+        ...judgeTexts(records, this.#air?.receiver.calls ?? []),
+        ...reports.violations,
         ...withPins.flatMap((each) => judgePins(each.record, each.writes, restarts)),
       ],
       returns: this.#returns,
@@ -466,8 +523,16 @@ class PhaseRun {
       worstGrowthKiB,
       worstResidentKiB,
       actions: this.#actions,
+      reports: reports.count,
+      texts: this.#air?.receiver.calls.filter(({ wasTaken }) => wasTaken).length ?? 0,
     };
   }
+}
+
+/** As it is counted. */
+function nameOf(action: Action): string {
+  if (action.kind === 'network') return `network-${action.fault}`;
+  return action.kind === 'receiver' ? `receiver-${action.how}` : action.kind;
 }
 
 function pause(forMs: number): Promise<void> {

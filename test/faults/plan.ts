@@ -1,7 +1,15 @@
 import { type Random, seededRandom } from '../../src/simulator/random.js';
 import type { VendorName } from '../../src/simulator/vendors.js';
+import { type PlannedText, planTexts } from './air.js';
 import { alertHead, alertRecipient } from './callers.js';
-import { type Action, shuffled, shuffledDeck, shuffledNetworkDeck, slowRefusal } from './deck.js';
+import {
+  type Action,
+  shuffled,
+  shuffledAirDeck,
+  shuffledDeck,
+  shuffledNetworkDeck,
+  slowRefusal,
+} from './deck.js';
 import type { NetworkProtocol } from './network-path.js';
 import { type PinStart, type PlannedPins, planPins } from './pins.js';
 import { markedText } from './texts.js';
@@ -60,6 +68,8 @@ export interface PlannedPhase {
   draining: readonly PlannedMessage[];
   /** Sent when all faults are over, for each modem one after another until one gets through it. */
   parting: readonly (readonly PlannedMessage[])[];
+  /** What comes in by SMS, where it is to go anywhere. */
+  texts: readonly PlannedText[];
   pins: (PlannedPins & { messages: readonly PlannedMessage[] }) | undefined;
 }
 
@@ -96,6 +106,8 @@ interface Template {
   messagesPerFault?: number;
   /** How each modem is reached, where it is not by its tty; most faults are the way's then. */
   network?: readonly NetworkProtocol[];
+  /** Texts come in at a rate, among everything that can go wrong with them and with reports. */
+  hasTexts?: boolean;
   /** SIMs that ask for a PIN, by modem. */
   pins?: readonly PinStart[];
 }
@@ -113,6 +125,8 @@ const reporting = [
     ' ',
   ),
 ];
+/** Each of these is reported on, and has as much to take in. */
+const talked = [...common, '--status-reports', '--status-report-delay', '100'];
 const noisy = [...moving, '--submit-latency', '40', '--urc-noise', '5', '--baud', '115200'];
 const chances = [
   'garble@2%',
@@ -230,6 +244,15 @@ const templates: readonly Template[] = [
     network: ['rfc2217', 'tcp'],
     messagesPerFault: 2,
   },
+  {
+    name: 'texts come in and reports go astray',
+    modems: [
+      [...talked, '--storage-slots', '8', '--submit-latency', '300'],
+      [...talked, '--storage-slots', '20', '--storages', 'MT', '--submit-latency', '300'],
+    ],
+    statusReport: true,
+    hasTexts: true,
+  },
   { name: 'five SIMs with a PIN', modems: pinStarts.map(() => common), pins: pinStarts },
 ];
 
@@ -245,8 +268,8 @@ const drainingMessages = 20;
  * Everything that is left to chance, decided before anything runs: the same seed is the same plan.
  */
 export function planRun(seed: number, messageCount: number): PlannedPhase[] {
-  const [forPhases, forMessages, forFaults, forPins, forCallers] = [1, 2, 3, 4, 5].map((stream) =>
-    seededRandom(seed * 16 + stream),
+  const [forPhases, forMessages, forFaults, forPins, forCallers, forTexts] = [1, 2, 3, 4, 5, 6].map(
+    (stream) => seededRandom(seed * 16 + stream),
   );
   const phaseCount = Math.max(templates.length, Math.round(messageCount / messagesPerPhase));
   const makers = shuffled(vendors, forPhases!);
@@ -284,6 +307,15 @@ export function planRun(seed: number, messageCount: number): PlannedPhase[] {
       messages: take(count, template).map((message) => mixed.give(message)),
       draining: take(drainingMessages).map(quietly),
       parting: template.modems.map(() => take(partingMessages).map(quietly)),
+      texts:
+        template.hasTexts === true
+          ? planTexts(
+              forTexts!,
+              template.modems.length,
+              `${seed}-${index}`,
+              shuffledAirDeck(forTexts!),
+            )
+          : [],
       pins: pins && {
         ...pins,
         messages: take(pins.rounds.length * template.modems.length).map(quietly),

@@ -1,4 +1,5 @@
 import type { RecordEntry } from '../../src/simulator/record.js';
+import { receiverFaults } from './air.js';
 import type { Outcome, Story } from './caller.js';
 import {
   cmsGroups,
@@ -46,6 +47,9 @@ export function shortcomings(results: readonly PhaseResult[], messageCount: numb
     standingFault,
     ...otherActionKinds,
     ...networkFaults.map((fault) => `network-${fault}`),
+    ...receiverFaults.map((fault) => `receiver-${fault}`),
+    'reports',
+    'sigkill_before_delete',
     ...Object.keys(cmsGroups).map((group) => `cms (${group})`),
   ];
   return [
@@ -102,6 +106,7 @@ export function summary(results: readonly PhaseResult[]): string {
     'answers by caller',
     ...callerNames.map((caller) => callerLine(caller, stories)),
     promiseLine(stories),
+    airLine(results),
     `worst answer     ${Math.round(Math.max(...answers))} ms`,
     `memory           ${resident >> 10} MiB at most, ${growth >> 10} MiB over idle`,
     `AT+CPIN=         ${attempts.length}, as the daemon knew them afterwards:`,
@@ -134,6 +139,14 @@ function promiseLine(stories: readonly Story[]): string {
   return `promised         ${readings.length}, which read: ${told.join(', ')}; ${again} requests for what was asked for before`;
 }
 
+/** What came in and reached the receiver, and what was told of deliveries. */
+function airLine(results: readonly PhaseResult[]): string {
+  const sum = (of: (result: PhaseResult) => number) =>
+    results.reduce((total, result) => total + of(result), 0);
+  const [told, ended] = [sum(({ reports }) => reports.told), sum(({ reports }) => reports.ended)];
+  return `over the air     ${sum(({ texts }) => texts)} inbound texts taken by the receiver; ${ended} messages delivered, ${told} told so or expired`;
+}
+
 function isServed(caller: CallerName): (story: Story) => boolean {
   return ({ message, outcome }) =>
     message.caller === caller &&
@@ -145,7 +158,19 @@ function isPromised({ outcome }: Story): boolean {
   return outcome.kind === 'answered' && outcome.status === 202;
 }
 
-const promises = ['I1', 'I2', 'I3', 'I4', 'I5', 'I6', 'I7', 'I8', 'contract'] as const;
+const promises = [
+  'I1',
+  'I2',
+  'I3',
+  'I4',
+  'I5',
+  'I6',
+  'I7',
+  'I8',
+  'contract',
+  'inbound',
+  'reports',
+] as const;
 
 function violationCounts(results: readonly PhaseResult[]): string {
   const broken = tally(

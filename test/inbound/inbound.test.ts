@@ -69,7 +69,8 @@ async function open(): Promise<Inbound> {
 
 const files = () => {
   try {
-    return readdirSync(join(folder, 'inbound')).map((name) => name.replace(/^.*\./, ''));
+    const names = readdirSync(join(folder, 'inbound')).sort();
+    return names.map((name) => name.replace(/^.*\./, ''));
   } catch {
     return [];
   }
@@ -177,6 +178,86 @@ describe('what comes in', () => {
     expect(await inbound.take(third)).toBe(true);
     expect(inbound.conditions()).toEqual([]);
     await told(3);
+  });
+
+  it('that waits when it is switched off is said, kept for a week in case it is wanted again, and deleted then', async () => {
+    receiver.mood = 'refuses';
+    const inbound = await open();
+    await inbound.take(sms('waits'));
+    await inbound.take(sms('waits too'));
+    await waitFor(() => expect(outcomes).toContain('failed_try'));
+    isOn = false;
+    inbound.reconfigured();
+    expect(inbound.conditions()).toMatchObject([{ kind: 'inbound_left', sinceMs: startMs }]);
+    expect(logged.at(-1)).toMatch(/2 texts of an earlier \[inbound\] wait in .*inbound, and/);
+    await inbound.stop();
+    receiver.mood = 'takes';
+    const again = await open();
+    expect(again.conditions()).toMatchObject([{ kind: 'inbound_left' }]);
+    await again.take(sms('nobody'));
+    isOn = true;
+    again.reconfigured();
+    await told(2);
+    expect(new Set(receiver.texts)).toEqual(new Set(['waits', 'waits too']));
+    expect(again.conditions()).toEqual([]);
+    receiver.mood = 'refuses';
+    outcomes = [];
+    await again.take(sms('waits for ever'));
+    await waitFor(() => expect(outcomes).toContain('failed_try'));
+    isOn = false;
+    nowMs += 8 * 86_400_000;
+    again.reconfigured();
+    await waitFor(() => expect(files()).not.toContain('new'));
+    expect(outcomes.at(-1)).toBe('expired');
+    expect(again.conditions()).toEqual([]);
+  });
+
+  it('without a copy on the SIM goes beyond what may wait, and on from memory without a disk', async () => {
+    spoolMax = 1;
+    receiver.mood = 'refuses';
+    const inbound = await open();
+    for (const text of ['a', 'b', 'c']) await inbound.takeOnly(sms(text));
+    expect(outcomes.filter((outcome) => outcome === 'lost')).toHaveLength(1);
+    expect(files()).toEqual(['new', 'new']);
+    receiver.mood = 'takes';
+    inbound.reconfigured();
+    await told(2);
+    await waitFor(() => expect(inbound.state().spooled).toBe(0));
+    rmSync(join(folder, 'inbound'), { recursive: true });
+    writeFileSync(join(folder, 'inbound'), 'in the way');
+    await inbound.takeOnly(sms('d'));
+    await told(3);
+    expect(receiver.texts).toEqual(['a', 'b', 'd']);
+  });
+
+  it('that is taken the moment its SIM loses it leaves no text behind', async () => {
+    const inbound = await open();
+    const all = Array.from({ length: 8 }, (_, number) => sms(`text ${number}`));
+    await Promise.all(
+      all.map(async (one) => {
+        await inbound.take(one);
+        await waitFor(() => expect(receiver.texts).toContain(one.text), {
+          interval: 1,
+          timeout: 10_000,
+        });
+        await inbound.deleted(one);
+      }),
+    );
+    await waitFor(() => expect(files().filter((suffix) => suffix !== 'done')).toEqual([]));
+  });
+
+  it('is not told again where a process was killed as its text was to go', async () => {
+    receiver.mood = 'hangs';
+    const first = await open();
+    await first.take(sms('taken'));
+    await first.stop();
+    const [name = ''] = readdirSync(join(folder, 'inbound'));
+    writeFileSync(join(folder, 'inbound', name.replace('.new', '.done')), '');
+    receiver.mood = 'takes';
+    const second = await open();
+    expect(files()).toEqual(['done']);
+    expect(second.state().spooled).toBe(0);
+    expect(receiver.texts).toEqual([]);
   });
 
   it('is given up after its days, and told', async () => {

@@ -21,8 +21,8 @@ export class Receiver {
   readonly told: Told[] = [];
   /** Signatures that were not right. */
   readonly unproven: unknown[] = [];
-  /** Of all calls, those too that were not taken. */
-  readonly ids: string[] = [];
+  /** All calls, those too that were not taken. */
+  readonly calls: { id: string; text: string | null; wasTaken: boolean }[] = [];
   mood: Mood = 'takes';
   #server: Server | undefined;
   port = 0;
@@ -34,12 +34,13 @@ export class Receiver {
       request.on('data', (chunk: Buffer) => (body += chunk.toString('utf8')));
       request.on('end', () => {
         const id = String(request.headers['webhook-id']);
-        this.ids.push(id);
+        const told = JSON.parse(body) as Told;
+        this.calls.push({ id, text: told.text, wasTaken: this.mood === 'takes' });
         if (this.mood === 'hangs') return;
         if (this.mood === 'breaks') return request.socket.destroy();
         if (this.mood === 'redirects') return response.writeHead(307, { location: '/' }).end();
         if (this.mood === 'refuses') return response.writeHead(503).end('no');
-        this.told.push({ ...(JSON.parse(body) as Told), id });
+        this.told.push({ ...told, id });
         try {
           judge.verify(body, request.headers as Record<string, string>);
         } catch (error) {
@@ -59,6 +60,10 @@ export class Receiver {
     if (server === undefined) return;
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
+  }
+
+  get ids(): string[] {
+    return this.calls.map(({ id }) => id);
   }
 
   get texts(): (string | null)[] {

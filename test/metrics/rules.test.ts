@@ -110,7 +110,7 @@ it('no label has a value from outside its closed set', () => {
     submitted: /^(yes|no|partly|unknown)$/,
     outcome: new RegExp(
       '^(matched|repeated|ambiguous|unknown|mistimed|' +
-        'delivered|failed_try|expired|incomplete|left_on_sim)$',
+        'delivered|failed_try|expired|incomplete|left_on_sim|lost)$',
     ),
     country: /^([A-Z]{2}|)$/,
     state: /^(delivered|failed|expired|replaced)$/,

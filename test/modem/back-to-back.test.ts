@@ -35,6 +35,10 @@ class Kept implements InboundKeeper {
     return Promise.resolve(true);
   }
 
+  async keepOnly(sms: StoredSms): Promise<void> {
+    await this.keep(sms);
+  }
+
   deleted(): void {}
 }
 

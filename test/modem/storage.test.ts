@@ -79,7 +79,7 @@ async function shelf(interjections: Interjections = {}, slots = 20): Promise<She
     sweep: async (news) => {
       let isOver = false;
       const swept = storage
-        .sweep({ mayLook: () => true, mayDelete: () => true }, news)
+        .sweep({ mayLook: () => true, mayDelete: () => true, timeoutMs: 10_000 }, news)
         .finally(() => {
           isOver = true;
         });
