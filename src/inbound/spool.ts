@@ -109,7 +109,8 @@ export class Spool {
   async #add(sms: InboundSms): Promise<void> {
     const path = this.#path(sms.id, 'new');
     const draft = `${path}.tmp`;
-    await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+    const made = await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+    if (made !== undefined) await syncFolder(this.#folder);
     try {
       await writeFile(draft, JSON.stringify(sms), { mode: 0o600 });
       const handle = await open(draft, 'r');
