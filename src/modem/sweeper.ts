@@ -66,8 +66,8 @@ export class Sweeper {
   #isStopped = false;
   /** `performance.now()` since when a look is due and has not come to its end. */
   #waitsSince: number | undefined;
-  /** The line is never idle: the last look had to be taken between two messages. */
-  #isCrowded = false;
+  /** What the last look waited for did not come: the next does not wait for it again. */
+  #isImpatient = false;
   /** `performance.now()` before which no message is held up for another look. */
   #restsUntil = 0;
   #unsureMs = firstUnsureMs;
@@ -100,9 +100,8 @@ export class Sweeper {
    */
   async takeShare(): Promise<void> {
     const now = performance.now();
-    const isDue = this.#isCrowded ? this.#waitsSince !== undefined : this.#isOverdue(now);
-    if (!isDue || this.#isLooking || now < this.#restsUntil) return;
-    this.#isCrowded = true;
+    if (!this.#isOverdue(now) || this.#isLooking || now < this.#restsUntil) return;
+    this.#isImpatient = true;
     await this.#look({
       mayLook: (taken) =>
         this.#host.isThere() && performance.now() - now < (taken > 0 ? shareMs : searchMs),
@@ -114,7 +113,8 @@ export class Sweeper {
   }
 
   #isOverdue(now: number): boolean {
-    return this.#waitsSince !== undefined && now - this.#waitsSince >= patienceMs;
+    if (this.#waitsSince === undefined) return false;
+    return this.#isImpatient || now - this.#waitsSince >= patienceMs;
   }
 
   #lookWithin(ms: number): void {
@@ -129,10 +129,11 @@ export class Sweeper {
     this.#dueAt = Number.POSITIVE_INFINITY;
     const now = performance.now();
     this.#waitsSince ??= now;
-    const isFree = !this.#host.expectsLateResult() || this.#isOverdue(now);
-    if (this.#isLooking || !isFree || !this.#host.isIdle()) return this.#lookWithin(newsDelayMs);
+    const isLate = this.#host.expectsLateResult();
+    const mayLook = this.#host.isIdle() && (!isLate || this.#isOverdue(now));
+    if (this.#isLooking || !mayLook) return this.#lookWithin(newsDelayMs);
     const isIdle = () => this.#host.isIdle();
-    this.#isCrowded = false;
+    this.#isImpatient = isLate;
     this.#host.run(() => this.#look({ mayLook: isIdle, mayDelete: isIdle, timeoutMs: simMs }));
   }
 
