@@ -66,8 +66,10 @@ export class Deliverer {
   /** Those that were kept for as long as they may are given up, whether anybody wants them or not. */
   giveUpOld(): void {
     const oldestMs = this.#options.date() - this.#options.keepMs();
-    for (const waiting of [...this.#waiting]) {
-      if (waiting.text.receivedAtMs >= oldestMs || waiting === this.#underWay) continue;
+    const old = this.#waiting.filter(
+      (waiting) => waiting.text.receivedAtMs < oldestMs && waiting !== this.#underWay,
+    );
+    for (const waiting of old) {
       this.#remove(waiting);
       void this.#options.onGivenUp(waiting.text);
     }
