@@ -37,6 +37,8 @@ export const limits = {
   /** MB that the page may take with sixteen streams, and what they may cost a message. */
   watchedMemory: { atMost: 15 },
   watchedOctet: { atMost: 1.1 },
+  /** Each message reported on, over none. */
+  reportedOctet: { atMost: 1.15 },
   /** 20 MB above 100. */
   malformed: { atMost: 1.2 },
 } as const;

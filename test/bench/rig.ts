@@ -32,6 +32,8 @@ export interface RigOptions {
   callers?: number;
   /** Port of the engine that it shares with other boxes; default: it is alone. */
   enginePort?: number;
+  /** More lines of each modem's table, and tables behind it. */
+  settings?: string;
   /** `dist/cli.js` of the daemon's build; default: ours. */
   cli?: string;
 }
@@ -207,7 +209,14 @@ export async function startEach(
 /** No guard time, and no liveness probe while we look; every other setting is the default. */
 function configOf(
   ttys: readonly string[],
-  { policy = openPolicy, maxWaiting, deadlineS, callers = 1, enginePort }: RigOptions,
+  {
+    policy = openPolicy,
+    maxWaiting,
+    deadlineS,
+    callers = 1,
+    enginePort,
+    settings = '',
+  }: RigOptions,
 ): string {
   const modems = ttys.map(
     (tty, index) => `[[modem]]
@@ -215,6 +224,7 @@ name = "${modemName(index)}"
 device = "${tty}"
 guard_ms = 0
 idle_probe_s = 86400
+${settings}
 `,
   );
   const others = Array.from(

@@ -7,6 +7,7 @@
  */
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { deliveryReports } from './delivery-reports.js';
 import { engine } from './engine.js';
 import { type Figure, isMet } from './figures.js';
 import { flood } from './flood.js';
@@ -44,6 +45,7 @@ const cases: Record<string, Case> = {
     heading: 'A page that sixteen look at, beside one that nobody does',
     measure: watchedPage,
   },
+  reports: { heading: 'Delivery reports on each message, beside none', measure: deliveryReports },
   engine: { heading: 'A box that shares an engine', measure: engine },
   flood: { heading: '200 callers at once, a modem that takes 2 s', measure: flood },
 };

@@ -5,7 +5,7 @@ import { readInbound } from '../../src/modem/storage.js';
 import { tailOf } from '../../src/number/tail.js';
 import { decodeSubmit, fromHex } from '../../src/simulator/decode-submit.js';
 import { Network } from '../../src/simulator/network.js';
-import { defaultOptions } from '../../src/simulator/options.js';
+import { defaultOptions, type ReferenceStyle } from '../../src/simulator/options.js';
 import type { Random } from '../../src/simulator/random.js';
 import { seededRandom } from '../../src/simulator/random.js';
 import { NetworkRecord, type RecordEntry } from '../../src/simulator/record.js';
@@ -30,6 +30,7 @@ export class Sim {
     iccid: string,
     seed: number,
     onReport: (report: ArrivedReport) => void,
+    references: ReferenceStyle = 'accepted',
   ) {
     this.modem = modem;
     this.iccid = iccid;
@@ -42,7 +43,12 @@ export class Sim {
     };
     const record = new NetworkRecord(clock);
     record.listen((entry) => this.entries.push(entry));
-    const options = { ...defaultOptions, statusReports: true, statusReportDelayMs: 500 };
+    const options = {
+      ...defaultOptions,
+      references,
+      statusReports: true,
+      statusReportDelayMs: 500,
+    };
     this.network = new Network(options, clock, seededRandom(seed), record);
     this.network.subscribe({
       takeDelivery: ({ tpdu }) => {
@@ -62,6 +68,15 @@ export class Sim {
       },
       registrationChanged: () => undefined,
     });
+  }
+
+  /** TP-ST of what was reported on each acceptance, by its number. */
+  said(): Map<number, number[]> {
+    const found = new Map<number, number[]>();
+    for (const entry of this.entries)
+      if (entry.kind === 'status_report')
+        found.set(entry.of, [...(found.get(entry.of) ?? []), entry.status]);
+    return found;
   }
 
   /** The network takes one segment: its reference, and the number of its acceptance. */
