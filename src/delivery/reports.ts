@@ -7,24 +7,15 @@
 
 import type { Logger } from 'winston';
 import { reportGraceMs, type SegmentOfMessage } from '../dispatch/recorder.js';
-import type {
-  AwaitedMessage,
-  CountryEnds,
-  JournalDelivery,
-  SegmentDelivery,
-} from '../journal/entries.js';
+import type { AwaitedMessage, CountryEnds, JournalDelivery } from '../journal/entries.js';
 import type { Hmac } from '../journal/hmac-key.js';
 import { possibleTails } from '../number/tail.js';
-import {
-  furtherStatus,
-  isFinalDelivery,
-  type MessageDelivery,
-  messageDelivery,
-} from '../sms/delivery.js';
+import { furtherStatus, isFinalDelivery } from '../sms/delivery.js';
 import type { Condition } from '../words/condition.js';
 import { Held } from './held.js';
 import { type Match, match, type ReportKey } from './matching.js';
 import { NetworkTime } from './network-time.js';
+import { deliveryWords, standingOf } from './standing.js';
 import { simOf, Tracked, type TrackedMessage, type TrackedSegment } from './tracked.js';
 import { UndeliveredWatch } from './undelivered.js';
 
@@ -276,7 +267,7 @@ export class Deliveries {
     if (!isNews) return;
     segment.status = status;
     segment.endedAtMs = report.endedAtMs;
-    const told = this.#standingOf(message);
+    const told = standingOf(message, this.#options.date());
     if (told === undefined) return;
     this.#options.journal.delivered(message.id, told);
     const { state, tookMs } = told;
@@ -295,27 +286,6 @@ export class Deliveries {
     this.#count(message, end === 'delivered' ? 'delivered' : 'failed');
   }
 
-  #standingOf({ segments, total }: TrackedMessage): JournalDelivery | undefined {
-    const inOrder = Array.from({ length: total }, (_, index) => segments.get(index));
-    const whole = messageDelivery(inOrder.map((segment) => segment?.status));
-    if (whole === undefined) return undefined;
-    const took = tookMs(inOrder);
-    return {
-      ...whole,
-      atMs: this.#options.date(),
-      ...(whole.state === 'delivered' && took !== undefined && { tookMs: took }),
-      segments: inOrder.map((segment): SegmentDelivery | null =>
-        segment?.status === undefined
-          ? null
-          : {
-              status: segment.status,
-              takenAtMs: segment.takenAtMs,
-              endedAtMs: segment.endedAtMs,
-            },
-      ),
-    };
-  }
-
   #count(message: TrackedMessage, end: 'delivered' | 'failed' | 'silent'): void {
     message.isCounted = true;
     this.#undelivered.note(message, end);
@@ -331,23 +301,3 @@ export class Deliveries {
     this.#options.listener.report({ modem, outcome });
   }
 }
-
-/** From the network's taking the first segment to the last one's delivery, by its own clock. */
-function tookMs(segments: readonly (TrackedSegment | undefined)[]): number | undefined {
-  const taken = segments.map((segment) => segment?.takenAtMs ?? Number.NaN);
-  const ended = segments.map((segment) => segment?.endedAtMs ?? Number.NaN);
-  const ms = Math.max(...ended) - Math.min(...taken);
-  return Number.isNaN(ms) || ms < 0 ? undefined : ms;
-}
-
-/** For people. */
-export const deliveryWords: Readonly<Record<MessageDelivery, string>> = {
-  delivered: 'the recipient has it',
-  unconfirmed: 'passed on, and whether it arrived nobody can tell',
-  replaced: 'a newer message took its place at the network',
-  pending: 'the network is still trying to deliver it',
-  expired: 'not delivered within its validity',
-  failed: 'the network gave up delivering it',
-  partly: 'some of its segments were delivered so far',
-  unknown: 'the network reported a state without a meaning of its own',
-};

@@ -63,7 +63,7 @@ export class Deliverer {
     );
   }
 
-  /** Those that were kept for as long as they may are given up, whether anybody wants them or not. */
+  /** Those that were kept for as long as they may are given up, even where nobody wants any. */
   giveUpOld(): void {
     const oldestMs = this.#options.date() - this.#options.keepMs();
     const old = this.#waiting.filter(

@@ -16,7 +16,7 @@ import { CarrierMessages, type CarrierRule } from './carrier-messages.js';
 import { Deliverer } from './deliverer.js';
 import { keepDaysWhenOff, leftOver, spoolFolder } from './left-over.js';
 import { type InboundSms, LongTexts, type WholeText } from './long-texts.js';
-import { Room } from './room.js';
+import { SpoolRoom } from './room.js';
 import { Spool } from './spool.js';
 
 /** `[inbound]`, as far as it is needed here. */
@@ -96,7 +96,7 @@ export class Inbound {
   readonly #deliverer: Deliverer;
   readonly #timer: NodeJS.Timeout;
   readonly #counts = { delivered: 0, failedTries: 0, expired: 0 };
-  readonly #room: Room;
+  readonly #room: SpoolRoom;
   /** Ids of what is on no SIM and on no disk: the disk did not take it. */
   readonly #loose = new Set<string>();
   #failingSinceMs = 0;
@@ -120,7 +120,7 @@ export class Inbound {
   private constructor(options: InboundOptions, spool: Spool) {
     this.#options = options;
     this.#spool = spool;
-    this.#room = new Room(options.onRoom);
+    this.#room = new SpoolRoom(options.onRoom);
     this.#texts = new LongTexts(() => options.settings()?.partsWaitMs ?? 600_000);
     this.#deliverer = new Deliverer({
       receiver: () => {

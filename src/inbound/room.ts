@@ -14,7 +14,7 @@ interface Full {
   askedAt: number | undefined;
 }
 
-export class Room {
+export class SpoolRoom {
   readonly #ask: () => void;
   #full: Full | undefined;
 

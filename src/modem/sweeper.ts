@@ -34,11 +34,11 @@ const newsDelayMs = 1_000;
 const slowLookMs = 120_000;
 /** The same for a modem that was found not to tell of what it stores. */
 const untoldLookMs = 30_000;
-/** The same after a command of a look met silence, which costs the messages ten seconds each time. */
+/** The same after a command met silence, which costs the messages ten seconds each time. */
 const muteLookMs = 600_000;
 /** Milliseconds for the network to hand over what it held, and for what nobody tells of. */
 const refillMs = 10_000;
-/** Milliseconds before the next look when replies did not fit their questions; doubles each time. */
+/** Milliseconds to the next look when replies did not fit their questions; doubles each time. */
 const firstUnsureMs = 5_000;
 const longestUnsureMs = 60_000;
 
@@ -50,7 +50,7 @@ const patienceMs = 10_000;
  */
 const shareMs = 1_000;
 const searchMs = 2_000;
-/** Milliseconds for a command of such a look: a modem that is silent to it keeps a message waiting. */
+/** Milliseconds for a command of such a look: silence to it keeps a message waiting. */
 const shareTimeoutMs = 3_000;
 /** A look between messages is followed by so many times its own time without one: a fifth. */
 const restsPerShare = 4;
@@ -96,7 +96,8 @@ export class Sweeper {
 
   /**
    * Between two messages: takes a look's share of the line, where one has waited for long, of at
-   * most two seconds and the slot begun then. Else resolves at once. Rejects as `SweeperHost.sweep`.
+   * most two seconds and the slot begun then. Else resolves at once. Rejects as
+   * `SweeperHost.sweep`.
    */
   async takeShare(): Promise<void> {
     const now = performance.now();

@@ -61,7 +61,7 @@ function missingOnDisk(
   return isKept === undefined ? 'its folder was not flushed' : undefined;
 }
 
-/** Runs the daemon under strace until the receiver has all texts; what it called, and the record. */
+/** Runs the daemon under strace until the SIM has no text any more. */
 async function traceReceiving(
   folder: string,
 ): Promise<{ calls: SystemCall[]; record: RecordEntry[] }> {
