@@ -97,7 +97,7 @@ const mostReported = 64;
  * maker numbers them otherwise.
  */
 const storageNews =
-  /^(?:\+(?:CMTI|CDSI):|\^SMMEMFULL\b|\+CIEV: *"?(?:MESSAGE|SMSFULL)"? *, *"?[A-Z]*[1-9]|[+^#*]?[A-Z]*:? *"?(?:SMS?|SIM|MEM(?:ORY)?) ?(?:MEMORY|STORAGE)? ?FULL\b)/im;
+  /^(?:\+(?:CMTI|CDSI):|\^SMMEMFULL\b|\+CIEV: *"?(?:MESSAGE|SMSFULL)"? *,|[+^#*]?[A-Z]*:? *"?(?:SMS?|SIM|MEM(?:ORY)?) ?(?:MEMORY|STORAGE)? ?FULL\b)/im;
 
 /** Whether an unsolicited line, or one within its text, says that a look at the storages is due. */
 export const tellsOfStorage = (urc: string): boolean => storageNews.test(urc);
