@@ -236,10 +236,7 @@ describe('what comes in', () => {
     await Promise.all(
       all.map(async (one) => {
         await inbound.take(one);
-        await waitFor(() => expect(receiver.texts).toContain(one.text), {
-          interval: 1,
-          timeout: 10_000,
-        });
+        await waitFor(() => expect(receiver.texts).toContain(one.text));
         await inbound.deleted(one);
       }),
     );
