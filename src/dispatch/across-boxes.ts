@@ -191,6 +191,8 @@ export class AcrossBoxes {
   async #begin(): Promise<void> {
     const { truth, pending, message } = this.#options;
     const begin = await truth.begin(message);
+    // To say that it had begun would make void what is newer.
+    if (begin === 'superseded' || begin === 'elsewhere') this.#hasBegun = false;
     if (begin === 'superseded') pending.reject(superseded());
     if (begin === 'elsewhere') {
       this.#isForeign = true;

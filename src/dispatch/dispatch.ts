@@ -129,11 +129,13 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     known?: Outcome,
   ): Sending {
     const subject = policy.subjectOf(message);
+    // What the policy does not judge is no other box's business either.
+    const others = message.isOwn === true ? undefined : shared;
     const record = recorder.open(message, sms, subject, key);
     const onLate = (truth: Outcome): void => {
       record.late(truth);
       if (key !== undefined) idempotency.late(key, truth);
-      shared?.late(told(), truth);
+      others?.late(told(), truth);
     };
     const pending = new PendingMessage({
       message,
@@ -178,8 +180,8 @@ export function createDispatch(options: DispatchOptions): Dispatch {
       return answer;
     };
     const forget = () => onItsWay.delete(message.id);
-    if (shared !== undefined) {
-      const asked = { truth: shared, policy, queue, pending, message: told(), control, known };
+    if (others !== undefined) {
+      const asked = { truth: others, policy, queue, pending, message: told(), control, known };
       const across = new AcrossBoxes({ ...asked, judge: reserve, admit });
       const answer = across.send();
       answer.then(forget, forget);

@@ -122,7 +122,8 @@ describe('a message among several boxes', () => {
     expect(older.code).toBe('superseded');
     expect(modems[0]!.current.prompt()).toBe(false);
     await pass();
-    expect(others.told.at(-1)).toEqual({ id: 'id-2', said: 'superseded', hasBegun: true });
+    // Told as begun, it would be the newest for the engine, and the newer one void.
+    expect(others.told.at(-1)).toEqual({ id: 'id-2', said: 'superseded', hasBegun: false });
   });
 
   it('that another box has begun meanwhile is unknown here, and not started', async () => {
@@ -138,7 +139,7 @@ describe('a message among several boxes', () => {
     expect(modems[0]!.current.prompt()).toBe(false);
     await pass();
     // What this box says of it must not stand for the other's.
-    expect(others.told.at(-1)).toMatchObject({ said: 'deadline_unreachable' });
+    expect(others.told.at(-1)).toMatchObject({ said: 'deadline_unreachable', hasBegun: false });
   });
 
   it('with a key that another box knows is told what became of it there', async () => {
@@ -265,6 +266,16 @@ describe('a message among several boxes', () => {
     await finish(...modems);
     expect(all.filter(({ code }) => code === 'sent')).toHaveLength(claimed);
     expect(all.filter(({ code }) => code === 'deadline_unreachable')).toHaveLength(30 - claimed);
+  });
+
+  it('that is the operator’s own, to a short number of the carrier’s, is no other box’s business', async () => {
+    const { modems, others, send } = setUp();
+    const message = send('BAL', { recipient: '12345', isOwn: true, isAlert: true });
+    await pass();
+    await finish(...modems);
+    expect(message.code).toBe('sent');
+    expect(modems[0]!.texts).toEqual(['BAL']);
+    expect([others.claims, others.told]).toEqual([[], []]);
   });
 
   it('whose caller leaves while it is claimed is not started, and given back', async () => {
