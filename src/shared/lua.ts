@@ -34,6 +34,10 @@ local function isVoid(h, order)
   return (h[4] and num(h[4]) > order and num(h[5]) + void > now)
     or (h[1] and num(h[1]) > order and num(h[3]) + grace >= now) or false
 end
+-- What has no order, for it came while the engine was away: whether another was asked for since.
+local function isOlder(h, born)
+  return (h[5] and num(h[5]) > born) or (h[6] and num(h[6]) > born and num(h[3]) + grace >= now) or false
+end
 local function started(sk, h, order, id)
   local s = P..'s:'..sk
   if num(h[4]) <= order then redis.call('HSET', s, 'so', order, 'sa', text(now)) end
@@ -193,11 +197,7 @@ if kk then
 end
 local h = newest(a.sk)
 if order == 0 then
-  -- It came while the engine was away: what was asked for since is newer.
-  local born = now - a.age
-  if (h[5] and num(h[5]) > born) or (h[6] and num(h[6]) > born and num(h[3]) + grace >= now) then
-    return say({ kind = 'superseded' })
-  end
+  if isOlder(h, now - a.age) then return say({ kind = 'superseded' }) end
   order = redis.call('INCR', P..'seq')
 elseif isVoid(h, order) then return say({ kind = 'superseded' }) end
 redis.call('HSET', m, 'st', 's', 'dl', text(now + a.left), 'bx', a.box, 'ca', a.caller, 'sg', a.segments, 'sq', order)
@@ -238,8 +238,9 @@ end
 if a.sk then
   local h = newest(a.sk)
   if a.begun then
-    if order == 0 then order = redis.call('INCR', P..'seq') end
-    if not own[1] or own[1] == 'w' then started(a.sk, h, order, a.id) end
+    -- What was surely not sent, or is older, makes nothing void.
+    if order == 0 and a.st ~= 'n' and not isOlder(h, now - a.age) then order = redis.call('INCR', P..'seq') end
+    if order > 0 and (not own[1] or own[1] == 'w') then started(a.sk, h, order, a.id) end
   elseif own[1] == 's' and h[4] and num(h[4]) == order then
     redis.call('HDEL', P..'s:'..a.sk, 'so', 'sa')
   end

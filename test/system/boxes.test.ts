@@ -272,6 +272,61 @@ describe('what an engine is told', () => {
     return { strikes: Number(strikes), leftMs: Number(until) - Date.now() };
   };
 
+  /** A message of nobody's limits; what came before the others has more age. */
+  const message = (id: string, sk: string, age: number) => ({
+    ...{
+      id,
+      sk,
+      age,
+      caller: 'c',
+      segments: 1,
+      box: 'n',
+      alert: true,
+      rec,
+      blk,
+      recWindow: 'none',
+    },
+    ...{ first: 0, longest: 0, windows: [], left: 60_000 },
+  });
+  const claim = async (...of: Parameters<typeof message>) =>
+    (await own.tell('claim', { ...message(...of), mode: 'wait' }))?.kind;
+  const begin = async (...of: Parameters<typeof message>) =>
+    (await own.tell('begin', message(...of)))?.kind;
+  const tell = (of: Parameters<typeof message>, news: object) =>
+    own.tell('tell', { ...message(...of), keptFor: 60_000, sq: 0, ...news });
+
+  test.each([
+    ['was sent', { st: 'd', begun: true, counts: true, rank: 3, out: '{"ok":true}' }],
+    ['is being sent', { st: 's', begun: true, counts: true, rank: 1 }],
+  ])(
+    'a message of before, which %s while the engine was away, makes no newer one void',
+    async (what, news) => {
+      expect(await claim(`newer ${what}`, what, 0)).toBe('granted');
+      await tell([`older ${what}`, what, 30_000], news);
+      expect(await begin(`newer ${what}`, what, 0)).toBe('granted');
+    },
+  );
+
+  test('one that was asked for since, and was sent, does', async () => {
+    expect(await claim('waits', 'since', 5_000)).toBe('granted');
+    await pause(5);
+    await tell(['newest', 'since', 0], {
+      st: 'd',
+      begun: true,
+      counts: true,
+      rank: 3,
+      out: '{"ok":true}',
+    });
+    expect(await begin('waits', 'since', 5_000)).toBe('superseded');
+  });
+
+  test('one that was surely not sent does not', async () => {
+    expect(await claim('waits2', 'unsent', 5_000)).toBe('granted');
+    await pause(5);
+    await tell(['failed', 'unsent', 0], { st: 'n', begun: true, counts: false, rank: 0 });
+    expect(await begin('waits2', 'unsent', 5_000)).toBe('granted');
+  });
+
   test('a stall counts once, however often it is told, and from when it was', async () => {
     const stall = { rec, blk, recMs: 60_000, blkMs: 0, age: 40_000 };
     for (let count = 0; count < 3; count += 1) await own.tell('stalled', { ...stall, once: '1' });
