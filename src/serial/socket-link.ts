@@ -3,7 +3,7 @@ import { type NetworkPlace, networkDevice } from '../config/selector.js';
 import { foreignWords } from '../words/foreign.js';
 import { type LinkListener, LinkLost, type OpenLink, type SerialLink } from './link.js';
 import { PortControl } from './rfc2217.js';
-import { looksLikeTelnet } from './telnet.js';
+import { looksLikeTelnet, telnetHead } from './telnet.js';
 
 /** Milliseconds for a connection, and for an access server to set its port. */
 const connectMs = 10_000;
@@ -108,7 +108,8 @@ class SocketLink implements SerialLink {
   /** What waits for the port to be set, while it is. */
   #opening: { resolve: () => void; reject: (error: LinkLost) => void } | undefined;
   #last = Buffer.alloc(0);
-  #hasHeard = false;
+  /** The octets that came first, to tell telnet by. */
+  #first = Buffer.alloc(0);
   /** The port is set: from here on somebody there is heard from time to time. */
   #isWatched = false;
   #watch: NodeJS.Timeout | undefined;
@@ -166,10 +167,11 @@ class SocketLink implements SerialLink {
 
   #take(bytes: Buffer): void {
     if (this.#listener === undefined) return;
-    const isFirst = !this.#hasHeard;
-    this.#hasHeard = true;
-    if (this.#control === undefined && isFirst && looksLikeTelnet(bytes))
-      return this.#lose('it speaks telnet: write rfc2217:// instead of tcp://');
+    if (this.#control === undefined && this.#first.length < telnetHead) {
+      this.#first = Buffer.concat([this.#first, bytes]).subarray(0, telnetHead);
+      if (looksLikeTelnet(this.#first))
+        return this.#lose('it speaks telnet: write rfc2217:// instead of tcp://');
+    }
     if (this.#isWatched) this.#watchFor(quietMs, () => this.#askAccessServer());
     const data = this.#control?.take(bytes) ?? bytes;
     if (data.length === 0) return;

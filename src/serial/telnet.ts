@@ -97,6 +97,9 @@ export const subnegotiation = (option: number, payload: readonly number[]): Buff
     Buffer.from([IAC, SE]),
   ]);
 
+/** Octets by which {@link looksLikeTelnet} tells. */
+export const telnetHead = 3;
+
 /** Whether a connection begins as telnet does: with an offer or a request of a usual option. */
 export const looksLikeTelnet = ([first, second = 0, option = IAC]: Buffer): boolean =>
   first === IAC && isVerb(second) && option <= 44;

@@ -94,6 +94,21 @@ describe('a raw link over TCP', () => {
     await expect.poll(() => closes[0]?.message).toMatch(/speaks telnet: write rfc2217:/);
   });
 
+  test('names it wherever its first octets are cut', async () => {
+    const server = await serving();
+    const { closes, link } = await open(`tcp://127.0.0.1:${server.port}`);
+    const socket = await server.socket();
+    socket.setNoDelay(true);
+    for (const octet of [0xff, 0xfb, 0x2c]) {
+      socket.write(Buffer.from([octet]));
+      // By itself: what comes back shows that it was taken.
+      const heard = server.heard().length;
+      link.write('A');
+      await expect.poll(() => server.heard().length > heard || closes.length > 0).toBe(true);
+    }
+    await expect.poll(() => closes[0]?.message).toMatch(/speaks telnet: write rfc2217:/);
+  });
+
   test('says that nothing listens', async () => {
     const server = await listen();
     await server.close();
