@@ -2,7 +2,7 @@ import type { Logger } from 'winston';
 import type { SharedConfig } from '../config/config.js';
 import type { Dispatch } from '../dispatch/dispatch.js';
 import type { KeptCharge } from '../dispatch/sim-budget.js';
-import { knownIccid, simKey } from '../dispatch/sim-key.js';
+import { simKey } from '../dispatch/sim-key.js';
 import type { Supervisor } from '../modem/supervisor.js';
 import type { Truth } from '../shared/truth.js';
 import type { Remembered } from './remembered.js';
@@ -44,6 +44,8 @@ export class SimsAcrossBoxes {
   readonly #truth: Truth;
   readonly #remembered: Remembered;
   readonly #followed = new WeakSet<Supervisor>();
+  /** The SIM that each modem was seen with last; none since it was closed. */
+  readonly #present = new WeakMap<Supervisor, string>();
 
   constructor(truth: Truth, remembered: Remembered) {
     this.#truth = truth;
@@ -65,10 +67,16 @@ export class SimsAcrossBoxes {
     this.#truth.sims.charge({ sim, ...charge, atMs: this.#remembered.date() });
   }
 
+  /** One that comes, or comes back, may have been in another box meanwhile. */
   #look(modem: Supervisor): void {
-    if (knownIccid(modem) === undefined) return;
+    if (modem.snapshot().iccid === undefined) {
+      this.#present.delete(modem);
+      return;
+    }
     const { simCaps, hmac } = this.#remembered;
     const sim = simKey(modem, hmac);
+    if (this.#present.get(modem) === sim) return;
+    this.#present.set(modem, sim);
     this.#truth.sims.watch(sim, (history) => simCaps.sentElsewhere(sim, history));
   }
 }

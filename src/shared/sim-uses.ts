@@ -47,10 +47,10 @@ export class SimUses {
   }
 
   /**
-   * `onKnown` is told what other boxes sent with this SIM, now and whenever it may have changed.
+   * To be called whenever the SIM comes: `onKnown` is told what other boxes sent with it until then,
+   * and again when the engine is back.
    */
   watch(sim: string, onKnown: (history: SimHistory) => void): void {
-    if (this.#watched.has(sim)) return;
     this.#watched.set(sim, onKnown);
     void this.#look(sim, onKnown);
   }
