@@ -274,19 +274,20 @@ describe('what an engine is told', () => {
 
   /** A message of nobody's limits; what came before the others has more age. */
   const message = (id: string, sk: string, age: number) => ({
-    ...{
-      id,
-      sk,
-      age,
-      caller: 'c',
-      segments: 1,
-      box: 'n',
-      alert: true,
-      rec,
-      blk,
-      recWindow: 'none',
-    },
-    ...{ first: 0, longest: 0, windows: [], left: 60_000 },
+    id,
+    sk,
+    age,
+    caller: 'c',
+    segments: 1,
+    box: 'n',
+    alert: true,
+    rec,
+    blk,
+    recWindow: 'none',
+    first: 0,
+    longest: 0,
+    windows: [],
+    left: 60_000,
   });
   const claim = async (...of: Parameters<typeof message>) =>
     (await own.tell('claim', { ...message(...of), mode: 'wait' }))?.kind;
