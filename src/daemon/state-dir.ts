@@ -66,12 +66,44 @@ async function lockDir(
   const directory = await open(path, 'r').catch((error: Error) => {
     throw new StateDirError(`state_dir ${path} cannot be opened: ${whyFailed(error)}`);
   });
+  const guard = await takeTurn(await directory.stat());
+  try {
+    return { server: await lock(directory.fd, path), directory };
+  } catch (error) {
+    await directory.close();
+    throw error;
+  } finally {
+    guard?.close();
+  }
+}
+
+/** Milliseconds to wait for another start at most, and between two looks. */
+const turnMs = 2_000;
+const turnPollMs = 20;
+
+/**
+ * Of several that find a lock of a process that is gone, the one must not take away what the other
+ * has put in its place: they take turns, by an abstract socket (unix(7)), which nothing leaves
+ * behind. It is no lock by itself, for anybody may have it: it is waited for, not depended on.
+ */
+async function takeTurn({ dev, ino }: { dev: number; ino: number }): Promise<Server | undefined> {
+  const until = performance.now() + turnMs;
+  while (performance.now() < until) {
+    const guard = await listen(`\0simgate ${dev} ${ino}`).catch(() => undefined);
+    if (guard !== undefined) return guard;
+    await new Promise((resolve) => setTimeout(resolve, turnPollMs));
+  }
+  return undefined;
+}
+
+/** Listens at the lock in the directory of that descriptor. */
+async function lock(directory: number, path: string): Promise<Server> {
   // Through the descriptor: a Unix socket's path may have 107 octets at most (unix(7)), a state
   // directory more.
-  const socket = `/proc/self/fd/${directory.fd}/lock`;
+  const socket = `/proc/self/fd/${directory}/lock`;
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return { server: await listen(socket), directory };
+      return await listen(socket);
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       const holder = code === 'EADDRINUSE' ? await whoHolds(socket) : undefined;
@@ -79,10 +111,8 @@ async function lockDir(
         // Left by a process that is gone.
         const fault = await rm(socket, { force: true }).catch((thrown: Error) => thrown);
         if (fault === undefined) continue;
-        await directory.close();
         throw new StateDirError(`state_dir ${path} cannot be locked: ${whyFailed(fault)}`);
       }
-      await directory.close();
       throw new StateDirError(
         code === 'EADDRINUSE'
           ? `state_dir ${path} is in use by another simgate (pid ${holder ?? 'unknown'}): stop it first, or give this one a state_dir of its own`

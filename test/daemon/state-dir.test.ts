@@ -1,4 +1,5 @@
-import { mkdirSync, mkdtempSync, rmSync, utimesSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, utimesSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -34,6 +35,35 @@ test('a directory that cannot be written to is refused at the start, and left un
   await expect(openIt()).rejects.toThrow(/state_dir .* cannot be written: EISDIR/);
   rmSync(join(folder, 'state', 'clock.new'), { recursive: true });
   await opened();
+});
+
+/** As a process leaves it that was killed: a socket's file, and nobody who listens. */
+async function leaveLock(): Promise<void> {
+  const [own, lock] = [join(folder, 's'), join(folder, 'state', 'lock')];
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(own, resolve));
+  mkdirSync(join(folder, 'state'), { recursive: true });
+  renameSync(own, lock);
+  await new Promise((resolve) => server.close(resolve));
+}
+
+test('of several that start after a crash, at about the same time, one has it', async () => {
+  for (let round = 0; round < 30; round += 1) {
+    await leaveLock();
+    const starts = Array.from({ length: 12 }, async (_, before) => {
+      for (let turn = 0; turn < before; turn += 1) await new Promise(setImmediate);
+      return openIt();
+    });
+    const ends = await Promise.allSettled(starts);
+    const opened = ends.flatMap((end) => (end.status === 'fulfilled' ? [end.value] : []));
+    await Promise.all(opened.map((stateDir) => stateDir.release()));
+    expect(opened).toHaveLength(1);
+    const faults = ends.flatMap((end) => (end.status === 'rejected' ? [String(end.reason)] : []));
+    for (const fault of faults) expect(fault).toContain('in use by another simgate');
+    expect(readdirSync(join(folder, 'state')).filter((name) => name.startsWith('lock'))).toEqual(
+      [],
+    );
+  }
 });
 
 test('a second daemon is refused, and told who has it', async () => {
