@@ -47,8 +47,8 @@ export class SimUses {
   }
 
   /**
-   * To be called whenever the SIM comes: `onKnown` is told what other boxes sent with it until then,
-   * and again when the engine is back.
+   * To be called whenever the SIM comes: `onKnown` is told what other boxes sent with it until
+   * then, and again when the engine is back.
    */
   watch(sim: string, onKnown: (history: SimHistory) => void): void {
     this.#watched.set(sim, onKnown);
