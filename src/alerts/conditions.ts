@@ -45,7 +45,7 @@ export const conditions: Readonly<Record<AlertKind, Condition>> = {
   },
   upgrade_does_not_send: {
     severity: 'severe',
-    holdMs: 0,
+    holdMs: patientMs,
     title: (of) => `since the change to ${of} nothing is sent`,
   },
   clock_unset: { severity: 'severe', holdMs: patientMs, title: () => 'the clock is not set' },
@@ -64,7 +64,7 @@ export const conditions: Readonly<Record<AlertKind, Condition>> = {
   engine_away: {
     severity: 'severe',
     holdMs: patientMs,
-    title: () => 'the shared engine is not as it should be',
+    title: (of) => (of === '' ? 'the shared engine is away' : 'another box has the same name'),
   },
   undelivered: { severity: 'severe', holdMs: 0, title: (of) => `codes to ${of} do not arrive` },
   inbound_full: { severity: 'mild', holdMs: 0, title: () => 'the inbound spool is full' },

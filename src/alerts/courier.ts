@@ -54,7 +54,7 @@ export class Courier {
   readonly #options: CourierOptions;
   readonly #queue: AlertNotice[];
   readonly #stop = new AbortController();
-  #isUnderWay = false;
+  #underWay: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #tries = 0;
   #failing: WayState['failing'];
@@ -88,7 +88,7 @@ export class Courier {
       notice.state === 'cleared'
         ? this.#queue.findIndex(({ id, state }) => id === notice.id && state === 'raised')
         : -1;
-    const isUnderWay = this.#isUnderWay && this.#queue[beginning] === first;
+    const isUnderWay = this.#underWay !== undefined && this.#queue[beginning] === first;
     if (beginning >= 0 && !isUnderWay) this.#queue.splice(beginning, 1);
     this.#queue.push(notice);
     // The one that is under way stays.
@@ -117,20 +117,31 @@ export class Courier {
     return { name, queue: [...this.#queue], deliveredAtMs: this.#deliveredAtMs };
   }
 
-  /** What is under way is given up; what waits stays in {@link saved}. */
-  stop(): void {
+  /** The pause is over: what was wrong may have been mended. */
+  hasten(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#go();
+  }
+
+  /**
+   * Gives up what is under way; what waits stays in {@link saved}. Resolves when it is known
+   * whether the one that was under way was told.
+   */
+  async stop(): Promise<void> {
     clearTimeout(this.#timer);
     this.#stop.abort();
+    await this.#underWay;
   }
 
   /** Begins with the next one, unless one is under way or a pause lasts. */
   #go(): void {
-    if (this.#isUnderWay || this.#timer !== undefined || this.#stop.signal.aborted) return;
+    if (this.#underWay !== undefined || this.#timer !== undefined) return;
+    if (this.#stop.signal.aborted) return;
     while (this.#isTooOld(this.#queue[0])) this.#drop(0);
     const [next] = this.#queue;
     if (next === undefined) return;
-    this.#isUnderWay = true;
-    this.way.deliver(next, this.#stop.signal).then(
+    this.#underWay = this.way.deliver(next, this.#stop.signal).then(
       () => this.#ended(next),
       (error: unknown) => this.#ended(next, error),
     );
@@ -141,10 +152,9 @@ export class Courier {
   }
 
   #ended(notice: AlertNotice, error?: unknown): void {
-    this.#isUnderWay = false;
-    if (this.#stop.signal.aborted) return;
+    this.#underWay = undefined;
     if (error === undefined) this.#worked(notice);
-    else this.#didNotWork(error);
+    else if (!this.#stop.signal.aborted) this.#didNotWork(error);
     this.#options.onChange();
     this.#go();
   }

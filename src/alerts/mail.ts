@@ -22,6 +22,7 @@ export function mailWay({ config, box }: MailOptions): AlertWay {
   return {
     name: 'mail',
     kind: 'mail',
+    settings: config,
     onlySevere,
     async deliver(notice, signal) {
       const { title, text } = wordingOf(notice, box());

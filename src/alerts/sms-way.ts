@@ -33,6 +33,7 @@ export function smsWay(options: SmsWayOptions): AlertWay {
   return {
     name,
     kind: 'sms',
+    settings: { recipient, onlySevere },
     onlySevere,
     async deliver(notice, signal) {
       const text = cutToGsm7(wordingOf(notice, box()).short, Math.min(mostSegments, maxSegments()));

@@ -8,6 +8,7 @@
 
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'winston';
 import type { AlertsConfig } from '../config/alert-settings.js';
 import { AlertFile, type Release, readAlertFile, type SavedAlerts } from './alert-file.js';
@@ -149,11 +150,20 @@ export class Alerts {
     if (JSON.stringify(this.#book.saved) !== before) this.#file.save();
   }
 
-  /** The configuration is another one: ways that stay keep what waits for them. */
+  /**
+   * The configuration was read anew. Ways that are as they were go on, at once; changed ones keep
+   * what waits for them.
+   */
   reconfigured(): void {
     const saved = this.#saved();
-    for (const courier of this.#couriers) courier.stop();
-    this.#couriers = this.#waysOf().map((way) => this.#courierOf(way, saved));
+    const before = this.#couriers;
+    this.#couriers = this.#waysOf().map(
+      (way) => before.find((courier) => isSameWay(courier.way, way)) ?? this.#courierOf(way, saved),
+    );
+    for (const courier of before) {
+      if (this.#couriers.includes(courier)) courier.hasten();
+      else void courier.stop();
+    }
     this.#file.save();
   }
 
@@ -175,7 +185,7 @@ export class Alerts {
     this.#isStopped = true;
     clearInterval(this.#timer);
     this.#heartbeat.stop();
-    for (const courier of this.#couriers) courier.stop();
+    await Promise.all(this.#couriers.map((courier) => courier.stop()));
     this.#file.save();
     await this.#file.settled();
   }
@@ -227,6 +237,11 @@ export class Alerts {
     ];
   }
 }
+
+const isSameWay = (one: AlertWay, other: AlertWay): boolean =>
+  one.name === other.name &&
+  one.kind === other.kind &&
+  isDeepStrictEqual(one.settings, other.settings);
 
 /** A first start is no upgrade: what never sent cannot have stopped. */
 function releaseOf(

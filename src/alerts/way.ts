@@ -6,6 +6,8 @@ export interface AlertWay {
   /** For logs and pages: the configured name. */
   readonly name: string;
   readonly kind: 'webhook' | 'mail' | 'sms';
+  /** As configured: a reload leaves a way alone that is configured as it was. */
+  readonly settings: object;
   /** It is not troubled with what is mild. */
   readonly onlySevere: boolean;
   /**

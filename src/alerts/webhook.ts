@@ -89,6 +89,7 @@ export function webhookWay({ config, box }: WebhookOptions): AlertWay {
   return {
     name,
     kind: 'webhook',
+    settings: config,
     onlySevere,
     async deliver(notice, signal) {
       const target = await targetOf(config);

@@ -12,6 +12,7 @@ import type { NearlyFullLimit } from '../policy/full-limits.js';
 import type { Caps, SimUse } from '../policy/sim-caps.js';
 import { limitText } from '../policy/wording.js';
 import type { Condition } from '../words/condition.js';
+import type { Check } from './checks.js';
 
 /** One modem as it is looked at. */
 export interface WatchedSim {
@@ -38,6 +39,8 @@ export interface LookedAt {
   /** Ways of alerts that are dead, and those of which that is not known. */
   deadWays: readonly { name: string; why: string }[];
   isWayUnknown: (name: string) => boolean;
+  /** SMS that came in and wait, how many may, and those handed over since the start. */
+  inbound: { spooled: number; most: number; delivered: number };
   /** What other rooms have to tell. */
   others: readonly Observation[];
 }
@@ -45,21 +48,29 @@ export interface LookedAt {
 /** Failures in a row after which a new version is taken for the cause. */
 const mostFailures = 3;
 
-/** By the judgement's own names; those that are missing here are `other`. */
-const kindsByCheck: Readonly<Record<string, AlertKind | 'told apart' | 'not told'>> = {
+/** By the judgement's own names. */
+const kindsByCheck: Readonly<Record<Check, AlertKind | 'told apart' | 'not told'>> = {
   clock: 'clock_unset',
   journal: 'journal_fault',
   disk: 'journal_fault',
   limit: 'full',
   queue: 'full',
   sim_cap: 'full',
+  engine: 'engine_away',
   shared: 'engine_away',
   alerts: 'not told',
   daemon: 'not told',
   modem: 'told apart',
   registration: 'told apart',
   sim: 'told apart',
+  smsc: 'other',
+  sends: 'other',
+  init: 'other',
 };
+
+/** What a finding is told as. */
+const kindOf = (check: string): AlertKind | 'told apart' | 'not told' =>
+  kindsByCheck[check as Check] ?? 'other';
 
 export function lookAt(daemon: LookedAt): Look {
   const ready = daemon.modems.filter((modem) => isReady(modem, daemon.health));
@@ -98,7 +109,7 @@ function modemsAway({ health, modems }: LookedAt, isAnyReady: boolean): Observat
     const { name } = modem.snapshot;
     if (isReady(modem, health)) return [];
     const found = health.obstacles.find(
-      ({ check, about }) => about === name && kindsByCheck[check] === 'told apart',
+      ({ check, about }) => about === name && kindOf(check) === 'told apart',
     );
     return found === undefined ? [] : [[name, found]];
   });
@@ -129,7 +140,7 @@ function suspectSims({ health, modems }: LookedAt): Observation[] {
 
 function fromObstacle(finding: Finding): Observation[] {
   const { check, about } = finding;
-  const kind = kindsByCheck[check] ?? 'other';
+  const kind = kindOf(check);
   if (kind === 'told apart' || kind === 'not told') return [];
   const whose = about === undefined ? '' : ` of ${about}`;
   const names: Readonly<Record<string, string>> = {
@@ -139,6 +150,7 @@ function fromObstacle(finding: Finding): Observation[] {
   };
   if (kind === 'full') return [observed(kind, names[check] ?? check, finding)];
   if (kind === 'other') return [observed(kind, `${check}${whose}`, finding)];
+  if (kind === 'engine_away') return [observed(kind, check === 'shared' ? 'twin' : '', finding)];
   return [observed(kind, '', finding)];
 }
 
@@ -227,6 +239,9 @@ const unknown: Readonly<
   nearly_full: ({ isRestored }) => !isRestored,
   unknown_outcomes: ({ unknownOutcomes: count }) => count === undefined,
   receiver_dead: ({ isWayUnknown }, { subject }) => isWayUnknown(subject),
+  // After a restart the next SMS shows it, or the next try.
+  inbound_full: ({ inbound: { spooled, most } }) => most > 0 && spooled >= most,
+  inbound_receiver: ({ inbound: { spooled, delivered } }) => spooled > 0 && delivered === 0,
 };
 
 /** What cannot be judged now is neither raised nor over. */

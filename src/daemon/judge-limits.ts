@@ -1,8 +1,9 @@
 /** Which limits of the policy refuse everybody now, as findings. */
 
-import { about, error, type Finding } from '../doctor/finding.js';
+import { about, type Finding } from '../doctor/finding.js';
 import type { FullLimit } from '../policy/full-limits.js';
 import { limitText } from '../policy/wording.js';
+import { error } from './checks.js';
 
 /** The policy as it is judged. */
 export interface JudgedPolicy {

@@ -4,13 +4,14 @@
  */
 
 import type { ClockDoubt } from '../clock/clock.js';
-import { about, error, type Finding, type Health, warning } from '../doctor/finding.js';
+import { about, type Finding, type Health } from '../doctor/finding.js';
 import { readOnlyRemedy, registrationRemedies, simRemedies } from '../doctor/remedies.js';
 import type { JournalState } from '../journal/entries.js';
 import { canSend, type ModemPhase, type ModemSnapshot } from '../modem/sms-modem.js';
 import type { Caps, SimUse } from '../policy/sim-caps.js';
 import type { TruthState } from '../shared/truth.js';
 import { withoutWayOut } from '../words/way-out.js';
+import { type Check, error, warning } from './checks.js';
 import { type JudgedPolicy, judgeLimits } from './judge-limits.js';
 
 /** One modem as it is judged. */
@@ -145,7 +146,7 @@ function notReady(snapshot: ModemSnapshot): Finding {
 }
 
 /** Which part is at fault, in doctor's words. */
-function checkOf({ phase, sim }: ModemSnapshot): string {
+function checkOf({ phase, sim }: ModemSnapshot): Check {
   if (phase === 'unlocking') return 'sim';
   if (phase === 'registering' && (sim === 'ready' || sim === 'unknown')) return 'registration';
   return 'modem';
@@ -155,7 +156,8 @@ function checkOf({ phase, sim }: ModemSnapshot): string {
 const phaseRemedies: Readonly<Record<Exclude<ModemPhase, 'ready' | 'sending'>, string>> = {
   absent:
     'plug it in again, with enough power, and it is taken up by itself; if it stays so, "sudo simgate modems" lists what is plugged in, and what to write as device',
-  opening: 'it is being opened: ask again in ten seconds',
+  opening:
+    'it is being opened: ask again in ten seconds; if it stays so, plug the modem in again, with enough power',
   probing: 'it is being asked: ask again in a minute; if it stays so, plug the modem in again',
   unlocking: simRemedies.other,
   registering: registrationRemedies.none,

@@ -117,7 +117,7 @@ function lookedAt(
   alerts: Alerts,
   unknownCount: number | undefined,
 ): LookedAt {
-  const { modems, remembered, config, isStopping } = daemon;
+  const { modems, remembered, config, isStopping, inbound } = daemon;
   const { hasSent } = alerts.release;
   const { ways } = alerts.state;
   return {
@@ -137,6 +137,7 @@ function lookedAt(
     deadWays: alerts.dead,
     isWayUnknown: (name) =>
       ways.some((way) => way.name === name && way.delivered === 0 && way.waiting > 0),
+    inbound: { ...inbound.state(), most: config().inbound?.spoolMax ?? 0 },
     others: others(),
   };
 }

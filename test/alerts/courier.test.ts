@@ -16,6 +16,7 @@ afterEach(() => {
 class Receiver implements AlertWay {
   readonly name = 'telephone';
   readonly kind = 'webhook';
+  readonly settings = {};
   onlySevere = false;
   why: string | undefined;
   retryAfterMs: number | undefined;

@@ -38,6 +38,7 @@ function daemon(more: Partial<LookedAt> = {}, ...obstacles: Finding[]): LookedAt
     untried: undefined,
     deadWays: [],
     isWayUnknown: () => false,
+    inbound: { spooled: 0, most: 500, delivered: 0 },
     others: [],
     ...more,
   };
@@ -81,7 +82,8 @@ it.each<[string, LookedAt, string[]]>([
   ['a clock', daemon({}, obstacle('clock')), ['clock_unset']],
   ['a journal', daemon({}, obstacle('journal')), ['journal_fault']],
   ['a disk', daemon({}, obstacle('disk')), ['journal_fault']],
-  ['an engine', daemon({}, obstacle('shared')), ['engine_away']],
+  ['an engine', daemon({}, obstacle('engine')), ['engine_away']],
+  ['a box of the same name', daemon({}, obstacle('shared')), ['engine_away twin']],
   ['what is new', daemon({}, obstacle('smsc', 'main')), ['other smsc of main']],
   ['what is only for us', daemon({}, obstacle('alerts', 'mail'), obstacle('daemon')), []],
   [
@@ -138,6 +140,11 @@ it.each<[Parameters<ReturnType<typeof lookAt>['isUnknown']>[0], string, LookedAt
   ['nearly_full', 'per_day of main', daemon({ isRestored: false }), true],
   ['unknown_outcomes', '', daemon({ unknownOutcomes: undefined }), true],
   ['receiver_dead', 'mail', daemon({ isWayUnknown: (name) => name === 'mail' }), true],
+  ['inbound_full', '', daemon({ inbound: { spooled: 500, most: 500, delivered: 0 } }), true],
+  ['inbound_full', '', daemon({ inbound: { spooled: 499, most: 500, delivered: 0 } }), false],
+  ['inbound_receiver', '', daemon({ inbound: { spooled: 1, most: 500, delivered: 0 } }), true],
+  ['inbound_receiver', '', daemon({ inbound: { spooled: 1, most: 500, delivered: 1 } }), false],
+  ['inbound_receiver', '', daemon({ inbound: { spooled: 0, most: 500, delivered: 0 } }), false],
 ])('whether %s %s is so: %#', (kind, subject, looked, isUnknown) => {
   expect(lookAt(looked).isUnknown(kind, subject)).toBe(isUnknown);
 });

@@ -1,5 +1,5 @@
 import { afterEach, expect, it } from 'vitest';
-import { Child } from '../faults/child.js';
+import { run as command } from './command.js';
 import { Rig } from './rig.js';
 
 let rig: Rig | undefined;
@@ -8,14 +8,7 @@ afterEach(async () => {
   rig = undefined;
 });
 
-async function run(...args: string[]): Promise<string> {
-  let said = '';
-  const child = new Child([...args, '--config', rig!.configFile], (line) => {
-    said += `${line}\n`;
-  });
-  await child.ended;
-  return said;
-}
+const run = async (...args: string[]) => (await command(rig!, ...args)).said;
 
 interface Page {
   modems: { credit?: { amount?: number; valid_until?: string; ok: boolean } }[];
