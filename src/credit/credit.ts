@@ -203,6 +203,7 @@ export class CreditKeeper {
     if (isAsked && !this.#awaited.has(modem) && date() >= dueMs) {
       const { triedAtMs } = sim;
       sim.triedAtMs = date();
+      await this.#saved();
       if ((await this.#ask(modem, sim, settings)) === 'gave way') {
         sim.triedAtMs = triedAtMs;
         this.#notBefore.set(modem, date() + gaveWayMs);
@@ -213,6 +214,7 @@ export class CreditKeeper {
     const isDue = Math.max(sim.usedAtMs + keepAliveDays * dayMs, (sim.keptAtMs ?? 0) + whileLowMs);
     if (to === undefined || !isClockSet() || date() < isDue) return false;
     sim.keptAtMs = date();
+    await this.#saved();
     await this.#keepAlive(modem, to, text);
     return true;
   }
@@ -263,6 +265,12 @@ export class CreditKeeper {
       modem,
     });
     this.#save();
+  }
+
+  /** On the disk before it costs anything: a process that is killed does not do it at each start. */
+  #saved(): Promise<void> {
+    this.#save();
+    return this.#saving;
   }
 
   #save(): void {

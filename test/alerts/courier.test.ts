@@ -129,7 +129,7 @@ it('gives up what hangs when it is stopped, and takes it up again in the next ru
   courier.take(now({ id: 'a' }));
   courier.take(now({ id: 'b' }));
   await pass(1);
-  courier.stop();
+  await courier.stop();
   const saved = JSON.parse(JSON.stringify(courier.saved)) as SavedWay;
   await pass(3_600_000);
   expect(way.tries).toBe(1);
