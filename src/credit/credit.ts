@@ -267,7 +267,7 @@ export class CreditKeeper {
     this.#save();
   }
 
-  /** On the disk before it costs anything: a process that is killed does not do it at each start. */
+  /** Before it costs anything: a process that dies of it does not do it at each start. */
   #saved(): Promise<void> {
     this.#save();
     return this.#saving;
