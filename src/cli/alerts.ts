@@ -2,6 +2,8 @@
 
 import * as v from 'valibot';
 import { askDaemon, askOnce, parseAnswer } from '../control/client.js';
+import { readConfiguration } from '../doctor/configuration.js';
+import { judgeUnitNetwork } from '../doctor/unit-network.js';
 import { counted } from '../words/counted.js';
 import { type DaemonOptions, needed, socketOf } from './daemon.js';
 
@@ -105,13 +107,25 @@ export async function testAlerts({
 }: DaemonOptions & { way?: string }): Promise<void> {
   const socket = socketOf(config);
   const request = { command: 'alerts_test', ...(way !== undefined && { way }) };
+  let hasFailed = false;
   await needed(socket, async () => {
     for await (const line of askDaemon(socket, request)) {
       const tested = parseAnswer(testSchema, line);
-      if (!tested.ok) process.exitCode = 1;
+      if (!tested.ok) {
+        process.exitCode = 1;
+        hasFailed = true;
+      }
       const seconds = (tested.took_ms / 1000).toFixed(1);
       const said = tested.ok ? `told in ${seconds} s` : `NOT told: ${tested.why ?? 'it failed'}`;
       say(json ? `${JSON.stringify(tested)}\n` : `${tested.way} (${tested.kind}): ${said}\n`);
     }
   });
+  if (hasFailed && !json) await sayWhatUnitForbids(config);
+}
+
+/** The likeliest cause, which no receiver can tell. */
+async function sayWhatUnitForbids(named: string | undefined): Promise<void> {
+  const { config } = readConfiguration(named, process.env);
+  for (const { what, remedy } of config === undefined ? [] : await judgeUnitNetwork(config))
+    say(`${what}\n  → ${remedy}\n`);
 }

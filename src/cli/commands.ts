@@ -57,7 +57,11 @@ program
     if (problems.length > 0) throw new ConfigError(file, problems);
     console.log(`${file}: no problems`);
     const { callerText, pathsText } = await import('./caller-text.js');
-    const { callers } = loadConfig(file, process.env);
+    const loaded = loadConfig(file, process.env);
+    const { judgeUnitNetwork } = await import('../doctor/unit-network.js');
+    for (const { what, remedy } of await judgeUnitNetwork(loaded))
+      console.log(`warning: ${what}. ${remedy}`);
+    const { callers } = loaded;
     for (const caller of callers) console.log(callerText(caller));
     console.log(`paths for the proxy: ${pathsText(callers)}`);
   });

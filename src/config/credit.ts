@@ -10,7 +10,7 @@ export const dateOrders = ['dmy', 'mdy', 'ymd'] as const;
 export type DateOrder = (typeof dateOrders)[number];
 
 /** What finds an amount in most answers: digits with two behind a point or comma. */
-const anyAmount = String.raw`(?<amount>-?\d[\d.,' ]*[.,]\d\d)\b`;
+const anyAmount = String.raw`(?<amount>[-−]?\d[\d.,' ]*[.,]\d\d)\b`;
 
 const expression = v.pipe(
   v.string('must be an expression in quotes'),

@@ -242,6 +242,7 @@ export class CreditKeeper {
     const { send, log } = this.#options;
     try {
       await send(modem, to, text, this.#stop.signal);
+      await this.#saved();
       log.info(`the SIM of modem ${modem} was kept alive by a message`, {
         event: 'keep_alive',
         modem,
@@ -253,7 +254,6 @@ export class CreditKeeper {
         modem,
       });
     }
-    this.#save();
   }
 
   #failed(modem: string, sim: SimCredit, why: string): void {

@@ -22,32 +22,37 @@ export function readAnswer(
   return { amount, ...(validUntilMs !== undefined && { validUntilMs }) };
 }
 
+/** Its sign, which a currency may follow, and its digits; a point behind letters ends a word. */
+const number =
+  /(?<sign>-(?:[\p{Sc}\p{L}.]+\s?)?)?(?<digits>(?:(?<!\p{L})[.,])?\d(?:[\d.,'’\u066c]|\s(?=\d{3}(?!\d)))*)/u;
+
 /**
- * `1.234,56`, `1,234.56`, `12,5`, `1 234`. Of two kinds of separators the last is the decimal one;
- * of one kind it is that if it comes once and has not three digits behind it, or a 0 before it.
+ * The first of `1.234,56`, `1,234.56`, `12,5`, `1 234`, `-Rs. 12`. Of two kinds of separators the
+ * last is the decimal one; of one kind it is that if it comes once and has not three digits behind
+ * it, or a 0 before it.
  */
 export function amountIn(written: string): number | undefined {
-  const bare = written
+  const plain = written
     .normalize('NFKC')
-    .replace(/[\s'’\u066c]/g, '')
-    .replace(/\u066b/g, ',');
-  const digits = bare
-    .replace(/\p{Nd}/gu, digitOf)
-    .replace(/[^0-9.,-]/g, '')
-    .replace(/[.,]+$/, '');
-  if (!/^-?[\d.,]*\d[\d.,]*$/.test(digits) || digits.length > 20) return undefined;
+    .replace(/\u066b/g, ',')
+    .replace(/\u2212/g, '-')
+    .replace(/\p{Nd}/gu, digitOf);
+  const { sign, digits: found = '' } = number.exec(plain)?.groups ?? {};
+  const digits = found.replace(/[\s'’\u066c]/g, '').replace(/[.,]+$/, '');
+  if (digits === '' || digits.length > 20) return undefined;
   const last = Math.max(digits.lastIndexOf('.'), digits.lastIndexOf(','));
-  if (last < 0) return Number(digits);
-  const [whole, fraction] = [digits.slice(0, last), digits.slice(last + 1)];
-  const isDecimal = isDecimalPoint(digits.charAt(last), whole, fraction);
+  const [whole, fraction] =
+    last < 0 ? [digits, ''] : [digits.slice(0, last), digits.slice(last + 1)];
   const joined = whole.replace(/[.,]/g, '');
+  const isDecimal = last >= 0 && isDecimalPoint(digits.charAt(last), whole, fraction);
   const amount = Number(isDecimal ? `${joined || '0'}.${fraction}` : `${joined}${fraction}`);
-  return Number.isFinite(amount) ? amount : undefined;
+  if (!Number.isFinite(amount)) return undefined;
+  return sign === undefined ? amount : -amount;
 }
 
 function isDecimalPoint(separator: string, whole: string, fraction: string): boolean {
   if (/[.,]/.test(whole)) return !whole.includes(separator);
-  return fraction.length !== 3 || /^-?0?$/.test(whole);
+  return fraction.length !== 3 || /^0?$/.test(whole);
 }
 
 /** In any script, by Unicode's blocks of ten. */

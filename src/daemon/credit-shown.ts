@@ -15,15 +15,15 @@ export function creditAsJson(credit: SimCredit | undefined): object | undefined 
   };
 }
 
-/** For people: `12.5, good until 2026-12-31, as of 2026-11-30`. */
+/** For people: `12.5, good until 2026-12-31, as of 2026-11-30 14:36 UTC`. */
 export function creditText(credit: SimCredit | undefined): string | undefined {
   if (credit?.amount === undefined) return credit?.why;
   const { amount, validUntilMs, answeredAtMs, why } = credit;
-  const day = (ms: number | undefined) => asTime(ms)?.slice(0, 10);
+  const asOf = asTime(answeredAtMs)?.slice(0, 16).replace('T', ' ');
   return [
     String(amount),
-    ...(validUntilMs === undefined ? [] : [`good until ${day(validUntilMs)}`]),
-    `as of ${day(answeredAtMs)}`,
+    ...(validUntilMs === undefined ? [] : [`good until ${asTime(validUntilMs)?.slice(0, 10)}`]),
+    `as of ${asOf} UTC`,
     ...(why === undefined ? [] : [`asked since in vain: ${why}`]),
   ].join(', ');
 }

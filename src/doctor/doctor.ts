@@ -23,6 +23,7 @@ import { configuredTargets, discoveredTargets, reportSpareSticks, type Target } 
 import { sendDirectly } from './test-message.js';
 import { judgeMachine, type Machine } from './this-machine.js';
 import { askHealth, askReports, askToSend } from './through-daemon.js';
+import { judgeUnitNetwork } from './unit-network.js';
 
 export interface DoctorOptions {
   /** The configuration that was named; without one the default counts, if it is there. */
@@ -48,7 +49,10 @@ export async function examineAll(options: DoctorOptions): Promise<DoctorReport> 
   const { machine, sendTo } = options;
   const { config, socket, findings } = readConfiguration(options.config, options.env);
   const sticks = await listSticks(machine.roots);
-  const machineFindings = await judgeMachine(machine, sticks, config && clockFile(config.stateDir));
+  const machineFindings = [
+    ...(await judgeMachine(machine, sticks, config && clockFile(config.stateDir))),
+    ...(config === undefined ? [] : await judgeUnitNetwork(config)),
+  ];
   const report: DoctorReport = {
     version,
     grade: 'down',

@@ -99,6 +99,10 @@ const commands: Record<string, (simulator: Simulator, fields: Fields) => void> =
   balance_text: (simulator, fields) => {
     simulator.network.balanceText = text(fields, 'balance_text');
   },
+  /** `{"ussd_answer":"2,\"0047\",72"}`: what `+CUSD:` says from now on; empty: nothing. */
+  ussd_answer: (simulator, fields) => {
+    simulator.network.ussdAnswer = text(fields, 'ussd_answer');
+  },
   /** `{"registration":"searching"}` */
   registration: (simulator, fields) => {
     simulator.network.grant(oneOf(registrationStates, fields, 'registration'));

@@ -74,6 +74,8 @@ export class Network {
   /** What is left on the SIM, and how the carrier says so. */
   credit: number;
   balanceText: string;
+  /** What stands behind `+CUSD: ` instead; empty: silence. */
+  ussdAnswer: string | undefined;
   #inboundReference = 0;
   #inboundCount = 0;
   readonly #random: Random;
@@ -182,6 +184,12 @@ export class Network {
   get balance(): string | undefined {
     if (this.balanceText === '') return undefined;
     return this.balanceText.replaceAll('{credit}', this.credit.toFixed(2));
+  }
+
+  /** The answer to a USSD code, as the modem says it. */
+  get ussdLine(): string | undefined {
+    const { balance, ussdAnswer = balance && `0,"${balance}",15` } = this;
+    return ussdAnswer === undefined || ussdAnswer === '' ? undefined : `+CUSD: ${ussdAnswer}`;
   }
 
   #answerAsCarrier(): void {

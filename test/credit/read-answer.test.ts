@@ -1,5 +1,6 @@
+import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
-import type { DateOrder } from '../../src/config/credit.js';
+import { credit, type DateOrder } from '../../src/config/credit.js';
 import { amountIn, dayIn, readAnswer } from '../../src/credit/read-answer.js';
 import { Expression } from '../../src/words/expression.js';
 
@@ -18,6 +19,18 @@ describe('an amount', () => {
     ['7', 7],
     ['12.', 12],
     ['٣٫٥٠', 3.5],
+    ['1.234,56 €', 1234.56],
+    ['\u22123,20', -3.2],
+    ['-€3.20', -3.2],
+    ['-Rs. 12', -12],
+    ['Rs. 12', 12],
+    ['Rs.12', 12],
+    ['Rs 1,234.50', 1234.5],
+    ['.50', 0.5],
+    ['- 3.20', 3.2],
+    ['EUR', undefined],
+    ['5.00 and 12.00', 5],
+    ['12.50 31.12.2026', 12.5],
     ['', undefined],
     ['.', undefined],
     ['9'.repeat(30), undefined],
@@ -58,4 +71,14 @@ it('an answer has an amount, and perhaps a day', () => {
   });
   expect(read('Ihr Guthaben: 3,20')).toEqual({ amount: 3.2 });
   expect(read('Dienst nicht verfügbar')).toBeUndefined();
+});
+
+it.each<[string, number]>([
+  ['Ihr Guthaben: 1.234,56 €', 1234.56],
+  ['Balance \u22123,20 EUR', -3.2],
+  ['Balance: -3.20 EUR', -3.2],
+  ['Main 5.00 EUR, bonus 12.00 EUR', 5],
+])('without an expression of its own %j is %s', (text, amount) => {
+  const read = v.parse(credit, { ussd: '*100#' });
+  expect(readAnswer(text, read)).toEqual({ amount });
 });

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
-import { Rig } from './rig.js';
+import { Rig, secret } from './rig.js';
 
 const run = promisify(execFile);
 const cli = resolve(import.meta.dirname, '../../dist/cli.js');
@@ -65,11 +65,31 @@ describe('what the network reports', { timeout: 60_000 }, () => {
     expect((await read(body.id)).state).toBe('delivered');
   });
 
-  it('is asked for where the caller wants it, and the modem says nothing against it', async () => {
-    rig = await start('statuses=00', 200, '');
-    const { body } = await rig.post({});
-    expect(await read(body.id)).not.toHaveProperty('delivery');
-    const asked = rig.modem.record().filter((entry) => entry.kind === 'accepted');
-    expect(asked.map((entry) => entry.status_report_requested)).toEqual([false]);
+  it.each([
+    ['a modem that asks for none', '', true, [false, true]],
+    ['a modem that asks for all', 'status_report = true\n', false, [true, false]],
+  ])('is asked for as the caller wants it, through %s', async (_, ofModem, ofCaller, wanted) => {
+    const caller = `[[caller]]\nname = "other"\nkind = "bearer"\npath = "/other"\nsecret_file = "secret"\nstatus_report = ${ofCaller}\n`;
+    rig = await start('statuses=00', 200, `${ofModem}${caller}`);
+    const auth0 = await rig.post({});
+    const heard = ofCaller ? [] : [rig.until(({ event }) => event === 'delivery')];
+    await Promise.all(heard);
+    const told = rig.until(({ event }) => event === 'delivery', rig.log.length);
+    const response = await fetch(`http://127.0.0.1:${rig.port}/other`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${secret}` },
+      body: JSON.stringify({ recipient: '+4915112345679', body: 'Your code is 290417' }),
+    });
+    expect(response.status).toBe(200);
+    if (ofCaller) await told;
+    // By the network's record: TP-SRR is bit 5 of the first octet (3GPP TS 23.040 9.2.3.5).
+    const accepted = rig.modem.record().filter((entry) => entry.kind === 'accepted');
+    expect(
+      accepted.map(({ tpdu }) => (Number.parseInt(tpdu.slice(0, 2), 16) & 0x20) !== 0),
+    ).toEqual(wanted);
+    const reports = rig.modem.record().filter((entry) => entry.kind === 'status_report');
+    expect(reports.map(({ of }) => of)).toEqual(wanted.flatMap((is, n) => (is ? [n + 1] : [])));
+    const { delivery } = await read(auth0.body.id);
+    expect(delivery?.state).toBe(ofCaller ? undefined : 'delivered');
   });
 });

@@ -2,7 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import type { LogLine, Rig } from './rig.js';
+import { mintToken } from '../../src/secret/token.js';
+import { claims } from '../config-text.js';
+import { type LogLine, type Rig, secret } from './rig.js';
 
 const preload = join(import.meta.dirname, 'moved-clock.mjs');
 
@@ -20,6 +22,10 @@ export const lookMs = 6_000;
 export const calmMs = 31_000;
 /** Milliseconds after which the daemon looks again what is due. */
 const tickMs = 16_000;
+
+/** A token that is good for all the days that pass. */
+export const lastingToken = (): Promise<string> =>
+  mintToken({ secret: Buffer.from(secret), ...claims, expiresInS: 400 * 86_400 });
 
 /** So many milliseconds go by for the daemon; resolves when what was due by then has begun. */
 export async function pass(rig: Rig, ms: number): Promise<void> {

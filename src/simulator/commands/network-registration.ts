@@ -84,8 +84,8 @@ const signalWhenRegistered = 21;
 function askNetwork(modem: ModemPort): Answer {
   const { network, options, volatile } = modem;
   const answer = (): void => {
-    const { balance } = network;
-    if (balance !== undefined) modem.after(1, () => modem.say(`+CUSD: 0,"${balance}",15`));
+    const { ussdLine } = network;
+    if (ussdLine !== undefined) modem.after(1, () => modem.say(ussdLine));
   };
   const { ussdHoldMs, ussdAborts } = options;
   if (ussdHoldMs === 0) {
