@@ -412,6 +412,8 @@ const scenarios: Scenario[] = [
       await inPhase(rig, 'ready', 'main', from);
       await rig.modem.control({ fault: 'cms:38', submits: 3 });
       await sends(3);
+      // The modem says then where it is registered.
+      await pass(rig, minuteMs);
     },
     holdMs: 2 * minuteMs,
     again: async () => {

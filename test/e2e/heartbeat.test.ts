@@ -1,7 +1,7 @@
 /** The dead man's switch, as who watches it hears it. Minutes pass by moved clocks. */
 
 import { afterEach, expect, it } from 'vitest';
-import { inPhase, movedClocks, pass, reload, restart, status } from './moved-rig.js';
+import { inPhase, lastingToken, movedClocks, pass, reload, restart, status } from './moved-rig.js';
 import { Receiver } from './receiver.js';
 import { Rig } from './rig.js';
 
@@ -21,6 +21,7 @@ it('is heard each minute while a code would go out, and not while none would, ov
   rig = await Rig.start([], `[alerts]\nheartbeat_url = "${await heart.start()}"\n`, {
     env: movedClocks(),
   });
+  rig.token = await lastingToken();
   /** How often it is heard in so many minutes. */
   const heard = async (minutes: number) => {
     const before = heart.calls;
