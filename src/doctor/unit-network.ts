@@ -17,7 +17,7 @@ export const letOut =
 /** Milliseconds for a name to be looked up. */
 const lookupMs = 2_000;
 
-/** A warning for each address that the unit keeps the daemon from. Asks systemd; changes nothing. */
+/** A warning for each address that the unit keeps the daemon from. Asks systemd. */
 export async function judgeUnitNetwork(config: Config): Promise<Finding[]> {
   const shown = await runProgram('systemctl', [
     'show',
