@@ -46,7 +46,7 @@ export interface ModemIdentity {
 
 /** Whether a message wants a modem that is lent to somebody. */
 export interface Demand {
-  /** Aborted when one comes. */
+  /** Aborted when one comes; one that is there already does not count. */
   came: AbortSignal;
   /** Resolves when none is at the modem. */
   over: () => Promise<void>;

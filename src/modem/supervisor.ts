@@ -269,7 +269,7 @@ export class Supervisor implements SmsModem {
       throw new Error(`modem "${this.name}" is ${this.#phase}: ${this.#reason ?? 'not open'}`);
     const epoch = this.#epoch;
     const came = new AbortController();
-    const stopListening = this.onPhase(() => this.#hasMessage && came.abort());
+    const stopListening = this.onPhase(({ phase }) => phase === 'sending' && came.abort());
     const over = () => this.#messageOver();
     try {
       return await work(this.#connection.modem, { came: came.signal, over });

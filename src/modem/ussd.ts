@@ -34,7 +34,10 @@ export interface UssdPatience {
   timeoutMs: number;
   /** Ends the waiting for an answer. */
   signal: AbortSignal;
-  /** A request that the modem has not taken yet gives way to a message. */
+  /**
+   * A request waits for the end of the message that is at the modem, and one that the modem has not
+   * taken yet gives way to the next.
+   */
   demand?: Demand | undefined;
 }
 
@@ -50,6 +53,9 @@ export async function requestUssd(
   requests: readonly string[],
   { timeoutMs, signal, demand }: UssdPatience,
 ): Promise<UssdReply | undefined> {
+  // Between its segments a message leaves the modem to others.
+  await demand?.over();
+  signal.throwIfAborted();
   const awaited = new AwaitedReply();
   const listener = (line: string) => awaited.take(line);
   modem.urcListeners.add(listener);

@@ -55,3 +55,25 @@ test('a modem that has taken the request sends beside it, and the answer is hear
   await vi.advanceTimersByTimeAsync(1_000);
   expect(await answer).toMatchObject({ status: 0, text: 'Balance: 3 EUR' });
 });
+
+test('a question that is put while a message is sent waits for its end', async () => {
+  const device = new VirtualDevice({
+    ussdHoldMs: holdMs,
+    submitLatencyMs: 2_000,
+    balanceText: 'Balance: 3 EUR',
+  });
+  const setup = supervise(device);
+  await untilReady(setup);
+  const beganAt = performance.now();
+  // Of five segments, each in a turn of its own.
+  const sent = send(setup, 'a'.repeat(700), undefined, 30_000);
+  await vi.advanceTimersByTimeAsync(500);
+  const { signal } = new AbortController();
+  const answer = setup.supervisor
+    .inspect((lent, demand) => askCarrier(lent, '*100#', { signal, demand }))
+    .catch((error: unknown) => error);
+  expect(await sent).toHaveLength(5);
+  const accepted = device.entries.findLast(({ kind }) => kind === 'accepted');
+  expect(Number(accepted?.at_ns) / 1e6 - beganAt).toBeLessThan(11_000);
+  expect(await answer).toMatchObject({ status: 0, text: 'Balance: 3 EUR' });
+});
