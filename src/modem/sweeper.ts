@@ -103,6 +103,9 @@ export class Sweeper {
     const now = performance.now();
     if (!this.#isOverdue(now) || this.#isLooking || now < this.#restsUntil) return;
     this.#isImpatient = true;
+    // This is the look that was put off until the line is idle: the next is due as it ends.
+    clearTimeout(this.#timer);
+    this.#dueAt = Number.POSITIVE_INFINITY;
     await this.#look({
       mayLook: (taken) =>
         this.#host.isThere() && performance.now() - now < (taken > 0 ? shareMs : searchMs),

@@ -149,6 +149,25 @@ describe('with messages back to back, a modem', () => {
     expect(sending.ends.length).toBeGreaterThan(70);
   });
 
+  test.each([
+    // In two minutes, and what each waits for a line that is never idle.
+    ['of empty storages', [], 8, 10],
+    // In ten minutes: silence to one keeps a message waiting.
+    ['that are not answered', ['mute:+CPMS='], 1, 3],
+  ])('has no more looks %s than are due', async (_what, troubles, least, most) => {
+    const device = new VirtualDevice(usual, troubles);
+    const setup = supervise(device, {}, { keeper: new Kept() });
+    await untilReady(setup);
+    const sending = sendOn(setup);
+    const looks = () => device.commands().filter((command) => command === 'AT+CPMS="SM"').length;
+    const before = looks();
+    await vi.advanceTimersByTimeAsync(20 * minuteMs);
+    expect(looks() - before).toBeGreaterThanOrEqual(least);
+    expect(looks() - before).toBeLessThanOrEqual(most);
+    sending.stop();
+    await vi.advanceTimersByTimeAsync(10_000);
+  });
+
   test('gives what comes in no more than its share of the line', async () => {
     const [quiet, stormy] = [new VirtualDevice(usual), new VirtualDevice(usual)];
     const counts: number[] = [];
