@@ -312,7 +312,7 @@ test('the file carries the version of its tables', async () => {
   const { journal, file } = await open();
   await journal.close();
   expect(look(file, (db) => db.prepare('PRAGMA user_version').get())).toMatchObject({
-    user_version: 4,
+    user_version: 5,
   });
 });
 
