@@ -1,6 +1,7 @@
 /** Calls to other machines: bounded in time, not redirected, and told of without their address. */
 
 import { readFile } from 'node:fs/promises';
+import { within } from '../clock/within.js';
 import { foreignWords } from '../words/foreign.js';
 import { WayError } from './way.js';
 
@@ -22,20 +23,8 @@ const longestRefusal = 1_024;
 const longestTold = 120;
 
 /** Resolves when it was answered 2xx. Rejects with {@link WayError}. */
-export async function call(asked: OutgoingCall): Promise<void> {
-  // Not AbortSignal.any over AbortSignal.timeout: Node collects such a timeout as garbage while the
-  // call hangs, and it never fires.
-  const over = new AbortController();
-  const giveUp = (): void => over.abort(new DOMException('', 'TimeoutError'));
-  const timer = setTimeout(giveUp, callMs);
-  asked.signal.addEventListener('abort', giveUp, { once: true });
-  if (asked.signal.aborted) giveUp();
-  try {
-    await answered(asked, over.signal);
-  } finally {
-    clearTimeout(timer);
-    asked.signal.removeEventListener('abort', giveUp);
-  }
+export function call(asked: OutgoingCall): Promise<void> {
+  return within(callMs, asked.signal, (signal) => answered(asked, signal));
 }
 
 async function answered(

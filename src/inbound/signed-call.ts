@@ -2,6 +2,7 @@
 
 import { createHmac } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { within } from '../clock/within.js';
 import { webhookKey } from '../secret/webhook-key.js';
 
 /** The receiver has not taken it; the message says why, and holds no words of the receiver's. */
@@ -37,35 +38,41 @@ const longestAskedMs = 3_600_000;
 
 /** Resolves when it was answered 2xx; rejects with {@link NotTaken}. */
 export async function callSigned(call: SignedCall): Promise<void> {
-  const { url, id, body, nowMs, signal } = call;
+  const { id, body, nowMs } = call;
   const timestamp = Math.floor(nowMs / 1000);
   const signature = createHmac('sha256', await keyIn(call.secretFile))
     .update(`${id}.${timestamp}.${body}`, 'utf8')
     .digest('base64');
-  let response: Response;
+  const headers = {
+    'content-type': 'application/json',
+    'user-agent': 'simgate',
+    'webhook-id': id,
+    'webhook-timestamp': String(timestamp),
+    'webhook-signature': `v1,${signature}`,
+  };
+  const { ok, status, retryAfter } = await within(callMs, call.signal, (signal) =>
+    answerTo(call, headers, signal),
+  );
+  if (ok) return;
+  const isAway = status >= 500 || status === 429 || status === 408;
+  throw new NotTaken(`it answers ${status}`, isAway, askedMs(retryAfter));
+}
+
+async function answerTo(
+  { url, body }: SignedCall,
+  headers: Record<string, string>,
+  signal: AbortSignal,
+): Promise<{ ok: boolean; status: number; retryAfter: string | null }> {
   try {
-    response = await fetch(url, {
-      method: 'POST',
-      headers: {
-        'content-type': 'application/json',
-        'user-agent': 'simgate',
-        'webhook-id': id,
-        'webhook-timestamp': String(timestamp),
-        'webhook-signature': `v1,${signature}`,
-      },
-      body,
-      // A redirect would take the text along to wherever it leads.
-      redirect: 'manual',
-      signal: AbortSignal.any([signal, AbortSignal.timeout(callMs)]),
-    });
+    // A redirect would take the text along to wherever it leads.
+    const response = await fetch(url, { method: 'POST', headers, body, redirect: 'manual', signal });
+    // It hung up under its answer, of which the status is known all the same.
+    await response.body?.cancel().catch(() => undefined);
+    const { ok, status } = response;
+    return { ok, status, retryAfter: response.headers.get('retry-after') };
   } catch (error) {
     throw new NotTaken(whyUnreachable(error), true);
   }
-  await response.body?.cancel();
-  if (response.ok) return;
-  const { status } = response;
-  const isAway = status >= 500 || status === 429 || status === 408;
-  throw new NotTaken(`it answers ${status}`, isAway, askedMs(response.headers.get('retry-after')));
 }
 
 /** As RFC 9110 10.2.3, in seconds only. */

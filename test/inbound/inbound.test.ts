@@ -1,6 +1,9 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Inbound, type InboundOutcome, type ReadSms } from '../../src/inbound/inbound.js';
 import { Receiver, webhookSecret } from './receiver.js';
@@ -271,6 +274,21 @@ describe('what comes in', () => {
 });
 
 describe('a receiver', () => {
+  it('that hangs is given up, though memory is swept meanwhile', async () => {
+    setFlagsFromString('--expose-gc');
+    const sweep = runInNewContext('gc') as () => void;
+    receiver.mood = 'hangs';
+    const inbound = await open();
+    await inbound.take(sms('again'));
+    await waitFor(() => expect(receiver.ids).toHaveLength(1));
+    for (let time = 0; time < 3; time += 1) {
+      sweep();
+      await setImmediate();
+    }
+    await vi.waitFor(() => expect(outcomes).toEqual(['failed_try']), { timeout: 20_000 });
+    expect(inbound.state().lastFailure).toBe('it did not answer within 10 s');
+  }, 30_000);
+
   it.each(['breaks', 'refuses', 'redirects'] as const)(
     'that %s gets it again with the same id',
     async (mood) => {
