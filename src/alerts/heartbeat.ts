@@ -33,6 +33,8 @@ export class Heartbeat {
   readonly #options: HeartbeatOptions;
   readonly #stop = new AbortController();
   readonly #timer: NodeJS.Timeout;
+  /** Whom the following is of: a reload may have named another one, or none. */
+  #callee: string | undefined;
   #answeredAtMs: number | undefined;
   #failing: HeartbeatState['failing'];
   #isUnderWay = false;
@@ -46,16 +48,15 @@ export class Heartbeat {
 
   /** Why the last call was not answered; asks nobody whether a code would go out. */
   get failing(): HeartbeatState['failing'] {
-    return this.#failing;
+    return this.#callee === this.#address ? this.#failing : undefined;
   }
 
   /** Undefined where none is configured. */
   get state(): HeartbeatState | undefined {
-    const { heartbeatUrl, heartbeatUrlFile } = this.#options.settings();
-    if (heartbeatUrl === undefined && heartbeatUrlFile === undefined) return undefined;
+    if (this.#address === undefined) return undefined;
     return {
-      answeredAtMs: this.#answeredAtMs,
-      failing: this.#failing,
+      answeredAtMs: this.#callee === this.#address ? this.#answeredAtMs : undefined,
+      failing: this.failing,
       isSilent: !this.#options.isAlive(),
     };
   }
@@ -73,9 +74,21 @@ export class Heartbeat {
     this.#stop.abort();
   }
 
+  get #address(): string | undefined {
+    const { heartbeatUrl, heartbeatUrlFile } = this.#options.settings();
+    return heartbeatUrlFile ?? heartbeatUrl;
+  }
+
   #beat(): void {
-    if (this.#isUnderWay || this.state === undefined || !this.#options.isAlive()) return;
+    const address = this.#address;
+    if (this.#isUnderWay || address === undefined || !this.#options.isAlive()) return;
     this.#isUnderWay = true;
+    if (this.#callee !== address) {
+      this.#callee = address;
+      this.#answeredAtMs = undefined;
+      this.#failing = undefined;
+      this.#loggedAt = -Infinity;
+    }
     this.call().then(
       () => this.#ended(undefined),
       (error: unknown) => this.#ended(error),

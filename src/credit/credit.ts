@@ -72,9 +72,9 @@ export class CreditKeeper {
   readonly #options: CreditKeeperOptions;
   readonly #file: string;
   readonly #sims: Map<string, SimCredit>;
-  /** Until when an SMS is waited for, by modem. */
+  /** Until when an SMS is waited for, by modem, as `performance.now()` has it. */
   readonly #awaited = new Map<string, number>();
-  /** Until when it is not asked again, by modem: it gave way to a message. */
+  /** The same, until when it is not asked again: it gave way to a message. */
   readonly #notBefore = new Map<string, number>();
   readonly #stop = new AbortController();
   readonly #timer: NodeJS.Timeout;
@@ -127,7 +127,8 @@ export class CreditKeeper {
   /** An SMS came in: perhaps the answer that is awaited. */
   cameIn(modem: string, from: string, text: string): void {
     const settings = this.#options.settings(modem);
-    if (settings === undefined || (this.#awaited.get(modem) ?? 0) < this.#options.date()) return;
+    const until = this.#awaited.get(modem);
+    if (settings === undefined || until === undefined || until < performance.now()) return;
     if (!isSame(from, settings.smsFrom ?? settings.smsTo ?? '')) return;
     this.#awaited.delete(modem);
     this.answered(modem, text);
@@ -181,8 +182,9 @@ export class CreditKeeper {
   /** Another SIM is another credit. */
   #simOf(modem: string, sim: string): SimCredit {
     const known = this.#sims.get(modem);
-    if (known?.sim === sim) return known;
-    const fresh: SimCredit = { sim, failures: 0, usedAtMs: this.#options.date() };
+    const nowMs = this.#options.date();
+    if (known?.sim === sim) return notAhead(known, nowMs);
+    const fresh: SimCredit = { sim, failures: 0, usedAtMs: nowMs };
     this.#sims.set(modem, fresh);
     this.#save();
     return fresh;
@@ -190,7 +192,7 @@ export class CreditKeeper {
 
   #missAnswer(modem: string, sim: SimCredit): void {
     const until = this.#awaited.get(modem);
-    if (until === undefined || until >= this.#options.date()) return;
+    if (until === undefined || until >= performance.now()) return;
     this.#awaited.delete(modem);
     this.#failed(modem, sim, `no answer came within ${answerMs / 60_000} minutes`);
   }
@@ -199,14 +201,15 @@ export class CreditKeeper {
   async #doDue(modem: string, sim: SimCredit, settings: CreditConfig): Promise<boolean> {
     const { date, isClockSet } = this.#options;
     const isAsked = settings.ussd !== undefined || settings.smsTo !== undefined;
-    const dueMs = Math.max(nextTryMs(sim, settings), this.#notBefore.get(modem) ?? 0);
-    if (isAsked && !this.#awaited.has(modem) && date() >= dueMs) {
+    const mayAsk =
+      !this.#awaited.has(modem) && performance.now() >= (this.#notBefore.get(modem) ?? -Infinity);
+    if (isAsked && mayAsk && date() >= nextTryMs(sim, settings)) {
       const { triedAtMs } = sim;
       sim.triedAtMs = date();
       await this.#saved();
       if ((await this.#ask(modem, sim, settings)) === 'gave way') {
         sim.triedAtMs = triedAtMs;
-        this.#notBefore.set(modem, date() + gaveWayMs);
+        this.#notBefore.set(modem, performance.now() + gaveWayMs);
       }
       return true;
     }
@@ -220,7 +223,7 @@ export class CreditKeeper {
   }
 
   async #ask(modem: string, sim: SimCredit, settings: CreditConfig): Promise<'asked' | 'gave way'> {
-    const { askByUssd, send, date } = this.#options;
+    const { askByUssd, send } = this.#options;
     const { ussd, smsTo = '', smsText = '' } = settings;
     try {
       if (ussd !== undefined) {
@@ -228,7 +231,7 @@ export class CreditKeeper {
         if (answer === undefined) return 'gave way';
         this.answered(modem, answer);
       } else {
-        this.#awaited.set(modem, date() + answerMs);
+        this.#awaited.set(modem, performance.now() + answerMs);
         await send(modem, smsTo, smsText, this.#stop.signal);
       }
     } catch (error) {
@@ -284,6 +287,13 @@ export class CreditKeeper {
         this.#options.log.error(`${this.#file} cannot be written`, { event: 'state_fault', error });
       });
   }
+}
+
+/** What a clock that was ahead has stamped was now at the latest: nothing is put off for years. */
+function notAhead(sim: SimCredit, nowMs: number): SimCredit {
+  for (const stamp of ['answeredAtMs', 'triedAtMs', 'usedAtMs', 'keptAtMs'] as const)
+    if (sim[stamp] !== undefined) sim[stamp] = Math.min(sim[stamp], nowMs);
+  return sim;
 }
 
 /** After a failure in an hour, then in twice the time; else as configured. */

@@ -65,7 +65,13 @@ async function answerTo(
 ): Promise<{ ok: boolean; status: number; retryAfter: string | null }> {
   try {
     // A redirect would take the text along to wherever it leads.
-    const response = await fetch(url, { method: 'POST', headers, body, redirect: 'manual', signal });
+    const response = await fetch(url, {
+      method: 'POST',
+      headers,
+      body,
+      redirect: 'manual',
+      signal,
+    });
     // It hung up under its answer, of which the status is known all the same.
     await response.body?.cancel().catch(() => undefined);
     const { ok, status } = response;

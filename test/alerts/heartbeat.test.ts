@@ -57,3 +57,21 @@ it('calls nobody where none is configured', async () => {
   expect([called, heart.state]).toEqual([[], undefined]);
   heart.stop();
 });
+
+it('forgets who did not hear it once another is named, or none', async () => {
+  const { log } = new LogRecord();
+  let heartbeatUrl: string | undefined = url;
+  const settings = () => alertSettings({ heartbeatUrl });
+  const heart = new Heartbeat({ settings, isAlive: () => true, date: () => Date.now(), log });
+  answers = () => new Response('gone', { status: 404 });
+  await vi.advanceTimersByTimeAsync(180_000);
+  expect(heart.failing).toMatchObject({ tries: 3 });
+  heartbeatUrl = `${url}-2`;
+  expect(heart.state).toMatchObject({ failing: undefined });
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(heart.failing).toMatchObject({ tries: 1 });
+  heartbeatUrl = undefined;
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(heart.failing).toBeUndefined();
+  heart.stop();
+});

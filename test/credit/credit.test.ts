@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { CreditConfig } from '../../src/config/credit.js';
 import { CreditKeeper } from '../../src/credit/credit.js';
 import { Expression } from '../../src/words/expression.js';
@@ -69,6 +69,7 @@ class Desk {
   async pass(ms: number): Promise<void> {
     for (const until = this.nowMs + ms; this.nowMs < until; ) {
       this.nowMs += hour / 4;
+      vi.advanceTimersByTime(hour / 4);
       await this.keeper.tick();
     }
   }
@@ -87,6 +88,7 @@ const desk = async (more: Partial<CreditConfig> = {}) => {
   return made;
 };
 beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['performance'] });
   folder = mkdtempSync(join(tmpdir(), 'simgate-credit-'));
 });
 afterEach(async () => {
@@ -208,4 +210,45 @@ it('tries again what could not keep it alive, six hours later', async () => {
   await own.pass(2 * hour);
   expect(own.sent).toHaveLength(1);
   expect(own.record.text).toContain('could not be kept alive: no modem is ready');
+});
+
+describe('a clock that was a year ahead and is put right', () => {
+  const year = 365 * day;
+
+  it('puts no question off', async () => {
+    const own = await desk();
+    own.nowMs += year;
+    await own.keeper.tick();
+    own.nowMs -= year;
+    await own.restart();
+    await own.pass(2 * day);
+    expect(own.asked).toHaveLength(2);
+  });
+
+  it('lets no SIM lapse', async () => {
+    const own = await desk({ ussd: undefined, keepAliveTo: '+4915112345678', keepAliveDays: 30 });
+    own.nowMs += year;
+    await own.keeper.tick();
+    own.nowMs -= year;
+    await own.pass(31 * day);
+    expect(own.sent).toHaveLength(1);
+  });
+
+  it('ends the wait for an SMS, and begins none anew', async () => {
+    const own = await desk({ ussd: undefined, smsTo: '12345', smsText: 'BAL' });
+    own.nowMs += year;
+    await own.keeper.tick();
+    own.nowMs -= year;
+    await own.pass(hour);
+    expect(own.keeper.of('main')).toMatchObject({ why: 'no answer came within 10 minutes' });
+  });
+
+  it('does not take an answer for late that comes within a minute', async () => {
+    const own = await desk({ ussd: undefined, smsTo: '12345', smsText: 'BAL' });
+    await own.keeper.tick();
+    own.nowMs += day;
+    await own.keeper.tick();
+    own.keeper.cameIn('main', '12345', 'Balance: 7.00 EUR');
+    expect(own.keeper.of('main')).toMatchObject({ amount: 7, failures: 0 });
+  });
 });
