@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { open, readFile, rename, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import * as v from 'valibot';
 import { syncFolder } from '../secret/private-file.js';
 
 /**
@@ -8,7 +9,8 @@ import { syncFolder } from '../secret/private-file.js';
  * more is known; `untried`: the SIM surely never saw it; `uncounted`: an error came, and all tries
  * were said to be left.
  */
-export type PinOutcome = 'unknown' | 'refused' | 'accepted' | 'untried' | 'uncounted';
+export type PinOutcome = (typeof outcomes)[number];
+const outcomes = ['unknown', 'refused', 'accepted', 'untried', 'uncounted'] as const;
 
 /**
  * By what a SIM is remembered: its ICCID, and the IMEI of its modem for when the SIM hides the
@@ -36,7 +38,11 @@ export function simNames(
   return { known: [`in ${imei}`, `hidden in ${imei}`], noted: [`in ${imei}`, `hidden in ${imei}`] };
 }
 
-type Entries = Record<string, { generation: string; outcome: PinOutcome }>;
+const entriesSchema = v.record(
+  v.string(),
+  v.object({ generation: v.string(), outcome: v.picklist(outcomes) }),
+);
+type Entries = v.InferOutput<typeof entriesSchema>;
 
 /** In the state directory. */
 export const pinsFile = 'pins.json';
@@ -58,13 +64,13 @@ export class PinMemory {
   }
 
   /**
-   * Reads `pins.json` in `folder`. Rejects when it is there but unreadable: guessing could block
-   * the SIM.
+   * Reads `pins.json` in `folder`. Rejects when it is there but unreadable, or not what is written
+   * here: guessing could block the SIM.
    */
   static async open(folder: string): Promise<PinMemory> {
     const file = join(folder, pinsFile);
     try {
-      return new PinMemory(file, JSON.parse(await readFile(file, 'utf8')) as Entries);
+      return new PinMemory(file, v.parse(entriesSchema, JSON.parse(await readFile(file, 'utf8'))));
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return new PinMemory(file, {});
       throw new Error(
@@ -81,12 +87,10 @@ export class PinMemory {
    * several names of a SIM the worst counts.
    */
   last({ known }: SimNames, generation: string): PinOutcome | undefined {
-    const outcomes = known
+    const found = known
       .map((name) => this.#entries[hashed(name)])
       .flatMap((entry) => (entry?.generation === generation ? [entry.outcome] : []));
-    return (
-      outcomes.find((outcome) => outcome === 'unknown' || outcome === 'refused') ?? outcomes[0]
-    );
+    return found.find((outcome) => outcome === 'unknown' || outcome === 'refused') ?? found[0];
   }
 
   /** Resolves when it is on the disk, not before: a power cut during the try must not erase it. */

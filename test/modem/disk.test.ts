@@ -397,8 +397,14 @@ describe('a PIN (I7)', () => {
     expect(readFileSync(join(folder, 'pins.json'), 'utf8')).not.toMatch(/4711|8949/);
   });
 
-  test('is not tried when its memory is unreadable', async () => {
-    writeFileSync(join(folder, 'pins.json'), 'torn');
+  test.each([
+    'torn',
+    'null',
+    '[{}]',
+    '{"sim":{"generation":"1"}}',
+    '{"sim":{"generation":"1","outcome":"refuse"}}',
+  ])('is not tried when its memory is unreadable: %s', async (text) => {
+    writeFileSync(join(folder, 'pins.json'), text);
     await expect(PinMemory.open(folder)).rejects.toThrow('delete it');
   });
 });
