@@ -186,6 +186,26 @@ describe('what Node would do by itself is what it should', () => {
     expect(answers[1]?.status).toBe(200);
   });
 
+  // The first by one look, the others by the router.
+  it.each([
+    ['/sms', 200],
+    ['/sms/', 200],
+    ['/sms?from=auth0', 200],
+    ['http://x/sms', 200],
+    ['/SMS', 404],
+    ['//sms', 404],
+    ['/sms/x', 405],
+  ])('POST %s is %i', async (target, status) => {
+    const { port } = await startGateway();
+    const wire = await Wire.open(port);
+    const text = (await rawPost(JSON.stringify(validBody))).replace(
+      'POST /sms ',
+      `POST ${target} `,
+    );
+    const [answer] = await wire.write(text).answers(1);
+    expect(answer?.status).toBe(status);
+  });
+
   it.each(['OPTIONS', 'GET', 'HEAD', 'PUT', 'DELETE', 'PATCH', 'TRACE'])(
     '%s /sms is 405',
     async (method) => {
