@@ -10,6 +10,7 @@ export const slow: readonly string[] = [
   'test/daemon/systemd/service-notifier.test.ts',
   'test/delivery/matching.test.ts',
   'test/alerts/webhook.test.ts',
+  'test/inbound/inbound.test.ts',
   'test/doctor/daemon.test.ts',
   'test/doctor/direct.test.ts',
   'test/doctor/virtual.test.ts',

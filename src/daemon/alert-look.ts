@@ -41,6 +41,8 @@ export interface LookedAt {
   isWayUnknown: (name: string) => boolean;
   /** SMS that came in and wait, how many may, and those handed over since the start. */
   inbound: { spooled: number; most: number; delivered: number };
+  /** Whether messages to such a country or block arrive again cannot be told yet. */
+  isArrivalUnknown: (about: string) => boolean;
   /** What other rooms have to tell. */
   others: readonly Observation[];
 }
@@ -239,6 +241,7 @@ const unknown: Readonly<
   nearly_full: ({ isRestored }) => !isRestored,
   unknown_outcomes: ({ unknownOutcomes: count }) => count === undefined,
   receiver_dead: ({ isWayUnknown }, { subject }) => isWayUnknown(subject),
+  undelivered: ({ isArrivalUnknown }, { subject }) => isArrivalUnknown(subject),
   // After a restart the next SMS shows it, or the next try.
   inbound_full: ({ inbound: { spooled, most } }) => most > 0 && spooled >= most,
   inbound_receiver: ({ inbound: { spooled, delivered } }) => spooled > 0 && delivered === 0,

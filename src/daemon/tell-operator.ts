@@ -138,6 +138,7 @@ function lookedAt(
     isWayUnknown: (name) =>
       ways.some((way) => way.name === name && way.delivered === 0 && way.waiting > 0),
     inbound: { ...inbound.state(), most: config().inbound?.spoolMax ?? 0 },
+    isArrivalUnknown: (about) => remembered.deliveries.isUnknown(about),
     others: others(),
   };
 }

@@ -101,6 +101,11 @@ export class Deliveries {
     return this.#undelivered.conditions();
   }
 
+  /** Whether nobody can say yet if what an earlier run told of `about` is over. */
+  isUnknown(about: string): boolean {
+    return this.#undelivered.isUnknown(about);
+  }
+
   figures(): { tracked: number; held: number } {
     return { tracked: this.#tracked.segments, held: this.#held.size };
   }

@@ -45,9 +45,19 @@ export class UndeliveredWatch {
   readonly #usual = new Map<string, Ends>();
   readonly #recent = new Map<string, Recent>();
 
+  readonly #sinceMs: number;
+
   /** @param date wall-clock milliseconds */
   constructor(date: () => number) {
     this.#date = date;
+    this.#sinceMs = date();
+  }
+
+  /** Whether too little was seen since the start to say that what an earlier run told is over. */
+  isUnknown(about: string): boolean {
+    if (Math.abs(this.#date() - this.#sinceMs) >= windowMs) return false;
+    const known = [...this.#recent].find(([key, one]) => aboutOf(key, one) === about);
+    return known === undefined || this.#shares(known[1]).messages < leastMessages;
   }
 
   /** What earlier runs saw. */
@@ -105,7 +115,7 @@ export class UndeliveredWatch {
     return [
       {
         kind: 'undelivered',
-        about: one.isBlock ? `block:${key.slice(6, 14)}` : one.country,
+        about: aboutOf(key, one),
         sentence:
           `${undelivered} of ${messages} messages to ${where} were not delivered within the last hour, ` +
           `${Math.round(usual * 100)} of 100 is usual (the last one: ${one.lastId})`,
@@ -170,6 +180,10 @@ export class UndeliveredWatch {
     });
   }
 }
+
+/** A block by the beginning of its HMAC. */
+const aboutOf = (key: string, { isBlock, country }: Recent): string =>
+  isBlock ? `block:${key.slice(6, 14)}` : country;
 
 const none = (): Ends => ({ delivered: 0, failed: 0, silent: 0 });
 

@@ -39,6 +39,7 @@ function daemon(more: Partial<LookedAt> = {}, ...obstacles: Finding[]): LookedAt
     deadWays: [],
     isWayUnknown: () => false,
     inbound: { spooled: 0, most: 500, delivered: 0 },
+    isArrivalUnknown: () => false,
     others: [],
     ...more,
   };
@@ -139,6 +140,8 @@ it.each<[Parameters<ReturnType<typeof lookAt>['isUnknown']>[0], string, LookedAt
   ['sim_suspect', 'main', daemon(), false],
   ['nearly_full', 'per_day of main', daemon({ isRestored: false }), true],
   ['unknown_outcomes', '', daemon({ unknownOutcomes: undefined }), true],
+  ['undelivered', 'DE', daemon({ isArrivalUnknown: (about) => about === 'DE' }), true],
+  ['undelivered', 'AT', daemon({ isArrivalUnknown: (about) => about === 'DE' }), false],
   ['receiver_dead', 'mail', daemon({ isWayUnknown: (name) => name === 'mail' }), true],
   ['inbound_full', '', daemon({ inbound: { spooled: 500, most: 500, delivered: 0 } }), true],
   ['inbound_full', '', daemon({ inbound: { spooled: 499, most: 500, delivered: 0 } }), false],

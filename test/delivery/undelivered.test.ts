@@ -71,3 +71,15 @@ it('what was worse for days is usual', () => {
   note('delivered', 10);
   expect(kinds()).toEqual([]);
 });
+
+it('cannot say after a start that they arrive again, before some did or an hour is over', () => {
+  const { note, watch, pass } = watching({ delivered: 95, failed: 3, silent: 2 });
+  const isUnknown = () => [watch.isUnknown('DE'), watch.isUnknown('block:b1')];
+  expect(isUnknown()).toEqual([true, true]);
+  note('delivered', 9);
+  expect(isUnknown()).toEqual([true, true]);
+  note('delivered', 1, 'b2');
+  expect(isUnknown()).toEqual([false, true]);
+  pass(61 * minuteMs);
+  expect(isUnknown()).toEqual([false, false]);
+});
