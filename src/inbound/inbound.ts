@@ -106,7 +106,7 @@ export class Inbound {
     const { spool, left, unreadable } = await Spool.open(spoolFolder(options.stateDir));
     if (unreadable.length > 0)
       options.log.warn(
-        `the inbound spool has ${counted(unreadable.length, 'file')} that hold no SMS: they stay as they are`,
+        `the inbound spool has ${counted(unreadable.length, 'file')} that hold no SMS or cannot be read: they stay as they are`,
         {
           event: 'inbound',
         },

@@ -168,14 +168,17 @@ async function namesIn(folder: string): Promise<string[]> {
   }
 }
 
-/** Undefined when the file holds none: somebody else's, or cut short by a broken disk. */
+/**
+ * Undefined when the file holds none, or the system does not give it: somebody else's, or on a
+ * broken disk. One such is no reason not to start: codes go out all the same.
+ */
 async function readSms(path: string): Promise<InboundSms | undefined> {
-  const text = await readFile(path, 'utf8');
   try {
-    const parsed = v.safeParse(fileSchema, JSON.parse(text));
+    const parsed = v.safeParse(fileSchema, JSON.parse(await readFile(path, 'utf8')));
     return parsed.success ? (parsed.output as InboundSms) : undefined;
   } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
+    if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).syscall !== undefined)
+      return undefined;
     throw error;
   }
 }

@@ -1,4 +1,12 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
@@ -258,6 +266,20 @@ describe('what comes in', () => {
     expect(files()).toEqual(['done']);
     expect(second.state().spooled).toBe(0);
     expect(receiver.texts).toEqual([]);
+  });
+
+  it('that cannot be read from the disk keeps no daemon from starting', async () => {
+    receiver.mood = 'refuses';
+    const first = await open();
+    await first.take(sms('good'));
+    await first.stop();
+    // As EIO or EACCES would be, and for root, too.
+    mkdirSync(join(folder, 'inbound', `${'0'.repeat(32)}.msg`));
+    receiver.mood = 'takes';
+    const second = await open();
+    await told(1);
+    expect(second.state()).toMatchObject({ isOn: true });
+    expect(logged.join('\n')).toContain('1 file that hold no SMS or cannot be read');
   });
 
   it('is given up after its days, and told', async () => {
