@@ -57,7 +57,7 @@ const plugIn = async () => {
   const ready = inPhase(rig, 'ready');
   await rig.modem.stop();
   rig.modem = await VirtualModem.start(rig.folder, 'modem', []);
-  await pass(rig, minuteMs);
+  // Time that leaps would end the dialogue with it.
   await ready;
 };
 const calm = async () => {
