@@ -96,7 +96,8 @@ export function sendRoute(
     const { id, receivedAt } = ctx.state;
     // Until it is known whose the request is, in the form of the first.
     ctx.state.toAnswer = (error) => clients[0].caller.failed(error, id);
-    refuseIfUnable(options, ctx.state);
+    // While it stops the queue refuses what is new; a repeat is told what became of the first.
+    if (!options.clockIsSet()) refuseIfUnable(options, ctx.state);
     const byHeaders = ownerOf(clients, ctx, undefined, options);
     const { socket } = ctx.req;
     const left = new HangUp();

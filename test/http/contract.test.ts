@@ -193,7 +193,7 @@ const provocations: Record<SendErrorCode, Provocation> = {
     headers: { 'retry-after': '30' },
   },
   shutting_down: {
-    gateway: { isShuttingDown: () => true },
+    gateway: failing('shutting_down'),
     request: byClient(),
     status: 503,
     headers: { 'retry-after': '10' },
