@@ -12,7 +12,7 @@ export default defineConfig({
     globalSetup: 'test/system/made-once.ts',
     testTimeout: 120_000,
     hookTimeout: 120_000,
-    // One at a time: beside each other and the fault run, tests of modems and proxies met their limits.
+    // One at a time: beside each other and the fault run, some met their limits.
     maxWorkers: 1,
     sequence: { sequencer: LongestFirst },
     ...reporters('system', 'npm run test:system: some fifteen minutes, on two cores'),
