@@ -40,7 +40,7 @@ function asNobody(args: string[]): string {
     [...nobody, process.execPath, cli, ...args],
     {
       encoding: 'utf8',
-      timeout: 3_000,
+      timeout: 8_000,
       env: { PATH: process.env.PATH, SIMGATE_AUTH0_SECRET: process.env.SIMGATE_AUTH0_SECRET },
     },
   );
