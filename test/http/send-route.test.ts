@@ -369,6 +369,12 @@ describe('the address of the end user', () => {
   });
 });
 
+it('while the daemon stops, a repeat is told what became of the first, and not that it was not sent', async () => {
+  const gateway = await startGateway({ isShuttingDown: () => true });
+  const response = await post(gateway);
+  expect(response.status).toBe(200);
+});
+
 describe('before the token is looked at', () => {
   it('a clock that is not set is answered with 503, never 401', async () => {
     const gateway = await startGateway({ clockIsSet: () => false });
