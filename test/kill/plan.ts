@@ -114,7 +114,7 @@ export function planKills(seed: number, sends: number): Plan {
   }
   const limits = {
     segments: Math.ceil(sends * 0.7),
-    recipients: Math.ceil(sends * 0.24),
+    recipients: Math.ceil(sends * 0.22),
     perRecipient: 3,
   };
   return { rounds, limits, messages };
