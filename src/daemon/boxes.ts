@@ -4,6 +4,9 @@ import type { Dispatch } from '../dispatch/dispatch.js';
 import type { KeptCharge } from '../dispatch/sim-budget.js';
 import { simKey } from '../dispatch/sim-key.js';
 import type { Supervisor } from '../modem/supervisor.js';
+import type { Policy } from '../policy/policy.js';
+import type { Explanation } from '../policy/request.js';
+import { overAllBoxes } from '../policy/terms.js';
 import type { Truth } from '../shared/truth.js';
 import type { Remembered } from './remembered.js';
 
@@ -37,6 +40,20 @@ export async function openTruth({ config, remembered, dispatch, log }: BoxesPart
       return { ...recent, nowMs: remembered.date(), isOnItsWay };
     },
   });
+}
+
+/**
+ * What the policy would do with a request, and why; by what all boxes have sent, where the engine
+ * answers. Changes nothing.
+ */
+export async function explainOverBoxes(
+  policy: Policy,
+  truth: Pick<Truth, 'look'> | undefined,
+  request: Parameters<Policy['explain']>[0],
+): Promise<Explanation> {
+  const look = await truth?.look(policy.subjectOf(request));
+  const own = policy.explain(request);
+  return look === undefined ? own : overAllBoxes(own, look);
 }
 
 /** Has the SIMs' counts follow them: what they sent here is told, and what elsewhere is asked. */

@@ -8,6 +8,7 @@ import { maskNumber } from '../number/mask.js';
 import { readRecipient } from '../number/recipient.js';
 import { explanationJson } from '../policy/explain-text.js';
 import type { Policy } from '../policy/policy.js';
+import type { Explanation } from '../policy/request.js';
 import { keyId } from '../secret/token.js';
 import { ReloadError } from './reload.js';
 
@@ -22,6 +23,7 @@ export interface OwnParts {
   /** When each of a caller was last used. */
   secretUse: (caller: string) => SecretUse;
   policy: Policy;
+  explain: (request: Parameters<Policy['explain']>[0]) => Promise<Explanation>;
   /** Those in force. */
   callers: () => readonly CallerConfig[];
   log: Pick<Logger, 'info'>;
@@ -44,6 +46,7 @@ export function ownCommands({
   secrets,
   secretUse,
   policy,
+  explain,
   callers,
   log,
 }: OwnParts): Record<'reload' | 'auth' | 'policy' | 'unlock', ControlCommand> {
@@ -78,7 +81,7 @@ export function ownCommands({
       const { name, class: ofClass } = callerOf(callers(), parsed.output.caller);
       const { number: recipient, objection } = readRecipient(to);
       if (recipient === undefined) throw new OperatorError(`the recipient ${objection}`);
-      const explanation = policy.explain({
+      const explanation = await explain({
         recipient,
         caller: name,
         isAlert: ofClass === 'alert',

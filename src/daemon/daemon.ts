@@ -38,7 +38,7 @@ import type { Truth } from '../shared/truth.js';
 import { version } from '../version.js';
 import { alertCommands } from './alert-commands.js';
 import { fromConditions } from './alert-look.js';
-import { openTruth, SimsAcrossBoxes } from './boxes.js';
+import { explainOverBoxes, openTruth, SimsAcrossBoxes } from './boxes.js';
 import { Clients, callerRules } from './clients.js';
 import { ownCommands } from './control-commands.js';
 import { creditObservations, creditSettings, watchCredit } from './credit-watch.js';
@@ -354,6 +354,7 @@ async function compose(
         secrets: () => secrets,
         secretUse: (name) => served.secretUse(name),
         policy: remembered.policy,
+        explain: (request) => explainOverBoxes(remembered.policy, truth, request),
         callers: () => config.callers,
         log,
       }),

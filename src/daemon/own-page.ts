@@ -13,6 +13,7 @@ import { Door } from '../page/door.js';
 import { type HistoryOptions, HistoryStore } from '../page/history-store.js';
 import { type AdminPage, createPage } from '../page/page.js';
 import type { PasswordHash } from '../secret/password.js';
+import { explainOverBoxes } from './boxes.js';
 import { pageCallersOf, pageStateOf, recallActivity } from './page-state.js';
 import { type DaemonParts, judgementOf } from './snapshot.js';
 
@@ -82,7 +83,10 @@ export function createOwnPage({ parts, memory, door, ...options }: OwnPageOption
     ...options,
     state: () => pageStateOf(parts, judgementOf(parts), activity),
     callers: () => pageCallersOf(parts, options.secretUse, activity),
-    policy,
+    policy: {
+      sharedUses: () => policy.sharedUses(),
+      explain: (request) => explainOverBoxes(policy, parts.truth, request),
+    },
     policyConfig: () => config().policy,
     journal,
     hmac,

@@ -25,7 +25,7 @@ export interface DaemonParts {
   modems: readonly Supervisor[];
   dispatch: Dispatch;
   /** What several boxes know together; undefined where this one is alone. */
-  truth?: Pick<Truth, 'state'> | undefined;
+  truth?: Pick<Truth, 'state' | 'look'> | undefined;
   remembered: Remembered;
   /** The configuration in force. */
   config: () => Config;

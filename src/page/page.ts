@@ -12,7 +12,6 @@ import { SendError } from '../errors.js';
 import { type RequestState, writeAnswer } from '../http/error-exit.js';
 import type { Hmac } from '../journal/hmac-key.js';
 import type { Journal } from '../journal/journal.js';
-import type { Policy } from '../policy/policy.js';
 import { callersFragment, type ShownCaller } from './callers-view.js';
 import type { HistoryStore } from './history-store.js';
 import { historyJson, historyView } from './history-view.js';
@@ -20,7 +19,7 @@ import type { Html } from './html.js';
 import { MessagesRoutes } from './messages-routes.js';
 import { nowFragments, nowView } from './now-view.js';
 import { answerHtml, type PageContext, pageHeaders } from './page-answers.js';
-import { PolicyRoutes } from './policy-routes.js';
+import { type PolicyParts, PolicyRoutes } from './policy-routes.js';
 import { limitsFragment } from './policy-view.js';
 import { type Fragment, headFragments, sheet, type View, viewNames } from './shell.js';
 import type { ShownState } from './shown-state.js';
@@ -33,7 +32,7 @@ export interface PageOptions {
   /** The same as JSON, for those who ask `/` for that. */
   statusJson: () => string;
   callers: () => readonly ShownCaller[];
-  policy: Pick<Policy, 'explain' | 'sharedUses'>;
+  policy: PolicyParts['policy'];
   policyConfig: () => PolicyConfig;
   journal: Pick<Journal, 'query'>;
   hmac: Hmac;

@@ -4,6 +4,7 @@ import type { RequestState } from '../http/error-exit.js';
 import { RefusalRate } from '../journal/refusal-rate.js';
 import { readRecipient } from '../number/recipient.js';
 import type { Policy } from '../policy/policy.js';
+import type { Explanation } from '../policy/request.js';
 import type { ShownCaller } from './callers-view.js';
 import type { Html } from './html.js';
 import { type PageContext, readForm } from './page-answers.js';
@@ -13,7 +14,10 @@ import type { Visitor } from './visitor.js';
 
 export interface PolicyParts {
   callers: () => readonly ShownCaller[];
-  policy: Pick<Policy, 'explain' | 'sharedUses'>;
+  policy: Pick<Policy, 'sharedUses'> & {
+    /** What it says of a request; changes nothing. */
+    explain: (request: Parameters<Policy['explain']>[0]) => Explanation | Promise<Explanation>;
+  };
   policyConfig: () => PolicyConfig;
   visitorOf: (ctx: PageContext) => Visitor;
   show: (ctx: PageContext, view: View, content: Html, isGet?: boolean) => void;
@@ -36,20 +40,20 @@ export class PolicyRoutes {
     router.get('/policy', (ctx) => this.#show(ctx, {}));
     router.post('/policy', async (ctx) => {
       const form = await readForm(ctx);
-      this.#show(ctx, this.#explain(form, this.#parts.visitorOf(ctx)), false);
+      this.#show(ctx, await this.#explain(form, this.#parts.visitorOf(ctx)), false);
     });
   }
 
-  #explain(
+  async #explain(
     form: URLSearchParams,
     { noSearch }: Visitor,
-  ): { explained?: Explained; trouble?: string } {
+  ): Promise<{ explained?: Explained; trouble?: string }> {
     if (!this.#rate.admits(performance.now()))
       return { trouble: 'Too many questions: try again in a minute.' };
     const { number: recipient, objection } = readRecipient(form.get('to') ?? '');
     if (recipient === undefined) return { trouble: `The number ${objection}.` };
     const caller = this.#parts.callers().find(({ name }) => name === form.get('caller'));
-    const explanation = this.#parts.policy.explain({
+    const explanation = await this.#parts.policy.explain({
       recipient,
       ...(caller && { caller: caller.name, isAlert: caller.class === 'alert' }),
     });

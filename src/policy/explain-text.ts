@@ -33,7 +33,7 @@ export const explanationSchema = v.object({
     }),
   ),
   limits_not_looked_at: v.pipe(v.array(v.string()), v.readonly()),
-  /** Other boxes count towards the same limits, and what they counted is not in here. */
+  /** With `[shared]`: true where what other boxes counted is left out, for the engine is away. */
   own_box_only: v.exactOptional(v.boolean()),
   holds: v.array(
     v.object({ kind: v.picklist(holdKinds), strikes: v.number(), free_in_ms: v.number() }),
@@ -60,7 +60,7 @@ export function explanationJson(recipient: string, explanation: Explanation): Ex
       is_nearly_full: isNearlyFull,
     })),
     limits_not_looked_at: notLookedAt,
-    ...(ownBoxOnly && { own_box_only: true }),
+    ...(ownBoxOnly !== undefined && { own_box_only: ownBoxOnly }),
     holds: holds.map(({ kind, strikes, freeInMs }) => ({
       kind,
       strikes,
@@ -90,14 +90,17 @@ export function explanationText(json: ExplanationJson): string {
     `${json.recipient}: ${verdict}`,
     ...section('number', [numberText({ countries: json.countries, type: json.number_type })]),
     ...section('limits', [...limits, ...off]),
-    ...(json.own_box_only === true ? section('boxes', [ownBoxOnly]) : []),
+    ...(json.own_box_only === undefined
+      ? []
+      : section('boxes', [json.own_box_only ? ownBoxOnlyText : allBoxesText])),
     ...section('holds', holds.length === 0 ? ['none'] : holds),
     '',
   ].join('\n');
 }
 
-const ownBoxOnly =
-  'only what this box has sent is counted here: with [shared] the messages of all boxes count together, so that one may be refused sooner';
+const allBoxesText = 'what all boxes have sent is counted, as the shared engine knows it';
+const ownBoxOnlyText =
+  'only what this box has sent is counted here, for the shared engine does not answer or is not told all yet ("simgate doctor" says more): when it answers, a message may be refused sooner';
 const nameWidth = 15;
 
 const holdNames: Readonly<Record<HoldKind, string>> = {

@@ -273,7 +273,7 @@ export class Policy {
     );
     return {
       numbering: subject.numbering,
-      ownBoxOnly: this.#isShared,
+      ownBoxOnly: this.#isShared ? true : undefined,
       refusal: this.#judge(subject, now).refusal,
       fills: fills.map((fill) => ({
         ...fill,

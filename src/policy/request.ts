@@ -91,16 +91,20 @@ export interface Explanation {
   /** `undefined`: the message would be let in. */
   refusal: Refusal | undefined;
   /** Every window that the request would be counted in. */
-  fills: readonly (Fill & {
+  fills: readonly (Omit<Fill, 'freeAt'> & {
+    /** 0: there is room. */
     freeInMs: number;
     /** Of a limit that many share: 80 % is used. */
     isNearlyFull: boolean;
   })[];
   /** Limits without a window, or without what they count by. */
   notLookedAt: readonly LimitName[];
-  /** Other boxes count towards the same limits, and what they counted is not in here. */
-  ownBoxOnly: boolean;
-  holds: readonly (Hold & { freeInMs: number })[];
+  /**
+   * Where other boxes count towards the same limits: whether what they counted is left out.
+   * Undefined: there are none.
+   */
+  ownBoxOnly: boolean | undefined;
+  holds: readonly (Pick<Hold, 'kind' | 'strikes'> & { freeInMs: number })[];
 }
 
 /**

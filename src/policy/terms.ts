@@ -1,9 +1,9 @@
 /** The rules for one message, in figures that somebody else can judge and count by. */
 
 import type { Limit, LimitName } from '../config/policy.js';
-import type { NearlyFull } from './alarm.js';
-import type { HoldKind } from './holds.js';
-import type { Refusal } from './request.js';
+import { isShared, type NearlyFull, nearlyFullCount } from './alarm.js';
+import type { Hold, HoldKind } from './holds.js';
+import type { Explanation, Refusal } from './request.js';
 import {
   earlierOneObstacle,
   holdObstacle,
@@ -39,6 +39,39 @@ export type TermObstacle = { leftMs: number } & (
   | { kind: 'window'; window: TermWindow; limit: Limit }
   | { kind: 'earlier' }
 );
+
+/** How full a limit is. */
+export interface TermUse {
+  name: LimitName;
+  limit: Limit;
+  used: number;
+  /** Milliseconds until there is room for one more; 0: there is. */
+  leftMs: number;
+}
+
+/** How a request stands with those who count for several boxes. */
+export interface TermLook {
+  obstacles: readonly TermObstacle[];
+  uses: readonly TermUse[];
+  holds: readonly (Pick<Hold, 'kind' | 'strikes'> & { leftMs: number })[];
+}
+
+/** What a policy explained by the own books, by those of all boxes; what is for good stays so. */
+export function overAllBoxes(own: Explanation, { obstacles, uses, holds }: TermLook): Explanation {
+  const isForGood = own.refusal !== undefined && own.refusal.retryAfterMs === undefined;
+  const refusal = obstacles.length === 0 ? undefined : refusalOf(obstacles);
+  return {
+    ...own,
+    ownBoxOnly: false,
+    refusal: isForGood ? own.refusal : refusal,
+    fills: uses.map(({ leftMs, ...use }) => ({
+      ...use,
+      freeInMs: leftMs,
+      isNearlyFull: isShared(use.name) && use.used >= nearlyFullCount(use.limit),
+    })),
+    holds: holds.map(({ leftMs, ...hold }) => ({ ...hold, freeInMs: leftMs })),
+  };
+}
 
 /**
  * The refusal that a policy itself would have pronounced: the obstacle that lasts longest counts.

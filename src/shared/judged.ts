@@ -1,7 +1,7 @@
 /** What the engine says of limits, in the policy's words. */
 
 import { type Hold, type HoldKind, holdKinds } from '../policy/holds.js';
-import type { TermObstacle, Terms } from '../policy/terms.js';
+import type { TermObstacle, Terms, TermUse } from '../policy/terms.js';
 import type { Reply } from './engine.js';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -33,6 +33,17 @@ export function holdsIn(reply: Reply): (Omit<Hold, 'until'> & { leftMs: number }
 }
 
 const holdKind = (word: unknown): HoldKind | undefined => holdKinds.find((kind) => kind === word);
+
+/** How full each limit is. */
+export function usesIn(reply: Reply, terms: Terms): TermUse[] {
+  return listOf(reply.uses).flatMap(({ i, j, used, left }): TermUse[] => {
+    const window = terms.windows[Number(i) - 1];
+    const limit = window?.limits[Number(j) - 1];
+    return window && limit
+      ? [{ name: window.name, limit, used: Number(used), leftMs: Number(left) }]
+      : [];
+  });
+}
 
 /** Which window, and which of its limits; both from 0. */
 export function placesIn(value: unknown): { window: number; limit: number }[] {

@@ -70,7 +70,10 @@ local function nextHold(kind, key, first, longest, atLeast, since)
 end
 `;
 
-/** What stands in the way of a message, as the policy of one box judges it. */
+/**
+ * What stands in the way of a message, as the policy of one box judges it: the obstacles, the holds
+ * that last, and the lock-out that it would begin. Changes nothing.
+ */
 const judge = `
 local function freeAt(z, count, window)
   local first = redis.call('ZREVRANGE', z, count - 1, count - 1, 'WITHSCORES')
@@ -78,7 +81,7 @@ local function freeAt(z, count, window)
   return 0
 end
 local function judge()
-  local found, holds = {}, {}
+  local found, holds, begun = {}, {}, nil
   local function obstacle(o, u) o.left = u - now; found[#found + 1] = o end
   local function lasts(kind, key, h)
     obstacle({ k = 'hold', kind = kind, n = h.n }, h.u)
@@ -112,14 +115,14 @@ local function judge()
       if isKept and isAfter and #holds == 0 and (fullRecipient > 0 or before) then
         local h = nextHold('lock_out', a.rec, a.first, a.longest, math.max(0, fullRecipient - at), at)
         if h.u > now then
-          hold('lock_out', a.rec, h)
-          lasts('lock_out', a.rec, h)
+          obstacle({ k = 'hold', kind = 'lock_out', n = h.n }, h.u)
+          begun = h
         end
       elseif not isKept and before and isAfter then obstacle({ k = 'earlier' }, now + a.first) end
     end
   end
   for _, f in ipairs(full) do obstacle({ k = 'window', i = f.i, j = f.j }, f.u) end
-  return found, holds
+  return found, holds, begun
 end
 `;
 
@@ -153,7 +156,11 @@ if of and of[1] == 'w' and of[2] then
   place = of[2]
   redis.call('HINCRBY', P..'m:'..place, 'ho', 1)
 else
-  local found, holds = judge()
+  local found, holds, begun = judge()
+  if begun then
+    hold('lock_out', a.rec, begun)
+    holds[#holds + 1] = { kind = 'lock_out', key = a.rec, n = begun.n, left = begun.u - now }
+  end
   if #found > 0 then return say({ kind = 'refused', sq = order, found = found, holds = holds }) end
   add(a.windows, place, now)
   for i, w in ipairs(a.windows) do
@@ -178,6 +185,20 @@ else
   redis.call('PEXPIRE', P..'s:'..a.sk, hour)
 end
 return say({ kind = 'granted', sq = order, near = near })
+`;
+
+/** How a recipient stands, for who explains it. Changes nothing. */
+const explain = `${judge}
+local uses = {}
+for i, w in ipairs(a.windows) do
+  local z = P..'w:'..w.k
+  for j, l in ipairs(w.l) do
+    local used = redis.call('ZCOUNT', z, '('..text(now - l[2]), '+inf')
+    uses[#uses + 1] = { i = i, j = j, used = used, left = math.max(0, freeAt(z, l[1], l[2]) - now) }
+  end
+end
+local found, holds = judge()
+return say({ kind = 'explained', found = found, holds = holds, uses = uses })
 `;
 
 /** What waited is about to start: is it still the one to be sent? */
@@ -385,6 +406,7 @@ return say({ kind = 'beat', twin = other ~= false and other ~= a.run })
 
 const bodies = {
   claim,
+  explain,
   begin,
   tell,
   lookUp,

@@ -18,6 +18,14 @@ export function fixedPartOf(message: SharedMessage, terms: Terms, sk: string, bo
     sk,
     box,
     ...(key && { key: key.keyHmac, rq: key.requestHmac, keyFor: Math.round(key.keyForMs) }),
+    ...rulesOf(terms),
+  };
+  return JSON.stringify(part).slice(0, -1);
+}
+
+/** What a message is judged by. */
+export function rulesOf(terms: Terms): object {
+  return {
     alert: terms.isAlert,
     rec: terms.recipientHmac,
     blk: terms.blockHmac,
@@ -26,7 +34,6 @@ export function fixedPartOf(message: SharedMessage, terms: Terms, sk: string, bo
     longest: terms.lockOutLongestMs,
     windows: windowsOf(terms),
   };
-  return JSON.stringify(part).slice(0, -1);
 }
 
 /** The whole, with what is so now. */

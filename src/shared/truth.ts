@@ -20,12 +20,13 @@ import type {
 } from '../dispatch/shared-truth.js';
 import type { Hmac } from '../journal/hmac-key.js';
 import type { Policy } from '../policy/policy.js';
-import { nearlyFullOf, refusalOf, type Terms } from '../policy/terms.js';
+import type { Subject } from '../policy/request.js';
+import { nearlyFullOf, refusalOf, type TermLook, type Terms } from '../policy/terms.js';
 import { counted } from '../words/counted.js';
 import { type Earlier, toldOf } from './earlier.js';
 import { Engine, type EngineState, type Reply } from './engine.js';
 import type { OpenWire } from './engine-wire.js';
-import { holdsIn, obstaclesIn, placesIn } from './judged.js';
+import { holdsIn, obstaclesIn, placesIn, usesIn } from './judged.js';
 import { Outbox } from './outbox.js';
 import {
   type FoundMessage,
@@ -35,7 +36,7 @@ import {
   rankOf,
   toWords,
 } from './outcome-words.js';
-import { fixedPartOf, questionOf, windowKey } from './questions.js';
+import { fixedPartOf, questionOf, rulesOf, windowKey } from './questions.js';
 import { SimUses } from './sim-uses.js';
 
 export interface TruthOptions {
@@ -155,6 +156,21 @@ export class Truth implements SharedTruth {
       default:
         return claimIn(reply);
     }
+  }
+
+  /**
+   * How a request stands over all boxes, and changes nothing; undefined while the engine is away,
+   * or is not told yet what this box knows.
+   */
+  async look(subject: Subject): Promise<TermLook | undefined> {
+    const terms = this.#options.policy.terms(subject);
+    const reply = await this.#ask('explain', rulesOf(terms));
+    if (reply === undefined || !this.#isWhole) return undefined;
+    return {
+      obstacles: obstaclesIn(reply, terms),
+      uses: usesIn(reply, terms),
+      holds: holdsIn(reply),
+    };
   }
 
   async begin(message: SharedMessage): Promise<Begin> {

@@ -12,6 +12,7 @@ async function explain(to: unknown): Promise<object[]> {
   send();
   const { policy: command } = ownCommands({
     policy,
+    explain: async (request) => policy.explain(request),
     callers: () => [{ name: 'auth0', kind: 'auth0', class: 'login' }] as CallerConfig[],
     reload: () => Promise.resolve([]),
     secrets: () => new Map([['auth0', { current: new Uint8Array(32) }]]),
@@ -60,6 +61,7 @@ async function answer(name: 'auth' | 'policy', request: object): Promise<object[
   policy.replaceConfig(policyConfig({ countries: ['DE'] }), rules);
   const commands = ownCommands({
     policy,
+    explain: async (request) => policy.explain(request),
     callers: () =>
       [
         { name: 'home', kind: 'bearer', class: 'alert' },
@@ -122,6 +124,7 @@ it('a number that is unlocked waits no more, and the log says so without the num
   const record = new LogRecord();
   const { unlock } = ownCommands({
     policy,
+    explain: async (request) => policy.explain(request),
     callers: () => [],
     reload: () => Promise.resolve([]),
     secrets: () => new Map(),

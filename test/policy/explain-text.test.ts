@@ -1,6 +1,7 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { explanationJson, explanationText } from '../../src/policy/explain-text.js';
 import { Policy } from '../../src/policy/policy.js';
+import { overAllBoxes, type TermLook } from '../../src/policy/terms.js';
 import { durationText, limitText } from '../../src/policy/wording.js';
 import { desk, hmac, minute, policyConfig } from './support/policy.js';
 
@@ -97,7 +98,7 @@ it.each([
   expect(limitText(limit)).toBe(text);
 });
 
-it('where boxes share limits, it is said that only this box is counted here', () => {
+describe('where boxes share limits', () => {
   const policy = new Policy({
     config: policyConfig({ countries: ['DE'] }),
     hmac,
@@ -105,9 +106,41 @@ it('where boxes share limits, it is said that only this box is counted here', ()
     isShared: true,
   });
   const recipient = '+4915112345678';
-  const json = explanationJson(recipient, policy.explain({ recipient }));
-  expect(json).toMatchObject({ own_box_only: true });
-  expect(explanationText(json)).toMatch(
-    /\n {2}boxes {3}only what this box has sent is counted here/,
-  );
+  const own = policy.explain({ recipient });
+
+  it('and their engine does not answer, it is said that only this box is counted', () => {
+    const json = explanationJson(recipient, own);
+    expect(json).toMatchObject({ own_box_only: true });
+    expect(explanationText(json)).toMatch(
+      /\n {2}boxes {3}only what this box has sent is counted here, for the shared engine does not answer/,
+    );
+  });
+
+  it('what all have sent counts, and what stands in the way there', () => {
+    const limit = { count: 5, windowMs: 10 * minute };
+    const look: TermLook = {
+      obstacles: [{ kind: 'hold', hold: 'lock_out', strikes: 1, leftMs: minute }],
+      uses: [{ name: 'per_recipient', limit, used: 5, leftMs: 2 * minute }],
+      holds: [{ kind: 'lock_out', strikes: 1, leftMs: minute }],
+    };
+    const json = explanationJson(recipient, overAllBoxes(own, look));
+    expect(json).toMatchObject({
+      own_box_only: false,
+      is_allowed: false,
+      reason: 'lock_out',
+      retry_after_ms: minute,
+      limits: [{ name: 'per_recipient', used: 5, free_in_ms: 2 * minute, is_nearly_full: false }],
+      holds: [{ kind: 'lock_out', free_in_ms: minute }],
+    });
+    expect(explanationText(json)).toMatch(/\n {2}boxes {3}what all boxes have sent is counted/);
+  });
+
+  it('what is refused for good is so whatever they say', () => {
+    const foreign = policy.explain({ recipient: '+33612345678' });
+    const json = explanationJson(
+      '+33612345678',
+      overAllBoxes(foreign, { obstacles: [], uses: [], holds: [] }),
+    );
+    expect(json).toMatchObject({ is_allowed: false, code: 'recipient_not_allowed' });
+  });
 });

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { SharedConfig } from '../../src/config/config.js';
+import type { ExplanationJson } from '../../src/policy/explain-text.js';
 import { Engine } from '../../src/shared/engine.js';
 import { wireOpener } from '../../src/shared/engine-wire.js';
 import { type Box, Boxes } from './boxes.js';
@@ -164,6 +165,48 @@ describe('limits over all boxes', () => {
     // Who came while the limit had room and the box none was told so.
     expect(answers.filter(({ status }) => status === 503)).toHaveLength(195 - refused.length);
     expect(String(refused[0]!.body.detail)).toMatch(/policy\.total/);
+  });
+
+  test('are explained at any of them as all have filled them; to ask changes nothing, and without the engine it is said that this box alone is counted', async () => {
+    const policy =
+      '[policy]\ncountries = ["*"]\nper_recipient = "2 in 10 min"\ntotal = "9 in 1 h"\n';
+    const own = await EngineProcess.start();
+    try {
+      await start(2, {
+        shared: `url = "redis://127.0.0.1:${own.port}"\nbudget_ms = 1000`,
+        policy,
+      });
+      const recipient = newNumber();
+      const explained = async (box: Box) =>
+        JSON.parse(await box.cli('policy', 'explain', recipient, '--json')) as ExplanationJson;
+      for (const box of boxes.all) expect((await box.post({ recipient })).status).toBe(200);
+      const keys = async () => (await own.ask('KEYS', '*')).split('\n').sort();
+      const before = await keys();
+      for (const box of boxes.all)
+        for (let time = 0; time < 2; time += 1)
+          expect(await explained(box)).toMatchObject({
+            own_box_only: false,
+            is_allowed: false,
+            code: 'rate_limited',
+            reason: 'lock_out',
+            limits: expect.arrayContaining([
+              expect.objectContaining({ name: 'per_recipient', used: 2 }),
+              expect.objectContaining({ name: 'total', count: 9, used: 2, free_in_ms: 0 }),
+            ]),
+            holds: [],
+          });
+      // The lock-out that a message would begin has not begun.
+      expect(await keys()).toEqual(before);
+      await own.kill();
+      await at(0).until((line) => line.event === 'shared_away');
+      expect(await explained(at(0))).toMatchObject({
+        own_box_only: true,
+        is_allowed: true,
+        limits: expect.arrayContaining([expect.objectContaining({ name: 'total', used: 1 })]),
+      });
+    } finally {
+      await own.stop();
+    }
   });
 });
 
