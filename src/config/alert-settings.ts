@@ -290,12 +290,18 @@ export function alertWarnings({
 const isNear = (host: string): boolean =>
   /^(?:localhost|127\.|10\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.|\[::1\]|\[f[cd])/.test(host);
 
+/** Where the secrets of the ways of alerts are. */
+export interface AlertSecrets extends Pick<AlertsConfig, 'heartbeatUrlFile'> {
+  mail?: Pick<MailConfig, 'passwordFile'> | undefined;
+  webhooks: readonly Pick<WebhookConfig, 'urlFile' | 'tokenFile'>[];
+}
+
 /** The files that the ways of alerts need, by their keys; they are read again at each call. */
 export function alertSecretFiles({
   webhooks,
   mail: mailWay,
   heartbeatUrlFile,
-}: AlertsConfig): [path: string, file: string][] {
+}: AlertSecrets): [path: string, file: string][] {
   const files: [path: string, file: string | undefined][] = [
     ['alerts.heartbeat_url_file', heartbeatUrlFile],
     ['alerts.mail.password_file', mailWay?.passwordFile],

@@ -161,24 +161,39 @@ function readWhole(file: string, env: NodeJS.ProcessEnv): WholeRead {
 }
 
 /** Where secrets are by a file that is not valid, as far as it says so. */
-function placesIn({ admin, auth0, caller, modem }: TomlTable, file: string): SecretPlaces {
+function placesIn(table: TomlTable, file: string): SecretPlaces {
+  const { admin, alerts, auth0, caller, inbound, modem, shared } = table;
   const paths = pathsFrom(dirname(file));
-  const callers = Array.isArray(caller) ? caller : [];
-  const modems = Array.isArray(modem) ? modem : [];
-  const passwordFile = new Map<string, unknown>(Object.entries(admin ?? {})).get('password_file');
+  const of = (entry: unknown, key: string): unknown =>
+    new Map<string, unknown>(Object.entries(entry ?? {})).get(key);
+  const fileOf = (entry: unknown, key: string): string | undefined => {
+    const written = of(entry, key);
+    return typeof written === 'string' ? paths.absolute(written) : undefined;
+  };
+  const listOf = (list: unknown): unknown[] => (Array.isArray(list) ? list : []);
+  const callers = listOf(caller);
   return {
     file,
-    admin: {
-      passwordFile: typeof passwordFile === 'string' ? paths.absolute(passwordFile) : undefined,
+    admin: { passwordFile: fileOf(admin, 'password_file') },
+    alerts: {
+      heartbeatUrlFile: fileOf(alerts, 'heartbeat_url_file'),
+      mail: { passwordFile: fileOf(of(alerts, 'mail'), 'password_file') },
+      webhooks: listOf(of(alerts, 'webhook')).map((entry) => ({
+        urlFile: fileOf(entry, 'url_file'),
+        tokenFile: fileOf(entry, 'token_file'),
+      })),
+    },
+    inbound: { secretFile: fileOf(inbound, 'secret_file') },
+    shared: {
+      passwordFile: fileOf(shared, 'password_file'),
+      caFile: fileOf(shared, 'ca_file'),
+      keyFile: fileOf(shared, 'key_file'),
     },
     callers: [
       ...(auth0 === undefined ? [] : [salvagedCaller(paths, auth0, 'auth0')]),
       ...callers.map((entry, index) => salvagedCaller(paths, entry, `caller[${index}]`)),
     ],
-    modems: modems.map((entry) => {
-      const pinFile = new Map<string, unknown>(Object.entries(entry ?? {})).get('pin_file');
-      return { pinFile: typeof pinFile === 'string' ? paths.absolute(pinFile) : undefined };
-    }),
+    modems: listOf(modem).map((entry) => ({ pinFile: fileOf(entry, 'pin_file') })),
   };
 }
 

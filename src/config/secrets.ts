@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { alertSecretFiles } from './alert-settings.js';
+import { type AlertSecrets, alertSecretFiles } from './alert-settings.js';
 import { type CallerConfig, callerFlag } from './callers.js';
 import type { Problem } from './config-error.js';
 import type { ModemConfig, Settings, SharedConfig } from './schema.js';
@@ -22,13 +22,17 @@ export interface SecretsRead {
   warnings: string[];
 }
 
-/** Where a configuration says that secrets are. */
-export interface SecretPlaces extends Pick<Settings, 'callers'>, Partial<Pick<Settings, 'shared'>> {
-  /** Undefined where the file is not valid. */
-  alerts?: Settings['alerts'];
+type SharedSecrets = Pick<SharedConfig, 'passwordFile' | 'caFile'> & {
+  keyFile: string | undefined;
+};
+
+/** Where a configuration says that secrets are; undefined where it does not, or is not valid. */
+export interface SecretPlaces extends Pick<Settings, 'callers'> {
+  alerts?: AlertSecrets;
+  shared?: SharedSecrets | undefined;
   modems: readonly Pick<ModemConfig, 'pinFile'>[];
   /** Where SMS that come in go. */
-  inbound?: { secretFile: string } | undefined;
+  inbound?: { secretFile: string | undefined } | undefined;
   /** Of the admin listener. */
   admin?: { passwordFile: string | undefined };
   /** The configuration file itself. */
@@ -55,15 +59,15 @@ export function readSecrets(config: SecretPlaces, env: NodeJS.ProcessEnv): Secre
   for (const [path, file] of config.alerts ? alertSecretFiles(config.alerts) : [])
     reader.checkOther(path, file);
   if (config.shared) checkShared(config.shared, reader);
-  if (config.inbound !== undefined)
-    reader.webhookSecret('inbound.secret_file', config.inbound.secretFile);
+  const inboundFile = config.inbound?.secretFile;
+  if (inboundFile !== undefined) reader.webhookSecret('inbound.secret_file', inboundFile);
   tellAlike(config, secrets, reader);
   const { problems, warnings } = reader;
   return { secrets: problems.length > 0 ? undefined : secrets, problems, warnings };
 }
 
 /** They are read again: the password at each connection, the key at the start. */
-function checkShared({ passwordFile, caFile, keyFile }: SharedConfig, reader: SecretReader): void {
+function checkShared({ passwordFile, caFile, keyFile }: SharedSecrets, reader: SecretReader): void {
   if (passwordFile !== undefined && reader.content('shared.password_file', passwordFile) === '')
     reader.refuse('shared.password_file', 'is empty');
   if (caFile !== undefined) {
@@ -71,7 +75,7 @@ function checkShared({ passwordFile, caFile, keyFile }: SharedConfig, reader: Se
     if (text !== undefined && !text.includes('-----BEGIN CERTIFICATE-----'))
       reader.refuse('shared.ca_file', 'holds no certificate in PEM');
   }
-  reader.checkKey('shared.key_file', keyFile);
+  if (keyFile !== undefined) reader.checkKey('shared.key_file', keyFile);
 }
 
 /** Two callers whose requests would look the same: nobody could say whose a message was. */
