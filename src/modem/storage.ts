@@ -295,6 +295,8 @@ export class Storage {
     const match = /^\+CMGR: *(\d) *,(?:.*,)? *(\d{1,3})$/.exec(head);
     if (match === null || pdu.startsWith('+') || more.length > 0)
       return { ...unknownSlot, pdu: lines.join(' ') };
+    // Siemens and Cinterion tell of a free slot as of a message of no octets: `+CMGR: 0,,0`.
+    if (pdu === '' && Number(match[2]) === 0) return undefined;
     return { stat: Number(match[1]), octets: Number(match[2]), pdu };
   }
 

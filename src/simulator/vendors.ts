@@ -32,6 +32,8 @@ export interface Vendor {
   storages: readonly string[];
   /** Index of the first slot of a storage. */
   firstSlot: 0 | 1;
+  /** The answer to `+CMGR` for a slot that is free, before OK; undefined: CMS 321. */
+  freeSlotLine: string | undefined;
   /** Said when a message finds its storage full. */
   fullLine: string | undefined;
   /** Number format of the line before a routed status report. */
@@ -84,6 +86,7 @@ const generic: Vendor = {
   csmsLine: undefined,
   storages: ['SM', 'ME', 'SR'],
   firstSlot: 1,
+  freeSlotLine: undefined,
   fullLine: undefined,
   reportLine: '+CDS: ',
   reportStorageNamed: 'SR',
@@ -249,6 +252,7 @@ export const vendors = {
     noise: ['+CIEV: rssi,4', '^SSIM READY'],
     bootLines: ['^SYSSTART', '+CIEV: prov,0,"fallb3gpp"', '^SSIM READY', '+PBREADY'],
     indications: { mode: [0, 1, 2], mt: [0, 1], bm: [0, 2], ds: [0, 1, 2], bfr: [1] },
+    freeSlotLine: '+CMGR: 0,,0',
     supportsLte: false,
     extraCommands: [{ name: '^SPIC', line: '^SPIC: {pin_tries}' }],
   },

@@ -11,6 +11,7 @@ import {
 import type { OpenLink } from '../../src/serial/link.js';
 import { fromHex } from '../../src/simulator/decode-submit.js';
 import { type HeldMessage, messageStatus } from '../../src/simulator/message-store.js';
+import type { VendorName } from '../../src/simulator/vendors.js';
 import { VirtualDevice } from './virtual-link.js';
 
 beforeEach(() => {
@@ -48,10 +49,14 @@ interface Shelf {
  */
 type Interjections = Readonly<Record<string, string>>;
 
-async function shelf(interjections: Interjections = {}, slots = 20): Promise<Shelf> {
+async function shelf(
+  interjections: Interjections = {},
+  slots = 20,
+  vendor: VendorName = 'generic',
+): Promise<Shelf> {
   // So slow that a command which ended too early is followed by the next one before its answer
   // comes.
-  const device = new VirtualDevice({ storageSlots: slots, commandLatencyMs: 30 });
+  const device = new VirtualDevice({ storageSlots: slots, commandLatencyMs: 30, vendor });
   const session = await AtSession.open(
     interjecting(device.openLink, interjections),
     { guardMs: 0 },
@@ -123,6 +128,16 @@ describe('a sweep', () => {
     expect(events[0]).toMatchObject({ kind: 'sms', from: '+27831000903', text: 'hellohello' });
     expect(used('SM')).toEqual([2, 4]);
     expect(used('ME')).toEqual([]);
+  });
+
+  test('takes a slot that is told of as one of no octets for a free one', async () => {
+    const { device, fill, used, sweep, events } = await shelf({}, 20, 'cinterion');
+    const four = Array.from({ length: 4 }, () => [stored(deliver), 'unread'] as const);
+    fill('SM', four);
+    for (const index of [1, 2]) device.modem.stores.get('SM')!.delete(index);
+    expect(await sweep()).toBe('emptied');
+    expect(events.map(({ kind }) => kind)).toEqual(['sms', 'sms']);
+    expect(used('SM')).toEqual([]);
   });
 
   test('reads status reports where modems store them, and deletes them', async () => {

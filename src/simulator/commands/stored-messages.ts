@@ -50,6 +50,9 @@ function readMessage(modem: ModemPort, value: string): readonly string[] {
   const store = storeFor(modem, 0);
   const index = integer(parameters(value)[0], 0, 999);
   const slot = index === undefined ? undefined : store.get(index);
+  const { freeSlotLine } = modem.vendor;
+  if (slot === undefined && store.holds(index ?? -1) && freeSlotLine !== undefined)
+    return [freeSlotLine];
   if (slot === undefined) throw new CommandRefused('CMS', 321);
   const lines = messageLines(modem, slot, '+CMGR: ');
   markRead(slot);
