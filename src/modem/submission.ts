@@ -222,14 +222,16 @@ function failureOf(error: unknown, elapsedMs: number): Failure | undefined {
 /** What must happen before the modem can take anything again, retry or next message. */
 async function recover(context: SubmissionContext, failure: Failure): Promise<Failure> {
   const { modem, inFlight, habits } = context;
-  const { cause } = failure;
+  const { cause, verdict } = failure;
+  // What may have been sent is not tried again, whatever its error would want mended.
+  const refusal = cause instanceof AtCommandError && verdict !== 'unknown' ? cause : undefined;
   // It said that it restarted, or echoes where it did not: nothing old can come from it.
   const hasRestarted =
     modem.hasRestarted || (cause instanceof AtLinkLost && cause.cause instanceof ModemRestarted);
   if (hasRestarted) inFlight.restarted();
   else inFlight.giveUp();
   if (cause instanceof AtLinkLost) return failure;
-  if (cause instanceof AtCommandError && isValidityRefused(cause) && !habits.refusesValidity) {
+  if (refusal && isValidityRefused(refusal) && !habits.refusesValidity) {
     habits.noteValidityRefused();
     context.log.warn('the SMSC refuses a validity period: sending without one', {
       modem: context.name,
@@ -237,7 +239,7 @@ async function recover(context: SubmissionContext, failure: Failure): Promise<Fa
     return { ...failure, verdict: 'not_sent' };
   }
   try {
-    if (cause instanceof AtCommandError && cmsCodeOf(cause.final) === serviceCentreUnknown) {
+    if (refusal && cmsCodeOf(refusal.final) === serviceCentreUnknown) {
       const done = await modem.serviceCentre.remedy();
       if (done === undefined) return failure;
       context.log.warn(`the modem knows no SMSC: ${done}`, {
@@ -254,7 +256,7 @@ async function recover(context: SubmissionContext, failure: Failure): Promise<Fa
     }
   } catch (error) {
     warnOutOfStep(context, error);
-    return { ...failure, verdict: failure.verdict === 'not_sent' ? 'sim' : failure.verdict };
+    return { ...failure, verdict: verdict === 'not_sent' ? 'sim' : verdict };
   }
   return failure;
 }

@@ -104,8 +104,9 @@ const cmeRows: readonly Row[] = [
 const tables = { CMS: cmsRows, CME: cmeRows };
 
 /**
- * Milliseconds after Ctrl-Z from which a 38 no longer says that nothing was sent: the equipment
- * gives the same cause when its own timer TR1M (35–45 s, 24.011 10) ran out.
+ * Milliseconds after Ctrl-Z from which an error that would be worth another try no longer says that
+ * nothing was sent: the equipment gives the same causes (38, 41, 331) when its own timer TR1M
+ * (35–45 s, 24.011 10) ran out, or the network was gone before its answer came.
  */
 const lateNetworkErrorMs = 30_000;
 
@@ -116,7 +117,8 @@ const lateNetworkErrorMs = 30_000;
 export function verdictOf(error: FinalError, stage: AtStage, elapsedMs: number): Verdict {
   const listed = verdictByCode(error);
   if (stage !== 'result') return listed === 'unknown' ? 'not_sent' : listed;
-  return listed === 'not_now' && elapsedMs > lateNetworkErrorMs ? 'unknown' : listed;
+  const saysNotSent = listed === 'not_now' || listed === 'not_sent';
+  return saysNotSent && elapsedMs > lateNetworkErrorMs ? 'unknown' : listed;
 }
 
 function verdictByCode(error: FinalError): Verdict {

@@ -55,6 +55,20 @@ export const faultKinds = {
       replyDelayMs: Number(ms),
     }),
   },
+  'cms-though-accepted': {
+    parameters: [{ name: 'CODE' }, { name: 'MS' }],
+    does: 'accepted at Ctrl-Z, the network’s word for it is lost: +CMS ERROR: CODE after MS more',
+    changes: ([code, ms]) => ({
+      refusalThoughAccepted: new CommandRefused('CMS', Number(code)),
+      replyDelayMs: Number(ms),
+      acceptsAtOnce: true,
+    }),
+  },
+  'cms-behind-cmgs': {
+    parameters: [{ name: 'CODE' }],
+    does: 'accepted; +CMGS, and +CMS ERROR: CODE instead of OK',
+    changes: ([code]) => ({ refusalBehindCmgs: new CommandRefused('CMS', Number(code)) }),
+  },
   silence: {
     parameters: [milliseconds(30_000)],
     does: 'accepted, never answered; deaf for MS, then free again',

@@ -45,6 +45,10 @@ export interface SubmitPlan {
   acceptsAtOnce?: boolean;
   /** The network's or the modem's no. */
   refusal?: CommandRefused;
+  /** Said instead of `+CMGS`, of what the network has taken. */
+  refusalThoughAccepted?: CommandRefused;
+  /** Said behind `+CMGS` instead of OK. */
+  refusalBehindCmgs?: CommandRefused;
   /** Added to the time from Ctrl-Z to the reply. */
   replyDelayMs: number;
   /** No reply ever; the modem takes commands again after this time. */

@@ -128,7 +128,17 @@ function sayReply({ modem, plan, command, settle }: Submit, mr: number): void {
     fallSilent(settle);
     return;
   }
+  const { refusalThoughAccepted, refusalBehindCmgs } = plan;
+  if (refusalThoughAccepted !== undefined) {
+    settle({ kind: 'refused', refusal: refusalThoughAccepted });
+    return;
+  }
   modem.record.write({ kind: 'reply', submit: plan.submit, mr });
+  if (refusalBehindCmgs !== undefined) {
+    modem.sayRaw(`\r\n${command}: ${mr}\r\n`);
+    settle({ kind: 'refused', refusal: refusalBehindCmgs });
+    return;
+  }
   settle({
     kind: plan.omitsOk ? 'unterminated' : 'lines',
     lines: plan.omitsCmgs ? [] : [`${command}: ${mr}`],

@@ -101,6 +101,10 @@ const submitFaults: Record<SubmitFaultKind, Draw<string>> = {
     `cms-verbose:${['Unknown error', 'network timeout', 'SIM busy', 'no network service', `barred: ${toldNumber}`][random.below(5)]}`,
   error: () => 'error',
   'cms-late': (random) => `cms-late:${anyCode(random)}:${between(random, 200, 6000)}`,
+  // Within the time of the network's timers, only of what says nothing of the outcome.
+  'cms-though-accepted': (random) =>
+    `cms-though-accepted:${[332, 350, 500][random.below(3)]}:${between(random, 200, 6000)}`,
+  'cms-behind-cmgs': (random) => `cms-behind-cmgs:${anyCode(random)}`,
   silence: (random) => `silence:${between(random, 500, 7000)}`,
   'silence-lost': (random) => `silence-lost:${between(random, 500, 7000)}`,
   late: (random) => `late:${between(random, 300, 7000)}`,

@@ -39,9 +39,14 @@ describe('after Ctrl-Z', () => {
     expect(verdict(line)).toBe(expected);
   });
 
-  test('38 says nothing any more once the modem’s own timer may have run out', () => {
-    expect(verdict('+CMS ERROR: 38', 'result', 5_000)).toBe('not_now');
-    expect(verdict('+CMS ERROR: 38', 'result', 40_000)).toBe('unknown');
+  test.each([
+    ['+CMS ERROR: 38', 'not_now'],
+    ['+CMS ERROR: 41', 'not_sent'],
+    ['+CMS ERROR: 331', 'not_sent'],
+    ['+CME ERROR: 30', 'not_sent'],
+  ])('%s says nothing any more once the modem’s own timer may have run out', (line, before) => {
+    expect(verdict(line, 'result', 5_000)).toBe(before);
+    expect(verdict(line, 'result', 40_000)).toBe('unknown');
   });
 });
 
