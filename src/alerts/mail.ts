@@ -1,6 +1,7 @@
 /** An alert by e-mail, through a relay. */
 
 import type { Transporter } from 'nodemailer';
+import { within } from '../clock/within.js';
 import type { MailConfig } from '../config/alert-settings.js';
 import { foreignWords } from '../words/foreign.js';
 import { wordingOf } from './notice.js';
@@ -36,9 +37,10 @@ export function mailWay({ config, box }: MailOptions): AlertWay {
         headers: { 'Auto-Submitted': 'auto-generated' },
       };
       try {
-        await within(transport.sendMail(mail), signal);
+        // A relay that says a word every nine seconds would hold a dialogue for ever.
+        await within(wholeMs, signal, (over) => transport.sendMail({ ...mail, signal: over }));
       } catch (error) {
-        throw error instanceof WayError ? error : new WayError(mailReason(error));
+        throw new WayError(mailReason(error));
       } finally {
         transport.close();
       }
@@ -67,50 +69,26 @@ async function transportOf(config: MailConfig): Promise<Transporter> {
   });
 }
 
-/** A relay that says a word every nine seconds would hold a dialogue for ever. */
-async function within(sending: Promise<unknown>, signal: AbortSignal): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  let giveUp = (): void => undefined;
-  const late = new Promise<never>((_, reject) => {
-    giveUp = () => reject(new WayError(`it took longer than ${wholeMs / 1000} s`));
-    timer = setTimeout(giveUp, wholeMs);
-    signal.addEventListener('abort', giveUp, { once: true });
-  });
-  sending.catch(() => undefined);
-  try {
-    await Promise.race([sending, late]);
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener('abort', giveUp);
-  }
-}
-
 /** By nodemailer's own codes; of what the relay says only its reply, without numbers. */
 function mailReason(error: unknown): string {
-  const { code, responseCode, response } = error as {
-    code?: string;
-    responseCode?: number;
-    response?: string;
-  };
+  const { code, originalCode, responseCode, response, cause } = error as MailError;
+  if (code === 'EABORT')
+    return (cause as DOMException).name === 'TimeoutError'
+      ? `it took longer than ${wholeMs / 1000} s`
+      : 'simgate was stopped';
   if (code === 'EAUTH') return `the relay refuses user and password${said(responseCode, response)}`;
-  if (code === 'ETLS') return 'the relay offers no STARTTLS, or its certificate is not good';
+  if (code === 'ETLS') return 'the relay offers no STARTTLS, or does not understand it';
   if (responseCode !== undefined) return `the relay refuses it${said(responseCode, response)}`;
-  if (code === 'ETIMEDOUT' || code === 'EDNS' || code === 'ECONNECTION' || code === 'ESOCKET')
-    return reasonOf(causeOf(error));
-  return reasonOf(error);
+  return reasonOf(Object.assign(new Error(), { code: originalCode ?? code ?? 'unknown' }));
 }
 
-/** nodemailer gives an error of the socket a code of its own, and keeps the system's as `errno`. */
-function causeOf(error: unknown): unknown {
-  const { errno, syscall, code, message } = error as NodeJS.ErrnoException;
-  if (/certificate/i.test(message))
-    return Object.assign(new Error(), { code: 'SELF_SIGNED_CERT_IN_CHAIN' });
-  if (errno === undefined && syscall === undefined && code !== 'ETIMEDOUT') {
-    const named = /\b(E[A-Z_]{4,}|[A-Z_]*CERT[A-Z_]*)\b/.exec(message)?.[1];
-    return Object.assign(new Error(), { code: named ?? code });
-  }
-  const system = /\b(E[A-Z]{4,})\b/.exec(message)?.[1];
-  return Object.assign(new Error(), { code: system ?? code });
+/** An error of the socket has a code of nodemailer's, and keeps its own. */
+interface MailError {
+  code?: string;
+  originalCode?: string;
+  responseCode?: number;
+  response?: string;
+  cause?: unknown;
 }
 
 const said = (code: number | undefined, response = ''): string => {
