@@ -7,8 +7,9 @@ import { iccidHmac, knownIccid } from '../dispatch/sim-key.js';
 import { Inbound, type InboundListener } from '../inbound/inbound.js';
 import type { Hmac } from '../journal/hmac-key.js';
 import type { Journal } from '../journal/journal.js';
+import type { InboundEvent } from '../modem/inbound-event.js';
 import type { SmsModem } from '../modem/sms-modem.js';
-import type { InboundEvent, InboundKeeper } from '../modem/storage.js';
+import type { InboundKeeper } from '../modem/storage.js';
 import { maskNumber } from '../number/mask.js';
 
 /** Days over which it is usual what share of messages to a country arrives. */

@@ -106,10 +106,16 @@ export class Lane {
   async submit(noted: Promise<void> | undefined): Promise<SubmitReceipt> {
     const inHand = this.#inHand;
     if (inHand === undefined) throw new Error(`${this.name} has no message in hand`);
-    const { message, expectedMs, since } = inHand;
+    const { message, expectedMs } = inHand;
     const timer = setTimeout(this.#onOverdue, overdueMs(expectedMs) + 1);
+    // A look at the modem's storages before it says nothing of how long a send takes.
+    let { since } = inHand;
+    const onBegun = (): void => {
+      since = performance.now();
+    };
     try {
-      return await this.modem.submit(message.sms, message.handTo(this.modem, noted));
+      const control = message.handTo(this.modem, noted);
+      return await this.modem.submit(message.sms, Object.assign(control, { onBegun }));
     } finally {
       clearTimeout(timer);
       this.#inHand = undefined;

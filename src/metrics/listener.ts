@@ -2,8 +2,8 @@ import type { DeliveryListener } from '../delivery/reports.js';
 import type { SendErrorCode, Submitted } from '../errors.js';
 import type { InboundListener } from '../inbound/inbound.js';
 import type { JournalFaultKind } from '../journal/faults.js';
+import type { InboundEvent } from '../modem/inbound-event.js';
 import type { Rung } from '../modem/ladder.js';
-import type { InboundEvent } from '../modem/storage.js';
 import type { Refusal } from '../policy/request.js';
 
 /** What became of a message at the network. */

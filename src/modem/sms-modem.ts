@@ -99,6 +99,8 @@ export interface SubmitControl {
    * until then, and never rejects.
    */
   readonly noted?: Promise<void> | undefined;
+  /** Called when the modem turns to the message, and whatever else it did before is over. */
+  onBegun?: (() => void) | undefined;
   /**
    * Asked at the last moment, when the modem has given its prompt for the first segment: false
    * leaves the prompt unsent (I3).

@@ -1,82 +1,8 @@
-import type { DeliveryState } from '../sms/delivery.js';
-import { deliveryState } from '../sms/delivery.js';
 import { TpduError } from '../sms/errors.js';
-import { decodeTpdu, splitSmsc, type Tpdu } from '../sms/tpdu.js';
+import { splitSmsc } from '../sms/tpdu.js';
 import { simMs } from './dialogue.js';
+import { type InboundEvent, readInbound } from './inbound-event.js';
 import type { Modem } from './modem.js';
-
-/**
- * Something that came in over the air. Texts and alphanumeric senders are whoever's who sent them:
- * untrusted.
- */
-export type InboundEvent =
-  | {
-      kind: 'sms';
-      from: string;
-      /** Undefined: it has no text, but data. */
-      text: string | undefined;
-      sentAt: string | undefined;
-      /** Of a longer text. */
-      part: { reference: number; total: number; index: number } | undefined;
-      /** As the modem had it: two that differ are two messages. */
-      pdu: string;
-    }
-  /**
-   * A received message that is no whole TPDU; it was deleted. `octets` is its length, as the modem
-   * gave it.
-   */
-  | { kind: 'unreadable'; octets: number }
-  | {
-      kind: 'status_report';
-      /** As the report spells it. */
-      recipient: string;
-      /** TP-MR, 0–255. */
-      reference: number;
-      state: DeliveryState;
-      /** TP-ST, 0–255. */
-      status: number;
-      /** TP-SCTS, when the network took the message; ISO 8601, undefined where it is no date. */
-      takenAt: string | undefined;
-      /** TP-DT, when it was delivered or last tried; the same. */
-      at: string | undefined;
-    };
-
-/**
- * A PDU as modems hand it over (SMSC address and TPDU); undefined when it is neither SMS-DELIVER
- * nor SMS-STATUS-REPORT.
- */
-export function readInbound(pdu: string): InboundEvent | undefined {
-  let tpdu: Tpdu;
-  try {
-    tpdu = decodeTpdu(splitSmsc(pdu).tpdu, 'mobile-terminated');
-  } catch (error) {
-    if (error instanceof TpduError) return undefined;
-    throw error;
-  }
-  if (tpdu.type === 'DELIVER') {
-    const { originator, serviceCentreTimestamp: sentAt, userData } = tpdu;
-    const text = 'text' in userData ? userData.text : undefined;
-    const { concatenation } = userData;
-    // Two texts may have one number in the two ways of counting (9.2.3.24.1, 9.2.3.24.8).
-    const part = concatenation && {
-      reference: concatenation.reference + (concatenation.referenceBits === 16 ? 1 << 16 : 0),
-      total: concatenation.total,
-      index: concatenation.index,
-    };
-    return { kind: 'sms', from: originator.value, text, sentAt, part, pdu };
-  }
-  if (tpdu.type !== 'STATUS-REPORT') return undefined;
-  const { status } = tpdu;
-  return {
-    kind: 'status_report',
-    recipient: tpdu.recipient.value,
-    reference: tpdu.messageReference,
-    state: deliveryState(status),
-    status,
-    takenAt: tpdu.serviceCentreTimestamp,
-    at: tpdu.dischargeTime,
-  };
-}
 
 /**
  * The storages that received messages can land in (27.005 3.2.2): SIM, equipment, both as one;
@@ -88,6 +14,11 @@ type StorageName = (typeof storages)[number];
  * Slots looked at in one sweep; SIMs have some 10–50, equipment up to 255, and Huawei's begin at 0.
  */
 const mostSlots = 256;
+/** A storage with no more free slots than these, or than this part of its own, is nearly full. */
+const fewSlots = 5;
+const smallPart = 0.25;
+/** Of so many sweeps, one begins with the next storage in turn, whatever the modem has named. */
+const toldInTurn = 4;
 /** Messages that could not be deleted and are therefore met again. */
 const mostReported = 64;
 
@@ -109,10 +40,20 @@ export const tellsOfStorage = (urc: string): boolean => storageNews.test(urc);
  */
 export type SweepEnd = 'done' | 'emptied' | 'interrupted' | 'unsure';
 
-/** For how long a sweep has the line. What it was kept from is where the next one begins. */
+/** How far a sweep has come. */
+export interface SweepSoFar {
+  /** Commands that it has asked. */
+  asked: number;
+  /** Messages that it has taken out of the storages. */
+  taken: number;
+  /** The storage that it is at has hardly any room left: what comes next may find none. */
+  isNearlyFull: boolean;
+}
+
+/** For how long a sweep has the line. The next one goes on where this one was stopped. */
 export interface SweepLeave {
-  /** Asked before each storage and slot; `taken`: messages that this sweep has found so far. */
-  mayLook(taken: number): boolean;
+  /** Asked before each storage and slot. */
+  mayLook(far: SweepSoFar): boolean;
   /** Milliseconds for each command: {@link simMs}, or less where a message waits for its end. */
   timeoutMs: number;
   /** Asked before a message is deleted whose keeping may have taken a while. */
@@ -167,10 +108,14 @@ export class Storage {
   readonly #reported = new Set<string>();
   /** How many messages of each storage stay; as many then are no news. */
   readonly #kept = new Map<StorageName, number>();
-  /** The first slot that the next sweep looks at. */
-  #resumeAt = { place: 0, index: 0 };
-  /** Messages that the sweep under way has found. */
-  #taken = 0;
+  /** Slots that the modem named, oldest first: what is there is found without a search. */
+  readonly #told = new Map<StorageName, Set<number>>();
+  /** The storage that the next sweep begins with, and the slot that it begins with in each. */
+  #nextPlace = 0;
+  #sweeps = 0;
+  readonly #nextSlots = new Map<StorageName, number>();
+  /** The sweep under way. */
+  #far: SweepSoFar = { asked: 0, taken: 0, isNearlyFull: false };
   #timeoutMs = simMs;
 
   /** @param keeper undefined: what was read is deleted at once */
@@ -178,6 +123,15 @@ export class Storage {
     this.#modem = modem;
     this.#onEvent = onEvent;
     this.#keeper = keeper;
+  }
+
+  /** The modem said where something was stored. A hint only: some firmwares name another slot. */
+  noteTold(urc: string): void {
+    const [, name, index] = /^\+(?:CMTI|CDSI): *"?([A-Z]{2})"? *, *(\d{1,3})\b/m.exec(urc) ?? [];
+    const storage = storages.find((one) => one === name);
+    if (storage === undefined) return;
+    const told = this.#told.get(storage) ?? new Set();
+    if (told.size < mostSlots) this.#told.set(storage, told.add(Number(index)));
   }
 
   /** True when any storage holds something. */
@@ -193,24 +147,29 @@ export class Storage {
    * Without `news` what was left behind last time is not read again.
    */
   async sweep(leave: SweepLeave, news = true): Promise<SweepEnd> {
-    this.#taken = 0;
+    this.#far = { asked: 0, taken: 0, isNearlyFull: false };
     this.#timeoutMs = leave.timeoutMs;
     let isPduMode = false;
     let wasTaken = false;
-    const { place: first } = this.#resumeAt;
-    for (const [place, storage] of inTurn(storages, first)) {
-      if (place !== this.#resumeAt.place) this.#resumeAt = { place, index: 0 };
-      if (!leave.mayLook(this.#taken)) return 'interrupted';
+    for (const [place, storage] of inTurn(storages, this.#firstPlace())) {
+      this.#nextPlace = place;
+      if (!leave.mayLook(this.#far)) return 'interrupted';
       const fill = await this.#select(storage);
       if (fill === undefined || fill.used === 0) continue;
       if (!news && fill.used === this.#kept.get(storage)) continue;
-      isPduMode ||= (await this.#modem.ask('AT+CMGF=0', undefined, this.#timeoutMs)) !== undefined;
+      isPduMode ||= (await this.#ask('AT+CMGF=0')) !== undefined;
       if (!isPduMode) return 'unsure';
+      this.#far.isNearlyFull = fill.total - fill.used <= Math.max(fewSlots, fill.total * smallPart);
       const end = await this.#empty(storage, fill, leave);
-      if (end === 'interrupted' || end === 'unsure') return end;
+      this.#far.isNearlyFull = false;
+      if (end === 'interrupted' || end === 'unsure') {
+        // One that never comes to its end must not stand before all others.
+        this.#nextPlace = (place + 1) % storages.length;
+        return end;
+      }
       wasTaken ||= end === 'emptied';
     }
-    this.#resumeAt = { place: 0, index: 0 };
+    this.#nextPlace = 0;
     return wasTaken ? 'emptied' : 'done';
   }
 
@@ -220,39 +179,60 @@ export class Storage {
     leave: SweepLeave,
   ): Promise<SweepEnd> {
     const slots = Math.min(total, mostSlots) + 1;
-    const from = this.#resumeAt.index;
+    const seen = new Set<number>();
     let left = used;
     let kept = 0;
-    for (let offset = 0; left > 0 && offset < slots; offset += 1) {
-      const index = (from + offset) % slots;
-      this.#resumeAt.index = index;
-      if (!leave.mayLook(this.#taken)) return 'interrupted';
+    while (left > 0 && seen.size < slots) {
+      if (!leave.mayLook(this.#far)) return 'interrupted';
+      const index = this.#nextSlot(storage, slots, seen);
+      seen.add(index);
       const end = await this.#take(storage, index, leave);
-      if (end === 'interrupted') return end;
-      if (end === 'unsure') {
-        // One that is never read twice alike must not stand before all others.
-        this.#resumeAt.index = (index + 1) % slots;
-        return end;
-      }
+      if (end === 'interrupted' || end === 'unsure') return end;
       if (end === 'kept') kept += 1;
-      if (end === 'empty') continue;
-      this.#taken += 1;
-      left -= 1;
+      if (end === 'deleted') this.#far.taken += 1;
+      if (end !== 'empty') left -= 1;
     }
+    this.#nextSlots.delete(storage);
     this.#kept.set(storage, kept + left);
     return kept + left < used ? 'emptied' : 'done';
   }
 
+  /**
+   * A storage that the modem has named, mostly; but not always, for another one may fill up without
+   * a word.
+   */
+  #firstPlace(): number {
+    this.#sweeps += 1;
+    const told = storages.findIndex((storage) => this.#told.has(storage));
+    return told < 0 || this.#sweeps % toldInTurn === 0 ? this.#nextPlace : told;
+  }
+
+  /** One that the modem has named, else the next in turn. */
+  #nextSlot(storage: StorageName, slots: number, seen: ReadonlySet<number>): number {
+    const told = this.#told.get(storage);
+    for (const index of told ?? []) {
+      told?.delete(index);
+      if (told?.size === 0) this.#told.delete(storage);
+      if (index < slots && !seen.has(index)) return index;
+    }
+    let index = this.#nextSlots.get(storage) ?? 0;
+    while (seen.has(index)) index = (index + 1) % slots;
+    this.#nextSlots.set(storage, (index + 1) % slots);
+    return index;
+  }
+
+  #ask(text: string, response?: RegExp, mayBeMuted = false): Promise<string[] | undefined> {
+    this.#far.asked += 1;
+    return this.#modem.ask(text, response, this.#timeoutMs, mayBeMuted);
+  }
+
   /** `+CPMS` (27.005 3.2.2): makes `storage` the one that is read and deleted from. */
   async #select(storage: StorageName): Promise<{ used: number; total: number } | undefined> {
-    const lines = await this.#modem.ask(`AT+CPMS="${storage}"`, /^\+CPMS:/, this.#timeoutMs, true);
+    const lines = await this.#ask(`AT+CPMS="${storage}"`, /^\+CPMS:/, true);
     const match = /^\+CPMS: *\(?(\d+) *, *(\d+)/.exec(lines?.[0] ?? '');
     return match ? { used: Number(match[1]), total: Number(match[2]) } : undefined;
   }
 
-  /**
-   * Slot by slot, whatever `+CMTI` and `+CDSI` say: some Quectel firmwares name another message's.
-   */
   async #take(storage: StorageName, index: number, leave: SweepLeave): Promise<SlotEnd> {
     const outOfStepBefore = this.#modem.outOfStepCount;
     const slot = await this.#read(index);
@@ -276,8 +256,7 @@ export class Storage {
     if (this.#reported.size < mostReported) this.#reported.add(key);
     // A message that came meanwhile goes first; this one is known when it is read again.
     if (keeper !== undefined && !leave.mayDelete()) return 'interrupted';
-    const isDeleted =
-      (await this.#modem.ask(`AT+CMGD=${index}`, undefined, this.#timeoutMs)) !== undefined;
+    const isDeleted = (await this.#ask(`AT+CMGD=${index}`)) !== undefined;
     if (isDeleted) this.#reported.delete(key);
     if (isDeleted && event.kind === 'sms') keeper?.deleted(event);
     return isDeleted ? 'deleted' : 'kept';
@@ -285,11 +264,7 @@ export class Storage {
 
   /** Undefined when the slot is empty. */
   async #read(index: number): Promise<Slot | undefined> {
-    const lines = await this.#modem.ask(
-      `AT+CMGR=${index}`,
-      /^\+CMGR:|^(?:[0-9A-Fa-f]{2}){2,}$/,
-      this.#timeoutMs,
-    );
+    const lines = await this.#ask(`AT+CMGR=${index}`, /^\+CMGR:|^(?:[0-9A-Fa-f]{2}){2,}$/);
     if (lines === undefined || lines.length === 0) return undefined;
     const [head = '', pdu = '', ...more] = lines;
     const match = /^\+CMGR: *(\d) *,(?:.*,)? *(\d{1,3})$/.exec(head);
@@ -305,10 +280,10 @@ export class Storage {
    * and tells that it is still `storage` that is read from, whoever else uses the modem.
    */
   async #isInStep(storage: StorageName): Promise<boolean> {
-    const chosen = await this.#modem.ask('AT+CPMS?', /^\+CPMS:/, this.#timeoutMs, true);
+    const chosen = await this.#ask('AT+CPMS?', /^\+CPMS:/, true);
     const name = /^\+CPMS: *"?([A-Z]{2})"? *,/.exec(chosen?.[0] ?? '')?.[1];
     if (name !== undefined) return name === storage;
-    const format = await this.#modem.ask('AT+CMGF?', /^\+CMGF:/, this.#timeoutMs, true);
+    const format = await this.#ask('AT+CMGF?', /^\+CMGF:/, true);
     return /^\+CMGF: *0\b/.test(format?.[0] ?? '');
   }
 }

@@ -9,6 +9,7 @@ import { ModemFinder, ModemMissing, type OpenedModem } from './finder.js';
 import { HabitMemory } from './habits.js';
 import { IdleProbe } from './idle-probe.js';
 import type { InFlightSubmits } from './in-flight-submits.js';
+import { type InboundEvent, readInbound } from './inbound-event.js';
 import type { LossKind, Rung } from './ladder.js';
 import { bootSign, type LifeChange, type LifeEvent, ModemRestarted, transitions } from './life.js';
 import { StepTimer } from './liveness.js';
@@ -31,12 +32,11 @@ import {
   type SubmitReceipt,
 } from './sms-modem.js';
 import {
-  type InboundEvent,
   type InboundKeeper,
-  readInbound,
   Storage,
   type SweepEnd,
   type SweepLeave,
+  type SweepSoFar,
   tellsOfStorage,
 } from './storage.js';
 import { type SubmissionContext, submitSms } from './submission.js';
@@ -82,6 +82,7 @@ export interface AdjustableOptions
 /** An opened modem, and what ends with its tty: a new connection is a new one of these. */
 interface Connection extends OpenedModem {
   readonly bringUp: BringUp;
+  readonly storage: Storage;
   readonly sweeper: Sweeper;
 }
 
@@ -319,6 +320,7 @@ export class Supervisor implements SmsModem {
     let change: LifeChange = { event: 'submitted' };
     try {
       await this.#takeStorageShare(connection);
+      control.onBegun?.();
       const receipt = await submitSms(this.#submissionContext(connection), sms, control);
       this.#sendOutcomes.accepted();
       this.#modemLog.notice('sends', undefined);
@@ -524,7 +526,7 @@ export class Supervisor implements SmsModem {
       whySendsFail: () => this.#sendOutcomes.whySendsFail,
       onStored: () => sweeper.soon(),
     });
-    return { ...opened, bringUp, sweeper };
+    return { ...opened, bringUp, storage, sweeper };
   }
 
   async #openSession(openLink: OpenLink): Promise<AtSession> {
@@ -581,7 +583,10 @@ export class Supervisor implements SmsModem {
     } else if (sign === 'refresh' && this.#phase === 'ready') {
       this.#emit('refresh', `the modem said ${foreignWords(line)}`);
     } else if (sign !== undefined) this.#takeSign();
-    if (tellsOfStorage(line)) this.#connection?.sweeper.soon();
+    if (tellsOfStorage(line)) {
+      this.#connection?.storage.noteTold(line);
+      this.#connection?.sweeper.soon();
+    }
     const inbound = pdu === undefined ? undefined : readInbound(pdu);
     if (inbound?.kind === 'status_report') this.#acknowledge();
     // Nobody asked for SMS to be handed over whole.
@@ -626,10 +631,10 @@ export class Supervisor implements SmsModem {
   async #sweep(storage: Storage, leave: SweepLeave, news: boolean): Promise<SweepEnd> {
     const epoch = this.#epoch;
     await this.#connection?.modem.wakeUart();
-    const mayLook = (taken: number): boolean => {
+    const mayLook = (far: SweepSoFar): boolean => {
       // A full storage takes long.
       if (epoch === this.#epoch) this.#liveness.expect(sweeping, stepMs);
-      return leave.mayLook(taken);
+      return leave.mayLook(far);
     };
     const end = await storage.sweep({ ...leave, mayLook }, news);
     if (end === 'unsure') this.#modemLog.outOfStep();

@@ -45,8 +45,13 @@ const longestUnsureMs = 60_000;
 /** Milliseconds that a look waits for a line that is never idle, or for a late result. */
 const patienceMs = 10_000;
 /**
- * Milliseconds after which a look between two messages takes no further slot, and after which it
- * stops looking for the first.
+ * Commands after which a look between two messages begins no further slot: what it takes to choose
+ * a storage and find one message in it. It takes one.
+ */
+const shareCommands = 6;
+/**
+ * The same in a storage that is nearly full, in milliseconds, and while it has found none. What
+ * comes next would find no room; so long a message waits rather.
  */
 const shareMs = 1_000;
 const searchMs = 2_000;
@@ -95,9 +100,9 @@ export class Sweeper {
   }
 
   /**
-   * Between two messages: takes a look's share of the line, where one has waited for long, of at
-   * most two seconds and the slot begun then. Else resolves at once. Rejects as
-   * `SweeperHost.sweep`.
+   * Between two messages: takes a look's share of the line, where one has waited for long: for one
+   * stored message, or two seconds where there is hardly room for more, and the slot begun then.
+   * Else resolves at once. Rejects as `SweeperHost.sweep`.
    */
   async takeShare(): Promise<void> {
     const now = performance.now();
@@ -107,8 +112,11 @@ export class Sweeper {
     clearTimeout(this.#timer);
     this.#dueAt = Number.POSITIVE_INFINITY;
     await this.#look({
-      mayLook: (taken) =>
-        this.#host.isThere() && performance.now() - now < (taken > 0 ? shareMs : searchMs),
+      mayLook: ({ asked, taken, isNearlyFull }) => {
+        if (!this.#host.isThere()) return false;
+        if (!isNearlyFull) return taken === 0 && asked < shareCommands;
+        return performance.now() - now < (taken > 0 ? shareMs : searchMs);
+      },
       mayDelete: () => this.#host.isThere(),
       timeoutMs: shareTimeoutMs,
     });

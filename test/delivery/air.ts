@@ -1,7 +1,7 @@
 import { type ArrivedReport, Deliveries, type ReportOutcome } from '../../src/delivery/reports.js';
 import type { SegmentOfMessage } from '../../src/dispatch/recorder.js';
 import type { AwaitedMessage, JournalDelivery } from '../../src/journal/entries.js';
-import { readInbound } from '../../src/modem/storage.js';
+import { readInbound } from '../../src/modem/inbound-event.js';
 import { tailOf } from '../../src/number/tail.js';
 import { decodeSubmit, fromHex } from '../../src/simulator/decode-submit.js';
 import { Network } from '../../src/simulator/network.js';

@@ -2,7 +2,7 @@ import { vi } from 'vitest';
 import winston from 'winston';
 import { SendError } from '../../src/errors.js';
 import { InFlightSubmits } from '../../src/modem/in-flight-submits.js';
-import type { InboundEvent } from '../../src/modem/storage.js';
+import type { InboundEvent } from '../../src/modem/inbound-event.js';
 import { Supervisor } from '../../src/modem/supervisor.js';
 import { segmentText } from '../../src/sms/segments.js';
 import { noFile, noPins } from '../modem/supervised.js';

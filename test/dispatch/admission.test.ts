@@ -37,6 +37,21 @@ describe('admission', () => {
     expect(caller.code).toBe(code);
   });
 
+  it('does not take for a send what the modem did before it turned to the message', async () => {
+    const modem = new FakeModem('main');
+    const { send } = rig([modem]);
+    send('lesson');
+    await pass(9_000);
+    modem.current.control.onBegun?.();
+    await pass(2_000);
+    modem.current.accept();
+    await pass();
+    send('in hand');
+    const next = send('next', { deadlineMs: 6_000 });
+    await finish(modem);
+    expect(next.code).toBe('sent');
+  });
+
   it('names each modem, its phase and its reason when none is ready', async () => {
     const [left, right] = [new FakeModem('left'), new FakeModem('right')];
     left.enter('unlocking', 'the SIM wants a PUK');

@@ -3,7 +3,7 @@
  * somebody left it mute: the whole supervisor.
  */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { InboundEvent } from '../../src/modem/storage.js';
+import type { InboundEvent } from '../../src/modem/inbound-event.js';
 import { airTextNames } from '../../src/simulator/air-texts.js';
 import { messageStatus } from '../../src/simulator/message-store.js';
 import { parseTrouble } from '../../src/simulator/troubles.js';

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { SendError } from '../../src/errors.js';
 import type { InFlightState } from '../../src/modem/in-flight-record.js';
-import type { InboundEvent, InboundKeeper, StoredSms } from '../../src/modem/storage.js';
+import type { InboundEvent } from '../../src/modem/inbound-event.js';
+import type { InboundKeeper, StoredSms } from '../../src/modem/storage.js';
 import type { ModemOptions } from '../../src/simulator/options.js';
 import { parseReportHabits } from '../../src/simulator/report-habits.js';
 import { segmentText } from '../../src/sms/segments.js';
@@ -45,13 +46,16 @@ class Kept implements InboundKeeper {
 /** Hands over the next message the moment that the modem is ready, until it is told to stop. */
 function sendOn({ supervisor }: Supervised) {
   const ends: (readonly number[] | string)[] = [];
+  /** Milliseconds from a message's coming to its Ctrl-Z. */
+  const waits: number[] = [];
   let isOver = false;
   const next = (): void => {
     if (isOver || supervisor.snapshot().phase !== 'ready') return;
     const sms = { recipient: '+4915112345678', ...segmentText('code'), validityMs: 300_000 };
+    const since = performance.now();
     const control = {
       mayCommit: () => true,
-      onCommitted: () => undefined,
+      onCommitted: () => void waits.push(performance.now() - since),
       retryUntil: performance.now() + 25_000,
     };
     void supervisor.submit(sms, control).then(
@@ -65,6 +69,7 @@ function sendOn({ supervisor }: Supervised) {
   next();
   return {
     ends,
+    waits,
     stop: () => {
       isOver = true;
     },
@@ -148,6 +153,39 @@ describe('with messages back to back, a modem', () => {
     expect(events).toHaveLength(2 * sending.ends.length);
     expect(sending.ends.length).toBeGreaterThan(70);
   });
+
+  // In commands; more only for a storage without room for what comes next.
+  test.each([
+    ['texts', {}, 10, 9],
+    ['reports', { vendor: 'novatel', statusReports: true } as const, 0, 9],
+    // Two for each message: one in a share, until it is nearly full.
+    [
+      'twice as many reports',
+      {
+        vendor: 'novatel',
+        statusReports: true,
+        reportHabits: parseReportHabits('statuses=30-00,spread=3000'),
+      } as const,
+      0,
+      40,
+    ],
+    ['texts while its storage is nearly full', { storageSlots: 6 }, 10, 40],
+  ])(
+    'with stored %s holds a message for no longer than their share',
+    async (_what, options, perMinute, most) => {
+      const device = new VirtualDevice({ ...usual, ...options });
+      const setup = supervise(device, { statusReport: true }, { keeper: new Kept() });
+      await untilReady(setup);
+      const sending = sendOn(setup);
+      if (perMinute > 0) await storm(device, perMinute, 5 * minuteMs);
+      else await vi.advanceTimersByTimeAsync(5 * minuteMs);
+      sending.stop();
+      await vi.advanceTimersByTimeAsync(minuteMs);
+      expect(stored(device)).toBe(0);
+      // Its own dialogue up to the prompt takes some two commands.
+      expect(Math.max(...sending.waits)).toBeLessThanOrEqual((most + 2) * usual.commandLatencyMs!);
+    },
+  );
 
   test.each([
     // In two minutes, and what each waits for a line that is never idle.

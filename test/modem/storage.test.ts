@@ -1,13 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { AtSession } from '../../src/at/session.js';
+import { type InboundEvent, readInbound } from '../../src/modem/inbound-event.js';
 import { Modem } from '../../src/modem/modem.js';
-import {
-  type InboundEvent,
-  readInbound,
-  Storage,
-  type SweepEnd,
-  tellsOfStorage,
-} from '../../src/modem/storage.js';
+import { Storage, type SweepEnd, tellsOfStorage } from '../../src/modem/storage.js';
 import type { OpenLink } from '../../src/serial/link.js';
 import { fromHex } from '../../src/simulator/decode-submit.js';
 import { type HeldMessage, messageStatus } from '../../src/simulator/message-store.js';

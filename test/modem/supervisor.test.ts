@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { SendError } from '../../src/errors.js';
 import type { InFlightState } from '../../src/modem/in-flight-record.js';
+import type { InboundEvent } from '../../src/modem/inbound-event.js';
 import type { OutgoingSms } from '../../src/modem/sms-modem.js';
-import type { InboundEvent } from '../../src/modem/storage.js';
 import type { SupervisorOptions } from '../../src/modem/supervisor.js';
 import type { OpenLink } from '../../src/serial/link.js';
 import { parseFault } from '../../src/simulator/fault-planner.js';
