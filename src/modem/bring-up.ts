@@ -223,8 +223,9 @@ export class BringUp {
 
   /**
    * The only traffic of an idle modem: is it there, is it registered, is its SIM (where that is in
-   * doubt), how well does it hear. `mayGoOn` is asked between these: a message that came meanwhile
-   * goes first.
+   * doubt), is that still the same, how well does it hear. `mayGoOn` is asked before what can wait:
+   * a message that came meanwhile goes first. Whose SIM it is cannot: with back-to-back messages it
+   * would never be asked, and caps and journal be those of another.
    */
   async probeIdle(withSim: boolean, mayGoOn: () => boolean): Promise<StepResult> {
     await this.#modem.wakeUart();
@@ -240,7 +241,9 @@ export class BringUp {
       await this.#askSim();
       if (!this.#mayHaveSim()) return { event: 'refresh', reason: simReasons[this.#sim] };
     }
-    if (mayGoOn() && (await this.#hasOtherSim(withSim))) return this.#restart(otherSim);
+    const knowsSim = this.iccid !== undefined;
+    if ((knowsSim || mayGoOn()) && (await this.#hasOtherSim(withSim)))
+      return this.#restart(otherSim);
     if (mayGoOn()) await this.#modem.indications.route(this.#modem.profile, mayGoOn);
     if (mayGoOn()) this.signalDbm = await this.#modem.signalDbm();
     if (mayGoOn()) await this.#noteFailing();

@@ -26,6 +26,11 @@ export class IdleProbe {
     return this.#probe !== undefined;
   }
 
+  /** Something was heard that may mean another SIM, and no probe has looked at it since. */
+  get isSimSuspect(): boolean {
+    return this.#isSimSuspect;
+  }
+
   /** What the last probe found wrong. */
   get found(): LifeChange | undefined {
     return this.#probe?.found;

@@ -23,6 +23,11 @@ export interface SubmissionContext {
   inFlight: InFlightSubmits;
   /** What was learnt of this modem and its SIM. */
   habits: Habits;
+  /**
+   * Whether the SIM is not the one any more that it was when the message came; asked of the modem
+   * only where it has said something that may mean so. Default: it is the same.
+   */
+  hasOtherSim?(): Promise<boolean>;
   /** Whether a report is asked for, where its caller wants one, or not, or says nothing. */
   asksForReport(wish: boolean | undefined): boolean;
   log: Logger;
@@ -141,6 +146,7 @@ async function trySegment(context: SubmissionContext, job: SegmentJob): Promise<
   const { modem, inFlight, habits } = context;
   let committedAt: number | undefined;
   try {
+    if (job.acceptedBefore > 0 && (await context.hasOtherSim?.())) return fromOtherSim;
     const tpdu = job.encode(habits.refusesValidity ? undefined : job.validityMs);
     await modem.confirmSettings();
     if (job.total > 1) await modem.holdLink();
@@ -172,6 +178,13 @@ async function trySegment(context: SubmissionContext, job: SegmentJob): Promise<
     if (committedAt !== undefined) context.onInFlight(false);
   }
 }
+
+/** A handset puts segments together by their sender, too (23.040 9.2.3.24.1). */
+const fromOtherSim: Failure = {
+  verdict: 'sim',
+  reason: 'its SIM is another one now, whose segments nobody can put together with those before',
+  cause: undefined,
+};
 
 const doubted: Failure = {
   verdict: 'unknown',

@@ -336,7 +336,13 @@ export class Supervisor implements SmsModem {
 
   #submissionContext({ modem, bringUp }: Connection): SubmissionContext {
     const { habits = HabitMemory.forgetful(), tuning, onAttemptFailed } = this.#options;
+    const { iccid } = bringUp;
     return {
+      hasOtherSim: async () => {
+        const isAsked = iccid !== undefined && this.#idleProbe.isSimSuspect;
+        const told = isAsked ? await modem.sim.iccid() : undefined;
+        return (told ?? bringUp.iccid) !== iccid;
+      },
       modem,
       name: this.name,
       inFlight: this.#inFlight,

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { OpenLink } from '../../src/serial/link.js';
 import { plainHabits } from '../../src/simulator/report-habits.js';
-import { send, stopAll, supervise, untilReady } from './supervised.js';
+import { type Supervised, send, stopAll, supervise, untilReady } from './supervised.js';
 import { locatorOf, VirtualDevice } from './virtual-link.js';
 
 beforeEach(() => {
@@ -262,6 +262,50 @@ describe('an eSIM that changes to another profile', () => {
     await vi.advanceTimersByTimeAsync(10_000);
     expect(phases[0]).toBe('probing the SIM is another one (its ICCID has changed)');
     expect(modem.supervisor.snapshot().notices).toMatchObject([{ kind: 'smsc' }]);
+  });
+});
+
+describe('a SIM that changes while messages are sent', () => {
+  const [first, second] = ['89490000000000000017', '8949000000000000002f'];
+
+  /** As the queue does: the next message as soon as the modem is ready. */
+  async function sendWithoutPause(modem: Supervised, forMs: number) {
+    const until = performance.now() + forMs;
+    const next = () => {
+      if (modem.supervisor.phase === 'ready' && performance.now() < until)
+        void send(modem, 'code', undefined, 0);
+    };
+    const stop = modem.supervisor.onPhase(() => queueMicrotask(next));
+    next();
+    await vi.advanceTimersByTimeAsync(forMs);
+    stop();
+  }
+
+  test.each(['+QUSIM: 1', '+CPIN: READY', '#QSS: 1'])(
+    'with the words %s is noticed though no pause is between them',
+    async (said) => {
+      const device = new VirtualDevice({ iccid: first, submitLatencyMs: 1_500 });
+      const modem = supervise(device);
+      await untilReady(modem);
+      setTimeout(() => device.modem.enableProfile(second, said), 5_000);
+      await sendWithoutPause(modem, 60_000);
+      expect(device.accepted().at(-1)?.iccid).toBe(second);
+      expect(modem.supervisor.snapshot().iccid).toBe('8949000000000000002');
+    },
+  );
+
+  test('takes none of the segments that are left: nobody could put them together', async () => {
+    const device = new VirtualDevice({ iccid: first, submitLatencyMs: 3_000 });
+    const modem = supervise(device);
+    await untilReady(modem);
+    setTimeout(() => device.modem.enableProfile(second, '+QUSIM: 1'), 4_500);
+    const long = 'x'.repeat(12 * 153);
+    expect(await send(modem, long, undefined, 60_000)).toBe('partly_submitted undefined');
+    // The second was on its way.
+    expect(device.accepted().map(({ iccid }) => iccid)).toEqual([first, second]);
+    await untilReady(modem);
+    expect(modem.supervisor.snapshot().iccid).toBe('8949000000000000002');
+    expect(await send(modem, long, undefined, 60_000)).toHaveLength(12);
   });
 });
 

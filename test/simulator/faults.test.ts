@@ -31,6 +31,13 @@ const table: Expected[] = [
   },
   { fault: 'error', accepted: 0, atOnce: [prompt, 'ERROR'] },
   { fault: 'cms-late:332:5000', accepted: 0, atOnce: [prompt], later: ['+CMS ERROR: 332'] },
+  {
+    fault: 'cms-though-accepted:331:5000',
+    accepted: 1,
+    atOnce: [prompt],
+    later: ['+CMS ERROR: 331'],
+  },
+  { fault: 'cms-behind-cmgs:198', accepted: 1, atOnce: [prompt, cmgs, '+CMS ERROR: 198'] },
   { fault: 'silence:7000', accepted: 1, atOnce: [prompt], later: [] },
   { fault: 'silence-lost:7000', accepted: 0, atOnce: [prompt], later: [] },
   { fault: 'late:9000', accepted: 1, atOnce: [prompt], later: [cmgs, 'OK'] },
