@@ -1,6 +1,10 @@
+import { fstatSync, writeFileSync } from 'node:fs';
+import { isatty } from 'node:tty';
 import winston, { type Logger } from 'winston';
+import { counted } from './words/counted.js';
 import { causesOf, errorFields } from './words/error-text.js';
 import { escapeControls, withoutNumbers } from './words/foreign.js';
+import { whyFailed } from './words/system-fault.js';
 
 /** How a log is opened. */
 export interface LogOptions {
@@ -19,7 +23,8 @@ export interface LogOptions {
  * have come through `foreignWords` already.
  *
  * Lines for standard output are gathered and written once a turn of the event loop, in order, and
- * at the latest with the exit; a `stream` gets each at once.
+ * at the latest with the exit; a `stream` gets each at once. What cannot be written there is lost,
+ * and nothing waits for it or ends by it: see {@link logLoss}.
  */
 export function createLog({ level, format, stream }: LogOptions): winston.Logger {
   const { isTTY } = stream ?? process.stdout;
@@ -48,7 +53,17 @@ export function createLog({ level, format, stream }: LogOptions): winston.Logger
     tell(words[0], words[1], words[2]);
     return log;
   };
-  if (stream === undefined) log.on('finish', () => standardOutput.flush());
+  if (stream === undefined) {
+    standardOutput.onBack = ({ lines, why }) =>
+      tell(
+        'warn',
+        `${counted(lines, 'line')} of the log ${lines === 1 ? 'was' : 'were'} lost: ${why}`,
+        {
+          event: 'log',
+        },
+      );
+    log.on('finish', () => standardOutput.flush());
+  }
   return log;
 }
 
@@ -56,12 +71,28 @@ export function createLog({ level, format, stream }: LogOptions): winston.Logger
 const { levels } = winston.config.npm;
 const levelOf = (level: string): number => levels[level] ?? 0;
 
+/** Lines that standard output did not take since it last took any, and why. */
+export interface LogLoss {
+  lines: number;
+  why: string;
+}
+
+/** Undefined while the log is written. */
+export const logLoss = (): LogLoss | undefined => standardOutput.loss;
+
+/** Octets that may wait for a slow reader of standard output, as journald on a busy disk (I5). */
+const mostUnreadOctets = 1_048_576;
+
 /**
  * Gathers the entries of one turn of the event loop. Their lines are made at its end, when the
  * answers of this turn are out, and take one write(2).
  */
 class StandardOutput {
+  /** Told once lines are taken again. */
+  onBack: (loss: LogLoss) => void = () => undefined;
+  loss: LogLoss | undefined;
   #lines: (() => string)[] = [];
+  #isFile: boolean | undefined;
   readonly #flushDue = (): void => this.flush();
   #isHeld = false;
 
@@ -75,8 +106,39 @@ class StandardOutput {
 
   flush(): void {
     const lines = this.#lines.splice(0);
-    if (lines.length > 0) process.stdout.write(lines.map((line) => line()).join(''));
+    if (lines.length === 0) return;
+    const done = (error?: unknown) => (error ? this.#lose(lines.length, error) : this.#taken());
+    if (process.stdout.writableLength > mostUnreadOctets)
+      return this.#lose(lines.length, new Error('nobody reads it'));
+    const text = lines.map((line) => line()).join('');
+    this.#isFile ??= isFileOrDevice();
+    if (this.#isFile) {
+      // Node's own stream of a file throws, and takes nothing more after that.
+      try {
+        writeFileSync(1, text);
+        done();
+      } catch (error) {
+        done(error);
+      }
+    } else process.stdout.write(text, done);
   }
+
+  #lose(lines: number, error: unknown): void {
+    this.loss = { lines: (this.loss?.lines ?? 0) + lines, why: whyFailed(error) };
+  }
+
+  #taken(): void {
+    const { loss } = this;
+    this.loss = undefined;
+    if (loss !== undefined) this.onBack(loss);
+  }
+}
+
+/** What is written to at once: no terminal, pipe or socket. */
+function isFileOrDevice(): boolean {
+  if (isatty(1)) return false;
+  const standardOutputIs = fstatSync(1);
+  return standardOutputIs.isFile() || standardOutputIs.isCharacterDevice();
 }
 
 const standardOutput = new StandardOutput();

@@ -5,6 +5,7 @@
  */
 export const slow: readonly string[] = [
   'test/at/machine-search.test.ts',
+  'test/cli/closed-output.test.ts',
   'test/cli/unknown-words.test.ts',
   'test/daemon/remembered.test.ts',
   'test/daemon/systemd/service-notifier.test.ts',

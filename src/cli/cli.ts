@@ -15,11 +15,24 @@ import { closeProcess } from '../daemon/closed-process.js';
 const wrongConfiguration = 78;
 
 closeProcess();
+// `simgate status | head -1`, a terminal that was closed: who reads has left, and nobody is there
+// to be told. What is under way goes on, as a message that is sent, or a daemon; the exit code says
+// how it ended.
+for (const stream of [process.stdout, process.stderr])
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (!['EPIPE', 'EIO'].includes(error.code ?? '')) void end(error);
+  });
 
 try {
   await run(process.argv);
 } catch (error) {
-  process.exitCode = await tell(error);
+  await end(error);
+}
+
+/** What the command has found out before is true, though it could not be said. */
+async function end(error: unknown): Promise<void> {
+  const code = await tell(error);
+  process.exitCode ??= code;
 }
 
 /** Says what ended the command; resolves with the exit code. */

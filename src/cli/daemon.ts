@@ -38,8 +38,8 @@ export async function log({
         };
   const interrupted = new AbortController();
   process.once('SIGINT', () => interrupted.abort());
-  // `simgate log | head` ends quietly.
-  process.stdout.on('error', () => process.exit());
+  // Nobody reads what would follow.
+  process.stdout.once('error', () => interrupted.abort());
   try {
     await needed(socket, () =>
       showLog({ socket, fromFile, ...options }, process.stdout, process.stderr, interrupted.signal),

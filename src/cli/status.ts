@@ -3,7 +3,7 @@
  */
 
 import * as v from 'valibot';
-import { askOnce, NoDaemon } from '../control/client.js';
+import { askOnce, NoAnswer, NoDaemon } from '../control/client.js';
 import { readConfiguration } from '../doctor/configuration.js';
 import { type Finding, type Grade, healthSchema } from '../doctor/finding.js';
 import { version } from '../version.js';
@@ -63,11 +63,11 @@ export type Overview = v.InferOutput<typeof overviewSchema>;
 /** `ok` 0, `degraded` 1, `down` 2, and so for a daemon that does not run. */
 const exitCodes: Readonly<Record<Grade, number>> = { ok: 0, degraded: 1, down: 2 };
 
-const absent = (socket: string): Finding => ({
+const noCode = (what: string, remedy: string): Finding => ({
   check: 'daemon',
   level: 'error',
-  what: `no daemon answers at ${socket}: no code goes out`,
-  remedy: 'sudo simgate doctor says why; sudo systemctl start simgate',
+  what: `${what}: no code goes out`,
+  remedy,
 });
 
 /**
@@ -80,10 +80,11 @@ export async function status({
   alive = false,
 }: DaemonOptions & { alive?: boolean }): Promise<void> {
   const { socket, findings } = readConfiguration(config, process.env);
-  const overview = await askOrNone(socket);
+  const asked = await askOrWhyNot(socket);
+  const overview = 'pid' in asked ? asked : undefined;
   const wrong = findings.filter(({ level }) => level === 'error');
-  const obstacles = [...wrong, absent(socket)];
-  const health = overview?.health ?? { grade: 'down' as const, obstacles };
+  const health =
+    'pid' in asked ? asked.health : { grade: 'down' as const, obstacles: [...wrong, asked] };
   process.exitCode = exitCodes[alive && overview !== undefined ? 'ok' : health.grade];
   if (json) return say(`${JSON.stringify(overview ?? { version, health }, undefined, 2)}\n`);
   say(overview === undefined ? renderObstacles(health.obstacles) : renderOverview(overview));
@@ -91,12 +92,14 @@ export async function status({
 
 const say = (text: string): void => void process.stdout.write(text);
 
-async function askOrNone(socket: string): Promise<Overview | undefined> {
+async function askOrWhyNot(socket: string): Promise<Overview | Finding> {
   try {
     return await askOnce(socket, { command: 'overview' }, overviewSchema);
   } catch (error) {
-    if (error instanceof NoDaemon) return undefined;
-    throw error;
+    if (error instanceof NoAnswer) return noCode(error.what, error.remedy);
+    if (!(error instanceof NoDaemon)) throw error;
+    const remedy = 'sudo simgate doctor says why; sudo systemctl start simgate';
+    return noCode(`no daemon answers at ${socket}`, remedy);
   }
 }
 
@@ -222,8 +225,9 @@ export async function send(
   const socket = socketOf(config);
   const request = { command: 'message', recipient, text };
   const verdict = await needed(socket, () => askOnce(socket, request, verdictSchema));
+  const { submitted } = verdict;
+  process.exitCode = submitted === 'yes' ? 0 : submitted === 'no' ? 1 : 2;
   say(json ? `${JSON.stringify(verdict, undefined, 2)}\n` : `${verdictText(verdict)}\n`);
-  if (verdict.submitted !== 'yes') process.exitCode = verdict.submitted === 'no' ? 1 : 2;
 }
 
 /** What became of it, in a sentence. */

@@ -48,7 +48,8 @@ const webAddress = v.pipe(
   v.string('must be an address, as "https://ntfy.sh/your-topic"'),
   v.check((value) => {
     const url = URL.canParse(value) ? new URL(value) : undefined;
-    return url !== undefined && /^https?:$/.test(url.protocol) && url.username === '';
+    if (url === undefined || !/^https?:$/.test(url.protocol)) return false;
+    return url.username === '' && url.password === '';
   }, 'must be an address that begins with https:// or http://, without a user and password in it'),
 );
 

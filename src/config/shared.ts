@@ -38,6 +38,11 @@ export const engineUrl = v.pipe(
       });
       return NEVER;
     }
+    const user = decoded(url.username);
+    if (user === undefined) {
+      addIssue({ message: `${form}; a % in the name of the user is written %25` });
+      return NEVER;
+    }
     const path = /^\/(\d{1,4})?$/.exec(url.pathname || '/');
     if (path === null || url.search !== '' || url.hash !== '') {
       addIssue({ message: `${form}; behind the port is the number of a database, or nothing` });
@@ -47,8 +52,18 @@ export const engineUrl = v.pipe(
       host: url.hostname.replace(/^\[|\]$/g, ''),
       port: url.port === '' ? 6379 : Number(url.port),
       isTls,
-      user: url.username === '' ? undefined : decodeURIComponent(url.username),
+      user: user === '' ? undefined : user,
       database: Number(path[1] ?? 0),
     };
   }),
 );
+
+/** Undefined where a % begins no octet (RFC 3986 2.1). */
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch (error) {
+    if (error instanceof URIError) return undefined;
+    throw error;
+  }
+}

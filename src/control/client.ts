@@ -10,20 +10,39 @@ export class NoDaemon extends Error {
   override readonly name = 'NoDaemon';
 }
 
+/** A daemon has the socket, and says nothing at all: it is stopped, or its loop is. */
+export class NoAnswer extends OperatorError {
+  readonly what: string;
+  readonly remedy = 'sudo systemctl restart simgate, and report it with the log';
+
+  constructor(path: string) {
+    const what = `the daemon at ${path} answers nobody: its process is stopped, or stuck`;
+    super(what);
+    this.what = what;
+    this.message = `${what}. ${this.remedy}`;
+  }
+}
+
+/** Milliseconds for a daemon that lives to say something, and half of those between two looks. */
+const aliveMs = 5_000;
+
 /**
  * Asks the daemon and yields the lines of its answer. Leaving the loop, or `signal`, takes the
  * request back as far as the daemon can. Throws {@link NoDaemon}, or {@link OperatorError} for
- * everything else, the daemon's own refusal among it.
+ * everything else, the daemon's own refusal among it. An answer may take as long as it likes, but
+ * only of a daemon that answers others meanwhile: else it is {@link NoAnswer}.
  */
 export async function* askDaemon(
   path: string,
   request: ControlRequest,
   signal?: AbortSignal,
+  patienceMs = aliveMs,
 ): AsyncGenerator<Record<string, unknown>, void, undefined> {
   signal?.throwIfAborted();
   const socket = await connect(path);
   const leave = () => socket.destroy();
   signal?.addEventListener('abort', leave);
+  const looking = setInterval(() => endUnlessAlive(socket, path, patienceMs), 2 * patienceMs);
   try {
     socket.write(`${JSON.stringify(request)}\n`);
     const cutter = new LineCutter(maxAnswerOctets);
@@ -42,9 +61,24 @@ export async function* askDaemon(
     if (isBroken) throw new OperatorError(`${path}: ${error.message}`, { cause: error });
     throw error;
   } finally {
+    clearInterval(looking);
     signal?.removeEventListener('abort', leave);
     socket.destroy();
   }
+}
+
+/** Asks the daemon for its state on another connection, and ends this one where nothing comes. */
+function endUnlessAlive(socket: Socket, path: string, patienceMs: number): void {
+  const other = createConnection(path);
+  const late = setTimeout(() => socket.destroy(new NoAnswer(path)), patienceMs);
+  const done = (): void => {
+    clearTimeout(late);
+    other.destroy();
+  };
+  // One that has ended meanwhile has ended the first connection, too.
+  other.once('data', done).once('error', done).once('close', done);
+  socket.once('close', done);
+  other.write(`${JSON.stringify({ command: 'status' })}\n`);
 }
 
 /**

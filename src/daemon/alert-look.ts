@@ -60,6 +60,7 @@ const kindsByCheck: Readonly<Record<Check, AlertKind | 'told apart' | 'not told'
   sim_cap: 'full',
   engine: 'engine_away',
   shared: 'engine_away',
+  log: 'other',
   alerts: 'not told',
   daemon: 'not told',
   modem: 'told apart',

@@ -15,6 +15,7 @@ export type Check =
   | 'limit'
   | 'disk'
   | 'journal'
+  | 'log'
   | 'alerts'
   | 'engine'
   | 'shared'

@@ -7,9 +7,11 @@ import type { ClockDoubt } from '../clock/clock.js';
 import { about, type Finding, type Health } from '../doctor/finding.js';
 import { readOnlyRemedy, registrationRemedies, simRemedies } from '../doctor/remedies.js';
 import type { JournalState } from '../journal/entries.js';
+import type { LogLoss } from '../log.js';
 import { canSend, type ModemPhase, type ModemSnapshot } from '../modem/sms-modem.js';
 import type { Caps, SimUse } from '../policy/sim-caps.js';
 import type { TruthState } from '../shared/truth.js';
+import { counted } from '../words/counted.js';
 import { withoutWayOut } from '../words/way-out.js';
 import { type Check, error, warning } from './checks.js';
 import { type JudgedPolicy, judgeLimits } from './judge-limits.js';
@@ -41,6 +43,8 @@ export interface JudgedDaemon {
   journal: Pick<JournalState, 'isOk' | 'fault'>;
   /** Whether the limits, caps and keys of earlier runs are known. */
   isRestored: boolean;
+  /** Undefined while the log is written. */
+  log?: LogLoss | undefined;
   /** Ways of alerts that cannot be told for long, and why. */
   deadWays?: readonly { name: string; why: string }[];
   /** The engine that boxes share; undefined where this box is alone. */
@@ -68,6 +72,7 @@ export function judge(daemon: JudgedDaemon): Health {
     ...limits.impairing,
     ...judgeDisk(daemon),
     ...judgeJournal(daemon),
+    ...judgeLog(daemon),
     ...judgeAlerts(daemon),
     ...judgeShared(daemon),
   ];
@@ -271,6 +276,17 @@ function judgeJournal({ journal: { isOk, fault }, isRestored }: JudgedDaemon): F
       'journal',
       'the journal has not been read yet: limits, caps and Idempotency-Keys of before the start are not known',
       'wait a minute; if it stays so, the disk is slow or failing: the log has more',
+    ),
+  ];
+}
+
+function judgeLog({ log }: JudgedDaemon): Finding[] {
+  if (log === undefined) return [];
+  return [
+    warning(
+      'log',
+      `the log cannot be written, messages are sent without it: ${log.why}; ${counted(log.lines, 'line')} lost so far`,
+      'make room where it goes, or look at what reads it; where that has gone for good, "sudo systemctl restart simgate"',
     ),
   ];
 }

@@ -8,6 +8,7 @@ import { simKey } from '../dispatch/sim-key.js';
 import type { Health } from '../doctor/finding.js';
 import type { Inbound, InboundState } from '../inbound/inbound.js';
 import type { JournalState } from '../journal/entries.js';
+import { logLoss } from '../log.js';
 import type { MetricsSnapshot } from '../metrics/gauges.js';
 import type { Supervisor } from '../modem/supervisor.js';
 import type { Caps } from '../policy/sim-caps.js';
@@ -84,6 +85,7 @@ export function judgementOf({
     disk: disk.room,
     stateDir,
     journal: journal.state(),
+    log: logLoss(),
     isRestored: remembered.isRestored(),
     deadWays: deadWays(),
     shared: truth?.state(),

@@ -135,12 +135,13 @@ export function logRow(row: SqlRow): LogRow {
     }),
     ...outcomes(row),
     ...deliveryOf(row),
-    ...(row.reports_until !== null && { isReportAsked: true }),
+    ...(typeof row.reports_until === 'number' && { isReportAsked: true }),
   };
 }
 
 function deliveryOf(row: SqlRow): { delivery?: JournalDelivery } {
-  if (row.delivery === null) return {};
+  // Of an earlier version, which the file is read by, there is no such column.
+  if (row.delivery === null || row.delivery === undefined) return {};
   const segments = JSON.parse(row.delivery_segments as string) as (
     | [number, number | null, number | null]
     | null

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { open, readFile, rename, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import * as v from 'valibot';
+import { OperatorError } from '../errors.js';
 import { syncFolder } from '../secret/private-file.js';
 
 /**
@@ -73,7 +74,7 @@ export class PinMemory {
       return new PinMemory(file, v.parse(entriesSchema, JSON.parse(await readFile(file, 'utf8'))));
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return new PinMemory(file, {});
-      throw new Error(
+      throw new OperatorError(
         `${file} cannot be read: after making sure that the PIN is right, delete it`,
         {
           cause: error,

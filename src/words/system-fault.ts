@@ -11,6 +11,7 @@ const ways: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file or folder',
   ENOTDIR: 'a part of its path is no folder',
   EMFILE: 'too many files are open: restart it, and report it with the log',
+  EPIPE: 'who read it has gone',
   EADDRINUSE: 'another program has it',
 };
 

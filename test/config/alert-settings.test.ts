@@ -25,6 +25,11 @@ it.each<[string, string, RegExp]>([
     `${hook}url = "ntfy.sh"`,
     /^alerts\.webhook\[0\]\.url: must be an address that begins with https/,
   ],
+  [
+    'a password in the address, which no call could be made with',
+    `${hook}url = "https://:hunter2@a.example"`,
+    /url: must be an address that begins with https:.*without a user and password/,
+  ],
   ['a webhook that calls nobody', hook, /^alerts\.webhook\[0\]\.url: is missing: where to call/],
   [
     'Telegram without a chat',

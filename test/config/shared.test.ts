@@ -45,6 +45,7 @@ describe('[shared]', () => {
   it.each([
     ['http://127.0.0.1', /scheme redis, rediss/],
     ['127.0.0.1:6379', /must be as/],
+    ['redis://50%off@127.0.0.1', /a % in the name of the user is written %25/],
     ['redis://127.0.0.1/simgate', /number of a database/],
     ['redis://127.0.0.1/0?tls=true', /number of a database/],
     ['rediss://simgate:hunter2hunter2@127.0.0.1', /must hold no password/],

@@ -182,6 +182,29 @@ describe('a command', () => {
 });
 
 describe('who asks', () => {
+  it('is told of a daemon that says nothing to anybody', async () => {
+    const stuck = createServer().listen(path);
+    try {
+      const answer = askDaemon(path, { command: 'status' }, undefined, 50).next();
+      await expect(answer).rejects.toThrow(/answers nobody: its process is stopped/);
+    } finally {
+      stuck.close();
+    }
+  });
+
+  it('waits as long as it takes for one that answers others meanwhile', async () => {
+    await open({
+      slow: async function* slow() {
+        await new Promise((resolve) => setTimeout(resolve, 500));
+        yield { slept: true };
+      },
+    });
+    const answers: object[] = [];
+    for await (const line of askDaemon(path, { command: 'slow' }, undefined, 50))
+      answers.push(line);
+    expect(answers).toEqual([{ slept: true }]);
+  });
+
   it('takes the request back by leaving', async () => {
     let onLeft: (reason: unknown) => void;
     const left = new Promise<unknown>((resolve) => {

@@ -129,6 +129,7 @@ describe('degraded: it is let in, and needs a look', () => {
     ['a suspect SIM', { modems: [modem({}, { isSuspect: true })] }, ['error sim']],
     ['a journal fault', { journal: { isOk: false, fault: 'full' } }, ['warning journal']],
     ['a journal not read yet', { isRestored: false }, ['warning journal']],
+    ['a log that is lost', { log: { lines: 3, why: 'full' } }, ['warning log']],
     ['a full disk', { disk: { isFull: true } }, ['warning disk']],
     ['the limit of one caller', { policy: policy([ofCaller('shop')]) }, ['warning limit']],
     ['the limit of one country', { policy: policy([toCountry('DE')]) }, ['warning limit']],

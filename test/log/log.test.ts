@@ -1,5 +1,8 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
 import { PassThrough } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
 import { createLog, type LogOptions } from '../../src/log.js';
 
@@ -121,6 +124,20 @@ describe('a log', () => {
   });
 });
 
+/** A program that has a log, can do something in a later turn, and tells what was lost. */
+function running(program: string): string[] {
+  const log = new URL('../../src/log.ts', import.meta.url).href;
+  const whole = `
+    import { createLog, logLoss } from ${JSON.stringify(log)};
+    const log = createLog({ level: 'info', format: 'text' });
+    process.stdout.on('error', () => undefined);
+    let turns = 0;
+    const later = (work) => setTimeout(work, 50 * ++turns);
+    const told = () => console.error(\`\${logLoss()?.lines} of 1: \${logLoss()?.why}\`);
+    ${program}`;
+  return ['--import', 'tsx', '--input-type=module', '--eval', whole];
+}
+
 describe('standard output', () => {
   it('has every line in order, also those of the turn in which the process exits', () => {
     const log = new URL('../../src/log.ts', import.meta.url).href;
@@ -159,5 +176,40 @@ describe('standard output', () => {
       { encoding: 'utf8' },
     );
     expect([stdout, signal]).toEqual([expect.stringMatching(/ error the last word\n$/), 'SIGKILL']);
+  });
+
+  it('that takes nothing ends nobody, and is told', () => {
+    const full = openSync('/dev/full', 'w');
+    const { status, stderr } = spawnSync(
+      process.execPath,
+      running(`log.info('one'); later(told);`),
+      {
+        encoding: 'utf8',
+        stdio: ['ignore', full, 'pipe'],
+      },
+    );
+    closeSync(full);
+    expect([stderr, status]).toEqual([expect.stringMatching(/^1 of 1: the disk is full/), 0]);
+  });
+
+  it('whose reader is slow is not kept in memory for it, and the reader hears of it', async () => {
+    const flood = `
+      log.info('x'.repeat(1_000_000));
+      later(() => log.info('y'.repeat(1_000_000)));
+      later(() => log.info('lost'));
+      later(told);
+      later(() => setInterval(() => {
+        if (process.stdout.writableLength === 0) process.exit(log.info('the last') && 0);
+      }, 20));`;
+    const child = spawn(process.execPath, running(flood));
+    const [said] = (await once(child.stderr, 'data')) as [Buffer];
+    expect(said.toString()).toMatch(/^1 of 1: nobody reads it/);
+    const lines = (await text(child.stdout)).trimEnd().split('\n');
+    expect(lines.map((line) => line.slice(-60))).toEqual([
+      'x'.repeat(60),
+      'y'.repeat(60),
+      expect.stringMatching(/1 line of the log was lost: nobody reads it event=log$/),
+      expect.stringMatching(/ the last$/),
+    ]);
   });
 });

@@ -405,6 +405,9 @@ describe('a PIN (I7)', () => {
     '{"sim":{"generation":"1","outcome":"refuse"}}',
   ])('is not tried when its memory is unreadable: %s', async (text) => {
     writeFileSync(join(folder, 'pins.json'), text);
-    await expect(PinMemory.open(folder)).rejects.toThrow('delete it');
+    await expect(PinMemory.open(folder)).rejects.toMatchObject({
+      name: 'OperatorError',
+      message: expect.stringContaining('delete it') as string,
+    });
   });
 });
