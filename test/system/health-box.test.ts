@@ -1,10 +1,10 @@
 /**
  * The walk over the faults of the box itself, each named first and cured by its remedy: a disk that
- * is really full, and ModemManager at the port. Needs root and util-linux.
+ * is really full. Needs root and util-linux.
  */
 
-import { execFileSync, spawn } from 'node:child_process';
-import { closeSync, copyFileSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { Rig } from '../e2e/rig.js';
@@ -82,32 +82,3 @@ test('a disk that is full is told before anything fails, and the log can be read
     { NOTIFY_SOCKET: systemd },
   );
 }, 180_000);
-
-test(
-  'ModemManager at the port is named, and gone it is no more in the way',
-  () =>
-    within(async (rig) => {
-      await rig.daemon.end('SIGTERM');
-      // What matters of it: its name, and that it has the tty for itself.
-      mkdirSync(join(rig.folder, 'bin'));
-      const program = join(rig.folder, 'bin/ModemManager');
-      copyFileSync('/usr/bin/flock', program);
-      const holder = spawn(program, ['-o', '-x', rig.modem.link, 'cat'], {
-        stdio: ['pipe', 'ignore', 'ignore'],
-      });
-      try {
-        await rig.startDaemon();
-        await expectNamed(rig, {
-          grade: 'down',
-          check: 'modem',
-          what: /is busy: .*ModemManager holds it \(pid \d+\)$/,
-          remedy: /^Install the udev rule .*"sudo systemctl disable --now ModemManager"/,
-        });
-      } finally {
-        // Its program ends, and so does it.
-        holder.stdin.end();
-      }
-      await expectCured(rig);
-    }),
-  180_000,
-);

@@ -1,10 +1,11 @@
 /**
  * The walk goes on at the machine itself: what is plugged in, who may open it, who has it, and a
  * disk that fails. The whole daemon and the whole doctor, on a machine whose `/sys` and `/dev` are
- * a tree of the test's own. Needs root, util-linux and e2fsprogs.
+ * a tree of the test's own. Needs root, util-linux, e2fsprogs, and ModemManager with D-Bus.
  */
 
 import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import {
   chmodSync,
   chownSync,
@@ -16,6 +17,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { expect, test } from 'vitest';
 import { Rig } from '../e2e/rig.js';
 import { expectCured, expectNamed, type Walk } from '../e2e/walk.js';
@@ -125,6 +127,80 @@ test('a tty that the daemon’s user may not open', { timeout: limitMs }, () =>
     await expectCured(rig);
   }),
 );
+
+/**
+ * ModemManager as it runs on a desktop: told of the tty as it comes, and, by NetworkManager there,
+ * to enable its modem. It gives each word of its dialogue to the virtual modem.
+ */
+const modemManager = `set -e
+export DBUS_SYSTEM_BUS_ADDRESS=$DBUS_SESSION_BUS_ADDRESS
+ModemManager --test-session --test-no-udev --test-no-qrtr --test-no-suspend-resume \\
+  --no-auto-scan --initial-kernel-events="$0" 2>&1 &
+echo "{\\"pid\\":$!}"
+until mmcli --modem=any --enable 2>&1; do sleep 0.2; done
+echo '{"enabled":true}'
+wait`;
+
+test('ModemManager, which has enabled the modem', { timeout: limitMs }, async () => {
+  const machine = new Machine();
+  try {
+    await within(async (rig) => {
+      await rig.daemon.end('SIGTERM');
+      machine.plugIn('sim7600', '1-1.2', rig.modem.link);
+      chmodSync(rig.folder, 0o755);
+      chmodSync(machine.top, 0o755);
+      execFileSync('chown', ['-R', `${nobody}:${nobody}`, rig.folder]);
+      chownSync(rig.modem.link, 0, dialout);
+      chmodSync(rig.modem.link, 0o660);
+      writeFileSync(rig.configFile, rig.config('/dev/ttyUSB2', 'state', 'idle_probe_s = 1'));
+
+      const events = machine.path('events');
+      writeFileSync(events, 'action=add,subsystem=tty,name=ttyUSB2\n');
+      const [program = '', ...words] = machine.under;
+      const own = ['dbus-run-session', '--', 'sh', '-c', modemManager, events];
+      const manager = spawn(program, [...words, ...own], { stdio: ['ignore', 'pipe', 'inherit'] });
+      const ended = once(manager, 'exit');
+      const said: string[] = [];
+      let pid = 0;
+      try {
+        await new Promise<void>((resolve, reject) => {
+          createInterface({ input: manager.stdout }).on('line', (line) => {
+            said.push(line);
+            if (line.startsWith('{"pid"')) ({ pid } = JSON.parse(line) as { pid: number });
+            if (line === '{"enabled":true}') resolve();
+          });
+          void ended.then(() => reject(new Error(`ModemManager ended:\n${said.join('\n')}`)));
+        });
+        // Who is root has no need to mind TIOCEXCL (ioctl_tty(2)).
+        rig.under = [
+          ...machine.under,
+          'setpriv',
+          `--reuid=${nobody}`,
+          `--regid=${nobody}`,
+          `--groups=${dialout}`,
+        ];
+        await rig.startDaemon();
+        await expectNamed(rig, {
+          grade: 'down',
+          check: 'modem',
+          what: /is busy: ModemManager (holds it|runs) \(pid \d+\)/,
+          remedy: /^Install the udev rule .*"sudo systemctl disable --now ModemManager"/,
+        });
+      } finally {
+        // As systemctl ends it.
+        if (pid !== 0) process.kill(pid, 'SIGTERM');
+        await ended;
+      }
+      // With the last that has it open, a tty is no more exclusive; the virtual modem keeps it open.
+      const script =
+        'import fcntl, os, sys, termios; fcntl.ioctl(os.open(sys.argv[1], os.O_RDWR | os.O_NOCTTY), termios.TIOCNXCL)';
+      execFileSync('python3', ['-c', script, rig.modem.link]);
+      await expectCured(rig);
+    });
+  } finally {
+    machine.remove();
+  }
+});
 
 test('a login on the tty', { timeout: limitMs }, () =>
   within(async (rig) => {

@@ -126,6 +126,7 @@ export class Tree {
       this.#attributes(path, { [attribute]: value });
     }
     this.#link(join(this.top, 'sys/bus/usb/devices', at), path);
+    this.#link(join(path, 'subsystem'), join(this.top, 'sys/bus/usb'));
     let number = firstTty;
     for (const one of device.interfaces) {
       const interfacePath = this.#interface(path, at, one);
@@ -234,6 +235,7 @@ export class Tree {
       bInterfaceProtocol: one.protocol,
     });
     this.#link(join(this.top, 'sys/bus/usb/devices', name), interfacePath);
+    this.#link(join(interfacePath, 'subsystem'), join(this.top, 'sys/bus/usb'));
     if (one.driver !== undefined) {
       const driver = join(this.top, 'sys/bus/usb/drivers', one.driver);
       mkdirSync(driver, { recursive: true });
@@ -250,6 +252,7 @@ export class Tree {
   ): void {
     const port = join(interfacePath, name);
     this.#attributes(port, { port_number: '0' });
+    this.#link(join(port, 'subsystem'), join(this.top, 'sys/bus/usb-serial'));
     this.#tty(join(port, 'tty', name), port, `188:${name.slice('ttyUSB'.length)}`);
     this.#byId(device, one, `${name}`, '-port0');
   }
@@ -266,6 +269,7 @@ export class Tree {
   #tty(path: string, device: string, deviceNumber: string): void {
     this.#attributes(path, { dev: deviceNumber });
     this.#link(join(path, 'device'), device);
+    this.#link(join(path, 'subsystem'), join(this.top, 'sys/class/tty'));
     const name = path.slice(path.lastIndexOf('/') + 1);
     this.#link(join(this.top, 'sys/class/tty', name), path);
     this.node(name);
