@@ -34,6 +34,7 @@ export async function openTruth({ config, remembered, dispatch, log }: BoxesPart
     hmac,
     policy,
     log,
+    date: () => remembered.date(),
     earlier: async () => {
       const isOnItsWay = (id: string) => dispatch().stateOf(id) !== undefined;
       const recent = await remembered.recent({ ofThisRunToo: true });

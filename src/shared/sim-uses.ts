@@ -1,15 +1,15 @@
 /** What SIMs have sent, so that their caps follow them from box to box. */
 
-import type { Logger } from 'winston';
 import type { SimHistory } from '../policy/sim-caps.js';
 import type { Engine } from './engine.js';
 import type { Outbox } from './outbox.js';
 
 export interface SimUsesOptions {
   box: string;
-  engine: Engine;
-  outbox: Outbox;
-  log: Logger;
+  engine: Pick<Engine, 'tell'>;
+  outbox: Pick<Outbox, 'put'>;
+  /** Wall clock milliseconds, as the caps of the SIMs have them. */
+  date: () => number;
 }
 
 /** One message that a SIM has sent, or may have. */
@@ -61,11 +61,11 @@ export class SimUses {
   }
 
   async #look(sim: string, onKnown: (history: SimHistory) => void): Promise<void> {
-    const { box, engine } = this.#options;
+    const { box, engine, date } = this.#options;
     const reply = await engine.tell('usedElsewhere', { sim, box, recipients: true });
     // It is asked for again when the engine is back.
     if (reply === undefined) return;
-    const now = Date.now();
+    const now = date();
     const hours = pairsIn(reply.hours).map(([hour, segments]): [number, number] => [
       Number(hour) * hourMs,
       Number(segments),

@@ -47,6 +47,8 @@ export interface TruthOptions {
   hmac: Hmac;
   policy: Policy;
   log: Logger;
+  /** Wall clock milliseconds that never run backwards. */
+  date: () => number;
   /** What the journal knows of the last day, to be told to an engine that may not know it. */
   earlier: () => Promise<Earlier>;
 }
@@ -108,7 +110,12 @@ export class Truth implements SharedTruth {
       onJoined: (isAnew) => void this.#catchUp(isAnew),
     });
     this.#outbox = new Outbox(this.#engine);
-    this.sims = new SimUses({ box, engine: this.#engine, outbox: this.#outbox, log: options.log });
+    this.sims = new SimUses({
+      box,
+      engine: this.#engine,
+      outbox: this.#outbox,
+      date: options.date,
+    });
   }
 
   /** Settles after the first try to join, in a few seconds at most. */

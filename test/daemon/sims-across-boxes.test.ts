@@ -19,6 +19,7 @@ async function setUp() {
     hmac,
     policy: desk(off).policy,
     log: createLogger({ silent: true }),
+    date: () => Date.now(),
     earlier: async () => ({
       messages: [],
       simUses: [],

@@ -29,6 +29,7 @@ async function setUp() {
     hmac,
     policy: desk(off).policy,
     log,
+    date: () => Date.now(),
     earlier: async () => ({
       messages: ids.map(message),
       simUses: [],
