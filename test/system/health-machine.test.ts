@@ -191,7 +191,7 @@ test('ModemManager, which has enabled the modem', { timeout: limitMs }, async ()
         if (pid !== 0) process.kill(pid, 'SIGTERM');
         await ended;
       }
-      // With the last that has it open, a tty is no more exclusive; the virtual modem keeps it open.
+      // A tty is exclusive until the last has closed it; the virtual modem keeps its own open.
       const script =
         'import fcntl, os, sys, termios; fcntl.ioctl(os.open(sys.argv[1], os.O_RDWR | os.O_NOCTTY), termios.TIOCNXCL)';
       execFileSync('python3', ['-c', script, rig.modem.link]);
