@@ -1,5 +1,6 @@
 import type { TransformCallback } from 'node:stream';
 import { ReadlineParser } from '@serialport/parser-readline';
+import { isPduLine } from './lines.js';
 
 /** The line a reader yields for the prompt of 3GPP TS 27.005 3.5.1. */
 export const PROMPT = '>';
@@ -9,6 +10,12 @@ const maxLineOctets = 4096;
 
 /** A result code that no LF ends: a number, or a word where S4 (V.250 6.2.2) was changed. */
 const bareResult = /(?:^|[\r\0]) *(?:\d|OK|ERROR)[ \0]*\r[\r\0 ]*$/;
+
+/** What ends an echo that shares its LF with what follows: of a command, and of a payload. */
+const echoEnd = /[\r\x1a]/;
+
+/** What may stand before a response behind a prompt: more prompts, the echo of a PDU, or both. */
+const behindPrompt = /^(?:> *)*(?:(?:[\dA-F]{2})+(?=\+CM|ERROR$|OK$))?/i;
 
 /**
  * Bytes → lines, bounded. A line ends with LF; CR (also doubled) and blanks around it fall off. The
@@ -30,6 +37,11 @@ export class LineReader extends ReadlineParser {
   /** Lines dropped because they were longer than 4096 octets (noise, wrong baud rate). */
   droppedLines = 0;
   #discarding = false;
+  /**
+   * Nothing but the payload's echo has come since the prompt: a modem that prompts twice, and
+   * begins no line with CR LF (`ATV0`), says its response behind what is left of the prompt.
+   */
+  #isBehindPrompt = false;
 
   constructor() {
     super({ delimiter: '\n', encoding: 'latin1' });
@@ -55,18 +67,23 @@ export class LineReader extends ReadlineParser {
       this.droppedLines += 1;
       return true;
     }
-    // An echo ends with a bare CR and shares its LF with what follows.
-    for (const part of line.toString('latin1').split('\r')) this.#pushLine(cleanLine(part));
+    for (const part of line.toString('latin1').split(echoEnd)) this.#takeLine(cleanLine(part));
     return true;
   }
 
-  #pushLine(text: string): void {
-    if (text === '') return;
-    if (text === PROMPT) {
-      if (!this.promptAwaited) return; // what is left of a prompt already taken
-      this.promptAwaited = false;
-    }
-    super.push(text, 'latin1');
+  #takeLine(text: string): void {
+    if (text === PROMPT) return this.#pushPrompt();
+    const line = this.#isBehindPrompt ? text.replace(behindPrompt, '') : text;
+    if (line === '') return;
+    this.#isBehindPrompt &&= isPduLine(line);
+    super.push(line, 'latin1');
+  }
+
+  #pushPrompt(): void {
+    if (!this.promptAwaited) return; // what is left of a prompt already taken
+    this.promptAwaited = false;
+    this.#isBehindPrompt = true;
+    super.push(PROMPT, 'latin1');
   }
 
   /** What is left of `chunk` when the tail of a line that was too long is cut off. */
@@ -85,7 +102,7 @@ export class LineReader extends ReadlineParser {
 
   #takePrompt(): void {
     this.buffer = this.buffer.subarray(this.buffer.indexOf(PROMPT) + 1);
-    this.#pushLine(PROMPT);
+    this.#pushPrompt();
   }
 }
 

@@ -41,6 +41,23 @@ describe('the line reader', () => {
     expect(single).toEqual(['>', '+CMGS: 5', 'OK']);
   });
 
+  // V.250 6.2.6: with ATV0 no line begins with CR LF: it follows what echo or prompt left.
+  test.each([
+    ['> ', '\r\n> '],
+    ['\r\n> ', '> '],
+    ['AT+CMGS=23\r> ', '0011AB\x1a'],
+    ['> ', '0011AB\x1a\r\n> '],
+    ['AT+CMGS=23\r> ', '> 0011AB'],
+  ])('sees a response without CR LF before it, when %j and %j came', (prompt, left) => {
+    const bytes = `${left}+CMGS: 5\r\nOK\r\n> quoted\r\n`;
+    for (let cut = 0; cut <= bytes.length; cut += 1) {
+      const lines = read([prompt, bytes.slice(0, cut), bytes.slice(cut)], 0).filter(
+        (line) => line !== 'AT+CMGS=23' && line !== '0011AB',
+      );
+      expect(lines, `cut at ${cut}`).toEqual(['>', '+CMGS: 5', 'OK', '> quoted']);
+    }
+  });
+
   test('takes a > for the prompt only while one is awaited', () => {
     expect(read(['\r\n> quoted text\r\n', 'a > b\r\n'])).toEqual(['> quoted text', 'a > b']);
     expect(read(['\r\n>\r\n', '\r\n> '])).toEqual([]);
