@@ -12,8 +12,8 @@ import type { Logger } from 'winston';
 import { isLoopback } from '../config/config.js';
 import { SendError, type SendErrorCode } from '../errors.js';
 import { asItMayLeave } from '../words/foreign.js';
-import { type ClientAddressOf, clientAddress } from './client-address.js';
-import { errorExit, type OnFailure, type RequestState } from './error-exit.js';
+import { clientAddress } from './client-address.js';
+import { type Exchange, errorExit, type OnFailure, type RequestState } from './error-exit.js';
 import { type FindMessage, readRoute } from './read-route.js';
 import { type Client, type ClientList, type SendRouteOptions, sendRoute } from './send-route.js';
 
@@ -57,7 +57,7 @@ export interface AdminAppOptions {
 /** The public listener: the paths of the callers, and `/livez` and `/readyz` with no detail. */
 export function createApp(options: AppOptions): RequestListener {
   const router = newRouter();
-  const posts = new Map<string | undefined, Koa.Middleware<RequestState>>();
+  const posts = new Map<string | undefined, (ctx: Exchange) => Promise<void>>();
   for (const [path, clients] of byPath(options.clients)) {
     const route = sendRoute(clients, options);
     posts.set(path, route);
@@ -71,21 +71,17 @@ export function createApp(options: AppOptions): RequestListener {
     listener?.answered({ code, caller, suspected });
     if (!hasRow) options.onRefused?.(code, caller);
   };
-  const straight = straightTo(posts);
-  return toListener(log, clientAddress(trustedProxies), [straight], router, onFailure);
-}
-
-/**
- * A request that is written as nearly all are goes to its route by one look. The router, which
- * tries each of its patterns and makes a chain of functions for each request, takes a tenth of what
- * a refusal costs; it has the same routes for all other spellings of a path.
- */
-function straightTo(
-  posts: ReadonlyMap<string | undefined, Koa.Middleware<RequestState>>,
-): Koa.Middleware<RequestState> {
-  return (ctx, next) => {
-    const route = ctx.req.method === 'POST' ? posts.get(ctx.req.url) : undefined;
-    return route === undefined ? next() : route(ctx, next);
+  const exit = errorExit(log, clientAddress(trustedProxies), onFailure);
+  const handle = toListener(log, [exit], router);
+  const tell = tellBroken(log);
+  // A request that is written as nearly all are goes to its route by one look. Koa and its router
+  // take a fifth of what a refusal costs; they have the same routes for other spellings of a path.
+  return (req, res) => {
+    const route = req.method === 'POST' ? posts.get(req.url) : undefined;
+    if (route === undefined) return handle(req, res);
+    const exchange: Exchange = { req, res, state: {} as RequestState };
+    const done = () => req.socket.errored && tell(req.socket.errored);
+    exit(exchange, () => route(exchange)).then(done, tell);
   };
 }
 
@@ -114,7 +110,7 @@ export function createAdminApp({
       ctx.body = await openapi();
     });
   addHealthRoutes(router, isReady);
-  return toListener(log, clientAddress([]), [guard], router);
+  return toListener(log, [errorExit(log, clientAddress([])), guard], router);
 }
 
 function byPath(clients: readonly Client[]): Map<string, ClientList> {
@@ -129,29 +125,27 @@ function newRouter(): Router<RequestState> {
   return new Router<RequestState>({ sensitive: true });
 }
 
-/**
- * Middleware in order: the error exit, `guards`, the routes, and the refusal of what has no route.
- */
+/** `guards` in order, the error exit first; then the routes, and the refusal of what has none. */
 function toListener(
   log: Logger,
-  clientAddressOf: ClientAddressOf,
   guards: readonly Koa.Middleware<RequestState>[],
   router: Router<RequestState>,
-  onFailure?: OnFailure,
 ): RequestListener {
   const app = new Koa<RequestState>();
-  app.use(errorExit(log, clientAddressOf, onFailure));
   for (const guard of guards) app.use(guard);
   app.use(router.routes());
   app.use(refuseUnrouted(log));
-  // Here Koa reports a caller who hung up under its answer, which is no error of ours, and what
-  // escaped the exit.
-  app.on('error', (error: NodeJS.ErrnoException) => {
-    const callerLeft = error.code === 'ECONNRESET' || error.code === 'EPIPE';
-    log.log(callerLeft ? 'debug' : 'error', 'response failed', { event: 'response_failed', error });
-  });
+  app.on('error', tellBroken(log));
   const handle = app.callback();
   return (req, res) => void handle(req, res);
+}
+
+/** A caller who hung up under its answer, which is no error of ours, and what escaped the exit. */
+function tellBroken(log: Logger): (error: NodeJS.ErrnoException) => void {
+  return (error) => {
+    const callerLeft = error.code === 'ECONNRESET' || error.code === 'EPIPE';
+    log.log(callerLeft ? 'debug' : 'error', 'response failed', { event: 'response_failed', error });
+  };
 }
 
 /**

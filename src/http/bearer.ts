@@ -79,6 +79,38 @@ interface Rules {
   readonly secrets: readonly Secret[];
   readonly expected: ExpectedClaims;
   readonly checks: JWTClaimVerificationOptions;
+  readonly taken: TakenTokens;
+}
+
+/** What is needed of a token that was taken. */
+interface Taken {
+  readonly secret: Secret;
+  readonly exp: number | undefined;
+  readonly jti: unknown;
+}
+
+/** Most tokens that are remembered at a time (I5). */
+const mostTaken = 64;
+
+/**
+ * The tokens that were taken in this second. Times are judged by whole seconds, so the verdict on
+ * the same octets stays until the next one. Tokens that are minted within a second are the same
+ * octets, for HS256 adds nothing of its own: of a burst the first is computed. Found by its hash,
+ * a token is compared only with one that it is all but surely equal to.
+ */
+class TakenTokens {
+  #second = Number.NaN;
+  readonly #tokens = new Map<string, Taken>();
+
+  find(token: string, second: number): Taken | undefined {
+    return second === this.#second ? this.#tokens.get(token) : undefined;
+  }
+
+  add(token: string, second: number, taken: Taken): void {
+    if (second !== this.#second || this.#tokens.size >= mostTaken) this.#tokens.clear();
+    this.#second = second;
+    this.#tokens.set(token, taken);
+  }
 }
 
 /** Imports the keys, once, and gives the check. Rejects if a secret is no key. */
@@ -87,7 +119,7 @@ export async function createBearerVerifier(options: BearerOptions): Promise<Bear
   let rules = toRules(options.secrets, options.expected, []);
   let isEndlessTold = false;
   const verify: VerifyBearer = (authorization) => {
-    const { secrets, expected, checks } = rules;
+    const { expected, taken } = rules;
     const token = /^bearer +(?<token>\S.*)$/i.exec(authorization)?.groups?.token;
     if (token === undefined) {
       throw new Unproven('token_missing', {
@@ -97,8 +129,9 @@ export async function createBearerVerifier(options: BearerOptions): Promise<Bear
       });
     }
     try {
-      const [secret, encoded] = verifySignature(secrets, token);
-      const { exp, jti } = checkClaims(encoded, checks, beforeLeap);
+      const second = Math.floor(Date.now() / 1000);
+      const known = taken.find(token, second) ?? judge(token, second, rules, beforeLeap);
+      const { secret, exp, jti } = known;
       secret.lastUsedMs = wallNow();
       if (exp === undefined && expected.maxTokenAgeMs === undefined && !isEndlessTold) {
         isEndlessTold = true;
@@ -147,6 +180,7 @@ function toRules(
       clockTolerance: expected.clockToleranceMs / 1000,
       ...(expected.maxTokenAgeMs !== undefined && { maxTokenAge: expected.maxTokenAgeMs / 1000 }),
     },
+    taken: new TakenTokens(),
   };
 }
 
@@ -200,19 +234,31 @@ function headerOf(token: string): ReturnType<typeof decodeProtectedHeader> {
 /** `{"alg":"none"}`, for claims whose signature was verified. */
 const unsecuredHead = Buffer.from('{"alg":"none"}').toString('base64url');
 
-/** Throws the errors of jose, which checks the claims of a token without looking at signatures. */
-function checkClaims(
-  claims: string,
-  checks: JWTClaimVerificationOptions,
+/**
+ * Whose token it is, and what of it is needed. Throws the errors of jose, which checks the claims
+ * of a token without looking at signatures.
+ * @param second of the wall clock, since 1970
+ */
+function judge(
+  token: string,
+  second: number,
+  { secrets, checks, taken }: Rules,
   beforeLeap: () => number | undefined,
-): JWTPayload {
-  const unsecured = `${unsecuredHead}.${claims}.`;
+): Taken {
+  const [secret, claims] = verifySignature(secrets, token);
+  const takenAt = (currentDate: Date): Taken => {
+    const unsecured = `${unsecuredHead}.${claims}.`;
+    const { exp, jti } = UnsecuredJWT.decode(unsecured, { ...checks, currentDate }).payload;
+    return { secret, exp, jti };
+  };
   try {
-    return UnsecuredJWT.decode(unsecured, checks).payload;
+    const good = takenAt(new Date(second * 1000));
+    taken.add(token, second, good);
+    return good;
   } catch (error) {
     const otherNow = isAboutTime(error) ? beforeLeap() : undefined;
     if (otherNow === undefined) throw error;
-    return UnsecuredJWT.decode(unsecured, { ...checks, currentDate: new Date(otherNow) }).payload;
+    return takenAt(new Date(otherNow));
   }
 }
 

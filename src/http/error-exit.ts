@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
-import type Koa from 'koa';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from 'winston';
 import { type SendError, toSendError } from '../errors.js';
 import { CallerLeft, discardRest } from './body.js';
@@ -24,6 +23,15 @@ export interface RequestState {
   toAnswer?: (failure: SendError) => HttpAnswer;
 }
 
+/** A request and its answer, as far as what takes messages needs them; Koa's context is one. */
+export interface Exchange {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  readonly state: RequestState;
+  /** False: the answer is written, or will never be. */
+  respond?: boolean | undefined;
+}
+
 /** How much of a body that is too large is let pass before the connection is closed. */
 const discardOctets = 1024 * 1024;
 /** A refused request may keep its connection if no more than this of its body is still to come. */
@@ -35,19 +43,22 @@ export type OnFailure = (
   state: Pick<RequestState, 'caller' | 'suspected'>,
 ) => void;
 
-/** The outermost middleware: names the request, and is the one exit of every error. */
+/**
+ * The outermost middleware, of Koa as of what goes past it: names the request, and is the one exit
+ * of every error.
+ */
 export function errorExit(
   log: Logger,
   clientAddressOf: ClientAddressOf,
   onFailure: OnFailure = () => undefined,
-): Koa.Middleware<RequestState> {
+): (ctx: Exchange, next: () => Promise<unknown>) => Promise<void> {
   return async (ctx, next) => {
     ctx.state.id = randomUUID();
     ctx.state.receivedAt = performance.now();
     ctx.state.client = () => clientAddressOf(ctx.req);
     try {
       await next();
-      if (ctx.respond !== false) ctx.set('Cache-Control', 'no-store');
+      if (ctx.respond !== false) ctx.res.setHeader('Cache-Control', 'no-store');
     } catch (error) {
       await leaveWith(error, ctx, log, onFailure);
     }
@@ -56,7 +67,7 @@ export function errorExit(
 
 async function leaveWith(
   error: unknown,
-  ctx: Koa.ParameterizedContext<RequestState>,
+  ctx: Exchange,
   log: Logger,
   onFailure: OnFailure,
 ): Promise<void> {
@@ -80,12 +91,9 @@ async function leaveWith(
  * Writes a whole answer, its header in one piece; Koa would set each field by itself, and check and
  * copy it for each that follows.
  */
-export function writeAnswer(
-  ctx: Koa.ParameterizedContext<RequestState>,
-  { status, headers, body }: HttpAnswer,
-): void {
+export function writeAnswer(ctx: Exchange, { status, headers, body }: HttpAnswer): void {
   ctx.respond = false;
-  if (!ctx.writable) return;
+  if (!isWritable(ctx.res)) return;
   ctx.res.writeHead(status, {
     'Cache-Control': 'no-store',
     'Content-Length': Buffer.byteLength(body),
@@ -97,14 +105,19 @@ export function writeAnswer(
 /** Answers at once and ends the connection, yet not before the caller could read the answer. */
 async function closeWith(
   { status, headers, body }: HttpAnswer,
-  ctx: Koa.ParameterizedContext<RequestState>,
+  ctx: Exchange,
 ): Promise<void> {
   ctx.respond = false;
-  if (!ctx.writable) return;
+  if (!isWritable(ctx.res)) return;
   ctx.res.setHeader('Connection', 'close').writeHead(status, headers);
   ctx.res.write(body);
   await discardRest(ctx.req, discardOctets);
   ctx.res.end();
+}
+
+/** A pipelined one that waits for its turn has no socket yet. */
+function isWritable({ writableEnded, socket }: ServerResponse): boolean {
+  return !writableEnded && (socket?.writable ?? true);
 }
 
 /**

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import type Koa from 'koa';
 import type { Logger } from 'winston';
 import {
   type CallerLeave,
@@ -24,7 +23,7 @@ import {
   type ReadMessage,
   Unproven,
 } from './callers/caller.js';
-import { type RequestState, writeAnswer } from './error-exit.js';
+import { type Exchange, type RequestState, writeAnswer } from './error-exit.js';
 import { problems } from './problem.js';
 
 /** Longest body; a text of the longest template that Auth0 takes (5120 characters) has room. */
@@ -91,7 +90,7 @@ export interface AnswerListener {
 export function sendRoute(
   clients: ClientList,
   options: SendRouteOptions,
-): Koa.Middleware<RequestState> {
+): (ctx: Exchange) => Promise<void> {
   return async (ctx) => {
     const { id, receivedAt } = ctx.state;
     // Until it is known whose the request is, in the form of the first.
@@ -151,7 +150,7 @@ export interface Owner extends Client {
  */
 export function ownerOf(
   clients: ClientList,
-  ctx: Koa.ParameterizedContext<RequestState>,
+  ctx: Exchange,
   body: Uint8Array | undefined,
   { refusals }: Pick<SendRouteOptions, 'refusals'>,
 ): Owner | undefined {
@@ -198,7 +197,7 @@ async function serve(
   { caller, terms, proof }: Owner,
   request: Request,
   body: Uint8Array,
-  ctx: Koa.ParameterizedContext<RequestState>,
+  ctx: Exchange,
   options: SendRouteOptions,
 ): Promise<HttpAnswer> {
   const held = terms();
@@ -301,7 +300,7 @@ function reading<T>(request: Request, { log }: SendRouteOptions, read: () => T):
 
 /** A caller may shorten its time, never lengthen it. */
 function controlOf(
-  ctx: Koa.Context,
+  ctx: Exchange,
   { deadlineMs, onSlow, lateDeadlineMs }: CallerTerms,
   { receivedAt, callerLeft }: Request,
 ): SendControl | HastyControl {
@@ -365,11 +364,11 @@ const inabilities = {
 } as const;
 
 /** The caller may shorten the time, never lengthen it; it is told when it did. */
-function waitMs(ctx: Koa.Context, longestMs: number): number {
+function waitMs(ctx: Exchange, longestMs: number): number {
   const { prefer } = ctx.req.headers;
   const waitS = prefer === undefined ? undefined : preferredWaitS(String(prefer));
   if (waitS === undefined || waitS * 1000 >= longestMs) return longestMs;
-  ctx.set('Preference-Applied', `wait=${waitS}`);
+  ctx.res.setHeader('Preference-Applied', `wait=${waitS}`);
   return waitS * 1000;
 }
 
