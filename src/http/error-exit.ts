@@ -103,10 +103,7 @@ export function writeAnswer(ctx: Exchange, { status, headers, body }: HttpAnswer
 }
 
 /** Answers at once and ends the connection, yet not before the caller could read the answer. */
-async function closeWith(
-  { status, headers, body }: HttpAnswer,
-  ctx: Exchange,
-): Promise<void> {
+async function closeWith({ status, headers, body }: HttpAnswer, ctx: Exchange): Promise<void> {
   ctx.respond = false;
   if (!isWritable(ctx.res)) return;
   ctx.res.setHeader('Connection', 'close').writeHead(status, headers);

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { type Figure, judged, median, shown } from './figures.js';
 import { BareServer } from './floor.js';
 import { limits } from './limits.js';
-import { Rig } from './rig.js';
+import { Rig, startEach } from './rig.js';
 
 const callersAtOnce = 200;
 /** So that but a few of them can be sent in time. */
@@ -11,6 +11,8 @@ const submitLatencyMs = 2_000;
 const silenceMs = 1_000;
 /** Each with a process that is as cold as after a quiet night. */
 const rounds = 3;
+/** What the start left is collected by then. */
+const startMs = 6_000;
 
 /**
  * 200 requests in one instant, of which the most are refused; and the same number at a bare server
@@ -19,9 +21,13 @@ const rounds = 3;
 export async function instant(clis: readonly string[]): Promise<Figure[][]> {
   const floor: number[] = [];
   const own: number[][] = clis.map(() => []);
-  for (let round = 0; round < rounds; round += 1) {
-    floor.push(await bareAnswer());
-    for (const [index, cli] of clis.entries()) own[index]!.push(await refusal(cli));
+  await using rigs = await startEach(Array.from({ length: rounds }, () => clis).flat(), (cli) =>
+    Rig.start(['--submit-latency', `${submitLatencyMs}`], { cli }),
+  );
+  await pause(startMs);
+  for (const [index, rig] of rigs.list.entries()) {
+    if (index % clis.length === 0) floor.push(await bareAnswer());
+    own[index % clis.length]!.push(await refusal(rig));
   }
   const bareMs = median(floor);
   return own.map((ms) => [
@@ -39,8 +45,7 @@ async function bareAnswer(): Promise<number> {
 }
 
 /** Of those that were refused, the median. */
-async function refusal(cli: string): Promise<number> {
-  await using rig = await Rig.start(['--submit-latency', `${submitLatencyMs}`], { cli });
+async function refusal(rig: Rig): Promise<number> {
   await rig.deliver(await rig.connect()); // the daemon learns how long this modem takes
   const callers = await rig.connectMany(callersAtOnce);
   const waitedMs: number[] = [];

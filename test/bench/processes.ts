@@ -18,11 +18,19 @@ const stopWithinMs = 40_000;
 /** Where a child's stdin and stdout go; its stderr is ours. */
 export type Streams = [stdin: 'pipe' | 'ignore', stdout: number | 'pipe' | 'ignore'];
 
-/** What is left to do should we exit before it is done in order. */
-const lastDuties = new Set<() => void>();
+/** What is left should we exit before it is ended in order. */
+const children = new Set<ChildProcess>();
+const folders = new Set<string>();
 process.once('exit', () => {
-  for (const duty of lastDuties) duty();
+  for (const child of children) child.kill('SIGKILL');
+  for (const folder of folders) removeFolder(folder);
 });
+
+/** Tries again for a second: who was killed a moment ago may still write there. */
+function removeFolder(folder: string): void {
+  folders.delete(folder);
+  rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 70 });
+}
 
 /** Node with `args`, as a process that ends with ours at the latest. */
 export function startNode(
@@ -34,11 +42,8 @@ export function startNode(
     stdio: [...streams, 'inherit'],
     env: { ...settings, ...process.env },
   });
-  const kill = (): void => {
-    child.kill('SIGKILL');
-  };
-  lastDuties.add(kill);
-  child.once('exit', () => lastDuties.delete(kill));
+  children.add(child);
+  child.once('exit', () => children.delete(child));
   return child;
 }
 
@@ -99,19 +104,18 @@ export class ModemProcess {
   readonly tty: string;
   readonly #child: ChildProcess;
   readonly #record: string;
-  readonly #removeFolder = (): void => rmSync(this.folder, { recursive: true, force: true });
 
   private constructor(folder: string, tty: string, record: string, child: ChildProcess) {
     this.folder = folder;
     this.tty = tty;
     this.#record = record;
     this.#child = child;
-    lastDuties.add(this.#removeFolder);
   }
 
   /** `flags` are those of `simgate simulate`. */
   static async start(flags: readonly string[] = []): Promise<ModemProcess> {
     const folder = mkdtempSync(join(tmpdir(), 'simgate-bench-'));
+    folders.add(folder);
     const [tty, record] = [join(folder, 'tty'), join(folder, 'record.jsonl')];
     // It lives as long as its stdin: a pipe of ours, which ends with us however we end.
     const child = startSimgate(
@@ -133,7 +137,6 @@ export class ModemProcess {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await stop(this.#child);
-    lastDuties.delete(this.#removeFolder);
-    this.#removeFolder();
+    removeFolder(this.folder);
   }
 }
