@@ -136,7 +136,10 @@ export function renderOverview(overview: Overview): string {
 
 function renderObstacles(obstacles: readonly Finding[]): string {
   return obstacles
-    .map(({ level, what, remedy }) => `\n${level}: ${what}\n  → ${remedy ?? ''}\n`)
+    .map(
+      ({ level, what, remedy }) =>
+        `\n${level}: ${what}\n${remedy === undefined ? '' : `  → ${remedy}\n`}`,
+    )
     .join('');
 }
 

@@ -1,5 +1,6 @@
 /** `simgate status` and `simgate send`, at a running daemon and without one. */
 
+import { writeFileSync } from 'node:fs';
 import { afterEach, expect, test } from 'vitest';
 import type { Overview } from '../../src/cli/status.js';
 import { Child } from '../faults/child.js';
@@ -87,4 +88,7 @@ test('without a daemon it is down, and says how to learn why', async () => {
   expect(json.code).toBe(2);
   expect((JSON.parse(json.stdout) as Overview).health.grade).toBe('down');
   expect((await run('send', '+4915112345678', 'x')).stderr).toMatch(/no daemon listens at/);
+  // As a package brings it.
+  writeFileSync(rig.configFile, '');
+  expect((await run('status')).stdout).toMatch(/^error: .*: sets nothing yet\. .*writes it\n\n/m);
 }, 60_000);

@@ -103,8 +103,12 @@ function leaveCallerTables(
 }
 
 function readCaller(answer: string): Reading<CallerChoice> {
-  const found = callerChoices.find((one) => one === answer);
-  return found === undefined ? { objection: 'must be auth0 or token' } : { value: found };
+  const found = callerChoices.find((one) => one === answer.trim().toLowerCase());
+  if (found !== undefined) return { value: found };
+  return {
+    objection:
+      'must be auth0 or token (Supabase, Zitadel and their like are written into the file afterwards: docs/callers.md)',
+  };
 }
 
 const readText = (answer: string): Reading<string> =>

@@ -6,8 +6,10 @@ import type { Reading } from './interview.js';
 
 /** Reads "DE, AT" as the configuration reads its list. */
 export function readCountries(answer: string): Reading<string[]> {
-  const words = answer.split(answer.includes(',') ? ',' : /\s+/).map((word) => word.trim());
+  const words = answer.split(/[,;]/.test(answer) ? /[,;]/ : /\s+/).map((word) => word.trim());
   const list = words.filter((word) => word !== '');
+  if (list.length === 0)
+    return { objection: 'must be two-letter codes, as DE, AT; * is every country' };
   const parsed = v.safeParse(policySchema.entries.countries, list, { abortPipeEarly: true });
   if (parsed.success) return { value: [...new Set(parsed.output)] };
   const [issue] = parsed.issues;

@@ -72,14 +72,23 @@ export class Interview {
 
   /** Whether to go on. Enter means yes, and so does a terminal that cannot be asked. */
   async confirms(question: string): Promise<boolean> {
-    if (!this.canAsk) return true;
-    return /^(?:y(?:es)?)?$/i.test(await this.terminal.ask(`${question} [Y/n] `));
+    return !this.canAsk || this.#askYesOrNo(`${question} [Y/n] `, true);
   }
 
   /** Whether to go on against advice. Enter means no; a terminal that cannot be asked goes on. */
   async insists(question: string): Promise<boolean> {
-    if (!this.canAsk) return true;
-    return /^y(?:es)?$/i.test(await this.terminal.ask(`${question} [y/N] `));
+    return !this.canAsk || this.#askYesOrNo(`${question} [y/N] `, false);
+  }
+
+  /** What is neither is asked again: a slip must not throw away all that was answered before. */
+  async #askYesOrNo(question: string, byEnter: boolean): Promise<boolean> {
+    for (;;) {
+      const answer = (await this.terminal.ask(question)).trim();
+      if (answer === '') return byEnter;
+      if (/^y(?:es)?$/i.test(answer)) return true;
+      if (/^no?$/i.test(answer)) return false;
+      this.terminal.say(`  ${JSON.stringify(answer)} must be y or n`);
+    }
   }
 }
 

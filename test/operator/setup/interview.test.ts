@@ -20,6 +20,7 @@ it.each([
 it('countries are read as the configuration reads them', () => {
   expect(readCountries(' de , AT,de ')).toEqual({ value: ['DE', 'AT'] });
   expect(readCountries('de at')).toEqual({ value: ['DE', 'AT'] });
+  expect(readCountries('de; at')).toEqual({ value: ['DE', 'AT'] });
   expect(readCountries('*')).toEqual({ value: ['*'] });
   for (const wrong of ['', ',', '*, DE', 'XX', 'Germany'])
     expect(readCountries(wrong), wrong).toMatchObject({ objection: expect.stringContaining('') });

@@ -105,16 +105,20 @@ describe('a first run', () => {
     const said = await person.runs([
       [/^Which one/, '7'],
       [/^Which one/, '1'],
+      [/^The countries/, ' '],
       [/^The countries/, 'UK, DE'],
       [/^The countries/, 'gb, de'],
       [/^Who sends/, 'me'],
-      [/^Who sends/, 'token'],
+      [/^Who sends/, ' Token'],
       [/^The subject/, 'shop'],
       [/^Their audience/, ''],
       [/^Its public URL/, 'ftp://x'],
       [/^Its public URL/, 'http://192.168.1.2'],
+      [/^Write this/, 'yse'],
       ...endingByEnter,
     ]);
+    expect(said).toContain('" " must be two-letter codes, as DE, AT; * is every country');
+    expect(said).toContain('"yse" must be y or n');
     expect(said).toContain('write "GB" (United Kingdom)');
     expect(said).toContain('must be auth0 or token');
     expect(said).toContain('the gateway URL is no URL');
