@@ -66,10 +66,18 @@ export function parseNumericResult(line: string): FinalResult | 'call' | undefin
 }
 
 /**
- * The information response to a payload that was submitted (27.005 3.5.1, 3.5.2), whoever's it was;
- * an `OK` follows it.
+ * The information response to a payload that was submitted (27.005 3.5.1), its reference being the
+ * first group. Some firmwares quote it, or have other blanks; what follows it, as a time, is not
+ * needed.
  */
-export const isSubmitResponse = (line: string): boolean => /^\+CM[GS]S: *\d{1,3}\b/.test(line);
+export const submitResponse = /^\+CMGS *: *"? *(\d{1,3})\b/i;
+
+/**
+ * Whether it is one, or that of a stored message that was sent (27.005 3.5.2), whoever's it was; an
+ * `OK` follows it.
+ */
+export const isSubmitResponse = (line: string): boolean =>
+  submitResponse.test(line.replace(/^\+CMSS/i, '+CMGS'));
 
 /** A PDU as 27.005 writes it: pairs of hexadecimal digits. */
 export const isPduLine = (line: string): boolean =>

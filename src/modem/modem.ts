@@ -8,6 +8,7 @@
 
 import type { AtCommand } from '../at/command.js';
 import { AtCancelled, AtCommandError, AtTimeout } from '../at/errors.js';
+import { submitResponse } from '../at/lines.js';
 import { anyText } from '../at/machine.js';
 import type { AtSession, ExecuteOptions, RunCommand } from '../at/session.js';
 import { Dialogue, longestNeededMuteMs, quickMs, restedMs, simMs, wakeUpMs } from './dialogue.js';
@@ -362,7 +363,7 @@ export class Modem extends Dialogue {
       const startedAt = performance.now();
       this.#confirmedAt = Number.NEGATIVE_INFINITY;
       const result = await run(command, options).then(
-        (lines): SubmitResult => ({ reference: Number(/\d+/.exec(lines[0] ?? '')?.[0]) }),
+        (lines): SubmitResult => ({ reference: Number(submitResponse.exec(lines[0] ?? '')?.[1]) }),
         (error: unknown): SubmitResult => {
           // With its +CMGS before it, an error says that something came between.
           const isResult =
@@ -393,7 +394,7 @@ export class Modem extends Dialogue {
     const { submitTimeoutMs } = this;
     return {
       text: `AT+CMGS=${tpdu.octets}`,
-      response: /^\+CMGS: *\d{1,3}\b/,
+      response: submitResponse,
       timeoutMs: this.profile.promptTimeoutMs,
       payload: {
         text: `${this.serviceCentre.pduField}${tpdu.hex}`,

@@ -16,7 +16,13 @@ function read(chunks: (string | Buffer)[], promptFrom = -1): string[] {
 describe('the line reader', () => {
   test('yields lines without CR, blanks and control characters at the ends', () => {
     expect(
-      read(['\r\nOK\r\n', 'AT\r\r\n', '\0\0\r\n+CREG: 0,1 \r\n', '\x1bAT\r\n', 'no newline yet']),
+      read([
+        '\xff\0\r\nOK\r\n',
+        'AT\r\r\n',
+        '\0\xff+CREG: 0,1 \xff\r\n',
+        '\x1bAT\r\n',
+        'no newline yet',
+      ]),
     ).toEqual(['OK', 'AT', '+CREG: 0,1', 'AT']);
   });
 
@@ -29,6 +35,9 @@ describe('the line reader', () => {
     'AT+CMGS=23\r\r\n> ',
     'AT+CMGS=23\r\r\n>\r\n',
     'AT+CMGS=23\r> ',
+    '\r\n\0\xff> ',
+    '\r\n> \r\n> ',
+    '\r\n> > ',
   ])('sees the prompt %j once, however it is cut', (prompt) => {
     const bytes = `${prompt}\r\n+CMGS: 5\r\n\r\nOK\r\n`;
     for (let cut = 0; cut <= bytes.length; cut += 1) {
@@ -58,9 +67,32 @@ describe('the line reader', () => {
     }
   });
 
+  test.each(['+CMTI: "SM",3', '0011000D91', '+CMGS: 5'])(
+    'sees the prompt that %s follows on the same line, however it is cut',
+    (rest) => {
+      for (const prompt of ['\r\n> ', '\r\n> > ', '\r\n> \r\n> ']) {
+        const bytes = `${prompt}${rest}\r\n`;
+        for (let cut = 0; cut <= bytes.length; cut += 1)
+          expect(read([bytes.slice(0, cut), bytes.slice(cut)], 0), `${prompt} ${cut}`).toEqual([
+            '>',
+            rest,
+          ]);
+      }
+    },
+  );
+
+  test('tells of an echo that shares its line with the prompt', () => {
+    expect(read(['AT+CMGS=23\r> '], 0)).toEqual(['AT+CMGS=23', '>']);
+  });
+
   test('takes a > for the prompt only while one is awaited', () => {
     expect(read(['\r\n> quoted text\r\n', 'a > b\r\n'])).toEqual(['> quoted text', 'a > b']);
     expect(read(['\r\n>\r\n', '\r\n> '])).toEqual([]);
+  });
+
+  test('takes no late prompt of an earlier command for the next one’s', () => {
+    expect(read(['\r\n> ', '\r\n+CREG: 1\r\n'], 1)).toEqual(['+CREG: 1']);
+    expect(read(['\r\n> ', '\r\n+CREG: 1\r\n', '\r\n> '], 1)).toEqual(['+CREG: 1', '>']);
   });
 
   test('sees a prompt behind a URC that came in between', () => {
