@@ -226,7 +226,8 @@ export function salvagedCaller(paths: Paths, entry: unknown, place: string): Cal
   });
   // Of a kind that is none, its secret may be anything, as that of Zitadel.
   const kind = place === 'auth0' ? 'auth0' : 'zitadel';
-  const read = v.parse(plainTable(keys), { name: place, kind, ...Object.fromEntries(fit) });
+  const named = plainTable({ ...keys, name: v.string() });
+  const read = v.parse(named, { name: place, kind, ...Object.fromEntries(fit) });
   return { ...completed(inCode(keys, read)), place };
 }
 
