@@ -3,7 +3,7 @@
  */
 
 import * as v from 'valibot';
-import { askOnce, NoAnswer, NoDaemon } from '../control/client.js';
+import { askOnce, NoAnswer, NoDaemon, Unanswered } from '../control/client.js';
 import { readConfiguration } from '../doctor/configuration.js';
 import { type Finding, type Grade, healthSchema } from '../doctor/finding.js';
 import { version } from '../version.js';
@@ -227,7 +227,11 @@ export async function send(
 ): Promise<void> {
   const socket = socketOf(config);
   const request = { command: 'message', recipient, text };
-  const verdict = await needed(socket, () => askOnce(socket, request, verdictSchema));
+  const asked = needed(socket, () => askOnce(socket, request, verdictSchema));
+  const verdict = await asked.catch((error: unknown) => {
+    if (error instanceof Unanswered) process.exitCode = 2;
+    throw error;
+  });
   const { submitted } = verdict;
   process.exitCode = submitted === 'yes' ? 0 : submitted === 'no' ? 1 : 2;
   say(json ? `${JSON.stringify(verdict, undefined, 2)}\n` : `${verdictText(verdict)}\n`);

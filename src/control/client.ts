@@ -10,8 +10,11 @@ export class NoDaemon extends Error {
   override readonly name = 'NoDaemon';
 }
 
+/** The request was put, and nobody knows what became of it: no answer comes any more. */
+export class Unanswered extends OperatorError {}
+
 /** A daemon has the socket, and says nothing at all: it is stopped, or its loop is. */
-export class NoAnswer extends OperatorError {
+export class NoAnswer extends Unanswered {
   readonly what: string;
   readonly remedy = 'sudo systemctl restart simgate, and report it with the log';
 
@@ -54,11 +57,11 @@ export async function* askDaemon(
         yield answer;
       }
     }
-    throw new OperatorError('the daemon ended before it had answered: its log says why');
+    throw new Unanswered('the daemon ended before it had answered: its log says why');
   } catch (error) {
     signal?.throwIfAborted();
     const isBroken = error instanceof Error && 'syscall' in error;
-    if (isBroken) throw new OperatorError(`${path}: ${error.message}`, { cause: error });
+    if (isBroken) throw new Unanswered(`${path}: ${error.message}`, { cause: error });
     throw error;
   } finally {
     clearInterval(looking);

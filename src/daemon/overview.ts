@@ -8,7 +8,13 @@ import type { Logger } from 'winston';
 import type { ControlCommand } from '../control/server.js';
 import type { Send } from '../dispatch/message.js';
 import { simKey } from '../dispatch/sim-key.js';
-import { failureWords, OperatorError, SendError, type SendErrorCode } from '../errors.js';
+import {
+  failureWords,
+  OperatorError,
+  type SendError,
+  type SendErrorCode,
+  toSendError,
+} from '../errors.js';
 import { problems } from '../http/problem.js';
 import { type LogRow, maxLogRows } from '../journal/entries.js';
 import { JournalFault } from '../journal/faults.js';
@@ -160,9 +166,13 @@ export function createMessageCommand({
         took_ms,
       };
     } catch (error) {
-      if (!(error instanceof SendError)) throw error;
-      const verdict = { status: statusOf(error.code), ...refusalOf(error) };
-      log.warn(failureWords[error.submitted], { ...told, ...verdict });
+      const failure = toSendError(error);
+      const verdict = { status: statusOf(failure.code), ...refusalOf(failure) };
+      log.warn(failureWords[failure.submitted], {
+        ...told,
+        ...verdict,
+        ...(failure.code === 'internal' && { error: failure.cause }),
+      });
       yield { id, recipient: to, ...verdict };
     }
   };

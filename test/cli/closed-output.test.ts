@@ -21,8 +21,8 @@ function run(redirect: string, ...words: string[]): Promise<{ code: number; stde
   });
 }
 
-/** A daemon that sends everything. */
-async function daemon(): Promise<string> {
+/** A daemon that sends everything, or stops with the first message. */
+async function daemon(stopsAtMessage = false): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'simgate-output-'));
   const config = join(folder, 'simgate.toml');
   writeFileSync(
@@ -34,14 +34,18 @@ async function daemon(): Promise<string> {
     async function* answers() {
       yield answer;
     };
-  const server = (await openControlSocket({
+  const sent = yields({ id: 'x', recipient: '+49…78', status: 200, submitted: 'yes' });
+  const server: ControlServer = (await openControlSocket({
     path: join(folder, 'control.sock'),
     commands: {
       status: yields({ pid: process.pid }),
-      message: yields({ id: 'x', recipient: '+49…78', status: 200, submitted: 'yes' }),
+      message: async function* message() {
+        if (stopsAtMessage) await server.close();
+        else yield* sent();
+      },
     },
     log: createLog({ level: 'error', format: 'text', stream: process.stderr }),
-  })) as ControlServer;
+  }))!;
   onTestFinished(async () => {
     await server.close();
     rmSync(folder, { recursive: true });
@@ -57,6 +61,12 @@ test.each([['| true'], ['> /dev/full']])(
     expect(code).toBe(0);
   },
 );
+
+test('of a message whose daemon ends before its answer nobody knows what became', async () => {
+  const config = await daemon(true);
+  const { code, stderr } = await run('', 'send', '+4915112345678', 'hello', '--config', config);
+  expect([code, stderr]).toEqual([2, expect.stringMatching(/ended before it had answered/)]);
+});
 
 test('a reader that has left is no fault, and a full disk is one', async () => {
   const words = ['plan', '--logins', '1', '--within', '1min', '--modems', '1'];
