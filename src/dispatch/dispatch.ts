@@ -118,16 +118,18 @@ export function createDispatch(options: DispatchOptions): Dispatch {
   /**
    * One try: what the policy lets in goes through the queue, and is counted by what became of it. A
    * message that takes the place of a waiting one takes over its place within the limits too: else
-   * the older, void code would be sent, and the newer refused.
+   * the older, void code would be sent, and the newer refused. How long its text may be is looked
+   * at only now: a repeat is told what became of the first, whatever may be sent since a reload.
+   * @throws SendError `body_invalid` or `text_too_long`
    */
   function attempt(
     message: Message,
-    sms: OutgoingSms,
     key: KeyedRequest | undefined,
     control: SendControl,
     order: number,
     known?: Outcome,
   ): Sending {
+    const sms = compose(message, limits);
     const subject = policy.subjectOf(message);
     // What the policy does not judge is no other box's business either.
     const others = message.isOwn === true ? undefined : shared;
@@ -210,15 +212,14 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     message: Message,
     control: SendControl | HastyControl,
   ): Promise<SendResult | Promised> {
-    const sms = compose(message, limits);
     const key = idempotency.identify(message);
     if (key !== undefined)
       return idempotency.send(key, control, (joint, order, known) =>
-        attempt(message, sms, key, joint, order, known),
+        attempt(message, key, joint, order, known),
       );
-    if (!('answerBy' in control)) return attempt(message, sms, key, control, nextOrder()).answer;
+    if (!('answerBy' in control)) return attempt(message, key, control, nextOrder()).answer;
     const alone = new JointSend(control.deadlineAt, (joint) =>
-      attempt(message, sms, key, joint, nextOrder()),
+      attempt(message, key, joint, nextOrder()),
     );
     return alone.join(control);
   }

@@ -39,8 +39,9 @@ export interface RememberedRequest extends KeyedRequest {
 }
 
 /**
- * One try at sending. `order` is that of the key's first sight: a late repeat is no newer than the
- * message it repeats. `known` is what another box said of it before.
+ * One try at sending; throws a `SendError` where the message can never be sent. `order` is that of
+ * the key's first sight: a late repeat is no newer than the message it repeats. `known` is what
+ * another box said of it before.
  */
 export type Attempt = (control: SendControl, order: number, known?: Outcome) => Sending;
 
@@ -266,9 +267,9 @@ export class Idempotency {
     attempt: Attempt,
   ): JointSend {
     const known = entry.outcome && toOutcome(entry.outcome);
-    const joint = new JointSend(control.deadlineAt, (shared) =>
-      attempt(shared, entry.order, known),
-    );
+    const joint = this.#tried(keyHmac, () => {
+      return new JointSend(control.deadlineAt, (shared) => attempt(shared, entry.order, known));
+    });
     entry.running = joint;
     if (entry.isForeign === true) delete entry.outcome;
     this.#unsent.delete(keyHmac);
@@ -285,6 +286,16 @@ export class Idempotency {
       (error: unknown) => settle({ error: toSendError(error) }),
     );
     return joint;
+  }
+
+  /** What can never be sent is not remembered: nobody would ever forget it (I5). */
+  #tried(keyHmac: string, work: () => JointSend): JointSend {
+    try {
+      return work();
+    } catch (error) {
+      this.#unsent.delete(keyHmac);
+      throw error;
+    }
   }
 
   /** Puts an entry where it belongs now, and forgets the oldest where there are too many. */

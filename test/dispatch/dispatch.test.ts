@@ -72,6 +72,23 @@ describe('dispatch', () => {
     expect(modem.texts).toHaveLength(1);
   });
 
+  it('tells a repeat what became of the first, also where its text would be too long by now', async () => {
+    const modem = new FakeModem('main');
+    const { dispatch, send } = rig([modem], { maxSegments: 3 });
+    const message = { recipient: '+4915112345667', idempotencyKey: 'key' };
+    const text = 'a'.repeat(3 * 153);
+    send(text, message);
+    modem.current.accept();
+    await pass();
+    const limits = { maxSegments: 1, maxWaiting: 50, maxWaitingAlerts: 10, validityMs: 300_000 };
+    dispatch.replaceLimits(limits);
+    const repeat = send(text, message);
+    const other = send(text, { ...message, idempotencyKey: 'another' });
+    await pass();
+    expect(repeat.result).toMatchObject({ segments: 3, isReplay: true });
+    expect([other.code, modem.texts.length]).toEqual(['text_too_long', 1]);
+  });
+
   it('refuses a text beyond what any concatenated message holds in the same words', async () => {
     const { send } = rig([new FakeModem('main')]);
     const tooLong = send('a'.repeat(60_000));
