@@ -168,6 +168,7 @@ function rotateCommand(environment: Auth0Environment): Command {
       wholeMinutes,
       15,
     )
+    .option('--others-have-both', 'with [shared]: the other boxes have got both secrets, go on')
     .option('--status', 'say how far it has come, and change nothing')
     .option('--forget', 'give a begun rotation up; the secret files stay as they are')
     .action(

@@ -32,6 +32,8 @@ export interface RotateFlags {
   wait: number;
   /** Whether what shares the secret gets the new one too. */
   all?: boolean;
+  /** Whether the other boxes of `[shared]` have both secrets. */
+  othersHaveBoth?: boolean;
 }
 
 /**
@@ -58,6 +60,7 @@ export async function rotateSecret(
       folder,
       daemon,
       tellAuth0: (secret) => tellAuth0(api, target, secret, context),
+      haveOthersBoth: flags.othersHaveBoth === true,
       patienceMs: flags.wait * 60_000,
       say,
       wait,

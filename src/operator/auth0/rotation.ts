@@ -45,6 +45,8 @@ export interface RotationOptions {
   config: Auth0View;
   folder: Auth0Folder;
   daemon: DaemonLink;
+  /** Whoever runs this has given both secrets to the other boxes, if there are any. */
+  haveOthersBoth: boolean;
   /** Gives Auth0 the secret. May be called again with the same one. */
   tellAuth0: (secret: string) => Promise<void>;
   /** Longest wait for a message signed with the new secret, in milliseconds. */
@@ -85,6 +87,7 @@ export async function rotate(options: RotationOptions, target: RotationTarget): 
   }
   if (record.done === 'accepted') {
     await haveBothAccepted(options, record);
+    refuseForBoxes(options, files);
     await options.tellAuth0(await textOf(options, files.current, record.new_key_id));
     await note('sent');
     say('3/5  Auth0 has the new one.');
@@ -97,6 +100,18 @@ export async function rotate(options: RotationOptions, target: RotationTarget): 
   }
   await drop(options, files, record);
   say('5/5  The old one is dropped. The rotation is done.');
+  if (options.config.shared !== undefined)
+    say(`     Remove ${files.previous} at the other boxes too, and "sudo simgate reload" there.`);
+}
+
+/** Only this box has the new secret: the others would refuse what Auth0 signs with it. */
+function refuseForBoxes({ config, haveOthersBoth }: RotationOptions, files: SecretFiles): void {
+  if (config.shared === undefined || haveOthersBoth) return;
+  const { current, previous } = files;
+  throw new OperatorError(
+    `other boxes serve the same logins ([shared]), and would refuse what Auth0 signs with the new secret: copy ${current} and ${previous} to each of them, with owner and mode, ` +
+      'and "sudo simgate reload" there; then run this again with --others-have-both. Until then Auth0 signs with the old one, which all of them take',
+  );
 }
 
 /** What has been done, for people. */

@@ -1,4 +1,12 @@
-import { existsSync, linkSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  linkSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import { management, twilioConnection } from './stand-in.js';
@@ -64,6 +72,22 @@ it('keeps all else of the connection, and the mode of the secret file', async ()
     options: { ...before.options, gateway_authentication: authentication },
   });
   expect(statSync(at.secretFile).mode & 0o777).toBe(0o600);
+});
+
+it('gives Auth0 no secret that other boxes do not have', async () => {
+  const at = await setUpDesk();
+  const key = join(at.folder, 'shared-key');
+  writeFileSync(key, Buffer.alloc(32, 7), { mode: 0o600 });
+  appendFileSync(at.configFile, `[shared]\nurl = "redis://127.0.0.1"\nkey_file = "${key}"\n`);
+  loginAtEachWait(at);
+  await expect(at.run('rotate')).rejects.toThrow(
+    /would refuse what Auth0 signs.*copy .*\.previous/,
+  );
+  await expect(at.run('rotate')).rejects.toThrow('--others-have-both');
+  expect([secretAtAuth0(at), at.daemon.previous]).toEqual([secret, secret]);
+  const said = await at.run('rotate', '--others-have-both');
+  expect(said).toMatch(/5\/5 .*\n *Remove .*\.previous at the other boxes/);
+  expect(secretAtAuth0(at)).toBe(at.daemon.current);
 });
 
 it('waits a minute after the last message that was signed with the old secret', async () => {
