@@ -61,8 +61,8 @@ export class AcrossBoxes {
     const { policy, message, admit } = this.#options;
     try {
       const never = policy.whyNever(message.subject);
-      if (never !== undefined) return await admit(refusing(never));
-      return await this.#claimed();
+      if (never !== undefined && message.key === undefined) return await admit(refusing(never));
+      return await this.#claimed(never);
     } finally {
       this.#tellOurs(false);
     }
@@ -85,10 +85,12 @@ export class AcrossBoxes {
     return !pending.isCommitted;
   }
 
-  async #claimed(): Promise<SendResult> {
-    const { truth, queue, pending, message, known } = this.#options;
+  /** @param never why it is not sent from here; another box, by another policy, may have sent it */
+  async #claimed(never: SendError | undefined): Promise<SendResult> {
+    const { truth, queue, pending, message, known, admit } = this.#options;
+    const isOurs = known === undefined && never === undefined;
     for (;;) {
-      const { mode } = known === undefined ? queue.outlookOf(pending) : { mode: 'look' as const };
+      const { mode } = isOurs ? queue.outlookOf(pending) : { mode: 'look' as const };
       if (mode === 'look' && message.key === undefined) return this.#noPlace();
       const giveUpPlace = mode === 'look' ? undefined : queue.keepPlace(pending);
       const claim = await truth.claim(message, mode);
@@ -101,6 +103,8 @@ export class AcrossBoxes {
       // What another box may have sent is not sent by its own books alone.
       if (known !== undefined && (claim.kind === 'away' || claim.kind === 'none'))
         return this.#foreign(known);
+      if (never !== undefined && (claim.kind === 'away' || claim.kind === 'none'))
+        return admit(refusing(never));
       // A modem has become free meanwhile.
       if (claim.kind === 'none' && queue.outlookOf(pending).mode !== 'look') continue;
       return this.#answered(claim, mode === 'start');

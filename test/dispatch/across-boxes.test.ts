@@ -93,6 +93,21 @@ describe('a message among several boxes', () => {
     expect(others.told).toEqual([{ id: 'id-1', said: 'sent', hasBegun: true }]);
   });
 
+  it('that is not sent from here may have been from another box, whose policy is another', async () => {
+    const { modems, others, send } = setUp(1, { policy: { countries: ['AT'] } });
+    others.claimed = () => ({ kind: 'known', outcome: sentElsewhere });
+    const repeat = send('code', { idempotencyKey: 'key' });
+    await pass(1);
+    expect(repeat.result).toMatchObject({ id: 'other', isReplay: true });
+    others.claimed = () => ({ kind: 'none' });
+    const first = send('code', { idempotencyKey: 'another' });
+    const withoutKey = send('code');
+    await pass(1);
+    expect([first.code, withoutKey.code]).toEqual(Array(2).fill('recipient_not_allowed'));
+    expect(others.claims.map(({ mode }) => mode)).toEqual(['look', 'look']);
+    expect(modems[0]!.texts).toEqual([]);
+  });
+
   it('that had to wait is claimed again, and no Ctrl-Z is written before that is answered', async () => {
     const { modems, others, send } = setUp();
     send('first');
