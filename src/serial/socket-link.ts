@@ -144,7 +144,7 @@ class SocketLink implements SerialLink {
     try {
       await new Promise<void>((resolve, reject) => {
         this.#opening = { resolve, reject };
-        control.start();
+        this.#inOneWrite(() => control.start());
       });
     } finally {
       clearTimeout(timer);
@@ -173,10 +173,23 @@ class SocketLink implements SerialLink {
         return this.#lose('it speaks telnet: write rfc2217:// instead of tcp://');
     }
     if (this.#isWatched) this.#watchFor(quietMs, () => this.#askAccessServer());
-    const data = this.#control?.take(bytes) ?? bytes;
+    const data = this.#inOneWrite(() => this.#control?.take(bytes) ?? bytes);
     if (data.length === 0) return;
     this.#last = Buffer.concat([this.#last, data]).subarray(-lastOctets);
     this.#listener?.onData(data);
+  }
+
+  /**
+   * What `work` sends goes out together. The write after one that met a closed connection fails,
+   * and Node then throws away what has not been read: the words that say why it was closed.
+   */
+  #inOneWrite<T>(work: () => T): T {
+    this.#socket.cork();
+    try {
+      return work();
+    } finally {
+      this.#socket.uncork();
+    }
   }
 
   #portIsSet(): void {

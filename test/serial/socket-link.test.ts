@@ -1,5 +1,7 @@
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { deviceLink } from '../../src/serial/device-link.js';
 import { LinkLost, type SerialLink } from '../../src/serial/link.js';
 import { escapeIac, TelnetReader } from '../../src/serial/telnet.js';
@@ -40,6 +42,19 @@ async function open(device: string): Promise<Opened> {
   links.push(link);
   return { link, data: () => text, closes };
 }
+
+/** An access server without its tty, in a thread of its own. */
+const closesAtOnce = `
+const { createServer } = require('node:net');
+const { parentPort, workerData } = require('node:worker_threads');
+const server = createServer((socket) => {
+  socket.end('Device open failure: Value or file not found\\r\\n', () => socket.destroy());
+  socket.on('close', () => {
+    Atomics.store(workerData, 0, 1);
+    Atomics.notify(workerData, 0);
+  });
+}).listen(0, '127.0.0.1', () => parentPort.postMessage(server.address().port));
+`;
 
 const everyOctet = Buffer.from(Array.from({ length: 256 }, (_, octet) => octet));
 
@@ -194,6 +209,19 @@ describe('a link by RFC 2217', () => {
   ])('names an access server that %s', async (_, options, why) => {
     const { device } = await served(options);
     await expect(open(device)).rejects.toThrow(why);
+  });
+
+  test('hears why it was closed, although that was before we had said anything', async () => {
+    const turn = new Int32Array(new SharedArrayBuffer(4));
+    const worker = new Worker(closesAtOnce, { eval: true, workerData: turn });
+    onTestFinished(() => void worker.terminate());
+    const [port] = await once(worker, 'message');
+    const opening = open(`rfc2217://127.0.0.1:${port}`);
+    opening.catch(() => undefined);
+    // The kernel connects. We are a busy machine: the other end has closed before we go on.
+    await new Promise(process.nextTick);
+    expect(Atomics.wait(turn, 0, 0, 5_000)).not.toBe('timed-out');
+    await expect(opening).rejects.toThrow(/cannot open its tty/);
   });
 
   test('gives up one that does not answer about its port', async () => {
