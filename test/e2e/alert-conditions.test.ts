@@ -5,9 +5,9 @@
 
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import Database from 'libsql';
-import { afterEach, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { VirtualModem } from '../faults/virtual-modem.js';
 import {
   calmMs,
@@ -45,55 +45,63 @@ interface Scenario {
   expected: Expected[];
   flags?: string[];
   /** The modem's own keys, then tables. */
-  config?: string | (() => Promise<string> | string);
-  env?: () => NodeJS.ProcessEnv;
+  config?: string | ((stage: Stage) => Promise<string> | string);
+  env?: (stage: Stage) => NodeJS.ProcessEnv;
   phase?: string;
-  begin: () => Promise<unknown>;
+  begin: (stage: Stage) => unknown;
   /** Milliseconds for which it has to be so. */
   holdMs: number;
   /** It goes on as the daemon is started again; else it is begun again. */
-  again?: () => Promise<unknown>;
-  end: () => Promise<unknown>;
+  again?: (stage: Stage) => Promise<unknown>;
+  end: (stage: Stage) => Promise<unknown>;
 }
 
-let rig: Rig;
-let second: VirtualModem | undefined;
-let other: Receiver;
-let folder = '';
-const stops: (() => unknown)[] = [];
-afterEach(async () => {
-  await rig.stop();
-  for (const stop of stops.splice(0).reverse()) await stop();
-});
+/** What one scenario has to itself. */
+class Stage {
+  rig!: Rig;
+  second: VirtualModem | undefined;
+  other!: Receiver;
+  lock: Database.Database | undefined;
+  readonly #stops: (() => unknown)[] = [];
 
-const receiver = () => {
-  const one = new Receiver();
-  stops.push(() => one.stop());
-  return one;
-};
+  /** Done when the scenario is over, the last first. */
+  finally(stop: () => unknown): void {
+    this.#stops.push(stop);
+  }
 
-const temporary = () => {
-  const made = mkdtempSync(join(tmpdir(), 'simgate-alerts-'));
-  stops.push(() => rmSync(made, { recursive: true }));
-  return made;
-};
+  receiver(): Receiver {
+    const one = new Receiver();
+    this.finally(() => one.stop());
+    return one;
+  }
+
+  temporary(): string {
+    const made = mkdtempSync(join(tmpdir(), 'simgate-alerts-'));
+    this.finally(() => rmSync(made, { recursive: true }));
+    return made;
+  }
+
+  async stop(): Promise<void> {
+    for (const stop of this.#stops.splice(0).reverse()) await stop();
+  }
+}
 
 let sent = 0;
 /** To somebody who was not written to before. */
-const send = (message: object = {}, init: RequestInit = {}) => {
+const send = ({ rig }: Stage, message: object = {}, init: RequestInit = {}) => {
   sent += 1;
   return rig.post({ recipient: `+491511${String(1_000_000 + sent)}`, ...message }, init);
 };
-async function sends(times: number): Promise<void> {
-  for (let n = 0; n < times; n += 1) await send();
+async function sends(stage: Stage, times: number): Promise<void> {
+  for (let n = 0; n < times; n += 1) await send(stage);
 }
-const refusedSends = async (times: number) => {
-  await rig.modem.control({ fault: 'cms:50', submits: times });
-  await sends(times);
+const refusedSends = async (stage: Stage, times: number) => {
+  await stage.rig.modem.control({ fault: 'cms:50', submits: times });
+  await sends(stage, times);
 };
 
 /** The configuration is written anew, with `was` replaced, and read. */
-async function change(was: string, now: string): Promise<void> {
+async function change({ rig }: Stage, was: string, now: string): Promise<void> {
   const text = readFileSync(rig.configFile, 'utf8');
   expect(text).toContain(was);
   writeFileSync(rig.configFile, text.replace(was, now));
@@ -104,36 +112,36 @@ const limits = (perCountry: string) =>
   `[policy]\ncountries = ["DE"]\nper_recipient = "off"\nper_block = "off"\nper_client_ip = "off"\nper_country = "${perCountry}"\ntotal = "off"\n`;
 
 /** Of the programs that might know whether the clock is right, each says that it is not. */
-function unsureClock(): NodeJS.ProcessEnv {
-  const bin = temporary();
+function unsureClock(stage: Stage): NodeJS.ProcessEnv {
+  const bin = stage.temporary();
   writeFileSync(join(bin, 'timedatectl'), '#!/bin/sh\necho no\n', { mode: 0o755 });
   for (const name of ['chronyc', 'ntpq'])
     writeFileSync(join(bin, name), '#!/bin/sh\nexit 1\n', { mode: 0o755 });
   return { PATH: `${bin}:${process.env.PATH ?? ''}` };
 }
 
-let lock: Database.Database | undefined;
-const lockJournal = async () => {
-  lock = new Database(join(rig.folder, 'state', 'journal.db'));
-  lock.exec('BEGIN EXCLUSIVE');
+const lockJournal = (stage: Stage) => {
+  stage.lock = new Database(join(stage.rig.folder, 'state', 'journal.db'));
+  stage.lock.exec('BEGIN EXCLUSIVE');
 };
-const unlockJournal = async () => {
-  lock?.exec('ROLLBACK');
-  lock?.close();
-  lock = undefined;
+const unlockJournal = (stage: Stage) => {
+  stage.lock?.exec('ROLLBACK');
+  stage.lock?.close();
+  stage.lock = undefined;
 };
 
-const inbound = (text: string, from = '+4915100000000') =>
+const inbound = ({ rig }: Stage, text: string, from = '+4915100000000') =>
   rig.modem.control({ inbound: { from, text } });
 
-async function refusingInbound(more: string): Promise<string> {
-  other = receiver();
+async function refusingInbound(stage: Stage, more: string): Promise<string> {
+  const other = stage.receiver();
+  stage.other = other;
   other.mood = 'refuses';
   return `[inbound]\nurl = "${await other.start()}"\nsecret_file = "hook"\n${more}`;
 }
 
 /** The receiver is back, and all that came in has reached it. */
-async function takesAll(count: number): Promise<void> {
+async function takesAll({ rig, other }: Stage, count: number): Promise<void> {
   other.mood = 'well';
   const taken = () => rig.log.filter(({ event }) => event === 'inbound_delivered').length;
   while (taken() < count) await pass(rig, minuteMs);
@@ -151,22 +159,21 @@ const scenarios: Scenario[] = [
         remedy: /plug (?:it|the modem) in again/,
       },
     ],
-    config: async () => {
-      folder = temporary();
-      second = await VirtualModem.start(folder, 'second', []);
-      stops.push(() => second?.stop());
-      return `[[modem]]\nname = "second"\ndevice = "${second.link}"\nguard_ms = 0\n`;
+    config: async (stage) => {
+      stage.second = await VirtualModem.start(stage.temporary(), 'second', []);
+      stage.finally(() => stage.second?.stop());
+      return `[[modem]]\nname = "second"\ndevice = "${stage.second.link}"\nguard_ms = 0\n`;
     },
-    begin: async () => {
-      const gone = inPhase(rig, 'lost', 'second');
-      await second!.control({ hangup: true, reattach_ms: 500_000 });
+    begin: async (stage) => {
+      const gone = inPhase(stage.rig, 'lost', 'second');
+      await stage.second!.control({ hangup: true, reattach_ms: 500_000 });
       await gone;
     },
     holdMs: 10 * minuteMs,
-    end: async () => {
-      const back = inPhase(rig, 'ready', 'second');
-      await second!.stop();
-      second = await VirtualModem.start(folder, 'second', []);
+    end: async (stage) => {
+      const back = inPhase(stage.rig, 'ready', 'second');
+      await stage.second!.stop();
+      stage.second = await VirtualModem.start(dirname(stage.second!.link), 'second', []);
       // Time that leaps would end the dialogue with it.
       await back;
     },
@@ -182,9 +189,9 @@ const scenarios: Scenario[] = [
         remedy: /put credit on it/,
       },
     ],
-    begin: () => refusedSends(3),
+    begin: (stage) => refusedSends(stage, 3),
     holdMs: 0,
-    end: () => sends(1),
+    end: (stage) => sends(stage, 1),
   },
   {
     title: 'a SIM wants its PIN',
@@ -205,12 +212,12 @@ const scenarios: Scenario[] = [
     ],
     flags: ['--pin', '4711'],
     phase: 'unlocking',
-    begin: async () => undefined,
+    begin: () => undefined,
     holdMs: 2 * minuteMs,
-    end: async () => {
-      const ready = inPhase(rig, 'ready');
-      await rig.modem.control({ phone: 'remove_lock' });
-      await pass(rig, minuteMs);
+    end: async (stage) => {
+      const ready = inPhase(stage.rig, 'ready');
+      await stage.rig.modem.control({ phone: 'remove_lock' });
+      await pass(stage.rig, minuteMs);
       await ready;
     },
   },
@@ -233,9 +240,9 @@ const scenarios: Scenario[] = [
       },
     ],
     config: 'per_day = 5\n',
-    begin: () => sends(5),
+    begin: (stage) => sends(stage, 5),
     holdMs: 31_000,
-    end: () => change('per_day = 5\n', 'per_day = 500\n'),
+    end: (stage) => change(stage, 'per_day = 5\n', 'per_day = 500\n'),
   },
   {
     title: 'a limit is used up to 80 %, and whole',
@@ -256,9 +263,9 @@ const scenarios: Scenario[] = [
       },
     ],
     config: limits('5 in 1 h'),
-    begin: () => sends(5),
+    begin: (stage) => sends(stage, 5),
     holdMs: 31_000,
-    end: () => pass(rig, hourMs),
+    end: (stage) => pass(stage.rig, hourMs),
   },
   {
     title: 'more outcomes than usual are unknown',
@@ -271,19 +278,21 @@ const scenarios: Scenario[] = [
       },
     ],
     config: 'submit_timeout_s = 2\n[alerts]\nunknown_outcomes_per_hour = 1\n',
-    begin: async () => {
+    begin: async (stage) => {
       for (let n = 0; n < 2; n += 1) {
-        await rig.modem.control({ fault: 'silence-lost:2500' });
-        const free = inPhase(rig, 'ready');
-        expect(await send({}, { headers: { prefer: 'wait=1' } })).toMatchObject({ status: 504 });
+        await stage.rig.modem.control({ fault: 'silence-lost:2500' });
+        const free = inPhase(stage.rig, 'ready');
+        expect(await send(stage, {}, { headers: { prefer: 'wait=1' } })).toMatchObject({
+          status: 504,
+        });
         await free;
       }
-      await pass(rig, minuteMs);
+      await pass(stage.rig, minuteMs);
     },
     holdMs: 0,
-    end: async () => {
-      await pass(rig, hourMs);
-      await pass(rig, minuteMs);
+    end: async (stage) => {
+      await pass(stage.rig, hourMs);
+      await pass(stage.rig, minuteMs);
     },
   },
   {
@@ -296,18 +305,18 @@ const scenarios: Scenario[] = [
         remedy: /make room on the disk/,
       },
     ],
-    begin: async () => {
-      await lockJournal();
-      const told = rig.until(({ event, level }) => event === 'journal' && level === 'error');
-      await send();
+    begin: async (stage) => {
+      lockJournal(stage);
+      const told = stage.rig.until(({ event, level }) => event === 'journal' && level === 'error');
+      await send(stage);
       await told;
     },
     holdMs: 2 * minuteMs,
-    end: async () => {
-      await unlockJournal();
-      await pass(rig, 2 * minuteMs);
-      await send();
-      await pass(rig, lookMs);
+    end: async (stage) => {
+      unlockJournal(stage);
+      await pass(stage.rig, 2 * minuteMs);
+      await send(stage);
+      await pass(stage.rig, lookMs);
     },
   },
   {
@@ -321,9 +330,9 @@ const scenarios: Scenario[] = [
       },
     ],
     env: unsureClock,
-    begin: () => leap(rig, -400 * dayMs),
+    begin: (stage) => leap(stage.rig, -400 * dayMs),
     holdMs: 2 * minuteMs,
-    end: () => leap(rig, 400 * dayMs),
+    end: (stage) => leap(stage.rig, 400 * dayMs),
   },
   {
     title: "a SIM's credit is low, and soon void",
@@ -348,17 +357,17 @@ const scenarios: Scenario[] = [
       const soon = new Date(Date.now() + 3 * dayMs).toISOString().slice(0, 10);
       return `[modem.credit]\nussd = "*100#"\nlow = 5\nexpression = 'Balance: (?<amount>[\\d.]+) EUR(?: until (?<valid>[\\d-]+))?'\n#${soon}\n`;
     },
-    begin: async () => {
-      const soon = /#([\d-]+)\n/.exec(readFileSync(rig.configFile, 'utf8'))?.[1];
-      await rig.modem.control({ balance_text: `Balance: {credit} EUR until ${soon}` });
-      await passUntil(rig, 16_000, ({ event }) => event === 'credit');
+    begin: async (stage) => {
+      const soon = /#([\d-]+)\n/.exec(readFileSync(stage.rig.configFile, 'utf8'))?.[1];
+      await stage.rig.modem.control({ balance_text: `Balance: {credit} EUR until ${soon}` });
+      await passUntil(stage.rig, 16_000, ({ event }) => event === 'credit');
     },
     holdMs: 0,
-    end: async () => {
-      await rig.modem.control({ credit: 20 });
-      await rig.modem.control({ balance_text: 'Balance: {credit} EUR until 2099-12-31' });
+    end: async (stage) => {
+      await stage.rig.modem.control({ credit: 20 });
+      await stage.rig.modem.control({ balance_text: 'Balance: {credit} EUR until 2099-12-31' });
       // While it is low it is asked for every six hours.
-      await passUntil(rig, 6 * hourMs, ({ event }) => event === 'credit');
+      await passUntil(stage.rig, 6 * hourMs, ({ event }) => event === 'credit');
     },
   },
   {
@@ -374,14 +383,14 @@ const scenarios: Scenario[] = [
     ],
     flags: ['--balance-text', 'Service not available'],
     config: '[modem.credit]\nussd = "*100#"\n',
-    begin: async () => {
+    begin: async (stage) => {
       for (const ms of [16_000, hourMs, 2 * hourMs])
-        await passUntil(rig, ms, ({ event }) => event === 'credit');
+        await passUntil(stage.rig, ms, ({ event }) => event === 'credit');
     },
     holdMs: 0,
-    end: async () => {
-      await rig.modem.control({ balance_text: 'Balance: 20.00' });
-      await passUntil(rig, 4 * hourMs, ({ event }) => event === 'credit');
+    end: async (stage) => {
+      await stage.rig.modem.control({ balance_text: 'Balance: 20.00' });
+      await passUntil(stage.rig, 4 * hourMs, ({ event }) => event === 'credit');
     },
   },
   {
@@ -401,26 +410,26 @@ const scenarios: Scenario[] = [
         remedy: /init/,
       },
     ],
-    begin: async () => {
-      await rig.daemon.end('SIGTERM');
-      const file = join(rig.folder, 'state', 'alerts.json');
+    begin: async (stage) => {
+      await stage.rig.daemon.end('SIGTERM');
+      const file = join(stage.rig.folder, 'state', 'alerts.json');
       const saved = JSON.parse(readFileSync(file, 'utf8')) as { release: object };
       saved.release = { ...saved.release, version: '0.0.1', hasSent: true };
       writeFileSync(file, JSON.stringify(saved));
-      const from = rig.log.length;
-      await rig.startDaemon();
-      await inPhase(rig, 'ready', 'main', from);
-      await rig.modem.control({ fault: 'cms:38', submits: 3 });
-      await sends(3);
+      const from = stage.rig.log.length;
+      await stage.rig.startDaemon();
+      await inPhase(stage.rig, 'ready', 'main', from);
+      await stage.rig.modem.control({ fault: 'cms:38', submits: 3 });
+      await sends(stage, 3);
       // The modem says then where it is registered.
-      await pass(rig, minuteMs);
+      await pass(stage.rig, minuteMs);
     },
     holdMs: 2 * minuteMs,
-    again: async () => {
-      await rig.modem.control({ fault: 'cms:38', submits: 3 });
-      await sends(3);
+    again: async (stage) => {
+      await stage.rig.modem.control({ fault: 'cms:38', submits: 3 });
+      await sends(stage, 3);
     },
-    end: () => sends(1),
+    end: (stage) => sends(stage, 1),
   },
   {
     title: 'codes to a country do not arrive',
@@ -435,15 +444,15 @@ const scenarios: Scenario[] = [
     ],
     flags: ['--status-reports', '--status-report-delay', '50', '--report-habits', 'statuses=46'],
     config: 'status_report = true\n',
-    begin: async () => {
+    begin: async (stage) => {
       for (let n = 0; n < 12; n += 1) {
-        const heard = rig.until(({ event }) => event === 'delivery', rig.log.length);
-        await send();
+        const heard = stage.rig.until(({ event }) => event === 'delivery', stage.rig.log.length);
+        await send(stage);
         await heard;
       }
     },
     holdMs: 0,
-    end: () => pass(rig, hourMs),
+    end: (stage) => pass(stage.rig, hourMs),
   },
   {
     title: 'what comes in finds no room',
@@ -455,16 +464,16 @@ const scenarios: Scenario[] = [
         remedy: /raise inbound\.spool_max/,
       },
     ],
-    config: () => refusingInbound('spool_max = 1\n'),
-    begin: async () => {
-      const full = rig.until(({ event }) => event === 'inbound_full');
-      await inbound('one');
-      await other.until(() => other.calls > 0);
-      await inbound('two');
+    config: (stage) => refusingInbound(stage, 'spool_max = 1\n'),
+    begin: async (stage) => {
+      const full = stage.rig.until(({ event }) => event === 'inbound_full');
+      await inbound(stage, 'one');
+      await stage.other.until(() => stage.other.calls > 0);
+      await inbound(stage, 'two');
       await full;
     },
     holdMs: 0,
-    end: () => takesAll(2),
+    end: (stage) => takesAll(stage, 2),
   },
   {
     title: 'the receiver of what comes in does not take it',
@@ -476,66 +485,85 @@ const scenarios: Scenario[] = [
         remedy: /look at the receiver behind inbound\.url/,
       },
     ],
-    config: () => refusingInbound(''),
-    begin: async () => {
-      await inbound('one');
-      await other.until(() => other.calls > 0);
+    config: (stage) => refusingInbound(stage, ''),
+    begin: async (stage) => {
+      await inbound(stage, 'one');
+      await stage.other.until(() => stage.other.calls > 0);
     },
     holdMs: 11 * minuteMs,
-    end: () => takesAll(1),
+    end: (stage) => takesAll(stage, 1),
   },
 ];
 
-it.each(scenarios)(
-  '$title: told once, and once that it is over',
+async function play(
+  stage: Stage,
   {
-    timeout: 120_000,
-  },
-  async ({ expected, flags, config = '', env, phase = 'ready', begin, holdMs, again, end }) => {
-    const phone = receiver();
-    const url = await phone.start();
-    const extra = typeof config === 'string' ? config : await config();
-    rig = await Rig.start(flags, `${extra}${webhook(url)}`, {
-      env: { ...movedClocks(), ...env?.() },
-      phase,
-      files: { hook: `whsec_${Buffer.alloc(32, 7).toString('base64')}` },
-    });
-    await begin();
-    await hold(rig, holdMs);
-    for (const { kind, subject } of expected)
-      await phone.until(() => phone.was('raised', kind, subject));
-    const { open } = (await status(rig)).alerts;
-    for (const { kind, subject, says, remedy } of expected) {
-      const shown = open.find(
-        (one) => one.kind === kind && (subject ?? one.subject) === one.subject,
-      );
-      expect(shown?.what, kind).toMatch(says);
-      expect(shown?.remedy, kind).toMatch(remedy);
+    expected,
+    flags,
+    config = '',
+    env = () => ({}),
+    phase = 'ready',
+    begin,
+    holdMs,
+    again,
+    end,
+  }: Scenario,
+): Promise<void> {
+  const phone = stage.receiver();
+  const url = await phone.start();
+  const extra = typeof config === 'string' ? config : await config(stage);
+  const rig = await Rig.start(flags, `${extra}${webhook(url)}`, {
+    env: { ...movedClocks((stop) => stage.finally(stop)), ...env(stage) },
+    phase,
+    files: { hook: `whsec_${Buffer.alloc(32, 7).toString('base64')}` },
+  });
+  stage.rig = rig;
+  stage.finally(() => rig.stop());
+  await begin(stage);
+  await hold(rig, holdMs);
+  for (const { kind, subject } of expected)
+    await phone.until(() => phone.was('raised', kind, subject));
+  const { open } = (await status(rig)).alerts;
+  for (const { kind, subject, says, remedy } of expected) {
+    const shown = open.find((one) => one.kind === kind && (subject ?? one.subject) === one.subject);
+    expect(shown?.what, kind).toMatch(says);
+    expect(shown?.remedy, kind).toMatch(remedy);
+  }
+  await reload(rig);
+  await hold(rig, holdMs);
+  await restart(rig, phase);
+  await again?.(stage);
+  await hold(rig, holdMs);
+  for (const { kind, subject } of expected)
+    expect(phone.of(kind, subject).map(({ state }) => state)).toEqual(['raised']);
+  await end(stage);
+  await pass(rig, lookMs);
+  await pass(rig, calmMs);
+  await pass(rig, lookMs);
+  for (const { kind, subject, severity, says, remedy } of expected) {
+    await phone.until(() => phone.was('cleared', kind, subject));
+    const told = phone.of(kind, subject);
+    expect(told.map(({ state }) => state)).toEqual(['raised', 'cleared']);
+    expect(new Set(told.map(({ id }) => id)).size).toBe(1);
+    expect(told.map((one) => one.severity)).toEqual([severity, severity]);
+    expect(told[0]?.text).toMatch(says);
+    expect(told[0]?.text.split('What to do: ')[1]).toMatch(remedy);
+    expect(told[1]?.text).toMatch(/^It is over, after \d+ (s|min|h) \(since /);
+  }
+  expect((await status(rig)).alerts.open.map(({ kind }) => kind)).toEqual([]);
+  // Nothing else was told of.
+  const kinds = expected.map(({ kind }) => kind);
+  expect(phone.told.filter(({ kind }) => !kinds.includes(kind))).toEqual([]);
+}
+
+// Each waits most of its time, for its own daemon.
+describe.concurrent('told once, and once that it is over', () => {
+  it.each(scenarios)('$title', { timeout: 180_000 }, async (scenario) => {
+    const stage = new Stage();
+    try {
+      await play(stage, scenario);
+    } finally {
+      await stage.stop();
     }
-    await reload(rig);
-    await hold(rig, holdMs);
-    await restart(rig, phase);
-    await again?.();
-    await hold(rig, holdMs);
-    for (const { kind, subject } of expected)
-      expect(phone.of(kind, subject).map(({ state }) => state)).toEqual(['raised']);
-    await end();
-    await pass(rig, lookMs);
-    await pass(rig, calmMs);
-    await pass(rig, lookMs);
-    for (const { kind, subject, severity, says, remedy } of expected) {
-      await phone.until(() => phone.was('cleared', kind, subject));
-      const told = phone.of(kind, subject);
-      expect(told.map(({ state }) => state)).toEqual(['raised', 'cleared']);
-      expect(new Set(told.map(({ id }) => id)).size).toBe(1);
-      expect(told.map((one) => one.severity)).toEqual([severity, severity]);
-      expect(told[0]?.text).toMatch(says);
-      expect(told[0]?.text.split('What to do: ')[1]).toMatch(remedy);
-      expect(told[1]?.text).toMatch(/^It is over, after \d+ (s|min|h) \(since /);
-    }
-    expect((await status(rig)).alerts.open.map(({ kind }) => kind)).toEqual([]);
-    // Nothing else was told of.
-    const kinds = expected.map(({ kind }) => kind);
-    expect(phone.told.filter(({ kind }) => !kinds.includes(kind))).toEqual([]);
-  },
-);
+  });
+});

@@ -4,7 +4,7 @@ import { SMTPServer } from 'smtp-server';
 import { afterEach, expect, it } from 'vitest';
 import { VirtualModem } from '../faults/virtual-modem.js';
 import { run as command } from './command.js';
-import { webhook } from './moved-rig.js';
+import { inPhase, lookMs, movedClocks, pass, webhook } from './moved-rig.js';
 import { Receiver } from './receiver.js';
 import { Rig } from './rig.js';
 
@@ -29,10 +29,14 @@ it('tells once that no modem is ready and once that it is over, over a restart a
   timeout: 180_000,
 }, async () => {
   const phone = receiver();
-  rig = await Rig.start([], quick + webhook(await phone.start()));
+  rig = await Rig.start([], quick + webhook(await phone.start()), { env: movedClocks() });
+  /** Time goes by until that is so. */
+  const passUntilIs = async (isSo: () => boolean) => {
+    while (!isSo()) await pass(rig!, lookMs);
+  };
   phone.mood = 'refuses';
   await rig.modem.control({ hangup: true, reattach_ms: 500_000 });
-  await phone.until(() => phone.calls > 0);
+  await passUntilIs(() => phone.calls > 0);
   // Codes are refused at once while a receiver is dead: nobody waits for it.
   expect(await rig.post({})).toMatchObject({ status: 503 });
   const status = await run('alerts');
@@ -41,12 +45,14 @@ it('tells once that no modem is ready and once that it is over, over a restart a
   await rig.daemon.end('SIGTERM');
   phone.mood = 'well';
   await rig.startDaemon();
-  await phone.until(() => phone.was('raised', 'no_modem_ready'));
+  await passUntilIs(() => phone.was('raised', 'no_modem_ready'));
   await rig.daemon.end('SIGTERM');
   await rig.startDaemon();
+  const ready = inPhase(rig, 'ready');
   await rig.modem.stop();
   rig.modem = await VirtualModem.start(rig.folder, 'modem', []);
-  await phone.until(() => phone.was('cleared', 'no_modem_ready'));
+  await ready;
+  await passUntilIs(() => phone.was('cleared', 'no_modem_ready'));
   const own = phone.told.filter(({ kind }) => kind === 'no_modem_ready');
   expect(own.map(({ state }) => state)).toEqual(['raised', 'cleared']);
   expect(new Set(own.map(({ id }) => id)).size).toBe(1);

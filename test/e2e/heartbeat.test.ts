@@ -28,19 +28,21 @@ it('is heard each minute while a code would go out, and not while none would, ov
     for (let n = 0; n < minutes; n += 1) await pass(rig, minuteMs);
     return heart.calls - before;
   };
+  /** The daemon has seen it: by its next look at the modem. */
+  const registered = async (registration: string, phase: string) => {
+    let isSeen = false;
+    void inPhase(rig, phase).then(() => (isSeen = true));
+    await rig.modem.control({ registration });
+    while (!isSeen) await pass(rig, 5_000);
+  };
   expect(await heard(3)).toBe(3);
   // Read anew, it is called no more often.
   await reload(rig);
   expect(await heard(2)).toBe(2);
-  const silenced = inPhase(rig, 'registering');
-  await rig.modem.control({ registration: 'searching' });
-  await silenced;
+  await registered('searching', 'registering');
   expect(await heard(3)).toBe(0);
   expect((await status(rig)).alerts.heartbeat).toMatchObject({ is_silent: true, ok: true });
-  let isReady = false;
-  void inPhase(rig, 'ready').then(() => (isReady = true));
-  await rig.modem.control({ registration: 'home' });
-  while (!isReady) await pass(rig, 5_000);
+  await registered('home', 'ready');
   expect(await heard(2)).toBe(2);
   // One call at a time: a watcher that hangs is given up, and called again by the minute.
   heart.mood = 'hangs';

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
 import { mintToken } from '../../src/secret/token.js';
 import { claims } from '../config-text.js';
@@ -8,10 +9,13 @@ import { type LogLine, type Rig, secret } from './rig.js';
 
 const preload = join(import.meta.dirname, 'moved-clock.mjs');
 
-/** What gives the daemons of one rig clocks that {@link pass} moves. */
-export function movedClocks(): NodeJS.ProcessEnv {
+/**
+ * What gives the daemons of one rig clocks that {@link pass} moves. Tests that run at the same time
+ * say what is done `atEnd`.
+ */
+export function movedClocks(atEnd: (stop: () => void) => void = onTestFinished): NodeJS.ProcessEnv {
   const folder = mkdtempSync(join(tmpdir(), 'simgate-moved-'));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
+  atEnd(() => rmSync(folder, { recursive: true }));
   const file = join(folder, 'ahead');
   return { NODE_OPTIONS: `--import=${preload}`, MOVED_FILE: file, TZ: 'UTC' };
 }
@@ -22,6 +26,8 @@ export const lookMs = 6_000;
 export const calmMs = 31_000;
 /** Milliseconds after which the daemon looks again what is due. */
 const tickMs = 16_000;
+/** Real milliseconds for a dialogue with the modem, before time is made to pass again. */
+const dialogueMs = 250;
 
 /** A token that is good for all the days that pass. */
 export const lastingToken = (): Promise<string> =>
@@ -57,8 +63,12 @@ export async function passUntil(
   fits: (line: LogLine) => boolean,
 ): Promise<void> {
   const from = rig.log.length;
+  const found = rig.until(fits, from);
   await pass(rig, ms);
-  while (!rig.log.slice(from).some(fits)) await pass(rig, tickMs);
+  while (!rig.log.slice(from).some(fits)) {
+    await Promise.race([found, pause(dialogueMs)]);
+    if (!rig.log.slice(from).some(fits)) await pass(rig, tickMs);
+  }
 }
 
 /** The same configuration is read anew. */
