@@ -20,6 +20,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { wholeProgram } from '../src/cli/commands.js';
 import { releasedAtMs, version } from '../src/version.js';
 import { type Architecture, architectures, type NodeFrom } from './architecture.js';
 import { addControl } from './deb-control.js';
@@ -44,7 +45,7 @@ const releases = releasesOf(readFileSync(join(root, 'CHANGELOG.md'), 'utf8'), re
 const epochS = epochOf(releases);
 /** What a box on a slow line can still get in a few minutes. */
 const largestBytes = 45e6;
-const manuals = writeManuals();
+const manuals = await writeManuals();
 const out = resolve(options.out);
 mkdirSync(out, { recursive: true });
 for (const architecture of options.architecture.map(known))
@@ -62,11 +63,11 @@ function known(name: string): Architecture {
   );
 }
 
-function writeManuals(): Map<string, string> {
+async function writeManuals(): Promise<Map<string, string>> {
   const date = new Date(releases[0]?.dateMs ?? 0).toISOString().slice(0, 10);
   const example = readFileSync(join(root, 'config/simgate.example.toml'), 'utf8');
   return new Map([
-    ['simgate.1', commandManual(join(root, 'dist/cli.js'), version, date)],
+    ['simgate.1', commandManual(await wholeProgram(), version, date)],
     ['simgate.toml.5', configurationManual(example, version, date)],
   ]);
 }

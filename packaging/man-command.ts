@@ -1,5 +1,5 @@
 /** simgate(1), from what the program itself says with --help. */
-import { execFileSync } from 'node:child_process';
+import type { Command } from 'commander';
 import { heading, paragraph, subheading, term, title, verbatim } from './roff.js';
 
 /** What `--help` of one command says (the format is commander's). */
@@ -49,20 +49,33 @@ interface CommandPage {
   help: HelpPage;
 }
 
-function* pagesBelow(cli: string, words: string[]): Generator<CommandPage> {
-  const help = parseHelp(
-    execFileSync(process.execPath, [cli, ...words, '--help'], { encoding: 'utf8' }),
-  );
+function* pagesBelow(command: Command, words: string[]): Generator<CommandPage> {
+  const help = parseHelp(helpOf(command));
   yield { words, help };
-  for (const [command] of help.lists.find(({ name }) => name === 'Commands')?.entries ?? []) {
-    const [name = ''] = command.split(' ');
-    if (name !== 'help') yield* pagesBelow(cli, [...words, name]);
+  for (const [entry] of help.lists.find(({ name }) => name === 'Commands')?.entries ?? []) {
+    const [name = ''] = entry.split(' ');
+    const below = command.commands.find((each) => each.name() === name);
+    if (below !== undefined) yield* pagesBelow(below, [...words, name]);
+    else if (name !== 'help') throw new Error(`no command ${name} of simgate ${words.join(' ')}`);
   }
 }
 
-/** The page in roff; `cli` is the built program, `date` as 2026-11-01. */
-export function commandManual(cli: string, version: string, date: string): string {
-  const [main, ...commands] = pagesBelow(cli, []);
+/** What it says with --help, whatever the terminal is; a process for each would take a while. */
+function helpOf(command: Command): string {
+  let said = '';
+  command.configureOutput({
+    writeOut: (text) => {
+      said += text;
+    },
+    getOutHelpWidth: () => 80,
+  });
+  command.outputHelp();
+  return said;
+}
+
+/** The page in roff; `program` has all its commands, `date` is as 2026-11-01. */
+export function commandManual(program: Command, version: string, date: string): string {
+  const [main, ...commands] = pagesBelow(program, []);
   if (main === undefined) throw new Error('the program has no help');
   const parts = [
     title('simgate', 1, date, `simgate ${version}`),

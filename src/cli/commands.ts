@@ -296,6 +296,12 @@ async function loadFor(word: string): Promise<void> {
   for (const load of loads) program.addCommand(await load());
 }
 
+/** The program with all its commands, for its manual. */
+export async function wholeProgram(): Promise<Command> {
+  await loadFor('');
+  return program;
+}
+
 /** Says which command was probably meant: `unlock` is one of `policy`. */
 function refuseUnknown(word: string): void {
   const visible = program.createHelp().visibleCommands(program);

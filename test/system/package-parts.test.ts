@@ -19,6 +19,7 @@ import { commandManual, parseHelp } from '../../packaging/man-command.js';
 import { configurationManual, entriesOf } from '../../packaging/man-configuration.js';
 import { checkBinaries } from '../../packaging/native-binaries.js';
 import { type LockFile, lockedNatives } from '../../packaging/native-packages.js';
+import { wholeProgram } from '../../src/cli/commands.js';
 import { version } from '../../src/version.js';
 
 const repository = join(import.meta.dirname, '../..');
@@ -194,8 +195,8 @@ function rendered(roff: string): string {
   return stdout;
 }
 
-test('simgate(1) has every command that the program has, and each of its options', () => {
-  const page = rendered(commandManual(cli, version, '2026-11-01'));
+test('simgate(1) has every command that the program has, and each of its options', async () => {
+  const page = rendered(commandManual(await wholeProgram(), version, '2026-11-01'));
   const main = parseHelp(spawnSync(process.execPath, [cli, '--help'], { encoding: 'utf8' }).stdout);
   const commands =
     main.lists
