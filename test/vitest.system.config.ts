@@ -10,10 +10,11 @@ export default defineConfig({
   test: {
     include: ['test/system/**/*.test.ts'],
     globalSetup: 'test/system/made-once.ts',
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
-    // One at a time: beside each other and the fault run, some met their limits.
-    maxWorkers: 1,
+    // Beside each other and the fault run everything takes longer, and a poll's second is short.
+    testTimeout: 240_000,
+    hookTimeout: 240_000,
+    expect: { poll: { timeout: 10_000 } },
+    maxWorkers: 3,
     sequence: { sequencer: LongestFirst },
     ...reporters('system', 'npm run test:system: some fifteen minutes, on two cores'),
   },
