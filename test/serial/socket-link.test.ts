@@ -219,7 +219,7 @@ describe('a link by RFC 2217', () => {
     const opening = open(`rfc2217://127.0.0.1:${port}`);
     opening.catch(() => undefined);
     // The kernel connects. We are a busy machine: the other end has closed before we go on.
-    await new Promise(process.nextTick);
+    await new Promise((resolve) => process.nextTick(resolve));
     expect(Atomics.wait(turn, 0, 0, 5_000)).not.toBe('timed-out');
     await expect(opening).rejects.toThrow(/cannot open its tty/);
   });
