@@ -39,7 +39,7 @@ export default defineConfig({
     ],
     ...reporters(
       'unit',
-      'npm test: about a minute of units, then four of the slow ones, on two cores',
+      'npm test: about two minutes of units, then some six of the slow ones, on two cores',
     ),
   },
 });
