@@ -38,13 +38,19 @@ export interface AtPayload {
   /** Milliseconds between the prompt and the payload. */
   pauseMs: number;
   /**
-   * Which errors end this command only: once a bare `AT` is out as well, any other may answer that.
+   * Which errors end this command only: once a bare `AT` is out as well, or while another command
+   * may be answered late, any other may be that one's.
    */
   isOwnError(error: FinalError): boolean;
   /**
    * True while an earlier payload's result may still come: an error before the prompt may be that.
    */
   mayMeetForeignErrors: boolean;
+  /**
+   * True while a command that was given up may still be answered: an error after Ctrl-Z that is not
+   * {@link isOwnError} may be that, and says nothing of this payload. The session sets it.
+   */
+  mayMeetLateErrors?: boolean;
   /**
    * True when an echo of the command proves that the modem has lost its settings (it was told ATE0,
    * and obeyed).
@@ -61,10 +67,10 @@ export type AtStage = 'command' | 'prompt' | 'result';
 export type AtOutcome =
   | { kind: 'ok'; lines: string[] }
   /**
-   * `mayAnswerProbe`: it may as well answer the bare `AT` that asked for the result, which may then
-   * still come.
+   * `mayBeForeign`: it may as well answer the bare `AT` that asked for the result, or a command that
+   * was given up; the result may then still come.
    */
-  | { kind: 'error'; stage: AtStage; error: FinalError; lines: string[]; mayAnswerProbe: boolean }
+  | { kind: 'error'; stage: AtStage; error: FinalError; lines: string[]; mayBeForeign: boolean }
   | { kind: 'timeout'; stage: AtStage; lines: string[] }
   | { kind: 'lost'; stage: AtStage; cause: Error }
   /** Left at the prompt with ESC: the payload was never written. */

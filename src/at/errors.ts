@@ -15,24 +15,24 @@ export class AtCommandError extends Error {
   /** Information responses that came before it. */
   readonly lines: readonly string[];
   /**
-   * After Ctrl-Z: it may as well answer the bare `AT` that asked for the result, which may then
-   * still come.
+   * After Ctrl-Z: it may as well answer the bare `AT` that asked for the result, or a command that
+   * was given up; the result may then still come.
    */
-  readonly mayAnswerProbe: boolean;
+  readonly mayBeForeign: boolean;
 
   constructor(
     command: string,
     final: FinalError,
     stage: AtStage,
     lines: readonly string[],
-    mayAnswerProbe = false,
+    mayBeForeign = false,
   ) {
     const words = final.code ?? foreignWords(final.text);
     super(
       `${command}: the modem answered ${final.kind === 'ERROR' ? words : `${final.kind} ${words}`}`,
     );
     this.final = final;
-    this.mayAnswerProbe = mayAnswerProbe;
+    this.mayBeForeign = mayBeForeign;
     this.stage = stage;
     this.lines = lines;
   }
@@ -110,7 +110,7 @@ export function outcomeError(command: string, outcome: Exclude<AtOutcome, { kind
         outcome.error,
         outcome.stage,
         outcome.lines,
-        outcome.mayAnswerProbe,
+        outcome.mayBeForeign,
       );
     case 'timeout':
       return new AtTimeout(name, outcome.stage, outcome.lines);

@@ -254,16 +254,15 @@ function takeError(state: AtState, running: Running, error: FinalError, line: st
   // it.
   if (running.stage === 'prompt' && payload?.mayMeetForeignErrors)
     return [state, [{ kind: 'stray', line }]];
-  const { stage, probes, awaits } = running;
+  const { stage, awaits } = running;
   if (payload && isUncertain(running, error))
     return rearm(state, { ...running, uncertain: error }, payload.graceMs);
-  const mayAnswerProbe = probes > 0 && payload?.isOwnError(error) !== true;
   const outcome: AtOutcome = {
     kind: 'error',
     stage,
     error,
     lines: [...running.lines],
-    mayAnswerProbe,
+    mayBeForeign: mayBeForeign(running, error),
   };
   const isAtPrompt = awaits !== undefined;
   const [next, effects] = settle(state, outcome, running.probes + (isAtPrompt ? 1 : 0));
@@ -271,16 +270,23 @@ function takeError(state: AtState, running: Running, error: FinalError, line: st
   return [next, running.stage === 'prompt' ? [{ kind: 'ignore_prompt' }, ...effects] : effects];
 }
 
+/** Whether the bare `AT` that asked for the result, or a command that was given up, may end so. */
+function mayBeForeign({ stage, probes, command }: Running, error: FinalError): boolean {
+  const { payload } = command;
+  const isOtherDue = probes > 0 || payload?.mayMeetLateErrors === true;
+  return stage === 'result' && isOtherDue && payload?.isOwnError(error) !== true;
+}
+
 /**
- * A first ERROR or +CME ERROR behind a payload: anybody's word could be it. The response would have
- * come before, or comes soon.
+ * A first ERROR or +CME ERROR behind a payload, or what a command that was given up may be answered
+ * with: anybody's word could be it. The response would have come before, or comes soon.
  */
-const isUncertain = ({ stage, probes, lines, uncertain }: Running, error: FinalError): boolean =>
-  stage === 'result' &&
-  error.kind !== 'CMS' &&
-  probes === 0 &&
-  lines.length === 0 &&
-  uncertain === undefined;
+function isUncertain(running: Running, error: FinalError): boolean {
+  const { stage, probes, lines, uncertain } = running;
+  const isAnybodys = error.kind !== 'CMS' || mayBeForeign(running, error);
+  const isFirst = lines.length === 0 && uncertain === undefined;
+  return stage === 'result' && isAnybodys && probes === 0 && isFirst;
+}
 
 function takeText(state: AtState, running: Running, line: string): AtStep {
   const { response, payload } = running.command;
@@ -359,7 +365,7 @@ function takeTimeout(state: AtState): AtStep {
       stage: 'result',
       error: running.uncertain,
       lines,
-      mayAnswerProbe: false,
+      mayBeForeign: mayBeForeign(running, running.uncertain),
     };
     return settle(state, outcome, 0);
   }

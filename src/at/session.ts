@@ -105,6 +105,12 @@ interface Waiter {
  */
 const quietMs = 1000;
 
+/**
+ * Milliseconds after a command was given up in which it may be answered all the same, although the
+ * modem is in step again: some do one thing beside another.
+ */
+const lateErrorsMs = 60_000;
+
 /** Milliseconds within which a bare `AT` that sets a result free does so. */
 const freedWithinMs = 2000;
 
@@ -174,6 +180,8 @@ export class AtSession {
   #lastFinalAt = Number.NEGATIVE_INFINITY;
   /** When an information response of the command in flight last came. */
   #lastResponseAt = Number.NEGATIVE_INFINITY;
+  /** When a command of a caller's was last given up. */
+  #gaveUpAt = Number.NEGATIVE_INFINITY;
   /** When a bare `AT` asked for the result of a payload. */
   #probedAt = Number.NEGATIVE_INFINITY;
   readonly #ended = new AbortController();
@@ -377,8 +385,15 @@ export class AtSession {
       void options.ready?.then(() => this.#noteReady(waiter));
       this.#waiter = waiter;
       this.echoes = false;
-      this.#feed({ kind: 'start', id, command });
+      this.#feed({ kind: 'start', id, command: this.#withDoubt(command) });
     });
+  }
+
+  /** The command, and whether what ends it may answer one that was given up. */
+  #withDoubt(command: AtCommand): AtCommand {
+    const mayMeetLateErrors = performance.now() - this.#gaveUpAt < lateErrorsMs;
+    if (command.payload === undefined || !mayMeetLateErrors) return command;
+    return { ...command, payload: { ...command.payload, mayMeetLateErrors } };
   }
 
   /**
@@ -515,6 +530,10 @@ export class AtSession {
     this.#lastFinalAt = performance.now();
     this.#lastResultAt = performance.now();
     if (!waiter) return;
+    // A bare AT is answered by no error of its own.
+    const isOfCaller = waiter.command.text !== 'AT' && waiter.command.text !== speakUp;
+    if (outcome.kind === 'timeout' && outcome.stage !== 'result' && isOfCaller)
+      this.#gaveUpAt = performance.now();
     if (outcome.kind === 'ok') waiter.resolve(outcome.lines);
     else waiter.reject(outcomeError(waiter.command.text, outcome));
   }

@@ -368,7 +368,7 @@ export class Modem extends Dialogue {
           // With its +CMGS before it, an error says that something came between.
           const isResult =
             error instanceof AtCommandError && error.stage === 'result' && error.lines.length === 0;
-          if (isResult && !error.mayAnswerProbe) return { error: error.final };
+          if (isResult && !error.mayBeForeign) return { error: error.final };
           throw error;
         },
       );

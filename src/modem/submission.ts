@@ -208,7 +208,7 @@ function failureOf(error: unknown, elapsedMs: number): Failure | undefined {
   if (error instanceof AtCommandError) {
     const accepted = error.lines.length > 0; // +CMGS came, then an error instead of OK
     const listed =
-      accepted || error.mayAnswerProbe ? 'unknown' : verdictOf(error.final, error.stage, elapsedMs);
+      accepted || error.mayBeForeign ? 'unknown' : verdictOf(error.final, error.stage, elapsedMs);
     const verdict = isPromptless(error) ? 'not_now' : listed;
     const causeCode = describeFinalError(error.final);
     return { verdict, reason: `the modem answered ${causeCode}`, causeCode, cause: error };

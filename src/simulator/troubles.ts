@@ -54,6 +54,15 @@ export const troubleKinds = {
     does: 'COMMAND is answered with CODE: ERROR, CME10, CMS314 …',
     answer: (body, [command, code]) => (isNamed(body, command) ? refusal(code) : undefined),
   },
+  'refuse-late': {
+    parameters: ['COMMAND', 'CODE', 'DELAY_MS'],
+    does: 'COMMAND is answered with CODE, and only DELAY_MS later; all others are answered meanwhile',
+    answer: (body, [command, code, delayMs], modem) => {
+      if (!isNamed(body, command)) return undefined;
+      modem.after(Number(delayMs), () => modem.sayRaw(refusal(code)));
+      return '';
+    },
+  },
   babble: {
     parameters: ['COMMAND'],
     does: 'COMMAND is answered with a line that means nothing, and OK',

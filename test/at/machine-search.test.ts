@@ -195,7 +195,7 @@ describe('explored exhaustively', () => {
         must(!(m.isWary && m.payloadWrites === 0), 'an older error is no answer to the prompt');
         const isOwn = event.kind === 'line' && event.text === '+CMS ERROR: 38';
         const mayAnswer = m.wasProbed && !isOwn;
-        must(effect.outcome.mayAnswerProbe === mayAnswer, 'what AT may have brought about is told');
+        must(effect.outcome.mayBeForeign === mayAnswer, 'what AT may have brought about is told');
       }
       m.running = false;
     }

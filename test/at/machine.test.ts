@@ -75,7 +75,7 @@ describe('a command', () => {
   ])('ends with %s', (text, error) => {
     const { effects } = play([start(query), line(text)]);
     expect(outcomes(effects)).toEqual([
-      { kind: 'error', stage: 'command', error, lines: [], mayAnswerProbe: false },
+      { kind: 'error', stage: 'command', error, lines: [], mayBeForeign: false },
     ]);
   });
 
@@ -249,7 +249,7 @@ describe('a payload', () => {
     ]);
     const error = { kind: 'ERROR', code: undefined, text: 'ERROR' };
     expect(outcomes(play([timeout], doubtful.state).effects)).toEqual([
-      { kind: 'error', stage: 'result', error, lines: [], mayAnswerProbe: false },
+      { kind: 'error', stage: 'result', error, lines: [], mayBeForeign: false },
     ]);
   });
 
@@ -259,10 +259,10 @@ describe('a payload', () => {
     ['+CMS ERROR: 38', false],
   ])(
     'that was asked for is ended by %s, which may answer the question: %s',
-    (text, mayAnswerProbe) => {
+    (text, mayBeForeign) => {
       const { effects } = play([start(submit), prompt, timeout, line(text)]);
       expect(outcomes(effects)).toEqual([
-        expect.objectContaining({ kind: 'error', stage: 'result', mayAnswerProbe }),
+        expect.objectContaining({ kind: 'error', stage: 'result', mayBeForeign }),
       ]);
     },
   );

@@ -181,6 +181,8 @@ const troubles: Record<TroubleKind, Draw<string>> = {
   mute: (random) => `mute:${anyCommand(random)}:${between(random, 500, 12_000)}`,
   refuse: (random) =>
     `refuse:${anyCommand(random)}:${['ERROR', 'CME100', 'CMS314'][random.below(3)]}:${between(random, 500, 8000)}`,
+  'refuse-late': (random) =>
+    `refuse-late:${anyCommand(random)}:${['ERROR', 'CME14', 'CMS314'][random.below(3)]}:${between(random, 6000, 20_000)}:${between(random, 500, 8000)}`,
   babble: (random) => `babble:${anyCommand(random)}:${between(random, 500, 8000)}`,
   'sim-says': (random) =>
     `sim-says:${['SIM PIN2', 'SIM PUK2', 'HELLO'][random.below(3)]}:${between(random, 500, 8000)}`,

@@ -231,6 +231,31 @@ describe('a result that comes late', () => {
   });
 });
 
+describe('an error that answers a question that was given up', () => {
+  test.each([
+    ['CMS314', 2_000],
+    ['CMS331', 2_000],
+    ['CME14', 2_000],
+    ['CMS314', 14_000],
+    ['CME30', 14_000],
+  ])('%s has no message sent twice that takes %i ms', async (code, takesMs) => {
+    const device = new VirtualDevice({ parallel: true, submitLatencyMs: takesMs });
+    const setup = supervise(device, {}, { idleProbeMs: 3_600_000 });
+    await untilReady(setup);
+    await vi.advanceTimersByTimeAsync(5_000);
+    begin(device, `refuse-late:+CPMS?:${code}:14000`);
+    // As doctor asks: it gives up after 10 s, and the modem is in step again.
+    const asked = setup.supervisor
+      .inspect((modem) => modem.askOptional('AT+CPMS?', /^\+CPMS:/, 10_000))
+      .catch(() => undefined);
+    await vi.advanceTimersByTimeAsync(13_000);
+    await asked;
+    const result = await sent(setup, 'code 1');
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(texts(device), String(result)).toEqual(['code 1']);
+  });
+});
+
 describe('an error that answers the AT probe', () => {
   test.each(['CME515', 'CME14', 'CMS314', 'CMS500', 'ERROR'])(
     '%s leaves the message unknown',
