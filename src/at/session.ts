@@ -106,8 +106,8 @@ interface Waiter {
 const quietMs = 1000;
 
 /**
- * Milliseconds after a command was given up in which it may be answered all the same, although the
- * modem is in step again: some do one thing beside another.
+ * Milliseconds in which a command that was given up may be answered all the same, although the
+ * modem is in step again without that: some do one thing beside another.
  */
 const lateErrorsMs = 60_000;
 
@@ -180,8 +180,10 @@ export class AtSession {
   #lastFinalAt = Number.NEGATIVE_INFINITY;
   /** When an information response of the command in flight last came. */
   #lastResponseAt = Number.NEGATIVE_INFINITY;
-  /** When a command of a caller's was last given up. */
-  #gaveUpAt = Number.NEGATIVE_INFINITY;
+  /** A command of a caller's was given up, and its result may be among those due. */
+  #isOwedResult = false;
+  /** When such a result was last taken to have been dropped. */
+  #missedResultAt = Number.NEGATIVE_INFINITY;
   /** When a bare `AT` asked for the result of a payload. */
   #probedAt = Number.NEGATIVE_INFINITY;
   readonly #ended = new AbortController();
@@ -391,7 +393,7 @@ export class AtSession {
 
   /** The command, and whether what ends it may answer one that was given up. */
   #withDoubt(command: AtCommand): AtCommand {
-    const mayMeetLateErrors = performance.now() - this.#gaveUpAt < lateErrorsMs;
+    const mayMeetLateErrors = performance.now() - this.#missedResultAt < lateErrorsMs;
     if (command.payload === undefined || !mayMeetLateErrors) return command;
     return { ...command, payload: { ...command.payload, mayMeetLateErrors } };
   }
@@ -403,9 +405,13 @@ export class AtSession {
   async #awaitResultsDue(): Promise<boolean> {
     while (this.#state.resultsDue > 0 && !this.#state.lost) {
       const sinceResult = performance.now() - this.#lastResultAt;
-      if (sinceResult >= quietMs) this.#state = { ...this.#state, resultsDue: 0 };
-      else await this.#lineOr(quietMs - sinceResult);
+      if (sinceResult < quietMs) await this.#lineOr(quietMs - sinceResult);
+      else {
+        this.#state = { ...this.#state, resultsDue: 0 };
+        if (this.#isOwedResult) this.#missedResultAt = performance.now();
+      }
     }
+    this.#isOwedResult = false;
     const before = this.#lastResultAt;
     await this.#pause(Math.max(20, this.guardMs));
     return this.#lastResultAt === before;
@@ -533,7 +539,7 @@ export class AtSession {
     // A bare AT is answered by no error of its own.
     const isOfCaller = waiter.command.text !== 'AT' && waiter.command.text !== speakUp;
     if (outcome.kind === 'timeout' && outcome.stage !== 'result' && isOfCaller)
-      this.#gaveUpAt = performance.now();
+      this.#isOwedResult = true;
     if (outcome.kind === 'ok') waiter.resolve(outcome.lines);
     else waiter.reject(outcomeError(waiter.command.text, outcome));
   }
