@@ -67,8 +67,8 @@ export type AtStage = 'command' | 'prompt' | 'result';
 export type AtOutcome =
   | { kind: 'ok'; lines: string[] }
   /**
-   * `mayBeForeign`: it may as well answer the bare `AT` that asked for the result, or a command that
-   * was given up; the result may then still come.
+   * `mayBeForeign`: it may as well answer the bare `AT` that asked for the result, or a command
+   * that was given up; the result may then still come.
    */
   | { kind: 'error'; stage: AtStage; error: FinalError; lines: string[]; mayBeForeign: boolean }
   | { kind: 'timeout'; stage: AtStage; lines: string[] }
