@@ -6,6 +6,7 @@
 export const slow: readonly string[] = [
   'test/at/machine-search.test.ts',
   'test/cli/closed-output.test.ts',
+  'test/cli/closed-output.test.ts',
   'test/cli/unknown-words.test.ts',
   'test/daemon/remembered.test.ts',
   'test/daemon/systemd/service-notifier.test.ts',
@@ -21,8 +22,10 @@ export const slow: readonly string[] = [
   'test/journal/**/*.test.ts',
   'test/modem/debts-search.test.ts',
   'test/modem/life-samples.test.ts',
+  'test/operator/auth0/cli.test.ts',
   'test/operator/auth0/daemon-link.test.ts',
   'test/operator/auth0/folder.test.ts',
+  'test/operator/auth0/terminal.test.ts',
   'test/operator/setup/process.test.ts',
   'test/planner/real-run.test.ts',
   'test/page/door.test.ts',
