@@ -107,7 +107,7 @@ type ShownTotal = v.InferOutput<typeof totalSchema>;
 const columns = [
   ['TIME', 25],
   ['TO', 10],
-  ['CALLER', 10],
+  ['CALLER', 12],
   ['STATUS', 6],
   ['MODEM', 10],
   ['SEGMENTS', 8],

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { mkdir, open, rm, stat } from 'node:fs/promises';
 import { connect, createServer, type Server } from 'node:net';
 import { Clock, type ClockOptions, clockFile } from '../clock/clock.js';
@@ -66,34 +67,34 @@ async function lockDir(
   const directory = await open(path, 'r').catch((error: Error) => {
     throw new StateDirError(`state_dir ${path} cannot be opened: ${whyFailed(error)}`);
   });
-  const guard = await takeTurn(await directory.stat());
+  // Its lock ends as it is closed.
+  const turn = await open(path, 'r');
   try {
+    await takeTurn(turn.fd);
     return { server: await lock(directory.fd, path), directory };
   } catch (error) {
     await directory.close();
     throw error;
   } finally {
-    guard?.close();
+    await turn.close();
   }
 }
 
-/** Milliseconds to wait for another start at most, and between two looks. */
-const turnMs = 2_000;
-const turnPollMs = 20;
+/** Seconds to wait for another start at most. */
+const turnS = 10;
 
 /**
  * Of several that find a lock of a process that is gone, the one must not take away what the other
- * has put in its place: they take turns, by an abstract socket (unix(7)), which nothing leaves
- * behind. It is no lock by itself, for anybody may have it: it is waited for, not depended on.
+ * has put in its place: they take turns, by flock(2) on the directory, which holds between
+ * containers too, and leaves nothing behind. It is no lock by itself, for root may have it for
+ * whatever it does: it is waited for, not depended on.
  */
-async function takeTurn({ dev, ino }: { dev: number; ino: number }): Promise<Server | undefined> {
-  const until = performance.now() + turnMs;
-  while (performance.now() < until) {
-    const guard = await listen(`\0simgate ${dev} ${ino}`).catch(() => undefined);
-    if (guard !== undefined) return guard;
-    await new Promise((resolve) => setTimeout(resolve, turnPollMs));
-  }
-  return undefined;
+async function takeTurn(turn: number): Promise<void> {
+  // Node has no flock(2). What util-linux's locks is the open file, which stays ours.
+  const program = spawn('flock', ['--timeout', String(turnS), '3'], {
+    stdio: ['ignore', 'ignore', 'ignore', turn],
+  });
+  await new Promise((resolve) => program.once('error', resolve).once('exit', resolve));
 }
 
 /** Listens at the lock in the directory of that descriptor. */

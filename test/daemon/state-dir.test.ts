@@ -1,8 +1,11 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, utimesSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { openStateDir } from '../../src/daemon/state-dir.js';
 import { createLog } from '../../src/log.js';
@@ -48,7 +51,7 @@ async function leaveLock(): Promise<void> {
 }
 
 test('of several that start after a crash, at about the same time, one has it', async () => {
-  for (let round = 0; round < 30; round += 1) {
+  for (let round = 0; round < 8; round += 1) {
     await leaveLock();
     const starts = Array.from({ length: 12 }, async (_, before) => {
       for (let turn = 0; turn < before; turn += 1) await new Promise(setImmediate);
@@ -64,6 +67,20 @@ test('of several that start after a crash, at about the same time, one has it', 
       [],
     );
   }
+});
+
+test('a start waits for another that looks at the lock, in whatever container that is', async () => {
+  mkdirSync(join(folder, 'state'));
+  const other = spawn('flock', [join(folder, 'state'), 'sh', '-c', 'echo; read end']);
+  await once(other.stdout, 'data');
+  let isOpen = false;
+  const opening = opened().then(() => {
+    isOpen = true;
+  });
+  await pause(300);
+  expect(isOpen).toBe(false);
+  other.stdin.end();
+  await opening;
 });
 
 test('a second daemon is refused, and told who has it', async () => {
