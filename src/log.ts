@@ -258,10 +258,11 @@ export class LimitedLog {
     this.#what = what;
   }
 
-  warn(message: string, fields: Record<string, unknown>): void {
+  /** `fields` are found out for what is logged only. */
+  warn(message: string, fields: () => Record<string, unknown>): void {
     if (this.#now() - this.#windowStartedAt >= windowMs) this.#startWindow();
     this.#count++;
-    if (this.#count <= this.#perMinute) this.#log.warn(message, fields);
+    if (this.#count <= this.#perMinute) this.#log.warn(message, fields());
   }
 
   #startWindow(): void {

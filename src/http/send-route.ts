@@ -177,10 +177,14 @@ export function ownerOf(
   const { unproven, client } = best;
   ctx.state.suspected = client.caller.name;
   ctx.state.toAnswer = (error) => client.caller.failed(error, ctx.state.id);
-  const { code, detail, fields, message } = unproven;
-  const { id } = ctx.state;
-  const address = ctx.state.client();
-  refusals.warn(message, { event: 'token_refused', id, client: address, code, ...fields });
+  const { code, detail, message } = unproven;
+  refusals.warn(message, () => ({
+    event: 'token_refused',
+    id: ctx.state.id,
+    client: ctx.state.client(),
+    code,
+    ...unproven.fields,
+  }));
   throw new SendError(code, { detail, cause: unproven });
 }
 
@@ -344,13 +348,13 @@ export function refuseIfUnable(
   const code = isShuttingDown() ? 'shutting_down' : clockIsSet() ? undefined : 'clock_unset';
   if (code === undefined) return;
   const detail = inabilities[code];
-  refusals.warn(`refused a request: ${detail}`, {
+  refusals.warn(`refused a request: ${detail}`, () => ({
     event: 'request_refused',
     id,
     client: client(),
     status: problems[code].status,
     code,
-  });
+  }));
   throw new SendError(code, { detail });
 }
 

@@ -142,7 +142,7 @@ function createBoundedServer(bounds: ServerLimits): Server {
 function warnWhenFull({ maxConnections }: ServerLimits, log: Logger): () => void {
   const limited = new LimitedLog(log, 1, undefined, 'connections came while all were taken');
   const message = `all ${maxConnections} connections are taken: to each new one the least useful gives way, none that waits for its answer`;
-  return () => limited.warn(message, { event: 'connections_full' });
+  return () => limited.warn(message, () => ({ event: 'connections_full' }));
 }
 
 function closeGracefully(server: Server, connections: Connections, graceMs: number): Promise<void> {

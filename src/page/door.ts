@@ -181,12 +181,12 @@ export class Door {
     // Replaced while it was looked up: nobody comes in by the old one any more.
     const verdict = known === this.#password ? found : 'wrong';
     if (verdict !== 'right')
-      this.#options.refusals.warn('a wrong password for the admin listener', {
+      this.#options.refusals.warn('a wrong password for the admin listener', () => ({
         event: 'admin_refused',
         id: ctx.state.id,
         client,
         looked_at: verdict === 'wrong',
-      });
+      }));
     return verdict;
   }
 

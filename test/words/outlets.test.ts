@@ -86,6 +86,7 @@ const outlets: Readonly<Record<string, string>> = {
   'inbound/spool.ts':
     'the one place that keeps a text, where the operator asks for it: 0600, until it was taken',
   'daemon/closed-process.ts': 'a constant',
+  'daemon/state-dir.ts': 'constants, to flock(1)',
   'modem/habits.ts': 'hashes',
   'modem/pin-memory.ts': 'HMACs',
   'cli/service.ts': 'the operator’s own words',
