@@ -1,7 +1,7 @@
 import { fatalText } from '../words/error-text.js';
 import { refuseOpenProcess } from './closed-process.js';
 import { type Daemon, startDaemon } from './daemon.js';
-import { collectGarbage, setV8 } from './v8-settings.js';
+import { collectGarbage, setV8, setV8ForRequests } from './v8-settings.js';
 
 /** Milliseconds after the start when its modems are up, and no message is likely to wait. */
 const startIsOverMs = 5_000;
@@ -52,6 +52,7 @@ export async function serve(configFile: string, env: NodeJS.ProcessEnv): Promise
     await daemon.stop();
     process.exit(0);
   }
+  setV8ForRequests();
   setTimeout(collectGarbage, startIsOverMs).unref();
   process.on('uncaughtException', die);
   process.on('unhandledRejection', die);

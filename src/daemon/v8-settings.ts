@@ -1,5 +1,9 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+
+/** V8 of Node 20: later ones have a compiler more (Maglev), and other budgets. */
+const isEarly = Number.parseInt(process.versions.v8, 10) < 12;
 
 /**
  * To be called as the daemon starts. A flag that this V8 does not know would change nothing, but V8
@@ -10,19 +14,49 @@ export function setV8(): void {
   // to share out, and V8's helpers have to be woken for it and waited for: on two busy cores each
   // sweep took 14 ms, and the process a tenth more CPU.
   setFlagsFromString('--no-parallel-scavenge');
-  // Node 20's only: later ones count calls, and have a compiler between (Maglev).
-  // Bytecodes that a function runs before it is worth optimizing; left alone it is 67,584. A
-  // gateway's code runs a few times a minute, and then many times in one second: a message of a
-  // burst takes 0.7 of the CPU, and a refusal of the first thousands the half.
-  if (Number.parseInt(process.versions.v8, 10) < 12) {
-    setFlagsFromString('--interrupt-budget=20000');
-    // Else V8 notes what it sees of a function from its eighth run or so on, and until then looks
-    // up each property anew. Of 200 refusals in one instant each takes a tenth less of the CPU.
-    setFlagsFromString('--no-lazy-feedback-allocation');
-  }
+  // Else V8 notes what it sees of a function from its eighth run or so on, and until then looks up
+  // each property anew. Of 200 refusals in one instant each takes a tenth less of the CPU.
+  if (isEarly) setFlagsFromString('--no-lazy-feedback-allocation');
   // How far the old generation may grow, over what lived, before it is collected: else 5,000
   // refusals left 20 MB behind, now 8, for no more CPU.
   setFlagsFromString('--heap-growing-percent=50');
+}
+
+/** Requests within {@link loadMs} that are a load, and not a few people who log in at once. */
+const loadRequests = 300;
+const loadMs = 60_000;
+
+/**
+ * To be called once the daemon has started. A gateway's code runs a few times a minute, and then
+ * many times in one second.
+ */
+export function setV8ForRequests(): void {
+  if (!isEarly) return;
+  // What runs for the first time is compiled at once by the quick compiler (Sparkplug): of 200
+  // refusals in one instant each takes a fifth less of the CPU. What the start ran, mostly once, is
+  // left as it is: it would take 2 MB.
+  setFlagsFromString('--always-sparkplug');
+  underLoad(() => {
+    // Bytecodes that a function runs before it is worth optimizing; left alone it is 67,584. A
+    // refusal of the first thousands takes the half of the CPU. Not before: of 200 requests in one
+    // instant the optimizing compiler takes more than it gives, and of the start 5 MB.
+    setFlagsFromString('--interrupt-budget=20000');
+  });
+}
+
+/** Calls `then` once, when so many requests have come. */
+function underLoad(then: () => void): void {
+  const channel = 'http.server.request.start';
+  let [count, sinceMs] = [0, 0];
+  const came = (): void => {
+    const nowMs = performance.now();
+    if (nowMs - sinceMs > loadMs) [count, sinceMs] = [0, nowMs];
+    count += 1;
+    if (count < loadRequests) return;
+    unsubscribe(channel, came);
+    then();
+  };
+  subscribe(channel, came);
 }
 
 /**
