@@ -23,7 +23,7 @@ export function setV8(): void {
 }
 
 /** Requests within {@link loadMs} that are a load, and not a few people who log in at once. */
-const loadRequests = 300;
+const loadRequests = 250;
 const loadMs = 60_000;
 
 /**
@@ -40,7 +40,7 @@ export function setV8ForRequests(): void {
     // Bytecodes that a function runs before it is worth optimizing; left alone it is 67,584. A
     // refusal of the first thousands takes the half of the CPU. Not before: of 200 requests in one
     // instant the optimizing compiler takes more than it gives, and of the start 5 MB.
-    setFlagsFromString('--interrupt-budget=20000');
+    setFlagsFromString('--interrupt-budget=8000');
   });
 }
 
