@@ -10,7 +10,6 @@ import {
   type Limit,
   type LimitName,
   limitNames,
-  longestHoldMs,
   longestWindowMs,
   type PolicyConfig,
 } from '../config/policy.js';
@@ -23,7 +22,8 @@ import {
   type NearlyFullLimit,
   nearlyFullLimits,
 } from './full-limits.js';
-import { type Hold, type HoldKind, Holds, holdKinds } from './holds.js';
+import { HoldRules, type StalledSend } from './hold-rules.js';
+import type { Hold, HoldKind } from './holds.js';
 import { refuseRecipient } from './recipient-rules.js';
 import type {
   Explanation,
@@ -37,13 +37,7 @@ import { type SharedUse, sharedUses } from './shared-uses.js';
 import { keysOf, type PolicyHmac, RequestSubject } from './subject.js';
 import type { Terms, TermWindow } from './terms.js';
 import { type CountedMessage, type LimitKeys, SlidingWindows } from './windows.js';
-import {
-  earlierOneObstacle,
-  holdObstacle,
-  memoryObstacle,
-  type TemporaryRefusal,
-  windowObstacle,
-} from './wording.js';
+import { holdObstacle, memoryObstacle, type TemporaryRefusal, windowObstacle } from './wording.js';
 
 /** What holds for one caller instead of what holds for all. */
 export interface CallerRules {
@@ -61,12 +55,6 @@ interface Judged {
   keys: LimitKeys;
   /** How much of each limit that is shared it may fill, 0.01–1. */
   share: number;
-}
-
-/** Milliseconds of the first cool-down; 0: there are none. */
-export interface CoolDowns {
-  coolDownRecipientMs: number;
-  coolDownBlockMs: number;
 }
 
 export interface PolicyOptions {
@@ -91,7 +79,7 @@ export interface PolicyOptions {
    */
   onNearlyFull?: (limit: NearlyFull) => void;
   /** Told of a send that stalled a modem: its recipient and block cool down. Must not throw. */
-  onStalled?: (stalled: { recipientHmac: string; blockHmac: string } & CoolDowns) => void;
+  onStalled?: (stalled: StalledSend) => void;
   /** Told of a recipient that was unlocked. Must not throw. */
   onUnlocked?: (unlocked: { recipientHmac: string; blockHmac: string }) => void;
   /** How many messages are remembered; default and bound as {@link SlidingWindows}. */
@@ -111,16 +99,14 @@ export class Policy {
   readonly #hmac: PolicyOptions['hmac'];
   readonly #isShared: boolean;
   readonly #now: () => number;
-  readonly #onHold: (hold: Hold) => void;
   readonly #onRefused: (refusal: Refusal) => void;
   readonly #onNearlyFull: (limit: NearlyFull) => void;
-  readonly #onStalled: NonNullable<PolicyOptions['onStalled']>;
   readonly #onUnlocked: NonNullable<PolicyOptions['onUnlocked']>;
   readonly #alarm = new Alarm();
   readonly #windows: SlidingWindows;
   /** What alerts alone have filled. */
   readonly #alertWindows: SlidingWindows;
-  readonly #holds: Holds;
+  readonly #holds: HoldRules;
 
   constructor({
     config,
@@ -141,14 +127,19 @@ export class Policy {
     this.#hmac = hmac;
     this.#isShared = isShared;
     this.#now = now;
-    this.#onHold = onHold;
     this.#onRefused = onRefused;
     this.#onNearlyFull = onNearlyFull;
-    this.#onStalled = onStalled;
     this.#onUnlocked = onUnlocked;
     this.#windows = new SlidingWindows(capacity);
     this.#alertWindows = new SlidingWindows(capacity);
-    this.#holds = new Holds(capacity);
+    this.#holds = new HoldRules({
+      config: () => this.#config,
+      newestTo: (recipientHmac) =>
+        this.#windows.newest('per_recipient', { per_recipient: recipientHmac }),
+      onHold,
+      onStalled,
+      capacity,
+    });
   }
 
   /**
@@ -167,7 +158,7 @@ export class Policy {
   check(subject: Subject): () => Reservation {
     const now = this.#now();
     const { refusal, lockOut } = this.#judge(subject, now);
-    if (lockOut) this.#begin(lockOut, now);
+    if (lockOut) this.#holds.begin(lockOut, now);
     if (refusal) throw this.refusal(refusal);
     return () => this.#count(subject, now);
   }
@@ -227,20 +218,12 @@ export class Policy {
 
   /** The lock-outs and cool-downs that last, in milliseconds from now. */
   holdsLeft(): (Omit<Hold, 'until'> & { leftMs: number })[] {
-    const now = this.#now();
-    return this.#holds.all(now).flatMap(({ until, ...hold }) => {
-      return until > now ? [{ ...hold, leftMs: until - now }] : [];
-    });
+    return this.#holds.left(this.#now());
   }
 
   /** Takes up holds that others have begun, where nothing longer holds already. */
   takeUpHolds(holds: readonly (Omit<Hold, 'until'> & { leftMs: number })[]): void {
-    const now = this.#now();
-    for (const { leftMs, ...hold } of holds) {
-      const until = now + Math.min(leftMs, longestHoldMs);
-      const own = this.#holds.remembered(hold.kind, hold.key, now);
-      if (own === undefined || until > own.until) this.#begin({ ...hold, until }, now);
-    }
+    this.#holds.takeUp(holds, this.#now());
   }
 
   /** Warns of limits that are nearly full, once an hour for each. */
@@ -281,7 +264,9 @@ export class Policy {
         isNearlyFull: isShared(fill.name) && fill.used >= nearlyFullCount(fill.limit),
       })),
       notLookedAt: limitNames.filter((name) => !fills.some((fill) => fill.name === name)),
-      holds: this.#lasting(subject, now).map((hold) => ({ ...hold, freeInMs: hold.until - now })),
+      holds: this.#holds
+        .lasting(subject, now)
+        .map((hold) => ({ ...hold, freeInMs: hold.until - now })),
     };
   }
 
@@ -323,13 +308,7 @@ export class Policy {
     const { recipientHmac, blockHmac } = this.subjectOf({ recipient });
     this.#windows.forget('per_recipient', recipientHmac);
     this.#onUnlocked({ recipientHmac, blockHmac });
-    return holdKinds.filter((kind) => {
-      const key = kind === 'cool_down_block' ? blockHmac : recipientHmac;
-      const lasted = this.#holds.lasting(kind, key, now) !== undefined;
-      const over = this.#holds.lift(kind, key, now);
-      if (over) this.#onHold(over);
-      return lasted;
-    });
+    return this.#holds.lift({ recipientHmac, blockHmac }, now);
   }
 
   /** The limits by which everybody, a whole country or a caller is refused now. */
@@ -379,11 +358,12 @@ export class Policy {
   #judge(subject: Subject, now: number): { refusal?: Refusal; lockOut?: Hold } {
     const forGood = this.#never(subject);
     if (forGood) return { refusal: forGood };
-    const lasting = this.#lasting(subject, now);
-    const lockOut = lasting.length === 0 ? this.#lockOut(subject, now) : undefined;
+    const lasting = this.#holds.lasting(subject, now);
+    const freeAt = () => this.#recipientFreeAt(subject, now);
+    const lockOut = lasting.length === 0 ? this.#holds.lockOutBy(subject, now, freeAt) : undefined;
     const longest = longestOf(
       (lockOut ? [lockOut] : lasting).map((hold) => holdObstacle(hold, now)),
-      this.#earlierOneWaits(subject, now),
+      this.#holds.earlierOneWaits(subject, now),
       this.#fullWindows(subject, now),
       this.#fullMemory(subject, now),
     );
@@ -437,56 +417,10 @@ export class Policy {
     return limits.map(({ count, windowMs }) => ({ count: alertShareOf(count, share), windowMs }));
   }
 
-  /** A lock-out is of logins: whoever asks for codes in somebody's name silences no alert. */
-  #lasting(subject: Subject, now: number): Hold[] {
-    if (this.#holds.isEmpty) return [];
-    const { isAlert, recipientHmac, blockHmac } = subject;
-    return holdKinds.flatMap((kind) => {
-      if (isAlert && kind === 'lock_out') return [];
-      const key = kind === 'cool_down_block' ? blockHmac : recipientHmac;
-      return this.#holds.lasting(kind, key, now) ?? [];
-    });
-  }
-
-  /**
-   * The lock-out that begins with a request of a recipient who is at the limit: it lasts until
-   * there is room, and longer each time. After one, every message that was sent leads into the
-   * next, until an hour passed without: so the codes come ever slower, yet the person never waits
-   * longer than the longest lock-out. It grows by messages that were sent, never by requests that
-   * were refused; and it counts from the message that it follows, so that nobody who has waited as
-   * long in peace is refused. Alerts neither begin one nor lead into the next.
-   */
-  #lockOut(subject: Subject, now: number): Hold | undefined {
-    const { lockOutFirstMs: firstMs, lockOutLongestMs: longestMs } = this.#config;
-    const { isAlert, recipientHmac } = subject;
-    if (isAlert || firstMs === 0) return undefined;
-    const newest = this.#windows.newest('per_recipient', { per_recipient: recipientHmac });
-    if (!newest?.isKept) return undefined;
-    const before = this.#holds.remembered('lock_out', recipientHmac, now);
-    if (before && newest.at < before.until) return undefined;
-    const freeAt = Math.max(
-      0,
-      ...this.#limitsReached('per_recipient', subject, now).map((full) => full.until),
-    );
-    if (freeAt === 0 && !before) return undefined;
-    const since = newest.at;
-    const span = { firstMs, longestMs, since, atLeastMs: Math.max(0, freeAt - since) };
-    const hold = this.#holds.next('lock_out', recipientHmac, now, span);
-    return hold.until > now ? hold : undefined;
-  }
-
-  /**
-   * After a lock-out there is one login at a time: while it waits or is sent, the next one has no
-   * place.
-   */
-  #earlierOneWaits(subject: Subject, now: number): TemporaryRefusal[] {
-    const { lockOutFirstMs: firstMs } = this.#config;
-    const { isAlert, recipientHmac } = subject;
-    if (isAlert || firstMs === 0) return [];
-    const newest = this.#windows.newest('per_recipient', { per_recipient: recipientHmac });
-    const before = this.#holds.remembered('lock_out', recipientHmac, now);
-    if (!newest || newest.isKept || !before || newest.at < before.until) return [];
-    return [earlierOneObstacle(now + firstMs)];
+  /** When `per_recipient` has room again; 0 where it has. */
+  #recipientFreeAt(subject: Subject, now: number): number {
+    const reached = this.#limitsReached('per_recipient', subject, now);
+    return Math.max(0, ...reached.map(({ until }) => until));
   }
 
   #fullWindows(subject: Subject, now: number): TemporaryRefusal[] {
@@ -528,37 +462,6 @@ export class Policy {
     });
   }
 
-  #begin(hold: Hold, now: number): void {
-    this.#holds.begin(hold, now);
-    this.#onHold(hold);
-  }
-
-  /**
-   * The block begins to cool down with its second stall within the hour: one number that stalls a
-   * modem says nothing of its neighbours, and one moment of bad radio must not shut out an office.
-   */
-  #coolDown({ recipientHmac, blockHmac }: Subject): void {
-    const now = this.#now();
-    const { coolDownRecipientMs: recipientMs, coolDownBlockMs: blockMs } = this.#config;
-    this.#onStalled({
-      recipientHmac,
-      blockHmac,
-      coolDownRecipientMs: recipientMs,
-      coolDownBlockMs: blockMs,
-    });
-    if (recipientMs > 0) {
-      const span = { firstMs: recipientMs, longestMs: longestHoldMs };
-      this.#begin(this.#holds.next('cool_down_recipient', recipientHmac, now, span), now);
-    }
-    if (blockMs === 0) return;
-    const isFirst = this.#holds.remembered('cool_down_block', blockHmac, now) === undefined;
-    const longestMs = isFirst ? 0 : longestHoldMs;
-    this.#begin(
-      this.#holds.next('cool_down_block', blockHmac, now, { firstMs: blockMs / 2, longestMs }),
-      now,
-    );
-  }
-
   #reservation(
     subject: Subject,
     counted: readonly { windows: SlidingWindows; entry: CountedMessage }[],
@@ -582,7 +485,7 @@ export class Policy {
         isSettled = true;
       },
       stalled: () => {
-        if (!hasStalled) this.#coolDown(subject);
+        if (!hasStalled) this.#holds.coolDown(subject, this.#now());
         hasStalled = true;
       },
     };
