@@ -1,5 +1,5 @@
 import { SignJWT } from 'jose';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type BearerSecrets, createBearerVerifier } from '../../src/http/bearer.js';
 import { mintToken } from '../../src/secret/token.js';
 import { audience, subject } from './support/gateway.js';
@@ -50,6 +50,40 @@ describe('secrets that are replaced while the daemon runs', () => {
     await expect(verifier.replace({ current: second, previous: none }, expected)).rejects.toThrow();
     await expect(present(first)).resolves.toEqual({});
     await expect(present(second)).rejects.toMatchObject({ code: 'token_invalid' });
+  });
+});
+
+describe('a token that was just taken', () => {
+  /** `again` judges the same token once more, so many milliseconds after it was minted. */
+  async function taken() {
+    const mintedMs = 1_800_000_000_000;
+    vi.useFakeTimers({ toFake: ['Date'], now: mintedMs });
+    onTestFinished(() => void vi.useRealTimers());
+    const { verifier } = await verifierOf({ current: first });
+    const token = await mintToken({ secret: first, subject, audience, expiresInS: 60 });
+    const again = (afterMs: number) => {
+      vi.setSystemTime(mintedMs + afterMs);
+      return verifier(`Bearer ${token}`);
+    };
+    again(0);
+    return { verifier, again };
+  }
+
+  it('is refused in the very second in which it expires', async () => {
+    const { again } = await taken();
+    // 60 s of life and 30 s of tolerance.
+    expect(again(89_999)).toEqual({});
+    expect(() => again(90_000)).toThrow(expect.objectContaining({ code: 'token_expired' }));
+  });
+
+  it('is judged anew when its secret, or what it must say, is another', async () => {
+    const { verifier, again } = await taken();
+    await verifier.replace({ current: first }, { ...expected, audience: 'urn:New' });
+    expect(() => again(1)).toThrow(expect.objectContaining({ code: 'token_invalid' }));
+    await verifier.replace({ current: first }, expected);
+    expect(again(2)).toEqual({});
+    await verifier.replace({ current: second }, expected);
+    expect(() => again(3)).toThrow(expect.objectContaining({ code: 'token_invalid' }));
   });
 });
 
