@@ -3,6 +3,7 @@
 import { open, readFile, rename } from 'node:fs/promises';
 import * as v from 'valibot';
 import { alertKinds } from '../config/alert-settings.js';
+import { syncFolder } from '../secret/private-file.js';
 import type { SavedAlert } from './book.js';
 import type { SavedWay } from './courier.js';
 
@@ -13,31 +14,44 @@ const observation = {
   remedy: v.string(),
 };
 
+const alertSchema = v.object({
+  ...observation,
+  raisedAtMs: v.optional(v.number()),
+  overAtMs: v.optional(v.number()),
+  isTold: v.boolean(),
+  raises: v.array(v.number()),
+});
+
+const noticeSchema = v.object({
+  ...observation,
+  kind: v.optional(observation.kind),
+  id: v.string(),
+  state: v.picklist(['raised', 'cleared', 'test']),
+  severity: v.picklist(['severe', 'mild']),
+  title: v.string(),
+  atMs: v.number(),
+  raisedAtMs: v.number(),
+});
+
+/** Those that this version understands: another one may have known more kinds. */
+const understood = <T extends v.GenericSchema>(one: T) =>
+  v.pipe(
+    v.array(v.unknown()),
+    v.transform((all): v.InferOutput<T>[] =>
+      all.flatMap((each) => {
+        const { success, output } = v.safeParse(one, each);
+        return success ? [output] : [];
+      }),
+    ),
+  );
+
 const fileSchema = v.object({
   version: v.literal(1),
-  alerts: v.array(
-    v.object({
-      ...observation,
-      raisedAtMs: v.optional(v.number()),
-      isTold: v.boolean(),
-      raises: v.array(v.number()),
-    }),
-  ),
+  alerts: understood(alertSchema),
   ways: v.array(
     v.object({
       name: v.string(),
-      queue: v.array(
-        v.object({
-          ...observation,
-          kind: v.optional(observation.kind),
-          id: v.string(),
-          state: v.picklist(['raised', 'cleared', 'test']),
-          severity: v.picklist(['severe', 'mild']),
-          title: v.string(),
-          atMs: v.number(),
-          raisedAtMs: v.number(),
-        }),
-      ),
+      queue: understood(noticeSchema),
       deliveredAtMs: v.optional(v.number()),
     }),
   ),
@@ -128,5 +142,6 @@ export class AlertFile {
       await handle.close();
     }
     await rename(draft, this.#file);
+    await syncFolder(this.#file);
   }
 }

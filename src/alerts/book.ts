@@ -13,6 +13,8 @@ export interface Look {
 export interface SavedAlert extends Observation {
   /** Wall-clock milliseconds; undefined while it is not open. */
   raisedAtMs?: number | undefined;
+  /** Of one that is over, and whose end waits for that of the quiet hours; the same. */
+  overAtMs?: number | undefined;
   /** False while it waits for the end of the quiet hours. */
   isTold: boolean;
   /** Wall-clock milliseconds of when it was raised lately. */
@@ -68,8 +70,8 @@ export class Book {
   /** Those that are open, the weightiest first, and of those the oldest. */
   get open(): RaisedAlert[] {
     return [...this.#entries.values()]
-      .flatMap(({ kind, subject, what, remedy, raisedAtMs, isTold }): RaisedAlert[] => {
-        if (raisedAtMs === undefined) return [];
+      .flatMap(({ kind, subject, what, remedy, raisedAtMs, overAtMs, isTold }): RaisedAlert[] => {
+        if (raisedAtMs === undefined || overAtMs !== undefined) return [];
         const { severity, title } = conditions[kind];
         return [
           { kind, subject, severity, title: title(subject), what, remedy, raisedAtMs, isTold },
@@ -82,9 +84,7 @@ export class Book {
   get saved(): SavedAlert[] {
     return [...this.#entries.values()]
       .filter(({ raisedAtMs, raises }) => raisedAtMs !== undefined || raises.length > 0)
-      .map(({ kind, subject, what, remedy, raisedAtMs, isTold, raises }) => {
-        return { kind, subject, what, remedy, raisedAtMs, isTold, raises };
-      });
+      .map(({ holdingSince: _, calmSince: __, ...saved }) => saved);
   }
 
   /** What is to be told now. */
@@ -111,6 +111,8 @@ export class Book {
     entry.what = observation.what;
     entry.remedy = observation.remedy;
     entry.calmSince = undefined;
+    // Nobody was told that it was over: it goes on.
+    entry.overAtMs = undefined;
     entry.holdingSince ??= moment.atMs;
     if (entry.raisedAtMs === undefined) this.#raise(entry, moment);
     return this.#tell(entry, moment);
@@ -136,7 +138,8 @@ export class Book {
     return [noticeOf(entry, 'raised', dateMs, raisedAtMs)];
   }
 
-  #rests(key: string, entry: Entry, { atMs, dateMs }: Moment): AlertNotice[] {
+  /** The end of a mild one waits for that of the quiet hours, as its beginning does. */
+  #rests(key: string, entry: Entry, { atMs, dateMs, isQuiet }: Moment): AlertNotice[] {
     const { kind, raisedAtMs, isTold } = entry;
     const { isEvent = false } = conditions[kind];
     entry.holdingSince = undefined;
@@ -147,11 +150,16 @@ export class Book {
       return [];
     }
     entry.calmSince ??= atMs;
-    if (atMs - entry.calmSince < calmNeededMs(entry.raises.length)) return [];
+    const isCalm = atMs - entry.calmSince >= calmNeededMs(entry.raises.length);
+    if (entry.overAtMs === undefined && !isCalm) return [];
+    entry.overAtMs ??= dateMs;
+    const isToBeTold = !isEvent && isTold;
+    if (isToBeTold && isQuiet && conditions[kind].severity === 'mild') return [];
+    const notice = noticeOf(entry, 'cleared', entry.overAtMs, raisedAtMs);
     entry.raisedAtMs = undefined;
+    entry.overAtMs = undefined;
     entry.calmSince = undefined;
-    if (isEvent || !isTold) return [];
-    return [noticeOf(entry, 'cleared', dateMs, raisedAtMs)];
+    return isToBeTold ? [notice] : [];
   }
 }
 

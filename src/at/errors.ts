@@ -57,7 +57,10 @@ export class AtTimeout extends Error {
   }
 }
 
-/** A command was given up because something else is more urgent; the dialogue is in step. */
+/**
+ * A command was given up because something else is more urgent; the dialogue is in step. Its cause
+ * is the timeout of one that was written; without one it was not.
+ */
 export class AtGivenUp extends Error {
   override readonly name = 'AtGivenUp';
 

@@ -45,6 +45,8 @@ const stateSchema = v.object({
   validUntilMs: v.optional(v.number()),
   answeredAtMs: v.optional(v.number()),
   triedAtMs: v.optional(v.number()),
+  // By SMS, and its answer is awaited.
+  askedAtMs: v.optional(v.number()),
   // In a row: without an answer that could be read.
   failures: v.number(),
   why: v.optional(v.string()),
@@ -106,6 +108,12 @@ export class CreditKeeper {
     this.#options = options;
     this.#file = file;
     this.#sims = new Map(Object.entries(known));
+    for (const [modem, { askedAtMs }] of this.#sims) {
+      if (askedAtMs === undefined) continue;
+      // By a clock that may have leapt: not for longer than a whole wait, and its end is told.
+      const leftMs = askedAtMs + answerMs - options.date();
+      this.#awaited.set(modem, performance.now() + Math.min(answerMs, Math.max(0, leftMs)));
+    }
     this.#timer = setInterval(() => void this.tick(), tickMs);
     this.#timer.unref();
   }
@@ -139,6 +147,7 @@ export class CreditKeeper {
     const settings = this.#options.settings(modem);
     const sim = this.#sims.get(modem);
     if (settings === undefined || sim === undefined) return undefined;
+    delete sim.askedAtMs;
     const read = readAnswer(text, settings);
     if (read === undefined)
       this.#failed(modem, sim, 'the expression finds no amount in the answer');
@@ -194,6 +203,7 @@ export class CreditKeeper {
     const until = this.#awaited.get(modem);
     if (until === undefined || until >= performance.now()) return;
     this.#awaited.delete(modem);
+    delete sim.askedAtMs;
     this.#failed(modem, sim, `no answer came within ${answerMs / 60_000} minutes`);
   }
 
@@ -206,6 +216,7 @@ export class CreditKeeper {
     if (isAsked && mayAsk && date() >= nextTryMs(sim, settings)) {
       const { triedAtMs } = sim;
       sim.triedAtMs = date();
+      if (settings.ussd === undefined) sim.askedAtMs = sim.triedAtMs;
       await this.#saved();
       if ((await this.#ask(modem, sim, settings)) === 'gave way') {
         sim.triedAtMs = triedAtMs;
@@ -236,6 +247,7 @@ export class CreditKeeper {
       }
     } catch (error) {
       this.#awaited.delete(modem);
+      delete sim.askedAtMs;
       this.#failed(modem, sim, error instanceof Error ? error.message : 'it failed');
     }
     return 'asked';

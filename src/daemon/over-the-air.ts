@@ -69,7 +69,6 @@ export interface InboundParts {
   log: Logger;
 }
 
-/** Rejects when the spool cannot be used. */
 export function openInbound(parts: InboundParts): Promise<Inbound> {
   const { config, stateDir, remembered, listener, modems, log } = parts;
   return Inbound.open({

@@ -10,6 +10,8 @@ export interface DelivererOptions {
   keepMs: () => number;
   /** Wall-clock milliseconds. */
   date: () => number;
+  /** `performance.now()`, by which texts grow old: a wall clock may leap by years. */
+  now: () => number;
   /** The receiver has it. Must not reject. */
   onTaken: (text: WholeText) => Promise<void>;
   /** It was kept for as long as it may be. Must not reject. */
@@ -21,11 +23,17 @@ export interface DelivererOptions {
 
 interface Waiting {
   text: WholeText;
+  /** As `now` has it. */
+  since: number;
+  /** Milliseconds of its age by then. */
+  ageMs: number;
   tries: number;
   /** `performance.now()` before which it is not tried. */
   dueAt: number;
 }
 
+/** Milliseconds for which one of an earlier run is tried at the least, however old it is. */
+const leastTriedMs = 3_600_000;
 const firstPauseMs = 5_000;
 const longestPauseMs = 600_000;
 
@@ -65,18 +73,21 @@ export class Deliverer {
 
   /** Those that were kept for as long as they may are given up, even where nobody wants any. */
   giveUpOld(): void {
-    const oldestMs = this.#options.date() - this.#options.keepMs();
-    const old = this.#waiting.filter(
-      (waiting) => waiting.text.receivedAtMs < oldestMs && waiting !== this.#underWay,
-    );
+    const [now, keepMs] = [this.#options.now(), this.#options.keepMs()];
+    const old = this.#waiting.filter((waiting) => {
+      const heldMs = now - waiting.since;
+      const isOld = heldMs + waiting.ageMs > keepMs && heldMs > Math.min(leastTriedMs, keepMs);
+      return isOld && waiting !== this.#underWay;
+    });
     for (const waiting of old) {
       this.#remove(waiting);
       void this.#options.onGivenUp(waiting.text);
     }
   }
 
-  add(text: WholeText): void {
-    this.#waiting.push({ text, tries: 0, dueAt: 0 });
+  /** @param ageMs milliseconds since it came in, where an earlier run left it */
+  add(text: WholeText, ageMs = 0): void {
+    this.#waiting.push({ text, since: this.#options.now(), ageMs, tries: 0, dueAt: 0 });
     this.#go();
   }
 

@@ -58,6 +58,8 @@ export interface InboundOptions {
   hmac: Hmac;
   /** Wall-clock milliseconds that no unsure leap moves. */
   date: () => number;
+  /** Monotonic milliseconds; default: `performance.now()`. */
+  now?: () => number;
   listener: InboundListener;
   /** There is room again: what was left on the SIMs can be fetched. */
   onRoom: () => void;
@@ -99,11 +101,20 @@ export class Inbound {
   readonly #room: SpoolRoom;
   /** Ids of what is on no SIM and on no disk: the disk did not take it. */
   readonly #loose = new Set<string>();
+  /** Ids of what an earlier run left. */
+  readonly #ofBefore = new Set<string>();
+  readonly #now: () => number;
   #failingSinceMs = 0;
 
-  /** Takes up what an earlier run left. Rejects when the spool's folder cannot be used. */
+  /** Takes up what an earlier run left. */
   static async open(options: InboundOptions): Promise<Inbound> {
-    const { spool, left, unreadable } = await Spool.open(spoolFolder(options.stateDir));
+    const folder = spoolFolder(options.stateDir);
+    const { spool, left, unreadable, fault } = await Spool.open(folder);
+    if (fault !== undefined)
+      options.log.error(
+        `${folder} cannot be used: what waits in it is not handed over, and what comes in stays on the SIM; give it to the user of simgate, and restart`,
+        { event: 'state_fault', error: fault },
+      );
     if (unreadable.length > 0)
       options.log.warn(
         `the inbound spool has ${counted(unreadable.length, 'file')} that hold no SMS or cannot be read: they stay as they are`,
@@ -112,6 +123,7 @@ export class Inbound {
         },
       );
     const inbound = new Inbound(options, spool);
+    for (const sms of left) inbound.#ofBefore.add(sms.id);
     for (const sms of left) inbound.#take(sms);
     inbound.#noteSwitchedOff();
     return inbound;
@@ -120,6 +132,7 @@ export class Inbound {
   private constructor(options: InboundOptions, spool: Spool) {
     this.#options = options;
     this.#spool = spool;
+    this.#now = options.now ?? (() => performance.now());
     this.#room = new SpoolRoom(options.onRoom);
     this.#texts = new LongTexts(() => options.settings()?.partsWaitMs ?? 600_000);
     this.#deliverer = new Deliverer({
@@ -129,6 +142,7 @@ export class Inbound {
       },
       keepMs: () => (options.settings()?.keepDays ?? keepDaysWhenOff) * dayMs,
       date: () => options.date(),
+      now: this.#now,
       onTaken: (text) => this.#taken(text),
       onGivenUp: (text) => this.#givenUp(text),
       onFailed: (why, failures) => this.#failed(why, failures),
@@ -289,11 +303,16 @@ export class Inbound {
 
   /** It is on the disk, or nobody wants it there. */
   #take(sms: InboundSms): void {
-    for (const text of this.#texts.add(sms)) this.#whole(text);
+    for (const text of this.#texts.add(sms, this.#now() - this.#ageMs(sms))) this.#whole(text);
+  }
+
+  /** Milliseconds since it came in, where an earlier run left it; else it has just come. */
+  #ageMs({ id, receivedAtMs }: Pick<InboundSms, 'id' | 'receivedAtMs'>): number {
+    return this.#ofBefore.has(id) ? Math.max(0, this.#options.date() - receivedAtMs) : 0;
   }
 
   #look(): void {
-    for (const text of this.#texts.takeOverdue(this.#options.date())) this.#whole(text);
+    for (const text of this.#texts.takeOverdue(this.#now())) this.#whole(text);
     this.#deliverer.giveUpOld();
     this.#room.look();
     // A disk that was full may take it now.
@@ -320,7 +339,7 @@ export class Inbound {
     }
     // What was read while nobody wants it is forgotten; what waits on the disk may be wanted again.
     if (text.ids.some((id) => this.#spool.holds(id) || this.#loose.has(id)))
-      this.#deliverer.add(text);
+      this.#deliverer.add(text, this.#ageMs(text));
   }
 
   async #taken(text: WholeText): Promise<void> {
@@ -348,6 +367,7 @@ export class Inbound {
   async #forget({ ids }: WholeText): Promise<void> {
     for (const id of ids) {
       this.#loose.delete(id);
+      this.#ofBefore.delete(id);
       await this.#onDisk(() => this.#spool.remove(id));
     }
     this.#room.again();

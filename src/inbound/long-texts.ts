@@ -32,8 +32,8 @@ export interface WholeText {
 interface Gathered {
   readonly parts: Map<number, InboundSms>;
   readonly total: number;
-  /** Of the first that came. */
-  readonly sinceMs: number;
+  /** `performance.now()` milliseconds at which the first came. */
+  readonly since: number;
 }
 
 /** Texts that may be incomplete at a time; the oldest is given up for another. */
@@ -52,8 +52,11 @@ export class LongTexts {
     return this.#gathered.size;
   }
 
-  /** What is whole with this one, and what was given up for it. */
-  add(sms: InboundSms): WholeText[] {
+  /**
+   * What is whole with this one, and what was given up for it.
+   * @param since `performance.now()` at which it came
+   */
+  add(sms: InboundSms, since: number): WholeText[] {
     const { part } = sms;
     if (part === undefined || part.total === 1) return [whole([sms], 1)];
     const key = JSON.stringify([sms.modem, sms.from, part.reference, part.total]);
@@ -65,7 +68,7 @@ export class LongTexts {
     const gathered = this.#gathered.get(key) ?? {
       parts: new Map<number, InboundSms>(),
       total: part.total,
-      sinceMs: sms.receivedAtMs,
+      since,
     };
     gathered.parts.set(part.index, sms);
     this.#gathered.set(key, gathered);
@@ -75,11 +78,9 @@ export class LongTexts {
     return done;
   }
 
-  /** Those whose other parts were waited for in vain. */
-  takeOverdue(nowMs: number): WholeText[] {
-    const overdue = [...this.#gathered].filter(
-      ([, { sinceMs }]) => Math.abs(nowMs - sinceMs) >= this.#waitMs(),
-    );
+  /** Those whose other parts were waited for in vain; `now` is `performance.now()`. */
+  takeOverdue(now: number): WholeText[] {
+    const overdue = [...this.#gathered].filter(([, { since }]) => now - since >= this.#waitMs());
     return overdue.map((entry) => this.#give(...entry));
   }
 

@@ -28,6 +28,15 @@ const fileSchema = v.object({
   part: v.optional(v.object({ reference: v.number(), total: v.number(), index: v.number() })),
 });
 
+/** A spool, and what an earlier run left in it. */
+export interface OpenedSpool {
+  readonly spool: Spool;
+  /** The oldest first. */
+  readonly left: InboundSms[];
+  readonly unreadable: string[];
+  fault?: Error;
+}
+
 /** Ids that the receiver has while the SIM may have them still: more than any SIM holds. */
 const mostDone = 512;
 
@@ -44,29 +53,34 @@ export class Spool {
 
   /**
    * Takes up what an earlier run left; `unreadable` are files that hold no SMS, which stay as they
-   * are. Rejects as the system does.
+   * are. A folder that the system does not give, or does not let change, is a `fault`: codes go out
+   * all the same.
    */
-  static async open(
-    folder: string,
-  ): Promise<{ spool: Spool; left: InboundSms[]; unreadable: string[] }> {
-    const spool = new Spool(folder);
-    const left: InboundSms[] = [];
-    const unreadable: string[] = [];
-    for (const name of await namesIn(folder)) {
-      const [, id, suffix] = /^([0-9a-f]{32})\.(new|msg|done)$/.exec(name) ?? [];
-      if (name.endsWith('.tmp')) await rm(join(folder, name), { force: true });
-      if (id === undefined) continue;
-      const sms = suffix === 'done' ? undefined : await readSms(join(folder, name));
-      if (sms === undefined && suffix !== 'done') unreadable.push(name);
-      // Killed as its text was to go: the receiver has it.
-      else if (spool.#known.get(id) === 'done') await rm(join(folder, name), { force: true });
-      else {
-        spool.#known.set(id, suffix as Suffix);
-        if (sms !== undefined) left.push(sms);
-      }
+  static async open(folder: string): Promise<OpenedSpool> {
+    const opened: OpenedSpool = { spool: new Spool(folder), left: [], unreadable: [] };
+    try {
+      for (const name of await namesIn(folder)) await opened.spool.#takeUp(name, opened);
+    } catch (error) {
+      if (!(error instanceof Error && 'syscall' in error)) throw error;
+      opened.fault = error;
     }
-    left.sort((a, b) => a.receivedAtMs - b.receivedAtMs);
-    return { spool, left, unreadable };
+    opened.left.sort((a, b) => a.receivedAtMs - b.receivedAtMs);
+    return opened;
+  }
+
+  async #takeUp(name: string, { left, unreadable }: OpenedSpool): Promise<void> {
+    const path = join(this.#folder, name);
+    const [, id, suffix] = /^([0-9a-f]{32})\.(new|msg|done)$/.exec(name) ?? [];
+    if (name.endsWith('.tmp')) await rm(path, { force: true });
+    if (id === undefined) return;
+    const sms = suffix === 'done' ? undefined : await readSms(path);
+    if (sms === undefined && suffix !== 'done') unreadable.push(name);
+    // Killed as its text was to go: the receiver has it.
+    else if (this.#known.get(id) === 'done') await rm(path, { force: true });
+    else {
+      this.#known.set(id, suffix as Suffix);
+      if (sms !== undefined) left.push(sms);
+    }
   }
 
   /** How many SMS have a text here. */

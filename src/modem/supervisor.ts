@@ -7,6 +7,7 @@ import { foreignWords } from '../words/foreign.js';
 import { BringUp, type StepResult } from './bring-up.js';
 import { ModemFinder, ModemMissing, type OpenedModem } from './finder.js';
 import { HabitMemory } from './habits.js';
+import { HeldPdus } from './held-pdus.js';
 import { IdleProbe } from './idle-probe.js';
 import type { InFlightSubmits } from './in-flight-submits.js';
 import { type InboundEvent, readInbound } from './inbound-event.js';
@@ -143,6 +144,7 @@ export class Supervisor implements SmsModem {
   readonly #liveness = this.#timer.liveness;
   readonly #unlocker: Unlocker;
   readonly #idleProbe = new IdleProbe();
+  readonly #cameIn = new HeldPdus((pdu) => this.#takePdu(pdu));
   #stallTimer: NodeJS.Timeout | undefined;
   /** Why it takes nothing more, once it is on its way out. */
   #leaving: string | undefined;
@@ -317,6 +319,7 @@ export class Supervisor implements SmsModem {
       throw new SendError('no_modem_ready', { detail, elsewhere: true });
     }
     this.#emit('submitting');
+    this.#cameIn.hold();
     let change: LifeChange = { event: 'submitted' };
     try {
       await this.#takeStorageShare(connection);
@@ -330,6 +333,7 @@ export class Supervisor implements SmsModem {
       if (saysMemoryFull(error)) connection.sweeper.soon();
       throw error;
     } finally {
+      this.#cameIn.release();
       if (connection === this.#connection) this.#submitEnded(connection.modem, change);
     }
   }
@@ -593,11 +597,16 @@ export class Supervisor implements SmsModem {
       this.#connection?.storage.noteTold(line);
       this.#connection?.sweeper.soon();
     }
-    const inbound = pdu === undefined ? undefined : readInbound(pdu);
-    if (inbound?.kind === 'status_report') this.#acknowledge();
+    if (pdu !== undefined) this.#cameIn.add(pdu);
+  }
+
+  #takePdu(pdu: string): void {
+    const inbound = readInbound(pdu);
+    if (inbound === undefined) return;
+    if (inbound.kind === 'status_report') this.#acknowledge();
     // Nobody asked for SMS to be handed over whole.
-    if (inbound?.kind === 'sms') void this.#options.keeper?.keepOnly(inbound);
-    if (inbound) this.#options.onInbound(inbound);
+    if (inbound.kind === 'sms') void this.#options.keeper?.keepOnly(inbound);
+    this.#options.onInbound(inbound);
   }
 
   /** Behind the message that is being sent, but not while an older one's answer may come. */
@@ -669,6 +678,8 @@ export class Supervisor implements SmsModem {
   }
 
   #noteInFlight(modem: Modem, isInFlight: boolean): void {
+    if (isInFlight) this.#cameIn.release();
+    else if (this.#hasMessage) this.#cameIn.hold();
     clearTimeout(this.#stallTimer);
     if (this.#phase === 'sending' || this.#phase === 'stalled') {
       this.#liveness.beginAnew();

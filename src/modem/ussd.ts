@@ -3,6 +3,7 @@
  * and untrusted.
  */
 
+import { AtGivenUp } from '../at/errors.js';
 import { isKnownUrc } from '../at/lines.js';
 import type { Demand, Modem } from './modem.js';
 
@@ -67,6 +68,10 @@ export async function requestUssd(
     const reply = await awaited.within(timeoutMs, signal);
     isOpen = reply.status === 1;
     return reply;
+  } catch (error) {
+    // Without a cause it was given up before it was written.
+    if (error instanceof AtGivenUp && error.cause === undefined) isOpen = false;
+    throw error;
   } finally {
     modem.urcListeners.delete(listener);
     if (demand?.came.aborted === true) await demand.over();

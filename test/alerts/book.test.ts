@@ -139,3 +139,26 @@ it('is bounded, whatever is observed', () => {
   desk.for(20_000, ...many);
   expect(desk.book.open).toHaveLength(200);
 });
+
+it('tells the end of a mild one behind the quiet hours, and of one that came back nothing', () => {
+  const desk = new Desk();
+  expect(desk.for(10_000, low)).toEqual(['raised credit_low']);
+  desk.isQuiet = true;
+  expect(desk.for(600_000)).toEqual([]);
+  expect(desk.book.open, 'it is over all the same').toEqual([]);
+  desk.restart();
+  expect(desk.for(600_000)).toEqual([]);
+  expect(desk.for(60_000, low), 'and is so again').toEqual([]);
+  expect(desk.book.open).toHaveLength(1);
+  expect(desk.for(600_000)).toEqual([]);
+  desk.isQuiet = false;
+  expect(desk.for(10_000)).toEqual(['cleared credit_low']);
+  expect(desk.for(600_000)).toEqual([]);
+});
+
+it('tells the end of a severe one in quiet hours, too', () => {
+  const desk = new Desk();
+  desk.isQuiet = true;
+  expect(desk.for(130_000, away)).toEqual(['raised no_modem_ready']);
+  expect(desk.for(60_000)).toEqual(['cleared no_modem_ready']);
+});

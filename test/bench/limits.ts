@@ -43,6 +43,7 @@ export const limits = {
   watchedOctet: { atMost: 1.1 },
   /** Each message reported on, over none. */
   reportedOctet: { atMost: 1.15 },
+  reportedGap: { atMost: 1.2 },
   /** 20 MB above 100. */
   malformed: { atMost: 1.2 },
 } as const;

@@ -182,6 +182,27 @@ it('asks by SMS, and takes the answer of who was asked for it, for ten minutes',
   expect(own.keeper.of('main')?.amount).toBe(7);
 });
 
+it('takes an answer that comes after a restart, and within its time only', async () => {
+  const bySms = { ussd: undefined, smsTo: '12345', smsText: 'BAL' };
+  const own = await desk(bySms);
+  await own.keeper.tick();
+  own.nowMs += 300_000;
+  await own.restart();
+  own.keeper.cameIn('main', '12345', 'Balance: 7.00 EUR');
+  expect(own.keeper.of('main')).toMatchObject({ amount: 7, failures: 0 });
+  await own.restart();
+  own.keeper.cameIn('main', '12345', 'Win 500.00 EUR today!');
+  expect(own.keeper.of('main')?.amount).toBe(7);
+  await own.pass(day);
+  own.nowMs += 700_000;
+  await own.restart();
+  vi.advanceTimersByTime(1);
+  own.keeper.cameIn('main', '12345', 'Balance: 9.00 EUR');
+  await own.keeper.tick();
+  expect(own.keeper.of('main')).toMatchObject({ amount: 7, failures: 1 });
+  expect(own.sent).toHaveLength(2);
+});
+
 it('says so when no SMS comes', async () => {
   const own = await desk({ ussd: undefined, smsTo: '12345', smsText: 'BAL' });
   await own.pass(hour);

@@ -27,6 +27,7 @@ let rooms = 0;
 let isOn = true;
 let spoolMax = 10;
 let nowMs = startMs;
+let monotonicMs = 0;
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'simgate-inbound-'));
@@ -40,6 +41,7 @@ beforeEach(async () => {
   isOn = true;
   spoolMax = 10;
   nowMs = startMs;
+  monotonicMs = 0;
 });
 
 afterEach(async () => {
@@ -47,6 +49,12 @@ afterEach(async () => {
   await receiver.stop();
   rmSync(folder, { recursive: true });
 });
+
+/** For both clocks. */
+function pass(ms: number): void {
+  nowMs += ms;
+  monotonicMs += ms;
+}
 
 async function open(): Promise<Inbound> {
   const log = (message: string, more: object) =>
@@ -70,6 +78,7 @@ async function open(): Promise<Inbound> {
     hmac: (domain, text) =>
       Buffer.from(`${domain}${text}`).toString('hex').padEnd(32, '0').slice(-32),
     date: () => nowMs,
+    now: () => monotonicMs,
     listener: { inboundText: ({ outcome }) => void outcomes.push(outcome) },
     onRoom: () => (rooms += 1),
     log: { info: log, warn: log, error: log } as never,
@@ -216,7 +225,7 @@ describe('what comes in', () => {
     await again.take(sms('waits for ever'));
     await waitFor(() => expect(outcomes).toContain('failed_try'));
     isOn = false;
-    nowMs += 8 * 86_400_000;
+    pass(8 * 86_400_000);
     again.reconfigured();
     await waitFor(() => expect(files()).not.toContain('new'));
     expect(outcomes.at(-1)).toBe('expired');
@@ -282,12 +291,45 @@ describe('what comes in', () => {
     expect(logged.join('\n')).toContain('1 file that hold no SMS or cannot be read');
   });
 
+  it('in a folder that cannot be read keeps no daemon from starting, and is left on its SIM', async () => {
+    // As EIO or EACCES would be, and for root, too.
+    writeFileSync(join(folder, 'inbound'), 'in the way');
+    const inbound = await open();
+    expect(logged.join('\n')).toContain('inbound cannot be used');
+    expect(await inbound.take(sms('left'))).toBe(false);
+    expect(outcomes).toContain('left_on_sim');
+    rmSync(join(folder, 'inbound'));
+    expect(await inbound.take(sms('left'))).toBe(true);
+    await told(1);
+  });
+
+  it('is not given up for a clock that leaps, and tried for an hour however old it is', async () => {
+    receiver.mood = 'refuses';
+    const first = await open();
+    await first.take(sms('young'));
+    await waitFor(() => expect(outcomes).toContain('failed_try'));
+    // A clock that was stale is set.
+    nowMs += 400 * 86_400_000;
+    first.reconfigured();
+    await first.stop();
+    const second = await open();
+    pass(3_599_000);
+    second.reconfigured();
+    expect(second.state().spooled).toBe(1);
+    pass(2_000);
+    await waitFor(() => {
+      second.reconfigured();
+      expect(second.state().spooled).toBe(0);
+    });
+    expect(outcomes.filter((outcome) => outcome === 'expired')).toHaveLength(1);
+  });
+
   it('is given up after its days, and told', async () => {
     receiver.mood = 'refuses';
     const inbound = await open();
     await inbound.take(sms('old'));
     await waitFor(() => expect(outcomes).toContain('failed_try'));
-    nowMs += 8 * 86_400_000;
+    pass(8 * 86_400_000);
     inbound.reconfigured();
     await waitFor(() => expect(outcomes).toContain('expired'));
     await waitFor(() => expect(files()).toEqual(['done']));
@@ -352,7 +394,7 @@ describe('a long text', () => {
     const first = await open();
     await first.take(a!);
     await first.take(c!);
-    nowMs += 600_000;
+    pass(600_000);
     await first.stop();
     vi.useFakeTimers({ toFake: ['setInterval'] });
     await open();

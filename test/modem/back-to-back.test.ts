@@ -268,3 +268,31 @@ describe('with messages back to back, a modem', () => {
     expect(store.used).toBe(13);
   });
 });
+
+test('what comes in while a message is on its way to its Ctrl-Z is looked at behind it', async () => {
+  const device = new VirtualDevice({
+    commandLatencyMs: 400,
+    statusReports: true,
+    statusReportDelayMs: 200,
+  });
+  const seen: string[] = [];
+  const setup = supervise(
+    device,
+    { statusReport: true },
+    { onInbound: ({ kind }) => void seen.push(kind) },
+  );
+  await untilReady(setup);
+  const submit = (text: string) =>
+    setup.supervisor.submit(
+      { recipient: '+4915112345678', ...segmentText(text), validityMs: 300_000 },
+      {
+        mayCommit: () => true,
+        onCommitted: () => void seen.push(`Ctrl-Z of ${text}`),
+        retryUntil: performance.now() + 25_000,
+      },
+    );
+  const both = submit('one').then(() => submit('two'));
+  await vi.advanceTimersByTimeAsync(20_000);
+  await both;
+  expect(seen).toEqual(['Ctrl-Z of one', 'Ctrl-Z of two', 'status_report', 'status_report']);
+});

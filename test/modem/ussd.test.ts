@@ -77,3 +77,18 @@ test('a question that is put while a message is sent waits for its end', async (
   expect(Number(accepted?.at_ns) / 1e6 - beganAt).toBeLessThan(11_000);
   expect(await answer).toMatchObject({ status: 0, text: 'Balance: 3 EUR' });
 });
+
+test('a question that gives way before it is written leaves the modem alone', async () => {
+  const device = new VirtualDevice();
+  const setup = supervise(device);
+  await untilReady(setup);
+  const { signal } = new AbortController();
+  const came = AbortSignal.abort();
+  const answer = setup.supervisor
+    .inspect((lent, demand) => askCarrier(lent, '*100#', { signal, demand: { ...demand, came } }))
+    .catch((error: unknown) => error);
+  const before = device.commands().length;
+  await vi.advanceTimersByTimeAsync(20_000);
+  expect(await answer).toBeInstanceOf(GaveWay);
+  expect(device.commands().slice(before)).not.toContain('AT+CUSD=2');
+});
