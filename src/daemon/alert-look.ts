@@ -13,6 +13,7 @@ import type { Caps, SimUse } from '../policy/sim-caps.js';
 import { limitText } from '../policy/wording.js';
 import type { Condition } from '../words/condition.js';
 import type { Check } from './checks.js';
+import { alertCaller } from './clients.js';
 
 /** One modem as it is looked at. */
 export interface WatchedSim {
@@ -165,6 +166,12 @@ export const fromConditions = (found: readonly Condition[]): Observation[] =>
 
 function nearlyFullLimits({ nearlyFull }: LookedAt): Observation[] {
   return nearlyFull.map(({ name, limit, of }) => {
+    if (name === 'per_caller' && of === alertCaller)
+      return observed('nearly_full', 'alerts.sms.per_day', {
+        what: `80 % of alerts.sms.per_day (${limitText(limit)}) is used: at the limit no alert goes out by SMS`,
+        remedy:
+          'see what is told so often: simgate alerts. Name what need not be in alerts.off, or raise per_day of [alerts.sms] and "sudo simgate reload"',
+      });
     const whom = of === undefined ? '' : ` for ${of}`;
     return observed('nearly_full', `policy.${name}${whom}`, {
       what: `80 % of policy.${name} (${limitText(limit)})${whom} is used: at the limit messages are refused`,

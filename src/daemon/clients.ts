@@ -128,7 +128,7 @@ export function callerRules({ callers, alerts }: Config): Map<string, CallerRule
   const perDay = [{ count: alerts.sms?.perDay ?? 1, windowMs: dayMs }];
   return new Map([
     ...rules,
-    [alertCaller, { perCaller: perDay, isAlert: true }],
+    [alertCaller, { perCaller: perDay, perCallerName: 'alerts.sms.per_day', isAlert: true }],
     [creditCaller, { isAlert: true }],
   ]);
 }

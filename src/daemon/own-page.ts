@@ -106,5 +106,6 @@ export function createOwnDoor(
 ): Door {
   const place =
     'path' in listen ? 'socket' : isLoopback(listen.host) ? ('loopback' as const) : 'network';
-  return new Door({ place, userHeader, trustedProxies, password, refusals });
+  const address = 'path' in listen ? listen.path : `${listen.host} ${listen.port}`;
+  return new Door({ place, address, userHeader, trustedProxies, password, refusals });
 }

@@ -52,7 +52,8 @@ export function createSimBudget(
       const reached = simCaps.isReached(simKey(modem, hmac), caps, message.recipientHmac, segments);
       if (reached === undefined) return undefined;
       const { cap, retryAfterMs } = reached;
-      const detail = `the SIM of modem ${modem.name} has sent all it may (${cap} of this modem in the configuration)`;
+      const share = message.message.isAlert === true ? 'policy.alert_share of ' : '';
+      const detail = `the SIM of modem ${modem.name} has sent all it may (${share}${cap} of this modem in the configuration)`;
       return new SendError('sim_cap_reached', { detail, retryAfterMs });
     },
     take(modem, { message: { id: messageId }, recipientHmac, segments }) {

@@ -1,4 +1,5 @@
 import type { Server, ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
 /** What all callers together may take of a listener's connections. */
@@ -22,9 +23,12 @@ interface Connection {
   /** In the order of the requests, answered ones before those that are not. */
   exchanges: ServerResponse[];
   /**
-   * `performance.now()` of the look since which octets have been waiting for the caller to read.
+   * `performance.now()` of the look since which octets have been waiting, and the caller has read
+   * none.
    */
   unreadSince: number | undefined;
+  /** Octets that had left by the last look. */
+  octetsGone: number;
   /** The same since which nothing but the rest of an answered request is awaited. */
   unendedSince: number | undefined;
 }
@@ -60,6 +64,7 @@ export class Connections {
       this.#connections.set(socket, {
         exchanges: [],
         unreadSince: undefined,
+        octetsGone: 0,
         unendedSince: undefined,
       });
       // Each waiting request listens to its socket; how many may be pipelined is not for Node's
@@ -154,6 +159,10 @@ export class Connections {
   #look(): void {
     const now = performance.now();
     for (const [socket, connection] of this.#connections) {
+      const octetsGone = goneBy(socket);
+      // A long answer over a slow line is read all the same.
+      if (octetsGone !== connection.octetsGone) connection.unreadSince = undefined;
+      connection.octetsGone = octetsGone;
       connection.unreadSince =
         socket.writableLength === 0 ? undefined : (connection.unreadSince ?? now);
       connection.unendedSince = isUnended(connection)
@@ -165,6 +174,10 @@ export class Connections {
     }
   }
 }
+
+/** Octets that the system has taken for the other side. */
+const goneBy = (socket: Duplex): number =>
+  socket instanceof Socket ? socket.bytesWritten - socket.writableLength : 0;
 
 /** What a connection is good for, the least first. */
 const worths = {

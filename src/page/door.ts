@@ -4,7 +4,9 @@
  * or as the user that a trusted proxy names.
  */
 
+import { createHash } from 'node:crypto';
 import { isIP } from 'node:net';
+import { hostname } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
 import type Koa from 'koa';
 import type Router from 'koa-router';
@@ -33,11 +35,12 @@ export interface DoorOptions {
   userHeader: string | undefined;
   /** IP addresses and ranges of those proxies; at a socket, whoever connects is one. */
   trustedProxies: readonly string[];
+  /** What tells this page from others under the same host name, whose cookies it is sent, too. */
+  address: string;
   /** Where refusals go that anyone on the network can cause. */
   refusals: Pick<LimitedLog, 'warn'>;
 }
 
-const cookieName = 'simgate';
 /** Served to everybody, for the page to sign in needs them. */
 const openPaths: ReadonlySet<string> = new Set(['/page.css', '/page.js', '/icon.svg', '/login']);
 /** What programs of this machine read without a password. */
@@ -61,6 +64,7 @@ export class Door {
   readonly #visitors = new WeakMap<object, { visitor: Visitor; password?: PasswordHash }>();
   readonly #addressOf: (ctx: PageContext) => string;
   readonly #isTrusted: (ctx: PageContext) => boolean;
+  readonly #cookieName: string;
 
   constructor(options: DoorOptions) {
     this.#options = options;
@@ -69,6 +73,8 @@ export class Door {
     const addressOf = clientAddress(trustedProxies);
     this.#addressOf = ({ req }) => addressOf(req);
     const isProxy = comesFrom(trustedProxies);
+    const hash = createHash('sha256').update(`${hostname()} ${options.address}`).digest('hex');
+    this.#cookieName = `simgate-${hash.slice(0, 8)}`;
     this.#isTrusted = ({ req }) => place === 'socket' || isProxy(req);
   }
 
@@ -105,8 +111,8 @@ export class Door {
     router.post('/login', (ctx) => this.#signIn(ctx));
     router.post('/logout', async (ctx) => {
       await readForm(ctx);
-      this.#sessions.end(tokenOf(ctx));
-      answerSeeOther(ctx, 'login', `${cookieName}=; ${this.#cookieTerms(ctx)}; Max-Age=0`);
+      this.#sessions.end(this.#tokenOf(ctx));
+      answerSeeOther(ctx, 'login', `${this.#cookieName}=; ${this.#cookieTerms(ctx)}; Max-Age=0`);
     });
   }
 
@@ -137,8 +143,15 @@ export class Door {
   }
 
   #hasSession(ctx: PageContext): boolean {
-    const token = tokenOf(ctx);
+    const token = this.#tokenOf(ctx);
     return token !== '' && this.#sessions.has(token);
+  }
+
+  /** Of the session; empty where there is none. */
+  #tokenOf(ctx: PageContext): string {
+    const pairs = ctx.get('cookie').split(/; */);
+    const own = pairs.find((pair) => pair.startsWith(`${this.#cookieName}=`));
+    return own?.slice(this.#cookieName.length + 1) ?? '';
   }
 
   /** RFC 7617; whatever the user is called. Throws `SendError` where it must not be tried now. */
@@ -162,7 +175,7 @@ export class Door {
     if (known === undefined) return answerSeeOther(ctx, './');
     const verdict = await this.#checked(ctx, form.get('password') ?? '', known);
     if (verdict === 'right') {
-      const cookie = `${cookieName}=${this.#sessions.begin()}; ${this.#cookieTerms(ctx)}`;
+      const cookie = `${this.#cookieName}=${this.#sessions.begin()}; ${this.#cookieTerms(ctx)}`;
       return answerSeeOther(ctx, './', cookie);
     }
     if (verdict === 'wrong') return answerHtml(ctx, signIn('That is not the password.'), 403);
@@ -199,7 +212,7 @@ export class Door {
   #turnAway(ctx: PageContext): void {
     const hasPassword = this.#password !== undefined;
     const isBrowser = ctx.get('accept').includes('text/html');
-    if (hasPassword && isBrowser) return answerSeeOther(ctx, 'login');
+    if (hasPassword && isBrowser) return answerSeeOther(ctx, `${upFrom(ctx.path)}login`);
     const challenge = programPaths.has(ctx.path) && hasPassword ? 'Basic' : 'simgate-session';
     const told = hasPassword ? 'sign in first' : 'the proxy has to name the user';
     writeAnswer(ctx, {
@@ -224,12 +237,8 @@ function refuseOtherPages(ctx: PageContext): void {
   throw new SendError('request_malformed', { detail: 'another page asks for this' });
 }
 
-/** Of the session; empty where there is none. */
-function tokenOf(ctx: PageContext): string {
-  const pairs = ctx.get('cookie').split(/; */);
-  const own = pairs.find((pair) => pair.startsWith(`${cookieName}=`));
-  return own?.slice(cookieName.length + 1) ?? '';
-}
+/** The way from there to the page's own folder, which a proxy may have put anywhere. */
+const upFrom = (path: string): string => '../'.repeat(path.split('/').length - 2);
 
 function signIn(trouble?: string) {
   return document(

@@ -39,6 +39,12 @@ function timeIn(params: URLSearchParams, key: string): number | undefined {
   return Number.isNaN(atMs) ? undefined : atMs;
 }
 
+/** As {@link readQuery} takes it; with seconds where there are any. */
+export function timeText(atMs: number | undefined): string | undefined {
+  if (atMs === undefined) return undefined;
+  return new Date(atMs).toISOString().slice(0, atMs % 60_000 === 0 ? 16 : 19);
+}
+
 function placeIn(value: string | null): MessageQuery['before'] {
   const match = /^(\d{1,15})\.([0-9a-f-]{36})$/.exec(value ?? '');
   return match ? { atMs: Number(match[1]), id: match[2]! } : undefined;
@@ -54,8 +60,8 @@ export function queryString(query: MessageQuery): string {
     ['modem', modem],
     ['caller', caller],
     ['country', country],
-    ['from', sinceMs === undefined ? undefined : new Date(sinceMs).toISOString().slice(0, 16)],
-    ['until', untilMs === undefined ? undefined : new Date(untilMs).toISOString().slice(0, 16)],
+    ['from', timeText(sinceMs)],
+    ['until', timeText(untilMs)],
     ['before', before && `${before.atMs}.${before.id}`],
   ];
   for (const [key, value] of pairs) if (value !== undefined) params.set(key, value);

@@ -7,7 +7,7 @@ import { isFinalDelivery } from '../sms/delivery.js';
 import { foreignWords } from '../words/foreign.js';
 import { type Html, html, verbatim } from './html.js';
 import { remedies } from './meanings.js';
-import { type MessageQuery, queryString } from './message-query.js';
+import { type MessageQuery, queryString, timeText } from './message-query.js';
 import type { Fragment } from './shell.js';
 import { moment, tookText } from './times.js';
 
@@ -133,8 +133,7 @@ function choice(
 }
 
 function time(name: string, label: string, atMs: number | undefined): Html {
-  const value = atMs === undefined ? '' : new Date(atMs).toISOString().slice(0, 16);
-  return html`<label>${label} <input type="datetime-local" name="${name}" value="${verbatim(value)}"></label>`;
+  return html`<label>${label} <input type="datetime-local" step="1" name="${name}" value="${verbatim(timeText(atMs) ?? '')}"></label>`;
 }
 
 function searchForm({ noSearch }: MessagesPage): Html {

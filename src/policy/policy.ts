@@ -41,6 +41,8 @@ import { holdObstacle, memoryObstacle, type TemporaryRefusal, windowObstacle } f
 
 /** What holds for one caller instead of what holds for all. */
 export interface CallerRules {
+  /** What `perCaller` is called in the configuration; default: `policy.per_caller`. */
+  perCallerName?: string;
   /** Its own `per_caller`. */
   perCaller?: readonly Limit[] | undefined;
   /** Which countries it may write to. */
@@ -439,9 +441,21 @@ export class Policy {
       for (const limit of this.#limitsFor(name, subject, by.share)) {
         const keys = name === 'total' ? {} : by.keys;
         const until = by.windows.freeAt(name, limit, keys, now);
-        if (until !== undefined) reached.push(windowObstacle(name, limit, until, now));
+        if (until !== undefined) {
+          const told = this.#limitName(name, subject, by.share);
+          reached.push(windowObstacle(name, limit, until, now, told));
+        }
       }
     return reached;
+  }
+
+  /** As the configuration has it. */
+  #limitName(name: LimitName, subject: Subject, share: number): string {
+    const rules = this.#rulesOf(subject);
+    if (name === 'per_caller' && rules.perCaller !== undefined)
+      return rules.perCallerName ?? `policy.${name}`;
+    const isWhole = share === 1 || name === 'per_caller' || name === 'per_recipient';
+    return isWhole ? `policy.${name}` : `policy.alert_share of policy.${name}`;
   }
 
   #nearlyFullBy(keys: LimitKeys, now: number): NearlyFull[] {

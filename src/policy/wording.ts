@@ -58,8 +58,9 @@ export function windowObstacle(
   limit: Limit,
   until: number,
   now: number,
+  told = `policy.${name}`,
 ): TemporaryRefusal {
-  const detail = `the limit of ${limitText(limit)} (policy.${name}) is reached; there is room in ${durationText(until - now)}`;
+  const detail = `the limit of ${limitText(limit)} (${told}) is reached; there is room in ${durationText(until - now)}`;
   return { reason: name, detail, until };
 }
 

@@ -106,6 +106,15 @@ it.each<[string, LookedAt, string[]]>([
     }),
     ['nearly_full policy.per_country for DE'],
   ],
+  [
+    "the alerts' own budget of SMS of which 80 % is used",
+    daemon({
+      nearlyFull: [
+        { name: 'per_caller', limit: { count: 5, windowMs: 86_400_000 }, of: 'simgate alerts' },
+      ],
+    }),
+    ['nearly_full alerts.sms.per_day'],
+  ],
   ['as many unknown outcomes as may be', daemon({ unknownOutcomes: 5 }), []],
   ['more of them', daemon({ unknownOutcomes: 6 }), ['unknown_outcomes']],
   ['a new version that has failed twice', daemon({ untried: { version: '2', failures: 2 } }), []],

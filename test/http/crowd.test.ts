@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { connect } from 'node:net';
 import { base64url } from 'jose';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Send } from '../../src/dispatch/message.js';
@@ -91,6 +92,35 @@ describe('one connection', () => {
     wire.socket.resume();
     await wire.closed;
     expect(wire.received.length).toBeLessThan(2 ** 26);
+  });
+
+  it('goes on as long as somebody reads its long answer, however slowly', async () => {
+    const chunk = Buffer.alloc(2 ** 18);
+    const chunks = 128;
+    const server = createServer({
+      handler: async (_req, res) => {
+        res.setHeader('Content-Length', chunks * chunk.length);
+        for (let sent = 0; sent < chunks && !res.destroyed; sent += 1)
+          if (!res.write(chunk)) await Promise.race([once(res, 'drain'), once(res, 'close')]);
+        res.end();
+      },
+      listen: { host: '127.0.0.1', port: 0 },
+      log: new LogRecord().log,
+      limits: { readTimeoutMs: 400, checkIntervalMs: 10 },
+    });
+    onTestFinished(() => server.close(0));
+    const { port } = await server.listen();
+    const socket = connect(port, '127.0.0.1');
+    socket.write(livez);
+    let octets = 0;
+    socket.on('data', (data) => {
+      octets += data.length;
+      socket.pause();
+      setTimeout(() => socket.resume(), 4);
+      if (octets > chunks * chunk.length) socket.destroy();
+    });
+    await once(socket, 'close');
+    expect(octets).toBeGreaterThan(chunks * chunk.length);
   });
 
   it('is closed with the refusal of a request whose long body is not worth reading', async () => {

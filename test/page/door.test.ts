@@ -34,6 +34,7 @@ async function start(
   const { log } = record;
   const door = new Door({
     place: 'network',
+    address: '192.0.2.1 8081',
     password: undefined,
     userHeader: undefined,
     trustedProxies: [],
@@ -153,6 +154,8 @@ describe('with a password', () => {
     }
     const led = await ask('/messages', asBrowser);
     expect(led).toMatchObject({ status: 303, headers: { location: 'login' } });
+    const deep = await ask('/no/such/page', asBrowser);
+    expect(deep, 'no loop').toMatchObject({ status: 303, headers: { location: '../../login' } });
     expect((await ask('/metrics')).headers['www-authenticate']).toBe('Basic realm="simgate"');
     // A browser would open its own window for it.
     expect((await ask('/events?view=now')).headers['www-authenticate']).not.toContain('Basic');
@@ -164,7 +167,7 @@ describe('with a password', () => {
     const answer = await signIn(password);
     expect(answer).toMatchObject({ status: 303, headers: { location: './' } });
     const [set] = answer.headers['set-cookie'] as string[];
-    expect(set).toMatch(/^simgate=[\w-]{43}; Path=\/; HttpOnly; SameSite=Strict$/);
+    expect(set).toMatch(/^simgate-[0-9a-f]{8}=[\w-]{43}; Path=\/; HttpOnly; SameSite=Strict$/);
     const cookie = cookieIn(answer);
     expect(JSON.parse((await ask('/', { cookie: `other=1; ${cookie}` })).body)).toEqual({
       hasSession: true,
@@ -173,6 +176,16 @@ describe('with a password', () => {
     const out = await ask('/logout', { cookie }, '');
     expect(out.headers['set-cookie']).toEqual([expect.stringContaining('Max-Age=0')]);
     expect((await ask('/', { cookie })).status).toBe(401);
+  });
+
+  test('two pages under one host name do not sign each other out', async () => {
+    const one = await start({ password: hash });
+    const other = await start({ password: hash, address: '192.0.2.1 8082' });
+    const cookies = [one, other].map(async ({ signIn }) => cookieIn(await signIn(password)));
+    const cookie = (await Promise.all(cookies)).join('; ');
+    for (const { ask } of [one, other]) expect((await ask('/', { cookie })).status).toBe(200);
+    const names = cookie.split('; ').map((each) => each.split('=')[0]);
+    expect(new Set(names).size).toBe(2);
   });
 
   test('the cookie is for TLS only where the browser came by it, as a trusted proxy says', async () => {

@@ -1,5 +1,6 @@
 import { expect, test, vi } from 'vitest';
 import { sendErrorCodes } from '../../src/errors.js';
+import type { LogFilter } from '../../src/journal/entries.js';
 import { JournalFault } from '../../src/journal/faults.js';
 import type { Journal } from '../../src/journal/journal.js';
 import { cell } from '../../src/page/csv.js';
@@ -143,13 +144,27 @@ test('the CSV has a line for each row, and no formula', async () => {
 });
 
 test('one CSV is made at a time, in pieces', async () => {
-  const { url, look, asked } = await startPage();
-  look.rows = Array.from({ length: 1_000 }, (_, index) => rowOf(index + 1));
-  const both = await Promise.all([1, 2].map(() => fetch(`${url}/messages.csv`)));
+  const all = Array.from({ length: 10_250 }, (_, index) => rowOf(index + 1));
+  let refused = 0;
+  const asked: LogFilter[] = [];
+  const query: Journal['query'] = async (filter) => {
+    asked.push(filter);
+    // So that the other one comes meanwhile.
+    if (asked.length === 2) await vi.waitFor(() => expect(refused).toBe(1));
+    const from = all.findIndex(({ id }) => id === filter.before?.id) + 1;
+    return { rows: all.slice(from, from + (filter.limit ?? 0)), lastChange: 1 };
+  };
+  const { url } = await startPage({ journal: { query } });
+  const both = await Promise.all(
+    [1, 2].map(async () => {
+      const response = await fetch(`${url}/messages.csv`);
+      if (response.status === 503) refused += 1;
+      return response;
+    }),
+  );
   expect(both.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, 503]);
   const whole = await both.find(({ status }) => status === 200)!.text();
-  // A hundred pages of the same here: no more are asked for.
-  expect(whole.split('\r\n')).toHaveLength(10_002);
+  expect(whole.split('\r\n'), 'all there is').toHaveLength(10_252);
   expect(asked[1]?.before).toEqual({ atMs: rowOf(100).atMs, id: rowOf(100).id });
   expect((await fetch(`${url}/messages.csv`)).status).toBe(200);
 });
@@ -201,4 +216,15 @@ test.each([
   ['+4915112345667', `"'+49…67"`],
 ])('the cell %j is %s', (value, shown) => {
   expect(cell(value)).toBe(shown);
+});
+
+test('the way to older ones keeps the seconds of the filter', async () => {
+  const { url, look, asked } = await startPage();
+  look.rows = Array.from({ length: 101 }, (_, index) => rowOf(index + 1));
+  const html = await (await fetch(`${url}/messages?until=2026-11-30T03:15:27`)).text();
+  const older = /href="(messages\?[^"]*before[^"]*)">Older/.exec(html)?.[1] ?? '';
+  await fetch(`${url}/${older.replaceAll('&amp;', '&')}`);
+  expect(asked.map(({ untilMs }) => untilMs)).toEqual(
+    Array(2).fill(Date.parse('2026-11-30T03:15:27Z')),
+  );
 });

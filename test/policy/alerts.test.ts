@@ -87,3 +87,18 @@ test('what alerts sent before a restart counts as theirs after it', () => {
   expect(() => admit(alert(2))).toThrow(expect.objectContaining({ code: 'rate_limited' }));
   for (const _ of [1, 2]) admit(login(1)).keep();
 });
+
+test('the share, and a budget of its own name, are called by what the configuration calls them', () => {
+  const shared = desk({ ...off, total: '10 in 1 h', alert_share: 0.2 });
+  for (const count of [1, 2]) shared.send(alert(count));
+  expect(shared.refusal(alert(3)).detail).toContain('(policy.alert_share of policy.total)');
+  const rules = {
+    perCaller: [{ count: 1, windowMs: hour }],
+    perCallerName: 'alerts.sms.per_day',
+    isAlert: true,
+  };
+  const own = desk(off);
+  own.policy.replaceConfig(policyConfig(off), new Map([['monitoring', rules]]));
+  own.send(alert(1));
+  expect(own.refusal(alert(2)).detail).toContain('(alerts.sms.per_day)');
+});
