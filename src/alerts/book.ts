@@ -84,7 +84,9 @@ export class Book {
   get saved(): SavedAlert[] {
     return [...this.#entries.values()]
       .filter(({ raisedAtMs, raises }) => raisedAtMs !== undefined || raises.length > 0)
-      .map(({ holdingSince: _, calmSince: __, ...saved }) => saved);
+      .map(({ kind, subject, what, remedy, raisedAtMs, overAtMs, isTold, raises }) => {
+        return { kind, subject, what, remedy, raisedAtMs, overAtMs, isTold, raises };
+      });
   }
 
   /** What is to be told now. */

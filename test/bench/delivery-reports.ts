@@ -23,10 +23,9 @@ const settleMs = 2_000;
  */
 export async function deliveryReports(): Promise<Figure[]> {
   const usual = ['--submit-latency', String(submitMs)];
-  const reports = [
-    ...['--status-reports', '--status-report-delay', '5'],
-    ...['--report-habits', 'statuses=30-00'],
-  ];
+  const reports = '--status-reports --status-report-delay 5 --report-habits statuses=30-00'.split(
+    ' ',
+  );
   await using plain = await Rig.start(usual);
   await using reported = await Rig.start([...usual, ...reports], {
     settings: 'status_report = true',

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { pipeline, Readable } from 'node:stream';
 import { base64url } from 'jose';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Send } from '../../src/dispatch/message.js';
@@ -98,11 +99,10 @@ describe('one connection', () => {
     const chunk = Buffer.alloc(2 ** 18);
     const chunks = 128;
     const server = createServer({
-      handler: async (_req, res) => {
+      handler: (_req, res) => {
         res.setHeader('Content-Length', chunks * chunk.length);
-        for (let sent = 0; sent < chunks && !res.destroyed; sent += 1)
-          if (!res.write(chunk)) await Promise.race([once(res, 'drain'), once(res, 'close')]);
-        res.end();
+        const parts = Array<Buffer>(chunks).fill(chunk);
+        pipeline(Readable.from(parts, { objectMode: false }), res, () => undefined);
       },
       listen: { host: '127.0.0.1', port: 0 },
       log: new LogRecord().log,
