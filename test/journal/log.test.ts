@@ -229,7 +229,7 @@ test('the table shows what was told, why, and what became of it', () => {
   };
   const time = localIso(new Date(noonMs));
   expect(logLine(told)).toBe(
-    `${time}  +49…67      x           504     main        2         0.0 s    25.0 s   ${row.id.padEnd(36)}  outcome_unknown`,
+    `${time}  +49…67      x             504     main        2         0.0 s    25.0 s   ${row.id.padEnd(36)}  outcome_unknown`,
   );
   expect(logLine({ ...told, late: { ...late, status: 504, code: 'outcome_unknown' } })).toMatch(
     / outcome_unknown, for good$/,
