@@ -39,7 +39,7 @@ export default defineConfig({
     ],
     ...reporters(
       'unit',
-      'npm test: about two minutes of units, then some six of the slow ones, on two cores',
+      'npm test: a minute and a half of units, then some seven of the slow ones, on two cores',
     ),
   },
 });

@@ -16,6 +16,6 @@ export default defineConfig({
     expect: { poll: { timeout: 10_000 } },
     maxWorkers: 3,
     sequence: { sequencer: LongestFirst },
-    ...reporters('system', 'npm run test:system: some fifteen minutes, on two cores'),
+    ...reporters('system', 'npm run test:system: some ten minutes, on two cores'),
   },
 });

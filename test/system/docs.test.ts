@@ -152,7 +152,7 @@ describe('what the documentation names', () => {
           return (
             section !== undefined &&
             sections.has(section) &&
-            !['db', 'key'].includes(key) &&
+            !['db', 'json', 'key'].includes(key) &&
             !sections.get(section)?.includes(key)
           );
         })
