@@ -137,6 +137,7 @@ device = "/var/lib/simgate/modem"
       for (const own of [state, admin]) chownSync(own, 10001, 10001);
       chmodSync(state, 0o700);
       const script = `simgate simulate --link /var/lib/simgate/modem --record /var/lib/simgate/network &
+echo $! >/var/lib/simgate/modem-pid
 until [ -e /var/lib/simgate/modem ]; do sleep 0.1; done
 echo $$ >/var/lib/simgate/pid
 exec simgate serve`;
@@ -202,6 +203,8 @@ exec simgate serve`;
       process.kill(Number(readFileSync(join(state, 'pid'), 'utf8')), 'SIGTERM');
       expect((await ended)[0], said.join('\n')).toBe(0);
       expect(isHealthy()).toBe(false);
+      // Without a PID namespace this one does not end with the container's first process.
+      process.kill(Number(readFileSync(join(state, 'modem-pid'), 'utf8')), 'SIGTERM');
     },
   );
 });
