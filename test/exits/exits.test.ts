@@ -12,7 +12,7 @@ import { judgeDay } from './judge.js';
  * Unset: a sample, as `npm test` takes it. A number: so many cases of each kind. `all`: every
  * command alone, and every two of them.
  */
-const wanted = process.env.EXITS ?? '10';
+const wanted = process.env.EXITS ?? '20';
 const seed = Number(process.env.EXITS_SEED ?? 20_261_129);
 
 beforeEach(() => {
