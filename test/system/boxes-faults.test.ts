@@ -82,9 +82,8 @@ async function callerLoop(left: number[], random: () => number): Promise<void> {
   }
 }
 
-/** All boxes have joined what is there now, and told it what they know. */
-async function untilWell(from: readonly number[], isAnew: boolean): Promise<void> {
-  const event = isAnew ? 'shared_told' : 'shared_up';
+/** All boxes say it behind that place in their logs. */
+async function untilAllSay(event: string, from: readonly number[]): Promise<void> {
   await Promise.all(
     boxes.all.map((box, index) => box.until((line) => line.event === event, from[index])),
   );
@@ -97,9 +96,10 @@ const disturb = {
     await engine.launch();
     return true;
   },
-  async paused() {
+  // As long as it takes until all have noticed: a box that asks nothing looks every second only.
+  async paused(from: readonly number[]) {
     engine.pause();
-    await pause(1_200);
+    await Promise.all([pause(1_200), untilAllSay('shared_away', from)]);
     engine.goOn();
     return false;
   },
@@ -115,9 +115,9 @@ const disturb = {
     engine.cut();
     return false;
   },
-  async slow() {
+  async slow(from: readonly number[]) {
     engine.delay(600);
-    await pause(1_500);
+    await Promise.all([pause(1_500), untilAllSay('shared_away', from)]);
     engine.delay(0);
     return false;
   },
@@ -136,8 +136,9 @@ async function disturbInTurns(isOver: () => boolean, random: () => number): Prom
     const what = kinds[round % kinds.length]!;
     const from = boxes.all.map(({ log }) => log.length);
     const fromNs = process.hrtime.bigint();
-    const isAnew = await disturb[what]();
-    await untilWell(from, isAnew);
+    const isAnew = await disturb[what](from);
+    // Joined again, and told what they know, where it may not know that.
+    await untilAllSay(isAnew ? 'shared_told' : 'shared_up', from);
     disturbances.push({ what, fromNs, toNs: process.hrtime.bigint() });
   }
 }

@@ -96,11 +96,18 @@ export class Box {
       );
   }
 
+  /** @throws after a minute, with the last lines: what never comes is named, and not waited for. */
   until(fits: (line: LogLine) => boolean, from = 0): Promise<LogLine> {
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#waiting.delete(look);
+        const last = this.raw.split('\n').slice(-20).join('\n');
+        reject(new Error(`${this.name} has not said within 60 s: ${String(fits)}\n${last}`));
+      }, 60_000);
       const look = () => {
         const found = this.log.slice(from).find(fits);
         if (found === undefined) return;
+        clearTimeout(timer);
         this.#waiting.delete(look);
         resolve(found);
       };
