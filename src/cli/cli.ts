@@ -37,13 +37,13 @@ async function end(error: unknown): Promise<void> {
 
 /** Says what ended the command; resolves with the exit code. */
 async function tell(error: unknown): Promise<number> {
-  if (isForPeople(error)) {
-    console.error(`simgate: ${error.message}`);
-    return ['ConfigError', 'OpenProcessError'].includes(error.name) ? wrongConfiguration : 1;
+  const { fatalText, isForPeople } = await import('../words/error-text.js');
+  if (!isForPeople(error)) {
+    console.error(fatalText(error));
+    return 1;
   }
-  const { fatalText } = await import('../words/error-text.js');
-  console.error(fatalText(error));
-  return 1;
+  console.error(`simgate: ${error.message}`);
+  return ['ConfigError', 'OpenProcessError'].includes(error.name) ? wrongConfiguration : 1;
 }
 
 /**
@@ -73,23 +73,4 @@ async function configOfServe(words: string[]): Promise<string | undefined> {
     if (error instanceof TypeError) return undefined;
     throw error;
   }
-}
-
-/**
- * What a person can mend has a message that says how; anything else is a bug and shows its stack.
- */
-function isForPeople(error: unknown): error is Error {
-  const names = [
-    'ConfigError',
-    'OpenProcessError',
-    'StateDirError',
-    'OperatorError',
-    'ListenError',
-    'HmacKeyError',
-    'ManagementError',
-    'LinkRefused',
-    'PtyUnavailable',
-    'RecordRefused',
-  ];
-  return error instanceof Error && names.includes(error.name);
 }

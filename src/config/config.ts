@@ -17,7 +17,7 @@ import { inboundWarnings } from './inbound-settings.js';
 import { isLoopback } from './listen.js';
 import { policyWarnings } from './policy.js';
 import { contradictions, unknownKeys } from './rules.js';
-import { fileSchema, type Settings } from './schema.js';
+import { defaultControlSocket, fileSchema, type Settings } from './schema.js';
 import { SecretReader } from './secret-reader.js';
 import { readSecrets, type SecretPlaces, type Secrets } from './secrets.js';
 import { keysByTable } from './table.js';
@@ -211,7 +211,7 @@ function readConfig(
   const problems = [
     ...unknownKeys(table, keysByTable(schema)),
     ...(parsed.issues ?? []).map(toProblem),
-    ...contradictions(table),
+    ...contradictions(table, { folder: dirname(path), controlSocket: defaultControlSocket(env) }),
   ];
   if (!parsed.success || problems.length > 0) return { table, problems };
   const settings = parsed.output;

@@ -1,4 +1,4 @@
-import { normalize } from 'node:path';
+import { normalize, resolve } from 'node:path';
 import type { TomlTable } from 'smol-toml';
 import { holdsImei, nearest, type Problem } from './config-error.js';
 import { isLoopback, parseListen, socketPathIn } from './listen.js';
@@ -64,16 +64,24 @@ function unknownKey(section: string, key: string, known: KeysByTable): string {
   return `unknown key: known are ${own.join(', ')}`;
 }
 
+/** What paths mean that are not written, or written relative. */
+export interface DefaultPaths {
+  /** From which relative ones count. */
+  folder: string;
+  /** Absolute. */
+  controlSocket: string;
+}
+
 /**
  * Rules between keys. They look at the file as written, so that they find what is wrong even while
  * something else is; a value of the wrong type is the schema's business.
  */
-export function contradictions(file: TomlTable): Problem[] {
+export function contradictions(file: TomlTable, paths: DefaultPaths): Problem[] {
   return [
     ...sharedModemKeys(file.modem),
     ...exposedModems(file.modem),
     ...callers(file),
-    ...listeners(file),
+    ...listeners(file, paths),
   ];
 }
 
@@ -149,11 +157,13 @@ function callers({ auth0, caller, modem }: TomlTable): Problem[] {
   return problems;
 }
 
-function listeners({ http, admin, control }: TomlTable): Problem[] {
+function listeners({ http, admin, control }: TomlTable, paths: DefaultPaths): Problem[] {
+  const at = (path: string) => resolve(paths.folder, path);
   const path = 'admin.listen';
   const own = valueAt(admin, 'listen') ?? '127.0.0.1:8081';
   const socket = typeof own === 'string' ? socketPathIn(own) : undefined;
-  if (socket !== undefined && socket === valueAt(control, 'socket'))
+  const asked = valueAt(control, 'socket') ?? paths.controlSocket;
+  if (socket && typeof asked === 'string' && at(socket) === at(asked))
     return [{ path, message: 'is the path of control.socket: choose another one' }];
   const address = typeof own === 'string' ? parseListen(own) : undefined;
   if (!address) return [];

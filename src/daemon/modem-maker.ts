@@ -17,7 +17,7 @@ import { leaveNote, whyNoNotes } from '../recovery-hook/note.js';
 import { type Roots, systemRoots } from '../usb/sysfs.js';
 import { whyFailed } from '../words/system-fault.js';
 import { logInbound } from './over-the-air.js';
-import type { StateDir } from './state-dir.js';
+import { type StateDir, StateDirError } from './state-dir.js';
 
 /** What is worth counting about modems. */
 export interface FleetListener
@@ -117,6 +117,7 @@ export function pinReaderOf({ pinFile }: ModemConfig): ReadPin | undefined {
   return pinFile === undefined ? undefined : pinReader(pinFile);
 }
 
+/** @throws StateDirError naming the file and the way out */
 async function openInFlight(
   modem: ModemConfig,
   stateDir: StateDir,
@@ -127,6 +128,10 @@ async function openInFlight(
   const [record, left] = await InFlightRecord.open(file, (error) => {
     const what = `${file} cannot be written: after a crash a late result may go unrecognised`;
     faults.error(file, `${what}: ${whyFailed(error)}`, { event: 'state_fault' });
+  }).catch((error: unknown) => {
+    throw new StateDirError(
+      `${file} cannot be opened: ${whyFailed(error)}. It notes what modem ${modem.name} still has to answer for: move away what is there, and start again`,
+    );
   });
   return new InFlightSubmits(record, left);
 }

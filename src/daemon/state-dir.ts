@@ -107,7 +107,14 @@ async function lock(directory: number, path: string): Promise<Server> {
       return await listen(socket);
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      const holder = code === 'EADDRINUSE' ? await whoHolds(socket) : undefined;
+      const holder =
+        code === 'EADDRINUSE'
+          ? await whoHolds(socket).catch((fault: unknown) => {
+              throw new StateDirError(
+                `state_dir ${path} cannot be locked: whether another simgate has it cannot be told, for its file "lock" does not let this user ask: ${whyFailed(fault)}`,
+              );
+            })
+          : undefined;
       if (code === 'EADDRINUSE' && holder === undefined && attempt < 3) {
         // Left by a process that is gone.
         const fault = await rm(socket, { force: true }).catch((thrown: Error) => thrown);
@@ -132,18 +139,28 @@ function listen(socket: string): Promise<Server> {
   });
 }
 
-/** The pid of whoever listens; undefined when nobody does. */
-function whoHolds(socket: string): Promise<string | undefined> {
-  return new Promise((resolve) => {
+/** Of connect(2) on a Unix socket: its process is gone, or it was removed meanwhile. */
+const nobodyListens: ReadonlySet<string | undefined> = new Set(['ECONNREFUSED', 'ENOENT']);
+
+/**
+ * The pid of whoever listens, `unknown` where it does not say; undefined when surely nobody does.
+ * Rejects with the system's error when that cannot be told: a lock that this user may not ask
+ * (EACCES) is another's, and taking it away would let two daemons talk to one modem.
+ */
+export function whoHolds(socket: string): Promise<string | undefined> {
+  return new Promise((resolve, reject) => {
     const connection = connect(socket);
     let answer = '';
     connection.setEncoding('utf8').on('data', (text: string) => {
       answer += text;
     });
     connection.setTimeout(2_000, () => connection.destroy());
-    connection.once('error', () => resolve(undefined));
-    connection.once('connect', () =>
-      connection.once('close', () => resolve(answer.trim() || 'unknown')),
-    );
+    connection.once('error', (error: NodeJS.ErrnoException) => {
+      if (nobodyListens.has(error.code)) resolve(undefined);
+      // Somebody listens, and has more to accept than its queue holds, or ends right now.
+      else if (error.code === 'EAGAIN' || error.code === 'ECONNRESET') resolve('unknown');
+      else reject(error);
+    });
+    connection.once('close', () => resolve(answer.trim() || 'unknown'));
   });
 }

@@ -50,6 +50,38 @@ export async function createPrivateFile(
   return isNew;
 }
 
+/** A file that is on the disk beside the one it is to replace. */
+export interface PrivateDraft {
+  /** Puts it in place. Rejects with {@link OperatorError}, and then nothing has changed. */
+  commit(): Promise<void>;
+  /** Takes it away, if it was not put in place. */
+  discard(): Promise<void>;
+}
+
+/**
+ * As {@link writePrivateFile} in two steps: all that a disk can refuse is over before the first
+ * file of several is replaced.
+ */
+export async function draftPrivateFile(
+  path: string,
+  text: string,
+  rights: FileRights,
+): Promise<PrivateDraft> {
+  const draft = `${path}.${randomUUID()}.new`;
+  await writePrivateFile(draft, text, rights, path);
+  return {
+    discard: () => rm(draft, { force: true }),
+    async commit() {
+      try {
+        await rename(draft, path);
+        await syncFolder(path);
+      } catch (error) {
+        throw cannot('be replaced', path, error);
+      }
+    },
+  };
+}
+
 async function place(
   path: string,
   text: string,

@@ -11,9 +11,30 @@ const inSources = sourcePlaces(new URL('.', import.meta.url).href);
 export function errorFields(error: Error) {
   const code = 'code' in error ? error.code : undefined;
   const submitted = 'submitted' in error ? error.submitted : undefined;
-  // Where the system has said why, the way to the call tells nobody more.
-  const stack = systemFault(error) === undefined ? stackOf(error) : undefined;
+  // Where it is known why, the way to the call tells nobody more.
+  const isKnown = systemFault(error) !== undefined || isForPeople(error);
+  const stack = isKnown ? undefined : stackOf(error);
   return { name: error.name, message: error.message, code, submitted, stack };
+}
+
+/** Errors whose message says to a person what is wrong, where, and the way out. */
+const namesForPeople: ReadonlySet<string> = new Set([
+  'ConfigError',
+  'OpenProcessError',
+  'StateDirError',
+  'OperatorError',
+  'ListenError',
+  'HmacKeyError',
+  'ManagementError',
+  'LinkRefused',
+  'PtyUnavailable',
+  'RecordRefused',
+  'ReloadError',
+]);
+
+/** Whether a person can mend what it says; anything else is a bug and shows its stack. */
+export function isForPeople(error: unknown): error is Error {
+  return error instanceof Error && namesForPeople.has(error.name);
 }
 
 /**

@@ -10,6 +10,10 @@ const ways: Readonly<Record<string, string>> = {
   EPERM: 'this user may not: give the file and its folder back to the user of the service',
   ENOENT: 'there is no such file or folder',
   ENOTDIR: 'a part of its path is no folder',
+  EISDIR: 'a folder is where a file belongs: move it away',
+  // As Node words it for rm.
+  ERR_FS_EISDIR: 'a folder is where a file belongs: move it away',
+  ELOOP: 'its symbolic links lead round in a circle',
   EMFILE: 'too many files are open: restart it, and report it with the log',
   EPIPE: 'who read it has gone',
   EADDRINUSE: 'another program has it',

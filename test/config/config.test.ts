@@ -421,6 +421,18 @@ describe('what is wrong', () => {
       'another one',
     ],
     [
+      'one socket for two, spelled in two ways',
+      `admin.listen = "unix:./x/../a.sock"\ncontrol.socket = "a.sock"\n${auth0}${modem}`,
+      'admin.listen',
+      'is the path of control.socket',
+    ],
+    [
+      'the socket that control has when nothing is said of it',
+      `admin.listen = "unix:/run/simgate/control.sock"\n${auth0}${modem}`,
+      'admin.listen',
+      'is the path of control.socket',
+    ],
+    [
       'a socket for the public listener',
       `http.listen = "unix:/run/http.sock"\n${auth0}${modem}`,
       'http.listen',

@@ -1,13 +1,22 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, utimesSync } from 'node:fs';
-import { createServer } from 'node:net';
+import {
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+} from 'node:fs';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
-import { openStateDir } from '../../src/daemon/state-dir.js';
+import { openStateDir, whoHolds } from '../../src/daemon/state-dir.js';
 import { createLog } from '../../src/log.js';
 
 let folder: string;
@@ -86,4 +95,28 @@ test('a start waits for another that looks at the lock, in whatever container th
 test('a second daemon is refused, and told who has it', async () => {
   await opened();
   await expect(openIt()).rejects.toThrow(`in use by another simgate (pid ${process.pid})`);
+});
+
+test('whoever listens and has more to accept than it can has it all the same', async () => {
+  const socket = join(folder, 'full');
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen({ path: socket, backlog: 1 }, resolve));
+  // All in one turn, in which nothing is accepted.
+  const waiting = Array.from({ length: 8 }, () => connect(socket).on('error', () => undefined));
+  const asked = whoHolds(socket);
+  onTestFinished(() => {
+    for (const connection of waiting) connection.destroy();
+    server.close();
+  });
+  expect(await asked).toBe('unknown');
+});
+
+test('a lock of which it cannot be told whether somebody has it is never taken away', async () => {
+  const lock = join(folder, 'state', 'lock');
+  mkdirSync(join(folder, 'state'));
+  symlinkSync('lock', lock);
+  await expect(openIt()).rejects.toThrow(
+    /cannot be locked: whether another simgate has it cannot be told.*ELOOP/,
+  );
+  expect(lstatSync(lock).isSymbolicLink()).toBe(true);
 });

@@ -84,7 +84,25 @@ export async function agrees(
     throw new OperatorError(
       'nobody can be asked here: say --yes to go ahead, or --dry-run to look only',
     );
-  return /^y(?:es)?$/i.test(await terminal.ask(`${question} [y/N] `));
+  return askYesOrNo(terminal, question, false);
+}
+
+/**
+ * Yes or no; Enter alone means `byEnter`. What is neither is asked again: a slip must not throw
+ * away what was answered before. Rejects with {@link OperatorError} when the person leaves.
+ */
+export async function askYesOrNo(
+  terminal: Terminal,
+  question: string,
+  byEnter: boolean,
+): Promise<boolean> {
+  for (;;) {
+    const answer = (await terminal.ask(`${question} ${byEnter ? '[Y/n]' : '[y/N]'} `)).trim();
+    if (answer === '') return byEnter;
+    if (/^y(?:es)?$/i.test(answer)) return true;
+    if (/^no?$/i.test(answer)) return false;
+    terminal.say(`  ${JSON.stringify(answer)} must be y or n`);
+  }
 }
 
 /**

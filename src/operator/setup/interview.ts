@@ -1,5 +1,5 @@
 import { OperatorError } from '../../errors.js';
-import type { Terminal } from '../auth0/terminal.js';
+import { askYesOrNo, type Terminal } from '../auth0/terminal.js';
 
 /**
  * What an answer means, or what is wrong with it. The objection ends a sentence that begins with
@@ -72,23 +72,12 @@ export class Interview {
 
   /** Whether to go on. Enter means yes, and so does a terminal that cannot be asked. */
   async confirms(question: string): Promise<boolean> {
-    return !this.canAsk || this.#askYesOrNo(`${question} [Y/n] `, true);
+    return !this.canAsk || askYesOrNo(this.terminal, question, true);
   }
 
   /** Whether to go on against advice. Enter means no; a terminal that cannot be asked goes on. */
   async insists(question: string): Promise<boolean> {
-    return !this.canAsk || this.#askYesOrNo(`${question} [y/N] `, false);
-  }
-
-  /** What is neither is asked again: a slip must not throw away all that was answered before. */
-  async #askYesOrNo(question: string, byEnter: boolean): Promise<boolean> {
-    for (;;) {
-      const answer = (await this.terminal.ask(question)).trim();
-      if (answer === '') return byEnter;
-      if (/^y(?:es)?$/i.test(answer)) return true;
-      if (/^no?$/i.test(answer)) return false;
-      this.terminal.say(`  ${JSON.stringify(answer)} must be y or n`);
-    }
+    return !this.canAsk || askYesOrNo(this.terminal, question, false);
   }
 }
 

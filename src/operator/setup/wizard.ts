@@ -6,7 +6,12 @@ import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { checkConfig, loadConfig } from '../../config/config.js';
 import { judgeMachine } from '../../doctor/this-machine.js';
-import { cannot, writePrivateFile } from '../../secret/private-file.js';
+import {
+  cannot,
+  draftPrivateFile,
+  type PrivateDraft,
+  readPrivateFile,
+} from '../../secret/private-file.js';
 import { listSticks } from '../../usb/sticks.js';
 import { Auth0Folder } from '../auth0/folder.js';
 import { secretRights } from '../auth0/secret.js';
@@ -145,8 +150,10 @@ function tellInspected(
 }
 
 /**
- * Secrets are written first, so that the configuration never names a file that is not there. The
- * draft of the configuration is found valid before anything is written for good.
+ * Everything is on the disk, and the configuration found valid, before anything is put in place. A
+ * file that is not there yet comes before the configuration that names it; one that is there is
+ * replaced behind it: where the configuration cannot be replaced, who sends with the old secret
+ * goes on.
  */
 async function save(
   after: string,
@@ -162,19 +169,34 @@ async function save(
   });
   const wanted = secretRights(place);
   const { rights } = await fittingRights(file, place);
-  const draft: Draft | undefined =
-    after === before
-      ? undefined
-      : await draftConfig({ file, before, after, rights, backupRights: rights, env });
+  const drafts: Pick<Draft, 'discard'>[] = [];
+  const drafted = async <Made extends Pick<Draft, 'discard'>>(making: Promise<Made>) => {
+    const made = await making;
+    drafts.push(made);
+    return made;
+  };
   try {
-    if (caller?.newSecret !== undefined && caller.secretFile !== undefined)
-      await writePrivateFile(caller.secretFile, `${caller.newSecret}\n`, wanted);
-    if (pin.pin !== undefined && pin.file !== undefined)
-      await writePrivateFile(pin.file, `${pin.pin}\n`, wanted);
+    const draft =
+      after === before
+        ? undefined
+        : await drafted(draftConfig({ file, before, after, rights, backupRights: rights, env }));
+    const replaced: PrivateDraft[] = [];
+    const first: PrivateDraft[] = [];
+    for (const [path, text] of [
+      [caller?.secretFile, caller?.newSecret],
+      [pin.file, pin.pin],
+    ]) {
+      if (path === undefined || text === undefined) continue;
+      const isThere = (await readPrivateFile(path)) !== undefined;
+      const made = await drafted(draftPrivateFile(path, `${text}\n`, wanted));
+      (isThere ? replaced : first).push(made);
+    }
+    for (const each of first) await each.commit();
     const backup = await draft?.commit();
+    for (const each of replaced) await each.commit();
     terminal.say(`Written${backup === undefined ? '' : `; the old configuration is ${backup}`}.`);
   } finally {
-    await draft?.discard();
+    for (const draft of drafts) await draft.discard();
   }
 }
 

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { expect, it } from 'vitest';
+import { agrees, type Terminal } from '../../../src/operator/auth0/terminal.js';
 import { openPty } from '../../../src/simulator/pty.js';
 
 const question = 'Which tenant? ';
@@ -57,3 +58,32 @@ it('a secret is heard and not shown', async () => {
   expect(shown).toContain('heard "hunter2"');
   expect(shown.replace('heard "hunter2"', '')).not.toContain('hunter');
 });
+
+/** Somebody who gives these answers, one a question. */
+function answering(...answers: string[]): Terminal & { said: string[] } {
+  const said: string[] = [];
+  const ask = (question: string): Promise<string> => {
+    said.push(question);
+    const answer = answers.shift();
+    return answer === undefined
+      ? Promise.reject(new Error('asked once more'))
+      : Promise.resolve(answer);
+  };
+  return { isInteractive: true, said, say: (line) => void said.push(line), ask, askSecret: ask };
+}
+
+it.each([
+  [['y'], true],
+  [['Yes'], true],
+  [[''], false],
+  [['n'], false],
+  [['yess', 'j', 'yes'], true],
+  [['deploy', 'no'], false],
+])(
+  'asked whether to go on, %j is %s: what is neither yes nor no is asked again',
+  async (answers, isYes) => {
+    const asked = answering(...answers);
+    expect(await agrees(asked, 'Deploy it?', false)).toBe(isYes);
+    expect(asked.said.filter((line) => line === 'Deploy it? [y/N] ')).toHaveLength(answers.length);
+  },
+);

@@ -273,6 +273,32 @@ it('a set-up begins with no secret that will not do; what is configured already 
   expect(person.read('auth0-secret')).toBe('too-short');
 });
 
+it('where the configuration cannot be put in place, the old secret stays in force', async () => {
+  await person.plugEc25();
+  const secretFile = join(person.folder, 'auth0-secret');
+  writeFileSync(secretFile, 'too-short', { mode: 0o600 });
+  const edited = '# somebody edits it meanwhile\n';
+  await expect(
+    person.runs([
+      [/^Which one/, ''],
+      [/^The countries/, 'DE'],
+      ...restByEnter.slice(1, -1),
+      [/^Make a new one in its place\? \[Y\/n\] $/, ''],
+      [/^Its public URL/, ''],
+      [
+        /^Write this\?/,
+        () => {
+          writeFileSync(person.file, edited);
+          return 'y';
+        },
+      ],
+    ]),
+  ).rejects.toThrow(`${person.file} has changed meanwhile: it was left alone`);
+  expect(person.read('auth0-secret')).toBe('too-short');
+  expect(person.read('simgate.toml')).toBe(edited);
+  expect(person.files().toSorted()).toEqual(['auth0-secret', 'simgate.toml']);
+});
+
 describe('without a terminal', () => {
   it.each([
     [['--device', 'auto'], '--countries is missing'],
