@@ -31,6 +31,8 @@ export interface LookedAt {
   modems: readonly WatchedSim[];
   /** Whether what limits and caps counted before the start is known. */
   isRestored: boolean;
+  /** Whether it is known what other boxes have sent, where there are some. */
+  areLimitsKnown: boolean;
   nearlyFull: readonly NearlyFullLimit[];
   /** Those of the last hour; undefined while the journal cannot tell. */
   unknownOutcomes: number | undefined;
@@ -245,8 +247,8 @@ const unknown: Readonly<
   pin_wanted: (_, { modem }) => modem !== undefined && !knowsSim(modem),
   sim_suspect: ({ health }, { modem }) =>
     modem !== undefined && !(modem.hasTried && isReady(modem, health)),
-  full: ({ isRestored }) => !isRestored,
-  nearly_full: ({ isRestored }) => !isRestored,
+  full: (daemon, { subject }) => !isCounted(daemon, subject.startsWith('a limit')),
+  nearly_full: (daemon, { subject }) => !isCounted(daemon, subject.startsWith('policy.')),
   unknown_outcomes: ({ unknownOutcomes: count }) => count === undefined,
   receiver_dead: ({ isWayUnknown }, { subject }) => isWayUnknown(subject),
   undelivered: ({ isArrivalUnknown }, { subject }) => isArrivalUnknown(subject),
@@ -266,6 +268,10 @@ function isUnknown(
   const modem = daemon.modems.find(({ snapshot }) => snapshot.name === subject);
   return unknown[kind]?.(daemon, { isAnyReady, subject, modem }) ?? false;
 }
+
+/** Whether what counts towards a limit, or towards a cap, is known. */
+const isCounted = ({ isRestored, areLimitsKnown }: LookedAt, isLimit: boolean): boolean =>
+  isRestored && (areLimitsKnown || !isLimit);
 
 const knowsSim = ({ snapshot: { phase } }: WatchedSim): boolean =>
   !['absent', 'opening', 'probing', 'lost'].includes(phase);

@@ -52,6 +52,7 @@ import { createMessageCommand, createOverview } from './overview.js';
 import { createOwnDoor, createOwnPage, PageMemory } from './own-page.js';
 import { inTurn, readAnew } from './reload.js';
 import { openRemembered } from './remembered.js';
+import { SharedLimits } from './shared-limits.js';
 import {
   capsOf,
   conditionsOf,
@@ -210,8 +211,11 @@ async function compose(
   await truth?.start();
   let told: ToldOperator | undefined;
   let credit: CreditKeeper | undefined;
+  const limits = new SharedLimits(remembered.policy, truth);
+  opened.push(async () => limits.stop());
   const parts: DaemonParts = {
     truth,
+    limits,
     modems,
     dispatch,
     remembered,

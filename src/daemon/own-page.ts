@@ -84,9 +84,9 @@ export function createOwnPage({ parts, memory, door, ...options }: OwnPageOption
     state: () => pageStateOf(parts, judgementOf(parts), activity),
     callers: () => pageCallersOf(parts, options.secretUse, activity),
     policy: {
-      sharedUses: () => policy.sharedUses(),
       explain: (request) => explainOverBoxes(policy, parts.truth, request),
     },
+    limits: parts.limits,
     policyConfig: () => config().policy,
     journal,
     hmac,

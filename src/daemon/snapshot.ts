@@ -20,6 +20,7 @@ import { creditAsJson } from './credit-shown.js';
 import type { DiskWatch } from './disk-watch.js';
 import { judge } from './judgement.js';
 import type { Remembered } from './remembered.js';
+import type { SharedLimits } from './shared-limits.js';
 
 /** What a running daemon is made of, to be looked at. */
 export interface DaemonParts {
@@ -28,6 +29,8 @@ export interface DaemonParts {
   /** What several boxes know together; undefined where this one is alone. */
   truth?: Pick<Truth, 'state' | 'look'> | undefined;
   remembered: Remembered;
+  /** How the limits stand that many share. */
+  limits: Pick<SharedLimits, 'full' | 'nearlyFull' | 'isWhole' | 'standing' | 'fresh'>;
   /** The configuration in force. */
   config: () => Config;
   clock: Clock;
@@ -60,8 +63,9 @@ export function judgementOf({
   isStopping,
   deadWays,
   truth,
+  limits,
 }: DaemonParts): Health {
-  const { journal, policy, simCaps, hmac } = remembered;
+  const { journal, simCaps, hmac } = remembered;
   const { callers, stateDir, policy: rules, message } = config();
   const suspects = new Set(dispatch.suspects());
   return judge({
@@ -77,7 +81,7 @@ export function judgementOf({
     waiting: dispatch.waiting(),
     maxWaiting: message.maxWaiting,
     policy: {
-      full: policy.full(),
+      full: limits.full(),
       callers: callers.map(({ name }) => name),
       countries: rules.countries,
       nowMs: remembered.date(),

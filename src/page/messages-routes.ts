@@ -11,13 +11,13 @@ import { RefusalRate } from '../journal/refusal-rate.js';
 import { maskNumber } from '../number/mask.js';
 import { readRecipient } from '../number/recipient.js';
 import { subscriberOf } from '../number/subscriber.js';
-import type { Policy } from '../policy/policy.js';
 import type { ShownCaller } from './callers-view.js';
 import { csvHeading, csvLine } from './csv.js';
 import type { Html } from './html.js';
 import { type MessageQuery, readQuery } from './message-query.js';
 import { type MessagesPage, messageRow, messagesView } from './messages-view.js';
 import { type PageContext, pageHeaders, readForm } from './page-answers.js';
+import type { LimitsLook } from './policy-routes.js';
 import type { View } from './shell.js';
 import type { ShownState } from './shown-state.js';
 import type { NewRows } from './streams.js';
@@ -26,7 +26,7 @@ import type { Visitor } from './visitor.js';
 export interface MessagesParts {
   state: () => ShownState;
   callers: () => readonly ShownCaller[];
-  policy: Pick<Policy, 'sharedUses'>;
+  limits: Pick<LimitsLook, 'standing'>;
   policyConfig: () => PolicyConfig;
   journal: Pick<Journal, 'query'>;
   hmac: Hmac;
@@ -163,11 +163,12 @@ export class MessagesRoutes {
 
   /** Those that may be written to; where all may, those that were. */
   #countries(): string[] {
-    const { countries } = this.#parts.policyConfig();
+    const { limits, policyConfig } = this.#parts;
+    const { countries } = policyConfig();
     if (!countries.includes('*')) return countries;
-    const seen = this.#parts.policy
-      .sharedUses()
-      .flatMap(({ name, key }) =>
+    const seen = limits
+      .standing()
+      .uses.flatMap(({ name, key }) =>
         name === 'per_country' && key !== undefined && /^[A-Z]{2}$/.test(key) ? [key] : [],
       );
     return [...new Set(seen)].sort();

@@ -19,7 +19,7 @@ import type { Html } from './html.js';
 import { MessagesRoutes } from './messages-routes.js';
 import { nowFragments, nowView } from './now-view.js';
 import { answerHtml, type PageContext, pageHeaders } from './page-answers.js';
-import { type PolicyParts, PolicyRoutes } from './policy-routes.js';
+import { type LimitsLook, type PolicyParts, PolicyRoutes } from './policy-routes.js';
 import { limitsFragment } from './policy-view.js';
 import { type Fragment, headFragments, sheet, type View, viewNames } from './shell.js';
 import type { ShownState } from './shown-state.js';
@@ -33,6 +33,7 @@ export interface PageOptions {
   statusJson: () => string;
   callers: () => readonly ShownCaller[];
   policy: PolicyParts['policy'];
+  limits: LimitsLook;
   policyConfig: () => PolicyConfig;
   journal: Pick<Journal, 'query'>;
   hmac: Hmac;
@@ -65,7 +66,7 @@ export const assets: Readonly<Record<string, string>> = {
 };
 
 export function createPage(options: PageOptions): AdminPage {
-  const { state, callers, policy, history, visitorOf } = options;
+  const { state, callers, limits, history, visitorOf } = options;
   const signalOfDay = (modem: string) => history.signalOfDay(modem);
   const show = (ctx: PageContext, view: View, content: Html, isGet = true): void => {
     const { hasSession } = visitorOf(ctx);
@@ -81,7 +82,7 @@ export function createPage(options: PageOptions): AdminPage {
       now: () => nowFragments(now, signalOfDay),
       messages: () => [],
       history: () => [],
-      policy: () => [limitsFragment(policy.sharedUses())],
+      policy: () => [limitsFragment(limits.standing())],
       callers: () => [callersFragment(callers())],
     };
     return [...headFragments(now), ...own[view]()];

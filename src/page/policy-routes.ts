@@ -8,13 +8,22 @@ import type { Explanation } from '../policy/request.js';
 import type { ShownCaller } from './callers-view.js';
 import type { Html } from './html.js';
 import { type PageContext, readForm } from './page-answers.js';
-import { type Explained, policyView } from './policy-view.js';
+import { type Explained, type LimitsShown, policyView } from './policy-view.js';
 import type { View } from './shell.js';
 import type { Visitor } from './visitor.js';
 
+/** How the limits stand that many share. */
+export interface LimitsLook {
+  /** As it was known last. */
+  standing: () => LimitsShown;
+  /** As it is now. Must not reject. */
+  fresh: () => Promise<LimitsShown>;
+}
+
 export interface PolicyParts {
   callers: () => readonly ShownCaller[];
-  policy: Pick<Policy, 'sharedUses'> & {
+  limits: LimitsLook;
+  policy: {
     /** What it says of a request; changes nothing. */
     explain: (request: Parameters<Policy['explain']>[0]) => Explanation | Promise<Explanation>;
   };
@@ -40,7 +49,7 @@ export class PolicyRoutes {
     router.get('/policy', (ctx) => this.#show(ctx, {}));
     router.post('/policy', async (ctx) => {
       const form = await readForm(ctx);
-      this.#show(ctx, await this.#explain(form, this.#parts.visitorOf(ctx)), false);
+      await this.#show(ctx, await this.#explain(form, this.#parts.visitorOf(ctx)), false);
     });
   }
 
@@ -60,12 +69,16 @@ export class PolicyRoutes {
     return { explained: { recipient, explanation, withUse: noSearch === undefined } };
   }
 
-  #show(ctx: PageContext, told: { explained?: Explained; trouble?: string }, isGet = true): void {
-    const { policy, policyConfig, callers, visitorOf, show } = this.#parts;
+  async #show(
+    ctx: PageContext,
+    told: { explained?: Explained; trouble?: string },
+    isGet = true,
+  ): Promise<void> {
+    const { limits, policyConfig, callers, visitorOf, show } = this.#parts;
     const page = {
       ...told,
       config: policyConfig(),
-      uses: policy.sharedUses(),
+      limits: await limits.fresh(),
       callers: callers().map(({ name }) => name),
       noSearch: visitorOf(ctx).noSearch,
     };

@@ -17,9 +17,16 @@ export interface Explained {
   withUse: boolean;
 }
 
+/** The limits that many share, and by whose messages they are filled. */
+export interface LimitsShown {
+  uses: readonly SharedUse[];
+  /** `this box alone`: there are others, and it is not known what they have sent. */
+  of: 'this box' | 'all boxes' | 'this box alone';
+}
+
 export interface PolicyPage {
   config: PolicyConfig;
-  uses: readonly SharedUse[];
+  limits: LimitsShown;
   callers: readonly string[];
   /** Why nobody may ask how a number stands; undefined: they may. */
   noSearch: string | undefined;
@@ -30,7 +37,7 @@ export interface PolicyPage {
 
 export function policyView(page: PolicyPage): Html {
   const { config, explained, trouble, noSearch, callers } = page;
-  return html`${limitsFragment(page.uses).html}
+  return html`${limitsFragment(page.limits).html}
 <section aria-labelledby="who"><h2 id="who">Who may be written to</h2>
 <p>Countries: ${config.countries.includes('*') ? 'all' : config.countries.map((code) => `${countryName(code)} (${code})`).join(', ')}.
 Refused types: ${config.refuseTypes.join(', ') || 'none'}.
@@ -43,8 +50,14 @@ ${trouble !== undefined && html`<p class="bad" role="alert">${trouble}</p>`}
 ${explained !== undefined && html`<div role="status" class="told">${explanationOf(explained)}</div>`}</section>`;
 }
 
+const countedBy = {
+  'this box': undefined,
+  'all boxes': html`<p class="hint">By what all boxes of [shared] have sent.</p>`,
+  'this box alone': html`<p class="warn"><span aria-hidden="true">▲</span> By what this box alone has sent: the shared engine is away, or not told yet what this box knew. Other boxes may have used more.</p>`,
+} satisfies Record<LimitsShown['of'], Html | undefined>;
+
 /** The limits that all share, as they are filled now. */
-export function limitsFragment(uses: readonly SharedUse[]): Fragment {
+export function limitsFragment({ uses, of: whose }: LimitsShown): Fragment {
   const rows = uses.map(({ name, key, limit, used, isNearlyFull }) => {
     const of = key === undefined ? name : `${name}: ${key}`;
     return html`<tr><th scope="row">${of}</th><td>${used} of ${limitText(limit)}</td><td><meter min="0" max="${limit.count}" high="${Math.floor(limit.count * 0.8)}" value="${Math.min(used, limit.count)}" aria-label="${of}">${Math.round((100 * used) / limit.count)} %</meter></td><td>${isNearlyFull && html`<b class="warn"><span aria-hidden="true">▲</span> nearly full, for everybody</b>`}</td></tr>`;
@@ -52,6 +65,7 @@ export function limitsFragment(uses: readonly SharedUse[]): Fragment {
   return {
     id: 'limits',
     html: html`<section id="limits" aria-labelledby="limits-title"><h2 id="limits-title">Limits in use</h2>
+${countedBy[whose]}
 ${rows.length === 0 ? html`<p>Nothing counts towards a shared limit now.</p>` : html`<table><thead><tr><th scope="col">Limit</th><th scope="col">Used</th><th scope="col">Share</th><th scope="col">Note</th></tr></thead><tbody>${rows}</tbody></table>`}</section>`,
   };
 }

@@ -33,7 +33,7 @@ import type {
   Reservation,
   Subject,
 } from './request.js';
-import { type SharedUse, sharedUses } from './shared-uses.js';
+import { type SharedUse, type SharedWindows, sharedUses, sharedWindows } from './shared-uses.js';
 import { keysOf, type PolicyHmac, RequestSubject } from './subject.js';
 import type { Terms, TermWindow } from './terms.js';
 import { type CountedMessage, type LimitKeys, SlidingWindows } from './windows.js';
@@ -275,6 +275,11 @@ export class Policy {
   /** How full the limits are that many share: of all, of the fullest countries, of each caller. */
   sharedUses(): SharedUse[] {
     return sharedUses(this.#windows, this.#config.limits, this.#callers, this.#now());
+  }
+
+  /** Those limits, for who counts for several boxes. */
+  sharedWindows(): SharedWindows {
+    return sharedWindows(this.#config.limits, this.#callers);
   }
 
   /**

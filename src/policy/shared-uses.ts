@@ -14,7 +14,22 @@ export interface SharedUse {
 }
 
 /** How many countries are shown, the fullest first. */
-const mostCountries = 10;
+export const mostCountries = 10;
+
+/** The limits that many share, for who counts for several boxes. */
+export interface SharedWindows {
+  /** For all, and then of each caller; one that is off has no limits. */
+  windows: readonly [total: SharedWindow, ...ofCallers: SharedWindow[]];
+  /** Of each country. */
+  perCountry: readonly Limit[];
+}
+
+/** What messages are counted by, and its limits. */
+export interface SharedWindow {
+  name: LimitName;
+  key: string | undefined;
+  limits: readonly Limit[];
+}
 
 /**
  * How full the limits are that many share. Takes time for each message that is within a window.
@@ -26,19 +41,27 @@ export function sharedUses(
   callers: ReadonlyMap<string, { perCaller?: readonly Limit[] | undefined }>,
   now: number,
 ): SharedUse[] {
-  const usesOf = (name: LimitName, key: string | undefined, of: readonly Limit[]) =>
+  const usesOf = ({ name, key, limits: of }: SharedWindow) =>
     of.map((limit): SharedUse => {
       const keys = key === undefined ? {} : { [name]: key };
       const used = windows.fill(name, limit, keys, now)?.used ?? 0;
       return { name, key, limit, used, isNearlyFull: used >= nearlyFullCount(limit) };
     });
-  return [
-    ...usesOf('total', undefined, limits.total),
-    ...windows
-      .fullest('per_country', mostCountries)
-      .flatMap((key) => usesOf('per_country', key, limits.per_country)),
-    ...[...callers].flatMap(([key, { perCaller = limits.per_caller }]) =>
-      usesOf('per_caller', key, perCaller),
-    ),
-  ];
+  const [total, ...ofCallers] = sharedWindows(limits, callers).windows;
+  const countries = windows
+    .fullest('per_country', mostCountries)
+    .map((key): SharedWindow => ({ name: 'per_country', key, limits: limits.per_country }));
+  return [total, ...countries, ...ofCallers].flatMap(usesOf);
+}
+
+/** Those that {@link sharedUses} looks at. */
+export function sharedWindows(
+  limits: PolicyConfig['limits'],
+  callers: ReadonlyMap<string, { perCaller?: readonly Limit[] | undefined }>,
+): SharedWindows {
+  const ofCallers = [...callers].map(([key, { perCaller = limits.per_caller }]): SharedWindow => {
+    return { name: 'per_caller', key, limits: perCaller };
+  });
+  const total: SharedWindow = { name: 'total', key: undefined, limits: limits.total };
+  return { windows: [total, ...ofCallers], perCountry: limits.per_country };
 }

@@ -1,6 +1,8 @@
 /** What the engine says of limits, in the policy's words. */
 
+import { nearlyFullCount } from '../policy/alarm.js';
 import { type Hold, type HoldKind, holdKinds } from '../policy/holds.js';
+import type { SharedUse, SharedWindow, SharedWindows } from '../policy/shared-uses.js';
 import type { TermObstacle, Terms, TermUse } from '../policy/terms.js';
 import type { Reply } from './engine.js';
 
@@ -42,6 +44,34 @@ export function usesIn(reply: Reply, terms: Terms): TermUse[] {
     return window && limit
       ? [{ name: window.name, limit, used: Number(used), leftMs: Number(left) }]
       : [];
+  });
+}
+
+/** How full a limit is that many share, over all boxes. */
+export interface UseOfAll extends SharedUse {
+  /** Milliseconds until there is room for one more; 0: there is. */
+  leftMs: number;
+}
+
+/** How full those limits are, in the order of a policy's own: for all, by country, by caller. */
+export function usesOfAllIn(reply: Reply, { windows, perCountry }: SharedWindows): UseOfAll[] {
+  const found = Array.isArray(reply.found) ? (reply.found as unknown[]) : [];
+  const countries = (Array.isArray(reply.countries) ? reply.countries : []).map(
+    (key): SharedWindow => ({ name: 'per_country', key: String(key), limits: perCountry }),
+  );
+  const asked = [...windows, ...countries].map((window, place) => usesOf(window, found[place]));
+  const [total = [], ...others] = asked;
+  const ofCallers = others.splice(0, windows.length - 1);
+  return [...total, ...others.flat(), ...ofCallers.flat()];
+}
+
+function usesOf({ name, key, limits }: SharedWindow, counts: unknown): UseOfAll[] {
+  return limits.flatMap((limit, place): UseOfAll[] => {
+    const pair: unknown = Array.isArray(counts) ? counts[place] : undefined;
+    if (!Array.isArray(pair)) return [];
+    const [used, leftMs] = pair.map(Number);
+    if (used === undefined || leftMs === undefined) return [];
+    return [{ name, key, limit, used, leftMs, isNearlyFull: used >= nearlyFullCount(limit) }];
   });
 }
 

@@ -6,9 +6,10 @@
  * Keys behind the prefix: `epoch`; `seq`, the order in which messages were asked for first; `m:ID`
  * a message, which is also a place within the limits that a newer one may share; `k:HMAC` an
  * Idempotency-Key; `s:HMAC` the newest of a caller, recipient and type that waits (`w…`) and that
- * was started (`s…`); `w:…` a window, by time; `h:KIND:HMAC` a lock-out or cool-down; `u:HMAC` the
- * segments of a SIM by box and hour; `r:HMAC` its recipients; `b:NAME` a box that lives; `o:ID`
- * what was told and must not count again. All but `epoch` and `seq` expire.
+ * was started (`s…`); `w:…` a window, by time; `c` the countries that have one; `h:KIND:HMAC` a
+ * lock-out or cool-down; `u:HMAC` the segments of a SIM by box and hour; `r:HMAC` its recipients;
+ * `b:NAME` a box that lives; `o:ID` what was told and must not count again. All but `epoch` and
+ * `seq` expire. A command that is new here is to be allowed in `config/boxes/users.acl`.
  */
 
 /** Of every script. */
@@ -50,7 +51,16 @@ local function add(windows, place, at)
     redis.call('ZREMRANGEBYSCORE', z, '-inf', text(now - day))
     redis.call('ZADD', z, 'NX', text(math.min(at, now)), place)
     redis.call('PEXPIRE', z, day)
+    if string.sub(w.k, 1, 14) == 'l:per_country:' then
+      redis.call('ZADD', P..'c', text(now), string.sub(w.k, 15))
+      redis.call('PEXPIRE', P..'c', day)
+    end
   end
+end
+local function freeAt(z, count, window)
+  local first = redis.call('ZREVRANGE', z, count - 1, count - 1, 'WITHSCORES')
+  if first[2] and num(first[2]) + window > now then return num(first[2]) + window end
+  return 0
 end
 local function holdOf(kind, key)
   local h = redis.call('HMGET', P..'h:'..kind..':'..key, 'n', 'u')
@@ -75,11 +85,6 @@ end
  * that last, and the lock-out that it would begin. Changes nothing.
  */
 const judge = `
-local function freeAt(z, count, window)
-  local first = redis.call('ZREVRANGE', z, count - 1, count - 1, 'WITHSCORES')
-  if first[2] and num(first[2]) + window > now then return num(first[2]) + window end
-  return 0
-end
 local function judge()
   local found, holds, begun = {}, {}, nil
   local function obstacle(o, u) o.left = u - now; found[#found + 1] = o end
@@ -199,6 +204,35 @@ for i, w in ipairs(a.windows) do
 end
 local found, holds = judge()
 return say({ kind = 'explained', found = found, holds = holds, uses = uses })
+`;
+
+/**
+ * How full the limits are that many share: those that are named, and those of the countries to
+ * which most was sent, wherever. Changes nothing that counts.
+ */
+const uses = `
+local found = {}
+local function look(key, limits)
+  local z, used = P..'w:'..key, {}
+  for j, l in ipairs(limits) do
+    local count = redis.call('ZCOUNT', z, '('..text(now - l[2]), '+inf')
+    used[j] = { count, math.max(0, freeAt(z, l[1], l[2]) - now) }
+  end
+  found[#found + 1] = used
+end
+for _, w in ipairs(a.windows) do look(w.k, w.l) end
+redis.call('ZREMRANGEBYSCORE', P..'c', '-inf', text(now - day))
+local seen = {}
+for i, country in ipairs(redis.call('ZRANGE', P..'c', 0, -1)) do
+  seen[i] = { country, redis.call('ZCARD', P..'w:l:per_country:'..country) }
+end
+table.sort(seen, function(one, other) return one[2] > other[2] end)
+local countries = {}
+for i = 1, math.min(#seen, a.most) do
+  countries[i] = seen[i][1]
+  look('l:per_country:'..seen[i][1], a.country)
+end
+return say({ kind = 'used', found = found, countries = countries })
 `;
 
 /** What waited is about to start: is it still the one to be sent? */
@@ -407,6 +441,7 @@ return say({ kind = 'beat', twin = other ~= false and other ~= a.run })
 const bodies = {
   claim,
   explain,
+  uses,
   begin,
   tell,
   lookUp,

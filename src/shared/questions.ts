@@ -2,7 +2,9 @@
  * What the engine's scripts are given: HMACs, names of our own, and figures; no number, no text.
  */
 
+import type { Limit } from '../config/policy.js';
 import type { SharedMessage } from '../dispatch/shared-truth.js';
+import { mostCountries, type SharedWindows } from '../policy/shared-uses.js';
 import type { Terms, TermWindow } from '../policy/terms.js';
 
 /**
@@ -50,11 +52,25 @@ export function questionOf(
 export function windowsOf({ windows }: Pick<Terms, 'windows'>): object[] {
   return windows.map((window) => ({
     k: windowKey(window),
-    l: window.limits.map(({ count, windowMs }) => [count, windowMs]),
+    l: window.limits.map(asPair),
     near: window.nearlyFull,
     ...(window.name === 'per_recipient' && window.of === 'all' && { r: true }),
   }));
 }
+
+/** Which limits are asked for that many share; of countries, those to which most was sent. */
+export function usesQuestion({ windows, perCountry }: SharedWindows): object {
+  return {
+    windows: windows.map(({ name, key = '', limits }) => ({
+      k: windowKey({ of: 'all', name, key }),
+      l: limits.map(asPair),
+    })),
+    country: perCountry.map(asPair),
+    most: perCountry.length === 0 ? 0 : mostCountries,
+  };
+}
+
+const asPair = ({ count, windowMs }: Limit): [number, number] => [count, windowMs];
 
 /** Behind `w:`. */
 export function windowKey({ of, name, key }: Pick<TermWindow, 'of' | 'name' | 'key'>): string {

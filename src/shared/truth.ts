@@ -26,7 +26,7 @@ import { counted } from '../words/counted.js';
 import { type Earlier, toldOf } from './earlier.js';
 import { Engine, type EngineState, type Reply } from './engine.js';
 import type { OpenWire } from './engine-wire.js';
-import { holdsIn, obstaclesIn, placesIn, usesIn } from './judged.js';
+import { holdsIn, obstaclesIn, placesIn, type UseOfAll, usesIn, usesOfAllIn } from './judged.js';
 import { Outbox } from './outbox.js';
 import {
   type FoundMessage,
@@ -36,7 +36,7 @@ import {
   rankOf,
   toWords,
 } from './outcome-words.js';
-import { fixedPartOf, questionOf, rulesOf, windowKey } from './questions.js';
+import { fixedPartOf, questionOf, rulesOf, usesQuestion, windowKey } from './questions.js';
 import { SimUses } from './sim-uses.js';
 
 export interface TruthOptions {
@@ -178,6 +178,17 @@ export class Truth implements SharedTruth {
       uses: usesIn(reply, terms),
       holds: holdsIn(reply),
     };
+  }
+
+  /**
+   * How full the limits are that many share, over all boxes; undefined while the engine is away,
+   * or is not told yet what this box knows.
+   */
+  async uses(): Promise<UseOfAll[] | undefined> {
+    if (!this.#isWhole) return undefined;
+    const windows = this.#options.policy.sharedWindows();
+    const reply = await this.#engine.ask('uses', usesQuestion(windows));
+    return reply && usesOfAllIn(reply, windows);
   }
 
   async begin(message: SharedMessage): Promise<Begin> {

@@ -210,6 +210,56 @@ describe('limits over all boxes', () => {
   });
 });
 
+describe('what is told of limits', () => {
+  test('is what all boxes have sent: on the page, in the judgement and to the operator, also of a country that this box has not written to', async () => {
+    const own = await EngineProcess.start();
+    const policy =
+      '[policy]\ncountries = ["*"]\nper_recipient = "off"\nper_block = "off"\nper_country = "9 in 1 h"\ntotal = "5 in 1 h"\n';
+    try {
+      await start(2, { shared: `url = "redis://127.0.0.1:${own.port}"\nbudget_ms = 1000`, policy });
+      const page = async (box: Box) =>
+        (await box.admin('/policy')).replace(/<[^>]*>/g, ' ').replace(/\s+/g, ' ');
+      const status = async (box: Box) =>
+        JSON.parse(await box.admin('/status.json')) as {
+          health: { grade: string; obstacles: { what: string }[] };
+          alerts: { open: { kind: string; subject?: string }[] };
+        };
+      const alerts = async (box: Box) =>
+        (await status(box)).alerts.open.map(({ kind, subject = '' }) => `${kind} ${subject}`);
+      for (let index = 0; index < 3; index += 1)
+        expect((await at(0).post({ recipient: `+4366412345${60 + index}` })).status).toBe(200);
+      expect((await at(1).post({ recipient: newNumber() })).status).toBe(200);
+      for (const box of boxes.all) {
+        expect(await page(box)).toContain('By what all boxes of [shared] have sent.');
+        expect(await page(box)).toMatch(/ total 4 of 5 in 1 h .*nearly full, for everybody/);
+        expect(await page(box)).toMatch(/ per_country: AT 3 of 9 in 1 h .* per_country: DE 1 of 9/);
+      }
+      await until(async () => (await alerts(at(1))).includes('nearly_full policy.total'));
+      expect((await at(0).post({ recipient: '+4366412345670' })).status).toBe(200);
+      // It has sent one, and refuses all the same.
+      await until(async () => (await status(at(1))).health.grade === 'down');
+      expect((await status(at(1))).health.obstacles[0]?.what).toMatch(
+        /policy\.total .* is reached/,
+      );
+      expect((await at(1).post({ recipient: newNumber() })).status).toBe(429);
+      await until(async () => (await alerts(at(1))).includes('full a limit'));
+      await own.kill();
+      await at(1).until((line) => line.event === 'shared_away');
+      await until(async () => (await page(at(1))).includes('By what this box alone has sent'));
+      expect(await page(at(1))).toMatch(/ total 1 of 5 in 1 h /);
+      // Its own books let them through again, and nobody knows whether the others have stopped.
+      await until(async () => (await status(at(1))).health.grade === 'degraded');
+      expect((await at(1).post({ recipient: newNumber() })).status).toBe(200);
+      expect(await alerts(at(1))).toEqual(
+        expect.arrayContaining(['nearly_full policy.total', 'full a limit']),
+      );
+    } finally {
+      await boxes.stop();
+      await own.stop();
+    }
+  });
+});
+
 describe('the newest code', () => {
   beforeAll(async () => {
     const modemFlags = ['--submit-latency', '1500'];
@@ -543,6 +593,9 @@ describe('an engine behind TLS, with the ACL user of config/boxes', () => {
     const again = await at(1).post({ recipient }, { 'idempotency-key': 'tls' });
     expect(again.body.id).toBe(first.body.id);
     await at(0).cli('policy', 'unlock', recipient);
+    const explained = await at(0).cli('policy', 'explain', recipient, '--json');
+    expect(JSON.parse(explained)).toMatchObject({ own_box_only: false });
+    await until(async () => (await at(1).admin('/policy')).includes('By what all boxes'));
     await until(async () => (await at(1).read(String(first.body.id))).body.state === 'sent');
     for (const box of boxes.all)
       expect(box.log.filter(({ event }) => event === 'shared_away')).toEqual([]);

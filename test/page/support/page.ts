@@ -75,10 +75,13 @@ export async function startPage(
     statusJson: () => statusJson({ version: '0.1.0' }),
     callers: () => [{ name: 'auth0', kind: 'auth0', path: '/sms', class: 'login' }],
     policy: {
-      sharedUses: () => [],
       explain: () => {
         throw new Error('nobody asks');
       },
+    },
+    limits: {
+      standing: () => ({ uses: [], of: 'this box' }),
+      fresh: async () => ({ uses: [], of: 'this box' }),
     },
     policyConfig: () =>
       ({ countries: ['DE'], refuseTypes: [], allowPrefixes: [], refusePrefixes: [] }) as never,
