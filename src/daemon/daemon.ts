@@ -255,6 +255,7 @@ async function compose(
     createApp({
       send: dispatch.send,
       sendOrPromise: dispatch.sendOrPromise,
+      recall: dispatch.recall,
       clients: await served.make(next, nextSecrets),
       find: (id, caller) => findMessage({ dispatch, remembered, truth }, id, caller),
       clockIsSet: () => clock.isSet(),

@@ -21,6 +21,7 @@ import {
   type Message,
   type Outcome,
   type Promised,
+  type Recall,
   type Send,
   type SendControl,
   type SendOrPromise,
@@ -28,6 +29,7 @@ import {
 } from './message.js';
 import { PendingMessage } from './pending.js';
 import { MessageQueue, type Reserve } from './queue.js';
+import { createRecall } from './recall.js';
 import type { Recorder } from './recorder.js';
 import type { SharedMessage, SharedTruth } from './shared-truth.js';
 import type { SimBudget } from './sim-budget.js';
@@ -56,6 +58,8 @@ export interface Dispatch {
   send: Send;
   /** The same for a caller who cannot wait as long as a message may take. */
   sendOrPromise: SendOrPromise;
+  /** What became of a repeat, while nothing may be sent. */
+  recall: Recall;
   /**
    * Refuses what waits without a promise, and what comes, with `shutting_down`; resolves when what
    * was promised or is at a modem has settled.
@@ -230,6 +234,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
       return isPromised(answer) ? answer.settled : answer;
     },
     sendOrPromise: deliver,
+    recall: createRecall({ idempotency, policy, shared }),
     stateOf(id) {
       const pending = onItsWay.get(id);
       if (pending === undefined) return undefined;

@@ -127,6 +127,12 @@ export class Idempotency {
    * @throws SendError `token_invalid` when its token was used for another message
    */
   identify(message: Message): KeyedRequest | undefined {
+    const { token, key } = this.#keysOf(message);
+    if (token !== undefined && this.#isUsedForAnother(token)) throw tokenReused();
+    return key;
+  }
+
+  #keysOf(message: Message): { token: KeyedRequest | undefined; key: KeyedRequest | undefined } {
     const {
       idempotencyKey,
       tokenId,
@@ -142,11 +148,11 @@ export class Idempotency {
       tokenId === undefined
         ? undefined
         : this.#keyed(message, 'jti', tokenId, whole, longestKeptMs);
-    if (token !== undefined && this.#isUsedForAnother(token)) throw tokenReused();
     if (idempotencyKey !== undefined)
-      return this.#keyed(message, 'key', idempotencyKey, whole, longestKeptMs);
-    if (token !== undefined || repeatsMs === 0) return token;
-    return this.#keyed(message, 'repeat', JSON.stringify([recipient, repeatOf]), [], repeatsMs);
+      return { token, key: this.#keyed(message, 'key', idempotencyKey, whole, longestKeptMs) };
+    if (token !== undefined || repeatsMs === 0) return { token, key: token };
+    const repeat = JSON.stringify([recipient, repeatOf]);
+    return { token, key: this.#keyed(message, 'repeat', repeat, [], repeatsMs) };
   }
 
   #keyed(
@@ -201,15 +207,45 @@ export class Idempotency {
       }
       const joint = entry.running;
       try {
-        const answer = await joint.join(control);
-        if (!isPromised(answer)) return asReplay(answer);
-        return { ...answer, settled: answer.settled.then(asReplay) };
+        return await joined(joint, control);
       } catch (error) {
         // Everybody else hung up just before: this caller is still here, and nothing was sent.
         const died = joint.isAbandoned && error instanceof SendError && error.submitted === 'no';
         if (!died || control.callerLeft.aborted) throw error;
       }
     }
+  }
+
+  /**
+   * What {@link identify} makes of a message, for who sends nothing: nothing is noted of its token,
+   * and one that was used for another message has none.
+   */
+  recognise(message: Message): KeyedRequest | undefined {
+    const { token, key } = this.#keysOf(message);
+    if (token === undefined) return key;
+    const known = this.#tokens.get(token.keyHmac) ?? this.#known(token.keyHmac)?.requestHmac;
+    return known === undefined || known === token.requestHmac ? key : undefined;
+  }
+
+  /**
+   * As {@link send} for what was sent, may have been, or is on its way; undefined for anything
+   * else, and nothing is tried.
+   * @throws SendError `deadline_unreachable` for an unknown key while {@link
+   *   IdempotencyOptions.isBlind}
+   */
+  recall(
+    { keyHmac, requestHmac }: KeyedRequest,
+    control: SendControl | HastyControl,
+  ): Promise<SendResult | Promised> | undefined {
+    const entry = this.#known(keyHmac);
+    if (entry === undefined || isOver(entry, performance.now())) {
+      if (this.#options.isBlind?.()) throw notKnownYet();
+      return undefined;
+    }
+    if (entry.requestHmac !== requestHmac) return undefined;
+    if (entry.running !== undefined) return joined(entry.running, control);
+    const { outcome } = entry;
+    return outcome && Promise.resolve().then(() => replay(outcome));
   }
 
   /** The truth about a message whose caller was answered before it was known. */
@@ -241,16 +277,14 @@ export class Idempotency {
 
   #entryOf({ keyHmac, requestHmac, keyForMs }: KeyedRequest): Entry {
     const now = performance.now();
-    const isOver = ({ firstSeenAt, keyForMs, running }: Entry) =>
-      running === undefined && now - firstSeenAt >= keyForMs;
     for (const entries of [this.#kept, this.#unsent]) {
       for (const [key, entry] of entries) {
-        if (!isOver(entry)) break;
+        if (!isOver(entry, now)) break;
         entries.delete(key);
       }
     }
     const known = this.#known(keyHmac);
-    if (known !== undefined && !isOver(known)) return known;
+    if (known !== undefined && !isOver(known, now)) return known;
     if (this.#options.isBlind?.()) throw notKnownYet();
     this.#kept.delete(keyHmac);
     this.#unsent.delete(keyHmac);
@@ -307,6 +341,20 @@ export class Idempotency {
       forgetOldest(this.#unsent, mostUnsent);
     } else forgetOldest(this.#kept, mostKept);
   }
+}
+
+/** @param now `performance.now()` milliseconds */
+const isOver = ({ firstSeenAt, keyForMs, running }: Entry, now: number): boolean =>
+  running === undefined && now - firstSeenAt >= keyForMs;
+
+/** The answer of a send that another request began. */
+async function joined(
+  joint: JointSend,
+  control: SendControl | HastyControl,
+): Promise<SendResult | Promised> {
+  const answer = await joint.join(control);
+  if (!isPromised(answer)) return asReplay(answer);
+  return { ...answer, settled: answer.settled.then(asReplay) };
 }
 
 /**

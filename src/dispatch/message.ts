@@ -134,6 +134,16 @@ export type SendOrPromise = (
   control: HastyControl,
 ) => Promise<SendResult | Promised>;
 
+/**
+ * What became of this very request, or will, where it was asked for before and sent, or may have
+ * been; undefined for anything else. Starts nothing. Rejects with the `SendError` that it ended
+ * with, or where it cannot be known.
+ */
+export type Recall = (
+  message: Message,
+  control: SendControl | HastyControl,
+) => Promise<SendResult | Promised | undefined>;
+
 /** Whether it is only promised. */
 export function isPromised(answer: SendResult | Promised): answer is Promised {
   return 'settled' in answer;

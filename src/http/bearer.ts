@@ -43,9 +43,10 @@ export interface BearerOptions {
 
 /**
  * Judges the value of an `Authorization` header (RFC 6750 2.1): a JWT (RFC 7519), HS256 and nothing
- * else, with our `sub` and `aud`; `exp` and `nbf` count when present. Throws an `Unproven`.
+ * else, with our `sub` and `aud`; `exp` and `nbf` count when present. With `ignoresTimes` no time
+ * that it names is looked at. Throws an `Unproven`.
  */
-export type VerifyBearer = (authorization: string) => Proof;
+export type VerifyBearer = (authorization: string, ignoresTimes?: boolean) => Proof;
 
 /**
  * When a token was last taken by each secret, wall-clock milliseconds; absent if none was since the
@@ -118,7 +119,7 @@ export async function createBearerVerifier(options: BearerOptions): Promise<Bear
   const { wallNow = Date.now, beforeLeap = () => undefined, onEndless } = options;
   let rules = toRules(options.secrets, options.expected, []);
   let isEndlessTold = false;
-  const verify: VerifyBearer = (authorization) => {
+  const verify: VerifyBearer = (authorization, ignoresTimes = false) => {
     const { expected, taken } = rules;
     const token = /^bearer +(?<token>\S.*)$/i.exec(authorization)?.groups?.token;
     if (token === undefined) {
@@ -129,15 +130,16 @@ export async function createBearerVerifier(options: BearerOptions): Promise<Bear
       });
     }
     try {
+      if (ignoresTimes) return proofOf(judgeWithoutTimes(token, rules));
       const second = Math.floor(Date.now() / 1000);
       const known = taken.find(token, second) ?? judge(token, second, rules, beforeLeap);
-      const { secret, exp, jti } = known;
+      const { secret, exp } = known;
       secret.lastUsedMs = wallNow();
       if (exp === undefined && expected.maxTokenAgeMs === undefined && !isEndlessTold) {
         isEndlessTold = true;
         onEndless?.();
       }
-      return exp !== undefined && typeof jti === 'string' && jti !== '' ? { tokenId: jti } : {};
+      return proofOf(known);
     } catch (error) {
       const { code, check, reason, detail } = explain(error, token, expected);
       const told = { reason: `refused a token: ${reason}`, detail, check };
@@ -260,6 +262,22 @@ function judge(
     if (otherNow === undefined) throw error;
     return takenAt(new Date(otherNow));
   }
+}
+
+/** Whose a token is, whenever it was made and however long it is good for. */
+function judgeWithoutTimes(token: string, { secrets, checks }: Rules): Omit<Taken, 'secret'> {
+  const [, claims] = verifySignature(secrets, token);
+  const { exp, jti } = UnsecuredJWT.decode(`${unsecuredHead}.${claims}.`, {
+    ...checks,
+    // Seconds; jose takes no infinity.
+    clockTolerance: Number.MAX_SAFE_INTEGER,
+  }).payload;
+  return { exp, jti };
+}
+
+/** A `jti` names one message only where the token ends. */
+function proofOf({ exp, jti }: Omit<Taken, 'secret'>): Proof {
+  return exp !== undefined && typeof jti === 'string' && jti !== '' ? { tokenId: jti } : {};
 }
 
 /** Whether another time of day might judge otherwise. */

@@ -6,6 +6,7 @@ import {
   isPromised,
   type Message,
   type Promised,
+  type Recall,
   type Send,
   type SendControl,
   type SendOrPromise,
@@ -63,6 +64,8 @@ export type ClientList = readonly [Client, ...Client[]];
 export interface SendRouteOptions {
   send: Send;
   sendOrPromise: SendOrPromise;
+  /** What became of a repeat: the one answer that needs no clock. */
+  recall: Recall;
   /** Whether the wall clock can be trusted to judge a token's times. */
   clockIsSet: () => boolean;
   isShuttingDown: () => boolean;
@@ -96,8 +99,10 @@ export function sendRoute(
     // Until it is known whose the request is, in the form of the first.
     ctx.state.toAnswer = (error) => clients[0].caller.failed(error, id);
     // While it stops the queue refuses what is new; a repeat is told what became of the first.
-    if (!options.clockIsSet()) refuseIfUnable(options, ctx.state);
-    const byHeaders = ownerOf(clients, ctx, undefined, options);
+    const isClockSet = options.clockIsSet();
+    if (!isClockSet && options.isShuttingDown()) refuseIfUnable(options, ctx.state);
+    const find = isClockSet ? ownerOf : ownerWithoutTimes;
+    const byHeaders = find(clients, ctx, undefined, options);
     const { socket } = ctx.req;
     const left = new HangUp();
     const leave = () => left.abort();
@@ -107,9 +112,10 @@ export function sendRoute(
     const request: Request = { id, receivedAt, callerLeft: left };
     try {
       const body = await readOctets(ctx.req, maxBodyOctets);
-      const owner = byHeaders ?? ownerOf(clients, ctx, body, options);
+      const owner = byHeaders ?? find(clients, ctx, body, options);
       if (owner === undefined) throw new Error('no caller owns the request, and none refused it');
-      const answer = await serve(owner, request, body, ctx, options);
+      const ways = isClockSet ? options : recalling(ctx, options);
+      const answer = await serve(owner, request, body, ctx, ways);
       writeAnswer(ctx, answer);
     } finally {
       socket.off('close', leave);
@@ -186,6 +192,57 @@ export function ownerOf(
     ...unproven.fields,
   }));
   throw new SendError(code, { detail, cause: unproven });
+}
+
+/**
+ * As {@link ownerOf} while no time can be judged. Whoever else asks is told that, and not whether a
+ * token would do.
+ * @throws SendError `clock_unset`
+ */
+function ownerWithoutTimes(
+  clients: ClientList,
+  ctx: Exchange,
+  body: Uint8Array | undefined,
+  options: SendRouteOptions,
+): Owner | undefined {
+  const { headers } = ctx.req;
+  let mayComeWithBody = false;
+  for (const client of clients) {
+    const { caller } = client;
+    const needsBody = caller.needsBody(headers);
+    mayComeWithBody ||= needsBody && body === undefined;
+    if (needsBody !== (body !== undefined)) continue;
+    try {
+      const proof = caller.prove({ headers, ignoresTimes: true }, body);
+      ctx.state.toAnswer = (error) => caller.failed(error, ctx.state.id);
+      ctx.state.caller = caller.name;
+      return { ...client, proof };
+    } catch (error) {
+      if (!(error instanceof Unproven)) throw error;
+    }
+  }
+  if (!mayComeWithBody) refuseIfUnable(options, ctx.state);
+  return undefined;
+}
+
+/**
+ * The ways of a message while the clock is not set: a token of any age may ask what became of what
+ * was sent with it, and nothing starts. To call such a repeat not submitted would be untrue, and
+ * would have its caller send the code by another way, too.
+ */
+function recalling({ state }: Exchange, options: SendRouteOptions): SendRouteOptions {
+  const recall = async (message: Message, control: SendControl | HastyControl) => {
+    const known = await options.recall(message, control);
+    if (known === undefined) refuseIfUnable(options, state);
+    if (known === undefined)
+      throw new SendError('clock_unset', { detail: inabilities.clock_unset });
+    return known;
+  };
+  const send: Send = async (message, control) => {
+    const answer = await recall(message, control);
+    return isPromised(answer) ? answer.settled : answer;
+  };
+  return { ...options, send, sendOrPromise: recall };
 }
 
 /** Of several callers that a request is not of, the one it is most likely to be of tells why. */
@@ -287,7 +344,8 @@ async function deliver(
     return { promised: answer };
   } catch (error) {
     const failure = toSendError(error);
-    logFailure(log, told, failure);
+    // Its line has been written already, at a bounded rate: whose it is was not proven for good.
+    if (failure.code !== 'clock_unset') logFailure(log, told, failure);
     return { error: failure };
   }
 }

@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { SignJWT } from 'jose';
 import { Webhook } from 'standardwebhooks';
 import { afterEach, expect, onTestFinished, test } from 'vitest';
 import { document, violations } from '../http/support/openapi.js';
@@ -52,13 +53,12 @@ async function post(path: string, headers: Record<string, string>, body: string)
 }
 
 const native = (body: string) => JSON.stringify({ recipient: '+4915112345678', body });
-const supabase = (otp: string, uuid: string) => {
+const supabase = (otp: string, uuid: string, at = new Date()) => {
   const body = JSON.stringify({
     metadata: { uuid, ip_address: '192.0.2.7' },
     user: { id: 'u', phone: '4915112345678' },
     sms: { otp, phone: '4915112345678' },
   });
-  const at = new Date();
   const id = `msg-${uuid}`;
   // The library that its own documentation names.
   const signature = new Webhook(supabaseSecret.replace('v1,', '')).sign(id, at, body);
@@ -69,7 +69,7 @@ const supabase = (otp: string, uuid: string) => {
   };
   return ['/supabase', headers, body] as const;
 };
-const zitadel = (text: string) => {
+const zitadel = (text: string, atMs = Date.now()) => {
   const body = JSON.stringify({
     contextInfo: {
       eventType: 'session.otp.sms.challenged',
@@ -77,7 +77,7 @@ const zitadel = (text: string) => {
     },
     templateData: { text },
   });
-  const at = Math.floor(Date.now() / 1000);
+  const at = Math.floor(atMs / 1000);
   const hex = createHmac('sha256', secret).update(`${at}.${body}`).digest('hex');
   return ['/zitadel', { 'ZITADEL-Signature': `t=${at},v1=${hex}` }, body] as const;
 };
@@ -189,6 +189,106 @@ test('repeats of those without a key never send twice, and another’s secret op
   expect(rig.texts()).toHaveLength(3);
   expect(rig.raw).not.toContain(secret);
 });
+
+test('while the clock is behind, a repeat is told what became of the first, and nothing else is sent', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'simgate-leap-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const leapFile = join(folder, 'leap');
+  writeFileSync(leapFile, '0');
+  const preload = join(import.meta.dirname, '../faults/leaping-clock.mjs');
+  const env = { NODE_OPTIONS: `--import=${preload}`, LEAP_FILE: leapFile };
+  // These two have no key, and are not known to repeat.
+  const repeating = { logto: 'repeats_s = 300', uptime_kuma: 'repeats_s = 300' };
+  rig = await Rig.start([], everyKind(repeating), { env });
+  const basic = `Basic ${Buffer.from(`ory:${secret}`).toString('base64')}`;
+  const auth0 = { authorization: `Bearer ${rig.token}` };
+  /** Twenty minutes old: no signature of that age is taken while the time is known. */
+  const old = new Date(Date.now() - 1_200_000);
+  /** A request of each kind, of the text or code `words`; `key` is its own where it has none. */
+  const requests = (words: string, key: string, at?: Date): Parameters<typeof post>[] => [
+    ['/sms', { ...auth0, 'idempotency-key': key }, native(words)],
+    ['/bearer', { ...bearer, 'idempotency-key': key }, native(words)],
+    ['/sms', { authorization: basic, 'idempotency-key': key }, native(words)],
+    ['/sms', { 'x-api-key': secret, 'idempotency-key': key }, native(words)],
+    [...supabase(words, key, at)],
+    [...zitadel(words, at?.getTime())],
+    [
+      '/logto',
+      bearer,
+      JSON.stringify({ to: '4915112345678', type: 'SignIn', payload: { code: words } }),
+    ],
+    [...authgear(words)],
+    [
+      '/api/v1/sms/send',
+      { 'x-api-key': secret },
+      JSON.stringify({ to: '+4915112345678', body: words }),
+    ],
+    ['/alerts', bearer, alert.replace('rack 3', words).replace('"f"', `"${key}"`)],
+  ];
+  const statuses = async (asked: Parameters<typeof post>[]) =>
+    (await Promise.all(asked.map((each) => post(...each)))).map(({ status }) => status);
+  const all = (status: number) => Array.from({ length: 10 }, () => status);
+  for (const each of requests('417093', 'first')) expect((await post(...each)).status).toBe(200);
+  // Of one the network has it, and nobody knows.
+  await rig.modem.control({ fault: 'hangup-after-ctrlz:200' });
+  const lost = { ...auth0, 'idempotency-key': 'lost' };
+  const from = rig.log.length;
+  expect((await post('/sms', lost, native('lost'))).status).toBe(504);
+  await rig.until(({ event, phase }) => event === 'modem' && phase === 'ready', from);
+  const sent = rig.texts();
+  expect(sent).toHaveLength(11);
+
+  writeFileSync(leapFile, String(-2000 * 86_400_000));
+  expect(await statuses(requests('417093', 'first'))).toEqual(all(200));
+  const [auth0Repeat] = requests('417093', 'first');
+  expect((await post(...auth0Repeat!)).headers.get('idempotent-replayed')).toBe('true');
+  const unknown = await post('/sms', lost, native('lost'));
+  expect([unknown.status, JSON.parse(unknown.text)]).toMatchObject([
+    504,
+    { code: 'outcome_unknown', submitted: 'unknown' },
+  ]);
+  // A proof whose age cannot be judged tells what was sent with it, and sends nothing.
+  expect(await statuses(requests('417093', 'first', old))).toEqual(all(200));
+  expect(await statuses(requests('417094', 'second'))).toEqual(all(503));
+  // The same key with another message is no repeat.
+  const other = await post(auth0Repeat![0], auth0Repeat![1], native('another'));
+  expect([other.status, JSON.parse(other.text)]).toMatchObject([
+    503,
+    { code: 'clock_unset', submitted: 'no' },
+  ]);
+  // Who has no secret is told nothing of anybody's messages.
+  const forged = requests('417093', 'first').map(
+    ([path, headers, body]): Parameters<typeof post> => [
+      path,
+      Object.fromEntries(
+        Object.entries(headers).map(([name, value]) => [
+          name,
+          /^(?:idempotency-key|webhook-(?:id|timestamp))$/.test(name)
+            ? value
+            : // Not the last one, of which base64 may mean but a part.
+              value.replace(/[A-Za-z0-9](?=.{8}$)/, (one) => (one === '0' ? '1' : '0')),
+        ]),
+      ),
+      body,
+    ],
+  );
+  expect(await statuses(forged)).toEqual(all(503));
+  // Nor who has another claim, or a token of any age that says of whom it is not.
+  const asked = async (claims: object) => {
+    const token = await new SignJWT({ sub: 'urn:Auth0', aud: 'urn:MySmsGateway', ...claims })
+      .setProtectedHeader({ alg: 'HS256' })
+      .sign(Buffer.from(secret));
+    const headers = { authorization: `Bearer ${token}`, 'idempotency-key': 'first' };
+    return (await post('/sms', headers, native('417093'))).status;
+  };
+  expect([await asked({ exp: 1 }), await asked({ nbf: 9e9 })]).toEqual([200, 200]);
+  expect([await asked({ sub: 'x' }), await asked({ aud: 'x' })]).toEqual([503, 503]);
+  expect(rig.texts()).toEqual(sent);
+
+  writeFileSync(leapFile, '0');
+  expect(await statuses(requests('417094', 'second'))).toEqual(all(200));
+  expect(rig.texts()).toHaveLength(21);
+}, 60_000);
 
 test('who cannot wait is told 202, and GET says what became of it', async () => {
   const slow = 'deadline_s = 1\non_slow = "202"';

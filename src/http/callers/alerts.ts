@@ -62,8 +62,9 @@ export function alertsCaller(settings: CallerSettings): Caller {
     name,
     path,
     needsBody: (headers) => headers[signatureHeader] !== undefined,
-    prove({ headers }, body) {
-      if (headers[signatureHeader] !== undefined) return signed(headers, body, secrets(), now());
+    prove({ headers, ignoresTimes }, body) {
+      const times = ignoresTimes ? undefined : now();
+      if (headers[signatureHeader] !== undefined) return signed(headers, body, secrets(), times);
       const isBasic = /^basic /i.test(headers.authorization ?? '');
       return (isBasic ? basic : bearerProof)(headers, secrets());
     },
@@ -85,7 +86,7 @@ function signed(
   headers: IncomingHttpHeaders,
   body: Uint8Array | undefined,
   secrets: readonly Uint8Array[],
-  now: readonly number[],
+  now: readonly number[] | undefined,
 ): Proof {
   const hex = headers[signatureHeader];
   const timestamp = headers[timestampHeader];

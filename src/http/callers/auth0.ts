@@ -21,7 +21,7 @@ export function auth0Caller({ name, path, verify }: Auth0Options): Caller {
     name,
     path,
     needsBody: () => false,
-    prove: ({ headers }) => verify(headers.authorization ?? ''),
+    prove: ({ headers, ignoresTimes }) => verify(headers.authorization ?? '', ignoresTimes),
     read: (body, headers) => [{ ...readNative(parseBody(body)), ...keyIn(headers) }],
     accepted: acceptedAsJson,
     taken: takenAsJson,

@@ -13,6 +13,11 @@ import type { SendError, SendErrorCode } from '../../errors.js';
 /** A request before its body is read. */
 export interface CallerRequest {
   headers: IncomingHttpHeaders;
+  /**
+   * What a proof says of time is not looked at: our clock is behind, and only a repeat of what was
+   * asked for before is to be told what became of it. All else is judged as ever.
+   */
+  ignoresTimes?: boolean;
 }
 
 /**

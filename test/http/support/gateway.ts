@@ -1,7 +1,7 @@
 import { Writable } from 'node:stream';
 import { onTestFinished } from 'vitest';
 import type { ListenAddress } from '../../../src/config/config.js';
-import type { Message, Send, SendControl } from '../../../src/dispatch/message.js';
+import type { Message, Recall, Send, SendControl } from '../../../src/dispatch/message.js';
 import { createApp } from '../../../src/http/app.js';
 import { createBearerVerifier } from '../../../src/http/bearer.js';
 import { callerKinds } from '../../../src/http/callers/kinds.js';
@@ -56,6 +56,7 @@ export class LogRecord {
 
 export interface GatewayOptions {
   send?: Send;
+  recall?: Recall;
   isReady?: () => boolean;
   clockIsSet?: () => boolean;
   isShuttingDown?: () => boolean;
@@ -120,6 +121,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
       return send(message, control);
     },
     sendOrPromise: () => Promise.reject(new Error('no caller of this gateway is hasty')),
+    recall: options.recall ?? (() => Promise.resolve(undefined)),
     clients: [{ caller, mayRead: true, terms: () => ({ ...terms, ...options.terms }) }],
     find: () => Promise.resolve(undefined),
     isReady: options.isReady ?? (() => true),
