@@ -129,6 +129,6 @@ export function callerRules({ callers, alerts }: Config): Map<string, CallerRule
   return new Map([
     ...rules,
     [alertCaller, { perCaller: perDay, perCallerName: 'alerts.sms.per_day', isAlert: true }],
-    [creditCaller, { isAlert: true }],
+    [creditCaller, { isUncounted: true }],
   ]);
 }

@@ -49,11 +49,12 @@ export function watchCredit(
       return text;
     },
     async send(modem, recipient, text, callerLeft) {
-      const message = { id: randomUUID(), caller: creditCaller, recipient, text, isAlert: true };
-      // Short numbers of carriers are no E.164; the configuration names this one for that alone.
-      const isOwn = settings(modem)?.smsTo === recipient;
+      const message = { id: randomUUID(), caller: creditCaller, recipient, text };
       const deadlineAt = performance.now() + deadlineMs;
-      await dispatch.send({ ...message, isOwn, modems: [modem] }, { deadlineAt, callerLeft });
+      // Behind all logins, and not by the limits of others: a storm of alerts would let the SIM
+      // lapse. It is sent once an hour at most to the carrier, and once in six to keep it alive.
+      const terms = { isAlert: true, isOwn: true, modems: [modem] };
+      await dispatch.send({ ...message, ...terms }, { deadlineAt, callerLeft });
     },
     date: () => remembered.date(),
     isClockSet: () => clock.isSet(),

@@ -198,7 +198,7 @@ async function compose(
     modems,
     limits: limitsOf(config),
     budget: createSimBudget(
-      remembered.simCaps,
+      remembered,
       (name) => capsOf(config, name),
       () => config.policy.alertShare,
       remembered.hmac,

@@ -9,7 +9,7 @@ import { isSendErrorCode, SendError } from '../errors.js';
 import { problems } from '../http/problem.js';
 import type {
   CountedSim,
-  HourlySimUse,
+  HourlyUse,
   JournalOutcome,
   LateOutcome,
   Recent,
@@ -33,6 +33,8 @@ export interface Remembered {
   journal: Journal;
   policy: Policy;
   simCaps: SimCaps;
+  /** What of it alerts have used. */
+  alertCaps: SimCaps;
   idempotency: Idempotency;
   recorder: Recorder;
   deliveries: Deliveries;
@@ -80,9 +82,10 @@ export async function openRemembered(
   });
   let orders = 0;
   const nextOrder = () => (orders += 1);
+  const rules = callerRules(config);
   const policy = new Policy({
     config: config.policy,
-    callers: callerRules(config),
+    callers: rules,
     hmac,
     isShared: config.shared !== undefined,
     now,
@@ -98,6 +101,7 @@ export async function openRemembered(
       }),
   });
   const simCaps = new SimCaps(now);
+  const alertCaps = new SimCaps(now);
   const idempotency = new Idempotency({
     hmac,
     now: () => clock.leastDate(),
@@ -107,12 +111,13 @@ export async function openRemembered(
   const recent: Remembered['recent'] = (which) =>
     journal.recent({
       ...which,
+      isAlert: (caller) => rules.get(caller)?.isAlert === true,
       messagesSinceMs: clock.leastDate() - memoryMs.messages,
       simUsesSinceMs: date() - memoryMs.simUses,
     });
   const restoration = new Restoration({
     recent: recent({ ofThisRunToo: false }),
-    takeUp: (recent) => takeUp(recent, { policy, simCaps, idempotency }, now() - date()),
+    takeUp: (recent) => takeUp(recent, { policy, simCaps, alertCaps, idempotency }, now() - date()),
     startedAt,
     log,
   });
@@ -130,6 +135,7 @@ export async function openRemembered(
     journal,
     policy,
     simCaps,
+    alertCaps,
     idempotency,
     recorder,
     deliveries,
@@ -256,6 +262,8 @@ const memoryMs = { messages: longestKeptMs, simUses: capMonthMs } as const;
 export interface Memories {
   policy: Policy;
   simCaps: SimCaps;
+  /** What of it alerts have used. */
+  alertCaps: SimCaps;
   idempotency: Idempotency;
 }
 
@@ -266,7 +274,7 @@ export interface Memories {
  */
 export function takeUp(
   { messages, simUses, holds }: Recent,
-  { policy, simCaps, idempotency }: Memories,
+  { policy, simCaps, alertCaps, idempotency }: Memories,
   aheadMs: number,
 ): void {
   const counted = messages.filter(({ wasStarted, outcome }) => wasStarted && mayHaveCost(outcome));
@@ -274,14 +282,14 @@ export function takeUp(
     counted.map((message) => ({ ...message, at: message.atMs + aheadMs })),
     holds.flatMap(toHold).map((hold) => ({ ...hold, until: hold.until + aheadMs })),
   );
-  for (const { sim, ...use } of simUses) simCaps.restore(nameOf(sim), later(use, aheadMs));
+  for (const { sim, ofAlerts, ...use } of simUses) {
+    simCaps.restore(nameOf(sim), later(use, aheadMs));
+    alertCaps.restore(nameOf(sim), later(ofAlerts, aheadMs));
+  }
   idempotency.restore(messages.flatMap(toRememberedRequest).reverse());
 }
 
-function later(
-  { hours, recipients }: Omit<HourlySimUse, 'sim'>,
-  byMs: number,
-): Omit<HourlySimUse, 'sim'> {
+function later({ hours, recipients }: HourlyUse, byMs: number): HourlyUse {
   const moved = <Key>(map: Map<Key, number>, move: (entry: [Key, number]) => [Key, number]) =>
     byMs === 0 ? map : new Map([...map].map(move));
   return {

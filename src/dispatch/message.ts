@@ -44,8 +44,8 @@ export interface Message {
   /** An alert waits behind all logins, and has a share of the limits only; default: a login. */
   isAlert?: boolean;
   /**
-   * The operator's own, to a number of the carrier's that the configuration names, which may be no
-   * E.164: not judged by the policy, nor counted by it.
+   * The box's own for its SIM, to a number that the configuration names, which may be no E.164: not
+   * judged by the policy, nor counted by it, and kept by no share of the SIM's caps.
    */
   isOwn?: boolean;
   /** Names of the modems that may send it; default: any. */

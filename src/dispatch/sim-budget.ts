@@ -4,7 +4,7 @@ import { alertShareOf } from '../config/policy.js';
 import { SendError } from '../errors.js';
 import type { Hmac } from '../journal/hmac-key.js';
 import type { SmsModem } from '../modem/sms-modem.js';
-import type { Caps, Charge, SimCaps } from '../policy/sim-caps.js';
+import type { CapReached, Caps, Charge, SimCaps } from '../policy/sim-caps.js';
 import type { PendingMessage } from './pending.js';
 import { simKey } from './sim-key.js';
 
@@ -27,13 +27,24 @@ export interface KeptCharge {
   segments: number;
 }
 
+/** What SIMs have sent. */
+export interface SimCounts {
+  /** All of it. */
+  simCaps: SimCaps;
+  /** What of it alerts have used. */
+  alertCaps: SimCaps;
+}
+
 /**
+ * A login may use what a cap leaves. An alert may too, within its share of the cap, by what alerts
+ * alone have used of it: logins always have the rest, and leave the alerts theirs. What the box
+ * sends for its own SIM counts, and is kept by no share: it is one SMS now and then.
  * @param capsOf the caps of a modem as configured now
  * @param alertShare how much of them alerts may use, 0.01–1
  * @param onKept told of each message that a SIM sent, or may have; must not throw
  */
 export function createSimBudget(
-  simCaps: SimCaps,
+  { simCaps, alertCaps }: SimCounts,
   capsOf: (modem: string) => Caps,
   alertShare: () => number,
   hmac: Hmac,
@@ -45,29 +56,49 @@ export function createSimBudget(
       message: PendingMessage,
       segmentsBefore: number,
     ): SendError | undefined {
-      const own = capsOf(modem.name);
-      const caps = message.message.isAlert ? shareOf(own, alertShare()) : own;
+      const caps = capsOf(modem.name);
       if (Object.values(caps).every((cap) => cap === undefined)) return undefined;
+      const { recipientHmac } = message;
       const segments = segmentsBefore + message.segments;
-      const reached = simCaps.isReached(simKey(modem, hmac), caps, message.recipientHmac, segments);
-      if (reached === undefined) return undefined;
-      const { cap, retryAfterMs } = reached;
-      const share = message.message.isAlert === true ? 'policy.alert_share of ' : '';
-      const detail = `the SIM of modem ${modem.name} has sent all it may (${share}${cap} of this modem in the configuration)`;
-      return new SendError('sim_cap_reached', { detail, retryAfterMs });
-    },
-    take(modem, { message: { id: messageId }, recipientHmac, segments }) {
       const sim = simKey(modem, hmac);
-      const charge = simCaps.take(sim, recipientHmac, segments);
+      const ofAll = simCaps.isReached(sim, caps, recipientHmac, segments);
+      if (ofAll !== undefined) return refusalOf(modem, ofAll, '');
+      if (!hasShare(message)) return undefined;
+      const share = shareOf(caps, alertShare());
+      const ofAlerts = alertCaps.isReached(sim, share, recipientHmac, segments);
+      return ofAlerts && refusalOf(modem, ofAlerts, 'policy.alert_share of ');
+    },
+    take(modem, message) {
+      const { recipientHmac, segments } = message;
+      const sim = simKey(modem, hmac);
+      const charges = [
+        simCaps.take(sim, recipientHmac, segments),
+        ...(hasShare(message) ? [alertCaps.take(sim, recipientHmac, segments)] : []),
+      ];
       return {
-        ...charge,
         keep() {
-          charge.keep();
-          onKept({ sim, messageId, recipientHmac, segments });
+          for (const charge of charges) charge.keep();
+          onKept({ sim, messageId: message.message.id, recipientHmac, segments });
+        },
+        giveBack() {
+          for (const charge of charges) charge.giveBack();
         },
       };
     },
   };
+}
+
+/** Of the caps, as alerts have; what the box sends for its own SIM has none. */
+const hasShare = ({ message: { isAlert, isOwn } }: PendingMessage): boolean =>
+  isAlert === true && isOwn !== true;
+
+function refusalOf(
+  { name }: SmsModem,
+  { cap, retryAfterMs }: CapReached,
+  share: string,
+): SendError {
+  const detail = `the SIM of modem ${name} has sent all it may (${share}${cap} of this modem in the configuration)`;
+  return new SendError('sim_cap_reached', { detail, retryAfterMs });
 }
 
 function shareOf({ perDay, perMonth, recipientsPerMonth }: Caps, share: number): Caps {

@@ -202,8 +202,14 @@ export interface RecentMessage {
 export type CountedSim = { simHmac: string } | { modem: string };
 
 /** What was, or may have been, submitted by a SIM. */
-export interface HourlySimUse {
+export interface HourlySimUse extends HourlyUse {
   sim: CountedSim;
+  /** What of it was for callers that only alert, as far as that is known. */
+  ofAlerts: HourlyUse;
+}
+
+/** By the hour. */
+export interface HourlyUse {
   /** Segments by the hour of the clock (UTC), which has its beginning in milliseconds. */
   hours: Map<number, number>;
   /**

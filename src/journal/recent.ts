@@ -2,6 +2,7 @@ import type {
   AwaitedMessage,
   CountryEnds,
   HourlySimUse,
+  HourlyUse,
   Recent,
   RecentMessage,
 } from './entries.js';
@@ -21,6 +22,8 @@ export interface RecentBounds {
   simUsesSinceMs: number;
   /** What this run wrote is read, too. */
   ofThisRunToo?: boolean;
+  /** Whether what a caller sends are alerts; default: of none. */
+  isAlert?: (caller: string) => boolean;
 }
 
 /** What is known of messages that the network may still report on. */
@@ -71,14 +74,15 @@ const newest: PageEnd = { atMs: Number.MAX_SAFE_INTEGER, rowId: Number.MAX_SAFE_
  */
 export async function readRecent(
   ask: Ask,
-  { messagesSinceMs, simUsesSinceMs }: RecentBounds,
+  { messagesSinceMs, simUsesSinceMs, isAlert = () => false }: RecentBounds,
   lastChange: number,
 ): Promise<Recent> {
   const since: Since = { sinceMs: Math.round(messagesSinceMs), lastChange };
   const started = await allMessages(ask, since, true);
   const superseded = await allMessages(ask, since, false);
   const messages = [...started, ...superseded].sort((a, b) => b.atMs - a.atMs);
-  const simUses = await allSimUses(ask, { sinceMs: Math.round(simUsesSinceMs), lastChange });
+  const usesSince = { sinceMs: Math.round(simUsesSinceMs), lastChange };
+  const simUses = await allSimUses(ask, usesSince, isAlert);
   return { messages, simUses, holds: await ask('holds', {}) };
 }
 
@@ -95,24 +99,37 @@ async function allMessages(ask: Ask, since: Since, started: boolean): Promise<Re
   return all;
 }
 
-async function allSimUses(ask: Ask, since: Since): Promise<HourlySimUse[]> {
+async function allSimUses(
+  ask: Ask,
+  since: Since,
+  isAlert: (caller: string) => boolean,
+): Promise<HourlySimUse[]> {
   const bySim = new Map<string, HourlySimUse>();
   for (let beforeMs = Number.MAX_SAFE_INTEGER; ; ) {
     const hour: Calls['sim_hour']['answer'] = await ask('sim_hour', { beforeMs, since });
     if (hour === undefined) return [...bySim.values()];
     beforeMs = hour.beganAtMs;
-    for (const { sim, segments, recipients } of hour.uses) {
+    for (const { sim, caller, segments, recipients } of hour.uses) {
       const name = JSON.stringify(sim);
-      const use = bySim.get(name) ?? {
-        sim,
-        hours: new Map(),
-        recipients: new Map<string, number>(),
-      };
+      const use = bySim.get(name) ?? { sim, ...noUse(), ofAlerts: noUse() };
       bySim.set(name, use);
-      use.hours.set(hour.beganAtMs, segments);
-      // The newest hour comes first.
-      for (const hmac of JSON.parse(recipients) as string[])
-        if (!use.recipients.has(hmac)) use.recipients.set(hmac, hour.beganAtMs);
+      const hmacs = JSON.parse(recipients) as string[];
+      addUse(use, hour.beganAtMs, segments, hmacs);
+      if (caller !== undefined && isAlert(caller))
+        addUse(use.ofAlerts, hour.beganAtMs, segments, hmacs);
     }
   }
+}
+
+const noUse = (): HourlyUse => ({ hours: new Map(), recipients: new Map() });
+
+/** The newest hour comes first. */
+function addUse(
+  { hours, recipients }: HourlyUse,
+  beganAtMs: number,
+  segments: number,
+  hmacs: readonly string[],
+): void {
+  hours.set(beganAtMs, (hours.get(beganAtMs) ?? 0) + segments);
+  for (const hmac of hmacs) if (!recipients.has(hmac)) recipients.set(hmac, beganAtMs);
 }

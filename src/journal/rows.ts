@@ -213,6 +213,7 @@ export function useOfHour(row: SqlRow): HourOfUse['uses'][number] {
   return {
     sim:
       row.sim_hmac === null ? { modem: row.modem as string } : { simHmac: row.sim_hmac as string },
+    caller: (row.caller ?? undefined) as string | undefined,
     segments: row.segments as number,
     recipients: row.recipients as string,
   };

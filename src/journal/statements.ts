@@ -65,10 +65,10 @@ export const cutHolds = `DELETE FROM holds WHERE until < ?
   OR (kind, key) IN (SELECT kind, key FROM holds ORDER BY until DESC LIMIT -1 OFFSET ?)`;
 
 /** What may have been submitted counts as sent; a late outcome is the truth. */
-export const usesOfHour = `SELECT sim_hmac, iif(sim_hmac IS NULL, modem, NULL) AS modem, sum(segments) AS segments,
+export const usesOfHour = `SELECT sim_hmac, iif(sim_hmac IS NULL, modem, NULL) AS modem, caller, sum(segments) AS segments,
   json_group_array(DISTINCT recipient_hmac) AS recipients FROM messages
   WHERE was_started = 1 AND at >= ? AND at < ? AND change_id <= ? AND coalesce(late_submitted, submitted, 'unknown') <> 'no'
-  GROUP BY 1, 2`;
+  GROUP BY 1, 2, caller`;
 
 export const bringBackMessages = 'UPDATE messages SET at = ? WHERE at > ?';
 /** None lasts for a day. */

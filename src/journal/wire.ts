@@ -57,11 +57,13 @@ export interface Since {
   lastChange: number;
 }
 
-/** What each SIM sent within one hour. */
+/** What each SIM sent for each caller within one hour. */
 export interface HourOfUse {
   beganAtMs: number;
   uses: {
     sim: CountedSim;
+    /** Undefined where it is kept no longer. */
+    caller: string | undefined;
     segments: number;
     /**
      * JSON: a list of HMACs. As one text they pass between the threads at a quarter of the cost.

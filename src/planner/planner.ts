@@ -170,7 +170,7 @@ function makeDispatch(modems: readonly SimulatedModem[], maxWaiting: number): Di
     modems,
     policy: new Policy({ config: openPolicy, hmac, now }),
     budget: createSimBudget(
-      new SimCaps(now),
+      { simCaps: new SimCaps(now), alertCaps: new SimCaps(now) },
       () => noCaps,
       () => 1,
       hmac,

@@ -49,6 +49,8 @@ export interface CallerRules {
   countries?: readonly string[] | undefined;
   /** Its messages are alerts; default: logins. */
   isAlert?: boolean | undefined;
+  /** Its messages count towards no limit. */
+  isUncounted?: boolean;
 }
 
 /** Windows that a message is judged by and counted in. */
@@ -207,7 +209,8 @@ export class Policy {
 
   /** The windows of a message of before, as {@link terms} has them. */
   windowsOf(row: Omit<PolicyRow, 'at'>): TermWindow[] {
-    const isAlert = this.#callers.get(row.caller)?.isAlert === true;
+    const { isAlert = false, isUncounted } = this.#callers.get(row.caller) ?? {};
+    if (isUncounted) return [];
     const keys = keysOf(row, row.caller);
     const all = isAlert ? sharedKeys(keys) : keys;
     const asWindows = (of: TermWindow['of'], own: LimitKeys) =>
@@ -289,7 +292,10 @@ export class Policy {
    */
   restore(rows: Iterable<PolicyRow>, holds: Iterable<Hold>): void {
     const now = this.#now();
-    const recent = [...rows].filter(({ at }) => at + longestWindowMs > now);
+    const recent = [...rows].filter(
+      ({ at, caller }) =>
+        at + longestWindowMs > now && this.#callers.get(caller)?.isUncounted !== true,
+    );
     const entries = recent.map((row) => ({
       at: Math.min(row.at, now),
       isAlert: this.#callers.get(row.caller)?.isAlert === true,

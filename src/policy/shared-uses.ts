@@ -13,6 +13,12 @@ export interface SharedUse {
   isNearlyFull: boolean;
 }
 
+/** What of a caller is looked at here. */
+interface CountedCaller {
+  perCaller?: readonly Limit[] | undefined;
+  isUncounted?: boolean;
+}
+
 /** How many countries are shown, the fullest first. */
 export const mostCountries = 10;
 
@@ -38,7 +44,7 @@ export interface SharedWindow {
 export function sharedUses(
   windows: SlidingWindows,
   limits: PolicyConfig['limits'],
-  callers: ReadonlyMap<string, { perCaller?: readonly Limit[] | undefined }>,
+  callers: ReadonlyMap<string, CountedCaller>,
   now: number,
 ): SharedUse[] {
   const usesOf = ({ name, key, limits: of }: SharedWindow) =>
@@ -57,10 +63,11 @@ export function sharedUses(
 /** Those that {@link sharedUses} looks at. */
 export function sharedWindows(
   limits: PolicyConfig['limits'],
-  callers: ReadonlyMap<string, { perCaller?: readonly Limit[] | undefined }>,
+  callers: ReadonlyMap<string, CountedCaller>,
 ): SharedWindows {
-  const ofCallers = [...callers].map(([key, { perCaller = limits.per_caller }]): SharedWindow => {
-    return { name: 'per_caller', key, limits: perCaller };
+  const ofCallers = [...callers].flatMap(([key, { perCaller, isUncounted }]): SharedWindow[] => {
+    if (isUncounted) return [];
+    return [{ name: 'per_caller', key, limits: perCaller ?? limits.per_caller }];
   });
   const total: SharedWindow = { name: 'total', key: undefined, limits: limits.total };
   return { windows: [total, ...ofCallers], perCountry: limits.per_country };

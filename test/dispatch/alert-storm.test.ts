@@ -64,6 +64,40 @@ async function morning(alertAt: ((number: number) => number) | undefined): Promi
   };
 }
 
+it('a morning of logins leaves the alerts their share of a cap, and what is for the SIM itself goes beside both', async () => {
+  const modem = new ScriptedModem('main', [{ kind: 'accept', ...submitMs }], new Journal());
+  const { send } = rig(
+    [modem],
+    { maxWaiting: 50, maxWaitingAlerts: 10 },
+    { policy: { total: 'off', alert_share: share }, caps: { perMonth: limit } },
+  );
+  let number = 0;
+  const sendOne = async (more: object) => {
+    number += 1;
+    const caller = send(`text ${number}`, { recipient: `+49151${10_000_000 + number}`, ...more });
+    await pass(oneMessageMs + 100);
+    return caller;
+  };
+  const alert = { caller: 'simgate alerts', isAlert: true };
+  const own = { caller: 'simgate credit', isAlert: true, isOwn: true, modems: ['main'] };
+  for (let count = 0; count < 60; count += 1) expect((await sendOne({})).code).toBe('sent');
+  // Three times the alerts' share is used, and not by them.
+  const alerts: Caller[] = [];
+  for (let count = 0; count < 25; count += 1) alerts.push(await sendOne(alert));
+  expect(alerts.map(({ code }) => code)).toEqual([
+    ...Array<string>(20).fill('sent'),
+    ...Array<string>(5).fill('sim_cap_reached'),
+  ]);
+  expect(alerts.at(-1)?.error?.detail).toContain('policy.alert_share of per_month');
+  expect((await sendOne(own)).code).toBe('sent');
+  for (let count = 0; count < 19; count += 1) expect((await sendOne({})).code).toBe('sent');
+  // The contract's own cap is everybody's.
+  for (const more of [{}, alert, own]) {
+    const refused = await sendOne(more);
+    expect(refused.error?.detail).toContain('(per_month of this modem');
+  }
+});
+
 const quantile = (values: readonly number[], part: number): number =>
   values.toSorted((a, b) => a - b)[Math.ceil(part * values.length) - 1]!;
 

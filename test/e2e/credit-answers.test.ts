@@ -14,7 +14,7 @@ import {
   restart,
   status,
 } from './moved-rig.js';
-import { Rig } from './rig.js';
+import { Rig, secret } from './rig.js';
 
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
@@ -196,6 +196,37 @@ it('never while a message waits or is sent; it counts towards the caps', {
   expect(taken()).toBe(1);
   expect(alive()).toBe(1);
   expect(await metrics()).toContain('simgate_sim_cap_used{modem="main",cap="per_day"} 1');
+});
+
+it('alerts that have filled their share of every limit keep no SIM from being kept alive', {
+  timeout: 120_000,
+}, async () => {
+  const limits =
+    '[policy]\ncountries = ["DE"]\nper_recipient = "off"\ntotal = "5 in 24 h"\nper_country = "5 in 24 h"\nalert_share = 0.2\n';
+  await start(
+    `${keepAlive('per_month = 20\n')}${limits}[[caller]]\nname = "monitoring"\nkind = "bearer"\nclass = "alert"\nsecret_file = "secret"\npath = "/alerts"\n`,
+  );
+  await pass(rig, 16_000);
+  await pass(rig, 30 * dayMs - 10_000);
+  const alert = async () => {
+    const response = await fetch(`http://127.0.0.1:${rig.port}/alerts`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${secret}` },
+      body: JSON.stringify({ recipient: '+4915112345600', body: 'disk full' }),
+    });
+    return response.status;
+  };
+  await rig.modem.control({ fault: 'cms:38', submits: 1 });
+  expect(await alert()).toBe(502);
+  expect(await alert(), 'what the network refused counts, and no more may go').toBe(429);
+  await passUntil(rig, 60_000, isKept);
+  expect(rig.log.findLast(isKept)?.message).toMatch(/was kept alive/);
+  expect(alive()).toBe(1);
+  // It has taken nothing from anybody.
+  for (let count = 0; count < 4; count += 1)
+    expect(await rig.post({ recipient: `+4915112345${601 + count}` })).toMatchObject({
+      status: 200,
+    });
 });
 
 it('what the cap refuses is told, and tried again six hours later', {

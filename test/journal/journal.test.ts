@@ -259,11 +259,13 @@ test('a restart finds messages, idempotency keys, SIM uses and holds again, over
         [hourBefore, 1_200],
       ]),
       recipients: new Map([[hmac, noonMs]]),
+      ofAlerts: { hours: new Map(), recipients: new Map() },
     },
     {
       sim: { modem: 'main' },
       hours: new Map([[hourBefore, 1]]),
       recipients: new Map([[hmac, hourBefore]]),
+      ofAlerts: { hours: new Map(), recipients: new Map() },
     },
   ]);
 });
@@ -291,6 +293,49 @@ test('what was surely not submitted counts for no SIM, and a late outcome is the
     '4',
     '5',
   ]);
+});
+
+test('of what a SIM sent it is known what alerts have used', async () => {
+  const file = join(folder(), 'journal.db');
+  const first = await open({ file });
+  const hourBefore = noonMs - 3_600_000;
+  for (const [id, caller, segments, atMs] of [
+    ['a', 'auth0', 1, noonMs],
+    ['b', 'monitoring', 2, noonMs],
+    ['c', 'simgate alerts', 4, noonMs],
+    ['d', 'monitoring', 8, hourBefore],
+    ['e', 'auth0', 16, hourBefore],
+  ] as const)
+    first.journal.ended(ended(id, { caller, segments, atMs, recipientHmac: `to ${id}` }));
+  await first.journal.close();
+  const { journal } = await open({ file });
+  const { simUses } = await journal.recent({
+    messagesSinceMs: 0,
+    simUsesSinceMs: 0,
+    isAlert: (caller) => caller !== 'auth0',
+  });
+  expect(simUses).toMatchObject([
+    {
+      hours: new Map([
+        [noonMs, 7],
+        [hourBefore, 24],
+      ]),
+      ofAlerts: {
+        hours: new Map([
+          [noonMs, 6],
+          [hourBefore, 8],
+        ]),
+        recipients: new Map([
+          ['to b', noonMs],
+          ['to c', noonMs],
+          ['to d', hourBefore],
+        ]),
+      },
+    },
+  ]);
+  expect([...simUses[0]!.recipients.keys()].sort()).toEqual(
+    ['a', 'b', 'c', 'd', 'e'].map((id) => `to ${id}`),
+  );
 });
 
 test('what this run has written is not among what earlier runs knew, even if the clock was put back', async () => {

@@ -216,7 +216,7 @@ export function rig(
     shared: rules.shared,
     policy: new Policy({ config, hmac, now }),
     budget: createSimBudget(
-      simCaps,
+      { simCaps, alertCaps: new SimCaps(now) },
       () => ({ ...noCaps, ...rules.caps }),
       () => config.alertShare,
       hmac,
