@@ -31,8 +31,10 @@ export interface AtPayload {
    * the modem is free.
    */
   probeAfterMs: number;
-  /** Milliseconds to wait for `OK` when the response came without it. */
+  /** Milliseconds to wait for the response behind an error that may be anybody's. */
   graceMs: number;
+  /** Milliseconds to wait for `OK` when the response came without it. */
+  okGraceMs: number;
   /** The same when `OK` came without the response; undefined: as long as if nothing had come. */
   graceAfterOkMs?: number;
   /** Milliseconds between the prompt and the payload. */

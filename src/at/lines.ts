@@ -3,6 +3,8 @@
  * something else.
  */
 
+import { bootLine } from './boot-lines.js';
+
 /** A final result code other than `OK` (ITU-T V.250 5.7.1; 3GPP TS 27.007 9.2; 27.005 3.2.5). */
 export type FinalError =
   | { kind: 'CMS' | 'CME'; code: number | undefined; text: string }
@@ -94,11 +96,12 @@ const knownUrc = new RegExp(
     String.raw`^\^(RSSI|SMMEMFULL|BOOT|MODE|DSFLOWRPT|SIMST|SRVST|HCSQ|CERSSI|LWURC|STIN|EARST|SYSSTART)\b`,
     String.raw`^#(STN|QSS)\b`,
     String.raw`^\*(ATREADY|PSUTTZ|PSNWID)\b`,
-    '^(RDY|QCRDY|START|Call Ready|SMS Ready|SMS DONE|PB DONE|NORMAL POWER DOWN|UNDER-VOLTAGE.*|OVER-VOLTAGE.*|GSM READY|SIM READY|DST: \\d)$',
+    String.raw`^(UNDER-VOLTAGE.*|OVER-VOLTAGE.*|DST: \d)$`,
   ].join('|'),
 );
 
-export const isKnownUrc = (line: string): boolean => knownUrc.test(line) || isCallResult(line);
+export const isKnownUrc = (line: string): boolean =>
+  knownUrc.test(line) || isCallResult(line) || bootLine(line) !== undefined;
 
 /**
  * How URCs begin, listed above or not: `+WIND:`, `^RSSILVL:`, `#STN:`, `*PSUTTZ:`, `$GPRMC,`

@@ -302,7 +302,7 @@ function takeText(state: AtState, running: Running, line: string): AtStep {
   if (running.stage !== 'result' || running.lines.length > 0)
     return [{ ...state, foreignOkDue: true }, [{ kind: 'stray', line }]];
   if (running.okSeen) return settle(state, { kind: 'ok', lines: [...next.lines] }, running.probes);
-  return rearm(state, next, payload.graceMs);
+  return rearm(state, next, payload.okGraceMs);
 }
 
 /** The `response` of commands that answer in free form: every line that is not a known URC. */

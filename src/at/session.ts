@@ -77,6 +77,11 @@ export interface ExecuteOptions {
    */
   onFreed?(): void;
   /**
+   * Called where a payload's response came unasked, and the command has ended well: whether its OK
+   * came in its time, or a bare `AT` had to end it.
+   */
+  onOk?(came: boolean): void;
+  /**
    * For a command without a payload: once aborted, it is written no more, or given up as if its
    * time were over, and the modem has what is left of that time to answer `AT` again.
    */
@@ -186,6 +191,8 @@ export class AtSession {
   #missedResultAt = Number.NEGATIVE_INFINITY;
   /** When a bare `AT` asked for the result of a payload. */
   #probedAt = Number.NEGATIVE_INFINITY;
+  /** What the command in flight lacked when its time after the payload was over first. */
+  #lateFor: 'response' | 'ok' | undefined;
   readonly #ended = new AbortController();
   /** Told once when the next line comes; for the quiet time of a resynchronisation. */
   #onNextLine: (() => void) | undefined;
@@ -387,6 +394,7 @@ export class AtSession {
       void options.ready?.then(() => this.#noteReady(waiter));
       this.#waiter = waiter;
       this.echoes = false;
+      this.#lateFor = undefined;
       this.#feed({ kind: 'start', id, command: this.#withDoubt(command) });
     });
   }
@@ -470,7 +478,10 @@ export class AtSession {
   #takeTimeout(): void {
     const { running } = this.#state;
     if (running?.awaits === 'end of pause') this.#askMayCommit();
-    if (running?.stage === 'result') this.#probedAt = performance.now();
+    if (running?.stage === 'result') {
+      this.#probedAt = performance.now();
+      this.#lateFor ??= running.lines.length > 0 ? 'ok' : 'response';
+    }
     this.#feed({ kind: 'timeout' });
   }
 
@@ -540,6 +551,9 @@ export class AtSession {
     const isOfCaller = waiter.command.text !== 'AT' && waiter.command.text !== speakUp;
     if (outcome.kind === 'timeout' && outcome.stage !== 'result' && isOfCaller)
       this.#isOwedResult = true;
+    const isPayloadsOk = outcome.kind === 'ok' && waiter.command.payload !== undefined;
+    if (isPayloadsOk && this.#lateFor !== 'response')
+      waiter.options.onOk?.(this.#lateFor === undefined);
     if (outcome.kind === 'ok') waiter.resolve(outcome.lines);
     else waiter.reject(outcomeError(waiter.command.text, outcome));
   }

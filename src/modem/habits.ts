@@ -13,6 +13,10 @@ const pauses = [0, 200, 500, 1_000] as const;
  * ones have taken up to 14.4 s.
  */
 const nudgeMs = 15_000;
+/** So many times in a row no OK came behind `+CMGS`: this modem says none. */
+const missesBeforeHabit = 2;
+/** Milliseconds that one which says none is waited for all the same: an error may come. */
+const shortOkMs = 500;
 /** Entries that are kept of each kind, the newest. */
 const mostEntries = 64;
 
@@ -30,7 +34,16 @@ export interface Habits {
    * needs none.
    */
   readonly nudgeAfterMs: number | undefined;
+  /**
+   * Milliseconds to wait for the `OK` behind `+CMGS`, where this modem was found to say none;
+   * undefined: as usual.
+   */
+  readonly okGraceMs: number | undefined;
   noteValidityRefused(): void;
+  /**
+   * `+CMGS` came, and its OK came behind it, or did not in its time. @returns as {@link noteFreed}
+   */
+  noteOk(came: boolean): string | undefined;
   /**
    * A held result was set free by a bare `AT`. @returns what is done about it from now on, for
    * people; undefined when nothing new
@@ -41,6 +54,8 @@ export interface Habits {
 interface Entries {
   /** By modem: how often a result was set free, as far as it counts. */
   held_results: Record<string, number>;
+  /** By modem: how often in a row no OK came behind `+CMGS`. */
+  ok_missing: Record<string, number>;
   /** SIMs in modems. */
   validity_refused: string[];
 }
@@ -92,6 +107,7 @@ export class HabitMemory {
     const modem = hashed([name, manufacturer, model]);
     const sim = hashed([name, manufacturer, model, iccid]);
     const held = () => this.#entries.held_results[modem] ?? 0;
+    const missed = () => this.#entries.ok_missing[modem] ?? 0;
     const needsNudge = () => held() >= pauses.length;
     const refusesValidity = () => this.#entries.validity_refused.includes(sim);
     return {
@@ -104,6 +120,19 @@ export class HabitMemory {
       get nudgeAfterMs() {
         return needsNudge() ? nudgeMs : undefined;
       },
+      get okGraceMs() {
+        return missed() >= missesBeforeHabit ? shortOkMs : undefined;
+      },
+      noteOk: (came) => {
+        const count = missed();
+        if (came ? count === 0 : count >= missesBeforeHabit) return undefined;
+        const { [modem]: _, ...others } = this.#entries.ok_missing;
+        const entry = came ? {} : { [modem]: count + 1 };
+        this.#change({ ok_missing: { ...newest(others), ...entry } });
+        return missed() >= missesBeforeHabit
+          ? `the OK is waited for ${shortOkMs / 1000} s from now on`
+          : undefined;
+      },
       noteValidityRefused: () => {
         const { validity_refused: known } = this.#entries;
         if (!known.includes(sim))
@@ -112,8 +141,7 @@ export class HabitMemory {
       noteFreed: () => {
         if (needsNudge()) return undefined;
         const { [modem]: _, ...others } = this.#entries.held_results;
-        const kept = Object.entries(others).slice(1 - mostEntries);
-        this.#change({ held_results: { ...Object.fromEntries(kept), [modem]: held() + 1 } });
+        this.#change({ held_results: { ...newest(others), [modem]: held() + 1 } });
         return needsNudge()
           ? `it is asked for its results after ${nudgeMs / 1000} s from now on`
           : `it gets a pause of ${pauses[held()]} ms at the prompt from now on`;
@@ -135,17 +163,30 @@ export class HabitMemory {
   }
 }
 
-const nothing: Entries = { held_results: {}, validity_refused: [] };
+const nothing: Entries = { held_results: {}, ok_missing: {}, validity_refused: [] };
+
+/** What is kept beside one more. */
+const newest = (entries: Record<string, number>): Record<string, number> =>
+  Object.fromEntries(Object.entries(entries).slice(1 - mostEntries));
 
 /** Throws when `value` is not what {@link HabitMemory} writes. */
 function readEntries(value: unknown): Entries {
-  const { held_results: held, validity_refused: refused } = (value ?? {}) as Partial<Entries>;
-  const isHeld =
-    typeof held === 'object' && Object.values(held).every((times) => Number.isSafeInteger(times));
+  // One of an earlier version has no `ok_missing`.
+  const {
+    held_results: held,
+    ok_missing: missing = {},
+    validity_refused: refused,
+  } = (value ?? {}) as Partial<Entries>;
   const isRefused = Array.isArray(refused) && refused.every((sim) => typeof sim === 'string');
-  if (!isHeld || !isRefused) throw new Error('not what was written there');
-  return { held_results: held, validity_refused: refused };
+  if (!isCounts(held) || !isCounts(missing) || !isRefused)
+    throw new Error('not what was written there');
+  return { held_results: held, ok_missing: missing, validity_refused: refused };
 }
+
+const isCounts = (counts: unknown): counts is Record<string, number> =>
+  typeof counts === 'object' &&
+  counts !== null &&
+  Object.values(counts).every((times) => Number.isSafeInteger(times));
 
 /** Complete or as before, whenever the power goes. */
 async function save(path: string, entries: Entries): Promise<void> {

@@ -1,3 +1,4 @@
+import { type BootSign, bootLine } from '../at/boot-lines.js';
 import { isTextModeHead } from '../at/open-text.js';
 import type { ModemPhase } from './sms-modem.js';
 
@@ -68,35 +69,17 @@ export const transitions: Readonly<Record<ModemPhase, Partial<Record<LifeEvent, 
   stopped: {},
 };
 
-/**
- * Lines only a restarting modem says: its settings are gone, and so is whatever it was sending.
- * `refresh` ones also come a while after power-on, so alone they do not prove that a message in
- * flight was lost. `look` ones say that something about SIM or SMS has changed; the last three tell
- * of the SIM's own commands, among them REFRESH (TS 102 223 6.4.7), by which an eSIM takes up
- * another profile.
- */
-const restartLine =
-  /^(RDY|QCRDY|START|\^SYSSTART.*|\+SYSSTART.*|NORMAL POWER DOWN|\*ATREADY: *1|APP RDY)$/;
-const refreshLine =
-  /^(Call Ready|SMS Ready|SMS DONE|PB DONE|\+PBREADY|\+CFUN: *\d|\+CPIN: *(READY|NOT READY|NOT INSERTED|SIM REMOVED|SIM PIN|SIM PUK))$/;
-const lookLine =
-  /^(\+QIND: *"?(SMS|PB) (DONE|READY)"?|SIM READY|GSM READY|\*?\^?SSIM READY|\+CPIN:.*|\^SIMST: *\d.*|\+Q(U)?SIM(STAT)?: *\d.*|\+UUSIMSTAT: *\d.*|#QSS: *\d|\+CUSATP:.*|\+QSTK: *1\b.*|#STN: *(1|101)\b.*)$/;
-
 /** The modem said so itself; the tty may still be there. */
 export class ModemRestarted extends Error {
   override readonly name = 'ModemRestarted';
 }
 
-export type BootSign = 'restart' | 'refresh' | 'look' | undefined;
-
 /**
  * What an unsolicited line says about the modem's having restarted, or being further on its way
- * from that.
+ * from that; undefined when nothing.
  */
-export function bootSign(line: string): BootSign {
-  if (restartLine.test(line)) return 'restart';
-  // It is not in PDU mode, so it has lost what it was told, or another program has told it
-  // otherwise.
-  if (refreshLine.test(line) || isTextModeHead(line)) return 'refresh';
-  return lookLine.test(line) ? 'look' : undefined;
+export function bootSign(line: string): BootSign | undefined {
+  // An SMS in text mode: it is not in PDU mode, so it has lost what it was told, or another program
+  // has told it otherwise.
+  return bootLine(line) ?? (isTextModeHead(line) ? 'refresh' : undefined);
 }

@@ -54,7 +54,7 @@ export interface Demand {
 }
 
 export interface TpduSubmission
-  extends Pick<ExecuteOptions, 'mayCommit' | 'ready' | 'onCommitted' | 'onFreed'> {
+  extends Pick<ExecuteOptions, 'mayCommit' | 'ready' | 'onCommitted' | 'onFreed' | 'onOk'> {
   /** What else is in the air, and whose a result is. */
   inFlight: Pick<InFlightSubmits, 'attribute' | 'expectsLateResult'>;
   /** Milliseconds between prompt and payload, where this modem was found to need them. */
@@ -64,6 +64,8 @@ export interface TpduSubmission
    * one; undefined: as usual.
    */
   probeAfterMs: number | undefined;
+  /** Milliseconds to wait for `OK` behind `+CMGS`; undefined: as usual. */
+  okGraceMs: number | undefined;
 }
 
 /** A TPDU as `AT+CMGS` wants it. */
@@ -389,9 +391,10 @@ export class Modem extends Dialogue {
 
   #submitCommand(
     tpdu: EncodedTpdu,
-    { inFlight, pauseMs, probeAfterMs }: TpduSubmission,
+    { inFlight, pauseMs, probeAfterMs, okGraceMs }: TpduSubmission,
   ): AtCommand {
     const { submitTimeoutMs } = this;
+    const graceMs = Math.min(10_000, submitTimeoutMs / 6);
     return {
       text: `AT+CMGS=${tpdu.octets}`,
       response: submitResponse,
@@ -403,7 +406,8 @@ export class Modem extends Dialogue {
           probeAfterMs ?? Number.POSITIVE_INFINITY,
           usualProbeMs(submitTimeoutMs),
         ),
-        graceMs: Math.min(10_000, submitTimeoutMs / 6),
+        graceMs,
+        okGraceMs: Math.min(okGraceMs ?? graceMs, graceMs),
         ...(this.profile.earlyOkGraceMs === undefined
           ? {}
           : { graceAfterOkMs: Math.min(this.profile.earlyOkGraceMs, submitTimeoutMs / 6) }),

@@ -68,6 +68,13 @@ export function registrationAnswer(domain: RegistrationDomain): RegExp {
 }
 
 /**
+ * `<stat>` alone, as some modems answer. It is the form of the URC too, so it is looked for only
+ * where the whole answer stayed away: whoever says it then, it is so.
+ */
+const statAlone = (domain: RegistrationDomain): RegExp =>
+  new RegExp(`^\\+${domain.toUpperCase()}: *(\\d{1,2})$`);
+
+/**
  * One command, without its own timeout: its information responses, undefined when there are none.
  */
 type AskDomain = (text: string, response: RegExp) => Promise<string[] | undefined>;
@@ -77,9 +84,15 @@ export async function registrationStat(
   domain: RegistrationDomain,
   ask: AskDomain,
 ): Promise<number | undefined> {
+  const text = `AT+${domain.toUpperCase()}?`;
   const response = registrationAnswer(domain);
-  const lines = await ask(`AT+${domain.toUpperCase()}?`, response);
-  const stat = response.exec(lines?.[0] ?? '')?.[1];
+  const lines = await ask(text, response);
+  // OK alone came, twice and in step.
+  const isBare = lines?.length === 0;
+  const bare = isBare ? await ask(text, statAlone(domain)) : undefined;
+  const stat = isBare
+    ? statAlone(domain).exec(bare?.at(-1) ?? '')?.[1]
+    : response.exec(lines?.[0] ?? '')?.[1];
   return stat === undefined ? undefined : Number(stat);
 }
 

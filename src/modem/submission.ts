@@ -154,6 +154,7 @@ async function trySegment(context: SubmissionContext, job: SegmentJob): Promise<
       inFlight,
       pauseMs: habits.pauseMs,
       probeAfterMs: habits.nudgeAfterMs,
+      okGraceMs: habits.okGraceMs,
       mayCommit: job.mayCommit,
       ready: job.ready,
       onCommitted: () => {
@@ -163,7 +164,13 @@ async function trySegment(context: SubmissionContext, job: SegmentJob): Promise<
         job.onCommitted();
         job.tell?.('sending');
       },
-      onFreed: () => tellHabit(context),
+      onFreed: () =>
+        tellHabit(
+          context,
+          'it held the result of a message back until it was asked something',
+          habits.noteFreed(),
+        ),
+      onOk: (came) => tellHabit(context, 'it says +CMGS and no OK behind it', habits.noteOk(came)),
     });
     await resynchronise(context);
     if (reference === undefined) return doubted;
@@ -192,10 +199,13 @@ const doubted: Failure = {
   cause: undefined,
 };
 
-function tellHabit({ habits, log, name }: SubmissionContext): void {
-  const remedy = habits.noteFreed();
+/** @param remedy undefined when nothing is new */
+function tellHabit(
+  { log, name }: SubmissionContext,
+  reason: string,
+  remedy: string | undefined,
+): void {
   if (remedy === undefined) return;
-  const reason = 'it held the result of a message back until it was asked something';
   log.warn(`modem ${name}: ${reason}: ${remedy}`, {
     event: 'modem_habit',
     modem: name,

@@ -57,7 +57,8 @@ const cmsRows: readonly Row[] = [
   [301, 'not_sent', 'sms service of me reserved'],
   [302, 'sim', 'operation not allowed'],
   [303, 'sim', 'operation not supported'],
-  [304, 'refused', 'invalid pdu mode parameter'],
+  // The modem’s own word: another may know more, or have no bit error on its line.
+  [304, 'not_now', 'invalid pdu mode parameter'],
   // Said only by a modem in text mode, behind our back: it is set to PDU mode before the next try.
   [305, 'not_sent', 'invalid text mode parameter'],
   [310, 'sim', '(u)sim not inserted'],
@@ -110,13 +111,18 @@ const tables = { CMS: cmsRows, CME: cmeRows };
  */
 const lateNetworkErrorMs = 30_000;
 
+const verdictsBefore: Partial<Record<Verdict, Verdict>> = {
+  unknown: 'not_sent',
+  refused: 'not_now',
+};
+
 /**
  * What `error` says about the message, `elapsedMs` after Ctrl-Z. Before Ctrl-Z nothing was sent,
- * whatever the code.
+ * whatever the code, and no network has refused it: another modem may take it.
  */
 export function verdictOf(error: FinalError, stage: AtStage, elapsedMs: number): Verdict {
   const listed = verdictByCode(error);
-  if (stage !== 'result') return listed === 'unknown' ? 'not_sent' : listed;
+  if (stage !== 'result') return verdictsBefore[listed] ?? listed;
   const saysNotSent = listed === 'not_now' || listed === 'not_sent';
   return saysNotSent && elapsedMs > lateNetworkErrorMs ? 'unknown' : listed;
 }

@@ -19,6 +19,14 @@ export interface FaultKindEntry {
   changes: (args: readonly string[]) => Partial<SubmitPlan>;
 }
 
+/** `ERROR`, `CME30`, `CMS304`. */
+function refusedAs(result: string): CommandRefused {
+  const [, family, code] = /^(CM[ES])(\d+)$/.exec(result) ?? [];
+  return family === 'CMS' || family === 'CME'
+    ? new CommandRefused(family, Number(code))
+    : new CommandRefused('bare', 0, result);
+}
+
 const milliseconds = (preset: number): FaultParameter => ({ name: 'MS', preset: String(preset) });
 const reattach: readonly FaultParameter[] = [milliseconds(500)];
 
@@ -109,9 +117,9 @@ export const faultKinds = {
     changes: ([ms]) => ({ heldUnlessPauseMs: Number(ms) }),
   },
   'prompt-refused': {
-    parameters: [],
-    does: 'AT+CMGS is answered with ERROR; not accepted',
-    changes: () => ({ refusesPrompt: true }),
+    parameters: [{ name: 'RESULT', preset: 'ERROR' }],
+    does: 'AT+CMGS is answered with RESULT: ERROR, CMS304 …; not accepted',
+    changes: ([result = 'ERROR']) => ({ refusesPrompt: refusedAs(result) }),
   },
   'no-prompt': {
     parameters: [milliseconds(10_000)],

@@ -65,8 +65,8 @@ export interface SubmitPlan {
    * back until the next command.
    */
   heldUnlessPauseMs?: number;
-  /** AT+CMGS is answered with ERROR. */
-  refusesPrompt?: true;
+  /** What AT+CMGS is answered with instead of a prompt. */
+  refusesPrompt?: CommandRefused;
   omitsOk?: true;
   omitsCmgs?: true;
   /** Noise lines between Ctrl-Z and the reply. */

@@ -1,5 +1,5 @@
 import { airTextNames, airTexts, isAirText } from './air-texts.js';
-import { setDenied, startRegistration } from './commands/network-registration.js';
+import { setDenied, startRegistration, statAlone } from './commands/network-registration.js';
 import { OptionSyntaxError } from './options.js';
 import { final, refusal } from './result-codes.js';
 import type { ModemPort } from './state.js';
@@ -141,6 +141,14 @@ export const troubleKinds = {
     does: '+CREG: 3 until its radio is switched off and on',
     begin: (modem) => setDenied(modem, true),
     end: (modem) => setDenied(modem, false),
+  },
+  'stat-alone': {
+    parameters: [],
+    does: '+CREG? and its kin are answered with <stat> alone',
+    answer: (body, _args, modem) => {
+      const told = statAlone(modem, body);
+      return told && `\r\n${told}\r\n${final('OK')}`;
+    },
   },
   'text-mode': {
     parameters: [],

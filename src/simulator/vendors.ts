@@ -309,6 +309,16 @@ export const vendors = {
     noise: ['+CIEV: service,1', '+CGDMODIND: 1'],
     bootLines: ['READY', '+CIEV: service,1', '+CIEV: roam,0'],
   },
+  neoway: {
+    ...generic,
+    manufacturer: 'NEOWAY',
+    model: 'M590',
+    revision: 'M590.V01',
+    imei: '352000000000152',
+    supportsLte: false,
+    noise: ['+CIEV: 2,3'],
+    bootLines: ['MODEM:STARTUP', '+PBREADY'],
+  },
 } satisfies Record<string, Vendor>;
 
 export type VendorName = keyof typeof vendors;

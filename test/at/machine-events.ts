@@ -12,6 +12,7 @@ export const submit: AtCommand = {
     resultTimeoutMs: 180,
     probeAfterMs: 60,
     graceMs: 10,
+    okGraceMs: 10,
     pauseMs: 0,
     echoMeansReset: true,
     isOwnError: (error) => error.kind === 'CMS' && error.code === 38,

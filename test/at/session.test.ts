@@ -19,6 +19,7 @@ const submit: AtCommand = {
     resultTimeoutMs: 180_000,
     probeAfterMs: 60_000,
     graceMs: 10_000,
+    okGraceMs: 10_000,
     pauseMs: 0,
     echoMeansReset: false,
     isOwnError: () => false,

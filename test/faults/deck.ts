@@ -112,7 +112,8 @@ const submitFaults: Record<SubmitFaultKind, Draw<string>> = {
   'others-refused': (random) =>
     `others-refused:${['CME515', 'CME14', 'CMS314', 'CMS500', 'ERROR'][random.below(5)]}:${between(random, 300, 6000)}`,
   held: () => 'held:100',
-  'prompt-refused': () => 'prompt-refused',
+  'prompt-refused': (random) =>
+    `prompt-refused:${['ERROR', 'CMS304', 'CMS302', 'CMS21', 'CME30'][random.below(5)]}`,
   'no-prompt': (random) => `no-prompt:${between(random, 300, 4000)}`,
   'prompt-late': (random) => `prompt-late:${between(random, 100, 4000)}`,
   prompts: () => 'prompts:2',
@@ -191,6 +192,7 @@ const troubles: Record<TroubleKind, Draw<string>> = {
   // The daemon under test gives it its radio cycle after ten minutes: this one ends before.
   'registration-stuck': (random) => `registration-stuck:${between(random, 300, 6000)}`,
   'sim-relocked': () => 'sim-relocked:0',
+  'stat-alone': (random) => `stat-alone:${between(random, 500, 8000)}`,
   'text-mode': () => 'text-mode:0',
   'silent-restart': () => 'silent-restart:0',
   'air-within': (random) =>

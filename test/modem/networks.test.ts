@@ -30,6 +30,20 @@ describe('the registration', () => {
     expect(modem.supervisor.snapshot().registration).toBe('home');
   });
 
+  test('that is told without its <n> is believed, and looked at again', async () => {
+    const device = new VirtualDevice({}, ['stat-alone']);
+    const modem = supervise(device, {}, { idleProbeMs: 5_000 });
+    await untilReady(modem);
+    expect(modem.supervisor.snapshot().registration).toBe('home');
+    expect(await send(modem, 'code 1')).toHaveLength(1);
+    device.network.grant('denied');
+    await vi.advanceTimersByTimeAsync(12_000);
+    expect(modem.supervisor.snapshot()).toMatchObject({
+      phase: 'registering',
+      registration: 'denied',
+    });
+  });
+
   test('abroad in 5G alone is roaming', async () => {
     const device = new VirtualDevice({
       registration: 'roaming',

@@ -400,6 +400,45 @@ describe('a modem with habits', () => {
     expect(performance.now() - before).toBeLessThan(20_000);
   });
 
+  test('that never says OK behind +CMGS is believed sooner, across restarts', async () => {
+    vi.useRealTimers();
+    const memory = await open();
+    vi.useFakeTimers();
+    const device = new VirtualDevice({}, ['ok-missing@1-3']);
+    const setup = supervise(device, {}, { habits: memory });
+    await untilReady(setup);
+    expect(await sent(setup, 'code 1')).toEqual(oneReference);
+    expect(setup.warnings, 'an OK can get lost once').toEqual([]);
+    expect(await sent(setup, 'code 2')).toEqual(oneReference);
+    expect(setup.warnings).toEqual([
+      'modem main: it says +CMGS and no OK behind it: the OK is waited for 0.5 s from now on',
+    ]);
+    vi.useRealTimers();
+    await memory.close();
+    const again = await open();
+    vi.useFakeTimers();
+    await stopAll();
+    const next = supervise(device, {}, { habits: again });
+    await untilReady(next);
+    expect(await send(next, 'code 3', undefined, 4_000)).toEqual(oneReference);
+    expect(await sent(next, 'its OK is back')).toEqual(oneReference);
+    device.faults.queue(parseFault('ok-missing'), 1);
+    expect(await sent(next, 'and got lost once')).toEqual(oneReference);
+    expect(next.warnings).toEqual([]);
+    expect(texts(device)).toHaveLength(5);
+    vi.useRealTimers();
+    await again.close();
+  });
+
+  test('that never says OK, and says an error behind +CMGS, leaves the outcome unknown', async () => {
+    const device = new VirtualDevice({}, ['ok-missing@1-2', 'cms-behind-cmgs:38@3']);
+    const setup = supervise(device, {}, { habits: HabitMemory.forgetful() });
+    await untilReady(setup);
+    for (const text of ['code 1', 'code 2']) await sent(setup, text);
+    expect(setup.warnings).toHaveLength(1);
+    expect(await sent(setup, 'code 3')).toMatch(/^outcome_unknown/);
+  });
+
   test('that is left at the prompt while it pauses has sent nothing (I3)', async () => {
     const device = new VirtualDevice();
     const habits = HabitMemory.forgetful();
@@ -494,6 +533,47 @@ describe('a modem with habits', () => {
     expect(faults).toHaveLength(1);
   });
 });
+
+test.each(['neoway', 'aithinker', 'sim7670', 'ec25', 'cinterion'] as const)(
+  '%s that restarts after Ctrl-Z is known by its first words where no echo tells',
+  async (vendor) => {
+    const device = new VirtualDevice({ vendor, echo: false }, ['reboot-after-ctrlz@1']);
+    const setup = supervise(device);
+    await untilReady(setup);
+    expect(await send(setup, 'code 1', undefined, 15_000)).toBe(unknown);
+    await untilReady(setup);
+    expect(setup.phases).toContain('lost');
+    expect(await send(setup, 'code 2', undefined, 15_000)).toEqual(oneReference);
+    expect(texts(device)).toEqual(['code 1', 'code 2']);
+  },
+);
+
+test.each(['prompt-refused:CMS304', 'prompt-refused:CMS21', 'cms:304'])(
+  'what only this modem refuses is left to another, after one try: %s',
+  async (fault) => {
+    const device = new VirtualDevice({}, [`${fault}@1-9`]);
+    const setup = supervise(device);
+    await untilReady(setup);
+    const ended = setup.supervisor
+      .submit(
+        { recipient: '+4915112345678', alphabet: 'gsm7', segments: ['code'], validityMs: 300_000 },
+        {
+          mayCommit: () => true,
+          onCommitted: () => undefined,
+          retryUntil: performance.now() + 25_000,
+        },
+      )
+      .catch((error: unknown) => error);
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(await ended).toMatchObject({
+      code: 'network_refused',
+      submitted: 'no',
+      elsewhere: true,
+    });
+    expect(device.faults.submits).toBe(1);
+    expect(texts(device)).toEqual([]);
+  },
+);
 
 describe('a modem that gives no prompt', () => {
   test.each(['no-prompt:0', 'prompt-refused'])('(%s) costs the message one try', async (fault) => {

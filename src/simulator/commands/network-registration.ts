@@ -55,6 +55,16 @@ function statIn(modem: ModemState, domain: Domain): number | undefined {
   return own === 'network' || !isRegistered(modem) ? modem.volatile.stat : own;
 }
 
+/**
+ * What a read command of registration says without its <n>; undefined where `body` is none, or the
+ * modem does not know it.
+ */
+export function statAlone(modem: ModemState, body: string): string | undefined {
+  const name = domains.find((one) => body.toUpperCase() === `+${one}?`);
+  const stat = name && statIn(modem, name);
+  return stat === undefined ? undefined : `+${name}: ${stat}`;
+}
+
 /** `<lac>`, `<ci>` and `<AcT>`, as they are said behind a stat. */
 const cell = ',"00C3","0001A2B3",2';
 

@@ -76,7 +76,7 @@ function sendMessage(modem: ModemPort, value: string): Answer {
     const { break: how } = plan;
     return { later: () => modem.break(how) };
   }
-  if (plan.refusesPrompt) throw new CommandRefused('bare', 0, 'ERROR');
+  if (plan.refusesPrompt !== undefined) throw plan.refusesPrompt;
   if (plan.prompts === 0) {
     return {
       later: (settle) =>
