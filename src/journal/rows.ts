@@ -142,18 +142,17 @@ export function logRow(row: SqlRow): LogRow {
 function deliveryOf(row: SqlRow): { delivery?: JournalDelivery } {
   // Of an earlier version, which the file is read by, there is no such column.
   if (row.delivery === null || row.delivery === undefined) return {};
-  const segments = JSON.parse(row.delivery_segments as string) as (
-    | [number, number | null, number | null]
-    | null
-  )[];
+  const segments = listIn<[number, number | null, number | null] | null>(row.delivery_segments);
   return {
     delivery: {
       state: row.delivery as JournalDelivery['state'],
       status: row.delivery_status as number,
       atMs: row.delivery_at as number,
       ...there({ tookMs: row.delivery_took_ms }),
-      segments: segments.map(
-        (one) => one && { status: one[0], ...there({ takenAtMs: one[1], endedAtMs: one[2] }) },
+      segments: (segments ?? []).map((one) =>
+        Array.isArray(one)
+          ? { status: one[0], ...there({ takenAtMs: one[1], endedAtMs: one[2] }) }
+          : null,
       ),
     },
   };
@@ -278,8 +277,26 @@ function outcomes(row: SqlRow): { outcome?: JournalOutcome; late?: LateOutcome }
   return { ...(row.status !== null && { outcome }), ...(row.late_at !== null && { late }) };
 }
 
-const references = (list: SqlValue | undefined): readonly number[] | undefined =>
-  typeof list === 'string' ? (JSON.parse(list) as number[]) : undefined;
+const references = (list: SqlValue | undefined): readonly number[] | undefined => {
+  const told = listIn<number>(list);
+  return told?.every((one) => Number.isInteger(one)) === true ? told : undefined;
+};
+
+/**
+ * The list in a column; undefined where there is none, or what stands there is none any more. The
+ * file may be damaged where SQLite has no way to notice, or written by another hand, and the rest
+ * of the row counts for limits, caps and keys all the same.
+ */
+function listIn<T>(column: SqlValue | undefined): T[] | undefined {
+  if (typeof column !== 'string') return undefined;
+  try {
+    const list: unknown = JSON.parse(column);
+    return Array.isArray(list) ? (list as T[]) : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
 
 /**
  * The properties that have a value; the types are those of the columns, which STRICT tables keep.

@@ -392,3 +392,47 @@ test('messages that may be reported on are found again with what was told of the
   // Nobody knows whether the process that was killed had it sent.
   expect(second).toMatchObject({ references: undefined, delivery: undefined });
 });
+
+test.each(['[7', '{}', '7', '"7"', '["+49"]', ''])(
+  'a list of a row that is none any more (%s) costs that list, not the journal',
+  async (broken) => {
+    const { journal, file } = await open();
+    const report = { tailHmac: 'd'.repeat(32), untilMs: noonMs + 900_000 };
+    journal.ended(ended('a', { report, keyHmac: 'k' }));
+    journal.delivered('a', {
+      state: 'delivered',
+      status: 0,
+      atMs: noonMs + 5_000,
+      tookMs: 4_000,
+      segments: [{ status: 0, takenAtMs: 1_000, endedAtMs: 5_000 }],
+    });
+    journal.late('a', { atMs: noonMs, status: 200, submitted: 'yes', references: [7] });
+    journal.ended(ended('b'));
+    await journal.close();
+    look(file, (db) =>
+      db
+        .prepare(
+          `UPDATE messages SET "references" = ?, late_references = ?, delivery_segments = ? WHERE id = 'a'`,
+        )
+        .run(broken, broken, broken),
+    );
+    const { journal: next, logged } = await open({ file });
+    const { rows } = await next.query({ limit: 10 });
+    expect(rows.map(({ id, outcome }) => [id, outcome?.status, outcome?.references])).toEqual([
+      ['b', 200, [7]],
+      ['a', 200, undefined],
+    ]);
+    const { messages } = await next.recent({ messagesSinceMs: 0, simUsesSinceMs: 0 });
+    expect(messages.map(({ id, keyHmac }) => [id, keyHmac])).toEqual(
+      expect.arrayContaining([
+        ['a', 'k'],
+        ['b', undefined],
+      ]),
+    );
+    const bounds = { awaitedSinceMs: 0, endsSinceMs: 0, nowMs: noonMs + 1_000 };
+    const awaited = await next.awaited(bounds);
+    expect(awaited.messages).toMatchObject([{ id: 'a', references: undefined }]);
+    expect(next.state()).toMatchObject({ isOk: true });
+    expect(logged.filter(({ level }) => level === 'error')).toEqual([]);
+  },
+);
