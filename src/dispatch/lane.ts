@@ -62,6 +62,16 @@ export class Lane {
     return !this.#isRetired && message.mayGoTo(this.name);
   }
 
+  /** Passed over while another works. */
+  get isDoubtful(): boolean {
+    return this.health.isDoubtful || this.modem.isBlind === true;
+  }
+
+  /** True when a message may be spent on finding out whether it works again. */
+  get isTrialDue(): boolean {
+    return this.health.isTrialDue && this.modem.isBlind !== true;
+  }
+
   /** It may be given a message now. */
   get isFree(): boolean {
     return this.#inHand === undefined && this.isUsable;

@@ -154,8 +154,8 @@ export class Scheduler {
   #askedAndFree({ message }: PendingMessage, allowed: readonly Lane[]): Lane | undefined {
     const asked = allowed.find(({ modem }) => isSameNumber(message.sender, modem.number));
     if (asked === undefined || !asked.isFree) return undefined;
-    const { isDoubtful, isSuspect, isTrialDue } = asked.health;
-    return !isDoubtful || (!isSuspect && isTrialDue) ? asked : undefined;
+    const { isDoubtful, isTrialDue, health } = asked;
+    return !isDoubtful || (!health.isSuspect && isTrialDue) ? asked : undefined;
   }
 
   /**
@@ -172,8 +172,8 @@ export class Scheduler {
     return allowed.find(
       (lane) =>
         lane.isFree &&
-        lane.health.isDoubtful &&
-        lane.health.isTrialDue &&
+        lane.isDoubtful &&
+        lane.isTrialDue &&
         own(lane) + afterwardsMs <= message.remainingMs,
     );
   }
@@ -250,7 +250,7 @@ export class Scheduler {
 
 /** Those that are not to be passed over. */
 function trustedOf(lanes: readonly Lane[]): readonly Lane[] {
-  return lanes.filter(({ health }) => !health.isDoubtful);
+  return lanes.filter(({ isDoubtful }) => !isDoubtful);
 }
 
 /**

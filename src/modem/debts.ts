@@ -157,6 +157,11 @@ export class Debts {
     return this.#state.open.length;
   }
 
+  /** Whether a debt is open, and no reference is known to prove whose a result is. */
+  isBlind(now: number): boolean {
+    return this.outstanding(now) > 0 && this.#state.areSequential !== true;
+  }
+
   /**
    * Why the submit that is out is in doubt after what came, and until when its own result may come;
    * undefined while it is in none.

@@ -131,6 +131,11 @@ export interface SmsModem {
   readonly number: string | undefined;
   /** As in {@link snapshot}, which takes a look at everything. */
   readonly phase: ModemPhase;
+  /**
+   * It left a message unanswered and may still answer it, and nothing would tell that answer from
+   * the next one's, which would end as unknown: another modem is the better choice. Default: no.
+   */
+  readonly isBlind?: boolean;
   snapshot(): ModemSnapshot;
   /**
    * Whether it asks the network for reports on a message whose caller wants them, or not, or says

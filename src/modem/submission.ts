@@ -25,7 +25,8 @@ export interface SubmissionContext {
   habits: Habits;
   /**
    * Whether the SIM is not the one any more that it was when the message came; asked of the modem
-   * only where it has said something that may mean so. Default: it is the same.
+   * only where it has said something that may mean so, or had the time for it. Default: it is the
+   * same.
    */
   hasOtherSim?(): Promise<boolean>;
   /** Whether a report is asked for, where its caller wants one, or not, or says nothing. */

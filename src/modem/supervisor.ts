@@ -102,6 +102,11 @@ const stallAfterMs = 15_000;
  * commands; to close a stuck tty takes the kernel 30 s.
  */
 const stepMs = 240_000;
+/**
+ * Milliseconds in which no SIM is changed for another that is then in its network: it may have been
+ * changed without a word between two segments that lie further apart.
+ */
+const quickestSimChangeMs = 5_000;
 /** What modems said last, as it may be shown: a snapshot is taken several times a message. */
 const shownWords = new Map<string, string>();
 const mostShownWords = 64;
@@ -180,6 +185,10 @@ export class Supervisor implements SmsModem {
 
   get phase(): ModemPhase {
     return this.#phase;
+  }
+
+  get isBlind(): boolean {
+    return this.#inFlight.debts.isBlind(performance.now());
   }
 
   /** What a caller's `sender` may ask for. */
@@ -341,10 +350,14 @@ export class Supervisor implements SmsModem {
   #submissionContext({ modem, bringUp }: Connection): SubmissionContext {
     const { habits = HabitMemory.forgetful(), tuning, onAttemptFailed } = this.#options;
     const { iccid } = bringUp;
+    let knownAt = performance.now();
     return {
       hasOtherSim: async () => {
-        const isAsked = iccid !== undefined && this.#idleProbe.isSimSuspect;
+        const isDue = performance.now() - knownAt > quickestSimChangeMs;
+        const isAsked = iccid !== undefined && (isDue || this.#idleProbe.isSimSuspect);
         const told = isAsked ? await modem.sim.iccid() : undefined;
+        if (isAsked) knownAt = performance.now();
+        if (told !== undefined && told !== iccid) this.#idleProbe.suspect();
         return (told ?? bringUp.iccid) !== iccid;
       },
       modem,

@@ -41,6 +41,30 @@ describe('fail-over', () => {
     expect(caller.result).toMatchObject({ modem: 'second', waitedMs: 2000, tookMs: 2000 });
   });
 
+  it('passes over a modem whose next result could be that of an older message, while another works', async () => {
+    const [blind, other] = [new FakeModem('blind'), new FakeModem('other')];
+    blind.isBlind = true;
+    const { send } = rig([blind, other]);
+    send('one');
+    send('two');
+    await pass(1000);
+    other.current.accept();
+    await pass(1000);
+    expect([blind.texts, other.texts]).toEqual([[], ['one', 'two']]);
+    other.current.accept();
+    other.enter('lost');
+    await pass();
+    send('three');
+    expect(blind.texts, 'it is better than none').toEqual(['three']);
+    blind.isBlind = false;
+    blind.current.accept();
+    other.enter('ready');
+    await pass();
+    send('four');
+    expect(blind.texts).toEqual(['three', 'four']);
+    await finish(blind, other);
+  });
+
   it('gives a message to no modem twice, and answers with the last error and a time to come again', async () => {
     const modems = [new FakeModem('first'), new FakeModem('second')];
     const { send } = rig(modems);

@@ -18,6 +18,17 @@ function owe(debts: Debts, until: number): void {
   debts.giveUp(0);
 }
 
+test('a modem that owes a result is blind unless its references are known to count', () => {
+  const debts = new Debts();
+  expect(debts.isBlind(0)).toBe(false);
+  owe(debts, 100);
+  expect(debts.isBlind(99)).toBe(true);
+  expect(debts.isBlind(101), 'nothing old comes any more').toBe(false);
+  const counts = counting(10);
+  owe(counts, 100);
+  expect(counts.isBlind(1)).toBe(false);
+});
+
 describe('with a debt open', () => {
   test('only the reference after the missing one is proof', () => {
     const debts = counting(254);

@@ -308,19 +308,25 @@ describe('a SIM that changes while messages are sent', () => {
     },
   );
 
-  test('takes none of the segments that are left: nobody could put them together', async () => {
-    const device = new VirtualDevice({ iccid: first, submitLatencyMs: 3_000 });
-    const modem = supervise(device);
-    await untilReady(modem);
-    setTimeout(() => device.modem.enableProfile(second, '+QUSIM: 1'), 4_500);
-    const long = 'x'.repeat(12 * 153);
-    expect(await send(modem, long, undefined, 60_000)).toBe('partly_submitted undefined');
-    // The second was on its way.
-    expect(device.accepted().map(({ iccid }) => iccid)).toEqual([first, second]);
-    await untilReady(modem);
-    expect(modem.supervisor.snapshot().iccid).toBe('8949000000000000002');
-    expect(await send(modem, long, undefined, 60_000)).toHaveLength(12);
-  });
+  test.each([
+    ['+QUSIM: 1'],
+    [undefined], // without a word
+  ])(
+    'takes none of the segments that are left (it says %s): nobody could put them together',
+    async (said) => {
+      const device = new VirtualDevice({ iccid: first, submitLatencyMs: 3_000 });
+      const modem = supervise(device);
+      await untilReady(modem);
+      setTimeout(() => device.modem.enableProfile(second, said), 4_500);
+      const long = 'x'.repeat(12 * 153);
+      expect(await send(modem, long, undefined, 60_000)).toBe('partly_submitted undefined');
+      // The second was on its way.
+      expect(device.accepted().map(({ iccid }) => iccid)).toEqual([first, second]);
+      await untilReady(modem);
+      expect(modem.supervisor.snapshot().iccid).toBe('8949000000000000002');
+      expect(await send(modem, long, undefined, 60_000)).toHaveLength(12);
+    },
+  );
 });
 
 describe('a modem that is registered and gets no message out', () => {

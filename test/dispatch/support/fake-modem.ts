@@ -83,6 +83,7 @@ export class FakeModem implements SmsModem {
   readonly handOvers: HandOver[] = [];
   phase: ModemPhase = 'ready';
   iccid: string | undefined;
+  isBlind = false;
   reason: string | undefined;
   readonly #listeners = new Set<(snapshot: ModemSnapshot) => void>();
 
