@@ -164,7 +164,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
       caller: message.caller,
       segments: sms.segments.length,
       key,
-      supersedeKey: pending.supersedeKey,
+      supersedeKey: pending.sharedSupersedeKey,
       subject,
       cameAt,
       deadlineAt: control.deadlineAt,

@@ -17,8 +17,8 @@ export interface PendingOptions {
   control: SendControl;
   /** Order in which messages were asked for: of two, the greater is the newer. */
   order: number;
-  /** Has the keyed HMAC of the recipient, as the caps of a SIM know it. */
-  subject: Pick<Subject, 'recipientHmac'>;
+  /** Has the recipient as it is counted, and its keyed HMAC, as the caps of a SIM know it. */
+  subject: Pick<Subject, 'recipient' | 'recipientHmac'>;
   /** What the journal is told of it. */
   record: MessageRecord;
   /** Told what became of it after its caller was answered. Must not throw. */
@@ -50,7 +50,7 @@ export class PendingMessage {
    */
   beforeStart: (() => Promise<void> | undefined) | undefined;
 
-  readonly #subject: Pick<Subject, 'recipientHmac'>;
+  readonly #subject: Pick<Subject, 'recipient' | 'recipientHmac'>;
   #supersedeKey: string | undefined;
   readonly #control: SendControl;
   readonly #onLate: (truth: Outcome) => void;
@@ -88,19 +88,25 @@ export class PendingMessage {
 
   /**
    * Only one of the waiting messages with the same key is worth sending: caller, recipient (in any
-   * spelling), type.
+   * spelling), type. Names the recipient in clear, for this process alone: each message that is
+   * refused is looked for by it, and an HMAC would be a good part of what that costs.
    */
   get supersedeKey(): string {
-    this.#supersedeKey ??= this.#makeSupersedeKey();
+    this.#supersedeKey ??= this.#supersedes(this.#subject.recipient.countedAs);
     return this.#supersedeKey;
   }
 
-  #makeSupersedeKey(): string {
+  /** The same without the number, for other boxes. */
+  get sharedSupersedeKey(): string {
+    return this.#supersedes(this.recipientHmac);
+  }
+
+  #supersedes(recipient: string): string {
     const { id, caller, messageType, isAlert } = this.message;
     // A newer code makes an older one void; a newer alert does so only where both say what they
     // are.
     const of = isAlert ? [messageType ?? id, 'alert'] : [messageType];
-    return JSON.stringify([caller, this.recipientHmac, ...of]);
+    return JSON.stringify([caller, recipient, ...of]);
   }
 
   /** Whether this modem may have it: one of its caller's, which was not handed it before. */
