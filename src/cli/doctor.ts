@@ -52,8 +52,7 @@ export async function doctor({
   if (json) sayJson(report);
   else say(renderReport(report, process.stdout.isTTY && !process.env.NO_COLOR));
   const all = [...report.findings, ...report.modems.flatMap(({ findings }) => findings)];
-  const isWell = report.daemon === undefined || report.grade === 'ok';
-  if (!isWell || all.some(({ level }) => level === 'error')) process.exitCode = 1;
+  if (report.grade !== 'ok' || all.some(({ level }) => level === 'error')) process.exitCode = 1;
 }
 
 const startSchema = v.object({ findings: v.array(findingSchema) });

@@ -263,7 +263,8 @@ async function* send(
     throw new OperatorError(`the recipient ${reading.objection}`);
   const { number: recipient } = reading;
   const finding = await sendTestMessage(daemon.send, recipient, daemon.deadlineMs(), signal);
-  daemon.log.info(`doctor: ${finding.what}`, {
+  const level = finding.level === 'ok' ? 'info' : 'warn';
+  daemon.log.log(level, `doctor: ${finding.what}`, {
     event: 'test_message',
     recipient: maskNumber(recipient),
   });

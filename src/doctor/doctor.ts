@@ -16,7 +16,15 @@ import { listSticks } from '../usb/sticks.js';
 import { version } from '../version.js';
 import { readConfiguration } from './configuration.js';
 import { reportTarget } from './direct.js';
-import { about, type DoctorReport, error, type Finding, type ModemReport, ok } from './finding.js';
+import {
+  about,
+  type DoctorReport,
+  error,
+  type Finding,
+  type ModemReport,
+  ok,
+  warning,
+} from './finding.js';
 import { howToPlugIn, nothingPluggedIn } from './modem-list.js';
 import { lastWords } from './service.js';
 import { configuredTargets, discoveredTargets, reportSpareSticks, type Target } from './targets.js';
@@ -112,7 +120,7 @@ async function healthOfDaemon(
 
 /**
  * Why no daemon runs stands first: what would keep it from starting, or from sending when it has,
- * and what it said last. Where nothing was ever set up, none is missed.
+ * and what it said last. Where nothing was ever set up, that is what is missing.
  */
 async function withoutDaemon(
   { config: named, examineStart }: DoctorOptions,
@@ -122,7 +130,11 @@ async function withoutDaemon(
 ): Promise<Finding[]> {
   const what = `no daemon answers at ${socket}: the modems are opened instead`;
   const file = named ?? defaultConfigFile;
-  if (named === undefined && !existsSync(file)) return [...findings, ok('daemon', what)];
+  if (named === undefined && !existsSync(file))
+    return [
+      warning('daemon', `${what}, and no code goes out: nothing is set up`, 'sudo simgate setup'),
+      ...findings,
+    ];
   const obstacles = await examineStart(file);
   // Said once: as the service's user sees it.
   const isJudged = obstacles.some(({ check }) => check === 'configuration');

@@ -127,6 +127,12 @@ export function renderReport(report: DoctorReport, isColoured: boolean): string 
   ].join('\n\n');
 }
 
+const verdicts: Readonly<Record<Grade, string>> = {
+  ok: 'Codes go out',
+  degraded: 'Codes go out, with trouble',
+  down: 'No code goes out',
+};
+
 const levelWidth = Math.max(...levels.map((level) => level.length));
 
 function renderFinding(
@@ -142,12 +148,12 @@ function renderFinding(
   return lines.join('\n');
 }
 
-function summary(findings: readonly Finding[], { daemon, grade }: DoctorReport): string {
+/** The judgement that the first finding begins with, and then what was found, in figures. */
+function summary(findings: readonly Finding[], { grade }: DoctorReport): string {
   const counts = countLevels(findings);
   const parts = (['error', 'warning'] as const)
     .filter((level) => counts[level] > 0)
     .map((level) => `${counts[level]} ${level}${counts[level] === 1 ? '' : 's'}`);
-  if (parts.length === 0) return 'All is well.';
-  const verdict = daemon !== undefined && grade === 'down' ? 'No code goes out. ' : '';
-  return `${verdict}${parts.join(', ')}.`;
+  if (parts.length === 0 && grade === 'ok') return 'All is well.';
+  return [`${verdicts[grade]}.`, ...(parts.length === 0 ? [] : [`${parts.join(', ')}.`])].join(' ');
 }

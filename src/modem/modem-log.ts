@@ -1,7 +1,8 @@
 import type { Logger } from 'winston';
-import { registrationReasons } from './registration.js';
+import { radioIsOff, registrationReasons } from './registration.js';
+import { simReasons } from './sim.js';
 import type { ModemPhase, Notice, NoticeKind } from './sms-modem.js';
-import { pinTaken } from './unlock.js';
+import { pinOfPerson, pinTaken } from './unlock.js';
 
 /**
  * What people are told of one modem: in the log each change that one would want to know, once; and,
@@ -80,12 +81,24 @@ export class ModemLog {
       this.#loggedReason = reason;
       return 'warn';
     }
+    // What is asked for now is given in the next step, or it is told why not.
+    if (reason === simReasons.pin) return 'info';
     return phase === 'stalled' || this.#isObstacle(phase, reason) ? 'warn' : 'info';
   }
 
   /** Whether no waiting ends it: the SIM wants something, or the network does not want it. */
   #isObstacle(phase: ModemPhase, reason = ''): boolean {
-    if (phase === 'unlocking') return !reason.startsWith(pinTaken);
-    return reason.startsWith(registrationReasons.denied);
+    if (phase === 'unlocking') return !passing.some((begin) => reason.startsWith(begin));
+    return lasting.some((begin) => reason.startsWith(begin));
   }
 }
+
+/** Of a SIM: what simgate does something about in the next step, or the SIM by itself. */
+const passing: readonly string[] = [pinTaken, pinOfPerson, simReasons.busy];
+
+/** Of a network, and of the radio: what a person has to do something about. */
+const lasting: readonly string[] = [
+  registrationReasons.denied,
+  registrationReasons.roaming,
+  radioIsOff,
+];

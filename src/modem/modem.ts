@@ -16,7 +16,7 @@ import type { InFlightSubmits, SubmitResult } from './in-flight-submits.js';
 import { IndicationRouting } from './indications.js';
 import { type DeafeningLines, InitLines } from './init-lines.js';
 import { generic, type ModemProfile, profileFor } from './profiles.js';
-import { askRegistration, type Registration } from './registration.js';
+import { askRegistration, type Registration, radioIsOff } from './registration.js';
 import { ServiceCentre } from './service-centre.js';
 import { type Network, readNetwork } from './serving-network.js';
 import { Sim } from './sim.js';
@@ -206,7 +206,7 @@ export class Modem extends Dialogue {
     const done = await this.attemptOptional({ text: 'AT+CFUN=1', timeoutMs: radioMs });
     return done
       ? undefined
-      : `the radio is off (+CFUN: ${level}), and the modem does not take AT+CFUN=1`;
+      : `${radioIsOff} (+CFUN: ${level}), and the modem does not take AT+CFUN=1`;
   }
 
   /**

@@ -42,6 +42,9 @@ export const registrationReasons: Readonly<Record<Registration, string>> = {
   none: 'not registered with any network',
 };
 
+/** How it is told that the radio is off and stays so; what it says of itself follows. */
+export const radioIsOff = 'the radio is off';
+
 /** Instead of {@link registrationReasons}, where nothing is received at all. */
 export const noNetworkReason =
   'no network at all: nothing is received; check the antenna, and whether there is a network for this SIM and modem here';

@@ -45,8 +45,11 @@ const busyCodes = [14, 515];
 
 const pinEnter = '"sudo simgate pin enter" takes the right one';
 
+/** It goes as it should: the SIM is asked again. */
+export const pinOfPerson = 'somebody has entered a PIN: the SIM is asked again';
+
 const ofPerson: SimObstacle = {
-  reason: 'somebody has entered a PIN: the SIM is asked again',
+  reason: pinOfPerson,
   isCurable: false,
   againAfterMs: pollMs,
 };

@@ -3,6 +3,7 @@ import {
   countLevels,
   type DoctorReport,
   error,
+  type Finding,
   ok,
   renderReport,
   warning,
@@ -41,7 +42,7 @@ Modem main (/dev/modem, /dev/ttyUSB2)
 Modem /dev/ttyS0
   ok       modem   nothing answers AT
 
-1 error, 1 warning.
+No code goes out. 1 error, 1 warning.
 `);
 });
 
@@ -70,6 +71,19 @@ it('never says that all is well while no code goes out', () => {
     modems: [],
   };
   expect(renderReport(down, false)).toMatch(/\n\nNo code goes out\. 1 error\.\n$/);
+});
+
+it.each<[DoctorReport['grade'], Finding[], string]>([
+  ['down', [error('clock', 'x'), ok('daemon', 'x')], 'No code goes out. 1 error.'],
+  ['down', [ok('clock', 'x')], 'No code goes out.'],
+  ['degraded', [warning('journal', 'x')], 'Codes go out, with trouble. 1 warning.'],
+  ['ok', [ok('daemon', 'x'), warning('clock', 'x')], 'Codes go out. 1 warning.'],
+  ['ok', [ok('daemon', 'x')], 'All is well.'],
+])('says in the end what it says at first: %s, %j', (grade, findings, last) => {
+  for (const daemon of [{ pid: 4 }, undefined]) {
+    const report = { version: '1', grade, findings, modems: [], ...(daemon && { daemon }) };
+    expect(renderReport(report, false)).toMatch(`\n\n${last}\n`);
+  }
 });
 
 it('counts the findings of each level', () => {

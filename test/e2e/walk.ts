@@ -3,7 +3,12 @@
 import { writeFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect } from 'vitest';
-import type { DoctorReport, Finding, Health } from '../../src/doctor/finding.js';
+import {
+  type DoctorReport,
+  type Finding,
+  type Health,
+  renderReport,
+} from '../../src/doctor/finding.js';
 import { Child } from '../faults/child.js';
 import type { Rig } from './rig.js';
 
@@ -90,8 +95,15 @@ export async function expectNamed(
   expect(first.level).not.toBe('ok');
   expect(first.what).toMatch(what);
   expect(first.remedy).toMatch(remedy);
+  expect(lastLine(report)).toMatch(
+    grade === 'down' ? /^No code goes out\. / : /^Codes go out, with trouble\. /,
+  );
   return report;
 }
+
+/** What it ends with for people: of one judgement with what it begins with. */
+const lastLine = (report: DoctorReport): string =>
+  renderReport(report, false).trimEnd().split('\n').at(-1) ?? '';
 
 export async function expectCured(rig: Rig): Promise<void> {
   await untilFirst(rig, undefined);
@@ -100,6 +112,7 @@ export async function expectCured(rig: Rig): Promise<void> {
   const { code, report } = await doctor(rig);
   expect(report.findings.filter(({ level }) => level === 'error')).toEqual([]);
   expect(report.grade).toBe('ok');
+  expect(lastLine(report)).toMatch(/^(?:All is well|Codes go out)\./);
   expect(code).toBe(0);
 }
 
