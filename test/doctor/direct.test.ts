@@ -37,7 +37,7 @@ describe('without a configuration', () => {
     place(modem.tty, 'ttyUSB2');
     const { findings, modems, daemon } = await machine.examine();
     expect(daemon).toBeUndefined();
-    expect(wrong(findings)).toEqual([]);
+    expect(wrong(findings)).toEqual(['warning daemon']);
     expect(modems).toHaveLength(1);
     const [report] = modems;
     expect(wrong(report?.findings)).toEqual([]);
@@ -104,7 +104,8 @@ describe('without a configuration', () => {
   it('says that nothing is plugged in', async () => {
     const { findings, modems } = await machine.examine();
     expect(modems).toEqual([]);
-    expect(wrong(findings)).toEqual(['error modem']);
+    expect(wrong(findings)).toEqual(['warning daemon', 'error modem']);
+    expect(findings[0]?.what).toMatch(/no code goes out: nothing is set up/);
   });
 
   it('opens no modem that another program talks to, not even by another of its ttys', async () => {
