@@ -14,12 +14,12 @@ export function cpuMs(pid: number): number {
 }
 
 /**
- * Memory that is this process's alone, in MB (10^6 octets): what it would give back if it ended.
- * Pages of Node's own file are not in it, as long as another Node runs.
+ * Memory that this process has made, in MB (10^6 octets): anonymous pages, and those of files that
+ * it wrote to. Pages of Node's file as they are on the disk are not in it, whether or not another
+ * Node shares them at the moment: the kernel can drop and read them again.
  */
 export function privateMb(pid: number): number {
-  const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
-  return megabytesIn(text, 'Private_Clean') + megabytesIn(text, 'Private_Dirty');
+  return megabytesIn(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'), 'Anonymous');
 }
 
 /** Resident memory now, in MB (10^6 octets). */
