@@ -101,18 +101,17 @@ export class HoldRules {
    * long in peace is refused. Alerts neither begin one nor lead into the next.
    * @param freeAt when the recipient's own limit has room again; 0 where it has
    */
-  lockOutBy(
-    { isAlert, recipientHmac }: Subject,
-    now: number,
-    freeAt: () => number,
-  ): Hold | undefined {
+  lockOutBy(subject: Subject, now: number, freeAt: () => number): Hold | undefined {
     const { lockOutFirstMs: firstMs, lockOutLongestMs: longestMs } = this.#options.config();
-    if (isAlert || firstMs === 0) return undefined;
+    if (subject.isAlert || firstMs === 0) return undefined;
+    const untilRoom = freeAt();
+    // Asked first: the HMAC is made where something is counted by it.
+    if (untilRoom === 0 && this.#holds.isEmpty) return undefined;
+    const { recipientHmac } = subject;
     const newest = this.#options.newestTo(recipientHmac);
     if (!newest?.isKept) return undefined;
     const before = this.#holds.remembered('lock_out', recipientHmac, now);
     if (before && newest.at < before.until) return undefined;
-    const untilRoom = freeAt();
     if (untilRoom === 0 && !before) return undefined;
     const since = newest.at;
     const span = { firstMs, longestMs, since, atLeastMs: Math.max(0, untilRoom - since) };
@@ -124,9 +123,10 @@ export class HoldRules {
    * After a lock-out there is one login at a time: while it waits or is sent, the next one has no
    * place.
    */
-  earlierOneWaits({ isAlert, recipientHmac }: Subject, now: number): TemporaryRefusal[] {
+  earlierOneWaits(subject: Subject, now: number): TemporaryRefusal[] {
     const { lockOutFirstMs: firstMs } = this.#options.config();
-    if (isAlert || firstMs === 0) return [];
+    if (subject.isAlert || firstMs === 0 || this.#holds.isEmpty) return [];
+    const { recipientHmac } = subject;
     const newest = this.#options.newestTo(recipientHmac);
     const before = this.#holds.remembered('lock_out', recipientHmac, now);
     if (!newest || newest.isKept || !before || newest.at < before.until) return [];

@@ -438,7 +438,9 @@ export class Policy {
 
   #fullWindows(subject: Subject, now: number): TemporaryRefusal[] {
     const judged = this.#judgedBy(subject);
-    return limitNames.flatMap((name) => this.#limitsReached(name, subject, now, judged));
+    const full: TemporaryRefusal[] = [];
+    for (const name of limitNames) full.push(...this.#limitsReached(name, subject, now, judged));
+    return full;
   }
 
   #limitsReached(

@@ -95,11 +95,15 @@ const escaped = (unit: number) => `\\u${unit.toString(16).padStart(4, '0')}`;
  */
 const nodeOrNumber = /\/dev\/[\w./:@+,=-]+|\+\d(?:[ ()/-]{0,2}\d){6,}|\+?\p{Nd}{7,}/gu;
 
+/** Without it there is no such number; nearly every sentence is so, and this is quick to see. */
+const mayHaveNumber = /\+|\d{7}|[^ -~\u2026]/;
+
 /**
  * A sentence of our own at the point where it leaves: should foreign words have found another way
  * into it, no number goes out with them. Times, counts and the names of device nodes stay.
  */
 export function withoutNumbers(sentence: string): string {
+  if (!mayHaveNumber.test(sentence)) return sentence;
   return sentence.replace(nodeOrNumber, (found) =>
     found.startsWith('/dev/') ? found : maskNumber(found),
   );
