@@ -40,7 +40,7 @@ export function setV8ForRequests(): void {
     // Bytecodes that a function runs before it is worth optimizing; left alone it is 67,584. A
     // refusal of the first thousands takes the half of the CPU. Not before: of 200 requests in one
     // instant the optimizing compiler takes more than it gives, and of the start 5 MB.
-    setFlagsFromString('--interrupt-budget=8000');
+    setFlagsFromString('--interrupt-budget=4000');
   });
 }
 
