@@ -10,6 +10,11 @@ export interface AtCommand {
   response?: RegExp;
   /** Milliseconds until the final result code, or, with a payload, until the prompt. */
   timeoutMs: number;
+  /**
+   * Milliseconds for the final result code once the first response has come, where some modems are
+   * known to leave it out; default: what is left of {@link timeoutMs}.
+   */
+  endMs?: number;
   /** For a command that asks for a payload by a prompt. */
   payload?: AtPayload;
   /**

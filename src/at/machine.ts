@@ -296,8 +296,11 @@ function takeText(state: AtState, running: Running, line: string): AtStep {
     response === anyText ? isFreeText(running.command.text, line) : response?.test(line) === true;
   if (!matches) return takeNews(state, line);
   const next = { ...running, lines: [...running.lines, line] };
-  if (!payload)
+  if (!payload) {
+    const { endMs } = running.command;
+    if (endMs !== undefined && running.lines.length === 0) return rearm(state, next, endMs);
     return [running.lines.length < maxReplyLines ? { ...state, running: next } : state, []];
+  }
   // Before our own Ctrl-Z it answers somebody else's payload; a second one answers nothing.
   if (running.stage !== 'result' || running.lines.length > 0)
     return [{ ...state, foreignOkDue: true }, [{ kind: 'stray', line }]];

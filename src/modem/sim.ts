@@ -67,7 +67,11 @@ export function readIccid(line: string | undefined): string | undefined {
   return digits.length >= 18 ? digits : undefined;
 }
 
-/** For a command whose final result code is known not to come. */
+/**
+ * Milliseconds for the final result code behind `+CPIN: …`: it comes at once, or never; and where it
+ * is known not to come.
+ */
+const endMs = 3_000;
 const openEndMs = 1_000;
 /**
  * The card computes nothing, but some modems say OK only when they have read it: 12 s were seen.
@@ -78,7 +82,7 @@ const enterPinMs = 30_000;
 export class Sim {
   readonly #dialogue: Dialogue;
   /**
-   * Wavecom's `+CPIN?` has no final result code: once that was seen, it is not waited for so long.
+   * Wavecom's `+CPIN?` has no final result code: once that was seen, it is waited for even less.
    */
   #endsOpen = false;
   /** What may tell the ICCID: no standard does. Once one has, only that. */
@@ -96,7 +100,8 @@ export class Sim {
     const command = {
       text: 'AT+CPIN?',
       response: /^\+CPIN:/,
-      timeoutMs: this.#endsOpen ? openEndMs : simMs,
+      timeoutMs: simMs,
+      endMs: this.#endsOpen ? openEndMs : endMs,
     };
     if (this.#dialogue.mutes.isMute(command.text)) return 'unknown';
     try {

@@ -161,6 +161,22 @@ describe('a command', () => {
     expect(outcomes(late.effects)).toEqual([]);
   });
 
+  test('whose final result may be left out is waited for anew once its response has come, and once', () => {
+    const command = { ...query, endMs: 3 };
+    const { effects } = play([
+      start(command),
+      line('RING'),
+      line('+CREG: 0,1'),
+      line('+CREG: 0,1'),
+      timeout,
+    ]);
+    const timers = effects.flatMap((effect) => (effect.kind === 'timer' ? [effect.ms] : []));
+    expect(timers).toEqual([5, 3, undefined]);
+    expect(outcomes(effects)).toEqual([
+      { kind: 'timeout', stage: 'command', lines: ['+CREG: 0,1', '+CREG: 0,1'] },
+    ]);
+  });
+
   test('never starts inside another', () => {
     const { state } = play([start(query)]);
     expect(() => step(state, start(submit, 2))).toThrow('still in flight');

@@ -163,6 +163,18 @@ describe('a modem on its way to ready', () => {
     },
   );
 
+  test('is ready soon with one whose +CPIN? has no final result, after each opening', async () => {
+    const device = new VirtualDevice({ vendor: 'wavecom' });
+    const setup = supervise(device);
+    for (const opening of ['first', 'second']) {
+      const before = performance.now();
+      await ready(setup);
+      expect(performance.now() - before, opening).toBeLessThan(9_000);
+      device.hangUp('kept', 500);
+      await vi.advanceTimersByTimeAsync(1_000);
+    }
+  });
+
   test('opens again and again until the device is there', async () => {
     const device = new VirtualDevice();
     device.hangUp('lost', 60_000);
