@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { open, readFile, rename, stat } from 'node:fs/promises';
+import { open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import * as v from 'valibot';
 import { OperatorError } from '../errors.js';
@@ -106,7 +106,10 @@ export class PinMemory {
 
   async #save(): Promise<void> {
     const draft = `${this.#file}.new`;
-    const file = await open(draft, 'w', 0o600);
+    // The folder is the service's: root must neither write through a link that stands there in the
+    // draft's place, nor give what it leads to away.
+    await rm(draft, { force: true });
+    const file = await open(draft, 'wx', 0o600);
     try {
       // Root, who enters a PIN while no daemon runs, must not shut the service's user out of it.
       if (process.geteuid?.() === 0) {

@@ -68,8 +68,8 @@ export function readIccid(line: string | undefined): string | undefined {
 }
 
 /**
- * Milliseconds for the final result code behind `+CPIN: …`: it comes at once, or never; and where it
- * is known not to come.
+ * Milliseconds for the final result code behind `+CPIN: …`, which comes at once or never; and where
+ * it is known not to come.
  */
 const endMs = 3_000;
 const openEndMs = 1_000;

@@ -1,4 +1,12 @@
-import { mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  lstatSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -395,6 +403,18 @@ describe('a PIN (I7)', () => {
     const { modem } = await modemWith({ tries: 3, iccid: '8949000000000000001' });
     await unlock(modem, pin, await PinMemory.open(folder));
     expect(readFileSync(join(folder, 'pins.json'), 'utf8')).not.toMatch(/4711|8949/);
+  });
+
+  test('is remembered without writing through a link that the folder’s owner has laid', async () => {
+    const other = join(folder, 'shadow');
+    writeFileSync(other, 'root’s own');
+    symlinkSync(other, join(folder, 'pins.json.new'));
+    const memory = await PinMemory.open(folder);
+    const names = { known: ['1'], noted: ['1'] };
+    await memory.note(names, 'g1', 'refused');
+    expect(readFileSync(other, 'utf8')).toBe('root’s own');
+    expect(lstatSync(join(folder, 'pins.json')).isFile()).toBe(true);
+    expect((await PinMemory.open(folder)).last(names, 'g1')).toBe('refused');
   });
 
   test.each([
