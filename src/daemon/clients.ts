@@ -125,7 +125,7 @@ export function callerRules({ callers, alerts }: Config): Map<string, CallerRule
       { perCaller, countries, isAlert: ofClass === 'alert' },
     ],
   );
-  const perDay = [{ count: alerts.sms?.perDay ?? 1, windowMs: dayMs }];
+  const perDay = alerts.sms === undefined ? [] : [{ count: alerts.sms.perDay, windowMs: dayMs }];
   return new Map([
     ...rules,
     [alertCaller, { perCaller: perDay, perCallerName: 'alerts.sms.per_day', isAlert: true }],

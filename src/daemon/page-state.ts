@@ -42,6 +42,7 @@ function modemsOf(parts: DaemonParts, activity: Activity): ShownModem[] {
   return modems.map((modem) => {
     const snapshot = modem.snapshot();
     const { name } = modem;
+    const since = snapshot.awaySince ?? snapshot.phaseSince;
     const caps = capsOf(config(), name);
     const used = remembered.simCaps.used(simKey(modem, remembered.hmac));
     const isSuspect = suspects.has(name);
@@ -50,7 +51,7 @@ function modemsOf(parts: DaemonParts, activity: Activity): ShownModem[] {
       ...judgeModem(judged),
       name,
       phase: snapshot.phase,
-      phaseSinceMs: remembered.date() - (performance.now() - snapshot.phaseSince),
+      sinceMs: remembered.date() - (performance.now() - since),
       reason: snapshot.reason,
       device: snapshot.device,
       manufacturer: words(snapshot.manufacturer),

@@ -41,6 +41,8 @@ export interface ModemSnapshot {
   phase: ModemPhase;
   /** `performance.now()` milliseconds at which the phase began. */
   phaseSince: number;
+  /** The same since when it can send nothing, whatever phases it went through; undefined: it can. */
+  awaySince?: number | undefined;
   /** What a person should know or do, when the modem is not ready. */
   reason: string | undefined;
   /** The way out that it ends with, where the tty itself is what stands in the way. */

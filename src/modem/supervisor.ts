@@ -134,6 +134,7 @@ export class Supervisor implements SmsModem {
   readonly #listeners = new Set<(snapshot: ModemSnapshot) => void>();
   #phase: ModemPhase = 'absent';
   #phaseSince = performance.now();
+  #awaySince: number | undefined = this.#phaseSince;
   /** Counts the changes of phase: work begun in an earlier one has no say any more. */
   #epoch = 0;
   #reason: string | undefined = 'not opened yet';
@@ -229,6 +230,7 @@ export class Supervisor implements SmsModem {
       name: this.name,
       phase: this.#phase,
       phaseSince: this.#phaseSince,
+      awaySince: this.#awaySince,
       reason: this.#reason,
       remedy: this.#wayOut?.reason === this.#reason ? this.#wayOut?.remedy : undefined,
       device: this.#connection?.claimed.tty ?? this.#options.locator.device,
@@ -400,6 +402,7 @@ export class Supervisor implements SmsModem {
     const from = this.#phase;
     this.#phase = next;
     this.#phaseSince = performance.now();
+    this.#awaySince = canSend(next) ? undefined : (this.#awaySince ?? this.#phaseSince);
     this.#epoch += 1;
     // While it is tried again, what stood in the way is the best that is known.
     const known = next === 'opening' ? (reason ?? this.#reason) : reason;
@@ -702,7 +705,8 @@ export class Supervisor implements SmsModem {
     if (isInFlight) {
       const ms = Math.min(stallAfterMs, modem.submitTimeoutMs / 4);
       this.#stallTimer = setTimeout(
-        () => this.#emit('overdue', 'no sure result after Ctrl-Z yet'),
+        () =>
+          this.#emit('overdue', 'the network has not said yet whether it took the last message'),
         ms,
       );
     }

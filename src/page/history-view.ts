@@ -50,7 +50,7 @@ function bars(points: readonly HistoryPoint[], nowMs: number): Html {
   const each = Array.from({ length: spans }, (_, index) =>
     countsOf(hours.get(first + index * hourMs) ?? []),
   );
-  const most = Math.max(1, ...each.map(totalOf));
+  const most = Math.max(0, ...each.map(totalOf));
   const all = totalOf(countsOf(points));
   const label = `Messages in the last seven days: ${all}; in the fullest hour ${most}`;
   return html`<svg class="bars" viewBox="0 0 ${spans} 100" preserveAspectRatio="none" role="img" aria-label="${label}">${each.map((counts, index) => stack(counts, index, most))}</svg>

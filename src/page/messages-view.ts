@@ -41,9 +41,12 @@ ${trouble !== undefined && html`<p class="bad" role="alert">${trouble}</p>`}
 <div class="scroll" role="region" aria-label="Messages" tabindex="0"><table class="messages">
 <thead><tr>${columns.map((name) => html`<th scope="col">${name}</th>`)}</tr></thead>
 <tbody id="rows"${searched === undefined && query.before === undefined && html` data-live`}${lastChange !== undefined && html` data-change="${lastChange}"`}>${rows.map((row) => messageRow(row).html)}</tbody></table></div>
-${rows.length === 0 && trouble === undefined && html`<p id="none">No message in the journal is like that.</p>`}
+${rows.length === 0 && trouble === undefined && html`<p id="none">${isFiltered(query, searched) ? 'No message in the journal is like that.' : 'No message yet.'}</p>`}
 ${searched === undefined && html`<p>${hasOlder && html`<a href="messages${verbatim(older)}">Older</a> · `}<a href="messages.csv${verbatim(queryString({ ...query, before: undefined }))}" download>CSV</a></p>`}`;
 }
+
+const isFiltered = (query: MessageQuery, searched: string | undefined): boolean =>
+  searched !== undefined || queryString(query) !== '';
 
 const columns = [
   'Time',

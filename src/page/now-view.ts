@@ -32,12 +32,18 @@ function obstacles({ health, alerts, ways, nowMs }: ShownState): Fragment {
     ({ what, remedy, sinceMs }) =>
       html`<li class="warn"><span aria-hidden="true">▲</span> <b>Alert, for ${ago(sinceMs, nowMs)}:</b> ${sentence(what)}${remedy && html` <span class="do">${sentence(remedy)}</span>`}</li>`,
   );
-  const found = health.obstacles.map(finding);
+  // What stops the codes is the headline already, with its remedy.
+  const [, ...others] = health.obstacles;
+  const found = (health.grade === 'down' ? others : health.obstacles).map(finding);
+  const none =
+    health.grade === 'down'
+      ? 'None but what stands above.'
+      : 'None: nothing is in the way of a code.';
   return {
     id: 'alerts',
     html: html`<section id="alerts" aria-labelledby="alerts-title"><h2 id="alerts-title">Open alerts</h2>
-${found.length + told.length === 0 ? html`<p>None: nothing is in the way of a code.</p>` : html`<ul class="findings">${found}${told}</ul>`}
-<p class="hint">${toldBy(ways)}</p></section>`,
+${found.length + told.length === 0 ? html`<p>${none}</p>` : html`<ul class="findings">${found}${told}</ul>`}
+${toldBy(ways)}</section>`,
   };
 }
 
@@ -45,11 +51,14 @@ ${found.length + told.length === 0 ? html`<p>None: nothing is in the way of a co
 function toldBy(ways: ShownState['ways']): Html | undefined {
   if (ways === undefined) return undefined;
   if (ways.length === 0)
-    return html`Nobody is told of alerts: no way is configured below [alerts].`;
+    return html`<p class="hint">Nobody is told of alerts: no way is configured below [alerts].</p>`;
+  const dead = ways.filter(({ failing }) => failing !== undefined);
   const each = ways.map(({ name, failing }) =>
     failing === undefined ? name : `${name} (NOT REACHED: ${failing})`,
   );
-  return html`Told by: ${each.join(', ')}.`;
+  const told = `Told by: ${each.join(', ')}.`;
+  if (dead.length === 0) return html`<p class="hint">${told}</p>`;
+  return html`<p class="warn"><span aria-hidden="true">▲</span> ${told}</p>`;
 }
 
 function finding({ level, what, remedy }: Finding): Html {
@@ -87,7 +96,7 @@ function card(
     id,
     html: html`<section id="${id}" class="card ${tone}" aria-labelledby="${id}-title">
 <h2 id="${id}-title">${modem.name} <span class="state"><span aria-hidden="true">${sign}</span> ${modem.phase}</span></h2>
-<p>for ${ago(modem.phaseSinceMs, nowMs)}${modem.reason && html`: ${modem.reason}`}</p>
+<p>${modem.isAble ? 'for' : 'sends nothing for'} ${ago(modem.sinceMs, nowMs)}${modem.reason && html`: ${modem.reason}`}</p>
 ${modem.obstacles.length > 0 && html`<ul class="findings">${modem.obstacles.map((each) => ownFinding(each, modem.reason))}</ul>`}
 <dl>${facts(modem).map(([term, told]) => html`<div><dt>${term}</dt><dd>${told}</dd></div>`)}</dl>
 <figure>${sparkline(signals)}<figcaption>Signal, the last 24 hours</figcaption></figure>

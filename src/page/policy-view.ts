@@ -58,8 +58,8 @@ const countedBy = {
 
 /** The limits that all share, as they are filled now. */
 export function limitsFragment({ uses, of: whose }: LimitsShown): Fragment {
-  const rows = uses.map(({ name, key, limit, used, isNearlyFull }) => {
-    const of = key === undefined ? name : `${name}: ${key}`;
+  const rows = uses.map(({ name, key, calledAs, limit, used, isNearlyFull }) => {
+    const of = calledAs ?? (key === undefined ? name : `${name}: ${key}`);
     return html`<tr><th scope="row">${of}</th><td>${used} of ${limitText(limit)}</td><td><meter min="0" max="${limit.count}" high="${Math.floor(limit.count * 0.8)}" value="${Math.min(used, limit.count)}" aria-label="${of}">${Math.round((100 * used) / limit.count)} %</meter></td><td>${isNearlyFull && html`<b class="warn"><span aria-hidden="true">▲</span> nearly full, for everybody</b>`}</td></tr>`;
   });
   return {

@@ -1,4 +1,5 @@
 import type { Grade } from '../doctor/finding.js';
+import { counted } from '../words/counted.js';
 import { type Html, html } from './html.js';
 import type { ShownState } from './shown-state.js';
 import { ago, tookText } from './times.js';
@@ -90,10 +91,12 @@ export function headFragments(state: ShownState): Fragment[] {
 }
 
 /** One sentence: do codes go out, and if not, why and what to do. */
-function verdict({ health, modems }: ShownState): Fragment {
+function verdict({ health, modems, alerts = [] }: ShownState): Fragment {
   const { word, sign, tone } = gradeWords[health.grade];
   const able = modems.filter(({ isAble }) => isAble).length;
   const [first] = health.obstacles;
+  const told =
+    alerts.length > 0 && html` <a href="./#alerts">${counted(alerts.length, 'open alert')}</a>.`;
   const count = html`${able} of ${modems.length} modem${modems.length !== 1 && 's'}.`;
   const what = first && html` ${sentence(first.what)}`;
   const remedy =
@@ -102,7 +105,7 @@ function verdict({ health, modems }: ShownState): Fragment {
     html` <span class="do">${sentence(first.remedy)}</span>`;
   return {
     id: 'verdict',
-    html: html`<p id="verdict" role="status" class="${tone}" data-grade="${word}" data-modems="${modems.map(({ name }) => name).join(' ')}"><span aria-hidden="true">${sign}</span> <strong>${word}:</strong> ${health.grade === 'down' ? what : html`${count}${what}`}${remedy}</p>`,
+    html: html`<p id="verdict" role="status" class="${tone}" data-grade="${word}" data-modems="${modems.map(({ name }) => name).join(' ')}"><span aria-hidden="true">${sign}</span> <strong>${word}:</strong> ${health.grade === 'down' ? what : html`${count}${what}`}${remedy}${told}</p>`,
   };
 }
 

@@ -13,8 +13,8 @@ export interface Accepted {
 export interface ShownModem {
   name: string;
   phase: string;
-  /** Wall-clock milliseconds. */
-  phaseSinceMs: number;
+  /** Since when it can send, or cannot; wall-clock milliseconds. */
+  sinceMs: number;
   reason?: string | undefined;
   /** It would take a message. */
   isAble: boolean;

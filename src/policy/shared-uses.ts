@@ -7,6 +7,8 @@ export interface SharedUse {
   name: LimitName;
   /** The country or caller; undefined for all. */
   key: string | undefined;
+  /** What it is called in the configuration, where that is not its name. */
+  calledAs?: string | undefined;
   limit: Limit;
   used: number;
   /** 80 % is used. */
@@ -16,6 +18,7 @@ export interface SharedUse {
 /** What of a caller is looked at here. */
 interface CountedCaller {
   perCaller?: readonly Limit[] | undefined;
+  perCallerName?: string;
   isUncounted?: boolean;
 }
 
@@ -34,6 +37,7 @@ export interface SharedWindows {
 export interface SharedWindow {
   name: LimitName;
   key: string | undefined;
+  calledAs?: string | undefined;
   limits: readonly Limit[];
 }
 
@@ -47,11 +51,11 @@ export function sharedUses(
   callers: ReadonlyMap<string, CountedCaller>,
   now: number,
 ): SharedUse[] {
-  const usesOf = ({ name, key, limits: of }: SharedWindow) =>
+  const usesOf = ({ name, key, calledAs, limits: of }: SharedWindow) =>
     of.map((limit): SharedUse => {
       const keys = key === undefined ? {} : { [name]: key };
       const used = windows.fill(name, limit, keys, now)?.used ?? 0;
-      return { name, key, limit, used, isNearlyFull: used >= nearlyFullCount(limit) };
+      return { name, key, calledAs, limit, used, isNearlyFull: used >= nearlyFullCount(limit) };
     });
   const [total, ...ofCallers] = sharedWindows(limits, callers).windows;
   const countries = windows
@@ -65,9 +69,9 @@ export function sharedWindows(
   limits: PolicyConfig['limits'],
   callers: ReadonlyMap<string, CountedCaller>,
 ): SharedWindows {
-  const ofCallers = [...callers].flatMap(([key, { perCaller, isUncounted }]): SharedWindow[] => {
-    if (isUncounted) return [];
-    return [{ name: 'per_caller', key, limits: perCaller ?? limits.per_caller }];
+  const ofCallers = [...callers].flatMap(([key, caller]): SharedWindow[] => {
+    const { perCaller = limits.per_caller, perCallerName: calledAs, isUncounted } = caller;
+    return isUncounted ? [] : [{ name: 'per_caller', key, calledAs, limits: perCaller }];
   });
   const total: SharedWindow = { name: 'total', key: undefined, limits: limits.total };
   return { windows: [total, ...ofCallers], perCountry: limits.per_country };

@@ -65,13 +65,14 @@ export function usesOfAllIn(reply: Reply, { windows, perCountry }: SharedWindows
   return [...total, ...others.flat(), ...ofCallers.flat()];
 }
 
-function usesOf({ name, key, limits }: SharedWindow, counts: unknown): UseOfAll[] {
+function usesOf({ name, key, calledAs, limits }: SharedWindow, counts: unknown): UseOfAll[] {
   return limits.flatMap((limit, place): UseOfAll[] => {
     const pair: unknown = Array.isArray(counts) ? counts[place] : undefined;
     if (!Array.isArray(pair)) return [];
     const [used, leftMs] = pair.map(Number);
     if (used === undefined || leftMs === undefined) return [];
-    return [{ name, key, limit, used, leftMs, isNearlyFull: used >= nearlyFullCount(limit) }];
+    const isNearlyFull = used >= nearlyFullCount(limit);
+    return [{ name, key, calledAs, limit, used, leftMs, isNearlyFull }];
   });
 }
 

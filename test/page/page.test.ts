@@ -30,6 +30,27 @@ test('what stops codes stands first, with its remedy, and in the title', async (
   const html = await text(`${url}/`);
   expect(words(html)).toContain('NOT ready: Modem main is unlocking: no SIM. Put one in.');
   expect(html).toContain('<title>Now · simgate: NOT ready</title>');
+  // Said once above, and in the modem's card; what else there is follows.
+  expect(words(html).match(/Modem main is unlocking: no SIM/g)).toHaveLength(2);
+  expect(words(html)).toContain('None but what stands above.');
+  expect(words(html)).toContain('main ✖ unlocking sends nothing for');
+});
+
+test('open alerts are in the headline of each view', async () => {
+  const { url, look } = await startPage();
+  const alerts = ['credit is low', 'a cap is nearly full'].map((what) => ({ what, sinceMs: 0 }));
+  look.state = { ...goodState, alerts };
+  for (const view of ['', 'messages', 'history', 'policy', 'callers'])
+    expect(words(await text(`${url}/${view}`))).toContain('Ready: 1 of 1 modem. 2 open alerts .');
+});
+
+test('an empty page says so', async () => {
+  const { url } = await startPage();
+  expect(words(await text(`${url}/messages`))).toContain('No message yet.');
+  expect(words(await text(`${url}/messages?status=200`))).toContain(
+    'No message in the journal is like that.',
+  );
+  expect(words(await text(`${url}/history`))).toContain('seven days: 0; in the fullest hour 0.');
 });
 
 test('it says whom alerts reach, and whom not', async () => {

@@ -41,18 +41,28 @@ export async function plotHistory(): Promise<void> {
 const styleOf = (name: string): string =>
   getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
+/** Seconds that are shown at least. */
+const leastS = 3_600;
+
 function draw(place: Element, { title, unit, of }: Plot, { at, series }: HistoryJson): void {
   const own = Object.entries(series).filter(([name]) => of.test(name));
   if (own.length === 0) return;
   const colours = ['--link', '--bad', '--good', '--warn', '--quiet'].map(styleOf);
   const [ink, line] = [styleOf('--ink'), styleOf('--line')];
   const axis = { stroke: ink, grid: { stroke: line }, ticks: { stroke: line } };
+  const isCount = unit === '';
+  const now = Date.now() / 1000;
   const width = () => Math.max(280, place.clientWidth);
   const shown = new uPlot(
     {
       title,
       width: width(),
       height: 220,
+      // Of one point alone, or none that is not 0, a scale of its own would show years and hundreds.
+      scales: {
+        x: { range: (_, from, to) => [Math.min(from ?? now, (to ?? now) - leastS), to ?? now] },
+        ...(isCount && { y: { range: (_, __, most) => [0, Math.max(10, most ?? 0)] } }),
+      },
       axes: [axis, { ...axis, size: 60 }],
       series: [
         {},

@@ -11,7 +11,7 @@ export const nowMs = Date.UTC(2026, 10, 30, 3, 0, 0);
 export const goodModem: ShownModem = {
   name: 'main',
   phase: 'ready',
-  phaseSinceMs: nowMs - 3_600_000,
+  sinceMs: nowMs - 3_600_000,
   isAble: true,
   obstacles: [],
   device: '/dev/ttyUSB2',
