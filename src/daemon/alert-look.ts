@@ -65,6 +65,9 @@ const kindsByCheck: Readonly<Record<Check, AlertKind | 'told apart' | 'not told'
   shared: 'engine_away',
   log: 'other',
   alerts: 'not told',
+  // By conditions of their own kinds.
+  inbound: 'not told',
+  storage: 'other',
   daemon: 'not told',
   modem: 'told apart',
   registration: 'told apart',

@@ -17,6 +17,8 @@ export type Check =
   | 'journal'
   | 'log'
   | 'alerts'
+  | 'inbound'
+  | 'storage'
   | 'engine'
   | 'shared'
   | NoticeKind;

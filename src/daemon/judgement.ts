@@ -11,6 +11,7 @@ import type { LogLoss } from '../log.js';
 import { canSend, type ModemPhase, type ModemSnapshot } from '../modem/sms-modem.js';
 import type { Caps, SimUse } from '../policy/sim-caps.js';
 import type { TruthState } from '../shared/truth.js';
+import type { Condition } from '../words/condition.js';
 import { counted } from '../words/counted.js';
 import { withoutWayOut } from '../words/way-out.js';
 import { type Check, error, warning } from './checks.js';
@@ -47,6 +48,8 @@ export interface JudgedDaemon {
   log?: LogLoss | undefined;
   /** Ways of alerts that cannot be told for long, and why. */
   deadWays?: readonly { name: string; why: string }[];
+  /** What is to be told of SMS that come in. */
+  inbound?: readonly Condition[];
   /** The engine that boxes share; undefined where this box is alone. */
   shared?: Pick<TruthState, 'isUp' | 'why' | 'hasTwin'> | undefined;
 }
@@ -74,6 +77,7 @@ export function judge(daemon: JudgedDaemon): Health {
     ...judgeJournal(daemon),
     ...judgeLog(daemon),
     ...judgeAlerts(daemon),
+    ...judgeInbound(daemon),
     ...judgeShared(daemon),
   ];
   const obstacles = [...refusing, ...impairing];
@@ -111,7 +115,9 @@ export function judgeModem(modem: JudgedModem): ModemJudgement {
     ...(canSend(snapshot.phase) ? judgeCaps(modem) : [notReady(snapshot)]),
   ];
   const isAble = refusing.length === 0;
-  const obstacles = isAble ? [...judgeSim(modem), ...judgeNotices(snapshot)] : refusing;
+  const obstacles = isAble
+    ? [...judgeSim(modem), ...judgeNotices(snapshot), ...judgeStorage(snapshot)]
+    : refusing;
   return { isAble, obstacles: obstacles.map((finding) => about(snapshot.name, finding)) };
 }
 
@@ -224,6 +230,18 @@ function judgeNotices({ name, notices = [] }: ModemSnapshot): Finding[] {
   });
 }
 
+/** Codes go out as ever; what comes in, and reports, will not once there is no room. */
+function judgeStorage({ name, undeletable = 0 }: ModemSnapshot): Finding[] {
+  if (undeletable === 0) return [];
+  return [
+    warning(
+      'storage',
+      `modem ${name} does not delete ${counted(undeletable, 'SMS')} that came in: once its storage is full of them, nothing comes in any more, and no report`,
+      'delete them with a phone, or put in another SIM; where that does not help, the modem itself has a fault',
+    ),
+  ];
+}
+
 /** The journal's fault says so too, but one that has nothing to write has none. */
 function judgeDisk({ disk, stateDir }: JudgedDaemon): Finding[] {
   if (disk?.isReadOnly === true)
@@ -289,6 +307,13 @@ function judgeLog({ log }: JudgedDaemon): Finding[] {
       'make room where it goes, or look at what reads it; where that has gone for good, "sudo systemctl restart simgate"',
     ),
   ];
+}
+
+/** Texts that have no way on; what the carrier writes is told, and stands in nobody's way. */
+function judgeInbound({ inbound = [] }: JudgedDaemon): Finding[] {
+  return inbound.flatMap(({ kind, sentence, remedy }) =>
+    kind === 'carrier_message' ? [] : [warning('inbound', sentence, remedy)],
+  );
 }
 
 /** Nobody would be told of what is wrong next. */

@@ -64,6 +64,7 @@ export function judgementOf({
   deadWays,
   truth,
   limits,
+  inbound,
 }: DaemonParts): Health {
   const { journal, simCaps, hmac } = remembered;
   const { callers, stateDir, policy: rules, message } = config();
@@ -92,6 +93,7 @@ export function judgementOf({
     log: logLoss(),
     isRestored: remembered.isRestored(),
     deadWays: deadWays(),
+    inbound: inbound.conditions(),
     shared: truth?.state(),
   });
 }
@@ -152,6 +154,7 @@ export function snapshotOf(parts: DaemonParts): object {
         operator,
         technology,
         signalDbm,
+        undeletable,
         notices,
       } = modem.snapshot();
       const phase_s = Math.round((performance.now() - phaseSince) / 1000);
@@ -167,6 +170,7 @@ export function snapshotOf(parts: DaemonParts): object {
         technology,
         signal_dbm: signalDbm,
         sim_suspect: suspects.has(name),
+        sms_undeletable: undeletable,
         credit: creditAsJson(parts.credit(name)),
         notices: (notices ?? []).map(({ sentence }) => sentence),
       };
@@ -188,7 +192,7 @@ export function figuresOf(parts: DaemonParts): MetricsSnapshot {
     alerts: parts.alerts() ?? { open: [], ways: [] },
     shared: parts.truth?.state(),
     modems: modems.map((modem) => {
-      const { name, phase, registration, signalDbm } = modem.snapshot();
+      const { name, phase, registration, signalDbm, undeletable } = modem.snapshot();
       const used = simCaps.used(simKey(modem, hmac));
       return {
         name,
@@ -196,6 +200,7 @@ export function figuresOf(parts: DaemonParts): MetricsSnapshot {
         registration,
         signalDbm,
         simSuspect: suspects.has(name),
+        undeletable,
         credit: parts.credit(name),
         caps: capsOf(config(), name),
         used,

@@ -77,6 +77,8 @@ export interface InboundState {
   failedTries: number;
   /** Given up. */
   expired: number;
+  /** There was no room for them anywhere. */
+  lost: number;
   /** True while what comes is left on the SIM. */
   isFull: boolean;
   /** Why the receiver did not take the last one. */
@@ -97,7 +99,7 @@ export class Inbound {
   readonly #carrier = new CarrierMessages();
   readonly #deliverer: Deliverer;
   readonly #timer: NodeJS.Timeout;
-  readonly #counts = { delivered: 0, failedTries: 0, expired: 0 };
+  readonly #counts = { delivered: 0, failedTries: 0, expired: 0, lost: 0 };
   readonly #room: SpoolRoom;
   /** Ids of what is on no SIM and on no disk: the disk did not take it. */
   readonly #loose = new Set<string>();
@@ -213,6 +215,7 @@ export class Inbound {
     if (wanted !== undefined) {
       if (this.#spool.mayBeReadAgain(sms.id)) return;
       if (this.#spool.size + this.#loose.size >= mostWithoutCopy * wanted.spoolMax) {
+        this.#counts.lost += 1;
         listener.inboundText({ outcome: 'lost' });
         log.error('an SMS that came in is lost: the modem keeps no copy, and the spool is full', {
           event: 'inbound',

@@ -78,12 +78,18 @@ function modemGauges(registers: Registry[]): (modems: readonly ModemFigures[]) =
     labelNames: ['modem'],
     registers,
   });
+  const undeletable = new Gauge({
+    name: 'simgate_modem_sms_undeletable',
+    help: 'Received SMS that the modem does not delete: once its storage is full of them, nothing comes in any more.',
+    labelNames: ['modem'],
+    registers,
+  });
   const showCaps = capGauges(registers);
   const showCredit = creditGauges(registers);
   return (modems) => {
     // A modem that a reload took away, a signal that is unknown now: what is not set below is not
     // shown.
-    for (const gauge of [phase, registration, signal, suspect]) gauge.reset();
+    for (const gauge of [phase, registration, signal, suspect, undeletable]) gauge.reset();
     for (const modem of modems) {
       for (const name of phases)
         phase.set({ modem: modem.name, phase: name }, Number(name === modem.phase));
@@ -95,6 +101,7 @@ function modemGauges(registers: Registry[]): (modems: readonly ModemFigures[]) =
       }
       if (modem.signalDbm !== undefined) signal.set({ modem: modem.name }, modem.signalDbm);
       suspect.set({ modem: modem.name }, Number(modem.simSuspect));
+      undeletable.set({ modem: modem.name }, modem.undeletable ?? 0);
     }
     showCaps(modems);
     showCredit(modems);
@@ -310,6 +317,8 @@ export interface ModemFigures {
   /** Received signal strength (27.007 8.5); undefined when unknown. */
   signalDbm: number | undefined;
   simSuspect: boolean;
+  /** Received messages that it does not delete; default: none. */
+  undeletable?: number | undefined;
   /** What its SIM may send, and has sent. */
   caps: Caps;
   used: SimUse;

@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import Counter from 'prom-client/lib/counter.js';
 import Gauge from 'prom-client/lib/gauge.js';
 import type Registry from 'prom-client/lib/registry.js';
@@ -7,8 +7,9 @@ import type Registry from 'prom-client/lib/registry.js';
 export interface ProcessFigures {
   /** User and system time since the start. */
   cpuSeconds: number;
-  residentMemoryBytes: number;
-  openFds: number;
+  /** This and the next are undefined where no file can be opened to look at them. */
+  residentMemoryBytes: number | undefined;
+  openFds: number | undefined;
   /** Unix seconds. */
   startTimeSeconds: number;
 }
@@ -28,12 +29,30 @@ export function ownProcess(): () => ProcessFigures {
     const { user, system } = process.cpuUsage();
     return {
       cpuSeconds: (user + system) / 1e6,
-      residentMemoryBytes: process.memoryUsage.rss(),
-      // Without the one that lists them.
-      openFds: readdirSync('/proc/self/fd').length - 1,
+      residentMemoryBytes: whereItCanBeTold(() => process.memoryUsage.rss()),
+      openFds: whereItCanBeTold(openFds),
       startTimeSeconds,
     };
   };
+}
+
+/** Since Linux 6.2 it is told without opening a file. */
+function openFds(): number {
+  const folder = '/proc/self/fd';
+  const { size } = statSync(folder);
+  // Without the one that lists them.
+  return size > 0 ? size : readdirSync(folder).length - 1;
+}
+
+/** Undefined where no file can be opened any more: of all times, a scrape must not fail then. */
+function whereItCanBeTold(read: () => number): number | undefined {
+  try {
+    return read();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EMFILE' || code === 'ENFILE') return undefined;
+    throw error;
+  }
 }
 
 /**
@@ -62,11 +81,17 @@ export function createProcessMetrics(registry: Registry): (figures: ProcessFigur
     help: 'Start time of the process since unix epoch in seconds.',
     registers,
   });
-  return ({ cpuSeconds, residentMemoryBytes, openFds, startTimeSeconds }) => {
+  return ({ cpuSeconds, residentMemoryBytes, openFds: opened, startTimeSeconds }) => {
     cpu.reset();
     cpu.inc(cpuSeconds);
-    memory.set(residentMemoryBytes);
-    fds.set(openFds);
+    show(memory, residentMemoryBytes);
+    show(fds, opened);
     start.set(startTimeSeconds);
   };
+}
+
+function show(gauge: Gauge, figure: number | undefined): void {
+  // A gauge without labels begins at 0.
+  if (figure === undefined) gauge.remove();
+  else gauge.set(figure);
 }

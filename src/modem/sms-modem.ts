@@ -41,7 +41,7 @@ export interface ModemSnapshot {
   phase: ModemPhase;
   /** `performance.now()` milliseconds at which the phase began. */
   phaseSince: number;
-  /** The same since when it can send nothing, whatever phases it went through; undefined: it can. */
+  /** The same since when it can send nothing, in whatever phase; undefined while it can. */
   awaySince?: number | undefined;
   /** What a person should know or do, when the modem is not ready. */
   reason: string | undefined;
@@ -61,6 +61,8 @@ export interface ModemSnapshot {
   registration?: Registration | undefined;
   /** Received signal strength, 3GPP TS 27.007 8.5; undefined when unknown. */
   signalDbm: number | undefined;
+  /** Messages in its storages that were read, and that it does not delete. */
+  undeletable?: number;
   /** What is wrong although it works. */
   notices?: readonly Notice[];
 }

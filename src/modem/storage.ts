@@ -60,8 +60,11 @@ export interface SweepLeave {
   mayDelete(): boolean;
 }
 
-/** What one slot came to. `kept`: not ours to delete, or not to be deleted now. */
-type SlotEnd = 'empty' | 'kept' | 'deleted' | 'interrupted' | 'unsure';
+/**
+ * What one slot came to. `kept`: not ours to delete, or not to be deleted now; `stuck`: the modem
+ * does not delete it.
+ */
+type SlotEnd = 'empty' | 'kept' | 'stuck' | 'deleted' | 'interrupted' | 'unsure';
 
 /** A slot as `+CMGR` shows it in PDU mode (27.005 4.2). */
 interface Slot {
@@ -108,6 +111,8 @@ export class Storage {
   readonly #reported = new Set<string>();
   /** How many messages of each storage stay; as many then are no news. */
   readonly #kept = new Map<StorageName, number>();
+  /** How many of each the modem does not delete. */
+  readonly #stuck = new Map<StorageName, number>();
   /** Slots that the modem named, oldest first: what is there is found without a search. */
   readonly #told = new Map<StorageName, Set<number>>();
   /** The storage that the next sweep begins with, and the slot that it begins with in each. */
@@ -134,6 +139,11 @@ export class Storage {
     if (told.size < mostSlots) this.#told.set(storage, told.add(Number(index)));
   }
 
+  /** Messages that were read, and that the modem does not delete. */
+  get undeletable(): number {
+    return [...this.#stuck.values()].reduce((sum, count) => sum + count, 0);
+  }
+
   /** True when any storage holds something. */
   async holdsAny(): Promise<boolean> {
     for (const storage of storages) {
@@ -155,6 +165,7 @@ export class Storage {
       this.#nextPlace = place;
       if (!leave.mayLook(this.#far)) return 'interrupted';
       const fill = await this.#select(storage);
+      if (fill?.used === 0) this.#stuck.delete(storage);
       if (fill === undefined || fill.used === 0) continue;
       if (!news && fill.used === this.#kept.get(storage)) continue;
       isPduMode ||= (await this.#ask('AT+CMGF=0')) !== undefined;
@@ -182,18 +193,21 @@ export class Storage {
     const seen = new Set<number>();
     let left = used;
     let kept = 0;
+    let stuck = 0;
     while (left > 0 && seen.size < slots) {
       if (!leave.mayLook(this.#far)) return 'interrupted';
       const index = this.#nextSlot(storage, slots, seen);
       seen.add(index);
       const end = await this.#take(storage, index, leave);
       if (end === 'interrupted' || end === 'unsure') return end;
-      if (end === 'kept') kept += 1;
+      if (end === 'kept' || end === 'stuck') kept += 1;
+      if (end === 'stuck') stuck += 1;
       if (end === 'deleted') this.#far.taken += 1;
       if (end !== 'empty') left -= 1;
     }
     this.#nextSlots.delete(storage);
     this.#kept.set(storage, kept + left);
+    this.#stuck.set(storage, stuck);
     return kept + left < used ? 'emptied' : 'done';
   }
 
@@ -259,7 +273,7 @@ export class Storage {
     const isDeleted = (await this.#ask(`AT+CMGD=${index}`)) !== undefined;
     if (isDeleted) this.#reported.delete(key);
     if (isDeleted && event.kind === 'sms') keeper?.deleted(event);
-    return isDeleted ? 'deleted' : 'kept';
+    return isDeleted ? 'deleted' : 'stuck';
   }
 
   /** Undefined when the slot is empty. */

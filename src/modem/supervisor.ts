@@ -243,6 +243,7 @@ export class Supervisor implements SmsModem {
       registration: this.#connection?.bringUp.registration,
       signalDbm: this.#connection?.bringUp.signalDbm,
       notices: this.#modemLog.notices,
+      undeletable: this.#connection?.storage.undeletable ?? 0,
     };
   }
 

@@ -80,8 +80,8 @@ function queue({ waiting, maxWaiting, journalFault, inbound }: ShownState): Frag
 }
 
 /** What came in and is passed on; whether its receiver takes it. */
-function received({ spooled, delivered, expired, isFull, lastFailure }: ShownInbound): Html {
-  return html` Received SMS: ${delivered} passed on, ${spooled} wait, ${expired} given up.${isFull && ' The spool is full: what comes is left on the SIM.'}${lastFailure !== undefined && ` The receiver did not take the last one: ${lastFailure}.`}`;
+function received({ spooled, delivered, expired, lost, isFull, lastFailure }: ShownInbound): Html {
+  return html` Received SMS: ${delivered} passed on, ${spooled} wait, ${expired} given up, ${lost} lost.${isFull && ' The spool is full: what comes is left on the SIM.'}${lastFailure !== undefined && ` The receiver did not take the last one: ${lastFailure}.`}`;
 }
 
 function card(

@@ -51,6 +51,8 @@ export interface ShownInbound {
   delivered: number;
   /** Given up. */
   expired: number;
+  /** There was no room for them anywhere. */
+  lost: number;
   /** What comes is left on the SIM. */
   isFull: boolean;
   lastFailure?: string | undefined;

@@ -3,6 +3,7 @@ import type { JudgedPolicy } from '../../src/daemon/judge-limits.js';
 import { type JudgedDaemon, type JudgedModem, judge } from '../../src/daemon/judgement.js';
 import type { ModemSnapshot } from '../../src/modem/sms-modem.js';
 import type { FullLimit } from '../../src/policy/full-limits.js';
+import type { Condition } from '../../src/words/condition.js';
 
 const noCaps = { perDay: undefined, perMonth: undefined, recipientsPerMonth: undefined };
 const snapshot: ModemSnapshot = {
@@ -43,6 +44,14 @@ const daemon = (more: Partial<JudgedDaemon> = {}): JudgedDaemon => ({
   journal: { isOk: true },
   isRestored: true,
   ...more,
+});
+
+const inbound = (kind: Condition['kind']): Condition => ({
+  kind,
+  about: '',
+  sentence: 'SMS wait',
+  remedy: 'look at them',
+  sinceMs: 0,
 });
 
 /** Of a gateway with two callers and two countries. */
@@ -131,6 +140,9 @@ describe('degraded: it is let in, and needs a look', () => {
     ['a journal not read yet', { isRestored: false }, ['warning journal']],
     ['a log that is lost', { log: { lines: 3, why: 'full' } }, ['warning log']],
     ['a full disk', { disk: { isFull: true } }, ['warning disk']],
+    ['SMS that it does not delete', { modems: [modem({ undeletable: 2 })] }, ['warning storage']],
+    ['a spool that is full', { inbound: [inbound('inbound_full')] }, ['warning inbound']],
+    ['a spool left behind', { inbound: [inbound('inbound_left')] }, ['warning inbound']],
     ['the limit of one caller', { policy: policy([ofCaller('shop')]) }, ['warning limit']],
     ['the limit of one country', { policy: policy([toCountry('DE')]) }, ['warning limit']],
     ['one of two modems', { modems: [absent, modem()] }, ['warning modem']],
@@ -142,6 +154,10 @@ describe('degraded: it is let in, and needs a look', () => {
   ])('%s', (_, more, obstacles) => {
     expect(graded(more)).toEqual(['degraded', ...obstacles]);
   });
+});
+
+it('what the carrier writes is in the way of nothing', () => {
+  expect(graded({ inbound: [inbound('carrier_message')] })).toEqual(['ok']);
 });
 
 it('a line of init that was refused is for its modem to tell', () => {

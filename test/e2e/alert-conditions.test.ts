@@ -61,6 +61,7 @@ class Stage {
   rig!: Rig;
   second: VirtualModem | undefined;
   other!: Receiver;
+  inbound = '';
   lock: Database.Database | undefined;
   readonly #stops: (() => unknown)[] = [];
 
@@ -474,6 +475,31 @@ const scenarios: Scenario[] = [
     },
     holdMs: 0,
     end: (stage) => takesAll(stage, 2),
+  },
+  {
+    title: 'what comes in waits for an [inbound] that was switched off',
+    expected: [
+      {
+        kind: 'inbound_left',
+        severity: 'mild',
+        says: /1 text of an earlier \[inbound\] wait/,
+        remedy: /configure \[inbound\] again/,
+      },
+    ],
+    config: (stage) => refusingInbound(stage, ''),
+    begin: async (stage) => {
+      await inbound(stage, 'one');
+      await stage.other.until(() => stage.other.calls > 0);
+      const text = readFileSync(stage.rig.configFile, 'utf8');
+      stage.inbound = /\[inbound\]\n(?:\w+ = .*\n)+/.exec(text)![0];
+      await change(stage, stage.inbound, '');
+      expect((await status(stage.rig)).health.obstacles).toMatchObject([{ check: 'inbound' }]);
+    },
+    holdMs: 0,
+    end: async (stage) => {
+      await change(stage, '[[alerts.webhook]]', `${stage.inbound}[[alerts.webhook]]`);
+      await takesAll(stage, 1);
+    },
   },
   {
     title: 'the receiver of what comes in does not take it',

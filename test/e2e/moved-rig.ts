@@ -97,6 +97,7 @@ export const inPhase = (rig: Rig, phase: string, modem = 'main', from = rig.log.
 export async function status(rig: Rig) {
   const response = await fetch(`http://127.0.0.1:${rig.adminPort}/status.json`);
   return (await response.json()) as {
+    health: { grade: string; obstacles: { check: string; about?: string }[] };
     alerts: {
       open: { kind: string; subject?: string; remedy: string; what: string }[];
       ways: { name: string; ok: boolean; why?: string; waiting: number }[];

@@ -207,16 +207,20 @@ describe('a sweep', () => {
   });
 
   test('hands a message on only once when it cannot be deleted at first', async () => {
-    const { device, fill, used, sweep, events } = await shelf({
+    const { device, storage, fill, used, sweep, events } = await shelf({
       'AT+CMGD=1': '\r\n+CMS ERROR: 314\r\n',
     });
     fill('SM', [[stored(deliver), 'unread']]);
     device.modem.stores.get('SM')!.delete = () => undefined;
     await sweep();
+    expect(storage.undeletable).toBe(1);
+    await sweep(false);
+    expect(storage.undeletable).toBe(1);
     Reflect.deleteProperty(device.modem.stores.get('SM')!, 'delete');
     await sweep();
     expect(events).toHaveLength(1);
     expect(used('SM')).toEqual([]);
+    expect(storage.undeletable).toBe(0);
   });
 });
 

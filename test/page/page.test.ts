@@ -64,10 +64,17 @@ test('it says whom alerts reach, and whom not', async () => {
   look.state = { ...goodState, alerts, ways };
   const page = words(await text(`${url}/`));
   expect(page).toContain('Alert, for 60 s : Credit is low. Top it up.');
-  const inbound = { spooled: 2, delivered: 7, expired: 1, isFull: true, lastFailure: '503' };
+  const inbound = {
+    spooled: 2,
+    delivered: 7,
+    expired: 1,
+    lost: 3,
+    isFull: true,
+    lastFailure: '503',
+  };
   look.state = { ...goodState, inbound };
   expect(words(await text(`${url}/`))).toContain(
-    'Received SMS: 7 passed on, 2 wait, 1 given up. The spool is full: what comes is left on the SIM. The receiver did not take the last one: 503.',
+    'Received SMS: 7 passed on, 2 wait, 1 given up, 3 lost. The spool is full: what comes is left on the SIM. The receiver did not take the last one: 503.',
   );
   expect(page).toContain('Told by: mail, hook (NOT REACHED: no answer).');
 });

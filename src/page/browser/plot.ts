@@ -58,7 +58,7 @@ function draw(place: Element, { title, unit, of }: Plot, { at, series }: History
       title,
       width: width(),
       height: 220,
-      // Of one point alone, or none that is not 0, a scale of its own would show years and hundreds.
+      // Of one point, or of noughts alone, a scale of its own would show years and hundreds.
       scales: {
         x: { range: (_, from, to) => [Math.min(from ?? now, (to ?? now) - leastS), to ?? now] },
         ...(isCount && { y: { range: (_, __, most) => [0, Math.max(10, most ?? 0)] } }),

@@ -5,11 +5,12 @@
  */
 
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import type { Rig } from '../../e2e/rig.js';
+import { VirtualModem } from '../../faults/virtual-modem.js';
 import { proxyUnder, restartWith, startWithHistory } from './rig.js';
 import { openBrowser, Tab, views } from './tab.js';
 
@@ -84,6 +85,36 @@ test('an unplugged modem is told within seconds, with what to do, and so is its 
   await tab.until('#verdict', /with trouble: 1 of 2/);
   await tab.until('#modem-main', /main ● ready/);
   expect(tab.complaints).toEqual([]);
+});
+
+test('modems that a reload brings, changes and takes away are there, changed and gone on the open page', async () => {
+  const [now, list] = [await openTab(), await openTab()];
+  await now.go(at(''));
+  await list.go(at('messages'));
+  const second = await VirtualModem.start(rig.folder, 'second', ['--iccid', '8949000000000000028']);
+  onTestFinished(() => second.stop());
+  const was = readFileSync(rig.configFile, 'utf8');
+  const reload = async (text: string) => {
+    const from = rig.log.length;
+    writeFileSync(rig.configFile, text);
+    process.kill(rig.daemon.pid, 'SIGHUP');
+    await rig.until(({ event }) => event === 'reloaded', from);
+  };
+  const entry = `[[modem]]\nname = "second"\ndevice = "${second.link}"\nguard_ms = 0\n`;
+  await reload(`${was}\n${entry}per_day = 7\n`);
+  await now.until('#modem-second', /second ● ready/);
+  await now.until('#verdict', /2 of 3 modems/);
+  expect(await now.text('#modem-second')).toContain('0 of 7');
+  await list.until('select[name=modem]', /second/);
+  await list.until('#live', /^Live/);
+  await reload(`${was}\n${entry}per_day = 9\n`);
+  await now.until('#modem-second', /0 of 9/);
+  await reload(was);
+  await now.until('#verdict', /1 of 2 modems/);
+  await now.until('#live', /^Live/);
+  expect(await now.page.locator('.card').count()).toBe(2);
+  expect(await now.page.locator('#modem-second').count()).toBe(0);
+  expect([...now.complaints, ...list.complaints]).toEqual([]);
 });
 
 test('without script the truth is there, and is looked for again by itself', async () => {
