@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -15,13 +15,16 @@ afterEach(() => rmSync(folder, { recursive: true }));
 
 /** Another Node. Throws when what npm brings is not of that version. */
 function nodeOf(wanted: string): string {
-  const quiet = ['--no-save', '--no-audit', '--no-fund', '--loglevel=error'];
-  // Outside of the project's node_modules: its own `node` there would go before every other in
-  // scripts of npm.
-  execFileSync('npm', ['install', '--prefix', folder, ...quiet, `node@${wanted}`], {
+  const name = `node-linux-${process.arch}@${wanted}`;
+  execFileSync('npm', ['pack', '--loglevel=error', '--pack-destination', folder, name], {
     cwd: folder,
+    stdio: ['ignore', 'ignore', 'inherit'],
   });
-  const node = join(folder, 'node_modules/node/bin/node');
+  const [tarball = ''] = readdirSync(folder).filter((file) => file.endsWith('.tgz'));
+  // The program alone: with its headers and npm, a Node is thousands of files.
+  const whole = ['--extract', '--gzip', '--file', tarball, '--strip-components=1'];
+  execFileSync('tar', [...whole, '--wildcards', '*/bin/node'], { cwd: folder });
+  const node = join(folder, 'bin/node');
   const version = execFileSync(node, ['--version'], { encoding: 'utf8' }).trim();
   expect(`${version}.`.startsWith(`v${wanted}.`), version).toBe(true);
   return node;
