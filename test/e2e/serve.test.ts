@@ -120,12 +120,16 @@ describe('the daemon', () => {
     await expect
       .poll(() => rig.modem.record().filter((entry) => entry.kind === 'ctrl_z'))
       .toHaveLength(2);
+    // However long a start takes, the late result finds the next daemon at the modem.
+    rig.modem.signal('SIGSTOP');
     await rig.daemon.end('SIGKILL');
     expect(await cut).toBe('cut');
-    await rig.startDaemon();
     const from = rig.log.length;
-    await rig.modem.control({ fault: 'cms:21' });
+    await rig.startDaemon();
+    await rig.until((line) => line.phase === 'probing', from);
+    rig.modem.signal('SIGCONT');
     await rig.until((line) => line.phase === 'ready', from);
+    await rig.modem.control({ fault: 'cms:21' });
     expect(await rig.post({ body: 'third' })).toMatchObject({
       status: 502,
       body: { cause_code: expect.stringContaining('CMS 21') },

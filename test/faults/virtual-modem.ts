@@ -110,6 +110,11 @@ export class VirtualModem {
     return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as RecordEntry);
   }
 
+  /** Has the modem and its network stand still, or go on: what was due meanwhile is done then. */
+  signal(signal: 'SIGSTOP' | 'SIGCONT'): void {
+    this.#child.signal(signal);
+  }
+
   async stop(): Promise<void> {
     const { code, signal } = await this.#child.end('SIGTERM');
     if (code !== 0) throw new Error(`${this.name}: the virtual modem ended with ${code ?? signal}`);
