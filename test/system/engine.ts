@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { freePort } from './free-port.js';
 
@@ -78,10 +79,15 @@ export class EngineProcess {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     this.#spawned.push(child);
+    let said = '';
     await new Promise<void>((resolve, reject) => {
-      child.once('exit', (code) => reject(new Error(`redis-server ended with ${code}`)));
-      child.stdout.on('data', (said: Buffer) => {
-        if (/Ready to accept connections/.test(String(said))) resolve();
+      child.once('exit', (code) =>
+        reject(new Error(`redis-server ended with ${code} at port ${port}:\n${said}`)),
+      );
+      // By lines: a chunk may end within the words that are waited for.
+      createInterface({ input: child.stdout }).on('line', (line) => {
+        said = `${said}${line}\n`.slice(-2_000);
+        if (/Ready to accept connections/.test(line)) resolve();
       });
     });
     child.removeAllListeners('exit');
