@@ -102,9 +102,9 @@ function libraryDependencies(binaries: readonly string[]): string {
     return versions.sort((a, b) => a.localeCompare(b, 'en', { numeric: true })).at(-1) ?? '';
   };
   const cxx = newest('GLIBCXX');
-  for (const library of texts.flatMap(
-    (text) => text.match(/(?<=\0)lib[\w+]+\.so\.\d+(?=\0)/g) ?? [],
-  ))
+  // A look behind at each place would take a second for a Node.
+  const named = texts.flatMap((text) => [...text.matchAll(/\0(lib[\w+]+\.so\.\d+)(?=\0)/g)]);
+  for (const library of named.map((match) => match[1] ?? ''))
     if (!libraries.includes(library))
       throw new Error(`a binary names ${library}: find out the package that has it`);
   if (cxx.localeCompare(cxxLibrary.symbols, 'en', { numeric: true }) > 0)

@@ -31,6 +31,8 @@ export interface Source {
   manuals: ReadonlyMap<string, string>;
   /** Not there yet: where the native packages of the architecture are put first. */
   npmFolder: string;
+  /** Where their tarballs are kept, and Node's. */
+  downloads: string;
 }
 
 /**
@@ -38,10 +40,10 @@ export interface Source {
  * machine.
  */
 export async function layOut(source: Source, tree: string): Promise<void> {
-  const { root, architecture, npmFolder } = source;
+  const { root, architecture, npmFolder, downloads } = source;
   const place = placerOf(tree);
   const natives = lockedNatives(lockFileOf(root), architectures[architecture].npmCpu);
-  fetchLocked(natives, npmFolder);
+  fetchLocked(natives, npmFolder, { downloads });
   placeProgram(source, natives, tree, place);
   if (source.nodeFrom === 'package') placeNode(source, tree, place);
   checkBinaries(join(tree, home, 'node_modules'), architecture);
@@ -56,7 +58,12 @@ export async function layOut(source: Source, tree: string): Promise<void> {
   // The same in every version: dpkg asks about a conffile that both setup and an upgrade have
   // changed, and nobody answers at night.
   place('etc/simgate/simgate.toml', read(root, 'packaging/debian/simgate.toml'));
-  place('usr/share/lintian/overrides/simgate', read(root, 'packaging/debian/lintian-overrides'));
+  const overrides = ['lintian-overrides'];
+  if (source.nodeFrom === 'package') overrides.push('lintian-overrides-node');
+  place(
+    'usr/share/lintian/overrides/simgate',
+    overrides.map((name) => read(root, 'packaging/debian', name)).join(''),
+  );
   await placeDocuments(source, natives, tree, place);
 }
 
@@ -119,17 +126,22 @@ function withNode(interpreter: string, program: string): string {
 }
 
 /** The program alone, and its terms. Throws when it is for another machine. */
-function placeNode({ root, architecture, npmFolder }: Source, tree: string, place: Place): void {
+function placeNode(
+  { root, architecture, npmFolder, downloads }: Source,
+  tree: string,
+  place: Place,
+): void {
   const { npmCpu, elfMachine } = architectures[architecture];
   const node = lockedNode(lockFileOf(join(root, 'packaging/node')), npmCpu);
-  const downloaded = join(npmFolder, 'node');
-  fetchLocked([node], downloaded);
-  const program = join(downloaded, node.folder, 'bin/node');
+  const unpacked = join(npmFolder, 'node');
+  // Its headers and manuals are half of it.
+  fetchLocked([node], unpacked, { downloads, members: ['bin/node', 'LICENSE'] });
+  const program = join(unpacked, node.folder, 'bin/node');
   if (!isForMachine(program, elfMachine))
     throw new Error(`${node.name} has no program for ${architecture}`);
   place(`${home}/bin/node`, readFileSync(program));
   chmodSync(join(tree, home, 'bin/node'), 0o755);
-  place(`${documents}/nodejs-terms.txt.gz`, packed(read(downloaded, node.folder, 'LICENSE')));
+  place(`${documents}/nodejs-terms.txt.gz`, packed(read(unpacked, node.folder, 'LICENSE')));
 }
 
 /**

@@ -1,8 +1,8 @@
 /**
  * `npm run package:deb [-- --architecture amd64] [--node package|debian] [--out FOLDER]
- * [--deb-version V] [--quick]`: builds simgate_V_{amd64,arm64}.deb with a Node of their own,
- * simgate_V_armhf.deb and simgate-without-node_V_{amd64,arm64}.deb without, from dist/ as it is,
- * without root. Built twice they have the same bytes: owner, order, modes and times do not depend
+ * [--deb-version V] [--quick] [--downloads FOLDER]`: builds simgate_V_{amd64,arm64}.deb with a
+ * Node of their own, simgate_V_armhf.deb and simgate-without-node_V_{amd64,arm64}.deb without, from
+ * dist/ as it is, without root. What npm brings is kept in the folder of --downloads. Built twice they have the same bytes: owner, order, modes and times do not depend
  * on the machine. Needs dpkg-deb, and npm for the native packages and Node. Packing a Node takes xz
  * a minute and more.
  */
@@ -38,6 +38,7 @@ const { values: options } = parseArgs({
     quick: { type: 'boolean', default: false },
     out: { type: 'string', default: 'dist-deb' },
     'deb-version': { type: 'string', default: version },
+    downloads: { type: 'string' },
   },
 });
 
@@ -48,13 +49,24 @@ const largestBytes = 45e6;
 const manuals = await writeManuals();
 const out = resolve(options.out);
 mkdirSync(out, { recursive: true });
-for (const architecture of options.architecture.map(known))
-  for (const nodeFrom of ['package', 'debian'] as const)
-    if (
-      options.node.includes(nodeFrom) &&
-      (nodeFrom === 'debian' || architectures[architecture].hasNode)
-    )
-      console.log(await buildPackage(architecture, nodeFrom));
+/** Two packages of a machine, with a Node and without, have the same parts of npm's. */
+const ownDownloads = mkdtempSync(join(tmpdir(), 'simgate-downloads-'));
+const downloads = options.downloads === undefined ? ownDownloads : resolve(options.downloads);
+try {
+  await buildAll();
+} finally {
+  rmSync(ownDownloads, { recursive: true });
+}
+
+async function buildAll(): Promise<void> {
+  for (const architecture of options.architecture.map(known))
+    for (const nodeFrom of ['package', 'debian'] as const)
+      if (
+        options.node.includes(nodeFrom) &&
+        (nodeFrom === 'debian' || architectures[architecture].hasNode)
+      )
+        console.log(await buildPackage(architecture, nodeFrom));
+}
 
 function known(name: string): Architecture {
   if (name in architectures) return name as Architecture;
@@ -84,6 +96,7 @@ async function buildPackage(architecture: Architecture, nodeFrom: NodeFrom): Pro
       releases,
       manuals,
       npmFolder: join(work, 'npm'),
+      downloads,
     };
     const tree = join(work, 'tree');
     mkdirSync(tree);

@@ -1,6 +1,6 @@
 /**
- * `npm run release [-- --out FOLDER] [--architecture amd64] [--node package] [--quick]`: makes all
- * files of a release from dist/, in a folder that must be new: Debian packages, npm's tarball, what
+ * `npm run release [-- --out FOLDER] [--architecture amd64] [--node package] [--quick]
+ * [--downloads FOLDER]`: makes all files of a release from dist/, in a folder that must be new: Debian packages, npm's tarball, what
  * is in them (CycloneDX), SHA256SUMS, and an index by which the folder is a flat repository for
  * apt. SIMGATE_SIGNING_KEY (a key of gpg's keyring, by its fingerprint) signs them. But for the
  * signatures, a second run makes the same octets. Needs dpkg-deb, apt-ftparchive and gpg.
@@ -22,6 +22,7 @@ const { values: options } = parseArgs({
     architecture: { type: 'string', multiple: true, default: [] },
     node: { type: 'string', multiple: true, default: [] },
     quick: { type: 'boolean', default: false },
+    downloads: { type: 'string' },
   },
 });
 const out = resolve(options.out);
@@ -48,6 +49,7 @@ function makeFiles(debScript: string): void {
     ...options.architecture.flatMap((name) => ['--architecture', name]),
     ...options.node.flatMap((name) => ['--node', name]),
     ...(options.quick ? ['--quick'] : []),
+    ...(options.downloads === undefined ? [] : ['--downloads', resolve(options.downloads)]),
   ];
   quietly(process.execPath, '--import', 'tsx', debScript, '--out', out, ...given);
   // dist/ is there: prepack would build it anew.

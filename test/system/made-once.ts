@@ -39,6 +39,9 @@ export function madeOnce(name: string, command: (path: string) => readonly strin
 
 const repository = join(import.meta.dirname, '../..');
 
+/** The folder in which packaging keeps what npm brings, for the whole run. */
+export const downloads = (): string => join(inject('madeOnce'), 'downloads');
+
 /** The package for a machine, with its own Node where there is one, packed as is quick. */
 export function quickPackage(architecture: Architecture): string {
   const nodeFrom = architectures[architecture].hasNode ? 'package' : 'debian';
@@ -51,6 +54,7 @@ export function quickPackage(architecture: Architecture): string {
     `--architecture=${architecture}`,
     `--node=${nodeFrom}`,
     '--quick',
+    `--downloads=${downloads()}`,
   ]);
   return join(folder, `simgate_${version}_${architecture}.deb`);
 }

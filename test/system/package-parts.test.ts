@@ -14,7 +14,7 @@ import { dirname, join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { debianChangelog, releasesOf } from '../../packaging/debian-changelog.js';
 import { debianCopyright } from '../../packaging/debian-copyright.js';
-import { unpackLocked } from '../../packaging/fetch-natives.js';
+import { fetchLocked, unpackLocked } from '../../packaging/fetch-natives.js';
 import { commandManual, parseHelp } from '../../packaging/man-command.js';
 import { configurationManual, entriesOf } from '../../packaging/man-configuration.js';
 import { checkBinaries } from '../../packaging/native-binaries.js';
@@ -95,6 +95,15 @@ test('a download is known by its checksum, and one with another is not unpacked'
   expect(existsSync(join(root, 'node_modules'))).toBe(false);
   unpackLocked([locked], downloads, root);
   expect(readdirSync(join(root, 'node_modules/@a/b'))).toEqual(['package.json']);
+
+  // No registry has it: what is there already is not got again. Another build's half is no tarball.
+  mkdirSync(join(downloads, 'partly-of-another'));
+  const part = join(temporary, 'part');
+  const members = ['package.json'];
+  fetchLocked([locked], part, { downloads, members });
+  expect(readdirSync(join(part, 'node_modules/@a/b'))).toEqual(members);
+  const none = { downloads, members: ['bin/node'] };
+  expect(() => fetchLocked([locked], join(temporary, 'none'), none)).toThrow('bin/node');
 });
 
 const binaries = [

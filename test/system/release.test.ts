@@ -21,7 +21,7 @@ import { bundledFiles } from '../../packaging/notices.js';
 import { version } from '../../src/version.js';
 import { installLines, verifyLines } from './docs-commands.js';
 import { inFreshRoot, makeFreshRoot, noFreshRoot } from './fresh-root.js';
-import { trixieArchive } from './made-once.js';
+import { downloads, trixieArchive } from './made-once.js';
 
 const repository = join(import.meta.dirname, '../..');
 const folder = mkdtempSync(join(tmpdir(), 'simgate-release-'));
@@ -38,7 +38,15 @@ function release(out: string, options: readonly string[], env: NodeJS.ProcessEnv
   const script = join(repository, 'packaging/release.ts');
   return execFileSync(
     process.execPath,
-    ['--import', 'tsx', script, '--out', out, '--quick', ...options],
+    [
+      '--import',
+      'tsx',
+      script,
+      `--out=${out}`,
+      '--quick',
+      `--downloads=${downloads()}`,
+      ...options,
+    ],
     {
       cwd: repository,
       encoding: 'utf8',
