@@ -31,7 +31,8 @@ export class Receiver {
     const judge = new Webhook(webhookSecret);
     const server = createServer((request, response) => {
       let body = '';
-      request.on('data', (chunk: Buffer) => (body += chunk.toString('utf8')));
+      // A chunk may end within a character.
+      request.setEncoding('utf8').on('data', (chunk: string) => (body += chunk));
       request.on('end', () => {
         const id = String(request.headers['webhook-id']);
         const told = JSON.parse(body) as Told;
