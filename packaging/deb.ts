@@ -1,10 +1,10 @@
 /**
  * `npm run package:deb [-- --architecture amd64] [--node package|debian] [--out FOLDER]
- * [--deb-version V] [--quick] [--downloads FOLDER]`: builds simgate_V_{amd64,arm64}.deb with a
- * Node of their own, simgate_V_armhf.deb and simgate-without-node_V_{amd64,arm64}.deb without, from
- * dist/ as it is, without root. What npm brings is kept in the folder of --downloads. Built twice they have the same bytes: owner, order, modes and times do not depend
- * on the machine. Needs dpkg-deb, and npm for the native packages and Node. Packing a Node takes xz
- * a minute and more.
+ * [--deb-version V] [--quick] [--downloads FOLDER]`: builds simgate_V_{amd64,arm64}.deb with a Node
+ * of their own, simgate_V_armhf.deb and simgate-without-node_V_{amd64,arm64}.deb without, from
+ * dist/ as it is, without root. What npm brings is kept in the folder of --downloads. Built twice
+ * they have the same bytes: owner, order, modes and times do not depend on the machine. Needs
+ * dpkg-deb, and npm for the native packages and Node. Packing a Node takes xz a minute and more.
  */
 import { execFileSync } from 'node:child_process';
 import {

@@ -1,9 +1,10 @@
 /**
- * `npm run release [-- --out FOLDER] [--architecture amd64] [--node package] [--quick]
- * [--downloads FOLDER]`: makes all files of a release from dist/, in a folder that must be new: Debian packages, npm's tarball, what
- * is in them (CycloneDX), SHA256SUMS, and an index by which the folder is a flat repository for
- * apt. SIMGATE_SIGNING_KEY (a key of gpg's keyring, by its fingerprint) signs them. But for the
- * signatures, a second run makes the same octets. Needs dpkg-deb, apt-ftparchive and gpg.
+ * `npm run release [-- --out FOLDER] [--architecture amd64] [--node package] [--quick] [--downloads
+ * FOLDER]`: makes all files of a release from dist/, in a folder that must be new: Debian packages,
+ * npm's tarball, what is in them (CycloneDX), SHA256SUMS, and an index by which the folder is a
+ * flat repository for apt. SIMGATE_SIGNING_KEY (a key of gpg's keyring, by its fingerprint) signs
+ * them. But for the signatures, a second run makes the same octets. Needs dpkg-deb, apt-ftparchive
+ * and gpg.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
