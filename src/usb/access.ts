@@ -30,6 +30,8 @@ export interface Access {
   isListedInGroup: boolean;
   /** The name of `identity`, or its number. */
   user: string;
+  /** `/etc` knows both by name, which a container's often does not. */
+  areNamed: boolean;
 }
 
 const readWrite = 0o6;
@@ -62,7 +64,8 @@ export async function accessFor(
   ]);
   const nameOf = (lines: string[][], id: number) =>
     lines.find((line) => line[2] === String(id))?.[0];
-  const user = nameOf(users, identity.uid) ?? `uid ${identity.uid}`;
+  const name = nameOf(users, identity.uid);
+  const user = name ?? `uid ${identity.uid}`;
   const groupLine = groups.find((line) => line[2] === String(found.gid));
   const may = (shift: number) => ((found.mode >> shift) & readWrite) === readWrite;
   const isInGroup = identity.groups.includes(found.gid);
@@ -77,6 +80,7 @@ export async function accessFor(
     isGroupEnough: may(3),
     isListedInGroup: (groupLine?.[3] ?? '').split(',').includes(user),
     user,
+    areNamed: name !== undefined && groupLine !== undefined,
   };
 }
 

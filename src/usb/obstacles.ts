@@ -238,6 +238,12 @@ function lackOfRights(what: string, { user, group, ...access }: Access): ToldObs
       `${what}: ${user} is in the group ${group}, but only since after this process started`,
       'log in again, or restart the service',
     );
+  if (!access.areNamed)
+    return told(
+      `${what}: it is not in the group ${group}`,
+      `Give it that group: --group-add ${group} or group_add for a container, SupplementaryGroups=${group} in the systemd unit`,
+      '. ',
+    );
   return told(
     `${what}: it is not in the group ${group}`,
     `Run "sudo usermod -aG ${group} ${user}" and log in again; for the service, SupplementaryGroups=${group} in the systemd unit`,

@@ -193,8 +193,10 @@ test('rights that suffice by mode point to the sandbox around the process', asyn
 });
 
 test('a node of a user and a group without names is shown by their numbers', async () => {
-  expect((await rights(0o660, 501, 502)).sentence).toMatch(
-    /\(rw-rw---- 501:502\): it is not in the group 502/,
+  const { sentence } = await rights(0o660, 501, 502);
+  expect(sentence, 'usermod knows no group without a name').not.toContain('usermod');
+  expect(sentence).toMatch(
+    /\(rw-rw---- 501:502\): it is not in the group 502\. Give it that group: --group-add 502/,
   );
 });
 
