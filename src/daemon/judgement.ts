@@ -116,7 +116,7 @@ export function judgeModem(modem: JudgedModem): ModemJudgement {
   ];
   const isAble = refusing.length === 0;
   const obstacles = isAble
-    ? [...judgeSim(modem), ...judgeNotices(snapshot), ...judgeStorage(snapshot)]
+    ? [...judgeNotices(snapshot), ...judgeSim(modem), ...judgeStorage(snapshot)]
     : refusing;
   return { isAble, obstacles: obstacles.map((finding) => about(snapshot.name, finding)) };
 }
@@ -224,7 +224,7 @@ function judgeNotices({ name, notices = [] }: ModemSnapshot): Finding[] {
     if (kind === 'init') return [];
     const remedy =
       kind === 'smsc'
-        ? 'set smsc = "+…" for this modem, as the operator tells it, or set the message centre with a phone'
+        ? 'set smsc = "+…" for this modem, and "sudo simgate reload", as the operator tells it, or set the message centre with a phone'
         : 'write the first init line that is named under the [[modem]] of this one, and "sudo simgate reload"; where sends go on failing, the next one';
     return [error(kind, `modem ${name}: ${sentence}`, remedy)];
   });

@@ -16,6 +16,11 @@ export const smscMissing =
   'the SIM holds no number of an SMSC, so that every send fails (CMS 330): set smsc = "+…" for this modem, as the operator tells it, or ' +
   'set the message centre with a phone';
 
+/** The same where the SIM holds a number, or one is configured, and the modem takes none. */
+export const smscNotTaken =
+  'the modem says that it knows no SMSC, whatever it is given, so that sends fail (CMS 330): set smsc = "+…" for this modem, as the ' +
+  'operator tells it, or set the message centre with a phone';
+
 /** An SMSC's number as `+CSCA` tells it (27.005 3.3.1). */
 interface ServiceCentreNumber {
   /** Digits, with `+` when international; empty when the SIM holds none. */

@@ -307,6 +307,12 @@ function warnOutOfStep(context: SubmissionContext, error: unknown): void {
 /** `+CMS ERROR: 330` (27.005 3.2.5): SMSC address unknown. */
 const serviceCentreUnknown = 330;
 
+/** Whether the modem refused for want of an SMSC, and what could be done about it did not help. */
+export function saysNoServiceCentre(error: unknown): boolean {
+  if (!(error instanceof SendError && error.cause instanceof AtCommandError)) return false;
+  return error.submitted === 'no' && cmsCodeOf(error.cause.final) === serviceCentreUnknown;
+}
+
 /** TP-FCS 198 and 199 (23.040 9.2.3.22): validity period (format) not supported. */
 const isValidityRefused = (error: AtCommandError): boolean =>
   error.final.kind === 'CMS' && (error.final.code === 198 || error.final.code === 199);
@@ -340,8 +346,11 @@ function sendErrorOf(context: SubmissionContext, job: SegmentJob, failure: Failu
   }
   const elsewhere = failure.verdict !== 'refused';
   if (failure.cause instanceof AtCommandError) {
-    // CMS 21 is what carriers say of a wrong recipient, and of an account without credit.
-    const simSuspected = failure.verdict === 'sim' || failure.cause.final.code === 21;
+    // CMS 21 is what carriers say of a wrong recipient, and of an account without credit. Without an
+    // SMSC nothing was asked of the network: the SIM has nothing to answer for.
+    const { verdict, cause } = failure;
+    const isOfSim = verdict === 'sim' && cmsCodeOf(cause.final) !== serviceCentreUnknown;
+    const simSuspected = isOfSim || cause.final.code === 21;
     return new SendError('network_refused', { ...options, elsewhere, simSuspected });
   }
   return new SendError('no_modem_ready', { ...options, elsewhere });

@@ -23,6 +23,7 @@ import type { PinMemory } from './pin-memory.js';
 import { generic } from './profiles.js';
 import { Recovery } from './recovery.js';
 import { SendOutcomes } from './send-outcomes.js';
+import { smscNotTaken } from './service-centre.js';
 import {
   canSend,
   type ModemPhase,
@@ -40,7 +41,7 @@ import {
   type SweepSoFar,
   tellsOfStorage,
 } from './storage.js';
-import { type SubmissionContext, submitSms } from './submission.js';
+import { type SubmissionContext, saysNoServiceCentre, submitSms } from './submission.js';
 import { Sweeper } from './sweeper.js';
 import { Unlocker } from './unlock.js';
 import { isMemoryFull } from './verdict.js';
@@ -339,9 +340,11 @@ export class Supervisor implements SmsModem {
       const receipt = await submitSms(this.#submissionContext(connection), sms, control);
       this.#sendOutcomes.accepted();
       this.#modemLog.notice('sends', undefined);
+      this.#modemLog.notice('smsc', undefined);
       return receipt;
     } catch (error) {
       change = this.#sendOutcomes.failed(error, sms.recipient);
+      if (saysNoServiceCentre(error)) this.#modemLog.notice('smsc', smscNotTaken);
       if (saysMemoryFull(error)) connection.sweeper.soon();
       throw error;
     } finally {

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import type { TroubleKind } from '../../src/simulator/troubles.js';
 import { openPolicy } from '../config-text.js';
 import { Rig } from './rig.js';
 import { doctor, expectCured, expectNamed, type Fault, reconfigure, walkOver } from './walk.js';
@@ -61,6 +62,28 @@ const faults: readonly Fault[] = [
     what: /SIM/,
     remedy: /wait a few seconds/,
     begin: (rig) => openedWith(rig, 'refuse:+CPIN?:CME14'),
+    follow: waiting,
+  },
+  {
+    name: 'a modem that takes no number of an SMSC',
+    grade: 'degraded',
+    check: 'smsc',
+    what: /modem main: the modem says that it knows no SMSC/,
+    remedy: /^set smsc = "\+…" for this modem, and "sudo simgate reload"/,
+    begin: async (rig) => {
+      // At first, when what the SIM holds was written to it, and when that stands in the PDU.
+      await rig.modem.control({ fault: 'cms:330', submits: 3 });
+      expect(await rig.post({})).toMatchObject({ status: 502 });
+    },
+    follow: (rig) => withMore(rig, 'smsc = "+491710760000"'),
+  },
+  {
+    name: 'a modem that is not ready for SMS',
+    grade: 'down',
+    check: 'registration',
+    what: /the modem is not ready for SMS/,
+    remedy: /^it needs up to a minute after power-on/,
+    begin: (rig) => openedWith(rig, 'refuse:+CMGF=0:CMS314'),
     follow: waiting,
   },
   {
@@ -244,6 +267,89 @@ describe.concurrent('each is named first, and its remedy cures it', () => {
         await expectCured(rig);
       }),
     240_000,
+  );
+
+  test(
+    'a PIN of which nobody knows what became of it',
+    () =>
+      within([['--pin', '1234'], probing, { pin: '1234', phase: 'unlocking' }], async (rig) => {
+        await rig.modem.control({ pin_fault: 'ok-locked' });
+        await withMore(rig, 'pin_file = "pin"');
+        await expectNamed(rig, {
+          grade: 'down',
+          check: 'sim',
+          what: /what became of the last try with the PIN in pin_file is not known/,
+          remedy: /^"sudo simgate pin enter".*put the SIM into a phone, and enter the PIN/,
+        });
+        const tries = () => rig.modem.record().filter(({ kind }) => kind === 'pin').length;
+        const before = tries();
+        await rig.modem.control({ phone: 'enter_pin' });
+        writeFileSync(join(rig.folder, 'pin'), '1234', { mode: 0o600 });
+        await rig.modem.control({ hangup: true, reattach_ms: 100 });
+        await expectCured(rig);
+        // By itself it was tried once, and once more for the file that was written anew.
+        expect([before, tries()]).toEqual([1, 2]);
+      }),
+    240_000,
+  );
+
+  /**
+   * Each trouble of the virtual modem: which fault of the walk it is, or that it heals by itself.
+   */
+  const troubles: Readonly<Record<TroubleKind, 'in the walk' | `heals: ${string}`>> = {
+    deaf: 'in the walk',
+    refuse: 'in the walk',
+    'sim-says': 'in the walk',
+    'radio-off': 'in the walk',
+    'registration-stuck': 'in the walk',
+    // A SIM that asks for its PIN, or for which it is known.
+    'sim-relocked': 'in the walk',
+    mute: 'heals: mute:+CSQ',
+    'refuse-late': 'heals: refuse-late:+CSQ:CME14:300',
+    babble: 'heals: babble:+COPS?',
+    'air-within': 'heals: air-within:+CREG?:call',
+    'results-off': 'heals: results-off',
+    'results-in-numbers': 'heals: results-in-numbers',
+    'no-indications': 'heals: no-indications',
+    'routes-directly': 'heals: routes-directly',
+    'broken-off': 'heals: broken-off:+COPS?',
+    'sms-starting': 'heals: sms-starting',
+    'text-mode': 'heals: text-mode',
+    'silent-restart': 'heals: silent-restart',
+    'stat-alone': 'heals: stat-alone',
+  };
+  const healing = Object.values(troubles).filter((how) => how.startsWith('heals: '));
+  const half = Math.ceil(healing.length / 2);
+
+  test.each([[healing.slice(0, half)], [healing.slice(half)]])(
+    'what a modem gets over by itself leaves nothing behind: %j',
+    (hows) =>
+      within([[], probing], async (rig) => {
+        let sent = 0;
+        for (const how of hows) {
+          const trouble = `${how.replace('heals: ', '')}:2000`;
+          await rig.modem.control({ fault: trouble });
+          await vi.waitFor(
+            () =>
+              expect(rig.modem.record()).toContainEqual(
+                expect.objectContaining({ kind: 'fault_over', fault: trouble }),
+              ),
+            { timeout: 60_000, interval: 200 },
+          );
+          await vi.waitFor(
+            async () => {
+              const { status } = await rig.post({ body: how });
+              if (status === 200) sent += 1;
+              expect(status, how).toBe(200);
+            },
+            { timeout: 120_000, interval: 500 },
+          );
+          await expectCured(rig);
+          sent += 1;
+        }
+        expect(rig.texts()).toHaveLength(sent);
+      }),
+    400_000,
   );
 
   test(
