@@ -346,8 +346,8 @@ function sendErrorOf(context: SubmissionContext, job: SegmentJob, failure: Failu
   }
   const elsewhere = failure.verdict !== 'refused';
   if (failure.cause instanceof AtCommandError) {
-    // CMS 21 is what carriers say of a wrong recipient, and of an account without credit. Without an
-    // SMSC nothing was asked of the network: the SIM has nothing to answer for.
+    // CMS 21 is what carriers say of a wrong recipient, and of an account without credit. Without
+    // an SMSC nothing was asked of the network: the SIM has nothing to answer for.
     const { verdict, cause } = failure;
     const isOfSim = verdict === 'sim' && cmsCodeOf(cause.final) !== serviceCentreUnknown;
     const simSuspected = isOfSim || cause.final.code === 21;
