@@ -4,6 +4,7 @@ import {
   denied,
   entries,
   entriesOrDenied,
+  linkTarget,
   linkTargetOrDenied,
   printable,
   type Roots,
@@ -68,6 +69,18 @@ export async function modemDaemonsRunning(roots: Roots): Promise<Holder[]> {
 export async function modemManagerIsActive(roots: Roots): Promise<boolean> {
   const units = await entries(join(roots.runRoot, 'systemd/units'));
   return units.includes('invocation:ModemManager.service');
+}
+
+/**
+ * The PID namespace in which the kernel starts (`PROC_PID_INIT_INO`); every other one shows the
+ * processes of its own only (pid_namespaces(7)).
+ */
+const firstPidNamespace = 'pid:[4026531836]';
+
+/** Whether there are processes out of sight, as those of the host are from a container. */
+export async function isWalledIn(roots: Roots): Promise<boolean> {
+  const own = await linkTarget(join(roots.procRoot, 'self/ns/pid'));
+  return own !== undefined && own !== firstPidNamespace;
 }
 
 /**

@@ -11,6 +11,7 @@ import {
 import {
   type Holder,
   holdersOf,
+  isWalledIn,
   loginOn,
   modemDaemonsRunning,
   modemManagerIsActive,
@@ -178,6 +179,15 @@ async function busy(node: string, roots: Roots): Promise<Obstacle> {
     const what = `${node} is busy: ModemManager runs and probably holds it`;
     return { ...base, ...told(what, modemManagerRemedy, '. ') };
   }
+  if (await isWalledIn(roots))
+    return {
+      ...base,
+      ...told(
+        `${node} is busy: a process outside of this container holds it`,
+        `On the host, "sudo fuser -v ${node}" shows which; keep ModemManager off there by the udev rules, or switch it off`,
+        '. ',
+      ),
+    };
   if (unseen > 0)
     return {
       ...base,

@@ -1,4 +1,4 @@
-import { chmodSync, rmSync, symlinkSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { LinkLost } from '../../src/serial/link.js';
@@ -65,6 +65,20 @@ test('where the processes of others are hidden, systemd still tells that ModemMa
   tree.write('run/systemd/units/invocation:ModemManager.service', '');
   expect((await explainObstacle(node, locked(), tree.roots)).sentence).toBe(
     `${node} is busy: ModemManager runs and probably holds it. ${offModemManager}`,
+  );
+});
+
+test('from a container the one who holds it is out of sight, and is looked for on the host', async () => {
+  mkdirSync(tree.path('proc/self/ns'), { recursive: true });
+  symlinkSync('pid:[4026531836]', tree.path('proc/self/ns/pid'));
+  expect((await explainObstacle(node, locked(), tree.roots)).isPassing).toBe(true);
+  rmSync(tree.path('proc/self/ns/pid'));
+  symlinkSync('pid:[4026532711]', tree.path('proc/self/ns/pid'));
+  const { isPassing, sentence } = await explainObstacle(node, locked(), tree.roots);
+  expect(isPassing).toBe(false);
+  expect(sentence).toBe(
+    `${node} is busy: a process outside of this container holds it. On the host, "sudo fuser -v ${node}" shows which; ` +
+      'keep ModemManager off there by the udev rules, or switch it off',
   );
 });
 
