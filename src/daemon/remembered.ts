@@ -93,6 +93,11 @@ export async function openRemembered(
       journal.saveHold({ kind, key, strikes, untilMs: until - now() + date() }),
     onRefused: (refusal) => metrics.refused(refusal),
     ...told,
+    onUnlocked(unlocked) {
+      const { recipientHmac: key } = unlocked;
+      journal.saveHold({ kind: unlockedKind, key, strikes: 1, untilMs: date() });
+      told.onUnlocked?.(unlocked);
+    },
     onNearlyFull: (full) =>
       log.warn(nearlyFullText(full), {
         event: 'limit_nearly_full',
@@ -108,13 +113,15 @@ export async function openRemembered(
     nextOrder,
     isBlind: () => restoration.isBlind(),
   });
-  const recent: Remembered['recent'] = (which) =>
-    journal.recent({
-      ...which,
-      isAlert: (caller) => rules.get(caller)?.isAlert === true,
-      messagesSinceMs: clock.leastDate() - memoryMs.messages,
-      simUsesSinceMs: date() - memoryMs.simUses,
-    });
+  const recent: Remembered['recent'] = async (which) =>
+    withForgiven(
+      await journal.recent({
+        ...which,
+        isAlert: (caller) => rules.get(caller)?.isAlert === true,
+        messagesSinceMs: clock.leastDate() - memoryMs.messages,
+        simUsesSinceMs: date() - memoryMs.simUses,
+      }),
+    );
   const restoration = new Restoration({
     recent: recent({ ofThisRunToo: false }),
     takeUp: (recent) => takeUp(recent, { policy, simCaps, alertCaps, idempotency }, now() - date()),
@@ -253,6 +260,25 @@ export class Restoration {
       { event: 'journal' },
     );
   }
+}
+
+/** Among the holds in the journal: that a recipient was unlocked, and when. No hold of a policy. */
+const unlockedKind = 'unlocked';
+
+/** What went to a recipient before it was unlocked is told from what went to it since. */
+function withForgiven({ messages, holds, ...recent }: Recent): Recent {
+  const unlockedAt = new Map(
+    holds.flatMap(({ kind, key, untilMs }): [string, number][] =>
+      kind === unlockedKind ? [[key, untilMs]] : [],
+    ),
+  );
+  if (unlockedAt.size === 0) return { ...recent, messages, holds };
+  const isForgiven = ({ recipientHmac, atMs }: RecentMessage) =>
+    atMs <= (unlockedAt.get(recipientHmac) ?? Number.NEGATIVE_INFINITY);
+  const marked = messages.map((message) =>
+    isForgiven(message) ? { ...message, isForgiven: true } : message,
+  );
+  return { ...recent, messages: marked, holds };
 }
 
 /** How far back {@link takeUp} needs to know, in milliseconds. */

@@ -193,6 +193,8 @@ export interface RecentMessage {
   /** Undefined while it is still with the modem. */
   outcome?: JournalOutcome;
   late?: LateOutcome;
+  /** Its recipient was unlocked since. */
+  isForgiven?: boolean;
 }
 
 /**

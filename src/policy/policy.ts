@@ -211,7 +211,7 @@ export class Policy {
   windowsOf(row: Omit<PolicyRow, 'at'>): TermWindow[] {
     const { isAlert = false, isUncounted } = this.#callers.get(row.caller) ?? {};
     if (isUncounted) return [];
-    const keys = keysOf(row, row.caller);
+    const keys = countedKeys(row);
     const all = isAlert ? sharedKeys(keys) : keys;
     const asWindows = (of: TermWindow['of'], own: LimitKeys) =>
       limitNames.flatMap((name): TermWindow[] => {
@@ -299,7 +299,7 @@ export class Policy {
     const entries = recent.map((row) => ({
       at: Math.min(row.at, now),
       isAlert: this.#callers.get(row.caller)?.isAlert === true,
-      keys: keysOf(row, row.caller),
+      keys: countedKeys(row),
       isKept: true,
     }));
     this.#windows.merge(
@@ -320,6 +320,7 @@ export class Policy {
     const now = this.#now();
     const { recipientHmac, blockHmac } = this.subjectOf({ recipient });
     this.#windows.forget('per_recipient', recipientHmac);
+    this.#alertWindows.forget('per_recipient', recipientHmac);
     this.#onUnlocked({ recipientHmac, blockHmac });
     return this.#holds.lift({ recipientHmac, blockHmac }, now);
   }
@@ -538,6 +539,12 @@ function longestWindowOf(
   const own = [...callers.values()].flatMap(({ perCaller = [] }) => perCaller);
   const all = [...limitNames.flatMap((name) => limits[name]), ...own];
   return Math.max(0, ...all.map(({ windowMs }) => windowMs));
+}
+
+/** Of a message of before. */
+function countedKeys(row: Omit<PolicyRow, 'at'>): LimitKeys {
+  const keys = keysOf(row, row.caller);
+  return row.isForgiven === true ? sharedKeys(keys) : keys;
 }
 
 /** What alerts are counted by beside logins. */

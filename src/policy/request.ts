@@ -70,6 +70,8 @@ export interface PolicyRow {
   blockHmac: string;
   country?: string | undefined;
   ipHmac?: string | undefined;
+  /** Its recipient was unlocked since: `per_recipient` does not count it. */
+  isForgiven?: boolean | undefined;
 }
 
 /** What stands in the way of a message. */

@@ -385,7 +385,7 @@ return say({ kind = 'told' })
 /** Lifts what a recipient has to wait for. */
 const unlock = `${toldOnce}
 redis.call('DEL', P..'h:lock_out:'..a.rec, P..'h:cool_down_recipient:'..a.rec, P..'h:cool_down_block:'..a.blk,
-  P..'w:'..a.recWindow)
+  P..'w:'..a.recWindow, P..'w:'..a.alertWindow)
 return say({ kind = 'told' })
 `;
 

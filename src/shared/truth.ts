@@ -252,7 +252,8 @@ export class Truth implements SharedTruth {
     blockHmac: string;
   }): void {
     const recWindow = windowKey({ of: 'all', name: 'per_recipient', key: rec });
-    const news = { once: randomUUID(), rec, blk, recWindow };
+    const alertWindow = windowKey({ of: 'alerts', name: 'per_recipient', key: rec });
+    const news = { once: randomUUID(), rec, blk, recWindow, alertWindow };
     this.#outbox.put(`unlock ${rec}`, 'unlock', () => news);
   }
 

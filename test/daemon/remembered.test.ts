@@ -120,6 +120,24 @@ test('limits, caps and keys of before are known when the start is over', async (
   expect(logged).toEqual([]);
 });
 
+test('a recipient that was unlocked counts anew after a restart, too', async () => {
+  const { open } = setUp();
+  const first = await open();
+  for (const id of ['one', 'two']) await send(first, id);
+  await expect(send(first, 'too-many')).rejects.toMatchObject({ code: 'rate_limited' });
+  first.policy.unlock(recipient);
+  await first.journal.close();
+  const second = await open();
+  expect(second.policy.sharedUses().find(({ name }) => name === 'total')).toMatchObject({
+    used: 2,
+  });
+  await send(second, 'three');
+  await second.journal.close();
+  const third = await open();
+  await send(third, 'four');
+  await expect(send(third, 'five')).rejects.toMatchObject({ code: 'rate_limited' });
+});
+
 test('a journal that is locked at the start is taken up when it is free; until then no key is guessed at', async () => {
   const { open, file, logged } = setUp();
   const first = await open();

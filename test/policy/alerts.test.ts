@@ -43,6 +43,14 @@ test('who is told of a fault can log in to mend it, and a lock-out silences no a
   send(alert(1));
 });
 
+test('who is unlocked is told of faults again, too', () => {
+  const { send, refusal, policy } = desk({ ...off, per_recipient: '2 in 10 min' });
+  for (const _ of [1, 2]) send(alert(1));
+  expect(refusal(alert(1)).detail).toMatch(/^per_recipient: /);
+  policy.unlock(alert(1).recipient);
+  send(alert(1));
+});
+
 const lockingOut = { ...off, per_recipient: '2 in 10 min', lock_out_first_s: 60 };
 
 test('an alert of a recipient who is at the limit of alerts locks no login out', () => {
