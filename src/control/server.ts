@@ -28,12 +28,20 @@ export interface ControlServerOptions {
   path: string;
   /** By name. `status` must be there, and say the daemon's `pid`. */
   commands: Readonly<Record<string, ControlCommand>> & { readonly status: ControlCommand };
+  /**
+   * Those of them that end by themselves when the daemon stops, with an answer that is worth
+   * waiting for; default: none.
+   */
+  finishing?: readonly string[];
   log: Logger;
 }
 
 export interface ControlServer {
-  /** Ends every connection and removes the socket. */
-  close(): Promise<void>;
+  /**
+   * Lets nobody in any more, ends every connection, but for those that finish within `graceMs`, and
+   * removes the socket; default: at once.
+   */
+  close(graceMs?: number): Promise<void>;
 }
 
 /** Connections at a time; more are refused. */
@@ -69,10 +77,12 @@ export async function openControlSocket(
     log.error('the control socket failed', { event: 'control', error }),
   );
   return {
-    async close() {
+    async close(graceMs = 0) {
       const closed = new Promise((resolve) => server.close(resolve));
-      connections.endAll();
+      connections.endAll((isFinishing) => graceMs > 0 && isFinishing);
+      const timer = setTimeout(() => connections.endAll(() => false), graceMs);
       await closed;
+      clearTimeout(timer);
     },
   };
 }
@@ -111,10 +121,16 @@ async function whoListens(path: string): Promise<string | undefined> {
   }
 }
 
+/** Who asks, and for what. */
+interface Asked {
+  left: AbortController;
+  isFinishing: boolean;
+}
+
 /** Those who ask, each answered in turn with one command; bounded in number, size and time. */
 class Connections {
   readonly #options: ControlServerOptions;
-  readonly #open = new Map<Socket, AbortController>();
+  readonly #open = new Map<Socket, Asked>();
 
   constructor(options: ControlServerOptions) {
     this.#options = options;
@@ -122,7 +138,8 @@ class Connections {
 
   take(socket: Socket): void {
     const left = new AbortController();
-    this.#open.set(socket, left);
+    const asked: Asked = { left, isFinishing: false };
+    this.#open.set(socket, asked);
     socket.once('close', () => {
       this.#open.delete(socket);
       left.abort(new OperatorError('who asked has left'));
@@ -130,21 +147,23 @@ class Connections {
     // Who left in the middle of the answer resets the connection; `close` follows and says all
     // there is to know.
     socket.on('error', () => undefined);
-    const work =
-      this.#open.size > maxConnections ? refuse(socket) : this.#serve(socket, left.signal);
+    const work = this.#open.size > maxConnections ? refuse(socket) : this.#serve(socket, asked);
     // Told as the last line by `#serve`; what is left is a connection that broke.
     work.catch(() => socket.destroy());
   }
 
-  endAll(): void {
-    for (const [socket, left] of this.#open) {
+  /** @param mayFinish whether one is left for now */
+  endAll(mayFinish: (isFinishing: boolean) => boolean): void {
+    for (const [socket, { left, isFinishing }] of this.#open) {
+      if (mayFinish(isFinishing)) continue;
       left.abort(new OperatorError('the daemon is stopping'));
       socket.destroy();
     }
   }
 
-  async #serve(socket: Socket, signal: AbortSignal): Promise<void> {
-    const { log, commands } = this.#options;
+  async #serve(socket: Socket, asked: Asked): Promise<void> {
+    const { log, commands, finishing = [] } = this.#options;
+    const { signal } = asked.left;
     try {
       const request = parseRequest(await readRequest(socket, signal));
       const command = Object.hasOwn(commands, request.command)
@@ -152,6 +171,7 @@ class Connections {
         : undefined;
       if (command === undefined)
         throw new OperatorError(`unknown command; known are ${Object.keys(commands).join(', ')}`);
+      asked.isFinishing = finishing.includes(request.command);
       for await (const line of command(request, signal)) await write(socket, line, signal);
       await write(socket, { done: true }, signal);
     } catch (error) {

@@ -364,6 +364,8 @@ async function compose(
         log,
       }),
     },
+    // What is in a modem finishes: who has asked for it is told how.
+    finishing: ['message'],
     log,
   });
   if (control) doors.push(control);

@@ -39,7 +39,11 @@ const status: ControlCommand = async function* status() {
   yield { pid: process.pid };
 };
 
-const openAt = (where: string, commands: Record<string, ControlCommand> = {}) => {
+const openAt = (
+  where: string,
+  commands: Record<string, ControlCommand> = {},
+  finishing: readonly string[] = [],
+) => {
   const stream = new Writable({
     write(chunk: Buffer, _encoding, done) {
       logged += chunk.toString();
@@ -49,12 +53,16 @@ const openAt = (where: string, commands: Record<string, ControlCommand> = {}) =>
   return openControlSocket({
     path: where,
     commands: { status, ...commands },
+    finishing,
     log: createLog({ level: 'debug', format: 'json', stream }),
   });
 };
 
-async function open(commands: Record<string, ControlCommand> = {}): Promise<void> {
-  server = await openAt(path, commands);
+async function open(
+  commands: Record<string, ControlCommand> = {},
+  finishing: readonly string[] = [],
+): Promise<void> {
+  server = await openAt(path, commands, finishing);
   expect(server).toBeDefined();
 }
 
@@ -365,6 +373,39 @@ describe('the socket', () => {
       level: 'warn',
       message: expect.stringContaining(nowhere),
     });
+  });
+
+  it('lets what finishes by itself finish when the daemon stops, and for its time only', async () => {
+    let finish!: () => void;
+    const message: ControlCommand = async function* message(_request, signal) {
+      yield { sending: true };
+      await new Promise<void>((resolve) => {
+        finish = resolve;
+        signal.addEventListener('abort', () => resolve());
+      });
+      yield { status: signal.aborted ? 'aborted' : 200 };
+    };
+    const ask = async (onSending: () => void) => {
+      const lines: object[] = [];
+      for await (const line of askDaemon(path, { command: 'message' })) {
+        if (lines.push(line) === 1) onSending();
+      }
+      return lines;
+    };
+    await open({ message }, ['message']);
+    let closed: Promise<void> | undefined;
+    const told = ask(() => {
+      closed = server?.close(30_000);
+      setTimeout(() => finish(), 50);
+    });
+    expect(await told).toEqual([{ sending: true }, { status: 200 }]);
+    await closed;
+    await open({ message }, ['message']);
+    const cut = ask(() => {
+      closed = server?.close(50);
+    });
+    await expect(cut).rejects.toThrow('the daemon ended before it had answered');
+    await closed;
   });
 
   it('ends what is being asked when the daemon stops', async () => {

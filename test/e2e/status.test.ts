@@ -77,6 +77,17 @@ test('the policy holds for what is sent by hand, and a log line says what the an
   await rig.daemon.end('SIGKILL');
 }, 60_000);
 
+test('who sends by hand is told how it ended while the daemon stops', async () => {
+  rig = await Rig.start(['--submit-latency', '3000']);
+  const submits = () => rig.modem.record().filter(({ kind }) => kind === 'ctrl_z').length;
+  const sending = run('send', '+4915112345678', 'It works');
+  await expect.poll(submits, { timeout: 30_000 }).toBe(1);
+  await rig.daemon.end('SIGTERM');
+  const { code, stdout } = await sending;
+  expect(stdout).toMatch(/^the network took 1 segment to/);
+  expect(code).toBe(0);
+}, 60_000);
+
 test('without a daemon it is down, and says how to learn why', async () => {
   rig = await Rig.start();
   await rig.daemon.end('SIGTERM');
