@@ -41,7 +41,8 @@ export interface Habits {
   readonly okGraceMs: number | undefined;
   noteValidityRefused(): void;
   /**
-   * `+CMGS` came, and its OK came behind it, or did not in its time. @returns as {@link noteFreed}
+   * `+CMGS` came, and its OK came behind it, or did not in its time; whatever else came instead
+   * counts as if it had. @returns as {@link noteFreed}
    */
   noteOk(came: boolean): string | undefined;
   /**

@@ -179,6 +179,8 @@ async function trySegment(context: SubmissionContext, job: SegmentJob): Promise<
     return reference;
   } catch (error) {
     const elapsedMs = committedAt === undefined ? 0 : performance.now() - committedAt;
+    // It answers the AT that came too soon with an error: its OK is waited for as usual again.
+    if (error instanceof AtCommandError && error.lines.length > 0) habits.noteOk(true);
     const failure = failureOf(error, elapsedMs);
     if (!failure) throw error;
     return await recover(context, failure);

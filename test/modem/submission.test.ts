@@ -437,6 +437,9 @@ describe('a modem with habits', () => {
     for (const text of ['code 1', 'code 2']) await sent(setup, text);
     expect(setup.warnings).toHaveLength(1);
     expect(await sent(setup, 'code 3')).toMatch(/^outcome_unknown/);
+    device.faults.queue(parseFault('ok-missing'), 2);
+    for (const text of ['code 4', 'code 5']) expect(await sent(setup, text)).toEqual(oneReference);
+    expect(setup.warnings, 'it was waited for as usual, and is learnt anew').toHaveLength(2);
   });
 
   test('that is left at the prompt while it pauses has sent nothing (I3)', async () => {
