@@ -228,6 +228,8 @@ function lookIn(db: Buffer, wal: Buffer): { ids: unknown[]; integrity: string } 
   writeFileSync(`${file}-wal`, wal);
   const opened = new Database(file);
   try {
+    // Nobody cuts the power of this copy, of which there are a thousand.
+    opened.exec('PRAGMA synchronous = OFF');
     const checks = opened.prepare('PRAGMA integrity_check').all() as { integrity_check: string }[];
     const hasTable =
       opened.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'messages'").get() !== undefined;
