@@ -68,7 +68,7 @@ function sendOne(desk: Desk, sim: Sim, random: Random): void {
   sent.awaited = { ...sent.awaited, references, untilMs: desk.date() };
 }
 
-const seeds = (process.env.SEED ?? '1,2').split(',').map(Number);
+const seeds = (process.env.MATCHING_SEEDS ?? '1,2').split(',').map(Number);
 /**
  * What service centres and modems are like: all as they should be; or one that stamps its local
  * time as UTC, one that stamps nothing, and a modem with one reference for all.
