@@ -96,7 +96,7 @@ function card(
     id,
     html: html`<section id="${id}" class="card ${tone}" aria-labelledby="${id}-title">
 <h2 id="${id}-title">${modem.name} <span class="state"><span aria-hidden="true">${sign}</span> ${modem.phase}</span></h2>
-<p>${modem.isAble ? 'for' : 'sends nothing for'} ${ago(modem.sinceMs, nowMs)}${modem.reason && html`: ${modem.reason}`}</p>
+<p>${modem.isAble ? 'for' : 'not ready for'} ${ago(modem.sinceMs, nowMs)}${modem.reason && html`: ${modem.reason}`}</p>
 ${modem.obstacles.length > 0 && html`<ul class="findings">${modem.obstacles.map((each) => ownFinding(each, modem.reason))}</ul>`}
 <dl>${facts(modem).map(([term, told]) => html`<div><dt>${term}</dt><dd>${told}</dd></div>`)}</dl>
 <figure>${sparkline(signals)}<figcaption>Signal, the last 24 hours</figcaption></figure>

@@ -33,7 +33,7 @@ test('what stops codes stands first, with its remedy, and in the title', async (
   // Said once above, and in the modem's card; what else there is follows.
   expect(words(html).match(/Modem main is unlocking: no SIM/g)).toHaveLength(2);
   expect(words(html)).toContain('None but what stands above.');
-  expect(words(html)).toContain('main ✖ unlocking sends nothing for');
+  expect(words(html)).toContain('main ✖ unlocking not ready for');
 });
 
 test('open alerts are in the headline of each view', async () => {

@@ -41,7 +41,7 @@ export async function plotHistory(): Promise<void> {
 const styleOf = (name: string): string =>
   getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-/** Seconds that are shown at least. */
+/** Seconds that are shown where hardly anything is known. */
 const leastS = 3_600;
 
 function draw(place: Element, { title, unit, of }: Plot, { at, series }: HistoryJson): void {
@@ -60,7 +60,7 @@ function draw(place: Element, { title, unit, of }: Plot, { at, series }: History
       height: 220,
       // Of one point, or of noughts alone, a scale of its own would show years and hundreds.
       scales: {
-        x: { range: (_, from, to) => [Math.min(from ?? now, (to ?? now) - leastS), to ?? now] },
+        ...(at.length < 2 && { x: { range: [now - leastS, now] } }),
         ...(isCount && { y: { range: (_, __, most) => [0, Math.max(10, most ?? 0)] } }),
       },
       axes: [axis, { ...axis, size: 60 }],
