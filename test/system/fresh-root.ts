@@ -13,9 +13,12 @@ export function noFreshRoot(binfmt?: string): string | undefined {
   return undefined;
 }
 
+/** Nobody keeps what is made: dpkg does not wait for the disk after each file. */
+export const soonGone = '--dpkgopt=force-unsafe-io';
+
 /** A folder, or what ends with .tar, with the least that has apt. Throws as mmdebstrap(1) does. */
 export function makeFreshRoot(suite: string, root: string, options: readonly string[] = []): void {
-  execFileSync('mmdebstrap', ['--quiet', '--variant=apt', ...options, suite, root], {
+  execFileSync('mmdebstrap', ['--quiet', '--variant=apt', soonGone, ...options, suite, root], {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
 }

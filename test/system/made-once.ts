@@ -6,6 +6,7 @@ import { inject } from 'vitest';
 import type { TestProject } from 'vitest/node';
 import { type Architecture, architectures } from '../../packaging/architecture.js';
 import { version } from '../../src/version.js';
+import { soonGone } from './fresh-root.js';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -65,6 +66,7 @@ export function trixieArchive(): string {
     'mmdebstrap',
     '--quiet',
     '--variant=apt',
+    soonGone,
     'trixie',
     path,
   ]);
