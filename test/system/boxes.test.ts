@@ -31,6 +31,17 @@ async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await isSo())) await pause(20);
 }
 
+/** How many messages its modems were given whole. */
+const submits = (box: Box): number =>
+  box.modems.flatMap((modem) => modem.record()).filter(({ kind }) => kind === 'ctrl_z').length;
+
+/** How many messages of its callers wait for a modem. */
+async function waiting(box: Box): Promise<number> {
+  const response = await fetch(`http://127.0.0.1:${box.adminPort}/metrics`);
+  const [, count] = /^simgate_messages_waiting (\d+)$/m.exec(await response.text()) ?? [];
+  return Number(count);
+}
+
 /** Boxes with a key that the engine has not seen. */
 async function start(...own: Parameters<typeof Boxes.start>): Promise<void> {
   await engine.ask('FLUSHALL');
@@ -262,7 +273,7 @@ describe('what is told of limits', () => {
 
 describe('the newest code', () => {
   beforeAll(async () => {
-    const modemFlags = ['--submit-latency', '1500'];
+    const modemFlags = ['--submit-latency', '2500'];
     await start(2, { shared: shared(), modemFlags });
   });
   afterAll(() => boxes.stop());
@@ -270,10 +281,11 @@ describe('the newest code', () => {
   test('wins over an older one that still waits at another box', async () => {
     const recipient = newNumber();
     // Both modems are busy, so that what comes next has to wait.
+    const before = boxes.all.map(submits);
     const busy = boxes.all.map((box) => box.post({ recipient: newNumber(), body: 'busy' }));
-    await pause(300);
+    await until(() => boxes.all.every((box, index) => submits(box) > before[index]!));
     const older = at(0).post({ recipient, body: 'older' });
-    await pause(300);
+    await until(async () => (await waiting(at(0))) === 1);
     const newer = at(1).post({ recipient, body: 'newer' });
     const [first, second] = await Promise.all([older, newer, ...busy]);
     expect([first.status, first.body.code]).toEqual([409, 'superseded']);
