@@ -61,7 +61,7 @@ function draw(place: Element, { title, unit, of }: Plot, { at, series }: History
       // Of one point, or of noughts alone, a scale of its own would show years and hundreds.
       scales: {
         ...(at.length < 2 && { x: { range: [now - leastS, now] } }),
-        ...(isCount && { y: { range: (_, __, most) => [0, Math.max(10, most ?? 0)] } }),
+        ...(isCount && { y: { range: (_, __, most) => [0, Math.max(10, (most ?? 0) * 1.05)] } }),
       },
       axes: [axis, { ...axis, size: 60 }],
       series: [
