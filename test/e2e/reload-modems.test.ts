@@ -125,7 +125,7 @@ test('the only modem changes: its message ends, what waits is kept and sent by t
   const first = rig.post({ body: 'in the modem', recipient: '+4915111111111' });
   await rig.until((line) => line.event === 'at' && String(line.message).includes('AT+CMGS'));
   const second = rig.post({ body: 'waits', recipient: '+4915122222222' });
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  await rig.untilWaiting(1);
   const from = rig.log.length;
   await reload(entry('main', rig.modem, 'init = ["AT+CGSMS=1"]'));
   // Meanwhile it says how it is.

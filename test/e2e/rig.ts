@@ -135,6 +135,16 @@ ${extra}
     return { status: response.status, body: (await response.json()) as LogLine };
   }
 
+  /** Resolves when so many messages wait for a modem; vitest's own timeout is the limit. */
+  async untilWaiting(count: number): Promise<void> {
+    const wanted = new RegExp(`^simgate_messages_waiting ${count}$`, 'm');
+    const look = async (): Promise<boolean> => {
+      const response = await fetch(`http://127.0.0.1:${this.adminPort}/metrics`);
+      return wanted.test(await response.text());
+    };
+    while (!(await look())) await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+
   /** The texts that the network accepted, in order. */
   texts(): (string | undefined)[] {
     return this.modem.record().flatMap((entry) => (entry.kind === 'accepted' ? [entry.text] : []));

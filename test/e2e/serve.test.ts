@@ -139,7 +139,7 @@ describe('the daemon', () => {
   });
 
   test('does not send a waiting message whose caller has hung up', async () => {
-    rig = await Rig.start(['--submit-latency', '1500']);
+    rig = await Rig.start(['--submit-latency', '4000']);
     const first = rig.post({ body: 'first', recipient: '+4915112345601' });
     await expect.poll(() => rig.modem.record().some((entry) => entry.kind === 'ctrl_z')).toBe(true);
     const caller = new AbortController();
@@ -148,8 +148,10 @@ describe('the daemon', () => {
       { signal: caller.signal },
     );
     const third = rig.post({ body: 'third', recipient: '+4915112345603' });
-    setTimeout(() => caller.abort(), 300);
-    await expect(second).rejects.toThrow();
+    const gone = expect(second).rejects.toThrow();
+    await rig.untilWaiting(2);
+    caller.abort();
+    await gone;
     expect([(await first).status, (await third).status]).toEqual([200, 200]);
     expect(rig.texts()).toEqual(['first', 'third']);
   });
@@ -191,11 +193,11 @@ describe('a second daemon', () => {
 
 describe('SIGTERM', () => {
   test('refuses what waits, lets what is in the modem finish, and ends with 0', async () => {
-    rig = await Rig.start(['--submit-latency', '2000']);
+    rig = await Rig.start(['--submit-latency', '4000']);
     const first = rig.post({ body: 'first', recipient: '+4915112345601' });
     await expect.poll(() => rig.modem.record().some((entry) => entry.kind === 'ctrl_z')).toBe(true);
     const second = rig.post({ body: 'second', recipient: '+4915112345602' });
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await rig.untilWaiting(1);
     const ended = rig.daemon.end('SIGTERM');
     expect(await second).toMatchObject({
       status: 503,
