@@ -96,7 +96,7 @@ const judgeClock = ({ what, remedy }: ClockDoubt): Finding => error('clock', wha
 const full = ({ waiting, maxWaiting }: JudgedDaemon): Finding =>
   error(
     'queue',
-    `${waiting} messages wait, and no more may (message.max_waiting is ${maxWaiting}): requests are answered 503 queue_full`,
+    `${counted(waiting, 'message')} ${waiting === 1 ? 'waits' : 'wait'}, and no more may (message.max_waiting is ${maxWaiting}): requests are answered 503 queue_full`,
     'it passes as they are sent; if it comes again, another modem sends more at a time',
   );
 

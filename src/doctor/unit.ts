@@ -40,8 +40,13 @@ export async function serviceUnit(): Promise<ServiceUnit | undefined> {
     else Object.assign(env, found.env);
   }
   const [command = ''] = all('ExecStart');
-  const configFile = /(?:--config[ =]|-c )(\S+)/.exec(command)?.[1];
-  return { user, groups, configFile, env: whatSimgateReads(env), findings };
+  return { user, groups, configFile: configIn(command), env: whatSimgateReads(env), findings };
+}
+
+/** The long spelling first: in front of simgate a shell may have a `-c` of its own. */
+function configIn(command: string): string | undefined {
+  const found = /--config[ =](\S+)/.exec(command) ?? /simgate.* -c (\S+)/.exec(command);
+  return found?.[1];
 }
 
 /** All others are none of doctor's business. */
@@ -79,6 +84,8 @@ async function environmentFile(
 ): Promise<{ env: NodeJS.ProcessEnv } | { finding: Finding[] }> {
   const match = /^(?<file>.*?) \(ignore_errors=(?<ignored>yes|no)\)$/.exec(shown);
   const { file = shown, ignored = 'no' } = match?.groups ?? {};
+  // A pattern is systemd's to look up: what it finds is not known here, nor that it finds nothing.
+  if (/[*?[]/.test(file)) return { finding: [] };
   try {
     return { env: assignments(environmentLines(await readFile(file, 'utf8'))) };
   } catch (thrown) {

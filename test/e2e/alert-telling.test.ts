@@ -296,3 +296,26 @@ it('an alert by SMS waits behind the logins, is told once over a reload and a st
   expect(await send()).toMatchObject({ status: 200 });
   expect(alertsSent()).toHaveLength(2);
 });
+
+it('that as many wait as may is told once it lasts, with the time of the clock on the wall', {
+  timeout: 180_000,
+}, async () => {
+  const phone = receiver();
+  const table = '[message]\nmax_waiting = 1\ndeadline_s = 150\n';
+  await start(`submit_timeout_s = 120\n${table}${webhook(await phone.start())}`);
+  await rig.modem.control({ fault: 'late:50000' });
+  const codes = [send(), send()];
+  await phone.until(() => phone.was('raised', 'full', 'the waiting list'));
+  const { open } = (await status(rig)).alerts;
+  expect(open.map(({ kind, what }) => [kind, what])).toEqual([
+    ['full', expect.stringMatching(/^1 message waits, and no more may/)],
+  ]);
+  expect(await send()).toMatchObject({ status: 503 });
+  for (const code of codes) expect(await code).toMatchObject({ status: 200 });
+  await calm();
+  await phone.until(() => phone.was('cleared', 'full', 'the waiting list'));
+  expect(phone.told.map(({ kind, state }) => [kind, state])).toEqual([
+    ['full', 'raised'],
+    ['full', 'cleared'],
+  ]);
+});

@@ -150,7 +150,7 @@ const faults: readonly Fault[] = [
     name: 'a queue that is full',
     grade: 'down',
     check: 'queue',
-    what: /1 messages wait, and no more may/,
+    what: /1 message waits, and no more may/,
     remedy: /it passes as they are sent/,
     begin: async (rig) => {
       await withMore(rig, '[message]\nmax_waiting = 1');

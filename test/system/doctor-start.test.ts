@@ -42,9 +42,14 @@ function program(name: string, line: string): void {
 
 /** The service's unit, as systemctl shows it. */
 function unit(...lines: readonly string[]): void {
+  unitWith('/usr/bin/simgate', ...lines);
+}
+
+function unitWith(command: string, ...lines: readonly string[]): void {
+  const [path] = command.split(' ');
   const shown = [
     'User=nobody',
-    `ExecStart={ path=/usr/bin/simgate ; argv[]=/usr/bin/simgate serve --config ${at('simgate.toml')} ; ignore_errors=no }`,
+    `ExecStart={ path=${path} ; argv[]=${command} serve --config ${at('simgate.toml')} ; ignore_errors=no }`,
     ...lines,
   ];
   program('systemctl', `cat <<'END'\n${shown.join('\n')}\nEND`);
@@ -175,6 +180,11 @@ test('an EnvironmentFile= that is not there keeps systemd from starting it', asy
     what: expect.stringContaining(`${at('env')}, which EnvironmentFile= of simgate.service names`),
   });
   writeFileSync(at('env'), '');
+  await expectCured();
+});
+
+test('a shell in front of it, and an EnvironmentFile= that is a pattern, are as systemd takes them', async () => {
+  unitWith('/bin/sh -c exec simgate', `EnvironmentFiles=${at('env.*')} (ignore_errors=no)`);
   await expectCured();
 });
 
