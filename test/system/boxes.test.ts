@@ -360,6 +360,7 @@ describe('the caps of a SIM', () => {
 describe('what an engine is told', () => {
   const prefix = 'told:';
   const [rec, blk, recWindow] = ['r', 'b', 'l:per_recipient:r'];
+  const alertWindow = 'a:per_recipient:r';
   let own: Engine;
   beforeAll(async () => {
     const url = { host: '127.0.0.1', port: engine.enginePort, isTls: false, database: 0 };
@@ -444,10 +445,10 @@ describe('what an engine is told', () => {
   });
 
   test('what an operator lifts is not lifted again, as it is told again', async () => {
-    await own.tell('unlock', { rec, blk, recWindow, once: '3' });
+    await own.tell('unlock', { rec, blk, recWindow, alertWindow, once: '3' });
     expect(await coolDown()).toMatchObject({ strikes: 0 });
     await own.tell('stalled', { rec, blk, recMs: 60_000, blkMs: 0, age: 0, once: '4' });
-    await own.tell('unlock', { rec, blk, recWindow, once: '3' });
+    await own.tell('unlock', { rec, blk, recWindow, alertWindow, once: '3' });
     expect((await coolDown()).strikes).toBe(1);
   });
 });
