@@ -190,7 +190,7 @@ export class MessageRecord {
     // A row that is there has to learn its end.
     const mustBeTold = wasStarted || this.#wasPromised;
     if (mustBeTold) journal.ended(toEntry());
-    const hasRow = mustBeTold || journal.refused(toEntry);
+    const hasRow = mustBeTold || journal.refused(toEntry, this.#key !== undefined);
     if ('error' in outcome) outcome.error.hasRow = hasRow;
   }
 

@@ -67,10 +67,10 @@ export interface Journal extends LogSource {
    */
   ended(entry: EndedEntry): void;
   /**
-   * The same of one that never was started; its entry is made only if it is written. False when it
-   * is not, for there are too many.
+   * The same of one that never was started. False when it is not written, for there are too many;
+   * else its entry is made when it is, which is at once where a repeat `mayBeToldAgain`.
    */
-  refused(toEntry: () => EndedEntry): boolean;
+  refused(toEntry: () => EndedEntry, mayBeToldAgain: boolean): boolean;
   /** A request that was refused before it was a message: counted by minute, code and caller. */
   refusedBefore(refused: RefusedBefore): void;
   /** What became of it after its caller had been answered; `keyHmac` as at its start. */
@@ -127,8 +127,11 @@ export interface JournalOptions extends Retention {
 
 const startedBoundDefaultMs = 250;
 const keyedBoundDefaultMs = 500;
-/** Milliseconds for which refusals are gathered before they are written together. */
-const refusalsGatheredMs = 50;
+/**
+ * Milliseconds for which refusals are gathered before their rows are made and written together: of
+ * hundreds in one instant each would else wait for the rows of those before it.
+ */
+const refusalsGatheredMs = 250;
 /**
  * Milliseconds between two writings of what was refused before, and for which the first is
  * gathered: of a flood a `kill -9` may lose that much, of a single request hardly anything.
@@ -165,7 +168,8 @@ class SqliteJournal implements Journal {
   readonly #keyedBoundMs: number;
   /** Who waits for the next opening. */
   readonly #awaitingOpen: (() => void)[] = [];
-  /** Runs while refusals wait for others to be written with. */
+  /** Refusals that wait for others to be written with, and what runs meanwhile. */
+  #gathered: (() => EndedEntry)[] = [];
   #gathering: NodeJS.Timeout | undefined;
   readonly #counts: RefusedCounts;
   /** Runs while counts wait to be written. */
@@ -262,21 +266,32 @@ class SqliteJournal implements Journal {
 
   ended(entry: EndedEntry): void {
     // A row that is there has to learn its end.
-    if (!entry.wasStarted && entry.wasPromised !== true) this.refused(() => entry);
+    if (!entry.wasStarted && entry.wasPromised !== true) this.refused(() => entry, true);
     else if (isToldAgain(entry)) this.#add({ kind: 'ended', entry }, () => void this.#flush());
     else this.#add({ kind: 'ended', entry });
   }
 
-  refused(toEntry: () => EndedEntry): boolean {
+  refused(toEntry: () => EndedEntry, mayBeToldAgain: boolean): boolean {
     if (!this.#refusals.admits(performance.now())) {
       this.#skippedRefusals += 1;
       return false;
     }
-    const entry = toEntry();
-    if (isToldAgain(entry)) return this.#add({ kind: 'ended', entry }, () => void this.#flush());
-    const isQueued = this.#enqueue({ kind: 'ended', entry });
-    if (isQueued) this.#gathering ??= setTimeout(() => this.#writeGathered(), refusalsGatheredMs);
-    return isQueued;
+    if (mayBeToldAgain) {
+      const entry = toEntry();
+      if (isToldAgain(entry)) return this.#add({ kind: 'ended', entry }, () => void this.#flush());
+      return this.#gather(() => entry);
+    }
+    return this.#gather(toEntry);
+  }
+
+  #gather(toEntry: () => EndedEntry): boolean {
+    if (this.#isClosed || !this.#queue.hasRoomFor(this.#gathered.length + 1)) {
+      this.#droppedRows += 1;
+      return false;
+    }
+    this.#gathered.push(toEntry);
+    this.#gathering ??= setTimeout(() => this.#writeGathered(), refusalsGatheredMs);
+    return true;
   }
 
   refusedBefore(refused: RefusedBefore): void {
@@ -306,7 +321,7 @@ class SqliteJournal implements Journal {
   recent(bounds: RecentBounds): Promise<Recent> {
     return this.#ofBefore((ask, lastChange) => {
       if (bounds.ofThisRunToo !== true) return readRecent(ask, bounds, lastChange);
-      void this.#write(); // what was told before is found
+      this.#writeGathered(); // what was told before is found
       return readRecent(ask, bounds, allChanges);
     });
   }
@@ -331,7 +346,7 @@ class SqliteJournal implements Journal {
   }
 
   async query(filter: LogFilter): Promise<LogPage> {
-    void this.#write(); // what was told before is found
+    this.#writeGathered(); // what was told before is found
     return this.#keeper.ask('query', { filter });
   }
 
@@ -353,15 +368,15 @@ class SqliteJournal implements Journal {
       path: this.#options.file,
       droppedRows: this.#droppedRows,
       skippedRefusals: this.#skippedRefusals,
-      pending: this.#queue.size,
+      pending: this.#queue.size + this.#gathered.length,
     };
   }
 
   async close(): Promise<void> {
     this.#writeCounts();
+    this.#writeGathered();
     this.#isClosed = true;
     this.#pruner.stop();
-    this.#writeGathered();
     if (this.#keeper.isWell) await bounded(this.#queue.drained(), closeBoundMs);
     if (this.#queue.size > 0) {
       const lost = `the journal was closed with ${counted(this.#queue.size, 'entry')} that could not be written`;
@@ -389,6 +404,7 @@ class SqliteJournal implements Journal {
   }
 
   #enqueue(entry: JournalEntry, onWritten?: () => void): boolean {
+    this.#queueGathered();
     const isQueued = !this.#isClosed && this.#queue.add(entry, onWritten);
     if (!isQueued) this.#droppedRows += 1;
     return isQueued;
@@ -410,7 +426,15 @@ class SqliteJournal implements Journal {
   #writeGathered(): void {
     clearTimeout(this.#gathering);
     this.#gathering = undefined;
+    this.#queueGathered();
     void this.#write();
+  }
+
+  /** Rows stand in the order in which things happened. */
+  #queueGathered(): void {
+    if (this.#gathered.length === 0) return;
+    for (const toEntry of this.#gathered.splice(0))
+      if (!this.#queue.add({ kind: 'ended', entry: toEntry() })) this.#droppedRows += 1;
   }
 
   /**

@@ -31,6 +31,10 @@ export class WriteQueue {
     return this.#waiting.length < batchEntries;
   }
 
+  hasRoomFor(entries: number): boolean {
+    return this.#waiting.length + entries <= this.#maxEntries;
+  }
+
   /**
    * False when it is full: the entry is lost. The older ones are kept, for a start must not be
    * without its outcome.
