@@ -199,6 +199,27 @@ test.each(houses)('no exported type name is declared twice in %s', (_, own) => {
   expect([...places].filter(([, where]) => where.length > 1)).toEqual([]);
 });
 
+test('what a file exports, another one uses', () => {
+  const root = resolve(src, '..');
+  const all = ['src', 'test', 'packaging'].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.ts'))
+      .map((name) => join(root, folder, name)),
+  );
+  const words = new Map(all.map((file) => [file, new Set(codeOf(file).match(/\w+/g))]));
+  const unused = files.flatMap((file) => {
+    const exported = codeOf(file).matchAll(
+      /^export (?:async )?(?:const|let|function\*?|class) (\w+)/gm,
+    );
+    return [...exported].flatMap(([, name = '']) =>
+      all.some((other) => other !== file && words.get(other)!.has(name))
+        ? []
+        : [`${relative(src, file)} exports ${name}`],
+    );
+  });
+  expect(unused).toEqual([]);
+});
+
 /** What a file name means that stands in several rooms, beside `cli/NAME.ts`: the command NAME. */
 const sharedFileNames: Readonly<Record<string, string>> = {
   'control-commands.ts': 'commands that the room answers at the control socket',

@@ -52,7 +52,7 @@ export async function showAlerts({ config, json = false }: DaemonOptions): Promi
 }
 
 /** For people: what is open, then each way. */
-export function renderAlerts({ open, ways, heartbeat }: ShownAlerts): string {
+function renderAlerts({ open, ways, heartbeat }: ShownAlerts): string {
   const alerts = open.map(
     ({ severity, title, what, remedy, since, is_told }) =>
       `${severity}: ${title}, since ${shownTime(since)}${is_told ? '' : ' (told after the quiet hours)'}\n  ${what}\n  → ${remedy}\n`,

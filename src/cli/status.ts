@@ -110,7 +110,7 @@ const gradeWords: Readonly<Record<Grade, string>> = {
 };
 
 /** One screen. */
-export function renderOverview(overview: Overview): string {
+function renderOverview(overview: Overview): string {
   const { health, pid, uptime_s, config_file, waiting, clock, journal, callers, sims } = overview;
   const rows: [string, string][] = [
     ['health', gradeWords[health.grade]],
@@ -238,7 +238,7 @@ export async function send(
 }
 
 /** What became of it, in a sentence. */
-export function verdictText(verdict: Verdict): string {
+function verdictText(verdict: Verdict): string {
   const { id, recipient, status, submitted, code = '', detail, cause_code, modem } = verdict;
   if (submitted === 'yes') {
     const { segments = 0, references = [], took_ms = 0 } = verdict;

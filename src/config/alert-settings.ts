@@ -33,8 +33,7 @@ export const alertKinds = [
 export type AlertKind = (typeof alertKinds)[number];
 
 /** In what form a webhook is called. */
-export const webhookShapes = ['json', 'ntfy', 'gotify', 'telegram', 'slack', 'template'] as const;
-export type WebhookShape = (typeof webhookShapes)[number];
+const webhookShapes = ['json', 'ntfy', 'gotify', 'telegram', 'slack', 'template'] as const;
 
 /** How a relay is spoken to; `starttls` is insisted on. */
 const relayTls = ['starttls', 'tls', 'off'] as const;
@@ -262,7 +261,6 @@ export function alerts(paths: Paths) {
 export type AlertsConfig = v.InferOutput<ReturnType<typeof alerts>>;
 export type WebhookConfig = AlertsConfig['webhooks'][number];
 export type MailConfig = NonNullable<AlertsConfig['mail']>;
-export type SmsAlertConfig = NonNullable<AlertsConfig['sms']>;
 
 /** What is valid and unwise, as sentences for the operator. */
 export function alertWarnings({

@@ -6,7 +6,7 @@ import { inCode, type Keys, plainTable } from './table.js';
 import { oneOf, telephoneNumber, text, whole } from './values.js';
 
 /** In which order day, month and year stand; a year of four digits in front decides for itself. */
-export const dateOrders = ['dmy', 'mdy', 'ymd'] as const;
+const dateOrders = ['dmy', 'mdy', 'ymd'] as const;
 export type DateOrder = (typeof dateOrders)[number];
 
 /** What finds an amount in most answers: digits with two behind a point or comma. */

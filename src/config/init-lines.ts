@@ -8,7 +8,7 @@
  * most 255.
  */
 export const mostInitLines = 16;
-export const mostInitCharacters = 160;
+const mostInitCharacters = 160;
 
 /**
  * What a refused command does, and the ones that do it: by name without its prefix, upper case.

@@ -16,7 +16,7 @@ export interface Limit {
  * Types of numbers as numbering plans tell them apart (ITU-T E.164 2010, "service numbers" of the
  * national plans).
  */
-export const numberTypes = [
+const numberTypes = [
   'mobile',
   'fixed_line',
   'fixed_line_or_mobile',

@@ -11,7 +11,7 @@ import { type Finding, warning } from './finding.js';
 import { runProgram } from './service.js';
 
 /** What to do about it. */
-export const letOut =
+const letOut =
   'sudo systemctl edit simgate, and write two lines: [Service] and IPAddressAllow=any (or its address); then sudo systemctl restart simgate';
 
 /** Milliseconds for a name to be looked up. */

@@ -71,7 +71,7 @@ function assignments(words: readonly string[]): NodeJS.ProcessEnv {
 }
 
 /** The words that systemctl shows: quoted as a whole where it is needed, with backslashes. */
-export function quotedWords(text: string): string[] {
+function quotedWords(text: string): string[] {
   const words = text.match(/"(?:\\.|[^"\\])*"|\S+/g) ?? [];
   return words.map((word) =>
     word.startsWith('"') ? word.slice(1, -1).replace(/\\(.)/g, '$1') : word,
@@ -102,7 +102,7 @@ async function environmentFile(
  * The assignments of an environment file (systemd.exec(5), "EnvironmentFile="), without quotes and
  * comments.
  */
-export function environmentLines(text: string): string[] {
+function environmentLines(text: string): string[] {
   return text
     .replace(/\\\n/g, '')
     .split('\n')

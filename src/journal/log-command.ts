@@ -208,7 +208,7 @@ function parseRequest(
 }
 
 /** As `simgate log --json` shows it; what is undefined is left out. */
-export function rowAsJson(row: LogRow): object {
+function rowAsJson(row: LogRow): object {
   return {
     at: new Date(row.atMs).toISOString(),
     id: row.id,

@@ -15,7 +15,7 @@ const networkTimersMs = 60_000;
  * submit timeout: that long, and never shorter than the network's own timers; a timeout below those
  * is a test's or a very impatient operator's, and is doubled.
  */
-export const debtTermMs = (submitTimeoutMs: number): number =>
+const debtTermMs = (submitTimeoutMs: number): number =>
   Math.max(submitTimeoutMs, Math.min(networkTimersMs, submitTimeoutMs * 2));
 
 /**

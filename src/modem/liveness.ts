@@ -3,7 +3,7 @@
  * has a bound of its own, so something overdue, or nothing at all to wait for, means that its loop
  * is broken: no timer and no modem will ever move it again.
  */
-export class Liveness {
+class Liveness {
   /** `performance.now()` milliseconds by what is waited for. */
   readonly #due = new Map<string, number>();
   #isResting = true;

@@ -8,7 +8,7 @@ import { type Dialogue, longestNeededMuteMs, quickMs, simMs } from './dialogue.j
 export type SimState = 'ready' | 'pin' | 'puk' | 'absent' | 'busy' | 'other' | 'unknown';
 
 /** What the line `+CPIN: …` says. */
-export function readSimState(line: string | undefined): SimState {
+function readSimState(line: string | undefined): SimState {
   const state = /^\+CPIN: *"?([A-Z0-9 -]+)/i
     .exec(line ?? '')?.[1]
     ?.trim()
@@ -27,7 +27,7 @@ export function readSimState(line: string | undefined): SimState {
  * What an error to `AT+CPIN?` says (27.007 9.2.1); the SIM7600 says it in words whatever `+CMEE`
  * is.
  */
-export function simStateOfError({ kind, code, text }: FinalError): SimState {
+function simStateOfError({ kind, code, text }: FinalError): SimState {
   if (kind === 'CME' && (code === 10 || /not inserted/i.test(text))) return 'absent';
   if (kind === 'CME' && (code === 14 || code === 515 || /busy/i.test(text))) return 'busy';
   return 'unknown';
@@ -50,7 +50,7 @@ export const simReasons: Readonly<Record<SimState, string>> = {
  * holds up to 20 half-octets, filled up with F). The prefix need not be the command's, or be there
  * at all. Some issuers number in hexadecimal digits.
  */
-export const iccidLine = /^[^0-9]{0,14}([0-9][0-9A-F]{17,21})"?F?"?$/i;
+const iccidLine = /^[^0-9]{0,14}([0-9][0-9A-F]{17,21})"?F?"?$/i;
 
 /**
  * The ICCID without its filling, in capitals: one SIM has one spelling, whichever modem reads it.

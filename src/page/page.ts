@@ -57,7 +57,7 @@ export interface AdminPage {
 const refreshS = 10;
 
 /** What is served as it is; none of it says anything of this gateway. */
-export const assets: Readonly<Record<string, string>> = {
+const assets: Readonly<Record<string, string>> = {
   'page.js': 'text/javascript; charset=utf-8',
   'page.css': 'text/css; charset=utf-8',
   'plot.js': 'text/javascript; charset=utf-8',

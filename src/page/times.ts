@@ -19,7 +19,7 @@ export function tookText(ms: number): string {
 }
 
 /** `2026-11-30 03:15 UTC`. */
-export function utcText(atMs: number): string {
+function utcText(atMs: number): string {
   return `${new Date(atMs).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 }
 

@@ -1,5 +1,5 @@
 /** Interpret-as-command and what follows it (RFC 854); it stands doubled where it is data. */
-export const IAC = 0xff;
+const IAC = 0xff;
 const [SE, SB] = [0xf0, 0xfa];
 /** An offer or a request of an option: what follows names the option. */
 export const verbs = { will: 0xfb, wont: 0xfc, do: 0xfd, dont: 0xfe } as const;

@@ -32,7 +32,7 @@ export function encodeRelativeValidity(periodMs: number): number {
 }
 
 /** Milliseconds of a relative validity period (9.2.3.12.1), 0–255. */
-export function decodeRelativeValidity(value: number): number {
+function decodeRelativeValidity(value: number): number {
   if (value <= 143) return (value + 1) * 5 * minuteMs;
   if (value <= 167) return 12 * hourMs + (value - 143) * 30 * minuteMs;
   if (value <= 196) return (value - 166) * dayMs;

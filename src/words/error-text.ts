@@ -51,7 +51,7 @@ export function causesOf(error: Error): Error[] {
 }
 
 /** With the places in the sources, also where the bundle runs. */
-export function stackOf(error: Error): string {
+function stackOf(error: Error): string {
   return error.stack === undefined ? `${error.name}: ${error.message}` : inSources(error.stack);
 }
 

@@ -5,10 +5,10 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { Unproven } from './caller.js';
 
 /** Seconds that a signed time may be away from ours, either way. */
-export const timestampToleranceS = 300;
+const timestampToleranceS = 300;
 
 /** HMAC-SHA256 (RFC 2104) over the parts as they stand. */
-export function hmacSha256(key: Uint8Array, ...parts: readonly (string | Uint8Array)[]): Buffer {
+function hmacSha256(key: Uint8Array, ...parts: readonly (string | Uint8Array)[]): Buffer {
   const hmac = createHmac('sha256', key);
   for (const part of parts) hmac.update(part);
   return hmac.digest();

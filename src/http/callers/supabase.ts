@@ -40,7 +40,7 @@ const hookBody = v.object(
 );
 
 /** The key of a secret as the dashboard shows it: `v1,whsec_` and base64. */
-export function standardWebhooksKey(secret: string): Uint8Array {
+function standardWebhooksKey(secret: string): Uint8Array {
   return Buffer.from(secret.trim().replace(/^(?:v1,)?(?:whsec_)?/, ''), 'base64');
 }
 
