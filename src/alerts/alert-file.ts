@@ -1,9 +1,9 @@
 /** What of the alerts outlives a restart: the file `alerts.json` in the state directory. */
 
-import { open, readFile, rename } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import * as v from 'valibot';
 import { alertKinds } from '../config/alert-settings.js';
-import { syncFolder } from '../secret/private-file.js';
+import { writeStateFile } from '../secret/private-file.js';
 import type { SavedAlert } from './book.js';
 import type { SavedWay } from './courier.js';
 
@@ -120,7 +120,8 @@ export class AlertFile {
     while (this.#isDue) {
       this.#isDue = false;
       try {
-        await this.#write();
+        const text = `${JSON.stringify({ version: 1, ...this.#state() })}\n`;
+        await writeStateFile(this.#file, text);
         this.#lastFault = '';
       } catch (error) {
         // A full disk is told once, not at every alert.
@@ -129,19 +130,5 @@ export class AlertFile {
         this.#lastFault = code;
       }
     }
-  }
-
-  /** Whole or not at all. */
-  async #write(): Promise<void> {
-    const draft = `${this.#file}.new`;
-    const handle = await open(draft, 'w', 0o600);
-    try {
-      await handle.writeFile(`${JSON.stringify({ version: 1, ...this.#state() })}\n`);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(draft, this.#file);
-    await syncFolder(this.#file);
   }
 }

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import * as v from 'valibot';
 import type { Logger } from 'winston';
 import type { CreditConfig } from '../config/credit.js';
-import { readPrivateFile, writePrivateFile } from '../secret/private-file.js';
+import { readPrivateFile, writeStateFile } from '../secret/private-file.js';
 import { type Credit, readAnswer } from './read-answer.js';
 
 /** A modem as it is asked. */
@@ -290,11 +290,10 @@ export class CreditKeeper {
 
   #save(): void {
     this.#savedAtMs = this.#options.date();
-    const rights = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0, mode: 0o600 };
     const modems = Object.fromEntries(this.#sims);
     const text = `${JSON.stringify({ version: 1, modems })}\n`;
     this.#saving = this.#saving
-      .then(() => writePrivateFile(this.#file, text, rights))
+      .then(() => writeStateFile(this.#file, text))
       .catch((error: unknown) => {
         this.#options.log.error(`${this.#file} cannot be written`, { event: 'state_fault', error });
       });

@@ -3,11 +3,11 @@
  * where simgate keeps a text, where the operator asked for it.
  */
 
-import { mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import PQueue from 'p-queue';
 import * as v from 'valibot';
-import { syncFolder } from '../secret/private-file.js';
+import { syncFolder, writeStateFile } from '../secret/private-file.js';
 import type { InboundSms } from './long-texts.js';
 
 /**
@@ -71,7 +71,7 @@ export class Spool {
   async #takeUp(name: string, { left, unreadable }: OpenedSpool): Promise<void> {
     const path = join(this.#folder, name);
     const [, id, suffix] = /^([0-9a-f]{32})\.(new|msg|done)$/.exec(name) ?? [];
-    if (name.endsWith('.tmp')) await rm(path, { force: true });
+    if (name.endsWith('.new.new')) await rm(path, { force: true });
     if (id === undefined) return;
     const sms = suffix === 'done' ? undefined : await readSms(path);
     if (sms === undefined && suffix !== 'done') unreadable.push(name);
@@ -121,24 +121,9 @@ export class Spool {
   }
 
   async #add(sms: InboundSms): Promise<void> {
-    const path = this.#path(sms.id, 'new');
-    const draft = `${path}.tmp`;
     const made = await mkdir(this.#folder, { recursive: true, mode: 0o700 });
     if (made !== undefined) await syncFolder(this.#folder);
-    try {
-      await writeFile(draft, JSON.stringify(sms), { mode: 0o600 });
-      const handle = await open(draft, 'r');
-      try {
-        await handle.sync();
-      } finally {
-        await handle.close();
-      }
-      await rename(draft, path);
-      await syncFolder(path);
-    } catch (error) {
-      await rm(draft, { force: true });
-      throw error;
-    }
+    await writeStateFile(this.#path(sms.id, 'new'), JSON.stringify(sms));
     this.#known.set(sms.id, 'new');
   }
 

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { open, readFile, rename } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { writeStateFile } from '../secret/private-file.js';
 import type { ModemIdentity } from './modem.js';
 
 /**
@@ -158,9 +159,9 @@ export class HabitMemory {
   #change(change: Partial<Entries>): void {
     this.#entries = { ...this.#entries, ...change };
     const file = this.#file;
-    const entries = this.#entries;
     if (file === undefined) return;
-    this.#saved = this.#saved.then(() => save(file, entries)).catch(this.#onFault);
+    const text = `${JSON.stringify(this.#entries, undefined, 2)}\n`;
+    this.#saved = this.#saved.then(() => writeStateFile(file, text)).catch(this.#onFault);
   }
 }
 
@@ -188,19 +189,6 @@ const isCounts = (counts: unknown): counts is Record<string, number> =>
   typeof counts === 'object' &&
   counts !== null &&
   Object.values(counts).every((times) => Number.isSafeInteger(times));
-
-/** Complete or as before, whenever the power goes. */
-async function save(path: string, entries: Entries): Promise<void> {
-  const draft = `${path}.new`;
-  const file = await open(draft, 'w', 0o600);
-  try {
-    await file.writeFile(`${JSON.stringify(entries, undefined, 2)}\n`);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(draft, path);
-}
 
 const hashed = (parts: readonly (string | undefined)[]): string =>
   createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32);

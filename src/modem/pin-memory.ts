@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { open, readFile, rename, rm, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import * as v from 'valibot';
 import { OperatorError } from '../errors.js';
-import { syncFolder } from '../secret/private-file.js';
+import { writeStateFile } from '../secret/private-file.js';
 
 /**
  * What became of the last try with this SIM and this PIN file. `unknown`: it was begun, and nothing
@@ -98,32 +98,13 @@ export class PinMemory {
   note({ noted }: SimNames, generation: string, outcome: PinOutcome): Promise<void> {
     this.#entries = { ...this.#entries };
     for (const name of noted) this.#entries[hashed(name)] = { generation, outcome };
-    const saved = this.#saved.then(() => this.#save());
+    const saved = this.#saved.then(() => writeStateFile(this.#file, asText(this.#entries)));
     // The next write only waits for it; its own caller has the error.
     this.#saved = saved.catch(() => undefined);
     return saved;
   }
-
-  async #save(): Promise<void> {
-    const draft = `${this.#file}.new`;
-    // The folder is the service's: root must neither write through a link that stands there in the
-    // draft's place, nor give what it leads to away.
-    await rm(draft, { force: true });
-    const file = await open(draft, 'wx', 0o600);
-    try {
-      // Root, who enters a PIN while no daemon runs, must not shut the service's user out of it.
-      if (process.geteuid?.() === 0) {
-        const { uid, gid } = await stat(dirname(this.#file));
-        await file.chown(uid, gid);
-      }
-      await file.writeFile(`${JSON.stringify(this.#entries, undefined, 2)}\n`);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(draft, this.#file);
-    await syncFolder(this.#file);
-  }
 }
+
+const asText = (entries: Entries): string => `${JSON.stringify(entries, undefined, 2)}\n`;
 
 const hashed = (sim: string): string => createHash('sha256').update(sim).digest('hex').slice(0, 32);

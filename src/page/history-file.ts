@@ -1,6 +1,6 @@
-import { appendFile, open, readFile, rename, rm } from 'node:fs/promises';
+import { appendFile, readFile } from 'node:fs/promises';
 import * as v from 'valibot';
-import { syncFolder } from '../secret/private-file.js';
+import { writeStateFile } from '../secret/private-file.js';
 import { type HistoryPoint, mostPoints, pointMs, settled, verdictClasses } from './history.js';
 
 /** Octets of a line; what is longer is none of ours. */
@@ -63,17 +63,7 @@ export class HistoryFile {
   }
 
   async #writeAll(points: readonly HistoryPoint[]): Promise<void> {
-    const draft = `${this.#path}.new`;
-    await rm(draft, { force: true });
-    const handle = await open(draft, 'wx', 0o600);
-    try {
-      await handle.writeFile(points.map(lineOf).join(''));
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(draft, this.#path);
-    await syncFolder(this.#path);
+    await writeStateFile(this.#path, points.map(lineOf).join(''));
     this.#lines = points.length;
     this.#isWhole = true;
   }

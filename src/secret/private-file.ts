@@ -4,7 +4,7 @@
  */
 
 import { randomUUID } from 'node:crypto';
-import { link, open, readFile, rename, rm } from 'node:fs/promises';
+import { link, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { OperatorError } from '../errors.js';
 
@@ -106,6 +106,36 @@ async function place(
   } catch (error) {
     await rm(draft, { force: true });
     throw cannot('be written', shown, error);
+  }
+}
+
+/**
+ * Writes a file of the daemon's own state, for its user alone. Its draft has one name: what a run
+ * that was killed has left of one goes with the next. Rejects as the system does.
+ */
+export async function writeStateFile(path: string, text: string): Promise<void> {
+  const draft = `${path}.new`;
+  // The folder is the service's: root must neither write through a link that stands there in the
+  // draft's place, nor give what it leads to away.
+  await rm(draft, { force: true });
+  try {
+    const file = await open(draft, 'wx', 0o600);
+    try {
+      // Root, who enters a PIN while no daemon runs, must not shut the service's user out of it.
+      if (process.geteuid?.() === 0) {
+        const { uid, gid } = await stat(dirname(path));
+        await file.chown(uid, gid);
+      }
+      await file.writeFile(text);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(draft, path);
+    await syncFolder(path);
+  } catch (error) {
+    await rm(draft, { force: true });
+    throw error;
   }
 }
 
