@@ -1,6 +1,7 @@
 import type { Logger } from 'winston';
+import { NotTaken } from '../outgoing/call.js';
 import type { AlertNotice } from './notice.js';
-import { type AlertWay, WayError } from './way.js';
+import type { AlertWay } from './way.js';
 
 /** How a way is, for pages and metrics. */
 export interface WayState {
@@ -178,7 +179,7 @@ export class Courier {
   #didNotWork(error: unknown): void {
     // What is none of its own is a bug, and must not end the daemon for the sake of an alert.
     const why = error instanceof Error ? error.message : 'it failed';
-    const retryAfterMs = error instanceof WayError ? error.retryAfterMs : undefined;
+    const retryAfterMs = error instanceof NotTaken ? error.retryAfterMs : undefined;
     this.#counts.failed += 1;
     const pauseMs = Math.min(longestRetryMs, firstRetryMs * 4 ** this.#tries);
     this.#tries += 1;
@@ -198,7 +199,7 @@ export class Courier {
     log.warn(`an alert does not reach ${this.way.name}: ${why}. It is tried again, for a day`, {
       event: 'alert_way',
       way: this.way.name,
-      ...(error instanceof WayError ? {} : { error }),
+      ...(error instanceof NotTaken ? {} : { error }),
     });
   }
 }

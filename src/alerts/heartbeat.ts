@@ -5,8 +5,7 @@
 
 import type { Logger } from 'winston';
 import type { AlertsConfig } from '../config/alert-settings.js';
-import { call, secretIn } from './outgoing.js';
-import { WayError } from './way.js';
+import { call, NotTaken, secretIn } from '../outgoing/call.js';
 
 export interface HeartbeatState {
   /** Wall-clock milliseconds of the last call that was answered. */
@@ -61,11 +60,11 @@ export class Heartbeat {
     };
   }
 
-  /** Calls now, whatever the state is: for a test. Rejects with {@link WayError}. */
+  /** Calls now, whatever the state is: for a test. Rejects with {@link NotTaken}. */
   async call(): Promise<void> {
     const { heartbeatUrl, heartbeatUrlFile } = this.#options.settings();
     const url = heartbeatUrlFile === undefined ? heartbeatUrl : await secretIn(heartbeatUrlFile);
-    if (url === undefined || !URL.canParse(url)) throw new WayError('its file holds no address');
+    if (url === undefined || !URL.canParse(url)) throw new NotTaken('its file holds no address');
     await call({ url, method: 'GET', secrets: [url], signal: this.#stop.signal });
   }
 

@@ -3,10 +3,10 @@
 import type { Transporter } from 'nodemailer';
 import { within } from '../clock/within.js';
 import type { MailConfig } from '../config/alert-settings.js';
+import { NotTaken, reasonOf, secretIn } from '../outgoing/call.js';
 import { foreignWords } from '../words/foreign.js';
 import { wordingOf } from './notice.js';
-import { reasonOf, secretIn } from './outgoing.js';
-import { type AlertWay, WayError } from './way.js';
+import type { AlertWay } from './way.js';
 
 export interface MailOptions {
   config: MailConfig;
@@ -40,7 +40,7 @@ export function mailWay({ config, box }: MailOptions): AlertWay {
         // A relay that says a word every nine seconds would hold a dialogue for ever.
         await within(wholeMs, signal, (over) => transport.sendMail({ ...mail, signal: over }));
       } catch (error) {
-        throw new WayError(mailReason(error));
+        throw new NotTaken(mailReason(error));
       } finally {
         transport.close();
       }

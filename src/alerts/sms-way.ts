@@ -2,9 +2,10 @@
 
 import { SendError } from '../errors.js';
 import { maskNumber } from '../number/mask.js';
+import { NotTaken } from '../outgoing/call.js';
 import { cutToGsm7 } from '../sms/plain-text.js';
 import { wordingOf } from './notice.js';
-import { type AlertWay, WayError } from './way.js';
+import type { AlertWay } from './way.js';
 
 /** Sends one text, as an alert: behind all logins, and under the limits that alerts have. */
 export type SendAlert = (
@@ -44,7 +45,7 @@ export function smsWay(options: SmsWayOptions): AlertWay {
         // It may have gone out: a second one could be one too many, and costs.
         if (error.submitted !== 'no') return;
         const { code, detail, retryAfterMs } = error;
-        throw new WayError(
+        throw new NotTaken(
           `the SMS to ${maskNumber(recipient)} was not sent: ${code}${detail === undefined ? '' : ` (${detail})`}`,
           { retryAfterMs },
         );

@@ -12,22 +12,7 @@ export interface AlertWay {
   readonly onlySevere: boolean;
   /**
    * Tells it. Bounded in time by itself, and given up when `signal` is aborted. Resolves when it
-   * was told, or may have been: it is not told twice. Rejects with {@link WayError}.
+   * was told, or may have been: it is not told twice. Rejects with `NotTaken`.
    */
   deliver(notice: AlertNotice, signal: AbortSignal): Promise<void>;
-}
-
-/** It was not told. The message is for people, and holds no secret, address or number. */
-export class WayError extends Error {
-  override readonly name = 'WayError';
-  /** Milliseconds for which the receiver wants to be left alone. */
-  readonly retryAfterMs: number | undefined;
-
-  constructor(
-    message: string,
-    options: { cause?: unknown; retryAfterMs?: number | undefined } = {},
-  ) {
-    super(message, { cause: options.cause });
-    this.retryAfterMs = options.retryAfterMs;
-  }
 }

@@ -1,10 +1,10 @@
 /** An alert as a web call, in the form that the receiver wants. */
 
 import type { WebhookConfig } from '../config/alert-settings.js';
+import { call, NotTaken, secretIn } from '../outgoing/call.js';
 import type { AlertNotice, Wording } from './notice.js';
 import { wordingOf } from './notice.js';
-import { call, secretIn } from './outgoing.js';
-import { type AlertWay, WayError } from './way.js';
+import type { AlertWay } from './way.js';
 
 /** What is called, once all files were read. */
 interface Target {
@@ -111,10 +111,10 @@ async function targetOf(config: WebhookConfig): Promise<Target> {
   const written = urlFile === undefined ? config.url : await secretIn(urlFile);
   const url = written ?? (shape === 'telegram' ? telegramUrl : '');
   if (!URL.canParse(url) || !/^https?:/.test(url))
-    throw new WayError('the file with its address holds none that begins with https:// or http://');
+    throw new NotTaken('the file with its address holds none that begins with https:// or http://');
   const token = tokenFile === undefined ? undefined : await secretIn(tokenFile);
   if (token !== undefined && !/^[\x21-\x7e]+$/.test(token))
-    throw new WayError('the file with its token holds what is none');
+    throw new NotTaken('the file with its token holds what is none');
   return { url, token, chatId, template };
 }
 

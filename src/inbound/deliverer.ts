@@ -1,7 +1,8 @@
 /** Brings whole texts to the receiver, one at a time, for as long as it takes. */
 
+import { NotTaken } from '../outgoing/call.js';
 import type { WholeText } from './long-texts.js';
-import { callSigned, NotTaken } from './signed-call.js';
+import { callSigned } from './signed-call.js';
 
 export interface DelivererOptions {
   /** As configured now; undefined: nothing is delivered. */

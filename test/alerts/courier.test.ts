@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { Courier, type SavedWay } from '../../src/alerts/courier.js';
 import type { AlertNotice } from '../../src/alerts/notice.js';
-import { type AlertWay, WayError } from '../../src/alerts/way.js';
+import type { AlertWay } from '../../src/alerts/way.js';
+import { NotTaken } from '../../src/outgoing/call.js';
 import { LogRecord } from '../http/support/gateway.js';
 import { notice } from './support.js';
 
@@ -28,10 +29,10 @@ class Receiver implements AlertWay {
     this.tries += 1;
     if (this.hangs)
       return new Promise((_, reject) =>
-        signal.addEventListener('abort', () => reject(new WayError('given up'))),
+        signal.addEventListener('abort', () => reject(new NotTaken('given up'))),
       );
     if (this.why !== undefined)
-      return Promise.reject(new WayError(this.why, { retryAfterMs: this.retryAfterMs }));
+      return Promise.reject(new NotTaken(this.why, { retryAfterMs: this.retryAfterMs }));
     this.told.push(`${told.state} ${told.id}`);
     return Promise.resolve();
   }

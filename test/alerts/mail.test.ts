@@ -106,7 +106,7 @@ it.each<[string, SMTPServerOptions, Partial<MailConfig>, RegExp]>([
 ])('a relay that %s is a failure, said without a secret', async (_, options, config, why) => {
   const { port, mails } = await relay({ ...options });
   const failed = (await deliver({ port, ...config }).catch((error: unknown) => error)) as Error;
-  expect(failed.name).toBe('WayError');
+  expect(failed.name).toBe('NotTaken');
   expect(failed.message).toMatch(why);
   expect(failed.message).not.toContain('open-sesame');
   expect(mails).toEqual([]);

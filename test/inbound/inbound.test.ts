@@ -353,6 +353,20 @@ describe('a receiver', () => {
     expect(inbound.state().lastFailure).toBe('it did not answer within 10 s');
   }, 30_000);
 
+  it.each([
+    ['redirects', 'it answers 307 (it redirects, which is not followed: write the address that'],
+    // None of its own words: they may repeat the text.
+    ['refuses', /^it answers 503$/],
+    ['is away', /^nobody listens there$/],
+  ] as const)('that %s is told of with a way out', async (mood, why) => {
+    const inbound = await open();
+    if (mood === 'is away') await receiver.stop();
+    else receiver.mood = mood;
+    await inbound.take(sms('again'));
+    await waitFor(() => expect(outcomes).toEqual(['failed_try']));
+    expect(inbound.state().lastFailure).toMatch(why);
+  });
+
   it.each(['breaks', 'refuses', 'redirects'] as const)(
     'that %s gets it again with the same id',
     async (mood) => {

@@ -1,9 +1,12 @@
-/** Calls to other machines: bounded in time, not redirected, and told of without their address. */
+/**
+ * Calls to other machines: bounded in time, not redirected, and told of without their address.
+ * Knows nothing of: what is told, to whom, and when it is tried again.
+ * Way: `call` → `fetch`, within its time → 2xx, else {@link NotTaken}, which says why.
+ */
 
 import { readFile } from 'node:fs/promises';
 import { within } from '../clock/within.js';
 import { foreignWords } from '../words/foreign.js';
-import { WayError } from './way.js';
 
 export interface OutgoingCall {
   url: string;
@@ -11,9 +14,30 @@ export interface OutgoingCall {
   headers?: Record<string, string>;
   /** JSON. */
   body?: string;
-  /** What must not be told, should the receiver repeat it. */
+  /**
+   * What the receiver says of a refusal is told, unless it repeats one of these; undefined: none of
+   * its words are.
+   */
   secrets?: readonly string[];
   signal: AbortSignal;
+}
+
+/** The receiver has not taken it. The message is for people: no secret, address or number. */
+export class NotTaken extends Error {
+  override readonly name = 'NotTaken';
+  /** It is away, or overloaded: what follows would fare no better. */
+  readonly isAway: boolean;
+  /** Milliseconds for which it wants to be left alone. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(
+    message: string,
+    options: { isAway?: boolean; retryAfterMs?: number | undefined } = {},
+  ) {
+    super(message);
+    this.isAway = options.isAway ?? true;
+    this.retryAfterMs = options.retryAfterMs;
+  }
 }
 
 /** Milliseconds for the whole call. */
@@ -21,14 +45,16 @@ const callMs = 10_000;
 /** Octets of a refusal that are read, and characters that are told. */
 const longestRefusal = 1_024;
 const longestTold = 120;
+/** The longest wait that a receiver may ask for, in milliseconds. */
+const longestAskedMs = 3_600_000;
 
-/** Resolves when it was answered 2xx. Rejects with {@link WayError}. */
+/** Resolves when it was answered 2xx. Rejects with {@link NotTaken}. */
 export function call(asked: OutgoingCall): Promise<void> {
   return within(callMs, asked.signal, (signal) => answered(asked, signal));
 }
 
 async function answered(
-  { url, method, headers = {}, body, secrets = [] }: OutgoingCall,
+  { url, method, headers = {}, body, secrets }: OutgoingCall,
   signal: AbortSignal,
 ): Promise<void> {
   let response: Response;
@@ -37,25 +63,28 @@ async function answered(
       method,
       headers: { 'user-agent': 'simgate', ...headers },
       ...(body !== undefined && { body }),
-      // A redirect would take the secrets along to wherever it leads.
+      // A redirect would take secrets and texts along to wherever it leads.
       redirect: 'manual',
       signal,
     });
   } catch (error) {
-    throw new WayError(reasonOf(error));
+    throw new NotTaken(reasonOf(error));
   }
-  if (response.ok) return response.body?.cancel();
-  const said = await beginningOf(response);
-  const isRepeated = secrets.some((secret) => secret !== '' && said.includes(secret));
-  const words = isRepeated ? '' : foreignWords(said, longestTold);
-  const what =
-    response.status >= 300 && response.status < 400
-      ? 'it redirects, which is not followed: write the address that it leads to'
-      : words;
-  throw new WayError(`it answers ${response.status}${what === '' ? '' : ` (${what})`}`, {
+  const { ok, status } = response;
+  // It hung up under its answer, of which the status is known all the same.
+  if (ok || secrets === undefined) await response.body?.cancel().catch(() => undefined);
+  if (ok) return;
+  const said = secrets === undefined ? '' : await beginningOf(response);
+  const isRepeated = secrets?.some((secret) => secret !== '' && said.includes(secret)) === true;
+  const isRedirect = status >= 300 && status < 400;
+  const what = isRedirect ? redirected : isRepeated ? '' : foreignWords(said, longestTold);
+  throw new NotTaken(`it answers ${status}${what === '' ? '' : ` (${what})`}`, {
+    isAway: status >= 500 || status === 429 || status === 408,
     retryAfterMs: retryAfterMs(response.headers.get('retry-after')),
   });
 }
+
+const redirected = 'it redirects, which is not followed: write the address that it leads to';
 
 async function beginningOf(response: Response): Promise<string> {
   const reader = response.body?.getReader();
@@ -73,7 +102,8 @@ async function beginningOf(response: Response): Promise<string> {
 
 /** RFC 9110 10.2.3, as seconds only. */
 function retryAfterMs(value: string | null): number | undefined {
-  return value !== null && /^\d{1,6}$/.test(value) ? Number(value) * 1000 : undefined;
+  if (value === null || !/^\d{1,6}$/.test(value)) return undefined;
+  return Math.min(Number(value) * 1000, longestAskedMs);
 }
 
 const ownCertificate =
@@ -101,16 +131,17 @@ const firewalled = ['EAI_AGAIN', 'EPERM', 'ENETUNREACH', 'late', 'ETIMEDOUT', 'E
 
 /** What kept a call from being answered, in words. */
 export function reasonOf(error: unknown, isService = 'INVOCATION_ID' in process.env): string {
+  if (error instanceof Error && error.name === 'AbortError') return 'simgate was stopped';
   const code = codeOf(error);
   const what = code === 'late' ? `it did not answer within ${callMs / 1000} s` : reasons[code];
   const words = what ?? `it cannot be reached (${code})`;
   if (!isService || !firewalled.includes(code)) return words;
-  return `${words}: under its unit simgate may call this machine only, until IPAddressAllow= lets it (docs/alerts.md)`;
+  return `${words}: under its unit simgate may call this machine only, until IPAddressAllow= lets it (docs/systemd.md)`;
 }
 
 function codeOf(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown';
-  if (error.name === 'TimeoutError' || error.name === 'AbortError') return 'late';
+  if (error.name === 'TimeoutError') return 'late';
   const { cause } = error;
   const own = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
   if (own === undefined && cause !== undefined) return codeOf(cause);
@@ -124,6 +155,6 @@ export async function secretIn(file: string): Promise<string> {
     return (await readFile(file, 'utf8')).trim();
   } catch (error) {
     const { code = 'unknown' } = error as NodeJS.ErrnoException;
-    throw new WayError(`the file with its secret cannot be read (${code})`);
+    throw new NotTaken(`the file with its secret cannot be read (${code})`);
   }
 }
