@@ -1,5 +1,6 @@
 import type { Logger } from 'winston';
 import { NotTaken } from '../outgoing/call.js';
+import { whyFailed } from '../words/error-text.js';
 import type { AlertNotice } from './notice.js';
 import type { AlertWay } from './way.js';
 
@@ -178,7 +179,7 @@ export class Courier {
 
   #didNotWork(error: unknown): void {
     // What is none of its own is a bug, and must not end the daemon for the sake of an alert.
-    const why = error instanceof Error ? error.message : 'it failed';
+    const why = whyFailed(error);
     const retryAfterMs = error instanceof NotTaken ? error.retryAfterMs : undefined;
     this.#counts.failed += 1;
     const pauseMs = Math.min(longestRetryMs, firstRetryMs * 4 ** this.#tries);

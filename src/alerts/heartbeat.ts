@@ -6,6 +6,7 @@
 import type { Logger } from 'winston';
 import type { AlertsConfig } from '../config/alert-settings.js';
 import { call, NotTaken, secretIn } from '../outgoing/call.js';
+import { whyFailed } from '../words/error-text.js';
 
 export interface HeartbeatState {
   /** Wall-clock milliseconds of the last call that was answered. */
@@ -106,7 +107,7 @@ export class Heartbeat {
       this.#answeredAtMs = date();
       return;
     }
-    const why = error instanceof Error ? error.message : 'it failed';
+    const why = whyFailed(error);
     const { sinceMs = date(), tries = 0 } = this.#failing ?? {};
     this.#failing = { sinceMs, why, tries: tries + 1 };
     if (performance.now() - this.#loggedAt < logEveryMs) return;

@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'winston';
 import type { AlertsConfig } from '../config/alert-settings.js';
+import { whyFailed } from '../words/error-text.js';
 import { AlertFile, type Release, readAlertFile, type SavedAlerts } from './alert-file.js';
 import { Book, type Look, type RaisedAlert } from './book.js';
 import { Courier, type WayState } from './courier.js';
@@ -259,9 +260,6 @@ async function tried(
   work: () => Promise<void>,
 ): Promise<WayTest> {
   const startedAt = performance.now();
-  const why = await work().then(
-    () => undefined,
-    (error: unknown) => (error instanceof Error ? error.message : 'it failed'),
-  );
+  const why = await work().then(() => undefined, whyFailed);
   return { way, kind, why, tookMs: performance.now() - startedAt };
 }

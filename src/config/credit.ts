@@ -1,6 +1,7 @@
 /** The credit of a SIM, and its being used often enough: the table `[modem.credit]`. */
 
 import * as v from 'valibot';
+import { withoutSeparators } from '../number/e164.js';
 import { Expression, ExpressionError } from '../words/expression.js';
 import { inCode, type Keys, plainTable } from './table.js';
 import { oneOf, telephoneNumber, text, whole } from './values.js';
@@ -29,7 +30,7 @@ const expression = v.pipe(
 
 const carrierNumber = v.pipe(
   v.string('must be a number in quotes'),
-  v.transform((value) => value.replace(/[\s().-]/g, '')),
+  v.transform(withoutSeparators),
   v.regex(/^\+?\d{2,20}$/, 'must be the number that the carrier names, as "12345"'),
 );
 

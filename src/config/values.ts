@@ -3,7 +3,7 @@
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import * as v from 'valibot';
-import { toE164 } from '../number/e164.js';
+import { toE164, withoutSeparators } from '../number/e164.js';
 import { mostInitLines, whyNotInitLine } from './init-lines.js';
 import { type ListenAddress, type ListenSocket, parseListen, socketPathIn } from './listen.js';
 import { whyNoDevice } from './selector.js';
@@ -124,7 +124,7 @@ export const device = v.pipe(
 /** Only digits count; an SMSC may have a short or a national number. */
 export const serviceCentre = v.pipe(
   v.string('must be a telephone number in quotes'),
-  v.transform((value) => value.replace(/[\s().-]/g, '')),
+  v.transform(withoutSeparators),
   v.regex(
     /^\+?\d{3,20}$/,
     'must be the number of the SMSC, with + in front when international, as "+491710760000"',

@@ -9,7 +9,9 @@ import { join } from 'node:path';
 import * as v from 'valibot';
 import type { Logger } from 'winston';
 import type { CreditConfig } from '../config/credit.js';
+import { isSameSender } from '../number/e164.js';
 import { readPrivateFile, writeStateFile } from '../secret/private-file.js';
+import { whyFailed } from '../words/error-text.js';
 import { type Credit, readAnswer } from './read-answer.js';
 
 /** A modem as it is asked. */
@@ -137,7 +139,7 @@ export class CreditKeeper {
     const settings = this.#options.settings(modem);
     const until = this.#awaited.get(modem);
     if (settings === undefined || until === undefined || until < performance.now()) return;
-    if (!isSame(from, settings.smsFrom ?? settings.smsTo ?? '')) return;
+    if (!isSameSender(from, settings.smsFrom ?? settings.smsTo ?? '')) return;
     this.#awaited.delete(modem);
     this.answered(modem, text);
   }
@@ -248,7 +250,7 @@ export class CreditKeeper {
     } catch (error) {
       this.#awaited.delete(modem);
       delete sim.askedAtMs;
-      this.#failed(modem, sim, error instanceof Error ? error.message : 'it failed');
+      this.#failed(modem, sim, whyFailed(error));
     }
     return 'asked';
   }
@@ -263,7 +265,7 @@ export class CreditKeeper {
         modem,
       });
     } catch (error) {
-      const why = error instanceof Error ? error.message : 'it failed';
+      const why = whyFailed(error);
       log.warn(`the SIM of modem ${modem} could not be kept alive: ${why}. It is tried again`, {
         event: 'keep_alive',
         modem,
@@ -315,10 +317,4 @@ function nextTryMs(sim: SimCredit, { everyHours, low = 0 }: CreditConfig): numbe
   const failedMs = hourMs * 2 ** Math.min(10, sim.failures - 1);
   const gapMs = sim.failures > 0 ? failedMs : isLow ? whileLowMs : everyMs;
   return sim.triedAtMs + Math.min(everyMs, gapMs);
-}
-
-/** Numbers by their digits, names by their letters. */
-function isSame(from: string, wanted: string): boolean {
-  const bare = (text: string) => text.toLowerCase().replace(/[\s+().-]/g, '');
-  return bare(from) === bare(wanted);
 }

@@ -1,5 +1,6 @@
 /** Messages of the carrier that the operator wants to know of: low credit, a SIM that expires. */
 
+import { isSameSender } from '../number/e164.js';
 import type { Condition } from '../words/condition.js';
 import { Expression } from '../words/expression.js';
 
@@ -28,7 +29,9 @@ export class CarrierMessages {
     if (text === undefined) return [];
     this.#forgetOld(nowMs);
     const fitting = rules.filter(
-      (rule) => isSender(rule.from, from) && this.#expression(rule.match).find(text) !== undefined,
+      ({ from: senders, match }) =>
+        (senders === undefined || senders.some((one) => isSameSender(one, from))) &&
+        this.#expression(match).find(text) !== undefined,
     );
     const fresh = [...new Set(fitting.map(({ kind }) => kind))].filter(
       (kind) => !this.#told.has(`${kind} ${modem}`),
@@ -61,11 +64,4 @@ export class CarrierMessages {
     this.#expressions.set(match, expression);
     return expression;
   }
-}
-
-/** As a phone shows it: without a `+`, and in any case. */
-function isSender(senders: readonly string[] | undefined, from: string): boolean {
-  if (senders === undefined) return true;
-  const bare = (sender: string) => sender.replace(/^\+/, '').replaceAll(' ', '').toLowerCase();
-  return senders.some((sender) => bare(sender) === bare(from));
 }

@@ -18,6 +18,16 @@ const e164 = /^\+[1-9]\d{6,14}$/;
  */
 export function toE164(number: string): string | undefined {
   if (e164.test(number)) return number;
-  const bare = number.replace(separators, '').replace(invisible, '');
+  const bare = withoutSeparators(number);
   return e164.test(bare) ? bare : undefined;
+}
+
+/** A number as it is dialled, whatever it came with between its digits. */
+export const withoutSeparators = (number: string): string =>
+  number.replace(separators, '').replace(invisible, '');
+
+/** Whether two senders are one: numbers by their digits, `+` or not, names by their letters. */
+export function isSameSender(one: string, other: string): boolean {
+  const bare = (sender: string) => withoutSeparators(sender).replace(/^\+/, '').toLowerCase();
+  return bare(one) === bare(other);
 }

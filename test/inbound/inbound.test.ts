@@ -73,6 +73,7 @@ async function open(): Promise<Inbound> {
         : undefined,
     carrierRules: () => [
       { kind: 'credit', from: ['22922', 'Carrier'], match: 'balance is (very )?low' },
+      { kind: 'top-up', from: ['0177 1234567', '+49 (177) 123-4567'], match: 'top up' },
       { kind: 'expiry', from: undefined, match: 'SIM (will )?expire' },
     ],
     hmac: (domain, text) =>
@@ -447,6 +448,13 @@ describe('the carrier', () => {
     expect(logged.join(' ')).not.toMatch(/0\.42|1 May/);
     nowMs += 86_400_001;
     expect(inbound.conditions()).toEqual([]);
+  });
+
+  it('is known by its digits, however the configuration writes them', async () => {
+    isOn = false;
+    const inbound = await open();
+    await inbound.take(sms('Top up now', { from: '+491771234567' }));
+    expect(inbound.conditions().map(({ about }) => about)).toEqual(['top-up main']);
   });
 
   it('is heard in a long text, too', async () => {

@@ -2,6 +2,7 @@
 
 import { readFileSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
+import { withoutSeparators } from '../../number/e164.js';
 
 /** One modem, as another program has it. */
 export interface OtherModem {
@@ -82,7 +83,7 @@ function modemsIn(text: string, file: string): OtherModem[] {
 
 /** smstools wants an international number without its plus. */
 function asSmsc(written: string | undefined, isSmstools: boolean): string | undefined {
-  const digits = written?.replace(/[\s().-]/g, '');
+  const digits = written && withoutSeparators(written);
   if (digits === undefined || !/^\+?\d{3,20}$/.test(digits)) return undefined;
   return isSmstools && !digits.startsWith('+') ? `+${digits}` : digits;
 }
