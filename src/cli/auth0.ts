@@ -4,7 +4,6 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { type Auth0View, defaultConfigFile, loadConfig, viewOfAuth0 } from '../config/config.js';
 import type { Finding } from '../doctor/finding.js';
 import { OperatorError } from '../errors.js';
-import { toE164 } from '../number/e164.js';
 import { listApplications, usualConnectionName } from '../operator/auth0/connection.js';
 import {
   openManagementApi,
@@ -27,6 +26,7 @@ import { type Auth0SetupFlags, setUpAuth0 } from '../operator/auth0/setup.js';
 import { type CheckFlags, checkAll, checkHere } from '../operator/auth0/status.js';
 import { parseTenant } from '../operator/auth0/tenant.js';
 import { askFor } from '../operator/auth0/terminal.js';
+import { e164 } from './arguments.js';
 
 interface ConfigFlag {
   /** Which caller of the kind auth0; needed only where there are several. */
@@ -356,12 +356,6 @@ async function withApi(
 async function knownDomain({ folder }: Auth0Context): Promise<string | undefined> {
   const setups = await folder.readSetups();
   return setups.length === 1 ? setups[0]!.domain : undefined;
-}
-
-function e164(text: string): string {
-  const number = toE164(text);
-  if (number === undefined) throw new InvalidArgumentError('+ and 7 to 15 digits (ITU-T E.164)');
-  return number;
 }
 
 function wholeMinutes(text: string): number {

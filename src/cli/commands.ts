@@ -9,8 +9,8 @@ import {
 import { nearest } from '../config/config-error.js';
 import { OperatorError } from '../errors.js';
 import { summaryKeys } from '../journal/entries.js';
-import { toE164 } from '../number/e164.js';
 import { version } from '../version.js';
+import { e164 } from './arguments.js';
 import type { DaemonOptions } from './daemon.js';
 import type { CommonOptions } from './doctor.js';
 import { parseSince, type ShowLogOptions } from './log.js';
@@ -319,12 +319,6 @@ function refuseUnknown(word: string): void {
   const meant = known.find(({ name }) => name === near)?.words;
   const hint = meant === undefined ? '' : `\n(Did you mean ${meant}?)`;
   program.error(`error: unknown command '${word}'${hint}`, { code: 'commander.unknownCommand' });
-}
-
-function e164(text: string): string {
-  const number = toE164(text);
-  if (number === undefined) throw new InvalidArgumentError('+ and 7 to 15 digits (ITU-T E.164)');
-  return number;
 }
 
 function whole(text: string): number {

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { OperatorError } from '../errors.js';
 import { runHooks } from '../recovery-hook/run.js';
+import { accountIn } from '../secret/accounts.js';
 import { whoElseMayChange } from '../secret/trusted-path.js';
 
 /** Of `simgate run-recovery-hook`, which simgate-recover.service runs. */
@@ -43,8 +43,7 @@ export function recoveryHook({ owner, ...place }: HookOptions): void {
 
 /** passwd(5). The service's user is a local one, which systemd-sysusers makes. */
 function uidOf(user: string): number {
-  const entries = readFileSync('/etc/passwd', 'utf8').split('\n');
-  const uid = entries.find((entry) => entry.startsWith(`${user}:`))?.split(':')[2];
+  const uid = accountIn('/etc/passwd', user)?.[2];
   if (uid === undefined)
     throw new OperatorError(`there is no user ${user}: sudo systemd-sysusers makes it`);
   return Number(uid);

@@ -5,6 +5,9 @@ import { counted } from '../words/counted.js';
 import { type CallerConfig, type CallerKind, staticKinds } from './callers.js';
 import type { Problem } from './config-error.js';
 
+/** CHV1 has 4 to 8 digits (3GPP TS 51.011 9.3). */
+export const pinPattern = /^\d{4,8}$/;
+
 /**
  * Secrets that stand in guides, in the documentation of JWT libraries and in RFCs, as people copy
  * them; in small letters.
@@ -103,7 +106,7 @@ export class SecretReader {
   /** CHV1 has 4 to 8 digits (3GPP TS 51.011 9.3). It is read again whenever a SIM asks for it. */
   checkPin(path: string, file: string): void {
     const text = this.content(path, file);
-    if (text !== undefined && !/^\d{4,8}$/.test(text))
+    if (text !== undefined && !pinPattern.test(text))
       this.refuse(path, 'must hold the PIN and nothing else, 4 to 8 digits');
   }
 

@@ -2,6 +2,7 @@
 
 import * as v from 'valibot';
 import { AtLinkLost, AtTimeout } from '../at/errors.js';
+import { pinPattern } from '../config/secret-reader.js';
 import type { ControlCommand } from '../control/server.js';
 import { OperatorError } from '../errors.js';
 import type { Modem } from '../modem/modem.js';
@@ -9,8 +10,6 @@ import type { PersonPinEnd } from '../modem/person-pin.js';
 import type { ModemSnapshot } from '../modem/sms-modem.js';
 import { LinkLost } from '../serial/link.js';
 import { chooseModem } from './targets.js';
-
-const pinPattern = /^\d{4,8}$/;
 
 /** As much of the daemon's modems as these commands need. */
 export interface PinModem {

@@ -152,6 +152,11 @@ export async function readPrivateFile(path: string): Promise<string | undefined>
   }
 }
 
+/** As {@link readPrivateFile}, without the newline at its end. */
+export async function readPrivateLine(path: string): Promise<string | undefined> {
+  return (await readPrivateFile(path))?.replace(/\r?\n$/, '');
+}
+
 /** Makes a change of names in the folder of `path` outlive a power cut (fsync(2), NOTES). */
 export async function syncFolder(path: string): Promise<void> {
   const folder = await open(dirname(path), 'r');

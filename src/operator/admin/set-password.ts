@@ -6,7 +6,7 @@ import { ConfigError, loadConfig } from '../../config/config.js';
 import { OperatorError } from '../../errors.js';
 import { hashPassword, longestPassword, shortestPassword } from '../../secret/password.js';
 import { writePrivateFile } from '../../secret/private-file.js';
-import type { Terminal } from '../auth0/terminal.js';
+import { askTwice } from '../auth0/terminal.js';
 import type { SetupEnvironment } from '../setup/environment.js';
 import { fittingRights, refuseForeignFolder } from '../setup/rights.js';
 
@@ -30,7 +30,11 @@ export async function setPassword(
   await refuseForeignFolder(file);
   const { rights } = await fittingRights(file, place);
   const password = terminal.isInteractive
-    ? await askTwice(terminal)
+    ? await askTwice(
+        terminal,
+        `Password of the admin listener (${shortestPassword} characters or more, not shown): `,
+        whyNot,
+      )
     : checked((await wholeText(input)).replace(/\r?\n$/, ''));
   await writePrivateFile(file, `${await hashPassword(password)}\n`, rights);
   terminal.say(`${file} holds the hash of the password; the password itself is nowhere.`);
@@ -48,18 +52,6 @@ function fileNamedBy(config: string, env: NodeJS.ProcessEnv): string | undefined
   } catch (error) {
     if (error instanceof ConfigError) return undefined;
     throw error;
-  }
-}
-
-async function askTwice(terminal: Terminal): Promise<string> {
-  for (;;) {
-    const password = await terminal.askSecret(
-      `Password of the admin listener (${shortestPassword} characters or more, not shown): `,
-    );
-    const objection = whyNot(password);
-    if (objection !== undefined) terminal.say(`  ${objection}`);
-    else if ((await terminal.askSecret('The same again: ')) === password) return password;
-    else terminal.say('  these were two different ones');
   }
 }
 

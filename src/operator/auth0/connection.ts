@@ -2,7 +2,7 @@
 
 import * as v from 'valibot';
 import { OperatorError } from '../../errors.js';
-import { type ManagementApi, ManagementError } from './management.js';
+import { type ManagementApi, understood } from './management.js';
 import { choose, type Terminal } from './terminal.js';
 
 /** `options` of a connection: whatever Auth0 keeps there, for a PATCH replaces all of it. */
@@ -42,7 +42,7 @@ export async function listSmsConnections(api: ManagementApi): Promise<SmsConnect
   let where = `take=${pageSize}`;
   for (let page = 1; ; page += 1) {
     const path = `/api/v2/connections?strategy=sms&${where}`;
-    const answer = parse(pageSchema, await api.request<unknown>('GET', path), api);
+    const answer = understood(pageSchema, await api.request('GET', path), 'the connections');
     const isBare = Array.isArray(answer);
     const { connections, next } = isBare ? { connections: answer, next: undefined } : answer;
     const before = all.size;
@@ -59,7 +59,7 @@ export async function listSmsConnections(api: ManagementApi): Promise<SmsConnect
 
 /** One connection by its id. Rejects with {@link ManagementError}. */
 export async function readConnection(api: ManagementApi, id: string): Promise<SmsConnection> {
-  return parse(connectionSchema, await api.request<unknown>('GET', pathOf(id)), api);
+  return understood(connectionSchema, await api.request('GET', pathOf(id)), 'the connection');
 }
 
 /**
@@ -68,8 +68,18 @@ export async function readConnection(api: ManagementApi, id: string): Promise<Sm
  */
 export async function listApplications(api: ManagementApi, id: string): Promise<string[]> {
   const schema = v.object({ clients: v.array(v.object({ client_id: v.string() })) });
-  const answer = parse(schema, await api.request<unknown>('GET', `${pathOf(id)}/clients`), api);
-  return answer.clients.map(({ client_id }) => client_id);
+  const answer = await api.request('GET', `${pathOf(id)}/clients`);
+  const { clients } = understood(schema, answer, 'the applications of the connection');
+  return clients.map(({ client_id }) => client_id);
+}
+
+/** What the flag names, else the id of the one that was set up from here, if it is still there. */
+export function wantedConnection(
+  flag: string | undefined,
+  connections: readonly SmsConnection[],
+  setUpId: string | undefined,
+): string | undefined {
+  return flag ?? connections.find(({ id }) => id === setUpId)?.id;
 }
 
 /** Those that `wanted` (a name or id) means; all of them where it means none. */
@@ -157,17 +167,4 @@ export async function writeOptions(
 
 function pathOf(id: string): string {
   return `/api/v2/connections/${encodeURIComponent(id)}`;
-}
-
-function parse<Schema extends v.GenericSchema>(
-  schema: Schema,
-  answer: unknown,
-  api: ManagementApi,
-): v.InferOutput<Schema> {
-  const parsed = v.safeParse(schema, answer);
-  if (parsed.success) return parsed.output;
-  const [issue] = parsed.issues;
-  throw new ManagementError(
-    `${api.domain} answers what simgate does not understand (${v.getDotPath(issue) ?? 'its whole'}): a newer simgate may`,
-  );
 }

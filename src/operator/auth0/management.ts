@@ -3,6 +3,7 @@
  * words.
  */
 
+import { setTimeout as delay } from 'node:timers/promises';
 import * as v from 'valibot';
 import { OperatorError } from '../../errors.js';
 import { foreignWords } from '../../words/foreign.js';
@@ -123,7 +124,7 @@ export class ManagementApi {
     this.#options = {
       env: process.env,
       fetch: globalThis.fetch,
-      wait: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+      wait: (ms) => delay(ms),
       ...options,
     };
   }
@@ -295,6 +296,20 @@ export class ManagementApi {
       text,
     );
   }
+}
+
+/** What Auth0 answered, held against what is needed of it. Throws {@link ManagementError}. */
+export function understood<Schema extends v.GenericSchema>(
+  schema: Schema,
+  answer: unknown,
+  what: string,
+): v.InferOutput<Schema> {
+  const parsed = v.safeParse(schema, answer);
+  if (parsed.success) return parsed.output;
+  const [issue] = parsed.issues;
+  throw new ManagementError(
+    `Auth0 gave ${what} in a form that simgate does not know (${v.getDotPath(issue) ?? 'whole'}: expected ${issue.expected}): a newer simgate may`,
+  );
 }
 
 /**

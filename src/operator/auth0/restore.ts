@@ -18,6 +18,7 @@ import {
   listSmsConnections,
   presentOptions,
   type SmsConnection,
+  wantedConnection,
 } from './connection.js';
 import { type Auth0Context, tell } from './environment.js';
 import type { PhoneExperience } from './experience.js';
@@ -26,7 +27,7 @@ import { replaceOptions, signingKeyId, withSecret } from './legacy.js';
 import { type ManagementApi, ManagementError } from './management.js';
 import { diffOptions } from './options-diff.js';
 import { acceptedKeyIds, acceptedSecrets } from './secret.js';
-import { agrees, askFor } from './terminal.js';
+import { askFor, mayGoOn } from './terminal.js';
 import { findAction } from './unified.js';
 
 /** What the flags say. */
@@ -80,7 +81,7 @@ async function restoreReplaced(
   say(`What was there at ${domain} until ${savedAt}:`);
   if (action !== undefined) say(`  Action ${shownAction(action)}: its former code and secrets`);
   if (provider !== undefined) say(`  phone provider ${JSON.stringify(provider.name)}`);
-  if (!(await mayGoOn(api.domain, flags, environment))) return;
+  if (!(await mayGoOn(terminal, `Restore it at ${api.domain}?`, flags))) return;
   const present = action && (await findAction(api));
   if (action !== undefined && present?.id !== action.id)
     throw new OperatorError(
@@ -166,7 +167,7 @@ async function restoreOptions(
   const { terminal } = environment;
   const known = (await folder.readSetup(api.domain))?.connection_id;
   const connections = await listSmsConnections(api);
-  const wanted = flags.connection ?? connections.find(({ id }) => id === known)?.id;
+  const wanted = wantedConnection(flags.connection, connections, known);
   const connection = await chooseConnection(connections, wanted, terminal);
   const before = presentOptions(connection);
   const chosen = await chooseSaved(api.domain, connection, flags.file, context);
@@ -181,21 +182,10 @@ async function restoreOptions(
     terminal.say('  The secret stays the one in force: the saved one has been changed since.');
   if (options.provider === 'sms_gateway')
     warnOfBreaking({ ...connection, options }, config, context);
-  if (!(await mayGoOn(api.domain, flags, environment))) return;
+  if (!(await mayGoOn(terminal, `Restore it at ${api.domain}?`, flags))) return;
   const place = { folder, now: environment.now(), before: 'restore' as const };
   const say = (line: string) => terminal.say(line);
   await replaceOptions(api, connection, options, place, { say, callerFlag: config.callerFlag });
-}
-
-async function mayGoOn(
-  domain: string,
-  flags: RestoreFlags,
-  { terminal }: Auth0Context['environment'],
-): Promise<boolean> {
-  if (!flags.dryRun && (await agrees(terminal, `Restore it at ${domain}?`, flags.yes === true)))
-    return true;
-  terminal.say(`Nothing was changed${flags.dryRun ? ' (--dry-run)' : ''}.`);
-  return false;
 }
 
 /**

@@ -13,6 +13,7 @@ import {
   presentOptions,
   readConnection,
   type SmsConnection,
+  wantedConnection,
 } from './connection.js';
 import type { Auth0Context } from './environment.js';
 import { findExperience, type PhoneExperience } from './experience.js';
@@ -92,7 +93,7 @@ async function findTarget(
   const { config, folder, environment } = context;
   const setup = await folder.readSetup(api.domain);
   const connections = await listSmsConnections(api);
-  const wanted = flags.connection ?? connections.find(({ id }) => id === setup?.connection_id)?.id;
+  const wanted = wantedConnection(flags.connection, connections, setup?.connection_id);
   const experience =
     flags.experience ??
     (await findExperience(api, connections, wanted)).experience ??

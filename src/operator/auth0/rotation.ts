@@ -20,6 +20,7 @@ import {
   cannot,
   createPrivateFile,
   readPrivateFile,
+  readPrivateLine,
   syncFolder,
 } from '../../secret/private-file.js';
 import { keyId } from '../../secret/token.js';
@@ -298,7 +299,7 @@ async function askKeys({ daemon }: RotationOptions): Promise<AcceptedKeys> {
 
 /** Which key a file holds; undefined when there is no such file. */
 async function idOf(options: RotationOptions, file: string): Promise<string | undefined> {
-  const text = (await readPrivateFile(file))?.replace(/\r?\n$/, '');
+  const text = await readPrivateLine(file);
   return text === undefined
     ? undefined
     : keyId(keyOf(text, options.config.auth0.secretBase64Encoded));
@@ -306,7 +307,7 @@ async function idOf(options: RotationOptions, file: string): Promise<string | un
 
 /** The secret in a file, which must still be the one that is meant. */
 async function textOf(options: RotationOptions, file: string, id: string): Promise<string> {
-  const text = (await readPrivateFile(file))?.replace(/\r?\n$/, '');
+  const text = await readPrivateLine(file);
   if (text === undefined || (await idOf(options, file)) !== id)
     throw new OperatorError(
       `${file} was changed by somebody else: give the rotation up with --forget`,

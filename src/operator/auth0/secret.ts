@@ -1,10 +1,10 @@
 /** The secret that Auth0 signs with: made, kept in its file, and told apart without being shown. */
 
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { type Auth0View, loadSecrets } from '../../config/config.js';
 import { whyTooShort } from '../../config/secret-reader.js';
 import { OperatorError } from '../../errors.js';
+import { accountIn } from '../../secret/accounts.js';
 import { createPrivateFile, type FileRights, readPrivateFile } from '../../secret/private-file.js';
 import { keyId } from '../../secret/token.js';
 
@@ -78,16 +78,8 @@ export interface SecretPlace {
  * own, 0600.
  */
 export function secretRights({ uid, gid, groupFile }: SecretPlace): FileRights {
-  const group = uid === 0 ? groupId(groupFile, serviceGroup) : undefined;
-  return group === undefined ? { uid, gid, mode: 0o600 } : { uid, gid: group, mode: 0o640 };
-}
-
-function groupId(groupFile: string, name: string): number | undefined {
-  const line = readFileSync(groupFile, 'utf8')
-    .split('\n')
-    .find((entry) => entry.startsWith(`${name}:`));
-  const gid = Number(line?.split(':')[2]);
-  return line !== undefined && Number.isSafeInteger(gid) ? gid : undefined;
+  const group = uid === 0 ? Number(accountIn(groupFile, serviceGroup)?.[2]) : Number.NaN;
+  return Number.isSafeInteger(group) ? { uid, gid: group, mode: 0o640 } : { uid, gid, mode: 0o600 };
 }
 
 /**

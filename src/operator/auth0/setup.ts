@@ -17,8 +17,9 @@ import {
   listSmsConnections,
   presentOptions,
   type SmsConnection,
+  wantedConnection,
 } from './connection.js';
-import { type Auth0Context, type Auth0Environment, tell } from './environment.js';
+import { type Auth0Context, tell } from './environment.js';
 import { describeExperience, findExperience, type PhoneExperience } from './experience.js';
 import { experiences } from './folder.js';
 import { isLocalOnly, judgeGatewayUrl, type Probe, probeGateway } from './gateway-url.js';
@@ -36,7 +37,7 @@ import {
   makeSecret,
   refuseShortSecret,
 } from './secret.js';
-import { agrees, askFor, choose } from './terminal.js';
+import { askFor, choose, mayGoOn } from './terminal.js';
 import {
   deployUnified,
   describePlan,
@@ -115,7 +116,7 @@ async function setUpLegacy(
   const { config, environment, folder } = context;
   const { terminal } = environment;
   const known = (await folder.readSetup(api.domain))?.connection_id;
-  const wanted = flags.connection ?? connections.find(({ id }) => id === known)?.id;
+  const wanted = wantedConnection(flags.connection, connections, known);
   const connection = await chooseOwnConnection(api.domain, connections, wanted, flags, context);
   const before = presentOptions(connection);
   const gatewayUrl = await chooseGatewayUrl(api.domain, flags, before.gateway_url, context);
@@ -131,7 +132,7 @@ async function setUpLegacy(
     terminal.say(`  ${line}`);
   const probe = await probeFirst(gatewayUrl, held, flags, context);
   if (differences.length > 0) {
-    if (!(await mayGoOn(`Change them at ${api.domain}?`, flags, environment))) return;
+    if (!(await mayGoOn(terminal, `Change them at ${api.domain}?`, flags))) return;
     const secret = await secretOfBoth(gatewayUrl, held, probe, flags, context);
     await sendOptions(api, connection, settings(secret.text), context);
   } else if (flags.dryRun) return;
@@ -206,10 +207,7 @@ async function setUpUnified(
   const held = await heldSecret(context);
   const probe = await probeFirst(gatewayUrl, held, flags, context);
   const toggles = () => tell(judgeToggles(concerned(connections, flags.connection)), environment);
-  if (
-    flags.deploy &&
-    !(await mayGoOn(`Create and deploy them at ${api.domain}?`, flags, environment))
-  )
+  if (flags.deploy && !(await mayGoOn(terminal, `Create and deploy them at ${api.domain}?`, flags)))
     return toggles();
   if (flags.dryRun) {
     say(unifiedSteps(options, keyWords(config, 'secret_file')));
@@ -349,21 +347,6 @@ async function secretOfBoth(
     );
   tell([finding], context.environment, true);
   return secret;
-}
-
-/** False when it is only looked at, or the person does not agree; both are said. */
-async function mayGoOn(
-  question: string,
-  flags: Auth0SetupFlags,
-  { terminal }: Auth0Environment,
-): Promise<boolean> {
-  if (flags.dryRun) {
-    terminal.say('Nothing was changed (--dry-run).');
-    return false;
-  }
-  if (await agrees(terminal, question, flags.yes === true)) return true;
-  terminal.say('Nothing was changed.');
-  return false;
 }
 
 async function newSecret({ config, environment }: Auth0Context): Promise<AuthSecret> {

@@ -17,7 +17,7 @@ import {
   concerned,
   listSmsConnections,
   presentOptions,
-  type SmsConnection,
+  wantedConnection,
 } from './connection.js';
 import type { Auth0Context } from './environment.js';
 import { findExperience, type PhoneExperience } from './experience.js';
@@ -56,7 +56,7 @@ export async function checkAll(
   const findings = [judgeExperience(report, experience, setup?.experience, config.callerFlag)];
   let gatewayUrl = flags.gatewayUrl ?? setup?.gateway_url;
   if (experience === 'legacy') {
-    const wanted = flags.connection ?? knownName(connections, setup?.connection_id);
+    const wanted = wantedConnection(flags.connection, connections, setup?.connection_id);
     const connection = await chooseConnection(connections, wanted, environment.terminal);
     const { gateway_url: atAuth0 } = presentOptions(connection);
     findings.push(...judgeConnection(connection, config, secret));
@@ -90,11 +90,4 @@ async function judgeHere(
   if (gatewayUrl !== undefined && URL.canParse(gatewayUrl))
     findings.push((await probeGateway(gatewayUrl, config, secret.key, environment)).finding);
   return findings;
-}
-
-function knownName(
-  connections: readonly SmsConnection[],
-  id: string | undefined,
-): string | undefined {
-  return connections.find((connection) => connection.id === id)?.name;
 }

@@ -87,6 +87,17 @@ export async function agrees(
   return askYesOrNo(terminal, question, false);
 }
 
+/** As {@link agrees}; false for `--dry-run`, too. That nothing was changed is said. */
+export async function mayGoOn(
+  terminal: Terminal,
+  question: string,
+  { dryRun = false, yes = false }: { dryRun?: boolean; yes?: boolean },
+): Promise<boolean> {
+  if (!dryRun && (await agrees(terminal, question, yes))) return true;
+  terminal.say(`Nothing was changed${dryRun ? ' (--dry-run)' : ''}.`);
+  return false;
+}
+
 /**
  * Yes or no; Enter alone means `byEnter`. What is neither is asked again: a slip must not throw
  * away what was answered before. Rejects with {@link OperatorError} when the person leaves.
@@ -125,5 +136,24 @@ export async function choose(
     const answer = await terminal.ask(`Which ${what}? `);
     const chosen = names.find((name) => name === answer) ?? names[Number(answer) - 1];
     if (chosen !== undefined) return chosen;
+  }
+}
+
+/**
+ * A secret, typed twice alike. What `whyNot` objects to is asked for again; '' where it objects not
+ * even to that, and the person only presses Enter.
+ */
+export async function askTwice(
+  terminal: Terminal,
+  question: string,
+  whyNot: (answer: string) => string | undefined,
+): Promise<string> {
+  for (;;) {
+    const answer = await terminal.askSecret(question);
+    const objection = whyNot(answer);
+    if (objection !== undefined) terminal.say(`  ${objection}`);
+    else if (answer === '' || (await terminal.askSecret('The same again: ')) === answer)
+      return answer;
+    else terminal.say('  these were two different ones');
   }
 }

@@ -3,6 +3,7 @@
  * gateway, and the tenant's phone provider sends messages to the Action.
  */
 
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Auth0View } from '../../config/config.js';
 import { OperatorError } from '../../errors.js';
 import { escapeControls } from '../../words/foreign.js';
@@ -135,7 +136,7 @@ export async function deployUnified(
   options: UnifiedOptions,
   secret: string,
   say: (line: string) => void,
-  { replacesOthers = false, wait = waitMs, save }: DeployControl = {},
+  { replacesOthers = false, wait = delay, save }: DeployControl = {},
 ): Promise<void> {
   const secrets = secretList(secret);
   const existing = await findAction(api);
@@ -195,7 +196,7 @@ export async function setUnifiedSecret(
   api: Requests,
   secret: string,
   say: (line: string) => void,
-  { wait = waitMs, callerFlag = '' }: Pick<DeployControl, 'wait'> & { callerFlag?: string } = {},
+  { wait = delay, callerFlag = '' }: Pick<DeployControl, 'wait'> & { callerFlag?: string } = {},
 ): Promise<void> {
   const secrets = secretList(secret);
   const action = await findAction(api);
@@ -268,8 +269,4 @@ async function writeAction(
   await updateAction(api, existing.id, content);
   say(`Updated the Action ${shownAction(existing)}.`);
   return existing;
-}
-
-function waitMs(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -1,10 +1,11 @@
 /** What the wizard works with, so that a test can give it another. */
 
-import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import type { Logger } from 'winston';
 import { type Machine, thisMachine } from '../../doctor/this-machine.js';
 import { createLog } from '../../log.js';
+import { accountIn } from '../../secret/accounts.js';
 import type { SecretPlace } from '../auth0/secret.js';
 import { ownTerminal, type Terminal } from '../auth0/terminal.js';
 import { findInstallation } from '../service/plan.js';
@@ -61,10 +62,8 @@ export function ownSetupEnvironment(): SetupEnvironment {
 /** Of who runs this, and of who called root by sudo: `.gammurc` is a person's. */
 function homes(): string[] {
   const { HOME, SUDO_USER } = process.env;
-  const line = readFileSync('/etc/passwd', 'utf8')
-    .split('\n')
-    .find((entry) => SUDO_USER !== undefined && entry.startsWith(`${SUDO_USER}:`));
-  return [...new Set([HOME, line?.split(':')[5]].flatMap((home) => home || []))];
+  const caller = SUDO_USER ? accountIn('/etc/passwd', SUDO_USER) : undefined;
+  return [...new Set([HOME, caller?.[5]].flatMap((home) => home || []))];
 }
 
 /** As this process was installed: by a package, by npm, or not at all. */

@@ -2,6 +2,7 @@
 
 import { readFileSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
+import { pinPattern } from '../../config/secret-reader.js';
 import { withoutSeparators } from '../../number/e164.js';
 
 /** One modem, as another program has it. */
@@ -52,7 +53,6 @@ export function otherModemAt(
 
 /** Bits per second of a modem that nobody has set otherwise. */
 export const usualBaud = 115_200;
-const pinPattern = /^\d{4,8}$/;
 
 type Section = { name: string; settings: Map<string, string> };
 

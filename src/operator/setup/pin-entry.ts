@@ -6,7 +6,7 @@ import { readConfiguration } from '../../doctor/configuration.js';
 import { type PinDesk, pinDirectly, pinThroughDaemon } from '../../doctor/pin.js';
 import { OperatorError } from '../../errors.js';
 import { whyNoPersonPin } from '../../modem/person-pin.js';
-import { readPrivateFile, writePrivateFile } from '../../secret/private-file.js';
+import { readPrivateLine, writePrivateFile } from '../../secret/private-file.js';
 import type { SetupEnvironment } from './environment.js';
 import { Interview } from './interview.js';
 import { askForPinTwice } from './pin-step.js';
@@ -81,10 +81,9 @@ async function keep(
   file: string,
   { terminal, place }: PinEntryEnvironment,
 ): Promise<boolean> {
-  const kept = await readPrivateFile(file).catch(() => undefined);
-  const isSame = kept?.replace(/\r?\n$/, '') === pin;
+  const kept = await readPrivateLine(file).catch(() => undefined);
   // Written anew all the same: what is remembered of the file's last try no longer holds.
-  if (!isSame) {
+  if (kept !== pin) {
     const interview = new Interview(terminal, false);
     const question = `Write it into ${file}, for the next power-on?`;
     if (!(await interview.confirms(question))) {

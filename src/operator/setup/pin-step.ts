@@ -4,16 +4,16 @@
  */
 
 import { dirname, join, resolve } from 'node:path';
+import { pinPattern } from '../../config/secret-reader.js';
 import { OperatorError } from '../../errors.js';
 import { fewestTries } from '../../modem/person-pin.js';
-import { readPrivateFile } from '../../secret/private-file.js';
+import { readPrivateLine } from '../../secret/private-file.js';
+import { askTwice } from '../auth0/terminal.js';
 import type { Interview } from './interview.js';
 import type { OtherModem } from './other-gateways.js';
 
 /** A PIN is entered by the daemon only with all of its tries left (I7). */
 const fullTries = 3;
-/** CHV1 has 4 to 8 digits (3GPP TS 51.011 9.3). */
-const pinPattern = /^\d{4,8}$/;
 
 export interface PinContext {
   /** Of the modem, for the file's name. */
@@ -54,7 +54,7 @@ export async function settlePin(context: PinContext, interview: Interview): Prom
     return named;
   }
   const file = named.file ?? present ?? join(dirname(configFile), `pin-${name}`);
-  const kept = (await readPrivateFile(file))?.replace(/\r?\n$/, '');
+  const kept = await readPrivateLine(file);
   if (kept !== undefined && pinPattern.test(kept)) {
     terminal.say(`The SIM asks for its PIN. There is one in ${file}.`);
     if (await interview.confirms('Keep it?')) return { file };
@@ -113,11 +113,7 @@ export async function askForPinTwice(
   terminal: Interview['terminal'],
   question: string,
 ): Promise<string | undefined> {
-  for (;;) {
-    const pin = await terminal.askSecret(question);
-    if (pin === '') return undefined;
-    if (!pinPattern.test(pin)) terminal.say('  a PIN has 4 to 8 digits');
-    else if ((await terminal.askSecret('The same again: ')) === pin) return pin;
-    else terminal.say('  these were two different ones');
-  }
+  const isRight = (pin: string) => pin === '' || pinPattern.test(pin);
+  const whyNot = (pin: string) => (isRight(pin) ? undefined : 'a PIN has 4 to 8 digits');
+  return (await askTwice(terminal, question, whyNot)) || undefined;
 }

@@ -1,10 +1,11 @@
 /** Files that the service's user must read and strangers must not. */
 
 import { randomUUID } from 'node:crypto';
-import { constants, existsSync, lstatSync, readFileSync } from 'node:fs';
+import { constants, existsSync, lstatSync } from 'node:fs';
 import { open, realpath, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { OperatorError } from '../../errors.js';
+import { accountIn } from '../../secret/accounts.js';
 import { cannot, type FileRights } from '../../secret/private-file.js';
 import { whoElseMayChange } from '../../secret/trusted-path.js';
 import { secretRights } from '../auth0/secret.js';
@@ -36,16 +37,10 @@ export async function fittingRights(
 
 /** Where there is no user for the service, it runs as whoever sets it up. */
 function mayServiceRead(present: FileRights, wanted: FileRights, place: SetupPlace): boolean {
-  const service = wanted.mode === 0o640 ? serviceUid(place.passwdFile) : wanted.uid;
+  const named = () => Number(accountIn(place.passwdFile, 'simgate')?.[2]);
+  const service = wanted.mode === 0o640 ? named() : wanted.uid;
   if (present.uid === service) return (present.mode & ownerReads) !== 0;
   return wanted.mode === 0o640 && present.gid === wanted.gid && (present.mode & groupReads) !== 0;
-}
-
-function serviceUid(passwdFile: string): number | undefined {
-  const line = readFileSync(passwdFile, 'utf8')
-    .split('\n')
-    .find((entry) => entry.startsWith('simgate:'));
-  return line === undefined ? undefined : Number(line.split(':')[2]);
 }
 
 /**

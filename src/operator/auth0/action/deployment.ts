@@ -6,7 +6,7 @@
 import * as v from 'valibot';
 import { OperatorError } from '../../../errors.js';
 import { escapeControls } from '../../../words/foreign.js';
-import { type ManagementApi, ManagementError } from '../management.js';
+import { type ManagementApi, ManagementError, understood } from '../management.js';
 import { isPlaceholder, isWrittenBySimgate } from './source.js';
 
 /** What is needed of the Management API. */
@@ -97,13 +97,13 @@ export function shownAction({ name, id }: Pick<Action, 'name' | 'id'>): string {
  */
 export async function listActions(api: Requests): Promise<ListedAction[]> {
   const path = `/api/v2/actions/actions?triggerId=${trigger.id}&per_page=100`;
-  const { actions } = read(listSchema, await api.request('GET', path), 'the list of Actions');
+  const { actions } = understood(listSchema, await api.request('GET', path), 'the list of Actions');
   return actions.filter((action) => action.supported_triggers.some(({ id }) => id === trigger.id));
 }
 
 /** The whole of an Action. Needs `read:actions`. */
 export async function readAction(api: Requests, id: string): Promise<Action> {
-  return read(actionSchema, await api.request('GET', pathOf(id)), 'the Action');
+  return understood(actionSchema, await api.request('GET', pathOf(id)), 'the Action');
 }
 
 /** How many names are tried for a new Action, which are unique in a tenant whatever the trigger. */
@@ -119,7 +119,7 @@ export async function createAction(
     const body = { name, supported_triggers: [trigger], dependencies: [], ...content };
     let created: ListedAction | undefined;
     const create = async () => {
-      created = read(
+      created = understood(
         listedSchema,
         await api.request('POST', '/api/v2/actions/actions', body),
         'the Action',
@@ -262,7 +262,7 @@ export async function bindAction(api: Requests, { id, name }: Action): Promise<v
  */
 async function boundActions(api: Requests, path: string): Promise<string[] | undefined> {
   try {
-    const { bindings } = read(
+    const { bindings } = understood(
       bindingsSchema,
       await api.request('GET', path),
       'the bindings of the trigger',
@@ -276,18 +276,4 @@ async function boundActions(api: Requests, path: string): Promise<string[] | und
 
 function pathOf(id: string): string {
   return `/api/v2/actions/actions/${encodeURIComponent(id)}`;
-}
-
-/** What Auth0 answered, held against what is needed of it. */
-export function read<S extends v.GenericSchema>(
-  schema: S,
-  answer: unknown,
-  what: string,
-): v.InferOutput<S> {
-  const parsed = v.safeParse(schema, answer);
-  if (parsed.success) return parsed.output;
-  const [issue] = parsed.issues;
-  throw new OperatorError(
-    `Auth0 gave ${what} in a form that simgate does not know (${v.getDotPath(issue) ?? 'whole'}: expected ${issue.expected})`,
-  );
 }

@@ -1,7 +1,8 @@
 /** The tenant's phone provider: the one place that says who sends its messages. */
 
 import * as v from 'valibot';
-import { type Requests, read, settle } from './deployment.js';
+import { understood } from '../management.js';
+import { type Requests, settle } from './deployment.js';
 
 const path = '/api/v2/branding/phone/providers';
 
@@ -23,7 +24,11 @@ const listSchema = v.object({ providers: v.optional(v.array(providerSchema), [])
 
 /** The tenant's provider, of which there is one at most. Needs `read:phone_providers`. */
 export async function readPhoneProvider(api: Requests): Promise<PhoneProvider | undefined> {
-  const { providers } = read(listSchema, await api.request('GET', path), 'the phone providers');
+  const { providers } = understood(
+    listSchema,
+    await api.request('GET', path),
+    'the phone providers',
+  );
   return providers[0];
 }
 
