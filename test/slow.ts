@@ -25,7 +25,7 @@ export const slow: readonly string[] = [
   'test/operator/auth0/cli.test.ts',
   'test/operator/auth0/daemon-link.test.ts',
   'test/operator/auth0/folder.test.ts',
-  'test/operator/auth0/terminal.test.ts',
+  'test/operator/terminal.test.ts',
   'test/operator/setup/process.test.ts',
   'test/operator/setup/wizard.test.ts',
   'test/operator/setup/wizard-modems.test.ts',

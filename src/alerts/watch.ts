@@ -18,7 +18,6 @@ import { Courier, type WayState } from './courier.js';
 import { Heartbeat, type HeartbeatState } from './heartbeat.js';
 import { mailWay } from './mail.js';
 import { type AlertNotice, testNotice } from './notice.js';
-import { isQuiet } from './quiet-hours.js';
 import { type SendAlert, smsWay } from './sms-way.js';
 import type { AlertWay } from './way.js';
 import { webhookWay } from './webhook.js';
@@ -237,6 +236,16 @@ export class Alerts {
       ),
     ];
   }
+}
+
+/** Whether `wallMs` is within them, in the time zone of this machine. */
+function isQuiet(hours: AlertsConfig['quietHours'], wallMs: number): boolean {
+  if (hours === undefined) return false;
+  const { fromMinute, toMinute } = hours;
+  const date = new Date(wallMs);
+  const minute = date.getHours() * 60 + date.getMinutes();
+  if (fromMinute <= toMinute) return minute >= fromMinute && minute < toMinute;
+  return minute >= fromMinute || minute < toMinute;
 }
 
 const isSameWay = (one: AlertWay, other: AlertWay): boolean =>

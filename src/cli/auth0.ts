@@ -25,7 +25,7 @@ import { describeRotation, type RotateFlags, rotateSecret } from '../operator/au
 import { type Auth0SetupFlags, setUpAuth0 } from '../operator/auth0/setup.js';
 import { type CheckFlags, checkAll, checkHere } from '../operator/auth0/status.js';
 import { parseTenant } from '../operator/auth0/tenant.js';
-import { askFor } from '../operator/auth0/terminal.js';
+import { askFor } from '../operator/terminal.js';
 import { e164 } from './arguments.js';
 
 interface ConfigFlag {

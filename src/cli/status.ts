@@ -8,6 +8,7 @@ import { readConfiguration } from '../doctor/configuration.js';
 import { type Finding, type Grade, healthSchema } from '../doctor/finding.js';
 import { version } from '../version.js';
 import { counted } from '../words/counted.js';
+import { spanText } from '../words/span.js';
 import { type DaemonOptions, needed, socketOf } from './daemon.js';
 
 const optionalText = v.optional(v.string());
@@ -116,7 +117,7 @@ function renderOverview(overview: Overview): string {
     ['health', gradeWords[health.grade]],
     [
       'daemon',
-      `simgate ${overview.version}, pid ${pid}, up ${shownTime(uptime_s)}, ${config_file}`,
+      `simgate ${overview.version}, pid ${pid}, up ${spanText(uptime_s * 1000)}, ${config_file}`,
     ],
     ...overview.modems.map((modem): [string, string] => ['modem', modemLine(modem)]),
     ...sims.map((sim): [string, string] => ['sim', simLine(sim, overview)]),
@@ -151,7 +152,7 @@ function modemLine(modem: Overview['modems'][number]): string {
     signal_dbm === undefined ? undefined : `${signal_dbm} dBm`,
     device,
   ].filter(Boolean);
-  const since = `${phase} for ${shownTime(phase_s)}${reason === undefined ? '' : `: ${reason}`}`;
+  const since = `${phase} for ${spanText(phase_s * 1000)}${reason === undefined ? '' : `: ${reason}`}`;
   return `${name}: ${since} (${what.join(', ')})`;
 }
 
@@ -188,16 +189,6 @@ function lastHourLine(hour: Overview['last_hour']): string {
   if (verdicts.length === 0) return 'no message';
   const told = verdicts.map(([verdict, count]) => `${count} × ${verdict}`).join(', ');
   return hour.is_all ? told : `${told} (of the newest only: there were more)`;
-}
-
-/** `42 s`, `7 min`, `3 h 5 min`, `12 d 4 h`. */
-function shownTime(seconds: number): string {
-  if (seconds < 120) return `${seconds} s`;
-  const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return `${minutes} min`;
-  const hours = Math.floor(minutes / 60);
-  if (hours < 48) return `${hours} h ${minutes % 60} min`;
-  return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
 const verdictSchema = v.looseObject({

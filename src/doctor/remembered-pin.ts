@@ -1,6 +1,6 @@
 /** What the daemon remembers of the PIN in a file, for a doctor who looks while none runs. */
 
-import type { LockedModem } from '../modem/locked-modem.js';
+import type { LockedModem } from '../modem/person-pin.js';
 import { pinReader } from '../modem/pin-file.js';
 import { PinMemory, type PinOutcome, simNames } from '../modem/pin-memory.js';
 

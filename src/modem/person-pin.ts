@@ -1,8 +1,14 @@
 import { AtCommandError, AtTimeout } from '../at/errors.js';
 import { counted } from '../words/counted.js';
-import type { LockedModem } from './locked-modem.js';
+import type { Modem } from './modem.js';
 import type { ReadPin } from './pin-file.js';
 import { type PinMemory, simNames } from './pin-memory.js';
+import type { Sim } from './sim.js';
+
+/** As much of a modem as unlocking its SIM needs. */
+export type LockedModem = Pick<Modem, 'imei' | 'synchronise'> & {
+  readonly sim: Pick<Sim, 'state' | 'iccid' | 'pinTriesLeft' | 'enterPin'>;
+};
 
 /** What became of a PIN that a person entered. */
 export interface PersonPinEnd {

@@ -1,7 +1,6 @@
 import { AtCommandError, AtTimeout } from '../at/errors.js';
 import { counted } from '../words/counted.js';
-import type { LockedModem } from './locked-modem.js';
-import { enterForPerson, fewestTries, type PersonPinEnd } from './person-pin.js';
+import { enterForPerson, fewestTries, type LockedModem, type PersonPinEnd } from './person-pin.js';
 import type { ConfiguredPin, ReadPin } from './pin-file.js';
 import { type PinMemory, type PinOutcome, type SimNames, simNames } from './pin-memory.js';
 

@@ -17,12 +17,12 @@ import { type RequestState, writeAnswer } from '../http/error-exit.js';
 import type { LimitedLog } from '../log.js';
 import { clientNetwork } from '../policy/request.js';
 import type { PasswordHash } from '../secret/password.js';
+import { spanText } from '../words/span.js';
 import { html } from './html.js';
 import { answerHtml, answerSeeOther, type PageContext, readForm } from './page-answers.js';
 import { PasswordCheck, type PasswordVerdict } from './password-check.js';
 import { Sessions } from './sessions.js';
 import { document } from './shell.js';
-import { spanText } from './times.js';
 import { Tries } from './tries.js';
 import type { Visitor } from './visitor.js';
 

@@ -1,5 +1,6 @@
 import { parseFault } from './fault-planner.js';
-import { OptionSyntaxError, parseDomain, readIccid, registrationStates } from './options.js';
+import { OptionSyntaxError } from './option-syntax.js';
+import { parseDomain, readIccid, registrationStates } from './options.js';
 import { parsePinFault } from './pin-faults.js';
 import { parseReportHabits } from './report-habits.js';
 import { phoneActs } from './sim-card.js';

@@ -1,5 +1,5 @@
 import { type AirText, airTextNames } from './air-texts.js';
-import { CommandRefused, refusal } from './result-codes.js';
+import { CommandRefused, refusal, refusedAs } from './result-codes.js';
 import type { Break, BreakPoint, SubmitPlan } from './submit-plan.js';
 
 /** An argument of a fault. */
@@ -17,14 +17,6 @@ export interface FaultKindEntry {
   does: string;
   /** Of the submit's plan; `args` are as many as `parameters`. */
   changes: (args: readonly string[]) => Partial<SubmitPlan>;
-}
-
-/** `ERROR`, `CME30`, `CMS304`. */
-function refusedAs(result: string): CommandRefused {
-  const [, family, code] = /^(CM[ES])(\d+)$/.exec(result) ?? [];
-  return family === 'CMS' || family === 'CME'
-    ? new CommandRefused(family, Number(code))
-    : new CommandRefused('bare', 0, result);
 }
 
 const milliseconds = (preset: number): FaultParameter => ({ name: 'MS', preset: String(preset) });
@@ -53,7 +45,7 @@ export const faultKinds = {
   error: {
     parameters: [],
     does: 'refused with a bare ERROR; not accepted',
-    changes: () => ({ refusal: new CommandRefused('bare', 0, 'ERROR') }),
+    changes: () => ({ refusal: refusedAs('ERROR') }),
   },
   'cms-late': {
     parameters: [{ name: 'CODE' }, { name: 'MS' }],

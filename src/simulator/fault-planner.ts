@@ -1,5 +1,5 @@
 import { type FaultKindEntry, type FaultParameter, faultKinds } from './fault-kinds.js';
-import { OptionSyntaxError } from './options.js';
+import { OptionSyntaxError } from './option-syntax.js';
 import type { Random } from './random.js';
 import { faultlessPlan, type SubmitPlan } from './submit-plan.js';
 import { troubleKinds } from './troubles.js';

@@ -2,8 +2,6 @@ import { OptionSyntaxError } from './option-syntax.js';
 import { plainHabits, type ReportHabits } from './report-habits.js';
 import type { VendorName } from './vendors.js';
 
-export { OptionSyntaxError } from './option-syntax.js';
-
 /** What the network grants: `+CREG` stat 1, 5, 2, 3 and 0 (3GPP TS 27.007 7.2). */
 export const registrationStates = ['home', 'roaming', 'searching', 'denied', 'none'] as const;
 export type RegistrationState = (typeof registrationStates)[number];

@@ -1,5 +1,5 @@
-import { OptionSyntaxError } from './options.js';
-import { CommandRefused } from './result-codes.js';
+import { OptionSyntaxError } from './option-syntax.js';
+import { CommandRefused, refusedAs } from './result-codes.js';
 import type { Break } from './submit-plan.js';
 
 /** What goes wrong around one `AT+CPIN=`. */
@@ -85,7 +85,7 @@ export const pinFaultKinds = {
   error: {
     presetMs: undefined,
     does: 'a bare ERROR; no try is counted',
-    make: () => ({ reachesSim: false, refusal: new CommandRefused('bare', 0, 'ERROR') }),
+    make: () => ({ reachesSim: false, refusal: refusedAs('ERROR') }),
   },
 } satisfies Record<string, PinFaultEntry>;
 

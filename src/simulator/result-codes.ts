@@ -70,8 +70,14 @@ export function finalResultOf(
 /** A final result code as it goes over the wire. */
 export const final = (result: string): string => `\r\n${result}\r\n`;
 
-/** `ERROR`, `CME10`, `CMS314`, or any other final result code, as it goes over the wire. */
-export function refusal(code: string | undefined): string {
-  const numbered = /^(CM[ES])(\d+)$/.exec(code ?? '');
-  return final(numbered === null ? (code ?? 'ERROR') : `+${numbered[1]} ERROR: ${numbered[2]}`);
+/** `ERROR`, `CME10`, `CMS314`, or any other final result code. */
+export function refusedAs(result: string): CommandRefused {
+  const [, family, code] = /^(CM[ES])(\d+)$/.exec(result) ?? [];
+  return family === 'CMS' || family === 'CME'
+    ? new CommandRefused(family, Number(code))
+    : new CommandRefused('bare', 0, result);
 }
+
+/** The same as it goes over the wire, with its number. */
+export const refusal = (code = 'ERROR'): string =>
+  final(finalResultOf(refusedAs(code), 1, false, code));

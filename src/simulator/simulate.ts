@@ -5,11 +5,11 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { control } from './control.js';
 import { type FaultParameter, faultKinds } from './fault-kinds.js';
 import { type FaultSpec, parseFault, stuckPrompt } from './fault-planner.js';
+import { OptionSyntaxError } from './option-syntax.js';
 import {
   busyPolicies,
   defaultOptions,
   type ModemOptions,
-  OptionSyntaxError,
   parseDomain,
   readIccid,
   readStorages,

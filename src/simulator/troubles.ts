@@ -1,6 +1,6 @@
 import { airTextNames, airTexts, isAirText } from './air-texts.js';
 import { setDenied, startRegistration, statAlone } from './commands/network-registration.js';
-import { OptionSyntaxError } from './options.js';
+import { OptionSyntaxError } from './option-syntax.js';
 import { final, refusal } from './result-codes.js';
 import type { ModemPort } from './state.js';
 

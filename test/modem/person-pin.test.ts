@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AtCommandError } from '../../src/at/errors.js';
-import type { LockedModem } from '../../src/modem/locked-modem.js';
+import type { LockedModem } from '../../src/modem/person-pin.js';
 import { enterForPerson, whyNoPersonPin } from '../../src/modem/person-pin.js';
 import { PinMemory, simNames } from '../../src/modem/pin-memory.js';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { faultKinds } from '../../src/simulator/fault-kinds.js';
 import { FaultPlanner, parseFault } from '../../src/simulator/fault-planner.js';
-import { OptionSyntaxError } from '../../src/simulator/options.js';
+import { OptionSyntaxError } from '../../src/simulator/option-syntax.js';
 import { seededRandom } from '../../src/simulator/random.js';
 import { Desk, helloOctets, helloPdu, lines } from './support/desk.js';
 

@@ -22,7 +22,7 @@ const waysOut = new RegExp(
     String.raw`console\.\w+\(|process\.std(?:out|err)\b|winston\.transports|\b(?:out|notes|stdout)\.write\(`,
     String.raw`ctx\.body =|\b(?:res|response)\.write\(|\banswerHtml\(|toRawAnswer\(|socket\.(?:write|end)\(\S`,
     String.raw`\b(?:writeFile|writeFileSync|appendFile|writeSync)\(|\.#file\.write\(`,
-    String.raw`\bfetch\(|\.sendMail\(`,
+    String.raw`\bwrite(?:State|Private)File\(|\bfetch\(|\bcall\(\{|\.sendMail\(`,
     String.raw`\bexecFile\(|\bspawn(?:Sync)?\(|\.prepare\(|new (?:Counter|Gauge|Histogram)\(`,
   ].join('|'),
 );
@@ -34,9 +34,10 @@ const waysOut = new RegExp(
  */
 const outlets: Readonly<Record<string, string>> = {
   'alerts/alert-file.ts': 'sentences of our own, made of the judgement',
-  'alerts/outgoing.ts':
+  'alerts/webhook.ts':
     'wordingOf, by withoutNumbers and escaped; secrets go to their receiver only',
   'alerts/mail.ts': 'the same',
+  'alerts/heartbeat.ts': 'nothing but that it beats',
   'cli/alerts.ts': 'what the control socket answered',
   'log.ts': 'every text by withoutNumbers, and escaped',
   'daemon/serve.ts': 'fatalText',
@@ -85,6 +86,8 @@ const outlets: Readonly<Record<string, string>> = {
   'inbound/signed-call.ts': 'a text, to the receiver that the operator named; of it, a status only',
   'inbound/spool.ts':
     'the one place that keeps a text, where the operator asks for it: 0600, until it was taken',
+  'outgoing/call.ts': 'what alerts and inbound have it tell; of answers, foreignWords or nothing',
+  'credit/credit.ts': 'figures, and reasons whose foreign words came through the door',
   'daemon/closed-process.ts': 'a constant',
   'daemon/state-dir.ts': 'constants, to flock(1)',
   'modem/habits.ts': 'hashes',
@@ -93,9 +96,13 @@ const outlets: Readonly<Record<string, string>> = {
   'operator/service/install.ts': 'units',
   'operator/setup/environment.ts': 'what the operator answered',
   'operator/auth0/gateway-url.ts': 'to the gateway’s own address, what a caller would send',
-  'operator/auth0/terminal.ts':
+  'operator/terminal.ts':
     'Auth0’s errors by foreignWords, its names and options by escapeControls, for the operator who asked',
-  'secret/private-file.ts': 'what restore needs, for root only',
+  'secret/private-file.ts': 'what those have who write with it',
+  'operator/admin/set-password.ts': 'a hash',
+  'operator/auth0/folder.ts': 'what restore needs, for root only',
+  'operator/setup/save.ts': 'what the operator answered',
+  'operator/setup/pin-entry.ts': 'the PIN, into the file that has it',
   'operator/auth0/action/source.ts': 'runs at Auth0: our own sentences',
 };
 

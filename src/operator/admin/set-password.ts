@@ -6,9 +6,9 @@ import { ConfigError, loadConfig } from '../../config/config.js';
 import { OperatorError } from '../../errors.js';
 import { hashPassword, longestPassword, shortestPassword } from '../../secret/password.js';
 import { writePrivateFile } from '../../secret/private-file.js';
-import { askTwice } from '../auth0/terminal.js';
+import { fittingRights, refuseForeignFolder } from '../rights.js';
 import type { SetupEnvironment } from '../setup/environment.js';
-import { fittingRights, refuseForeignFolder } from '../setup/rights.js';
+import { askTwice } from '../terminal.js';
 
 export interface PasswordOptions {
   /** The configuration; it may not be valid yet, or name no file for the hash. */

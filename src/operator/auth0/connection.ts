@@ -2,8 +2,8 @@
 
 import * as v from 'valibot';
 import { OperatorError } from '../../errors.js';
+import { choose, type Terminal } from '../terminal.js';
 import { type ManagementApi, understood } from './management.js';
-import { choose, type Terminal } from './terminal.js';
 
 /** `options` of a connection: whatever Auth0 keeps there, for a PATCH replaces all of it. */
 export type ConnectionOptions = Readonly<Record<string, unknown>>;

@@ -2,9 +2,9 @@
 
 import { OperatorError } from '../../errors.js';
 import { readPrivateFile } from '../../secret/private-file.js';
+import { askFor } from '../terminal.js';
 import type { Auth0Environment } from './environment.js';
 import { type Credentials, ManagementApi } from './management.js';
-import { askFor } from './terminal.js';
 
 /** The flags that all commands which ask the Management API have. */
 export interface TenantFlags {

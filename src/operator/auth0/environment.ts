@@ -3,10 +3,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Auth0View } from '../../config/config.js';
 import type { Finding } from '../../doctor/finding.js';
+import type { SecretPlace } from '../rights.js';
+import { ownTerminal, type Terminal } from '../terminal.js';
 import { type DaemonLink, daemonAt } from './daemon-link.js';
 import type { Auth0Folder } from './folder.js';
-import type { SecretPlace } from './secret.js';
-import { ownTerminal, type Terminal } from './terminal.js';
 
 /** All that the commands touch beside files. */
 export interface Auth0Environment {

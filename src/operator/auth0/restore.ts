@@ -9,6 +9,7 @@ import type { Auth0View } from '../../config/config.js';
 import { OperatorError } from '../../errors.js';
 import { keyId } from '../../secret/token.js';
 import { escapeControls } from '../../words/foreign.js';
+import { askFor, mayGoOn } from '../terminal.js';
 import { deployAction, deployVersion, shownAction, updateAction } from './action/deployment.js';
 import { putPhoneProvider } from './action/phone-provider.js';
 import { judgeConnection } from './check.js';
@@ -27,7 +28,6 @@ import { replaceOptions, signingKeyId, withSecret } from './legacy.js';
 import { type ManagementApi, ManagementError } from './management.js';
 import { diffOptions } from './options-diff.js';
 import { acceptedKeyIds, acceptedSecrets } from './secret.js';
-import { askFor, mayGoOn } from './terminal.js';
 import { findAction } from './unified.js';
 
 /** What the flags say. */

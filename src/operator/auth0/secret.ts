@@ -4,12 +4,10 @@ import { randomBytes } from 'node:crypto';
 import { type Auth0View, loadSecrets } from '../../config/config.js';
 import { whyTooShort } from '../../config/secret-reader.js';
 import { OperatorError } from '../../errors.js';
-import { accountIn } from '../../secret/accounts.js';
 import { createPrivateFile, type FileRights, readPrivateFile } from '../../secret/private-file.js';
 import { keyId } from '../../secret/token.js';
+import { type SecretPlace, secretRights } from '../rights.js';
 
-/** The user's group under which the service of systemd/simgate.service runs. */
-const serviceGroup = 'simgate';
 /** RFC 7518 3.2 asks for as many octets as the hash of HS256 has. */
 const generatedOctets = 32;
 
@@ -62,24 +60,6 @@ export function acceptedSecrets(
 export async function acceptedKeyIds(config: Auth0View, env: NodeJS.ProcessEnv): Promise<string[]> {
   if (await lacksSecret(config, env)) return [];
   return acceptedSecrets(config, env).map(({ key }) => keyId(key));
-}
-
-/** Where a file may be made, and for whom. */
-export interface SecretPlace {
-  uid: number;
-  gid: number;
-  /** group(5). */
-  groupFile: string;
-}
-
-/**
- * Who may read a secret file that is made anew. Root makes it `root:simgate` 0640, so that the
- * service reads it and cannot change it; anybody else, and root without that group, makes it their
- * own, 0600.
- */
-export function secretRights({ uid, gid, groupFile }: SecretPlace): FileRights {
-  const group = uid === 0 ? Number(accountIn(groupFile, serviceGroup)?.[2]) : Number.NaN;
-  return Number.isSafeInteger(group) ? { uid, gid: group, mode: 0o640 } : { uid, gid, mode: 0o600 };
 }
 
 /**

@@ -9,6 +9,7 @@ import type { Auth0View } from '../../config/config.js';
 import { NoDaemon } from '../../control/client.js';
 import { OperatorError } from '../../errors.js';
 import { keyId } from '../../secret/token.js';
+import { askFor, choose, mayGoOn } from '../terminal.js';
 import { judgeMessage, judgeName, judgePhoneTemplates, judgeToggles } from './check.js';
 import {
   type ConnectionOptions,
@@ -37,7 +38,6 @@ import {
   makeSecret,
   refuseShortSecret,
 } from './secret.js';
-import { askFor, choose, mayGoOn } from './terminal.js';
 import {
   deployUnified,
   describePlan,

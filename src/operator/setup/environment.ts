@@ -6,16 +6,10 @@ import type { Logger } from 'winston';
 import { type Machine, thisMachine } from '../../doctor/this-machine.js';
 import { createLog } from '../../log.js';
 import { accountIn } from '../../secret/accounts.js';
-import type { SecretPlace } from '../auth0/secret.js';
-import { ownTerminal, type Terminal } from '../auth0/terminal.js';
+import type { SetupPlace } from '../rights.js';
 import { findInstallation } from '../service/plan.js';
+import { ownTerminal, type Terminal } from '../terminal.js';
 import { otherGatewayFiles } from './other-gateways.js';
-
-/** Where files are made, and for whom. */
-export interface SetupPlace extends SecretPlace {
-  /** passwd(5). */
-  passwdFile: string;
-}
 
 /** Everything the wizard touches beside the files of the configuration. */
 export interface SetupEnvironment {

@@ -1,5 +1,5 @@
 import { OperatorError } from '../../errors.js';
-import { askYesOrNo, type Terminal } from '../auth0/terminal.js';
+import { askYesOrNo, type Terminal } from '../terminal.js';
 
 /**
  * What an answer means, or what is wrong with it. The objection ends a sentence that begins with

@@ -7,10 +7,10 @@ import { type PinDesk, pinDirectly, pinThroughDaemon } from '../../doctor/pin.js
 import { OperatorError } from '../../errors.js';
 import { whyNoPersonPin } from '../../modem/person-pin.js';
 import { readPrivateLine, writePrivateFile } from '../../secret/private-file.js';
+import { fittingRights, refuseForeignFolder } from '../rights.js';
 import type { SetupEnvironment } from './environment.js';
 import { Interview } from './interview.js';
 import { askForPinTwice } from './pin-step.js';
-import { fittingRights, refuseForeignFolder } from './rights.js';
 
 export interface PinEntryFlags {
   /** Of the configuration; the usual one. */

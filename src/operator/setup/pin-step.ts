@@ -8,7 +8,7 @@ import { pinPattern } from '../../config/secret-reader.js';
 import { OperatorError } from '../../errors.js';
 import { fewestTries } from '../../modem/person-pin.js';
 import { readPrivateLine } from '../../secret/private-file.js';
-import { askTwice } from '../auth0/terminal.js';
+import { askTwice } from '../terminal.js';
 import type { Interview } from './interview.js';
 import type { OtherModem } from './other-gateways.js';
 

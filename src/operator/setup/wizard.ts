@@ -14,7 +14,13 @@ import {
 } from '../../secret/private-file.js';
 import { listSticks } from '../../usb/sticks.js';
 import { Auth0Folder } from '../auth0/folder.js';
-import { secretRights } from '../auth0/secret.js';
+import {
+  fittingRights,
+  mendRights,
+  proveWritable,
+  refuseForeignFolder,
+  secretRights,
+} from '../rights.js';
 import { askForCaller, type CallerFlags, urlOfAuth0Setup } from './caller-step.js';
 import { guessCountry, readCountries } from './countries.js';
 import type { SetupEnvironment } from './environment.js';
@@ -26,7 +32,6 @@ import { readOtherModems } from './other-gateways.js';
 import { type PinAnswer, settlePin } from './pin-step.js';
 import { type Answers, editsOf, needsReload, tellPlan } from './plan.js';
 import { firstConfig, type Present, readPresent, textAt } from './present.js';
-import { fittingRights, mendRights, proveWritable, refuseForeignFolder } from './rights.js';
 import { type Draft, draftConfig } from './save.js';
 import { askForSmsc } from './smsc-step.js';
 import { askForRecipient, sendTest, whyNoTest } from './test-send.js';

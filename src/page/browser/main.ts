@@ -3,6 +3,8 @@
  * counts up what is counted. Everything is there without it, too.
  */
 
+import { spanText } from '../../words/span.js';
+
 /** Rows that are kept on the screen. */
 const mostRows = 200;
 
@@ -82,17 +84,6 @@ function showTimes(root: ParentNode): void {
     time.title = time.dateTime;
     time.textContent = at.toLocaleString(undefined, { dateStyle: 'short', timeStyle: 'medium' });
   }
-}
-
-/** As the server words it. */
-function spanText(ms: number): string {
-  const seconds = Math.max(0, Math.round(ms / 1000));
-  if (seconds < 120) return `${seconds} s`;
-  const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return `${minutes} min`;
-  const hours = Math.floor(minutes / 60);
-  if (hours < 48) return `${hours} h ${minutes % 60} min`;
-  return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
 /** How far the gateway's clock is ahead of the browser's; both count the same seconds. */

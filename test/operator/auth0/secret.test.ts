@@ -10,7 +10,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { generateSecret, keyOf, secretRights } from '../../../src/operator/auth0/secret.js';
+import { generateSecret, keyOf } from '../../../src/operator/auth0/secret.js';
+import { secretRights } from '../../../src/operator/rights.js';
 import { createPrivateFile, writePrivateFile } from '../../../src/secret/private-file.js';
 import { keyId } from '../../../src/secret/token.js';
 

@@ -14,7 +14,8 @@ import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { setupCommand } from '../../../../src/cli/setup.js';
 import { createLog } from '../../../../src/log.js';
-import type { SetupEnvironment, SetupPlace } from '../../../../src/operator/setup/environment.js';
+import type { SetupPlace } from '../../../../src/operator/rights.js';
+import type { SetupEnvironment } from '../../../../src/operator/setup/environment.js';
 import { FakeMachine } from '../../../doctor/support/fake-machine.js';
 import { ScriptedModem } from '../../../doctor/support/scripted-modem.js';
 

@@ -2,7 +2,7 @@
 
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
-import { OperatorError } from '../../errors.js';
+import { OperatorError } from '../errors.js';
 
 /** How the commands talk with who started them. */
 export interface Terminal {

@@ -2,12 +2,12 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { agrees, type Terminal } from '../../../src/operator/auth0/terminal.js';
-import { openPty } from '../../../src/simulator/pty.js';
+import { agrees, type Terminal } from '../../src/operator/terminal.js';
+import { openPty } from '../../src/simulator/pty.js';
 
 const question = 'Which tenant? ';
 const program = (method: 'ask' | 'askSecret') => `
-  const { ownTerminal } = await import(${JSON.stringify(new URL('../../../src/operator/auth0/terminal.ts', import.meta.url).href)});
+  const { ownTerminal } = await import(${JSON.stringify(new URL('../../src/operator/terminal.ts', import.meta.url).href)});
   const terminal = ownTerminal();
   try {
     terminal.say('heard ' + JSON.stringify(await terminal.${method}(${JSON.stringify(question)})));

@@ -4,12 +4,36 @@ import { randomUUID } from 'node:crypto';
 import { constants, existsSync, lstatSync } from 'node:fs';
 import { open, realpath, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { OperatorError } from '../../errors.js';
-import { accountIn } from '../../secret/accounts.js';
-import { cannot, type FileRights } from '../../secret/private-file.js';
-import { whoElseMayChange } from '../../secret/trusted-path.js';
-import { secretRights } from '../auth0/secret.js';
-import type { SetupPlace } from './environment.js';
+import { OperatorError } from '../errors.js';
+import { accountIn } from '../secret/accounts.js';
+import { cannot, type FileRights } from '../secret/private-file.js';
+import { whoElseMayChange } from '../secret/trusted-path.js';
+
+/** The user's group under which the service of systemd/simgate.service runs. */
+const serviceGroup = 'simgate';
+/** Where a file may be made, and for whom. */
+export interface SecretPlace {
+  uid: number;
+  gid: number;
+  /** group(5). */
+  groupFile: string;
+}
+
+/**
+ * Who may read a secret file that is made anew. Root makes it `root:simgate` 0640, so that the
+ * service reads it and cannot change it; anybody else, and root without that group, makes it their
+ * own, 0600.
+ */
+export function secretRights({ uid, gid, groupFile }: SecretPlace): FileRights {
+  const group = uid === 0 ? Number(accountIn(groupFile, serviceGroup)?.[2]) : Number.NaN;
+  return Number.isSafeInteger(group) ? { uid, gid: group, mode: 0o640 } : { uid, gid, mode: 0o600 };
+}
+
+/** The same where the service's user counts too. */
+export interface SetupPlace extends SecretPlace {
+  /** passwd(5). */
+  passwdFile: string;
+}
 
 const strangers = 0o007;
 const ownerReads = 0o400;
