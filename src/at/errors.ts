@@ -27,15 +27,17 @@ export class AtCommandError extends Error {
     lines: readonly string[],
     mayBeForeign = false,
   ) {
-    const words = final.code ?? foreignWords(final.text);
-    super(
-      `${command}: the modem answered ${final.kind === 'ERROR' ? words : `${final.kind} ${words}`}`,
-    );
+    super(`${command}: the modem answered ${inWords(final)}`);
     this.final = final;
     this.mayBeForeign = mayBeForeign;
     this.stage = stage;
     this.lines = lines;
   }
+}
+
+function inWords({ kind, code, text }: FinalError): string {
+  const words = code ?? foreignWords(text);
+  return kind === 'ERROR' ? String(words) : `${kind} ${words}`;
 }
 
 /**
@@ -49,8 +51,13 @@ export class AtTimeout extends Error {
   readonly stage: AtStage;
   readonly lines: readonly string[];
 
-  constructor(command: string, stage: AtStage, lines: readonly string[]) {
-    super(`${command}: no answer in time (${stage})`);
+  /** @param said with what error a bare `AT` was answered, over and over; undefined: it was not */
+  constructor(command: string, stage: AtStage, lines: readonly string[], said?: FinalError) {
+    super(
+      said === undefined
+        ? `${command}: no answer in time (${stage})`
+        : `${command}: the modem answers ${inWords(said)}, and never OK`,
+    );
     this.command = command;
     this.stage = stage;
     this.lines = lines;

@@ -37,7 +37,10 @@ interface Running {
   readonly stage: AtStage;
   readonly lines: readonly string[];
   readonly okSeen: boolean;
-  /** An error that need not be the payload's came, and its response may come all the same. */
+  /**
+   * An error that need not be the payload's came, and its response may come all the same. Once a
+   * bare `AT` is out, it says that the modem is busy.
+   */
   readonly uncertain: FinalError | undefined;
   readonly abandon: 'caller' | 'reset' | undefined;
   /** The prompt has come, and this must come before the payload is written. */
@@ -224,6 +227,19 @@ function takeForeignOk(state: AtState): AtStep {
   return [{ ...state, foreignOkDue: false }, [{ kind: 'stray', line: 'OK' }]];
 }
 
+/** The modem is free again; what it said before, if anything, is the best that is known. */
+function withoutResult(running: Running): AtOutcome {
+  const { uncertain } = running;
+  return uncertain === undefined
+    ? { kind: 'no_result', lines: [] }
+    : uncertainOutcome(running, uncertain);
+}
+
+function uncertainOutcome(running: Running, error: FinalError): AtOutcome {
+  const mayBe = mayBeForeign(running, error);
+  return { kind: 'error', stage: 'result', error, lines: [], mayBeForeign: mayBe };
+}
+
 function takeEcho(state: AtState, running: Running): AtStep {
   const { command, stage } = running;
   const reset = command.payload?.echoMeansReset === true && stage === 'prompt' && !running.abandon;
@@ -241,7 +257,7 @@ function takeOk(state: AtState, running: Running): AtStep {
   if (running.stage === 'prompt') return [state, [{ kind: 'stray', line: 'OK' }]];
   if (running.lines.length > 0)
     return settle(state, { kind: 'ok', lines: [...running.lines] }, running.probes);
-  if (running.probes > 0) return settle(state, { kind: 'no_result', lines: [] }, running.probes);
+  if (running.probes > 0) return settle(state, withoutResult(running), running.probes);
   // Some say OK at the prompt already; the response may come much later.
   const next = { ...running, okSeen: true };
   const graceMs = running.command.payload?.graceAfterOkMs;
@@ -257,6 +273,7 @@ function takeError(state: AtState, running: Running, error: FinalError, line: st
   const { stage, awaits } = running;
   if (payload && isUncertain(running, error))
     return rearm(state, { ...running, uncertain: error }, payload.graceMs);
+  if (payload && saysBusy(running, error)) return waitOn(state, running, payload, error);
   const outcome: AtOutcome = {
     kind: 'error',
     stage,
@@ -286,6 +303,27 @@ function isUncertain(running: Running, error: FinalError): boolean {
   const isAnybodys = error.kind !== 'CMS' || mayBeForeign(running, error);
   const isFirst = lines.length === 0 && uncertain === undefined;
   return stage === 'result' && isAnybodys && probes === 0 && isFirst;
+}
+
+/**
+ * The bare `AT` that asked for the result is answered with an error, by a modem that is busy with
+ * the payload, or the payload has failed: the next `AT` tells.
+ */
+function saysBusy(running: Running, error: FinalError): boolean {
+  return running.probes > 0 && running.lines.length === 0 && mayBeForeign(running, error);
+}
+
+/** It is asked again soon. A timer that is shorter goes on, lest the whole time grows. */
+function waitOn(
+  state: AtState,
+  running: Running,
+  { graceMs }: AtPayload,
+  error: FinalError,
+): AtStep {
+  const next = { ...running, uncertain: error };
+  return running.timerMs > graceMs
+    ? rearm(state, next, graceMs)
+    : [{ ...state, running: next }, []];
 }
 
 function takeText(state: AtState, running: Running, line: string): AtStep {
@@ -362,23 +400,20 @@ function takeTimeout(state: AtState): AtStep {
     const [next, effects] = settle(state, { kind: 'timeout', stage: 'prompt', lines }, 1);
     return [next, [{ kind: 'ignore_prompt' }, { kind: 'write', bytes: ESC }, ...effects]];
   }
-  if (running.uncertain && lines.length === 0) {
-    const outcome: AtOutcome = {
-      kind: 'error',
-      stage: 'result',
-      error: running.uncertain,
-      lines,
-      mayBeForeign: mayBeForeign(running, running.uncertain),
-    };
-    return settle(state, outcome, 0);
-  }
-  const { probeAfterMs, resultTimeoutMs } = payload as AtPayload;
+  const uncertain = lines.length === 0 ? running.uncertain : undefined;
+  if (uncertain && running.probes === 0)
+    return settle(state, uncertainOutcome(running, uncertain), 0);
+  const { probeAfterMs, resultTimeoutMs, graceMs } = payload as AtPayload;
   const waitedMs = running.waitedMs + running.timerMs;
   if (waitedMs >= resultTimeoutMs) {
-    return settle(state, { kind: 'timeout', stage: 'result', lines }, running.probes + 1);
+    const outcome: AtOutcome = uncertain
+      ? uncertainOutcome(running, uncertain)
+      : { kind: 'timeout', stage: 'result', lines };
+    return settle(state, outcome, running.probes + 1);
   }
   const probed = { ...running, waitedMs, probes: running.probes + 1 };
-  const [next, effects] = rearm(state, probed, Math.min(probeAfterMs, resultTimeoutMs - waitedMs));
+  const pauseMs = uncertain ? Math.min(graceMs, probeAfterMs) : probeAfterMs;
+  const [next, effects] = rearm(state, probed, Math.min(pauseMs, resultTimeoutMs - waitedMs));
   return [next, [{ kind: 'write', bytes: 'AT\r' }, ...effects]];
 }
 

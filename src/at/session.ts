@@ -14,7 +14,7 @@ import {
   type AtOutcome,
   requiresResponse,
 } from './command.js';
-import { AtGivenUp, AtLinkLost, AtTimeout, outcomeError } from './errors.js';
+import { AtCommandError, AtGivenUp, AtLinkLost, AtTimeout, outcomeError } from './errors.js';
 import { type FinalError, parseNumericResult } from './lines.js';
 import { type AtState, ESC, initialAtState, step } from './machine.js';
 import { LineReader, PROMPT } from './reader.js';
@@ -145,6 +145,11 @@ export interface SynchroniseOptions {
    * to words, as is silence.
    */
   mayBeMute?: boolean;
+  /**
+   * Milliseconds in which a modem that answers each `AT` with an error is asked again, once a
+   * second: it is there, and busy. Default 0: an error is a try like any other.
+   */
+  busyForMs?: number;
 }
 
 /**
@@ -310,9 +315,11 @@ export class AtSession {
 
   async #synchronise(
     attempts: number,
-    { mayBeMute = false }: SynchroniseOptions = {},
+    { mayBeMute = false, busyForMs = 0 }: SynchroniseOptions = {},
   ): Promise<void> {
     let echoed = false;
+    let errors = 0;
+    const busyUntil = performance.now() + busyForMs;
     this.#saysNumbers = false;
     this.#reader.bareResultAwaited = mayBeMute;
     try {
@@ -320,7 +327,7 @@ export class AtSession {
         this.#write(ESC);
         await this.#pause(Math.max(20, this.guardMs));
         // Silence to AT may be Q1: every other time the question is the cure.
-        const isCure = mayBeMute && (this.#saysNumbers || attempt % 2 === 0);
+        const isCure = mayBeMute && (this.#saysNumbers || (attempt + errors) % 2 === 0);
         this.#saysNumbers = false;
         try {
           await this.#run(
@@ -335,8 +342,13 @@ export class AtSession {
           echoed ||= this.echoes;
           // An ERROR is an answer too, perhaps an older command's: ask again until AT is answered
           // by OK.
-          if (attempt >= attempts)
-            throw error instanceof AtTimeout ? error : new AtTimeout('AT', 'command', []);
+          const said = error instanceof AtCommandError ? error.final : undefined;
+          if (said !== undefined && performance.now() < busyUntil) {
+            attempt -= 1;
+            errors += 1;
+            if (errors > 1) await this.#pause(syncTimeoutMs);
+          } else if (attempt >= attempts)
+            throw error instanceof AtTimeout ? error : new AtTimeout('AT', 'command', [], said);
         }
       }
     } finally {

@@ -44,6 +44,11 @@ const iccidEveryMs = 300_000;
 /** `AT` tries, a second each, before an open tty counts as silent. */
 const wakeAttempts = 5;
 /**
+ * Milliseconds that it may answer `AT` with errors, as while it is busy with a message whose result
+ * it still owes: a tty that is closed meanwhile loses that result.
+ */
+const busyMs = 60_000;
+/**
  * Milliseconds between looks at a SIM that is busy, and at the registration; of the latter more
  * when it has not come for long.
  */
@@ -118,7 +123,7 @@ export class BringUp {
   /** From an unknown state to a modem that speaks and a SIM whose state is known. */
   async probe(): Promise<StepResult> {
     const hadEchoOff = this.#inFlight.echoIsOff;
-    await this.#modem.wake(wakeAttempts);
+    await this.#modem.wake(wakeAttempts, busyMs);
     if (hadEchoOff && this.#modem.echoedAtWake) this.#options.unlocker.noteRestart();
     this.#inFlight.noteWake(this.#modem.echoedAtWake, this.#modem.obeysEchoOff);
     this.#radioObstacle = await this.#modem.switchOn();

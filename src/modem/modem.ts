@@ -159,10 +159,11 @@ export class Modem extends Dialogue {
   /**
    * From an unknown state to a modem that speaks: prompt left, echo off, numeric errors, identity.
    * Touches no SIM, resets nothing (ATZ is an ERROR on some, AT&F clears vendors' settings, CLAC
-   * stalls). Rejects with `AtTimeout` when it is silent.
+   * stalls). Rejects with `AtTimeout` when it is silent, or answers `AT` with errors for longer
+   * than `busyForMs`.
    */
-  async wake(attempts: number): Promise<void> {
-    await this.session.synchronise(attempts, { mayBeMute: true });
+  async wake(attempts: number, busyForMs = 0): Promise<void> {
+    await this.session.synchronise(attempts, { mayBeMute: true, busyForMs });
     this.#echoedAtWake = this.session.echoes;
     this.#isInPduMode = false;
     this.#confirmedAt = Number.NEGATIVE_INFINITY;

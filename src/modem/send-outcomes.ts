@@ -115,6 +115,8 @@ export class SendOutcomes {
       const event = this.#recovery.lost('promptless') === 'reopen' ? 'refresh' : 'lost';
       return { event, reason: 'it gave no prompt for a message' };
     }
+    if (cause instanceof AtCommandError && cause.stage === 'command')
+      return { event: 'refresh', reason: cause.message };
     if (cause instanceof AtCommandError) return this.#refused(cause.final, recipient);
     const isSilence = cause instanceof AtTimeout && cause.stage === 'result';
     if (!isSilence || this.#recovery.lost('wedged') === 'reopen') return asBefore;

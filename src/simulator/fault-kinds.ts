@@ -30,6 +30,12 @@ const breaksAt =
     acceptsAtOnce: accepts,
   });
 
+const busyFor = (result: string | undefined, ms: string | undefined): Partial<SubmitPlan> => ({
+  answerToOthers: refusal(result),
+  silenceMs: Number(ms),
+  saysOkAtLast: true,
+});
+
 /** Every fault that can be played on a submit. */
 export const faultKinds = {
   cms: {
@@ -102,6 +108,16 @@ export const faultKinds = {
       replyDelayMs: Number(ms),
       acceptsAtOnce: true,
     }),
+  },
+  busy: {
+    parameters: [{ name: 'RESULT' }, { name: 'MS' }],
+    does: 'accepted, +CMGS never comes; any other command is answered with RESULT for MS: ERROR, CME515 …; then OK comes alone',
+    changes: ([result, ms]) => busyFor(result, ms),
+  },
+  'busy-lost': {
+    parameters: [{ name: 'RESULT' }, { name: 'MS' }],
+    does: 'not accepted, +CMGS never comes; any other command is answered with RESULT for MS; then OK comes alone',
+    changes: ([result, ms]) => ({ ...busyFor(result, ms), accepts: false }),
   },
   held: {
     parameters: [milliseconds(100)],

@@ -53,6 +53,8 @@ export interface SubmitPlan {
   replyDelayMs: number;
   /** No reply ever; the modem takes commands again after this time. */
   silenceMs?: number;
+  /** OK and nothing else, as that time is over. */
+  saysOkAtLast?: true;
   registrationLostMs?: number;
   /** Begins with this submit. */
   serviceCentreTrouble?: ServiceCentreTrouble;

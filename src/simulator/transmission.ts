@@ -72,7 +72,7 @@ function serviceCentreFor({ modem, plan, namedServiceCentre: named }: Submit): s
 
 /** Over the air, as planned. `accept`: the network takes it, and returns its TP-MR. */
 function carry(submit: Submit, accept: () => number): void {
-  const { modem, plan, settle } = submit;
+  const { modem, plan } = submit;
   const { options, settings } = modem;
   sayBetween(submit);
   if (plan.saysOkEarly) modem.say('OK');
@@ -92,9 +92,9 @@ function carry(submit: Submit, accept: () => number): void {
     modem.break(plan.break);
     if (plan.break.how !== 'glitch') return;
   }
-  if (silenceMs !== undefined) answerAfter(modem, silenceMs, () => fallSilent(settle));
+  modem.volatile.answerToOthers = plan.answerToOthers;
+  if (silenceMs !== undefined) answerAfter(modem, silenceMs, () => endSilence(submit));
   else if (plan.accepts) {
-    modem.volatile.answerToOthers = plan.answerToOthers;
     answerAfter(modem, replyMs, () => reply(submit, mr ?? accept()));
   }
 }
@@ -145,6 +145,12 @@ function sayReply({ modem, plan, command, settle }: Submit, mr: number): void {
     distortion: plan.distortion,
   });
   if (plan.break?.at === 'after-reply') modem.break(plan.break);
+}
+
+function endSilence({ modem, plan, settle }: Submit): void {
+  modem.volatile.answerToOthers = undefined;
+  if (plan.saysOkAtLast) settle({ kind: 'lines', lines: [] });
+  else fallSilent(settle);
 }
 
 const fallSilent = (settle: Settle): void => settle({ kind: 'unterminated', lines: [] });

@@ -54,6 +54,11 @@ export const troubleKinds = {
     does: 'COMMAND is answered with CODE: ERROR, CME10, CMS314 …',
     answer: (body, [command, code]) => (isNamed(body, command) ? refusal(code) : undefined),
   },
+  'refuse-all': {
+    parameters: ['CODE'],
+    does: 'each command, a bare AT too, is answered with CODE: ERROR, CME515, CMS314 …',
+    answer: (_body, [code]) => refusal(code),
+  },
   'refuse-late': {
     parameters: ['COMMAND', 'CODE', 'DELAY_MS'],
     does: 'COMMAND is answered with CODE, and only DELAY_MS later; all others are answered meanwhile',

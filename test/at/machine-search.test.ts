@@ -245,7 +245,7 @@ describe('explored exhaustively', () => {
         const revived = { ...state, running: { ...running, command } } as unknown as AtState;
         const isSettled = (events: AtEvent[]) =>
           outcomes(play(events, revived).effects).length === 1;
-        must(isSettled(Array<AtEvent>(6).fill(timeout)), 'time alone settles everybody');
+        must(isSettled(Array<AtEvent>(20).fill(timeout)), 'time alone settles everybody');
         must(
           isSettled([{ kind: 'lost', cause: new Error('gone') }]),
           'so does the loss of the link',

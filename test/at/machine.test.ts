@@ -269,17 +269,46 @@ describe('a payload', () => {
     ]);
   });
 
-  test.each([
-    ['+CME ERROR: 515', true],
-    ['ERROR', true],
-    ['+CMS ERROR: 38', false],
-  ])(
-    'that was asked for is ended by %s, which may answer the question: %s',
-    (text, mayBeForeign) => {
-      const { effects } = play([start(submit), prompt, timeout, line(text)]);
-      expect(outcomes(effects)).toEqual([
-        expect.objectContaining({ kind: 'error', stage: 'result', mayBeForeign }),
-      ]);
+  test('that was asked for is ended by an error that only a payload gives', () => {
+    const { effects } = play([start(submit), prompt, timeout, line('+CMS ERROR: 38')]);
+    expect(outcomes(effects)).toEqual([
+      expect.objectContaining({ kind: 'error', stage: 'result', mayBeForeign: false }),
+    ]);
+  });
+
+  describe.each(['+CME ERROR: 515', 'ERROR', '+CMS ERROR: 314'])(
+    'that was asked for, where the answer is %s,',
+    (text) => {
+      const busy = play([start(submit), prompt, timeout, line(text)]);
+      const unsure = { kind: 'error', stage: 'result', mayBeForeign: true };
+
+      test('is waited for, and confirmed as ever', () => {
+        expect(outcomes(busy.effects)).toEqual([]);
+        const { effects } = play([line('+CMGS: 7'), line('OK')], busy.state);
+        expect(outcomes(effects)).toEqual([{ kind: 'ok', lines: ['+CMGS: 7'] }]);
+      });
+
+      test('is asked for again, sooner, until the modem is free: the outcome is then unknown', () => {
+        const again = play([timeout, line(text), timeout, line(text)], busy.state);
+        expect(writes(again.effects)).toEqual(['AT\r', 'AT\r']);
+        expect(again.effects.flatMap((e) => (e.kind === 'timer' ? [e.ms] : []))).toEqual([10, 10]);
+        expect(outcomes(again.effects)).toEqual([]);
+        const free = play([line('OK')], again.state);
+        expect(outcomes(free.effects)).toEqual([expect.objectContaining(unsure)]);
+        expect(free.state.resultsDue).toBeGreaterThan(0);
+      });
+
+      test('is given up when its time is over, and not later', () => {
+        const rounds = Array.from({ length: 12 }, () => [timeout, line(text)]).flat();
+        const { effects } = play(rounds, busy.state);
+        expect(outcomes(effects)).toEqual([expect.objectContaining(unsure)]);
+        const waitedMs = effects.flatMap((e) => (e.kind === 'timer' ? [e.ms ?? 0] : []));
+        const { resultTimeoutMs, probeAfterMs } = submit.payload!;
+        const beforeMs = 2 * probeAfterMs;
+        expect(waitedMs.reduce((sum, ms) => sum + ms, beforeMs)).toBeLessThanOrEqual(
+          resultTimeoutMs + probeAfterMs,
+        );
+      });
     },
   );
 

@@ -241,6 +241,24 @@ describe('synchronising', () => {
     );
   });
 
+  test('asks a modem that answers with errors once a second, for as long as it may be busy', async () => {
+    const { session, link } = await openSession();
+    let answer = '\r\n+CME ERROR: 515\r\n';
+    link.answer = (bytes) => (bytes === '\x1b' ? undefined : answer);
+    const done = later(session.synchronise(2, { busyForMs: 60_000 }));
+    await vi.advanceTimersByTimeAsync(30_000);
+    const asked = link.written.filter((bytes) => bytes === 'AT\r').length;
+    expect(asked).toBeGreaterThan(25);
+    expect(asked).toBeLessThan(35);
+    answer = '\r\nOK\r\n';
+    await vi.advanceTimersByTimeAsync(1_500);
+    await done;
+    answer = '\r\n+CME ERROR: 515\r\n';
+    const tooLong = later(session.synchronise(2, { busyForMs: 60_000 }));
+    await vi.advanceTimersByTimeAsync(64_000);
+    await expect(tooLong).rejects.toThrow('AT: the modem answers CME 515, and never OK');
+  });
+
   test('rejects a modem that stays silent, after the tries it was given', async () => {
     const { session, link } = await openSession();
     const done = later(session.synchronise(3));

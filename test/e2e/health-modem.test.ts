@@ -305,6 +305,7 @@ describe.concurrent('each is named first, and its remedy cures it', () => {
     // A SIM that asks for its PIN, or for which it is known.
     'sim-relocked': 'in the walk',
     mute: 'heals: mute:+CSQ',
+    'refuse-all': 'heals: refuse-all:ERROR',
     'refuse-late': 'heals: refuse-late:+CSQ:CME14:300',
     babble: 'heals: babble:+COPS?',
     'air-within': 'heals: air-within:+CREG?:call',

@@ -90,6 +90,10 @@ const anyCode: Draw<number> = (random) => {
   return codes[random.below(codes.length)]!;
 };
 
+/** What a modem that is busy answers everything with, a bare `AT` too. */
+const busyWord: Draw<string> = (random) =>
+  ['CME515', 'CME14', 'CMS314', 'CMS500', 'ERROR'][random.below(5)]!;
+
 /**
  * How each fault of the simulator is drawn. The daemon under test waits 4 s for a result, 2 or 3 s
  * for the caller, and 10 s for a prompt: times lie on both sides of the first two. One that the
@@ -109,8 +113,9 @@ const submitFaults: Record<SubmitFaultKind, Draw<string>> = {
   'silence-lost': (random) => `silence-lost:${between(random, 500, 7000)}`,
   late: (random) => `late:${between(random, 300, 7000)}`,
   'early-ok': (random) => `early-ok:${between(random, 200, 3500)}`,
-  'others-refused': (random) =>
-    `others-refused:${['CME515', 'CME14', 'CMS314', 'CMS500', 'ERROR'][random.below(5)]}:${between(random, 300, 6000)}`,
+  'others-refused': (random) => `others-refused:${busyWord(random)}:${between(random, 300, 9000)}`,
+  busy: (random) => `busy:${busyWord(random)}:${between(random, 300, 9000)}`,
+  'busy-lost': (random) => `busy-lost:${busyWord(random)}:${between(random, 300, 9000)}`,
   held: () => 'held:100',
   'prompt-refused': (random) =>
     `prompt-refused:${['ERROR', 'CMS304', 'CMS302', 'CMS21', 'CME30'][random.below(5)]}`,
@@ -182,6 +187,7 @@ const troubles: Record<TroubleKind, Draw<string>> = {
   mute: (random) => `mute:${anyCommand(random)}:${between(random, 500, 12_000)}`,
   refuse: (random) =>
     `refuse:${anyCommand(random)}:${['ERROR', 'CME100', 'CMS314'][random.below(3)]}:${between(random, 500, 8000)}`,
+  'refuse-all': (random) => `refuse-all:${busyWord(random)}:${between(random, 500, 12_000)}`,
   'refuse-late': (random) =>
     `refuse-late:${anyCommand(random)}:${['ERROR', 'CME14', 'CMS314'][random.below(3)]}:${between(random, 6000, 20_000)}:${between(random, 500, 8000)}`,
   babble: (random) => `babble:${anyCommand(random)}:${between(random, 500, 8000)}`,

@@ -258,12 +258,15 @@ describe('an error that answers a question that was given up', () => {
 
 describe('an error that answers the AT probe', () => {
   test.each(['CME515', 'CME14', 'CMS314', 'CMS500', 'ERROR'])(
-    '%s leaves the message unknown',
+    '%s leaves the message unknown, unless its result comes all the same',
     async (code) => {
-      const device = new VirtualDevice({}, [`others-refused:${code}:65000@3`]);
+      const device = new VirtualDevice({}, [
+        `others-refused:${code}:65000@2`,
+        `busy:${code}:65000@3`,
+      ]);
       const setup = supervise(device);
       await untilReady(setup);
-      for (const text of ['first', 'second']) await sent(setup, text);
+      for (const text of ['first', 'second']) expect(await sent(setup, text)).toEqual(oneReference);
       expect(await sent(setup, 'third')).toMatch(/^outcome_unknown/);
       await vi.advanceTimersByTimeAsync(20_000);
       await untilReady(setup);

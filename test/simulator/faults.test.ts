@@ -43,6 +43,8 @@ const table: Expected[] = [
   { fault: 'late:9000', accepted: 1, atOnce: [prompt], later: [cmgs, 'OK'] },
   { fault: 'early-ok:9000', accepted: 1, atOnce: [prompt, 'OK'], later: [cmgs] },
   { fault: 'others-refused:CME515:9000', accepted: 1, atOnce: [prompt], later: [cmgs, 'OK'] },
+  { fault: 'busy:CME515:9000', accepted: 1, atOnce: [prompt], later: ['OK'] },
+  { fault: 'busy-lost:CME515:9000', accepted: 0, atOnce: [prompt], later: ['OK'] },
   { fault: 'held:100', accepted: 1, atOnce: [prompt], later: [] },
   { fault: 'prompt-refused', accepted: 0, atOnce: ['ERROR'] },
   { fault: 'prompt-refused:CMS304', accepted: 0, atOnce: ['+CMS ERROR: 304'] },
@@ -168,13 +170,16 @@ describe('each fault, on the wire and in the record', () => {
     expect(said(desk.type(`${helloPdu}\x1a`))).toEqual([cmgs, 'OK']);
   });
 
-  it('others-refused answers whatever else is asked meanwhile', () => {
-    const desk = new Desk({ fault: ['others-refused:CMS314:9000@1'] });
-    submit(desk);
-    expect(desk.command('AT')).toEqual(['+CMS ERROR: 314']);
-    desk.wait(9000);
-    expect(desk.command('AT')).toEqual(['OK']);
-  });
+  it.each(['others-refused', 'busy', 'busy-lost'])(
+    '%s answers whatever else is asked meanwhile',
+    (kind) => {
+      const desk = new Desk({ fault: [`${kind}:CMS314:9000@1`] });
+      submit(desk);
+      expect(desk.command('AT')).toEqual(['+CMS ERROR: 314']);
+      desk.wait(9000);
+      expect(desk.command('AT')).toEqual(['OK']);
+    },
+  );
 
   it('registration-lost ends, though a second submit met it meanwhile', () => {
     const desk = new Desk({ fault: ['registration-lost:4000@1-2'] });
