@@ -1,13 +1,15 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type Koa from 'koa';
 import { SendError, type Submitted } from '../errors.js';
-import { type Caller, jsonLine, Unproven } from './callers/caller.js';
+import { type Caller, type CallerRequest, jsonLine, Unproven } from './callers/caller.js';
 import type { RequestState } from './error-exit.js';
 import {
   type ClientList,
   type Owner,
   ownerOf,
+  ownerWithoutTimes,
   refuseIfUnable,
+  refuseUnjudged,
   type SendRouteOptions,
 } from './send-route.js';
 
@@ -53,16 +55,25 @@ export type FindMessage = (id: string, caller: string) => Promise<KnownMessage |
 
 const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** What became of a message, for the caller who asked for it: `GET /sms/{id}`. */
+/**
+ * What became of a message, for the caller who asked for it: `GET /sms/{id}`. While the clock is
+ * not set, a proof of any age may ask, as it may by a repeat: an id that nobody can guess was told
+ * to who had the secret alone, and neither number nor text is told. Whoever asks in vain then is
+ * told of the clock, and not whether the proof would do.
+ */
 export function readRoute(
   clients: ClientList,
   options: SendRouteOptions & { find: FindMessage },
 ): Koa.Middleware<RequestState> {
   return async (ctx) => {
-    refuseIfUnable(options, ctx.state);
-    const owner = ownerHere(clients, ctx, options);
+    const isClockSet = options.clockIsSet();
+    if (isClockSet || options.isShuttingDown()) refuseIfUnable(options, ctx.state);
+    const proving: Proving = { ignoresTimes: !isClockSet };
+    const owner = ownerHere(clients, ctx, proving, options);
     const id = String(ctx.params.id);
-    const found = owner && uuid.test(id) ? await findFor(clients, ctx, id, options) : undefined;
+    const found =
+      owner && uuid.test(id) ? await findFor(clients, ctx, id, proving, options) : undefined;
+    if (found === undefined && !isClockSet) refuseUnjudged(options, ctx.state);
     if (found === undefined)
       throw new SendError('not_found', { detail: 'there is no message of yours with this id' });
     const { standing, atMs, settledAtMs, waitedMs, tookMs, code, submitted, segments } = found;
@@ -89,14 +100,19 @@ function deliveryAsJson({ state, atMs, status, tookMs }: KnownDelivery): object 
   return { state, at, tp_status: status, took_ms: tookMs };
 }
 
+/** How a proof is looked at. */
+type Proving = Required<Pick<CallerRequest, 'ignoresTimes'>>;
+
 /** Only what is posted is answered in the caller's own form. */
 function ownerHere(
   clients: ClientList,
   ctx: Koa.ParameterizedContext<RequestState>,
+  { ignoresTimes }: Proving,
   options: SendRouteOptions,
 ): Owner | undefined {
   try {
-    return ownerOf(clients, ctx, undefined, options);
+    const find = ignoresTimes ? ownerWithoutTimes : ownerOf;
+    return find(clients, ctx, undefined, options);
   } finally {
     delete ctx.state.toAnswer;
   }
@@ -110,19 +126,20 @@ async function findFor(
   clients: ClientList,
   { req: { headers } }: Koa.ParameterizedContext<RequestState>,
   id: string,
+  proving: Proving,
   { find }: { find: FindMessage },
 ): Promise<KnownMessage | undefined> {
   for (const { caller } of clients) {
-    const found = isProven(caller, headers) ? await find(id, caller.name) : undefined;
+    const found = isProven(caller, headers, proving) ? await find(id, caller.name) : undefined;
     if (found !== undefined) return found;
   }
   return undefined;
 }
 
-function isProven(caller: Caller, headers: IncomingHttpHeaders): boolean {
+function isProven(caller: Caller, headers: IncomingHttpHeaders, proving: Proving): boolean {
   if (caller.needsBody(headers)) return false;
   try {
-    caller.prove({ headers }, undefined);
+    caller.prove({ headers, ...proving }, undefined);
     return true;
   } catch (error) {
     if (error instanceof Unproven) return false;

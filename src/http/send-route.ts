@@ -199,7 +199,7 @@ export function ownerOf(
  * token would do.
  * @throws SendError `clock_unset`
  */
-function ownerWithoutTimes(
+export function ownerWithoutTimes(
   clients: ClientList,
   ctx: Exchange,
   body: Uint8Array | undefined,
@@ -233,10 +233,7 @@ function ownerWithoutTimes(
 function recalling({ state }: Exchange, options: SendRouteOptions): SendRouteOptions {
   const recall = async (message: Message, control: SendControl | HastyControl) => {
     const known = await options.recall(message, control);
-    if (known === undefined) refuseIfUnable(options, state);
-    if (known === undefined)
-      throw new SendError('clock_unset', { detail: inabilities.clock_unset });
-    return known;
+    return known ?? refuseUnjudged(options, state);
   };
   const send: Send = async (message, control) => {
     const answer = await recall(message, control);
@@ -414,6 +411,16 @@ export function refuseIfUnable(
     code,
   }));
   throw new SendError(code, { detail });
+}
+
+/**
+ * Whose proof was taken without its times, and who is to be told nothing by it, also where the
+ * clock was set meanwhile.
+ * @throws SendError `shutting_down` or `clock_unset`
+ */
+export function refuseUnjudged(options: SendRouteOptions, state: RequestState): never {
+  refuseIfUnable(options, state);
+  throw new SendError('clock_unset', { detail: inabilities.clock_unset });
 }
 
 /**

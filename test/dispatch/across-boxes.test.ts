@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Outcome } from '../../src/dispatch/message.js';
+import type { Message, Outcome } from '../../src/dispatch/message.js';
 import type {
   Begin,
   Claim,
@@ -312,5 +312,63 @@ describe('a message among several boxes', () => {
     modems[0]!.current.accept();
     await pass();
     expect(others.told.map(({ said }) => said)).toEqual(['outcome_unknown', 'late sent']);
+  });
+});
+
+describe('what became of a request, for who may send nothing new', () => {
+  fakeTime();
+
+  /** Asked of a box with its own books empty, by one that knows only what `claimed` says. */
+  async function recalled(claimed: Claim, own: Partial<Message> = { idempotencyKey: 'key' }) {
+    const { modems, others, dispatch, written } = setUp();
+    others.claimed = () => claimed;
+    const message = { id: 'id-1', caller: 'auth0', recipient: '+4915112345678', text: 'code' };
+    const control = {
+      deadlineAt: performance.now() + 25_000,
+      callerLeft: new AbortController().signal,
+    };
+    const end = dispatch.recall({ ...message, ...own }, control).catch((error: unknown) => error);
+    await pass(5);
+    const modes = others.claims.map(({ mode }) => mode);
+    return { end: await end, modes, texts: modems[0]!.texts, told: others.told, written };
+  }
+  const nothingDone = { texts: [], told: [], written: [] };
+
+  it('is another box’s word, of what was sent and of what nobody knows', async () => {
+    expect(await recalled({ kind: 'known', outcome: sentElsewhere })).toEqual({
+      end: expect.objectContaining({ id: 'other', references: [9], isReplay: true }),
+      modes: ['look'],
+      ...nothingDone,
+    });
+    expect(await recalled({ kind: 'known', outcome: unknownElsewhere })).toEqual({
+      end: expect.objectContaining({ code: 'outcome_unknown', submitted: 'unknown' }),
+      modes: ['look'],
+      ...nothingDone,
+    });
+  });
+
+  it('is not known yet while another box has it under way', async () => {
+    expect(await recalled({ kind: 'elsewhere' })).toEqual({
+      end: expect.objectContaining({ code: 'outcome_unknown', submitted: 'unknown' }),
+      modes: ['look'],
+      ...nothingDone,
+    });
+  });
+
+  it.each([
+    ['nobody knows it', { kind: 'none' }],
+    ['the engine is away', { kind: 'away' }],
+    ['its key was another request’s', { kind: 'key_reused' }],
+    ['a newer one has made it void', { kind: 'superseded' }],
+  ] as const)('is nothing where %s', async (_why, claim) => {
+    expect(await recalled(claim)).toEqual({ end: undefined, modes: ['look'], ...nothingDone });
+  });
+
+  it('is asked of nobody where it has no key and is not known to repeat', async () => {
+    expect(await recalled({ kind: 'known', outcome: sentElsewhere }, {})).toEqual({
+      end: undefined,
+      modes: [],
+      ...nothingDone,
+    });
   });
 });

@@ -228,7 +228,9 @@ test('while the clock is behind, a repeat is told what became of the first, and 
   const statuses = async (asked: Parameters<typeof post>[]) =>
     (await Promise.all(asked.map((each) => post(...each)))).map(({ status }) => status);
   const all = (status: number) => Array.from({ length: 10 }, () => status);
-  for (const each of requests('417093', 'first')) expect((await post(...each)).status).toBe(200);
+  const firsts: Awaited<ReturnType<typeof post>>[] = [];
+  for (const each of requests('417093', 'first')) firsts.push(await post(...each));
+  expect(firsts.map(({ status }) => status)).toEqual(all(200));
   // Of one the network has it, and nobody knows.
   await rig.modem.control({ fault: 'hangup-after-ctrlz:200' });
   const lost = { ...auth0, 'idempotency-key': 'lost' };
@@ -247,6 +249,20 @@ test('while the clock is behind, a repeat is told what became of the first, and 
     504,
     { code: 'outcome_unknown', submitted: 'unknown' },
   ]);
+  // Whoever has the secret reads what became of its own, by the id that it was told.
+  const read = async (id: string, headers: Record<string, string>) => {
+    const answer = await fetch(`http://127.0.0.1:${rig.port}/sms/${id}`, { headers });
+    const { code, state } = (await answer.json()) as Record<string, unknown>;
+    return [answer.status, code ?? state];
+  };
+  const idOf = (index: number): string => (JSON.parse(firsts[index]!.text) as { id: string }).id;
+  const readers = [auth0, bearer, { authorization: basic }, { 'x-api-key': secret }];
+  for (const [index, headers] of readers.entries()) {
+    expect(await read(idOf(index), headers)).toEqual([200, 'sent']);
+    const another = idOf((index + 1) % readers.length);
+    expect(await read(another, headers)).toEqual([503, 'clock_unset']);
+  }
+  expect(await read(idOf(0), {})).toEqual([503, 'clock_unset']);
   // A proof whose age cannot be judged tells what was sent with it, and sends nothing.
   expect(await statuses(requests('417093', 'first', old))).toEqual(all(200));
   expect(await statuses(requests('417094', 'second'))).toEqual(all(503));

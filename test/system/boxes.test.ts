@@ -2,10 +2,19 @@
 
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  onTestFinished,
+  test,
+} from 'vitest';
 import type { SharedConfig } from '../../src/config/config.js';
 import type { ExplanationJson } from '../../src/policy/explain-text.js';
 import { Engine } from '../../src/shared/engine.js';
@@ -60,6 +69,76 @@ beforeAll(async () => {
   engine = await EngineProcess.start();
 });
 afterAll(() => engine.stop());
+
+describe('a box whose clock is behind', () => {
+  afterEach(() => boxes.stop());
+
+  /** Two boxes; what is given back sets the clock of the second one years back. */
+  async function startWithLeaping(modemFlags: readonly string[] = []): Promise<() => void> {
+    const folder = mkdtempSync(join(tmpdir(), 'simgate-behind-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const leapFile = join(folder, 'leap');
+    writeFileSync(leapFile, '0');
+    await start(1, { shared: shared(), modemFlags });
+    const preload = join(import.meta.dirname, '../faults/leaping-clock.mjs');
+    const env = { NODE_OPTIONS: `--import=${preload}`, LEAP_FILE: leapFile };
+    await joined(await boxes.add(1, { shared: shared(), env }));
+    return () => writeFileSync(leapFile, String(-2000 * 86_400_000));
+  }
+
+  test('tells a repeat what became of the first at another box, and nothing is sent by it', async () => {
+    const fallBehind = await startWithLeaping();
+    const [well, behind] = [at(0), at(1)];
+    const keyed = (key: string, body = key) =>
+      [{ recipient: newNumber(), body }, { 'idempotency-key': key }] as const;
+    const [before, sent, lost, fresh] = ['before', 'sent', 'lost', 'fresh'].map((key) =>
+      keyed(key),
+    );
+    // What was sent while its clock was right, too.
+    const first = await well.post(...before!);
+    fallBehind();
+    const second = await well.post(...sent!);
+    expect([first.status, second.status]).toEqual([200, 200]);
+    await well.modems[0]!.control({ fault: 'hangup-after-ctrlz:200' });
+    const from = well.log.length;
+    expect((await well.post(...lost!)).status).toBe(504);
+    await well.until(({ event, phase }) => event === 'modem' && phase === 'ready', from);
+    const texts = boxes.texts();
+    expect(texts).toEqual(['before', 'sent', 'lost']);
+
+    for (const [asked, answer] of [
+      [before!, first],
+      [sent!, second],
+    ] as const) {
+      const repeat = await behind.post(...asked);
+      expect([repeat.status, repeat.body.id]).toEqual([200, answer.body.id]);
+    }
+    const unknown = await behind.post(...lost!);
+    expect([unknown.status, unknown.body]).toMatchObject([504, { submitted: 'unknown' }]);
+    const refused = { status: 503, body: { code: 'clock_unset', submitted: 'no' } };
+    expect(await behind.post(...fresh!)).toMatchObject(refused);
+    const { recipient } = sent![0];
+    const other = await behind.post({ recipient, body: 'another' }, sent![1]);
+    expect(other).toMatchObject(refused);
+    expect(boxes.texts()).toEqual(texts);
+
+    // To ask has kept nothing from being sent.
+    expect((await well.post(...fresh!)).status).toBe(200);
+    expect(boxes.texts()).toEqual([...texts, 'fresh']);
+  });
+
+  test('tells a repeat of what is under way at another box that nobody knows yet', async () => {
+    const fallBehind = await startWithLeaping(['--submit-latency', '2500']);
+    fallBehind();
+    const asked = [{ recipient: newNumber() }, { 'idempotency-key': 'under way' }] as const;
+    const first = at(0).post(...asked);
+    await until(() => submits(at(0)) === 1);
+    const repeat = await at(1).post(...asked);
+    expect([repeat.status, repeat.body]).toMatchObject([504, { submitted: 'unknown' }]);
+    expect((await first).status).toBe(200);
+    expect(boxes.texts()).toHaveLength(1);
+  });
+});
 
 describe('what one box knows of a message', () => {
   beforeAll(async () => {

@@ -26,6 +26,8 @@ export interface BoxOptions {
   policy?: string;
   deadlineS?: number;
   more?: string;
+  /** What of the daemons' environment differs from ours. */
+  env?: NodeJS.ProcessEnv;
 }
 
 /** One daemon with its modems, of several that share an engine. */
@@ -38,6 +40,7 @@ export class Box {
   port = 0;
   adminPort = 0;
   #daemon!: Child;
+  #env: NodeJS.ProcessEnv = {};
   readonly #waiting = new Set<() => void>();
 
   constructor(parent: string, name: string) {
@@ -66,6 +69,7 @@ export class Box {
       options.more ?? '',
     ];
     writeFileSync(this.configFile, `${lines.join('\n')}\n`);
+    this.#env = options.env ?? {};
     await this.start();
   }
 
@@ -75,12 +79,13 @@ export class Box {
 
   async start(): Promise<void> {
     const from = this.log.length;
-    this.#daemon = new Child(['serve', '--config', this.configFile], (line) => {
+    const onLine = (line: string): void => {
       this.raw += `${line}\n`;
       if (!line.startsWith('{')) return;
       this.log.push(JSON.parse(line) as LogLine);
       for (const look of this.#waiting) look();
-    });
+    };
+    this.#daemon = new Child(['serve', '--config', this.configFile], onLine, this.#env);
     const started = await Promise.race([
       this.until((line) => line.event === 'started', from),
       this.#daemon.ended.then(() => {

@@ -5,6 +5,7 @@ import type { Message, Recall, Send, SendControl } from '../../../src/dispatch/m
 import { createApp } from '../../../src/http/app.js';
 import { createBearerVerifier } from '../../../src/http/bearer.js';
 import { callerKinds } from '../../../src/http/callers/kinds.js';
+import type { FindMessage } from '../../../src/http/read-route.js';
 import type { CallerTerms } from '../../../src/http/send-route.js';
 import { createServer, type HttpServer, type ServerLimits } from '../../../src/http/server.js';
 import { createLog, LimitedLog } from '../../../src/log.js';
@@ -57,6 +58,7 @@ export class LogRecord {
 export interface GatewayOptions {
   send?: Send;
   recall?: Recall;
+  find?: FindMessage;
   isReady?: () => boolean;
   clockIsSet?: () => boolean;
   isShuttingDown?: () => boolean;
@@ -123,7 +125,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
     sendOrPromise: () => Promise.reject(new Error('no caller of this gateway is hasty')),
     recall: options.recall ?? (() => Promise.resolve(undefined)),
     clients: [{ caller, mayRead: true, terms: () => ({ ...terms, ...options.terms }) }],
-    find: () => Promise.resolve(undefined),
+    find: options.find ?? (() => Promise.resolve(undefined)),
     isReady: options.isReady ?? (() => true),
     clockIsSet: options.clockIsSet ?? (() => true),
     isShuttingDown: options.isShuttingDown ?? (() => false),
@@ -166,6 +168,12 @@ export async function post(
     headers: { 'content-type': 'application/json', ...authorization, ...headers },
     body: body ?? JSON.stringify(validBody),
   });
+}
+
+/** `GET /sms/{id}` by a real client. */
+export function read({ port }: Gateway, id: string, token: string): Promise<Response> {
+  const headers = { authorization: `Bearer ${token}` };
+  return fetch(`http://127.0.0.1:${port}/sms/${id}`, { headers });
 }
 
 /** The JSON of an answer. */
