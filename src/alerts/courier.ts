@@ -1,6 +1,6 @@
 import type { Logger } from 'winston';
 import { NotTaken } from '../outgoing/call.js';
-import { whyFailed } from '../words/error-text.js';
+import { whyFailed } from '../words/system-fault.js';
 import type { AlertNotice } from './notice.js';
 import type { AlertWay } from './way.js';
 

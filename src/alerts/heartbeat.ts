@@ -5,8 +5,8 @@
 
 import type { Logger } from 'winston';
 import type { AlertsConfig } from '../config/alert-settings.js';
-import { call, NotTaken, secretIn } from '../outgoing/call.js';
-import { whyFailed } from '../words/error-text.js';
+import { addressIn, call } from '../outgoing/call.js';
+import { whyFailed } from '../words/system-fault.js';
 
 export interface HeartbeatState {
   /** Wall-clock milliseconds of the last call that was answered. */
@@ -61,12 +61,12 @@ export class Heartbeat {
     };
   }
 
-  /** Calls now, whatever the state is: for a test. Rejects with {@link NotTaken}. */
+  /** Calls now, whatever the state is: for a test. Rejects with `NotTaken`. */
   async call(): Promise<void> {
     const { heartbeatUrl, heartbeatUrlFile } = this.#options.settings();
-    const url = heartbeatUrlFile === undefined ? heartbeatUrl : await secretIn(heartbeatUrlFile);
-    if (url === undefined || !URL.canParse(url)) throw new NotTaken('its file holds no address');
-    await call({ url, method: 'GET', secrets: [url], signal: this.#stop.signal });
+    const url = heartbeatUrlFile === undefined ? heartbeatUrl : await addressIn(heartbeatUrlFile);
+    if (url !== undefined)
+      await call({ url, method: 'GET', secrets: [url], signal: this.#stop.signal });
   }
 
   stop(): void {

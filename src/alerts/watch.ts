@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'winston';
 import type { AlertsConfig } from '../config/alert-settings.js';
-import { whyFailed } from '../words/error-text.js';
+import { whyFailed } from '../words/system-fault.js';
 import { AlertFile, type Release, readAlertFile, type SavedAlerts } from './alert-file.js';
 import { Book, type Look, type RaisedAlert } from './book.js';
 import { Courier, type WayState } from './courier.js';

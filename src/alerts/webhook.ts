@@ -1,7 +1,7 @@
 /** An alert as a web call, in the form that the receiver wants. */
 
 import type { WebhookConfig } from '../config/alert-settings.js';
-import { call, NotTaken, secretIn } from '../outgoing/call.js';
+import { addressIn, call, NotTaken, secretIn } from '../outgoing/call.js';
 import type { AlertNotice, Wording } from './notice.js';
 import { wordingOf } from './notice.js';
 import type { AlertWay } from './way.js';
@@ -108,13 +108,13 @@ export function webhookWay({ config, box }: WebhookOptions): AlertWay {
 
 async function targetOf(config: WebhookConfig): Promise<Target> {
   const { shape, urlFile, tokenFile, chatId, template } = config;
-  const written = urlFile === undefined ? config.url : await secretIn(urlFile);
+  const written = urlFile === undefined ? config.url : await addressIn(urlFile);
   const url = written ?? (shape === 'telegram' ? telegramUrl : '');
-  if (!URL.canParse(url) || !/^https?:/.test(url))
-    throw new NotTaken('the file with its address holds none that begins with https:// or http://');
   const token = tokenFile === undefined ? undefined : await secretIn(tokenFile);
   if (token !== undefined && !/^[\x21-\x7e]+$/.test(token))
-    throw new NotTaken('the file with its token holds what is none');
+    throw new NotTaken(
+      'the file with its token must hold it alone: letters, digits and signs, no blank',
+    );
   return { url, token, chatId, template };
 }
 

@@ -11,7 +11,7 @@ import type { Logger } from 'winston';
 import type { CreditConfig } from '../config/credit.js';
 import { isSameSender } from '../number/e164.js';
 import { readPrivateFile, writeStateFile } from '../secret/private-file.js';
-import { whyFailed } from '../words/error-text.js';
+import { whyFailed } from '../words/system-fault.js';
 import { type Credit, readAnswer } from './read-answer.js';
 
 /** A modem as it is asked. */

@@ -7,6 +7,7 @@
 import { readFile } from 'node:fs/promises';
 import { within } from '../clock/within.js';
 import { foreignWords } from '../words/foreign.js';
+import { whyFailed } from '../words/system-fault.js';
 
 export interface OutgoingCall {
   url: string;
@@ -154,7 +155,13 @@ export async function secretIn(file: string): Promise<string> {
   try {
     return (await readFile(file, 'utf8')).trim();
   } catch (error) {
-    const { code = 'unknown' } = error as NodeJS.ErrnoException;
-    throw new NotTaken(`the file with its secret cannot be read (${code})`);
+    throw new NotTaken(`the file with its secret cannot be read: ${whyFailed(error)}`);
   }
+}
+
+/** The same where it is an address that is called. */
+export async function addressIn(file: string): Promise<string> {
+  const address = await secretIn(file);
+  if (URL.canParse(address) && /^https?:/.test(address)) return address;
+  throw new NotTaken('the file with its address holds none that begins with https:// or http://');
 }

@@ -32,10 +32,6 @@ const namesForPeople: ReadonlySet<string> = new Set([
   'ReloadError',
 ]);
 
-/** Why something failed, where its own words are for people. */
-export const whyFailed = (error: unknown): string =>
-  error instanceof Error ? error.message : 'it failed';
-
 /** Whether a person can mend what it says; anything else is a bug and shows its stack. */
 export function isForPeople(error: unknown): error is Error {
   return error instanceof Error && namesForPeople.has(error.name);

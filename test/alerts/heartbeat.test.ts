@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { Heartbeat } from '../../src/alerts/heartbeat.js';
 import { LogRecord } from '../http/support/gateway.js';
@@ -74,4 +77,17 @@ it('forgets who did not hear it once another is named, or none', async () => {
   await vi.advanceTimersByTimeAsync(60_000);
   expect(heart.failing).toBeUndefined();
   heart.stop();
+});
+
+it('says what is wrong with an address that cannot be called', async () => {
+  const { log } = new LogRecord();
+  const folder = mkdtempSync(join(tmpdir(), 'simgate-heartbeat-'));
+  const heartbeatUrlFile = join(folder, 'url');
+  writeFileSync(heartbeatUrlFile, 'ftp://hc-ping.example/secret-uuid\n');
+  const settings = () => alertSettings({ heartbeatUrlFile });
+  const heart = new Heartbeat({ settings, isAlive: () => true, date: () => 0, log });
+  await expect(heart.call()).rejects.toThrow('none that begins with https:// or http://');
+  expect(called).toEqual([]);
+  heart.stop();
+  rmSync(folder, { recursive: true });
 });

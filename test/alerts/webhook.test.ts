@@ -215,8 +215,12 @@ it('says of what the firewall of the unit drops where to let it out', () => {
 });
 
 it.each([
-  ['is away', '/nowhere/token', 'the file with its secret cannot be read (ENOENT)'],
-  ['holds two words', file('token', 'two words'), 'the file with its token holds what is none'],
+  [
+    'is away',
+    '/nowhere/token',
+    'the file with its secret cannot be read: there is no such file or folder (ENOENT)',
+  ],
+  ['holds two words', file('token', 'two words'), 'the file with its token must hold it alone'],
 ])('says so when the file with its token %s', async (_, tokenFile, why) => {
   await expect(deliver({ url: 'http://127.0.0.1:1', tokenFile })).rejects.toThrow(why);
 });
