@@ -3,6 +3,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 /** What takes a minute or nearly that, the longest first. */
 const longest: readonly string[] = [
   'test/exits/exits.test.ts',
+  'test/e2e/health-submits.test.ts',
   'test/e2e/health-modem.test.ts',
   'test/e2e/alert-conditions.test.ts',
   'test/e2e/alert-telling.test.ts',

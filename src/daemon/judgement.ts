@@ -4,6 +4,7 @@
  */
 
 import type { ClockDoubt } from '../clock/clock.js';
+import type { FailingSends } from '../dispatch/send-streak.js';
 import { about, type Finding, type Health } from '../doctor/finding.js';
 import { readOnlyRemedy, registrationRemedies, simRemedies } from '../doctor/remedies.js';
 import type { JournalState } from '../journal/entries.js';
@@ -22,6 +23,8 @@ export interface JudgedModem {
   snapshot: ModemSnapshot;
   /** The network refuses one recipient after the other. */
   isSuspect: boolean;
+  /** None of its last messages got through, whatever the cause. */
+  failing?: FailingSends | undefined;
   /** What shows that its loop is broken; undefined while it makes progress. */
   wedgedBy: string | undefined;
   caps: Caps;
@@ -37,6 +40,9 @@ export interface JudgedDaemon {
   /** Messages that wait, and how many may. */
   waiting: number;
   maxWaiting: number;
+  /** Milliseconds until a login that came now would be done, and the most that one has. */
+  loginDoneInMs?: number | undefined;
+  longestDeadlineMs: number;
   policy: JudgedPolicy;
   /** The disk of the state directory; undefined while it cannot be told. */
   disk: { isFull: boolean; isReadOnly?: boolean } | undefined;
@@ -67,7 +73,7 @@ export function judge(daemon: JudgedDaemon): Health {
     ...(daemon.isStopping ? [stopping] : []),
     ...(daemon.clockDoubt ? [judgeClock(daemon.clockDoubt)] : []),
     ...(isAnyAble ? [] : modems.flatMap(({ obstacles }) => obstacles)),
-    ...(daemon.waiting >= daemon.maxWaiting ? [full(daemon)] : []),
+    ...judgeQueue(daemon),
     ...limits.refusing,
   ];
   const impairing = [
@@ -93,12 +99,19 @@ const stopping = error(
 
 const judgeClock = ({ what, remedy }: ClockDoubt): Finding => error('clock', what, remedy);
 
-const full = ({ waiting, maxWaiting }: JudgedDaemon): Finding =>
-  error(
-    'queue',
-    `${counted(waiting, 'message')} ${waiting === 1 ? 'waits' : 'wait'}, and no more may (message.max_waiting is ${maxWaiting}): requests are answered 503 queue_full`,
-    'it passes as they are sent; if it comes again, another modem sends more at a time',
-  );
+function judgeQueue(daemon: JudgedDaemon): Finding[] {
+  const { waiting, maxWaiting, loginDoneInMs = 0, longestDeadlineMs } = daemon;
+  const passes =
+    'it passes as they are sent; if it comes again, another modem sends more at a time';
+  if (waiting >= maxWaiting) {
+    const what = `${counted(waiting, 'message')} ${waiting === 1 ? 'waits' : 'wait'}, and no more may (message.max_waiting is ${maxWaiting}): requests are answered 503 queue_full`;
+    return [error('queue', what, passes)];
+  }
+  if (loginDoneInMs <= longestDeadlineMs) return [];
+  const [neededS, mostS] = [loginDoneInMs, longestDeadlineMs].map((ms) => Math.round(ms / 1000));
+  const what = `a message that came now would be sent in ${neededS} s, behind ${counted(waiting, 'message')} and what the modems have in hand; the longest deadline is ${mostS} s: requests are answered 503 deadline_unreachable`;
+  return [error('queue', what, passes)];
+}
 
 /** What {@link judgeModem} says of one. */
 export interface ModemJudgement {
@@ -115,9 +128,7 @@ export function judgeModem(modem: JudgedModem): ModemJudgement {
     ...(canSend(snapshot.phase) ? judgeCaps(modem) : [notReady(snapshot)]),
   ];
   const isAble = refusing.length === 0;
-  const obstacles = isAble
-    ? [...judgeNotices(snapshot), ...judgeSim(modem), ...judgeStorage(snapshot)]
-    : refusing;
+  const obstacles = isAble ? [...judgeSends(modem), ...judgeStorage(snapshot)] : refusing;
   return { isAble, obstacles: obstacles.map((finding) => about(snapshot.name, finding)) };
 }
 
@@ -206,6 +217,29 @@ const reasonRemedies: readonly (readonly [RegExp, string])[] = [
 
 const pinRemedy =
   '"sudo simgate pin enter" shows the tries left, takes the right PIN, and writes it into pin_file; where it takes none, put the SIM into a phone, and enter the PIN or take its lock off there';
+
+/** Why its messages do not get through; where that is not known, that they do not. */
+function judgeSends(modem: JudgedModem): Finding[] {
+  const causes = [...judgeSim(modem), ...judgeNotices(modem.snapshot)];
+  return causes.length > 0 ? causes : judgeStreak(modem);
+}
+
+function judgeStreak({ snapshot: { name }, failing }: JudgedModem): Finding[] {
+  if (failing === undefined) return [];
+  const { messages, miss } = failing;
+  const last = `its last ${counted(messages, 'message')} ${miss.isSlow ? 'took too long' : 'failed'}, the last one so: ${miss.why}`;
+  return [
+    error(
+      'sends',
+      miss.isSlow
+        ? `modem ${name} sends nothing in time: ${last}`
+        : `modem ${name} gets nothing through: ${last}`,
+      miss.isSlow
+        ? 'look at signal and power; where it always takes so long, raise deadline_s as far as the callers wait, or add another modem'
+        : 'send one to a telephone of your own, "sudo simgate send +49… TEXT": the first that the network takes ends this. While it takes none, look at signal and power, plug the modem in again, and send from its SIM in a phone: what fails there, too, is the carrier’s to mend',
+    ),
+  ];
+}
 
 function judgeSim({ snapshot: { name }, isSuspect }: JudgedModem): Finding[] {
   if (!isSuspect) return [];

@@ -69,18 +69,22 @@ export function judgementOf({
   const { journal, simCaps, hmac } = remembered;
   const { callers, stateDir, policy: rules, message } = config();
   const suspects = new Set(dispatch.suspects());
+  const failing = dispatch.failing();
   return judge({
     isStopping: isStopping(),
     clockDoubt: clock.doubt(),
     modems: modems.map((modem) => ({
       snapshot: modem.snapshot(),
       isSuspect: suspects.has(modem.name),
+      failing: failing.get(modem.name),
       wedgedBy: modem.wedgedBy(),
       caps: capsOf(config(), modem.name),
       used: simCaps.used(simKey(modem, hmac)),
     })),
     waiting: dispatch.waiting(),
     maxWaiting: message.maxWaiting,
+    loginDoneInMs: dispatch.loginDoneInMs(),
+    longestDeadlineMs: Math.max(...callers.map(({ deadlineMs }) => deadlineMs)),
     policy: {
       full: limits.full(),
       callers: callers.map(({ name }) => name),

@@ -31,6 +31,7 @@ import { PendingMessage } from './pending.js';
 import { MessageQueue, type Reserve } from './queue.js';
 import { createRecall } from './recall.js';
 import type { Recorder } from './recorder.js';
+import type { FailingSends } from './send-streak.js';
 import type { SharedMessage, SharedTruth } from './shared-truth.js';
 import type { SimBudget } from './sim-budget.js';
 
@@ -71,8 +72,15 @@ export interface Dispatch {
   stateOf(id: string): OnItsWay | undefined;
   /** How many messages wait for a modem. */
   waiting(): number;
+  /**
+   * Milliseconds until a login that came now would be done; 0 where a modem would try it at once,
+   * and undefined while none can send.
+   */
+  loginDoneInMs(): number | undefined;
   /** The names of the modems whose SIM is suspect: refused several recipients in a row. */
   suspects(): string[];
+  /** By name, the modems of whose last messages none got through, whatever the cause. */
+  failing(): ReadonlyMap<string, FailingSends>;
   /** One more modem. */
   admitModem(modem: SmsModem): void;
   /** The modem is given nothing more; resolves when the message that it has, if any, has ended. */
@@ -244,7 +252,9 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     stop: () => queue.stop(),
     giveUp: () => queue.giveUp(),
     waiting: () => queue.waitingCount,
+    loginDoneInMs: () => queue.loginDoneInMs,
     suspects: () => queue.suspects,
+    failing: () => queue.failing,
     admitModem: (modem) => queue.admitModem(modem),
     retireModem: (modem) => queue.retireModem(modem),
     replaceLimits(next) {

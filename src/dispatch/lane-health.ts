@@ -71,12 +71,14 @@ export class LaneHealth {
 
   /**
    * It was brought up anew: what it failed at before is mended, or shows again. `iccid` is that of
-   * its SIM, undefined when it cannot be read: another SIM has nothing to answer for.
+   * its SIM, undefined when it cannot be read: another SIM has nothing to answer for. @returns true
+   * when it is another one
    */
-  cameBack(iccid: string | undefined): void {
+  cameBack(iccid: string | undefined): boolean {
     this.#failures = 0;
-    if (iccid === undefined) return;
-    if (this.#iccid !== undefined && this.#iccid !== iccid) this.#refused.clear();
-    this.#iccid = iccid;
+    const isOther = iccid !== undefined && this.#iccid !== undefined && this.#iccid !== iccid;
+    if (isOther) this.#refused.clear();
+    this.#iccid = iccid ?? this.#iccid;
+    return isOther;
   }
 }

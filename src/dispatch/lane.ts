@@ -8,6 +8,7 @@ import { canSend, type SmsModem, type SubmitReceipt } from '../modem/sms-modem.j
 import { SegmentTime } from './estimate.js';
 import { LaneHealth } from './lane-health.js';
 import type { PendingMessage } from './pending.js';
+import { SendStreak } from './send-streak.js';
 
 /**
  * Milliseconds at a modem from which a message expected to take `expectedMs` holds up the others.
@@ -29,6 +30,7 @@ interface InHand {
 export class Lane {
   readonly modem: SmsModem;
   readonly health = new LaneHealth();
+  readonly sends = new SendStreak();
   readonly segmentTime = new SegmentTime();
   readonly #turns = new PQueue({ concurrency: 1 });
   readonly #onOverdue: () => void;

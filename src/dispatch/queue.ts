@@ -24,6 +24,7 @@ import {
   superseded,
 } from './refusals.js';
 import { Scheduler } from './scheduler.js';
+import type { FailingSends } from './send-streak.js';
 import type { ClaimMode } from './shared-truth.js';
 import type { SimBudget } from './sim-budget.js';
 import { ClaimingList, NewestStarted, WaitingList } from './waiting-list.js';
@@ -107,6 +108,17 @@ export class MessageQueue {
   /** The names of the modems whose SIM is suspect. */
   get suspects(): string[] {
     return this.#lanes.filter(({ health }) => health.isSuspect).map(({ name }) => name);
+  }
+
+  /** Of which modems none of the last messages got through, by name. */
+  get failing(): Map<string, FailingSends> {
+    const named = this.#lanes.map(({ name, sends }) => [name, sends.failing] as const);
+    return new Map(named.flatMap(([name, how]) => (how === undefined ? [] : [[name, how]])));
+  }
+
+  /** See {@link Scheduler.loginDoneInMs}. */
+  get loginDoneInMs(): number | undefined {
+    return this.#scheduler.loginDoneInMs;
   }
 
   /** How many messages wait for a modem. */
@@ -195,7 +207,8 @@ export class MessageQueue {
     let couldSend = lane.isUsable;
     return lane.modem.onPhase(({ phase }) => {
       if (phase === 'stalled') lane.atModem?.reservation?.stalled();
-      if (canSend(phase) && !couldSend) lane.health.cameBack(lane.modem.snapshot().iccid);
+      if (canSend(phase) && !couldSend && lane.health.cameBack(lane.modem.snapshot().iccid))
+        lane.sends.forget();
       couldSend = canSend(phase);
       // A microtask later, for the modem must have finished its own change before it is handed a
       // message.
@@ -302,6 +315,7 @@ export class MessageQueue {
     charge.keep();
     this.#tellEnd(lane, message, 'yes');
     if (lane.health.accepted()) this.#logSuspicion(lane, 'info', 'sends again');
+    lane.sends.accepted(message);
     if (message.isAnswered) this.#logLate(lane, message, receipt);
     message.resolve(receipt, lane.name);
   }
@@ -314,6 +328,7 @@ export class MessageQueue {
   }
 
   #submitFailed(lane: Lane, message: PendingMessage, error: SendError): void {
+    lane.sends.failed(message, error);
     const wasSuspect = lane.health.isSuspect;
     if (error.simSuspected && lane.health.refused(message.recipientHmac)) {
       const words =

@@ -4,7 +4,7 @@
  */
 
 import type { SendError } from '../errors.js';
-import { expectedMs, forecast } from './estimate.js';
+import { expectedMs, type ForecastModem, forecast } from './estimate.js';
 import type { Lane } from './lane.js';
 import type { PendingMessage } from './pending.js';
 import { alertsFull, deadlineUnreachable, noModemReady, queueFull } from './refusals.js';
@@ -19,6 +19,10 @@ export interface WaitingBounds {
 }
 
 type WaitingSizes = Pick<WaitingList, 'size' | 'logins' | 'alerts'>;
+
+interface ExpectedLane extends ForecastModem {
+  lane: Lane;
+}
 
 /** Reads the lanes and what waits; changes neither. */
 export class Scheduler {
@@ -209,6 +213,26 @@ export class Scheduler {
    * `older`. Undefined when no usable modem may send it.
    */
   #doneInMs(message: PendingMessage, older: PendingMessage | undefined): number | undefined {
+    let firstMs = Number.POSITIVE_INFINITY;
+    for (const { lane, freeInMs, perSegmentMs, given } of this.#after(this.#before(message, older)))
+      if (this.#isOpenTo(lane, message, given))
+        firstMs = Math.min(firstMs, freeInMs + message.segments * perSegmentMs);
+    return Number.isFinite(firstMs) ? firstMs : undefined;
+  }
+
+  /**
+   * Milliseconds until a login of one segment that came now would be done; 0 where a modem is free,
+   * for that is worth a try however slow it was. Undefined while no modem can send.
+   */
+  get loginDoneInMs(): number | undefined {
+    const modems = this.#after([...this.#waiting].filter(({ message }) => !message.isAlert));
+    if (modems.length === 0) return undefined;
+    if (modems.some(({ lane }) => lane.isFree)) return 0;
+    return Math.min(...modems.map(({ freeInMs, perSegmentMs }) => freeInMs + perSegmentMs));
+  }
+
+  /** The modems that may be counted on, as they will be when `before` is done. */
+  #after(before: Iterable<PendingMessage>): ExpectedLane[] {
     const perSegmentMs = expectedMs(this.#lanes.map(({ segmentTime }) => segmentTime));
     const usable = this.#lanes.filter((lane) => lane.isUsable);
     const trusted = trustedOf(usable);
@@ -219,12 +243,8 @@ export class Scheduler {
       perSegmentMs: perSegmentMs[this.#lanes.indexOf(lane)]!,
       given: 0,
     }));
-    forecast(modems, this.#before(message, older));
-    let firstMs = Number.POSITIVE_INFINITY;
-    for (const { lane, freeInMs, perSegmentMs: ownMs, given } of modems)
-      if (this.#isOpenTo(lane, message, given))
-        firstMs = Math.min(firstMs, freeInMs + message.segments * ownMs);
-    return Number.isFinite(firstMs) ? firstMs : undefined;
+    forecast(modems, before);
+    return modems;
   }
 
   /** What would have its turn before a message that came now, or took the place of `older`. */

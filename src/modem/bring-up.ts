@@ -196,6 +196,8 @@ export class BringUp {
     const cause = this.#options.whySendsFail();
     if (cause === undefined) return;
     const [stats, path] = [await registrationStats(this.#modem), await smsPath(this.#modem)];
+    // A message may have gone out meanwhile.
+    if (this.#options.whySendsFail() === undefined) return;
     const known = pathInWords(path);
     const sentence =
       `registered, but every send fails (${cause}): try ${likelySetting(stats, path, this.#modem.profile)}` +

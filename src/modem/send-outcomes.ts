@@ -68,11 +68,21 @@ class FailingSends {
 
   failed(error: SendError, recipient: string): void {
     if (error.code !== 'network_refused' && error.code !== 'outcome_unknown') return;
+    if (!isOfNetwork(error.cause)) return;
     const code = /^CMS (\d+)/.exec(error.causeCode ?? '')?.[1];
     if (code !== undefined && ofTheirOwn.has(Number(code))) return;
     if (this.#recipients.size < recipientsToNotice) this.#recipients.add(recipient);
     this.#lastCause = error.causeCode ?? 'no answer';
   }
+}
+
+/**
+ * A refusal, or silence: what a setting of the modem may bring about. One that took it, or whose
+ * answer was not to be understood, has another fault.
+ */
+function isOfNetwork(cause: unknown): boolean {
+  if (cause instanceof AtCommandError) return cause.lines.length === 0;
+  return cause instanceof AtTimeout && cause.stage === 'result';
 }
 
 /** The message is over, and the modem is as it was. */

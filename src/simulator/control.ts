@@ -26,6 +26,8 @@ const commands: Record<string, (simulator: Simulator, fields: Fields) => void> =
       return simulator.modem.troubles.begin(parseTrouble(text(fields, 'fault')));
     simulator.faults.queue(parseFault(text(fields, 'fault')), wholeNumber(fields, 'submits', 1));
   },
+  /** `{"no_faults":true}`: those that were to be played on the next submits are not. */
+  no_faults: (simulator) => simulator.faults.forgetQueued(),
   /** `{"pin_fault":"late:3000"}`: plays it on the next `AT+CPIN=`. */
   pin_fault: (simulator, fields) =>
     simulator.modem.pinFaults.push(parsePinFault(text(fields, 'pin_fault'))),

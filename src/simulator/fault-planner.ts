@@ -112,6 +112,11 @@ export class FaultPlanner {
     this.#queued.push({ spec, submitsLeft: submits });
   }
 
+  /** What is queued is not played any more. */
+  forgetQueued(): void {
+    this.#queued = [];
+  }
+
   /** The plan of the next submit. */
   nextSubmit(): SubmitPlan {
     this.#submits += 1;

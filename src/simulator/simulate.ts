@@ -357,7 +357,8 @@ function faultHelp(): string {
 
 /** The control channel, for `--help`. */
 const controlHelp = `Control, JSON lines on a piped stdin:
-  {"fault":"late:3000","submits":2}  {"inject":"+CMTI: \\"SM\\",3"}  {"hangup":true,"reattach_ms":500,"power":"kept"}
+  {"fault":"late:3000","submits":2}  {"no_faults":true}: none of these any more
+  {"inject":"+CMTI: \\"SM\\",3"}  {"hangup":true,"reattach_ms":500,"power":"kept"}
   {"inbound":{"from":"+49170…","text":"…","broken":true}}  {"registration":"searching"}  {"reboot":true}  {"stats":true}
   {"profile":"8949…","say":"+QUSIM: 1"}: an eSIM changes to another profile  {"domain":"CREG=0"}  {"csms":1}
   {"pin_fault":"late:3000"}  {"phone":"enter_pin"}: or enter_puk, remove_lock

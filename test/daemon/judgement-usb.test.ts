@@ -39,6 +39,7 @@ function firstOf({ reason, remedy }: { reason?: string; remedy?: string | undefi
     modems: [modem],
     waiting: 0,
     maxWaiting: 50,
+    longestDeadlineMs: 25_000,
     policy: { full: [], callers: ['auth0'], countries: ['DE'], nowMs: 0 },
     disk: undefined,
     stateDir: '/var/lib/simgate',

@@ -38,6 +38,7 @@ const daemon = (more: Partial<JudgedDaemon> = {}): JudgedDaemon => ({
   modems: [modem()],
   waiting: 0,
   maxWaiting: 50,
+  longestDeadlineMs: 25_000,
   policy: policy([]),
   disk: { isFull: false },
   stateDir: '/var/lib/simgate',
@@ -112,6 +113,7 @@ describe('down: a request would be refused before the first Ctrl-Z', () => {
     ],
     ['a broken loop', { modems: [modem({}, { wedgedBy: 'a step' })] }, ['error modem']],
     ['a full queue', { waiting: 50 }, ['error queue']],
+    ['a queue that takes too long', { waiting: 7, loginDoneInMs: 26_000 }, ['error queue']],
     ['the total', { policy: policy([total]) }, ['error limit']],
     [
       'the limit of each caller',
@@ -150,6 +152,23 @@ describe('degraded: it is let in, and needs a look', () => {
       'a modem at which each send fails',
       { modems: [modem({ notices: [{ kind: 'sends', sentence: 'try this' }] })] },
       ['error sends'],
+    ],
+    [
+      'a modem that gets nothing through, and nobody knows why',
+      { modems: [modem({}, { failing: { messages: 3, miss: { why: 'x', isSlow: false } } })] },
+      ['error sends'],
+    ],
+    [
+      'the same where the cause is known: only that',
+      {
+        modems: [
+          modem(
+            {},
+            { failing: { messages: 3, miss: { why: 'x', isSlow: true } }, isSuspect: true },
+          ),
+        ],
+      },
+      ['error sim'],
     ],
   ])('%s', (_, more, obstacles) => {
     expect(graded(more)).toEqual(['degraded', ...obstacles]);

@@ -128,6 +128,22 @@ describe('admission', () => {
     await finish(modem);
   });
 
+  it('says when a login that came now would be done, which it is not refused before', async () => {
+    const modem = new FakeModem('main');
+    const { send, dispatch } = rig([modem]);
+    expect(dispatch.loginDoneInMs(), 'a free modem would try it').toBe(0);
+    send('running');
+    send('a'.repeat(450));
+    await pass();
+    expect(dispatch.loginDoneInMs()).toBe(20_000);
+    const [late, inTime] = [19_999, 20_000].map((deadlineMs) => send('one more', { deadlineMs }));
+    await pass();
+    expect([late?.code, inTime?.code]).toEqual(['deadline_unreachable', 'waiting']);
+    await finish(modem);
+    modem.enter('lost');
+    expect(dispatch.loginDoneInMs()).toBeUndefined();
+  });
+
   it('expects an overdue message to be overdue by as much again', async () => {
     const modem = new FakeModem('main');
     const { send } = rig([modem]);

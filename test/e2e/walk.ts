@@ -57,7 +57,7 @@ export async function doctor(rig: Rig): Promise<{ code: number | null; report: D
   return { code, report: JSON.parse(output) as DoctorReport };
 }
 
-async function health(rig: Rig): Promise<Health> {
+export async function health(rig: Rig): Promise<Health> {
   const response = await fetch(`http://127.0.0.1:${rig.adminPort}/status.json`);
   return ((await response.json()) as { health: Health }).health;
 }
