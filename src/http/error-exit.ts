@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from 'winston';
 import { type SendError, toSendError } from '../errors.js';
+import { afterAnswers } from './after-answers.js';
 import { CallerLeft, discardRest } from './body.js';
 import type { HttpAnswer } from './callers/caller.js';
 import type { ClientAddressOf } from './client-address.js';
@@ -37,7 +38,7 @@ const discardOctets = 1024 * 1024;
 /** A refused request may keep its connection if no more than this of its body is still to come. */
 const restOctets = 64 * 1024;
 
-/** Told of each error that becomes an answer. Must not throw. */
+/** Told of each error that became an answer, after those of its turn. Must not throw. */
 export type OnFailure = (
   failure: SendError,
   state: Pick<RequestState, 'caller' | 'suspected'>,
@@ -71,18 +72,19 @@ async function leaveWith(
   log: Logger,
   onFailure: OnFailure,
 ): Promise<void> {
-  const { id } = ctx.state;
+  const { state } = ctx;
+  const { id } = state;
   if (error instanceof CallerLeft) {
     log.debug(error.message, { event: 'caller_left', id });
     ctx.respond = false;
     return;
   }
   const failure = toSendError(error);
-  onFailure(failure, ctx.state);
+  afterAnswers(() => onFailure(failure, state));
   if (failure.code === 'internal') {
     log.error('unexpected error', { event: 'internal_error', id, error: failure.cause ?? failure });
   }
-  const answer = ctx.state.toAnswer?.(failure) ?? toProblemAnswer(failure, id);
+  const answer = state.toAnswer?.(failure) ?? toProblemAnswer(failure, id);
   if (isLongRest(ctx.req)) await closeWith(answer, ctx);
   else writeAnswer(ctx, answer);
 }

@@ -16,6 +16,7 @@ import { failureWords, SendError, type SendErrorCode, toSendError } from '../err
 import type { LimitedLog } from '../log.js';
 import { maskNumber } from '../number/mask.js';
 import { readRecipient } from '../number/recipient.js';
+import { afterAnswers } from './after-answers.js';
 import { readOctets } from './body.js';
 import {
   type Caller,
@@ -342,7 +343,9 @@ async function deliver(
   } catch (error) {
     const failure = toSendError(error);
     // Its line has been written already, at a bounded rate: whose it is was not proven for good.
-    if (failure.code !== 'clock_unset') logFailure(log, told, failure);
+    const failedAt = performance.now();
+    if (failure.code !== 'clock_unset')
+      afterAnswers(() => logFailure(log, told, failure, failedAt));
     return { error: failure };
   }
 }
@@ -464,13 +467,13 @@ function logSuccess(log: Logger, outcome: Request, result: SendResult): void {
   });
 }
 
-function logFailure(log: Logger, outcome: Request, error: SendError): void {
-  const {
-    segments,
-    modem,
-    waitedMs,
-    tookMs = performance.now() - outcome.receivedAt,
-  } = error.progress;
+function logFailure(
+  log: Logger,
+  outcome: Request,
+  error: SendError,
+  failedAt = performance.now(),
+): void {
+  const { segments, modem, waitedMs, tookMs = failedAt - outcome.receivedAt } = error.progress;
   const { message } = outcome;
   // Written out: to spread common fields costs a refusal more than all else of its line.
   log.warn(failureWords[error.submitted], {
