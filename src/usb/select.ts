@@ -6,6 +6,7 @@
 
 import { stat } from 'node:fs/promises';
 import { networkDevice, type Selector } from '../config/selector.js';
+import { told } from '../words/way-out.js';
 import { idOf, wrongRole } from './at-ports.js';
 import type { Stick, StickPort } from './stick.js';
 import { consoleTtys, linkTarget, type Roots, resolved } from './sysfs.js';
@@ -157,8 +158,10 @@ async function reservedKeys(
 /** A path is tried whatever it is called and whatever it leads to. */
 async function byPath(path: string, sticks: readonly Stick[]): Promise<Selection> {
   const node = await resolved(path);
-  if (node === undefined)
-    return { candidates: [], isSettling: false, reason: await whyNoPath(path) };
+  if (node === undefined) {
+    const { sentence: reason, remedy } = await whyNoPath(path);
+    return { candidates: [], isSettling: false, reason, remedy };
+  }
   const deviceNumber = await deviceNumberOf(node);
   for (const stick of sticks) {
     const port = stick.ports.find(
@@ -203,10 +206,14 @@ function whyPath(path: string, stick: Stick, port: StickPort): string {
   return `${named}, but interface ${port.interfaceNumber} of ${idOf(stick.usb)} is ${what}: that is ${better.tty}`;
 }
 
-async function whyNoPath(path: string): Promise<string> {
+async function whyNoPath(path: string): Promise<ReturnType<typeof told>> {
   const target = await linkTarget(path);
   const gone = target === undefined ? 'does not exist' : `points to ${target}, which is gone`;
-  return `${path} ${gone}: is the modem plugged in? "simgate modems" lists what is`;
+  return told(
+    `${path} ${gone}`,
+    'is the modem plugged in? With enough power it is taken up by itself; if it stays so, ' +
+      '"sudo simgate modems" lists what is there, and what to write as device',
+  );
 }
 
 function whyNone(

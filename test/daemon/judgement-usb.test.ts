@@ -68,6 +68,17 @@ test('a HiLink stick is named, and another one in its place is taken', async () 
   expect((await select()).candidates.length).toBeGreaterThan(0);
 });
 
+test('a path that leads nowhere is named with one way out', async () => {
+  const path = tree.path('dev/ttyUSB9');
+  const first = firstOf(await candidatesFor({ kind: 'path', path }, [], tree.roots));
+  expect(first).toMatchObject({
+    check: 'modem',
+    what: `modem main is absent: ${path} does not exist`,
+    remedy: expect.stringMatching(/^is the modem plugged in\? .*"sudo simgate modems" lists/),
+  });
+  expect(`${first?.what}: ${first?.remedy}`.match(/simgate modems/g)).toHaveLength(1);
+});
+
 test('ModemManager is named with its remedy, and no more once it is gone', async () => {
   const node = tree.path('dev/ttyUSB2');
   tree.write('dev/ttyUSB2', '');
