@@ -37,7 +37,8 @@ export const endsByCountry = `SELECT country, sum(delivery IS 'delivered') AS de
 export const upsertHold = `INSERT INTO holds VALUES (?, ?, ?, ?)
   ON CONFLICT (kind, key) DO UPDATE SET strikes = excluded.strikes, until = excluded.until`;
 
-export const stripExpired = `UPDATE messages SET state = 'counted', caller = NULL, recipient_masked = NULL, block_hmac = NULL,
+/** The caps of a SIM ask when, by which, for which caller, to whom (an HMAC) and how much. */
+export const stripExpired = `UPDATE messages SET state = 'counted', recipient_masked = NULL, block_hmac = NULL,
   ip_hmac = NULL, country = NULL, key_hmac = NULL, request_hmac = NULL, key_for_ms = NULL, sim_masked = NULL, detail = NULL, "references" = NULL, late_detail = NULL, late_references = NULL,
   tail_hmac = NULL, reports_until = NULL, delivery = NULL, delivery_segments = NULL
   WHERE row_id IN (SELECT row_id FROM messages

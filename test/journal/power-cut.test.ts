@@ -60,7 +60,7 @@ test('what its caller was told, and the late truth, are on the disk soon after',
     expect(known.get('a')).toMatchObject({ outcome: { status: 200, references: [7] } });
     expect(known.get('b')).toMatchObject({ late: { status: 200, references: [9] } });
     expect(known.get('c')).toMatchObject({ outcome: { code: 'superseded' } });
-  }, 5_000);
+  }, 30_000);
 });
 
 test('without a key nothing is flushed; what was flushed for another is there nevertheless', async () => {

@@ -26,12 +26,12 @@ test('what is older than the retention goes; of what a SIM took stays what its c
   expect(stripped).toMatchObject({
     id: 'sent-old',
     state: 'counted',
+    caller: 'urn:Auth0',
     sim_hmac: sim.hmac,
     segments: 1,
     submitted: 'yes',
   });
   for (const column of [
-    'caller',
     'recipient_masked',
     'block_hmac',
     'ip_hmac',
@@ -46,6 +46,34 @@ test('what is older than the retention goes; of what a SIM took stays what its c
   const recent = await journal.recent({ messagesSinceMs: 0, simUsesSinceMs: noonMs - 62 * dayMs });
   expect(recent.messages.map(({ id }) => id)).toEqual(['sent-lately']);
   expect(recent.simUses.map(({ hours }) => [...hours.values()])).toEqual([[1, 1]]);
+});
+
+test('what alerts have used of a cap stays as long as the cap needs it, whatever the retention', async () => {
+  const file = join(folder(), 'journal.db');
+  const first = await open({ file, retentionDays: 1 });
+  const atMs = noonMs - 20 * dayMs;
+  const sent = (id: string, caller: string, segments: number) =>
+    first.journal.ended(ended(id, { atMs, sim, caller, segments, recipientHmac: `to ${id}` }));
+  sent('login', 'urn:Auth0', 1);
+  sent('alert', 'monitoring', 2);
+  await first.journal.close();
+  const { journal } = await open({ file, retentionDays: 1 });
+  await vi.waitFor(() =>
+    expect(rowsOf(file)).toMatchObject([{ state: 'counted' }, { state: 'counted' }]),
+  );
+  const { simUses } = await journal.recent({
+    messagesSinceMs: 0,
+    simUsesSinceMs: noonMs - 31 * dayMs,
+    ofThisRunToo: true,
+    isAlert: (caller) => caller === 'monitoring',
+  });
+  expect(simUses).toMatchObject([
+    {
+      hours: new Map([[atMs, 3]]),
+      ofAlerts: { hours: new Map([[atMs, 2]]), recipients: new Map([['to alert', atMs]]) },
+    },
+  ]);
+  expect((await journal.query({ limit: 10 })).rows).toEqual([]);
 });
 
 test('even what the caps need goes after 31 days', async () => {
