@@ -1,3 +1,8 @@
+/**
+ * What the daemon knew before it was started anew (limits, caps, Idempotency-Keys), taken up from
+ * the journal: when that may be ({@link Restoration}), and how ({@link takeUp}).
+ */
+
 import { join } from 'node:path';
 import type { Logger } from 'winston';
 import type { Config } from '../config/config.js';
@@ -153,11 +158,6 @@ export async function openRemembered(
     isRestored: () => restoration.isRestored(),
   };
 }
-
-/**
- * What the daemon knew before it was started anew (limits, caps, Idempotency-Keys), taken up from
- * the journal: when that may be ({@link Restoration}), and how ({@link takeUp}).
- */
 
 export interface RestorationOptions {
   /** Settles when the journal could be read; perhaps never. */

@@ -81,8 +81,7 @@ export class AcrossBoxes {
       this.#withdrawn ??= why;
       return true;
     }
-    if (!pending.isCommitted) pending.reject(why);
-    return !pending.isCommitted;
+    return pending.withdraw(why);
   }
 
   /** @param never why it is not sent from here; another box, by another policy, may have sent it */

@@ -9,7 +9,7 @@ import type { Logger } from 'winston';
 import { SendError } from '../errors.js';
 import type { OutgoingSms, SmsModem } from '../modem/sms-modem.js';
 import type { Policy } from '../policy/policy.js';
-import type { Reservation } from '../policy/request.js';
+import type { Reservation, Subject } from '../policy/request.js';
 import { TooManySegments, Unencodable } from '../sms/errors.js';
 import { type SegmentedText, segmentText } from '../sms/segments.js';
 import { AcrossBoxes } from './across-boxes.js';
@@ -160,11 +160,6 @@ export function createDispatch(options: DispatchOptions): Dispatch {
       record,
       onLate,
     });
-    const reserve: Reserve = (older) => {
-      if (message.isOwn === true) return () => uncounted;
-      const place = older?.reservation;
-      return place === undefined ? policy.check(subject) : () => place.share();
-    };
     const cameAt = performance.now();
     /** As other boxes are told of it. */
     const told = (): SharedMessage => ({
@@ -178,46 +173,28 @@ export function createDispatch(options: DispatchOptions): Dispatch {
       deadlineAt: control.deadlineAt,
     });
     onItsWay.set(message.id, pending);
-    const admit = (own: Reserve) => {
+    const admit = (reserve: Reserve) => {
       // Before it can be refused: Node keeps account of each rejection that nobody heeds yet.
-      const answer = pending.answer.then(
-        (result) => {
-          record.ended({ result });
-          return result;
-        },
-        (error: unknown) => {
-          if (error instanceof SendError) record.ended({ error });
-          throw error;
-        },
-      );
-      void queue.send(pending, own);
+      const answer = journaled(pending);
+      void queue.send(pending, reserve);
       return answer;
     };
+    const judge = judgeOf(policy, message, subject);
+    const asked = { policy, queue, pending, control, known, judge, admit };
+    const across = others && new AcrossBoxes({ ...asked, truth: others, message: told() });
+    const answer = across === undefined ? admit(judge) : across.send();
     const forget = () => onItsWay.delete(message.id);
-    if (others !== undefined) {
-      const asked = { truth: others, policy, queue, pending, message: told(), control, known };
-      const across = new AcrossBoxes({ ...asked, judge: reserve, admit });
-      const answer = across.send();
-      answer.then(forget, forget);
+    answer.then(forget, forget);
+    const promise = () => queue.promise(pending);
+    if (across !== undefined)
       return {
         id: message.id,
         answer,
-        promise: () => across.promise(() => queue.promise(pending)),
+        promise: () => across.promise(promise),
         isForeign: () => across.isForeign,
         withdraw: (why) => across.withdraw(why),
       };
-    }
-    const answer = admit(reserve);
-    answer.then(forget, forget);
-    return {
-      id: message.id,
-      answer,
-      promise: () => queue.promise(pending),
-      withdraw: (why) => {
-        if (!pending.isCommitted) pending.reject(why);
-        return !pending.isCommitted;
-      },
-    };
+    return { id: message.id, answer, promise, withdraw: (why) => pending.withdraw(why) };
   }
 
   async function deliver(
@@ -263,6 +240,29 @@ export function createDispatch(options: DispatchOptions): Dispatch {
       queue.maxWaitingAlerts = next.maxWaitingAlerts;
     },
   };
+}
+
+/** Its place within the limits: that of the older one which it supersedes, where there is one. */
+function judgeOf(policy: Policy, { isOwn }: Message, subject: Subject): Reserve {
+  if (isOwn === true) return () => () => uncounted;
+  return (older) => {
+    const place = older?.reservation;
+    return place === undefined ? policy.check(subject) : () => place.share();
+  };
+}
+
+/** Its answer, of which the journal hears first. */
+function journaled({ answer, record }: PendingMessage): Promise<SendResult> {
+  return answer.then(
+    (result) => {
+      record.ended({ result });
+      return result;
+    },
+    (error: unknown) => {
+      if (error instanceof SendError) record.ended({ error });
+      throw error;
+    },
+  );
 }
 
 /** The place of what no limit counts. */

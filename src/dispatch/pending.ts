@@ -214,6 +214,12 @@ export class PendingMessage {
     this.#resolve(result);
   }
 
+  /** Gives it up, if it was not committed; false when it was. */
+  withdraw(why: SendError): boolean {
+    if (!this.#committed) this.reject(why);
+    return !this.#committed;
+  }
+
   /**
    * It failed, or is refused. Nothing when it was answered already: {@link failedLate} tells a
    * modem's late word.

@@ -152,15 +152,8 @@ export interface CountryEnds {
 }
 
 /** What became of a message after its caller had been answered. */
-export interface LateOutcome {
+export interface LateOutcome extends Omit<JournalOutcome, 'waitedMs' | 'tookMs'> {
   atMs: number;
-  status: number;
-  code?: string | undefined;
-  causeCode?: string | undefined;
-  submitted: 'yes' | Submitted;
-  /** As that of a {@link JournalOutcome}. */
-  detail?: string | undefined;
-  references?: readonly number[] | undefined;
 }
 
 /** A lock-out or cool-down. */
