@@ -2,6 +2,7 @@
 
 import type { AlertKind } from '../config/alert-settings.js';
 import { escapeControls, withoutNumbers } from '../words/foreign.js';
+import { utcText } from '../words/time.js';
 import { type AlertSeverity, conditions, type Observation } from './conditions.js';
 
 /** One thing to be told. As it stands it goes into the state file, so its keys are its form. */
@@ -65,7 +66,7 @@ export function wordingOf(notice: AlertNotice, box: string): Wording {
   const lasted = spanOf(atMs - raisedAtMs);
   const text =
     state === 'cleared'
-      ? `It is over, after ${lasted} (since ${timeOf(raisedAtMs)}). It was: ${what}.`
+      ? `It is over, after ${lasted} (since ${utcText(raisedAtMs)}). It was: ${what}.`
       : `${what}.\nWhat to do: ${remedy}.`;
   const short = state === 'cleared' ? `${title} (after ${lasted})` : `${title}. ${what}. ${remedy}`;
   return {
@@ -80,10 +81,6 @@ const leaving = (sentence: string): string =>
   withoutNumbers(sentence).split('\n').map(escapeControls).join('\n');
 
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
-
-/** `2026-11-23 14:36 UTC`. */
-const timeOf = (wallMs: number): string =>
-  `${new Date(wallMs).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 
 /** `40 s`, `12 min`, `3 h`, `2 d`. */
 function spanOf(ms: number): string {

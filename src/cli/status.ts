@@ -8,7 +8,7 @@ import { readConfiguration } from '../doctor/configuration.js';
 import { type Finding, type Grade, healthSchema } from '../doctor/finding.js';
 import { version } from '../version.js';
 import { counted } from '../words/counted.js';
-import { spanText } from '../words/span.js';
+import { spanText, utcText } from '../words/time.js';
 import { type DaemonOptions, needed, socketOf } from './daemon.js';
 
 const optionalText = v.optional(v.string());
@@ -121,10 +121,7 @@ function renderOverview(overview: Overview): string {
     ],
     ...overview.modems.map((modem): [string, string] => ['modem', modemLine(modem)]),
     ...sims.map((sim): [string, string] => ['sim', simLine(sim, overview)]),
-    [
-      'clock',
-      `${overview.now.slice(0, 16).replace('T', ' ')} UTC${clock.is_set ? '' : ', NOT SET'}`,
-    ],
+    ['clock', `${utcText(Date.parse(overview.now))}${clock.is_set ? '' : ', NOT SET'}`],
     ['journal', journalLine(journal)],
     ['callers', callers.map(({ name, kind, path }) => `${name} (${kind}, ${path})`).join(', ')],
     ['last hour', lastHourLine(overview.last_hour)],

@@ -12,7 +12,9 @@ import { open, rename, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'winston';
 import { releasedAtMs } from '../version.js';
+import { utcText } from '../words/time.js';
 import { SettledClock } from './settled-clock.js';
+import { inTime } from './within.js';
 
 /** Why the clock cannot be trusted, for the operator; never for a caller. */
 export interface ClockDoubt {
@@ -67,7 +69,7 @@ export async function newestSureMs(file: string): Promise<number> {
 export function doubtOf(nowMs: number, sureMs: number, file: string): ClockDoubt | undefined {
   if (nowMs >= sureMs - slackMs) return undefined;
   const what =
-    `the wall clock says ${shown(nowMs)}, which is before ${shown(sureMs)}, the newest time known ` +
+    `the wall clock says ${utcText(nowMs)}, which is before ${utcText(sureMs)}, the newest time known ` +
     `(${sureMs === releasedAtMs ? 'when this version was made' : file}): tokens cannot be judged, and requests are answered 503 clock_unset`;
   const ifRight =
     sureMs === releasedAtMs
@@ -78,9 +80,6 @@ export function doubtOf(nowMs: number, sureMs: number, file: string): ClockDoubt
     remedy: `sudo timedatectl set-ntp true, or another client of a time server${ifRight}`,
   };
 }
-
-const shown = (ms: number): string =>
-  `${new Date(ms).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 
 export class Clock {
   readonly #options: ClockOptions;
@@ -121,7 +120,7 @@ export class Clock {
     await write(options.file, sureMs);
     const clock = new Clock(options, sureMs);
     const asked = clock.#ask();
-    if (Date.now() < sureMs - slackMs) await bounded(asked, startBoundMs);
+    if (Date.now() < sureMs - slackMs) await inTime(startBoundMs, asked);
     clock.#look();
     return clock;
   }
@@ -204,7 +203,7 @@ export class Clock {
     const [wallMs, at] = [Date.now(), performance.now()];
     if (wallMs < this.#sureMs - slackMs)
       this.#options.log.info(
-        `the clock was put right: ${because}. ${shown(this.#sureMs)}, which had been taken for sure, was in the future`,
+        `the clock was put right: ${because}. ${utcText(this.#sureMs)}, which had been taken for sure, was in the future`,
         { event: 'clock' },
       );
     this.#settled.believe();
@@ -266,13 +265,4 @@ async function write(file: string, sureMs: number): Promise<void> {
     await utimes(unnamed, time, time);
     await rename(unnamed, file);
   }
-}
-
-async function bounded(work: Promise<void>, timeoutMs: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, timeoutMs);
-  });
-  await Promise.race([work, late]);
-  clearTimeout(timer);
 }

@@ -21,3 +21,22 @@ export async function within<Result>(
     signal.removeEventListener('abort', giveUp);
   }
 }
+
+/**
+ * What `work` settles as; undefined when it takes longer than so many milliseconds. It goes on
+ * then, and whoever gave it sees to its failing.
+ */
+export async function inTime<Result>(
+  ms: number,
+  work: Promise<Result>,
+): Promise<Result | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const over = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), ms);
+  });
+  try {
+    return await Promise.race([work, over]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

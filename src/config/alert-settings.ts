@@ -2,7 +2,16 @@
 
 import * as v from 'valibot';
 import { inCode, type Keys, orEmpty, plainTable, required } from './table.js';
-import { flag, oneOf, type pathsFrom, someOf, telephoneNumber, text, whole } from './values.js';
+import {
+  entryName,
+  flag,
+  oneOf,
+  type pathsFrom,
+  someOf,
+  telephoneNumber,
+  text,
+  whole,
+} from './values.js';
 
 type Paths = ReturnType<typeof pathsFrom>;
 
@@ -37,11 +46,6 @@ const webhookShapes = ['json', 'ntfy', 'gotify', 'telegram', 'slack', 'template'
 
 /** How a relay is spoken to; `starttls` is insisted on. */
 const relayTls = ['starttls', 'tls', 'off'] as const;
-
-const wayName = text(
-  'must be 1 to 32 letters, digits, ".", "_" or "-"',
-  /^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$/,
-);
 
 const webAddress = v.pipe(
   v.string('must be an address, as "https://ntfy.sh/your-topic"'),
@@ -96,7 +100,7 @@ function lacks(
 
 function webhook({ path }: Paths) {
   const keys = {
-    name: required(wayName, 'a short name for logs, as "telephone"'),
+    name: required(entryName, 'a short name for logs, as "telephone"'),
     shape: v.optional(oneOf(...webhookShapes), 'json'),
     // One of both: the address itself may be the secret, as with Slack.
     url: v.optional(webAddress),

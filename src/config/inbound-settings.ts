@@ -2,7 +2,7 @@
 
 import * as v from 'valibot';
 import { Expression, ExpressionError } from '../words/expression.js';
-import { isLoopback } from './listen.js';
+import { hostOf, isLoopback } from './listen.js';
 import { required, table } from './table.js';
 import { type pathsFrom, text, whole } from './values.js';
 
@@ -39,7 +39,7 @@ export const inbound = ({ path }: ReturnType<typeof pathsFrom>) =>
 /** Said of a configuration that has it. */
 export function inboundWarnings(settings: { url: string } | undefined): string[] {
   const url = settings && urlOf(settings.url);
-  if (url?.protocol !== 'http:' || isLoopback(url.hostname.replace(/^\[|\]$/g, ''))) return [];
+  if (url?.protocol !== 'http:' || isLoopback(hostOf(url))) return [];
   return ['inbound.url is http: SMS that come in can be read on the way. Use https'];
 }
 

@@ -18,6 +18,7 @@ import { codeName, inCode, orEmpty, plainTable, required, table } from './table.
 import {
   addressRange,
   device,
+  entryName,
   flag,
   initLines,
   listen,
@@ -34,12 +35,6 @@ import {
 /** What a USSD code can change (3GPP TS 22.030), as far as it is refused unless allowed. */
 const ussdServices = ['call_forwarding', 'call_barring', 'password', 'pin'] as const;
 export type UssdService = (typeof ussdServices)[number];
-
-/** How an entry calls itself in logs and answers. */
-export const entryName = text(
-  'must be 1 to 32 letters, digits, ".", "_" or "-"',
-  /^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$/,
-);
 
 /** The public listener. */
 const http = table({

@@ -1,4 +1,4 @@
-import { isLoopback, parseListen } from './listen.js';
+import { hostAndPort, isLoopback, parseListen } from './listen.js';
 
 /** What a `[[modem]]` entry's `device` names. */
 export type Selector =
@@ -121,9 +121,8 @@ function parseNetwork(device: string): ParsedSelector {
 }
 
 /** What a modem over the network is called wherever another one has its tty. */
-export function networkDevice({ protocol, host, port }: NetworkPlace): string {
-  return `${protocol}://${host.includes(':') ? `[${host}]` : host}:${port}`;
-}
+export const networkDevice = (place: NetworkPlace): string =>
+  `${place.protocol}://${hostAndPort(place)}`;
 
 /** Where a device is reached over the network; undefined when it is a tty. */
 export function networkPlace(device: string): NetworkPlace | undefined {

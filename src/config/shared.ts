@@ -1,6 +1,7 @@
 /** Where the engine is that boxes share. */
 
 import * as v from 'valibot';
+import { hostOf } from './listen.js';
 
 /** A Valkey or Redis as `[shared] url` names it. */
 export interface EngineAddress {
@@ -49,7 +50,7 @@ export const engineUrl = v.pipe(
       return NEVER;
     }
     return {
-      host: url.hostname.replace(/^\[|\]$/g, ''),
+      host: hostOf(url),
       port: url.port === '' ? 6379 : Number(url.port),
       isTls,
       user: user === '' ? undefined : user,

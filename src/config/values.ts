@@ -142,3 +142,9 @@ export const initLines = v.pipe(
   v.array(initLine, 'must be a list of AT command lines, as ["AT+CGSMS=1"]'),
   v.maxLength(mostInitLines, `must have ${mostInitLines} lines at most`),
 );
+
+/** How an entry calls itself in logs and answers. */
+export const entryName = text(
+  'must be 1 to 32 letters, digits, ".", "_" or "-"',
+  /^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$/,
+);

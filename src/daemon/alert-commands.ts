@@ -6,6 +6,7 @@ import type { HeartbeatState } from '../alerts/heartbeat.js';
 import type { Alerts, AlertsState } from '../alerts/watch.js';
 import type { ControlCommand } from '../control/server.js';
 import { OperatorError } from '../errors.js';
+import { isoTime } from '../words/time.js';
 
 /** As JSON: keys in snake_case, times in ISO 8601. */
 export function alertsAsJson(state: AlertsState | undefined): object {
@@ -18,7 +19,7 @@ export function alertsAsJson(state: AlertsState | undefined): object {
       title,
       what,
       remedy,
-      since: asTime(raisedAtMs),
+      since: isoTime(raisedAtMs),
       is_told: isTold,
     })),
     ways: ways.map(wayAsJson),
@@ -34,24 +35,21 @@ function wayAsJson({ name, kind, waiting, dropped, delivered, failed, ...way }: 
     delivered,
     failed,
     dropped,
-    delivered_at: asTime(way.deliveredAtMs),
+    delivered_at: isoTime(way.deliveredAtMs),
     ...failingAsJson(way),
   };
 }
 
 const heartbeatAsJson = ({ isSilent, answeredAtMs, failing }: HeartbeatState) => ({
   is_silent: isSilent,
-  answered_at: asTime(answeredAtMs),
+  answered_at: isoTime(answeredAtMs),
   ...failingAsJson({ failing }),
 });
 
 const failingAsJson = ({ failing }: Pick<WayState, 'failing'>) => ({
   ok: failing === undefined,
-  ...(failing && { failing_since: asTime(failing.sinceMs), why: failing.why }),
+  ...(failing && { failing_since: isoTime(failing.sinceMs), why: failing.why }),
 });
-
-const asTime = (wallMs: number | undefined) =>
-  wallMs === undefined ? undefined : new Date(wallMs).toISOString();
 
 const testRequest = v.object({ way: v.optional(v.string()) });
 

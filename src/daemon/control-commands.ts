@@ -10,6 +10,7 @@ import { explanationJson } from '../policy/explain-text.js';
 import type { Policy } from '../policy/policy.js';
 import type { Explanation } from '../policy/request.js';
 import { keyId } from '../secret/token.js';
+import { isoTime } from '../words/time.js';
 import { ReloadError } from './reload.js';
 
 /** What {@link ownCommands} need. */
@@ -69,9 +70,9 @@ export function ownCommands({
       const seenAt = secretUse(name);
       yield {
         current_key_id: keyId(current),
-        current_seen_at: asTime(seenAt.current),
+        current_seen_at: isoTime(seenAt.current),
         previous_key_id: previous && keyId(previous),
-        previous_seen_at: asTime(seenAt.previous),
+        previous_seen_at: isoTime(seenAt.previous),
       };
     },
     policy: async function* (request) {
@@ -127,7 +128,3 @@ function callerOf(
     `there is no caller${what}${kind ? ` of the kind ${kind}` : ''}: there is ${known}`,
   );
 }
-
-/** ISO 8601, UTC. */
-const asTime = (wallMs: number | undefined) =>
-  wallMs === undefined ? undefined : new Date(wallMs).toISOString();

@@ -1,4 +1,5 @@
 import type { Logger } from 'winston';
+import { inTime } from '../clock/within.js';
 import type { Dispatch } from '../dispatch/dispatch.js';
 import type { Fleet } from './fleet.js';
 
@@ -24,14 +25,10 @@ export async function endTraffic(
   const closed = Promise.all(
     doors.map((door) => door.close(graceMs === 0 ? 0 : graceMs + closeMs)),
   );
-  let timer: NodeJS.Timeout | undefined;
-  const isDrained = await Promise.race([
+  const isDrained = await inTime(
+    graceMs,
     dispatch.stop().then(() => true),
-    new Promise<false>((resolve) => {
-      timer = setTimeout(() => resolve(false), graceMs);
-    }),
-  ]);
-  clearTimeout(timer);
+  );
   if (!isDrained) {
     log.warn(
       'there is no more time: what a modem still has stays unknown, and what was promised and still waits is given up',

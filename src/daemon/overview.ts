@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import * as v from 'valibot';
 import type { Logger } from 'winston';
+import { inTime } from '../clock/within.js';
 import type { ControlCommand } from '../control/server.js';
 import type { Send } from '../dispatch/message.js';
 import { simKey } from '../dispatch/sim-key.js';
@@ -64,10 +65,6 @@ async function lastHour(
   journal: Pick<Journal, 'query' | 'refusedCounts'>,
   sinceMs: number,
 ): Promise<{ verdicts: Record<string, number>; is_all: boolean } | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), journalMs);
-  });
   try {
     const found = Promise.all([
       journal.query({ sinceMs, limit: maxLogRows }),
@@ -75,7 +72,7 @@ async function lastHour(
     ]);
     // Nobody waits for it any more should it fail late.
     found.catch(() => undefined);
-    const answer = await Promise.race([found, late]);
+    const answer = await inTime(journalMs, found);
     if (answer === undefined) return undefined;
     const [{ rows }, counts] = answer;
     const verdicts: Record<string, number> = {};
@@ -88,8 +85,6 @@ async function lastHour(
   } catch (error) {
     if (!(error instanceof JournalFault)) throw error;
     return undefined;
-  } finally {
-    clearTimeout(timer);
   }
 }
 

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import type { Logger } from 'winston';
 import { AtLinkLost } from '../at/errors.js';
+import { inTime } from '../clock/within.js';
 import type { ModemConfig } from '../config/config.js';
 import type { CreditConfig } from '../config/credit.js';
 import type { UssdService } from '../config/schema.js';
@@ -130,18 +131,14 @@ async function askOwn(
   signal: AbortSignal,
 ): Promise<Pick<ModemReport, 'facts' | 'findings'>> {
   const late = new AbortController();
-  let timer: NodeJS.Timeout | undefined;
-  const tooLong = new Promise<'late'>((resolve) => {
-    timer = setTimeout(() => resolve('late'), examineMs);
-  });
   const lookUpPin =
     config.pinFile === undefined ? undefined : rememberedPin(stateDir, config.pinFile);
   const examining = modem.inspect((lent) =>
     examine(lent, { signal: AbortSignal.any([signal, late.signal]), prepare: false, lookUpPin }),
   );
   try {
-    const examination = await Promise.race([examining, tooLong]);
-    if (examination === 'late') {
+    const examination = await inTime(examineMs, examining);
+    if (examination === undefined) {
       // It ends at its next command, for nobody waits for it any more.
       examining.catch(() => undefined);
       return {
@@ -162,7 +159,6 @@ async function askOwn(
       findings: [error('modem', `the modem was lost while it was asked: ${messageOf(thrown)}`)],
     };
   } finally {
-    clearTimeout(timer);
     late.abort(new OperatorError('nobody waits for the answer any more'));
   }
 }

@@ -2,6 +2,7 @@ import { fewestTries } from '../modem/person-pin.js';
 import type { PinOutcome } from '../modem/pin-memory.js';
 import {
   combined,
+  isRegistered,
   meaningOf,
   type RegistrationStats,
   registrationDomains,
@@ -124,8 +125,6 @@ const statWords = [
 
 const wordOf = (stat: number | undefined) =>
   stat === undefined ? 'not known to this modem' : (statWords[stat] ?? `stat ${stat}`);
-
-const isRegistered = (stat: number | undefined) => ['home', 'roaming'].includes(meaningOf(stat));
 
 function judgeRegistration({ registration, operator }: ModemFacts, { roaming }: Wishes): Finding[] {
   if (registration === undefined)

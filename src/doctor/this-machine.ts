@@ -7,6 +7,7 @@ import { modemDaemonsRunning } from '../usb/holders.js';
 import type { Stick } from '../usb/stick.js';
 import { attribute, type Roots, systemRoots } from '../usb/sysfs.js';
 import { releasedAtMs } from '../version.js';
+import { utcText } from '../words/time.js';
 import { error, type Finding, ok, warning } from './finding.js';
 import { readOnlyRemedy } from './remedies.js';
 
@@ -80,7 +81,7 @@ async function judgeClock(
   clockFile: string | undefined,
 ): Promise<Finding> {
   const now = nowMs();
-  const what = `${new Date(now).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+  const what = utcText(now);
   const isSynchronised = await isClockSynchronised();
   const sureMs =
     clockFile === undefined

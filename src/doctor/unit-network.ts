@@ -6,7 +6,9 @@
 import { lookup } from 'node:dns/promises';
 import { readFile } from 'node:fs/promises';
 import { BlockList, isIP } from 'node:net';
+import { inTime } from '../clock/within.js';
 import type { Config } from '../config/config.js';
+import { hostOf } from '../config/listen.js';
 import { type Finding, warning } from './finding.js';
 import { runProgram } from './service.js';
 
@@ -60,13 +62,8 @@ const elsewhere = '192.0.2.1';
 
 async function addressesOf(host: string): Promise<string[]> {
   if (isIP(host) !== 0) return [host];
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), lookupMs);
-  });
   const asked = lookup(host, { all: true }).catch(() => undefined);
-  const found = await Promise.race([asked, late]);
-  clearTimeout(timer);
+  const found = await inTime(lookupMs, asked);
   return found?.map(({ address }) => address) ?? [elsewhere];
 }
 
@@ -90,8 +87,8 @@ async function calledHosts({
   for (const [key, url, file] of urls) {
     // Who may not read the file is told by others.
     const written = file === undefined ? url : await readFile(file, 'utf8').catch(() => undefined);
-    const host = written && URL.canParse(written.trim()) && new URL(written.trim()).hostname;
-    if (host) called.push([key, host.replace(/^\[|\]$/g, '')]);
+    const host = written && URL.canParse(written.trim()) && hostOf(new URL(written.trim()));
+    if (host) called.push([key, host]);
   }
   if (mail !== undefined) called.push(['alerts.mail.relay', mail.relay.host]);
   if (shared !== undefined) called.push(['shared.url', shared.url.host]);

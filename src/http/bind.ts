@@ -5,6 +5,7 @@ import { createConnection } from 'node:net';
 import { userInfo } from 'node:os';
 import { dirname } from 'node:path';
 import type { ListenAddress, ListenSocket } from '../config/config.js';
+import { hostAndPort } from '../config/listen.js';
 
 /** What was bound: of an address its port, as the system chose it for 0. */
 export type Bound<Where extends ListenAddress | ListenSocket> = Where extends ListenSocket
@@ -42,7 +43,7 @@ async function bindAddress(server: Server, { host, port }: ListenAddress): Promi
     const busy =
       'is taken: does another simgate run? Else choose another address for http.listen or admin.listen';
     const words = cause.code === 'EADDRINUSE' ? busy : `cannot be listened on: ${cause.message}`;
-    throw new ListenError(`${host.includes(':') ? `[${host}]` : host}:${port}`, words, cause);
+    throw new ListenError(hostAndPort({ host, port }), words, cause);
   }
   const address = server.address();
   if (address === null || typeof address === 'string')

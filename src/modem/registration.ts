@@ -33,6 +33,10 @@ export function meaningOf(stat: number | undefined): Registration {
   return (stat === undefined ? undefined : meanings[stat]) ?? 'none';
 }
 
+/** Whether one `<stat>` lets SMS through. */
+export const isRegistered = (stat: number | undefined): boolean =>
+  ['home', 'roaming'].includes(meaningOf(stat));
+
 /** What a person should know, and do, about a modem that may not send. */
 export const registrationReasons: Readonly<Record<Registration, string>> = {
   home: 'registered',

@@ -5,7 +5,7 @@
 
 import { quickMs } from './dialogue.js';
 import type { Modem } from './modem.js';
-import { meaningOf, type RegistrationStats } from './registration.js';
+import { isRegistered, type RegistrationStats } from './registration.js';
 
 /** What is known of the way. */
 export interface SmsPath {
@@ -53,8 +53,6 @@ export function pathInWords({ cgsms, ims }: SmsPath): string | undefined {
   ];
   return parts.length === 0 ? undefined : parts.join(', ');
 }
-
-const isRegistered = (stat: number | undefined) => ['home', 'roaming'].includes(meaningOf(stat));
 
 /**
  * The setting that most likely lets messages out where the modem is registered and all of them

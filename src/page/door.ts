@@ -17,7 +17,7 @@ import { type RequestState, writeAnswer } from '../http/error-exit.js';
 import type { LimitedLog } from '../log.js';
 import { clientNetwork } from '../policy/request.js';
 import type { PasswordHash } from '../secret/password.js';
-import { spanText } from '../words/span.js';
+import { spanText } from '../words/time.js';
 import { html } from './html.js';
 import { answerHtml, answerSeeOther, type PageContext, readForm } from './page-answers.js';
 import { PasswordCheck, type PasswordVerdict } from './password-check.js';

@@ -1,16 +1,11 @@
 /** Times on the page. A browser with script shows them in its own zone; without, they are UTC. */
 
-import { spanText } from '../words/span.js';
+import { spanText, utcText } from '../words/time.js';
 import { type Html, html, verbatim } from './html.js';
 
 /** `3.1 s`; of what took less than a tenth, `40 ms`. */
 export function tookText(ms: number): string {
   return ms < 100 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
-}
-
-/** `2026-11-30 03:15 UTC`. */
-function utcText(atMs: number): string {
-  return `${new Date(atMs).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 }
 
 /** How long ago, which the browser keeps counting. */

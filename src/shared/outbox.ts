@@ -1,5 +1,6 @@
 /** What the engine has to be told: at once while it is there, else when it is back. */
 
+import { inTime } from '../clock/within.js';
 import type { Engine } from './engine.js';
 import type { ScriptName } from './lua.js';
 
@@ -52,12 +53,7 @@ export class Outbox {
 
   /** Settles when nothing is on its way any more, or the time is over. */
   async drained(graceMs: number): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const over = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, graceMs);
-    });
-    await Promise.race([Promise.all(this.#underway), over]);
-    clearTimeout(timer);
+    await inTime(graceMs, Promise.all(this.#underway));
   }
 
   #send(name: string, news: News): void {

@@ -89,6 +89,8 @@ describe('an answer', () => {
         const septets = [...encodeSeptets(text)];
         if (septets.length % 8 === 7) septets.push(0x0d);
         const hex = Buffer.from(packSeptets(Uint8Array.from(septets))).toString('hex');
+        // Such a text nobody can tell from a balance of digits, and it is taken for one.
+        fc.pre(!/^\d{1,15}$/.test(hex));
         expect(decodeUssd(hex, 15, 'IRA')).toBe(text);
       }),
     );

@@ -8,8 +8,8 @@ import * as v from 'valibot';
 import type { SendErrorCode } from '../../errors.js';
 import { parseBody } from '../body.js';
 import { problems, sentenceOf } from '../problem.js';
-import { type Caller, type HttpAnswer, Unproven } from './caller.js';
-import { jsonType, textField } from './native.js';
+import { type Caller, Unproven } from './caller.js';
+import { jsonAnswer, textField } from './native.js';
 import type { CallerSettings } from './settings.js';
 import { checked } from './shape.js';
 import { isSignedByAny, proofHeader, wrongSignature } from './signature.js';
@@ -44,15 +44,15 @@ export function authgearCaller({ name, path, secrets }: CallerSettings): Caller 
       const { to, body, template_name: type } = checked(message, parseBody(octets));
       return [{ recipient: to, text: body, ...(type != null && { messageType: type }) }];
     },
-    accepted: () => json(200, { code: 'ok' }),
-    taken: () => json(202, { code: 'ok' }),
+    accepted: () => jsonAnswer(200, { code: 'ok' }),
+    taken: () => jsonAnswer(202, { code: 'ok' }),
     failed(error) {
       const { code } = error;
       const { status } = problems[code];
       const description = sentenceOf(error);
       // These two names it shows in its own log.
       const info = { provider_name: 'simgate', provider_error_code: code };
-      return json(status, { code: wordOf(code, status), description, info });
+      return jsonAnswer(status, { code: wordOf(code, status), description, info });
     },
   };
 }
@@ -65,8 +65,4 @@ function wordOf(code: SendErrorCode, status: number): string {
   if (status === 502) return 'delivery_rejected';
   if (status >= 503) return 'timeout';
   return status === 500 || status === 409 ? 'unknown_error' : 'unsupported_request';
-}
-
-function json(status: number, value: object): HttpAnswer {
-  return { status, headers: { 'Content-Type': jsonType }, body: JSON.stringify(value) };
 }

@@ -11,7 +11,7 @@ import { SendError } from '../../errors.js';
 import { type HttpAnswer, jsonLine, type ReadMessage } from './caller.js';
 import { checked } from './shape.js';
 
-export const jsonType = 'application/json; charset=utf-8';
+const jsonType = 'application/json; charset=utf-8';
 
 /**
  * The key in the header.
@@ -131,3 +131,10 @@ export function takenAsJson(id: string): HttpAnswer {
     body: jsonLine({ id, state: 'sending' }),
   };
 }
+
+/** An answer in JSON; `type` where a caller's format insists on another. */
+export const jsonAnswer = (status: number, value: object, type = jsonType): HttpAnswer => ({
+  status,
+  headers: { 'Content-Type': type },
+  body: JSON.stringify(value),
+});

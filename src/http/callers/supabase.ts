@@ -8,7 +8,7 @@ import * as v from 'valibot';
 import { parseBody } from '../body.js';
 import { problems, sentenceOf } from '../problem.js';
 import { type Caller, type HttpAnswer, Unproven } from './caller.js';
-import { clientIpIn } from './native.js';
+import { clientIpIn, jsonAnswer } from './native.js';
 import type { CallerSettings } from './settings.js';
 import { checked } from './shape.js';
 import { checkTimestamp, isSignedByAny, proofHeader, wrongSignature } from './signature.js';
@@ -98,6 +98,5 @@ export function supabaseCaller(settings: CallerSettings): Caller {
 }
 
 /** Its media type has to be exactly this. */
-function json(status: number, value: object): HttpAnswer {
-  return { status, headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(value) };
-}
+const json = (status: number, value: object): HttpAnswer =>
+  jsonAnswer(status, value, 'application/json');

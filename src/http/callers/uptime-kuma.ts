@@ -6,8 +6,8 @@
 import * as v from 'valibot';
 import { parseBody } from '../body.js';
 import { problems, sentenceOf } from '../problem.js';
-import type { Caller, HttpAnswer } from './caller.js';
-import { jsonType, textField } from './native.js';
+import type { Caller } from './caller.js';
+import { jsonAnswer, textField } from './native.js';
 import type { CallerSettings } from './settings.js';
 import { checked } from './shape.js';
 import { headerProof } from './static.js';
@@ -28,16 +28,12 @@ export function uptimeKumaCaller({ name, path, secrets }: CallerSettings): Calle
       const { to, body } = checked(message, parseBody(octets));
       return [{ recipient: to, text: body }];
     },
-    accepted: ([{ id }]) => json(200, { id, status: 'sent' }),
-    taken: (id) => json(202, { id, status: 'queued' }),
+    accepted: ([{ id }]) => jsonAnswer(200, { id, status: 'sent' }),
+    taken: (id) => jsonAnswer(202, { id, status: 'queued' }),
     failed(error, id) {
       const { code } = error;
       const message = sentenceOf(error);
-      return json(problems[code].status, { id, status: 'failed', code, message });
+      return jsonAnswer(problems[code].status, { id, status: 'failed', code, message });
     },
   };
-}
-
-function json(status: number, value: object): HttpAnswer {
-  return { status, headers: { 'Content-Type': jsonType }, body: JSON.stringify(value) };
 }

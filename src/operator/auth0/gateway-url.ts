@@ -3,9 +3,10 @@
 import { BlockList, isIPv4, isIPv6 } from 'node:net';
 import * as v from 'valibot';
 import type { Auth0View } from '../../config/config.js';
+import { hostOf } from '../../config/listen.js';
 import { error, type Finding, ok, warning } from '../../doctor/finding.js';
 import { mintToken } from '../../secret/token.js';
-import { explainNetworkError, hostOf } from './tenant.js';
+import { explainNetworkError } from './tenant.js';
 
 /** Schema of Auth0's connections: `gateway_url`. */
 const maxUrlLength = 255;

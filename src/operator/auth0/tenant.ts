@@ -1,6 +1,6 @@
 /** Where a tenant is asked, and how its failing to answer is told to a person. */
 
-import { isLoopback } from '../../config/config.js';
+import { hostOf, isLoopback } from '../../config/listen.js';
 import { OperatorError } from '../../errors.js';
 
 /** A tenant's address. */
@@ -27,11 +27,6 @@ export function parseTenant(text: string): Tenant {
       'the domain must be that of the tenant, as example.eu.auth0.com (dashboard: Settings › General › Domain)',
     );
   return { domain: url.host, origin: url.origin };
-}
-
-/** The host name of a URL, an IPv6 address without its brackets. */
-export function hostOf(url: URL): string {
-  return url.hostname.replace(/^\[|\]$/g, '');
 }
 
 /**

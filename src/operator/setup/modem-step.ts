@@ -2,8 +2,8 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import * as v from 'valibot';
-import { entryName } from '../../config/schema.js';
 import { leavesMachine, parseSelector, type Selector, whyNoDevice } from '../../config/selector.js';
+import { entryName } from '../../config/values.js';
 import type { Finding, ModemReport } from '../../doctor/finding.js';
 import { shownDevice, wishesOf } from '../../doctor/targets.js';
 import type { Machine } from '../../doctor/this-machine.js';

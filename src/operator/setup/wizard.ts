@@ -5,6 +5,7 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { checkConfig, loadConfig } from '../../config/config.js';
+import { hostAndPort } from '../../config/listen.js';
 import { judgeMachine } from '../../doctor/this-machine.js';
 import {
   cannot,
@@ -253,7 +254,6 @@ async function finish(
     terminal.say(`${sent.level}: ${sent.what}`);
     if (sent.remedy !== undefined) terminal.say(`  → ${sent.remedy}`);
   }
-  const { host, port } = config.http.listen;
   terminal.say('\nNext:');
   const lines = nextLines({
     ...environment.installation,
@@ -261,7 +261,7 @@ async function finish(
     caller: caller?.caller,
     callers: config.callers,
     url: caller?.url,
-    listen: `${host.includes(':') ? `[${host}]` : host}:${port}`,
+    listen: hostAndPort(config.http.listen),
     isDaemonRunning: daemon !== undefined,
     needsReload: needsReload(
       present.config,

@@ -3,7 +3,7 @@
  * counts up what is counted. Everything is there without it, too.
  */
 
-import { spanText } from '../../words/span.js';
+import { spanText } from '../../words/time.js';
 
 /** Rows that are kept on the screen. */
 const mostRows = 200;
