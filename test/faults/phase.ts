@@ -513,7 +513,8 @@ class PhaseRun {
       violations: [
         ...this.#violations,
         ...judge(this.#stories, records, restarts),
-        ...judgeTexts(records, this.#air?.receiver.calls ?? []),
+        // Where there is no receiver, what comes in is told in the log, and kept nowhere.
+        ...(this.#air === undefined ? [] : judgeTexts(records, this.#air.receiver.calls)),
         ...reports.violations,
         ...withPins.flatMap((each) => judgePins(each.record, each.writes, restarts)),
       ],
