@@ -210,6 +210,10 @@ const reasonRemedies: readonly (readonly [RegExp, string])[] = [
     'plug the modem in again, with enough power; a card in a slot may be switched off there: "rfkill list" says so, and "sudo rfkill unblock all" switches it on',
   ],
   [
+    /^the modem does not say whether it is registered/,
+    'plug the modem in again, with enough power: one that answers with nothing but errors has hung; if it stays so, it may be no modem that sends SMS',
+  ],
+  [
     /^the modem is not ready for SMS/,
     'it needs up to a minute after power-on; if it stays so, plug it in again, and look whether it sends SMS at all',
   ],

@@ -4,7 +4,12 @@ import type { LifeChange } from './life.js';
 import type { Modem } from './modem.js';
 import type { ModemLog } from './modem-log.js';
 
-import { noNetworkReason, type Registration, registrationReasons } from './registration.js';
+import {
+  noNetworkReason,
+  type Registration,
+  registrationReasons,
+  untoldReason,
+} from './registration.js';
 import { smscMissing } from './service-centre.js';
 import { type SimState, simReasons } from './sim.js';
 import { likelySetting, pathInWords, smsPath } from './sms-path.js';
@@ -310,6 +315,7 @@ export class BringUp {
 
   #notRegistered(registration: Registration): string {
     if (this.#radioObstacle !== undefined) return this.#radioObstacle;
+    if (!this.#modem.tellsRegistration) return untoldReason;
     const isDeaf = this.#looks > 0 && performance.now() - this.#wasHeardAt > noSignalMs;
     const isUnseen = registration === 'none' || registration === 'searching';
     return isDeaf && isUnseen ? noNetworkReason : registrationReasons[registration];

@@ -122,6 +122,7 @@ export class Modem extends Dialogue {
    */
   #confirmedAt = Number.NEGATIVE_INFINITY;
   #isInPduMode = false;
+  #tellsRegistration = true;
 
   constructor(session: AtSession, tuning: ModemTuning) {
     super(session);
@@ -257,11 +258,21 @@ export class Modem extends Dialogue {
     this.mutes.forget();
   }
 
-  /** What all the registrations come to. One that is not answered is left alone for a while. */
-  registration(): Promise<Registration> {
-    return askRegistration((text, response) =>
+  /**
+   * What all the registrations come to; `none` where it {@link tellsRegistration} not. One that is
+   * not answered is left alone for a while.
+   */
+  async registration(): Promise<Registration> {
+    const told = await askRegistration((text, response) =>
       this.attemptUnlessMuted({ text, response, timeoutMs: quickMs }, longestNeededMuteMs),
     );
+    this.#tellsRegistration = told !== undefined;
+    return told ?? 'none';
+  }
+
+  /** Whether it had any answer when it was asked last. */
+  get tellsRegistration(): boolean {
+    return this.#tellsRegistration;
   }
 
   /** Whether a message can be sent under `registration`, as the operator allows. */

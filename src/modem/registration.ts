@@ -49,6 +49,10 @@ export const registrationReasons: Readonly<Record<Registration, string>> = {
 /** How it is told that the radio is off and stays so; what it says of itself follows. */
 export const radioIsOff = 'the radio is off';
 
+/** Instead of {@link registrationReasons}, where the modem tells nothing of it. */
+export const untoldReason =
+  'the modem does not say whether it is registered: AT+CREG? and its kin have no answer, or errors';
+
 /** Instead of {@link registrationReasons}, where nothing is received at all. */
 export const noNetworkReason =
   'no network at all: nothing is received; check the antenna, and whether there is a network for this SIM and modem here';
@@ -103,13 +107,15 @@ export async function registrationStat(
   return stat === undefined ? undefined : Number(stat);
 }
 
-/** Asks one domain after another until one says *home*. */
-export async function askRegistration(ask: AskDomain): Promise<Registration> {
+/** Asks one domain after another until one says *home*. Undefined when none tells anything. */
+export async function askRegistration(ask: AskDomain): Promise<Registration | undefined> {
   const found: Registration[] = [];
   for (const domain of registrationDomains) {
-    const meaning = meaningOf(await registrationStat(domain, ask));
+    const stat = await registrationStat(domain, ask);
+    if (stat === undefined) continue;
+    const meaning = meaningOf(stat);
     if (meaning === 'home') return meaning;
     found.push(meaning);
   }
-  return combined(found);
+  return found.length === 0 ? undefined : combined(found);
 }

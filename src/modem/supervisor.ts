@@ -139,6 +139,8 @@ export class Supervisor implements SmsModem {
   /** Counts the changes of phase: work begun in an earlier one has no say any more. */
   #epoch = 0;
   #reason: string | undefined = 'not opened yet';
+  /** Why it was lost last, until it is ready again. */
+  #lostFor: string | undefined;
   /** The way out of the tty's obstacle, and the reason that ends with it. */
   #wayOut: { reason: string; remedy: string | undefined } | undefined;
   #connection: Connection | undefined;
@@ -408,14 +410,21 @@ export class Supervisor implements SmsModem {
     this.#phaseSince = performance.now();
     this.#awaySince = canSend(next) ? undefined : (this.#awaySince ?? this.#phaseSince);
     this.#epoch += 1;
-    // While it is tried again, what stood in the way is the best that is known.
-    const known = next === 'opening' ? (reason ?? this.#reason) : reason;
-    this.#reason = canSend(next) ? undefined : known;
+    if (next === 'lost') this.#lostFor = reason;
+    if (canSend(next)) this.#lostFor = undefined;
+    this.#reason = canSend(next) ? undefined : this.#bestKnown(event, next, reason);
     this.#timer.beginAnew();
     this.#modemLog.entered(next, from, reason);
     this.#enter(next, from);
     const snapshot = this.#own();
     for (const listener of this.#listeners) listener(snapshot);
+  }
+
+  /** While it is tried again, what stood in the way is the best that is known. */
+  #bestKnown(event: LifeEvent, next: ModemPhase, reason: string | undefined): string | undefined {
+    if (next === 'opening') return reason ?? this.#reason;
+    const before = event === 'opened' ? this.#lostFor : undefined;
+    return before === undefined ? reason : `${reason}; before: ${before}`;
   }
 
   #enter(phase: ModemPhase, from: ModemPhase): void {

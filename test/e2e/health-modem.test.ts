@@ -117,6 +117,15 @@ const faults: readonly Fault[] = [
     follow: waiting,
   },
   {
+    name: 'a modem that answers with nothing but errors',
+    grade: 'down',
+    check: 'registration',
+    what: /the modem does not say whether it is registered/,
+    remedy: /^plug the modem in again/,
+    begin: (rig) => rig.modem.control({ fault: 'refuse-all:CME3:20000' }),
+    follow: waiting,
+  },
+  {
     name: 'a foreign network',
     grade: 'down',
     check: 'registration',
