@@ -15,7 +15,7 @@ import { debianChangelog, type Release } from './debian-changelog.js';
 import { debianCopyright } from './debian-copyright.js';
 import { fetchLocked } from './fetch-natives.js';
 import { checkBinaries, isForMachine } from './native-binaries.js';
-import { type LockedPackage, type LockFile, lockedNatives, lockedNode } from './native-packages.js';
+import { type LockedPackage, lockedNatives, lockedNode, lockFileOf } from './native-packages.js';
 import { bundledFiles, noticesOf, packagesIn } from './notices.js';
 
 /** What one package is made from. */
@@ -66,10 +66,6 @@ export async function layOut(source: Source, tree: string): Promise<void> {
   );
   await placeDocuments(source, natives, tree, place);
 }
-
-/** Reads the package-lock.json of a folder; throws when there is none. */
-const lockFileOf = (folder: string): LockFile =>
-  JSON.parse(read(folder, 'package-lock.json')) as LockFile;
 
 /** Node's version, where the package brings it. */
 export function bundledNodeVersion({ root, architecture, nodeFrom }: Source): string | undefined {

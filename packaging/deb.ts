@@ -26,9 +26,9 @@ import { type Architecture, architectures, type NodeFrom } from './architecture.
 import { addControl } from './deb-control.js';
 import { layOut } from './deb-tree.js';
 import { epochOf, releasesOf } from './debian-changelog.js';
-import { maintainerOf } from './maintainer.js';
 import { commandManual } from './man-command.js';
 import { configurationManual } from './man-configuration.js';
+import { manifestOf } from './native-packages.js';
 
 const root = resolve(import.meta.dirname, '..');
 const { values: options } = parseArgs({
@@ -92,7 +92,7 @@ async function buildPackage(architecture: Architecture, nodeFrom: NodeFrom): Pro
       version: options['deb-version'],
       architecture,
       nodeFrom,
-      maintainer: maintainerOf(root),
+      maintainer: maintainer(),
       releases,
       manuals,
       npmFolder: join(work, 'npm'),
@@ -130,4 +130,15 @@ function makeUniform(folder: string): void {
   }
   chmodSync(folder, 0o755);
   lutimesSync(folder, epochS, epochS);
+}
+
+/**
+ * Debian wants an address (Policy 5.6.2): that of package.json's `author`, "Name <mail>"; where
+ * none stands there, one that cannot be real.
+ */
+function maintainer(): string {
+  const { author } = manifestOf(root);
+  return typeof author === 'string' && author.includes('<')
+    ? author
+    : 'The simgate authors <simgate@packages.invalid>';
 }

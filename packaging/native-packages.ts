@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 /**
  * They find their binaries beside themselves, so they must stay as npm lays them out. They are the
- * `dependencies` of package.json.
+ * `dependencies` of package.json, and the `optionalDependencies`.
  */
 export const nativePackages = ['@serialport/bindings-cpp', 'libsql', '@lydell/node-pty'] as const;
 
@@ -33,6 +33,10 @@ interface LockEntry {
   dependencies?: Readonly<Record<string, string>>;
   optionalDependencies?: Readonly<Record<string, string>>;
 }
+
+/** Reads the package-lock.json of a folder; throws when there is none. */
+export const lockFileOf = (folder: string): LockFile =>
+  JSON.parse(readFileSync(join(folder, 'package-lock.json'), 'utf8')) as LockFile;
 
 /** One package as the lock file has it. */
 export interface LockedPackage {

@@ -6,10 +6,9 @@
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { architectures } from './architecture.js';
-import { type LockFile, lockedNatives } from './native-packages.js';
+import { lockedNatives, lockFileOf } from './native-packages.js';
 import { bundledFiles, packagesIn } from './notices.js';
 
 interface Component {
@@ -76,7 +75,7 @@ const npmSbom = (folder: string): Bom =>
 
 /** The `bom-ref` (name@version) of all that goes out, but Node. */
 async function shippedIds(root: string): Promise<Set<string>> {
-  const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as LockFile;
+  const lock = lockFileOf(root);
   const natives = Object.values(architectures).flatMap(({ npmCpu }) => lockedNatives(lock, npmCpu));
   const packages = [...(await packagesIn(root, bundledFiles(root))), ...natives];
   return new Set(packages.map(({ name, version }) => `${name}@${version}`));

@@ -4,11 +4,10 @@ import { execFile } from 'node:child_process';
 import { resolve } from 'node:path';
 import { promisify } from 'node:util';
 import * as v from 'valibot';
-import { AtLinkLost, AtTimeout } from '../at/errors.js';
 import { defaultConfigFile } from '../config/config.js';
 import { NoDaemon } from '../control/client.js';
 import { readConfiguration } from '../doctor/configuration.js';
-import { reportTarget, withModem } from '../doctor/direct.js';
+import { isLost, reportTarget, withModem } from '../doctor/direct.js';
 import { examineAll, targetsOf } from '../doctor/doctor.js';
 import { type Finding, findingSchema, renderReport, warning } from '../doctor/finding.js';
 import { entryFor, listModems, renderModemList } from '../doctor/modem-list.js';
@@ -21,7 +20,6 @@ import { asServiceEnvironment, serviceUnit } from '../doctor/unit.js';
 import { askCarrier, type UssdAnswer, whyNotUssd, whyNoUssd, withCredit } from '../doctor/ussd.js';
 import { OperatorError } from '../errors.js';
 import { createLog } from '../log.js';
-import { LinkLost } from '../serial/link.js';
 import { listSticks } from '../usb/sticks.js';
 
 /** Options that all of them take. */
@@ -173,10 +171,7 @@ async function askCarrierDirectly(
     const settings = config?.modems.find(({ name: own }) => own === target.name)?.credit;
     return withCredit(answer, code, settings);
   } catch (thrown) {
-    if (
-      !(thrown instanceof LinkLost || thrown instanceof AtLinkLost || thrown instanceof AtTimeout)
-    )
-      throw thrown;
+    if (!isLost(thrown)) throw thrown;
     throw new OperatorError(`modem "${target.name}" was lost: ${thrown.message}`, {
       cause: thrown,
     });

@@ -147,36 +147,23 @@ export function snapshotOf(parts: DaemonParts): object {
     })),
     inbound: inboundAsJson(parts.inbound.state()),
     modems: modems.map((modem) => {
-      const {
-        name,
-        phase,
-        phaseSince,
-        reason,
-        device,
-        manufacturer,
-        model,
-        operator,
-        technology,
-        signalDbm,
-        undeletable,
-        notices,
-      } = modem.snapshot();
-      const phase_s = Math.round((performance.now() - phaseSince) / 1000);
+      const shown = modem.snapshot();
+      const { name } = shown;
       return {
         name,
-        phase,
-        phase_s,
-        reason,
-        device,
-        manufacturer,
-        model,
-        operator,
-        technology,
-        signal_dbm: signalDbm,
+        phase: shown.phase,
+        phase_s: Math.round((performance.now() - shown.phaseSince) / 1000),
+        reason: shown.reason,
+        device: shown.device,
+        manufacturer: shown.manufacturer,
+        model: shown.model,
+        operator: shown.operator,
+        technology: shown.technology,
+        signal_dbm: shown.signalDbm,
         sim_suspect: suspects.has(name),
-        sms_undeletable: undeletable,
+        sms_undeletable: shown.undeletable,
         credit: creditAsJson(parts.credit(name)),
-        notices: (notices ?? []).map(({ sentence }) => sentence),
+        notices: (shown.notices ?? []).map(({ sentence }) => sentence),
       };
     }),
   };

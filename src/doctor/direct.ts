@@ -48,6 +48,10 @@ export async function withModem<T>(
   }
 }
 
+/** Whether it is what {@link withModem} rejects with of a modem that was lost, or is silent. */
+export const isLost = (thrown: unknown): thrown is Error =>
+  thrown instanceof LinkLost || thrown instanceof AtLinkLost || thrown instanceof AtTimeout;
+
 /** What was found at a target, and, when a modem answered, on which tty. */
 export interface DirectReport {
   report: ModemReport;

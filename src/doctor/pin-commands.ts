@@ -1,14 +1,13 @@
 /** What a running daemon does for `simgate pin`. */
 
 import * as v from 'valibot';
-import { AtLinkLost, AtTimeout } from '../at/errors.js';
 import { pinPattern } from '../config/secret-reader.js';
 import type { ControlCommand } from '../control/server.js';
 import { OperatorError } from '../errors.js';
 import type { Modem } from '../modem/modem.js';
 import type { PersonPinEnd } from '../modem/person-pin.js';
 import type { ModemSnapshot } from '../modem/sms-modem.js';
-import { LinkLost } from '../serial/link.js';
+import { isLost } from './direct.js';
 import { chooseModem } from './targets.js';
 
 /** As much of the daemon's modems as these commands need. */
@@ -70,10 +69,7 @@ export async function orPinLost<T>(name: string, work: () => Promise<T>): Promis
   try {
     return await work();
   } catch (thrown) {
-    if (
-      !(thrown instanceof LinkLost || thrown instanceof AtLinkLost || thrown instanceof AtTimeout)
-    )
-      throw thrown;
+    if (!isLost(thrown)) throw thrown;
     throw new OperatorError(
       `modem "${name}" was lost, and what became of the PIN is not known: ${thrown.message}`,
       { cause: thrown },

@@ -3,7 +3,6 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from 'winston';
-import { AtLinkLost, AtTimeout } from '../at/errors.js';
 import type { Send, SendResult } from '../dispatch/message.js';
 import { SendError } from '../errors.js';
 import { HabitMemory } from '../modem/habits.js';
@@ -13,9 +12,8 @@ import type { Modem } from '../modem/modem.js';
 import { submitSms } from '../modem/submission.js';
 import { maskNumber } from '../number/mask.js';
 import { readRecipient } from '../number/recipient.js';
-import { LinkLost } from '../serial/link.js';
 import { segmentText } from '../sms/segments.js';
-import { withModem } from './direct.js';
+import { isLost, withModem } from './direct.js';
 import { error, type Finding, ok } from './finding.js';
 import type { Target } from './targets.js';
 
@@ -106,10 +104,7 @@ export async function sendDirectly(
       submit(modem, folder, target, reading.number, log),
     );
   } catch (thrown) {
-    if (
-      !(thrown instanceof LinkLost || thrown instanceof AtLinkLost || thrown instanceof AtTimeout)
-    )
-      throw thrown;
+    if (!isLost(thrown)) throw thrown;
     return error('send', `the test message was not sent: ${thrown.message}`);
   } finally {
     await rm(folder, { recursive: true, force: true });

@@ -16,15 +16,10 @@ export interface InboundSms {
 }
 
 /** A whole text, and of which SMS it is made. */
-export interface WholeText {
+export interface WholeText extends Omit<InboundSms, 'part'> {
   /** Of its first part. */
   id: string;
   ids: string[];
-  modem: string;
-  from: string;
-  text: string | undefined;
-  sentAt: string | undefined;
-  receivedAtMs: number;
   /** Parts that did not come in time, counted from 1. */
   missing: number[];
 }
