@@ -34,10 +34,10 @@ const suspicions: readonly (readonly [kind: 'CMS' | 'CME', from: number, to: num
     ['CME', 30, 30, 'network'],
   ];
 /**
- * So many recipients in a row have to meet such an error: nobody may have our modem probed, let
- * alone reset, by being switched off.
+ * So many recipients in a row have to meet such an error: nobody may have our modem brought up
+ * anew, let alone reset, by being switched off.
  */
-const recipientsBeforeProbe = 3;
+const recipientsBeforeRefresh = 3;
 /**
  * So many different recipients in a row, and none accepted in between, are no accident of theirs.
  */
@@ -95,6 +95,8 @@ export class SendOutcomes {
   readonly #failing = new FailingSends();
   /** In a row, of errors that only count when they are repeated; never shown. */
   readonly #suspectRecipients = new Set<string>();
+  /** It was, for such errors, and has sent nothing since. */
+  #wasBroughtUp = false;
 
   constructor(recovery: Recovery, idleProbe: IdleProbe) {
     this.#recovery = recovery;
@@ -110,6 +112,7 @@ export class SendOutcomes {
   accepted(): void {
     this.#recovery.sent();
     this.#suspectRecipients.clear();
+    this.#wasBroughtUp = false;
     this.#failing.accepted();
   }
 
@@ -142,14 +145,23 @@ export class SendOutcomes {
       return { event: 'refresh', reason: 'the modem says that its SIM does not serve' };
     if (suspicion === 'network')
       return { event: 'unregistered', reason: 'the modem says that it is in no network' };
-    if (suspicion === 'if_repeated') this.#suspectIfRepeated(recipient);
+    if (suspicion === 'if_repeated') return this.#suspectIfRepeated(recipient);
     return asBefore;
   }
 
-  #suspectIfRepeated(recipient: string): void {
+  /**
+   * What is wrong may be settings that it lost in a restart without a word, as the operator's own
+   * lines, or its SIM: it is brought up anew, once, and where that did not help, asked for the SIM.
+   */
+  #suspectIfRepeated(recipient: string): LifeChange {
     this.#suspectRecipients.add(recipient);
-    if (this.#suspectRecipients.size < recipientsBeforeProbe) return;
+    if (this.#suspectRecipients.size < recipientsBeforeRefresh) return asBefore;
     this.#suspectRecipients.clear();
-    this.#idleProbe.suspect();
+    if (this.#wasBroughtUp) {
+      this.#idleProbe.suspect();
+      return asBefore;
+    }
+    this.#wasBroughtUp = true;
+    return { event: 'refresh', reason: 'it gets messages out to none of several recipients' };
   }
 }

@@ -355,6 +355,35 @@ describe('a modem that is registered and gets no message out', () => {
     expect(await send(mended, 'code 1')).toHaveLength(1);
   });
 
+  test('is told the operator’s own lines again: it has lost them in a restart that nothing shows', async () => {
+    // Silent, without an echo, and the next message has set PDU mode before anybody asks.
+    const device = new VirtualDevice({ echo: false, onlyCgsms: 0 });
+    const modem = supervise(device, { init: ['AT+CGSMS=0'] }, { idleProbeMs: 3_600_000 });
+    await untilReady(modem);
+    expect(await send(modem, 'code 1')).toHaveLength(1);
+    device.begin('silent-restart:0');
+    await vi.advanceTimersByTimeAsync(5_000);
+    for (const recipient of recipients) await send(modem, 'code', recipient);
+    await untilReady(modem);
+    expect(await send(modem, 'code 2', recipients[0])).toHaveLength(1);
+    expect(device.accepted().map(({ text }) => text)).toEqual(['code 1', 'code 2']);
+  });
+
+  test('is brought up anew for that once, until it has sent something', async () => {
+    const device = new VirtualDevice({}, ['cms:500@1-9']);
+    const modem = supervise(device, {}, { idleProbeMs: 3_600_000 });
+    await untilReady(modem);
+    const probings = () => modem.phases.filter((phase) => phase === 'probing').length;
+    const before = probings();
+    for (const recipient of [...recipients, ...recipients, ...recipients]) {
+      await untilReady(modem);
+      await send(modem, 'code', recipient);
+    }
+    expect(probings() - before).toBe(1);
+    await untilReady(modem);
+    expect(await send(modem, 'code 1')).toHaveLength(1);
+  });
+
   test('is forgotten as soon as one gets through', async () => {
     const device = new VirtualDevice({}, ['cms:500@1-3']);
     const modem = supervise(device, {}, { idleProbeMs: 10_000 });
