@@ -43,14 +43,6 @@ export async function readOctets(req: IncomingMessage, maxOctets: number): Promi
   const tooLarge = () =>
     new SendError('body_too_large', { detail: `the body may have ${maxOctets} octets` });
   if (Number(req.headers['content-length'] ?? 0) > maxOctets) throw tooLarge();
-  // A microtask later Node has parsed all that came with the header, which of most requests is the
-  // whole: it can be read at once, without a listener.
-  await Promise.resolve();
-  if (req.complete && !req.destroyed) {
-    const octets: Buffer | null = req.read();
-    if ((octets?.length ?? 0) > maxOctets) throw tooLarge();
-    return octets ?? Buffer.alloc(0);
-  }
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let length = 0;
