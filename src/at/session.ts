@@ -12,6 +12,8 @@ import {
   type AtEffect,
   type AtEvent,
   type AtOutcome,
+  type ExecuteOptions,
+  type RunCommand,
   requiresResponse,
 } from './command.js';
 import { AtCommandError, AtGivenUp, AtLinkLost, AtTimeout, outcomeError } from './errors.js';
@@ -56,44 +58,6 @@ export interface AtSessionOptions {
    */
   guardMs: number;
 }
-
-/** Extra words to one command. */
-export interface ExecuteOptions {
-  /**
-   * Asked when the prompt has come and nothing of the payload is written: false leaves the prompt
-   * with ESC.
-   */
-  mayCommit?(): boolean;
-  /**
-   * The payload is not written before this has settled, which must be soon: until then the modem is
-   * kept at its prompt, for {@link AtCommand.timeoutMs} at most. Never rejects.
-   */
-  ready?: Promise<void> | undefined;
-  /** Called as payload and Ctrl-Z are written. */
-  onCommitted?(): void;
-  /**
-   * Called where the response came right behind a bare `AT` that asked for it: it may have set it
-   * free.
-   */
-  onFreed?(): void;
-  /**
-   * Called where a payload's response came unasked, and the command has ended well: whether its OK
-   * came in its time, or a bare `AT` had to end it.
-   */
-  onOk?(came: boolean): void;
-  /**
-   * For a command without a payload: once aborted, it is written no more, or given up as if its
-   * time were over, and the modem has what is left of that time to answer `AT` again.
-   */
-  giveUp?: AbortSignal | undefined;
-  /**
-   * Write it even when the dialogue is out of step: for what is a last resort and needs no answer.
-   */
-  outOfStep?: boolean;
-}
-
-/** One command within a turn; see {@link AtSession.exclusively}. */
-export type RunCommand = (command: AtCommand, options?: ExecuteOptions) => Promise<string[]>;
 
 interface Waiter {
   id: number;

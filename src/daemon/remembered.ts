@@ -162,7 +162,6 @@ export async function openRemembered(
 export interface RestorationOptions {
   /** Settles when the journal could be read; perhaps never. */
   recent: Promise<Recent>;
-  /** Takes it up. */
   takeUp: (recent: Recent) => void;
   /** `performance.now()` of the start. */
   startedAt: number;

@@ -6,11 +6,11 @@
  * → `ladder` → opened anew.
  */
 
-import type { AtCommand } from '../at/command.js';
+import type { AtCommand, ExecuteOptions, RunCommand } from '../at/command.js';
 import { AtCancelled, AtCommandError, AtTimeout } from '../at/errors.js';
 import { submitResponse } from '../at/lines.js';
 import { anyText } from '../at/machine.js';
-import type { AtSession, ExecuteOptions, RunCommand } from '../at/session.js';
+import type { AtSession } from '../at/session.js';
 import { Dialogue, longestNeededMuteMs, quickMs, restedMs, simMs, wakeUpMs } from './dialogue.js';
 import type { InFlightSubmits, SubmitResult } from './in-flight-submits.js';
 import { IndicationRouting } from './indications.js';
