@@ -34,8 +34,11 @@ const newsDelayMs = 1_000;
 const slowLookMs = 120_000;
 /** The same for a modem that was found not to tell of what it stores. */
 const untoldLookMs = 30_000;
-/** The same after a command met silence, which costs the messages ten seconds each time. */
-const muteLookMs = 600_000;
+/**
+ * The same after a command met silence, which costs the messages ten seconds each time: in the
+ * first look, for a line can get lost once, and in each that follows.
+ */
+const muteLookMs = { first: 30_000, next: 600_000 } as const;
 /** Milliseconds for the network to hand over what it held, and for what nobody tells of. */
 const refillMs = 10_000;
 /** Milliseconds to the next look when replies did not fit their questions; doubles each time. */
@@ -76,6 +79,8 @@ export class Sweeper {
   /** `performance.now()` before which no message is held up for another look. */
   #restsUntil = 0;
   #unsureMs = firstUnsureMs;
+  /** The last look met silence. */
+  #wasMute = false;
   /** Something was found that nobody had told of. */
   #isUntold = false;
 
@@ -166,6 +171,9 @@ export class Sweeper {
   }
 
   #nextLookMs(end: SweepEnd | undefined): number {
+    const { first, next } = muteLookMs;
+    const muteMs = this.#wasMute ? next : first;
+    this.#wasMute = end === undefined;
     const unsureMs = this.#unsureMs;
     this.#unsureMs = end === 'unsure' ? Math.min(longestUnsureMs, unsureMs * 2) : firstUnsureMs;
     switch (end) {
@@ -178,7 +186,7 @@ export class Sweeper {
       case 'unsure':
         return unsureMs;
       case undefined:
-        return muteLookMs;
+        return muteMs;
     }
   }
 }

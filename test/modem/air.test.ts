@@ -190,6 +190,29 @@ describe('what came in', () => {
     ]);
   });
 
+  test('into a SIM that is full is read half a minute after one question met silence', async () => {
+    const device = new VirtualDevice({ storageSlots: 3 });
+    const { events } = await collecting(device);
+    device.begin('mute:+CMGR=:5000');
+    for (let n = 0; n < 4; n += 1)
+      device.network.sendInbound({ from: '+4917012345678', text: `n${n}` });
+    await vi.advanceTimersByTimeAsync(minuteMs);
+    const texts = events.map((event) => event.kind === 'sms' && event.text);
+    expect(new Set(texts)).toEqual(new Set(['n0', 'n1', 'n2', 'n3']));
+    expect(texts).toHaveLength(4);
+  });
+
+  test('is asked for every ten minutes where each look meets silence', async () => {
+    const device = new VirtualDevice();
+    await collecting(device);
+    device.begin('mute:+CMGR=');
+    device.network.sendInbound({ from: '+4917012345678', text: 'hello' });
+    await vi.advanceTimersByTimeAsync(25 * minuteMs);
+    const asked = device.commands().filter((line) => line.startsWith('AT+CMGR=')).length;
+    expect(asked).toBeGreaterThanOrEqual(3);
+    expect(asked).toBeLessThanOrEqual(5);
+  });
+
   test('as status reports that are stored in SR is read there', async () => {
     const device = new VirtualDevice({ vendor: 'novatel', statusReports: true });
     const { setup, events } = await collecting(device, { statusReport: true });
