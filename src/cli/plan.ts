@@ -1,8 +1,10 @@
 /** `simgate plan`: how many modems a rush of logins needs, played against the real queue. */
 
 import { Command, InvalidArgumentError } from 'commander';
+import { OperatorError } from '../errors.js';
 import { measuredSegmentMs } from '../planner/measured.js';
 import { playRush, type Rush, type RushResult } from '../planner/planner.js';
+import { counted } from '../words/counted.js';
 
 interface PlanFlags {
   logins: number;
@@ -44,7 +46,10 @@ export function planCommand(): Command {
       to: 4,
     })
     .option('--from-journal <file>', 'as yours took: what "simgate log --json" printed; - is stdin')
-    .option('--modems <count>', 'of all boxes together, as 3 or 1..6', range, { from: 1, to: 6 })
+    .option('--modems <count>', 'of all boxes together, as 3 or 1..6', wholeRange, {
+      from: 1,
+      to: 6,
+    })
     .option('--boxes <count>', 'how many boxes share them, behind one proxy', whole, 1)
     .option('--segments <count>', 'segments of a message', whole, 1)
     .option(
@@ -60,6 +65,10 @@ export function planCommand(): Command {
 }
 
 async function plan(flags: PlanFlags): Promise<void> {
+  if (flags.modems.to < flags.boxes)
+    throw new OperatorError(
+      `${counted(flags.modems.to, 'modem')} for ${flags.boxes} boxes: a box without one sends nothing. Give --modems ${flags.boxes} or more`,
+    );
   const segmentMs = segmentTimes(flags);
   const deadlineS = flags.deadline ?? (flags.boxes > 1 ? deadlineOfSeveralS : deadlineAloneS);
   const rush = {
@@ -75,11 +84,10 @@ async function plan(flags: PlanFlags): Promise<void> {
   };
   if (flags.json !== true) process.stdout.write(headText(rush));
   let first: number | undefined;
-  const { from, to } = wholeRange(flags.modems);
+  const { from, to } = flags.modems;
   for (let modems = from; modems <= to; modems += 1) {
     // Nobody reads what would follow.
     if (!process.stdout.writable) return;
-    // A box without a modem sends nothing.
     if (modems < flags.boxes) continue;
     const result = await playRush({ ...rush, modems });
     if (result.inTime >= enough) first ??= modems;
@@ -186,8 +194,9 @@ function range(text: string): Range {
   return read;
 }
 
-function wholeRange({ from, to }: Range): Range {
+function wholeRange(text: string): Range {
+  const { from, to } = range(text);
   if (!Number.isInteger(from) || !Number.isInteger(to) || to > 1000)
-    throw new InvalidArgumentError('--modems: whole numbers, 1000 at most');
+    throw new InvalidArgumentError('whole numbers, 1000 at most, as 3 or 1..6');
   return { from, to };
 }
