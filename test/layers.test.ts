@@ -25,7 +25,8 @@ const ranks: readonly (readonly string[])[] = [
   ['serial', 'outgoing'],
   ['config', 'clock'],
   ['log'],
-  ['secret', 'words'],
+  ['secret'],
+  ['words'],
   ['errors', 'number', 'version'],
 ];
 /** Beside the ranks: what a layer may not know although it is below. */

@@ -10,6 +10,7 @@ import { parse as parseToml, TomlError, type TomlTable } from 'smol-toml';
 import * as v from 'valibot';
 import { OperatorError } from '../errors.js';
 import type { PasswordHash } from '../secret/password.js';
+import { whyFailed } from '../words/system-fault.js';
 import { alertWarnings } from './alert-settings.js';
 import { type CallerConfig, callerFlag, salvagedCaller } from './callers.js';
 import { ConfigError, holdsImei, type Problem, shown } from './config-error.js';
@@ -236,10 +237,15 @@ function readToml(file: string): { table: TomlTable } | Problem {
       return { path: '', message: `line ${error.line}, column ${error.column}: ${sentence}` };
     }
     if (!(error instanceof Error)) throw error;
-    const isMissing = 'code' in error && error.code === 'ENOENT';
-    const remedy = isMissing ? '. "sudo simgate setup" writes one' : '';
-    return { path: '', message: `cannot be read: ${error.message}${remedy}` };
+    return { path: '', message: `cannot be read: ${whyUnread(error)}` };
   }
+}
+
+function whyUnread(error: Error): string {
+  const code = 'code' in error ? error.code : undefined;
+  if (code === 'ENOENT') return `${error.message}. "sudo simgate setup" writes one`;
+  if (code === 'EACCES') return 'this user may not (EACCES): run it with sudo';
+  return whyFailed(error);
 }
 
 function toProblem(issue: v.BaseIssue<unknown>): Problem {

@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { link, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { OperatorError } from '../errors.js';
+import { whyFailed } from '../words/system-fault.js';
 
 /** Who owns a file, and what they may do with it. */
 export interface FileRights {
@@ -169,7 +170,7 @@ export async function syncFolder(path: string): Promise<void> {
 
 /** An error of the system, in words. */
 export function cannot(what: string, path: string, error: unknown): OperatorError {
-  const { code, message } = error as NodeJS.ErrnoException;
+  const { code } = error as NodeJS.ErrnoException;
   if (code === 'EACCES' || code === 'EPERM')
     return new OperatorError(`${path} cannot ${what} by this user: run it with sudo`, {
       cause: error,
@@ -178,5 +179,5 @@ export function cannot(what: string, path: string, error: unknown): OperatorErro
     return new OperatorError(`${path} cannot ${what}: there is no folder ${dirname(path)}`, {
       cause: error,
     });
-  return new OperatorError(`${path} cannot ${what}: ${message}`, { cause: error });
+  return new OperatorError(`${path} cannot ${what}: ${whyFailed(error)}`, { cause: error });
 }

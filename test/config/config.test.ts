@@ -514,6 +514,12 @@ describe('what is wrong', () => {
     ]);
   });
 
+  it('is a folder: what to do about it is told', () => {
+    expect(() => loadConfig(directory, {})).toThrow(
+      'cannot be read: a folder is where a file belongs: move it away (EISDIR)',
+    );
+  });
+
   it.each([
     ['auth0.secret', `${auth0}secret = "hunter2"\n${modem}`, 'secret_file'],
     [
