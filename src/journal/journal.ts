@@ -6,6 +6,7 @@
  */
 
 import type { Logger } from 'winston';
+import { inTime } from '../clock/within.js';
 import { counted } from '../words/counted.js';
 import type {
   EndedEntry,
@@ -154,7 +155,7 @@ const openBoundMs = 5_000;
  */
 export async function openJournal(options: JournalOptions): Promise<Journal> {
   const journal = new SqliteJournal(options);
-  await bounded(journal.open(), openBoundMs);
+  await inTime(openBoundMs, journal.open());
   return journal;
 }
 
@@ -377,12 +378,12 @@ class SqliteJournal implements Journal {
     this.#writeGathered();
     this.#isClosed = true;
     this.#pruner.stop();
-    if (this.#keeper.isWell) await bounded(this.#queue.drained(), closeBoundMs);
+    if (this.#keeper.isWell) await inTime(closeBoundMs, this.#queue.drained());
     if (this.#queue.size > 0) {
       const lost = `the journal was closed with ${counted(this.#queue.size, 'entry')} that could not be written`;
       this.#options.log.error(lost, { event: 'journal' });
     }
-    await bounded(this.#keeper.close(), closeBoundMs);
+    await inTime(closeBoundMs, this.#keeper.close());
   }
 
   /** Puts what was written on the disk. False if that failed; the keeper tells it. */
@@ -503,14 +504,4 @@ class SqliteJournal implements Journal {
  */
 function isToldAgain({ keyHmac, wasStarted, outcome }: EndedEntry): boolean {
   return keyHmac !== undefined && (wasStarted || outcome.code === 'superseded');
-}
-
-/** Resolves with `work`, or after `timeoutMs` without it. */
-async function bounded(work: Promise<void>, timeoutMs: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, timeoutMs);
-  });
-  await Promise.race([work, late]);
-  clearTimeout(timer);
 }
