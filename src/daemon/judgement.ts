@@ -12,6 +12,7 @@ import type { LogLoss } from '../log.js';
 import { canSend, type ModemPhase, type ModemSnapshot } from '../modem/sms-modem.js';
 import type { Caps, SimUse } from '../policy/sim-caps.js';
 import type { TruthState } from '../shared/truth.js';
+import { plugInRemedy } from '../usb/select.js';
 import type { Condition } from '../words/condition.js';
 import { counted } from '../words/counted.js';
 import { withoutWayOut } from '../words/way-out.js';
@@ -176,8 +177,7 @@ function checkOf({ phase, sim }: ModemSnapshot): Check {
 
 /** What to do about a modem that is neither ready nor sending. */
 const phaseRemedies: Readonly<Record<Exclude<ModemPhase, 'ready' | 'sending'>, string>> = {
-  absent:
-    'plug it in again, with enough power, and it is taken up by itself; if it stays so, "sudo simgate modems" lists what is plugged in, and what to write as device',
+  absent: plugInRemedy,
   opening:
     'it is being opened: ask again in ten seconds; if it stays so, plug the modem in again, with enough power',
   probing: 'it is being asked: ask again in a minute; if it stays so, plug the modem in again',

@@ -206,14 +206,14 @@ function whyPath(path: string, stick: Stick, port: StickPort): string {
   return `${named}, but interface ${port.interfaceNumber} of ${idOf(stick.usb)} is ${what}: that is ${better.tty}`;
 }
 
+/** Of a modem that is not there. */
+export const plugInRemedy =
+  'plug it in again, with enough power, and it is taken up by itself; if it stays so, "sudo simgate modems" lists what is plugged in, and what to write as device';
+
 async function whyNoPath(path: string): Promise<ReturnType<typeof told>> {
   const target = await linkTarget(path);
   const gone = target === undefined ? 'does not exist' : `points to ${target}, which is gone`;
-  return told(
-    `${path} ${gone}`,
-    'is the modem plugged in? With enough power it is taken up by itself; if it stays so, ' +
-      '"sudo simgate modems" lists what is there, and what to write as device',
-  );
+  return told(`${path} ${gone}: is the modem plugged in?`, plugInRemedy, ' ');
 }
 
 function whyNone(

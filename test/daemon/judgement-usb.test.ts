@@ -73,8 +73,8 @@ test('a path that leads nowhere is named with one way out', async () => {
   const first = firstOf(await candidatesFor({ kind: 'path', path }, [], tree.roots));
   expect(first).toMatchObject({
     check: 'modem',
-    what: `modem main is absent: ${path} does not exist`,
-    remedy: expect.stringMatching(/^is the modem plugged in\? .*"sudo simgate modems" lists/),
+    what: `modem main is absent: ${path} does not exist: is the modem plugged in?`,
+    remedy: expect.stringMatching(/^plug it in again.*"sudo simgate modems" lists/),
   });
   expect(`${first?.what}: ${first?.remedy}`.match(/simgate modems/g)).toHaveLength(1);
 });

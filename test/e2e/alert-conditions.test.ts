@@ -424,6 +424,7 @@ const scenarios: Scenario[] = [
       await sends(stage, 3);
       // The modem says then where it is registered.
       await pass(stage.rig, minuteMs);
+      await stage.rig.until(({ notice }) => notice === 'sends', from);
     },
     holdMs: 2 * minuteMs,
     again: async (stage) => {
