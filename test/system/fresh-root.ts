@@ -8,6 +8,9 @@ export function noFreshRoot(binfmt?: string): string | undefined {
   if (spawnSync('mmdebstrap', ['--version']).status !== 0) return 'there is no mmdebstrap';
   if (spawnSync('unshare', ['--mount', '--pid', '--fork', 'true']).status !== 0)
     return 'no namespaces may be had';
+  // Mmdebstrap asks it whether another machine's programs run.
+  if (binfmt !== undefined && spawnSync('arch-test', ['-h']).error !== undefined)
+    return 'there is no arch-test';
   if (binfmt !== undefined && !existsSync(`/proc/sys/fs/binfmt_misc/${binfmt}`))
     return `the kernel knows no ${binfmt} (qemu-user-static, and systemd-binfmt)`;
   return undefined;
