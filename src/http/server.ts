@@ -153,12 +153,12 @@ function closeGracefully(server: Server, connections: Connections, graceMs: numb
       server.closeAllConnections();
     }, graceMs);
     connections.closeAllWhenAnswered();
-    server.closeIdleConnections();
-    // Not before what the kernel has let in is taken out of its list, for that is reset with it,
-    // and a proxy could not know that nothing was sent: this round of the event loop may have
-    // looked there already, the next one does.
+    // Not before what the kernel has let in is taken out of its list, and what has come on idle
+    // connections is read, for that is reset with them, and a proxy could not know that nothing was
+    // sent: this round of the event loop may have looked there already, the next one does.
     setImmediate(() =>
       setImmediate(() => {
+        connections.closeAllWhenAnswered();
         // Its one error says that it was not listening, and then it is closed too.
         server.close(() => {
           clearTimeout(cut);

@@ -356,6 +356,22 @@ describe('a listener that closes', () => {
     expect(answer?.headers.get('connection')).toBe('close');
   });
 
+  it('still answers what has come on an idle connection, and was not read yet', async () => {
+    const { server, port } = await listening();
+    const socket = connect(port, '127.0.0.1');
+    let answers = '';
+    socket.on('data', (bytes) => {
+      answers += bytes.toString();
+    });
+    socket.write(request);
+    await once(socket, 'data');
+    socket.write(request);
+    const closed = server.close(5_000);
+    await once(socket, 'end');
+    await closed;
+    expect(answers.match(/HTTP\/1\.1 503 /g)).toHaveLength(2);
+  });
+
   it('lets nobody in any more', async () => {
     const { server, port } = await listening();
     await server.close(5_000);
