@@ -225,9 +225,9 @@ export class Scheduler {
    * for that is worth a try however slow it was. Undefined while no modem can send.
    */
   get loginDoneInMs(): number | undefined {
+    if (this.#lanes.some((lane) => lane.isFree)) return 0;
     const modems = this.#after([...this.#waiting].filter(({ message }) => !message.isAlert));
     if (modems.length === 0) return undefined;
-    if (modems.some(({ lane }) => lane.isFree)) return 0;
     return Math.min(...modems.map(({ freeInMs, perSegmentMs }) => freeInMs + perSegmentMs));
   }
 
