@@ -50,6 +50,34 @@ describe('a SIM that the network refuses', () => {
     expect(dispatch.suspects()).toEqual([]);
   });
 
+  it('that is free tries what the others cannot do in time, so nobody is refused for their queue', async () => {
+    const [broke, good] = [new FakeModem('broke'), new FakeModem('good')];
+    const { send, dispatch } = rig([broke, good]);
+    let n = 0;
+    const sendNew = (text: string, deadlineMs?: number) =>
+      send(text, {
+        recipient: `+49151123400${10 + n++}`,
+        ...(deadlineMs !== undefined && { deadlineMs }),
+      });
+    good.enter('lost');
+    await refuse(broke, 3, sendNew);
+    good.enter('ready');
+    await pass();
+    sendNew('tells how long the good one takes');
+    await pass(6_000);
+    await finish(good);
+    sendNew('at the good one');
+    sendNew('a'.repeat(450));
+    await pass();
+    expect(dispatch.loginDoneInMs()).toBe(0);
+    const urgent = sendNew('behind them, too late', 5_000);
+    await pass();
+    expect(broke.texts.at(-1)).toBe('behind them, too late');
+    await finish(broke);
+    expect(urgent.result).toMatchObject({ modem: 'broke' });
+    await finish(good);
+  });
+
   it.each([
     ['another SIM', '8949000000000000002', []],
     ['the same SIM', '8949000000000000001', ['broke']],
