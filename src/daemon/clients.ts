@@ -6,7 +6,7 @@ import type { CallerConfig, CallerSecrets, Config, Secrets } from '../config/con
 import { type BearerVerifier, createBearerVerifier, type SecretUse } from '../http/bearer.js';
 import type { Caller } from '../http/callers/caller.js';
 import { callerKinds } from '../http/callers/kinds.js';
-import type { Client } from '../http/send-route.js';
+import type { Client } from '../http/owner.js';
 import type { CallerRules } from '../policy/policy.js';
 
 export interface ClientParts {

@@ -14,8 +14,9 @@ import { SendError, type SendErrorCode } from '../errors.js';
 import { asItMayLeave } from '../words/foreign.js';
 import { clientAddress } from './client-address.js';
 import { type Exchange, errorExit, type OnFailure, type RequestState } from './error-exit.js';
+import type { Client, ClientList } from './owner.js';
 import { type FindMessage, readRoute } from './read-route.js';
-import { type Client, type ClientList, type SendRouteOptions, sendRoute } from './send-route.js';
+import { type SendRouteOptions, sendRoute } from './send-route.js';
 
 /** What the public listener stands on. */
 export interface AppOptions extends SendRouteOptions {

@@ -1,17 +1,17 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type Koa from 'koa';
 import { SendError, type Submitted } from '../errors.js';
-import { type Caller, type CallerRequest, jsonLine, Unproven } from './callers/caller.js';
+import { type Caller, jsonLine, Unproven } from './callers/caller.js';
 import type { RequestState } from './error-exit.js';
 import {
   type ClientList,
+  type JudgingOptions,
   type Owner,
   ownerOf,
-  ownerWithoutTimes,
+  type Proving,
   refuseIfUnable,
   refuseUnjudged,
-  type SendRouteOptions,
-} from './send-route.js';
+} from './owner.js';
 
 /**
  * What is known of a message. `waiting`: no modem has it; `sending`: one has; `sent`: the network
@@ -63,7 +63,7 @@ const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
  */
 export function readRoute(
   clients: ClientList,
-  options: SendRouteOptions & { find: FindMessage },
+  options: JudgingOptions & { find: FindMessage },
 ): Koa.Middleware<RequestState> {
   return async (ctx) => {
     const isClockSet = options.clockIsSet();
@@ -100,19 +100,15 @@ function deliveryAsJson({ state, atMs, status, tookMs }: KnownDelivery): object 
   return { state, at, tp_status: status, took_ms: tookMs };
 }
 
-/** How a proof is looked at. */
-type Proving = Required<Pick<CallerRequest, 'ignoresTimes'>>;
-
 /** Only what is posted is answered in the caller's own form. */
 function ownerHere(
   clients: ClientList,
   ctx: Koa.ParameterizedContext<RequestState>,
-  { ignoresTimes }: Proving,
-  options: SendRouteOptions,
+  proving: Proving,
+  options: JudgingOptions,
 ): Owner | undefined {
   try {
-    const find = ignoresTimes ? ownerWithoutTimes : ownerOf;
-    return find(clients, ctx, undefined, options);
+    return ownerOf(clients, ctx, undefined, options, proving);
   } finally {
     delete ctx.state.toAnswer;
   }

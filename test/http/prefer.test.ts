@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { preferredWaitS } from '../../src/http/send-route.js';
+import { preferredWaitS } from '../../src/http/prefer.js';
 
 it.each<[string, number | undefined]>([
   ['wait=15', 15],

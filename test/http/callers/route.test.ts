@@ -8,9 +8,9 @@ import { createBearerVerifier } from '../../../src/http/bearer.js';
 import type { Caller } from '../../../src/http/callers/caller.js';
 import { callerKinds } from '../../../src/http/callers/kinds.js';
 import type { CallerSettings } from '../../../src/http/callers/settings.js';
+import type { CallerTerms } from '../../../src/http/owner.js';
 import { problems } from '../../../src/http/problem.js';
 import type { KnownMessage } from '../../../src/http/read-route.js';
-import type { CallerTerms } from '../../../src/http/send-route.js';
 import { createServer } from '../../../src/http/server.js';
 import { LimitedLog } from '../../../src/log.js';
 import { mintToken } from '../../../src/secret/token.js';
@@ -45,10 +45,11 @@ interface Options {
   send?: (message: Message) => ReturnType<typeof accepted>;
   onSlow?: Partial<CallerTerms>;
   known?: (id: string, caller: string) => KnownMessage | undefined;
+  clockIsSet?: () => boolean;
 }
 
 /** A gateway with two callers of Auth0 and one of each other kind that shares their path or not. */
-async function gateway({ send, onSlow = {}, known }: Options = {}) {
+async function gateway({ send, onSlow = {}, known, clockIsSet = () => true }: Options = {}) {
   const record = new LogRecord();
   const sent: { message: Message; control: SendControl | HastyControl }[] = [];
   const auth0 = async (name: keyof typeof keys): Promise<Caller> => {
@@ -82,7 +83,7 @@ async function gateway({ send, onSlow = {}, known }: Options = {}) {
     recall: () => Promise.resolve(undefined),
     find: async (id, caller) => known?.(id, caller),
     isReady: () => true,
-    clockIsSet: () => true,
+    clockIsSet,
     isShuttingDown: () => false,
     log: record.log,
     refusals: new LimitedLog(record.log),
@@ -126,6 +127,18 @@ const zitadel = (text: string) => {
   const hex = createHmac('sha256', credential).update(`${at}.${body}`).digest('hex');
   return { body, headers: { 'ZITADEL-Signature': `t=${at},v1=${hex}` } };
 };
+
+it('a forged body that ends to come just as the clock is set is told of the clock', async () => {
+  const asked = [false];
+  const { post, sent } = await gateway({ clockIsSet: () => asked.shift() ?? true });
+  const { headers } = zitadel('Your code is 417093');
+  const answer = await post('/zitadel', headers, message);
+  expect([answer.status, await answer.json()]).toMatchObject([
+    503,
+    { code: 'clock_unset', submitted: 'no' },
+  ]);
+  expect(sent).toEqual([]);
+});
 
 describe('several callers at one path', () => {
   it('are told apart by who signed', async () => {

@@ -5,8 +5,8 @@ import type { Message, Recall, Send, SendControl } from '../../../src/dispatch/m
 import { createApp } from '../../../src/http/app.js';
 import { createBearerVerifier } from '../../../src/http/bearer.js';
 import { callerKinds } from '../../../src/http/callers/kinds.js';
+import type { CallerTerms } from '../../../src/http/owner.js';
 import type { FindMessage } from '../../../src/http/read-route.js';
-import type { CallerTerms } from '../../../src/http/send-route.js';
 import { createServer, type HttpServer, type ServerLimits } from '../../../src/http/server.js';
 import { createLog, LimitedLog } from '../../../src/log.js';
 import { mintToken } from '../../../src/secret/token.js';
