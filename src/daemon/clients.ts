@@ -7,7 +7,7 @@ import { type BearerVerifier, createBearerVerifier, type SecretUse } from '../ht
 import type { Caller } from '../http/callers/caller.js';
 import { callerKinds } from '../http/callers/kinds.js';
 import type { Client } from '../http/owner.js';
-import type { CallerRules } from '../policy/policy.js';
+import type { CallerRules } from '../policy/caller-rules.js';
 
 export interface ClientParts {
   clock: Clock;

@@ -56,9 +56,8 @@ export class HoldRules {
   /** Takes up those that others have begun, where nothing longer holds already. */
   takeUp(holds: readonly (Omit<Hold, 'until'> & { leftMs: number })[], now: number): void {
     for (const { leftMs, ...hold } of holds) {
-      const until = now + Math.min(leftMs, longestHoldMs);
-      const own = this.#holds.remembered(hold.kind, hold.key, now);
-      if (own === undefined || until > own.until) this.begin({ ...hold, until }, now);
+      const taken = { ...hold, until: now + Math.min(leftMs, longestHoldMs) };
+      if (this.#holds.takeUp(taken, now)) this.#options.onHold(taken);
     }
   }
 

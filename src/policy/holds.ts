@@ -103,17 +103,21 @@ export class Holds {
   }
 
   /**
-   * Takes up what was kept over a restart, where nothing longer holds already. Nobody waits longer
-   * than the longest hold, even if the clock had run ahead before.
+   * Takes up one that was kept over a restart, or that others have begun, where nothing longer
+   * holds already. Nobody waits longer than the longest hold, even if the clock had run ahead
+   * before. False where it is not taken up.
    */
+  takeUp(hold: Hold, now: number): boolean {
+    const until = Math.min(hold.until, now + longestHoldMs);
+    const own = this.remembered(hold.kind, hold.key, now);
+    if (until + strikesKeptMs <= now || until <= (own?.until ?? 0)) return false;
+    this.begin({ ...hold, until }, now);
+    return true;
+  }
+
+  /** Takes up what was kept over a restart, in any order. */
   restore(holds: Iterable<Hold>, now: number): void {
-    const oldestFirst = [...holds].sort((a, b) => a.until - b.until);
-    for (const hold of oldestFirst) {
-      const until = Math.min(hold.until, now + longestHoldMs);
-      const own = this.remembered(hold.kind, hold.key, now);
-      if (until + strikesKeptMs > now && until > (own?.until ?? 0))
-        this.begin({ ...hold, until }, now);
-    }
+    for (const hold of [...holds].sort((a, b) => a.until - b.until)) this.takeUp(hold, now);
   }
 }
 

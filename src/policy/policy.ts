@@ -5,25 +5,14 @@
  * given back.
  */
 
-import {
-  alertShareOf,
-  type Limit,
-  type LimitName,
-  limitNames,
-  longestWindowMs,
-  type PolicyConfig,
-} from '../config/policy.js';
+import { limitNames, type PolicyConfig } from '../config/policy.js';
 import { SendError } from '../errors.js';
 import { Alarm, isShared, type NearlyFull, nearlyFullCount } from './alarm.js';
-import {
-  type FullLimit,
-  type FullLimitsOptions,
-  fullLimits,
-  type NearlyFullLimit,
-  nearlyFullLimits,
-} from './full-limits.js';
+import { type CallerRules, Rules } from './caller-rules.js';
+import type { FullLimit, NearlyFullLimit } from './full-limits.js';
 import { HoldRules, type StalledSend } from './hold-rules.js';
 import type { Hold, HoldKind } from './holds.js';
+import { type CountedPlace, Limits } from './limits.js';
 import { refuseRecipient } from './recipient-rules.js';
 import type {
   Explanation,
@@ -33,33 +22,10 @@ import type {
   Reservation,
   Subject,
 } from './request.js';
-import { type SharedUse, type SharedWindows, sharedUses, sharedWindows } from './shared-uses.js';
-import { keysOf, type PolicyHmac, RequestSubject } from './subject.js';
+import { type SharedUse, type SharedWindows, sharedWindows } from './shared-uses.js';
+import { type PolicyHmac, RequestSubject } from './subject.js';
 import type { Terms, TermWindow } from './terms.js';
-import { type CountedMessage, type LimitKeys, SlidingWindows } from './windows.js';
-import { holdObstacle, memoryObstacle, type TemporaryRefusal, windowObstacle } from './wording.js';
-
-/** What holds for one caller instead of what holds for all. */
-export interface CallerRules {
-  /** What `perCaller` is called in the configuration; default: `policy.per_caller`. */
-  perCallerName?: string;
-  /** Its own `per_caller`. */
-  perCaller?: readonly Limit[] | undefined;
-  /** Which countries it may write to. */
-  countries?: readonly string[] | undefined;
-  /** Its messages are alerts; default: logins. */
-  isAlert?: boolean | undefined;
-  /** Its messages count towards no limit. */
-  isUncounted?: boolean;
-}
-
-/** Windows that a message is judged by and counted in. */
-interface Judged {
-  windows: SlidingWindows;
-  keys: LimitKeys;
-  /** How much of each limit that is shared it may fill, 0.01–1. */
-  share: number;
-}
+import { holdObstacle, type TemporaryRefusal } from './wording.js';
 
 export interface PolicyOptions {
   config: PolicyConfig;
@@ -86,20 +52,16 @@ export interface PolicyOptions {
   onStalled?: (stalled: StalledSend) => void;
   /** Told of a recipient that was unlocked. Must not throw. */
   onUnlocked?: (unlocked: { recipientHmac: string; blockHmac: string }) => void;
-  /** How many messages are remembered; default and bound as {@link SlidingWindows}. */
+  /** How many messages are remembered; default and bound as {@link Limits}. */
   capacity?: number;
 }
 
 /**
  * Who may be written to, and how often. Everything is synchronous: of many requests at once exactly
- * as many are let in as a limit allows. It counts messages; what a SIM may send is counted in
- * segments, elsewhere.
+ * as many are let in as a limit allows.
  */
 export class Policy {
-  #config: PolicyConfig;
-  #callers: ReadonlyMap<string, CallerRules>;
-  /** Milliseconds of its longest window. */
-  #longestMs: number;
+  #rules: Rules;
   readonly #hmac: PolicyOptions['hmac'];
   readonly #isShared: boolean;
   readonly #now: () => number;
@@ -107,9 +69,7 @@ export class Policy {
   readonly #onNearlyFull: (limit: NearlyFull) => void;
   readonly #onUnlocked: NonNullable<PolicyOptions['onUnlocked']>;
   readonly #alarm = new Alarm();
-  readonly #windows: SlidingWindows;
-  /** What alerts alone have filled. */
-  readonly #alertWindows: SlidingWindows;
+  readonly #limits: Limits;
   readonly #holds: HoldRules;
 
   constructor({
@@ -125,21 +85,17 @@ export class Policy {
     onUnlocked = () => undefined,
     capacity,
   }: PolicyOptions) {
-    this.#config = config;
-    this.#callers = callers;
-    this.#longestMs = longestWindowOf(config, callers);
+    this.#rules = new Rules(config, callers);
     this.#hmac = hmac;
     this.#isShared = isShared;
     this.#now = now;
     this.#onRefused = onRefused;
     this.#onNearlyFull = onNearlyFull;
     this.#onUnlocked = onUnlocked;
-    this.#windows = new SlidingWindows(capacity);
-    this.#alertWindows = new SlidingWindows(capacity);
+    this.#limits = new Limits(() => this.#rules, capacity);
     this.#holds = new HoldRules({
-      config: () => this.#config,
-      newestTo: (recipientHmac) =>
-        this.#windows.newest('per_recipient', { per_recipient: recipientHmac }),
+      config: () => this.#rules.config,
+      newestTo: (recipientHmac) => this.#limits.newestTo(recipientHmac),
       onHold,
       onStalled,
       capacity,
@@ -192,33 +148,15 @@ export class Policy {
 
   /** The rules for this message, for others to judge and count it by. */
   terms(subject: Subject): Terms {
-    const { lockOutFirstMs, lockOutLongestMs } = this.#config;
+    const { lockOutFirstMs, lockOutLongestMs } = this.#rules.config;
     const { isAlert, recipientHmac, blockHmac } = subject;
-    const windows = this.#judgedBy(subject).flatMap(({ keys, share }, index) =>
-      limitNames.flatMap((name): TermWindow[] => {
-        const key = name === 'total' ? '' : keys[name];
-        if (key === undefined) return [];
-        const of = index === 0 ? 'all' : 'alerts';
-        const limits = this.#limitsFor(name, subject, share);
-        const nearlyFull = of === 'all' && isShared(name) ? limits.map(nearlyFullCount) : [];
-        return [{ name, of, key, limits, nearlyFull }];
-      }),
-    );
+    const windows = this.#limits.termsOf(subject);
     return { windows, isAlert, recipientHmac, blockHmac, lockOutFirstMs, lockOutLongestMs };
   }
 
   /** The windows of a message of before, as {@link terms} has them. */
   windowsOf(row: Omit<PolicyRow, 'at'>): TermWindow[] {
-    const { isAlert = false, isUncounted } = this.#callers.get(row.caller) ?? {};
-    if (isUncounted) return [];
-    const keys = countedKeys(row);
-    const all = isAlert ? sharedKeys(keys) : keys;
-    const asWindows = (of: TermWindow['of'], own: LimitKeys) =>
-      limitNames.flatMap((name): TermWindow[] => {
-        const key = name === 'total' ? '' : own[name];
-        return key === undefined ? [] : [{ name, of, key, limits: [], nearlyFull: [] }];
-      });
-    return [...asWindows('all', all), ...(isAlert ? asWindows('alerts', keys) : [])];
+    return this.#limits.windowsOf(row);
   }
 
   /** The lock-outs and cool-downs that last, in milliseconds from now. */
@@ -238,11 +176,9 @@ export class Policy {
   }
 
   #count(subject: Subject, now: number): Reservation {
-    const counted = this.#judgedBy(subject).map(({ windows, keys }) => {
-      return { windows, entry: windows.add(keys, now) };
-    });
-    this.warnNearlyFull(this.#nearlyFullBy(subject.keys, now));
-    return this.#reservation(subject, counted);
+    const place = this.#limits.count(subject, now);
+    this.warnNearlyFull(this.#limits.nearlyFullBy(subject, now));
+    return this.#reservation(subject, place);
   }
 
   /**
@@ -252,13 +188,7 @@ export class Policy {
   explain(request: Omit<PolicyRequest, 'caller'> & { caller?: string }): Explanation {
     const now = this.#now();
     const subject = this.subjectOf(request);
-    const fills = limitNames.flatMap((name) =>
-      this.#judgedBy(subject).flatMap(({ windows, keys, share }) =>
-        this.#limitsFor(name, subject, share).flatMap(
-          (limit) => windows.fill(name, limit, keys, now) ?? [],
-        ),
-      ),
-    );
+    const fills = this.#limits.fills(subject, now);
     return {
       numbering: subject.numbering,
       ownBoxOnly: this.#isShared ? true : undefined,
@@ -277,12 +207,13 @@ export class Policy {
 
   /** How full the limits are that many share: of all, of the fullest countries, of each caller. */
   sharedUses(): SharedUse[] {
-    return sharedUses(this.#windows, this.#config.limits, this.#callers, this.#now());
+    return this.#limits.sharedUses(this.#now());
   }
 
   /** Those limits, for who counts for several boxes. */
   sharedWindows(): SharedWindows {
-    return sharedWindows(this.#config.limits, this.#callers);
+    const { config, callers } = this.#rules;
+    return sharedWindows(config.limits, callers);
   }
 
   /**
@@ -292,22 +223,7 @@ export class Policy {
    */
   restore(rows: Iterable<PolicyRow>, holds: Iterable<Hold>): void {
     const now = this.#now();
-    const recent = [...rows].filter(
-      ({ at, caller }) =>
-        at + longestWindowMs > now && this.#callers.get(caller)?.isUncounted !== true,
-    );
-    const entries = recent.map((row) => ({
-      at: Math.min(row.at, now),
-      isAlert: this.#callers.get(row.caller)?.isAlert === true,
-      keys: countedKeys(row),
-      isKept: true,
-    }));
-    this.#windows.merge(
-      entries.map(({ isAlert, keys, ...entry }) => {
-        return { ...entry, keys: isAlert ? sharedKeys(keys) : keys };
-      }),
-    );
-    this.#alertWindows.merge(entries.filter(({ isAlert }) => isAlert));
+    this.#limits.restore(rows, now);
     this.#holds.restore(holds, now);
   }
 
@@ -319,31 +235,19 @@ export class Policy {
   unlock(recipient: string): HoldKind[] {
     const now = this.#now();
     const { recipientHmac, blockHmac } = this.subjectOf({ recipient });
-    this.#windows.forget('per_recipient', recipientHmac);
-    this.#alertWindows.forget('per_recipient', recipientHmac);
+    this.#limits.forget(recipientHmac);
     this.#onUnlocked({ recipientHmac, blockHmac });
     return this.#holds.lift({ recipientHmac, blockHmac }, now);
   }
 
   /** The limits by which everybody, a whole country or a caller is refused now. */
   full(): FullLimit[] {
-    return fullLimits({ ...this.#sharedLimits(), longestMs: this.#longestMs });
+    return this.#limits.fullForMany(this.#now());
   }
 
   /** Those of them that are 80 % full or more. */
   nearlyFull(): NearlyFullLimit[] {
-    return nearlyFullLimits(this.#sharedLimits());
-  }
-
-  #sharedLimits(): Pick<FullLimitsOptions, 'windows' | 'limitsOf' | 'now'> {
-    return {
-      windows: this.#windows,
-      limitsOf: (name, of) =>
-        (name === 'per_caller' && of !== undefined
-          ? this.#callers.get(of)?.perCaller
-          : undefined) ?? this.#config.limits[name],
-      now: this.#now(),
-    };
+    return this.#limits.nearlyFullForMany(this.#now());
   }
 
   /** The lock-outs and cool-downs that last or whose strikes still count. */
@@ -355,9 +259,7 @@ export class Policy {
    * From now on other rules hold. Nothing is forgotten: new windows count the messages that were.
    */
   replaceConfig(config: PolicyConfig, callers: ReadonlyMap<string, CallerRules> = new Map()): void {
-    this.#config = config;
-    this.#callers = callers;
-    this.#longestMs = longestWindowOf(config, callers);
+    this.#rules = new Rules(config, callers);
   }
 
   /**
@@ -373,13 +275,12 @@ export class Policy {
     const forGood = this.#never(subject);
     if (forGood) return { refusal: forGood };
     const lasting = this.#holds.lasting(subject, now);
-    const freeAt = () => this.#recipientFreeAt(subject, now);
+    const freeAt = () => this.#limits.recipientFreeAt(subject, now);
     const lockOut = lasting.length === 0 ? this.#holds.lockOutBy(subject, now, freeAt) : undefined;
     const longest = longestOf(
       (lockOut ? [lockOut] : lasting).map((hold) => holdObstacle(hold, now)),
       this.#holds.earlierOneWaits(subject, now),
-      this.#fullWindows(subject, now),
-      this.#fullMemory(subject, now),
+      this.#limits.full(subject, now),
     );
     if (longest === undefined) return {};
     const { reason, detail, until } = longest;
@@ -390,110 +291,14 @@ export class Policy {
   }
 
   #never(subject: Subject): Refusal | undefined {
-    const { countries } = this.#rulesOf(subject);
-    const config =
-      countries === undefined ? this.#config : { ...this.#config, countries: [...countries] };
-    const forGood = refuseRecipient(config, subject.recipient, subject.numbering);
+    const { countries } = this.#rules.of(subject.caller);
+    const { config } = this.#rules;
+    const rules = countries === undefined ? config : { ...config, countries: [...countries] };
+    const forGood = refuseRecipient(rules, subject.recipient, subject.numbering);
     return forGood && { ...forGood, retryAfterMs: undefined };
   }
 
-  #rulesOf({ caller }: Subject): CallerRules {
-    return (caller === undefined ? undefined : this.#callers.get(caller)) ?? {};
-  }
-
-  /**
-   * A login is judged by all that was sent. An alert is so too, and by what alerts alone have
-   * filled of their share: logins always have the rest, and leave the alerts theirs. To one
-   * recipient the two are counted apart, for who is told of a fault has to log in to mend it.
-   */
-  #judgedBy(subject: Subject): readonly Judged[] {
-    // A getter: where no limit asks for them, the HMACs of a refused message are never made.
-    const all = {
-      windows: this.#windows,
-      get keys() {
-        return subject.keys;
-      },
-      share: 1,
-    };
-    if (!subject.isAlert) return [all];
-    const { keys } = subject;
-    return [
-      { windows: this.#windows, keys: sharedKeys(keys), share: 1 },
-      { windows: this.#alertWindows, keys, share: this.#config.alertShare },
-    ];
-  }
-
-  #limitsFor(name: LimitName, subject: Subject, share: number): readonly Limit[] {
-    const limits =
-      (name === 'per_caller' ? this.#rulesOf(subject).perCaller : undefined) ??
-      this.#config.limits[name];
-    if (share === 1 || name === 'per_caller' || name === 'per_recipient') return limits;
-    return limits.map(({ count, windowMs }) => ({ count: alertShareOf(count, share), windowMs }));
-  }
-
-  /** When `per_recipient` has room again; 0 where it has. */
-  #recipientFreeAt(subject: Subject, now: number): number {
-    const reached = this.#limitsReached('per_recipient', subject, now);
-    return Math.max(0, ...reached.map(({ until }) => until));
-  }
-
-  #fullWindows(subject: Subject, now: number): TemporaryRefusal[] {
-    const judged = this.#judgedBy(subject);
-    const full: TemporaryRefusal[] = [];
-    for (const name of limitNames) full.push(...this.#limitsReached(name, subject, now, judged));
-    return full;
-  }
-
-  #limitsReached(
-    name: LimitName,
-    subject: Subject,
-    now: number,
-    judged = this.#judgedBy(subject),
-  ): TemporaryRefusal[] {
-    const reached: TemporaryRefusal[] = [];
-    for (const by of judged)
-      for (const limit of this.#limitsFor(name, subject, by.share)) {
-        const keys = name === 'total' ? {} : by.keys;
-        const until = by.windows.freeAt(name, limit, keys, now);
-        if (until !== undefined) {
-          const told = this.#limitName(name, subject, by.share);
-          reached.push(windowObstacle(name, limit, until, now, told));
-        }
-      }
-    return reached;
-  }
-
-  /** As the configuration has it. */
-  #limitName(name: LimitName, subject: Subject, share: number): string {
-    const rules = this.#rulesOf(subject);
-    if (name === 'per_caller' && rules.perCaller !== undefined)
-      return rules.perCallerName ?? `policy.${name}`;
-    const isWhole = share === 1 || name === 'per_caller' || name === 'per_recipient';
-    return isWhole ? `policy.${name}` : `policy.alert_share of policy.${name}`;
-  }
-
-  #nearlyFullBy(keys: LimitKeys, now: number): NearlyFull[] {
-    return limitNames.filter(isShared).flatMap((name) => {
-      const country = name === 'per_country' ? keys.per_country : undefined;
-      return this.#config.limits[name]
-        .filter((limit) =>
-          this.#windows.hasAtLeast(nearlyFullCount(limit), name, limit.windowMs, keys, now),
-        )
-        .map((limit) => ({ name, limit, ...(country !== undefined && { country }) }));
-    });
-  }
-
-  #fullMemory(subject: Subject, now: number): TemporaryRefusal[] {
-    return this.#judgedBy(subject).flatMap((judged) => {
-      const { hasRoom, freeAt } = judged.windows.makeRoom(now, this.#longestMs);
-      return hasRoom ? [] : [memoryObstacle(freeAt, now)];
-    });
-  }
-
-  #reservation(
-    subject: Subject,
-    counted: readonly { windows: SlidingWindows; entry: CountedMessage }[],
-  ): Reservation {
+  #reservation(subject: Subject, place: CountedPlace): Reservation {
     let holders = 1;
     let isSettled = false;
     let hasStalled = false;
@@ -504,12 +309,12 @@ export class Policy {
       },
       keep: () => {
         isSettled = true;
-        for (const { entry } of counted) entry.isKept = true;
+        place.keep();
       },
       giveBack: () => {
         holders -= 1;
         if (isSettled || holders > 0) return;
-        for (const { windows, entry } of counted) windows.remove(entry);
+        place.giveBack();
         isSettled = true;
       },
       stalled: () => {
@@ -530,25 +335,4 @@ function longestOf(
     for (const obstacle of obstacles)
       if (longest === undefined || obstacle.until > longest.until) longest = obstacle;
   return longest;
-}
-
-function longestWindowOf(
-  { limits }: PolicyConfig,
-  callers: ReadonlyMap<string, CallerRules>,
-): number {
-  const own = [...callers.values()].flatMap(({ perCaller = [] }) => perCaller);
-  const all = [...limitNames.flatMap((name) => limits[name]), ...own];
-  return Math.max(0, ...all.map(({ windowMs }) => windowMs));
-}
-
-/** Of a message of before. */
-function countedKeys(row: Omit<PolicyRow, 'at'>): LimitKeys {
-  const keys = keysOf(row, row.caller);
-  return row.isForgiven === true ? sharedKeys(keys) : keys;
-}
-
-/** What alerts are counted by beside logins. */
-function sharedKeys(keys: LimitKeys): LimitKeys {
-  const { per_recipient: _, ...shared } = keys;
-  return shared;
 }
