@@ -3,7 +3,6 @@ import type { InFlightSubmits } from './in-flight-submits.js';
 import type { LifeChange } from './life.js';
 import type { Modem } from './modem.js';
 import type { ModemLog } from './modem-log.js';
-
 import {
   noNetworkReason,
   type Registration,
@@ -26,7 +25,7 @@ export type StepResult = LifeChange | { againAfterMs: number; reason?: string; i
 export interface BringUpOptions {
   unlocker: Unlocker;
   /** Milliseconds between liveness probes of an idle modem. */
-  idleProbeMs: number;
+  idleProbeMs(): number;
   /** Is told what is wrong although it works. */
   notices: Pick<ModemLog, 'notice'>;
   /** The last cause, as a phrase, when every send fails; else undefined. */
@@ -268,7 +267,7 @@ export class BringUp {
    */
   nextProbeMs(): number {
     return Math.min(
-      this.#options.idleProbeMs,
+      this.#options.idleProbeMs(),
       this.#modem.indications.dueInMs ?? Number.POSITIVE_INFINITY,
     );
   }

@@ -1,6 +1,6 @@
 import { type BootSign, bootLine } from '../at/boot-lines.js';
 import { isTextModeHead } from '../at/open-text.js';
-import type { ModemPhase } from './sms-modem.js';
+import { canSend, type ModemPhase } from './sms-modem.js';
 
 /** What can happen to a modem, as far as its phase is concerned. */
 export type LifeEvent =
@@ -30,7 +30,7 @@ export type LifeEvent =
 /** An event in a modem's life, and why: for people. */
 export interface LifeChange {
   event: LifeEvent;
-  reason?: string;
+  reason?: string | undefined;
 }
 
 /**
@@ -68,6 +68,61 @@ export const transitions: Readonly<Record<ModemPhase, Partial<Record<LifeEvent, 
   lost: { closed: 'absent', stopped: 'stopped' },
   stopped: {},
 };
+
+/** The phases in which a message is at the modem. */
+export const hasMessage = (phase: ModemPhase): boolean =>
+  phase === 'sending' || phase === 'stalled';
+
+/** Where a modem is in its life, since when, and why. */
+export interface LifeState {
+  readonly phase: ModemPhase;
+  /** `performance.now()` milliseconds. */
+  readonly since: number;
+  /** The same since when it can send nothing, in whatever phase; undefined while it can. */
+  readonly awaySince: number | undefined;
+  /** Counts the changes of phase: work begun in an earlier one has no say any more. */
+  readonly epoch: number;
+  /** What a person should know, while it can send nothing. */
+  readonly reason: string | undefined;
+  /** Why it was lost last, until it can send again. */
+  readonly lostFor: string | undefined;
+}
+
+/** A life that begins at `now`, in `performance.now()` milliseconds. */
+export const unopened = (now: number): LifeState => ({
+  phase: 'absent',
+  since: now,
+  awaySince: now,
+  epoch: 0,
+  reason: 'not opened yet',
+  lostFor: undefined,
+});
+
+/** Where `change` leads from `life` at `now`; undefined when nowhere else. */
+export function lifeAfter(
+  life: LifeState,
+  { event, reason }: LifeChange,
+  now: number,
+): LifeState | undefined {
+  const phase = transitions[life.phase][event];
+  if (phase === undefined) return undefined;
+  const begun = { phase, since: now, epoch: life.epoch + 1 };
+  if (canSend(phase))
+    return { ...begun, awaySince: undefined, reason: undefined, lostFor: undefined };
+  return {
+    ...begun,
+    awaySince: life.awaySince ?? now,
+    reason: bestKnown(life, { event, reason }),
+    lostFor: phase === 'lost' ? reason : life.lostFor,
+  };
+}
+
+/** While it is tried again, what stood in the way is the best that is known. */
+function bestKnown(life: LifeState, { event, reason }: LifeChange): string | undefined {
+  if (event === 'due') return reason ?? life.reason;
+  const before = event === 'opened' ? life.lostFor : undefined;
+  return before === undefined ? reason : `${reason}; before: ${before}`;
+}
 
 /** The modem said so itself; the tty may still be there. */
 export class ModemRestarted extends Error {

@@ -1,9 +1,9 @@
 /**
  * One modem on an open AT session: bring it up, look at it, send through it. Beside it
- * `supervisor.ts` keeps it alive.
+ * `upkeep.ts` keeps it alive.
  * Knows nothing of: HTTP, the queue and other modems.
- * Way: supervisor opens a tty → `bring-up` → `submission`, segment by segment → verdict; a fault
- * → `ladder` → opened anew.
+ * Way: `upkeep` opens a tty → `bring-up` → ready; `supervisor` → `sends` → `submission`, segment
+ * by segment → verdict; a fault → `ladder` → opened anew.
  */
 
 import type { AtCommand, ExecuteOptions, RunCommand } from '../at/command.js';
