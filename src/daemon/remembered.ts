@@ -7,9 +7,10 @@ import { join } from 'node:path';
 import type { Logger } from 'winston';
 import type { Config } from '../config/config.js';
 import type { Deliveries } from '../delivery/reports.js';
-import { Idempotency, longestKeptMs, type RememberedRequest } from '../dispatch/idempotency.js';
+import { Idempotency, type RememberedRequest } from '../dispatch/idempotency.js';
 import type { Outcome } from '../dispatch/message.js';
 import { Recorder } from '../dispatch/recorder.js';
+import { longestKeptMs } from '../dispatch/request-keys.js';
 import { isSendErrorCode, SendError } from '../errors.js';
 import { problems } from '../http/problem.js';
 import type {

@@ -7,12 +7,12 @@
 import { SendError } from '../errors.js';
 import type { Policy } from '../policy/policy.js';
 import type { Reservation } from '../policy/request.js';
-import { keyReused, replayOf } from './idempotency.js';
 import type { Outcome, SendControl, SendResult } from './message.js';
 import type { PendingMessage } from './pending.js';
 import type { MessageQueue, Reserve } from './queue.js';
-import { deadlineUnreachable, outcomeNotAwaited, superseded } from './refusals.js';
+import { deadlineUnreachable, keyReused, outcomeNotAwaited, superseded } from './refusals.js';
 import type { Claim, SharedMessage, SharedTruth } from './shared-truth.js';
+import { replayOf } from './told-again.js';
 
 export interface AcrossOptions {
   truth: SharedTruth;

@@ -13,7 +13,8 @@ import type { Reservation, Subject } from '../policy/request.js';
 import { TooManySegments, Unencodable } from '../sms/errors.js';
 import { type SegmentedText, segmentText } from '../sms/segments.js';
 import { AcrossBoxes } from './across-boxes.js';
-import { type Idempotency, JointSend, type KeyedRequest, type Sending } from './idempotency.js';
+import type { Idempotency } from './idempotency.js';
+import { JointSend, type Sending } from './joint-send.js';
 import {
   type DispatchListener,
   type HastyControl,
@@ -31,6 +32,7 @@ import { PendingMessage } from './pending.js';
 import { MessageQueue, type Reserve } from './queue.js';
 import { createRecall } from './recall.js';
 import type { Recorder } from './recorder.js';
+import type { KeyedRequest } from './request-keys.js';
 import type { FailingSends } from './send-streak.js';
 import type { SharedMessage, SharedTruth } from './shared-truth.js';
 import type { SimBudget } from './sim-budget.js';

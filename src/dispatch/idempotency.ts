@@ -4,10 +4,10 @@
  * Only what was surely not submitted is tried again.
  */
 
-import { SendError, type SendErrorCode, type Submitted, toSendError } from '../errors.js';
+import { SendError, toSendError } from '../errors.js';
 import type { Hmac } from '../journal/hmac-key.js';
+import { JointSend, type Sending } from './joint-send.js';
 import {
-  type CallerLeave,
   type HastyControl,
   isPromised,
   type Message,
@@ -16,20 +16,16 @@ import {
   type SendControl,
   type SendResult,
 } from './message.js';
-import { deadlineUnreachable, outcomeNotAwaited } from './refusals.js';
-
-/**
- * What stands for a key and its request where they are kept: keyed HMACs, from which neither can be
- * guessed (I6).
- */
-export interface KeyedRequest {
-  /** Of the caller and the key. */
-  keyHmac: string;
-  /** Of all that makes the request the same; the key itself is part of it. */
-  requestHmac: string;
-  /** Milliseconds from its first sight for which it is remembered. */
-  keyForMs: number;
-}
+import { keyReused, notKnownYet } from './refusals.js';
+import { type KeyedRequest, RequestKeys } from './request-keys.js';
+import {
+  asReplay,
+  type KeptOutcome,
+  mayTryAgain,
+  replayOf,
+  toKept,
+  toOutcome,
+} from './told-again.js';
 
 /** A request of an earlier run of the daemon. */
 export interface RememberedRequest extends KeyedRequest {
@@ -45,19 +41,6 @@ export interface RememberedRequest extends KeyedRequest {
  */
 export type Attempt = (control: SendControl, order: number, known?: Outcome) => Sending;
 
-/** A message on its way. */
-export interface Sending {
-  /** Of the message. */
-  id: string;
-  answer: Promise<SendResult>;
-  /** Whether it may be promised: see `MessageQueue.promise`. */
-  promise(): Promise<boolean>;
-  /** Its answer, once there is one, is another box's word, which may learn more. */
-  isForeign?(): boolean;
-  /** Gives it up, if it was not committed; false when it was. */
-  withdraw(why: SendError): boolean;
-}
-
 export interface IdempotencyOptions {
   hmac: Hmac;
   /**
@@ -72,10 +55,6 @@ export interface IdempotencyOptions {
   isBlind?(): boolean;
 }
 
-/** Milliseconds that a caller's own key is remembered; no other is for longer. */
-export const longestKeptMs = 24 * 3_600_000;
-/** Milliseconds after which a key that could not be judged is worth another try. */
-const blindRetryMs = 5_000;
 /**
  * Most keys whose message was, or may have been, submitted; beyond it the oldest is forgotten
  * before its time (I5).
@@ -83,9 +62,6 @@ const blindRetryMs = 5_000;
 const mostKept = 50_000;
 /** Most keys of messages that were surely not: forgetting one of them only forgets its order. */
 const mostUnsent = 10_000;
-
-/** Most tokens whose message is remembered beside that of their keys (I5). */
-const mostTokens = 10_000;
 
 interface Entry {
   readonly requestHmac: string;
@@ -98,88 +74,31 @@ interface Entry {
   readonly firstSeenAt: number;
   running?: JointSend;
   /** Absent while it runs for the first time, and when it was surely not submitted. */
-  outcome?: Kept;
+  outcome?: KeptOutcome;
   /** It is another box's word, which may learn more: it is asked again. */
   isForeign?: boolean;
 }
-
-/** An {@link Outcome} without the stacks of its errors: there may be many. */
-type Kept =
-  | { result: SendResult }
-  | { failure: { code: SendErrorCode; submitted: Submitted; detail?: string; causeCode?: string } };
 
 export class Idempotency {
   readonly #options: IdempotencyOptions;
   /** In order of first sight; the two differ in what forgetting costs. */
   readonly #kept = new Map<string, Entry>();
   readonly #unsent = new Map<string, Entry>();
-  /** What each token was used for; a token with a key of its own is kept nowhere else. */
-  readonly #tokens = new Map<string, string>();
+  readonly #keys: RequestKeys;
 
   constructor(options: IdempotencyOptions) {
     this.#options = options;
+    this.#keys = new RequestKeys(options.hmac, (keyHmac) => this.#known(keyHmac)?.requestHmac);
   }
 
-  /**
-   * What a message's key is kept as: its caller's own, else that of its token, else one made of the
-   * number and the text, or what stands for it, where its caller repeats without a key; undefined
-   * for none of them.
-   * @throws SendError `token_invalid` when its token was used for another message
-   */
+  /** See {@link RequestKeys.identify}. */
   identify(message: Message): KeyedRequest | undefined {
-    const { token, key } = this.#keysOf(message);
-    if (token !== undefined && this.#isUsedForAnother(token)) throw tokenReused();
-    return key;
+    return this.#keys.identify(message);
   }
 
-  #keysOf(message: Message): { token: KeyedRequest | undefined; key: KeyedRequest | undefined } {
-    const {
-      idempotencyKey,
-      tokenId,
-      repeatsMs = 0,
-      recipient,
-      text,
-      repeatOf = text,
-      sender,
-      messageType,
-    } = message;
-    const whole = [recipient, text, sender, messageType];
-    const token =
-      tokenId === undefined
-        ? undefined
-        : this.#keyed(message, 'jti', tokenId, whole, longestKeptMs);
-    if (idempotencyKey !== undefined)
-      return { token, key: this.#keyed(message, 'key', idempotencyKey, whole, longestKeptMs) };
-    if (token !== undefined || repeatsMs === 0) return { token, key: token };
-    const repeat = JSON.stringify([recipient, repeatOf]);
-    return { token, key: this.#keyed(message, 'repeat', repeat, [], repeatsMs) };
-  }
-
-  #keyed(
-    { caller }: Message,
-    kind: 'key' | 'jti' | 'repeat',
-    key: string,
-    request: readonly unknown[],
-    keyForMs: number,
-  ): KeyedRequest {
-    const { hmac } = this.#options;
-    const scope = kind === 'key' ? [caller, key] : [caller, kind, key];
-    return {
-      keyHmac: hmac('idempotency_key', JSON.stringify(scope)),
-      // With the key in it, so that the text of a code cannot be found by trying all codes.
-      requestHmac: hmac('request', JSON.stringify([key, ...request])),
-      keyForMs,
-    };
-  }
-
-  /** A token that expires names one message; with another, somebody else has it. */
-  #isUsedForAnother({ keyHmac, requestHmac }: KeyedRequest): boolean {
-    const known = this.#tokens.get(keyHmac) ?? this.#known(keyHmac)?.requestHmac;
-    if (known !== undefined) return known !== requestHmac;
-    this.#tokens.set(keyHmac, requestHmac);
-    const [oldest] = this.#tokens.keys();
-    if (this.#tokens.size > mostTokens && oldest !== undefined) this.#tokens.delete(oldest);
-    return false;
+  /** See {@link RequestKeys.recognise}. */
+  recognise(message: Message): KeyedRequest | undefined {
+    return this.#keys.recognise(message);
   }
 
   #known(keyHmac: string): Entry | undefined {
@@ -202,7 +121,8 @@ export class Idempotency {
       const entry = this.#entryOf(request);
       if (entry.requestHmac !== request.requestHmac) throw keyReused();
       if (entry.running === undefined) {
-        if (entry.outcome !== undefined && entry.isForeign !== true) return replay(entry.outcome);
+        if (entry.outcome !== undefined && entry.isForeign !== true)
+          return replayOf(toOutcome(entry.outcome));
         return this.#start(request, entry, control, attempt).join(control);
       }
       const joint = entry.running;
@@ -214,17 +134,6 @@ export class Idempotency {
         if (!died || control.callerLeft.aborted) throw error;
       }
     }
-  }
-
-  /**
-   * What {@link identify} makes of a message, for who sends nothing: nothing is noted of its token,
-   * and one that was used for another message has none.
-   */
-  recognise(message: Message): KeyedRequest | undefined {
-    const { token, key } = this.#keysOf(message);
-    if (token === undefined) return key;
-    const known = this.#tokens.get(token.keyHmac) ?? this.#known(token.keyHmac)?.requestHmac;
-    return known === undefined || known === token.requestHmac ? key : undefined;
   }
 
   /**
@@ -245,7 +154,7 @@ export class Idempotency {
     if (entry.requestHmac !== requestHmac) return undefined;
     if (entry.running !== undefined) return joined(entry.running, control);
     const { outcome } = entry;
-    return outcome && Promise.resolve().then(() => replay(outcome));
+    return outcome && Promise.resolve().then(() => replayOf(toOutcome(outcome)));
   }
 
   /** The truth about a message whose caller was answered before it was known. */
@@ -357,103 +266,6 @@ async function joined(
   return { ...answer, settled: answer.settled.then(asReplay) };
 }
 
-/**
- * One send that one or several callers wait for. It lives until its own answer; it is given up as
- * unwanted when nobody waits for it any more and none was promised it.
- */
-export class JointSend {
-  /** Settles as the send does, whoever waits. */
-  readonly answer: Promise<SendResult>;
-  readonly #abandoned = new AbortController();
-  readonly #sending: Sending;
-  #callers = 0;
-  #isPromised = false;
-
-  /** @param deadlineAt the send's own, `performance.now()` milliseconds */
-  constructor(deadlineAt: number, send: (shared: SendControl) => Sending) {
-    this.#sending = send({ deadlineAt, callerLeft: this.#abandoned.signal });
-    this.answer = this.#sending.answer;
-  }
-
-  get isAbandoned(): boolean {
-    return this.#abandoned.signal.aborted;
-  }
-
-  /** See {@link Sending.isForeign}. */
-  get isForeign(): boolean {
-    return this.#sending.isForeign?.() === true;
-  }
-
-  /** The answer for one more caller, when it must have it at the latest. */
-  join(control: SendControl | HastyControl): Promise<SendResult | Promised> {
-    const { deadlineAt, callerLeft } = control;
-    const answerBy = 'answerBy' in control ? control.answerBy : undefined;
-    const leave = this.#count(callerLeft);
-    return new Promise((resolve, reject) => {
-      const onTime = async () => {
-        // Who has left is promised nothing, and gives up nothing that others wait for.
-        const isHasty = answerBy !== undefined && !callerLeft.aborted;
-        if (isHasty && (await this.#promise())) {
-          resolve({ id: this.#sending.id, settled: this.answer });
-        } else {
-          const isAlone = isHasty && !callerLeft.aborted && this.#callers === 1;
-          const isWithdrawn = isAlone && this.#sending.withdraw(deadlineUnreachable(notInTime));
-          // It may go on, for the others or at its modem, so nothing may be said of it to this one.
-          if (!isWithdrawn) reject(withRow(outcomeNotAwaited()));
-        }
-        // Who was answered waits no longer (I3).
-        leave();
-      };
-      const remainingMs = Math.max(0, (answerBy ?? deadlineAt) - performance.now());
-      const timer = setTimeout(() => void onTime(), remainingMs);
-      this.answer.then(resolve, reject).finally(() => clearTimeout(timer));
-    });
-  }
-
-  async #promise(): Promise<boolean> {
-    this.#isPromised ||= await this.#sending.promise();
-    return this.#isPromised;
-  }
-
-  /** Counts a caller; what it returns takes it off again, once. */
-  #count(callerLeft: CallerLeave): () => void {
-    this.#callers += 1;
-    let waits = true;
-    const leave = () => {
-      callerLeft.removeEventListener('abort', leave);
-      if (!waits) return;
-      waits = false;
-      this.#callers -= 1;
-      if (this.#callers === 0) this.#abandoned.abort();
-    };
-    if (callerLeft.aborted) leave();
-    else callerLeft.addEventListener('abort', leave, { once: true });
-    return leave;
-  }
-}
-
-const notInTime = 'the message could not be sent before its caller hangs up; it was not started';
-
-/**
- * Surely not submitted, and not for good: a superseded message stays superseded, for a newer one
- * has been sent.
- */
-function mayTryAgain(outcome: Kept): boolean {
-  return (
-    'failure' in outcome &&
-    outcome.failure.submitted === 'no' &&
-    outcome.failure.code !== 'superseded'
-  );
-}
-
-function toKept(outcome: Outcome): Kept {
-  if ('result' in outcome) return outcome;
-  const { code, submitted, detail, causeCode } = outcome.error;
-  return {
-    failure: { code, submitted, ...(detail && { detail }), ...(causeCode && { causeCode }) },
-  };
-}
-
 function forgetOldest(entries: Map<string, Entry>, most: number): void {
   if (entries.size <= most) return;
   for (const [key, { running }] of entries) {
@@ -461,45 +273,4 @@ function forgetOldest(entries: Map<string, Entry>, most: number): void {
     entries.delete(key);
     return;
   }
-}
-
-function replay(outcome: Kept): SendResult {
-  return replayOf(toOutcome(outcome));
-}
-
-/** What became of a message, for who asks for it again. */
-export function replayOf(outcome: Outcome): SendResult {
-  if ('error' in outcome) throw withRow(outcome.error);
-  return asReplay(outcome.result);
-}
-
-/** The message has its row, by its first request. */
-function withRow(error: SendError): SendError {
-  error.hasRow = true;
-  return error;
-}
-
-function toOutcome(outcome: Kept): Outcome {
-  if ('result' in outcome) return outcome;
-  const { code, ...options } = outcome.failure;
-  return { error: new SendError(code, options) };
-}
-
-const asReplay = (result: SendResult): SendResult => ({ ...result, isReplay: true });
-
-function notKnownYet(): SendError {
-  const detail =
-    'the journal cannot be read yet, so whether this message was asked for before is not known; nothing was sent';
-  return deadlineUnreachable(detail, blindRetryMs);
-}
-
-function tokenReused(): SendError {
-  const detail = 'a token with this jti was used for another message: each message needs a new one';
-  return new SendError('token_invalid', { detail });
-}
-
-export function keyReused(): SendError {
-  const detail =
-    'this Idempotency-Key was used within the last 24 hours for another request: a new message needs a new key';
-  return new SendError('idempotency_key_reused', { detail });
 }

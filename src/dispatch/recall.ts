@@ -4,10 +4,12 @@
  */
 
 import type { Policy } from '../policy/policy.js';
-import { type Idempotency, type KeyedRequest, replayOf } from './idempotency.js';
+import type { Idempotency } from './idempotency.js';
 import type { Message, Outcome, Recall } from './message.js';
 import { outcomeNotAwaited } from './refusals.js';
+import type { KeyedRequest } from './request-keys.js';
 import type { SharedTruth } from './shared-truth.js';
+import { replayOf } from './told-again.js';
 
 export interface RecallOptions {
   idempotency: Pick<Idempotency, 'recognise' | 'recall'>;

@@ -12,8 +12,8 @@ import { maskNumber } from '../number/mask.js';
 import { tailOf } from '../number/tail.js';
 import type { Subject } from '../policy/request.js';
 import { foreignWords } from '../words/foreign.js';
-import type { KeyedRequest } from './idempotency.js';
 import type { Message, Outcome } from './message.js';
+import type { KeyedRequest } from './request-keys.js';
 import { iccidHmac, knownIccid } from './sim-key.js';
 
 /** What of the journal hears of messages; the start is waited for where it gives a promise. */

@@ -116,3 +116,23 @@ export function fromModem(error: unknown, modem: string): SendError {
     ...(causeCode === undefined ? {} : { causeCode }),
   });
 }
+
+/** Milliseconds after which a key that could not be judged is worth another try. */
+const blindRetryMs = 5_000;
+
+export function notKnownYet(): SendError {
+  const detail =
+    'the journal cannot be read yet, so whether this message was asked for before is not known; nothing was sent';
+  return deadlineUnreachable(detail, blindRetryMs);
+}
+
+export function keyReused(): SendError {
+  const detail =
+    'this Idempotency-Key was used within the last 24 hours for another request: a new message needs a new key';
+  return new SendError('idempotency_key_reused', { detail });
+}
+
+export function tokenReused(): SendError {
+  const detail = 'a token with this jti was used for another message: each message needs a new one';
+  return new SendError('token_invalid', { detail });
+}

@@ -2,8 +2,8 @@
 
 import type { SendError } from '../errors.js';
 import type { Subject } from '../policy/request.js';
-import type { KeyedRequest } from './idempotency.js';
 import type { Outcome } from './message.js';
+import type { KeyedRequest } from './request-keys.js';
 
 /** What other boxes have to know of a message. */
 export interface SharedMessage {

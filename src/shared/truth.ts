@@ -9,8 +9,8 @@
 
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'winston';
-import type { KeyedRequest } from '../dispatch/idempotency.js';
 import type { Outcome } from '../dispatch/message.js';
+import type { KeyedRequest } from '../dispatch/request-keys.js';
 import type {
   Begin,
   Claim,

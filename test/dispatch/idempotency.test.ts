@@ -1,7 +1,8 @@
 import { createHmac } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Idempotency, longestKeptMs } from '../../src/dispatch/idempotency.js';
+import { Idempotency } from '../../src/dispatch/idempotency.js';
 import type { Message, SendControl, SendResult } from '../../src/dispatch/message.js';
+import { longestKeptMs } from '../../src/dispatch/request-keys.js';
 import { SendError, type SendErrorCode, type SendErrorOptions } from '../../src/errors.js';
 import type { HmacDomain } from '../../src/journal/hmac-key.js';
 
