@@ -42,16 +42,28 @@ const callResult =
 export const isCallResult = (line: string): boolean => callResult.test(line);
 
 /**
- * Reads a final result code; undefined when the line is none. Codes come as numbers (`CMEE=1`) or
- * as words (`CMEE=2`).
+ * The number of an error: alone, quoted, before its words (`38: network out of order`, `38 (…)`,
+ * `38 …`), or behind them in parentheses.
+ */
+const errorCode = /^"?(\d{1,5})"?(?: *$|(?: *[:,;(-] *| +)"?[A-Za-z(])|\((\d{1,5})\)$/;
+
+/** Undefined where it comes in words alone. */
+function codeIn(text: string): number | undefined {
+  const [, before, behind] = errorCode.exec(text) ?? [];
+  const told = before ?? behind;
+  return told === undefined ? undefined : Number(told);
+}
+
+/**
+ * Reads a final result code; undefined when the line is none. Codes come as numbers (`CMEE=1`), as
+ * words (`CMEE=2`), or as both.
  */
 export function parseFinalResult(line: string): FinalResult | undefined {
   if (line === 'OK') return 'OK';
   const match = errorLine.exec(line);
   if (match) {
     const text = match[2] ?? '';
-    const code = /^\d{1,5}$/.test(text) ? Number(text) : undefined;
-    return { kind: match[1]?.toUpperCase() === 'CMS' ? 'CMS' : 'CME', code, text };
+    return { kind: match[1]?.toUpperCase() === 'CMS' ? 'CMS' : 'CME', code: codeIn(text), text };
   }
   if (plainErrors.test(line)) return { kind: 'ERROR', code: undefined, text: line };
   return undefined;
@@ -68,11 +80,21 @@ export function parseNumericResult(line: string): FinalResult | 'call' | undefin
 }
 
 /**
- * The information response to a payload that was submitted (27.005 3.5.1), its reference being the
- * first group. Some firmwares quote it, or have other blanks; what follows it, as a time, is not
- * needed.
+ * The information response to a payload that was submitted (27.005 3.5.1). Some firmwares quote the
+ * reference, have other blanks, count beyond an octet, or leave it out; what follows it, as a time,
+ * is not needed.
  */
-export const submitResponse = /^\+CMGS *: *"? *(\d{1,3})\b/i;
+export const submitResponse = /^\+CMGS *: *(?:"? *(\d{1,10})\b|(?:"")?$)/i;
+
+/**
+ * The reference in a {@link submitResponse}; undefined when `line` is none. TP-MR is one octet
+ * (23.040 9.2.3.6), so of a larger number its low octet counts; where there is none it is 0, as of
+ * a modem whose references are all alike.
+ */
+export function submitReference(line: string): number | undefined {
+  const match = submitResponse.exec(line);
+  return match ? Number(match[1] ?? 0) % 256 : undefined;
+}
 
 /**
  * Whether it is one, or that of a stored message that was sent (27.005 3.5.2), whoever's it was; an

@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import { type FinalError, parseFinalResult, submitResponse } from '../at/lines.js';
+import { type FinalError, parseFinalResult, submitReference } from '../at/lines.js';
 import { Debts } from './debts.js';
 import type { InFlightRecord, LeftInFlightState } from './in-flight-record.js';
 import { isOfSubmit } from './verdict.js';
@@ -213,8 +213,8 @@ export class InFlightSubmits {
 
 /** A line as the result of a submit: of ours or of an older one, as far as it tells. */
 function readResult(line: string): SubmitResult | undefined {
-  const reference = submitResponse.exec(line)?.[1];
-  if (reference !== undefined) return { reference: Number(reference) };
+  const reference = submitReference(line);
+  if (reference !== undefined) return { reference };
   const final = parseFinalResult(line);
   if (final === undefined || final === 'OK' || !isOfSubmit(final)) return undefined;
   return { error: final };

@@ -8,7 +8,7 @@
 
 import type { AtCommand, ExecuteOptions, RunCommand } from '../at/command.js';
 import { AtCancelled, AtCommandError, AtTimeout } from '../at/errors.js';
-import { submitResponse } from '../at/lines.js';
+import { submitReference, submitResponse } from '../at/lines.js';
 import { anyText } from '../at/machine.js';
 import type { AtSession } from '../at/session.js';
 import { Dialogue, longestNeededMuteMs, quickMs, restedMs, simMs, wakeUpMs } from './dialogue.js';
@@ -377,7 +377,7 @@ export class Modem extends Dialogue {
       const startedAt = performance.now();
       this.#confirmedAt = Number.NEGATIVE_INFINITY;
       const result = await run(command, options).then(
-        (lines): SubmitResult => ({ reference: Number(submitResponse.exec(lines[0] ?? '')?.[1]) }),
+        (lines): SubmitResult => ({ reference: submitReference(lines[0] ?? '') ?? Number.NaN }),
         (error: unknown): SubmitResult => {
           // With its +CMGS before it, an error says that something came between.
           const isResult =

@@ -129,10 +129,7 @@ export function verdictOf(error: FinalError, stage: AtStage, elapsedMs: number):
 
 function verdictByCode(error: FinalError): Verdict {
   if (error.kind === 'ERROR') return 'unknown';
-  const words = error.text.toLowerCase();
-  const row = tables[error.kind].find(([code, , meaning]) =>
-    error.code === undefined ? meaning === words : code === error.code,
-  );
+  const row = rowOf(error);
   if (row) return row[1];
   if (error.kind === 'CME' || error.code === undefined) return 'unknown';
   // 24.011 8.2.5.4: a cause the receiver does not know counts as 41, temporary failure.
@@ -145,8 +142,29 @@ function verdictByCode(error: FinalError): Verdict {
 /** The code of `error`, found by its words where it came in words; undefined when there is none. */
 export function codeOf(error: FinalError): number | undefined {
   if (error.kind === 'ERROR' || error.code !== undefined) return error.code;
-  const words = error.text.toLowerCase();
-  return tables[error.kind].find(([, , meaning]) => meaning === words)?.[0];
+  return rowOf(error)?.[0];
+}
+
+/** The row of a code, or of the same in words. */
+function rowOf({ kind, code, text }: Exclude<FinalError, { kind: 'ERROR' }>): Row | undefined {
+  const words = wording(text);
+  return tables[kind].find(([listed, , meaning]) =>
+    code === undefined ? wording(meaning) === words : listed === code,
+  );
+}
+
+/**
+ * Words as they are compared. Editions of 27.005 say `SIM` or `(U)SIM`; Quectel says *necessary*
+ * for *required*, and some leave the last word of *invalid PDU mode parameter* out.
+ */
+function wording(text: string): string {
+  return text
+    .toLowerCase()
+    .replaceAll('(u)', '')
+    .replace(/necessary/, 'required')
+    .replace(/mode parameter/, 'mode')
+    .replace(/[^a-z0-9]+/g, ' ')
+    .trim();
 }
 
 /**

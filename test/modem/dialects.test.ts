@@ -28,6 +28,8 @@ const dialects: Record<string, Dialect> = {
     said.replace('\r\n> ', '\r\n> +CREG: 1\r\n'),
   'the reference is quoted': (said) => said.replace(/(\+CMGS: )(\d+)/, '$1"$2"'),
   'the blanks of +CMGS are others': (said) => said.replace(/(\+CMGS): (\d+)/, ' $1 :  $2 '),
+  'the references have more than an octet': (said) =>
+    said.replace(/(\+CMGS: )(\d+)/, (_, head, reference) => `${head}${Number(reference) + 65_280}`),
   'the time stands behind the reference': (said) =>
     said.replace(/(\+CMGS: \d+)/, '$1,"26/11/30,12:00:00+04"'),
   'eight fields are told of the registration': (said) =>
@@ -44,6 +46,19 @@ test.each(Object.entries(dialects))('a modem is understood where %s', async (_, 
   );
   expect(device.accepted()).toHaveLength(2);
   expect(setup.phases).not.toContain('lost');
+});
+
+test('a message is sent where +CMGS has no reference', async () => {
+  const device = new VirtualDevice();
+  const withoutReference: Dialect = (said) => said.replace(/(\+CMGS:) \d+/, '$1');
+  const setup = supervise(
+    device,
+    {},
+    { locator: locatorOf(speaking(withoutReference, device.openLink)) },
+  );
+  await untilReady(setup);
+  expect(await send(setup, 'x'.repeat(300), undefined, 3_000)).toEqual([0, 0]);
+  expect(device.accepted()).toHaveLength(2);
 });
 
 function speaking(dialect: Dialect, openLink: OpenLink): OpenLink {

@@ -34,6 +34,20 @@ describe('after Ctrl-Z', () => {
     ['+CMS ERROR: Unknown error', 'unknown'],
     ['+CMS ERROR: no network service', 'not_sent'],
     ['+CMS ERROR: (U)SIM PIN required', 'sim'],
+    ['+CMS ERROR: SIM PIN required', 'sim'], // older editions of 27.005, and most firmwares
+    ['+CMS ERROR: SIM busy', 'not_sent'],
+    ['+CMS ERROR: PH-SIM PIN required', 'sim'],
+    ['+CMS ERROR: SIM PIN necessary', 'sim'], // Quectel
+    ['+CMS ERROR: Invalid PDU mode', 'not_now'],
+    ['+CMS ERROR: 21: short message transfer rejected', 'refused'],
+    ['+CMS ERROR: 21 (Short message transfer rejected)', 'refused'],
+    ['+CMS ERROR: 21,transfer rejected', 'refused'],
+    ['+CMS ERROR: 21 - rejected', 'refused'],
+    ['+CMS ERROR: 21 rejected', 'refused'],
+    ['+CMS ERROR: "21"', 'refused'],
+    ['+CMS ERROR: Network failure (17)', 'not_sent'],
+    ['+CMS ERROR: 2G is not there', 'unknown'],
+    ['+CMS ERROR: 0x15', 'unknown'],
     ['+CMS ERROR: something the vendor made up', 'unknown'],
   ])('%s is %s', (line, expected) => {
     expect(verdict(line)).toBe(expected);
