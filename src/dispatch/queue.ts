@@ -7,9 +7,8 @@
  */
 
 import type { Logger } from 'winston';
-import { SendError, type Submitted } from '../errors.js';
+import { SendError } from '../errors.js';
 import { canSend, type SmsModem, type SubmitReceipt } from '../modem/sms-modem.js';
-import { maskNumber } from '../number/mask.js';
 import type { Reservation } from '../policy/request.js';
 import type { Charge } from '../policy/sim-caps.js';
 import { Lane } from './lane.js';
@@ -27,6 +26,7 @@ import { Scheduler } from './scheduler.js';
 import type { FailingSends } from './send-streak.js';
 import type { ClaimMode } from './shared-truth.js';
 import type { SimBudget } from './sim-budget.js';
+import { isNothingNew, TurnNews } from './turn-news.js';
 import { ClaimingList, NewestStarted, WaitingList } from './waiting-list.js';
 
 /**
@@ -66,8 +66,7 @@ export class MessageQueue {
   /** Sees them as waiting, in front of what comes now. */
   readonly #foresight: Scheduler;
   readonly #budget: SimBudget;
-  readonly #listener: Partial<DispatchListener>;
-  readonly #log: Logger;
+  readonly #news: TurnNews;
   readonly #stopListening = new Map<Lane, () => void>();
   #stopped: Promise<void> | undefined;
 
@@ -75,8 +74,7 @@ export class MessageQueue {
     this.maxWaiting = maxWaiting;
     this.maxWaitingAlerts = maxWaitingAlerts;
     this.#budget = budget;
-    this.#listener = listener;
-    this.#log = log;
+    this.#news = new TurnNews(listener, log);
     this.#scheduler = new Scheduler(this.#lanes, this.#waiting, budget);
     this.#foresight = new Scheduler(this.#lanes, this.#claiming, budget);
     for (const modem of modems) this.admitModem(modem);
@@ -281,7 +279,7 @@ export class MessageQueue {
   }
 
   #start(lane: Lane, message: PendingMessage): void {
-    this.#tellFailOver(message, lane.name);
+    this.#news.begun(message, lane.name);
     const charge = this.#budget.take(lane.modem, message);
     this.#newest.started(message);
     const begun = message.beforeStart?.();
@@ -307,40 +305,27 @@ export class MessageQueue {
       receipt = await lane.submit(begun === undefined ? noted : both(begun, noted));
     } catch (thrown) {
       const error = fromModem(thrown, lane.name);
-      this.#tellEnd(lane, message, error.submitted);
+      this.#news.ended(lane.name, message, error);
       if (error.submitted === 'no') charge.giveBack();
       else charge.keep();
       return this.#submitFailed(lane, message, error);
     }
     charge.keep();
-    this.#tellEnd(lane, message, 'yes');
-    if (lane.health.accepted()) this.#logSuspicion(lane, 'info', 'sends again');
+    this.#news.ended(lane.name, message, receipt);
+    if (lane.health.accepted()) this.#news.suspicion(lane.name, false);
     lane.sends.accepted(message);
-    if (message.isAnswered) this.#logLate(lane, message, receipt);
     message.resolve(receipt, lane.name);
-  }
-
-  /** What never reached Ctrl-Z says nothing of the network. */
-  #tellEnd(lane: Lane, message: PendingMessage, submitted: Submitted | 'yes'): void {
-    if (!message.isCommitted) return;
-    const { waitedMs, tookMs } = message.progress();
-    this.#listener.submitEnded?.({ modem: lane.name, tookMs: tookMs - waitedMs, submitted });
   }
 
   #submitFailed(lane: Lane, message: PendingMessage, error: SendError): void {
     lane.sends.failed(message, error);
     const wasSuspect = lane.health.isSuspect;
-    if (error.simSuspected && lane.health.refused(message.recipientHmac)) {
-      const words =
-        'is suspect: the network refused several recipients in a row. Check its credit and contract';
-      this.#logSuspicion(lane, 'warn', words);
-    }
+    if (error.simSuspected && lane.health.refused(message.recipientHmac))
+      this.#news.suspicion(lane.name, true);
     if (mayGoElsewhere(error)) lane.health.gaveBack();
     if (message.isAnswered) {
-      // One that was answered as not submitted, and was not: nothing new.
-      if (!message.isCommitted && error.submitted === 'no') return;
-      this.#logLate(lane, message, error);
-      return message.failedLate(error);
+      if (!isNothingNew(message, error)) message.failedLate(error);
+      return;
     }
     // What a suspect SIM is refused says nothing of the message: it was only a trial.
     const wasTrial = wasSuspect && error.simSuspected && error.submitted === 'no';
@@ -362,49 +347,6 @@ export class MessageQueue {
     same?.reject(superseded());
     message.cameBack = { from: from.name, cause: error.causeCode ?? error.code };
     this.#waiting.add(message, 'failed over');
-  }
-
-  #tellFailOver({ message, cameBack }: PendingMessage, to: string): void {
-    if (cameBack === undefined) return;
-    const { from, cause } = cameBack;
-    this.#listener.failedOver?.({ from, to });
-    this.#log.warn('message goes to another modem', {
-      event: 'fail_over',
-      id: message.id,
-      recipient: maskNumber(message.recipient),
-      from,
-      to,
-      cause,
-    });
-  }
-
-  #logSuspicion(lane: Lane, level: 'info' | 'warn', words: string): void {
-    this.#log.log(level, `the SIM of modem ${lane.name} ${words}`, {
-      event: 'suspect',
-      modem: lane.name,
-    });
-  }
-
-  /** The truth about a message whose caller was answered before it was known. */
-  #logLate(lane: Lane, pending: PendingMessage, outcome: SubmitReceipt | SendError): void {
-    const { id, recipient } = pending.message;
-    const { segments, waitedMs, tookMs } = pending.progress();
-    const failed = outcome instanceof SendError;
-    const modem = lane.name;
-    this.#listener.lateResult?.({ modem, submitted: failed ? outcome.submitted : 'yes' });
-    this.#log.log(failed && outcome.code === 'internal' ? 'error' : 'info', 'late result', {
-      event: 'late_result',
-      id,
-      recipient: maskNumber(recipient),
-      modem,
-      segments,
-      outcome: failed ? outcome.code : 'submitted',
-      submitted: failed ? outcome.submitted : 'yes',
-      ...(failed && outcome.causeCode !== undefined ? { cause_code: outcome.causeCode } : {}),
-      ...(failed && outcome.cause instanceof Error ? { stack: outcome.cause.stack } : {}),
-      waited_ms: Math.round(waitedMs),
-      took_ms: Math.round(tookMs),
-    });
   }
 }
 

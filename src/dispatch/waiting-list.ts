@@ -150,7 +150,7 @@ export class NewestStarted {
 
   hasStartedAfter(message: PendingMessage): boolean {
     const { order } = message;
-    // As nearly always: its key, which takes an HMAC, is not needed.
+    // As nearly always: its key need not be made.
     if (order > this.#newestOrder) return false;
     const newest = this.#started.get(message.supersedeKey);
     return newest !== undefined && newest.order > order && performance.now() - newest.at < voidMs;
