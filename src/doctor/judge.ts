@@ -98,8 +98,9 @@ function judgeSim(facts: ModemFacts, { hasPin }: Wishes): Finding[] {
       if (pinTriesLeft === fullPinTries)
         return [warning('sim', what, 'simgate serve enters the PIN in pin_file, once')];
       return [error('sim', what, pinByPerson(pinTriesLeft))];
+    case 'failed':
     case 'unknown':
-      return [warning('sim', what, simRemedies.unknown)];
+      return [warning('sim', what, simRemedies[sim])];
     case 'puk':
     case 'absent':
     case 'other':

@@ -9,6 +9,8 @@ export const simRemedies: Readonly<Record<Exclude<SimState, 'ready'>, string>> =
   puk: 'put the SIM into a phone and enter the PUK there; simgate never does',
   absent: 'put one in, contacts down and cut corner as drawn, then plug the modem in again',
   busy: 'wait a few seconds and ask again',
+  failed:
+    'take the SIM out, clean its contacts and put it in again; if that does not help, try it in a phone',
   unknown: 'registered or not is what counts; if it is not, try the SIM in a phone',
   other: 'try the SIM in a phone: it may be damaged, or want a network lock code',
 };

@@ -272,9 +272,12 @@ export class BringUp {
     );
   }
 
-  /** A modem that does not tell is taken for having one: the registration shows it. */
+  /**
+   * A modem that does not tell is taken for having one, as is one that calls it failed: the
+   * registration shows it.
+   */
   #mayHaveSim(): boolean {
-    return this.#sim === 'ready' || this.#sim === 'unknown';
+    return ['ready', 'unknown', 'failed'].includes(this.#sim);
   }
 
   async #askSim(): Promise<void> {
@@ -314,6 +317,7 @@ export class BringUp {
 
   #notRegistered(registration: Registration): string {
     if (this.#radioObstacle !== undefined) return this.#radioObstacle;
+    if (this.#sim === 'failed') return simReasons.failed;
     if (!this.#modem.tellsRegistration) return untoldReason;
     const isDeaf = this.#looks > 0 && performance.now() - this.#wasHeardAt > noSignalMs;
     const isUnseen = registration === 'none' || registration === 'searching';

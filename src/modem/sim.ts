@@ -3,9 +3,13 @@
 import { AtCommandError, AtTimeout } from '../at/errors.js';
 import type { FinalError } from '../at/lines.js';
 import { type Dialogue, longestNeededMuteMs, quickMs, simMs } from './dialogue.js';
+import { codeOf } from './verdict.js';
 
-/** `AT+CPIN?` (27.007 8.3). `unknown`: the modem does not tell, so the registration has to. */
-export type SimState = 'ready' | 'pin' | 'puk' | 'absent' | 'busy' | 'other' | 'unknown';
+/**
+ * `AT+CPIN?` (27.007 8.3). `unknown`: the modem does not tell, so the registration has to.
+ * `failed`: it cannot be read; the registration decides too, for some say so of a SIM that works.
+ */
+export type SimState = 'ready' | 'pin' | 'puk' | 'absent' | 'busy' | 'failed' | 'other' | 'unknown';
 
 /** What the line `+CPIN: …` says. */
 function readSimState(line: string | undefined): SimState {
@@ -19,18 +23,37 @@ function readSimState(line: string | undefined): SimState {
   if (state === 'SIM PUK') return 'puk';
   if (state === 'NOT INSERTED' || state === 'SIM REMOVED') return 'absent';
   if (state === 'NOT READY') return 'busy';
+  if (state === 'SIM FAILURE' || state === 'SIM WRONG') return 'failed';
   // PH-SIM PIN, PH-NET PIN and their kin: the equipment's own locks.
   return state?.startsWith('PH-') === true ? 'other' : 'unknown';
 }
 
+/** What `+CME ERROR` says of the SIM (27.007 9.2.1). */
+const statesByCode: Readonly<Record<number, SimState>> = {
+  5: 'other',
+  6: 'other',
+  7: 'other',
+  10: 'absent',
+  11: 'pin',
+  12: 'puk',
+  13: 'failed',
+  14: 'busy',
+  15: 'failed',
+  17: 'ready',
+  18: 'ready',
+  515: 'busy',
+};
+
 /**
- * What an error to `AT+CPIN?` says (27.007 9.2.1); the SIM7600 says it in words whatever `+CMEE`
- * is.
+ * What an error to `AT+CPIN?` says; the SIM7600 says it in words whatever `+CMEE` is. Some have no
+ * other answer for a SIM that asks for its PIN.
  */
-function simStateOfError({ kind, code, text }: FinalError): SimState {
-  if (kind === 'CME' && (code === 10 || /not inserted/i.test(text))) return 'absent';
-  if (kind === 'CME' && (code === 14 || code === 515 || /busy/i.test(text))) return 'busy';
-  return 'unknown';
+function simStateOfError(error: FinalError): SimState {
+  if (error.kind !== 'CME') return 'unknown';
+  const told = statesByCode[codeOf(error) ?? -1];
+  if (told !== undefined) return told;
+  if (/not inserted/i.test(error.text)) return 'absent';
+  return /busy/i.test(error.text) ? 'busy' : 'unknown';
 }
 
 /** What a person should know, and do, about a SIM that is not ready. */
@@ -40,6 +63,7 @@ export const simReasons: Readonly<Record<SimState, string>> = {
   puk: 'the SIM is blocked and asks for its PUK: enter it with a phone; simgate never does',
   absent: 'there is no SIM in the modem',
   busy: 'the SIM is not ready yet',
+  failed: 'the modem says that it cannot read its SIM',
   other:
     'the SIM is not usable in this modem, which is locked to another network or SIM: AT+CPIN? in the debug log says to which',
   unknown: 'the modem does not tell the state of its SIM',

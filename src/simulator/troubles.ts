@@ -123,6 +123,14 @@ export const troubleKinds = {
         ? `\r\n+CPIN: ${state}\r\n${final('OK')}`
         : undefined,
   },
+  'sim-error': {
+    parameters: [],
+    does: '+CPIN? of a SIM that asks for its PIN or PUK is answered with CME 11 or 12',
+    answer: (body, _args, { sim }) => {
+      if (!isNamed(body, '+CPIN?') || sim.state === 'READY') return undefined;
+      return refusal(sim.state === 'SIM PIN' ? 'CME11' : 'CME12');
+    },
+  },
   'sms-starting': {
     parameters: [],
     does: '+CNMI and +CPMS are refused with CMS 314, as while a modem starts; then it says +QIND: SMS DONE',

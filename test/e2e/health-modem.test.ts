@@ -56,6 +56,15 @@ const faults: readonly Fault[] = [
     follow: waiting,
   },
   {
+    name: 'a SIM whose PIN is asked for by an error',
+    grade: 'down',
+    check: 'sim',
+    what: /the SIM asks for its PIN/,
+    remedy: /set pin_file/,
+    begin: (rig) => openedWith(rig, 'refuse:+CPIN?:CME11'),
+    follow: waiting,
+  },
+  {
     name: 'a SIM that is busy',
     grade: 'down',
     check: 'sim',
@@ -324,6 +333,7 @@ describe.concurrent('each is named first, and its remedy cures it', () => {
     'routes-directly': 'heals: routes-directly',
     'broken-off': 'heals: broken-off:+COPS?',
     'sms-starting': 'heals: sms-starting',
+    'sim-error': 'heals: sim-error',
     'text-mode': 'heals: text-mode',
     'silent-restart': 'heals: silent-restart',
     'stat-alone': 'heals: stat-alone',

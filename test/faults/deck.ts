@@ -193,6 +193,7 @@ const troubles: Record<TroubleKind, Draw<string>> = {
   babble: (random) => `babble:${anyCommand(random)}:${between(random, 500, 8000)}`,
   'sim-says': (random) =>
     `sim-says:${['SIM PIN2', 'SIM PUK2', 'HELLO'][random.below(3)]}:${between(random, 500, 8000)}`,
+  'sim-error': (random) => `sim-error:${between(random, 500, 8000)}`,
   'sms-starting': (random) => `sms-starting:${between(random, 500, 6000)}`,
   'radio-off': () => 'radio-off:0',
   // The daemon under test gives it its radio cycle after ten minutes: this one ends before.

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { PinMemory } from '../../src/modem/pin-memory.js';
+import { simReasons } from '../../src/modem/sim.js';
 import { parsePinFault } from '../../src/simulator/pin-faults.js';
 import { type Supervised, send, stopAll, supervise, untilReady } from './supervised.js';
 import { VirtualDevice } from './virtual-link.js';
@@ -226,6 +227,17 @@ describe('unlocking', () => {
       expect(await sent(setup, 'code 1')).toHaveLength(1);
     },
   );
+
+  test('is for a SIM whose PIN an error to AT+CPIN? asks for, too', async () => {
+    const setup = await supervised(new VirtualDevice({ pin }, ['sim-error']));
+    await within(30_000, isReady(setup));
+  });
+
+  test('tells a SIM that cannot be read, where there is no registration either', async () => {
+    const device = new VirtualDevice({ registration: 'none' }, ['refuse:+CPIN?:CME13']);
+    const setup = await supervised(device);
+    await within(30_000, () => setup.supervisor.snapshot().reason === simReasons.failed);
+  });
 
   test.each(['late:12000', 'late:25000', 'silence:8000'])(
     'with a right PIN that meets %s is over when the SIM is ready',
