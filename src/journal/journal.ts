@@ -7,7 +7,6 @@
 
 import type { Logger } from 'winston';
 import { inTime } from '../clock/within.js';
-import { counted } from '../words/counted.js';
 import type {
   EndedEntry,
   JournalDelivery,
@@ -36,9 +35,8 @@ import {
   readRecent,
 } from './recent.js';
 import { RefusalRate } from './refusal-rate.js';
-import { RefusedCounts } from './refused-counts.js';
-import type { JournalEntry } from './wire.js';
-import { WriteQueue } from './write-queue.js';
+import { RefusedTallies } from './refused-tallies.js';
+import { Writer } from './writer.js';
 
 /**
  * What happened to each message. It only listens: nothing it does or fails to do keeps a message
@@ -126,19 +124,6 @@ export interface JournalOptions extends Retention {
   maxPending?: number;
 }
 
-const startedBoundDefaultMs = 250;
-const keyedBoundDefaultMs = 500;
-/**
- * Milliseconds for which refusals are gathered before their rows are made and written together: of
- * hundreds in one instant each would else wait for the rows of those before it.
- */
-const refusalsGatheredMs = 250;
-/**
- * Milliseconds between two writings of what was refused before, and for which the first is
- * gathered: of a flood a `kill -9` may lose that much, of a single request hardly anything.
- */
-const countsEveryMs = 15_000;
-const countsGatheredMs = 1_000;
 /** Refusals are written at this rate at most: 100 at once, then one a second. */
 const refusalBurst = 100;
 const refusalsPerSecond = 1;
@@ -161,36 +146,18 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
 
 class SqliteJournal implements Journal {
   readonly #options: JournalOptions;
-  readonly #queue: WriteQueue;
   readonly #keeper: Keeper;
   readonly #refusals = new RefusalRate(refusalBurst, refusalsPerSecond, performance.now());
   readonly #pruner: Pruner;
-  readonly #startedBoundMs: number;
-  readonly #keyedBoundMs: number;
+  readonly #writer: Writer;
+  readonly #counts: RefusedTallies;
   /** Who waits for the next opening. */
   readonly #awaitingOpen: (() => void)[] = [];
-  /** Refusals that wait for others to be written with, and what runs meanwhile. */
-  #gathered: (() => EndedEntry)[] = [];
-  #gathering: NodeJS.Timeout | undefined;
-  readonly #counts: RefusedCounts;
-  /** Runs while counts wait to be written. */
-  #counting: NodeJS.Timeout | undefined;
-  /** By `performance.now()`. */
-  #countsWrittenAt = Number.NEGATIVE_INFINITY;
-  #isClosed = false;
-  #isWriteDue = false;
-  #isWriting = false;
-  #isSlow = false;
-  #droppedRows = 0;
   #skippedRefusals = 0;
-  #droppedTold = 0;
 
   constructor(options: JournalOptions) {
     const { file, log, clock, onFault, busyTimeoutMs = 2_000, retryMs = 1_000 } = options;
     this.#options = options;
-    this.#startedBoundMs = options.startedBoundMs ?? startedBoundDefaultMs;
-    this.#keyedBoundMs = options.keyedBoundMs ?? keyedBoundDefaultMs;
-    this.#queue = new WriteQueue(options.maxPending ?? 2_000);
     this.#keeper = new Keeper({
       file,
       log,
@@ -200,8 +167,21 @@ class SqliteJournal implements Journal {
       onFault,
       onOpen: () => this.#onOpen(),
     });
-    this.#counts = new RefusedCounts(clock);
-    this.#pruner = new Pruner(this.#keeper, this.#queue, options, log);
+    this.#writer = new Writer({
+      keeper: this.#keeper,
+      log,
+      maxPending: options.maxPending ?? 2_000,
+      boundMs: { file: options.startedBoundMs ?? 250, disk: options.keyedBoundMs ?? 500 },
+    });
+    this.#counts = new RefusedTallies({
+      clock,
+      mayWrite: () => this.#keeper.isOpen,
+      write: (tallies) => {
+        for (const tally of tallies) this.#writer.add({ kind: 'refused', tally });
+        this.#writer.writeNow();
+      },
+    });
+    this.#pruner = new Pruner(this.#keeper, this.#writer, options, log);
   }
 
   open(): Promise<void> {
@@ -210,36 +190,13 @@ class SqliteJournal implements Journal {
 
   async started(entry: StartedEntry): Promise<void> {
     const { keyHmac, wasPromised = false } = entry;
-    const onDisk = keyHmac !== undefined || wasPromised;
-    const isSafe = await this.#addSafely({ kind: 'started', entry }, onDisk);
-    if (onDisk && !isSafe) this.#tellUnsafe(entry);
+    const to = keyHmac !== undefined || wasPromised ? 'disk' : 'file';
+    const isSafe = await this.#writer.addSafely({ kind: 'started', entry }, to);
+    if (to === 'disk' && !isSafe) this.#tellUnsafe(entry);
   }
 
   promised(entry: PromisedEntry): Promise<boolean> {
-    return this.#addSafely({ kind: 'promised', entry }, true);
-  }
-
-  /** Resolves with whether it is in the file, or on the disk, within the bound of that. */
-  async #addSafely(entry: JournalEntry, onDisk: boolean): Promise<boolean> {
-    let timer: NodeJS.Timeout | undefined;
-    const isSafe = await new Promise<boolean>((resolve) => {
-      let isWritten = false;
-      const isWaiting = this.#add(entry, () => {
-        isWritten = true;
-        if (!onDisk) resolve(true);
-        else void this.#flush().then(resolve);
-      });
-      if (!isWaiting || !this.#keeper.isWell || (this.#isSlow && !onDisk)) return resolve(false);
-      timer = setTimeout(
-        () => {
-          if (!isWritten) this.#noteSlow();
-          resolve(false);
-        },
-        onDisk ? this.#keyedBoundMs : this.#startedBoundMs,
-      );
-    });
-    clearTimeout(timer);
-    return isSafe;
+    return this.#writer.addSafely({ kind: 'promised', entry }, 'disk');
   }
 
   #tellUnsafe({ id, keyHmac, wasPromised = false }: StartedEntry): void {
@@ -254,22 +211,10 @@ class SqliteJournal implements Journal {
       log.warn(`${what} its caller may read that it was not sent`, { event: 'promise_unsafe', id });
   }
 
-  /** One message has waited in vain: the next ones do not, until the file has caught up. */
-  #noteSlow(): void {
-    if (this.#isSlow) return;
-    this.#isSlow = true;
-    this.#options.log.warn(
-      'the journal takes too long to write: messages do not wait for it until it has caught up. Were the gateway killed now, it might ' +
-        'not know of the last ones',
-      { event: 'journal', pending: this.#queue.size },
-    );
-  }
-
   ended(entry: EndedEntry): void {
     // A row that is there has to learn its end.
     if (!entry.wasStarted && entry.wasPromised !== true) this.refused(() => entry, true);
-    else if (isToldAgain(entry)) this.#add({ kind: 'ended', entry }, () => void this.#flush());
-    else this.#add({ kind: 'ended', entry });
+    else this.#writer.add({ kind: 'ended', entry }, isToldAgain(entry) ? 'disk' : 'file');
   }
 
   refused(toEntry: () => EndedEntry, mayBeToldAgain: boolean): boolean {
@@ -277,52 +222,32 @@ class SqliteJournal implements Journal {
       this.#skippedRefusals += 1;
       return false;
     }
-    if (mayBeToldAgain) {
-      const entry = toEntry();
-      if (isToldAgain(entry)) return this.#add({ kind: 'ended', entry }, () => void this.#flush());
-      return this.#gather(() => entry);
-    }
-    return this.#gather(toEntry);
-  }
-
-  #gather(toEntry: () => EndedEntry): boolean {
-    if (this.#isClosed || !this.#queue.hasRoomFor(this.#gathered.length + 1)) {
-      this.#droppedRows += 1;
-      return false;
-    }
-    this.#gathered.push(toEntry);
-    this.#gathering ??= setTimeout(() => this.#writeGathered(), refusalsGatheredMs);
-    return true;
+    if (!mayBeToldAgain) return this.#writer.gather(toEntry);
+    const entry = toEntry();
+    if (isToldAgain(entry)) return this.#writer.add({ kind: 'ended', entry }, 'disk');
+    return this.#writer.gather(() => entry);
   }
 
   refusedBefore(refused: RefusedBefore): void {
     this.#counts.count(refused);
-    const dueMs = this.#countsWrittenAt + countsEveryMs - performance.now();
-    this.#counting ??= setTimeout(
-      () => this.#writeCounts(),
-      Math.max(countsGatheredMs, dueMs),
-    ).unref();
   }
 
   late(id: string, outcome: LateOutcome, keyHmac?: string): void {
-    this.#add(
-      { kind: 'late', id, outcome },
-      keyHmac === undefined ? undefined : () => void this.#flush(),
-    );
+    this.#writer.add({ kind: 'late', id, outcome }, keyHmac === undefined ? 'file' : 'disk');
   }
 
   delivered(id: string, delivery: JournalDelivery): void {
-    this.#add({ kind: 'delivered', id, delivery });
+    this.#writer.add({ kind: 'delivered', id, delivery });
   }
 
   saveHold(hold: SavedHold): void {
-    this.#add({ kind: 'hold', hold });
+    this.#writer.add({ kind: 'hold', hold });
   }
 
   recent(bounds: RecentBounds): Promise<Recent> {
     return this.#ofBefore((ask, lastChange) => {
       if (bounds.ofThisRunToo !== true) return readRecent(ask, bounds, lastChange);
-      this.#writeGathered(); // what was told before is found
+      this.#writer.writeNow(); // what was told before is found
       return readRecent(ask, bounds, allChanges);
     });
   }
@@ -347,17 +272,17 @@ class SqliteJournal implements Journal {
   }
 
   async query(filter: LogFilter): Promise<LogPage> {
-    this.#writeGathered(); // what was told before is found
+    this.#writer.writeNow(); // what was told before is found
     return this.#keeper.ask('query', { filter });
   }
 
   async refusedCounts(filter: RefusedFilter): Promise<RefusedCount[]> {
-    this.#writeCounts();
+    this.#counts.writeNow();
     return this.#keeper.ask('refused', { filter });
   }
 
   async summary(by: SummaryKey, filter: Parameters<LogSource['summary']>[1]) {
-    this.#writeCounts();
+    this.#counts.writeNow();
     return this.#keeper.ask('summary', { by, filter });
   }
 
@@ -367,132 +292,21 @@ class SqliteJournal implements Journal {
       isOk: fault === undefined,
       ...(fault !== undefined && { fault }),
       path: this.#options.file,
-      droppedRows: this.#droppedRows,
+      droppedRows: this.#writer.droppedRows,
       skippedRefusals: this.#skippedRefusals,
-      pending: this.#queue.size + this.#gathered.length,
+      pending: this.#writer.pending,
     };
   }
 
   async close(): Promise<void> {
-    this.#writeCounts();
-    this.#writeGathered();
-    this.#isClosed = true;
+    this.#counts.stop();
     this.#pruner.stop();
-    if (this.#keeper.isWell) await inTime(closeBoundMs, this.#queue.drained());
-    if (this.#queue.size > 0) {
-      const lost = `the journal was closed with ${counted(this.#queue.size, 'entry')} that could not be written`;
-      this.#options.log.error(lost, { event: 'journal' });
-    }
+    await this.#writer.close(closeBoundMs);
     await inTime(closeBoundMs, this.#keeper.close());
   }
 
-  /** Puts what was written on the disk. False if that failed; the keeper tells it. */
-  async #flush(): Promise<boolean> {
-    try {
-      await this.#keeper.flush();
-      return true;
-    } catch (error) {
-      if (!(error instanceof JournalFault)) throw error;
-      return false;
-    }
-  }
-
-  /** False when the entry is lost: nobody can be made to wait for it. */
-  #add(entry: JournalEntry, onWritten?: () => void): boolean {
-    const isQueued = this.#enqueue(entry, onWritten);
-    if (isQueued) this.#writeSoon();
-    return isQueued;
-  }
-
-  #enqueue(entry: JournalEntry, onWritten?: () => void): boolean {
-    this.#queueGathered();
-    const isQueued = !this.#isClosed && this.#queue.add(entry, onWritten);
-    if (!isQueued) this.#droppedRows += 1;
-    return isQueued;
-  }
-
-  /** While the file takes nothing they stay where they are, for rows of messages come first. */
-  #writeCounts(): void {
-    clearTimeout(this.#counting);
-    this.#counting = undefined;
-    if (!this.#counts.hasChanged) return;
-    if (this.#keeper.isOpen) {
-      this.#countsWrittenAt = performance.now();
-      for (const tally of this.#counts.take()) this.#enqueue({ kind: 'refused', tally });
-      void this.#write();
-    } else if (!this.#isClosed)
-      this.#counting = setTimeout(() => this.#writeCounts(), countsEveryMs).unref();
-  }
-
-  #writeGathered(): void {
-    clearTimeout(this.#gathering);
-    this.#gathering = undefined;
-    this.#queueGathered();
-    void this.#write();
-  }
-
-  /** Rows stand in the order in which things happened. */
-  #queueGathered(): void {
-    if (this.#gathered.length === 0) return;
-    for (const toEntry of this.#gathered.splice(0))
-      if (!this.#queue.add({ kind: 'ended', entry: toEntry() })) this.#droppedRows += 1;
-  }
-
-  /**
-   * Once all that is due now was done: the end of a message and the start of the next come in one
-   * tick, and go into one transaction.
-   */
-  #writeSoon(): void {
-    if (this.#isWriteDue) return;
-    this.#isWriteDue = true;
-    process.nextTick(() => {
-      this.#isWriteDue = false;
-      void this.#write();
-    });
-  }
-
-  /**
-   * Writes what waits, a batch at a time, as long as the journal is well. A batch that failed stays
-   * for the next opening.
-   */
-  async #write(): Promise<void> {
-    if (this.#isWriting) return;
-    this.#isWriting = true;
-    try {
-      while (this.#queue.size > 0 && this.#keeper.isOpen) {
-        const entries = this.#queue.next();
-        const begunAt = performance.now();
-        const { refused } = await this.#keeper.ask('write', { entries });
-        const isQuick = performance.now() - begunAt < this.#startedBoundMs;
-        this.#queue.written(entries.length);
-        // A start that comes now is written with the next batch. With busy modems the queue may
-        // never be empty.
-        if (isQuick && this.#queue.isOneBatch) this.#isSlow = false;
-        this.#keeper.proved();
-        this.#tellLost(refused);
-      }
-    } catch (error) {
-      if (!(error instanceof JournalFault)) throw error; // told by the keeper, which opens it again
-    } finally {
-      this.#isWriting = false;
-    }
-  }
-
-  #tellLost(refused: readonly Fault[]): void {
-    this.#droppedRows += refused.length;
-    const lost = this.#droppedRows - this.#droppedTold;
-    if (lost === 0) return;
-    this.#droppedTold = this.#droppedRows;
-    const why = refused[0]?.message ?? 'too many waited while it was out of order';
-    const verb = lost === 1 ? 'is' : 'are';
-    this.#options.log.error(`${counted(lost, 'entry')} of the journal ${verb} lost: ${why}`, {
-      event: 'journal',
-    });
-  }
-
   #onOpen(): void {
-    if (this.#queue.size === 0) this.#keeper.proved();
-    void this.#write();
+    this.#writer.resume();
     void this.#pruner.prune();
     for (const resolve of this.#awaitingOpen.splice(0)) resolve();
   }

@@ -3,7 +3,7 @@ import { SettledClock } from '../clock/settled-clock.js';
 import { JournalFault } from './faults.js';
 import type { Keeper } from './keeper.js';
 import type { Bounds } from './wire.js';
-import type { WriteQueue } from './write-queue.js';
+import type { Writer } from './writer.js';
 
 /** What may stay, and for how long. */
 export interface Retention {
@@ -44,7 +44,7 @@ const pruneRows = 200;
 /** Removes what is too old or too much, every hour and in small goes between the messages. */
 export class Pruner {
   readonly #keeper: Keeper;
-  readonly #queue: WriteQueue;
+  readonly #writer: Pick<Writer, 'drained'>;
   readonly #retention: Retention;
   readonly #log: Logger;
   readonly #clock: SettledClock;
@@ -52,9 +52,9 @@ export class Pruner {
   #isPruning = false;
   #isStopped = false;
 
-  constructor(keeper: Keeper, queue: WriteQueue, retention: Retention, log: Logger) {
+  constructor(keeper: Keeper, writer: Pick<Writer, 'drained'>, retention: Retention, log: Logger) {
     this.#keeper = keeper;
-    this.#queue = queue;
+    this.#writer = writer;
     this.#retention = retention;
     this.#log = log;
     this.#clock = new SettledClock(
@@ -79,7 +79,7 @@ export class Pruner {
         const { removed, youngestCutMs } = await this.#keeper.ask('prune', { bounds });
         isMore = removed > 0;
         if (youngestCutMs !== undefined && youngestCutMs > bounds.keepSinceMs) this.#tellCut();
-        await this.#queue.drained();
+        await this.#writer.drained();
       }
     } catch (error) {
       if (!(error instanceof JournalFault)) throw error; // told by the keeper, which opens it again
