@@ -243,7 +243,7 @@ function readToml(file: string): { table: TomlTable } | Problem {
 
 function whyUnread(error: Error): string {
   const code = 'code' in error ? error.code : undefined;
-  if (code === 'ENOENT') return `${error.message}. "sudo simgate setup" writes one`;
+  if (code === 'ENOENT') return `${whyFailed(error)}. "sudo simgate setup" writes one`;
   if (code === 'EACCES') return 'this user may not (EACCES): run it with sudo';
   return whyFailed(error);
 }

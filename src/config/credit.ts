@@ -2,6 +2,7 @@
 
 import * as v from 'valibot';
 import { withoutSeparators } from '../number/e164.js';
+import { isBlank } from '../words/blank.js';
 import { Expression, ExpressionError } from '../words/expression.js';
 import { inCode, type Keys, plainTable } from './table.js';
 import { oneOf, telephoneNumber, text, whole } from './values.js';
@@ -56,7 +57,10 @@ const keys = {
   keep_alive_to: v.optional(telephoneNumber),
   keep_alive_days: v.optional(whole('days', 1, 400), 60),
   keep_alive_text: v.optional(
-    text('must be a text of 160 characters at most', /^.{1,160}$/),
+    v.pipe(
+      text('must be a text of 160 characters at most', /^.{1,160}$/),
+      v.check((written) => !isBlank(written), 'must not be blank'),
+    ),
     'This SIM is kept alive',
   ),
 } satisfies Keys;

@@ -22,6 +22,7 @@ import { JournalFault } from '../journal/faults.js';
 import type { Journal } from '../journal/journal.js';
 import { maskNumber } from '../number/mask.js';
 import { readRecipient } from '../number/recipient.js';
+import { isBlank } from '../words/blank.js';
 import { capsOf, type DaemonParts, snapshotOf } from './snapshot.js';
 
 const hourMs = 3_600_000;
@@ -104,7 +105,7 @@ const messageRequest = v.object({
   recipient: v.string('the request needs "recipient", a text'),
   text: v.pipe(
     v.string('the request needs "text", a text'),
-    v.minLength(1, 'the text is empty'),
+    v.check((text) => !isBlank(text), 'the text is empty, or blank'),
     v.maxLength(longestText, `the text has more than ${longestText} characters`),
   ),
 });

@@ -34,8 +34,8 @@ function whatIsWrong(error: unknown): string {
  * (and reads no further) or `body_invalid` (it is compressed), or with {@link CallerLeft}.
  */
 export async function readOctets(req: IncomingMessage, maxOctets: number): Promise<Buffer> {
-  const encoding = req.headers['content-encoding'] ?? 'identity';
-  if (encoding.trim().toLowerCase() !== 'identity') {
+  const encoding = req.headers['content-encoding']?.trim().toLowerCase() ?? '';
+  if (encoding !== '' && encoding !== 'identity') {
     throw new SendError('body_invalid', {
       detail: 'the body must not be compressed (Content-Encoding)',
     });

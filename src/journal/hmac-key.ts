@@ -1,6 +1,7 @@
 import { createHmac, createSecretKey, randomBytes } from 'node:crypto';
 import { link, open, rm } from 'node:fs/promises';
 import { syncFolder } from '../secret/private-file.js';
+import { whyFailed } from '../words/system-fault.js';
 import { makePrivate } from './files.js';
 
 /** The key of the HMACs cannot be used. */
@@ -75,7 +76,7 @@ function hmacWith(octets: Buffer): Hmac {
 async function read(file: string): Promise<Buffer | undefined> {
   const handle = await open(file, 'r').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
-    throw new HmacKeyError(`${file} cannot be read: ${error.message}`, { cause: error });
+    throw new HmacKeyError(`${file} cannot be read: ${whyFailed(error)}`, { cause: error });
   });
   if (handle === undefined) return undefined;
   try {

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import Database from 'libsql';
 import { OperatorError } from '../errors.js';
+import { whyFailed } from '../words/system-fault.js';
 import type { LogSource } from './entries.js';
 import { describeFault, faultOf, JournalFault } from './faults.js';
 import { type All, queryMessages, queryRefused, summarize } from './queries.js';
@@ -134,10 +135,11 @@ function toOperatorError(file: string, error: unknown): OperatorError {
   return new OperatorError(describeFault(file, faultOf(error, 'cannot_open')), { cause: error });
 }
 
-function whyNot(file: string, { code, message }: NodeJS.ErrnoException): string {
+function whyNot(file: string, error: NodeJS.ErrnoException): string {
+  const { code } = error;
   if (code === 'ENOENT')
     return `there is no journal at ${file}: no daemon has run with this state_dir yet`;
   if (code === 'EACCES' || code === 'EPERM')
     return `the journal ${file} is the service's own: read it with sudo`;
-  return `the journal ${file} cannot be read: ${message}`;
+  return `the journal ${file} cannot be read: ${whyFailed(error)}`;
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import * as v from 'valibot';
 import { OperatorError } from '../errors.js';
+import { whyFailed } from '../words/system-fault.js';
 
 /** What is needed of a line of `simgate log --json`. */
 const rowSchema = v.looseObject({
@@ -62,7 +63,7 @@ function readText(file: string): string {
     octets = readFileSync(file === '-' ? 0 : file);
   } catch (error) {
     if (!(error instanceof Error)) throw error;
-    throw new OperatorError(`${file} cannot be read: ${error.message}`, { cause: error });
+    throw new OperatorError(`${file} cannot be read: ${whyFailed(error)}`, { cause: error });
   }
   const text = octets.toString('utf8');
   if (text.startsWith(sqliteHead))

@@ -507,7 +507,7 @@ describe('what is wrong', () => {
 
   it('is a file that is missing or no UTF-8', () => {
     expect(() => loadConfig(join(directory, 'none.toml'), {})).toThrow(
-      /none\.toml has a problem:\n {2}cannot be read: ENOENT/,
+      /none\.toml has a problem:\n {2}cannot be read: there is no such file or folder \(ENOENT\)\. "sudo simgate setup"/,
     );
     expect(problemsOf(Buffer.from([0x61, 0xff]))).toMatchObject([
       { message: expect.stringContaining('cannot be read') },

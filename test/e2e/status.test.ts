@@ -24,6 +24,11 @@ test('one screen tells how the daemon is, and the exit code its grade', async ()
   expect(sent.stdout).toMatch(
     /^the network took 1 segment to \+49…78 through main in \d+\.\d s \(reference \d+\), id [0-9a-f-]{36}\n$/,
   );
+  // What shows nothing costs all the same.
+  for (const text of ['', ' ', '\t\u200b\n']) {
+    const blank = await run('send', '+4915112345678', text);
+    expect(blank).toMatchObject({ code: 1, stderr: 'simgate: the text is empty, or blank\n' });
+  }
   expect(rig.texts()).toEqual(['It works']);
   const told = await rig.until(({ caller }) => caller === 'simgate send');
   expect(told).toMatchObject({ level: 'info', message: 'message sent', recipient: '+49…78' });

@@ -23,22 +23,22 @@ const signatureHeader = 'x-grafana-alerting-signature';
 /** What Grafana is to be told for the time, if it is to sign that as well. */
 const timestampHeader = 'x-grafana-alerting-timestamp';
 
-/** A map of Go, which writes `null` for an empty one. */
+/** Go writes `null` for what is empty; so whatever need not be there may be that. */
 const words = v.nullish(v.record(v.string(), v.unknown()), {});
 
 const notification = v.object(
   {
     status: v.picklist(['firing', 'resolved'], 'status must be "firing" or "resolved"'),
-    groupKey: v.optional(v.string(), ''),
+    groupKey: v.nullish(v.string(), ''),
     alerts: v.nullish(
       v.array(
         v.object({
-          status: v.optional(v.string()),
+          status: v.nullish(v.string()),
           labels: words,
           annotations: words,
-          startsAt: v.optional(v.string(), ''),
-          endsAt: v.optional(v.string(), ''),
-          fingerprint: v.optional(v.string(), ''),
+          startsAt: v.nullish(v.string(), ''),
+          endsAt: v.nullish(v.string(), ''),
+          fingerprint: v.nullish(v.string(), ''),
         }),
       ),
       [],
@@ -47,8 +47,8 @@ const notification = v.object(
     commonLabels: words,
     commonAnnotations: words,
     // Alerts that `max_alerts` has left out.
-    truncatedAlerts: v.optional(v.number(), 0),
-    title: v.optional(v.string()),
+    truncatedAlerts: v.nullish(v.number(), 0),
+    title: v.nullish(v.string()),
   },
   'the body must be a JSON object',
 );

@@ -11,7 +11,7 @@ import { problems, sentenceOf } from '../problem.js';
 import { type Caller, Unproven } from './caller.js';
 import { jsonAnswer, textField } from './native.js';
 import type { CallerSettings } from './settings.js';
-import { checked } from './shape.js';
+import { checked, label } from './shape.js';
 import { isSignedByAny, proofHeader, wrongSignature } from './signature.js';
 
 const header = 'x-authgear-body-signature';
@@ -20,7 +20,7 @@ const message = v.object(
   {
     to: v.string('to must be a string'),
     body: textField('body'),
-    template_name: v.nullish(v.pipe(v.string(), v.maxLength(64))),
+    template_name: label,
   },
   'the body must be a JSON object',
 );
@@ -42,7 +42,7 @@ export function authgearCaller({ name, path, secrets }: CallerSettings): Caller 
     },
     read(octets) {
       const { to, body, template_name: type } = checked(message, parseBody(octets));
-      return [{ recipient: to, text: body, ...(type != null && { messageType: type }) }];
+      return [{ recipient: to, text: body, ...(type !== undefined && { messageType: type }) }];
     },
     accepted: () => jsonAnswer(200, { code: 'ok' }),
     taken: () => jsonAnswer(202, { code: 'ok' }),

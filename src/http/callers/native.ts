@@ -8,8 +8,9 @@ import { isIP } from 'node:net';
 import * as v from 'valibot';
 import type { SendResult } from '../../dispatch/message.js';
 import { SendError } from '../../errors.js';
+import { isBlank } from '../../words/blank.js';
 import { type HttpAnswer, jsonLine, type ReadMessage } from './caller.js';
-import { checked } from './shape.js';
+import { checked, wellFormed } from './shape.js';
 
 const jsonType = 'application/json; charset=utf-8';
 
@@ -31,12 +32,6 @@ function checkedKey(value: unknown, name: string): string {
   });
 }
 
-/**
- * Nothing that anybody could see: white space, controls, and what has no width or is drawn as a
- * blank.
- */
-const blank = /^[\s\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]*$/u;
-
 /** Characters; it is remembered with the message and only compared. */
 const maxMessageType = 64;
 
@@ -45,7 +40,7 @@ export const textField = (name: string) =>
   v.pipe(
     v.string(`${name} must be a string`),
     v.nonEmpty(`${name} must not be empty`),
-    v.check((text) => !blank.test(text), `${name} must not be blank`),
+    v.check((text) => !isBlank(text), `${name} must not be blank`),
     v.check(
       (text) => !/\p{Surrogate}/u.test(text),
       `${name} holds half a character (a lone surrogate)`,
@@ -103,11 +98,6 @@ export function keyBeside(value: unknown): { idempotencyKey?: string } {
  */
 export function clientIpIn(value: unknown): { clientIp?: string } {
   return typeof value === 'string' && isIP(value) !== 0 ? { clientIp: value } : {};
-}
-
-/** Lone surrogates in what is only compared are no reason to refuse a message. */
-export function wellFormed(text: string): string {
-  return text.replace(/\p{Surrogate}/gu, '\ufffd');
 }
 
 /** 200: the network has it. */

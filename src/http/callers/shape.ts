@@ -22,3 +22,24 @@ export function checked<TSchema extends v.GenericSchema>(
   const what = issue.message === unworded ? `${key ?? 'the body'} ${unworded}` : issue.message;
   throw new SendError('body_invalid', { detail: isMissing ? `${key} is missing` : what });
 }
+
+/** Characters of a label that count. */
+const labelLength = 64;
+
+/**
+ * A caller's own word for the occasion, or for this request: it only tells messages apart, so no
+ * login is refused for one that is strange. Whatever is no text is none, and of a long one the
+ * beginning counts.
+ */
+export const label = v.pipe(
+  v.optional(v.unknown()),
+  v.transform((value) => {
+    if (typeof value !== 'string' || value === '') return undefined;
+    return Array.from(wellFormed(value)).slice(0, labelLength).join('');
+  }),
+);
+
+/** Lone surrogates in what is only compared are no reason to refuse a message. */
+export function wellFormed(text: string): string {
+  return text.replace(/\p{Surrogate}/gu, '\ufffd');
+}

@@ -79,10 +79,10 @@ export function staticCaller(settings: CallerSettings, proof: StaticProof): Call
  * @throws SendError `body_invalid` for a call
  */
 function inOurWords(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || 'recipient' in value) return value;
-  const { phoneNumber, textMessage, type } = value as Record<string, unknown>;
-  if (phoneNumber === undefined) return value;
-  if (type !== undefined && type !== 'SMS')
+  if (typeof value !== 'object' || value === null) return value;
+  const { recipient, phoneNumber, textMessage, type } = value as Record<string, unknown>;
+  if (recipient != null || phoneNumber == null) return value;
+  if (type != null && !/^sms$/i.test(typeof type === 'string' ? type : ''))
     throw new SendError('body_invalid', { detail: 'type must be "SMS": there is no voice here' });
   return { recipient: phoneNumber, body: textMessage };
 }

@@ -10,7 +10,7 @@ import { problems, sentenceOf } from '../problem.js';
 import { type Caller, type HttpAnswer, Unproven } from './caller.js';
 import { clientIpIn, jsonAnswer } from './native.js';
 import type { CallerSettings } from './settings.js';
-import { checked } from './shape.js';
+import { checked, label } from './shape.js';
 import { checkTimestamp, isSignedByAny, proofHeader, wrongSignature } from './signature.js';
 import { checkedCode, fill } from './templates.js';
 
@@ -22,18 +22,17 @@ const phone = v.pipe(
 /** Of the user's record, which may be large, only the numbers are looked at. */
 const hookBody = v.object(
   {
-    metadata: v.optional(
+    metadata: v.nullish(
       v.object({
-        uuid: v.optional(v.pipe(v.string(), v.maxLength(200))),
-        name: v.optional(v.string()),
+        uuid: v.nullish(v.pipe(v.string(), v.maxLength(200))),
         ip_address: v.optional(v.unknown()),
       }),
     ),
-    user: v.object({ phone: v.nullish(v.string()), new_phone: v.nullish(v.string()) }),
+    user: v.nullish(v.object({ phone: v.nullish(v.string()), new_phone: v.nullish(v.string()) })),
     sms: v.object({
       otp: v.string('sms.otp must be a string'),
-      sms_type: v.nullish(v.pipe(v.string(), v.maxLength(64))),
-      phone: v.nullish(phone),
+      sms_type: label,
+      phone: v.nullish(v.string('sms.phone must be a string')),
     }),
   },
   'the body must be a JSON object',
@@ -73,9 +72,9 @@ export function supabaseCaller(settings: CallerSettings): Caller {
       const { metadata, user, sms } = checked(hookBody, parseBody(body));
       // The message goes to the new number in a change of number, and to the factor's in MFA; what
       // is older than `sms.phone` says it by `new_phone`.
-      const to = sms.phone ?? (user.new_phone || user.phone);
+      const to = sms.phone || user?.new_phone || user?.phone;
       const recipient = checked(phone, to ?? '');
-      const type = sms.sms_type ?? undefined;
+      const type = sms.sms_type;
       const text = fill(templates(), { code: checkedCode(sms.otp, 'sms.otp'), type });
       return [
         {

@@ -10,13 +10,13 @@ import { toProblemAnswer } from '../problem.js';
 import { type Caller, Unproven } from './caller.js';
 import { acceptedAsJson, takenAsJson, textField } from './native.js';
 import type { CallerSettings } from './settings.js';
-import { checked } from './shape.js';
+import { checked, label } from './shape.js';
 import { checkTimestamp, isSignedByAny, proofHeader, wrongSignature } from './signature.js';
 
 const notification = v.object(
   {
     contextInfo: v.object({
-      eventType: v.optional(v.pipe(v.string(), v.maxLength(64))),
+      eventType: label,
       recipientPhoneNumber: v.string('contextInfo.recipientPhoneNumber must be a string'),
     }),
     templateData: v.object({ text: textField('templateData.text') }),

@@ -109,6 +109,18 @@ describe('supabase', () => {
     expect(caller.read(octets(body), {})[0]!.recipient).toBe(`+491510000000${last}`);
   });
 
+  test.each([
+    ['null for what it does not know', { metadata: null, user: null }, { sms_type: null }],
+    ['an id that is null', { metadata: { uuid: null } }, {}],
+    ['an empty number beside the user’s', { user: { phone: '491511234567' } }, { phone: '' }],
+    ['a kind that is no text', {}, { sms_type: 7 }],
+  ])('no login is lost to %s', (_, body, sms) => {
+    const sent = { ...body, sms: { otp: '1234', phone: '491511234567', ...sms } };
+    expect(caller.read(octets(JSON.stringify(sent)), {})).toEqual([
+      { recipient: '+491511234567', text: 'Your code is 1234' },
+    ]);
+  });
+
   test('a sentence in place of the code is refused', () => {
     const body = JSON.stringify({ user: {}, sms: { otp: 'call me now', phone: '491511234567' } });
     expect(() => caller.read(octets(body), {})).toThrow('sms.otp must be a code');
@@ -164,6 +176,23 @@ describe('zitadel', () => {
   test('without its header no body is asked for', async () => {
     expect(caller.needsBody({})).toBe(false);
     expect(await ask(caller, {}, body)).toBe('token_missing');
+  });
+
+  test.each([
+    ['no kind', null, undefined],
+    ['a kind that is no text', 7, undefined],
+    ['a kind without end', 'é'.repeat(70), 'é'.repeat(64)],
+    ['a kind with half a character', '\ud800', '\ufffd'],
+  ])('no login is lost to %s', (_, eventType, messageType) => {
+    const contextInfo = { recipientPhoneNumber: '+4915112345678', eventType };
+    const sent = JSON.stringify({ contextInfo, templateData: { text: 'Your code is 1' } });
+    expect(caller.read(octets(sent), {})).toEqual([
+      {
+        recipient: '+4915112345678',
+        text: 'Your code is 1',
+        ...(messageType !== undefined && { messageType }),
+      },
+    ]);
   });
 
   test('a message of no text is refused', () => {
@@ -247,6 +276,15 @@ describe('authgear', () => {
   });
 
   test.each([
+    ['null', null, undefined],
+    ['of 80 characters', 'v'.repeat(80), 'v'.repeat(64)],
+  ])('no login is lost to a template name that is %s', (_, name, messageType) => {
+    const sent = JSON.stringify({ to: '+4915112345678', body: 'Code 1', template_name: name });
+    const [read] = caller.read(octets(sent), {});
+    expect(read!.messageType).toBe(messageType);
+  });
+
+  test.each([
     ['recipient_invalid', 'invalid_phone_number'],
     ['recipient_not_allowed', 'invalid_phone_number'],
     ['rate_limited', 'rate_limited'],
@@ -309,6 +347,8 @@ describe('a static credential', () => {
   test.each<[string, object, unknown]>([
     ['a message', {}, [{ recipient: '3035551212', text: 'Two Factor Code: 012345' }]],
     ['what says no type', { type: undefined }, expect.any(Array)],
+    ['nulls for what it has not', { type: null, recipient: null }, expect.any(Array)],
+    ['its type in small letters', { type: 'sms' }, expect.any(Array)],
     ['a call', { type: 'Voice' }, 'body_invalid: type must be "SMS": there is no voice here'],
     ['no text', { textMessage: undefined }, 'body_invalid: body is missing'],
   ])('FusionAuth’s own names are understood: %s', async (_, change, expected) => {
@@ -415,6 +455,17 @@ describe('alerts', () => {
   test.each([
     ['where max_alerts left some out', { truncatedAlerts: 7 }, '[FIRING:2+] Hot: '],
     ['without alerts', { alerts: null, commonAnnotations: null }, '[FIRING] Hot'],
+    ['with null for a count', { truncatedAlerts: null, groupKey: null }, '[FIRING:2] Hot: '],
+    [
+      'with null within an alert',
+      { alerts: [{ status: null, labels: null, startsAt: null, endsAt: null, fingerprint: null }] },
+      '[FIRING:1] Hot: ',
+    ],
+    [
+      'of no name and no title',
+      { commonLabels: {}, alerts: [], commonAnnotations: {}, title: null },
+      '[FIRING] alert',
+    ],
     [
       'with one of two at its end',
       { alerts: [{ status: 'firing' }, { status: 'resolved' }] },
