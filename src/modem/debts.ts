@@ -163,12 +163,27 @@ export class Debts {
   }
 
   /**
-   * Why the submit that is out is in doubt after what came, and until when its own result may come;
-   * undefined while it is in none.
+   * For how many milliseconds a debt stays open while not even the reference of the next submit
+   * could prove whose a result is; 0 where none is open, or one could.
    */
-  get doubt(): { because: 'debts' | 'suspicion'; until: number } | undefined {
-    const { running } = this.#state;
-    return running?.doubt && { because: running.doubt.because, until: running.until };
+  provesNothingForMs(now: number): number {
+    this.#expire(now);
+    const { open, base, areSequential } = this.#state;
+    if (base !== undefined && areSequential !== false) return 0;
+    return Math.max(0, ...open.map((until) => until - now));
+  }
+
+  /**
+   * Why the submit that is out is in doubt after what came, until when its own result may come, and
+   * whether that one's reference could prove it; undefined while it is in none.
+   */
+  get doubt(): { because: 'debts' | 'suspicion'; until: number; mayBeProven: boolean } | undefined {
+    const { running, base, areSequential } = this.#state;
+    if (!running?.doubt) return undefined;
+    // Where it is not known yet whether it counts, a first result unlike the last sure one says so.
+    const seemsToCount = areSequential ?? running.received.length > 0;
+    const mayBeProven = base !== undefined && seemsToCount;
+    return { because: running.doubt.because, until: running.until, mayBeProven };
   }
 
   #accept(reference: number): number {

@@ -18,6 +18,9 @@ const networkTimersMs = 60_000;
 const debtTermMs = (submitTimeoutMs: number): number =>
   Math.max(submitTimeoutMs, Math.min(networkTimersMs, submitTimeoutMs * 2));
 
+/** A modem that restarts is back in its network after some ten to thirty seconds. */
+const worthRestartMs = 30_000;
+
 /**
  * How long another reference is waited for where nothing old should come any more, but the one that
  * came was unexpected.
@@ -45,6 +48,8 @@ export class InFlightSubmits {
    * 9.2.3.24.1).
    */
   #concatenationReference = randomInt(256);
+  /** `performance.now()` milliseconds of the last Ctrl-Z. */
+  #begunAt = Number.NEGATIVE_INFINITY;
   /** Looks at what came meanwhile, while a submit is in doubt. */
   #onResult: ((result: SubmitResult) => void) | undefined;
   /** What came beside the first result of the submit that is out, before anybody looked. */
@@ -83,6 +88,7 @@ export class InFlightSubmits {
   /** A Ctrl-Z goes out to a modem with this submit timeout. */
   begin(submitTimeoutMs: number): void {
     this.#beside = [];
+    this.#begunAt = performance.now();
     this.debts.begin(performance.now() + debtTermMs(submitTimeoutMs));
   }
 
@@ -138,9 +144,15 @@ export class InFlightSubmits {
   /**
    * Whose is `first`, the result that came after our Ctrl-Z? While an older submit's may still
    * come, the answer may take until our own term is over; nothing else may be asked of the modem
-   * meanwhile. Ends as undecided when `ended` is aborted: the session is gone.
+   * meanwhile. Ends as undecided when `ended` is aborted, for the session is gone; and at
+   * `patienceUntil` (`performance.now()` milliseconds), where no reference would prove it and the
+   * wait would be worth a restart.
    */
-  attribute(first: SubmitResult, ended: AbortSignal): Promise<Attribution> {
+  attribute(
+    first: SubmitResult,
+    ended: AbortSignal,
+    patienceUntil = Number.POSITIVE_INFINITY,
+  ): Promise<Attribution> {
     for (const result of [first, ...this.#beside.splice(0)]) {
       const ours = this.#take(result);
       if (ours) return Promise.resolve({ ours });
@@ -156,7 +168,7 @@ export class InFlightSubmits {
         this.giveUp();
         settle('undecided');
       };
-      const timer = setTimeout(giveUp, this.#doubtMs());
+      const timer = setTimeout(giveUp, this.#doubtMs(patienceUntil));
       ended.addEventListener('abort', giveUp);
       this.#onResult = (result) => {
         const ours = this.#take(result);
@@ -174,12 +186,29 @@ export class InFlightSubmits {
     return reference === undefined ? undefined : { reference };
   }
 
-  #doubtMs(): number {
+  #doubtMs(patienceUntil: number): number {
     const { doubt } = this.debts;
     if (!doubt) return 0;
-    const untilTermMs = Math.max(0, doubt.until - performance.now());
+    const now = performance.now();
+    const untilTermMs = Math.max(0, doubt.until - now);
+    if (doubt.because === 'suspicion') return Math.min(suspicionMs, untilTermMs / 4);
+    const patienceMs = Math.max(0, patienceUntil - now);
+    const isWorthIt = !doubt.mayBeProven && untilTermMs - patienceMs >= worthRestartMs;
     // A timer may fire a little early.
-    return doubt.because === 'debts' ? untilTermMs + 1 : Math.min(suspicionMs, untilTermMs / 4);
+    return isWorthIt ? patienceMs : untilTermMs + 1;
+  }
+
+  /** The network has either taken the last submit by now, or never will. */
+  get isBeyondNetwork(): boolean {
+    return performance.now() - this.#begunAt >= networkTimersMs;
+  }
+
+  /**
+   * Whether an older result may come for so long yet that a restart, after which none can, has the
+   * modem back sooner: until then nothing would tell that result from the next one.
+   */
+  get isWorthRestart(): boolean {
+    return this.debts.provesNothingForMs(performance.now()) >= worthRestartMs;
   }
 
   /**

@@ -19,7 +19,9 @@ export type LossKind =
   /** A submit was not answered in all its time; the message's outcome is decided (unknown). */
   | 'wedged'
   /** It answers `AT`, but gave no prompt for a message. */
-  | 'promptless';
+  | 'promptless'
+  /** It answers, but nothing would tell a result that it owes from that of the next message. */
+  | 'owing';
 
 /** So many times in a row it may be silent, each time opened anew, before it is reset. */
 const silencesBeforeReset = 3;
@@ -107,11 +109,11 @@ export class Ladder {
     if (kind === 'missing') return this.#missing(now);
     if (kind === 'silent') this.#silences += 1;
     if (kind === 'wedged' || kind === 'promptless') this.#wedges += 1;
+    if (kind === 'owing') return this.mayReset(now) ? this.#reset(now) : 'reopen';
     const bad = this.#silences >= silencesBeforeReset || this.#wedges >= wedgesBeforeReset;
     if (kind === 'vanished' || kind === 'restarted' || !bad) return 'reopen';
     if (kind !== 'promptless' && !this.#silenceIsItsOwn) return this.#hook(now);
-    const gapMs = Math.min(firstResetGapMs * 2 ** Math.max(0, this.#resets - 1), longestResetGapMs);
-    if (now - this.#lastResetAt >= gapMs) return this.#reset(now);
+    if (this.mayReset(now)) return this.#reset(now);
     return now - this.#lastResetAt < resetSettleMs ? 'reopen' : this.#hook(now);
   }
 
@@ -128,6 +130,12 @@ export class Ladder {
     this.#stuckDueAt = now + Math.min(firstStuckGapMs * 2 ** this.#stuckTimes, longestStuckGapMs);
     if (rung === 'hook') return this.#hook(now);
     return rung === 'reset' ? this.#reset(now) : rung;
+  }
+
+  /** Whether its last reset is long enough ago. */
+  mayReset(now: number): boolean {
+    const gapMs = Math.min(firstResetGapMs * 2 ** Math.max(0, this.#resets - 1), longestResetGapMs);
+    return now - this.#lastResetAt >= gapMs;
   }
 
   #missing(now: number): Rung {

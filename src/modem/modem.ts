@@ -66,6 +66,11 @@ export interface TpduSubmission
   probeAfterMs: number | undefined;
   /** Milliseconds to wait for `OK` behind `+CMGS`; undefined: as usual. */
   okGraceMs: number | undefined;
+  /**
+   * `performance.now()` milliseconds until which to wait for a proof whose the result is, where the
+   * modem may be restarted instead; undefined: as long as an older one may come.
+   */
+  doubtUntil?: number | undefined;
 }
 
 /** A TPDU as `AT+CMGS` wants it. */
@@ -386,7 +391,7 @@ export class Modem extends Dialogue {
           throw error;
         },
       );
-      const attribution = await options.inFlight.attribute(result, ended);
+      const attribution = await options.inFlight.attribute(result, ended, options.doubtUntil);
       // An error may be the first sign of a setting that was lost, and so may an OK that never
       // came: what counts is when the last reference did. One that took long says nothing of what
       // happened meanwhile.

@@ -48,6 +48,11 @@ export class Recovery {
     return this.#rung;
   }
 
+  /** Whether it may be restarted now, for what no other way out is. */
+  get mayReset(): boolean {
+    return this.#ladder.mayReset(performance.now());
+  }
+
   /**
    * It answers, and lacks what it needs: what is due, if anything. For all but `radio`, {@link
    * climb} does it, once its tty may be closed.

@@ -1,10 +1,11 @@
-import { AtCommandError, AtTimeout } from '../at/errors.js';
+import { AtCommandError, AtNoResult, AtTimeout } from '../at/errors.js';
 import type { FinalError } from '../at/lines.js';
 import { SendError } from '../errors.js';
 import type { IdleProbe } from './idle-probe.js';
+import type { InFlightSubmits } from './in-flight-submits.js';
 import type { LifeChange } from './life.js';
 import type { Recovery } from './recovery.js';
-import { isPromptless } from './submission.js';
+import { isPromptless, ResultInDoubt } from './submission.js';
 import { codeOf } from './verdict.js';
 
 /** What an error says about the modem that gave it, beside its message. */
@@ -85,6 +86,12 @@ function isOfNetwork(cause: unknown): boolean {
   return cause instanceof AtTimeout && cause.stage === 'result';
 }
 
+const owesResult =
+  'it owes the result of a message, and nothing would tell that from the result of the next one';
+
+/** What it owes of earlier results. */
+type Owed = Pick<InFlightSubmits, 'isWorthRestart' | 'isBeyondNetwork'>;
+
 /** The message is over, and the modem is as it was. */
 const asBefore: LifeChange = { event: 'submitted' };
 
@@ -92,15 +99,17 @@ const asBefore: LifeChange = { event: 'submitted' };
 export class SendOutcomes {
   readonly #recovery: Recovery;
   readonly #idleProbe: IdleProbe;
+  readonly #inFlight: Owed;
   readonly #failing = new FailingSends();
   /** In a row, of errors that only count when they are repeated; never shown. */
   readonly #suspectRecipients = new Set<string>();
   /** It was, for such errors, and has sent nothing since. */
   #wasBroughtUp = false;
 
-  constructor(recovery: Recovery, idleProbe: IdleProbe) {
+  constructor(recovery: Recovery, idleProbe: IdleProbe, inFlight: Owed) {
     this.#recovery = recovery;
     this.#idleProbe = idleProbe;
+    this.#inFlight = inFlight;
   }
 
   /** The last cause, as a phrase, when every send fails; else undefined. */
@@ -131,9 +140,18 @@ export class SendOutcomes {
     if (cause instanceof AtCommandError && cause.stage === 'command')
       return { event: 'refresh', reason: cause.message };
     if (cause instanceof AtCommandError) return this.#refused(cause.final, recipient);
+    if (this.#isOwing(cause) && this.#recovery.lost('owing') === 'reset')
+      return { event: 'lost', reason: owesResult };
     const isSilence = cause instanceof AtTimeout && cause.stage === 'result';
     if (!isSilence || this.#recovery.lost('wedged') === 'reopen') return asBefore;
     return { event: 'lost', reason: 'it did not answer after Ctrl-Z' };
+  }
+
+  /** A restart is the way out, and ends nothing that the network may be about to take. */
+  #isOwing(cause: unknown): boolean {
+    const { isWorthRestart, isBeyondNetwork } = this.#inFlight;
+    const isOver = cause instanceof AtNoResult && isBeyondNetwork;
+    return (isOver || cause instanceof ResultInDoubt) && isWorthRestart;
   }
 
   #refused(error: FinalError, recipient: string): LifeChange {

@@ -52,7 +52,7 @@ export class Sends {
   constructor(options: SendsOptions, upkeep: Upkeep) {
     this.#options = options;
     this.#upkeep = upkeep;
-    this.#outcomes = new SendOutcomes(upkeep.recovery, upkeep.idleProbe);
+    this.#outcomes = new SendOutcomes(upkeep.recovery, upkeep.idleProbe, options.inFlight);
   }
 
   /** The last cause, as a phrase, when every send fails; else undefined. */
@@ -108,6 +108,7 @@ export class Sends {
       modem,
       name,
       inFlight,
+      mayRestart: () => this.#upkeep.recovery.mayReset,
       habits: habits.of(name, modem.identity, bringUp.iccid),
       hasOtherSim: this.#simWatch(connection),
       asksForReport: (wish) => asksForReport(tuning, wish),

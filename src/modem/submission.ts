@@ -24,6 +24,10 @@ export interface SubmissionContext {
   /** What was learnt of this modem and its SIM. */
   habits: Habits;
   /**
+   * Whether it may be restarted after the message, to be rid of results that it owes. Default: not.
+   */
+  mayRestart?(): boolean;
+  /**
    * Whether the SIM is not the one any more that it was when the message came; asked of the modem
    * only where it has said something that may mean so, or had the time for it. Default: it is the
    * same.
@@ -156,6 +160,8 @@ async function trySegment(context: SubmissionContext, job: SegmentJob): Promise<
       pauseMs: habits.pauseMs,
       probeAfterMs: habits.nudgeAfterMs,
       okGraceMs: habits.okGraceMs,
+      // Its caller is told then that nobody knows.
+      doubtUntil: context.mayRestart?.() === true ? job.retryUntil : undefined,
       mayCommit: job.mayCommit,
       ready: job.ready,
       onCommitted: () => {
@@ -174,7 +180,7 @@ async function trySegment(context: SubmissionContext, job: SegmentJob): Promise<
       onOk: (came) => tellHabit(context, 'it says +CMGS and no OK behind it', habits.noteOk(came)),
     });
     await resynchronise(context);
-    if (reference === undefined) return doubted;
+    if (reference === undefined) return doubted(new ResultInDoubt());
     modem.serviceCentre.worked();
     return reference;
   } catch (error) {
@@ -196,11 +202,20 @@ const fromOtherSim: Failure = {
   cause: undefined,
 };
 
-const doubted: Failure = {
+const doubted = (cause: ResultInDoubt): Failure => ({
   verdict: 'unknown',
-  reason: 'the modem answered, but perhaps to an earlier message that it had left unanswered',
-  cause: undefined,
-};
+  reason: cause.message,
+  cause,
+});
+
+/** A result came, and it cannot be told whether it was this message's. */
+export class ResultInDoubt extends Error {
+  override readonly name = 'ResultInDoubt';
+
+  constructor() {
+    super('the modem answered, but perhaps to an earlier message that it had left unanswered');
+  }
+}
 
 /** @param remedy undefined when nothing is new */
 function tellHabit(

@@ -29,6 +29,26 @@ test('a modem that owes a result is blind unless its references are known to cou
   expect(counts.isBlind(1)).toBe(false);
 });
 
+test('no reference can prove the next result where none is sure yet, or they do not count', () => {
+  const first = new Debts();
+  owe(first, 100);
+  expect(first.provesNothingForMs(1)).toBe(99);
+  expect(first.provesNothingForMs(101), 'nothing old comes any more').toBe(0);
+  const counts = counting(10);
+  owe(counts, 100);
+  expect(counts.provesNothingForMs(1)).toBe(0);
+  counts.begin(200);
+  counts.takeReference(12, 1);
+  expect(counts.provesNothingForMs(1), 'the older one may still come').toBe(0);
+  const constant = new Debts();
+  for (let sent = 0; sent < 2; sent += 1) {
+    constant.begin(100);
+    constant.takeReference(0, 1);
+  }
+  owe(constant, 200);
+  expect(constant.provesNothingForMs(2)).toBe(198);
+});
+
 describe('with a debt open', () => {
   test('only the reference after the missing one is proof', () => {
     const debts = counting(254);
@@ -81,7 +101,7 @@ describe('with a debt open', () => {
     owe(debts, 100);
     debts.begin(150);
     expect(debts.takeReference(0, 50)).toBeUndefined();
-    expect(debts.doubt).toEqual({ because: 'debts', until: 150 });
+    expect(debts.doubt).toEqual({ because: 'debts', until: 150, mayBeProven: false });
     debts.giveUp(150);
     expect(debts.outstanding(150)).toBe(0);
     debts.begin(300);

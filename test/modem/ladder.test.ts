@@ -39,6 +39,15 @@ test('two submits in a row without an answer lead to a reset, although the modem
   expect(ladder.next('wedged', 5 * minute)).toBe('reset');
 });
 
+test('one that owes a result is reset for it, but not twice in ten minutes, and opened anew for it never', () => {
+  const ladder = new Ladder();
+  expect(ladder.mayReset(0)).toBe(true);
+  expect(rungs('owing', 3, minute, ladder)).toEqual(['reset', 'reopen', 'reopen']);
+  ladder.sent();
+  expect(ladder.mayReset(9 * minute)).toBe(false);
+  expect(ladder.next('owing', 10 * minute)).toBe('reset');
+});
+
 test('a message that was sent forgets the trouble before', () => {
   const ladder = new Ladder();
   expect(rungs('silent', 3, minute, ladder).at(-1)).toBe('reset');

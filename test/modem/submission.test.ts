@@ -184,7 +184,8 @@ describe('a result that comes late', () => {
 
   test('behind the running message’s own tells that both were accepted, and names the right one', async () => {
     const device = new VirtualDevice({ parallel: true }, ['late:65000@1']);
-    const setup = supervise(device);
+    // Its term is over too soon for a restart to be worth it.
+    const setup = supervise(device, { submitTimeoutMs: 85_000 });
     await untilReady(setup);
     expect(await sent(setup, 'first')).toBe(unknown);
     expect(await sent(setup, 'second')).toEqual([device.accepted()[1]?.mr]);
@@ -220,14 +221,54 @@ describe('a result that comes late', () => {
     expect(texts(device)).toHaveLength(12);
   });
 
-  test('never: on a modem whose references say nothing, only its term counts', async () => {
-    const device = new VirtualDevice({ parallel: true, references: 'constant' }, ['silence:100@3']);
+  test('never: a modem whose references say nothing is restarted, ten minutes later again; meanwhile its term counts', async () => {
+    const device = new VirtualDevice({ parallel: true, references: 'constant' });
     const setup = supervise(device);
     await untilReady(setup);
     for (const text of ['first', 'second']) await sent(setup, text);
-    const results: unknown[] = [];
-    for (let count = 0; count < 10; count += 1) results.push(await sent(setup, `code ${count}`));
-    expect(results).toEqual([unknown, unknown, ...Array<unknown>(8).fill(oneReference)]);
+    const five = async (): Promise<unknown[]> => {
+      device.faults.queue(parseFault('silence:100'), 1);
+      const results: unknown[] = [];
+      for (let count = 0; count < 5; count += 1) {
+        results.push(await sent(setup, `code ${count}`));
+        await vi.advanceTimersByTimeAsync(5_000);
+        await untilReady(setup);
+      }
+      return results;
+    };
+    const [unclear, sure] = [[unknown], Array<unknown>(4).fill(oneReference)];
+    expect(await five()).toEqual([...unclear, ...sure]);
+    expect(await five(), 'restarted a minute ago').toEqual([unknown, ...unclear, ...sure.slice(1)]);
+    await vi.advanceTimersByTimeAsync(600_000);
+    expect(await five()).toEqual([...unclear, ...sure]);
+    expect(device.commands().filter((line) => line === 'AT+CFUN=1,1')).toHaveLength(2);
+  });
+
+  test('never, of the first message of all: the modem is restarted, and the next one counts', async () => {
+    for (const fault of ['cmgs-missing', 'silence-lost:8000', 'busy-lost:CME515:8000']) {
+      const device = new VirtualDevice({}, [`${fault}@1`]);
+      const setup = supervise(device);
+      await untilReady(setup);
+      expect(await sent(setup, 'first'), fault).toBe(unknown);
+      await vi.advanceTimersByTimeAsync(5_000);
+      expect(await sent(setup, 'second'), fault).toEqual(oneReference);
+    }
+  });
+
+  test('while the next one is in doubt for it: that is waited for until its caller was told, then the modem is restarted', async () => {
+    // Its tty is gone for a moment, and with it the result.
+    const faults = ['glitch-after-ctrlz:200@3', 'silence:100@3'];
+    const device = new VirtualDevice({ parallel: true, references: 'constant' }, faults);
+    const setup = supervise(device);
+    await untilReady(setup);
+    for (const text of ['first', 'second']) await sent(setup, text);
+    expect(await sent(setup, 'third')).toBe(unknown);
+    await untilReady(setup);
+    const startedAt = performance.now();
+    expect(await sent(setup, 'fourth')).toBe(unknown);
+    expect(performance.now() - startedAt, 'its caller waits for 25 s').toBeLessThan(30_000);
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(await sent(setup, 'fifth')).toEqual(oneReference);
   });
 });
 
