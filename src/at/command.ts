@@ -104,6 +104,43 @@ export interface ExecuteOptions {
 export type RunCommand = (command: AtCommand, options?: ExecuteOptions) => Promise<string[]>;
 
 /**
+ * Who listens to a session. All are called from the event loop, in the order of the modem's bytes.
+ */
+export interface AtSessionListener {
+  /**
+   * An unsolicited result code, or any line that belongs to no reply; `pdu` is the second line of a
+   * two-line one.
+   */
+  onUrc(line: string, pdu: string | undefined): void;
+  /**
+   * A final result code that no command of ours lacks; {@link onUrc} is told of it as well, before.
+   */
+  onSurplus?(line: string): void;
+  /** The link is gone and every command was rejected; exactly once. Undefined: we closed it. */
+  onLost(cause: Error | undefined): void;
+  /**
+   * Asked when a command ends with an error: true where that may be an older payload's result, and
+   * the command's own is still to come.
+   */
+  isPerhapsForeign?(error: FinalError): boolean;
+  /** One redacted line of the dialogue, for the debug log; `>` to the modem, `<` from it. */
+  onTrace?(direction: '>' | '<', line: string): void;
+  /**
+   * Asked before each line: false saves its redaction, which costs more than the dialogue. Default:
+   * it is wanted.
+   */
+  wantsTrace?(): boolean;
+}
+
+export interface AtSessionOptions {
+  /**
+   * Milliseconds between a final result code and the next command (Telit, u-blox 20; Cinterion
+   * 100).
+   */
+  guardMs: number;
+}
+
+/**
  * How far a command came. `command`: written, waiting for its final result. `prompt`: waiting for
  * the prompt; nothing of the payload is written. `result`: payload and Ctrl-Z are written.
  */

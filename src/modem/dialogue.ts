@@ -1,7 +1,7 @@
-import type { AtCommand, ExecuteOptions } from '../at/command.js';
+import type { AtCommand, AtSessionListener, ExecuteOptions } from '../at/command.js';
 import { AtCommandError, AtTimeout } from '../at/errors.js';
 import type { FinalError } from '../at/lines.js';
-import type { AtSession, AtSessionListener } from '../at/session.js';
+import type { AtSession } from '../at/session.js';
 
 /**
  * Milliseconds without an answer after which a UART may have fallen asleep, and that a modem which
