@@ -1,4 +1,5 @@
 import type { LinkListener, OpenLink, SerialLink } from '../serial/link.js';
+import { type AtState, initialAtState } from './at-state.js';
 import type {
   AtCommand,
   AtEffect,
@@ -10,7 +11,7 @@ import type {
 } from './command.js';
 import { AtGivenUp, outcomeError } from './errors.js';
 import { parseNumericResult } from './lines.js';
-import { type AtState, initialAtState, step } from './machine.js';
+import { step } from './machine.js';
 import { LineReader, PROMPT } from './reader.js';
 import { lengthOf, redactAtLine, tellableLine } from './redact.js';
 

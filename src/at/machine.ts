@@ -1,13 +1,25 @@
 /**
  * The AT dialogue as a pure function: one command at a time, a command line answered by information
  * responses and one final result code (V.250 5.7), or by a prompt, a payload and then those (27.005
- * 3.5.1). It knows no SMS and no clock; `session.ts` feeds it and carries out its effects.
+ * 3.5.1). It knows no SMS and no clock; `exchange.ts` feeds it and carries out its effects.
  *
- * What it must never do, explored exhaustively in test/at/machine.test.ts: leave a command
+ * What comes in is told apart here; `payload.ts` goes on with a command that has a payload.
+ *
+ * What it must never do, explored exhaustively in test/at/machine-search.test.ts: leave a command
  * unsettled, take a line that answers an earlier command for an answer to this one's payload, write
  * a payload without its own prompt, or write a second command inside the first.
  */
-import type { AtCommand, AtEffect, AtEvent, AtOutcome, AtPayload, AtStage } from './command.js';
+
+import {
+  type AtState,
+  type AtStep,
+  initialAtState,
+  type Running,
+  rearm,
+  settle,
+  takeForeignOk,
+} from './at-state.js';
+import type { AtCommand, AtEffect, AtEvent } from './command.js';
 import {
   type FinalError,
   type FinalResult,
@@ -27,58 +39,15 @@ import {
   openTextMs,
   withLine,
 } from './open-text.js';
-
-export const ESC = '\x1b';
-export const CTRL_Z = '\x1a';
-
-interface Running {
-  readonly id: number;
-  readonly command: AtCommand;
-  readonly stage: AtStage;
-  readonly lines: readonly string[];
-  readonly okSeen: boolean;
-  /**
-   * An error that need not be the payload's came, and its response may come all the same. Once a
-   * bare `AT` is out, it says that the modem is busy.
-   */
-  readonly uncertain: FinalError | undefined;
-  readonly abandon: 'caller' | 'reset' | undefined;
-  /** The prompt has come, and this must come before the payload is written. */
-  readonly awaits: 'release' | 'end of pause' | undefined;
-  /** Milliseconds of timers that have run since Ctrl-Z. */
-  readonly waitedMs: number;
-  /** The timer that runs now. */
-  readonly timerMs: number;
-  /** Bare `AT`s written since Ctrl-Z. */
-  readonly probes: number;
-}
-
-export interface AtState {
-  readonly running: Running | undefined;
-  /** First line of a two-line URC whose PDU is still to come. */
-  readonly urcHead: string | undefined;
-  /** A text from the air that has not ended yet. */
-  readonly text: OpenText | undefined;
-  /** A response to an earlier payload has come: the `OK` behind it is none of ours. */
-  readonly foreignOkDue: boolean;
-  /**
-   * Final result codes that may still come for commands that were given up; while not 0,
-   * resynchronise before the next command.
-   */
-  readonly resultsDue: number;
-  readonly lost: Error | undefined;
-}
-
-export type AtStep = [AtState, AtEffect[]];
-
-export const initialAtState: AtState = {
-  running: undefined,
-  urcHead: undefined,
-  text: undefined,
-  foreignOkDue: false,
-  resultsDue: 0,
-  lost: undefined,
-};
+import {
+  cancel,
+  release,
+  takePayloadError,
+  takePayloadOk,
+  takePayloadResponse,
+  takePayloadTimeout,
+  takePrompt,
+} from './payload.js';
 
 /**
  * Lines of one reply that are kept (a full `+CMGL` of 255 slots is 510); what comes beyond is
@@ -183,7 +152,7 @@ function closeText(state: AtState, text: OpenText): AtStep {
   }
   const [next, effects] =
     isOwn && running && isEnded(text)
-      ? takeText(closed, running, text.text)
+      ? takeResponse(closed, running, text.text)
       : ([closed, [{ kind: 'urc', line: text.text, pdu: undefined }]] satisfies AtStep);
   return [next, [stop, ...effects]];
 }
@@ -199,7 +168,7 @@ function takeWhole(state: AtState, line: string): AtStep {
   if (final === 'call') return [state, [{ kind: 'urc', line, pdu: undefined }]];
   if (final === 'OK') return takeOk(state, running);
   if (final) return takeError(state, running, final, line);
-  return takeText(state, running, line);
+  return takeResponse(state, running, line);
 }
 
 function finalResultOf(command: AtCommand, line: string): FinalResult | 'call' | undefined {
@@ -223,23 +192,6 @@ function takeNews(state: AtState, line: string): AtStep {
   return [{ ...state, foreignOkDue }, [{ kind: 'urc', line, pdu: undefined }]];
 }
 
-function takeForeignOk(state: AtState): AtStep {
-  return [{ ...state, foreignOkDue: false }, [{ kind: 'stray', line: 'OK' }]];
-}
-
-/** The modem is free again; what it said before, if anything, is the best that is known. */
-function withoutResult(running: Running): AtOutcome {
-  const { uncertain } = running;
-  return uncertain === undefined
-    ? { kind: 'no_result', lines: [] }
-    : uncertainOutcome(running, uncertain);
-}
-
-function uncertainOutcome(running: Running, error: FinalError): AtOutcome {
-  const mayBe = mayBeForeign(running, error);
-  return { kind: 'error', stage: 'result', error, lines: [], mayBeForeign: mayBe };
-}
-
 function takeEcho(state: AtState, running: Running): AtStep {
   const { command, stage } = running;
   const reset = command.payload?.echoMeansReset === true && stage === 'prompt' && !running.abandon;
@@ -248,180 +200,43 @@ function takeEcho(state: AtState, running: Running): AtStep {
 }
 
 function takeOk(state: AtState, running: Running): AtStep {
-  // A question that a foreign OK has ended shows by its missing response; a payload's must not be
-  // ended so.
-  if (running.stage === 'command')
-    return settle({ ...state, foreignOkDue: false }, { kind: 'ok', lines: [...running.lines] }, 0);
-  if (state.foreignOkDue) return takeForeignOk(state);
-  // Before the prompt no OK is ours: it answers something older.
-  if (running.stage === 'prompt') return [state, [{ kind: 'stray', line: 'OK' }]];
-  if (running.lines.length > 0)
-    return settle(state, { kind: 'ok', lines: [...running.lines] }, running.probes);
-  if (running.probes > 0) return settle(state, withoutResult(running), running.probes);
-  // Some say OK at the prompt already; the response may come much later.
-  const next = { ...running, okSeen: true };
-  const graceMs = running.command.payload?.graceAfterOkMs;
-  return graceMs === undefined ? [{ ...state, running: next }, []] : rearm(state, next, graceMs);
+  const { payload } = running.command;
+  if (payload) return takePayloadOk(state, running, payload);
+  // A question that a foreign OK has ended shows by its missing response.
+  return settle({ ...state, foreignOkDue: false }, { kind: 'ok', lines: [...running.lines] }, 0);
 }
 
 function takeError(state: AtState, running: Running, error: FinalError, line: string): AtStep {
   const { payload } = running.command;
-  // What may answer an older payload decides nothing: the prompt is waited for as long as without
-  // it.
-  if (running.stage === 'prompt' && payload?.mayMeetForeignErrors)
-    return [state, [{ kind: 'stray', line }]];
-  const { stage, awaits } = running;
-  if (payload && isUncertain(running, error))
-    return rearm(state, { ...running, uncertain: error }, payload.graceMs);
-  if (payload && saysBusy(running, error)) return waitOn(state, running, payload, error);
-  const outcome: AtOutcome = {
-    kind: 'error',
-    stage,
-    error,
-    lines: [...running.lines],
-    mayBeForeign: mayBeForeign(running, error),
-  };
-  const isAtPrompt = awaits !== undefined;
-  const [next, effects] = settle(state, outcome, running.probes + (isAtPrompt ? 1 : 0));
-  if (isAtPrompt) return [next, [{ kind: 'write', bytes: ESC }, ...effects]];
-  return [next, running.stage === 'prompt' ? [{ kind: 'ignore_prompt' }, ...effects] : effects];
+  if (payload) return takePayloadError(state, running, payload, error, line);
+  const lines = [...running.lines];
+  return settle(state, { kind: 'error', stage: 'command', error, lines, mayBeForeign: false }, 0);
 }
 
-/** Whether the bare `AT` that asked for the result, or a command that was given up, may end so. */
-function mayBeForeign({ stage, probes, command }: Running, error: FinalError): boolean {
-  const { payload } = command;
-  const isOtherDue = probes > 0 || payload?.mayMeetLateErrors === true;
-  return stage === 'result' && isOtherDue && payload?.isOwnError(error) !== true;
-}
-
-/**
- * A first ERROR or +CME ERROR behind a payload, or what a command that was given up may be answered
- * with: anybody's word could be it. The response would have come before, or comes soon.
- */
-function isUncertain(running: Running, error: FinalError): boolean {
-  const { stage, probes, lines, uncertain } = running;
-  const isAnybodys = error.kind !== 'CMS' || mayBeForeign(running, error);
-  const isFirst = lines.length === 0 && uncertain === undefined;
-  return stage === 'result' && isAnybodys && probes === 0 && isFirst;
-}
-
-/**
- * The bare `AT` that asked for the result is answered with an error, by a modem that is busy with
- * the payload, or the payload has failed: the next `AT` tells.
- */
-function saysBusy(running: Running, error: FinalError): boolean {
-  return running.probes > 0 && running.lines.length === 0 && mayBeForeign(running, error);
-}
-
-/** It is asked again soon. A timer that is shorter goes on, lest the whole time grows. */
-function waitOn(
-  state: AtState,
-  running: Running,
-  { graceMs }: AtPayload,
-  error: FinalError,
-): AtStep {
-  const next = { ...running, uncertain: error };
-  return running.timerMs > graceMs
-    ? rearm(state, next, graceMs)
-    : [{ ...state, running: next }, []];
-}
-
-function takeText(state: AtState, running: Running, line: string): AtStep {
+function takeResponse(state: AtState, running: Running, line: string): AtStep {
   const { response, payload } = running.command;
   // A free-form response (AT+CGMI) is known by what it is not; one with a prefix of its own is
   // never mistaken.
   const matches =
     response === anyText ? isFreeText(running.command.text, line) : response?.test(line) === true;
   if (!matches) return takeNews(state, line);
+  if (payload) return takePayloadResponse(state, running, payload, line);
   const next = { ...running, lines: [...running.lines, line] };
-  if (!payload) {
-    const { endMs } = running.command;
-    if (endMs !== undefined && running.lines.length === 0) return rearm(state, next, endMs);
-    return [running.lines.length < maxReplyLines ? { ...state, running: next } : state, []];
-  }
-  // Before our own Ctrl-Z it answers somebody else's payload; a second one answers nothing.
-  if (running.stage !== 'result' || running.lines.length > 0)
-    return [{ ...state, foreignOkDue: true }, [{ kind: 'stray', line }]];
-  if (running.okSeen) return settle(state, { kind: 'ok', lines: [...next.lines] }, running.probes);
-  return rearm(state, next, payload.okGraceMs);
-}
-
-/** The `response` of commands that answer in free form: every line that is not a known URC. */
-export const anyText = /^./;
-
-function takePrompt(state: AtState, isHeld: boolean): AtStep {
-  const { running } = state;
-  const payload = running?.command.payload;
-  if (!running || !payload || running.stage !== 'prompt' || running.awaits !== undefined)
-    return [state, [{ kind: 'stray', line: '>' }]];
-  // Within a text it is the text's own; nothing is written on the word of somebody else.
-  if (state.text !== undefined) return [state, [{ kind: 'await_prompt' }]];
-  if (running.abandon) return leavePrompt(state, running.abandon);
-  if (isHeld) return rearm(state, { ...running, awaits: 'release' }, running.command.timeoutMs);
-  return goOn(state, running, payload);
-}
-
-function release(state: AtState): AtStep {
-  const { running } = state;
-  const payload = running?.command.payload;
-  if (!running || !payload || running.awaits !== 'release') return [state, []];
-  if (running.abandon) return leavePrompt(state, running.abandon);
-  return goOn(state, running, payload);
-}
-
-function goOn(state: AtState, running: Running, payload: AtPayload): AtStep {
-  if (payload.pauseMs === 0) return writePayload(state, running, payload);
-  return rearm(state, { ...running, awaits: 'end of pause' }, payload.pauseMs);
-}
-
-function writePayload(state: AtState, running: Running, payload: AtPayload): AtStep {
-  const ms = Math.min(payload.probeAfterMs, payload.resultTimeoutMs);
-  const [next, effects] = rearm(state, { ...running, stage: 'result', awaits: undefined }, ms);
-  return [next, [{ kind: 'write', bytes: payload.text + CTRL_Z }, ...effects]];
-}
-
-function leavePrompt(state: AtState, because: 'caller' | 'reset'): AtStep {
-  const [next, effects] = settle(state, { kind: 'cancelled', because }, 1);
-  return [next, [{ kind: 'write', bytes: ESC }, ...effects]];
+  const { endMs } = running.command;
+  if (endMs !== undefined && running.lines.length === 0) return rearm(state, next, endMs);
+  return [running.lines.length < maxReplyLines ? { ...state, running: next } : state, []];
 }
 
 function takeTimeout(state: AtState): AtStep {
   const { running } = state;
   if (!running) return [state, []];
-  const lines = [...running.lines];
-  if (running.stage === 'command')
-    return settle(state, { kind: 'timeout', stage: 'command', lines }, 1);
   const { payload } = running.command;
-  if (running.abandon && running.awaits !== undefined) return leavePrompt(state, running.abandon);
-  // Nobody keeps a prompt open for ever, for then the modem would end it in a way of its own.
-  if (running.awaits === 'release') return leavePrompt(state, 'caller');
-  if (running.awaits === 'end of pause' && payload) return writePayload(state, running, payload);
-  if (running.stage === 'prompt') {
-    const [next, effects] = settle(state, { kind: 'timeout', stage: 'prompt', lines }, 1);
-    return [next, [{ kind: 'ignore_prompt' }, { kind: 'write', bytes: ESC }, ...effects]];
-  }
-  const uncertain = lines.length === 0 ? running.uncertain : undefined;
-  if (uncertain && running.probes === 0)
-    return settle(state, uncertainOutcome(running, uncertain), 0);
-  const { probeAfterMs, resultTimeoutMs, graceMs } = payload as AtPayload;
-  const waitedMs = running.waitedMs + running.timerMs;
-  if (waitedMs >= resultTimeoutMs) {
-    const outcome: AtOutcome = uncertain
-      ? uncertainOutcome(running, uncertain)
-      : { kind: 'timeout', stage: 'result', lines };
-    return settle(state, outcome, running.probes + 1);
-  }
-  const probed = { ...running, waitedMs, probes: running.probes + 1 };
-  const pauseMs = uncertain ? Math.min(graceMs, probeAfterMs) : probeAfterMs;
-  const [next, effects] = rearm(state, probed, Math.min(pauseMs, resultTimeoutMs - waitedMs));
-  return [next, [{ kind: 'write', bytes: 'AT\r' }, ...effects]];
+  if (payload) return takePayloadTimeout(state, running, payload);
+  return settle(state, { kind: 'timeout', stage: 'command', lines: [...running.lines] }, 1);
 }
 
-function cancel(state: AtState): AtStep {
-  const { running } = state;
-  if (running?.stage !== 'prompt' || running.abandon) return [state, []];
-  return [{ ...state, running: { ...running, abandon: 'caller' } }, []];
-}
+/** The `response` of commands that answer in free form: every line that is not a known URC. */
+export const anyText = /^./;
 
 function lose(state: AtState, cause: Error): AtStep {
   const { running } = state;
@@ -434,21 +249,4 @@ function lose(state: AtState, cause: Error): AtStep {
     ? [{ kind: 'settle', id: running.id, outcome: { kind: 'lost', stage: running.stage, cause } }]
     : [];
   return [lostState, [...timers, { kind: 'ignore_prompt' }, ...settled]];
-}
-
-/** Ends the running command; so many final result codes may still come. */
-function settle(state: AtState, outcome: AtOutcome, resultsDue: number): AtStep {
-  const { running } = state;
-  if (!running) return [state, []];
-  return [
-    { ...state, running: undefined, resultsDue: state.resultsDue + resultsDue },
-    [
-      { kind: 'timer', ms: undefined },
-      { kind: 'settle', id: running.id, outcome },
-    ],
-  ];
-}
-
-function rearm(state: AtState, running: Running, ms: number): AtStep {
-  return [{ ...state, running: { ...running, timerMs: ms } }, [{ kind: 'timer', ms }]];
 }

@@ -17,7 +17,7 @@ import {
 } from './command.js';
 import { AtCommandError, AtGivenUp, AtLinkLost, AtTimeout } from './errors.js';
 import { AtExchange, bareAt, pause, speakUp } from './exchange.js';
-import { ESC } from './machine.js';
+import { ESC } from './payload.js';
 
 /** What a UART that sleeps may lose, in octets, and milliseconds that it takes to wake up. */
 const wakingOctets = 8;

@@ -1,6 +1,8 @@
 /** The commands and events of which the tests of the machine are made. */
+
+import { type AtState, initialAtState } from '../../src/at/at-state.js';
 import type { AtCommand, AtEffect, AtEvent, AtOutcome } from '../../src/at/command.js';
-import { type AtState, initialAtState, step } from '../../src/at/machine.js';
+import { step } from '../../src/at/machine.js';
 
 export const pdu = '0001000C919471012345';
 export const submit: AtCommand = {

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { type AtState, initialAtState } from '../../src/at/at-state.js';
 import type { AtCommand, AtEffect, AtEvent } from '../../src/at/command.js';
-import { type AtState, CTRL_Z, ESC, initialAtState, step } from '../../src/at/machine.js';
+import { step } from '../../src/at/machine.js';
+import { CTRL_Z, ESC } from '../../src/at/payload.js';
 import {
   bare,
   heldPrompt,

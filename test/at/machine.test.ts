@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { initialAtState } from '../../src/at/at-state.js';
 import type { AtEffect } from '../../src/at/command.js';
-import { anyText, CTRL_Z, ESC, initialAtState, step } from '../../src/at/machine.js';
+import { anyText, step } from '../../src/at/machine.js';
+import { CTRL_Z, ESC } from '../../src/at/payload.js';
 import {
   bare,
   heldPrompt,

@@ -10,7 +10,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { ESC } from '../../src/at/machine.js';
+import { ESC } from '../../src/at/payload.js';
 import { AtSession } from '../../src/at/session.js';
 import { InFlightRecord } from '../../src/modem/in-flight-record.js';
 import { Modem } from '../../src/modem/modem.js';
