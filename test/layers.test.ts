@@ -120,6 +120,7 @@ test('AT commands are spelled by the modem layer’s own rooms, and where the op
     'modem/indications.ts',
     'modem/modem.ts',
     'modem/profiles.ts',
+    'modem/radio.ts',
     'modem/registration.ts',
     'modem/service-centre.ts',
     'modem/sim.ts',

@@ -89,7 +89,7 @@ export async function examine(
     if (model !== undefined) facts.model = foreignWords(model);
     await note('firmware', async () => named(await firmware(modem)));
     await note('imei', async () => masked(await modem.imei()));
-    await note('functionality', () => modem.functionality());
+    await note('functionality', () => modem.radio.functionality());
     await note('sim', () => modem.sim.state());
     await note('pinTriesLeft', () => modem.sim.pinTriesLeft());
     if (facts.sim === 'pin' && lookUpPin) await note('lastPin', () => lookUpPin(modem));
@@ -99,8 +99,8 @@ export async function examine(
     const { registration, path } = facts;
     if (registration && path)
       facts.likelySetting = likelySetting(registration, path, modem.profile);
-    await note('operator', async () => named(await modem.operator()));
-    await note('signalDbm', () => modem.signalDbm());
+    await note('operator', async () => named(await modem.radio.operator()));
+    await note('signalDbm', () => modem.radio.signalDbm());
     await note('smsc', async () => masked(await modem.serviceCentre.read()));
     if (prepare) await note('isReadyForSms', () => modem.prepareSms());
     await note('storages', () => storageFills(modem));

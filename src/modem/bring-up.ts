@@ -130,7 +130,7 @@ export class BringUp {
     await this.#modem.wake(wakeAttempts, busyMs);
     if (hadEchoOff && this.#modem.echoedAtWake) this.#options.unlocker.noteRestart();
     this.#inFlight.noteWake(this.#modem.echoedAtWake, this.#modem.obeysEchoOff);
-    this.#radioObstacle = await this.#modem.switchOn();
+    this.#radioObstacle = await this.#modem.radio.switchOn();
     await this.#askSim();
     this.#simIsStale = false;
     this.#looks = 0;
@@ -157,17 +157,17 @@ export class BringUp {
   async register(): Promise<StepResult> {
     if (this.#isLeftResultDue()) return { againAfterMs: leftPollMs, reason: leftReason };
     if (this.#looks === 0) this.#lookingSince = this.#wasHeardAt = performance.now();
-    if (this.#looks % looksPerRound === 1) this.#radioObstacle = await this.#modem.switchOn();
+    if (this.#looks % looksPerRound === 1) this.#radioObstacle = await this.#modem.radio.switchOn();
     if (!(await this.#modem.prepareSms()))
       return this.#lookAgain('the modem is not ready for SMS yet: it does not take AT+CMGF=0');
-    const registration = await this.#modem.registration();
+    const registration = await this.#modem.radio.registration();
     this.registration = registration;
     if (!this.#modem.maySend(registration))
       return this.#lookAgain(this.#notRegistered(registration));
     this.#looks = 0;
     await this.#options.unlocker.noteReady(this.#modem);
-    this.signalDbm = await this.#modem.signalDbm();
-    ({ operator: this.operator, technology: this.technology } = await this.#modem.network());
+    this.signalDbm = await this.#modem.radio.signalDbm();
+    ({ operator: this.operator, technology: this.technology } = await this.#modem.radio.network());
     await this.#readIccid();
     await this.#note();
     if (await this.#modem.tolerateSilence(() => this.#storage.holdsAny())) this.#options.onStored();
@@ -219,7 +219,7 @@ export class BringUp {
     if (this.#looks % looksPerRound === 0) {
       await this.#askSim();
       if (!this.#mayHaveSim() && this.#sim !== 'busy') return this.#restart();
-      this.signalDbm = await this.#modem.signalDbm();
+      this.signalDbm = await this.#modem.radio.signalDbm();
       if (this.signalDbm !== undefined) this.#wasHeardAt = performance.now();
     }
     const isLong = performance.now() - this.#lookingSince > slowAfterMs;
@@ -240,7 +240,7 @@ export class BringUp {
    */
   async probeIdle(withSim: boolean, mayGoOn: () => boolean): Promise<StepResult> {
     await this.#modem.wakeUart();
-    const registration = await this.#modem.registration();
+    const registration = await this.#modem.radio.registration();
     this.registration = registration;
     if (this.#modem.hasRestarted || (await this.#modem.hasLeftPduMode())) return this.#restart();
     if (!this.#modem.maySend(registration))
@@ -256,7 +256,7 @@ export class BringUp {
     if ((knowsSim || mayGoOn()) && (await this.#hasOtherSim(withSim)))
       return this.#restart(otherSim);
     if (mayGoOn()) await this.#modem.indications.route(this.#modem.profile, mayGoOn);
-    if (mayGoOn()) this.signalDbm = await this.#modem.signalDbm();
+    if (mayGoOn()) this.signalDbm = await this.#modem.radio.signalDbm();
     if (mayGoOn()) await this.#noteFailing();
     return { againAfterMs: this.nextProbeMs() };
   }
@@ -318,7 +318,7 @@ export class BringUp {
   #notRegistered(registration: Registration): string {
     if (this.#radioObstacle !== undefined) return this.#radioObstacle;
     if (this.#sim === 'failed') return simReasons.failed;
-    if (!this.#modem.tellsRegistration) return untoldReason;
+    if (!this.#modem.radio.tellsRegistration) return untoldReason;
     const isDeaf = this.#looks > 0 && performance.now() - this.#wasHeardAt > noSignalMs;
     const isUnseen = registration === 'none' || registration === 'searching';
     return isDeaf && isUnseen ? noNetworkReason : registrationReasons[registration];

@@ -244,7 +244,11 @@ export class Dialogue {
     }
   }
 
-  run(command: AtCommand, options: Pick<ExecuteOptions, 'giveUp'> = {}): Promise<string[]> {
+  /** One command; rejects as `AtSession.execute` does. */
+  run(
+    command: AtCommand,
+    options: Pick<ExecuteOptions, 'giveUp' | 'outOfStep'> = {},
+  ): Promise<string[]> {
     return this.session.execute(command, options);
   }
 }

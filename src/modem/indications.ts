@@ -6,6 +6,27 @@
 import { type Dialogue, quickMs } from './dialogue.js';
 import type { ModemProfile } from './profiles.js';
 
+/** What the operator set about status reports. */
+export interface ReportTuning {
+  /** Whether to ask for them: for all messages, none, or where the caller wants it. */
+  statusReport: boolean | undefined;
+  /** Whether any caller does; default: none. */
+  callersWantReports?: boolean | undefined;
+}
+
+/** Whether status reports may come at all. */
+export const mayAskForReports = (tuning: ReportTuning): boolean =>
+  tuning.statusReport ?? tuning.callersWantReports ?? false;
+
+/**
+ * Whether a report is asked for: the modem has the last word against it, its caller where the modem
+ * says nothing, or yes.
+ */
+export function asksForReport({ statusReport }: ReportTuning, wish: boolean | undefined): boolean {
+  if (statusReport === undefined) return wish === true;
+  return statusReport && wish !== false;
+}
+
 /** Milliseconds after a `+CNMI` that was refused; doubles each time. */
 const firstGapMs = 2_000;
 /** 2 s doubling: the last of so many tries comes 17 minutes after the first. */

@@ -11,26 +11,22 @@ import { AtCancelled, AtCommandError, AtTimeout } from '../at/errors.js';
 import { submitReference, submitResponse } from '../at/lines.js';
 import { anyText } from '../at/machine.js';
 import type { AtSession } from '../at/session.js';
-import { Dialogue, longestNeededMuteMs, quickMs, restedMs, simMs, wakeUpMs } from './dialogue.js';
+import { Dialogue, quickMs, restedMs, simMs, wakeUpMs } from './dialogue.js';
 import type { InFlightSubmits, SubmitResult } from './in-flight-submits.js';
-import { IndicationRouting } from './indications.js';
+import { IndicationRouting, mayAskForReports, type ReportTuning } from './indications.js';
 import { type DeafeningLines, InitLines } from './init-lines.js';
 import { generic, type ModemProfile, profileFor } from './profiles.js';
-import { askRegistration, type Registration, radioIsOff } from './registration.js';
+import { Radio } from './radio.js';
+import type { Registration } from './registration.js';
 import { ServiceCentre } from './service-centre.js';
-import { type Network, readNetwork } from './serving-network.js';
 import { Sim } from './sim.js';
 import { isOfSubmit } from './verdict.js';
 
 /** What the operator set for this modem, where it overrides the profile. */
-export interface ModemTuning {
+export interface ModemTuning extends ReportTuning {
   guardMs: number | undefined;
   submitTimeoutMs: number | undefined;
   roaming: boolean;
-  /** Whether to ask for status reports: for all messages, none, or where the caller wants it. */
-  statusReport: boolean | undefined;
-  /** Whether any caller does; default: none. */
-  callersWantReports?: boolean | undefined;
   /** The SMSC's number, where the SIM's is not to count. */
   smsc?: string | undefined;
   /** AT command lines for the modem, checked (`config/init-lines.ts`). */
@@ -81,8 +77,6 @@ export interface EncodedTpdu {
   octets: number;
 }
 
-/** Switching the radio takes as long as its leave of the network (Quectel's manuals: 15 s). */
-const radioMs = 30_000;
 const pduMode = 'AT+CMGF=0';
 /** A burst goes on while each message takes no longer than that, in milliseconds. */
 const longestStepMs = 5_000;
@@ -97,9 +91,6 @@ function usualProbeMs(submitTimeoutMs: number): number {
   return submitTimeoutMs > 240_000 ? submitTimeoutMs - 60_000 : 60_000;
 }
 
-/** Milliseconds that the radio stays off for a registration to begin anew. */
-const radioPauseMs = 2_000;
-
 /**
  * The commands of one modem over one session. It keeps what it learnt of the modem's settings,
  * which end with the session.
@@ -107,6 +98,7 @@ const radioPauseMs = 2_000;
 export class Modem extends Dialogue {
   readonly #tuning: ModemTuning;
   readonly sim = new Sim(this);
+  readonly radio = new Radio(this, () => this.profile);
   readonly serviceCentre: ServiceCentre;
   /** The routing of what comes in: no send needs it. */
   readonly indications: IndicationRouting;
@@ -127,13 +119,12 @@ export class Modem extends Dialogue {
    */
   #confirmedAt = Number.NEGATIVE_INFINITY;
   #isInPduMode = false;
-  #tellsRegistration = true;
 
   constructor(session: AtSession, tuning: ModemTuning) {
     super(session);
     this.#tuning = tuning;
     this.init = new InitLines(tuning.init ?? [], tuning.deafening);
-    this.indications = new IndicationRouting(this, routesReports(tuning));
+    this.indications = new IndicationRouting(this, mayAskForReports(tuning));
     this.serviceCentre = new ServiceCentre((...asked) => this.askOptional(...asked), tuning.smsc);
   }
 
@@ -197,35 +188,6 @@ export class Modem extends Dialogue {
     );
   }
 
-  /** `<fun>` of `+CFUN` (27.007 8.2): 1 is full functionality, 0 and 4 have the radio off. */
-  async functionality(): Promise<number | undefined> {
-    const level = await this.readValue('AT+CFUN?', /^\+CFUN:/, /^\+CFUN: *(\d{1,3})\b/);
-    return level === undefined ? undefined : Number(level);
-  }
-
-  /**
-   * Switches the radio on where it is off; a modem without `+CFUN` has it on. Undefined when it is
-   * on or was switched on, else what stands in the way, for people.
-   */
-  async switchOn(): Promise<string | undefined> {
-    const level = await this.functionality();
-    if (level === undefined || level === 1) return undefined;
-    const done = await this.attemptOptional({ text: 'AT+CFUN=1', timeoutMs: radioMs });
-    return done
-      ? undefined
-      : `${radioIsOff} (+CFUN: ${level}), and the modem does not take AT+CFUN=1`;
-  }
-
-  /**
-   * Radio off and on again (27.007 8.2), for a registration that comes by nothing else. Settles
-   * whatever the modem makes of it.
-   */
-  async cycleRadio(): Promise<void> {
-    await this.attemptOptional({ text: `AT+CFUN=${this.profile.radioOff}`, timeoutMs: radioMs });
-    await new Promise((resolve) => setTimeout(resolve, radioPauseMs));
-    await this.attemptOptional({ text: 'AT+CFUN=1', timeoutMs: radioMs });
-  }
-
   /** The modem's own serial number (27.007 5.4). */
   async imei(): Promise<string | undefined> {
     const lines = await this.attemptUnlessMuted({
@@ -263,42 +225,9 @@ export class Modem extends Dialogue {
     this.mutes.forget();
   }
 
-  /**
-   * What all the registrations come to; `none` where it {@link tellsRegistration} not. One that is
-   * not answered is left alone for a while.
-   */
-  async registration(): Promise<Registration> {
-    const told = await askRegistration((text, response) =>
-      this.attemptUnlessMuted({ text, response, timeoutMs: quickMs }, longestNeededMuteMs),
-    );
-    this.#tellsRegistration = told !== undefined;
-    return told ?? 'none';
-  }
-
-  /** Whether it had any answer when it was asked last. */
-  get tellsRegistration(): boolean {
-    return this.#tellsRegistration;
-  }
-
   /** Whether a message can be sent under `registration`, as the operator allows. */
   maySend(registration: Registration): boolean {
     return registration === 'home' || (registration === 'roaming' && this.#tuning.roaming);
-  }
-
-  /** `AT+CSQ` (27.007 8.5) in dBm; undefined when unknown. */
-  async signalDbm(): Promise<number | undefined> {
-    const rssi = Number((await this.readValue('AT+CSQ', /^\+CSQ:/, /^\+CSQ: *(\d+)/)) ?? 99);
-    return rssi <= 31 ? -113 + 2 * rssi : undefined;
-  }
-
-  /** The operator's name; untrusted. */
-  async operator(): Promise<string | undefined> {
-    return (await this.network()).operator;
-  }
-
-  /** With which network it is, and how (27.007 7.3). */
-  async network(): Promise<Network> {
-    return readNetwork(await this.readValue('AT+COPS?', /^\+COPS:/, /^\+COPS: *(.*)$/, simMs));
   }
 
   /**
@@ -437,20 +366,6 @@ export class Modem extends Dialogue {
   }
 
   /**
-   * Restarts the modem (27.007 8.2), as a last resort: its settings and whatever it was doing are
-   * lost. Written even to one that does not answer; settles when it has answered or stayed silent,
-   * and rejects for neither.
-   */
-  async restart(): Promise<void> {
-    try {
-      await this.session.execute({ text: 'AT+CFUN=1,1', timeoutMs: quickMs }, { outOfStep: true });
-    } catch (error) {
-      // Silence, an ERROR, or the tty's going away: the next opening shows what it has done.
-      if (!(error instanceof Error)) throw error;
-    }
-  }
-
-  /**
    * No USSD that nobody asked for (27.007 7.15): its text is the network's, and could hold whatever
    * a reply does. `simgate ussd` switches it on for as long as it asks.
    */
@@ -465,22 +380,6 @@ export class Modem extends Dialogue {
       .replaceAll('"', '')
       .slice(0, 64);
   }
-}
-
-/** Whether status reports may come at all. */
-const routesReports = ({ statusReport, callersWantReports = false }: ModemTuning): boolean =>
-  statusReport ?? callersWantReports;
-
-/**
- * Whether a report is asked for: the modem has the last word against it, its caller where the modem
- * says nothing, or yes.
- */
-export function asksForReport(
-  { statusReport }: Pick<ModemTuning, 'statusReport'>,
-  wish: boolean | undefined,
-): boolean {
-  if (statusReport === undefined) return wish === true;
-  return statusReport && wish !== false;
 }
 
 /** Nothing but OK; some say the new value, too. */

@@ -67,7 +67,7 @@ export class Recovery {
   async cycleRadio(modem: Modem, reason: string): Promise<void> {
     this.#options.onRecovery?.('radio');
     this.#tell('radio', reason, `its radio off and on (AT+CFUN=${modem.profile.radioOff}, then 1)`);
-    await modem.cycleRadio();
+    await modem.radio.cycle();
   }
 
   /**
@@ -82,7 +82,7 @@ export class Recovery {
     if (rung !== 'reopen' || modem !== undefined) this.#options.onRecovery?.(rung);
     if (rung === 'reset') {
       this.#tell(rung, reason, 'restarting it with AT+CFUN=1,1');
-      await modem?.restart();
+      await modem?.radio.restart();
     } else if (rung === 'hook' && this.#options.callHook) {
       this.#tell(rung, reason, "calling the operator's recovery hook");
       await this.#options.callHook(reason);

@@ -1,6 +1,7 @@
 import { AtTimeout } from '../at/errors.js';
+import { asksForReport } from './indications.js';
 import { hasMessage } from './life.js';
-import { asksForReport, type Demand, type Modem, type ModemTuning } from './modem.js';
+import type { Demand, Modem, ModemTuning } from './modem.js';
 import type { PersonPinEnd } from './person-pin.js';
 import { Sends, type SendsOptions } from './sends.js';
 import type {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { readNetwork } from '../../src/modem/serving-network.js';
+import { readNetwork } from '../../src/modem/radio.js';
 
 test.each([
   ['0,0,"vodafone AU",7', 'vodafone AU', 'LTE'],
