@@ -79,14 +79,26 @@ export function backoffMs(failures: number, random: () => number = Math.random):
   return Math.min(500 * 2 ** failures, 8_000) * (0.75 + random() / 4);
 }
 
-/** A modem that was found and opened; its stick is claimed until `claimed` is released. */
+/** A modem that was found and opened; its stick is claimed until it is {@link closeOpened}. */
 export interface OpenedModem {
   claimed: ClaimedTty;
   session: AtSession;
   modem: Modem;
 }
 
+/** Closes it, and then gives its stick back: nobody may open a tty of it before. */
+export async function closeOpened({ claimed, session }: OpenedModem): Promise<void> {
+  await session.close();
+  claimed.release();
+}
+
 type OpenSession = (openLink: OpenLink) => Promise<AtSession>;
+
+/** Why a tty is not the one. */
+interface Refusal extends ToldObstacle {
+  /** It is open, and nothing answers: it may be the one all the same. */
+  isSilent: boolean;
+}
 
 /** `AT` tries, a second each, on one of several candidates. */
 const proofAttempts = 2;
@@ -110,22 +122,24 @@ export async function openModem(
   let silent: (() => ClaimedTty | undefined) | undefined;
   /** The ttys are there, and nothing says that a modem of ours hangs on any. */
   let isUnproven = candidates.length > 0;
+  const open = (claimed: ClaimedTty, isJudged: boolean) =>
+    openClaimed(claimed, locator, async () => {
+      const session = await openSession(claimed.openLink);
+      const opened = { claimed, session, modem: new Modem(session, tuning) };
+      const isOnlyOne = candidates.length === 1 && !locator.isWanted && !needsProof(claimed);
+      const refusal = isJudged && !isOnlyOne ? await disproof(opened, locator) : undefined;
+      if (refusal === undefined) return opened;
+      await session.close();
+      return refusal;
+    });
   for (const claim of candidates) {
     const claimed = claim();
     if (!claimed) continue;
-    if (!claimed.needsProof || claimed.hasProven) isUnproven = false;
-    const opened = await open(claimed, tuning, openSession).catch(async (error: unknown) => {
-      obstacle = await locator.explain(claimed.tty, error);
-      return undefined;
-    });
-    const refusal = opened && (await disproof(opened, locator, candidates.length));
-    if (opened && refusal === undefined) return opened;
-    if (refusal !== undefined) {
-      obstacle = { sentence: `${claimed.tty} ${refusal.why}` };
-      if (refusal.isSilent && isSurelyModem(claimed, locator)) silent ??= claim;
-    }
-    await opened?.session.close();
-    claimed.release();
+    if (!needsProof(claimed)) isUnproven = false;
+    const opened = await open(claimed, true);
+    if ('modem' in opened) return opened;
+    obstacle = opened;
+    if (opened.isSilent && isSurelyModem(claimed, locator)) silent ??= claim;
   }
   const claimed = silent?.();
   if (!claimed) {
@@ -134,48 +148,58 @@ export async function openModem(
     const message = unusable === undefined ? sentence : `${unusable}; and ${sentence}`;
     throw new LinkLost(message, { isOthers: isUnproven, remedy });
   }
-  return open(claimed, tuning, openSession).catch(async (error: unknown) => {
-    claimed.release();
-    const { sentence, remedy } = await locator.explain(claimed.tty, error);
-    throw new LinkLost(sentence, { remedy });
-  });
+  const opened = await open(claimed, false);
+  if ('modem' in opened) return opened;
+  throw new LinkLost(opened.sentence, { remedy: opened.remedy });
 }
+
+/** What `work` makes of a claimed tty, or what is in its way; then its stick is given back. */
+async function openClaimed(
+  claimed: ClaimedTty,
+  locator: Locator,
+  work: () => Promise<OpenedModem | Refusal>,
+): Promise<OpenedModem | Refusal> {
+  let isKept = false;
+  try {
+    const opened = await work();
+    isKept = 'modem' in opened;
+    return opened;
+  } catch (error) {
+    return { ...(await locator.explain(claimed.tty, error)), isSilent: false };
+  } finally {
+    if (!isKept) claimed.release();
+  }
+}
+
+/** It need not be a modem, and has not shown to be one. */
+const needsProof = (claimed: ClaimedTty): boolean => claimed.needsProof && !claimed.hasProven;
 
 /** By its ids, or because it answered as one before; where a certain one is wanted, as that one. */
 const isSurelyModem = (claimed: ClaimedTty, { isWanted }: Locator): boolean =>
   claimed.hasProven || (!claimed.needsProof && isWanted === undefined);
 
-async function open(
-  claimed: ClaimedTty,
-  tuning: ModemTuning,
-  openSession: OpenSession,
-): Promise<OpenedModem> {
-  const session = await openSession(claimed.openLink);
-  return { claimed, session, modem: new Modem(session, tuning) };
-}
-
 /** Why this tty is not the one; undefined when it is. */
 async function disproof(
   { session, modem, claimed }: OpenedModem,
   { isWanted }: Locator,
-  candidates: number,
-): Promise<{ why: string; isSilent: boolean } | undefined> {
-  if (candidates === 1 && !isWanted && (!claimed.needsProof || claimed.hasProven)) return undefined;
+): Promise<Refusal | undefined> {
+  const { tty } = claimed;
   try {
     await session.synchronise(proofAttempts, { mayBeMute: true });
     if (isWanted && !isWanted(await modem.imei()))
-      return { why: 'belongs to a modem with another IMEI', isSilent: false };
-    if (claimed.needsProof && !claimed.hasProven && !(await answersAsModem(modem)))
+      return { sentence: `${tty} belongs to a modem with another IMEI`, isSilent: false };
+    if (needsProof(claimed) && !(await answersAsModem(modem)))
       return {
-        why: `answers AT, but not as a modem that sends SMS. ${nameIt(claimed)}`,
+        sentence: `${tty} answers AT, but not as a modem that sends SMS. ${nameIt(claimed)}`,
         isSilent: false,
       };
     claimed.noteProven();
     return undefined;
   } catch (error) {
     const why = error instanceof Error ? `does not answer AT: ${error.message}` : String(error);
+    const sentence = `${tty} ${why}`;
     return {
-      why: claimed.needsProof && !claimed.hasProven ? `${why}. ${nameIt(claimed)}` : why,
+      sentence: needsProof(claimed) ? `${sentence}. ${nameIt(claimed)}` : sentence,
       isSilent: true,
     };
   }

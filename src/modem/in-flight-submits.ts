@@ -27,6 +27,12 @@ const worthRestartMs = 30_000;
  */
 const suspicionMs = 10_000;
 
+/**
+ * Results that are kept beside the first one of a submit: more than a modem can owe. What is
+ * dropped of a flood leaves the submit in doubt, at worst.
+ */
+const mostBeside = 64;
+
 /** What came after our own Ctrl-Z. */
 export type SubmitResult = { reference: number } | { error: FinalError };
 
@@ -123,8 +129,9 @@ export class InFlightSubmits {
     if (!result) return false;
     const now = performance.now();
     if (this.#onResult) this.#onResult(result);
-    else if (this.debts.state.running) this.#beside.push(result);
-    else if ('reference' in result) this.debts.takeLateReference(result.reference, now);
+    else if (this.debts.state.running) {
+      if (this.#beside.length < mostBeside) this.#beside.push(result);
+    } else if ('reference' in result) this.debts.takeLateReference(result.reference, now);
     else this.debts.takeLateError(now);
     this.note();
     return true;

@@ -1,7 +1,7 @@
 import { AtLinkLost, AtTimeout } from '../at/errors.js';
 import { foreignWords } from '../words/foreign.js';
 import { BringUp } from './bring-up.js';
-import type { OpenedModem } from './finder.js';
+import { closeOpened, type OpenedModem } from './finder.js';
 import type { InFlightSubmits } from './in-flight-submits.js';
 import type { InboundEvent } from './inbound-event.js';
 import { type Liveness, stepMs } from './liveness.js';
@@ -99,8 +99,7 @@ export class ModemConnection {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.sweeper.stop();
-    await this.opened.session.close();
-    this.opened.claimed.release();
+    await closeOpened(this.opened);
   }
 }
 

@@ -5,7 +5,7 @@ import { AtSession } from '../at/session.js';
 import { LinkLost, type OpenLink } from '../serial/link.js';
 import { foreignWords } from '../words/foreign.js';
 import type { BringUp, StepResult } from './bring-up.js';
-import { ModemFinder, ModemMissing } from './finder.js';
+import { closeOpened, ModemFinder, ModemMissing } from './finder.js';
 import { IdleProbe } from './idle-probe.js';
 import type { InFlightSubmits } from './in-flight-submits.js';
 import type { InboundEvent } from './inbound-event.js';
@@ -287,10 +287,7 @@ export class Upkeep {
     const opened = await this.#finder.find(this.#options.tuning, (openLink) =>
       this.#openSession(openLink),
     );
-    if (this.phase !== 'opening') {
-      opened.claimed.release(); // stopped meanwhile
-      return opened.session.close();
-    }
+    if (this.phase !== 'opening') return closeOpened(opened); // stopped meanwhile
     this.recovery.opened();
     this.#connection = new ModemConnection(opened, {
       inFlight: this.#options.inFlight,

@@ -208,6 +208,15 @@ describe('opening a modem', () => {
     opened.push(await soon(openModem(locator, tuning, openSession)));
   });
 
+  test('gives each stick back, also when nobody can say what is in the way', async () => {
+    tree.plug('ec25', { at: '1-1.2' });
+    const explain = () => Promise.reject(new Error('EMFILE: too many open files'));
+    const mute = Object.create(locatorOf('auto', 'first'), { explain: { value: explain } });
+    await expect(openModem(mute as Locator, tuning, openSession)).rejects.toThrow(/EMFILE/);
+    modemAt('ttyUSB2');
+    expect((await open('auto', 'second')).claimed.tty).toBe(node('ttyUSB2'));
+  });
+
   test('says what is in the way when there is nothing to open', async () => {
     await expect(open('auto')).rejects.toThrow(/no modem|plug/i);
     tree.plug('e3372h-hilink', { at: '1-1.2' });

@@ -598,6 +598,38 @@ describe('an idle modem', () => {
     expect(setup.supervisor.snapshot().phase).toBe('ready');
   });
 
+  test('that is stopped while its tty opens gives the stick back once the tty is closed', async () => {
+    const order: string[] = [];
+    const later = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+    const slow: OpenLink = async (listener) => {
+      await later(100);
+      return {
+        path: '/dev/virtual',
+        write: () => undefined,
+        close: async () => {
+          await later(1_000);
+          listener.onClose(undefined);
+          order.push('closed');
+        },
+      };
+    };
+    const locator = locatorOf(slow);
+    const claims = async () =>
+      (await locator.candidates()).map((claim) => () => {
+        const claimed = claim();
+        return claimed && { ...claimed, release: () => void order.push('given back') };
+      });
+    const { supervisor } = supervise(
+      new VirtualDevice(),
+      {},
+      { locator: { ...locator, candidates: claims } },
+    );
+    await vi.advanceTimersByTimeAsync(50);
+    await supervisor.stop();
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(order).toEqual(['closed', 'given back']);
+  });
+
   test('is not troubled by a jump of the wall clock', async () => {
     const device = new VirtualDevice();
     const setup = supervise(device);
