@@ -1,3 +1,4 @@
+import { kinds } from '../config/caller-kinds.js';
 import type { CallerConfig, Config, Secrets } from '../config/config.js';
 import { OperatorError } from '../errors.js';
 import { mintToken } from '../secret/token.js';
@@ -22,23 +23,16 @@ export async function credentialFor(
   const caller = chosen(config, name);
   const secret = secrets.get(caller.name)!.current;
   const text = Buffer.from(secret).toString();
-  switch (caller.kind) {
-    case 'auth0': {
+  switch (kinds[caller.kind].credential) {
+    case 'token': {
       const { subject = '', audience = '' } = caller;
       return mintToken({ secret, subject, audience, expiresInS: expiresIn });
     }
-    case 'bearer':
-    case 'alerts':
+    case 'secret':
       return text;
-    case 'basic':
+    case 'user':
       return Buffer.from(`${caller.username}:${text}`).toString('base64');
-    case 'header':
-    case 'uptime_kuma':
-    case 'logto':
-      return text;
-    case 'supabase':
-    case 'zitadel':
-    case 'authgear':
+    case 'signature':
       throw new OperatorError(
         `caller "${caller.name}" signs each request (kind ${caller.kind}): there is no token to show`,
       );

@@ -3,80 +3,12 @@
  */
 
 import * as v from 'valibot';
+import { callerKindNames, kinds } from './caller-kinds.js';
 import { countries, windows } from './policy.js';
 import { inCode, type Keys, plainTable, required, table } from './table.js';
 import { flag, oneOf, type pathsFrom, telephoneNumber, text, whole } from './values.js';
 
 type Paths = ReturnType<typeof pathsFrom>;
-
-/** What a kind of caller is set to where the file says nothing. */
-interface KindDefaults {
-  /** Of the public listener. */
-  path: string;
-  deadlineMs: number;
-  onSlow: '202' | '504';
-  lateDeadlineMs: number;
-  repeatsMs: number;
-  class: 'login' | 'alert';
-}
-
-const patient = {
-  deadlineMs: 25_000,
-  onSlow: '504',
-  lateDeadlineMs: 25_000,
-  repeatsMs: 0,
-  class: 'login',
-} as const;
-/** An alert is worth something for longer than a code, and waits behind all of those. */
-const alert = { ...patient, onSlow: '202', lateDeadlineMs: 60_000, class: 'alert' } as const;
-/**
- * Whoever repeats, and sends no key: at once (Ory Kratos), or for five minutes (Zitadel, and
- * Alertmanager by its default `group_interval`).
- */
-const repeating = { ...patient, repeatsMs: 300_000 } as const;
-/** They hang up after 5 s, less the time for TLS and the proxy. */
-const hasty = { ...patient, deadlineMs: 4_000, onSlow: '202' } as const;
-
-/** The kinds that there are, each a file of `http/callers`. */
-export const kindDefaults = {
-  auth0: { ...patient, path: '/sms' },
-  bearer: { ...repeating, path: '/sms' },
-  basic: { ...repeating, path: '/sms' },
-  header: { ...repeating, path: '/sms' },
-  supabase: { ...hasty, path: '/supabase' },
-  zitadel: { ...hasty, repeatsMs: 300_000, path: '/zitadel' },
-  logto: { ...patient, path: '/logto' },
-  // Its signature has no time in it: what was overheard must not be sent again.
-  authgear: { ...repeating, path: '/authgear' },
-  uptime_kuma: { ...alert, path: '/api/v1/sms/send' },
-  // Longer than the time to a repeat of what failed for one of the recipients (Alertmanager's
-  // `group_interval`, 5 min), shorter than that to a reminder (`repeat_interval`, 4 h).
-  // Alertmanager waits, and repeats what got a 5xx: a 202 would end that too early.
-  alerts: {
-    ...alert,
-    deadlineMs: 60_000,
-    onSlow: '504',
-    repeatsMs: 3_600_000,
-    path: '/alerts',
-  },
-} as const satisfies Record<string, KindDefaults>;
-
-export type CallerKind = keyof typeof kindDefaults;
-export const callerKindNames = Object.keys(kindDefaults) as CallerKind[];
-
-/** Kinds that send a code, and leave the words to us. */
-const wordless: readonly CallerKind[] = ['supabase', 'logto'];
-/** Kinds with a credential that never changes, which is as good as its length. */
-export const staticKinds: readonly CallerKind[] = [
-  'bearer',
-  'basic',
-  'header',
-  'logto',
-  'uptime_kuma',
-  'alerts',
-];
-/** Kinds with a credential in a header, who may therefore read what became of a message. */
-const readingKinds: readonly CallerKind[] = ['auth0', ...staticKinds];
 
 /** Keys of whoever is known by a JWT (RFC 7519). */
 const token = {
@@ -190,7 +122,7 @@ export function caller(paths: Paths) {
         lacks('subject', subjectHint);
         lacks('audience', audienceHint);
       }
-      if (wordless.includes(kind)) lacks('template', 'the text, as "Your code is {code}"');
+      if (kinds[kind].isWordless === true) lacks('template', 'the text, as "Your code is {code}"');
       if (kind === 'alerts' && rest.recipients.length === 0)
         addIssue({ message: 'must name recipients = ["+49…"]: whom the alerts go to' });
     }),
@@ -199,7 +131,7 @@ export function caller(paths: Paths) {
 }
 
 function completed(read: ReturnType<typeof inCodeOfCaller>) {
-  const defaults = kindDefaults[read.kind];
+  const { defaults } = kinds[read.kind];
   return {
     ...read,
     path: read.path ?? defaults.path,
@@ -209,7 +141,8 @@ function completed(read: ReturnType<typeof inCodeOfCaller>) {
     repeatsMs: read.repeatsMs ?? defaults.repeatsMs,
     class: read.class ?? defaults.class,
     username: read.username ?? read.name,
-    mayRead: readingKinds.includes(read.kind),
+    // Its credential is in a header, so it can be shown without a body.
+    mayRead: kinds[read.kind].credential !== 'signature',
   };
 }
 

@@ -39,9 +39,9 @@ export type UssdService = (typeof ussdServices)[number];
 /** The public listener. */
 const http = table({
   listen: v.optional(listen, '127.0.0.1:8080'),
-  // Proxies whose `X-Forwarded-For` is believed, for the log only.
   // Under which the world reaches it, for what is set up elsewhere; no answer depends on it.
   public_url: v.optional(publicUrl),
+  // Proxies whose `X-Forwarded-For` is believed, for the log only.
   trusted_proxies: v.optional(v.array(addressRange, 'must be a list, as ["127.0.0.1"]'), []),
 });
 

@@ -2,7 +2,8 @@ import { readFileSync, statSync } from 'node:fs';
 import { type PasswordHash, parsePasswordHash } from '../secret/password.js';
 import { webhookKey } from '../secret/webhook-key.js';
 import { counted } from '../words/counted.js';
-import { type CallerConfig, type CallerKind, staticKinds } from './callers.js';
+import { type CallerKind, isFixed } from './caller-kinds.js';
+import type { CallerConfig } from './callers.js';
 import type { Problem } from './config-error.js';
 
 /** CHV1 has 4 to 8 digits (3GPP TS 51.011 9.3). */
@@ -198,7 +199,7 @@ const shortestCredential = 32;
 
 /** What makes a secret useless for its kind. */
 function flawOf(kind: CallerKind, text: string): string | undefined {
-  if (staticKinds.includes(kind)) {
+  if (isFixed(kind)) {
     if (text.trim().length < shortestCredential)
       return `has ${counted(text.trim().length, 'character')}: a credential that never changes needs ${shortestCredential}. Make one with \`openssl rand -hex 32\``;
     if (!/^[\x21-\x7e]+$/.test(text))

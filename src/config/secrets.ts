@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { type AlertSecrets, alertSecretFiles } from './alert-settings.js';
+import { kinds } from './caller-kinds.js';
 import { type CallerConfig, callerFlag } from './callers.js';
 import type { Problem } from './config-error.js';
 import type { ModemConfig, Settings, SharedConfig } from './schema.js';
@@ -106,33 +107,8 @@ function tellAlike(
 
 /** What the requests of a caller with this secret may show, in words that others can be held to. */
 function shownBy(caller: CallerConfig, secret: Uint8Array): string[] {
-  const { kind, username, header, subject, audience } = caller;
-  const show = (...of: unknown[]) =>
-    JSON.stringify([...of, Buffer.from(secret).toString('base64')]);
-  const bearer = show('authorization', 'bearer');
-  const basic = show('authorization', 'basic', username);
-  const inHeader = (name: string) =>
-    name === 'authorization' ? [show(name), bearer] : [show(name)];
-  switch (kind) {
-    case 'auth0':
-      return [show('jwt', subject, audience)];
-    case 'bearer':
-      return [bearer];
-    case 'basic':
-      return [basic];
-    case 'alerts':
-      return [bearer, basic, show('x-grafana-alert-signature')];
-    case 'header':
-      return inHeader(header.toLowerCase());
-    case 'logto':
-      return inHeader('authorization');
-    case 'uptime_kuma':
-      return inHeader('x-api-key');
-    case 'supabase':
-    case 'zitadel':
-    case 'authgear':
-      return [show(kind)];
-  }
+  const octets = Buffer.from(secret).toString('base64');
+  return kinds[caller.kind].shows(caller).map((shown) => JSON.stringify([...shown, octets]));
 }
 
 /**

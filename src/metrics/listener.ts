@@ -1,4 +1,5 @@
 import type { DeliveryListener } from '../delivery/reports.js';
+import type { DispatchListener } from '../dispatch/message.js';
 import type { SendErrorCode, Submitted } from '../errors.js';
 import type { InboundListener } from '../inbound/inbound.js';
 import type { JournalFaultKind } from '../journal/faults.js';
@@ -13,22 +14,13 @@ export type SubmittedOrYes = Submitted | 'yes';
  * What the metrics want to hear of. Whoever knows calls it as it happens, once each; none of these
  * throws or takes time. `modem` is always the configured name: it becomes a label.
  */
-export interface MetricsListener {
+export interface MetricsListener extends DispatchListener, DeliveryListener, InboundListener {
   /** A request of the public listener has its answer. */
   answered(answer: AnswerFigures): void;
   /** A caller hung up before its answer. */
   callerLeft(): void;
   /** The policy refused a message. */
   refused(refusal: { reason: Refusal['reason'] }): void;
-  /**
-   * A modem was done with a message that it had written Ctrl-Z for; `tookMs` from its first
-   * command, whatever the caller was told.
-   */
-  submitEnded(end: { modem: string; tookMs: number; submitted: SubmittedOrYes }): void;
-  /** What became of a message after its caller was answered. */
-  lateResult(result: { modem: string; submitted: SubmittedOrYes }): void;
-  /** A message that waited for one modem, or was surely not sent by it, goes to another. */
-  failedOver(move: { from: string; to: string }): void;
   /**
    * An attempt to submit a segment failed, retried or not; `cause` is what the AT dialogue threw.
    */
@@ -37,12 +29,6 @@ export interface MetricsListener {
   recovery(recovery: { modem: string; rung: Rung }): void;
   /** Something came in over the air, and was read and deleted. */
   inbound(inbound: { modem: string; kind: InboundEvent['kind'] }): void;
-  /** What became of an SMS that came in. */
-  inboundText: InboundListener['inboundText'];
-  /** A status report came in; see {@link DeliveryListener.report}. */
-  report: DeliveryListener['report'];
-  /** The network's last word on a message. */
-  delivery: DeliveryListener['delivery'];
   /** The journal went out of order. */
   journalFault(fault: { kind: JournalFaultKind }): void;
 }

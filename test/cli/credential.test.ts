@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { credentialFor } from '../../src/cli/credential.js';
-import { type CallerKind, callerKindNames } from '../../src/config/callers.js';
+import { type CallerKind, callerKindNames } from '../../src/config/caller-kinds.js';
 import { loadConfig, loadSecrets } from '../../src/config/config.js';
 import { createBearerVerifier } from '../../src/http/bearer.js';
 import { type Caller, Unproven } from '../../src/http/callers/caller.js';

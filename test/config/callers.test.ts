@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { type CallerKind, callerKindNames, kindDefaults } from '../../src/config/callers.js';
+import { type CallerKind, callerKindNames, kinds } from '../../src/config/caller-kinds.js';
 import { checkConfig, loadConfig, loadSecrets, viewOfAuth0 } from '../../src/config/config.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'simgate-callers-'));
@@ -39,7 +39,7 @@ describe('a caller', () => {
   it.each(callerKindNames)('of the kind %s needs no more than its secret and its own', (kind) => {
     const file = fileOf(table(kind), { secret: kind === 'supabase' ? webhook : long });
     const { callers } = loadConfig(file, {});
-    expect(callers).toMatchObject([{ name: 'one', kind, ...kindDefaults[kind] }]);
+    expect(callers).toMatchObject([{ name: 'one', kind, ...kinds[kind].defaults }]);
     expect(loadSecrets(loadConfig(file, {}), {}).has('one')).toBe(true);
   });
 

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { kindDefaults } from '../../../src/config/callers.js';
+import { kinds } from '../../../src/config/caller-kinds.js';
 import type { HastyControl, Message, SendControl } from '../../../src/dispatch/message.js';
 import { SendError, sendErrorCodes } from '../../../src/errors.js';
 import { createApp } from '../../../src/http/app.js';
@@ -315,7 +315,7 @@ describe('GET /sms/{id}', () => {
 describe('the document', () => {
   it('is OpenAPI 3.1 and names the path of each kind of caller', () => {
     expect(document.openapi).toMatch(/^3\.1\./);
-    const paths = Object.values(kindDefaults).map(({ path }) => path);
+    const paths = Object.values(kinds).map(({ defaults }) => defaults.path);
     expect(Object.keys(document.paths)).toEqual(
       expect.arrayContaining([...paths, '/sms/{id}', '/livez', '/readyz']),
     );
