@@ -79,8 +79,8 @@ export class Alerts {
     const file = join(options.stateDir, 'alerts.json');
     const onFault = (error: unknown) =>
       options.log.error(
-        `alerts.json in ${options.stateDir} cannot be used: an alert may be told twice, or its end not at all`,
-        { event: 'state_fault', error },
+        `alerts.json in ${options.stateDir} cannot be used: an alert may be told twice, or its end not at all: ${whyFailed(error)}`,
+        { event: 'state_fault' },
       );
     return new Alerts(options, await readAlertFile(file, onFault), file, onFault);
   }

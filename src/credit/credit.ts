@@ -94,10 +94,8 @@ export class CreditKeeper {
       const known = text === undefined ? {} : v.parse(fileSchema, JSON.parse(text)).modems;
       return new CreditKeeper(options, file, known);
     } catch (error) {
-      options.log.error(`${file} cannot be used: the credit is asked for anew`, {
-        event: 'state_fault',
-        error,
-      });
+      const what = `${file} cannot be used: the credit is asked for anew`;
+      options.log.error(`${what}: ${whyFailed(error)}`, { event: 'state_fault' });
       return new CreditKeeper(options, file, {});
     }
   }
@@ -297,7 +295,8 @@ export class CreditKeeper {
     this.#saving = this.#saving
       .then(() => writeStateFile(this.#file, text))
       .catch((error: unknown) => {
-        this.#options.log.error(`${this.#file} cannot be written`, { event: 'state_fault', error });
+        const what = `${this.#file} cannot be written: ${whyFailed(error)}`;
+        this.#options.log.error(what, { event: 'state_fault' });
       });
   }
 }

@@ -51,7 +51,6 @@ export class ModemMaker {
     this.#shared = shared;
   }
 
-  /** Rejects when what is known of PINs cannot be read. */
   static async open(
     { recoveryDropDir }: Config,
     stateDir: StateDir,
@@ -59,8 +58,10 @@ export class ModemMaker {
     listener: FleetListener = {},
     roots: Roots = systemRoots,
   ): Promise<ModemMaker> {
-    const pins = await PinMemory.open(stateDir.path);
     const faults = new RepeatedFaults(log);
+    const pins = new PinMemory(stateDir.path, ({ message }) =>
+      faults.error('pins', message, { event: 'state_fault' }),
+    );
     const habits = await HabitMemory.open(stateDir.path, (error) => {
       const what = `habits.json in ${stateDir.path} cannot be used: what was learnt of modems is learnt anew`;
       faults.error('habits', `${what}: ${whyFailed(error)}`, { event: 'state_fault' });

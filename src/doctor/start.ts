@@ -24,7 +24,7 @@ import { explainRights } from '../usb/obstacles.js';
 import { candidatesFor } from '../usb/select.js';
 import { listSticks } from '../usb/sticks.js';
 import { systemRoots } from '../usb/sysfs.js';
-import { about, error, type Finding, obstacleFinding } from './finding.js';
+import { about, error, type Finding, obstacleFinding, warning } from './finding.js';
 import { readOnlyRemedy } from './remedies.js';
 
 /** All that would keep it from starting, or from its files. Changes nothing. */
@@ -35,7 +35,7 @@ export async function judgeStart(configFile: string, env: NodeJS.ProcessEnv): Pr
   return [
     ...findings,
     ...(await judgeStateDir(config.stateDir)),
-    ...(await judgePins(config.stateDir)),
+    ...(await judgePins(config)),
     ...(await judgeTtys(config)),
     ...(await judgeAddress('http', config.http.listen)),
     ...('path' in config.admin.listen
@@ -133,15 +133,17 @@ async function judgeStateDir(path: string): Promise<Finding[]> {
 }
 
 /** A file of rights that are wrong is told as such. */
-async function judgePins(stateDir: string): Promise<Finding[]> {
+async function judgePins({ stateDir, modems }: Config): Promise<Finding[]> {
   const file = join(stateDir, pinsFile);
+  const isNeeded = modems.some(({ pinFile }) => pinFile !== undefined);
+  const grade = isNeeded ? error : warning;
   if ((await whyNot(file, constants.R_OK)) !== undefined) return [];
   return PinMemory.open(stateDir).then(
     () => [],
     () => [
-      error(
+      grade(
         'sim',
-        `${file}, which keeps what became of PINs, is damaged: the daemon cannot start, for it could block a SIM`,
+        `${file}, which keeps what became of PINs, is damaged: no PIN is entered, for that could block a SIM`,
         `make sure that each PIN in a pin_file is right, then sudo rm ${file}`,
       ),
     ],

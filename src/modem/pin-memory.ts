@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { OperatorError } from '../errors.js';
@@ -52,35 +52,37 @@ export const pinsFile = 'pins.json';
  * What must never be forgotten about PINs (I7): a PIN that was refused, or whose outcome is
  * unknown, is not tried again for that SIM until the operator writes the PIN file anew. One file
  * for all modems; SIMs stand in it as hashes, PINs not at all.
+ *
+ * Where the file is damaged, {@link last} and {@link note} throw an {@link OperatorError}, for
+ * guessing could block a SIM: no PIN is entered, and SIMs that ask for none are served (I8). The
+ * file is read again each time, so that nothing needs a restart once it is away.
  */
 export class PinMemory {
   readonly #file: string;
-  #entries: Entries;
+  /** Undefined while the file is damaged. */
+  #entries: Entries | undefined;
   /** Writes take turns. */
   #saved: Promise<void> = Promise.resolve();
 
-  private constructor(file: string, entries: Entries) {
-    this.#file = file;
-    this.#entries = entries;
+  /**
+   * Reads `pins.json` in `folder`.
+   * @param onDamaged told when it is there but unreadable, or not what is written here
+   */
+  constructor(folder: string, onDamaged: (error: OperatorError) => void) {
+    this.#file = join(folder, pinsFile);
+    try {
+      this.#known();
+    } catch (error) {
+      if (!(error instanceof OperatorError)) throw error;
+      onDamaged(error);
+    }
   }
 
-  /**
-   * Reads `pins.json` in `folder`. Rejects when it is there but unreadable, or not what is written
-   * here: guessing could block the SIM.
-   */
+  /** As the constructor, for whom a damaged file is the end: rejects with what it says. */
   static async open(folder: string): Promise<PinMemory> {
-    const file = join(folder, pinsFile);
-    try {
-      return new PinMemory(file, v.parse(entriesSchema, JSON.parse(await readFile(file, 'utf8'))));
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return new PinMemory(file, {});
-      throw new OperatorError(
-        `${file} cannot be read: after making sure that the PIN is right, delete it`,
-        {
-          cause: error,
-        },
-      );
-    }
+    return new PinMemory(folder, (error) => {
+      throw error;
+    });
   }
 
   /**
@@ -88,20 +90,40 @@ export class PinMemory {
    * several names of a SIM the worst counts.
    */
   last({ known }: SimNames, generation: string): PinOutcome | undefined {
+    const entries = this.#known();
     const found = known
-      .map((name) => this.#entries[hashed(name)])
+      .map((name) => entries[hashed(name)])
       .flatMap((entry) => (entry?.generation === generation ? [entry.outcome] : []));
     return found.find((outcome) => outcome === 'unknown' || outcome === 'refused') ?? found[0];
   }
 
   /** Resolves when it is on the disk, not before: a power cut during the try must not erase it. */
-  note({ noted }: SimNames, generation: string, outcome: PinOutcome): Promise<void> {
-    this.#entries = { ...this.#entries };
-    for (const name of noted) this.#entries[hashed(name)] = { generation, outcome };
-    const saved = this.#saved.then(() => writeStateFile(this.#file, asText(this.#entries)));
+  async note({ noted }: SimNames, generation: string, outcome: PinOutcome): Promise<void> {
+    const entries = { ...this.#known() };
+    for (const name of noted) entries[hashed(name)] = { generation, outcome };
+    this.#entries = entries;
+    const saved = this.#saved.then(() => writeStateFile(this.#file, asText(this.#known())));
     // The next write only waits for it; its own caller has the error.
     this.#saved = saved.catch(() => undefined);
     return saved;
+  }
+
+  /** @throws OperatorError with the way out */
+  #known(): Entries {
+    this.#entries ??= read(this.#file);
+    return this.#entries;
+  }
+}
+
+function read(file: string): Entries {
+  try {
+    return v.parse(entriesSchema, JSON.parse(readFileSync(file, 'utf8')));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
+    throw new OperatorError(
+      `${file}, which keeps what became of PINs, is damaged, so no PIN is entered: make sure that each PIN in a pin_file is right, then delete it`,
+      { cause: error },
+    );
   }
 }
 

@@ -1,4 +1,5 @@
 import { AtCommandError, AtTimeout } from '../at/errors.js';
+import { OperatorError } from '../errors.js';
 import { counted } from '../words/counted.js';
 import { enterForPerson, fewestTries, type LockedModem, type PersonPinEnd } from './person-pin.js';
 import type { ConfiguredPin, ReadPin } from './pin-file.js';
@@ -197,7 +198,13 @@ export class Unlocker {
       return curable(
         'the SIM asks for its PIN, but neither ICCID nor IMEI can be read: remove the PIN lock with a phone',
       );
-    const last = this.#memory.last(sim, configured.generation);
+    let last: PinOutcome | undefined;
+    try {
+      last = this.#memory.last(sim, configured.generation);
+    } catch (error) {
+      if (!(error instanceof OperatorError)) throw error;
+      return forPerson(`the SIM asks for its PIN: ${error.message}`);
+    }
     if (last === 'refused')
       return forPerson(
         `the PIN in pin_file was refused and is not tried again: ${pinEnter}, and corrects the file`,

@@ -425,9 +425,21 @@ describe('a PIN (I7)', () => {
     '{"sim":{"generation":"1","outcome":"refuse"}}',
   ])('is not tried when its memory is unreadable: %s', async (text) => {
     writeFileSync(join(folder, 'pins.json'), text);
-    await expect(PinMemory.open(folder)).rejects.toMatchObject({
-      name: 'OperatorError',
-      message: expect.stringContaining('delete it') as string,
-    });
+    const damaged = { name: 'OperatorError', message: expect.stringContaining('delete it') };
+    await expect(PinMemory.open(folder)).rejects.toMatchObject(damaged);
+    const told: string[] = [];
+    const memory = new PinMemory(folder, ({ message }) => told.push(message));
+    expect(told).toEqual([expect.stringContaining('no PIN is entered')]);
+    const { modem, entered } = await modemWith({ tries: 3, iccid: '8949000000000000001' });
+    expect(await unlock(modem, pin, memory)).toContain('pins.json');
+    await expect(memory.note({ known: ['1'], noted: ['1'] }, 'g', 'refused')).rejects.toMatchObject(
+      damaged,
+    );
+    expect(entered).toEqual([]);
+    expect(readFileSync(join(folder, 'pins.json'), 'utf8')).toBe(text);
+    // Once it is away nothing has to be restarted.
+    rmSync(join(folder, 'pins.json'));
+    expect(await unlock(modem, pin, memory)).toBeUndefined();
+    expect(entered).toEqual(['4711']);
   });
 });
