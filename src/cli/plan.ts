@@ -1,6 +1,6 @@
 /** `simgate plan`: how many modems a rush of logins needs, played against the real queue. */
 
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { OperatorError } from '../errors.js';
 import { measuredSegmentMs } from '../planner/measured.js';
 import { playRush, type Rush, type RushResult } from '../planner/planner.js';
@@ -16,7 +16,7 @@ interface PlanFlags {
   segments: number;
   deadline?: number;
   maxWaiting: number;
-  runs: number;
+  runs?: number;
   seed: number;
   json?: true;
 }
@@ -29,6 +29,10 @@ interface Range {
 /** Seconds of a box for a message: alone, and where a proxy may ask a second box after it. */
 const deadlineAloneS = 25;
 const deadlineOfSeveralS = 13;
+/** So often each is played; where many log in, chance has less of a say, and each takes long. */
+const usualRuns = 10;
+const manyLogins = 10_000;
+const runsOfMany = 3;
 /** What is called enough. */
 const enough = 0.99;
 /** Into how many times a range of seconds is divided. */
@@ -41,15 +45,17 @@ export function planCommand(): Command {
     )
     .requiredOption('--logins <count>', 'how many people log in', whole)
     .requiredOption('--within <time>', 'within what time they come, as 90s, 10min or 1h', duration)
-    .option('--seconds-per-sms <seconds>', 'what a modem takes for an SMS, as 4 or 3..6', range, {
-      from: 4,
-      to: 4,
-    })
+    .addOption(
+      new Option('--seconds-per-sms <seconds>', 'what a modem takes for an SMS, as 4 or 3..6')
+        .argParser(range)
+        .default({ from: 4, to: 4 }, '4'),
+    )
     .option('--from-journal <file>', 'as yours took: what "simgate log --json" printed; - is stdin')
-    .option('--modems <count>', 'of all boxes together, as 3 or 1..6', wholeRange, {
-      from: 1,
-      to: 6,
-    })
+    .addOption(
+      new Option('--modems <count>', 'of all boxes together, as 3 or 1..6')
+        .argParser(wholeRange)
+        .default({ from: 1, to: 6 }, '1..6'),
+    )
     .option('--boxes <count>', 'how many boxes share them, behind one proxy', whole, 1)
     .option('--segments <count>', 'segments of a message', whole, 1)
     .option(
@@ -58,7 +64,11 @@ export function planCommand(): Command {
       whole,
     )
     .option('--max-waiting <count>', 'how many messages may wait at a box', whole, 50)
-    .option('--runs <count>', 'how often each is played, with other arrivals', whole, 10)
+    .option(
+      '--runs <count>',
+      `how often each is played, with other arrivals; default: ${usualRuns}, of more than ${manyLogins} logins ${runsOfMany}`,
+      whole,
+    )
     .option('--seed <number>', 'the same plays the same', whole, 1)
     .option('--json', 'for programs: one object a line')
     .action(plan);
@@ -79,7 +89,7 @@ async function plan(flags: PlanFlags): Promise<void> {
     boxes: flags.boxes,
     deadlineMs: deadlineS * 1000,
     maxWaiting: flags.maxWaiting,
-    runs: flags.runs,
+    runs: flags.runs ?? (flags.logins > manyLogins ? runsOfMany : usualRuns),
     seed: flags.seed,
   };
   if (flags.json !== true) process.stdout.write(headText(rush));

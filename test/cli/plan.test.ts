@@ -19,3 +19,9 @@ it('fewer modems than boxes are no plan', async () => {
     '1 modem for 3 boxes: a box without one sends nothing. Give --modems 3 or more',
   );
 });
+
+it('its help says each default as it would be typed', () => {
+  const help = planCommand().helpInformation();
+  const defaults = [...help.matchAll(/\(default:\s+([^)]*)\)/g)].map(([, value]) => value);
+  expect(defaults).toEqual(['4', '1..6', '1', '1', '50', '1']);
+});
