@@ -9,13 +9,12 @@
 
 import type { Logger } from 'winston';
 import type { Hmac } from '../journal/hmac-key.js';
-import { maskNumber } from '../number/mask.js';
 import type { Condition } from '../words/condition.js';
-import { counted } from '../words/counted.js';
 import { CarrierMessages, type CarrierRule } from './carrier-messages.js';
 import { Deliverer } from './deliverer.js';
 import { keepDaysWhenOff, leftOver, spoolFolder } from './left-over.js';
 import { type InboundSms, LongTexts, type WholeText } from './long-texts.js';
+import { type InboundCounts, type InboundListener, InboundNews } from './news.js';
 import { SpoolRoom } from './room.js';
 import { Spool } from './spool.js';
 
@@ -33,24 +32,6 @@ export interface ReadSms extends Omit<InboundSms, 'id' | 'receivedAtMs'> {
   pdu: string;
 }
 
-/** What is worth counting; none of it may throw. */
-export interface InboundListener {
-  /** What became of a text, or of a try to hand it over. */
-  inboundText(end: { outcome: InboundOutcome }): void;
-}
-
-export type InboundOutcome =
-  | 'delivered'
-  | 'failed_try'
-  /** Kept for as long as it may be, and given up. */
-  | 'expired'
-  /** Handed over without the parts that did not come. */
-  | 'incomplete'
-  /** No room on the disk: left on the SIM. */
-  | 'left_on_sim'
-  /** The modem handed it over and kept no copy, and there was no room for it anywhere. */
-  | 'lost';
-
 export interface InboundOptions {
   stateDir: string;
   settings: () => InboundSettings | undefined;
@@ -67,18 +48,12 @@ export interface InboundOptions {
 }
 
 /** What pages show. */
-export interface InboundState {
+export interface InboundState extends InboundCounts {
   isOn: boolean;
   /** SMS on the disk, parts counted apart. */
   spooled: number;
   /** Texts that lack parts. */
   incomplete: number;
-  delivered: number;
-  failedTries: number;
-  /** Given up. */
-  expired: number;
-  /** There was no room for them anywhere. */
-  lost: number;
   /** True while what comes is left on the SIM. */
   isFull: boolean;
   /** Why the receiver did not take the last one. */
@@ -99,7 +74,7 @@ export class Inbound {
   readonly #carrier = new CarrierMessages();
   readonly #deliverer: Deliverer;
   readonly #timer: NodeJS.Timeout;
-  readonly #counts = { delivered: 0, failedTries: 0, expired: 0, lost: 0 };
+  readonly #news: InboundNews;
   readonly #room: SpoolRoom;
   /** Ids of what is on no SIM and on no disk: the disk did not take it. */
   readonly #loose = new Set<string>();
@@ -112,19 +87,8 @@ export class Inbound {
   static async open(options: InboundOptions): Promise<Inbound> {
     const folder = spoolFolder(options.stateDir);
     const { spool, left, unreadable, fault } = await Spool.open(folder);
-    if (fault !== undefined)
-      options.log.error(
-        `${folder} cannot be used: what waits in it is not handed over, and what comes in stays on the SIM; give it to the user of simgate, and restart`,
-        { event: 'state_fault', error: fault },
-      );
-    if (unreadable.length > 0)
-      options.log.warn(
-        `the inbound spool has ${counted(unreadable.length, 'file')} that hold no SMS or cannot be read: they stay as they are`,
-        {
-          event: 'inbound',
-        },
-      );
     const inbound = new Inbound(options, spool);
+    inbound.#news.opened(folder, unreadable.length, fault);
     for (const sms of left) inbound.#ofBefore.add(sms.id);
     for (const sms of left) inbound.#take(sms);
     inbound.#noteSwitchedOff();
@@ -134,6 +98,7 @@ export class Inbound {
   private constructor(options: InboundOptions, spool: Spool) {
     this.#options = options;
     this.#spool = spool;
+    this.#news = new InboundNews(options.listener, options.log);
     this.#now = options.now ?? (() => performance.now());
     this.#room = new SpoolRoom(options.onRoom);
     this.#texts = new LongTexts(() => options.settings()?.partsWaitMs ?? 600_000);
@@ -148,14 +113,7 @@ export class Inbound {
       onTaken: (text) => this.#taken(text),
       onGivenUp: (text) => this.#givenUp(text),
       onFailed: (why, failures) => this.#failed(why, failures),
-      onBack: (failures) => {
-        options.log.info(
-          `the receiver of inbound SMS takes them again, after ${counted(failures, 'try')}`,
-          {
-            event: 'inbound_receiver',
-          },
-        );
-      },
+      onBack: (failures) => this.#news.receiverIsBack(failures),
     });
     this.#timer = setInterval(() => this.#look(), lookEveryMs);
     this.#timer.unref();
@@ -209,18 +167,12 @@ export class Inbound {
    * wait, and where the disk does not take it, it goes on from memory. Never rejects.
    */
   async takeOnly(read: ReadSms): Promise<void> {
-    const { settings, listener, log } = this.#options;
     const sms = this.#identified(read);
-    const wanted = settings();
+    const wanted = this.#options.settings();
     if (wanted !== undefined) {
       if (this.#spool.mayBeReadAgain(sms.id)) return;
       if (this.#spool.size + this.#loose.size >= mostWithoutCopy * wanted.spoolMax) {
-        this.#counts.lost += 1;
-        listener.inboundText({ outcome: 'lost' });
-        log.error('an SMS that came in is lost: the modem keeps no copy, and the spool is full', {
-          event: 'inbound',
-          modem: sms.modem,
-        });
+        this.#news.lost(sms.modem);
         return;
       }
       if ((await this.#spooled(sms)) !== undefined) this.#loose.add(sms.id);
@@ -238,10 +190,7 @@ export class Inbound {
       await this.#spool.add(sms);
       return undefined;
     } catch (error) {
-      this.#options.log.error('an SMS that came in cannot be written to the disk', {
-        event: 'inbound',
-        error,
-      });
+      this.#news.notWritten(error);
       return String((error as NodeJS.ErrnoException).code);
     }
   }
@@ -267,7 +216,7 @@ export class Inbound {
       isOn: this.#options.settings() !== undefined,
       spooled: this.#spool.size,
       incomplete: this.#texts.size,
-      ...this.#counts,
+      ...this.#news.counts,
       isFull: this.#room.isFull,
       lastFailure: this.#deliverer.lastWhy,
     };
@@ -300,8 +249,7 @@ export class Inbound {
   }
 
   #noteSwitchedOff(): void {
-    for (const { sentence, remedy } of this.#leftOver())
-      this.#options.log.warn(`${sentence}: ${remedy}`, { event: 'inbound' });
+    for (const left of this.#leftOver()) this.#news.leftOver(left);
   }
 
   /** It is on the disk, or nobody wants it there. */
@@ -323,47 +271,22 @@ export class Inbound {
   }
 
   #whole(text: WholeText): void {
-    const { carrierRules, listener, date, log } = this.#options;
-    const { modem, missing } = text;
+    const { carrierRules, date } = this.#options;
     for (const kind of this.#carrier.look(carrierRules(), text, date()))
-      log.warn(`the carrier of modem ${modem} has written: ${kind}`, {
-        event: 'carrier_message',
-        modem,
-        kind,
-      });
-    if (missing.length > 0) {
-      listener.inboundText({ outcome: 'incomplete' });
-      const lacks = `${counted(missing.length, 'part')} of a long SMS`;
-      log.warn(`${lacks} never came: what is there goes on without`, {
-        event: 'inbound',
-        modem,
-        from: maskNumber(text.from),
-      });
-    }
+      this.#news.carrierHasWritten(text.modem, kind);
+    if (text.missing.length > 0) this.#news.incomplete(text);
     // What was read while nobody wants it is forgotten; what waits on the disk may be wanted again.
     if (text.ids.some((id) => this.#spool.holds(id) || this.#loose.has(id)))
       this.#deliverer.add(text, this.#ageMs(text));
   }
 
   async #taken(text: WholeText): Promise<void> {
-    const { listener, log } = this.#options;
-    this.#counts.delivered += 1;
-    listener.inboundText({ outcome: 'delivered' });
-    const { id, modem } = text;
-    log.info('an SMS that came in was handed over', { event: 'inbound_delivered', id, modem });
+    this.#news.taken(text);
     await this.#forget(text);
   }
 
   async #givenUp(text: WholeText): Promise<void> {
-    const { listener, log } = this.#options;
-    this.#counts.expired += 1;
-    listener.inboundText({ outcome: 'expired' });
-    const { id, modem } = text;
-    log.error('an SMS that came in was given up: nobody took it for its days (inbound.keep_days)', {
-      event: 'inbound',
-      id,
-      modem,
-    });
+    this.#news.givenUp(text);
     await this.#forget(text);
   }
 
@@ -377,35 +300,20 @@ export class Inbound {
   }
 
   #failed(why: string, failures: number): void {
-    this.#counts.failedTries += 1;
-    this.#options.listener.inboundText({ outcome: 'failed_try' });
     if (failures === 1) this.#failingSinceMs = this.#options.date();
-    if (failures === 1)
-      this.#options.log.warn(
-        `the receiver of inbound SMS does not take them: ${why}; it is tried again`,
-        {
-          event: 'inbound_receiver',
-        },
-      );
+    this.#news.failedTry(why, failures);
   }
 
   #leave(why: string): void {
-    const { listener, log, date } = this.#options;
-    listener.inboundText({ outcome: 'left_on_sim' });
-    if (!this.#room.isFull)
-      log.warn(`SMS that come in are left on the SIM: ${why}`, { event: 'inbound_full' });
-    this.#room.left(why, date());
+    this.#news.left(why, !this.#room.isFull);
+    this.#room.left(why, this.#options.date());
   }
 
-  /** A file that cannot be removed is found at the next start, and its SMS delivered once more. */
   async #onDisk(work: () => Promise<void>): Promise<void> {
     try {
       await work();
     } catch (error) {
-      this.#options.log.error('the inbound spool cannot be written', {
-        event: 'state_fault',
-        error,
-      });
+      this.#news.notRemoved(error);
     }
   }
 }

@@ -5,7 +5,7 @@ import { AtCancelled, AtCommandError, AtLinkLost, AtNoResult, AtTimeout } from '
 import { limitNames } from '../config/policy.js';
 import type { ReportOutcome } from '../delivery/reports.js';
 import type { SendErrorCode } from '../errors.js';
-import type { InboundOutcome } from '../inbound/inbound.js';
+import type { InboundOutcome } from '../inbound/news.js';
 import type { JournalFaultKind } from '../journal/faults.js';
 import type { InboundEvent } from '../modem/inbound-event.js';
 import type { Rung } from '../modem/ladder.js';

@@ -1,7 +1,7 @@
 import type { DeliveryListener } from '../delivery/reports.js';
 import type { DispatchListener } from '../dispatch/message.js';
 import type { SendErrorCode, Submitted } from '../errors.js';
-import type { InboundListener } from '../inbound/inbound.js';
+import type { InboundListener } from '../inbound/news.js';
 import type { JournalFaultKind } from '../journal/faults.js';
 import type { InboundEvent } from '../modem/inbound-event.js';
 import type { Rung } from '../modem/ladder.js';

@@ -13,7 +13,8 @@ import { setImmediate } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Inbound, type InboundOutcome, type ReadSms } from '../../src/inbound/inbound.js';
+import { Inbound, type ReadSms } from '../../src/inbound/inbound.js';
+import type { InboundOutcome } from '../../src/inbound/news.js';
 import { Receiver, webhookSecret } from './receiver.js';
 
 /** The receiver's clock is the machine's: signatures are as old as they say. */
