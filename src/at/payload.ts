@@ -120,6 +120,8 @@ export function takePayloadResponse(
   payload: AtPayload,
   line: string,
 ): AtStep {
+  // Some say it twice.
+  if (running.stage === 'result' && running.lines[0] === line) return [state, []];
   // Before our own Ctrl-Z it answers somebody else's payload; a second one answers nothing.
   if (running.stage !== 'result' || running.lines.length > 0)
     return stray({ ...state, foreignOkDue: true }, line);

@@ -78,6 +78,11 @@ export interface EncodedTpdu {
 }
 
 const pduMode = 'AT+CMGF=0';
+/**
+ * Milliseconds to wait for `OK` behind `+CMGS`, which comes with it or not at all: the bare `AT`
+ * that follows is answered by one that comes later, too.
+ */
+const usualOkMs = 3_000;
 /** A burst goes on while each message takes no longer than that, in milliseconds. */
 const longestStepMs = 5_000;
 
@@ -353,7 +358,7 @@ export class Modem extends Dialogue {
           usualProbeMs(submitTimeoutMs),
         ),
         graceMs,
-        okGraceMs: Math.min(okGraceMs ?? graceMs, graceMs),
+        okGraceMs: Math.min(okGraceMs ?? usualOkMs, graceMs),
         ...(this.profile.earlyOkGraceMs === undefined
           ? {}
           : { graceAfterOkMs: Math.min(this.profile.earlyOkGraceMs, submitTimeoutMs / 6) }),

@@ -28,6 +28,7 @@ const dialects: Record<string, Dialect> = {
     said.replace('\r\n> ', '\r\n> +CREG: 1\r\n'),
   'the reference is quoted': (said) => said.replace(/(\+CMGS: )(\d+)/, '$1"$2"'),
   'the blanks of +CMGS are others': (said) => said.replace(/(\+CMGS): (\d+)/, ' $1 :  $2 '),
+  'the reference is said twice': (said) => said.replace(/(\r\n\+CMGS: \d+\r\n)/, '$1$1'),
   'the references have more than an octet': (said) =>
     said.replace(/(\+CMGS: )(\d+)/, (_, head, reference) => `${head}${Number(reference) + 65_280}`),
   'the time stands behind the reference': (said) =>

@@ -451,7 +451,7 @@ describe('a modem with habits', () => {
     const device = new VirtualDevice({}, ['ok-missing@1-3']);
     const setup = supervise(device, {}, { habits: memory });
     await untilReady(setup);
-    expect(await sent(setup, 'code 1')).toEqual(oneReference);
+    expect(await send(setup, 'code 1', undefined, 6_000)).toEqual(oneReference);
     expect(setup.warnings, 'an OK can get lost once').toEqual([]);
     expect(await sent(setup, 'code 2')).toEqual(oneReference);
     expect(setup.warnings).toEqual([
