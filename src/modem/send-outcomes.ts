@@ -21,7 +21,8 @@ type Suspicion =
 
 /**
  * 27.005 3.2.5: 310–318 are the SIM's, 331 is no network service; 30, 38 and 500 are also said of a
- * telephone that is switched off.
+ * telephone that is switched off. Any other error of the equipment (300 and more, or `+CME ERROR`)
+ * is the modem's, as 302 of one whose radio is off. The first match wins.
  */
 const suspicions: readonly (readonly [kind: 'CMS' | 'CME', from: number, to: number, Suspicion])[] =
   [
@@ -29,10 +30,11 @@ const suspicions: readonly (readonly [kind: 'CMS' | 'CME', from: number, to: num
     ['CMS', 331, 331, 'network'],
     ['CMS', 30, 30, 'if_repeated'],
     ['CMS', 38, 38, 'if_repeated'],
-    ['CMS', 500, 500, 'if_repeated'],
+    ['CMS', 300, 65_535, 'if_repeated'],
     // 27.007 9.2.1.
     ['CME', 10, 15, 'sim'],
     ['CME', 30, 30, 'network'],
+    ['CME', 0, 65_535, 'if_repeated'],
   ];
 /**
  * So many recipients in a row have to meet such an error: nobody may have our modem brought up
@@ -163,7 +165,9 @@ export class SendOutcomes {
       return { event: 'refresh', reason: 'the modem says that its SIM does not serve' };
     if (suspicion === 'network')
       return { event: 'unregistered', reason: 'the modem says that it is in no network' };
-    if (suspicion === 'if_repeated') return this.#suspectIfRepeated(recipient);
+    // Words alone that no table knows are the equipment's, too.
+    if (suspicion === 'if_repeated' || code === undefined)
+      return this.#suspectIfRepeated(recipient);
     return asBefore;
   }
 

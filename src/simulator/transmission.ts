@@ -47,6 +47,7 @@ export function transmit(submit: Submit): void {
   if (plan.registrationLostMs !== undefined) network.lose(plan.registrationLostMs);
   const serviceCentre = serviceCentreFor(submit);
   if (!isRegistered(modem)) refuse(submit, new CommandRefused('CMS', 331));
+  else if (modem.settings.cfun !== 1) refuse(submit, new CommandRefused('CMS', 302));
   else if (serviceCentre === '') refuse(submit, new CommandRefused('CMS', 330));
   else
     carry(submit, () =>

@@ -149,6 +149,13 @@ export const troubleKinds = {
       startRegistration(modem);
     },
   },
+  'radio-off-untold': {
+    parameters: [],
+    does: 'its radio falls to +CFUN: 4 without a word, and +CREG stays as it was: each message is refused with CMS 302',
+    begin: (modem) => {
+      modem.settings.cfun = 4;
+    },
+  },
   'registration-stuck': {
     parameters: [],
     does: '+CREG: 3 until its radio is switched off and on',

@@ -196,6 +196,7 @@ const troubles: Record<TroubleKind, Draw<string>> = {
   'sim-error': (random) => `sim-error:${between(random, 500, 8000)}`,
   'sms-starting': (random) => `sms-starting:${between(random, 500, 6000)}`,
   'radio-off': () => 'radio-off:0',
+  'radio-off-untold': () => 'radio-off-untold:0',
   // The daemon under test gives it its radio cycle after ten minutes: this one ends before.
   'registration-stuck': (random) => `registration-stuck:${between(random, 300, 6000)}`,
   'sim-relocked': () => 'sim-relocked:0',

@@ -369,6 +369,31 @@ describe('a modem that is registered and gets no message out', () => {
     expect(device.accepted().map(({ text }) => text)).toEqual(['code 1', 'code 2']);
   });
 
+  test('has its radio switched on where it had fallen off, and its registration did not show it', async () => {
+    const device = new VirtualDevice();
+    const modem = supervise(device, {}, { idleProbeMs: 3_600_000 });
+    await untilReady(modem);
+    device.begin('radio-off-untold');
+    for (const recipient of recipients)
+      expect(await send(modem, 'code', recipient)).toMatch(/CMS 302/);
+    await untilReady(modem);
+    expect(await send(modem, 'code 1', recipients[0])).toHaveLength(1);
+    expect(device.commands().filter((line) => line === 'AT+CFUN=1')).toHaveLength(1);
+  });
+
+  test.each(['cms:301', 'cms:512', 'cms-verbose:something else', 'prompt-refused:CME3'])(
+    'is brought up anew where each is refused with %s',
+    async (fault) => {
+      const device = new VirtualDevice({}, [`${fault}@1-9`]);
+      const modem = supervise(device, {}, { idleProbeMs: 3_600_000 });
+      await untilReady(modem);
+      const before = modem.phases.filter((phase) => phase === 'probing').length;
+      for (const recipient of recipients) await send(modem, 'code', recipient, 20_000);
+      await untilReady(modem);
+      expect(modem.phases.filter((phase) => phase === 'probing')).toHaveLength(before + 1);
+    },
+  );
+
   test('is brought up anew for that once, until it has sent something', async () => {
     const device = new VirtualDevice({}, ['cms:500@1-9']);
     const modem = supervise(device, {}, { idleProbeMs: 3_600_000 });
