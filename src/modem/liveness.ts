@@ -5,12 +5,6 @@
  */
 export const stepMs = 240_000;
 
-/** See {@link Liveness.watch}. */
-interface Watch {
-  goesOn(): void;
-  met(): void;
-}
-
 /**
  * What a supervisor waits for now, and by when each of it must have come. Everything it waits for
  * has a bound of its own, so something overdue, or nothing at all to wait for, means that its loop
@@ -20,8 +14,6 @@ export class Liveness {
   /** `performance.now()` milliseconds by what is waited for. */
   readonly #due = new Map<string, number>();
   #isResting = true;
-  /** How often something new has begun. */
-  #beginnings = 0;
 
   /** `what`, a phrase for the log, is to come within `withinMs`; said again, it begins anew. */
   expect(what: string, withinMs: number): void {
@@ -34,26 +26,8 @@ export class Liveness {
     this.#due.delete(what);
   }
 
-  /**
-   * `what` goes on bit by bit, each of which is to come within `withinMs` of the one before. Once
-   * something new has begun, it counts no more.
-   */
-  watch(what: string, withinMs: number): Watch {
-    const beginnings = this.#beginnings;
-    const isNow = () => beginnings === this.#beginnings;
-    return {
-      goesOn: () => {
-        if (isNow()) this.expect(what, withinMs);
-      },
-      met: () => {
-        if (isNow()) this.met(what);
-      },
-    };
-  }
-
   /** Something new begins: nothing of what was waited for counts. */
   beginAnew(): void {
-    this.#beginnings += 1;
     this.#due.clear();
   }
 

@@ -17,20 +17,23 @@ import {
 import { Sweeper } from './sweeper.js';
 import type { Unlocker } from './unlock.js';
 
-/** What outlives a connection. */
-export interface ModemConnectionParts {
+/** What outlives a connection, and is told of what comes in by it. */
+export interface ArrivalParts {
   inFlight: InFlightSubmits;
-  unlocker: Unlocker;
   modemLog: ModemLog;
-  liveness: Liveness;
   onInbound: (event: InboundEvent) => void;
   keeper: InboundKeeper | undefined;
+  /** Carries out what may find the modem lost; `what` names its end where that is overdue. */
+  run(work: () => Promise<void>, what: string): void;
+}
+
+export interface ModemConnectionParts extends ArrivalParts {
+  unlocker: Unlocker;
+  liveness: Liveness;
   /** Milliseconds between liveness probes of an idle modem. */
   idleProbeMs(): number;
   whySendsFail(): string | undefined;
   phase(): ModemPhase;
-  /** Carries out what may find the modem lost; `what` names its end where that is overdue. */
-  run(work: () => Promise<void>, what: string): void;
 }
 
 /** What is overdue when a look at the storages does not end. */
@@ -72,27 +75,29 @@ export class ModemConnection {
 
   /** A storage that no pause between messages left time for is looked at before the next one. */
   async takeStorageShare(): Promise<void> {
-    const watch = this.#parts.liveness.watch(sweeping, stepMs);
     try {
       await this.sweeper.takeShare();
     } catch (error) {
       if (!(error instanceof AtTimeout || error instanceof AtLinkLost)) throw error;
       // The message that waits meets the same, and its error is told.
     }
-    watch.met();
   }
 
   async #sweep(leave: SweepLeave, news: boolean): Promise<SweepEnd> {
-    const watch = this.#parts.liveness.watch(sweeping, stepMs);
+    const { liveness, modemLog } = this.#parts;
     await this.modem.wakeUart();
     const mayLook = (far: SweepSoFar): boolean => {
-      // A full storage takes long.
-      watch.goesOn();
+      // A full storage takes long: each slot has its time.
+      liveness.expect(sweeping, stepMs);
       return leave.mayLook(far);
     };
-    const end = await this.storage.sweep({ ...leave, mayLook }, news);
-    if (end === 'unsure') this.#parts.modemLog.outOfStep();
-    return end;
+    try {
+      const end = await this.storage.sweep({ ...leave, mayLook }, news);
+      if (end === 'unsure') modemLog.outOfStep();
+      return end;
+    } finally {
+      liveness.met(sweeping);
+    }
   }
 
   /** Gives the tty back. */

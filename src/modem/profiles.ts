@@ -53,6 +53,14 @@ export const generic: ModemProfile = {
   settings: {},
 };
 
+/** Reports as `+CDS` or not at all: that they are stored (ds 2) is not tried. */
+const neverStored = ['2,1,0,1,0', '1,1,0,1,0', '2,1,0,0,0'];
+/** What Huawei's and ZTE's sticks are told: mode 1 alone. */
+const modeOne = {
+  indications: ['1,1,0,0,0'],
+  indicationsWithReports: ['1,1,0,1,0', '1,1,0,2,0', '1,1,0,0,0'],
+};
+
 /** By what `AT+CGMI` and `AT+CGMM` say, first match wins. */
 const byIdentity: readonly [RegExp, Partial<ModemProfile>][] = [
   // NB-IoT adds up to 360 s to TR1M (24.011 10). These know nothing else; with one that knows LTE
@@ -62,7 +70,7 @@ const byIdentity: readonly [RegExp, Partial<ModemProfile>][] = [
     {
       name: 'nb-iot',
       submitTimeoutMs: 480_000,
-      indicationsWithReports: ['2,1,0,1,0', '1,1,0,1,0', '2,1,0,0,0'],
+      indicationsWithReports: neverStored,
     },
   ],
   // ^RSSI and its kin are stopped: they come several times a second and broke many a parser.
@@ -70,8 +78,7 @@ const byIdentity: readonly [RegExp, Partial<ModemProfile>][] = [
     /huawei/i,
     {
       name: 'huawei',
-      indications: ['1,1,0,0,0'],
-      indicationsWithReports: ['1,1,0,1,0', '1,1,0,2,0', '1,1,0,0,0'],
+      ...modeOne,
       vendorInit: ['AT^CURC=0'],
     },
   ],
@@ -81,8 +88,7 @@ const byIdentity: readonly [RegExp, Partial<ModemProfile>][] = [
       name: 'zte',
       // Stays in the network; some firmwares wait for their own dial-up program to say so (gammu).
       vendorInit: ['AT+ZOPRT=5'],
-      indications: ['1,1,0,0,0'],
-      indicationsWithReports: ['1,1,0,1,0', '1,1,0,2,0', '1,1,0,0,0'],
+      ...modeOne,
     },
   ],
   // A report routed by +CDSI names a slot that holds nothing, or another message
@@ -91,7 +97,7 @@ const byIdentity: readonly [RegExp, Partial<ModemProfile>][] = [
     /quectel/i,
     {
       name: 'quectel',
-      indicationsWithReports: ['2,1,0,1,0', '1,1,0,1,0', '2,1,0,0,0'],
+      indicationsWithReports: neverStored,
       // The second number says whether IMS is in use (EC2x and EG9x "QCFG AT Commands Manual").
       ims: { text: 'AT+QCFG="ims"', response: /^\+QCFG: *"ims" *, *\d+ *, *(\d)/ },
       settings: {
@@ -108,7 +114,7 @@ const byIdentity: readonly [RegExp, Partial<ModemProfile>][] = [
     {
       name: 'simcom-2g',
       submitTimeoutMs: 90_000,
-      indicationsWithReports: ['2,1,0,1,0', '1,1,0,1,0', '2,1,0,0,0'],
+      indicationsWithReports: neverStored,
     },
   ],
   // ds 2 is an ERROR on the SIM800 (its manual, p. 125), and its kin are no better.
@@ -116,7 +122,7 @@ const byIdentity: readonly [RegExp, Partial<ModemProfile>][] = [
     /simcom|sim\d{3,4}/i,
     {
       name: 'simcom',
-      indicationsWithReports: ['2,1,0,1,0', '1,1,0,1,0', '2,1,0,0,0'],
+      indicationsWithReports: neverStored,
       settings: { withoutLte: 'AT+CNMP=13' },
     },
   ],

@@ -1,32 +1,25 @@
-import type { Logger } from 'winston';
 import { AtCommandError } from '../at/errors.js';
 import { SendError } from '../errors.js';
 import { HabitMemory } from './habits.js';
-import type { InFlightSubmits } from './in-flight-submits.js';
 import { asksForReport } from './indications.js';
 import { hasMessage, type LifeChange } from './life.js';
 import { stepMs } from './liveness.js';
-import type { Modem, ModemTuning } from './modem.js';
+import type { Modem } from './modem.js';
 import type { ModemConnection } from './modem-connection.js';
 import { SendOutcomes } from './send-outcomes.js';
 import { smscNotTaken } from './service-centre.js';
 import type { OutgoingSms, SubmitControl, SubmitReceipt } from './sms-modem.js';
 import { type SubmissionContext, saysNoServiceCentre, submitSms } from './submission.js';
-import type { Upkeep } from './upkeep.js';
+import type { Upkeep, UpkeepOptions } from './upkeep.js';
 import { isMemoryFull } from './verdict.js';
 
-export interface SendsOptions {
-  /** The modem's configured name. */
-  name: string;
-  tuning: ModemTuning;
-  inFlight: InFlightSubmits;
+export interface SendsOptions extends Pick<UpkeepOptions, 'name' | 'tuning' | 'inFlight' | 'log'> {
   /** What was learnt of this modem and others; undefined: nothing, and nothing is kept. */
   habits?: HabitMemory | undefined;
   /**
    * An attempt to submit a segment failed; `cause` is what the AT dialogue threw. Must not throw.
    */
   onAttemptFailed?: ((cause: unknown) => void) | undefined;
-  log: Logger;
 }
 
 /**
@@ -102,7 +95,7 @@ export class Sends {
   }
 
   #context(connection: ModemConnection): SubmissionContext {
-    const { name, tuning, inFlight, log } = this.#options;
+    const { name, tuning, inFlight, log, onAttemptFailed } = this.#options;
     const { habits = HabitMemory.forgetful() } = this.#options;
     const { modem, bringUp } = connection;
     return {
@@ -115,7 +108,7 @@ export class Sends {
       asksForReport: (wish) => asksForReport(tuning, wish),
       log,
       onInFlight: (isInFlight) => this.#noteInFlight(isInFlight, modem.submitTimeoutMs),
-      onAttemptFailed: (cause) => this.#options.onAttemptFailed?.(cause),
+      onAttemptFailed: (cause) => onAttemptFailed?.(cause),
     };
   }
 

@@ -1,22 +1,14 @@
 import type { BootSign } from '../at/boot-lines.js';
-import type { InFlightSubmits } from './in-flight-submits.js';
-import { type InboundEvent, readInbound } from './inbound-event.js';
+import { readInbound } from './inbound-event.js';
 import { bootSign } from './life.js';
-import type { ModemConnection } from './modem-connection.js';
-import type { ModemLog } from './modem-log.js';
-import { type InboundKeeper, tellsOfStorage } from './storage.js';
+import type { ArrivalParts, ModemConnection } from './modem-connection.js';
+import { tellsOfStorage } from './storage.js';
 
-export interface UnsolicitedParts {
-  inFlight: InFlightSubmits;
-  modemLog: ModemLog;
-  onInbound: (event: InboundEvent) => void;
-  keeper: InboundKeeper | undefined;
+export interface UnsolicitedParts extends ArrivalParts {
   /** Undefined while a tty has yet to prove that it is the modem's, and has said something. */
   connection(): ModemConnection | undefined;
   /** `line` says that the modem has restarted, or that something about its SIM or SMS is new. */
   onSign(sign: BootSign, line: string): void;
-  /** Carries out what may find the modem lost; `what` names its end where that is overdue. */
-  run(work: () => Promise<void>, what: string): void;
 }
 
 /** PDUs that are held at most: more than come within the moment that a message takes. */

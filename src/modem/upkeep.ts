@@ -1,4 +1,3 @@
-import type { Logger } from 'winston';
 import type { BootSign } from '../at/boot-lines.js';
 import { AtTimeout } from '../at/errors.js';
 import { AtSession } from '../at/session.js';
@@ -9,7 +8,7 @@ import { closeOpened, ModemFinder, ModemMissing } from './finder.js';
 import { IdleProbe } from './idle-probe.js';
 import type { InFlightSubmits } from './in-flight-submits.js';
 import type { InboundEvent } from './inbound-event.js';
-import type { LossKind, Rung } from './ladder.js';
+import type { LossKind } from './ladder.js';
 import {
   hasMessage,
   type LifeEvent,
@@ -22,19 +21,18 @@ import {
 import { StepTimer, stepMs } from './liveness.js';
 import type { Locator } from './locator.js';
 import type { ModemTuning } from './modem.js';
-import { factsOf, ModemConnection } from './modem-connection.js';
+import { type ArrivalParts, factsOf, ModemConnection } from './modem-connection.js';
 import { ModemLog } from './modem-log.js';
 import type { ReadPin } from './pin-file.js';
 import type { PinMemory } from './pin-memory.js';
 import { generic } from './profiles.js';
-import { Recovery } from './recovery.js';
+import { Recovery, type RecoveryOptions } from './recovery.js';
 import type { ModemPhase, ModemSnapshot } from './sms-modem.js';
 import type { InboundKeeper } from './storage.js';
 import { Unlocker } from './unlock.js';
 import { Unsolicited } from './unsolicited.js';
 
-export interface UpkeepOptions {
-  name: string;
+export interface UpkeepOptions extends RecoveryOptions {
   /** Where to find it. */
   locator: Locator;
   tuning: ModemTuning;
@@ -48,11 +46,6 @@ export interface UpkeepOptions {
   onInbound: (event: InboundEvent) => void;
   /** Undefined: SMS are kept nowhere. */
   keeper?: InboundKeeper | undefined;
-  /** Something is done to get the modem back. Must not throw. */
-  onRecovery?: ((rung: Rung) => void) | undefined;
-  /** Asks the operator's own hook for help; undefined when there is none. Must not reject. */
-  callHook: ((reason: string) => Promise<void>) | undefined;
-  log: Logger;
 }
 
 /** What is overdue when a probe of an idle modem does not end. */
@@ -79,6 +72,7 @@ export class Upkeep {
   readonly unlocker: Unlocker;
   readonly idleProbe = new IdleProbe();
   readonly unsolicited: Unsolicited;
+  readonly #inboundParts: ArrivalParts;
 
   /** `options` may be changed while it runs. */
   constructor(options: UpkeepOptions, whySendsFail: () => string | undefined) {
@@ -88,14 +82,17 @@ export class Upkeep {
     this.recovery = new Recovery(options);
     this.modemLog = new ModemLog(options.name, options.log);
     this.unlocker = new Unlocker(options.readPin, options.pinMemory);
-    this.unsolicited = new Unsolicited({
+    this.#inboundParts = {
       inFlight: options.inFlight,
       modemLog: this.modemLog,
       onInbound: options.onInbound,
       keeper: options.keeper,
+      run: (work, what) => this.#work(work, what),
+    };
+    this.unsolicited = new Unsolicited({
+      ...this.#inboundParts,
       connection: () => this.#connection,
       onSign: (sign, line) => this.#takeSign(sign, line),
-      run: (work, what) => this.#work(work, what),
     });
   }
 
@@ -290,16 +287,12 @@ export class Upkeep {
     if (this.phase !== 'opening') return closeOpened(opened); // stopped meanwhile
     this.recovery.opened();
     this.#connection = new ModemConnection(opened, {
-      inFlight: this.#options.inFlight,
+      ...this.#inboundParts,
       unlocker: this.unlocker,
-      modemLog: this.modemLog,
       liveness: this.liveness,
-      onInbound: this.#options.onInbound,
-      keeper: this.#options.keeper,
       idleProbeMs: () => this.#options.idleProbeMs,
       whySendsFail: () => this.#whySendsFail(),
       phase: () => this.phase,
-      run: (work, what) => this.#work(work, what),
     });
     this.take('opened', opened.claimed.why);
   }
