@@ -48,43 +48,114 @@ export interface ControlServer {
 const maxConnections = 8;
 /** Milliseconds for a request to come, and for a reader to take what it asked for. */
 const patienceMs = 10_000;
+/** Milliseconds between two looks whether the socket is still there. */
+const lookMs = 10_000;
 
 /**
  * Opens the control socket, mode 0660. A file that a dead daemon left is replaced; that of a live
- * one throws {@link OperatorError}, which names its pid. A socket that cannot be made is a warning,
- * and the result undefined: SMS go out without it.
+ * one throws {@link OperatorError}, which names its pid. A socket that cannot be made is a warning:
+ * SMS go out without it. It is tried again every ten seconds, and so is one that somebody removed:
+ * who cleans up in /run would else have a daemon that sends, and that nobody can ask.
  */
-export async function openControlSocket(
-  options: ControlServerOptions,
-): Promise<ControlServer | undefined> {
-  const { path, log } = options;
+export async function openControlSocket(options: ControlServerOptions): Promise<ControlServer> {
   const connections = new Connections(options);
-  const server = createServer((socket) => connections.take(socket));
-  try {
-    await bind(server, path);
-    await chmod(path, 0o660);
-  } catch (error) {
-    server.close();
-    if (error instanceof OperatorError) throw error;
-    log.warn(
-      `the control socket ${path} cannot be made, so doctor and its kin cannot ask this daemon: its folder must be there and ` +
-        `be writable (RuntimeDirectory= of the unit), or set control.socket (${(error as Error).message})`,
-      { event: 'control' },
-    );
-    return undefined;
-  }
-  server.on('error', (error) =>
-    log.error('the control socket failed', { event: 'control', error }),
-  );
+  const door = new Door(options, (socket) => connections.take(socket));
+  await door.open();
   return {
     async close(graceMs = 0) {
-      const closed = new Promise((resolve) => server.close(resolve));
+      const closed = door.close();
       connections.endAll((isFinishing) => graceMs > 0 && isFinishing);
       const timer = setTimeout(() => connections.endAll(() => false), graceMs);
       await closed;
       clearTimeout(timer);
     },
   };
+}
+
+/** The socket at its path, made anew when it is gone. */
+class Door {
+  readonly #options: Pick<ControlServerOptions, 'path' | 'log'>;
+  readonly #onConnection: (socket: Socket) => void;
+  #server: Server | undefined;
+  /** One look at a time. */
+  #looking: Promise<void> = Promise.resolve();
+  #timer: NodeJS.Timeout | undefined;
+  #isClosed = false;
+  /** Whether the last try failed: it is told once. */
+  #isTold = false;
+
+  constructor(
+    options: Pick<ControlServerOptions, 'path' | 'log'>,
+    onConnection: (socket: Socket) => void,
+  ) {
+    this.#options = options;
+    this.#onConnection = onConnection;
+  }
+
+  /** @throws OperatorError when another daemon listens there, or it is no socket */
+  async open(): Promise<void> {
+    await this.#make();
+    this.#timer = setInterval(() => {
+      this.#looking = this.#looking.then(() => this.#look());
+    }, lookMs).unref();
+  }
+
+  /** Resolves when the last connection has ended. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    clearInterval(this.#timer);
+    await this.#looking;
+    const server = this.#server;
+    if (server !== undefined) await new Promise((resolve) => server.close(resolve));
+  }
+
+  /** Never rejects. */
+  async #look(): Promise<void> {
+    const { path, log } = this.#options;
+    if (this.#isClosed || (await isThere(path))) return;
+    // Closing removes the path: the old one goes before the new one is made.
+    this.#server?.close();
+    try {
+      if (await this.#make())
+        log.warn(`the control socket ${path} was gone, and is made anew`, { event: 'control' });
+    } catch (error) {
+      // Another daemon was quicker: the path is its own now.
+      log.warn(withoutNumbers((error as Error).message), { event: 'control' });
+    }
+  }
+
+  /** @throws OperatorError when the path is somebody's. @returns whether it was made */
+  async #make(): Promise<boolean> {
+    const { path, log } = this.#options;
+    const server = createServer(this.#onConnection);
+    try {
+      await bind(server, path);
+      await chmod(path, 0o660);
+    } catch (error) {
+      server.close();
+      if (error instanceof OperatorError) throw error;
+      const told =
+        `the control socket ${path} cannot be made, so doctor and its kin cannot ask this daemon: its folder must be there and ` +
+        `be writable (RuntimeDirectory= of the unit), or set control.socket (${(error as Error).message})`;
+      if (!this.#isTold) log.warn(told, { event: 'control' });
+      this.#isTold = true;
+      return false;
+    }
+    server.on('error', (error) =>
+      log.error('the control socket failed', { event: 'control', error }),
+    );
+    this.#server = server;
+    this.#isTold = false;
+    return true;
+  }
+}
+
+/** Whether anything is at the path; what cannot be looked at is taken to be there. */
+async function isThere(path: string): Promise<boolean> {
+  return lstat(path).then(
+    () => true,
+    ({ code }: NodeJS.ErrnoException) => code !== 'ENOENT',
+  );
 }
 
 async function bind(server: Server, path: string): Promise<void> {

@@ -368,7 +368,7 @@ async function compose(
     finishing: ['message'],
     log,
   });
-  if (control) doors.push(control);
+  doors.push(control);
 
   for (const warning of config.warnings) log.warn(warning, { event: 'config' });
   log.info(`simgate ${version} listens on ${config.http.listen.host}:${port}`, {

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createConnection, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -64,6 +64,20 @@ async function open(
 ): Promise<void> {
   server = await openAt(path, commands, finishing);
   expect(server).toBeDefined();
+}
+
+const warnings = (): string[] =>
+  logged
+    .split('\n')
+    .filter((line) => line.includes('"level":"warn"'))
+    .map((line) => (JSON.parse(line) as { message: string }).message);
+
+/** Lets the daemon look, until it has done so. */
+async function untilMadeAnew(): Promise<void> {
+  while (!logged.includes('is made anew')) {
+    vi.advanceTimersByTime(10_000);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
 }
 
 async function ask(command: string, rest: object = {}): Promise<object[]> {
@@ -366,13 +380,54 @@ describe('the socket', () => {
     expect(statSync(path).isFile()).toBe(true);
   });
 
-  it('that cannot be made is a warning: SMS go out without it', async () => {
-    const nowhere = join(folder, 'missing/control.sock');
-    expect(await openAt(nowhere)).toBeUndefined();
-    expect(JSON.parse(logged)).toMatchObject({
-      level: 'warn',
-      message: expect.stringContaining(nowhere),
-    });
+  it('that cannot be made is a warning, told once: SMS go out without it until it can', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval'] });
+    path = join(folder, 'missing/control.sock');
+    await open();
+    vi.advanceTimersByTime(60_000);
+    mkdirSync(join(folder, 'missing'));
+    await untilMadeAnew();
+    expect(await ask('status')).toHaveLength(1);
+    expect(warnings()).toEqual([
+      expect.stringContaining(`${path} cannot be made`),
+      expect.stringContaining('is made anew'),
+    ]);
+  });
+
+  it('that somebody removes is made anew, while what is asked goes on', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval'] });
+    let finish!: () => void;
+    const slow: ControlCommand = async function* slow() {
+      yield { begun: true };
+      await new Promise<void>((resolve) => {
+        finish = resolve;
+      });
+    };
+    await open({ slow });
+    const asked: object[] = [];
+    for await (const line of askDaemon(path, { command: 'slow' })) {
+      asked.push(line);
+      rmSync(path);
+      await untilMadeAnew();
+      expect(await ask('status')).toHaveLength(1);
+      finish();
+    }
+    expect(asked).toEqual([{ begun: true }]);
+    expect(statSync(path).mode & 0o777).toBe(0o660);
+    expect(warnings()).toEqual([expect.stringContaining('was gone, and is made anew')]);
+    await server?.close();
+    expect(existsSync(path)).toBe(false);
+  });
+
+  it('in whose place something else stands is left to whoever put it there', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval'] });
+    await open();
+    rmSync(path);
+    writeFileSync(path, 'precious');
+    vi.advanceTimersByTime(60_000);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(statSync(path).isFile()).toBe(true);
+    expect(warnings()).toEqual([]);
   });
 
   it('lets what finishes by itself finish when the daemon stops, and for its time only', async () => {
