@@ -5,7 +5,6 @@
  * backwards.
  */
 
-import { readFile } from 'node:fs/promises';
 import type { RequestListener } from 'node:http';
 import { join } from 'node:path';
 import type { Logger } from 'winston';
@@ -27,12 +26,12 @@ import { controlCommands } from '../doctor/control-commands.js';
 import { pinCommands } from '../doctor/pin-commands.js';
 import { thisMachine } from '../doctor/this-machine.js';
 import type { SendErrorCode } from '../errors.js';
-import { createAdminApp, createApp, statusJson } from '../http/app.js';
+import { createApp } from '../http/app.js';
 import { problems } from '../http/problem.js';
 import { createServer, type ServerOptions } from '../http/server.js';
 import { createLogCommand } from '../journal/log-command.js';
 import { createLog, LimitedLog } from '../log.js';
-import { createMetrics, metricsRoute } from '../metrics/metrics.js';
+import { createMetrics } from '../metrics/metrics.js';
 import { requireOwnNumbers } from '../policy/own-numbers.js';
 import type { Truth } from '../shared/truth.js';
 import { version } from '../version.js';
@@ -49,18 +48,11 @@ import { Fleet } from './fleet.js';
 import { HealthWatch } from './health-watch.js';
 import { keeperOf, openInbound, takeReport } from './over-the-air.js';
 import { createMessageCommand, createOverview } from './overview.js';
-import { createOwnDoor, createOwnPage, PageMemory } from './own-page.js';
+import { createOwnAdmin, PageMemory } from './own-page.js';
 import { inTurn, readAnew } from './reload.js';
 import { openRemembered } from './remembered.js';
 import { SharedLimits } from './shared-limits.js';
-import {
-  capsOf,
-  conditionsOf,
-  type DaemonParts,
-  figuresOf,
-  judgementOf,
-  snapshotOf,
-} from './snapshot.js';
+import { capsOf, conditionsOf, type DaemonParts, judgementOf, snapshotOf } from './snapshot.js';
 import { openStateDir } from './state-dir.js';
 import { createOwnNotifier } from './systemd/service-notifier.js';
 import { Heard, type ToldOperator, tellOperator } from './tell-operator.js';
@@ -269,27 +261,13 @@ async function compose(
     });
   /** Of the callers in force. */
   let app = await appOf(config, secrets);
-  const snapshot = () => snapshotOf(parts);
-  const door = createOwnDoor(config.admin, loadAdminPassword(config), refusals);
-  const page = createOwnPage({
+  const admin = createOwnAdmin({
     parts,
     memory,
-    door,
-    statusJson: () => statusJson(snapshot()),
-    secretUse: (name) => served.secretUse(name),
-    log,
-  });
-  const adminApp = createAdminApp({
+    metrics,
     isReady,
-    snapshot,
-    metrics: metricsRoute(metrics, () => figuresOf(parts)),
-    // The build puts it beside the program.
-    addRoutes: (router) => {
-      door.addRoutes(router);
-      page.addRoutes(router);
-    },
-    guard: door.guard,
-    openapi: () => readFile(new URL('./openapi.json', import.meta.url), 'utf8'),
+    secretUse: (name) => served.secretUse(name),
+    refusals,
     log,
   });
   const bind = async <Where extends ListenAddress | ListenSocket>(
@@ -307,8 +285,8 @@ async function compose(
     onRefused,
   });
   // Before the listener, which would wait for its streams.
-  doors.push({ close: async () => page.close() });
-  const adminAt = await bind(adminApp, config.admin.listen, {}, adminGraceMs);
+  doors.push({ close: async () => admin.endStreams() });
+  const adminAt = await bind(admin.app, config.admin.listen, {}, adminGraceMs);
 
   // The control socket.
   const reload = inTurn(() =>
@@ -317,7 +295,7 @@ async function compose(
       const adminPassword = loadAdminPassword(next.config);
       app = await appOf(next.config, next.secrets);
       ({ config, secrets } = next);
-      door.replacePassword(adminPassword);
+      admin.replacePassword(adminPassword);
       remembered.policy.replaceConfig(config.policy, callerRules(config));
       dispatch.replaceLimits(limitsOf(config));
       alerts.reconfigured();
@@ -341,7 +319,7 @@ async function compose(
         creditOf: (modem) => creditSettings(parts, modem),
         creditAnswered: (modem, text) => keeper.answered(modem, text),
         stateDir: stateDir.path,
-        snapshot,
+        snapshot: () => snapshotOf(parts),
         machine: thisMachine(),
         log,
       }),

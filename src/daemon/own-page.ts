@@ -1,12 +1,15 @@
-/** The page of this daemon, and what listens so that it has something to show. */
+/** What the admin listener of this daemon shows, and what listens so that there is something. */
 
 import { readFile } from 'node:fs/promises';
+import type { RequestListener } from 'node:http';
 import type { Logger } from 'winston';
-import { type Config, isLoopback } from '../config/config.js';
+import { type Config, isLoopback, loadAdminPassword } from '../config/config.js';
+import { createAdminApp, statusJson } from '../http/app.js';
 import type { SecretUse } from '../http/bearer.js';
 import { JournalFault } from '../journal/faults.js';
 import type { LimitedLog } from '../log.js';
 import type { MetricsListener } from '../metrics/listener.js';
+import { type Metrics, metricsRoute } from '../metrics/metrics.js';
 import type { Supervisor } from '../modem/supervisor.js';
 import { Activity } from '../page/activity.js';
 import { Door } from '../page/door.js';
@@ -15,7 +18,7 @@ import { type AdminPage, createPage } from '../page/page.js';
 import type { PasswordHash } from '../secret/password.js';
 import { explainOverBoxes } from './boxes.js';
 import { pageCallersOf, pageStateOf, recallActivity } from './page-state.js';
-import { type DaemonParts, judgementOf } from './snapshot.js';
+import { type DaemonParts, figuresOf, judgementOf, snapshotOf } from './snapshot.js';
 
 /** Who was here last, and what was in the last seven days. */
 export class PageMemory {
@@ -59,17 +62,53 @@ export class PageMemory {
   }
 }
 
-export interface OwnPageOptions {
+export interface OwnAdminOptions {
   parts: DaemonParts;
   memory: PageMemory;
-  door: Door;
-  statusJson: () => string;
+  metrics: Metrics;
+  isReady: () => boolean;
+  /** When each secret of the caller was last used. */
   secretUse: (caller: string) => SecretUse;
+  refusals: LimitedLog;
   log: Logger;
 }
 
+export interface OwnAdmin {
+  app: RequestListener;
+  /** From now on another password lets in, or none is asked for. */
+  replacePassword(password: PasswordHash | undefined): void;
+  /** Ends the streams of the page, which the listener would wait for. */
+  endStreams(): void;
+}
+
+/** All that the admin listener shows. @throws ConfigError where its password cannot be read */
+export function createOwnAdmin(options: OwnAdminOptions): OwnAdmin {
+  const { parts, metrics, isReady, refusals, log } = options;
+  const config = parts.config();
+  const door = createOwnDoor(config.admin, loadAdminPassword(config), refusals);
+  const page = createOwnPage(options, door);
+  const app = createAdminApp({
+    isReady,
+    snapshot: () => snapshotOf(parts),
+    metrics: metricsRoute(metrics, () => figuresOf(parts)),
+    addRoutes: (router) => {
+      door.addRoutes(router);
+      page.addRoutes(router);
+    },
+    guard: door.guard,
+    // The build puts it beside the program.
+    openapi: () => readFile(new URL('./openapi.json', import.meta.url), 'utf8'),
+    log,
+  });
+  return {
+    app,
+    replacePassword: (password) => door.replacePassword(password),
+    endStreams: () => page.close(),
+  };
+}
+
 /** Reads from the journal what was before the start, in its own time. */
-export function createOwnPage({ parts, memory, door, ...options }: OwnPageOptions): AdminPage {
+function createOwnPage({ parts, memory, secretUse, log }: OwnAdminOptions, door: Door): AdminPage {
   const { activity, history } = memory;
   const { remembered, config } = parts;
   const { policy, journal, hmac } = remembered;
@@ -80,9 +119,10 @@ export function createOwnPage({ parts, memory, door, ...options }: OwnPageOption
       if (!(error instanceof JournalFault)) throw error;
     });
   return createPage({
-    ...options,
+    log,
+    statusJson: () => statusJson(snapshotOf(parts)),
     state: () => pageStateOf(parts, judgementOf(parts), activity),
-    callers: () => pageCallersOf(parts, options.secretUse, activity),
+    callers: () => pageCallersOf(parts, secretUse, activity),
     policy: {
       explain: (request) => explainOverBoxes(policy, parts.truth, request),
     },
@@ -99,7 +139,7 @@ export function createOwnPage({ parts, memory, door, ...options }: OwnPageOption
 }
 
 /** The door of the admin listener. */
-export function createOwnDoor(
+function createOwnDoor(
   { listen, userHeader, trustedProxies }: Config['admin'],
   password: PasswordHash | undefined,
   refusals: LimitedLog,
