@@ -5,7 +5,7 @@ import type { IdleProbe } from './idle-probe.js';
 import type { InFlightSubmits } from './in-flight-submits.js';
 import type { LifeChange } from './life.js';
 import type { Recovery } from './recovery.js';
-import { isPromptless, ResultInDoubt } from './submission.js';
+import { isPromptless, ResultInDoubt } from './submit-failure.js';
 import { codeOf } from './verdict.js';
 
 /** What an error says about the modem that gave it, beside its message. */

@@ -9,7 +9,8 @@ import type { ModemConnection } from './modem-connection.js';
 import { SendOutcomes } from './send-outcomes.js';
 import { smscNotTaken } from './service-centre.js';
 import type { OutgoingSms, SubmitControl, SubmitReceipt } from './sms-modem.js';
-import { type SubmissionContext, saysNoServiceCentre, submitSms } from './submission.js';
+import { type SubmissionContext, submitSms } from './submission.js';
+import { saysNoServiceCentre } from './submit-failure.js';
 import type { Upkeep, UpkeepOptions } from './upkeep.js';
 import { isMemoryFull } from './verdict.js';
 

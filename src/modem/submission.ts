@@ -1,13 +1,21 @@
 import type { Logger } from 'winston';
-import { AtCancelled, AtCommandError, AtLinkLost, AtNoResult, AtTimeout } from '../at/errors.js';
-import { SendError } from '../errors.js';
+import { AtCancelled, AtCommandError, AtLinkLost } from '../at/errors.js';
 import { encodeSubmit } from '../sms/tpdu.js';
 import type { Habits } from './habits.js';
 import type { InFlightSubmits } from './in-flight-submits.js';
 import { ModemRestarted } from './life.js';
 import type { EncodedTpdu, Modem } from './modem.js';
 import type { OutgoingSms, SegmentEvent, SubmitControl, SubmitReceipt } from './sms-modem.js';
-import { cmsCodeOf, describeFinalError, type Verdict, verdictOf } from './verdict.js';
+import {
+  doubted,
+  type Failure,
+  failureOf,
+  fromOtherSim,
+  isValidityRefused,
+  ResultInDoubt,
+  sendErrorOf,
+  wantsServiceCentre,
+} from './submit-failure.js';
 
 /**
  * How often a segment that was surely not sent is tried on one modem, and the pause before the
@@ -42,12 +50,14 @@ export interface SubmissionContext {
   onAttemptFailed?(cause: unknown): void;
 }
 
-/** `reason` is for people; `again` says whether another try here makes sense. */
-interface Failure {
-  verdict: Verdict;
-  reason: string;
-  causeCode?: string;
-  cause: unknown;
+/** One message on its way through one modem. */
+interface Message {
+  sms: OutgoingSms;
+  control: SubmitControl;
+  /** Undefined for one of a single segment. */
+  concatenation: { reference: number; referenceBits: 8; total: number } | undefined;
+  statusReport: boolean;
+  isCommitted: boolean;
 }
 
 /** Sends one message, segment by segment, on one modem; the contract is `SmsModem.submit`. */
@@ -58,53 +68,29 @@ export async function submitSms(
 ): Promise<SubmitReceipt> {
   const total = sms.segments.length;
   const reference = total > 1 ? context.inFlight.nextConcatenationReference() : 0;
-  let isCommitted = false;
-  const statusReport = context.asksForReport(sms.statusReport);
+  const message: Message = {
+    sms,
+    control,
+    concatenation: total > 1 ? { reference, referenceBits: 8, total } : undefined,
+    statusReport: context.asksForReport(sms.statusReport),
+    isCommitted: false,
+  };
   const references: number[] = [];
-  for (const [index, text] of sms.segments.entries()) {
-    const first = index === 0;
-    references.push(
-      await submitSegment(context, {
-        encode: (validityMs) =>
-          encodeSubmit({
-            recipient: sms.recipient,
-            alphabet: sms.alphabet,
-            text,
-            ...(total > 1
-              ? { concatenation: { reference, referenceBits: 8, total, index: index + 1 } }
-              : {}),
-            ...(validityMs === undefined ? {} : { validityMs }),
-            statusReport,
-          }),
-        validityMs: sms.validityMs,
-        retryUntil: control.retryUntil,
-        mayCommit: () => !first || control.mayCommit(),
-        ready: first ? control.noted : undefined,
-        onCommitted: () => {
-          if (!isCommitted) control.onCommitted();
-          isCommitted = true;
-        },
-        tell: statusReport ? teller(index, control) : undefined,
-        acceptedBefore: index,
-        total,
-      }),
-    );
-  }
+  for (const index of sms.segments.keys())
+    references.push(await submitSegment(context, message, index));
   return { references };
 }
 
-interface SegmentJob {
-  encode(validityMs: number | undefined): EncodedTpdu;
-  validityMs: number;
-  retryUntil: number;
-  mayCommit: () => boolean;
-  ready: Promise<void> | undefined;
-  onCommitted(): void;
-  /** Undefined where no report is asked for. */
-  tell: SegmentTeller | undefined;
-  /** Segments of this message the network has already. */
-  acceptedBefore: number;
-  total: number;
+function tpduOf(message: Message, index: number, withValidity: boolean): EncodedTpdu {
+  const { sms, concatenation, statusReport } = message;
+  return encodeSubmit({
+    recipient: sms.recipient,
+    alphabet: sms.alphabet,
+    text: sms.segments[index] ?? '',
+    ...(concatenation && { concatenation: { ...concatenation, index: index + 1 } }),
+    ...(withValidity && { validityMs: sms.validityMs }),
+    statusReport,
+  });
 }
 
 /** Tells how it goes with a segment; its `committedAt` is kept from the Ctrl-Z on. */
@@ -120,19 +106,30 @@ function teller(index: number, { onSegment }: SubmitControl): SegmentTeller {
   };
 }
 
-async function submitSegment(context: SubmissionContext, job: SegmentJob): Promise<number> {
+/** Resolves with the segment's reference; one that was surely not sent is tried again in time. */
+async function submitSegment(
+  context: SubmissionContext,
+  message: Message,
+  index: number,
+): Promise<number> {
+  const { sms, control, statusReport } = message;
+  const total = sms.segments.length;
+  const segment = total > 1 ? `, segment ${index + 1} of ${total}` : '';
+  const where = `modem "${context.name}"${segment}`;
+  // Undefined where no report is asked for.
+  const tell = statusReport ? teller(index, control) : undefined;
   for (let attempt = 1; ; attempt += 1) {
-    const failure = await trySegment(context, job);
+    const failure = await trySegment(context, message, index, tell);
     if (typeof failure === 'number') {
-      job.tell?.('accepted', failure);
+      tell?.('accepted', failure);
       return failure;
     }
-    job.tell?.(failure.verdict === 'unknown' ? 'unknown' : 'not_sent');
+    tell?.(failure.verdict === 'unknown' ? 'unknown' : 'not_sent');
     context.onAttemptFailed?.(failure.cause);
     const pauseMs = retryPauseMs * 2 ** (attempt - 1);
     const mayRetry = failure.verdict === 'not_sent' && attempt < maxAttempts;
-    if (!mayRetry || performance.now() + pauseMs >= job.retryUntil)
-      throw sendErrorOf(context, job, failure);
+    if (!mayRetry || performance.now() + pauseMs >= control.retryUntil)
+      throw sendErrorOf(where, index, failure);
     context.log.warn('segment not sent, trying again', {
       event: 'segment_retry',
       modem: context.name,
@@ -147,29 +144,36 @@ async function submitSegment(context: SubmissionContext, job: SegmentJob): Promi
  * One attempt: the reference, or why there is none. Leaves the dialogue in step where the modem
  * still speaks.
  */
-async function trySegment(context: SubmissionContext, job: SegmentJob): Promise<number | Failure> {
+async function trySegment(
+  context: SubmissionContext,
+  message: Message,
+  index: number,
+  tell: SegmentTeller | undefined,
+): Promise<number | Failure> {
+  const { control } = message;
   const { modem, inFlight, habits } = context;
   let committedAt: number | undefined;
   try {
-    if (job.acceptedBefore > 0 && (await context.hasOtherSim?.())) return fromOtherSim;
-    const tpdu = job.encode(habits.refusesValidity ? undefined : job.validityMs);
+    if (index > 0 && (await context.hasOtherSim?.())) return fromOtherSim;
+    const tpdu = tpduOf(message, index, !habits.refusesValidity);
     await modem.confirmSettings();
-    if (job.total > 1) await modem.holdLink();
+    if (message.concatenation) await modem.holdLink();
     const reference = await modem.submitTpdu(tpdu, {
       inFlight,
       pauseMs: habits.pauseMs,
       probeAfterMs: habits.nudgeAfterMs,
       okGraceMs: habits.okGraceMs,
       // Its caller is told then that nobody knows.
-      doubtUntil: context.mayRestart?.() === true ? job.retryUntil : undefined,
-      mayCommit: job.mayCommit,
-      ready: job.ready,
+      doubtUntil: context.mayRestart?.() === true ? control.retryUntil : undefined,
+      mayCommit: () => index > 0 || control.mayCommit(),
+      ready: index === 0 ? control.noted : undefined,
       onCommitted: () => {
         committedAt = performance.now();
         inFlight.begin(modem.submitTimeoutMs);
         context.onInFlight(true);
-        job.onCommitted();
-        job.tell?.('sending');
+        if (!message.isCommitted) control.onCommitted();
+        message.isCommitted = true;
+        tell?.('sending');
       },
       onFreed: () =>
         tellHabit(
@@ -195,28 +199,6 @@ async function trySegment(context: SubmissionContext, job: SegmentJob): Promise<
   }
 }
 
-/** A handset puts segments together by their sender, too (23.040 9.2.3.24.1). */
-const fromOtherSim: Failure = {
-  verdict: 'sim',
-  reason: 'its SIM is another one now, whose segments nobody can put together with those before',
-  cause: undefined,
-};
-
-const doubted = (cause: ResultInDoubt): Failure => ({
-  verdict: 'unknown',
-  reason: cause.message,
-  cause,
-});
-
-/** A result came, and it cannot be told whether it was this message's. */
-export class ResultInDoubt extends Error {
-  override readonly name = 'ResultInDoubt';
-
-  constructor() {
-    super('the modem answered, but perhaps to an earlier message that it had left unanswered');
-  }
-}
-
 /** @param remedy undefined when nothing is new */
 function tellHabit(
   { log, name }: SubmissionContext,
@@ -230,34 +212,6 @@ function tellHabit(
     reason,
     remedy,
   });
-}
-
-function failureOf(error: unknown, elapsedMs: number): Failure | undefined {
-  if (error instanceof AtCommandError) {
-    const accepted = error.lines.length > 0; // +CMGS came, then an error instead of OK
-    const listed =
-      accepted || error.mayBeForeign ? 'unknown' : verdictOf(error.final, error.stage, elapsedMs);
-    const verdict = isPromptless(error) ? 'not_now' : listed;
-    const causeCode = describeFinalError(error.final);
-    return { verdict, reason: `the modem answered ${causeCode}`, causeCode, cause: error };
-  }
-  if (error instanceof AtTimeout || error instanceof AtLinkLost) {
-    // One without a prompt is passed over: another try would cost the message as long again.
-    const unsent =
-      error instanceof AtLinkLost ? 'sim' : error.stage === 'prompt' ? 'not_now' : 'not_sent';
-    return {
-      verdict: error.stage === 'result' ? 'unknown' : unsent,
-      reason: error.message,
-      cause: error,
-    };
-  }
-  if (error instanceof AtNoResult)
-    return { verdict: 'unknown', reason: error.message, cause: error };
-  if (error instanceof AtCancelled) {
-    const verdict = error.because === 'caller' ? 'not_now' : 'not_sent';
-    return { verdict, reason: error.message, cause: error };
-  }
-  return undefined;
 }
 
 /** What must happen before the modem can take anything again, retry or next message. */
@@ -280,7 +234,7 @@ async function recover(context: SubmissionContext, failure: Failure): Promise<Fa
     return { ...failure, verdict: 'not_sent' };
   }
   try {
-    if (refusal && cmsCodeOf(refusal.final) === serviceCentreUnknown) {
+    if (refusal && wantsServiceCentre(refusal)) {
       const done = await modem.serviceCentre.remedy();
       if (done === undefined) return failure;
       context.log.warn(`the modem knows no SMSC: ${done}`, {
@@ -319,56 +273,4 @@ function warnOutOfStep(context: SubmissionContext, error: unknown): void {
     modem: context.name,
     reason: String(error),
   });
-}
-
-/** `+CMS ERROR: 330` (27.005 3.2.5): SMSC address unknown. */
-const serviceCentreUnknown = 330;
-
-/** Whether the modem refused for want of an SMSC, and what could be done about it did not help. */
-export function saysNoServiceCentre(error: unknown): boolean {
-  if (!(error instanceof SendError && error.cause instanceof AtCommandError)) return false;
-  return error.submitted === 'no' && cmsCodeOf(error.cause.final) === serviceCentreUnknown;
-}
-
-/** TP-FCS 198 and 199 (23.040 9.2.3.22): validity period (format) not supported. */
-const isValidityRefused = (error: AtCommandError): boolean =>
-  error.final.kind === 'CMS' && (error.final.code === 198 || error.final.code === 199);
-
-/**
- * Whether the modem, which answers `AT`, gave no prompt for a message: silence, or an ERROR that
- * gives no reason.
- */
-export function isPromptless(error: unknown): boolean {
-  if (error instanceof SendError) return isPromptless(error.cause);
-  if (error instanceof AtCommandError)
-    return error.stage === 'prompt' && error.final.kind === 'ERROR';
-  return error instanceof AtTimeout && error.stage === 'prompt';
-}
-
-/** The one place where what happened at the modem becomes a `SendError` (DESIGN §9). */
-function sendErrorOf(context: SubmissionContext, job: SegmentJob, failure: Failure): SendError {
-  const where = `modem "${context.name}"${job.total > 1 ? `, segment ${job.acceptedBefore + 1} of ${job.total}` : ''}`;
-  const detail = `${where}: ${failure.reason}`;
-  const options = {
-    detail,
-    cause: failure.cause,
-    ...(failure.causeCode === undefined ? {} : { causeCode: failure.causeCode }),
-  };
-  if (failure.verdict === 'unknown')
-    return new SendError('outcome_unknown', { ...options, submitted: 'unknown' });
-  if (job.acceptedBefore > 0)
-    return new SendError('partly_submitted', { ...options, submitted: 'partly' });
-  if (failure.cause instanceof AtCancelled && failure.cause.because === 'caller') {
-    return new SendError('deadline_unreachable', options);
-  }
-  const elsewhere = failure.verdict !== 'refused';
-  if (failure.cause instanceof AtCommandError) {
-    // CMS 21 is what carriers say of a wrong recipient, and of an account without credit. Without
-    // an SMSC nothing was asked of the network: the SIM has nothing to answer for.
-    const { verdict, cause } = failure;
-    const isOfSim = verdict === 'sim' && cmsCodeOf(cause.final) !== serviceCentreUnknown;
-    const simSuspected = isOfSim || cause.final.code === 21;
-    return new SendError('network_refused', { ...options, elsewhere, simSuspected });
-  }
-  return new SendError('no_modem_ready', { ...options, elsewhere });
 }
