@@ -37,6 +37,7 @@ export function toldOf(earlier: Earlier, policy: Policy, box: string): ToldEarli
       const body = {
         sim: sim.simHmac,
         box,
+        now: nowMs,
         hours: [...hours].map(([at, segments]) => [Math.floor(at / hourMs), segments]),
         recipients: [...recipients].map(([hmac, at]) => [
           hmac,

@@ -1,7 +1,8 @@
 /**
  * What the engine runs, each as one atom (EVALSHA). Every script is given the prefix of its keys,
  * the epoch in which its box believes, and one JSON object; it answers with one. Time is the
- * engine's alone: boxes say how long ago something was.
+ * engine's alone: boxes say how long ago something was, or name hours of their own clock, and with
+ * `now` what it shows.
  *
  * Keys behind the prefix: `epoch`; `seq`, the order in which messages were asked for first; `m:ID`
  * a message, which is also a place within the limits that a newer one may share; `k:HMAC` an
@@ -94,15 +95,20 @@ redis.call('DEL', P..'h:lock_out:'..a.rec, P..'h:cool_down_recipient:'..a.rec, P
 return say({ kind = 'told' })
 `;
 
+/** Whole hours from the clock of the box to the engine's; none where it does not say its own. */
+const ownHours = `
+local behind = a.now and math.floor((now - a.now) / hour + 0.5) or 0
+`;
+
 /** What a SIM has sent at this box: one message more, or what an hour had at least. */
-const use = `
+const use = `${ownHours}
 local u, r = P..'u:'..a.sim, P..'r:'..a.sim
 if a.id then
   if redis.call('HSETNX', P..'m:'..a.id, 'sc', 1) == 0 then return say({ kind = 'told' }) end
   if redis.call('PTTL', P..'m:'..a.id) < 0 then redis.call('PEXPIRE', P..'m:'..a.id, day) end
 end
 for _, x in ipairs(a.hours) do
-  local field = a.box..':'..text(x[1])
+  local field = a.box..':'..text(x[1] + behind)
   if a.id then redis.call('HINCRBY', u, field, x[2])
   elseif num(redis.call('HGET', u, field)) < x[2] then redis.call('HSET', u, field, x[2]) end
 end
@@ -121,12 +127,12 @@ return say({ kind = 'told' })
 `;
 
 /** What a SIM has sent at other boxes. */
-const usedElsewhere = `
+const usedElsewhere = `${ownHours}
 local hours, recipients = {}, {}
 local all = redis.call('HGETALL', P..'u:'..a.sim)
 for i = 1, #all, 2 do
   local box, at = string.match(all[i], '^(.*):(%d+)$')
-  if box ~= a.box then hours[#hours + 1] = { num(at), num(all[i + 1]) } end
+  if box ~= a.box then hours[#hours + 1] = { num(at) - behind, num(all[i + 1]) } end
 end
 if a.recipients then
   local seen = redis.call('ZRANGE', P..'r:'..a.sim, 0, -1, 'WITHSCORES')

@@ -35,12 +35,13 @@ export class SimUses {
   }
 
   charge({ sim, recipientHmac, segments, messageId, atMs }: SimCharge): void {
-    const { box, outbox } = this.#options;
+    const { box, outbox, date } = this.#options;
     const at = performance.now();
     outbox.put(`use ${messageId} ${sim}`, 'use', () => ({
       id: messageId,
       sim,
       box,
+      now: date(),
       hours: [[Math.floor(atMs / hourMs), segments]],
       recipients: [[recipientHmac, Math.round(performance.now() - at)]],
     }));
@@ -62,7 +63,12 @@ export class SimUses {
 
   async #look(sim: string, onKnown: (history: SimHistory) => void): Promise<void> {
     const { box, engine, date } = this.#options;
-    const reply = await engine.tell('usedElsewhere', { sim, box, recipients: true });
+    const reply = await engine.tell('usedElsewhere', {
+      sim,
+      box,
+      now: date(),
+      recipients: true,
+    });
     // It is asked for again when the engine is back.
     if (reply === undefined) return;
     const now = date();

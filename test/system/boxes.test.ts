@@ -513,6 +513,28 @@ describe('what an engine is told', () => {
     expect(await begin('waits2', 'unsent', 5_000)).toBe('granted');
   });
 
+  test.each([
+    ['a day behind', -24],
+    ['three hours ahead, as by a wrong time zone,', 3],
+    ['some minutes off', 0.2],
+  ])(
+    'what a box whose clock is %s sent with a SIM counts in the hour in which it was',
+    async (sim, by) => {
+      const hourMs = 3_600_000;
+      const clock = { right: Date.now(), wrong: Date.now() + by * hourMs };
+      const hour = Math.floor(clock.wrong / hourMs);
+      const news = { sim, box: 'wrong', now: clock.wrong, recipients: [] };
+      await own.tell('use', { ...news, id: `of ${sim}`, hours: [[hour, 2]] });
+      // As from its journal, to an engine that may not know it.
+      await own.tell('use', { ...news, hours: [[hour, 2]] });
+      const asked = (box: string, now: number) =>
+        own.tell('usedElsewhere', { sim, box, now, recipients: true });
+      const shift = Math.round(by);
+      expect(await asked('right', clock.right)).toMatchObject({ hours: [[hour - shift, 2]] });
+      expect(await asked('wrong too', clock.wrong)).toMatchObject({ hours: [[hour, 2]] });
+    },
+  );
+
   test('a stall counts once, however often it is told, and from when it was', async () => {
     const stall = { rec, blk, recMs: 60_000, blkMs: 0, age: 40_000 };
     for (let count = 0; count < 3; count += 1) await own.tell('stalled', { ...stall, once: '1' });
