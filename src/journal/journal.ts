@@ -245,9 +245,9 @@ class SqliteJournal implements Journal {
   }
 
   recent(bounds: RecentBounds): Promise<Recent> {
-    return this.#ofBefore((ask, lastChange) => {
+    return this.#ofBefore(async (ask, lastChange) => {
       if (bounds.ofThisRunToo !== true) return readRecent(ask, bounds, lastChange);
-      this.#writer.writeNow(); // what was told before is found
+      await this.#writer.caughtUp();
       return readRecent(ask, bounds, allChanges);
     });
   }
@@ -272,17 +272,19 @@ class SqliteJournal implements Journal {
   }
 
   async query(filter: LogFilter): Promise<LogPage> {
-    this.#writer.writeNow(); // what was told before is found
+    await this.#writer.caughtUp();
     return this.#keeper.ask('query', { filter });
   }
 
   async refusedCounts(filter: RefusedFilter): Promise<RefusedCount[]> {
     this.#counts.writeNow();
+    await this.#writer.caughtUp();
     return this.#keeper.ask('refused', { filter });
   }
 
   async summary(by: SummaryKey, filter: Parameters<LogSource['summary']>[1]) {
     this.#counts.writeNow();
+    await this.#writer.caughtUp();
     return this.#keeper.ask('summary', { by, filter });
   }
 

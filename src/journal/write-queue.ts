@@ -57,6 +57,19 @@ export class WriteQueue {
     for (const resolve of this.#drained.splice(0)) resolve();
   }
 
+  /** Resolves when all that waits now is in the file. */
+  caughtUp(): Promise<void> {
+    const last = this.#waiting.at(-1);
+    if (last === undefined) return Promise.resolve();
+    const { onWritten } = last;
+    return new Promise((resolve) => {
+      last.onWritten = () => {
+        onWritten?.();
+        resolve();
+      };
+    });
+  }
+
   /** Resolves when nothing waits. */
   drained(): Promise<void> {
     if (this.#waiting.length === 0) return Promise.resolve();

@@ -111,6 +111,16 @@ export class Writer {
     void this.#write();
   }
 
+  /**
+   * Resolves when what was told before is in the file, or cannot be, within the bound of a message
+   * that waits for that.
+   */
+  async caughtUp(): Promise<void> {
+    const { keeper, boundMs } = this.#options;
+    this.writeNow();
+    if (keeper.isWell) await inTime(boundMs.file, this.#queue.caughtUp());
+  }
+
   /** The journal was opened: what waits can be written. */
   resume(): void {
     if (this.#queue.size === 0) this.#options.keeper.proved();

@@ -436,3 +436,21 @@ test.each(['[7', '{}', '7', '"7"', '["+49"]', ''])(
     expect(logged.filter(({ level }) => level === 'error')).toEqual([]);
   },
 );
+
+test('what was told before is found, also while something else is being written', async () => {
+  const { journal } = await open();
+  const isWritten = journal.started(started('a'));
+  // Its row is on its way to the file, and no answer has come.
+  await new Promise<void>((resolve) => process.nextTick(resolve));
+  journal.ended(refused('b'));
+  journal.refusedBefore({ status: 401, code: 'token_missing' });
+  const [{ rows }, counts, totals] = await Promise.all([
+    journal.query({ limit: 9 }),
+    journal.refusedCounts({ limit: 9 }),
+    journal.summary('day', {}),
+  ]);
+  await isWritten;
+  expect(rows.map(({ id }) => id).sort()).toEqual(['a', 'b']);
+  expect(counts).toMatchObject([{ count: 1 }]);
+  expect(totals).toMatchObject([{ messages: 2, refusedBefore: 1 }]);
+});
