@@ -50,17 +50,30 @@ export class AtTimeout extends Error {
   /** With `result`, it was silent after Ctrl-Z: the outcome is unknown. */
   readonly stage: AtStage;
   readonly lines: readonly string[];
+  /** What came instead of an answer, as a phrase; undefined: nothing that tells anything. */
+  readonly instead: string | undefined;
 
-  /** @param said with what error a bare `AT` was answered, over and over; undefined: it was not */
-  constructor(command: string, stage: AtStage, lines: readonly string[], said?: FinalError) {
+  /**
+   * @param instead what came to a bare `AT`, over and over: an error, or, as a phrase, what is no
+   * answer; undefined: nothing
+   */
+  constructor(
+    command: string,
+    stage: AtStage,
+    lines: readonly string[],
+    instead?: FinalError | string,
+  ) {
+    const told =
+      typeof instead === 'object' ? `the modem answers ${inWords(instead)}, and never OK` : instead;
     super(
-      said === undefined
-        ? `${command}: no answer in time (${stage})`
-        : `${command}: the modem answers ${inWords(said)}, and never OK`,
+      typeof instead === 'object'
+        ? `${command}: ${told}`
+        : `${command}: no answer in time (${stage})${told === undefined ? '' : `; ${told}`}`,
     );
     this.command = command;
     this.stage = stage;
     this.lines = lines;
+    this.instead = told;
   }
 }
 

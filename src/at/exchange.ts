@@ -12,6 +12,7 @@ import type {
 import { AtGivenUp, outcomeError } from './errors.js';
 import { parseNumericResult } from './lines.js';
 import { step } from './machine.js';
+import { UnansweredOctets } from './other-port.js';
 import { LineReader, PROMPT } from './reader.js';
 import { lengthOf, redactAtLine, tellableLine } from './redact.js';
 
@@ -66,6 +67,8 @@ export class AtExchange {
   outOfStepCount = 0;
   readonly #listener: AtSessionListener;
   readonly #reader = new LineReader();
+  /** What came while nothing was answered yet. */
+  readonly unanswered = new UnansweredOctets();
   #link: SerialLink | undefined;
   #state: AtState = initialAtState;
   #timer: NodeJS.Timeout | undefined;
@@ -105,7 +108,10 @@ export class AtExchange {
   ): Promise<AtExchange> {
     const exchange = new AtExchange(options, listener);
     const linkListener: LinkListener = {
-      onData: (bytes) => exchange.#reader.write(bytes),
+      onData: (bytes) => {
+        exchange.unanswered.note(bytes);
+        exchange.#reader.write(bytes);
+      },
       onClose: (cause) => exchange.end(cause),
     };
     exchange.#link = await openLink(linkListener);
@@ -308,6 +314,7 @@ export class AtExchange {
   #settle(outcome: AtOutcome): void {
     const waiter = this.#waiter;
     this.#waiter = undefined;
+    if (outcome.kind === 'ok' || outcome.kind === 'error') this.unanswered.answered();
     const isError = outcome.kind === 'error' && outcome.stage === 'command';
     if (isError && this.#listener.isPerhapsForeign?.(outcome.error)) this.noteForeignResult();
     this.#lastFinalAt = performance.now();

@@ -202,7 +202,7 @@ export class AtSession {
             errors += 1;
             if (errors > 1) await pause(syncTimeoutMs);
           } else if (attempt >= attempts)
-            throw error instanceof AtTimeout ? error : new AtTimeout(bareAt, 'command', [], said);
+            throw new AtTimeout(bareAt, 'command', [], said ?? exchange.unanswered.inWords);
         }
       }
     } finally {

@@ -6,7 +6,12 @@
 import type { ClockDoubt } from '../clock/clock.js';
 import type { FailingSends } from '../dispatch/send-streak.js';
 import { about, type Finding, type Health } from '../doctor/finding.js';
-import { readOnlyRemedy, registrationRemedies, simRemedies } from '../doctor/remedies.js';
+import {
+  otherPortRemedy,
+  readOnlyRemedy,
+  registrationRemedies,
+  simRemedies,
+} from '../doctor/remedies.js';
 import type { JournalState } from '../journal/entries.js';
 import type { LogLoss } from '../log.js';
 import { canSend, type ModemPhase, type ModemSnapshot } from '../modem/sms-modem.js';
@@ -170,7 +175,7 @@ function notReady(snapshot: ModemSnapshot): Finding {
 
 /** Which part is at fault, in doctor's words. */
 function checkOf({ phase, sim }: ModemSnapshot): Check {
-  if (phase === 'unlocking') return 'sim';
+  if (phase === 'unlocking' || (phase === 'registering' && sim === 'failed')) return 'sim';
   if (phase === 'registering' && (sim === 'ready' || sim === 'unknown')) return 'registration';
   return 'modem';
 }
@@ -196,12 +201,17 @@ function remedyOf({ phase, sim, registration, reason = '', remedy }: ModemSnapsh
     // Of a PIN that was refused, its reason says more than the SIM does.
     return sim === 'pin' && !/set pin_file/.test(reason) ? pinRemedy : simRemedies[sim];
   }
+  if (isOtherPort.test(reason)) return otherPortRemedy;
   const ofReason = phase === 'registering' && reasonRemedies.find(([words]) => words.test(reason));
   if (ofReason) return ofReason[1];
+  if (phase === 'registering' && sim === 'failed') return simRemedies.failed;
   if (phase === 'registering' && registration !== undefined && registration !== 'home')
     return registrationRemedies[registration];
   return phaseRemedies[phase];
 }
+
+/** As a tty says that is one of a modem's other ports (`AtTimeout`). */
+const isOtherPort = /no answer in time \(command\); what comes /;
 
 /** What keeps a modem from the network that is not the network's. */
 const reasonRemedies: readonly (readonly [RegExp, string])[] = [

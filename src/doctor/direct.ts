@@ -11,6 +11,7 @@ import type { Candidate } from '../usb/select.js';
 import { examine, factsAsJson } from './facts.js';
 import { error, type Finding, type ModemReport, obstacleFinding, ok, warning } from './finding.js';
 import { judgeFacts } from './judge.js';
+import { otherPortRemedy } from './remedies.js';
 import type { Target } from './targets.js';
 import type { Machine } from './this-machine.js';
 import { judgeTty } from './tty.js';
@@ -127,13 +128,21 @@ async function lookAt(
     return await withModem(tty, target, (modem) => ask(modem, candidate, target));
   } catch (thrown) {
     if (thrown instanceof AtTimeout)
-      return { outcome: 'silent', findings: [warning('tty', `${tty} does not answer AT`)] };
+      return { outcome: 'silent', findings: [silence(tty, thrown, target)] };
     if (thrown instanceof AtLinkLost)
       return { outcome: 'closed', findings: [error('tty', `${tty} was lost: ${thrown.message}`)] };
     if (!(thrown instanceof LinkLost)) throw thrown;
     const obstacle = await explainObstacle(tty, thrown, roots, identity);
     return { outcome: 'closed', findings: [obstacleFinding('tty', obstacle)] };
   }
+}
+
+/** One of several ttys may be another port of the modem; one that is named is the wrong one. */
+function silence(tty: string, { instead }: AtTimeout, { selector }: Target): Finding {
+  const what = `${tty} does not answer AT${instead === undefined ? '' : `: ${instead}`}`;
+  const isOtherPort = instead?.startsWith('what comes') === true;
+  if (selector.kind !== 'path' || !isOtherPort) return warning('tty', what);
+  return error('tty', what, otherPortRemedy);
 }
 
 async function ask(modem: Modem, { tty, needsProof }: Candidate, target: Target): Promise<Look> {

@@ -15,6 +15,10 @@ export const simRemedies: Readonly<Record<Exclude<SimState, 'ready'>, string>> =
   other: 'try the SIM in a phone: it may be damaged, or want a network lock code',
 };
 
+/** Of a tty that gives what is no answer to `AT`. */
+export const otherPortRemedy =
+  '"sudo simgate modems" says which tty is for AT commands: name that one as its device, or "auto"; on an UART look at baud';
+
 const antenna =
   'look at the antenna and its plug, and try another place; a modem that was just plugged in needs up to a minute';
 

@@ -44,6 +44,17 @@ export const troubleKinds = {
     does: 'nothing at all is answered',
     answer: () => '',
   },
+  'gps-port': {
+    parameters: [],
+    does: 'no command is answered: what comes are positions, as from the GPS port of a modem',
+    answer: () =>
+      '$GPRMC,120000.00,A,5231.2,N,01324.3,E,0.0,,231126,,,A*6C\r\n$GPGSV,1,1,01,07,45,120,38*4F\r\n',
+  },
+  'qmi-port': {
+    parameters: [],
+    does: 'no command is answered: what comes are frames of QMI, as from another port of the modem',
+    answer: () => '\x01\x0c\x00\x80\x00\x00\x01\x21\x00\x00\x00\x7e'.repeat(4),
+  },
   mute: {
     parameters: ['COMMAND'],
     does: 'COMMAND is never answered; all others are',

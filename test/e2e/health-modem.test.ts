@@ -56,6 +56,36 @@ const faults: readonly Fault[] = [
     follow: waiting,
   },
   {
+    name: 'a tty that is the GPS port of the modem',
+    grade: 'down',
+    check: 'modem',
+    what: /what comes are positions \(NMEA\)/,
+    remedy: /which tty is for AT commands/,
+    begin: (rig) => openedWith(rig, 'gps-port'),
+    follow: waiting,
+  },
+  {
+    name: 'a tty that is no text port of the modem',
+    grade: 'down',
+    check: 'modem',
+    what: /what comes is no text/,
+    remedy: /which tty is for AT commands/,
+    begin: (rig) => openedWith(rig, 'qmi-port'),
+    follow: waiting,
+  },
+  {
+    name: 'a SIM that cannot be read',
+    grade: 'down',
+    check: 'sim',
+    what: /cannot read its SIM/,
+    remedy: /^take the SIM out/,
+    begin: async (rig) => {
+      await rig.modem.control({ registration: 'none' });
+      await openedWith(rig, 'refuse:+CPIN?:CME13');
+    },
+    follow: (rig) => rig.modem.control({ registration: 'home' }),
+  },
+  {
     name: 'a SIM whose PIN is asked for by an error',
     grade: 'down',
     check: 'sim',
@@ -316,6 +346,8 @@ describe.concurrent('each is named first, and its remedy cures it', () => {
    */
   const troubles: Readonly<Record<TroubleKind, 'in the walk' | `heals: ${string}`>> = {
     deaf: 'in the walk',
+    'gps-port': 'in the walk',
+    'qmi-port': 'in the walk',
     refuse: 'in the walk',
     'sim-says': 'in the walk',
     'radio-off': 'in the walk',

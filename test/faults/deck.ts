@@ -184,6 +184,8 @@ const airedCommand: Draw<string> = (random) =>
  * 10 s.
  */
 const troubles: Record<TroubleKind, Draw<string>> = {
+  'gps-port': (random) => `gps-port:${between(random, 500, 12_000)}`,
+  'qmi-port': (random) => `qmi-port:${between(random, 500, 12_000)}`,
   mute: (random) => `mute:${anyCommand(random)}:${between(random, 500, 12_000)}`,
   refuse: (random) =>
     `refuse:${anyCommand(random)}:${['ERROR', 'CME100', 'CMS314'][random.below(3)]}:${between(random, 500, 8000)}`,
