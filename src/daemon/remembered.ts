@@ -8,16 +8,14 @@ import type { Logger } from 'winston';
 import type { Config } from '../config/config.js';
 import type { Deliveries } from '../delivery/reports.js';
 import { Idempotency, type RememberedRequest } from '../dispatch/idempotency.js';
-import type { Outcome } from '../dispatch/message.js';
+import { outcomeOf } from '../dispatch/recorded.js';
 import { Recorder } from '../dispatch/recorder.js';
+import { neverCost } from '../dispatch/refusals.js';
 import { longestKeptMs } from '../dispatch/request-keys.js';
-import { isSendErrorCode, SendError } from '../errors.js';
 import { problems } from '../http/problem.js';
 import type {
   CountedSim,
   HourlyUse,
-  JournalOutcome,
-  LateOutcome,
   Recent,
   RecentMessage,
   SavedHold,
@@ -303,7 +301,10 @@ export function takeUp(
   { policy, simCaps, alertCaps, idempotency }: Memories,
   aheadMs: number,
 ): void {
-  const counted = messages.filter(({ wasStarted, outcome }) => wasStarted && mayHaveCost(outcome));
+  // As dispatch counts while it runs.
+  const counted = messages.filter(
+    ({ wasStarted, outcome }) => wasStarted && (outcome === undefined || !neverCost(outcome)),
+  );
   policy.restore(
     counted.map((message) => ({ ...message, at: message.atMs + aheadMs })),
     holds.flatMap(toHold).map((hold) => ({ ...hold, until: hold.until + aheadMs })),
@@ -329,11 +330,6 @@ function nameOf(sim: CountedSim): string {
   return 'simHmac' in sim ? sim.simHmac : `modem:${sim.modem}`;
 }
 
-/** As `dispatch` counts while it runs. */
-function mayHaveCost(outcome: JournalOutcome | undefined): boolean {
-  return outcome === undefined || outcome.submitted !== 'no' || outcome.code === 'network_refused';
-}
-
 function toHold({ kind, key, strikes, untilMs }: SavedHold): Hold[] {
   const known = holdKinds.find((one) => one === kind);
   return known === undefined ? [] : [{ kind: known, key, strikes, until: untilMs }];
@@ -342,23 +338,5 @@ function toHold({ kind, key, strikes, untilMs }: SavedHold): Hold[] {
 function toRememberedRequest(message: RecentMessage): RememberedRequest[] {
   const { keyHmac, requestHmac, keyForMs = longestKeptMs, atMs: at } = message;
   if (keyHmac === undefined || requestHmac === undefined) return [];
-  return [{ keyHmac, requestHmac, keyForMs, at, outcome: toOutcome(message) }];
+  return [{ keyHmac, requestHmac, keyForMs, at, outcome: outcomeOf(message) }];
 }
-
-/** The newest that is known; of a message that is still open, nothing is. */
-function toOutcome({ id, segments, modem = '', outcome, late }: RecentMessage): Outcome {
-  const last: LateOutcome | JournalOutcome | undefined = late ?? outcome;
-  if (last === undefined)
-    return { error: new SendError('outcome_unknown', { submitted: 'unknown', detail }) };
-  const { submitted, references = [], causeCode } = last;
-  if (submitted === 'yes') {
-    const { waitedMs = 0, tookMs = 0 } = outcome ?? {};
-    return { result: { id, segments, modem, references: [...references], waitedMs, tookMs } };
-  }
-  const code = isSendErrorCode(last.code) ? last.code : 'internal';
-  const options = { submitted, detail, ...(causeCode !== undefined && { causeCode }) };
-  return { error: new SendError(code, options) };
-}
-
-const detail =
-  'this is what became of the message that was sent with this Idempotency-Key before the gateway was restarted';

@@ -8,7 +8,7 @@ import type { OutgoingSms, SmsModem, SubmitControl, SubmitReceipt } from '../mod
 import type { Reservation, Subject } from '../policy/request.js';
 import type { Message, Outcome, SendControl, SendResult } from './message.js';
 import type { MessageRecord } from './recorder.js';
-import { callerLeft, deadlineUnreachable, outcomeUnknown } from './refusals.js';
+import { callerLeft, deadlineUnreachable, neverCost, outcomeUnknown } from './refusals.js';
 
 /** What a message brings along, and carries to its true end. */
 export interface PendingOptions {
@@ -274,9 +274,4 @@ export class PendingMessage {
     this.#leavePlace = undefined;
     return true;
   }
-}
-
-/** A message counts once it may have cost something: it was started, or the network refused it. */
-function neverCost({ submitted, code }: SendError): boolean {
-  return submitted === 'no' && code !== 'network_refused';
 }

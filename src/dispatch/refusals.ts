@@ -3,7 +3,7 @@
  * is.
  */
 
-import { SendError } from '../errors.js';
+import { SendError, type Submitted } from '../errors.js';
 import type { ModemSnapshot } from '../modem/sms-modem.js';
 import { counted } from '../words/counted.js';
 
@@ -89,6 +89,28 @@ export function outcomeNotAwaited(): SendError {
   const detail =
     'the deadline of this request passed while the same message, asked for before, was still on its way';
   return new SendError('outcome_unknown', { submitted: 'unknown', detail });
+}
+
+/** A message counts once it may have cost something: it was started, or the network refused it. */
+export function neverCost({
+  submitted,
+  code,
+}: {
+  submitted: Submitted | 'yes';
+  code?: string | undefined;
+}): boolean {
+  return submitted === 'no' && code !== 'network_refused';
+}
+
+/**
+ * Surely not submitted, and not for good: a superseded message stays superseded, for a newer one
+ * has been sent.
+ */
+export function mayBeTriedAgain({
+  submitted,
+  code,
+}: Pick<SendError, 'submitted' | 'code'>): boolean {
+  return submitted === 'no' && code !== 'superseded';
 }
 
 /** True when nothing of the message was sent and another modem may take it (I4). */

@@ -2,23 +2,15 @@
 
 import { SendError, type SendErrorCode, type Submitted } from '../errors.js';
 import type { Outcome, SendResult } from './message.js';
+import { mayBeTriedAgain } from './refusals.js';
 
 /** An {@link Outcome} without the stacks of its errors: there may be many. */
 export type KeptOutcome =
   | { result: SendResult }
   | { failure: { code: SendErrorCode; submitted: Submitted; detail?: string; causeCode?: string } };
 
-/**
- * Surely not submitted, and not for good: a superseded message stays superseded, for a newer one
- * has been sent.
- */
-export function mayTryAgain(outcome: KeptOutcome): boolean {
-  return (
-    'failure' in outcome &&
-    outcome.failure.submitted === 'no' &&
-    outcome.failure.code !== 'superseded'
-  );
-}
+export const mayTryAgain = (outcome: KeptOutcome): boolean =>
+  'failure' in outcome && mayBeTriedAgain(outcome.failure);
 
 export function toKept(outcome: Outcome): KeptOutcome {
   if ('result' in outcome) return outcome;

@@ -1,11 +1,10 @@
 /** What a box's journal knows, as it is told to an engine that may not. */
 
-import type { Outcome } from '../dispatch/message.js';
-import { isSendErrorCode, SendError } from '../errors.js';
+import { outcomeOf } from '../dispatch/recorded.js';
 import type { Recent, RecentMessage } from '../journal/entries.js';
 import type { Policy } from '../policy/policy.js';
 import type { ScriptName } from './lua.js';
-import { mayBeTriedAgain, rankOf, toWords } from './outcome-words.js';
+import { endWords } from './outcome-words.js';
 import { windowsOf } from './questions.js';
 
 /** The last day, and what the SIMs sent in the last 30. */
@@ -57,8 +56,8 @@ function messageTold(
 ): ToldEarlier[] {
   const { id, caller, segments, keyHmac, requestHmac, keyForMs = dayMs, wasStarted } = message;
   const age = Math.round(Math.max(0, nowMs - message.atMs));
-  const outcome = outcomeOf(message);
-  const counts = wasStarted && mayHaveCost(outcome);
+  const end = endWords(outcomeOf(message));
+  const counts = wasStarted && end.counts;
   const hasKey = keyHmac !== undefined && requestHmac !== undefined && keyForMs > age;
   if (!counts && !hasKey) return [];
   const body = {
@@ -71,33 +70,10 @@ function messageTold(
     sq: 0,
     begun: false,
     keptFor: 0,
-    st: mayBeTriedAgain(outcome) ? 'n' : 'd',
-    rank: rankOf(outcome),
-    out: toWords(outcome),
+    ...end,
     counts,
     windows: windowsOf({ windows: policy.windowsOf(message) }),
     ...(hasKey && { key: keyHmac, rq: requestHmac, keyFor: Math.round(keyForMs - age) }),
   };
   return [{ script: 'tell', body }];
-}
-
-function mayHaveCost(outcome: Outcome): boolean {
-  if ('result' in outcome) return true;
-  return outcome.error.submitted !== 'no' || outcome.error.code === 'network_refused';
-}
-
-/** Of one that is open in the journal of a run that is over, nothing is known. */
-function outcomeOf({ id, segments, modem = '', outcome, late }: RecentMessage): Outcome {
-  const last = late ?? outcome;
-  if (last?.submitted === 'yes') {
-    const { waitedMs = 0, tookMs = 0 } = outcome ?? {};
-    const references = [...(last.references ?? [])];
-    return { result: { id, segments, modem, references, waitedMs, tookMs } };
-  }
-  const code = isSendErrorCode(last?.code) ? last.code : 'outcome_unknown';
-  const causeCode = last?.causeCode;
-  const submitted = last?.submitted ?? 'unknown';
-  return {
-    error: new SendError(code, { submitted, ...(causeCode !== undefined && { causeCode }) }),
-  };
 }

@@ -1,6 +1,7 @@
 /** What became of a message, as boxes tell each other. */
 
 import type { Outcome } from '../dispatch/message.js';
+import { mayBeTriedAgain, neverCost } from '../dispatch/refusals.js';
 import { isSendErrorCode, SendError, type Submitted } from '../errors.js';
 import type { Reply } from './engine.js';
 
@@ -29,7 +30,7 @@ interface Words {
 }
 
 /** No sentences: they may hold a modem's own words. */
-export function toWords(outcome: Outcome): string {
+function toWords(outcome: Outcome): string {
   const words: Words =
     'result' in outcome ? resultWords(outcome.result) : errorWords(outcome.error);
   return JSON.stringify(words);
@@ -69,17 +70,22 @@ function submittedIn(word: string | undefined): Submitted {
   return word === 'no' || word === 'partly' ? word : 'unknown';
 }
 
-/** Surely not submitted, and not for good. */
-export function mayBeTriedAgain(outcome: Outcome): boolean {
-  if ('result' in outcome) return false;
-  const { submitted, code } = outcome.error;
-  return submitted === 'no' && code !== 'superseded';
+/** What an engine is told of a message that has ended. */
+export interface EndWords {
+  /** `n`: it was surely not sent, and may be tried again · `d`: that is its end. */
+  st: 'n' | 'd';
+  /** Of two boxes that sent one message without knowing of each other, the greater counts. */
+  rank: number;
+  out: string;
+  /** Whether it counts towards limits, as the policy counts. */
+  counts: boolean;
 }
 
-/** Of two boxes that sent one message without knowing of each other, whose word counts. */
-export function rankOf(outcome: Outcome): number {
-  if ('result' in outcome) return 3;
-  return mayBeTriedAgain(outcome) ? 0 : 2;
+export function endWords(outcome: Outcome): EndWords {
+  const out = toWords(outcome);
+  if ('result' in outcome) return { st: 'd', rank: 3, out, counts: true };
+  const isOpen = mayBeTriedAgain(outcome.error);
+  return { st: isOpen ? 'n' : 'd', rank: isOpen ? 0 : 2, out, counts: !neverCost(outcome.error) };
 }
 
 /** The answer to `find`. */

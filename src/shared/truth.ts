@@ -28,14 +28,7 @@ import { Engine, type EngineState, type Reply } from './engine.js';
 import type { OpenWire } from './engine-wire.js';
 import { holdsIn, obstaclesIn, placesIn, type UseOfAll, usesIn, usesOfAllIn } from './judged.js';
 import { Outbox } from './outbox.js';
-import {
-  type FoundMessage,
-  foundIn,
-  fromWords,
-  mayBeTriedAgain,
-  rankOf,
-  toWords,
-} from './outcome-words.js';
+import { endWords, type FoundMessage, foundIn, fromWords } from './outcome-words.js';
 import { fixedPartOf, questionOf, rulesOf, usesQuestion, windowKey } from './questions.js';
 import { SimUses } from './sim-uses.js';
 
@@ -270,14 +263,7 @@ export class Truth implements SharedTruth {
   }
 
   #tellOutcome(own: Own, outcome: Outcome, isLate: boolean): void {
-    const canTryAgain = mayBeTriedAgain(outcome);
-    this.#tell(own, {
-      st: canTryAgain ? 'n' : 'd',
-      rank: rankOf(outcome),
-      out: toWords(outcome),
-      counts: mayHaveCost(outcome),
-      ...(isLate && { late: true }),
-    });
+    this.#tell(own, { ...endWords(outcome), ...(isLate && { late: true }) });
   }
 
   #tellSuperseded(own: Own): void {
@@ -365,11 +351,4 @@ function claimIn(reply: Reply): Claim {
   if (reply.kind === 'known')
     return { kind: 'known', outcome: fromWords(String(reply.id), String(reply.out)) };
   return reply.kind === 'elsewhere' ? { kind: 'elsewhere' } : { kind: 'none' };
-}
-
-/** As the policy counts: what was started, or refused by the network. */
-function mayHaveCost(outcome: Outcome): boolean {
-  if ('result' in outcome) return true;
-  const { submitted, code } = outcome.error;
-  return submitted !== 'no' || code === 'network_refused';
 }
