@@ -35,7 +35,7 @@ const qualcommDiagnosticProtocol = 0x30;
 export interface Judgement {
   kind: 'modem' | 'unlisted' | 'cable' | 'no_modem';
   /** Maker and model where the table knows it. */
-  model?: string;
+  model?: string | undefined;
   atPorts: AtPort[];
   /**
    * The kernel still makes its interfaces or ttys, so a better port may come within a second or
@@ -44,7 +44,7 @@ export interface Judgement {
   isSettling: boolean;
   /** Why there is no port to talk to, and the way out; `remedy` is that alone. */
   problem?: string;
-  remedy?: string;
+  remedy?: string | undefined;
 }
 
 /** A USB interface, with or without a tty of its own. */
@@ -54,7 +54,7 @@ export interface UsbInterface {
   interfaceSubclass: number;
   interfaceProtocol: number;
   /** The kernel driver that has it, as `cdc_mbim`. */
-  driver?: string;
+  driver?: string | undefined;
 }
 
 /** `vendor:product`, as in the tables and in `lsusb`. */
@@ -85,8 +85,8 @@ export function judge(
   const awaited = bestInterface(usb, interfaces);
   const isSettling =
     !complete || (awaited !== undefined && ports.every((port) => port.interfaceNumber !== awaited));
-  const judgement: Judgement = { kind: listed ? 'modem' : 'unlisted', atPorts: [], isSettling };
-  if (maker !== undefined) judgement.model = maker;
+  const kind = listed ? 'modem' : 'unlisted';
+  const judgement: Judgement = { kind, model: maker, atPorts: [], isSettling };
   if (!complete)
     return {
       ...judgement,
@@ -105,10 +105,7 @@ export function judge(
   return { ...judgement, ...asProblem(obstacle) };
 }
 
-const asProblem = ({ sentence, remedy }: ToldObstacle): Pick<Judgement, 'problem' | 'remedy'> => ({
-  problem: sentence,
-  ...(remedy !== undefined && { remedy }),
-});
+const asProblem = ({ sentence: problem, remedy }: ToldObstacle) => ({ problem, remedy });
 
 /**
  * The interface that will be its best AT port once it has a tty; undefined when the tables do not

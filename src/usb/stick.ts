@@ -3,7 +3,7 @@ export interface StickPort {
   /** The node, as `/dev/ttyUSB2`. */
   tty: string;
   /** `major:minor` of the node, which names the tty whatever the node is called. */
-  deviceNumber?: string;
+  deviceNumber?: string | undefined;
   /** `bInterfaceNumber`, 0 to 255. */
   interfaceNumber?: number;
   /** USB 2.0, 9.6.5. */
@@ -11,12 +11,12 @@ export interface StickPort {
   interfaceSubclass?: number;
   interfaceProtocol?: number;
   /** The kernel driver of the interface, as `option`. */
-  driver?: string;
+  driver?: string | undefined;
   /**
    * Its stable name in `/dev/serial/by-id`. Two sticks without serial number have the same: the
    * last one plugged in has it.
    */
-  byId?: string;
+  byId?: string | undefined;
 }
 
 /** What a USB device says of itself. The texts are cleaned for showing. */
@@ -24,13 +24,13 @@ export interface UsbIdentity {
   /** Four hexadecimal digits, lower case. */
   vendorId: string;
   productId: string;
-  serial?: string;
-  manufacturer?: string;
-  product?: string;
+  serial?: string | undefined;
+  manufacturer?: string | undefined;
+  product?: string | undefined;
   /**
    * How many USB configurations it has (`bNumConfigurations`); undefined when that cannot be read.
    */
-  configurations?: number;
+  configurations?: number | undefined;
   /**
    * Where it is plugged in: bus, then the port of each hub, as `1-1.2`. It tells identical sticks
    * apart.
@@ -56,7 +56,7 @@ export interface Stick {
   /** Absent for a UART. */
   usb?: UsbIdentity;
   /** Maker and model where known, for people. */
-  model?: string;
+  model?: string | undefined;
   ports: StickPort[];
   /** Best first; empty when there is none, and then `problem` says why. */
   atPorts: AtPort[];
@@ -67,7 +67,7 @@ export interface Stick {
    */
   isSettling: boolean;
   /** Why no tty of it can be used, and the way out: a sentence for people. */
-  problem?: string;
+  problem?: string | undefined;
   /** The way out alone. */
-  remedy?: string;
+  remedy?: string | undefined;
 }

@@ -100,17 +100,14 @@ async function readTty(
 ): Promise<UsbTty | Stick | undefined> {
   const name = path.slice(path.lastIndexOf('/') + 1);
   const node = join(roots.devRoot, name);
-  const port: StickPort = { tty: node };
-  const [deviceNumber, byId] = [
-    await attribute(path, 'dev'),
-    byIds.get((await resolved(node)) ?? node),
-  ];
-  if (deviceNumber !== undefined) port.deviceNumber = deviceNumber;
-  if (byId !== undefined) port.byId = byId;
+  const port: StickPort = {
+    tty: node,
+    deviceNumber: await attribute(path, 'dev'),
+    byId: byIds.get((await resolved(node)) ?? node),
+  };
   const interfacePath = await interfaceAbove(sys, path);
   if (interfacePath === undefined) return readUart(path, port);
-  const driver = await driverOf(interfacePath);
-  if (driver !== undefined) port.driver = driver;
+  port.driver = await driverOf(interfacePath);
   Object.assign(port, await readInterface(interfacePath));
   // A usb-serial tty hangs on a port of the interface and says which; an ACM one on the interface
   // itself.
@@ -155,13 +152,7 @@ async function readInterface(path: string): Promise<UsbInterface | undefined> {
   if (interfaceNumber === undefined || interfaceClass === undefined) return undefined;
   if (interfaceSubclass === undefined || interfaceProtocol === undefined) return undefined;
   const driver = await driverOf(path);
-  return {
-    interfaceNumber,
-    interfaceClass,
-    interfaceSubclass,
-    interfaceProtocol,
-    ...(driver !== undefined && { driver }),
-  };
+  return { interfaceNumber, interfaceClass, interfaceSubclass, interfaceProtocol, driver };
 }
 
 /** USB devices that are modems by their ids or by what they speak, with or without tty. */
@@ -201,23 +192,16 @@ async function readIdentity(path: string): Promise<UsbIdentity | undefined> {
     ),
   );
   if (!isUsbId(vendorId) || !isUsbId(productId)) return undefined;
-  const texts = {
+  const configurations = Number.parseInt((await attribute(path, 'bNumConfigurations')) ?? '', 10);
+  return {
+    vendorId: vendorId.toLowerCase(),
+    productId: productId.toLowerCase(),
     serial: printable(serial),
     manufacturer: printable(manufacturer),
     product: printable(product),
-  };
-  const usb: UsbIdentity = {
-    vendorId: vendorId.toLowerCase(),
-    productId: productId.toLowerCase(),
+    configurations: configurations > 0 ? configurations : undefined,
     busPath: path.slice(path.lastIndexOf('/') + 1),
   };
-  const configurations = Number.parseInt((await attribute(path, 'bNumConfigurations')) ?? '', 10);
-  if (configurations > 0) usb.configurations = configurations;
-  for (const name of ['serial', 'manufacturer', 'product'] as const) {
-    const text = texts[name];
-    if (text !== undefined) usb[name] = text;
-  }
-  return usb;
 }
 
 const isUsbId = (text: string | undefined): text is string => /^[0-9a-f]{4}$/i.test(text ?? '');
@@ -237,20 +221,12 @@ async function readStick(path: string, ttys: readonly UsbTty[]): Promise<Stick[]
     .map(({ port }) => port)
     .sort((a, b) => (a.interfaceNumber ?? 0) - (b.interfaceNumber ?? 0) || byCount(a.tty, b.tty));
   const judged = judge(usb, interfaces, ports, isComplete);
-  const { kind, model, atPorts, isSettling, problem, remedy } = judged;
-  const common = {
-    kind,
-    usb,
-    isSettling,
-    ...(model !== undefined && { model }),
-    ...(problem !== undefined && { problem }),
-    ...(remedy !== undefined && { remedy }),
-  };
-  if (kind !== 'cable') return [{ ...common, key: path, ports, atPorts }];
+  if (judged.kind !== 'cable') return [{ ...judged, usb, key: path, ports }];
   return ttys.map(({ socketPath, port }) => ({
-    ...common,
+    ...judged,
+    usb,
     key: socketPath,
     ports: [port],
-    atPorts: atPorts.filter(({ tty }) => tty === port.tty),
+    atPorts: judged.atPorts.filter(({ tty }) => tty === port.tty),
   }));
 }
