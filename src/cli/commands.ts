@@ -1,11 +1,5 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
-import {
-  ConfigError,
-  checkConfig,
-  defaultConfigFile,
-  loadConfig,
-  loadWhole,
-} from '../config/config.js';
+import { defaultConfigFile, loadWhole } from '../config/config.js';
 import { nearest } from '../config/config-error.js';
 import { OperatorError } from '../errors.js';
 import { summaryKeys } from '../journal/entries.js';
@@ -44,26 +38,8 @@ program
     if (named !== undefined && config !== undefined && named !== config)
       throw new OperatorError(`which one is to be checked, ${named} or ${config}?`);
     const file = named ?? config ?? defaultConfigFile;
-    const { problems, warnings } = checkConfig(file, process.env);
-    if (problems.length === 0) {
-      const config = loadConfig(file, process.env);
-      const { refusedOwnNumbers } = await import('../policy/own-numbers.js');
-      problems.push(...refusedOwnNumbers(config));
-      const { leftOver } = await import('../inbound/left-over.js');
-      const left = config.inbound === undefined ? leftOver(config.stateDir) : undefined;
-      if (left !== undefined) warnings.push(`${left.sentence}: ${left.remedy}`);
-    }
-    for (const warning of warnings) console.log(`warning: ${warning}`);
-    if (problems.length > 0) throw new ConfigError(file, problems);
-    console.log(`${file}: no problems`);
-    const { callerText, pathsText } = await import('./caller-text.js');
-    const loaded = loadConfig(file, process.env);
-    const { judgeUnitNetwork } = await import('../doctor/unit-network.js');
-    for (const { what, remedy } of await judgeUnitNetwork(loaded))
-      console.log(`warning: ${what}. ${remedy}`);
-    const { callers } = loaded;
-    for (const caller of callers) console.log(callerText(caller));
-    console.log(`paths for the proxy: ${pathsText(callers)}`);
+    const { tellConfig } = await import('./check-config.js');
+    await tellConfig(file, process.env);
   });
 
 const optionalConfigOption = () =>
