@@ -45,9 +45,10 @@ const seconds = (min: number, max: number) => {
   return v.pipe(v.number(message), v.minValue(min, message), v.maxValue(max, message));
 };
 
+/** Clients and proxies take the steps `.` and `..` out before they ask (RFC 3986 5.2.4). */
 const callerPath = text(
-  'must be a path of letters, digits, ".", "_", "-" and "/", as "/sms"',
-  /^(?:\/[A-Za-z0-9._-]{1,64}){1,8}$/,
+  'must be a path of letters, digits, ".", "_", "-" and "/", as "/sms", without a step "." or ".."',
+  /^(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._-]{1,64}){1,8}$/,
 );
 
 /** Texts with `{code}`, `{type}` and `{locale}` in them and no other braces. */

@@ -97,6 +97,7 @@ describe('what is wrong with callers', () => {
     ['a modem that there is not', table('basic', 'modems = ["x"]'), 'there is no [[modem]] of'],
     ['the path of the health', table('basic', 'path = "/livez"'), 'caller[0].path is taken'],
     ['a path that is none', table('basic', 'path = "sms"'), 'caller[0].path must be a path'],
+    ['a path nobody asks for', table('basic', 'path = "/a/../b"'), 'without a step "." or ".."'],
     ['a secret in its place', table('basic', 'secret = "x"'), 'a secret must not stand in this'],
     [
       'no secret',
