@@ -149,6 +149,8 @@ async function withoutDaemon(
       : 'sudo systemctl start simgate',
   );
   const rest = others.filter((finding) => !isObstacle(finding));
+  const isRunning = obstacles.some(({ check }) => check === 'daemon');
+  if (isRunning) return [...reasons, ...rest];
   return [...reasons, absent, ...(await lastWords()), ...rest];
 }
 

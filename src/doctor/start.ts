@@ -17,6 +17,7 @@ import {
   type ListenAddress,
   loadConfig,
 } from '../config/config.js';
+import { whoHolds } from '../control/holder.js';
 import { PinMemory, pinsFile } from '../modem/pin-memory.js';
 import { refusedOwnNumbers } from '../policy/own-numbers.js';
 import { accessFor, nodeRights, ownIdentity } from '../usb/access.js';
@@ -32,6 +33,8 @@ export async function judgeStart(configFile: string, env: NodeJS.ProcessEnv): Pr
   const config = configOrNone(configFile, env);
   const findings = judgeConfiguration(configFile, config, env);
   if (config === undefined) return findings;
+  const running = await judgeRunning(config);
+  if (running !== undefined) return [running, ...findings];
   return [
     ...findings,
     ...(await judgeStateDir(config.stateDir)),
@@ -42,6 +45,21 @@ export async function judgeStart(configFile: string, env: NodeJS.ProcessEnv): Pr
       ? await judgeSocket(config.admin.listen.path)
       : await judgeAddress('admin', config.admin.listen)),
   ];
+}
+
+/**
+ * A daemon that runs, and that nobody can ask: it may send all the same, and what it has is not
+ * taken by another program.
+ */
+async function judgeRunning({ stateDir, control }: Config): Promise<Finding | undefined> {
+  // What cannot be asked is judged by its rights.
+  const pid = await whoHolds(join(stateDir, 'lock')).catch(() => undefined);
+  if (pid === undefined) return undefined;
+  return error(
+    'daemon',
+    `a daemon runs (pid ${pid}), but does not answer at ${control.socket}: codes may go out, and nobody can ask it`,
+    `it makes that socket anew within ten seconds where it can: look what is at ${control.socket}, move it away, and see that its folder belongs to the service; else sudo systemctl restart simgate`,
+  );
 }
 
 function configOrNone(configFile: string, env: NodeJS.ProcessEnv): Config | undefined {

@@ -16,7 +16,8 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
-import { openStateDir, whoHolds } from '../../src/daemon/state-dir.js';
+import { whoHolds } from '../../src/control/holder.js';
+import { openStateDir } from '../../src/daemon/state-dir.js';
 import { createLog } from '../../src/log.js';
 
 let folder: string;

@@ -1,6 +1,8 @@
 /** `simgate status` and `simgate send`, at a running daemon and without one. */
 
-import { writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
 import type { Overview } from '../../src/cli/status.js';
 import { Child } from '../faults/child.js';
@@ -16,6 +18,22 @@ async function run(...args: string[]) {
   });
   return { ...(await child.ended), ...output };
 }
+
+test('of a daemon that nobody can ask doctor says that it runs, and not that no code goes out', async () => {
+  rig = await Rig.start();
+  const [, socket] = /socket = "(.*)"/.exec(readFileSync(rig.configFile, 'utf8'))!;
+  const path = join(rig.folder, socket!);
+  rmSync(path);
+  // What stands in its place is not taken away.
+  writeFileSync(path, 'precious');
+  const { code, stdout } = await run('doctor');
+  expect(code).toBe(1);
+  expect(stdout).toMatch(/ error +daemon +a daemon runs \(pid \d+\), but does not answer at /);
+  expect(stdout).not.toMatch(/no code goes out|taken by another program/);
+  expect((await rig.post({})).status).toBe(200);
+  rmSync(path);
+  while ((await run('status')).code !== 0) await pause(200);
+}, 60_000);
 
 test('one screen tells how the daemon is, and the exit code its grade', async () => {
   rig = await Rig.start([], 'per_day = 2');
