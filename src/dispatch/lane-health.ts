@@ -17,15 +17,17 @@ const longestPauseMs = 30_000;
 
 /**
  * What one modem's last messages say of it. A SIM that is refused (no credit, barred, blocked as a
- * spammer) is *suspect*; a modem that gives messages back unsent is *failing*. Both are passed over
- * while another modem works, and tried now and then: else the one that fails fastest would take
- * all.
+ * spammer) is *suspect*; a modem that gives messages back unsent, or leaves their outcome unknown,
+ * is *failing*. Both are passed over while another modem works, and tried now and then: else the
+ * one that fails fastest would take all.
  */
 export class LaneHealth {
   /** At most {@link refusalsToSuspect} recipients. */
   readonly #refused = new Set<string>();
-  /** Messages in a row that it gave back unsent. */
+  /** Messages in a row that it gave back unsent, or whose outcome is unknown. */
   #failures = 0;
+  /** It was brought up anew after a failure, and the network has taken nothing of it since. */
+  #isBack = false;
   #lastFailureAt = Number.NEGATIVE_INFINITY;
   /** Of the SIM that was in the modem last, as far as it could be read. */
   #iccid: string | undefined;
@@ -50,6 +52,7 @@ export class LaneHealth {
     const was = this.isSuspect;
     this.#refused.clear();
     this.#failures = 0;
+    this.#isBack = false;
     return was;
   }
 
@@ -63,20 +66,25 @@ export class LaneHealth {
     return this.isSuspect;
   }
 
-  /** It gave a message back that was surely not sent, for a reason of its own. */
-  gaveBack(): void {
+  /**
+   * It gave a message back that was surely not sent, for a reason of its own, or its outcome is
+   * unknown.
+   */
+  failed(): void {
     this.#failures += 1;
     this.#lastFailureAt = performance.now();
   }
 
   /**
-   * It was brought up anew: what it failed at before is mended, or shows again. `iccid` is that of
-   * its SIM, undefined when it cannot be read: another SIM has nothing to answer for. @returns true
-   * when it is another one
+   * It was brought up anew: what it failed at before is mended, or shows again, and then that is no
+   * cure any more until the network takes a message. `iccid` is that of its SIM, undefined when it
+   * cannot be read: another SIM has nothing to answer for. @returns true when it is another one
    */
   cameBack(iccid: string | undefined): boolean {
-    this.#failures = 0;
     const isOther = iccid !== undefined && this.#iccid !== undefined && this.#iccid !== iccid;
+    const hasFailed = this.#failures > 0;
+    if (isOther || !this.#isBack) this.#failures = 0;
+    this.#isBack ||= hasFailed;
     if (isOther) this.#refused.clear();
     this.#iccid = iccid ?? this.#iccid;
     return isOther;

@@ -322,7 +322,7 @@ export class MessageQueue {
     const wasSuspect = lane.health.isSuspect;
     if (error.simSuspected && lane.health.refused(message.recipientHmac))
       this.#news.suspicion(lane.name, true);
-    if (mayGoElsewhere(error)) lane.health.gaveBack();
+    if (mayGoElsewhere(error) || error.submitted === 'unknown') lane.health.failed();
     if (message.isAnswered) {
       if (!isNothingNew(message, error)) message.failedLate(error);
       return;

@@ -137,12 +137,14 @@ async function lookAt(
   }
 }
 
+const hungRemedy =
+  'plug it in again, with enough power: one that answers with nothing but errors has hung';
+
 /** One of several ttys may be another port of the modem; one that is named is the wrong one. */
 function silence(tty: string, { instead }: AtTimeout, { selector }: Target): Finding {
   const what = `${tty} does not answer AT${instead === undefined ? '' : `: ${instead}`}`;
-  const isOtherPort = instead?.startsWith('what comes') === true;
-  if (selector.kind !== 'path' || !isOtherPort) return warning('tty', what);
-  return error('tty', what, otherPortRemedy);
+  if (selector.kind !== 'path' || instead === undefined) return warning('tty', what);
+  return error('tty', what, instead.startsWith('what comes') ? otherPortRemedy : hungRemedy);
 }
 
 async function ask(modem: Modem, { tty, needsProof }: Candidate, target: Target): Promise<Look> {

@@ -115,3 +115,47 @@ describe('a SIM that the network refuses', () => {
     expect(dispatch.suspects()).toEqual([]);
   });
 });
+
+describe('a modem that fails', () => {
+  fakeTime();
+  const unknown = () => new SendError('outcome_unknown', { submitted: 'unknown' });
+  const promptless = () => new SendError('no_modem_ready', { elsewhere: true });
+
+  it('with unknown outcomes is passed over while another works, and tried again', async () => {
+    const [ill, good] = [new FakeModem('ill'), new FakeModem('good')];
+    const { send } = rig([ill, good]);
+    send('asks the ill one');
+    ill.current.prompt();
+    ill.current.fail(unknown());
+    await pass();
+    const next = send('goes to the good one', { recipient: '+4915112340011' });
+    await finish(good);
+    expect(next.result).toMatchObject({ modem: 'good' });
+    await pass(2_000);
+    const trial = send('a trial', { recipient: '+4915112340012' });
+    await finish(ill);
+    expect(trial.result).toMatchObject({ modem: 'ill' });
+  });
+
+  it('again after it was brought up anew is passed over all the same', async () => {
+    const [ill, good] = [new FakeModem('ill'), new FakeModem('good')];
+    const { send } = rig([ill, good]);
+    let n = 0;
+    const sendNew = (text: string) => send(text, { recipient: `+49151123400${10 + n++}` });
+    const failAndComeBack = async () => {
+      sendNew('asks the ill one');
+      ill.current.fail(promptless());
+      await pass();
+      await finish(good);
+      ill.enter('probing');
+      ill.enter('ready');
+      await pass();
+    };
+    await failAndComeBack();
+    await failAndComeBack();
+    const next = sendNew('goes to the good one');
+    await finish(good);
+    expect(next.result).toMatchObject({ modem: 'good' });
+    expect(ill.texts).toHaveLength(2);
+  });
+});
