@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import type { SharedConfig } from '../config/config.js';
 import { foreignWords } from '../words/foreign.js';
+import { whyFailed } from '../words/system-fault.js';
 
 /** What the engine is spoken to by. */
 export interface Wire {
@@ -37,10 +38,12 @@ const connectMs = 2_000;
 export function wireOpener({ url, passwordFile, caFile }: SharedConfig): OpenWire {
   return async (onCut) => {
     const { Redis } = await client();
+    const password = fileOf('password_file', passwordFile)?.replace(/\r?\n$/, '');
+    const ca = fileOf('ca_file', caFile);
     const connection = new Redis({
       host: url.host,
       port: url.port,
-      ...(url.isTls && { tls: caFile === undefined ? {} : { ca: readFileSync(caFile) } }),
+      ...(url.isTls && { tls: ca === undefined ? {} : { ca } }),
       lazyConnect: true,
       enableReadyCheck: false,
       enableOfflineQueue: false,
@@ -63,7 +66,7 @@ export function wireOpener({ url, passwordFile, caFile }: SharedConfig): OpenWir
         why = 'it took the connection, and says nothing';
         connection.disconnect();
       }, connectMs);
-      await enter(wire, { user: url.user, database: url.database }, passwordFile);
+      await enter(wire, { user: url.user, database: url.database }, password);
       connection.once('end', () => onCut(why));
       return wire;
     } catch (error) {
@@ -73,6 +76,15 @@ export function wireOpener({ url, passwordFile, caFile }: SharedConfig): OpenWir
       clearTimeout(timer);
     }
   };
+}
+
+/** @throws Error that names the key */
+function fileOf(key: 'password_file' | 'ca_file', file: string | undefined): string | undefined {
+  try {
+    return file === undefined ? undefined : readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new Error(`shared.${key} cannot be read: ${whyFailed(error)}`, { cause: error });
+  }
 }
 
 /** Only a box that shares something reads it. */
@@ -103,12 +115,8 @@ function wireOf(connection: Connection): Wire {
 async function enter(
   wire: Wire,
   { user, database }: { user: string | undefined; database: number },
-  passwordFile: string | undefined,
+  password: string | undefined,
 ): Promise<void> {
-  const password =
-    passwordFile === undefined
-      ? undefined
-      : readFileSync(passwordFile, 'utf8').replace(/\r?\n$/, '');
   if (password !== undefined)
     await wire.send('AUTH', ...(user === undefined ? [] : [user]), password);
   if (database !== 0) await wire.send('SELECT', database);

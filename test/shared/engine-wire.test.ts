@@ -46,3 +46,18 @@ test('an engine that takes the connection, and never says whether the password i
   }
   expect(await opening).toBe('it took the connection, and says nothing');
 });
+
+test.each([
+  ['password_file', false],
+  ['ca_file', true],
+])('a %s that is gone is told as what it is', async (key, isTls) => {
+  const { port } = await silent();
+  const gone = '/nonexistent/file';
+  const open = wireOpener({
+    url: { host: '127.0.0.1', port, isTls, database: 0 },
+    ...(isTls ? { caFile: gone } : { passwordFile: gone }),
+  } as SharedConfig);
+  await expect(open(() => undefined)).rejects.toThrow(
+    `shared.${key} cannot be read: there is no such file or folder (ENOENT)`,
+  );
+});
