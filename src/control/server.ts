@@ -100,13 +100,14 @@ class Door {
     }, lookMs).unref();
   }
 
-  /** Resolves when the last connection has ended. */
+  /** Lets nobody in from now on. Resolves when the last connection has ended. */
   async close(): Promise<void> {
     this.#isClosed = true;
     clearInterval(this.#timer);
+    const closed = ended(this.#server);
+    // One that was being made meanwhile is not to be left behind.
     await this.#looking;
-    const server = this.#server;
-    if (server !== undefined) await new Promise((resolve) => server.close(resolve));
+    await Promise.all([closed, ended(this.#server)]);
   }
 
   /** Never rejects. */
@@ -149,6 +150,10 @@ class Door {
     return true;
   }
 }
+
+/** Closes it, if there is one, and resolves when its last connection has ended. */
+const ended = (server: Server | undefined): Promise<unknown> =>
+  new Promise((resolve) => (server === undefined ? resolve(undefined) : server.close(resolve)));
 
 /** Whether anything is at the path; what cannot be looked at is taken to be there. */
 async function isThere(path: string): Promise<boolean> {
