@@ -326,6 +326,8 @@ export function shuffledDeck(random: Random): Action[] {
     submitFault(slowRefusal),
     ...playedTroubles.map((kind): Action => ({ kind: 'trouble', fault: troubles[kind](random) })),
     ...otherActionKinds.map((kind) => otherActions[kind](random)),
+    // The deck has grown with the troubles: a second restart keeps them as frequent as they were.
+    otherActions.sigterm(random),
   ];
   return shuffled(cards, random);
 }
