@@ -12,8 +12,8 @@ import { parsePinFault } from '../../src/simulator/pin-faults.js';
 import { type Supervised, send, stopAll, supervise, untilReady } from './supervised.js';
 import { VirtualDevice } from './virtual-link.js';
 
-/** What is written to the disk takes real time. */
-const realSetTimeout = setTimeout;
+/** What is being written to the disk, which takes real time, and on a busy machine much of it. */
+const writes = new Set<Promise<void>>();
 
 let folder: string;
 beforeEach(() => {
@@ -41,11 +41,24 @@ const sent = (setup: Supervised, text: string, forMs = 5_000, recipient?: string
 const pinsOf = (device: VirtualDevice): number =>
   device.entries.filter(({ kind }) => kind === 'pin').length;
 
-/** Lets faked time pass until something is so, and a little real time with it. */
+/** A memory of PINs on the disk, whose writes {@link within} waits for. */
+async function openPins(): Promise<Pick<PinMemory, 'last' | 'note'>> {
+  const memory = await PinMemory.open(folder);
+  return {
+    last: (sim, generation) => memory.last(sim, generation),
+    note: (sim, generation, outcome) => {
+      const write = memory.note(sim, generation, outcome).finally(() => writes.delete(write));
+      writes.add(write);
+      return write;
+    },
+  };
+}
+
+/** Lets faked time pass until something is so; while the disk is written to, it stands still. */
 async function within(ms: number, isSo: () => boolean): Promise<void> {
   for (let at = 0; at < ms && !isSo(); at += 250) {
     await vi.advanceTimersByTimeAsync(250);
-    await new Promise((resolve) => realSetTimeout(resolve, 2));
+    await Promise.all(writes);
   }
   expect(isSo()).toBe(true);
 }
@@ -88,7 +101,7 @@ describe('steady traffic', () => {
       {
         readPin,
         idleProbeMs: 3_600_000,
-        pinMemory: await PinMemory.open(folder),
+        pinMemory: await openPins(),
       },
     );
     await within(20_000, isReady(setup));
@@ -209,7 +222,7 @@ describe('registering', () => {
 
 describe('unlocking', () => {
   const supervised = async (device: VirtualDevice) =>
-    supervise(device, {}, { readPin, pinMemory: await PinMemory.open(folder) });
+    supervise(device, {}, { readPin, pinMemory: await openPins() });
 
   test.each(['SIM PIN2', 'SIM PUK2', 'READY', 'NONSENSE'])(
     'is not for a SIM that says %s',
@@ -231,7 +244,7 @@ describe('unlocking', () => {
   test('is for a SIM whose PIN an error to AT+CPIN? asks for, too', async () => {
     const setup = await supervised(new VirtualDevice({ pin }, ['sim-error']));
     await within(30_000, isReady(setup));
-  });
+  }, 180_000);
 
   test('tells a SIM that cannot be read, where there is no registration either', async () => {
     const device = new VirtualDevice({ registration: 'none' }, ['refuse:+CPIN?:CME13']);
