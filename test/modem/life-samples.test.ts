@@ -210,7 +210,7 @@ describe('registering', () => {
     device.network.grant('home');
     await vi.advanceTimersByTimeAsync(20_000);
     expect(setup.supervisor.snapshot().phase).toBe('ready');
-  }, 60_000);
+  }, 180_000);
 
   test('abroad where roaming is off is no fault: nothing is switched', async () => {
     const device = new VirtualDevice({ registration: 'roaming' });
@@ -244,7 +244,7 @@ describe('unlocking', () => {
   test('is for a SIM whose PIN an error to AT+CPIN? asks for, too', async () => {
     const setup = await supervised(new VirtualDevice({ pin }, ['sim-error']));
     await within(30_000, isReady(setup));
-  }, 180_000);
+  });
 
   test('tells a SIM that cannot be read, where there is no registration either', async () => {
     const device = new VirtualDevice({ registration: 'none' }, ['refuse:+CPIN?:CME13']);
