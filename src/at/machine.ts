@@ -163,12 +163,25 @@ function takeWhole(state: AtState, line: string): AtStep {
   if (isCallResult(line)) return [state, [{ kind: 'urc', line, pdu: undefined }]];
   if (!running) return takeIdleLine(state, line);
   if (line === running.command.text || line === 'AT') return takeEcho(state, running);
-  if (line === running.command.payload?.text) return [state, []];
+  const behindEcho = behindPayload(running, line);
+  if (behindEcho !== undefined)
+    return behindEcho === '' ? [state, []] : takeWhole(state, behindEcho);
   const final = finalResultOf(running.command, line);
   if (final === 'call') return [state, [{ kind: 'urc', line, pdu: undefined }]];
   if (final === 'OK') return takeOk(state, running);
   if (final) return takeError(state, running, final, line);
   return takeResponse(state, running, line);
+}
+
+/**
+ * What stands behind the echo of the payload on its line, as where no CR LF begins one; undefined
+ * where `line` is no such echo.
+ */
+function behindPayload({ command, stage }: Running, line: string): string | undefined {
+  const echo = command.payload?.text;
+  if (echo === undefined || !line.startsWith(echo)) return undefined;
+  const rest = line.slice(echo.length);
+  return rest === '' || stage === 'result' ? rest : undefined;
 }
 
 function finalResultOf(command: AtCommand, line: string): FinalResult | 'call' | undefined {

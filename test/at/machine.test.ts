@@ -186,6 +186,25 @@ describe('a command', () => {
 });
 
 describe('a payload', () => {
+  test.each([
+    ['+CMGS: 12', 'ok'],
+    ['+CMS ERROR: 38', 'error'],
+  ])('is answered behind the echo of its payload, after news: %s', (said, kind) => {
+    const { effects } = play([
+      start(submit),
+      prompt,
+      line('+CMTI: "SM",3'),
+      line(pdu + said),
+      line('OK'),
+    ]);
+    expect(outcomes(effects)).toEqual([expect.objectContaining({ kind })]);
+  });
+
+  test('is not answered by what stands behind an echo of its payload before the prompt', () => {
+    const { effects } = play([start(submit), line(`${pdu}+CMGS: 12`), line('OK')]);
+    expect(outcomes(effects)).toEqual([]);
+  });
+
   test('is written at its own prompt and confirmed by +CMGS and OK', () => {
     const { effects } = play([start(submit), prompt, line('+CMGS: 7'), line('OK')]);
     expect(writes(effects)).toEqual(['AT+CMGS=10\r', pdu + CTRL_Z]);
