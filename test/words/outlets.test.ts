@@ -44,6 +44,7 @@ const outlets: Readonly<Record<string, string>> = {
   'cli/cli.ts':
     'fatalText; else messages of our own errors, whose foreign words came through the door',
   'cli/entry.ts': 'Node’s version and path',
+  'cli/check-config.ts': 'the operator’s own configuration',
   'cli/commands.ts': 'the operator’s own configuration',
   'cli/daemon.ts': 'what the control socket answered',
   'cli/demo.ts': 'the virtual modem’s words only',
