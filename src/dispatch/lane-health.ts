@@ -77,13 +77,18 @@ export class LaneHealth {
 
   /**
    * It was brought up anew: what it failed at before is mended, or shows again, and then that is no
-   * cure any more until the network takes a message. `iccid` is that of its SIM, undefined when it
-   * cannot be read: another SIM has nothing to answer for. @returns true when it is another one
+   * cure any more until the network takes a message. Whether a suspect one is mended is tried at
+   * once, for what was refused may have been no fault of its SIM's. `iccid` is that of its SIM,
+   * undefined when it cannot be read: another SIM has nothing to answer for. @returns true when it
+   * is another one
    */
   cameBack(iccid: string | undefined): boolean {
     const isOther = iccid !== undefined && this.#iccid !== undefined && this.#iccid !== iccid;
-    const hasFailed = this.#failures > 0;
-    if (isOther || !this.#isBack) this.#failures = 0;
+    const hasFailed = this.#failures > 0 || this.isSuspect;
+    if (isOther || !this.#isBack) {
+      this.#failures = 0;
+      this.#lastFailureAt = Number.NEGATIVE_INFINITY;
+    }
     this.#isBack ||= hasFailed;
     if (isOther) this.#refused.clear();
     this.#iccid = iccid ?? this.#iccid;

@@ -50,6 +50,39 @@ describe('a SIM that the network refuses', () => {
     expect(dispatch.suspects()).toEqual([]);
   });
 
+  it('is tried at once when it was brought up anew, and then slowly until the network takes a message', async () => {
+    const [broke, good] = [new FakeModem('broke'), new FakeModem('good')];
+    const { send, dispatch } = rig([broke, good]);
+    let n = 0;
+    const sendNew = (text: string) => send(text, { recipient: `+49151123400${10 + n++}` });
+    const tried = async (text: string) => {
+      sendNew(text);
+      await pass();
+      return broke.texts.includes(text);
+    };
+    const bringUp = async () => {
+      broke.enter('registering');
+      broke.enter('ready');
+      await pass();
+    };
+    good.enter('lost');
+    await refuse(broke, 3, sendNew);
+    good.enter('ready');
+    await bringUp();
+    expect(await tried('first trial')).toBe(true);
+    broke.current.prompt();
+    broke.current.fail(refused());
+    await pass();
+    await finish(good);
+    await bringUp();
+    expect(await tried('it did not help')).toBe(false);
+    await finish(good);
+    await pass(300_000);
+    expect(await tried('second trial')).toBe(true);
+    await finish(broke);
+    expect(dispatch.suspects()).toEqual([]);
+  });
+
   it('that is free tries what the others cannot do in time, so nobody is refused for their queue', async () => {
     const [broke, good] = [new FakeModem('broke'), new FakeModem('good')];
     const { send, dispatch } = rig([broke, good]);
